@@ -22,19 +22,20 @@ _COLOURS: Final = {**_EVERYTHING, "preload": False, "runOnly": ["color-contrast"
 
 
 def accessibility_faults(page: Page) -> list[str]:
-    """Return what the checker finds in a page that is shown in light, and in its colours in dark.
+    """Return what the checker finds in a page that is shown in light, and in its colours in dark; and what sticks out.
 
     Dark differs from light in nothing but colours (`light-dark` in the style sheet), so no other rule can find more
-    there. The page is left in dark.
+    there. The page is left in light.
     """
     from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # noqa: PLC0415 - not everyone has it
 
     page.evaluate(Axe().axe_script)
     faults: dict[str, Any] = {}
-    for scheme, options in (("light", _EVERYTHING), ("dark", _COLOURS)):
+    for scheme, options in (("dark", _COLOURS), ("light", _EVERYTHING)):
         page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
         faults[scheme] = page.evaluate(_RUN, [_ROWS, options])
-    return [
+    is_too_wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    return ["wider than the window"] * is_too_wide + [
         f"{scheme}: {fault['id']}: {[node['html'][:200] for node in fault['nodes'][:3]]}"
         for scheme, found in faults.items()
         for fault in found

@@ -1,6 +1,7 @@
 """The application over a store of its own with a clock that tests set, every exchange checked against the contract."""
 
 import json
+from collections.abc import Iterable
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,29 @@ class Service:
     def append(self, thread_id: int, *tests: Json, **properties: object) -> None:
         answer = self.post(f"/automation/runs/threads/{thread_id}/append", {"tests": tests, **properties})
         assert answer.status_code == 204, answer.text
+
+    def complete(self, run_id: int, **properties: object) -> None:
+        answer = self.post(f"/automation/runs/{run_id}/complete", properties)
+        assert answer.status_code == 204, answer.text
+
+    def complete_thread(self, thread_id: int, **properties: object) -> None:
+        answer = self.post(f"/automation/runs/threads/{thread_id}/complete", properties)
+        assert answer.status_code == 204, answer.text
+
+    def completed_run(self, *tests: Json, project_id: int = 1, **properties: object) -> int:
+        """Report a run of one thread with these tests."""
+        run_id = self.new_run(project_id, **properties)
+        self.append(self.new_thread(run_id), *tests)
+        self.complete(run_id)
+        return run_id
+
+    def run_of_jobs(self, *jobs: tuple[str, int, Iterable[Json]], run_id: int | None = None) -> int:
+        """Report a run of these jobs, each with its attempt and its tests, in this order; the run may be there."""
+        run_id = self.new_run() if run_id is None else run_id
+        for name, attempt, tests in jobs:
+            self.append(self.new_thread(run_id, job={"name": name, "attempt": attempt}), *tests)
+        self.complete(run_id)
+        return run_id
 
     def run(self, run_id: int) -> Json:
         answer = self.get(f"/automation/runs/{run_id}")

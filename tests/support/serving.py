@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +41,31 @@ def asking(token: str = "") -> requests.Session:
     if token:
         session.headers["Authorization"] = f"Bearer {token}"
     return session
+
+
+RUNS = "/api/v1/projects/1/automation/runs"
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+NEW_RUN = b'{"name": "n", "source": "s"}'
+WITH_TOKEN = "Authorization: Bearer t"
+
+
+def connect(address: str) -> socket.socket:
+    host, port = address.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def posting(length: int, *more: str, path: str = RUNS, version: str = "1.1") -> bytes:
+    """Return the head of a request with a body of this length, and with more lines."""
+    lines = [f"POST {path} HTTP/{version}", "Host: localhost", "Content-Type: application/json", *more]
+    return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
+
+
+def answer_of(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    """Read all until the server closes the connection; return status, headers and body of the answer."""
+    with connection.makefile("rb") as file:
+        head, _, body = file.read().partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    return int(status.split()[1]), dict(line.lower().split(": ", 1) for line in lines), body
 
 
 def served(folder: Path, *options: str, **variables: str) -> _Serving:

@@ -94,6 +94,11 @@ def links(html: str) -> list[str]:
     return [unescape(address) for address in re.findall(r'href="([^"]*)"', html)]
 
 
+def missing(text: str, *words: str) -> list[str]:
+    """Return those of these words that a text does not have."""
+    return [each for each in words if each not in text]
+
+
 def field(name: str, value: str, kind: int = 1) -> Json:
     return {"type": kind, "name": name, "value": value}
 
@@ -101,6 +106,11 @@ def field(name: str, value: str, kind: int = 1) -> Json:
 def attempts(count: str) -> Json:
     """Return the field of a test that was tried so often."""
     return {**field("Attempts", count), "meta": {"counts": "attempts"}}
+
+
+def failed_attempt(number: int, error: str = "KeyError: 'before'") -> Json:
+    """Return the field of an attempt that failed before the last one."""
+    return {**field(f"Attempt {number}", f"E   {error}", 4), "meta": {"status": "failure"}}
 
 
 def on(branch: str, *more: Json, commit: str = "") -> dict[str, Any]:

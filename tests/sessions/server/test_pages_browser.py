@@ -11,22 +11,21 @@ from zlib import compress, crc32
 import pytest
 
 from support.accessibility import accessibility_faults
-from support.browsers import NARROW, WIDE, Windows, chromium, press, wait_until
+from support.browsers import NARROW, WIDE, Windows, press, wait_until
 from support.contract import Contract
 from support.processes import line_of, running
 from support.repository import ROOT
 from support.service import TOKEN, a_test
-from support.website import HOSTILE, LONG, TRACEBACK, Site, attempts, failing, hostile
+from support.website import HOSTILE, LONG, TRACEBACK, Site, attempts, failed_attempt, failing, field, hostile
 
-playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser
 
-TEAM_CODE = "a-code-of-ten-colleagues"
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
@@ -49,12 +48,6 @@ class Visit(Windows):
         return all(url.startswith(f"{self.address}/") for url in self.asked)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def visit(served: Visit) -> Iterator[Visit]:
     yield served
@@ -68,28 +61,25 @@ def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     contract = Contract()
     site = Site(database, contract)
     hostile(site)
-    markup = (
-        '<test-steps><test-step status="failed">pay</test-step><test-step status="skipped">go</test-step></test-steps>'
-    )
+    steps = [
+        f'<test-step status="{status}">{name}</test-step>' for name, status in (("pay", "failed"), ("go", "skipped"))
+    ]
     fields = [
-        *failing()["fields"],
-        {"type": 3, "name": "Steps", "value": markup},
-        {"type": 4, "name": "Attempt 1", "value": "before", "meta": {"status": "failure", "message": "m"}},
-        {"type": 5, "name": "issue", "value": "https://issues.example.com/1"},
-    ]
-    tests = [
-        failing(0, fields=fields, file="tests/a.py"),
-        a_test(1, "skipped"),
-        a_test(2, "blocked"),
-        *map(a_test, range(3, 260)),
-    ]
+        *failing()["fields"], field("Steps", f"<test-steps>{''.join(steps)}</test-steps>", 3),
+        failed_attempt(1), field("issue", "https://issues.example.com/1", 5),
+    ]  # fmt: skip
+    first = failing(0, fields=fields, file="tests/a.py")
     links = [{"name": "CI job", "url": "https://ci.example.com/1"}]
     files = [{"name": "coverage.xml", "url": "https://files.example.com/c.xml", "size": 7}]
+    tests = (first, a_test(1, "skipped"), a_test(2, "blocked"), *map(a_test, range(3, 260)))
     site.run_of(*tests, name="backend, main, build 7", tags=["nightly"], links=links, artifacts=files)
     site.run_of(name="going on", is_open=True)
     site.run_of(a_test(0), failing(1), a_test(300, "skipped"), name="backend, main, build 8")
+    argument = {**failing()["fields"][0], "value": f"what = '{LONG}'\n\n{TRACEBACK}"}
+    site.run_of(*map(a_test, range(3)), source="long")
+    site.run_of(failing(0, fields=[argument]), source="long", fields=[field("Selection", f"-k {LONG}")])
     code = database.with_name("pages.token")
-    code.write_text(TEAM_CODE)
+    code.write_text("a-code-of-ten-colleagues")
     options = ["serve", "--port", "0", "--database", str(database), "--pages-token-file", str(code)]
     command = [sys.executable, "-m", "pytest_automation_report.cli", *options]
     environment = {"AUTOMATION_REPORT_SERVER_TOKEN": TOKEN.value, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
@@ -105,27 +95,15 @@ def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 PATHS = {
-    "suites": "/",
-    "runs": "/projects/1",
-    "suite": "/sources/2",
-    "search": "/search?q=test_1",
-    "run": "/runs/2",
-    "failures as a list": "/runs/2?group=none",
-    "tests": "/runs/2?view=tests&open=tests.a",
+    "suites": "/", "runs": "/projects/1", "suite": "/sources/2", "search": "/search?q=test_1", "run": "/runs/2",
+    "failures as a list": "/runs/2?group=none", "tests": "/runs/2?view=tests&open=tests.a",
     "search of a run": "/runs/2?q=test_1&status=2&folder=tests.a",
-    "last page": "/runs/2?view=tests&group=none&page=2",
-    "changes": "/runs/4?view=changes",
-    "time": "/runs/2?view=time",
-    "tests of a worker": "/runs/2?lane=2",
-    "details": "/runs/2?view=details",
-    "open run": "/runs/3",
-    "test": "/results/3",
-    "pytest's text": "/results/3?show=pytest",
-    "test across runs": "/tests/3",
-    "passed test": "/results/100",
-    "hostile run": "/runs/1",
-    "hostile test": "/results/1",
-}
+    "last page": "/runs/2?view=tests&group=none&page=2", "changes": "/runs/4?view=changes",
+    "time": "/runs/2?view=time", "tests of a worker": "/runs/2?lane=2", "details": "/runs/2?view=details",
+    "open run": "/runs/3", "test": "/results/3", "pytest's text": "/results/3?show=pytest",
+    "test across runs": "/tests/3", "passed test": "/results/100", "hostile run": "/runs/1",
+    "hostile test": "/results/1", "long selection": "/runs/6", "long argument": "/results/269",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -135,40 +113,27 @@ def test_every_page_is_accessible_and_fits(visit: Visit, size: dict[str, int]) -
     troubles = list[str]()
     for name, path in PATHS.items():
         page.goto(path)
-        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-            troubles.append(f"{name}: wider than the window")
+        if name.startswith("long") and "WWW" not in page.inner_text("main"):
+            troubles.append(f"{name}: without its long value")
         troubles += [f"{name}: {fault}" for fault in accessibility_faults(page)]
     assert troubles == []
     assert visit.is_at_home()
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_long_arguments_and_options_fit(visit: Visit, size: dict[str, int]) -> None:
-    """A value without a place to break it is broken where it must be: that of an argument, or a selection of tests."""
-    site, source = visit.site, f"long-{size['width']}"
-    text = f"what = '{LONG}'\n\n{TRACEBACK}"
-    failure = {"type": 4, "name": "Failure", "value": text, "meta": {"message": "m"}, "is_highlight": True}
-    site.run_of(*map(a_test, range(3)), source=source)
-    fields = [{"type": 1, "name": "Selection", "value": f"-k {LONG}"}]
-    run = site.run_of(a_test(0, "failed", fields=[failure]), source=source, fields=fields)
-    page = visit.page(viewport=size)
-    for path, words in ((f"/runs/{run}", "part of the suite"), (f"/results/{site.result_ids(run)[0]}", "what = 'WWW")):
-        page.goto(path)
-        assert words in page.inner_text("main")
-        assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-
-
 def test_a_link_on_another_site_opens_the_run(visit: Visit) -> None:
     """A click in the summary of a CI job shows the run to a browser that has its pass, and not to another one."""
     link = f'<a href="{visit.address}/automation/runs/view/3">the run</a>'
-    for kept, shown in ((visit.kept, "No test has ended yet"), (None, "These pages open with a link")):
+    for kept, shown, path in (
+        (visit.kept, "No test has ended yet", "runs/3"),
+        (None, "These pages open with a link", "automation/runs/view/3"),
+    ):
         context = visit.browser.new_context(storage_state=kept)
         page = context.new_page()
         page.route("http://ci.example.test/", lambda route: route.fulfill(body=link, content_type="text/html"))
         page.goto("http://ci.example.test/")
         page.get_by_text("the run").click()
         page.get_by_role("heading", name=shown).wait_for()
-        assert page.url == f"{visit.address}/{'runs/3' if kept else 'automation/runs/view/3'}"
+        assert page.url == f"{visit.address}/{path}"
         context.close()
 
 
@@ -205,33 +170,26 @@ def test_pages_read_without_scripts(visit: Visit) -> None:
     assert page.get_by_role("button", name="Copy").count() == 0
 
 
-def test_the_command_is_copied(visit: Visit) -> None:
-    """One click puts the line that runs a test again on the clipboard."""
-    run = visit.site.run_of(a_test(7, file="tests/a.py"), name="to copy")
-    page = visit.page(permissions=["clipboard-read", "clipboard-write"])
-    page.goto(f"/results/{visit.site.result_ids(run)[0]}")
-    page.get_by_role("button", name="Copy").click()
-    page.get_by_role("button", name="Copied").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == "pytest tests/a.py::test_7"
-
-
 def test_a_test_is_read_with_the_keyboard(visit: Visit) -> None:
     """Keys go to the next failure, to attempts, to the run before and back to the run, and copy the failure."""
-    attempt = {"type": 4, "name": "Attempt 1", "value": "E   KeyError: 'first'", "meta": {"status": "failure"}}
-    failed = failing(0, message="KeyError: 'b'")
     before = visit.site.run_of(failing(0), source="keys", name="before")
-    run = visit.site.run_of(
-        {**failed, "fields": [*failed["fields"], attempt]}, failing(1, message="ValueError"), source="keys", name="now"
-    )
+    attempt = failed_attempt(1, "KeyError: 'first'")
+    failed = failing(0, message="KeyError: 'b'", file="tests/a.py")
+    tests = ({**failed, "fields": [*failed["fields"], attempt]}, failing(1, message="ValueError"))
+    run = visit.site.run_of(*tests, source="keys", name="now")
     (earlier,), (first, second) = visit.site.result_ids(before), visit.site.result_ids(run)
     page = visit.page(permissions=["clipboard-read", "clipboard-write"])
     page.goto(f"/results/{first}")
     order = [f"{visit.address}/results/{number}" for number in (first, second)]
-    press(page, "j" if page.locator("[data-key=j]").count() else "k", url=order[1])
-    press(page, "j" if page.locator("[data-key=j]").count() else "k", url=order[0])
+    for address in order[::-1]:
+        press(page, "j" if page.locator("[data-key=j]").count() else "k", url=address)
     press(page, "h", url=f"{order[0]}?attempt=1")
     assert "'first'" in page.inner_text("main")
     press(page, "l", url=order[0])
+    page.get_by_role("button", name="Copy").first.click()
+    page.get_by_role("button", name="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == "pytest tests/a.py::test_0"
+    page.reload()
     page.keyboard.press("Shift+C")
     wait_until(page, "document.getElementById('said').textContent === 'Copied'")
     assert page.evaluate("navigator.clipboard.readText()").startswith("### `tests.a.test_0`")
@@ -249,14 +207,12 @@ def test_a_slider_is_moved_with_the_keyboard(visit: Visit) -> None:
     page.goto(address)
     page.get_by_role("slider").press("Home")
     assert page.locator(".over").evaluate("element => element.style.clipPath") == "inset(0px 100% 0px 0px)"
-    assert axe_api.Axe().run(page).violations_count == 0
+    assert accessibility_faults(page) == []
     page = visit.page(java_script_enabled=False)
     page.goto(address)
     assert not page.get_by_role("slider").is_visible()
-    over, stage = page.locator(".over").bounding_box(), page.locator(".stage").bounding_box()
-    assert over is not None
-    assert stage is not None
-    assert 0.4 < over["width"] / stage["width"] < 0.6
+    over, stage = (page.locator(each).bounding_box() or {"width": 0} for each in (".over", ".stage"))
+    assert 0.4 * stage["width"] < over["width"] < 0.6 * stage["width"]
 
 
 def test_an_open_run_updates_itself_until_it_is_completed(visit: Visit) -> None:
@@ -343,48 +299,49 @@ def test_a_reader_goes_through_a_list_and_back_to_the_row(visit: Visit) -> None:
 def test_keys_copy_and_go_to_suites_and_latest_runs(visit: Visit) -> None:
     """Y copies the address, c the command of the selected reason, C opens all failures as text, g s and g l lead on."""
     site = visit.site
-    run = site.run_of(
-        failing(0, file="tests/a.py"),
-        failing(1, message="KeyError: 'b'", file="tests/b.py", folder="tests.b"),
-        source="copied",
-    )
+    other = failing(1, message="KeyError: 'b'", file="tests/b.py", folder="tests.b")
+    run = site.run_of(failing(0, file="tests/a.py"), other, source="copied")
     newest = site.run_of(a_test(0), source="copied")
     page = visit.page(permissions=["clipboard-read", "clipboard-write"])
-    page.goto(f"/runs/{run}")
 
     def copied() -> str:
         wait_until(page, "document.getElementById('said').textContent === 'Copied'")
         page.evaluate("document.getElementById('said').textContent = ''")
         return str(page.evaluate("navigator.clipboard.readText()"))
 
+    page.goto(f"/runs/{run}")
     page.keyboard.press("y")
     assert copied() == f"{visit.address}/runs/{run}"
     page.locator("details.cause > summary", has_text="KeyError").focus()
     press(page, "o", "c")
     assert copied() == "pytest tests/b.py::test_1"
-    press(page, "g", "l", url=f"**/runs/{newest}")
-    page.goto(f"/runs/{run}")
-    press(page, "Shift+C", url=f"**/runs/{run}/failures.txt")
-    page.goto(f"/runs/{run}")
-    press(page, "g", "s", url=re.compile("/sources/[0-9]+"))
+    for keys, url in ((("g", "l"), f"/runs/{newest}"), (("Shift+C",), f"/runs/{run}/failures.txt"),
+                      (("g", "s"), "/sources/[0-9]+")):  # fmt: skip
+        page.goto(f"/runs/{run}")
+        press(page, *keys, url=re.compile(f"{url}$"))
 
 
 def test_a_worker_and_a_block_of_the_timeline_open_their_lists(visit: Visit) -> None:
-    """Blocks are links as they are without scripts: a click that draws no stretch goes to the list."""
+    """Blocks are links as they are without scripts: a click that draws no stretch goes to the list; + and 0 zoom."""
     service = visit.site.service
     run = service.new_run(source="blocks")
     thread = service.new_thread(run, session_started=service.clock.now)
     short = [a_test(number, elapsed=1_000, started=1_100 * number) for number in range(40)]
     service.append(thread, *short, a_test(40, elapsed=9_000_000, started=50_000))
-    service.post(f"/automation/runs/{run}/complete", {})
+    service.complete(run)
     page = visit.page()
     page.goto(f"/runs/{run}?view=time")
-    page.locator("[data-lanes] svg a", has=page.locator("rect.pass")).first.click()
+    drawing = page.locator("[data-lanes] svg")
+    whole = drawing.get_attribute("viewBox")
+    for key, is_whole in (("+", False), ("0", True)):
+        page.keyboard.press(key)
+        assert (drawing.get_attribute("viewBox") == whole) is is_whole
+    drawing.locator("a", has=page.locator("rect.pass")).first.click()
     page.wait_for_url(re.compile(rf"/runs/{run}\?view=tests&lane="))
     assert page.locator("a.leaf").count() > 1
     assert page.get_by_text("in one stretch").is_visible()
     page.get_by_role("link", name="Timeline").click()
-    page.locator("[data-lanes] svg a.who").click()
+    drawing.locator("a.who").click()
     page.wait_for_url(re.compile(rf"/runs/{run}\?view=tests&lane=[0-9]+$"))
     assert page.locator("a.leaf").count() == 41
 
@@ -393,19 +350,15 @@ def test_a_search_follows_the_letters_and_a_node_opens_in_its_place(visit: Visit
     """The list and the numbers of the chips are replaced while one types; the rows of a node come below it."""
     page = visit.page()
     page.goto("/runs/2?view=tests")
-    node = page.locator("a.node", has_text="tests.a")
-    node.click()
+    page.locator("a.node", has_text="tests.a").click()
     page.locator(".below a.leaf").first.wait_for()
     assert page.url == f"{visit.address}/runs/2?view=tests"
     page.locator(".below a.leaf").first.focus()
     page.keyboard.press("h")
     assert page.evaluate("document.activeElement.matches('a.node')")
-    page.keyboard.press("h")
-    assert not page.locator(".below").is_visible()
-    page.keyboard.press("l")
-    assert page.locator(".below").is_visible()
-    page.keyboard.press("o")
-    assert not page.locator(".below").is_visible()
+    for key, is_open in (("h", False), ("l", True), ("o", False)):
+        page.keyboard.press(key)
+        assert page.locator(".below").is_visible() is is_open
     page.get_by_label("Search tests, messages, files").press_sequentially("test_25")
     page.get_by_text("11 tests").wait_for()
     page.wait_for_url("**/runs/2?view=tests&q=test_25")
@@ -413,53 +366,39 @@ def test_a_search_follows_the_letters_and_a_node_opens_in_its_place(visit: Visit
     assert page.evaluate("document.activeElement.id") == "q"
 
 
-def test_lanes_are_zoomed(visit: Visit) -> None:
-    """The keys + and 0 show a part of the time and all of it."""
-    page = visit.page()
-    page.goto("/runs/2?view=time")
-    page.keyboard.press("+")
-    assert page.locator("[data-lanes] svg").get_attribute("viewBox") != "0 0 1272 73"
-    page.keyboard.press("0")
-    assert page.locator("[data-lanes] svg").get_attribute("viewBox") == "0 0 1272 73"
-
-
 def test_keys_of_lists_do_as_their_twins(visit: Visit) -> None:
     """The focus moves along the runs with one stop of Tab, keys are off while typing, and `?` shows them all."""
     page = visit.page(color_scheme="light")
     page.goto("/projects/1")
-    rows = page.locator("[data-row]")
-    assert rows.count() > 1
-    assert page.locator('[data-row][tabindex="0"]').count() == 1
+    rows, stop = page.locator("[data-row]"), page.locator('[data-row][tabindex="0"]')
+    addresses = [str(rows.nth(number).get_attribute("href")) for number in range(2)]
+    assert stop.count() == 1
 
     def focused() -> str:
         return str(page.evaluate("document.activeElement.getAttribute('href') || document.activeElement.id"))
 
-    addresses = [str(rows.nth(number).get_attribute("href")) for number in range(2)]
-    page.keyboard.press("j")
-    assert focused() == addresses[0]
-    page.keyboard.press("j")
-    assert focused() == addresses[1]
-    page.keyboard.press("k")
-    assert focused() == addresses[0]
-    assert page.locator('[data-row][tabindex="0"]').get_attribute("href") == addresses[0]
+    for key, number in (("j", 0), ("j", 1), ("k", 0)):
+        page.keyboard.press(key)
+        assert focused() == addresses[number]
+    assert stop.get_attribute("href") == addresses[0]
     page.keyboard.press("/")
     page.keyboard.type("jt?")
     assert (focused(), page.locator("#q").input_value()) == ("q", "jt?")
     press(page, "Escape", "Escape")
     assert (focused(), page.locator("#q").input_value()) == ("", "")
     page.keyboard.press("?")
-    assert page.get_by_role("dialog", name="Keys").is_visible()
-    assert axe_api.Axe().run(page).violations_count == 0
+    keys, html = page.get_by_role("dialog", name="Keys"), page.locator("html")
+    assert keys.is_visible()
+    assert accessibility_faults(page) == []
     press(page, "t", "Escape")
-    assert not page.get_by_role("dialog", name="Keys").is_visible()
-    assert page.locator("html[data-theme]").count() == 0
+    assert (keys.is_visible(), html.get_attribute("data-theme")) == (False, None)
     press(page, "t", "t")
-    assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert html.get_attribute("data-theme") == "dark"
     page.reload()
-    assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert html.get_attribute("data-theme") == "dark"
     page.get_by_label("Light or dark").click()
     page.get_by_role("link", name="As the system").click()
-    assert page.locator("html[data-theme]").count() == 0
+    assert html.get_attribute("data-theme") is None
     press(page, "j", "Enter", url=f"{visit.address}{addresses[0]}")
     press(page, "g", "r", url=f"{visit.address}/")
     assert visit.is_at_home()
@@ -496,9 +435,9 @@ def test_everything_is_reached_by_keyboard(visit: Visit) -> None:
     stops = []
     for _ in range(30):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement === document.body"):
-            break
         stops.append(str(page.evaluate("document.activeElement.className || document.activeElement.tagName")))
+        if stops[-1] == "BODY":
+            break
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none", (stops, page.evaluate("document.activeElement.outerHTML")[:200])
     assert {"chip", "btn first", "SUMMARY"} <= set(stops)
@@ -508,11 +447,10 @@ def _png(width: int, height: int) -> bytes:
     """Return a picture of one colour."""
     rows = (b"\0" + b"\x22\x66\xcc" * width) * height
     head = struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
-    parts = [(b"IHDR", head), (b"IDAT", compress(rows)), (b"IEND", b"")]
-    chunks = [
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", crc32(name + data)) for name, data in parts
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, data in ((b"IHDR", head), (b"IDAT", compress(rows)), (b"IEND", b"")):
+        content += struct.pack(">I", len(data)) + name + data + struct.pack(">I", crc32(name + data))
+    return content
 
 
 def test_kept_pictures_are_seen_and_kept_markup_runs_nothing(visit: Visit) -> None:
@@ -535,11 +473,8 @@ def test_kept_pictures_are_seen_and_kept_markup_runs_nothing(visit: Visit) -> No
         picture = page.locator("figure img").first
         picture.scroll_into_view_if_needed()
         wait_until(page, "document.querySelector('figure img').naturalWidth === 3000")
-        box = picture.bounding_box()
-        assert box is not None
-        assert box["width"] <= size["width"]
-        assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-        assert axe_api.Axe().run(page).violations_count == 0
+        assert (picture.bounding_box() or {"width": 9999})["width"] <= size["width"]
+        assert accessibility_faults(page) == []
     for name in ("page.html", "page.svg"):
         with page.expect_download() as downloading:
             page.locator(f".files a[href$='{name}']").evaluate("link => { link.target = ''; link.click() }")
@@ -583,5 +518,5 @@ def test_kept_videos_are_played(visit: Visit) -> None:
     page.goto(f"/results/{visit.site.result_ids(run)[0]}")
     wait_until(page, "document.querySelector('figure video').videoWidth === 300")
     assert page.locator("figure video").get_attribute("controls") is not None
-    assert axe_api.Axe().run(page).violations_count == 0
+    assert accessibility_faults(page) == []
     assert visit.complaints == []

@@ -5,9 +5,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,8 @@ def _serving(folder: Path, address: str, *options: str) -> Iterator[subprocess.P
 
 def _made(session: requests.Session, address: str, run_name: str = "n") -> tuple[int, int]:
     """Make a run with a thread."""
-    run = session.post(f"{address}{API}/projects/1/automation/runs", json={"name": run_name, "source": "s"}).json()[
-        "id"
-    ]
+    runs = f"{address}{API}/projects/1/automation/runs"
+    run = session.post(runs, json={"name": run_name, "source": "s"}).json()["id"]
     return run, session.post(f"{address}{API}/automation/runs/{run}/threads", json={}).json()["id"]
 
 
@@ -88,6 +87,13 @@ def test_a_password_can_come_from_where_postgresql_looks(
     assert cluster.password not in done.stdout + done.stderr
 
 
+WRITTEN_WRONGLY = (
+    "reports:{word}@@127.0.0.1/reports", "reports:a/{word}@127.0.0.1/reports", "reports:{word}#@127.0.0.1/reports",
+    "reports:{word}?@127.0.0.1/reports", "reports:{word} @127.0.0.1/reports", "[reports:{word}@127.0.0.1/reports",
+    "127.0.0.1:{word}/reports",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("address", "code", "told"),
     [
@@ -95,26 +101,14 @@ def test_a_password_can_come_from_where_postgresql_looks(
         ("{wrong}/reports", 3, "password authentication failed"),
         ("{away}/reports", 3, "postgresql://reports@127.0.0.1:1/reports: cannot be opened as a store: .*refused"),
         ("{right}/{newer}", 3, f"this store has version {SCHEMA_VERSION + 1}, and this release reads {SCHEMA_VERSION}"),
-        ("postgresql://reports:{word}@@127.0.0.1/reports", 2, "percent|%40"),
-        ("postgresql://reports:a/{word}@127.0.0.1/reports", 2, "%40"),
-        ("postgresql://reports:{word}#@127.0.0.1/reports", 2, "%40"),
-        ("postgresql://reports:{word}?@127.0.0.1/reports", 2, "%40"),
-        ("postgresql://reports:{word} @127.0.0.1/reports", 2, "%40"),
-        ("postgresql://[reports:{word}@127.0.0.1/reports", 2, "%40"),
-        ("postgresql://127.0.0.1:{word}/reports", 2, "%40"),
+        *((f"postgresql://{address}", 2, "%40") for address in WRITTEN_WRONGLY),
         ("{right}/reports?nonsense={word}", 3, "nonsense"),
         ("mysql://reports:{word}@127.0.0.1/reports", 2, "'mysql://' cannot be used: name a file, or write postgresql:"),
     ],
 )
-@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("store", "check")])
+@pytest.mark.parametrize("command", ["serve --port 0", "store check"])
 def test_what_cannot_be_opened_is_told_without_the_password(
-    tmp_path: Path,
-    cluster: Cluster,
-    monkeypatch: pytest.MonkeyPatch,
-    address: str,
-    code: int,
-    told: str,
-    command: tuple[str, ...],
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, address: str, code: int, told: str, command: str
 ) -> None:
     """One line says what is wrong, whatever that is; nothing is made and nobody sees a secret."""
     monkeypatch.chdir(tmp_path)
@@ -124,15 +118,11 @@ def test_what_cannot_be_opened_is_told_without_the_password(
         Store(place := cluster.new()).close()
         newer = place.shown.rpartition("/")[2]
         cluster.execute(f"UPDATE store_version SET version = {SCHEMA_VERSION + 1}", newer)
-    right = f"postgresql://reports:{cluster.password}@127.0.0.1:{cluster.port}"
-    url = address.format(
-        right=right,
-        wrong=right.replace(cluster.password, "verysecret"),
-        away=f"postgresql://reports:{cluster.password}@127.0.0.1:1",
-        newer=newer,
-        word="verysecret",
-    )
-    done = command_runner().invoke(main, [*command, "--database", url])
+    away = f"postgresql://reports:{cluster.password}@127.0.0.1:"
+    right = f"{away}{cluster.port}"
+    wrong = right.replace(cluster.password, "verysecret")
+    url = address.format(right=right, wrong=wrong, away=f"{away}1", newer=newer, word="verysecret")
+    done = command_runner().invoke(main, [*command.split(), "--database", url])
     assert done.exit_code == code, done.output
     line = done.stderr.splitlines()[-1]
     assert re.search(told.format(port=cluster.port), line), line
@@ -156,17 +146,16 @@ def test_upkeep_of_a_database_makes_no_store(cluster: Cluster) -> None:
     new = cluster.new()
     done = command_runner().invoke(main, ["store", "check", "--database", new.url])
     assert (done.exit_code, "there is no store in this database" in done.stderr) == (3, True), done.output
-    assert cluster.execute(
-        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", new.shown.rpartition("/")[2]
-    ) == [(0,)]
+    tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+    assert cluster.execute(tables, new.shown.rpartition("/")[2]) == [(0,)]
 
 
 class _Client:
     """One writer: its thread in a run that others write to as well, through one of several servers."""
 
     def __init__(self, addresses: list[str], number: int, run: int) -> None:
-        self._address = addresses[number % len(addresses)]
-        self._next = addresses[(number + 1) % len(addresses)]
+        # A client that got no answer asks another server behind the same proxy.
+        self._addresses = [addresses[(number + more) % len(addresses)] for more in range(2)]
         self._number = number
         self._run = run
         self.answers: list[int] = []
@@ -174,28 +163,24 @@ class _Client:
 
     def __call__(self) -> None:
         with asking(TOKEN) as session:
-            self.thread = self._post(
-                session, self._address, f"runs/{self._run}/threads", {}, f"t{self._number}"
-            ).json()["id"]
+            first, other = (partial(self._post, session, address) for address in self._addresses)
+            self.thread = first(f"runs/{self._run}/threads", {}, f"t{self._number}").json()["id"]
+            path = f"runs/threads/{self.thread}"
             for number in range(APPENDS):
                 tests = [a_test((self._number + each) % 60, folder=f"f{self._number}") for each in range(TESTS)]
                 body = {"tests": tests[:: 1 if self._number % 2 else -1], "elapsed_computed": 1}
-                key = f"{self._number}-{number}"
-                path = f"runs/threads/{self.thread}/append"
-                # A client that got no answer asks another server behind the same proxy.
-                for address in (self._address, self._next):
-                    self.answers.append(self._post(session, address, path, body, key).status_code)
-            self._post(session, self._next, f"runs/threads/{self.thread}/complete", {}, f"c{self._number}")
+                for post in (first, other):
+                    self.answers.append(post(f"{path}/append", body, f"{self._number}-{number}").status_code)
+            other(f"{path}/complete", {}, f"c{self._number}")
 
-    def _post(self, session: requests.Session, address: str, path: str, body: Any, key: str) -> requests.Response:  # noqa: ANN401 - JSON
+    @staticmethod
+    def _post(session: requests.Session, address: str, path: str, body: Any, key: str) -> requests.Response:  # noqa: ANN401 - JSON
         """Send a request until it is no longer one of those that nothing was done for."""
-        for _ in count():
-            answer = session.post(
-                f"{address}{API}/automation/{path}", json=body, headers={"Idempotency-Key": key}, timeout=60
-            )
+        while True:
+            headers = {"Idempotency-Key": key}
+            answer = session.post(f"{address}{API}/automation/{path}", json=body, headers=headers, timeout=60)
             if answer.status_code not in (409, 429):
                 return answer
-        raise AssertionError
 
 
 @pytest.mark.slow
@@ -209,20 +194,16 @@ def test_several_servers_of_one_database_keep_exact_counts(tmp_path: Path, clust
         with asking(TOKEN) as session:
             runs = [_made(session, addresses[number % PROCESSES], f"run {number}")[0] for number in range(PROCESSES)]
         clients = [_Client(addresses, number, runs[number // 10]) for number in range(WRITERS)]
-        threads = [threading.Thread(target=client) for client in clients]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(120)
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(_Client.__call__, clients))
         with asking(TOKEN) as session:
             for run in runs:
                 found = session.get(f"{addresses[0]}{API}/automation/runs/{run}").json()["result"]
                 assert found["total_count"] == found["success_count"] == 10 * APPENDS * TESTS
                 assert (found["thread_count"], found["thread_active_count"]) == (11, 1)
                 assert [each["index"] for each in found["threads"]] == list(range(1, 12))
-                assert {(each["total_count"], each["elapsed"]) for each in found["threads"][1:]} == {
-                    (APPENDS * TESTS, APPENDS)
-                }
+                sums = {(each["total_count"], each["elapsed"]) for each in found["threads"][1:]}
+                assert sums == {(APPENDS * TESTS, APPENDS)}
         for process in started:
             process.send_signal(signal.SIGTERM)
             assert process.communicate(timeout=20)[1].count("Traceback") == 0

@@ -19,7 +19,7 @@ from pytest_automation_report.settings.sources import OTHER_VARIABLES
 from support.clusters import Cluster
 from support.processes import line_of, running
 from support.repository import ROOT
-from support.serving import asking
+from support.serving import RUNS, asking
 from support.sessions import clean_environment
 
 PAGE = "docs/server.md"
@@ -47,15 +47,14 @@ def _served(
         assert f"serving {shown}" in server.communicate(timeout=20)[1]
 
 
-def _get(address: str, path: str, token: str, host: str) -> int:
+def _get(address: str, token: str, host: str) -> int:
     with asking(token) as session:
-        return session.get(f"{address}{path}", headers={"Host": host}).status_code
+        return session.get(f"{address}{RUNS}", headers={"Host": host}).status_code
 
 
 def _make_run(address: str) -> int:
     with asking(TOKEN) as session:
-        body = {"name": "a run", "source": "a-source"}
-        return int(session.post(f"{address}/api/v1/projects/1/automation/runs", json=body).json()["id"])
+        return int(session.post(f"{address}{RUNS}", json={"name": "a run", "source": "a-source"}).json()["id"])
 
 
 def test_the_pages_command_serves_a_database(tmp_path: Path, cluster: Cluster) -> None:
@@ -71,7 +70,7 @@ def test_the_pages_command_serves_a_database(tmp_path: Path, cluster: Cluster) -
     served = clean_environment(**{name: cluster.address(), "PGPASSWORD": cluster.password})
     with _served(tmp_path, options, served) as listening:
         token = (tmp_path / ".automation-report" / "store.sqlite3.token").read_text().strip()
-        assert _get(listening, "/api/v1/projects/1/automation/runs", token, "localhost") == 404
+        assert _get(listening, token, "localhost") == 404
     assert not (tmp_path / ".automation-report" / "store.sqlite3").exists()
 
 
@@ -113,11 +112,7 @@ def test_the_compose_file_serves_a_team(tmp_path: Path, cluster: Cluster, compos
     variables |= {"PGPASSWORD": cluster.password, "AUTOMATION_REPORT_SERVER_TOKEN": TOKEN}
     here = ["--host=127.0.0.1" if each == "--host=0.0.0.0" else each for each in options]
     with _served(tmp_path, here, clean_environment(**variables)) as listening:
-        found = [
-            _get(listening, "/api/v1/projects/1/automation/runs", "a-token-of-these-tests", each)
-            for each in (host, "other.example")
-        ]
-    assert found == [404, 403]
+        assert [_get(listening, TOKEN, each) for each in (host, "other.example")] == [404, 403]
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [], "all is kept in the database"
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.accessibility import accessibility_faults
-from support.browsers import NARROW, WIDE, Windows, chromium, wait_until
+from support.browsers import NARROW, WIDE, Windows, wait_until
 from support.contract import Contract
 from support.report_file import text_of
 from support.service import SECOND, a_test
-from support.website import Site, attempts, failing, hostile
+from support.website import Site, attempts, failed_attempt, failing, field, hostile, missing, on
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -42,12 +42,12 @@ SERVER = (
 """Addresses of the server; the file must show the same texts there."""
 
 PICTURE = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
-SKIP: dict[str, Any] = {
+SKIP = {
     "type": 4,
     "name": "Skipped",
     "value": "tests/a.py:3: <no> printer",
-    "meta": {"type": "pytest.skip", "message": "<no> printer"},
     "is_highlight": True,
+    "meta": {"type": "pytest.skip", "message": "<no> printer"},
 }
 JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
 """The policy under which Jenkins shows files of a build by default."""
@@ -65,29 +65,27 @@ class Reader(Windows):
     def opened(self, place: str = "", **options: Any) -> Page:  # noqa: ANN401 - those of playwright
         """Open the file at a place, and wait until its script shows it."""
         page = self.page(**options)
-        page.goto(f"{self.file.as_uri()}{place}")
+        self.go(page, place)
         page.locator("header.top").wait_for()
         return page
+
+    def go(self, page: Page, place: str) -> None:
+        page.goto(f"{self.file.as_uri()}{place}")
 
 
 def rules() -> list[dict[str, Any]]:
     """Return ten tests: of a class with parameters and beside it, in a folder below, without a file."""
     place: dict[str, Any] = {"file": "tests/cart/test_rules.py", "folder": "tests.cart.test_rules.TestTotals"}
-    times: tuple[int | None, ...] = (900, 45_000, 1_200_000, 61_000_000, None)
-    named = [
-        a_test(500 + number, name=f"test_sum[{number}-€]", line=7, **{**place, **({"elapsed": time} if time else {})})
-        for number, time in enumerate(times)
-    ]
-    output = [{"type": 4, "name": "Output", "value": "counted to 3"}]
-    log = [{"type": 4, "name": "Log", "value": "a line of the log"}]
+    times = (900, 45_000, 1_200_000, 61_000_000)
+    timed: list[dict[str, Any]] = [{"elapsed": time} for time in times]
+    output = [field("Output", "counted to 3", 4), field("Log", "a line of the log", 4)]
+    deep = {"file": "tests/cart/deep/test_x.py", "folder": "tests.cart.deep.test_x"}
     return [
-        *named,
+        *(a_test(500 + n, name=f"test_sum[{n}-€]", line=7, **place, **more) for n, more in enumerate([*timed, {}])),
         failing(505, name="test_sum[<b>&amp;'\"]", elapsed=3_000, **place),
-        a_test(506, name="test_alone", elapsed=2_000, fields=[*output, *log], **place),
+        a_test(506, name="test_alone", elapsed=2_000, fields=output, **place),
         a_test(507, name="test_beside", elapsed=50, file=place["file"], folder="tests.cart.test_rules"),
-        a_test(
-            508, name="test_other", elapsed=2_500, file="tests/cart/deep/test_x.py", folder="tests.cart.deep.test_x"
-        ),
+        a_test(508, name="test_other", elapsed=2_500, **deep),
         a_test(509, name="without a file", folder="a folder", elapsed=10_000),
     ]
 
@@ -99,31 +97,29 @@ def reader(recipient: Reader) -> Iterator[Reader]:
 
 
 @pytest.fixture(scope="module")
-def recipient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def recipient(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Reader:
     """Write the report of a run of 400 tests with failures, flaky and skipped tests, and that of a hostile run."""
     folder = tmp_path_factory.mktemp("report")
     site = Site(folder / "store.db", Contract())
-    attempt = {"type": 4, "name": "Attempt 1", "value": "E   KeyError: 'first'", "meta": {"status": "failure"}}
-    flaky = a_test(3, fields=[attempts("2"), attempt], file="tests/a.py")
-    branch = [{"type": 1, "name": "Branch", "value": "main"}]
-    site.run_of(a_test(0), failing(1), *map(a_test, range(2, 400)), source="shop", fields=branch)
+    shop: dict[str, Any] = {**on("main"), "source": "shop"}
+    site.run_of(a_test(0), failing(1), *map(a_test, range(2, 400)), **shop)
     site.service.clock.now += 60 * SECOND
-    failed = [failing(number, file="tests/a.py") for number in (0, 1)]
     shot = {"name": "shot.png", "url": site.kept(PICTURE, "shot.png")}
-    refused = failing(2, "connection refused by port 5432", file="tests/a.py", artifacts=[shot])
-    tests = [*failed, refused, flaky, a_test(4, "skipped", fields=[SKIP]), *map(a_test, range(5, 390)), *rules()]
-    run = site.run_of(*tests, source="shop", fields=branch)
-    texts = {address: site.text(address) for address in SERVER}
-    file, other = folder / "report.html", folder / "hostile.html"
-    file.write_text(site.pages.report(run), encoding="utf-8")
+    run = site.run_of(
+        *(failing(number, file="tests/a.py") for number in (0, 1)),
+        failing(2, "connection refused by port 5432", file="tests/a.py", artifacts=[shot]),
+        a_test(3, fields=[attempts("2"), failed_attempt(1, "KeyError: 'first'")], file="tests/a.py"),
+        *(a_test(4, "skipped", fields=[SKIP]), *map(a_test, range(5, 390)), *rules()),
+        **shop,
+    )
     bad, _ = hostile(site)
-    site.service.post(f"/automation/runs/{bad}/complete", {})
-    other.write_text(site.pages.report(bad), encoding="utf-8")
+    site.service.complete(bad)
+    shown = Reader(browser, folder / "report.html", folder / "hostile.html")
+    shown.texts = {address: site.text(address) for address in SERVER}
+    shown.file.write_text(site.pages.report(run), encoding="utf-8")
+    shown.hostile_file.write_text(site.pages.report(bad), encoding="utf-8")
     site.service.store.close()
-    with chromium() as browser:
-        shown = Reader(browser, file, other)
-        shown.texts = texts
-        yield shown
+    return shown
 
 
 def test_all_of_a_run_is_in_the_file(reader: Reader) -> None:
@@ -154,7 +150,7 @@ def test_all_of_a_run_is_in_the_file(reader: Reader) -> None:
     page.locator(".leaf").click()
     page.get_by_role("link", name="Attempt 1").first.click()
     page.get_by_text("KeyError: 'first'").first.wait_for()
-    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&status=6")
+    reader.go(page, "#/runs/2?view=tests&status=6")
     page.get_by_text("1 test", exact=True).wait_for()
     page.locator(".chip", has_text="Passed").click()
     page.get_by_text("395 tests", exact=True).wait_for()
@@ -176,7 +172,7 @@ def test_a_place_can_be_sent(reader: Reader) -> None:
     page = reader.opened("#/results/403?from=view%3Dtests")
     assert page.get_by_role("heading", name="test_2").is_visible()
     wait_until(page, "() => document.querySelector('#files img')?.naturalWidth === 1")
-    page.goto(f"{reader.file.as_uri()}#/results/9999")
+    reader.go(page, "#/results/9999")
     page.get_by_role("alert").wait_for()
     assert "it has no page /results/9999" in page.get_by_role("alert").inner_text()
 
@@ -205,7 +201,7 @@ def test_a_filter_can_be_left_out(reader: Reader) -> None:
     assert page.evaluate("location.hash") == "#/runs/2?lane=2.401.402.failed&status=3&view=tests"
     page.get_by_role("link", name="All workers").click()
     wait_until(page, "() => document.querySelectorAll('.leaf').length === 4")
-    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&status=4")
+    reader.go(page, "#/runs/2?view=tests&status=4")
     page.get_by_role("link", name="Show all tests").click()
     page.locator(".node").first.wait_for()
     assert reader.complaints == []
@@ -215,7 +211,7 @@ def test_a_reason_has_its_name(reader: Reader) -> None:
     """The list of the tests that failed for one reason names it, also where the name is markup."""
     page = reader.opened()
     reason = page.evaluate("at('reason', 0)")
-    page.goto(f"{reader.file.as_uri()}#/runs/2?reason={reason}")
+    reader.go(page, "#/runs/2?reason={reason}")
     page.locator(".leaf").first.wait_for()
     assert text_of(page.locator(".within").inner_html()) == "that failed for assert 90 == 89 All reasons"
     hostile_page = reader.page()
@@ -231,27 +227,29 @@ def test_a_reason_has_its_name(reader: Reader) -> None:
 
 def test_tests_that_passed_have_a_page(reader: Reader) -> None:
     """A test that passed shows place, time, worker, command and output by stream, a skipped one why it was skipped."""
-    page = reader.opened("#/runs/2?view=tests&q=test_sum[2")
-    page.locator(".leaf").click()
+    page = reader.opened()
+    main = page.locator("main")
+
+    def opened(query: str, words: str) -> str:
+        reader.go(page, f"#/runs/2?view=tests&{query}")
+        page.locator(".leaf").click()
+        page.get_by_text(words).first.wait_for()
+        return main.inner_text()
+
+    opened("q=test_sum[2", "test_sum[2-€]")
     page.get_by_role("heading", name="test_sum[2-€]").wait_for()
     facts = page.locator(".facts").inner_text()
-    assert all(text in facts for text in ("tests/cart/test_rules.py:7", "1.20 s", "gw0"))
+    assert missing(facts, "tests/cart/test_rules.py:7", "1.20 s", "gw0") == []
     assert page.locator("#command").inner_text() == "pytest 'tests/cart/test_rules.py::TestTotals::test_sum[2-€]'"
-    assert "This test has no message and no output." in page.locator("main").inner_text()
+    assert "This test has no message and no output." in main.inner_text()
     assert page.title().startswith("✓ test_sum[2-€]")
     page.keyboard.press("u")
     page.locator("section.view").wait_for()
-    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&q=test_alone")
-    page.locator(".leaf").click()
-    page.get_by_text("counted to 3").wait_for()
+    opened("q=test_alone", "counted to 3")
     page.locator("#output nav a", has_text="log").click()
     page.get_by_text("a line of the log").wait_for()
-    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&status=6")
-    page.locator(".leaf").click()
-    page.get_by_text("<no> printer").wait_for()
-    assert "no message" not in page.locator("main").inner_text()
-    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&q=without a file")
-    page.locator(".leaf").click()
+    assert "no message" not in opened("status=6", "<no> printer")
+    opened("q=without a file", "without a file")
     page.get_by_role("heading", name="without a file").wait_for()
     assert page.locator(".cmd").count() == 0
     assert reader.complaints == []
@@ -273,7 +271,7 @@ def test_files_open_in_their_place(reader: Reader) -> None:
     page.get_by_role("link", name="As they ran").click()
     wait_until(page, "() => !document.querySelector('.leaf')")
     assert sorted(page.locator("a.node code").all_inner_texts()) == sorted(names)
-    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&open=tests/cart/test_rules.py::TestTotals")
+    reader.go(page, "#/runs/2?view=tests&open=tests/cart/test_rules.py::TestTotals")
     page.locator(".leaf", has_text="test_alone").wait_for()
     assert page.locator(".leaf", has_text="test_2").count() == 0
     assert reader.complaints == []
@@ -282,17 +280,14 @@ def test_files_open_in_their_place(reader: Reader) -> None:
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_it_is_accessible_and_fits(reader: Reader, size: dict[str, int]) -> None:
     """In both themes and both widths the checker finds nothing, and nothing sticks out sideways, plain or not."""
-    places = ("", "#/runs/2?view=tests", "#/runs/2?view=tests&group=none", "#/results/403", "#/results/410")
-    wrong = []
     page = reader.opened(viewport=size, reduced_motion="reduce")
-    for place in places:
-        page.goto(f"{reader.file.as_uri()}{place}")
+    wrong = []
+    for place in ("", "#/runs/2?view=tests", "#/runs/2?view=tests&group=none", "#/results/403", "#/results/410"):
+        reader.go(page, place)
         page.locator("header.top").wait_for()
-        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-            wrong.append(f"{place} is too wide")
         wrong += [f"{place}: {fault}" for fault in accessibility_faults(page)]
     plain = reader.page(java_script_enabled=False, viewport=size)
-    plain.goto(reader.file.as_uri())
+    reader.go(plain, "")
     assert plain.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed, for 2 reasons"
     assert wrong == []
 
@@ -300,13 +295,9 @@ def test_it_is_accessible_and_fits(reader: Reader, size: dict[str, int]) -> None
 def test_jenkins_shows_the_plain_report(reader: Reader) -> None:
     """Under the policy of Jenkins, which stops style and script, verdict, reasons and failures can be read."""
     page = reader.page(viewport=NARROW)
+    headers = {"Content-Security-Policy": JENKINS, "Content-Type": "text/html; charset=utf-8"}
     html = reader.file.read_text(encoding="utf-8")
-    page.route(
-        "http://jenkins.test/",
-        lambda route: route.fulfill(
-            body=html, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": JENKINS}
-        ),
-    )
+    page.route("http://jenkins.test/", lambda route: route.fulfill(body=html, headers=headers))
     page.goto("http://jenkins.test/")
     assert page.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed, for 2 reasons"
     assert not page.locator("header.top").is_visible()

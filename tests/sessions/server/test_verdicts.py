@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from support.contract import Contract
 from support.projects import Project, console
 from support.report_file import text_of
 from support.session_processes import wait_for_senders
-from support.sessions import Ran, session_environment
-from support.website import Site
+from support.sessions import session_environment
+from support.website import Site, missing
 
 TESTS = """
 import os, pytest
@@ -44,22 +45,20 @@ class Kind:
 
 
 ALL = tuple(f"test_{name}[{number}]" for name in "ab" for number in range(5))
+COLLECTION = ("1 file could not be collected, so 5 tests of it did not run", "1 file not collected")
+INTERRUPTED = ("Interrupted after 3 of 10 tests", "interrupted after 3 of 10", "skip")
+CTRL_C = IN_THIRD.format("raise KeyboardInterrupt")
 KINDS = {
     "broken": Kind(
-        "1 file could not be collected, so 5 tests of it did not run", "1 file not collected",
-        second=BROKEN, arguments=("--continue-on-collection-errors",), gate=5, not_run=ALL[5:],
+        *COLLECTION, second=BROKEN, arguments=("--continue-on-collection-errors",), gate=5, not_run=ALL[5:]
     ),
-    "broken-n2": Kind(
-        "1 file could not be collected, so 5 tests of it did not run", "1 file not collected",
-        second=BROKEN, arguments=("-n2",), gate=5, not_run=ALL[5:],
-    ),
+    "broken-n2": Kind(*COLLECTION, second=BROKEN, arguments=("-n2",), gate=5, not_run=ALL[5:]),
     "collection-stops": Kind(
         "Collection failed: 1 file, so no test ran", "collection failed", second=BROKEN, gate=5, not_run=ALL,
     ),
-    "ctrl-c": Kind(
-        "Interrupted after 3 of 10 tests", "interrupted after 3 of 10", "skip",
-        first=IN_THIRD.format("raise KeyboardInterrupt"), gate=3, not_run=ALL[3:],
-    ),
+    "ctrl-c": Kind(*INTERRUPTED, first=CTRL_C, gate=3, not_run=ALL[3:]),
+    # xdist ends the session in words of its own.
+    "ctrl-c-n1": Kind(*INTERRUPTED, first=CTRL_C, arguments=("-n1",), gate=3, not_run=ALL[3:]),
     "x": Kind(
         "Stopped at the first failure (-x) after 4 of 10", "stopped after 4 of 10, 1 failed",
         first=IN_THIRD.format("assert 0"), arguments=("-x",), gate=5, not_run=ALL[4:],
@@ -80,24 +79,38 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project in a repository, with one run in which all ten tests passed."""
     project = Project(tmp_path_factory.mktemp("good") / "suite")
     (project.root / "test_suite.py").unlink()
     for name in "ab":
         project.write(f"test_{name}.py", TESTS.format(name=name, first=PLAIN))
-    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
-    for command in (("init", "-q", "-b", "main"), ("add", "."), (*identity, "commit", "-qm", "one")):
-        subprocess.run(["git", *command], cwd=project.root, check=True)
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=project.root, check=True)
+    commit(project)
     project.report()
-    return project
+    return project.root
 
 
-def copied(good: Project, folder: Path) -> Project:
-    shutil.copytree(good.root, folder / "suite")
+def commit(project: Project) -> None:
+    for command in (("add", "."), ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "-qm", "one")):
+        subprocess.run(["git", *command], cwd=project.root, check=True)
+
+
+@pytest.fixture
+def good(suite: Path, tmp_path: Path) -> Project:
+    """Return a copy of that project."""
+    shutil.copytree(suite, tmp_path / "suite")
     project = object.__new__(Project)
-    object.__setattr__(project, "root", folder / "suite")
+    object.__setattr__(project, "root", tmp_path / "suite")
     return project
+
+
+@pytest.fixture
+def site(good: Project, contract: Contract) -> Iterator[Site]:
+    """Return the pages over the project's store."""
+    site = Site(good.state / "store.sqlite3", contract)
+    yield site
+    site.service.store.close()
 
 
 def tail_of(html: str) -> str:
@@ -106,20 +119,18 @@ def tail_of(html: str) -> str:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_each_place_says_the_same_of_a_session(good: Project, tmp_path: Path, contract: Contract, name: str) -> None:
+def test_each_place_says_the_same_of_a_session(good: Project, site: Site, tmp_path: Path, name: str) -> None:
     """Run page, suite page, suites, list, title, chart, terminal, job summary, Markdown, console, gate and file."""
-    kind, project, summary = KINDS[name], copied(good, tmp_path), tmp_path / "summary.md"
-    project.write("test_a.py", TESTS.format(name="a", first=kind.first))
+    kind, summary = KINDS[name], tmp_path / "summary.md"
+    good.write("test_a.py", TESTS.format(name="a", first=kind.first))
     if kind.second:
-        project.write("test_b.py", kind.second)
+        good.write("test_b.py", kind.second)
     env = session_environment(GITHUB_STEP_SUMMARY=str(summary))
-    ran = project.report(*kind.arguments, "-oautomation_report_job_summary=true", env=env)
-    wait_for_senders(project.root)
+    ran = good.report(*kind.arguments, "-oautomation_report_job_summary=true", env=env)
+    wait_for_senders(good.root)
     said = ", ".join(filter(None, (kind.long, kind.part)))
-    site = Site(project.state / "store.sqlite3", contract)
     for place in ("/runs/2", "/sources/1", "/"):
-        assert kind.long in site.text(place), place
-        assert kind.part in site.text(place), place
+        assert missing(site.text(place), kind.long, kind.part) == [], place
     title = {"fail": "✗", "pass": "✓", "skip": "–"}[kind.tone] + f" {kind.short}"  # noqa: RUF001 - typography
     for place in ("/runs/2", "/sources/1"):
         assert f"<title>{title} ·" in site.shown(place)
@@ -130,24 +141,27 @@ def test_each_place_says_the_same_of_a_session(good: Project, tmp_path: Path, co
         assert kind.short.capitalize() in row or kind.short == "passed"
     assert ("part of the suite" in row) == bool(kind.part)
     chart = site.shown("/runs/2").partition('class="spark"')[2].partition("</svg>")[0]
-    is_hollow = bool(kind.part) or name != "failed"
-    assert (' part"' in chart) == is_hollow
+    assert (' part"' in chart) == (bool(kind.part) or name != "failed")
     names = site.text("/runs/2?view=changes&change=not_run")
-    assert all(f"{test.partition('[')[0]}" in names for test in kind.not_run)
+    assert missing(names, *(test.partition("[")[0] for test in kind.not_run)) == []
     texts = {
-        "show": console(project.root, "run", "show", "2").err,
-        "findings": console(project.root, "run", "findings", "2").err,
-        "markdown": console(project.root, "run", "export", "2", "--format", "markdown").out.replace("`", ""),
-        "file": text_of(_file(project)),
+        "show": console(good.root, "run", "show", "2").err,
+        "findings": console(good.root, "run", "findings", "2").err,
+        "markdown": console(good.root, "run", "export", "2", "--format", "markdown").out.replace("`", ""),
+        "file": text_of(_file(good)),
     }
     assert {place for place, text in texts.items() if said not in text} == set()
-    gate = console(project.root, "gate", "2", "--new-failures", "0")
+    gate = console(good.root, "gate", "2", "--new-failures", "0")
     assert gate.exit == kind.gate, gate.text
     if (name != "failed" and ran.exit != -9) or kind.part:
         assert said in ran.out + ran.err
         assert said in gate.err
         assert said in re.sub(r"&#(\d+);", lambda match: chr(int(match[1])), summary.read_text())
-    site.service.store.close()
+
+
+def _shown(project: Project, *runs: int) -> list[str]:
+    """Return what the console says of these runs."""
+    return [console(project.root, "run", "show", str(run)).err for run in runs]
 
 
 def _file(project: Project) -> str:
@@ -156,56 +170,41 @@ def _file(project: Project) -> str:
     return written.read_text()
 
 
-def _findings(project: Project, run: int) -> Ran:
-    return console(project.root, "run", "show", str(run))
-
-
-def test_a_known_flaky_test_that_fails_is_not_new_and_is_not_fixed(
-    good: Project, tmp_path: Path, contract: Contract
-) -> None:
+def test_a_known_flaky_test_that_fails_is_not_new_and_is_not_fixed(good: Project, site: Site) -> None:
     """It has its mark on card, row and list, and passes again where nobody has mended it."""
-    project = copied(good, tmp_path)
     for broken in ("a3", "", "a3", ""):
-        project.report(env=session_environment(BROKEN=broken))
-    shown = [_findings(project, run).err for run in (2, 4, 5)]
-    assert "  1 new failure since run 1" in shown[0]
-    assert "  1 failure of a test known to be flaky" in shown[1]
-    assert "1 flaky test passed again" in shown[2]
-    assert "fixed" not in shown[2]
-    site = Site(project.state / "store.sqlite3", contract)
+        good.report(env=session_environment(BROKEN=broken))
+    first, second, last = _shown(good, 2, 4, 5)
+    assert "  1 new failure since run 1" in first
+    assert "  1 failure of a test known to be flaky" in second
+    assert missing(last, "1 flaky test passed again", "fixed") == ["fixed"]
     assert "nothing new , 1 of a test that is known to be flaky" in site.text("/runs/4")
     assert '<span class="badge flaky">Flaky</span>' in site.shown("/runs/4")
     assert '<b class="badge flaky">Flaky</b>' in site.shown("/runs/4?view=tests&group=none")
     assert "New" not in site.text("/runs/4?view=tests&group=none")
-    rows = site.shown("/projects/1").split('<li class="run-row"')[1:]
-    assert ["1 flaky" in text_of(row) for row in rows] == [False, True, False, False, False]
-    assert "1 passed again" in text_of(rows[0])
-    assert "1 new" in text_of(rows[3])
+    rows = [text_of(row) for row in site.shown("/projects/1").split('<li class="run-row"')[1:]]
+    assert ["1 flaky" in row for row in rows] == [False, True, False, False, False]
+    assert ("1 passed again" in rows[0], "1 new" in rows[3]) == (True, True)
     tests = [site.text(f"/results/{result}") for result in site.result_ids(5)]
     assert ["Passed again. It failed in #4" in page for page in tests].count(True) == 1
     assert not any("Fixed." in page for page in tests)
-    site.service.store.close()
 
 
-def test_a_failure_that_was_away_is_back(good: Project, tmp_path: Path) -> None:
+def test_a_failure_that_was_away_is_back(good: Project) -> None:
     """New, back and still are three words; without evidence nothing is flaky."""
-    project = copied(good, tmp_path)
     for number, broken in enumerate(("a3", "", "a3", "a3")):
-        project.write("state.txt", str(number))
-        for command in (("add", "."), ("-c", "user.name=A", "-c", "user.email=a@b", "commit", "-qm", str(number))):
-            subprocess.run(["git", *command], cwd=project.root, check=True)
-        project.report(env=session_environment(BROKEN=broken))
-    shown = [_findings(project, run).err for run in (2, 4, 5)]
-    assert "  1 new failure since run 1" in shown[0]
-    assert "  1 back after a while" in shown[1]
-    assert "  1 still failing" in shown[2]
+        good.write("state.txt", str(number))
+        commit(good)
+        good.report(env=session_environment(BROKEN=broken))
+    new, back, still = _shown(good, 2, 4, 5)
+    assert ("  1 new failure since run 1" in new, "  1 back after a while" in back) == (True, True)
+    assert "  1 still failing" in still
 
 
-def test_new_tests_are_a_change_everywhere(good: Project, tmp_path: Path) -> None:
+def test_new_tests_are_a_change_everywhere(good: Project) -> None:
     """A run with new tests is not one in which nothing changed: neither its session nor a command says so."""
-    project = copied(good, tmp_path)
-    project.write("test_c.py", TESTS.format(name="c", first=PLAIN))
-    said = [project.report().out, _findings(project, 2).err, console(project.root, "run", "findings", "2").err]
+    good.write("test_c.py", TESTS.format(name="c", first=PLAIN))
+    said = [good.report().out, *_shown(good, 2), console(good.root, "run", "findings", "2").err]
     assert all("5 new tests since run 1" in each for each in said)
 
 
@@ -220,67 +219,50 @@ def pytest_collection_modifyitems(items, config):
 
 
 @pytest.mark.parametrize("options", [(), ("-n1",)])
-def test_tests_that_a_plugin_deselects_are_not_gone(good: Project, tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_tests_that_a_plugin_deselects_are_not_gone(good: Project, options: tuple[str, ...]) -> None:
     """A session of what changed, as pytest-testmon chooses it, is a part of the suite: no run is compared with it."""
-    project = copied(good, tmp_path)
-    project.write("conftest.py", DESELECTING)
-    project.report(*options, env=session_environment(MOST="2"))
-    project.report(*options)
-    few, all_again = (console(project.root, "run", "findings", run).err for run in ("2", "3"))
+    good.write("conftest.py", DESELECTING)
+    good.report(*options, env=session_environment(MOST="2"))
+    good.report(*options)
+    few, all_again = (console(good.root, "run", "findings", run).err for run in ("2", "3"))
     assert "gone" not in few
-    assert "new" not in all_again
-    assert "run 1" in all_again
+    assert missing(all_again, "run 1", "new") == ["new"]
 
 
-def test_a_session_without_tests_makes_no_run_of_its_own(good: Project, tmp_path: Path) -> None:
+def test_a_session_without_tests_makes_no_run_of_its_own(good: Project) -> None:
     """Nothing that was collected is nothing to report."""
-    project = copied(good, tmp_path)
-    assert project.report("-k", "nothing").exit == 5
-    assert console(project.root, "run", "list").out == "1\n"
+    assert good.report("-k", "nothing").exit == 5
+    assert console(good.root, "run", "list").out == "1\n"
 
 
-def test_a_file_that_can_be_imported_again_is_mended_and_its_tests_are_not_new(good: Project, tmp_path: Path) -> None:
+def test_a_file_that_can_be_imported_again_is_mended_and_its_tests_are_not_new(good: Project) -> None:
     """The error of its collection is fixed; the tests that it has again were never gone and are not new."""
-    project = copied(good, tmp_path)
     for text in (BROKEN, BROKEN, TESTS.format(name="b", first=PLAIN)):
-        project.write("test_b.py", text)
-        project.report("--continue-on-collection-errors")
-    broken, mended = (_findings(project, run).err for run in (3, 4))
-    assert "1 file could not be collected, so 5 tests of it did not run" in broken
-    assert "  1 still failing" in broken
-    assert "  1 fixed since run 3" in mended
-    assert "new" not in mended
+        good.write("test_b.py", text)
+        good.report("--continue-on-collection-errors")
+    broken, mended = _shown(good, 3, 4)
+    assert missing(broken, COLLECTION[0], "  1 still failing") == []
+    assert missing(mended, "  1 fixed since run 3", "new") == ["new"]
 
 
-def test_a_worker_that_is_interrupted_interrupts_the_session(good: Project, tmp_path: Path) -> None:
-    """A session that xdist ends in words of its own is told as any interrupted one."""
-    project = copied(good, tmp_path)
-    project.write("test_a.py", TESTS.format(name="a", first=IN_THIRD.format("raise KeyboardInterrupt")))
-    assert "Interrupted after 3 of 10 tests\n" in project.report("-n1").out
-
-
-def test_the_controller_of_workers_is_no_worker(good: Project, tmp_path: Path, contract: Contract) -> None:
+def test_the_controller_of_workers_is_no_worker(good: Project, site: Site) -> None:
     """Two workers are two, in the facts, in lanes and in shares of the time, although the controller has an error."""
-    project = copied(good, tmp_path)
-    project.write("test_b.py", BROKEN)
-    project.report("-n2")
-    site = Site(project.state / "store.sqlite3", contract)
+    good.write("test_b.py", BROKEN)
+    good.report("-n2")
     assert "on 2 workers" in site.text("/runs/2")
     document = site.service.get("/automation/runs/2/findings").json["result"]
     assert len(document["time"]["workers"]) == 2
     assert "controller" not in site.text("/runs/2?view=time")
-    site.service.store.close()
 
 
-def test_a_file_that_no_job_could_collect_is_one_file_and_no_failed_test(good: Project, tmp_path: Path) -> None:
+def test_a_file_that_no_job_could_collect_is_one_file_and_no_failed_test(good: Project) -> None:
     """Each job of the run has an error for it: neither is a test that failed."""
-    project = copied(good, tmp_path)
-    project.write("test_b.py", BROKEN)
+    good.write("test_b.py", BROKEN)
     for job in ("linux", "macos"):
         options = (f"-oautomation_report_job={job}", "--automation-report-run-key=k")
-        project.report("--continue-on-collection-errors", *options)
-    assert console(project.root, "run", "complete", "--run-key", "k").exit == 0
-    assert "\n  1 file could not be collected, so 5 tests of it did not run\n" in _findings(project, 2).err
+        good.report("--continue-on-collection-errors", *options)
+    assert console(good.root, "run", "complete", "--run-key", "k").exit == 0
+    assert f"\n  {COLLECTION[0]}\n" in _shown(good, 2)[0]
 
 
 def test_a_test_of_another_tool_is_no_module(tmp_path: Path) -> None:
@@ -292,4 +274,4 @@ def test_a_test_of_another_tool_is_no_module(tmp_path: Path) -> None:
     )
     project.write("a.xml", f'<testsuite>{cases}<testcase classname="cart" name="cart"/></testsuite>')
     assert console(project.root, "submit", "a.xml", "--source", "shop").exit == 0
-    assert "\n  3 of 4 tests failed, for 3 reasons\n" in _findings(project, 1).err
+    assert "\n  3 of 4 tests failed, for 3 reasons\n" in _shown(project, 1)[0]

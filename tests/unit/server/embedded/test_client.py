@@ -3,8 +3,8 @@
 import io
 import json
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -178,16 +178,14 @@ def test_reads(ways: tuple[Way, Way]) -> None:
     )
 
 
-def _put(client: Client, content: bytes) -> object:
-    return client.put_artifact(io.BytesIO(content), len(content), "a b.png")
-
-
 def test_files(ways: tuple[Way, Way]) -> None:
     """An uploaded file has the same URL and type, is stored once, and an empty or a large one has the same outcome."""
+
+    def put(content: bytes, client: Client) -> object:
+        return client.put_artifact(io.BytesIO(content), len(content), "a b.png")
+
     png = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4096
-    large = bytes(33 << 20)
-    calls = [partial(_put, content=content) for content in (png, b"", png, large)]
-    outcomes = _both(ways, *calls)
+    outcomes = _both(ways, *(partial(put, content) for content in (png, b"", png, bytes(33 << 20))))
     assert outcomes[0] == outcomes[2]
     assert ways[1].client.artifact_bytes == ways[0].client.artifact_bytes == 32 << 20
 
@@ -246,13 +244,6 @@ def test_threads_may_share_a_client(tmp_path: Path) -> None:
             for number in range(10):
                 client.append_thread(thread, _tests(_test(number)), key=f"{name}-{number}")
 
-        workers = [
-            threading.Thread(target=work, args=(client, f"{position}-{number}"))
-            for position, client in enumerate((first, second))
-            for number in range(3)
-        ]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(work, [first, second] * 3, "abcdef"))
         assert [thread.total for thread in first.run(run).threads] == [10] * 6

@@ -23,17 +23,8 @@ from support.service import Service, a_test, command_runner, option
 PNG = b"\x89PNG\r\n\x1a\n"
 ORIGIN = "http+local://store"
 HOSTILE_NAMES = (
-    "../../etc/passwd",
-    "..",
-    ".",
-    "",
-    "a/b\\c",
-    "a\r\nX: y",
-    '"><script>',
-    "\u202egnp.exe",
-    "%2e%2e%2f",
-    "x" * 400,
-)
+    "../../etc/passwd", "..", ".", "", "a/b\\c", "a\r\nX: y", '"><script>', "\u202egnp.exe", "%2e%2e%2f", "x" * 400,
+)  # fmt: skip
 
 
 def _put(service: Service, content: bytes, name: str = "page.png") -> dict[str, Any]:
@@ -121,9 +112,8 @@ def test_what_a_client_calls_its_content_counts_for_nothing(service: Service, to
     """Markup is a download, opened it can do nothing, and no browser may guess another type."""
     answer = service.raw("POST", "/artifacts?name=x.html", b"<script>alert(1)</script>", Content_Type=told)
     shown = _get(service, answer.json["url"])
-    assert shown.headers["Content-Type"] == DOWNLOAD
-    assert shown.headers["Content-Disposition"] == "attachment; filename*=UTF-8''x.html"
-    assert shown.headers["X-Content-Type-Options"] == "nosniff"
+    names = ("Content-Type", "Content-Disposition", "X-Content-Type-Options")
+    assert [shown.headers[name] for name in names] == [DOWNLOAD, "attachment; filename*=UTF-8''x.html", "nosniff"]
     assert "sandbox" in shown.headers["Content-Security-Policy"]
     assert "default-src 'none'" in shown.headers["Content-Security-Policy"]
 
@@ -132,10 +122,9 @@ def test_what_a_client_calls_its_content_counts_for_nothing(service: Service, to
 def test_a_name_is_no_path_and_no_header(service: Service, name: str) -> None:
     """Whatever a client calls its file, the address has one harmless segment for it and the answer one header."""
     told = _put(service, PNG, name)
-    _, _, last = told["url"].rpartition("/")
+    last = told["url"].rpartition("/")[2]
     shown = unquote(last)
-    assert shown
-    assert len(shown) <= 100
+    assert 1 <= len(shown) <= 100
     assert shown not in {".", ".."}
     assert not set(shown) & set('/\\\r\n"<>\u202e%')
     answer = _get(service, told["url"])
@@ -143,14 +132,11 @@ def test_a_name_is_no_path_and_no_header(service: Service, name: str) -> None:
     assert answer.headers["Content-Disposition"] == f"inline; filename*=UTF-8''{last}"
 
 
-@pytest.mark.parametrize(
-    "path", ["/artifacts/..%2f..%2fetc%2fpasswd", "/artifacts/" + "A" * 64, "/artifacts/" + "0" * 63]
-)
-def test_only_a_hash_is_looked_up(service: Service, path: str) -> None:
+def test_only_a_hash_is_looked_up(service: Service) -> None:
     """Every other address is that of nothing."""
-    assert service.raw("GET", path).status_code == 404
+    for path in ("..%2f..%2fetc%2fpasswd", "A" * 64, "0" * 63, "0" * 64):
+        assert service.raw("GET", f"/artifacts/{path}").status_code == 404, path
     assert service.raw("GET", "/artifacts").status_code == 405
-    assert service.raw("GET", f"/artifacts/{'0' * 64}").status_code == 404
 
 
 def test_without_the_token_nothing_is_put_or_got(service: Service) -> None:
@@ -161,9 +147,12 @@ def test_without_the_token_nothing_is_put_or_got(service: Service) -> None:
 
 
 def test_the_same_content_is_kept_once(service: Service) -> None:
-    """Two names of one content are two addresses of one row."""
+    """Two names of one content are two addresses of one row; a file that was read in part is kept from there on."""
     first, second = _put(service, PNG, "a.png"), _put(service, PNG, "b.png")
     assert first["url"] != second["url"]
+    source = io.BytesIO(b"header" + PNG)
+    source.seek(6)
+    assert ArtifactContents(service.store).put(source).hash == sha256(PNG).hexdigest()
     assert _amount_kept(service) == 1
 
 
@@ -197,13 +186,6 @@ def test_a_file_that_changes_while_it_is_read_is_refused(service: Service) -> No
     assert ArtifactContents(service.store).find(sha256(b"x" * 300_000).hexdigest()) is None
 
 
-def test_it_starts_where_the_file_stands(service: Service) -> None:
-    """A file that was read in part is kept from there on."""
-    source = io.BytesIO(b"header" + PNG)
-    source.seek(6)
-    assert ArtifactContents(service.store).put(source).hash == sha256(PNG).hexdigest()
-
-
 def test_contents_go_with_the_last_run_that_has_them(service: Service) -> None:
     """Pruning removes what only old runs and nobody refers to, but not what was put there just now."""
     urls = [_put(service, PNG + bytes([each]), f"{each}.png")["url"] for each in range(5)]
@@ -211,7 +193,7 @@ def test_contents_go_with_the_last_run_that_has_them(service: Service) -> None:
     old = service.new_run(artifacts=artifacts[0])
     thread = service.new_thread(old, artifacts=artifacts[1])
     service.append(thread, a_test(artifacts=artifacts[2]))
-    service.post(f"/automation/runs/{old}/complete", {})
+    service.complete(old)
     new = service.new_run()
     service.append(service.new_thread(new), a_test(artifacts=[{"name": "again", "url": urls[2]}]))
     # The clock of these tests stands years before the one of the command.

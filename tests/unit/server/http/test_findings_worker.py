@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -20,11 +21,7 @@ VERSION = "SELECT version FROM run_document WHERE kind = 'findings' AND run_id =
 
 
 def a_run(service: Service) -> int:
-    """Store a completed run and return its id."""
-    run = service.new_run()
-    service.append(service.new_thread(run), a_test(1, "passed"))
-    assert service.post(f"/automation/runs/{run}/complete", {}).status_code == 204
-    return run
+    return service.completed_run(a_test(1))
 
 
 def versions(service: Service, run: int) -> list[int]:
@@ -55,17 +52,13 @@ def test_completed_runs_are_computed(service: Service) -> None:
 def test_completion_is_reported_once_it_is_stored(service: Service) -> None:
     """The application calls with the id of a run after its completion, and not for a completion that it refuses."""
     completed: list[tuple[int, bool]] = []
-
-    def note(run_id: int) -> None:
-        completed.append((run_id, service.run(run_id)["is_completed"]))
-
-    client = TestClient(create_application(service.store, TOKEN, ServerOptions(on_run_completed=note)))
-    run = service.new_run()
-    headers = {"Authorization": f"Bearer {TOKEN.value}", "Content-Type": "application/json"}
-    statuses = [
-        client.simulate_post(f"/api/v1/automation/runs/{run_id}/complete", headers=headers, body=b"{}").status_code
-        for run_id in (run, run, 99)
-    ]
+    told = ServerOptions(
+        on_run_completed=lambda run_id: completed.append((run_id, service.run(run_id)["is_completed"]))
+    )
+    client = TestClient(create_application(service.store, TOKEN, told))
+    run, headers = service.new_run(), {"Authorization": f"Bearer {TOKEN.value}"}
+    paths = [f"/api/v1/automation/runs/{run_id}/complete" for run_id in (run, run, 99)]
+    statuses = [client.simulate_post(path, headers=headers, json={}).status_code for path in paths]
     assert (statuses, completed) == ([204, 422, 404], [(run, True)])
 
 
@@ -82,15 +75,11 @@ def test_a_run_is_computed_once(service: Service, monkeypatch: pytest.MonkeyPatc
         return compute(connection, **given)
 
     monkeypatch.setattr(store_findings, "_computed", slow)
-    results: list[Any] = []
-    threads = [threading.Thread(target=lambda: results.append(findings(service.store, run))) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    assert has_begun.wait(60)
-    may_go_on.set()
-    for thread in threads:
-        thread.join(60)
-    assert (len(calls), [result["run"] for result in results]) == (1, [run] * 3)
+    with ThreadPoolExecutor(3) as pool:
+        results = [pool.submit(findings, service.store, run) for _ in range(3)]
+        assert has_begun.wait(60)
+        may_go_on.set()
+    assert (len(calls), [result.result()["run"] for result in results]) == (1, [run] * 3)
 
 
 def test_errors_end_no_worker(

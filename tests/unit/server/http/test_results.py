@@ -1,6 +1,5 @@
 from importlib.resources import files
 
-import pytest
 import yaml
 
 from pytest_automation_report.server.api.bodies import NAME_LENGTH
@@ -13,17 +12,12 @@ def test_the_status_table_is_that_of_the_contract() -> None:
     contract = files("pytest_automation_report").joinpath("openapi.yaml")
     document = yaml.safe_load(contract.read_text(encoding="utf-8"))
     table = document["components"]["schemas"]["StatusExpand"]["x-default-statuses"]["statuses"]
+    names = ("id", "name", "system_name", "is_final", "is_untested", "is_passed", "is_failed")
     ours = [
         {
-            "id": each.id,
-            "name": each.name,
-            "system_name": each.system_name,
+            **{name: getattr(each, name) for name in names},
             "count": values.slot_name(each.id),
             "class": int(each.result_class),
-            "is_final": each.is_final,
-            "is_untested": each.is_untested,
-            "is_passed": each.is_passed,
-            "is_failed": each.is_failed,
             "aliases": list(each.aliases),
         }
         for each in values.RESULT_STATUSES.values()
@@ -65,23 +59,14 @@ def test_an_append_with_one_bad_test_stores_nothing(service: Service) -> None:
 
 def test_tests_are_listed_with_what_they_were_sent_with(service: Service) -> None:
     """A result shows key, name, folder, class, time and thread."""
-    run_id = service.new_run()
-    thread_id = service.new_thread(run_id)
+    thread_id = service.new_thread(run_id := service.new_run())
     service.append(thread_id, a_test(5, "skipped", elapsed=12, file="a.py", line=3, assertions=0, unknown="ignored"))
     (test,) = service.get(f"/automation/runs/{run_id}/tests").json["result"]
     assert test == {
-        "automation_test_id": 1,
-        "automation_case_id": 1,
-        "repository_case_id": None,
-        "repository_case_ids": [],
-        "key": "key5",
-        "name": "test_5",
-        "folder": "tests.a",
-        "status": 1,
-        "elapsed": 12,
-        "thread_id": thread_id,
+        "automation_test_id": 1, "automation_case_id": 1, "repository_case_id": None, "repository_case_ids": [],
+        "key": "key5", "name": "test_5", "folder": "tests.a", "status": 1, "elapsed": 12, "thread_id": thread_id,
         "created_at": "2023-11-14T22:13:20.000Z",
-    }
+    }  # fmt: skip
 
 
 def test_the_same_key_twice_is_two_results_of_one_case(service: Service) -> None:
@@ -127,13 +112,19 @@ def test_tests_are_paged_sorted_and_filtered(service: Service) -> None:
     assert service.get("/automation/runs/99/tests").status_code == 404
 
 
-@pytest.mark.parametrize("folder", ["x" * NAME_LENGTH, "a::b/c", "\U0001f600"])
-def test_long_and_odd_texts_are_kept(service: Service, folder: str) -> None:
-    """Fields far over the limits that clients apply are stored, and names of the length that lists can show."""
-    run_id = service.new_run()
+def test_texts_are_stored_as_they_are(service: Service) -> None:
+    """Quotes, commas, braces and the word NULL in a name change nothing, nor its length; its order is of characters."""
+    texts = (
+        '"', "\\", '\\"', "NULL", "null", "{a,b}", "{", " a ", "a,b", "'", "\n\t", "\u2028", "\U0001f600", "%s ?",
+        "a::b/c", "x" * NAME_LENGTH, "a", "B", "_c", "Z", "\xe9", "10", "9",
+    )  # fmt: skip
+    thread_id = service.new_thread(service.new_run())
     fields = [{"type": 4, "name": "Output", "value": "v" * 200_000, "meta": {}}] * 49
-    service.append(service.new_thread(run_id), a_test(1, folder=folder, fields=fields))
-    assert service.get(f"/automation/runs/{run_id}/tests").json["result"][0]["folder"] == folder
+    tests = [a_test(number, name=text, folder=text) for number, text in enumerate(texts)]
+    service.append(thread_id, {**tests[0], "fields": fields}, *tests[1:])
+    for order, expected in (("", list(texts)), ("&sort=automation_run_tests:name", sorted(texts))):
+        found = service.get("/automation/runs/1/tests", f"order=asc&per_page=100{order}").json["result"]
+        assert [(test["name"], test["folder"]) for test in found] == [(text, text) for text in expected]
 
 
 @ON_SQLITE
@@ -157,12 +148,3 @@ def test_reading_a_run_costs_the_same_whatever_it_holds(service: Service) -> Non
         connection.set_progress_handler(None, 0)
         costs.append(steps)
     assert costs[1] <= costs[0] * 1.2
-
-
-def test_texts_are_stored_as_they_are(service: Service) -> None:
-    """Quotes, backslashes, commas, braces, spaces and the word NULL in a name change nothing."""
-    texts = ('"', "\\", '\\"', "NULL", "null", "{a,b}", "{", " a ", "a,b", "'", "\n\t", "\u2028", "\U0001f600", "%s ?")
-    thread_id = service.new_thread(service.new_run())
-    service.append(thread_id, *(a_test(number, name=text, folder=text) for number, text in enumerate(texts)))
-    found = service.get("/automation/runs/1/tests", "order=asc&per_page=100").json["result"]
-    assert [(test["name"], test["folder"]) for test in found] == [(text, text) for text in texts]

@@ -10,24 +10,15 @@ LINK = {"name": "job", "url": "https://ci.example.com/1", "note": None}
 
 def test_a_new_run_is_running_and_has_what_it_was_sent_with(service: Service) -> None:
     """A created run shows its properties, no threads and status 4."""
-    run = service.run(
-        service.new_run(
-            7,
-            tags=["b", "a", "b"],
-            config="Chrome",
-            milestone="1.0",
-            fields=[FIELD],
-            artifacts=[ARTIFACT],
-            links=[LINK],
-        )
-    )
-    assert (run["project_id"], run["name"], run["status"], run["is_completed"]) == (7, "a run", 4, False)
-    assert (run["tags"], run["threads"], run["elapsed"]) == (["b", "a", "b"], [], None)
-    assert (run["config_id"], run["milestone_id"]) == (1, 1)
-    assert run["fields"] == [{"type": 4, "name": "Output", "value": "text", "meta": {"a": "b"}}]
-    assert (run["artifacts"], run["links"]) == ([ARTIFACT], [LINK])
-    assert run["created_at"] == "2023-11-14T22:13:20.000Z"
-    assert (run["created_by"], run["updated_at"], run["completed_at"]) == (1, None, None)
+    sent = {"fields": [FIELD], "artifacts": [ARTIFACT], "links": [LINK], "config": "Chrome", "milestone": "1.0"}
+    run = service.run(service.new_run(7, tags=["b", "a", "b"], **sent))
+    expected = {
+        "project_id": 7, "name": "a run", "status": 4, "is_completed": False, "tags": ["b", "a", "b"], "threads": [],
+        "elapsed": None, "config_id": 1, "milestone_id": 1, "artifacts": [ARTIFACT], "links": [LINK], "created_by": 1,
+        "fields": [{"type": 4, "name": "Output", "value": "text", "meta": {"a": "b"}}], "completed_at": None,
+        "created_at": "2023-11-14T22:13:20.000Z", "updated_at": None,
+    }  # fmt: skip
+    assert {name: run[name] for name in expected} == expected
 
 
 def test_names_of_sources_and_configs_are_made_once_for_each_project(service: Service) -> None:
@@ -70,14 +61,13 @@ def test_threads_are_numbered_and_counted_within_their_run(service: Service) -> 
     service.new_thread(service.new_run())
     run_id = service.new_run()
     first, second = service.new_thread(run_id), service.new_thread(run_id, fields=[FIELD], artifacts=[ARTIFACT])
-    assert service.post(f"/automation/runs/threads/{first}/complete", {}).status_code == 204
+    service.complete_thread(first)
     run = service.run(run_id)
-    assert [(each["id"], each["index"], each["name"]) for each in run["threads"]] == [
-        (first, 1, "Thread 1"),
-        (second, 2, "Thread 2"),
+    assert [(each["id"], each["index"], each["name"], each["is_completed"]) for each in run["threads"]] == [
+        (first, 1, "Thread 1", True),
+        (second, 2, "Thread 2", False),
     ]
     assert (run["thread_count"], run["thread_active_count"], run["thread_completed_count"]) == (2, 1, 1)
-    assert [each["is_completed"] for each in run["threads"]] == [True, False]
     assert (run["threads"][1]["artifacts"], run["artifacts"], run["fields"]) == ([ARTIFACT], [], [])
 
 
@@ -102,26 +92,16 @@ def test_a_thread_shows_observed_time_before_computed_time(service: Service) -> 
     thread_id = service.new_thread(run_id)
 
     def elapsed() -> object:
-        return service.run(run_id)["threads"][0]["elapsed"]
+        return service.run(run_id)["threads"][-1]["elapsed"]
 
-    assert elapsed() is None
-    service.append(thread_id, elapsed_computed=5)
-    service.append(thread_id, elapsed_computed=6)
-    assert elapsed() == 11
-    service.append(thread_id, elapsed_observed=0)
-    assert elapsed() == 0
-    service.append(thread_id, elapsed_observed=7)
-    assert elapsed() == 7
-    service.post(f"/automation/runs/threads/{thread_id}/complete", {"elapsed_observed": 3})
-    assert elapsed() == 3
-
-
-def test_totals_given_at_creation_are_added_to(service: Service) -> None:
-    """What a thread starts with counts."""
-    run_id = service.new_run()
-    thread_id = service.new_thread(run_id, elapsed_observed=100, elapsed_computed=1)
-    service.append(thread_id, elapsed_observed=20)
-    assert service.run(run_id)["threads"][0]["elapsed"] == 120
+    shown = [elapsed()]
+    for name, amount in (("computed", 5), ("computed", 6), ("observed", 0), ("observed", 7)):
+        service.append(thread_id, **{f"elapsed_{name}": amount})
+        shown.append(elapsed())
+    service.complete_thread(thread_id, elapsed_observed=3)
+    assert [*shown, elapsed()] == [None, 5, 11, 0, 7, 3]
+    service.append(service.new_thread(run_id, elapsed_observed=100, elapsed_computed=1), elapsed_observed=20)
+    assert elapsed() == 120
 
 
 def test_a_total_beyond_64_bits_is_refused(service: Service) -> None:
@@ -150,29 +130,22 @@ def test_a_completed_run_has_measured_time_or_that_of_its_longest_thread(
     assert (run["elapsed"], run["completed_at"]) == (elapsed, "2023-11-14T22:14:50.000Z")
 
 
-def test_a_clock_that_went_back_makes_no_negative_time(service: Service) -> None:
-    """Measured time is never below zero."""
-    run_id = service.new_run()
-    service.clock.now = START - SECOND
-    service.post(f"/automation/runs/{run_id}/complete", {"measure_elapsed": True})
-    assert service.run(run_id)["elapsed"] == 0
-
-
-def test_a_run_without_threads_completes_without_time(service: Service) -> None:
-    """An empty run is a success and its time is unknown."""
-    run_id = service.new_run()
-    service.post(f"/automation/runs/{run_id}/complete", {})
-    run = service.run(run_id)
-    assert (run["status"], run["elapsed"], run["is_completed"], run["completed_by"]) == (2, None, True, 1)
+def test_an_empty_run_is_a_success(service: Service) -> None:
+    """Its time is unknown unless it is measured, and never below zero, although the clock went back."""
+    for properties, elapsed in (({}, None), ({"measure_elapsed": True}, 0)):
+        run_id = service.new_run()
+        service.clock.now -= SECOND
+        service.complete(run_id, **properties)
+        run = service.run(run_id)
+        assert (run["status"], run["elapsed"], run["is_completed"], run["completed_by"]) == (2, elapsed, True, 1)
 
 
 def test_completing_a_run_completes_its_open_threads_each_with_its_own_status(service: Service) -> None:
     """Status 3 is for a run or thread with a failure, 2 for all others."""
     run_id = service.new_run()
-    bad, good = service.new_thread(run_id), service.new_thread(run_id)
-    service.append(bad, a_test(1, "error"))
-    service.append(good, a_test(2, "skipped"))
-    service.post(f"/automation/runs/{run_id}/complete", {"measure_elapsed": True})
+    for number, status in enumerate(("error", "skipped")):
+        service.append(service.new_thread(run_id), a_test(number, status))
+    service.complete(run_id, measure_elapsed=True)
     run = service.run(run_id)
     assert [run["status"], *(each["status"] for each in run["threads"])] == [3, 3, 2]
     assert all(each["is_completed"] and each["completed_at"] for each in run["threads"])
@@ -183,22 +156,20 @@ def test_completed_is_completed(service: Service) -> None:
     """Nothing can be added to, or completed again in, what is completed; and nothing of the attempt is kept."""
     run_id = service.new_run()
     closed, left_open = service.new_thread(run_id), service.new_thread(run_id)
-    service.post(f"/automation/runs/threads/{closed}/complete", {})
-    tests = {"tests": [a_test()]}
-    for path in ("append", "complete"):
-        answer = service.post(f"/automation/runs/threads/{closed}/{path}", tests if path == "append" else {})
-        assert answer.status_code == 422
-    service.post(f"/automation/runs/{run_id}/complete", {})
-    for path, body in (
-        (f"/automation/runs/threads/{left_open}/append", tests),
-        (f"/automation/runs/threads/{left_open}/complete", {}),
-        (f"/automation/runs/{run_id}/append", {"fields": [FIELD]}),
-        (f"/automation/runs/{run_id}/threads", {}),
-        (f"/automation/runs/{run_id}/complete", {}),
-    ):
-        assert service.post(path, body).status_code == 422, path
-    run = service.run(run_id)
-    assert (run["total_count"], run["thread_count"], run["fields"]) == (0, 2, [])
+    tests, run = {"tests": [a_test()]}, f"/automation/runs/{run_id}"
+    threads = [f"/automation/runs/threads/{thread_id}" for thread_id in (closed, left_open)]
+
+    def refused(*requests: tuple[str, object]) -> list[str]:
+        return [path for path, body in requests if service.post(path, body).status_code == 422]
+
+    service.complete_thread(closed)
+    assert len(refused((f"{threads[0]}/append", tests), (f"{threads[0]}/complete", {}))) == 2
+    service.complete(run_id)
+    requests = [(f"{run}/append", {"fields": [FIELD]}), (f"{run}/threads", {}), (f"{run}/complete", {})]
+    requests += [(f"{threads[1]}/append", tests), (f"{threads[1]}/complete", {})]
+    assert refused(*requests) == [path for path, _ in requests]
+    found = service.run(run_id)
+    assert (found["total_count"], found["thread_count"], found["fields"]) == (0, 2, [])
 
 
 def test_runs_are_listed_newest_first_and_equal_times_by_id(service: Service) -> None:
@@ -206,11 +177,9 @@ def test_runs_are_listed_newest_first_and_equal_times_by_id(service: Service) ->
     ids = [service.new_run() for _ in range(3)]
     service.clock.now += SECOND
     ids.append(service.new_run())
-    listed = service.get("/projects/1/automation/runs").json
-    assert [run["id"] for run in listed["result"]] == ids[::-1]
-    assert listed["expands"] == {}
-    listed = service.get("/projects/1/automation/runs", "order=asc").json
-    assert [run["id"] for run in listed["result"]] == ids
+    for query, expected in (("", ids[::-1]), ("order=asc", ids)):
+        listed = service.get("/projects/1/automation/runs", query).json
+        assert ([run["id"] for run in listed["result"]], listed["expands"]) == (expected, {})
 
 
 def test_pages_tell_their_neighbours(service: Service) -> None:
@@ -249,40 +218,38 @@ def test_sources_show_what_their_runs_tell(service: Service) -> None:
     """A source counts its runs, averages their tests and times, and has the status of the latest one."""
     run_id = service.new_run()
     service.append(service.new_thread(run_id), a_test(1), a_test(2, "failure"))
-    service.post(f"/automation/runs/{run_id}/complete", {"measure_elapsed": True})
+    service.complete(run_id, measure_elapsed=True)
     service.new_run(1, source="other")
     source = service.get("/automation/sources/1").json["result"]
-    assert (source["name"], source["status"], source["run_count"]) == ("a-source", 3, 1)
-    assert (source["test_count_average"], source["elapsed_average"], source["is_retired"]) == (2, 0, False)
+    names = ("name", "status", "run_count", "test_count_average", "elapsed_average", "is_retired")
+    assert [source[name] for name in names] == ["a-source", 3, 1, 2, 0, False]
     page = service.get("/projects/1/automation/sources", "order=asc&is_retired=0").json
-    assert [each["name"] for each in page["result"]] == ["a-source", "other"]
-    assert page["result"][1]["status"] == 1
+    assert [(each["name"], each["status"]) for each in page["result"]] == [("a-source", 3), ("other", 1)]
     assert service.get("/projects/1/automation/sources", "is_retired=true").json["total"] == 0
-    assert service.get("/automation/sources/3").status_code == 404
-    assert service.get("/projects/9/automation/sources").status_code == 404
+    for path in ("/automation/sources/3", "/projects/9/automation/sources"):
+        assert service.get(path).status_code == 404
 
 
 LATE = {"name": "unit 2/4", "attempt": 2}
 
 
-def _complete_thread(service: Service, thread_id: int) -> None:
-    service.post(f"/automation/runs/threads/{thread_id}/complete", {})
-
-
 def test_a_late_job_opens_a_completed_run_until_it_is_in(service: Service) -> None:
-    """A completed run takes the threads of late jobs, is open as long as one of them is, and then says what failed."""
-    run = service.new_run()
-    service.append(service.new_thread(run), a_test())
-    service.post(f"/automation/runs/{run}/complete", {"measure_elapsed": True})
+    """A completed run takes the threads of late jobs, is open as long as one of them is, and then says what failed.
+
+    Other clients find it closed, as the contract says.
+    """
+    run = service.completed_run(a_test())
+    assert service.post(f"/automation/runs/{run}/threads", {}).status_code == 422
     before = service.run(run)
+    assert before["is_completed"] is True
     service.clock.now += 60 * SECOND
     late = [service.new_thread(run, job=LATE), service.new_thread(run, job={"name": "unit 3/4"})]
     opened = service.run(run)
     assert (opened["is_completed"], opened["completed_at"], opened["thread_active_count"]) == (False, None, 2)
     service.append(late[0], a_test(1, "failed"))
-    _complete_thread(service, late[0])
+    service.complete_thread(late[0])
     assert service.run(run)["is_completed"] is False
-    _complete_thread(service, late[1])
+    service.complete_thread(late[1])
     after = service.run(run)
     assert (after["is_completed"], after["status"], after["failure_count"]) == (True, 3, 1)
     assert (after["elapsed"], after["completed_at"] > before["completed_at"]) == (before["elapsed"], True)
@@ -290,20 +257,11 @@ def test_a_late_job_opens_a_completed_run_until_it_is_in(service: Service) -> No
 
 def test_what_is_said_about_a_run_is_said_again_after_late_results(service: Service) -> None:
     """Findings of a completed run are stored: those that a late job makes wrong are computed anew."""
-    run = service.new_run()
-    service.append(service.new_thread(run), a_test())
-    service.post(f"/automation/runs/{run}/complete", {})
-    assert service.get(f"/automation/runs/{run}/findings").json["result"]["reasons"] == []
-    late = service.new_thread(run, job=LATE)
-    service.append(late, a_test(1, "failed"))
-    _complete_thread(service, late)
-    found = service.get(f"/automation/runs/{run}/findings").json["result"]
-    assert [reason["count"] for reason in found["reasons"]] == [1]
-
-
-def test_a_thread_without_a_job_is_refused(service: Service) -> None:
-    """Other clients find a completed run closed, as the contract says."""
-    run = service.new_run()
-    service.post(f"/automation/runs/{run}/complete", {})
-    assert service.post(f"/automation/runs/{run}/threads", {}).status_code == 422
-    assert service.run(run)["is_completed"] is True
+    run = service.completed_run(a_test())
+    for count in (0, 1):
+        found = service.get(f"/automation/runs/{run}/findings").json["result"]
+        assert [reason["count"] for reason in found["reasons"]] == [1] * count
+        if not count:
+            late = service.new_thread(run, job=LATE)
+            service.append(late, a_test(1, "failed"))
+            service.complete_thread(late)

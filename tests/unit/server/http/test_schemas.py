@@ -160,6 +160,12 @@ def test_entries_of_pairs_and_tags_are_named() -> None:
     assert refused_paths(changed(RUN, "tags", b'["a","",null,3]'), "run") == ["tags.1", "tags.2", "tags.3"]
 
 
+def test_of_a_property_that_comes_twice_the_last_counts() -> None:
+    """It does so also if the first value is none that the property takes."""
+    assert body_from(b'{"name":1,"source":"s","name":"n"}', Decoder(bodies.RunBody)).name == "n"
+    assert refused_paths(b'{"name":"n","source":"s","name":1}', "run") == ["name"]
+
+
 def test_messages_say_what_is_expected() -> None:
     """Each mistake has one sentence with the allowed values."""
     body = {
@@ -187,13 +193,6 @@ def test_messages_say_what_is_expected() -> None:
         "tests.0.folder": ["This property is required."],
         "tests.0.status": [f"Must be a known status: {', '.join(STATUS_IDS)}."],
     }
-
-
-def test_of_a_property_that_comes_twice_the_last_counts() -> None:
-    """It does so also if the first value is none that the property takes."""
-    run = body_from(b'{"name":1,"source":"s","name":"n"}', Decoder(bodies.RunBody))
-    assert run.name == "n"
-    assert refused_paths(b'{"name":"n","source":"s","name":1}', "run") == ["name"]
 
 
 def test_stored_json_has_the_properties_that_were_sent() -> None:
@@ -252,13 +251,11 @@ def test_bodies_are_nothing_to_the_garbage_collector() -> None:
     """A test without fields and artifacts makes no tracked object: large appends would start full collections."""
     tests = [{"key": f"k{number}", "name": "n", "folder": "f", "status": "passed"} for number in range(250)]
     body = json.dumps({"tests": tests}).encode()
-    decoder = Decoder(bodies.ThreadAppendBody)
     gc.disable()
     try:
         before = gc.get_count()[0]
-        decoded = body_from(body, decoder)
+        decoded = body_from(body, BODIES["thread append"][0])
         tracked = gc.get_count()[0] - before
     finally:
         gc.enable()
-    assert len(decoded.tests) == 250
-    assert tracked < 50
+    assert (len(decoded.tests), tracked < 50) == (250, True)

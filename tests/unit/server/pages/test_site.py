@@ -18,7 +18,7 @@ from pytest_automation_report.server.pages.rendering import ASSETS, SCRIPTS, STY
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
 from support.service import TOKEN, a_test
-from support.website import COOKIE, Site
+from support.website import COOKIE, Site, missing
 
 CLICK = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
 POLICY = (
@@ -66,17 +66,12 @@ def test_a_link_opens_once(site: Site) -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Sec_Purpose": "prefetch;prerender"},
-        {"Purpose": "prefetch"},
-        {"X_Purpose": "preview"},
-        {"X_Moz": "prefetch"},
-        {"Sec_Fetch_Mode": "cors", "Sec_Fetch_Site": "same-origin"},
+        *({"Sec_Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"}, {"X_Purpose": "preview"}),
+        *({"X_Moz": "prefetch"}, {"Sec_Fetch_Mode": "cors", "Sec_Fetch_Site": "same-origin"}, {"method": "HEAD"}),
         {"User_Agent": "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"},
-        {"User_Agent": "facebookexternalhit/1.1"},
-        {"User_Agent": "WhatsApp/2.23.20.0"},
+        *({"User_Agent": "facebookexternalhit/1.1"}, {"User_Agent": "WhatsApp/2.23.20.0"}),
         {"User_Agent": "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)"},
         {"User_Agent": "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5"},
-        {"method": "HEAD"},
     ],
 )
 def test_what_no_user_sees_uses_no_link_up(site: Site, headers: dict[str, str]) -> None:
@@ -88,36 +83,37 @@ def test_what_no_user_sees_uses_no_link_up(site: Site, headers: dict[str, str]) 
     assert site.raw(link, **browser, Sec_Fetch_Site="none", **CLICK).status_code == 200
 
 
+LOCAL = {"Host": "127.0.0.1:8000", "Sec_Fetch_Site": "none"}
+REMOTE = {"Host": "reports.example.com"}
+
+
 @pytest.mark.parametrize(
-    ("headers", "is_secure"),
+    ("is_secure", "headers"),
     [
-        ({}, False),
-        ({"Host": "127.0.0.1:8000", "Sec_Fetch_Site": "none"}, False),
-        ({"Host": "localhost", "Sec_Fetch_Site": "none"}, False),
-        ({"Host": "reports.example.com", "Sec_Fetch_Site": "none"}, True),
-        ({"Host": "reports.example.com"}, False),
-        ({"Host": "reports.example.com", "X_Forwarded_Proto": "https"}, True),
-        ({"Host": "localhost", "X_Forwarded_Proto": "https"}, True),
+        (False, [{}, LOCAL, {**LOCAL, "Host": "localhost"}, REMOTE]),
+        (True, [{**REMOTE, "Sec_Fetch_Site": "none"}, {**REMOTE, "X_Forwarded_Proto": "https"}]),
+        (True, [{"Host": "localhost", "X_Forwarded_Proto": "https"}]),
     ],
 )
 def test_a_pass_that_came_over_tls_is_sent_over_tls_only(
     site: Site,
-    headers: dict[str, str],
     is_secure: bool,  # noqa: FBT001 - a table
+    headers: list[dict[str, str]],
 ) -> None:
     """The cookie is Secure behind a proxy with TLS, and not where the browser would throw it away; it has an age."""
-    (cookie,) = site.raw(site.pages.opening_path, **headers).cookies.values()
-    assert (cookie.secure, cookie.max_age, cookie.http_only) == (is_secure, PASS_SECONDS, True)
+    for each in headers:
+        (cookie,) = site.raw(site.pages.opening_path, **each).cookies.values()
+        assert (cookie.secure, cookie.max_age, cookie.http_only) == (is_secure, PASS_SECONDS, True), each
 
 
 @pytest.mark.parametrize(
     ("headers", "address"),
     [
-        ({"Host": "127.0.0.1:8000", "Sec_Fetch_Site": "none"}, "http://127.0.0.1:8000"),
-        ({"Host": "reports.example.com"}, "http://reports.example.com"),
-        ({"Host": "reports.example.com", "Sec_Fetch_Site": "same-origin"}, "https://reports.example.com"),
+        (LOCAL, "http://127.0.0.1:8000"),
+        (REMOTE, "http://reports.example.com"),
+        ({**REMOTE, "Sec_Fetch_Site": "same-origin"}, "https://reports.example.com"),
         ({"Host": "reports.example.com:8443", "X_Forwarded_Proto": "https"}, "https://reports.example.com:8443"),
-        ({"Host": "reports.example.com", "X_Forwarded_Proto": 'ftp"><b>'}, "http://reports.example.com"),
+        ({**REMOTE, "X_Forwarded_Proto": 'ftp"><b>'}, "http://reports.example.com"),
     ],
 )
 def test_links_to_share_have_the_address_of_the_browser(site: Site, headers: dict[str, str], address: str) -> None:
@@ -126,8 +122,7 @@ def test_links_to_share_have_the_address_of_the_browser(site: Site, headers: dic
     cookie = site.raw(site.pages.opening_path, **headers).cookies.popitem()[1]
     sent = {**headers, "Cookie": f"{cookie.name}={cookie.value}"}
     for path in (f"/runs/{run}", f"/runs/{run}/live?seen=1.1.1"):
-        shown = site.raw(path, **sent).text
-        assert f'id="share-link">{address}/runs/{run}' in shown
+        assert f'id="share-link">{address}/runs/{run}' in site.raw(path, **sent).text
     assert f"{address}/results/1" in site.raw(f"/runs/{run}/failures.txt", **sent).text
 
 
@@ -175,14 +170,13 @@ def test_servers_of_one_store_accept_the_same_passes(new_place: Path | PostgresD
 def test_every_answer_is_locked_down(site: Site, path: str) -> None:
     """Whatever the answer is: nothing but our own style and script runs, no other site may frame or include it."""
     site.run_of()
+    wanted = {
+        "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "same-origin", **({} if path in ASSETS else {"Cache-Control": "no-store"}),
+    }  # fmt: skip
     for answer in (site.get(path), site.raw(path)):
-        assert answer.headers["Content-Security-Policy"] == POLICY
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
-        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert {name: answer.headers[name] for name in wanted} == wanted
         assert not any(name.lower().startswith("access-control") for name in answer.headers)
-        if path not in ASSETS:
-            assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_style_and_script_are_the_only_files(site: Site) -> None:
@@ -190,24 +184,15 @@ def test_style_and_script_are_the_only_files(site: Site) -> None:
     for path, asset in ASSETS.items():
         answer = site.raw(path)
         assert (answer.content, answer.headers["Content-Type"]) == (asset.content, asset.media_type)
-    for path in (
-        "/static/",
-        "/static/../site.py",
-        "/static/..%2fsite.py",
-        "/static/%2e%2e/site.py",
-        "/static/style.css",
-    ):
-        assert site.get(path).status_code == 404
+    for name in ("", "../site.py", "..%2fsite.py", "%2e%2e/site.py", "style.css"):
+        assert site.get(f"/static/{name}").status_code == 404
 
 
 def test_style_and_scripts_are_small() -> None:
     """A first visit on a slow network has them soon: 40 KB of style, 20 KB of scripts, 9 and 7 KB compressed."""
-    style = ASSETS[asset_path("style.css")].content
-    scripts = b"".join(ASSETS[asset_path(name)].content for name in SCRIPTS)
-    assert len(style) <= 40_000
-    assert len(gzip.compress(style, 5)) <= 9_000
-    assert len(scripts) <= 20_000
-    assert len(gzip.compress(scripts, 5)) <= 7_000
+    for names, most, most_packed in ((["style.css"], 40_000, 9_000), (SCRIPTS, 20_000, 7_000)):
+        content = b"".join(ASSETS[asset_path(name)].content for name in names)
+        assert (len(content) <= most, len(gzip.compress(content, 5)) <= most_packed) == (True, True), names
 
 
 def test_templates_have_short_lines() -> None:
@@ -261,57 +246,37 @@ def test_a_link_on_another_site_leads_nowhere_else(site: Site) -> None:
     assert site.raw(link, Sec_Fetch_Site="same-origin", **CLICK).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"},
-        {"Sec_Fetch_Mode": "cors", "Sec_Fetch_Dest": "empty"},
-        {"Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "document"},
-        {"method": "POST", **CLICK},
-        {"method": "HEAD", **CLICK},
-    ],
-)
-def test_only_a_click_on_another_site_is_answered(site: Site, headers: dict[str, str]) -> None:
-    """Frames, scripts and forms of another site are refused, and every request of one for the API."""
+def test_only_a_click_on_another_site_is_answered(site: Site) -> None:
+    """Frames, scripts and forms of another site are refused, whatever their pass, and its requests for the API."""
     site.run_of()
-    assert site.get("/runs/1", Sec_Fetch_Site="cross-site", **headers).status_code == 403
-    api = site.raw(
-        "/api/v1/automation/runs/1", Sec_Fetch_Site="cross-site", Authorization=f"Bearer {TOKEN.value}", **CLICK
-    )
+    there = {"Sec_Fetch_Site": "cross-site"}
+    for headers in (
+        {}, {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"}, {"method": "POST", **CLICK},
+        {"Sec_Fetch_Mode": "cors", "Sec_Fetch_Dest": "empty"}, {"method": "HEAD", **CLICK},
+        {"Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "document"}, {"Sec_Fetch_Site": "same-site"},
+    ):  # fmt: skip
+        assert site.get("/runs/1", **{**there, **headers}).status_code == 403
+    api = site.raw("/api/v1/automation/runs/1", Authorization=f"Bearer {TOKEN.value}", **there, **CLICK)
     assert api.status_code == 403
-
-
-def test_other_sites_and_other_methods_get_nothing(site: Site) -> None:
-    """A pass does not help a page of another origin, and nothing can be changed here."""
-    site.run_of()
-    for where in ("cross-site", "same-site"):
-        assert site.get("/runs/1", Sec_Fetch_Site=where).status_code == 403
     assert site.get("/runs/1", Sec_Fetch_Site="same-origin").status_code == 200
     for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE"):
         assert site.get("/runs/1", method=method).status_code == 405
 
 
 @pytest.mark.parametrize(
-    ("path", "status"),
+    ("status", "paths"),
     [
-        ("/nothing", 404),
-        ("/runs/99", 404),
-        ("/runs/x", 404),
-        ("/runs/99999999999999999999", 404),
-        ("/results/99", 404),
-        ("/projects/7", 404),
-        ("/runs/1?page=0", 422),
-        ("/?source=x", 422),
+        (404, "/nothing /runs/99 /runs/x /runs/99999999999999999999 /results/99 /projects/7"),
+        (422, "/runs/1?page=0 /?source=x"),
     ],
 )
-def test_mistakes_are_pages_too(site: Site, path: str, status: int) -> None:
+def test_mistakes_are_pages_too(site: Site, status: int, paths: str) -> None:
     """What is not there, or means nothing, is told on a page with a way back."""
     site.run_of()
-    answer = site.get(path)
-    assert answer.status_code == status
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert 'href="/"' in answer.text
-    assert '<h1 class="big">' in answer.text
+    for path in paths.split():
+        answer = site.get(path)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html; charset=utf-8"), path
+        assert missing(answer.text, 'href="/"', '<h1 class="big">') == [], path
 
 
 def test_a_theme_is_chosen_without_a_script(site: Site) -> None:
@@ -319,14 +284,15 @@ def test_a_theme_is_chosen_without_a_script(site: Site) -> None:
     site.run_of()
     assert "data-theme=" not in site.shown("/runs/1")
     assert "/theme/dark?to=%2Fruns%2F1%3Fview%3Dtests" in site.shown("/runs/1?view=tests")
-    answer = site.get("/theme/dark?to=/runs/1")
-    cookie = answer.cookies["automation-report-theme"]
-    assert (answer.status_code, answer.headers["location"], cookie.value) == (303, "/runs/1", "dark")
+    for path, location, theme in (
+        *(("/theme/dark?to=/runs/1", "/runs/1", "dark"), ("/theme/system?to=//evil.test", "/", "")),
+    ):
+        answer = site.get(path)
+        assert (answer.status_code, answer.headers["location"]) == (303, location)
+        assert answer.cookies["automation-report-theme"].value == theme
     pair = f"{COOKIE}={site.raw(site.pages.opening_path).cookies[COOKIE].value}; automation-report-theme="
     assert '<html lang="en" data-theme="dark">' in site.raw("/runs/1", Cookie=f"{pair}dark").text
     assert '<html lang="en">' in site.raw("/runs/1", Cookie=f'{pair}"><script>').text
-    assert site.get("/theme/system?to=//evil.test").cookies["automation-report-theme"].value == ""
-    assert site.get("/theme/system?to=//evil.test").headers["location"] == "/"
     assert site.get("/theme/pink").status_code == 404
 
 
@@ -391,16 +357,12 @@ def test_a_browser_goes_on_to_the_page_that_it_asked_for(site: Site) -> None:
     cookies = f"{COOKIE}-to={remembered.value}"
     opened = site.raw(site.pages.opening_path, Cookie=cookies)
     assert _target(opened) == "/runs/1?view=tests&q=a%3Bb"
-    assert opened.cookies[f"{COOKIE}-to"].value == ""
-    assert opened.cookies[f"{COOKIE}-to"].expires is not None
-    named = site.raw(f"{site.pages.opening_path}?to=/projects/1", Cookie=cookies)
-    assert _target(named) == "/projects/1"
+    forgotten = opened.cookies[f"{COOKIE}-to"]
+    assert (forgotten.value, forgotten.expires is None) == ("", False)
+    assert _target(site.raw(f"{site.pages.opening_path}?to=/projects/1", Cookie=cookies)) == "/projects/1"
     for hostile in ("https%3A%2F%2Fevil.test", "%2F%2Fevil.test", "x"):
         assert _target(site.raw(site.pages.opening_path, Cookie=f"{COOKIE}-to={hostile}")) == "/"
-
-
-def test_parts_of_pages_are_no_page_to_go_to(site: Site) -> None:
-    """What a script of an open page asks for after the pass has expired is not remembered."""
+    # What a script of an open page asks for after the pass has expired is no page to go to.
     assert not site.raw("/runs/1/live", Sec_Fetch_Mode="cors", Sec_Fetch_Site="same-origin").cookies
     assert not site.raw("/runs/" + "1" * 2000).cookies
 
@@ -433,28 +395,20 @@ def test_a_closed_page_takes_the_link(site: Site) -> None:
         assert 'action="/open"' in answer.text
 
 
-@pytest.mark.parametrize("accepted", ["gzip", "deflate, gzip;q=1.0, *;q=0.5", "gzip, br, zstd", "GZIP"])
-def test_a_page_is_compressed_for_browsers_that_take_it(site: Site, accepted: str) -> None:
-    """The compressed page is the page, and caches learn that there are two forms of it."""
+def test_a_page_is_compressed_for_browsers_that_take_it(site: Site) -> None:
+    """The compressed page is the page, and caches learn of its two forms; who takes it not, or unclearly, gets text."""
     site.run_of(*map(a_test, range(50)))
     plain = site.get("/runs/1")
-    packed = site.get("/runs/1", Accept_Encoding=accepted)
-    assert packed.headers["content-encoding"] == "gzip"
-    assert packed.headers["vary"] == "Accept-Encoding"
-    assert packed.headers["content-length"] == str(len(packed.content))
-    assert gzip.decompress(packed.content) == plain.content
-    assert len(packed.content) < len(plain.content) / 3
-
-
-@pytest.mark.parametrize(
-    "accepted", ["", "identity", "gzip;q=0", "gzip;q=0.0, br", "xgzip", "br", "gzip;q=.", "gzip;q=1.2.3"]
-)
-def test_a_page_is_sent_as_it_is_to_others(site: Site, accepted: str) -> None:
-    """A client that does not take gzip, refuses it, or says so in no form that is known, gets the text."""
-    site.run_of(a_test())
-    answer = site.get("/runs/1", Accept_Encoding=accepted)
-    assert "content-encoding" not in answer.headers
-    assert answer.text.startswith("<!doctype html>")
+    assert plain.text.startswith("<!doctype html>")
+    for accepted in ("gzip", "deflate, gzip;q=1.0, *;q=0.5", "gzip, br, zstd", "GZIP"):
+        packed = site.get("/runs/1", Accept_Encoding=accepted)
+        names = ("content-encoding", "vary", "content-length")
+        assert [packed.headers[name] for name in names] == ["gzip", "Accept-Encoding", str(len(packed.content))]
+        assert gzip.decompress(packed.content) == plain.content
+        assert len(packed.content) < len(plain.content) / 3
+    for accepted in ("", "identity", "gzip;q=0", "gzip;q=0.0, br", "xgzip", "br", "gzip;q=.", "gzip;q=1.2.3"):
+        answer = site.get("/runs/1", Accept_Encoding=accepted)
+        assert ("content-encoding" in answer.headers, answer.content) == (False, plain.content)
 
 
 # Most of the report is compressed already, but as a text whose letters take a quarter more than its bytes.
@@ -475,12 +429,10 @@ def test_a_download_is_compressed_as_it_is_sent(site: Site, name: str, most: flo
 def test_style_and_errors_are_compressed_and_the_api_is_not(site: Site) -> None:
     """All text of pages is; a response of the API stays as clients know it, and one without content has none."""
     site.run_of(a_test(), is_open=True)
-    style = site.get(asset_path("style.css"), Accept_Encoding="gzip")
+    taken = {"Accept_Encoding": "gzip"}
+    style = site.get(asset_path("style.css"), **taken)
     assert (style.headers["content-encoding"], style.headers["content-type"]) == ("gzip", "text/css; charset=utf-8")
-    assert site.get("/nothing", Accept_Encoding="gzip").headers["content-encoding"] == "gzip"
-    tag = site.get("/runs/1/live").headers["etag"]
-    unchanged = site.get("/runs/1/live", Accept_Encoding="gzip", If_None_Match=tag)
+    assert site.get("/nothing", **taken).headers["content-encoding"] == "gzip"
+    unchanged = site.get("/runs/1/live", **taken, If_None_Match=site.get("/runs/1/live").headers["etag"])
     assert (unchanged.status_code, unchanged.content) == (304, b"")
-    assert (
-        "content-encoding" not in site.service.raw("GET", "/api/v1/automation/runs/1", Accept_Encoding="gzip").headers
-    )
+    assert "content-encoding" not in site.service.raw("GET", "/api/v1/automation/runs/1", b"", **taken).headers

@@ -6,36 +6,24 @@ from pytest_automation_report.text.terminal import quantity
 
 
 def test_a_node_id_that_was_sent_counts() -> None:
-    """Where folder and name no longer show it, the field does."""
-    field = {"type": 1, "name": "Node id", "value": "a/test_b.py::test_c[x::y]"}
-    row = {"file": "a/test_b.py", "folder": "a.test_b", "name": "test_c"}
-    assert rerun_command(row, [field]) == "pytest 'a/test_b.py::test_c[x::y]'"
+    """Where folder and name no longer show it, the field does; an option in it is no part of a command.
 
-
-@pytest.mark.parametrize("value", ["--pdbcls=evil:Evil", "-p evil", "@options.txt", ""])
-def test_a_node_id_that_is_an_option_is_no_part_of_a_command(value: str) -> None:
-    """Whoever can report a result must not choose the options of the pytest that a reader starts by the command."""
-    field = {"type": 1, "name": "Node id", "value": value}
+    Whoever can report a result must not choose the options of the pytest that a reader starts by the command.
+    """
     row = {"file": "a/test_b.py", "folder": "a.test_b", "name": "test_c"}
-    assert rerun_command(row, [field]) == "pytest a/test_b.py::test_c"
-    assert rerun_command({**row, "file": None}, [field]) is None
+    field = {"type": 1, "name": "Node id"}
+    assert rerun_command(row, [{**field, "value": "a/test_b.py::test_c[x::y]"}]) == "pytest 'a/test_b.py::test_c[x::y]'"
+    for value in ("--pdbcls=evil:Evil", "-p evil", "@options.txt", ""):
+        assert rerun_command(row, [{**field, "value": value}]) == "pytest a/test_b.py::test_c"
+        assert rerun_command({**row, "file": None}, [{**field, "value": value}]) is None
 
 
 def test_lines_of_a_traceback_have_kinds() -> None:
     """What failed, where, and what is only said around it can be told apart."""
-    text = (
-        "def f():\n>   g()\nE   Boom\n\ntests/test_a.py:3: Boom\n_ _ _ _ _ _ _\n-----  Captured stdout -----\n    E not"
-    )
-    assert [line.kind for line in lines(text)] == [
-        "plain",
-        "source",
-        "error",
-        "plain",
-        "place",
-        "rule",
-        "rule",
-        "plain",
-    ]
+    code = "def f():\n>   g()\nE   Boom\n\ntests/test_a.py:3: Boom\n"
+    text = f"{code}_ _ _ _ _ _ _\n-----  Captured stdout -----\n    E not"
+    kinds = ["plain", "source", "error", "plain", "place", "rule", "rule", "plain"]
+    assert [line.kind for line in lines(text)] == kinds
 
 
 def test_the_first_line_of_a_traceback_stands_above_its_body() -> None:
@@ -51,29 +39,15 @@ def test_a_text_is_shown_without_what_a_page_cannot_show() -> None:
     assert (len(shown), shown[-1].text) == (LINES_SHOWN + 1, "... 7 more lines")
 
 
-@pytest.mark.parametrize(
-    ("microseconds", "text"),
-    [
-        (0, "0.0 ms"),
-        (1, "<0.1 ms"),
-        (50, "0.1 ms"),
-        (324, "0.3 ms"),
-        (12_400, "12 ms"),
-        (999_400, "999 ms"),
-        (999_900, "1.00 s"),
-        (59_990_000, "1 min 00 s"),
-        (1_000_000, "1.00 s"),
-        (59_940_000, "59.9 s"),
-        (60_000_000, "1 min 00 s"),
-        (3_599_000_000, "59 min 59 s"),
-        (3_599_900_000, "1 h 00 min"),
-        (3_660_000_000, "1 h 01 min"),
-        (None, "–"),  # noqa: RUF001 - typography
-    ],
-)
-def test_durations_are_written_for_people(microseconds: int | None, text: str) -> None:
+def test_durations_are_written_for_people() -> None:
     """The two units that matter are shown."""
-    assert duration(microseconds) == text
+    texts: dict[int | None, str] = {
+        0: "0.0 ms", 1: "<0.1 ms", 50: "0.1 ms", 324: "0.3 ms", 12_400: "12 ms", 999_400: "999 ms", 999_900: "1.00 s",
+        59_990_000: "1 min 00 s", 1_000_000: "1.00 s", 59_940_000: "59.9 s", 60_000_000: "1 min 00 s",
+        3_599_000_000: "59 min 59 s", 3_599_900_000: "1 h 00 min", 3_660_000_000: "1 h 01 min",
+        None: "–",  # noqa: RUF001 - typography
+    }  # fmt: skip
+    assert {microseconds: duration(microseconds) for microseconds in texts} == texts
 
 
 def test_the_smallest_slice_of_a_bar_can_be_seen() -> None:

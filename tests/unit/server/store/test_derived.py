@@ -6,6 +6,7 @@ import pytest
 
 from pytest_automation_report.server.store.inserts import Derived, derived, run_columns
 from pytest_automation_report.server.store.values import ResultClass, StoredAttachment, StoredTest
+from support.website import attempts
 
 PASSED, FAILED, NEUTRAL = ResultClass.SUCCESS, ResultClass.FAILURE, ResultClass.NEUTRAL
 
@@ -22,10 +23,6 @@ def told(message: str, phase: str) -> dict[str, object]:
     return failure(meta={"message": message, "phase": phase})
 
 
-def attempts(value: object) -> dict[str, object]:
-    return {"name": "Attempts", "value": value, "type": 1, "meta": {"counts": "attempts"}}
-
-
 @pytest.mark.parametrize(
     ("test", "result_class"),
     [(a_result(), PASSED), (a_result(), NEUTRAL), (a_result(attempts("1")), PASSED), (a_result(failure()), NEUTRAL)],
@@ -40,44 +37,32 @@ def test_nothing_is_derived(test: StoredTest, result_class: int) -> None:
     ("value", "expected"),
     [("2", 1), ("3", 2), ("1", None), ("0", None), ("two", None), ("-2", None), (None, None), ("9" * 40, None)],
 )
-def test_failed_attempts(value: object, expected: int | None) -> None:
-    """The attempts before the last one are those that failed; a value that is no number counts as one attempt."""
-    assert derived(a_result(attempts(value)), PASSED) == Derived(expected)
+def test_failed_attempts(value: str, expected: int | None) -> None:
+    """The attempts before the last one are those that failed; a value that is no number counts as one attempt.
+
+    A user's field with the name of ours does not make a test flaky.
+    """
+    users = {"name": "Attempts", "value": "7", "type": 1}
+    assert derived(a_result(users, attempts(value)), PASSED) == Derived(expected)
 
 
-def test_a_field_of_users_counts_no_attempts() -> None:
-    """A user's field with the name of ours does not make a test flaky."""
-    assert derived(a_result({"name": "Attempts", "value": "7", "type": 1}), PASSED) == Derived()
-    assert derived(a_result({"name": "Attempts", "value": "7"}, attempts("2")), PASSED) == Derived(1)
+OUTPUT: dict[str, object] = {"name": "Output", "value": "o"}
 
 
 @pytest.mark.parametrize(
     ("test", "phase", "message"),
     [
-        (a_result(failure()), "call", "assert 3 == 4"),
-        (a_result(failure('failed on setup with "OSError: full"', "Error")), "setup", "OSError: full"),
-        (a_result(told('failed on setup with "x"', "call")), "call", "x"),
-        (a_result(told("OSError: full", "teardown")), "teardown", "OSError: full"),
-        (a_result(told("OSError: full", "lunch")), "call", "OSError: full"),
-        (a_result(failure("first\nsecond")), "call", "first"),
-        (a_result(failure("x" * 300)), "call", "x" * 200),
-        (a_result({"name": "Output", "value": "o"}, failure(is_highlight=False)), "call", "assert 3 == 4"),
-        (a_result(failure("ImportError: shop", "Error"), name="tests.test_cart"), "collection", "ImportError: shop"),
-        (a_result({"name": "Output", "value": "o"}), "call", ""),
-        (a_result(), "call", ""),
-    ],
-    ids=[
-        "call",
-        "setup",
-        "said-call",
-        "said-teardown",
-        "said-nothing",
-        "first-line",
-        "long",
-        "not-highlighted",
-        "collection",
-        "no-failure-field",
-        "no-fields",
+        pytest.param(a_result(failure()), "call", "assert 3 == 4", id="call"),
+        pytest.param(a_result(failure('failed on setup with "E: x"', "Error")), "setup", "E: x", id="setup"),
+        pytest.param(a_result(told('failed on setup with "x"', "call")), "call", "x", id="said-call"),
+        pytest.param(a_result(told("E: full", "teardown")), "teardown", "E: full", id="said-teardown"),
+        pytest.param(a_result(told("E: full", "lunch")), "call", "E: full", id="said-nothing"),
+        pytest.param(a_result(failure("first\nsecond")), "call", "first", id="first-line"),
+        pytest.param(a_result(failure("x" * 300)), "call", "x" * 200, id="long"),
+        pytest.param(a_result(OUTPUT, failure(is_highlight=False)), "call", "assert 3 == 4", id="not-highlighted"),
+        pytest.param(a_result(failure("E: x", "Error"), name="tests.test_cart"), "collection", "E: x", id="collection"),
+        pytest.param(a_result(OUTPUT), "call", "", id="no-failure-field"),
+        pytest.param(a_result(), "call", "", id="no-fields"),
     ],
 )
 def test_failure(test: StoredTest, phase: str, message: str) -> None:

@@ -8,11 +8,7 @@ from support.service import Service, a_test
 
 def a_run(service: Service, source: str, *numbers: int, project: int = 1) -> int:
     """Store a completed run of these tests and return its id."""
-    run = service.new_run(project, source=source)
-    service.append(service.new_thread(run), *(a_test(number) for number in numbers))
-    answer = service.post(f"/automation/runs/{run}/complete", {})
-    assert answer.status_code == 204, answer.text
-    return run
+    return service.completed_run(*map(a_test, numbers), project_id=project, source=source)
 
 
 def test_first_run_of_a_renamed_source(service: Service) -> None:

@@ -15,6 +15,7 @@ from pytest_automation_report.server.store.maintenance import check, remove_run,
 from pytest_automation_report.server.store.values import ApiError, RunSubmission, StoredTest, ThreadSubmission
 from pytest_automation_report.server.store.writes import Writer, set_main_branch, source_names
 from support.service import SECOND, Service, a_test
+from support.website import attempts, field
 
 MS = 1000
 STATUSES = {"p": "passed", "r": "passed", "f": "failed", "s": "skipped", "u": "untested"}
@@ -22,14 +23,24 @@ STATUSES = {"p": "passed", "r": "passed", "f": "failed", "s": "skipped", "u": "u
 
 def a_result(number: int, letter: str, message: str = "", elapsed: int = 100 * MS) -> Json:
     """Return test number N: p passed, r passed at its second attempt, f failed, s skipped."""
-    fields: list[Json] = []
+    properties: Json = {}
     if letter == "f":
         text = message or f"KeyError: 'key of {chr(97 + number % 26)}'"
-        fields = [{"name": "Failure", "type": 5, "value": text, "meta": {"message": text}, "is_highlight": True}]
+        failure = {"name": "Failure", "type": 5, "value": text, "meta": {"message": text}, "is_highlight": True}
+        properties = {"fields": [failure]}
     elif letter == "r":
-        fields = [{"name": "Attempts", "value": "2", "type": 1, "meta": {"counts": "attempts"}}]
-    properties: Json = {"fields": fields} if fields else {}
+        properties = {"fields": [attempts("2")]}
     return a_test(number, STATUSES[letter], elapsed=elapsed, file=f"tests/test_{number}.py", **properties)
+
+
+def results(letters: str, elapsed: int = 100 * MS, messages: Mapping[int, str] | None = None) -> list[Json]:
+    """Return a test for each letter; a dot stands for one that is not there."""
+    texts = messages or {}
+    return [
+        a_result(number, letter, texts.get(number, ""), elapsed)
+        for number, letter in enumerate(letters)
+        if letter != "."
+    ]
 
 
 class Runs:
@@ -40,41 +51,40 @@ class Runs:
 
     def open(
         self,
-        letters: str,
+        letters: str = "",
         *,
         branch: str = "main",
         commit: str = "",
-        config: str | None = None,
-        elapsed: int = 100 * MS,
-        messages: Mapping[int, str] | None = None,
         more: Mapping[str, str] | None = None,
+        **given: Any,  # noqa: ANN401 - those of `results`
     ) -> int:
         """Make a run with one test for each letter (a dot: the run lacks it), and return its id."""
         self.service.clock.now += 60 * SECOND
         fields = {"Branch": branch, "Commit": commit or f"c{self.service.clock.now}", **(more or {})}
-        entries = [{"name": name, "value": value, "type": 1} for name, value in fields.items() if value]
-        properties: Json = {} if config is None else {"config": config}
-        run = self.service.new_run(fields=entries, **properties)
-        tests = [
-            a_result(number, letter, (messages or {}).get(number, ""), elapsed)
-            for number, letter in enumerate(letters)
-            if letter != "."
-        ]
-        if tests:
-            self.service.append(self.service.new_thread(run), *tests)
+        run = self.service.new_run(fields=[field(name, value) for name, value in fields.items() if value])
+        if letters:
+            self.service.append(self.service.new_thread(run), *results(letters, **given))
         return run
 
-    def __call__(self, letters: str, **more: Any) -> int:  # noqa: ANN401 - passed on
+    def __call__(self, letters: str, *others: Json, **more: Any) -> int:  # noqa: ANN401 - passed on
+        """Make a completed run; the other tests are of a second worker."""
         run = self.open(letters, **more)
-        self.complete(run)
+        if others:
+            self.service.append(self.service.new_thread(run), *others)
+        self.service.complete(run)
         return run
 
-    def complete(self, run: int) -> None:
-        answer = self.service.post(f"/automation/runs/{run}/complete", {})
-        assert answer.status_code == 204, answer.text
+    def of_jobs(self, *jobs: tuple[str, int, str]) -> Json:
+        """Make a run of jobs, each with its attempt and its letters; return its findings."""
+        sent = [(name, attempt, results(letters)) for name, attempt, letters in jobs]
+        return self.findings(self.service.run_of_jobs(*sent, run_id=self.open()))
 
     def findings(self, run: int, base: int | None = None) -> Json:
         return {**findings(self.service.store, run, base)}
+
+    def changed(self, run: int, change: str) -> list[str]:
+        """Return the names of the tests of a run that changed so."""
+        return names(self.findings(run)["tests"][change])
 
 
 @pytest.fixture
@@ -92,22 +102,16 @@ def names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def test_changes_since_the_run_before(runs: Runs) -> None:
     """Newly failing, still failing, fixed, new, gone and newly skipped tests are told by name, and since when."""
-    first = runs("ppfffp.p", commit="a1")
-    second = runs("pfffpspp", commit="b2")
+    first, second = runs("ppfffp.p", commit="a1"), runs("pfffpspp", commit="b2")
     found = runs.findings(second)
     assert based_on(found) == (first, "same branch")
-    assert {word: names(tests) for word, tests in found["tests"].items()} == {
-        "newly_failing": ["test_1"],
-        "still_failing": ["test_2", "test_3"],
-        "fixed": ["test_4"],
-        "passed_again": [],
-        "new_tests": ["test_6"],
-        "gone": [],
-        "newly_skipped": ["test_5"],
-        "not_run": [],
-    }
-    counts = found["counts"]
-    assert (counts["newly_failing"], counts["still_failing"], counts["fixed"], counts["gone"]) == (1, 2, 1, 0)
+    changes = {
+        "newly_failing": ["test_1"], "still_failing": ["test_2", "test_3"], "fixed": ["test_4"], "passed_again": [],
+        "new_tests": ["test_6"], "gone": [], "newly_skipped": ["test_5"], "not_run": [],
+    }  # fmt: skip
+    assert {word: names(tests) for word, tests in found["tests"].items()} == changes
+    counted = ("newly_failing", "still_failing", "fixed", "gone")
+    assert [found["counts"][word] for word in counted] == [len(changes[word]) for word in counted]
     (new,) = found["tests"]["newly_failing"]
     assert (new["since"]["run"], new["since"]["commit"], new["status"]) == (second, "b2", "failed")
     assert found["tests"]["still_failing"][0]["since"]["run"] == first
@@ -117,7 +121,7 @@ def test_changes_since_the_run_before(runs: Runs) -> None:
 def test_gone_tests_have_their_names(runs: Runs) -> None:
     """A test that the run lacks is gone, by the name that it had; in a run of a part of the suite none is gone."""
     runs("pppp")
-    assert names(runs.findings(runs("pp.p"))["tests"]["gone"]) == ["test_2"]
+    assert runs.changed(runs("pp.p"), "gone") == ["test_2"]
     part = runs.findings(runs("p", more={"Selection": "-k test_0"}))
     assert (part["is_partial"], part["tests"]["gone"]) == (True, [])
 
@@ -134,10 +138,8 @@ def test_branches_are_apart(runs: Runs) -> None:
     main, release = runs("pp"), runs("pf", branch="release")
     topic = runs("ff", branch="topic")
     assert based_on(runs.findings(topic)) == (main, "main branch")
-    request = runs("ff", branch="request", more={"Target branch": "release"})
-    found = runs.findings(request)
-    assert based_on(found) == (release, "target branch")
-    assert names(found["tests"]["newly_failing"]) == ["test_0"]
+    found = runs.findings(runs("ff", branch="request", more={"Target branch": "release"}))
+    assert (based_on(found), names(found["tests"]["newly_failing"])) == ((release, "target branch"), ["test_0"])
     assert based_on(runs.findings(runs("fp", branch="topic"))) == (topic, "same branch")
 
 
@@ -145,31 +147,23 @@ def test_a_wanted_base(runs: Runs) -> None:
     """Any two runs of a source can be compared; a run of another source, or none, is refused."""
     first, _, third = runs("pp"), runs("ff"), runs("fp")
     found = runs.findings(third, base=first)
-    assert based_on(found) == (first, "asked")
-    assert names(found["tests"]["newly_failing"]) == ["test_0"]
-    assert names(runs.findings(third)["tests"]["fixed"]) == ["test_1"]
+    assert (based_on(found), names(found["tests"]["newly_failing"])) == ((first, "asked"), ["test_0"])
+    assert runs.changed(third, "fixed") == ["test_1"]
     other = runs.service.new_run(source="another")
-    with pytest.raises(ApiError) as refused:
-        runs.findings(third, base=other)
-    assert refused.value.status == 422
-    with pytest.raises(ApiError) as missing:
-        runs.findings(third, base=999)
-    assert missing.value.status == 404
-    with pytest.raises(ApiError) as unknown:
-        runs.findings(999)
-    assert unknown.value.status == 404
+    for run, base, status in ((third, other, 422), (third, 999, 404), (999, None, 404)):
+        with pytest.raises(ApiError) as refused:
+            runs.findings(run, base=base)
+        assert refused.value.status == status
 
 
 def test_reasons(runs: Runs) -> None:
     """Failures with one reason are one entry, the most tests first; a reason is new if the base does not have it."""
-    first = runs("pppf", messages={3: "ValueError: no price for this article"}, commit="a1")
+    price = {3: "ValueError: no price for this article"}
+    first = runs("pppf", messages=price, commit="a1")
     outage = {number: f"ConnectionRefusedError: [Errno 111] port {5000 + number}" for number in range(3)}
-    found = runs.findings(runs("ffff", messages={**outage, 3: "ValueError: no price for this article"}))
-    assert [(reason["count"], reason["kind"], reason["phase"]) for reason in found["reasons"]] == [
-        (3, "new", "call"),
-        (1, "still", "call"),
-    ]
-    many, known = found["reasons"]
+    many, known = runs.findings(runs("ffff", messages={**outage, **price}))["reasons"]
+    assert [many[name] for name in ("count", "kind", "phase")] == [3, "new", "call"]
+    assert [known[name] for name in ("count", "kind", "phase")] == [1, "still", "call"]
     assert (many["masked"], many["messages"]) == ("ConnectionRefusedError: [Errno <number>] port <number>", 3)
     assert (many["keys"], known["since"]["run"], known["since"]["commit"]) == (["key0", "key1", "key2"], first, "a1")
 
@@ -185,16 +179,8 @@ def test_a_reason_has_its_first_run_and_that_of_its_streak(runs: Runs) -> None:
 
 def test_flaky_tests(runs: Runs) -> None:
     """A retry, a failure and a pass at one commit, two isolated failures are flaky; three failed runs are broken."""
-    for letters, commit in (
-        ("pppp", "1"),
-        ("pfff", "2"),
-        ("pppf", "3"),
-        ("rffp", "4"),
-        ("pppf", "4"),
-        ("pppf", "5"),
-        ("pppf", "6"),
-    ):
-        last = runs(letters, commit=commit)
+    letters = ("pppp", "pfff", "pppf", "rffp", "pppf", "pppf", "pppf")
+    *_, last = (runs(each, commit=commit) for each, commit in zip(letters, "1234456", strict=True))
     found = runs.findings(last)
     states = {entry["name"]: entry["state"] for entry in found["flaky"]}
     assert states == {"test_0": "flaky", "test_1": "flaky", "test_2": "flaky", "test_3": "broken"}
@@ -216,47 +202,31 @@ def test_slower_and_faster_tests(runs: Runs) -> None:
     """A test that takes twice as long is slower; on a machine that is slower as a whole nothing is."""
     for _ in range(8):
         runs("pppppp")
-    slow = [runs("pppppp", elapsed=250 * MS) for _ in range(3)]
-    found = runs.findings(slow[-1])
+    *_, slow = (runs("pppppp", elapsed=250 * MS) for _ in range(3))
+    found = runs.findings(slow)
     assert (found["slower"], found["faster"], found["speed"]) == ([], [], 2.5)
-    run = 0
-    for _ in range(3):
-        run = runs.open("ppppp")
-        runs.service.append(runs.service.new_thread(run), a_result(5, "p", elapsed=900 * MS))
-        runs.complete(run)
-    (slower,) = runs.findings(run)["slower"]
+    *_, last = (runs("ppppp", a_result(5, "p", elapsed=900 * MS)) for _ in range(3))
+    (slower,) = runs.findings(last)["slower"]
     assert (slower["name"], slower["elapsed"], slower["median"], slower["ratio"]) == ("test_5", 900 * MS, 100 * MS, 9.0)
 
 
 def test_another_machine_is_the_usual_one_after_some_runs(runs: Runs) -> None:
     """On a machine half as fast nothing is slower or faster; after ten runs its speed and its durations are usual."""
-    waiting = 6
 
     def run_on(speed: float, slowed: float = 1.0) -> Json:
-        run = runs.open("pppppp", elapsed=round(200 * MS * speed))
-        thread = runs.service.new_thread(run)
         # One test waits for a clock, whatever the machine, and one computes.
-        runs.service.append(thread, a_result(waiting, "p", elapsed=2000 * MS))
-        runs.service.append(thread, a_result(7, "p", elapsed=round(300 * MS * speed * slowed)))
-        runs.complete(run)
-        return runs.findings(run)
+        waiting = a_result(6, "p", elapsed=2000 * MS)
+        computing = a_result(7, "p", elapsed=round(300 * MS * speed * slowed))
+        return runs.findings(runs("pppppp", waiting, computing, elapsed=round(200 * MS * speed)))
 
     for _ in range(20):
         run_on(1.0)
     found = [run_on(2.0) for _ in range(14)]
     assert [document["speed"] for document in found] == [2.0] * 9 + [1.33] + [1.0] * 4
     assert [(document["slower"], document["faster"]) for document in found] == [([], [])] * 14
-    slower = [run_on(2.0, slowed=3.0) for _ in range(3)][-1]["slower"]
-    (test,) = slower
+    (test,) = [run_on(2.0, slowed=3.0) for _ in range(3)][-1]["slower"]
     assert test["name"] == "test_7"
-    assert (test["elapsed"], test["median"]) == (
-        pytest.approx(1800 * MS, rel=0.001),
-        pytest.approx(600 * MS, rel=0.001),
-    )
-
-
-def _change(statement: str, writer: Writer) -> None:
-    writer.connection.change(statement, ())
+    assert [test["elapsed"], test["median"]] == pytest.approx([1800 * MS, 600 * MS], rel=0.001)
 
 
 def test_a_run_has_the_speed_that_was_measured_first(runs: Runs) -> None:
@@ -266,7 +236,7 @@ def test_a_run_has_the_speed_that_was_measured_first(runs: Runs) -> None:
     assert runs.findings(slow)["speed"] == 2.5
     for run in first:
         runs.service.store.write(partial(remove_run, run))
-    runs.service.store.write(partial(_change, 'UPDATE "run_document" SET "version" = 0'))
+    runs.service.store.write(lambda writer: writer.connection.change('UPDATE "run_document" SET "version" = 0'))
     assert runs.findings(slow)["speed"] == 2.5
 
 
@@ -275,12 +245,9 @@ def test_a_run_has_the_speed_that_was_measured_first(runs: Runs) -> None:
 def test_every_change_of_a_duration_is_found(runs: Runs, usual_ms: int, ratio: float, *, is_changed: bool) -> None:
     """Durations are read for few tests only, and for all that got slower or faster by more than a tenth of a second."""
     now_ms = round(usual_ms * ratio)
-    run = 0
-    for elapsed in [usual_ms] * 9 + [now_ms] * 3:
-        run = runs.open("p" * 6, elapsed=50 * MS)
-        runs.service.append(runs.service.new_thread(run), a_result(6, "p", elapsed=elapsed * MS))
-        runs.complete(run)
-    found = runs.findings(run)
+    times = [usual_ms] * 9 + [now_ms] * 3
+    *_, last = (runs("p" * 6, a_result(6, "p", elapsed=elapsed * MS), elapsed=50 * MS) for elapsed in times)
+    found = runs.findings(last)
     is_told = is_changed and abs(now_ms - usual_ms) > 100
     assert names(found["slower"] + found["faster"]) == (["test_6"] if is_told else [])
 
@@ -288,12 +255,10 @@ def test_every_change_of_a_duration_is_found(runs: Runs, usual_ms: int, ratio: f
 def test_a_first_run_that_completes_after_a_later_one(runs: Runs) -> None:
     """Its findings are computed once and stored, and it is part of the history of its suite."""
     first, second = runs.open("fp"), runs.open("fp")
-    runs.complete(second)
-    runs.findings(second)
-    runs.complete(first)
-    runs.findings(first)
-    store = runs.service.store
-    assert ask(store, lambda reader: reader.state(None))[1] == []
+    for run in (second, first):
+        runs.service.complete(run)
+        runs.findings(run)
+    assert ask(runs.service.store, lambda reader: reader.state(None))[1] == []
     third = runs.findings(runs("fp"))
     assert third["tests"]["still_failing"][0]["since"]["run"] == first
 
@@ -305,7 +270,7 @@ def test_findings_of_a_run_that_was_opened_again_are_not_stored(runs: Runs) -> N
     computed = store.read(partial(store_findings._computed, run_id=run, base_id=None))
     runs.service.clock.now += SECOND
     runs.service.append(runs.service.new_thread(run, job={"name": "late"}), a_result(2, "f"))
-    runs.complete(run)
+    runs.service.complete(run)
     store.write(partial(store_findings._keep, *computed))
     assert store.look(partial(store_findings.stored_findings, run_id=run)) is None
     assert [reason["count"] for reason in runs.findings(run)["reasons"]] == [1]
@@ -315,36 +280,34 @@ def test_an_open_run_is_compared_as_far_as_it_is(runs: Runs) -> None:
     """While a run is open its failures are known; nothing is gone, and nothing is stored."""
     runs("ppp")
     run = runs.open("pf")
-    found = runs.findings(run)
-    assert (names(found["tests"]["newly_failing"]), found["tests"]["gone"]) == (["test_1"], [])
+    assert (runs.changed(run, "newly_failing"), runs.changed(run, "gone")) == (["test_1"], [])
     runs.service.append(runs.service.new_thread(run), a_result(2, "f"))
-    assert names(runs.findings(run)["tests"]["newly_failing"]) == ["test_1", "test_2"]
-    runs.complete(run)
-    assert names(runs.findings(run)["tests"]["newly_failing"]) == ["test_1", "test_2"]
+    assert runs.changed(run, "newly_failing") == ["test_1", "test_2"]
+    runs.service.complete(run)
+    assert runs.changed(run, "newly_failing") == ["test_1", "test_2"]
 
 
 def test_an_author_at_work_makes_no_test_flaky(runs: Runs) -> None:
     """Failures of files that differ from their commit are no evidence, nor those without a commit."""
-    changed = {"Uncommitted changes": "yes"}
+    changed: Json = {"commit": "a1", "more": {"Uncommitted changes": "yes"}}
     for letters in ("pppp", "fppf", "pppp", "fppf"):
-        runs(letters, commit="a1", more=changed)
-    assert runs.findings(runs("prpp", commit="a1", more=changed))["counts"]["flaky"] == 1
-    without_commit = [runs(letters, more={"Commit": ""}) for letters in ("pppp", "pfpp", "pppp", "pfpp", "pppp")]
-    assert runs.findings(without_commit[-1])["counts"]["flaky"] == 1
-    for letters in ("ppfp", "pppp"):
-        run = runs(letters, commit="b2")
-    (first, second) = runs.findings(run)["flaky"]
-    assert {first["name"], second["name"]} == {"test_1", "test_2"}
+        runs(letters, **changed)
+    assert runs.findings(runs("prpp", **changed))["counts"]["flaky"] == 1
+    *_, last = (runs(letters, more={"Commit": ""}) for letters in ("pppp", "pfpp", "pppp", "pfpp", "pppp"))
+    assert runs.findings(last)["counts"]["flaky"] == 1
+    *_, last = (runs(letters, commit="b2") for letters in ("ppfp", "pppp"))
+    assert {entry["name"] for entry in runs.findings(last)["flaky"]} == {"test_1", "test_2"}
 
 
 def test_a_run_that_was_cut_short_is_no_base(runs: Runs) -> None:
     """After an interrupted first run no test is new in the next; runs of one selection are compared with each other."""
+    selected = {"Selection": "-k cart", "Collected": "3"}
     runs("pf", more={"Collected": "40"})
     whole = runs("pf" + "p" * 38, more={"Collected": "40"})
     assert runs.findings(whole)["base"] is None
-    part = runs("ppf", more={"Selection": "-k cart", "Collected": "3"})
+    part = runs("ppf", more=selected)
     assert based_on(runs.findings(part)) == (whole, "same branch")
-    again = runs.findings(runs("pff", more={"Selection": "-k cart", "Collected": "3"}))
+    again = runs.findings(runs("pff", more=selected))
     assert (based_on(again), again["is_partial"], again["counts"]["newly_failing"]) == ((part, "same branch"), False, 1)
 
 
@@ -352,14 +315,11 @@ def test_a_failure_that_began_in_a_run_after_the_base_is_new(runs: Runs) -> None
     """It was never away, although a run that was cut short had it first; one that failed before the base is back."""
     rest = "p" * 18
     runs(f"pf{rest}")
-    base = runs(f"pp{rest}")
-    cut = runs("f", more={"Collected": "20"})
+    base, cut = runs(f"pp{rest}"), runs("f", more={"Collected": "20"})
     found = runs.findings(runs(f"ff{rest}"))
     assert based_on(found) == (base, "same branch")
-    assert [(test["kind"], test["since"]["run"]) for test in found["tests"]["newly_failing"]] == [
-        ("new", cut),
-        ("back", found["run"]),
-    ]
+    kinds = [(test["kind"], test["since"]["run"]) for test in found["tests"]["newly_failing"]]
+    assert kinds == [("new", cut), ("back", found["run"])]
     assert sorted(reason["kind"] for reason in found["reasons"]) == ["back", "new"]
 
 
@@ -367,14 +327,13 @@ def test_a_run_whose_session_was_killed_is_no_base(runs: Runs) -> None:
     """However many of its tests ran: it is compared with the run before, and so is the next one that is killed."""
     dead = {"Session": "pytest died before the session ended", "Collected": "20"}
     whole = runs("pf" + "p" * 18, more={"Collected": "20"})
-    first = runs("pp" + "p" * 17, more=dead)
-    second = runs.findings(runs("fp" + "p" * 17, more=dead))
-    assert (runs.findings(first)["is_partial"], second["is_partial"]) == (True, True)
+    first, second = (runs.findings(runs(letters + "p" * 17, more=dead)) for letters in ("pp", "fp"))
+    assert (first["is_partial"], second["is_partial"]) == (True, True)
     assert (based_on(second), names(second["tests"]["fixed"])) == ((whole, "same branch"), ["test_1"])
     assert second["tests"]["gone"] == []
     shared = runs.open("p" * 19)
-    runs.service.new_thread(shared, fields=[{"name": "Session", "value": dead["Session"], "type": 1}])
-    runs.complete(shared)
+    runs.service.new_thread(shared, fields=[field("Session", dead["Session"])])
+    runs.service.complete(shared)
     assert based_on(runs.findings(runs("pf" + "p" * 18))) == (whole, "same branch")
 
 
@@ -398,12 +357,7 @@ def test_tests_that_did_not_run_are_in_no_list(runs: Runs) -> None:
 def test_a_test_that_another_job_ran_did_run(runs: Runs, letters: str) -> None:
     """A failure counts although another job of the run, before or after it, skipped the test or did not come to it."""
     runs("pp")
-    run = runs.open("")
-    for job in (letters[:2], letters[2:]):
-        tests = [a_result(number, letter) for number, letter in enumerate(job)]
-        runs.service.append(runs.service.new_thread(run), *tests)
-    runs.complete(run)
-    assert names(runs.findings(run)["tests"]["newly_failing"]) == ["test_0", "test_1"]
+    assert runs.changed(runs(letters[:2], *results(letters[2:])), "newly_failing") == ["test_0", "test_1"]
 
 
 def test_main_branch_of_a_source(runs: Runs) -> None:
@@ -423,8 +377,8 @@ def test_main_branch_of_a_source(runs: Runs) -> None:
 def test_main_branch_of_a_source_that_is_still_to_come(runs: Runs) -> None:
     """A source has the main branch that the server was told for all, also once the server ran without the option."""
     runs.service.store.main_branch = "stable"
-    usual, stable = runs("pp"), runs("pp", branch="stable")
-    assert usual < stable
+    runs("pp")
+    stable = runs("pp", branch="stable")
     runs.service.store.main_branch = ""
     assert based_on(runs.findings(runs("pf", branch="topic"))) == (stable, "main branch")
     assert runs.service.store.read(partial(main_branch, source_id=1)) == "stable"
@@ -452,17 +406,11 @@ def test_runs_of_a_store_are_added_when_they_are_needed(runs: Runs) -> None:
     assert runs.findings(made[0])["base"] is None
 
 
-@pytest.mark.parametrize("first", [0, 1])
-def test_jobs_that_differ_make_no_test_flaky(runs: Runs, first: int) -> None:
+@pytest.mark.parametrize("order", [1, -1])
+def test_jobs_that_differ_make_no_test_flaky(runs: Runs, order: int) -> None:
     """A test that fails in one of two jobs of a run failed, whichever sends first, and is not flaky."""
     runs("pp")
-    run = runs.open("")
-    jobs = [("linux", "fp"), ("windows", "pp")]
-    for job, letters in (jobs[first], jobs[1 - first]):
-        thread = runs.service.new_thread(run, job={"name": job})
-        runs.service.append(thread, *(a_result(number, letter) for number, letter in enumerate(letters)))
-    runs.complete(run)
-    found = runs.findings(run)
+    found = runs.of_jobs(*(("linux", 1, "fp"), ("windows", 1, "pp"))[::order])
     assert (names(found["tests"]["newly_failing"]), found["flaky"]) == (["test_0"], [])
     assert found["counts"]["in_several_jobs"] == 2
 
@@ -470,23 +418,14 @@ def test_jobs_that_differ_make_no_test_flaky(runs: Runs, first: int) -> None:
 def test_jobs_without_a_name_are_as_different_ones(runs: Runs) -> None:
     """Where nothing says which job a result is of, no result replaces another one."""
     runs("pp")
-    run = runs.open("")
-    for letter in "fp":
-        runs.service.append(runs.service.new_thread(run), a_result(0, letter))
-    runs.complete(run)
-    found = runs.findings(run)
+    found = runs.findings(runs("f", a_result(0, "p")))
     assert (names(found["tests"]["newly_failing"]), found["flaky"]) == (["test_0"], [])
 
 
 def test_a_later_attempt_of_a_job_replaces_the_earlier_one(runs: Runs) -> None:
     """A test that passes in the second attempt of its job passed, and is flaky: it was the same job at one commit."""
     runs("pp")
-    run = runs.open("")
-    for attempt, letters in ((2, "pf"), (1, "fp")):
-        thread = runs.service.new_thread(run, job={"name": "linux", "attempt": attempt})
-        runs.service.append(thread, *(a_result(number, letter) for number, letter in enumerate(letters)))
-    runs.complete(run)
-    found = runs.findings(run)
+    found = runs.of_jobs(("linux", 2, "pf"), ("linux", 1, "fp"))
     assert names(found["tests"]["newly_failing"]) == ["test_1"]
     assert [(entry["name"], entry["state"]) for entry in found["flaky"]] == [("test_0", "flaky")]
     assert found["counts"]["in_several_jobs"] == 0
@@ -503,30 +442,22 @@ def test_a_clock_that_jumps_back(runs: Runs) -> None:
 
 def test_time_shares(runs: Runs) -> None:
     """The time of a run is told by worker: before its first test, in tests, between them, waiting for the others."""
-    run = runs.open("")
-    clock = runs.service.clock
-    clock.now += 2 * SECOND
-    threads = [runs.service.new_thread(run), runs.service.new_thread(run)]
-    runs.service.append(
-        threads[0], a_result(0, "p", elapsed=3 * SECOND), elapsed_computed=3 * SECOND, elapsed_observed=4 * SECOND
-    )
-    runs.service.append(threads[1], a_result(1, "p", elapsed=SECOND), elapsed_computed=SECOND, elapsed_observed=SECOND)
-    clock.now += 4 * SECOND
-    answer = runs.service.post(f"/automation/runs/{run}/complete", {"measure_elapsed": True})
-    assert answer.status_code == 204
-    time = runs.findings(run)["time"]
-    assert time == {
-        "wall": 6 * SECOND,
-        "before": 4 * SECOND,
-        "tests": 4 * SECOND,
-        "between": SECOND,
-        "waiting": 3 * SECOND,
+    service, run = runs.service, runs.open()
+    service.clock.now += 2 * SECOND
+    threads = [service.new_thread(run), service.new_thread(run)]
+    for number, (tests, observed) in enumerate(((3 * SECOND, 4 * SECOND), (SECOND, SECOND))):
+        test = a_result(number, "p", elapsed=tests)
+        service.append(threads[number], test, elapsed_computed=tests, elapsed_observed=observed)
+    service.clock.now += 4 * SECOND
+    service.complete(run, measure_elapsed=True)
+    assert runs.findings(run)["time"] == {
+        "wall": 6 * SECOND, "before": 4 * SECOND, "tests": 4 * SECOND, "between": SECOND, "waiting": 3 * SECOND,
         "balanced": 3 * SECOND,
         "workers": [
             {"started": 2 * SECOND, "ended": 6 * SECOND, "tests": 3 * SECOND},
             {"started": 2 * SECOND, "ended": 3 * SECOND, "tests": SECOND},
         ],
-    }
+    }  # fmt: skip
 
 
 def test_removed_runs_take_their_findings_with_them(runs: Runs) -> None:
@@ -582,25 +513,18 @@ def test_urls_of_findings(runs: Runs) -> None:
     """The API has the findings of a run and the flaky tests of a source, with the form of errors that it has."""
     first, second = runs("pp"), runs("fr")
 
-    def get(path: str, query: str = "") -> Any:  # noqa: ANN401 - falcon's result
-        return runs.service.raw("GET", f"/api/v1{path}?{query}")
+    def get(path: str, **headers: str) -> Any:  # noqa: ANN401 - falcon's result
+        return runs.service.raw("GET", f"/api/v1/automation/{path}", b"", **headers)
 
-    found = get(f"/automation/runs/{second}/findings").json["result"]
-    assert (found, found["base"]["why"]) == (runs.findings(second), "same branch")
-    assert get(f"/automation/runs/{second}/findings", f"base={first}").json["result"]["base"]["why"] == "asked"
+    path = f"runs/{second}/findings"
+    assert get(path).json["result"] == runs.findings(second)
+    assert get(f"{path}?base={first}").json["result"]["base"]["why"] == "asked"
     source = runs.service.run(first)["source_id"]
-    assert names(get(f"/automation/sources/{source}/flaky").json["result"]["tests"]) == ["test_1"]
-    for path, query, status in (
-        ("/automation/runs/999/findings", "", 404),
-        ("/automation/sources/999/flaky", "", 404),
-        (f"/automation/runs/{second}/findings", "base=x", 422),
-        (f"/automation/runs/{second}/findings", f"base={first}&base={first}", 422),
-        (f"/automation/runs/{second}/findings", "base=999", 404),
+    assert names(get(f"sources/{source}/flaky").json["result"]["tests"]) == ["test_1"]
+    for status, wrong in (
+        *((404, "runs/999/findings"), (404, "sources/999/flaky"), (404, f"{path}?base=999")),
+        *((422, f"{path}?base=x"), (422, f"{path}?base={first}&base={first}")),
     ):
-        answer = get(path, query)
-        assert answer.status_code == status
-        assert answer.json["message"]
-    assert (
-        runs.service.raw("GET", f"/api/v1/automation/runs/{second}/findings", Authorization="Bearer x").status_code
-        == 401
-    )
+        answer = get(wrong)
+        assert (answer.status_code, list(answer.json)[:1]) == (status, ["message"]), wrong
+    assert get(path, Authorization="Bearer x").status_code == 401

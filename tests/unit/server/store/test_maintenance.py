@@ -46,45 +46,42 @@ def _store(*arguments: str) -> Result:
     return command_runner().invoke(main, ["store", *arguments])
 
 
+def _problems() -> tuple[list[str], str]:
+    """Return what the check of the store finds wrong, which it must, and what it says of it."""
+    done = _store("check")
+    assert (done.exit_code, done.exception.__class__) == (1, SystemExit), done.output
+    return json.loads(done.stdout)["problems"], done.stderr
+
+
 def _ids(service: Service) -> list[int]:
     return [run["id"] for run in service.get("/projects/1/automation/runs", "order=asc").json["result"]]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "gone"),
+    ("option", "value", "gone"),
     [
-        (("--keep-runs", "1"), [1, 2, 3, 4]),
-        (("--keep-runs", "2"), [1, 2]),
-        (("--keep-runs", "3"), []),
-        (("--older-than", "3d"), [1, 2, 3]),
-        (("--older-than", "2940m"), [1, 2, 3]),
-        (("--older-than", "1w"), []),
-        (("--older-than", "0h"), [1, 2, 3, 4, 5]),
+        *(("--keep-runs", "1", 4), ("--keep-runs", "2", 2), ("--keep-runs", "3", 0), ("--older-than", "3d", 3)),
+        *(("--older-than", "2940m", 3), ("--older-than", "1w", 0), ("--older-than", "0h", 5)),
     ],
 )
-def test_old_runs_are_removed_with_all_they_have(filled: Service, arguments: tuple[str, ...], gone: list[int]) -> None:
+def test_old_runs_are_removed_with_all_they_have(filled: Service, option: str, value: str, gone: int) -> None:
     """A dry run tells the same ids and removes nothing; the rest is whole, the newest run stays, ids go on."""
-    told = _store("prune", *arguments, "--dry-run")
-    assert (told.exit_code, told.stdout.split()) == (0, [str(each) for each in gone]), told.output
-    assert f"{quantity(len(gone), 'run')} with {5 * len(gone)} results would be removed" in told.stderr
+    told = _store("prune", option, value, "--dry-run")
+    assert (told.exit_code, told.stdout.split()) == (0, [str(each) for each in range(1, gone + 1)]), told.output
+    assert f"{quantity(gone, 'run')} with {5 * gone} results would be removed" in told.stderr
     assert _ids(filled) == [1, 2, 3, 4, 5, 6]
-    done = _store("prune", *arguments)
+    done = _store("prune", option, value)
     assert (done.exit_code, done.stdout) == (0, told.stdout), done.output
-    kept = [each for each in range(1, 7) if each not in gone]
+    kept = list(range(gone + 1, 7))
     assert _ids(filled) == kept
     assert filled.run(6)["total_count"] == filled.get("/automation/runs/6/tests").json["total"] == 5
-    assert filled.new_run(source="s0") == 7
-    assert filled.new_thread(7) == 7
+    assert (filled.new_run(source="s0"), filled.new_thread(7)) == (7, 7)
     filled.append(7, a_test(1))
     checked = _store("check")
     assert checked.exit_code == 0, checked.output
-    amount = 5 * len(kept) + 1
-    assert json.loads(checked.stdout) == {
-        "runs": len(kept) + 1,
-        "threads": len(kept) + 1,
-        "results": amount,
-        "problems": [],
-    }
+    runs = len(kept) + 1
+    found = {"runs": runs, "threads": runs, "results": 5 * len(kept) + 1, "problems": []}
+    assert json.loads(checked.stdout) == found
     with filled.store._connections.reading() as connection:
         for table in ("thread", "run_tag", "attachment", "result"):
             ids = connection.execute(f"SELECT DISTINCT run_id FROM {table}")
@@ -95,13 +92,10 @@ def test_old_runs_are_removed_with_all_they_have(filled: Service, arguments: tup
 
 def test_a_pruned_store_is_smaller(filled: Service) -> None:
     """The space of many results is given back to the disk."""
-    thread_id = filled.new_thread(run_id := filled.new_run())
-    filled.append(thread_id, *(a_test(each, file="f" * 500) for each in range(3_000)))
-    filled.post(f"/automation/runs/{run_id}/complete", {})
+    run_id = filled.completed_run(*(a_test(each, file="f" * 500) for each in range(3_000)))
     filled.new_thread(filled.new_run())
     before = filled.store.read(used_bytes)
-    done = _store("prune", "--older-than", "0h")
-    assert str(run_id) in done.stdout.split(), done.output
+    assert str(run_id) in _store("prune", "--older-than", "0h").stdout.split()
     assert filled.store.read(used_bytes) < before - 1_000_000
 
 
@@ -143,26 +137,23 @@ def test_a_run_that_changed_since_it_was_chosen_stays(filled: Service) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("prune",), "--keep-runs N or --older-than"),
-        (("prune", "--keep-runs", "1", "--older-than", "1d"), "--keep-runs N or --older-than"),
-        (("prune", "--keep-runs", "0"), "--keep-runs"),
-        (("prune", "--older-than", "soon"), "such as 30m or 2h"),
-        (("prune", "--older-than", "-1d"), "such as 30m or 2h"),
+        *(("", "--keep-runs N or --older-than"), ("--keep-runs 1 --older-than 1d", "--keep-runs N or --older-than")),
+        *(("--keep-runs 0", "--keep-runs"), ("--older-than soon", "30m or 2h"), ("--older-than -1d", "30m or 2h")),
     ],
 )
-def test_a_mistyped_prune_removes_nothing(filled: Service, arguments: tuple[str, ...], told: str) -> None:
+def test_a_mistyped_prune_removes_nothing(filled: Service, arguments: str, told: str) -> None:
     """It is a usage error that names the option."""
-    done = _store(*arguments)
+    done = _store("prune", *arguments.split())
     assert (done.exit_code, told in done.stderr) == (2, True), done.stderr
     assert len(_ids(filled)) == 6
 
 
-@pytest.mark.parametrize("command", [("check",), ("prune", "--keep-runs", "1")])
-def test_upkeep_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
+def test_upkeep_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistyped file is told and not made."""
     monkeypatch.chdir(tmp_path)
-    done = _store(*command)
-    assert (done.exit_code, "there is no store" in done.stderr) == (2, True)
+    for command in (("check",), ("prune", "--keep-runs", "1")):
+        done = _store(*command)
+        assert (done.exit_code, "there is no store" in done.stderr) == (2, True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -190,26 +181,20 @@ def test_a_store_that_is_not_right_is_told(
             database.commit()
     else:  # it does not let everybody break a reference
         request.getfixturevalue("cluster").execute(f"SET session_replication_role = replica; {harm}")
-    done = _store("check")
-    assert done.exit_code == 1, done.output
-    assert told in json.loads(done.stdout)["problems"]
-    assert told in done.stderr
+    problems, said = _problems()
+    assert (told in problems, told in said) == (True, True)
 
 
 @ON_SQLITE
 def test_a_damaged_file_is_told(filled: Service, tmp_path: Path) -> None:
     """An index that lost its entries is found by SQLite itself."""
     filled.store.close()
+    change = "UPDATE sqlite_master SET sql = replace(sql, '(thread_id', '(status') WHERE name = 'result_thread_id'"
     with closing(sqlite3.connect(tmp_path / "store.db")) as database:
         database.execute("PRAGMA writable_schema = 1")
-        database.execute(
-            "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = 'result_thread_id'",
-            ("(thread_id", "(status"),
-        )
+        database.execute(change)
         database.commit()
-    done = _store("check")
-    assert done.exit_code == 1, done.output
-    assert any(each.startswith("the file is damaged") for each in json.loads(done.stdout)["problems"])
+    assert any(each.startswith("the file is damaged") for each in _problems()[0])
 
 
 @ON_SQLITE
@@ -222,10 +207,7 @@ def test_a_file_with_lost_pages_is_told(filled: Service, tmp_path: Path) -> None
         if b"tests.a" in whole[offset : offset + 4096]:
             whole[offset : offset + 64] = b"\xff" * 64
     path.write_bytes(whole)
-    done = _store("check")
-    assert (done.exit_code, done.exception.__class__) == (1, SystemExit), done.output
-    problems = json.loads(done.stdout)["problems"]
-    assert any("is damaged" in each for each in problems), problems
+    assert any("is damaged" in each for each in _problems()[0])
     pruned = _store("prune", "--older-than", "0h")
     assert (pruned.exit_code, "store.db" in pruned.stderr) == (3, True), pruned.output
 
@@ -244,12 +226,12 @@ def test_the_ids_of_threads_are_not_given_twice(filled: Service) -> None:
     assert _store("prune", "--older-than", "0h").stdout.split() == [str(old)]
 
 
-def _backup(store: Path, target: Path) -> Result:
-    return command_runner().invoke(main, ["store", "backup", "--database", str(store), str(target)])
+def _backup(store: Path | str, target: Path) -> Result:
+    return _store("backup", "--database", str(store), str(target))
 
 
 def test_a_backup_that_cannot_be_made_leaves_nothing(tmp_path: Path, contract: Contract) -> None:
-    """What is there is not written over; what is wrong is named, with the remedy."""
+    """What is there is not written over; what is wrong is named, with the remedy, and without a password."""
     Service(tmp_path / "store.db", contract).store.close()
     (tmp_path / "there").write_text("mine")
     (tmp_path / "other.db").write_text("no database")
@@ -258,19 +240,10 @@ def test_a_backup_that_cannot_be_made_leaves_nothing(tmp_path: Path, contract: C
         ("store.db", "no/copy", 2, "No such file or directory; name a file that can be written"),
         ("other.db", "copy", 3, "file is not a database"),
         ("missing.db", "copy", 2, "name the file of a store with --database"),
+        ("postgresql://u:hidden@db.test/reports", "copy", 2, "pg_dump"),
     ):
-        done = _backup(tmp_path / store, tmp_path / target)
-        assert (done.exit_code, done.stdout) == (exit_code, ""), done.output
-        assert words in done.stderr
+        done = _backup(store if "://" in store else tmp_path / store, tmp_path / target)
+        assert (done.exit_code, done.stdout, words in done.stderr) == (exit_code, "", True), done.output
+        assert "hidden" not in done.output
     assert {path.name for path in tmp_path.iterdir()} == {"store.db", "there", "other.db"}
     assert (tmp_path / "there").read_text() == "mine"
-
-
-def test_a_database_is_backed_up_by_its_own_program(tmp_path: Path) -> None:
-    """The command for files names the program for PostgreSQL, and no password."""
-    done = command_runner().invoke(
-        main, ["store", "backup", "--database", "postgresql://u:hidden@db.test/reports", str(tmp_path / "copy")]
-    )
-    assert done.exit_code == 2
-    assert "pg_dump" in done.stderr
-    assert "hidden" not in done.output

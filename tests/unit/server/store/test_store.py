@@ -1,7 +1,9 @@
+import re
 import sqlite3
 import stat
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -19,14 +21,9 @@ from support.service import ON_SQLITE, Service, a_test
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        ([1, -2, 2**62], "{1,-2,4611686018427387904}"),
-        ([None, None], "{NULL,NULL}"),
-        ([1, None], "{1,NULL}"),
-        (["a", "", "NULL", "{b},c d"], '{"a","","NULL","{b},c d"}'),
-        (['a"b', "c"], r'{"a\"b","c"}'),
-        (['","', "c"], r'{"\",\"","c"}'),
-        (["a\\", "c"], r'{"a\\","c"}'),
-        (["a", None, 'b"'], r'{"a",NULL,"b\""}'),
+        *(([1, -2, 2**62], "{1,-2,4611686018427387904}"), ([None, None], "{NULL,NULL}"), ([1, None], "{1,NULL}")),
+        *((["a", "", "NULL", "{b},c d"], '{"a","","NULL","{b},c d"}'), (["a\\", "c"], r'{"a\\","c"}')),
+        *((['a"b', "c"], r'{"a\"b","c"}'), (['","', "c"], r'{"\",\"","c"}'), (["a", None, 'b"'], r'{"a",NULL,"b\""}')),
     ],
 )
 def test_an_array_of_postgresql_is_written_as_its_parser_reads_it(values: list[str | int | None], text: str) -> None:
@@ -76,51 +73,32 @@ def test_several_stores_live_in_one_process(tmp_path: Path, contract: Contract) 
     services = [Service(tmp_path / f"{number}.db", contract) for number in range(4)]
     barrier = threading.Barrier(4)
 
-    def fill(service: Service, amount: int) -> None:
+    def fill(number: int) -> None:
         barrier.wait()
-        thread_id = service.new_thread(service.new_run())
-        for number in range(amount):
-            service.append(thread_id, a_test(number))
+        thread_id = services[number].new_thread(services[number].new_run())
+        for each in range(5 + number):
+            services[number].append(thread_id, a_test(each))
 
-    threads = [threading.Thread(target=fill, args=(each, 5 + number)) for number, each in enumerate(services)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(fill, range(4)))
     assert [service.run(1)["total_count"] for service in services] == [5, 6, 7, 8]
     for service in services:
         service.store.close()
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
-    """The error names the file."""
-    path = tmp_path / "notes.txt"
-    path.write_text("these are notes, not a database " * 100)
-    before = path.read_bytes()
-    with pytest.raises(StoreError, match=r"notes\.txt.*not a database"):
-        Store(path)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
-    """Somebody's SQLite file is not filled with our tables, nor switched to another journal."""
-    path = tmp_path / "other.db"
-    with closing(sqlite3.connect(path)) as other:
-        other.execute("CREATE TABLE things (id INTEGER)")
-        other.commit()
-    before = path.read_bytes()
-    with pytest.raises(StoreError, match=r"other\.db.*something else"):
-        Store(path)
-    assert path.read_bytes() == before
-
-
-def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path) -> None:
-    """A folder as the file, or a file as the folder, is an error that names the path."""
-    (tmp_path / "file").write_text("")
-    for path in (tmp_path, tmp_path / "file" / "store.db"):
-        with pytest.raises(StoreError, match=str(path)):
+def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """Somebody's file is not filled with our tables, nor switched to another journal; the error names the path."""
+    notes, other, file = tmp_path / "notes.txt", tmp_path / "other.db", tmp_path / "file"
+    notes.write_text("these are notes, not a database " * 100)
+    file.write_text("")
+    with closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE things (id INTEGER)")
+        database.commit()
+    before = {path: path.read_bytes() for path in (notes, other, file)}
+    for path, words in ((notes, "not a database"), (other, "something else"), (tmp_path, ""), (file / "store.db", "")):
+        with pytest.raises(StoreError, match=f"{re.escape(str(path))}.*{words}"):
             Store(path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @ON_SQLITE
@@ -209,12 +187,11 @@ def test_a_reader_that_keeps_a_writer_waiting_makes_429(tmp_path: Path, contract
     mounts.write_text(f"server:/export {tmp_path} nfs rw 0 0\n")
     service = Service(tmp_path / "store.db", contract, mounts=mounts)
     service.file._writer.pragma("busy_timeout = 0")
-    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+    with closing(sqlite3.connect(tmp_path / "store.db")) as other:
         other.execute("BEGIN")
         other.execute("SELECT count(*) FROM run").fetchall()
         answer = service.post("/projects/1/automation/runs", {"name": "n", "source": "s"})
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
-        other.execute("ROLLBACK")
     assert service.new_run() == 1
     assert service.get("/projects/1/automation/runs").json["total"] == 1
     service.store.close()

@@ -23,33 +23,35 @@ def test_the_menu_offers_each_form_as_a_file(site: Site) -> None:
     run = site.run_of(failing(0))
     html = site.shown(f"/runs/{run}?base=1")
     offered = [unescape(address) for address in re.findall(r'<a href="([^"]*)" download>', html)]
-    assert [address.partition("?")[0] for address in offered] == [
-        f"/runs/{run}/{name}" for name in ("report.html", *NAMES)
-    ]
-    types = ("text/html", "application/xml", "application/json", "text/csv")
-    for address, media_type, ending in zip(offered, types, ("html", "xml", "json", "csv"), strict=True):
+    paths = [address.partition("?")[0] for address in offered]
+    assert paths == [f"/runs/{run}/{name}" for name in ("report.html", *NAMES)]
+    for address, media_type in zip(
+        offered, ("text/html", "application/xml", "application/json", "text/csv"), strict=True
+    ):
         answer = site.get(address)
-        assert answer.status_code == 200
+        file = f"run-{run}.{media_type.rpartition('/')[2]}"
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
         assert answer.headers["content-type"].startswith(media_type)
-        assert answer.headers["content-disposition"] == f'attachment; filename="run-{run}.{ending}"'
-        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["content-disposition"] == f'attachment; filename="{file}"'
     assert json.loads(site.get(offered[2]).content)["findings"]["base"]["run"] == 1
 
 
 def test_each_form_has_every_test_of_a_large_run(site: Site) -> None:
-    """A run whose results fill more than one page of reading is whole in each file."""
-    count = PAGE_RESULTS + 7
-    run = site.run_of(failing(0, file="tests/a.py"), *(a_test(number, file="tests/b.py") for number in range(1, count)))
+    """A run whose results fill more than one page of reading is whole in each file; the suite is the source's name."""
+    names = [f"test_{number}" for number in range(PAGE_RESULTS + 7)]
+    tests = [a_test(number, file="tests/b.py") for number in range(1, len(names))]
+    run = site.run_of(failing(0, file="tests/a.py"), *tests, source="back & front")
     xml = ET.fromstring(site.get(f"/runs/{run}/junit.xml").content)
     assert mistakes(ET.tostring(xml, encoding="unicode")) == []
-    assert (xml.get("tests"), xml.get("failures"), len(xml.findall("testsuite"))) == (str(count), "1", 2)
-    assert {case.get("name") for case in xml.iter("testcase")} == {f"test_{number}" for number in range(count)}
+    counts = {"name": "back & front", "tests": str(len(names)), "failures": "1"}
+    assert ({name: xml.get(name) for name in counts}, len(xml.findall("testsuite"))) == (counts, 2)
+    assert {case.get("name") for case in xml.iter("testcase")} == set(names)
     document = json.loads(site.get(f"/runs/{run}/run.json").content)
-    assert (document["run"]["id"], document["run"]["source"]) == (run, "a-source")
-    assert [test["name"] for test in document["tests"]] == [f"test_{number}" for number in range(count)]
+    assert (document["run"]["id"], document["run"]["source"]) == (run, "back & front")
+    assert [test["name"] for test in document["tests"]] == names
     assert document["tests"][0]["fields"][0]["value"].endswith("AssertionError")
     table = list(csv.reader(io.StringIO(site.get(f"/runs/{run}/tests.csv").text)))
-    assert len(table) == count + 1
+    assert len(table) == len(names) + 1
 
 
 def test_hostile_values_are_texts_of_the_files(site: Site) -> None:
@@ -69,9 +71,3 @@ def test_downloads_have_the_access_of_pages(site: Site, name: str) -> None:
     assert (refused.status_code, "test_0" in refused.text) == (403, False)
     assert site.get(f"/runs/99/{name}").status_code == 404
     assert site.get(f"/runs/{run}/{name}?base=x").status_code == 422
-
-
-def test_the_name_of_the_suite_is_that_of_the_source(site: Site) -> None:
-    """Readers of JUnit files group by the name of the whole."""
-    run = site.run_of(a_test(0), source="back & front")
-    assert ET.fromstring(site.get(f"/runs/{run}/junit.xml").content).get("name") == "back & front"

@@ -12,35 +12,34 @@ from pytest_automation_report.server.pages.queries import PAGE_ROWS, READ_LENGTH
 from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.overview import overview
 from support.service import SECOND, a_test
-from support.website import Site, attempts, failing, field, links, on
+from support.website import Site, attempts, failing, field, links, missing, on, said
 
 FILE = {"file": "tests/test_cart.py", "folder": "tests.test_cart"}
+OTHER = {"file": "tests/b.py", "folder": "tests.b"}
 
 
 def names(html: str) -> list[str]:
     """Return the tests of a list or tree, in their order."""
     rows = re.findall(r'<a class="leaf".*?</a>', html, re.DOTALL)
-    return [unescape(re.sub(r"<[^>]*>", "", re.findall(r"<code>(.*?)</code>", row)[0])) for row in rows]
+    return [said(re.findall(r"<code>(.*?)</code>", row)[0]) for row in rows]
 
 
 def nodes(html: str) -> list[str]:
     """Return the nodes of the tree, in their order, each as a reader sees it."""
     found = re.findall(r'<a class="node".*?<span class="name">(.*?)</span><span class="col-strip">', html, re.DOTALL)
-    return [unescape(re.sub(r"<[^>]*>", "", node)) for node in found]
+    return [said(node) for node in found]
 
 
 def chips(html: str) -> dict[str, str]:
     """Return the numbers of the chips by their words."""
     found = re.findall(r'<a class="chip"[^>]*>(.*?)</a>', html, re.DOTALL)
-    return dict(re.sub(r"<[^>]*>", "", chip).strip().rsplit(" ", 1) for chip in found)
+    return dict(said(chip).strip().rsplit(" ", 1) for chip in found)
 
 
-def parameters(count: int, failed: int = 0, message: str = "assert 90 == 89") -> list[Json]:
+def parameters(count: int, failed: int = 0) -> list[Json]:
     """Return the tests of a parametrized function, of which the first ones fail."""
     return [
-        (failing if number < failed else a_test)(
-            number, name=f"test_price[{number}]", **FILE, **({"message": message} if number < failed else {})
-        )
+        (failing if number < failed else a_test)(number, name=f"test_price[{number}]", **FILE)
         for number in range(count)
     ]
 
@@ -55,18 +54,14 @@ def test_failures_stand_by_reason_and_new_ones_first(site: Site) -> None:
     assert "Compared with #1 on main: 15 new , 2 still failing for up to 2 runs." in text
     assert re.findall(r"<h2>(New|Failing before|Flaky)</h2>", html) == ["New", "Failing before"]
     first, second = re.findall(r'<details class="cause" id="reason-[0-9a-f]{16}".*?</details>', html, re.DOTALL)
-    assert "data-scope open>" in first
-    assert "data-scope>" in second
-    assert "<var>90</var> == <var>89</var>" in first
-    assert "<code>tests/test_cart.py:29</code> in <code>test_discount</code>" in first
-    assert '<span class="badge new">New</span>' in first
-    assert "since #1" in second
-    assert '<span class="hit" data-n="29">' in first
-    assert "15 of its 18 parameters" in first
+    assert missing(
+        first, "data-scope open>", "<var>90</var> == <var>89</var>", '<span class="badge new">New</span>',
+        "<code>tests/test_cart.py:29</code> in <code>test_discount</code>", '<span class="hit" data-n="29">',
+        "15 of its 18 parameters", "pytest tests/test_cart.py::test_price</code>", "last 2 runs: 1 passed, 1 failed",
+    ) == []  # fmt: skip
+    assert missing(second, "data-scope>", "since #1") == []
     assert first.count('class="fail" x=') == 15
-    assert "pytest tests/test_cart.py::test_price</code>" in first
     assert f"/runs/{run}?view=tests&reason={second[27:].partition('-')[2][:16]}" not in links(first)
-    assert "last 2 runs: 1 passed, 1 failed" in first
     assert f"pytest --automation-report-rerun-failed={run}" in text
     assert text.count("Only what is new") == 1
 
@@ -88,15 +83,14 @@ def test_squares_stand_by_their_parameters(site: Site) -> None:
 
 def test_failures_stand_by_file_or_as_one_list_and_as_text(site: Site) -> None:
     """The same failures in other arrangements; the text has one section for each reason, as Markdown."""
-    run = site.run_of(failing(0, **FILE), failing(1, file="tests/b.py", folder="tests.b"), a_test(2))
+    run = site.run_of(failing(0, **FILE), failing(1, **OTHER), a_test(2))
     by_file = site.shown(f"/runs/{run}?group=file")
     assert re.findall(r"<h2><code>(.*?)</code></h2>", by_file) == ["tests/test_cart.py", "tests/b.py"]
     assert site.shown(f"/runs/{run}?group=none").count('<a class="member"') == 2
     answer = site.get(f"/runs/{run}/failures.txt")
     assert answer.headers["Content-Type"].startswith("text/plain")
     assert answer.text.startswith("# 2 of 3 tests failed, for 1 reason.")
-    assert "tests/test_cart.py::test_0" in answer.text
-    assert "tests/test_cart.py:29" in answer.text
+    assert missing(answer.text, "tests/test_cart.py::test_0", "tests/test_cart.py:29") == []
 
 
 def test_many_reasons_have_pages(site: Site) -> None:
@@ -114,11 +108,10 @@ def test_a_run_without_failures_says_so_and_what_is_worth_a_look(site: Site) -> 
     """Flaky tests stand in a green run with their evidence; without any the page leads to the list of tests."""
     site.run_of(failing(0), a_test(1), **on("main"))
     run = site.run_of(a_test(0), a_test(1, fields=[attempts("3")]), a_test(2, "skipped"), **on("main"))
-    text = site.text(f"/runs/{run}")
-    assert "Both tests passed 1 test fixed, 1 new test since #1 on main." in text
-    assert "1 passed only when it was tried again, 1 was skipped." in text
-    assert "Worth a look" in text
-    assert "passed on attempt 3 of 3" in text
+    assert missing(
+        site.text(f"/runs/{run}"), "Both tests passed 1 test fixed, 1 new test since #1 on main.", "Worth a look",
+        "1 passed only when it was tried again, 1 was skipped.", "passed on attempt 3 of 3",
+    ) == []  # fmt: skip
     assert chips(site.shown(f"/runs/{run}"))["Flaky"] == "1"
     green = site.run_of(a_test(0), a_test(1), source="green")
     assert nodes(site.shown(f"/runs/{green}")) or names(site.shown(f"/runs/{green}"))
@@ -128,8 +121,7 @@ def test_a_run_without_failures_says_so_and_what_is_worth_a_look(site: Site) -> 
 def test_tests_are_a_tree_whose_nodes_are_links(site: Site) -> None:
     """Folders, files, classes, functions and parameters, failures first; an open node has its rows below it."""
     run = site.run_of(
-        a_test(1, file="tests/api/v1/test_x.py", folder="tests.api.v1.test_x"),
-        a_test(2, file="tests/api/v1/test_y.py", folder="tests.api.v1.test_y"),
+        *(a_test(n, file=f"tests/api/v1/test_{n}.py", folder=f"tests.api.v1.test_{n}") for n in (1, 2)),
         a_test(3, file="tests/test_a.py", folder="tests.test_a.TestA"),
         failing(4, **FILE),
         *[a_test(10 + number, name=f"test_price[{number}]", **FILE) for number in range(3)],
@@ -139,59 +131,47 @@ def test_tests_are_a_tree_whose_nodes_are_links(site: Site) -> None:
     opened = f"{path}&open=tests%2Ftest_cart.py"
     assert opened in links(site.shown(path))
     html = site.shown(opened)
-    assert names(html) == ["test_4"]
-    assert nodes(html)[:2] == ["tests/test_cart.py", "test_price 3 parameters"]
+    assert (names(html), nodes(html)[:2]) == (["test_4"], ["tests/test_cart.py", "test_price 3 parameters"])
     function = f"{opened}%3A%3Atest_price"
     assert function in links(html)
     assert names(site.shown(function)) == ["test_4", "0", "1", "2"]
     fragment = site.shown(f"/runs/{run}/branch?view=tests&open=tests%2Fapi%2Fv1%2F")
-    assert "<html" not in fragment
-    assert nodes(fragment) == ["test_x.py", "test_y.py"]
-    classes = site.shown(f"/runs/{run}/branch?open=tests/test_a.py")
-    assert nodes(classes) == ["TestA"]
+    assert ("<html" in fragment, nodes(fragment)) == (False, ["test_1.py", "test_2.py"])
+    assert nodes(site.shown(f"/runs/{run}/branch?open=tests/test_a.py")) == ["TestA"]
     assert names(site.shown(f"/runs/{run}/branch?open=tests/test_a.py::TestA")) == ["test_3"]
-    slowest = site.shown(f"{path}&sort=ran")
-    assert nodes(slowest)[0] == "tests / api / v1 / 2 files"
+    assert nodes(site.shown(f"{path}&sort=ran"))[0] == "tests / api / v1 / 2 files"
 
 
 def test_tests_without_a_file_stand_by_their_folder(site: Site) -> None:
     """Results of other tools have no file: their folder is the node."""
     run = site.run_of(a_test(0, folder="com.example.Cart"), a_test(1, folder="com.example.Order"))
-    html = site.shown(f"/runs/{run}?view=tests")
-    assert nodes(html) == ["com.example.Cart", "com.example.Order"]
+    assert nodes(site.shown(f"/runs/{run}?view=tests")) == ["com.example.Cart", "com.example.Order"]
     assert names(site.shown(f"/runs/{run}?view=tests&open=com.example.Order")) == ["test_1"]
 
 
 def test_a_list_is_filtered_and_searched_by_its_address(site: Site) -> None:
     """Names, files, messages and node ids are found, filters are combined, chips have the numbers of the matches."""
-    tests = [
-        failing(0, message="connection refused", file="a/test_a.py", folder="a.test_a.TestX"),
-        a_test(1, name="test_1[x-y]", file="a/test_a.py", folder="a.test_a.TestX"),
+    place = {"file": "a/test_a.py", "folder": "a.test_a.TestX"}
+    run = site.run_of(
+        failing(0, message="connection refused", **place),
+        a_test(1, name="test_1[x-y]", **place),
         a_test(2, folder="b%_"),
         a_test(3, fields=[attempts("2")]),
-    ]
-    run = site.run_of(*tests)
-
-    def shown(query: str) -> list[str]:
-        return names(site.shown(f"/runs/{run}?view=tests&group=none&{query}"))
-
-    assert shown("status=3") == ["test_0"]
-    assert shown("status=2,3") == ["test_0", "test_1[x-y]", "test_2", "test_3"]
-    assert shown("status=flaky") == ["test_3"]
-    assert 'class="ic flaky"' in site.shown(f"/runs/{run}?view=tests&group=none&status=flaky").partition("data-row")[2]
-    assert shown("q=REFUSED") == ["test_0"]
-    assert shown("q=a/test_a.py") == ["test_0", "test_1[x-y]"]
-    assert shown("q=a/test_a.py::TestX::test_1[x-y]") == ["test_1[x-y]"]
-    assert shown("q=a/test_a.py::TestX") == []
-    assert shown("q=a/test_a.py::TestX::test_") == ["test_0", "test_1[x-y]"]
-    assert shown("q=%25_") == ["test_2"]
-    assert shown("folder=b%25_") == ["test_2"]
-    assert shown("sort=ran") == ["test_0", "test_1[x-y]", "test_2", "test_3"]
-    found = site.shown(f"/runs/{run}?q=test_a")
-    assert chips(found) == {"Failed": "1", "Flaky": "0", "Passed": "1"}
+    )
+    listed = f"/runs/{run}?view=tests&group=none&"
+    everything = ["test_0", "test_1[x-y]", "test_2", "test_3"]
+    cases: dict[str, list[str]] = {
+        "status=3": ["test_0"], "status=2,3": everything, "status=flaky": ["test_3"], "q=REFUSED": ["test_0"],
+        "q=a/test_a.py": everything[:2], "q=a/test_a.py::TestX::test_1[x-y]": ["test_1[x-y]"],
+        "q=a/test_a.py::TestX": [], "q=a/test_a.py::TestX::test_": everything[:2], "q=%25_": ["test_2"],
+        "folder=b%25_": ["test_2"], "sort=ran": everything,
+    }  # fmt: skip
+    for query, shown in cases.items():
+        assert names(site.shown(listed + query)) == shown, query
+    assert 'class="ic flaky"' in site.shown(f"{listed}status=flaky").partition("data-row")[2]
+    assert chips(site.shown(f"/runs/{run}?q=test_a")) == {"Failed": "1", "Flaky": "0", "Passed": "1"}
     assert f"/runs/{run}?view=tests&status=2%2C3&q=test_a" in links(site.shown(f"/runs/{run}?status=3&q=test_a"))
-    nothing = site.text(f"/runs/{run}?q=refuse d")
-    assert "No test has “refuse d” in its name, message or file" in nothing
+    assert "No test has “refuse d” in its name, message or file" in site.text(f"/runs/{run}?q=refuse d")
     assert "refused is in 1." in site.text(f"/runs/{run}?q=refusd")
 
 
@@ -211,12 +191,7 @@ def test_pages_of_a_list_have_each_test_once(site: Site) -> None:
 
 def test_slowest_tests_come_first_if_asked(site: Site) -> None:
     """In a list, and in the tree by the sum of a file's tests."""
-    tests = [
-        a_test(0, elapsed=2_000, **FILE),
-        a_test(1, elapsed=9_000, file="tests/b.py", folder="tests.b"),
-        a_test(2, file="tests/b.py", folder="tests.b"),
-    ]
-    run = site.run_of(*tests)
+    run = site.run_of(a_test(0, elapsed=2_000, **FILE), a_test(1, elapsed=9_000, **OTHER), a_test(2, **OTHER))
     assert names(site.shown(f"/runs/{run}?view=tests&group=none&sort=slowest")) == ["test_1", "test_0", "test_2"]
     assert nodes(site.shown(f"/runs/{run}?view=tests&sort=slowest")) == ["tests/b.py", "tests/test_cart.py"]
 
@@ -226,32 +201,29 @@ def test_changes_are_lists_against_a_base_that_one_chooses(site: Site) -> None:
     first = site.run_of(failing(0), failing(1), a_test(2), a_test(3), a_test(7), a_test(8), **on("main"))
     site.run_of(failing(0), a_test(1), a_test(2), a_test(3), a_test(7), **on("main"))
     run = site.run_of(a_test(0), failing(1), failing(2), a_test(4), a_test(3, "skipped"), a_test(7), **on("main"))
-    text = site.text(f"/runs/{run}?view=changes")
-    assert re.search(r"2 newly failing 1 fixed 0 still failing 0 slower 1 new tests 0 gone 1 newly skipped", text)
-    assert "had failed for 2 runs" in text
-    html = site.shown(f"/runs/{run}?view=changes&base={first}")
-    assert re.search(r"1 newly failing 1 fixed 1 still failing", site.text(f"/runs/{run}?view=changes&base={first}"))
-    assert re.findall(r"<h2>(.*?)</h2>", html) == ["Newly failing", "Fixed", "New tests", "Gone", "Newly skipped"]
-    only = site.shown(f"/runs/{run}?view=changes&change=fixed")
-    assert re.findall(r"<h2>(.*?)</h2>", only) == ["Fixed"]
+    counts = "2 newly failing 1 fixed 0 still failing 0 slower 1 new tests 0 gone 1 newly skipped"
+    assert missing(site.text(f"/runs/{run}?view=changes"), counts, "had failed for 2 runs") == []
+    path = f"/runs/{run}?view=changes&base={first}"
+    assert "1 newly failing 1 fixed 1 still failing" in site.text(path)
+    headings = re.compile(r"<h2>(.*?)</h2>").findall
+    assert headings(site.shown(path)) == ["Newly failing", "Fixed", "New tests", "Gone", "Newly skipped"]
+    assert headings(site.shown(f"/runs/{run}?view=changes&change=fixed")) == ["Fixed"]
     assert names(site.shown(f"/runs/{run}?change=newly_failing")) == ["test_1", "test_2"]
     other = site.run_of(a_test(), source="other")
-    assert site.get(f"/runs/{run}?base={other}").status_code == 422
-    assert site.get(f"/runs/{run}?base=999").status_code == 404
+    assert [site.get(f"/runs/{run}?base={base}").status_code for base in (other, 999)] == [422, 404]
     assert "Nothing to compare with" in site.text(f"/runs/{other}?view=changes")
 
 
 def test_a_test_that_is_flaky_by_its_history_is_shown_where_it_passes(site: Site) -> None:
     """The terminal counts it, so the page of the run names it with its evidence; one that fails has a card."""
-    commit: dict[str, Any] = {"fields": [field("Branch", "main"), field("Commit", 40 * "a")]}
+    commit = on("main", commit=40 * "a")
     site.run_of(a_test(0), failing(1), **commit)
     green = site.run_of(a_test(0), a_test(1), **commit)
     red = site.run_of(failing(0), a_test(1), **commit)
     words = "test_1 tests.a · passed and failed on 1 commit"
-    shown = site.text(f"/runs/{green}?view=failures")
-    assert words in shown.partition("Worth a look")[2]
+    assert words in site.text(f"/runs/{green}?view=failures").partition("Worth a look")[2]
     text = site.text(f"/runs/{red}")
-    assert re.search(rf"Flaky 1 test by its history {words}", text)
+    assert f"Flaky 1 test by its history {words}" in text
     assert text.count("on 1 commit") == 1
     skipped = site.run_of(failing(0), a_test(1, "skipped"), **commit)
     assert "by its history" not in site.text(f"/runs/{skipped}")
@@ -274,17 +246,16 @@ def test_new_failures_are_told_from_those_that_are_back(site: Site) -> None:
     site.run_of(failing(1, **FILE), a_test(2), a_test(3), **on("main"))
     site.run_of(a_test(1, **FILE), a_test(2, **FILE), failing(3), **on("main"))
     run = site.run_of(failing(1, **FILE), failing(2, **FILE), failing(3), **on("main"))
-    text = site.text(f"/runs/{run}")
-    assert "New 1 Back 1 Failures" in text
-    assert "Only what is new 1 test pytest tests/test_cart.py::test_2" in text
-    assert names(site.shown(f"/runs/{run}?change=new")) == ["test_2"]
-    assert names(site.shown(f"/runs/{run}?change=back")) == ["test_1"]
+    command = "Only what is new 1 test pytest tests/test_cart.py::test_2"
+    assert missing(site.text(f"/runs/{run}"), "New 1 Back 1 Failures", command) == []
+    for change, test in (("new", "test_2"), ("back", "test_1")):
+        assert names(site.shown(f"/runs/{run}?change={change}")) == [test]
 
 
 def test_a_failure_that_did_not_pass_before_says_so(site: Site) -> None:
     """Tests that were skipped or were not there in the run before, and fail now, are newly failing."""
-    site.run_of(a_test(0), a_test(1), a_test(2), **on("main"))
-    site.run_of(a_test(0), a_test(1), a_test(2, status="skipped"), **on("main"))
+    for status in ("passed", "skipped"):
+        site.run_of(a_test(0), a_test(1), a_test(2, status), **on("main"))
     run = site.run_of(a_test(0), failing(1), failing(2), failing(3), **on("main"))
     text = site.text(f"/runs/{run}?view=changes&change=newly_failing")
     for number, before in ((1, "passed"), (2, "skipped"), (3, "not there")):
@@ -293,29 +264,25 @@ def test_a_failure_that_did_not_pass_before_says_so(site: Site) -> None:
 
 def test_a_part_of_the_suite_is_called_so_and_no_faster(site: Site) -> None:
     """A run of selected tests names the options; only runs of the same tests, all of which ran, compare their times."""
-    clock = site.service.clock
+    clock, selection = site.service.clock, field("Selection", "-k cart")
 
-    def run_of(count: int, seconds: int, *fields: Json) -> int:
+    def text_of_run(count: int, seconds: int, *fields: Json) -> str:
         clock.now += 60 * SECOND
         run = site.service.new_run(**on("main", *fields))
         site.service.append(site.service.new_thread(run), *map(a_test, range(count)))
         clock.now += seconds * SECOND
-        site.service.post(f"/automation/runs/{run}/complete", {"measure_elapsed": True})
-        return run
+        site.service.complete(run, measure_elapsed=True)
+        return site.text(f"/runs/{run}")
 
-    run_of(30, 60)
-    part = run_of(3, 5, field("Selection", "-k cart"))
-    assert "5.00 s part of the suite: -k cart" in site.text(f"/runs/{part}")
-    same = run_of(3, 9, field("Selection", "-k cart"))
-    assert "9.00 s +4.00 s" in site.text(f"/runs/{same}")
-    assert "part of the suite: -k cart" in site.text(f"/runs/{same}")
-    cut = run_of(29, 30, field("Collected", "30"))
-    assert "30.0 s 29" not in site.text(f"/runs/{cut}")
-    whole = run_of(30, 61)
-    assert "1 min 1 s +" not in site.text(f"/runs/{whole}")
+    text_of_run(30, 60)
+    assert "5.00 s part of the suite: -k cart" in text_of_run(3, 5, selection)
+    assert missing(text_of_run(3, 9, selection), "9.00 s +4.00 s", "part of the suite: -k cart") == []
+    assert "30.0 s 29" not in text_of_run(29, 30, field("Collected", "30"))
+    assert "1 min 1 s +" not in text_of_run(30, 61)
     text = site.text("/sources/1")
     assert text.count("· part of the suite") == 2
-    assert [change in text for change in ("+4.00 s", "−55.0 s", "−30.0 s", "+31.0 s")] == [True, False, False, False]  # noqa: RUF001 - a minus
+    changes = ("−55.0 s", "−30.0 s", "+31.0 s")  # noqa: RUF001 - a minus
+    assert missing(text, "+4.00 s", *changes) == list(changes)
 
 
 def test_parameters_that_are_new_or_gone_are_one_row(site: Site) -> None:
@@ -324,69 +291,59 @@ def test_parameters_that_are_new_or_gone_are_one_row(site: Site) -> None:
     site.run_of(*both, *(a_test(60 + number, name=f"test_old[{number}]") for number in range(1, 4)))
     new = [a_test(100 + number, name=f"test_new[{number}]") for number in range(10, 40)]
     run = site.run_of(*both, a_test(99, "skipped", name="test_new[9]"), *new)
-    text = site.text(f"/runs/{run}?view=changes")
-    assert "New tests 31 tests" in text
-    assert re.search(r"test_new \[10\] … \[39\] tests.a not there passed 30 tests", text)
-    assert re.search(r"test_new \[9\] tests.a not there skipped", text)
-    assert re.search(r"test_old \[1\] … \[3\] tests.a there gone 3 tests", text)
+    assert missing(
+        site.text(f"/runs/{run}?view=changes"), "New tests 31 tests",
+        "test_new [10] … [39] tests.a not there passed 30 tests", "test_new [9] tests.a not there skipped",
+        "test_old [1] … [3] tests.a there gone 3 tests",
+    ) == []  # fmt: skip
 
 
-def test_changes_have_the_commits_and_versions_between(site: Site) -> None:
-    """Commits since the base and versions that differ stand above the lists; details have the versions, too."""
+def test_details_have_the_versions_that_differ(site: Site) -> None:
+    """Versions that differ from those of the base stand beside all packages; commits between stand with the changes."""
     old, new = 10 * "a", 10 * "b"
     site.run_of(a_test(0), **on("main", field("Packages", "numpy 1.26"), commit=old + 30 * "0"))
     more = (field("Commits", f"{new} Round up\n{old} Begin"), field("Packages", "numpy 2.0\nsix 1.16"))
     run = site.run_of(failing(0), **on("main", *more, commit=new + 30 * "0"))
-    text = site.text(f"/runs/{run}?view=changes")
-    assert "bbbbbbb Round up" in text
-    assert "Begin" not in text
-    assert "Installed numpy 1.26 → 2.0 six 1.16 is new" in text
     details = site.text(f"/runs/{run}?view=details")
-    assert "Changed since #1 Installed numpy 1.26 → 2.0" in details
-    assert "2 packages numpy 2.0 six 1.16" in details
-    assert "Round up Begin" not in details
+    assert missing(
+        details, "Changed since #1 Installed numpy 1.26 → 2.0", "2 packages numpy 2.0 six 1.16", "Round up Begin"
+    ) == ["Round up Begin"]  # fmt: skip
 
 
 def test_the_first_run_of_a_branch_is_compared_with_the_main_branch(site: Site) -> None:
-    """The page says so, and its strips go on with the history of the main branch."""
-    for _ in range(3):
+    """The page says so; strips go on with the history of main, and a reason that main has, too, began with its run."""
+    for _ in range(2):
         site.run_of(a_test(0), a_test(1), **on("main"))
-    run = site.run_of(failing(0), a_test(1), **on("fix/rounding"))
-    text = site.text(f"/runs/{run}")
-    assert "No earlier run on fix/rounding . Compared with #3 on main: " in text
-    assert "last 3 runs: 3 passed" in site.shown(f"/runs/{run}")
-
-
-def test_a_reason_of_another_branch_is_older_than_the_first_run_of_a_branch(site: Site) -> None:
-    """On a branch without earlier runs a reason that main has, too, began with its first run, not with this one."""
-    first = site.run_of(failing(0), a_test(1), **on("main"))
-    run = site.run_of(failing(0), a_test(1), **on("fix/rounding"))
+    first = site.run_of(a_test(0), failing(1, "KeyError: 'a'"), **on("main"))
+    run = site.run_of(failing(0), failing(1, "KeyError: 'a'"), **on("fix/rounding"))
     html = site.shown(f"/runs/{run}")
-    assert f"since #{first}</span>" in html
-    assert f'Failing since <a href="/runs/{first}">#{first}</a>' in html
-    assert f"since #{run}<" not in html
+    assert "No earlier run on fix/rounding . Compared with #3 on main: " in site.text(f"/runs/{run}")
+    since = (f"since #{first}</span>", f'Failing since <a href="/runs/{first}">#{first}</a>')
+    assert missing(html, "last 3 runs: 3 passed", *since, f"since #{run}<") == [f"since #{run}<"]
 
 
-def test_an_assertion_without_a_message_is_its_line_of_code(site: Site) -> None:
-    """*assert False* says nothing, and neither does the type of the exception twice."""
-    line = "assert discount(99, 10) == 89"
-    for message, shown in (("AssertionError", line), ("assert False", line), ("assert 90 == 89", "assert 90 == 89")):
-        run = site.run_of(failing(0, message=message), source=message)
-        assert f"AssertionError : {shown} " in site.text(f"/runs/{run}"), message
+LINE = ">       assert discount(99, 10) == 89\nE       assert 90 == 89"
 
 
 @pytest.mark.parametrize(
-    ("code", "shown"),
+    ("code", "message", "shown"),
     [
-        (">       assert sums(\n            1, 2\n        )\nE       assert False", "assert sums(1, 2 )"),
+        (LINE, "AssertionError", "assert discount(99, 10) == 89"),
+        (LINE, "assert False", "assert discount(99, 10) == 89"),
+        (LINE, "assert 90 == 89", "assert 90 == 89"),
+        (
+            ">       assert sums(\n            1, 2\n        )\nE       assert False",
+            "assert False",
+            "assert sums(1, 2 )",
+        ),
         # The end of the statement is not there: the message is all there is.
-        (">       assert sums(\nE       assert False", "assert False"),
+        (">       assert sums(\nE       assert False", "assert False", "assert False"),
     ],
 )
-def test_an_assertion_of_several_lines_is_one_line_or_the_message(site: Site, code: str, shown: str) -> None:
-    """A reader sees a whole statement, or no part of one."""
+def test_an_assertion_without_a_message_is_its_line_of_code(site: Site, code: str, message: str, shown: str) -> None:
+    """*assert False* says nothing, and neither does the type twice; a statement is shown whole, or not at all."""
     text = f"    def test_sums():\n{code}\n\ntests/test_cart.py:29: AssertionError"
-    meta = {"message": "assert False", "type": "AssertionError"}
+    meta = {"message": message, "type": "AssertionError"}
     failure = {"type": 4, "name": "Failure", "value": text, "meta": meta, "is_highlight": True}
     run = site.run_of(a_test(0, "failed", fields=[failure]))
     assert f"AssertionError : {shown} " in site.text(f"/runs/{run}")
@@ -411,16 +368,15 @@ def test_time_is_shown_by_share_worker_test_and_file(site: Site) -> None:
         thread = site.service.new_thread(run, fields=fields, session_started=start - SECOND)
         test = a_test(started, elapsed=(8 if started else 1) * SECOND, started=(1 + started) * SECOND, **FILE)
         site.service.append(thread, test, elapsed_observed=11 * SECOND, elapsed_computed=test["elapsed"])
-        site.service.post(f"/automation/runs/threads/{thread}/complete", {})
+        site.service.complete_thread(thread)
     site.service.clock.now += 10 * SECOND
-    site.service.post(f"/automation/runs/{run}/complete", {})
-    html, text = site.shown(f"/runs/{run}?view=time"), site.text(f"/runs/{run}?view=time")
-    for word in ("Tests ran", "Between tests", "Before the first test", "Waiting for the last worker"):
-        assert word in text, word
-    assert "gw1 began test_2 at 0:03 and kept the other workers waiting for 8.00 s" in text
-    assert "<title>test_2, passed, 8.00 s, from 0:03</title>" in html
-    assert "Starts are about right" not in text
-    assert "tests/test_cart.py" in text
+    site.service.complete(run)
+    assert missing(
+        site.text(f"/runs/{run}?view=time"), "Tests ran", "Between tests", "Before the first test",
+        "Waiting for the last worker", "gw1 began test_2 at 0:03 and kept the other workers waiting for 8.00 s",
+        "tests/test_cart.py", "Starts are about right",
+    ) == ["Starts are about right"]  # fmt: skip
+    assert "<title>test_2, passed, 8.00 s, from 0:03</title>" in site.shown(f"/runs/{run}?view=time")
     about = site.run_of(a_test(0, elapsed=SECOND), source="other")
     assert "Starts are about right" in site.text(f"/runs/{about}?view=time")
     assert "No test of this run has a duration." in site.text(f"/runs/{site.run_of(source='none')}?view=time")
@@ -428,35 +384,30 @@ def test_time_is_shown_by_share_worker_test_and_file(site: Site) -> None:
 
 def test_a_block_of_the_timeline_leads_to_all_of_its_tests(site: Site) -> None:
     """Short tests that are drawn together are listed as they ran, those of other kinds and workers left out."""
-    run = site.service.new_run()
-    for worker in ("gw0", "gw1"):
+    workers, run = ("gw0", "gw1"), site.service.new_run()
+    for worker in workers:
         thread = site.service.new_thread(run, fields=[field("Worker", worker)], session_started=site.service.clock.now)
-        tests = [
-            (failing if number == 3 else a_test)(
-                number, name=f"{worker}_{number}", elapsed=1000, started=number * 1100, **FILE
-            )
-            for number in (0, 1, 2, 3, 4)
-        ]
-        tests += [a_test(5, "skipped", name=f"{worker}_5", elapsed=10, started=6000, **FILE)]
-        tests += [a_test(6, name=f"{worker}_6", elapsed=9 * SECOND, started=8000, **FILE)]
-        site.service.append(thread, *tests)
-        site.service.post(f"/automation/runs/threads/{thread}/complete", {})
-    site.service.post(f"/automation/runs/{run}/complete", {})
+        for number in range(5):
+            timed: Json = {"name": f"{worker}_{number}", "elapsed": 1000, "started": number * 1100, **FILE}
+            site.service.append(thread, (failing if number == 3 else a_test)(number, **timed))
+        site.service.append(thread, a_test(5, "skipped", name=f"{worker}_5", elapsed=10, started=6000, **FILE))
+        site.service.append(thread, a_test(6, name=f"{worker}_6", elapsed=9 * SECOND, started=8000, **FILE))
+        site.service.complete_thread(thread)
+    site.service.complete(run)
+
+    def numbered(*numbers: int) -> list[list[str]]:
+        return [[f"{worker}_{number}" for number in numbers] for worker in workers]
+
     html = site.shown(f"/runs/{run}?view=time")
     blocks = [unescape(address) for address in re.findall(r'href="(/runs/[^"]*lane=[^"]*passed)"', html)]
-    assert [names(site.shown(address)) for address in blocks] == [
-        [f"{worker}_{number}" for number in (0, 1, 2, 4)] for worker in ("gw0", "gw1")
-    ]
-    assert "4 tests" in site.text(blocks[0])
-    assert "that passed on gw0 in one stretch" in site.text(blocks[0])
+    assert [names(site.shown(address)) for address in blocks] == numbered(0, 1, 2, 4)
+    assert missing(site.text(blocks[0]), "4 tests", "that passed on gw0 in one stretch") == []
     assert chips(site.shown(blocks[0])) == {"Failed": "0", "Skipped": "0", "Passed": "4"}
-    workers = [address for address in links(html) if re.search(r"lane=[0-9]+$", address)]
-    assert [names(site.shown(address)) for address in workers] == [
-        [f"{worker}_{number}" for number in range(7)] for worker in ("gw0", "gw1")
-    ]
-    assert len(names(site.shown(f"{workers[0]}&status=3"))) == 1
+    lanes = [address for address in links(html) if re.search(r"lane=[0-9]+$", address)]
+    assert [names(site.shown(address)) for address in lanes] == numbered(*range(7))
+    assert len(names(site.shown(f"{lanes[0]}&status=3"))) == 1
     for kind, shown in (("failed", ["gw0_3"]), ("skipped", ["gw0_5"]), ("flaky", [])):
-        assert names(site.shown(f"{workers[0]}.1.999.{kind}")) == shown
+        assert names(site.shown(f"{lanes[0]}.1.999.{kind}")) == shown
 
 
 def test_details_say_where_it_ran_and_whether_everything_arrived(site: Site) -> None:
@@ -465,18 +416,8 @@ def test_details_say_where_it_ran_and_whether_everything_arrived(site: Site) -> 
     files = [{"name": "coverage.xml", "url": "https://files.example.com/c.xml", "size": 214_000}]
     job = [{"name": "CI job", "url": "https://ci.example.com/7"}]
     run = site.run_of(a_test(0), a_test(1), fields=fields, artifacts=files, links=job, tags=["nightly"])
-    text = site.text(f"/runs/{run}?view=details")
-    for word in (
-        "Python 3.13.1",
-        "Collected 3",
-        "Reported 2",
-        "1 missing",
-        "gw0 2",
-        "coverage.xml",
-        "214 kB",
-        "CI job",
-    ):
-        assert word in text, word
+    shown = ("Python 3.13.1", "Collected 3", "Reported 2", "1 missing", "gw0 2", "coverage.xml", "214 kB", "CI job")
+    assert missing(site.text(f"/runs/{run}?view=details"), *shown) == []
     assert "https://files.example.com/c.xml" in links(site.shown(f"/runs/{run}?view=details"))
     whole = site.run_of(*map(a_test, range(3)), fields=fields)
     assert "all arrived" in site.text(f"/runs/{whole}?view=details")
@@ -486,9 +427,8 @@ def test_results_of_modules_are_not_said_to_be_tests_that_were_collected(site: S
     """If there are more results than collected tests, both numbers stand there, and nothing is said to be complete."""
     run = site.run_of(failing(0), failing(1), fields=[field("Collected", "0")])
     assert "Collected 0, 2 results" in site.text(f"/runs/{run}")
-    details = site.text(f"/runs/{run}?view=details")
-    assert "Collected 0" in details
-    assert not any(word in details for word in ("all arrived", "missing", "all reported"))
+    words = ("all arrived", "missing", "all reported")
+    assert missing(site.text(f"/runs/{run}?view=details"), "Collected 0", *words) == list(words)
     whole = site.run_of(failing(0), failing(1), fields=[field("Collected", "2")])
     assert "Collected 2, all reported" in site.text(f"/runs/{whole}")
 
@@ -504,14 +444,13 @@ def test_a_tag_leads_to_the_runs_of_the_suite_that_have_it(site: Site) -> None:
 def test_a_session_that_died_says_so(site: Site) -> None:
     """The heading has the numbers of tests that finished and that there are; the killed one is not among the first."""
     fields = [field("Session", "pytest died before the session ended"), field("Not run", "1214")]
-    crash = "The worker gw1 crashed while it ran this test (signal 9)"
     site.run_of(a_test(0), a_test(1))
-    run = site.run_of(a_test(0), failing(1, message=crash), fields=fields)
-    text = site.text(f"/runs/{run}")
-    assert "The session died after 1 of 1,215 tests" in text
-    assert "The worker gw1 crashed while it ran test_1 (signal 9)." in text
-    assert "Compared with #1: 1 new ." in text
-    assert "Not run 1,214" in text
+    crash = failing(1, message="The worker gw1 crashed while it ran this test (signal 9)")
+    run = site.run_of(a_test(0), crash, fields=fields)
+    assert missing(
+        site.text(f"/runs/{run}"), "The session died after 1 of 1,215 tests", "Compared with #1: 1 new .",
+        "The worker gw1 crashed while it ran test_1 (signal 9).", "Not run 1,214",
+    ) == []  # fmt: skip
     assert "<h2>New</h2>" in site.shown(f"/runs/{run}"), "it opens with its failures"
 
 
@@ -524,59 +463,39 @@ def test_an_open_run_shows_its_progress_and_answers_without_news_in_one_read(sit
     running = [{"key": "key3", "name": "test_3[x]", "folder": "tests.a", "since": 0}]
     site.service.append(thread, a_test(0), a_test(1), running=running)
     html = site.shown(f"/runs/{run}")
-    assert "<h1>2 of 4 tests ran</h1>" in html
-    assert "● 2 of 4 so far · a run #1" in html
-    assert "Running now" in html
-    assert "test_3" in site.text(f"/runs/{run}")
+    assert missing(html, "<h1>2 of 4 tests ran</h1>", "● 2 of 4 so far · a run #1", "Running now", "test_3") == []
     live = unescape(re.findall(r'data-live="([^"]*)"', html)[0])
     first = site.get(live)
     assert "more failure" not in first.text
-    again = site.get(live, If_None_Match=first.headers["ETag"])
+    tag = {"If_None_Match": first.headers["ETag"]}
+    again = site.get(live, **tag)
     assert (again.status_code, again.content) == (304, b"")
     site.service.append(thread, failing(2))
-    changed = site.get(live, If_None_Match=first.headers["ETag"])
-    assert changed.status_code == 200
-    assert "<html" not in changed.text
-    assert "3 of 4 tests ran, 1 failed" in changed.text
-    assert 'data-open="true"' in changed.text
+    changed = site.get(live, **tag)
     # The page had no failure: its view comes along, and stands still from now on.
-    assert '<details class="cause"' in changed.text
+    words = ("3 of 4 tests ran, 1 failed", 'data-open="true"', '<details class="cause"')
+    assert (changed.status_code, missing(changed.text, *words, "<html")) == (200, ["<html"])
     following = unescape(re.findall(r'data-next="([^"]*)"', changed.text)[0])
     site.service.append(thread, failing(3))
-    later = site.get(following).text
-    assert "1 more failure below" in later
-    assert '<details class="cause"' not in later
-    site.service.post(f"/automation/runs/{run}/complete", {})
+    assert missing(site.get(following).text, "1 more failure below", words[2]) == [words[2]]
+    site.service.complete(run)
     assert 'data-open="false"' in site.get(live).text
     assert 'data-live=""' in site.shown(f"/runs/{run}")
     assert site.get("/runs/99/live").status_code == 404
 
 
-def test_a_silent_sender_says_so(site: Site) -> None:
-    """An open run without news for a minute names the command that sends results that wait somewhere."""
-    run = site.run_of(a_test(0), is_open=True, fields=[field("Collected", "9")])
-    # The clock of the test's store stands in 2023: for the page the run has been silent for years.
-    text = site.text(f"/runs/{run}")
-    assert "1 of 9 results are here" in text
-    assert "automation-report send" in text
-
-
 def test_an_overview_is_stored_once_and_removed_with_its_run(site: Site) -> None:
     """That of an open run is computed each time; that of a completed one is read, and does not outlive the run."""
-    store = site.service.store
+    store, sql = site.service.store, "SELECT COUNT(*) FROM run_document WHERE kind = 'overview'"
 
     def stored() -> int:
-        return store.look(
-            lambda connection: connection.number("SELECT COUNT(*) FROM run_document WHERE kind = 'overview'")
-        )
+        return store.look(lambda connection: connection.number(sql))
 
     run = site.run_of(a_test(0), is_open=True)
-    assert len(overview(store, run)["files"]) == 1
-    assert stored() == 0
-    site.service.post(f"/automation/runs/{run}/complete", {})
-    first = overview(store, run)
+    assert (len(overview(store, run)["files"]), stored()) == (1, 0)
+    site.service.complete(run)
+    assert overview(store, run) == overview(store, run)
     assert stored() == 1
-    assert overview(store, run) == first
     assert store.write(lambda writer: remove_run(run, writer)) == 1
     assert stored() == 0
 

@@ -25,48 +25,31 @@ def findings(*, why: str = "same branch", kind: str = "failed", new_reasons: int
     return cast("RunFindings", found)
 
 
+RETRIED = RunNumbers(finished=2418, passed=2406, flaky=1, skipped=12)
+CUT = RunNumbers(finished=9, passed=9, not_run=3, collected=12)
+
+
 @pytest.mark.parametrize(
     ("numbers", "found", "longest", "sentence"),
     [
-        (
-            FAILED,
-            findings(new=301, still=18, fixed=4, new_reasons=2),
-            9,
-            "Compared with #1213 on main: 301 new, for 2 reasons, 18 still failing for up to 9 runs. 4 tests fixed.",
-        ),
+        (FAILED, findings(new=301, still=18, fixed=4, new_reasons=2), 9,
+         "Compared with #1213 on main: 301 new, for 2 reasons, 18 still failing for up to 9 runs. 4 tests fixed."),
         (FAILED, findings(new=1), None, "Compared with #1213 on main: 1 new."),
-        (
-            FAILED,
-            findings(new=1, back=2, flaky=1, still=3),
-            1,
-            (
-                "Compared with #1213 on main: 1 new, 2 back after a while, 1 of a test that is known to be flaky,"
-                " 3 still failing."
-            ),
-        ),
+        (FAILED, findings(new=1, back=2, flaky=1, still=3), 1,
+         ("Compared with #1213 on main: 1 new, 2 back after a while, 1 of a test that is known to be flaky,"
+         " 3 still failing.")),
         (FAILED, findings(still=2), 3, "Compared with #1213 on main: nothing new, 2 still failing for up to 3 runs."),
-        (
-            RunNumbers(finished=2418, passed=2406, flaky=1, skipped=12),
-            findings(fixed=4, passed_again=1),
-            None,
-            (
-                "4 tests fixed, 1 flaky test passed again since #1213 on main. 1 passed only when it was tried again,"
-                " 12 were skipped."
-            ),
-        ),
+        (RETRIED, findings(fixed=4, passed_again=1), None,
+         ("4 tests fixed, 1 flaky test passed again since #1213 on main. 1 passed only when it was tried again,"
+         " 12 were skipped.")),
         (PASSED, findings(), None, "No change since #1213 on main."),
         (PASSED, findings(new_tests=14), None, "14 new tests since #1213 on main."),
         (PASSED, findings(new_tests=1, gone=2), None, "1 new test, 2 gone since #1213 on main."),
         (PASSED, findings(gone=1), None, "1 test gone since #1213 on main."),
-        (
-            RunNumbers(finished=9, passed=9, not_run=3, collected=12),
-            findings(kind="passed"),
-            None,
-            "No change since #1213 on main. 3 tests did not run.",
-        ),
-        (RunNumbers(finished=9, passed=9, not_run=3, collected=12), findings(kind="died"), None, ""),
+        (CUT, findings(kind="passed"), None, "No change since #1213 on main. 3 tests did not run."),
+        (CUT, findings(kind="died"), None, ""),
     ],
-)
+)  # fmt: skip
 def test_changes_are_told_since_the_base(
     numbers: RunNumbers, found: RunFindings, longest: int | None, sentence: str
 ) -> None:
@@ -74,26 +57,29 @@ def test_changes_are_told_since_the_base(
     assert words(change_sentence(numbers, found, "main", "main", longest, is_first=False)) == sentence
 
 
-def test_a_first_run_says_what_it_is_compared_with() -> None:
+MAIN = findings(new=17, why="main branch")
+ALONE: RunFindings = {**MAIN, "base": None}
+
+
+@pytest.mark.parametrize(
+    ("found", "branches", "is_first", "sentence"),
+    [
+        (MAIN, ("main", "fix/x"), True, "No earlier run on fix/x. Compared with #1213 on main: 17 new."),
+        (MAIN, ("main", "fix/x"), False,
+         "No earlier run on fix/x can be compared with it. Compared with #1213 on main: 17 new."),
+        (ALONE, ("", "main"), True, "The first run of this suite on main that is known here."),
+        (ALONE, ("", "main"), False, "No earlier run on main can be compared with it."),
+        (None, ("", ""), True, ""),
+    ],
+)  # fmt: skip
+def test_a_first_run_says_what_it_is_compared_with(
+    found: RunFindings | None, branches: tuple[str, str], *, is_first: bool, sentence: str
+) -> None:
     """The first run of a branch names the other branch, the first run of a suite says that it is the first.
 
     A run that no earlier one can be compared with is not called the first.
     """
-    found = findings(new=17, why="main branch")
-    assert words(change_sentence(FAILED, found, "main", "fix/rounding", None, is_first=True)) == (
-        "No earlier run on fix/rounding. Compared with #1213 on main: 17 new."
-    )
-    first: RunFindings = {**found, "base": None}
-    assert words(change_sentence(FAILED, found, "main", "fix/rounding", None, is_first=False)) == (
-        "No earlier run on fix/rounding can be compared with it. Compared with #1213 on main: 17 new."
-    )
-    assert words(change_sentence(FAILED, first, "", "main", None, is_first=True)) == (
-        "The first run of this suite on main that is known here."
-    )
-    assert words(change_sentence(FAILED, first, "", "main", None, is_first=False)) == (
-        "No earlier run on main can be compared with it."
-    )
-    assert change_sentence(FAILED, None, "", "", None, is_first=True) == []
+    assert words(change_sentence(FAILED, found, *branches, None, is_first=is_first)) == sentence
 
 
 def test_an_open_run_says_how_long_it_takes_or_that_its_sender_is_silent() -> None:

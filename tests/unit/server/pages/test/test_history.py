@@ -17,10 +17,8 @@ from pytest_automation_report.server.pages.test.history import (
     trend_of,
     usual_duration,
 )
-from support.service import a_test
-from support.website import Site, failing
-
-SECOND = 1_000_000
+from support.service import SECOND, a_test
+from support.website import Site, failing, missing, on
 
 
 def outcomes(letters: str, branch: str = "main", first: int = 1, elapsed: int = SECOND) -> list[Outcome]:
@@ -37,6 +35,9 @@ def said(letters: str, *others: Outcome) -> str:
     return "".join(piece.text for piece in sentence(history, len(letters)))
 
 
+FLAKY = "Flaky. It failed, and passed when it was run again."
+
+
 @pytest.mark.parametrize(
     ("letters", "words"),
     [
@@ -50,14 +51,8 @@ def said(letters: str, *others: Outcome) -> str:
         ("fff", "Failing since #1, for 3 runs on main. It never passed there."),
         ("f" * 60, "Failing since #31 or longer, for 30 runs on main."),
         ("ppfp", "Fixed. It failed in #3, and in 1 of the 3 runs before on main."),
-        ("ppr", "Flaky. It failed, and passed when it was run again."),
-        (
-            "prr",
-            (
-                "Flaky. It failed, and passed when it was run again."
-                " In 1 of the 2 runs before on main an attempt failed, too."
-            ),
-        ),
+        ("ppr", FLAKY),
+        ("prr", f"{FLAKY} In 1 of the 2 runs before on main an attempt failed, too."),
         ("ppp", "Passed, as in all 2 runs before on main."),
         ("p", "Passed. This is its first run on main."),
         ("pfs", "Skipped. It last ran in #2 and failed."),
@@ -108,12 +103,12 @@ def row(result: int, run: int, result_class: int = 2, **others: object) -> dict[
 def test_a_run_has_one_outcome() -> None:
     """A failure in any job counts, and a skip says least; but the result of the page stands for its run."""
     rows = [row(4, 2), row(3, 2, 3), row(2, 1, failed_attempts=1), row(1, 1, 1)]
-    assert [(outcome.run, outcome.result, outcome.letter) for outcome in outcomes_of(rows)] == [
-        (2, 3, "f"),
-        (1, 2, "r"),
-    ]
-    assert [outcome.result for outcome in outcomes_of(rows, 4)] == [4, 2]
-    assert [outcome.letter for outcome in outcomes_of(rows, 1)] == ["f", "s"]
+    for result, found in (
+        (None, [(2, 3, "f"), (1, 2, "r")]),
+        (4, [(2, 4, "p"), (1, 2, "r")]),
+        (1, [(2, 3, "f"), (1, 1, "s")]),
+    ):
+        assert [(outcome.run, outcome.result, outcome.letter) for outcome in outcomes_of(rows, result)] == found
     again = [row(6, 3, job="a", attempt=2), row(5, 3, 3, job="a", attempt=1)]
     assert [(outcome.result, outcome.letter) for outcome in outcomes_of(again)] == [(6, "r")]
 
@@ -165,25 +160,18 @@ def test_the_trend_reaches_the_current_run() -> None:
     assert (len(older), older[-1].run, older[-1].words) == (CHART_RUNS, 50, "passed, 1.00 s")
 
 
-def outcome(run: int, letter: str, branch: str = "main", fingerprint: int | None = None) -> Outcome:
-    """Return an outcome that took as many seconds as the number of its run."""
-    return Outcome(run, run, branch, "", letter, run * 1_000_000, 0, fingerprint, f"reason {fingerprint}")
-
-
 def test_durations_of_passed_runs() -> None:
     """A run that did not pass interrupts the line."""
-    assert duration_line([outcome(3, "p"), outcome(2, "f"), outcome(1, "r")]) == [1.0, None, 3.0]
+    history = [Outcome(run, run, "main", "", letter, run * SECOND, 0) for run, letter in ((3, "p"), (2, "f"), (1, "r"))]
+    assert duration_line(history) == [1.0, None, 3.0]
 
 
 def test_the_page_of_a_test_across_runs(site: Site) -> None:
     """It shows outcomes by branch, reasons with counts, and each outcome leads to its result."""
-    for number, branch in enumerate(("main", "main", "feature/x")):
-        fields = [{"type": 1, "name": "Branch", "value": branch}]
-        site.run_of(failing() if number == 1 else a_test(), name=f"run {number}.", source="s", fields=fields)
-    text = site.text("/tests/1")
-    for words in ("the last 3 runs", "feature/x", "passed at once in 1 of 2 runs", "assert 90 == 89", "key0"):
-        assert words in text, words
-    html = site.shown("/tests/1?branch=feature/x")
-    assert all(f'href="/results/{number}"' in html for number in (1, 2, 3))
-    assert "Duration on feature/x" in html
+    for test, branch in ((a_test(), "main"), (failing(), "main"), (a_test(), "feature/x")):
+        site.run_of(test, source="s", **on(branch))
+    words = ("the last 3 runs", "feature/x", "passed at once in 1 of 2 runs", "assert 90 == 89", "key0")
+    assert missing(site.text("/tests/1"), *words) == []
+    results = [f'href="/results/{number}"' for number in (1, 2, 3)]
+    assert missing(site.shown("/tests/1?branch=feature/x"), *results, "Duration on feature/x") == []
     assert site.get("/tests/99").status_code == 404
