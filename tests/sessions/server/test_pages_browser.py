@@ -103,6 +103,7 @@ PATHS = {
     "open run": "/runs/3", "test": "/results/3", "pytest's text": "/results/3?show=pytest",
     "test across runs": "/tests/3", "passed test": "/results/100", "hostile run": "/runs/1",
     "hostile test": "/results/1", "long selection": "/runs/6", "long argument": "/results/269",
+    "long suite": "/sources/3",
 }  # fmt: skip
 
 

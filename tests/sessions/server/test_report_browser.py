@@ -211,7 +211,7 @@ def test_a_reason_has_its_name(reader: Reader) -> None:
     """The list of the tests that failed for one reason names it, also where the name is markup."""
     page = reader.opened()
     reason = page.evaluate("at('reason', 0)")
-    reader.go(page, "#/runs/2?reason={reason}")
+    reader.go(page, f"#/runs/2?reason={reason}")
     page.locator(".leaf").first.wait_for()
     assert text_of(page.locator(".within").inner_html()) == "that failed for assert 90 == 89 All reasons"
     hostile_page = reader.page()

@@ -3,8 +3,9 @@
 import json
 import os
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,16 @@ def lines_about(ran: Ran) -> list[str]:
 
 def heading(file: Path) -> str:
     return file.read_text(encoding="utf-8").partition("<h1>")[2].partition("</h1>")[0]
+
+
+@contextmanager
+def pages_server(folder: Path, middleware: Callable[[Any], Any] = lambda application: application) -> Iterator[str]:
+    """Serve a store with pages; give its address."""
+    with closing(Store(folder / "server.db")) as store:
+        pages = Pages(store, Token(TOKEN))
+        application = create_application(store, Token(TOKEN), extension=pages.extension)
+        with serving(middleware(application)) as server:
+            yield f"http://127.0.0.1:{server.server_port}"
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdout"])
@@ -112,11 +123,8 @@ def test_embedded_store(tmp_path: Path) -> None:
 def test_server_of_ours(tmp_path: Path) -> None:
     """A server with pages makes the report, with its own history; the session writes it."""
     project = Project(tmp_path, MIXED)
-    with closing(Store(tmp_path / "server.db")) as store:
-        pages = Pages(store, Token(TOKEN))
-        with serving(create_application(store, Token(TOKEN), extension=pages.extension)) as server:
-            address = f"http://127.0.0.1:{server.server_port}"
-            ran = project.report(f"{OPTION}=report.html", address=address, env=ENV)
+    with pages_server(tmp_path) as address:
+        ran = project.report(f"{OPTION}=report.html", address=address, env=ENV)
     assert (ran.exit, lines_about(ran)) == (1, ["report: report.html"]), ran.text
     assert heading(tmp_path / "report.html") == "1 of 3 tests failed"
 
@@ -154,31 +162,28 @@ def test_last_words_of_a_killed_process(tmp_path: Path, workers: str) -> None:
 
 def test_report_that_fails_after_pytest(tmp_path: Path) -> None:
     """The next session's summary shows why there is no report of a session whose pytest did not wait for it."""
-    project = Project(tmp_path, SUITE)
+    project, file = Project(tmp_path, SUITE), tmp_path / "report.html"
     may_go_on = threading.Event()
-    with closing(Store(tmp_path / "server.db")) as store:
-        pages = Pages(store, Token(TOKEN))
-        application = create_application(store, Token(TOKEN), extension=pages.extension)
 
-        def slow(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401 - as WSGI has them
+    def slow(application: Any) -> Any:  # noqa: ANN401 - as WSGI has them
+        def answer(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401 - as above
             if environ["PATH_INFO"].endswith("/report"):
                 assert may_go_on.wait(120)
             return application(environ, start_response)
 
-        with serving(slow) as server:
-            address = f"http://127.0.0.1:{server.server_port}"
-            env = session_environment({"exit_all": 2.0, "alone": 120.0, "request": 60.0})
-            ran = project.report(f"{OPTION}=report.html", address=address, env=env)
-            assert (ran.exit, "no report" in ran.text) == (0, False), ran.text
-            (tmp_path / "report.html").mkdir()
-            may_go_on.set()
-            (folder,) = session_folders(tmp_path / ".automation-report" / "spool")
-            eventually(lambda: state_of(folder) == "kept", "the sender's end", 120)
-            after = project.report(address=address, env=ENV)
-    line = f"no report of an earlier session in {tmp_path / 'report.html'}: it cannot be written (it is a folder)"
-    assert [line for line in after.out.splitlines() if line.startswith("no report")] == [
-        f"{line}: name a file in a folder that can be written"
-    ]
+        return answer
+
+    with pages_server(tmp_path, slow) as address:
+        env = session_environment({"exit_all": 2.0, "alone": 120.0, "request": 60.0})
+        ran = project.report(f"{OPTION}=report.html", address=address, env=env)
+        assert (ran.exit, "no report" in ran.text) == (0, False), ran.text
+        file.mkdir()
+        may_go_on.set()
+        (folder,) = session_folders(project.state / "spool")
+        eventually(lambda: state_of(folder) == "kept", "the sender's end", 120)
+        after = project.report(address=address, env=ENV)
+    reason = "it cannot be written (it is a folder): name a file in a folder that can be written"
+    assert lines_about(after) == [f"no report of an earlier session in {file}: {reason}"]
     assert (after.exit, project.sessions) == (0, [])
 
 

@@ -215,22 +215,18 @@ def test_a_damaged_store_leaves_the_outcome_unknown(tmp_path: Path) -> None:
             client.append_run(1, Resources((Field("f", "v"),)))
 
 
-def test_a_store_that_cannot_be_opened(tmp_path: Path) -> None:
-    """The error of the store is raised as it is; nothing is opened or created before the first request."""
+def test_a_store_is_open_while_it_is_used(tmp_path: Path) -> None:
+    """Nothing is made before the first request, whose error is the store's; after `close` a request opens it again."""
     folder = tmp_path / "folder"
     StoreClient(folder / "store.db", 1).close()
     assert not folder.exists()
     with StoreClient(tmp_path, 1) as client, pytest.raises(StoreError, match=str(tmp_path)):
         client.run(1)
-
-
-def test_a_closed_client_opens_its_store_again(tmp_path: Path) -> None:
-    """SQLite removes its log when the last connection is closed; a later request opens the store again."""
-    with StoreClient(tmp_path / "store.db", 1) as client:
+    with StoreClient(folder / "store.db", 1) as client:
         client.create_run(RUN)
-        assert (tmp_path / "store.db-wal").exists()
+        assert (folder / "store.db-wal").exists()
         client.close()
-        assert [path.name for path in tmp_path.iterdir()] == ["store.db"]
+        assert [path.name for path in folder.iterdir()] == ["store.db"], "SQLite removes its log at the end"
         assert client.runs().total == 1
 
 

@@ -77,34 +77,23 @@ def test_a_range_is_sent_alone(service: Service) -> None:
     assert _get(service, url, Range="lines=1-2").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("head", "expected"),
-    [
-        (PNG, "image/png"),
-        (b"\xff\xd8\xff\xe0", "image/jpeg"),
-        (b"GIF89a", "image/gif"),
-        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
-        (b"RIFF\x00\x00\x00\x00WAVEfmt ", DOWNLOAD),
-        (b"\x00\x00\x00\x1cftypavif", "image/avif"),
-        (b"\x00\x00\x00\x1cftypisom", "video/mp4"),
-        (b"\x00\x00\x00\x1cftypqt  ", DOWNLOAD),
-        (b"\x1a\x45\xdf\xa3\x9fB\x86\x81\x01B\x82\x84webm", "video/webm"),
-        (b"\x1a\x45\xdf\xa3matroska", DOWNLOAD),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", DOWNLOAD),
-        (b"\xef\xbb\xbf \n<!doctype html>", DOWNLOAD),
-        (b"<?xml version='1.0'?>", DOWNLOAD),
-        (b"%PDF-1.7", DOWNLOAD),
-        (b"MZ\x90\x00", DOWNLOAD),
-        (b"alert(1)", TEXT),
-        (b"", TEXT),
-        ("é".encode()[:1], TEXT),
-        (b"caf\xe9 au lait", DOWNLOAD),
-        (b"a\x00b", DOWNLOAD),
+TYPES = {
+    "image/png": [PNG], "image/jpeg": [b"\xff\xd8\xff\xe0"], "image/gif": [b"GIF89a"],
+    "image/webp": [b"RIFF\x00\x00\x00\x00WEBPVP8 "], "image/avif": [b"\x00\x00\x00\x1cftypavif"],
+    "video/mp4": [b"\x00\x00\x00\x1cftypisom"], "video/webm": [b"\x1a\x45\xdf\xa3\x9fB\x86\x81\x01B\x82\x84webm"],
+    DOWNLOAD: [
+        b"RIFF\x00\x00\x00\x00WAVEfmt ", b"\x00\x00\x00\x1cftypqt  ", b"\x1a\x45\xdf\xa3matroska", b"%PDF-1.7",
+        b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", b"\xef\xbb\xbf \n<!doctype html>",
+        b"<?xml version='1.0'?>", b"MZ\x90\x00", b"caf\xe9 au lait", b"a\x00b",
     ],
-)
-def test_a_type_is_what_the_content_is(head: bytes, expected: str) -> None:
+    TEXT: [b"alert(1)", b"", "é".encode()[:1]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("expected", TYPES)
+def test_a_type_is_what_the_content_is(expected: str) -> None:
     """Nothing that a browser would run has a type of its own; text is shown as text."""
-    assert media_type(head) == expected
+    assert [head for head in TYPES[expected] if media_type(head) != expected] == []
 
 
 @pytest.mark.parametrize("told", ["text/html", "image/svg+xml", "application/javascript", "image/png"])
@@ -132,18 +121,14 @@ def test_a_name_is_no_path_and_no_header(service: Service, name: str) -> None:
     assert answer.headers["Content-Disposition"] == f"inline; filename*=UTF-8''{last}"
 
 
-def test_only_a_hash_is_looked_up(service: Service) -> None:
-    """Every other address is that of nothing."""
-    for path in ("..%2f..%2fetc%2fpasswd", "A" * 64, "0" * 63, "0" * 64):
-        assert service.raw("GET", f"/artifacts/{path}").status_code == 404, path
-    assert service.raw("GET", "/artifacts").status_code == 405
-
-
-def test_without_the_token_nothing_is_put_or_got(service: Service) -> None:
-    """An address alone is no permission."""
+def test_an_address_alone_is_no_permission(service: Service) -> None:
+    """Without the token nothing is put or got; only a hash is looked up, every other address is that of nothing."""
     url = _put(service, PNG)["url"]
     assert _get(service, url, Authorization="Bearer x").status_code == 401
     assert service.raw("POST", "/artifacts", PNG, Authorization="").status_code == 401
+    for path in ("..%2f..%2fetc%2fpasswd", "A" * 64, "0" * 63, "0" * 64):
+        assert service.raw("GET", f"/artifacts/{path}").status_code == 404, path
+    assert service.raw("GET", "/artifacts").status_code == 405
 
 
 def test_the_same_content_is_kept_once(service: Service) -> None:

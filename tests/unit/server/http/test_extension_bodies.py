@@ -12,7 +12,7 @@ from pytest_automation_report.server.pages.run.time import running_tests
 from pytest_automation_report.server.pages.test import view_models
 from pytest_automation_report.server.pages.test.view_models import EarlierAttempt, PhaseTimes, stored_steps
 from pytest_automation_report.server.store.values import RunningTest, StepNode
-from support.service import START, Service, a_test
+from support.service import START, TOKEN, Service, a_test
 
 _VALUE = {
     "type": "dict",
@@ -91,25 +91,18 @@ def test_the_extensions_of_a_test_are_stored_and_read(service: Service) -> None:
 
 
 def test_a_thread_knows_its_job_and_what_its_session_collected(service: Service) -> None:
-    """Both may come with the creation or an append; what is malformed is left out, and the results are stored."""
+    """Both, and the session's start, may come with the creation or an append; what is malformed is left out."""
     run = service.new_run()
     service.new_thread(run, job={"name": "unit 2/4", "attempt": 2})
     assert [_row(service, "thread")[name] for name in ("job", "attempt", "collection")] == ["unit 2/4", 2, None]
     collection = {"digest": "0123456789abcdef", "tests": 108, "chosen": 27}
     thread_id = service.new_thread(run, job="unit")
-    service.append(thread_id, a_test(), job={"name": "unit"}, collection=collection)
-    service.append(thread_id, a_test(1), job={"name": ""}, collection={**collection, "digest": "?"})
+    service.append(thread_id, a_test(), job={"name": "unit"}, collection=collection, session_started=START)
+    malformed = {"job": {"name": ""}, "collection": {**collection, "digest": "?"}, "session_started": "soon"}
+    service.append(thread_id, a_test(1), **malformed)
     row = _row(service, "thread")
     assert (row["job"], row["attempt"], json.loads(row["collection"])) == ("unit", 1, collection)
-    assert service.run(run)["total_count"] == 2
-
-
-def test_the_start_of_the_session_may_come_with_an_append(service: Service) -> None:
-    """A client that learns of the extensions only after it has created its thread sends the session's start later."""
-    thread_id = service.new_thread(service.new_run())
-    service.append(thread_id, a_test(started=5), session_started=START)
-    service.append(thread_id, a_test(1), session_started="soon")
-    assert _row(service, "thread")["session_started"] == START
+    assert (row["session_started"], service.run(run)["total_count"]) == (START, 2)
 
 
 def test_a_test_without_extensions_has_none(service: Service) -> None:
@@ -184,14 +177,10 @@ def test_a_malformed_extension_does_not_hide_another_mistake(service: Service) -
     assert list(answer.json["errors"]) == ["tests.0.elapsed"]
 
 
-def test_properties_of_newer_clients_are_ignored(service: Service) -> None:
-    """A property that this release does not know leaves the extension around it as it is."""
+def test_steps_may_be_nested_to_the_limit(service: Service) -> None:
+    """Steps and values at the greatest depth are stored, without properties of newer clients."""
     row = _stored(service, steps=[{"name": "n", "status": "passed", "colour": ["red"]}])
     assert stored_steps(row) == (StepNode("n", "passed", None, ()),)
-
-
-def test_steps_may_be_nested_to_the_limit(service: Service) -> None:
-    """Steps and values at the greatest depth are stored."""
     deepest = _compared(_nested_value(MAX_EXTENSION_DEPTH))
     row = _stored(service, steps=[_nested(MAX_EXTENSION_DEPTH)], comparison=deepest)
     assert (len(stored_steps(row)), view_models.comparison(row) is not None) == (1, True)
@@ -226,20 +215,16 @@ def test_nothing_runs_in_a_completed_thread(service: Service) -> None:
 
 
 def test_the_server_announces_its_extensions(service: Service) -> None:
-    """Every answer to a client with the token lists the extensions; the health check does not."""
+    """Every answer to a client with the token lists the extensions; of the names those of this release count."""
     run_id = service.new_run()
     assert announced(service.get(f"/automation/runs/{run_id}").headers[EXTENSIONS_HEADER]) == set(EXTENSIONS)
-    assert EXTENSIONS_HEADER.lower() not in service.raw("GET", "/healthz").headers
-    refused = service.raw("GET", "/api/v1/automation/runs/1", Authorization="Bearer wrong")
-    assert EXTENSIONS_HEADER.lower() not in refused.headers
-
-
-def test_unknown_names_in_the_header_are_ignored() -> None:
-    """Of the names in the header those of this release count, whatever stands around them."""
-    for header, names in {
-        "": "",
-        "started": "started",
-        " steps ,lanes,, started": "steps started",
-        "Started": "",
-    }.items():
+    for path, token in (("/healthz", TOKEN.value), ("/api/v1/automation/runs/1", "wrong")):
+        answer = service.raw("GET", path, Authorization=f"Bearer {token}")
+        assert EXTENSIONS_HEADER.lower() not in answer.headers
+    for header, names in (
+        ("", ""),
+        ("started", "started"),
+        (" steps ,lanes,, started", "steps started"),
+        ("Started", ""),
+    ):
         assert announced(header) == set(names.split())

@@ -1,10 +1,14 @@
 import re
+from functools import partial
 from html import unescape
 
 import pytest
 
+from pytest_automation_report.server.store.findings import findings
+from pytest_automation_report.server.store.maintenance import remove_run
+from pytest_automation_report.server.store.values import unreachable
 from support.service import a_test
-from support.website import HOSTILE, Site, hostile, links
+from support.website import HOSTILE, Site, hostile, links, missing, said
 
 
 def test_a_status_that_is_neither_passed_nor_failed_is_shown(site: Site) -> None:
@@ -19,23 +23,18 @@ def test_hostile_values_stay_text(site: Site) -> None:
     """A value that is markup, a template or a turn of direction is shown as the characters that it has."""
     run, test = hostile(site)
     views = [f"/runs/{run}?view={view}" for view in ("failures", "tests&group=none", "changes", "time", "details")]
+    foreign = r"<script(?! type=\"module\" src=\"/static/)|<img src=x|<b>x|<b>note|\u202e|javascript:[^<]*\""
     for path in ("/", *views, f"/runs/{run}?group=file", f"/runs/{run}/live", f"/results/{test}"):
         html = site.shown(path)
-        foreign = r"<script(?! type=\"module\" src=\"/static/)|<img src=x|<b>x|<b>note|\u202e|javascript:[^<]*\""
         assert not re.search(foreign, html), path
         assert "{{7*7}}\\u202eabc" in unescape(html)
         assert [link for link in links(html) if not re.match(r"/|#|\?|https://evil\.test/", link)] == []
-    spelled = HOSTILE.replace("\u202e", "\\u202e")
-    assert spelled in unescape(site.shown(f"/results/{test}"))
-
-
-@pytest.mark.parametrize("query", ["q=%00%ff%22%3E%3Cscript%3E", "folder=%22%3E%3Cscript%3E", "q=a&q=%3Cscript%3E"])
-def test_hostile_addresses_stay_text(site: Site, query: str) -> None:
-    """What stands in an address is shown as text, and cannot break the page."""
-    run = site.run_of(a_test())
-    html = site.shown(f"/runs/{run}?{query}")
-    assert "<script>" not in html
-    assert "&lt;script&gt;" in html or "%3Cscript" in html
+    assert HOSTILE.replace("\u202e", "\\u202e") in unescape(site.shown(f"/results/{test}"))
+    # What stands in an address is text, too.
+    for query in ("q=%00%ff%22%3E%3Cscript%3E", "folder=%22%3E%3Cscript%3E", "q=a&q=%3Cscript%3E"):
+        html = site.shown(f"/runs/{run}?{query}")
+        assert "<script>" not in html
+        assert "&lt;script&gt;" in html or "%3Cscript" in html
 
 
 @pytest.mark.parametrize(
@@ -52,5 +51,52 @@ def test_a_wrong_parameter_is_named(site: Site, path: str, queries: str) -> None
     site.run_of(a_test())
     for query in queries.split():
         answer = site.get(f"{path}?{query}")
-        text = re.sub(r"<[^>]*>", "", answer.text)
-        assert (answer.status_code, f"{query.partition('=')[0]}: Must be" in text) == (422, True), query
+        is_named = f"{query.partition('=')[0]}: Must be" in said(answer.text)
+        assert (answer.status_code, is_named) == (422, True), query
+
+
+def _remove(site: Site, run: int) -> None:
+    """Report two newer runs and remove this one."""
+    site.run_of(a_test(), source="backend", name="newer")
+    site.run_of(a_test(), source="frontend", name="newest")
+    site.service.store.write(partial(remove_run, run))
+
+
+def test_a_removed_run_leads_to_the_newest_of_its_suite(site: Site) -> None:
+    """The page says that the run was removed, and has a way on; a run that never existed is not found."""
+    assert [site.get(path).status_code for path in ("/runs/1", "/results/1")] == [404, 404]
+    removed = site.run_of(a_test(), source="backend", name="old")
+    result = site.result_ids(removed)[0]
+    findings(site.service.store, removed)
+    _remove(site, removed)
+    for path in (f"/runs/{removed}", f"/runs/{removed}?view=tests", f"/automation/runs/view/{removed}"):
+        answer = site.get(path)
+        while answer.status_code == 302:
+            answer = site.get(answer.headers["location"])
+        assert (answer.status_code, f"Run #{removed} is no longer stored" in answer.text) == (410, True)
+        assert re.findall(r'class="btn first" href="(.*?)"', answer.text) == ["/runs/2"]
+    assert site.get(f"/results/{result}").status_code == 410
+    for path in ("/runs/4", "/runs/0", "/results/99", "/results/0", "/nothing", "/sources/9"):
+        assert site.get(path).status_code == 404, path
+
+
+def test_a_removed_run_of_an_unknown_suite_leads_to_the_newest_run(site: Site) -> None:
+    """Without findings nothing says of which suite it was."""
+    removed = site.run_of(a_test(), source="gone")
+    _remove(site, removed)
+    assert re.findall(r'class="btn first" href="(.*?)"', site.get(f"/runs/{removed}").text) == ["/runs/3"]
+
+
+def test_the_page_of_a_busy_store_loads_itself_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says that the store is busy, and loads itself again after a while."""
+
+    def refuse(_: object) -> None:
+        raise unreachable()
+
+    site.run_of(a_test())
+    site.shown("/runs/1")
+    monkeypatch.setattr(site.service.store, "read", refuse)
+    answer = site.get("/runs/1")
+    again = ('<span data-again="5" hidden>', '<a class="btn first" href="/runs/1">Try again</a>')
+    assert (answer.status_code, missing(answer.text, *again, "tries again in 5 seconds")) == (429, [])
+    assert "data-again" not in site.get("/runs/x").text

@@ -338,18 +338,16 @@ def test_a_run_whose_session_was_killed_is_no_base(runs: Runs) -> None:
 
 
 def test_no_test_is_gone_that_merely_did_not_run(runs: Runs) -> None:
-    """A session that stopped shortly before its end is whole, and still says nothing of the tests it did not reach."""
+    """A session that stopped shortly before its end is whole, and still says nothing of the tests it did not reach.
+
+    Tests that it names because it did not come to them are neither skipped, nor new, nor gone.
+    """
     runs("p" * 20, more={"Collected": "20"})
     stopped = runs.findings(runs("p" * 19, more={"Collected": "20"}))
     assert (stopped["is_partial"], stopped["tests"]["gone"]) == (False, [])
-    shorter = runs.findings(runs("p" * 18, more={"Collected": "18"}))
-    assert names(shorter["tests"]["gone"]) == ["test_18"]
-
-
-def test_tests_that_did_not_run_are_in_no_list(runs: Runs) -> None:
-    """Tests that a session names because it did not come to them are neither skipped, nor new, nor gone."""
-    runs("pfps")
-    counts = runs.findings(runs("puusu"))["counts"]
+    assert runs.changed(runs("p" * 18, more={"Collected": "18"}), "gone") == ["test_18"]
+    runs("pfps", branch="other")
+    counts = runs.findings(runs("puusu", branch="other"))["counts"]
     assert [counts[word] for word in ("newly_skipped", "new_tests", "gone", "fixed")] == [0, 0, 0, 0]
 
 
@@ -377,33 +375,25 @@ def test_main_branch_of_a_source(runs: Runs) -> None:
 def test_main_branch_of_a_source_that_is_still_to_come(runs: Runs) -> None:
     """A source has the main branch that the server was told for all, also once the server ran without the option."""
     runs.service.store.main_branch = "stable"
-    runs("pp")
-    stable = runs("pp", branch="stable")
+    _, stable = runs("pp"), runs("pp", branch="stable")
     runs.service.store.main_branch = ""
     assert based_on(runs.findings(runs("pf", branch="topic"))) == (stable, "main branch")
     assert runs.service.store.read(partial(main_branch, source_id=1)) == "stable"
 
 
-def test_findings_are_computed_once(runs: Runs) -> None:
-    """What a completed run's findings say does not change with later runs."""
-    first, second = runs("pf"), runs("fp")
-    before = runs.findings(second)
-    runs.findings(runs("pp"))
-    assert runs.findings(second) == before
-    assert based_on(before) == (first, "same branch")
-
-
 def test_runs_of_a_store_are_added_when_they_are_needed(runs: Runs) -> None:
     """The history of a run is there although nobody has asked for the runs before it, in whatever order one asks.
 
-    A run that skipped the test ends no streak of failures.
+    A run that skipped the test ends no streak of failures; later runs change nothing of what was computed.
     """
     made = [runs(letters) for letters in ("pp", "pf", "ps", "pf", "pf")]
     last, middle = runs.findings(made[4]), runs.findings(made[1])
     assert last["tests"]["still_failing"][0]["since"]["run"] == made[1]
-    assert names(middle["tests"]["newly_failing"]) == ["test_1"]
-    assert middle["tests"]["newly_failing"][0]["since"]["run"] == made[1]
+    (new,) = middle["tests"]["newly_failing"]
+    assert (new["name"], new["since"]["run"]) == ("test_1", made[1])
     assert runs.findings(made[0])["base"] is None
+    runs.findings(runs("pp"))
+    assert runs.findings(made[1]) == middle
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -491,7 +481,6 @@ def test_flaky_tests_of_a_source(runs: Runs) -> None:
 
 def test_failing_for_longer_than_outcomes_are_kept(runs: Runs) -> None:
     """A test that has failed for more than a hundred runs fails since the first of them, not since the hundredth."""
-    store = runs.service.store
     failing = StoredTest("key0", "test_0", "tests.a", 3)
 
     def add(writer: Writer) -> int:
@@ -501,12 +490,9 @@ def test_failing_for_longer_than_outcomes_are_kept(runs: Runs) -> None:
         writer.complete_run(run, measure_elapsed=True)
         return run
 
-    first = last = store.write(add)
-    runs.findings(first)
-    for _ in range(103):
-        last = store.write(add)
-        runs.findings(last)
-    assert runs.findings(last)["tests"]["still_failing"][0]["since"]["run"] == first
+    made = [runs.service.store.write(add) for _ in range(104)]
+    found = [runs.findings(run) for run in made]
+    assert found[-1]["tests"]["still_failing"][0]["since"]["run"] == made[0]
 
 
 def test_urls_of_findings(runs: Runs) -> None:

@@ -100,35 +100,22 @@ def test_a_pruned_store_is_smaller(filled: Service) -> None:
 
 
 def test_a_run_that_is_being_filled_stays(filled: Service) -> None:
-    """An open run is not old while it changes; one that nobody touched for a day is like any other."""
+    """An open run is not old while it changes, also between the choice of the old runs and their removal.
+
+    One that nobody touched for a day is like any other.
+    """
     now = time.time_ns() // 1000
     filled.clock.now = now - 100 * DAY
-    busy, left = filled.new_run(source="open"), filled.new_run(source="open")
-    thread_id = filled.new_thread(busy)
-    filled.new_thread(left)
+    busy, late, left = (filled.new_run(source="open") for _ in range(3))
+    threads = [filled.new_thread(run_id) for run_id in (busy, late, left)]
     filled.clock.now = now - DAY // 2
-    filled.append(thread_id, a_test())
-    newest = filled.new_run(source="open")
-    filled.new_thread(newest)
-    old = filled.store.read(lambda connection: runs_before(connection, now - 50 * DAY, now))
-    assert [run.id for run in old] == [left]
-    beyond = filled.store.read(lambda connection: runs_beyond(connection, 1, now))
-    assert [run.id for run in beyond if run.id > 6] == [left]
-
-
-def test_a_run_that_changed_since_it_was_chosen_stays(filled: Service) -> None:
-    """Results that were answered between the choice of the old runs and their removal are not removed with them."""
-    now = time.time_ns() // 1000
-    filled.clock.now = now - 100 * DAY
-    late, left = filled.new_run(source="open"), filled.new_run(source="open")
-    thread_id = filled.new_thread(late)
-    filled.new_thread(left)
-    filled.clock.now = now
+    filled.append(threads[0], a_test())
     filled.new_thread(filled.new_run(source="open"))
-    chosen = filled.store.read(lambda connection: runs_before(connection, now - 50 * DAY, now))
-    assert [run.id for run in chosen] == [late, left]
-    filled.append(thread_id, a_test())
-    removed, _ = remove_old(filled.store, chosen)
+    old = filled.store.read(lambda connection: runs_before(connection, now - 50 * DAY, now))
+    beyond = filled.store.read(lambda connection: runs_beyond(connection, 1, now))
+    assert [run.id for run in old] == [run.id for run in beyond if run.id > 6] == [late, left]
+    filled.append(threads[1], a_test())
+    removed, _ = remove_old(filled.store, old)
     assert [run.id for run in removed] == [left]
     assert filled.get(f"/automation/runs/{late}/tests").json["total"] == 1
     assert filled.get(f"/automation/runs/{left}").status_code == 404

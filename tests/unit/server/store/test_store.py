@@ -134,15 +134,12 @@ def test_a_new_store_waits_for_another_process_that_holds_the_file(
 @pytest.mark.parametrize(
     ("line", "journal"),
     [
-        ("server:/export {} nfs4 rw 0 0", "delete"),
-        ("//server/share {} cifs rw 0 0", "delete"),
-        ("user@host: {} fuse.sshfs rw 0 0", "delete"),
-        ("/dev/sda1 {} ext4 rw 0 0", "wal"),
-        ("server:/export {}other nfs4 rw 0 0", "wal"),
-        ("overlay {} fuse.fuse-overlayfs rw 0 0", "wal"),
-        ("server:/export {} nfs4 rw 0 0\ntmpfs {} tmpfs rw 0 0", "wal"),
-        ("nonsense", "wal"),
-        (None, "wal"),
+        *((f"{mount} rw 0 0", "delete") for mount in ("s:/x {} nfs4", "//s/share {} cifs", "u@host: {} fuse.sshfs")),
+        *(
+            (f"{mount} rw 0 0", "wal")
+            for mount in ("/dev/sda1 {} ext4", "s:/x {}other nfs4", "o {} fuse.fuse-overlayfs")
+        ),
+        *(("s:/x {} nfs4 rw 0 0\ntmpfs {} tmpfs rw 0 0", "wal"), ("nonsense", "wal"), (None, "wal")),
     ],
 )
 def test_a_store_on_a_network_has_a_rollback_journal_and_says_so(

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, READ_LENGTH
+from pytest_automation_report.server.pages.run.page import RunDocuments
 from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.overview import overview
 from support.service import SECOND, a_test
@@ -498,6 +499,27 @@ def test_an_overview_is_stored_once_and_removed_with_its_run(site: Site) -> None
     assert stored() == 1
     assert store.write(lambda writer: remove_run(run, writer)) == 1
     assert stored() == 0
+
+
+def test_documents_of_a_large_open_run_are_kept_for_a_while(site: Site) -> None:
+    """Those of 5,001 results are kept for a second, those of few are never behind; a completed run is read."""
+    seconds = [0.0]
+    documents = RunDocuments(site.service.store, clock=lambda: seconds[0])
+
+    def files(run: int) -> int:
+        return sum(sum(entry["counts"].values()) for entry in documents.of(run, None).overview["files"])
+
+    run = site.run_of(*map(a_test, range(4_999)), is_open=True)
+    thread = site.service.run(run)["threads"][0]["id"]
+    assert files(run) == 4_999
+    for number in range(4_999, 5_002):
+        site.service.append(thread, failing(number))
+        assert files(run) == min(5_001, number + 1)
+    seconds[0] = 1.1
+    assert files(run) == 5_002
+    site.service.append(thread, failing(5_002))
+    site.service.complete(run)
+    assert files(run) == 5_003
 
 
 def test_long_fields_are_only_on_the_page_of_their_test(site: Site) -> None:

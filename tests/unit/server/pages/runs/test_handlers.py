@@ -287,3 +287,16 @@ def test_many_suites_have_a_line_each(site: Site, monkeypatch: pytest.MonkeyPatc
     assert re.search(r"gamma The only test passed .* More suites 2 suites.* beta #2, .* alpha #1,", text)
     assert "beta 1 test passed" not in text
     assert "/sources/1" in links(site.shown("/"))
+
+
+def test_only_a_name_that_a_user_chose_is_shown(site: Site) -> None:
+    """Clients derive a name from source, branch, number of the build or time: a list has all of that already."""
+    derived = [
+        "harbour",
+        *(f"harbour {more}" for more in ("2026-11-23 08:08:14", "2026-11-23 08:08", "main #1214", "#7")),
+    ]
+    chosen = ["harbour nightly", "harbour release #7", "nightly", "harbourmaster"]
+    for name in (*derived, *chosen):
+        _run(site, a_test(), source="harbour", name=name)
+    names = re.findall(r'<span class="id">#\d+</span>\s*(?:<b>(.*?)</b>)?', site.shown("/projects/1"))
+    assert names == [*chosen[::-1], *[""] * len(derived)]

@@ -129,21 +129,14 @@ def test_facts_are_short() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("url", "text"),
-    [
-        ("https://jira.example/browse/HARB-207", "HARB-207"),
-        ("https://testmo.example/repositories/1?case=C1042", "C1042"),
-        ("https://grafana.example/d/7/harbour/", "harbour"),
-        ("https://host.example", "host.example"),
-        ("https://user:password@host.example/", "host.example"),
-        ("https://host.example/" + "x" * 100, "host.example"),
-        ("https://host.example/a%20b?x=1&y=2", "a b"),
-    ],
-)
-def test_links_have_short_texts(url: str, text: str) -> None:
+def test_links_have_short_texts() -> None:
     """The text of a link is the part by which people know it."""
-    assert short_link(url) == text
+    texts = {
+        "jira.example/browse/HARB-207": "HARB-207", "testmo.example/repositories/1?case=C1042": "C1042",
+        "grafana.example/d/7/harbour/": "harbour", "host.example": "host.example", "host.example/a%20b?x=1&y=2": "a b",
+        "user:password@host.example/": "host.example", "host.example/" + "x" * 100: "host.example",
+    }  # fmt: skip
+    assert {url: short_link(f"https://{url}") for url in texts} == texts
 
 
 def test_streams_and_other_texts() -> None:
