@@ -303,6 +303,8 @@ def announced(header: str) -> frozenset[str]:
 
 OPENING_TAG: Final = "<test-steps>"
 CLOSING_TAG: Final = "</test-steps>"
+END_OF_PROPERTY: Final = "[[/PROPERTY]]"
+"""Line after a printed property of several lines, as the official tool reads it."""
 
 _WHOLE = lazy_pattern(f"{OPENING_TAG}(.*){CLOSING_TAG}", re.DOTALL)
 _STEP = lazy_pattern(r'\s*<test-step status="(passed|failed|skipped)">([^<]*)</test-step>\s*')

@@ -1,11 +1,6 @@
 """Collect the facts of a build: explicit settings first, then those of the CI provider's job, then those of git.
 
-The environment is an argument, and so is the function that reads the few files that variables name. No value of a
-variable raises an error: a value that cannot be parsed is an unknown fact.
-
-Git is asked by one shell that runs its commands one after the other while the caller does something else: to start it
-takes half a millisecond, and to read what it has written less. Without the program git, and in a checkout that git
-refuses since it belongs to another user, nothing is known.
+No value of a variable raises an error: a value that cannot be parsed is an unknown fact.
 """
 
 from __future__ import annotations
@@ -51,13 +46,11 @@ _FILE_BYTES: Final = 4 * 1024 * 1024
 SUMMARY_VARIABLE: Final = "GITHUB_STEP_SUMMARY"
 """Variable with the path of a file whose Markdown GitHub shows on the page of the job."""
 
-MARKS: Final = frozenset(
-    (
-        *("CI", "CI_SYSTEM_NAME", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD"),
-        *("CIRCLECI", "BUILDKITE", "BITBUCKET_BUILD_NUMBER", "TRAVIS", "DRONE", "APPVEYOR", "CODEBUILD_BUILD_ID"),
-        *("TEAMCITY_VERSION", "JENKINS_URL"),
-    )
-)
+MARKS: Final = frozenset({
+    "CI", "CI_SYSTEM_NAME", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "CIRCLECI",
+    "BUILDKITE", "BITBUCKET_BUILD_NUMBER", "TRAVIS", "DRONE", "APPVEYOR", "CODEBUILD_BUILD_ID", "TEAMCITY_VERSION",
+    "JENKINS_URL",
+})  # fmt: skip
 """Variables by which providers are detected: without one of them their table is not loaded."""
 
 _UNMARKED: Final = frozenset({"", "0", "false", "no", "off"})
@@ -76,11 +69,7 @@ def ci_provider(environ: Mapping[str, str]) -> str:
 
 
 def ci_facts(environ: Mapping[str, str], read_file: ReadFile = lambda _: "") -> BuildInfo | None:
-    """Return the facts of a CI job, ``BuildInfo(provider="CI")`` if only ``CI`` is set, None outside of CI.
-
-    ``read_file`` returns the text of a file that a variable names, "" if it cannot be read. Without it the facts in
-    such files are unknown.
-    """
+    """Return the facts of a CI job, ``BuildInfo(provider="CI")`` if only ``CI`` is set, None outside of CI."""
     provider = _provider(environ)
     if provider is None:
         return BuildInfo(provider="CI") if _is_marked(environ, "CI") else None
@@ -103,7 +92,6 @@ def _provider(environ: Mapping[str, str]) -> Provider | None:
 
 
 def _from_table(environ: Mapping[str, str], provider: Provider) -> BuildInfo:
-    """Return the facts in the variables of the provider's row."""
     tag = _first(environ, provider.tag)
     request = _request(environ, provider)
     ref = BuildInfo() if tag else _ref(environ, provider, request)
@@ -150,13 +138,12 @@ def _without_prefix(ref: str, prefixes: tuple[str, ...]) -> str | None:
 
 
 def _commit(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    """Return a commit's id. ``HEAD`` is Buildkite's word for a build that was started without one."""
     text = _first(environ, names)
-    return None if text == "HEAD" else text
+    return None if text == "HEAD" else text  # Buildkite's word for a build that was started without a commit
 
 
 def _request(environ: Mapping[str, str], provider: Provider) -> int | None:
-    """Return the pull request's number, ``None`` if there is none; some variables hold ``false`` then."""
+    """Return the pull request's number; without one some variables hold ``false``."""
     text = _first(environ, provider.pull_request) or ""
     # The last part of a URL is the number, too.
     number = _number_in_ref(text, provider) or (text.rstrip("/").rpartition("/")[2] if "://" in text else text)
@@ -164,13 +151,12 @@ def _request(environ: Mapping[str, str], provider: Provider) -> int | None:
 
 
 def _number_in_ref(text: str, provider: Provider) -> str:
-    """Return the number in the provider's own name of a pull request's branch, such as ``pr/12``."""
+    """Return the number in a provider's name of a pull request's branch, such as ``pr/12``."""
     match = re.fullmatch(provider.pull_ref, text) if provider.pull_ref else None
     return match[1] if match else ""
 
 
 def _shard(environ: Mapping[str, str], provider: Provider) -> Shard | None:
-    """Return the part of several parallel jobs that this one runs, None for a single job."""
     index, total = _integer(environ, provider.shard), _integer(environ, provider.shards)
     if index is None or total is None or total < 2:  # noqa: PLR2004 - parallel are two and more
         return None
@@ -184,7 +170,7 @@ def _integer(environ: Mapping[str, str], name: str) -> int | None:
 
 
 def _is_marked(environ: Mapping[str, str], mark: str) -> bool:
-    """Return whether a variable is set and not to ``0``, ``false``, ``no`` or ``off``, or has the value after ``=``."""
+    """Return whether a variable is set and not switched off, or for ``NAME=value`` whether it has the value."""
     name, _, value = mark.partition("=")
     text = (text_of(environ, name) or "").lower()
     return text == value if value else text not in _UNMARKED
@@ -209,10 +195,7 @@ def _filled(environ: Mapping[str, str], template: str) -> str | None:
 
 
 class FactsSearch:
-    """The search for the facts of a build: `result` ends it, or `close`; git works between the two.
-
-    The missing facts of settings are those of the CI provider, then those of the git checkout. Never raises.
-    """
+    """The search for the facts of a build, which `result` or `close` ends. Git works meanwhile. Never raises."""
 
     def __init__(self, given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], root: Path) -> None:
         self._facts = given if scope == "none" else with_fallbacks(given, ci_facts(environ, _file_text))
@@ -223,7 +206,7 @@ class FactsSearch:
             self._checkout = Checkout(root, environ, is_local=is_local)
 
     def result(self) -> BuildInfo:
-        """Return the facts; waits for git, at most a second from its start."""
+        """Return the facts, after git has answered or a second has passed since its start."""
         checkout, self._checkout = self._checkout, None
         if checkout is not None:
             self._facts = with_fallbacks(self._facts, checkout.facts())
@@ -236,31 +219,26 @@ class FactsSearch:
 
 
 def facts_for(given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], root: Path) -> BuildInfo:
-    """Return the facts that a `FactsSearch` finds, after git has answered."""
+    """Return the facts that a `FactsSearch` finds."""
     return FactsSearch(given, scope, environ, root).result()
 
 
 def _file_text(path: str) -> str:
-    """Return the text of a file, "" if it cannot be read or is larger than `_FILE_BYTES`."""
     try:
         return read_file(Path(path), _FILE_BYTES, is_foreign=True).decode("utf-8", errors="replace")
     except (OSError, ValueError):
         return ""
 
 
+# Git's time from its start on. ``git status`` of 100,000 files takes 0.2 s.
 _SECONDS: Final = 1.0
-"""How long git may take from its start on. ``git status`` of 100,000 files takes 0.2 s."""
-
 _MAX_BYTES: Final = 1024 * 1024
 _MAX_COMMITS: Final = 20
-_BRANCH: Final = "refs/heads/"
-
 # A monitor of the file system is a program that the repository's configuration names, and it would stay.
 _GIT: Final = "git -c core.fsmonitor=false"
 # Status 1 is a detached HEAD; 127 that there is no git, 128 no repository, or one that git refuses.
 _BRANCH_COMMAND: Final = f"{_GIT} symbolic-ref --quiet HEAD || [ $? = 1 ] || exit"
 _COMMITS_COMMAND: Final = f"{_GIT} rev-list --max-count=%d --first-parent --encoding=UTF-8 --format=%%H:%%s HEAD --"
-_REMOTES_COMMAND: Final = f"{_GIT} remote -v"
 # The sign at the end tells a clean checkout from one that git cannot compare, or not in time.
 _CHANGES_COMMAND: Final = f"{_GIT} status --porcelain --untracked-files=no --no-renames && printf ="
 
@@ -269,11 +247,11 @@ _CHANGES_COMMAND: Final = f"{_GIT} status --porcelain --untracked-files=no --no-
 _KEPT_VARIABLES: Final = ("GIT_CONFIG_", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_EXEC_PATH")
 
 
+# Without the program git, and in a checkout that git refuses since it is another user's, nothing is known.
 class Checkout:
-    """What git says of the checkout that holds a folder; git starts at once.
+    """What git says of the checkout that holds a folder; git starts at once, and `facts` or `close` ends it.
 
-    Owned by its creator, who asks for `facts` or calls `close`: until then git is a child of this process. With
-    ``is_local`` also the commits before are asked for, and whether files differ from the commit.
+    With ``is_local`` git is also asked for the commits before, and whether files differ from the commit.
     """
 
     def __init__(self, folder: Path, environ: Mapping[str, str], *, is_local: bool) -> None:
@@ -285,11 +263,14 @@ class Checkout:
             for name, text in environ.items()
             if not name.startswith("GIT_") or name.startswith(_KEPT_VARIABLES)
         }
-        commands = (_BRANCH_COMMAND, _COMMITS_COMMAND % (_MAX_COMMITS if is_local else 1), _REMOTES_COMMAND)
+        commands = [_BRANCH_COMMAND, _COMMITS_COMMAND % (_MAX_COMMITS if is_local else 1), f"{_GIT} remote -v"]
+        if is_local:
+            commands.append(_CHANGES_COMMAND)
         # A folder that is gone, a path that is too long or has a null byte, a system without a shell.
         with suppress(OSError, ValueError):
+            # One shell for all commands: it starts in half a millisecond, and the caller does something else meanwhile.
             self._process = subprocess.Popen(  # noqa: S603 - our own text
-                ["/bin/sh", "-c", "; printf '\\0'; ".join((*commands, *([_CHANGES_COMMAND] if is_local else ())))],
+                ["/bin/sh", "-c", "; printf '\\0'; ".join(commands)],
                 cwd=folder,
                 # It only reads: it writes no index and fetches nothing for a partial clone.
                 env={**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_ALLOW_PROTOCOL": "none"},
@@ -301,10 +282,7 @@ class Checkout:
             )
 
     def facts(self) -> BuildInfo:
-        """Return branch, commits, changes and the repository's page; only what git has said within a second.
-
-        Whether files differ is "unknown" if git does not say it of a commit: then nothing is evidence about it.
-        """
+        """Return what git has said within a second: branch, commits, changes and the repository's page."""
         texts = self._read().decode("utf-8", errors="replace").split("\0")
         branch, log, remotes, changes = (*texts, "", "", "")[:4]
         commits = [line.partition(":")[::2] for line in log.split("\n") if ":" in line]
@@ -312,7 +290,7 @@ class Checkout:
         is_compared = self._is_local and bool(commit)
         history = [f"{commit[:COMMIT_CHARACTERS]} {subject}".rstrip() for commit, subject in commits]
         return BuildInfo(
-            branch=branch.strip().removeprefix(_BRANCH) if branch.startswith(_BRANCH) else None,
+            branch=branch.strip().removeprefix("refs/heads/") if branch.startswith("refs/heads/") else None,
             commit=commit or None,
             commit_subject=subject or None,
             commits="\n".join(history) if len(history) > 1 else None,
@@ -332,7 +310,6 @@ class Checkout:
         process.wait()
 
     def _read(self) -> bytes:
-        """Return what git has written until its end, or until the time is over."""
         if self._process is None or self._process.stdout is None:
             return b""
         output, descriptor = b"", self._process.stdout.fileno()

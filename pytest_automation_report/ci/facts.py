@@ -1,7 +1,4 @@
-"""Build metadata of a run (CI job, branch, commit) and its form as fields, links and a tag of the run.
-
-An unknown fact is None, never a guess.
-"""
+"""The facts of a build, such as branch and commit, and their form as fields, links and a tag of a run."""
 
 from __future__ import annotations
 
@@ -22,15 +19,12 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import NewRun
 
 JOB_LINK: Final = "CI job"
-
 COMMIT_CHARACTERS: Final = 10
 """Characters of a commit in a note or in a history."""
 
-_REMOTE_SCHEMES: Final = frozenset({"https", "http", "ssh", "git", "git+ssh"})
-
 
 class Shard(Struct, frozen=True):
-    """The number of one of several parallel jobs, from 1; ``total`` is None if it is unknown."""
+    """The number of one of several parallel jobs, from 1."""
 
     index: int
     total: int | None = None
@@ -40,25 +34,21 @@ class Shard(Struct, frozen=True):
 
 
 class CiJob(Struct, frozen=True):
-    """A job as its provider names it; all jobs of a matrix have the name if ``is_shared``.
-
-    ``execution`` is greater each time the job runs, where the provider has such a number.
-    """
+    """A job as its provider names it, which all jobs of a matrix have if ``is_shared``."""
 
     name: str
     is_shared: bool = False
-    execution: int | None = None
+    execution: int | None = None  # greater each time the job runs
 
 
 class BuildInfo(Struct, frozen=True, kw_only=True):
-    """The facts of one build; an unknown one is None.
+    """The facts of one build; an unknown one is None, never a guess.
 
-    ``branch`` is the source branch of a pull request, ``commit`` the one that its author pushed, ``merge_commit`` the
-    merge that the provider tests instead; ``commits`` has it and the ones before it, each a line of hash and subject;
-    ``uncommitted_changes`` is "yes" if files differ from the commit, "unknown" if git cannot tell. The build
-    of a tag has ``tag`` and no ``branch``. ``build`` is the number that users see, ``pipeline`` the same in all jobs
-    of one build and in no other; ``attempt`` counts from 1. ``url``
-    is the web page of the job or of its build, ``repository`` that of the repository.
+    For a pull request ``branch`` is its source, ``commit`` the one that its author pushed, ``merge_commit`` the merge
+    that the provider tests instead. ``commits`` has a line of hash and subject for the commit and those before.
+    ``uncommitted_changes`` is "yes" if files differ from the commit, "unknown" if git cannot tell. Users see ``build``;
+    ``pipeline`` is the same in all jobs of one build and in no other; ``attempt`` counts from 1. ``url`` is the web
+    page of the job or of its build.
     """
 
     provider: str | None = None
@@ -81,26 +71,20 @@ class BuildInfo(Struct, frozen=True, kw_only=True):
 
     def template_values(self) -> dict[str, str]:
         """Return the known values that a template of an artifact's URL may name, escaped as parts of a URL."""
-        values = {
-            "build": self.build,
-            "attempt": self.attempt,
-            "shard": self.shard and self.shard.index,
-            "branch": self.branch,
-            "commit": self.commit,
-        }
+        values = {name: getattr(self, name) for name in ("build", "attempt", "branch", "commit")}
+        values["shard"] = self.shard and self.shard.index
         escaped = {name: quote(str(value), safe="") for name, value in values.items() if value is not None}
         return escaped if self.url is None else {**escaped, "job_url": self.url.rstrip("/")}
 
     @property
     def is_whole(self) -> bool:
-        """Whether all is known that a git checkout could tell of a commit that is known."""
+        """Whether all is known that a git checkout could tell of a known commit."""
         return bool(self.ref and self.commit and self.commit_subject and self.repository)
 
     @property
     def ref(self) -> str | None:
         """Branch, tag or pull request, the first that is known."""
-        request = f"pull/{self.pull_request}" if self.pull_request else None
-        return self.branch or self.tag or request
+        return self.branch or self.tag or (f"pull/{self.pull_request}" if self.pull_request else None)
 
     @property
     def commit_link(self) -> str | None:
@@ -114,11 +98,10 @@ class BuildInfo(Struct, frozen=True, kw_only=True):
 
 
 def with_fallbacks(first: BuildInfo, other: BuildInfo | None) -> BuildInfo:
-    """Fill the missing values of `first` from `other`."""
+    """Fill the missing values of ``first`` from ``other``."""
     if other is None:
         return first
-    # Two pairs are filled as pairs: a branch of one source and a tag or a merge commit of another do not belong to the
-    # same build.
+    # Pairs are filled as pairs: a branch of one source and a tag of another do not belong to the same build.
     kept: set[str] = set()
     if first.branch or first.tag:
         kept |= {"branch", "tag"}
@@ -131,10 +114,7 @@ def with_fallbacks(first: BuildInfo, other: BuildInfo | None) -> BuildInfo:
 
 
 def with_facts(run: NewRun, facts: BuildInfo, *, own: Sequence[Field] = (), is_branch_tag: bool = False) -> NewRun:
-    """Return a run with these facts as fields and links, and with the fields ``own`` before them.
-
-    The user's fields and links win over those of the same name. The user's links stand first, the user's fields last.
-    """
+    """Return a run with the fields ``own`` and these facts added; the run's fields and links of a name win."""
     user_fields = {field.name for field in run.fields}
     user_links = {link.name for link in run.links}
     fields = (field for field in (*own, *_fields(facts)) if field.name not in user_fields)
@@ -145,19 +125,14 @@ def with_facts(run: NewRun, facts: BuildInfo, *, own: Sequence[Field] = (), is_b
         # A URL that is invalid or too long is left out: a cut one leads nowhere.
         if name not in user_links and url and not web_address_hint(url) and utf16_length(url) <= STRING_UNITS
     )
-    tag = branch_tag(facts) if is_branch_tag else None
+    ref = (facts.branch or facts.tag or "") if is_branch_tag else ""
+    tag = re.sub(r"[^A-Za-z0-9_-]+", "-", ref).strip("-")[:STRING_UNITS]
     return replace(
         run,
-        tags=tuple(dict.fromkeys((*run.tags, *([tag] if tag else ())))),
+        tags=tuple(dict.fromkeys((*run.tags, tag) if tag else run.tags)),
         fields=(*fields, *run.fields),
         links=(*run.links, *links),
     )
-
-
-def branch_tag(facts: BuildInfo) -> str | None:
-    """Return the name of branch or tag as a tag of a run, with dashes for all but letters, digits, `_` and `-`."""
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", facts.branch or facts.tag or "").strip("-")
-    return name[:STRING_UNITS] or None
 
 
 def repository_page(remote: str | None) -> str | None:
@@ -173,9 +148,9 @@ def repository_page(remote: str | None) -> str | None:
     except ValueError:
         return None
     path = split.path.rstrip("/").removesuffix(".git").strip("/")
-    if split.scheme not in _REMOTE_SCHEMES or "." not in host or not path:
-        return None
     is_web = split.scheme in {"http", "https"}
+    if not (is_web or split.scheme in {"ssh", "git", "git+ssh"}) or "." not in host or not path:
+        return None
     origin = f"{split.scheme}://{host}" if is_web else f"https://{host}"
     page = f"{origin}{f':{port}' if port and is_web else ''}/{path}"
     return None if web_address_hint(page) else page

@@ -1,7 +1,6 @@
-"""The table of CI providers: the environment variables that describe a job, one row for each provider.
+"""The table of CI providers: the environment variables that describe a job.
 
-`detection` uses the first row with a mark in the environment, so a provider that sets the variables of another one
-stands above it.
+The first row with a mark in the environment counts: a provider that sets the variables of another stands above it.
 """
 
 from __future__ import annotations
@@ -27,14 +26,11 @@ class Provider(Struct, frozen=True, kw_only=True):
     """The variables of one provider, each fact's in order of preference: the first one that is set is used.
 
     ``marks`` detect the provider: a variable that is set, or ``NAME=value``. ``branch`` may hold a whole ref, which is
-    a branch, a tag or a pull request by its prefix. ``branch_prefixes`` and ``tag_prefixes`` are additional prefixes,
-    ``pull_ref`` is the pattern of a pull request's ref, its number in the first group. A tag wins over a branch.
-    ``merge_commit`` and ``target_branch`` are used for pull requests only. The values of all variables of ``pipeline``
-    together are of one pipeline alone; docs/ci.md names where the provider says so. ``attempt`` counts from 1,
-    ``retries`` from 0. ``job`` is the name of the job, which all jobs of one matrix have if ``is_job_shared``;
-    ``execution`` is a number that is greater each time the job runs, for providers that count no attempts. In ``url``
-    and ``repository`` a template stands for one variable: it is used if all of its variables are set, ``!q`` escapes a
-    value. ``custom_facts`` returns facts that need code, such as those in files, and wins over everything.
+    a branch, a tag or a pull request by its prefix; ``branch_prefixes``, ``tag_prefixes`` and the pattern ``pull_ref``
+    add to those. ``merge_commit`` and ``target_branch`` count for pull requests only. The values of ``pipeline``
+    together are of one pipeline alone: docs/ci.md names where the provider says so. ``attempt`` counts from 1,
+    ``retries`` from 0; ``execution`` is greater each time the job runs. In ``url`` and ``repository`` a template is
+    used if all of its variables are set; ``!q`` escapes a value. ``custom_facts`` wins over everything.
     """
 
     name: str

@@ -1,8 +1,6 @@
-"""Check the way to a server (proxy, name, TLS, token, project, clock) and this machine. Only reading requests are made.
+"""Check the way to a server, step by step, and this machine, without changing anything.
 
-Of this machine: spool, embedded store, process 1, versions. Nothing is changed and no file remains.
-
-Each step has a time limit. After the first one that fails the others are skipped: they would fail for the same reason.
+Each step has a time limit. After the first that fails the others are skipped: they would fail for the same reason.
 """
 
 from __future__ import annotations
@@ -43,6 +41,7 @@ from pytest_automation_report.errors import (
 from pytest_automation_report.spool.cleaning import delivered_state, named, others_in
 from pytest_automation_report.spool.folder import is_lock_taken, session_folders, without_locks
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -50,25 +49,18 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Endpoint, Token
     from pytest_automation_report.spool.folder import SessionFolder
 
-
 _STEP_SECONDS: Final = 10.0
-_DIRECT: Final = "none for this address"
 _SKEW_SECONDS: Final = 60.0
+_FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 _NEW_PROJECT: Final = "There is no project with automation runs with this id."
-"""Message of the embedded server for a project that it creates with the first run."""
-_FORBIDDEN: Final = 403
-_AFTER_NAME: Final = ("TLS", "connection", "token", "project", "clock")
-
+"""Message of our server for a project that it creates with the first run."""
 
 State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
 
 class Check(Struct, frozen=True):
-    """One check: its name, its state, the finding, and the remedy, empty if there is nothing to do.
-
-    Its keys are those of ``doctor --json``, which other programs read.
-    """
+    """One check, with the keys of ``doctor --json``; the remedy is empty if there is nothing to do."""
 
     name: str
     state: State
@@ -85,8 +77,7 @@ _ANSWERS: Final = Check("connection", "ok", "the server answers")
 _ACCEPTED: Final = Check("token", "ok", "accepted")
 
 
-def skipped(names: tuple[str, ...], reason: str) -> list[Check]:
-    """Return these checks as skipped, all for the same reason."""
+def _skipped(reason: str, *names: str) -> list[Check]:
     return [Check(name, "skipped", reason) for name in names]
 
 
@@ -94,32 +85,25 @@ def connection_checks(endpoint: Endpoint, token: Token) -> list[Check]:
     """Check each step on the way to a server, or the database of the embedded one."""
     if endpoint.is_embedded:
         return [_database_check(Path(endpoint.database))]
-    checks = [_proxy_check(endpoint)]
-    if checks[0].finding != _DIRECT:  # the proxy resolves the name and opens the connection
-        return [*checks, *_request_checks(endpoint, token)]
+    if proxy := next(iter(proxies_for(endpoint.origin, endpoint.proxies).values()), ""):
+        # The proxy resolves the name and opens the connection. Its user and password are not shown.
+        split = urlsplit(proxy)
+        shown = f"{split.scheme}://{split.hostname}:{split.port or DEFAULT_PORTS.get(split.scheme, 0)}"
+        return [Check("proxy", "ok", shown), *_request_checks(endpoint, token)]
+    after = ("connection", "token", "project", "clock")
     name = _name_check(endpoint)
-    checks.append(name)
+    checks = [Check("proxy", "ok", "none for this address"), name]
     if name.state == "failed":
-        return [*checks, *skipped(_AFTER_NAME, "the name of the server is not known")]
+        return [*checks, *_skipped("the name of the server is not known", "TLS", *after)]
     if endpoint.origin.startswith("https://"):
         tls = _tls_check(endpoint)
         checks.append(tls)
         if tls.state == "failed":
-            return [*checks, *skipped(_AFTER_NAME[1:], "there is no secure connection")]
+            return [*checks, *_skipped("there is no secure connection", *after)]
     return [*checks, *_request_checks(endpoint, token)]
 
 
-def _proxy_check(endpoint: Endpoint) -> Check:
-    """Report the proxy that requests go through, without user and password."""
-    proxy = next(iter(proxies_for(endpoint.origin, endpoint.proxies).values()), "")
-    if not proxy:
-        return Check("proxy", "ok", _DIRECT)
-    split = urlsplit(proxy)
-    return Check("proxy", "ok", f"{split.scheme}://{split.hostname}:{split.port or DEFAULT_PORTS.get(split.scheme, 0)}")
-
-
 def _name_check(endpoint: Endpoint) -> Check:
-    """Look the server's name up, in a separate thread: a name server can need minutes, and has no time limit."""
     host, port = _host_and_port(endpoint)
     results: queue.Queue[list[Any] | Exception] = queue.Queue()
 
@@ -129,6 +113,7 @@ def _name_check(endpoint: Endpoint) -> Check:
         except (OSError, UnicodeError) as error:
             results.put(error)
 
+    # In a thread: a name server can take minutes, and the call has no time limit.
     threading.Thread(target=look_up, daemon=True).start()
     remedy = "check the address (url), this machine's DNS, or set HTTPS_PROXY"
     try:
@@ -191,7 +176,7 @@ def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:
     if isinstance(error, TokenRefusedError):
         remedy = "set AUTOMATION_REPORT_TOKEN to a valid token of a user of this project"
         refused = Check("token", "failed", string(str(error)), remedy)
-        return [_ANSWERS, refused, *skipped(("project",), "no valid token")]
+        return [_ANSWERS, refused, *_skipped("no valid token", "project")]
     if status == _NOT_FOUND and _NEW_PROJECT in str(error):
         return [_ANSWERS, _ACCEPTED, Check("project", "ok", f"{endpoint.project_id} is created with the first run")]
     if status == _NOT_FOUND:
@@ -203,7 +188,7 @@ def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:
     }
     remedy = remedies.get(type(error), "check that the address (url) is that of a Testmo instance")
     failed = Check("connection", "failed", string(str(error)), remedy)
-    return [failed, *skipped(("token", "project"), "the server could not be asked")]
+    return [failed, *_skipped("the server could not be asked", "token", "project")]
 
 
 def _clock_check(dates: list[tuple[str, float]]) -> Check:
@@ -231,16 +216,13 @@ _INITS: Final = frozenset({
     "systemd", "init", "launchd", "tini", "docker-init", "dumb-init", "catatonit", "s6-svscan", "runit", "runsvdir",
     "openrc-init", "supervisord", "podman-init",
 })  # fmt: skip
-_MEGABYTE: Final = 1_000_000
 _MOST_KEPT: Final = 3
 
 
 def addopts_check(text: str, options: Collection[str]) -> Check | None:
-    """Check how PYTEST_ADDOPTS spells our options that have a value; None if there is nothing to say.
-
-    pytest chooses its root folder before it knows these options. It takes a value after a space that is the path of an
-    existing file for a path to tests, so that a file outside of the project moves the root folder out of it.
-    """
+    """Check how PYTEST_ADDOPTS spells our options that have a value; None if there is nothing to say."""
+    # pytest chooses its root folder before it knows these options. It takes a value after a space that is the path of
+    # an existing file for a path to tests, so that a file outside of the project moves the root folder out of it.
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -253,14 +235,10 @@ def addopts_check(text: str, options: Collection[str]) -> Check | None:
 
 
 def spool_check(spool: Path, unsendable: Callable[[SessionFolder], str]) -> Check:
-    """Check that the spool can be read and locked, and count the sessions that wait in it.
-
-    ``unsendable`` returns why a session cannot be sent with these settings, "" if it can.
-    """
+    """Check that the spool can be read and locked, and count the sessions that wait in it, or are ``unsendable``."""
     try:
-        waiting = {
-            folder.id: unsendable(folder) for folder in session_folders(spool) if delivered_state(folder) is None
-        }
+        folders = [folder for folder in session_folders(spool) if delivered_state(folder) is None]
+        waiting = {folder.id: unsendable(folder) for folder in folders}
         others = others_in(spool) if spool.exists() else []
     except (OSError, SpoolError) as error:
         return Check("spool", "failed", f"{spool}: {error}", "make it readable, or set spool")
@@ -269,27 +247,23 @@ def spool_check(spool: Path, unsendable: Callable[[SessionFolder], str]) -> Chec
         return Check("spool", "failed", f"{spool}: {lock_error}", "set spool to a folder on a local disk")
     kept = [f"{session}: {why}" for session, why in waiting.items() if why]
     if waiting:
-        finding = f"{len(waiting):,} session{' waits' if len(waiting) == 1 else 's wait'} in {spool}"
+        finding = f"{quantity(len(waiting), 'session')} {'waits' if len(waiting) == 1 else 'wait'} in {spool}"
         if kept:
             finding += f", and automation-report send would keep {len(kept):,}: {'; '.join(kept[:_MOST_KEPT])}"
         remedy = "" if len(kept) == len(waiting) else "send what is left with automation-report send"
         return Check("spool", "warning", finding, remedy)
-    if others:
-        return Check("spool", "ok", f"nothing waits in {spool}; what else it holds is left alone: {named(others)}")
-    return Check("spool", "ok", f"nothing waits in {spool}")
+    more = f"; what else it holds is left alone: {named(others)}" if others else ""
+    return Check("spool", "ok", f"nothing waits in {spool}{more}")
 
 
 def _lock_error(spool: Path) -> str:
-    """Return why sessions in the spool cannot be locked, empty if they can or if that cannot be tried."""
+    """Return why sessions in the spool cannot be locked, "" if they can."""
     folder = next(path for path in (spool, *spool.absolute().parents) if path.is_dir())
-    try:
-        with TemporaryFile(dir=folder) as file:
-            try:
-                is_lock_taken(file.fileno())
-            except OSError as error:
-                return without_locks(error)
-    except OSError:
-        pass  # sessions use another folder if this one is not writable
+    with suppress(OSError), TemporaryFile(dir=folder) as file:  # if it is not writable, sessions use another folder
+        try:
+            is_lock_taken(file.fileno())
+        except OSError as error:
+            return without_locks(error)
     return ""
 
 
@@ -311,7 +285,7 @@ def _database_check(path: Path) -> Check:
         return Check("database", "failed", f"{path}: {string(str(error))}", restore)
     if owner != APPLICATION_ID:
         return Check("database", "failed", f"{path} belongs to something else", "set another database")
-    finding = f"{path}, {size / _MEGABYTE:.1f} MB, tables of version {tables_version}"
+    finding = f"{path}, {size / 1_000_000:.1f} MB, tables of version {tables_version}"
     if whole != "ok":
         return Check("database", "failed", f"{finding}: {string(str(whole))}", restore)
     if tables_version > SCHEMA_VERSION:
@@ -335,7 +309,7 @@ def process_check(pid: int, parent: int, process_1: Path = Path("/proc/1/comm"))
 
 
 def versions() -> Mapping[str, str]:
-    """Return the versions of the packages that reporting depends on, without those that are not installed."""
+    """Return the versions of the installed packages that reporting depends on."""
     found = {"pytest-automation-report": __version__, "Python": platform.python_version(), "system": sys.platform}
     for name in _PACKAGES:
         with suppress(PackageNotFoundError):

@@ -19,17 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
-ENDING: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
-"""Signals by which users, CI runners and ``timeout`` end a command."""
-
-OF_COMMAND: Final = frozenset({signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH})
-"""Signals that only commands use: without a running command they are ignored."""
-
-_FORWARDED: Final = ENDING | OF_COMMAND
+# Signals by which users, CI runners and ``timeout`` end a command.
+_ENDING: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
+# Signals that only commands use: without a running command they are ignored.
+_OF_COMMAND: Final = frozenset({signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH})
+_FORWARDED: Final = _ENDING | _OF_COMMAND
 _OF_TERMINALS: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGWINCH})
 
-STDOUT: Final = 1
-STDERR: Final = 2
+_STDOUT: Final = 1
+_STDERR: Final = 2
 
 
 class Interrupted(KeyboardInterrupt):
@@ -37,10 +35,9 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """Group the signals of one ``exec``: those within ``same_seconds`` of the first of a group belong to it.
+    """Groups the signals of one ``exec``: those within ``same_seconds`` of the first are one request to end.
 
-    GNU ``timeout`` signals its child and then the whole group of processes, CI runners signal each process of a job:
-    all these signals are one request to end. A group has one of three effects::
+    GNU ``timeout`` signals its child and then all processes of its group, CI runners each process of a job. Effects::
 
         the first one before the command   the command is not started, and its run is completed
         one while the command runs         each of its signals is forwarded to the command once
@@ -63,11 +60,9 @@ class Interrupts:
                 signal.signal(number, self._received)
 
     def ignore(self) -> None:
-        """Ignore the signals from now on: no section is left that one could end.
-
-        Python resets its handlers before it has ended. A signal in that moment would end the process, and its
-        exit code would be the signal's instead of the command's. Ignored signals stay ignored.
-        """
+        """Ignore the signals from now on: no section is left that one could end."""
+        # Python resets its handlers, but no ignored signals, before it has ended. A signal in that moment would
+        # change the exit code.
         for number in _FORWARDED:
             signal.signal(number, signal.SIG_IGN)
 
@@ -95,7 +90,7 @@ class Interrupts:
 
     def _received(self, number: int, frame: Any) -> None:  # noqa: ANN401 - the signal module's own type
         del frame
-        if number in OF_COMMAND or not self.note(number)[0]:
+        if number in _OF_COMMAND or not self.note(number)[0]:
             return
         if self.allowed:
             self.allowed -= 1
@@ -112,32 +107,27 @@ class Interrupts:
 
 
 def _drop_stuck_stderr() -> None:
-    """Replace stderr by the null device if its reader, such as a pager, reads no more.
-
-    Called in a handler of signals, which has interrupted the write that waits for the reader: Python then repeats it,
-    on the null device.
-    """
+    """Replace stderr by the null device if its reader, such as a pager, reads no more."""
+    # After the handler of signals that calls this, Python repeats the write that waited for the reader.
     writable = select.poll()
-    writable.register(STDERR, select.POLLOUT)
+    writable.register(_STDERR, select.POLLOUT)
     if not writable.poll(0):
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, STDERR)
+        os.dup2(null, _STDERR)
         os.close(null)
 
 
-KEPT_CHARACTERS: Final = 1 << 16
-"""Characters of the beginning, and of the end, that are stored: four times a field's, since colours are removed."""
-
+# Of the beginning, and of the end: four times the size of a field, since colours are removed.
+_KEPT_CHARACTERS: Final = 1 << 16
 _CHUNK_BYTES: Final = 1 << 16
+# Most bytes in a pipe: after so many all that a command wrote before its end is read.
 _PIPE_BYTES: Final = 1 << 20
-"""Maximum content of a pipe: after this many bytes all that a command wrote before its end is read."""
-
 _IDLE_MILLISECONDS: Final = 50
 _POLL_SECONDS: Final = 0.05
 
 
-class TextEnds:
-    """Stores the beginning and the end of a text that comes in pieces; threads may add to it at the same time."""
+class _TextEnds:
+    """The beginning and the end of a text that threads add to, in pieces."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -147,34 +137,32 @@ class TextEnds:
         self._dropped = 0
 
     def add(self, text: str) -> None:
-        """Append a piece."""
         with self._lock:
-            remaining = KEPT_CHARACTERS - len(self._head)
-            if remaining:
-                self._head += text[:remaining]
-                text = text[remaining:]
+            remaining = _KEPT_CHARACTERS - len(self._head)
+            self._head += text[:remaining]
+            text = text[remaining:]
             if text:
                 self._tail.append(text)
                 self._tail_length += len(text)
-                # Seldom, so that a command that writes single characters does not cost a copy for each of them.
-                if self._tail_length > 2 * KEPT_CHARACTERS:
-                    self._shorten()
+            # Seldom, so that a command that writes single characters does not cost a copy for each of them.
+            if self._tail_length > 2 * _KEPT_CHARACTERS:
+                self._shorten()
 
     def ends(self) -> tuple[str, int, str]:
-        """Return the beginning, how many characters are missing after it, and the end."""
+        """Return the beginning, the number of characters that are missing after it, and the end."""
         with self._lock:
             self._shorten()
             return self._head, self._dropped, "".join(self._tail)
 
     def _shorten(self) -> None:
         text = "".join(self._tail)
-        tail = text[-KEPT_CHARACTERS:]
+        tail = text[-_KEPT_CHARACTERS:]
         self._dropped += len(text) - len(tail)
         self._tail, self._tail_length = [tail], len(tail)
 
 
 class _Channel(Struct):
-    """One stream of the command: it writes to ``command_end``, a thread copies from ``source`` to ``target``."""
+    """A stream of the command, which writes to ``command_end``; a thread copies from ``source`` to ``target``."""
 
     target: int
     source: int
@@ -183,17 +171,16 @@ class _Channel(Struct):
 
 
 class CommandOutput:
-    """The output of one command: shown at once, its ends stored; owned by the function that runs the command.
+    """The output of one command, which is shown at once; its beginning and end are stored.
 
-    Until `open` the command writes to our own streams, and nothing is stored. Then it gets a pipe for each stream of
-    the user that is no terminal; it writes to a terminal itself, and what it writes there is not stored. If both
-    streams of the user are the same, the command's are the same, too, and its output stays in order. A stream of the
-    user that is closed stays closed. One that fails (a full disk, a reader that has ended) is closed for the command,
-    too, which then ends as it would have ended without us.
+    Until `open` the command writes to our own streams, and nothing is stored. Then it has a pipe for each stream of
+    the user that is no terminal. If both streams are the same, the command's are, too, and its output stays in order.
+    A stream that is closed stays closed. One that fails (a full disk, a reader that has ended) is closed for the
+    command, which then ends as it would have ended without us.
     """
 
     def __init__(self) -> None:
-        self._ends = TextEnds()
+        self._ends = _TextEnds()
         self._channels: list[_Channel] = []
         self._by_stream: dict[int, _Channel] = {}
         self._ended_reader = self._ended_writer = -1
@@ -202,14 +189,11 @@ class CommandOutput:
         """Open the pipes that the command writes to; raises `OSError`, with nothing left open."""
         try:
             self._ended_reader, self._ended_writer = os.pipe()
-            streams = [
-                number
-                for number, stream in ((STDOUT, sys.__stdout__), (STDERR, sys.__stderr__))
-                if stream is not None and _is_open(number) and not os.isatty(number)
-            ]
-            for number in streams:
-                if number == STDERR and STDOUT in streams and os.path.sameopenfile(STDOUT, STDERR):
-                    self._by_stream[STDERR] = self._by_stream[STDOUT]
+            for number, stream in ((_STDOUT, sys.__stdout__), (_STDERR, sys.__stderr__)):
+                if stream is None or not _is_open(number) or os.isatty(number):
+                    continue
+                if self._channels and os.path.sameopenfile(_STDOUT, _STDERR):
+                    self._by_stream[_STDERR] = self._by_stream[_STDOUT]
                 else:
                     self._by_stream[number] = _Channel(number, *os.pipe())
                     self._channels.append(self._by_stream[number])
@@ -223,17 +207,14 @@ class CommandOutput:
         return None if channel is None else channel.command_end
 
     def start(self) -> None:
-        """Start the threads that copy. Called after the command has started: a fork beside threads can hang."""
+        """Start the threads that copy, after the command has started: a fork beside threads can hang."""
         for channel in self._channels:
             os.close(channel.command_end)
             channel.command_end = -1
             threading.Thread(target=self._pump, args=(channel,), daemon=True).start()
 
     def drain(self, is_interrupted: Callable[[], bool]) -> None:
-        """Wait until the output that the command wrote before its end is copied, or until ``is_interrupted``.
-
-        Processes that the command has left behind may still write: exec does not wait for them or store their output.
-        """
+        """Wait until the output that the command wrote before its end is copied, or until ``is_interrupted``."""
         if self._ended_writer >= 0:
             os.close(self._ended_writer)
             self._ended_writer = -1
@@ -243,7 +224,7 @@ class CommandOutput:
                     return
 
     def text(self) -> tuple[str, int, str]:
-        """Return the beginning, how many characters are missing after it, and the end, as a terminal shows them."""
+        """Return beginning, number of missing characters and end of the output, as a terminal shows them."""
         head, missing, tail = self._ends.ends()
         if not missing:
             head, tail = head + tail, ""
@@ -324,15 +305,14 @@ def _visible_lines(text: str) -> Iterator[str]:
         yield line.rstrip("\r").rpartition("\r")[2]
 
 
-NOT_FOUND: Final = 127
-NOT_STARTED: Final = 126
-"""Exit codes of shells for a command that does not exist, and for one that cannot be started."""
-
+# Exit codes of shells: for a command that does not exist, one that cannot be started, and before a signal's number.
+_NOT_FOUND: Final = 127
+_NOT_STARTED: Final = 126
 _SIGNAL_CODES: Final = 128
 
 
 class Ended(Struct, frozen=True):
-    """End of a command: its exit code as in a shell, its time in microseconds, and both in words."""
+    """The end of a command: its exit code as in a shell, its time, and how it ended in words."""
 
     code: int
     microseconds: int
@@ -342,11 +322,7 @@ class Ended(Struct, frozen=True):
 def run_command(
     command: Sequence[str], environ: Mapping[str, str], interrupts: Interrupts, output: CommandOutput
 ) -> Ended:
-    """Run a command to its end and forward signals to it. It is not started if a signal to end came before.
-
-    Signals of a terminal are not forwarded: the command is in the same group of processes and gets them from the
-    terminal.
-    """
+    """Run a command to its end and forward signals to it. It is not started if a signal to end came before."""
     began = time.monotonic()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # while it is ignored, the end of a child is not signalled
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_FORWARDED, signal.SIGCHLD})
@@ -369,23 +345,10 @@ def _outcome(
     interrupts: Interrupts,
     output: CommandOutput,
 ) -> tuple[int, str]:
-    """Return the command's exit code, negative for a signal, and how it ended in words."""
+    """Return the command's exit code, negative for a signal, and how it ended."""
     if interrupts.last is not None:
         output.close()
         return -interrupts.last, f"was not started: {signal_name(interrupts.last)} came first"
-    try:
-        process = _start(command, environ, mask, output)
-    except OSError as error:
-        code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_STARTED
-        return code, f"could not be started: {error.strerror or error}"
-    code = _wait(process, interrupts, output)
-    return code, f"ended with exit code {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
-
-
-def _start(
-    command: Sequence[str], environ: Mapping[str, str], mask: set[signal.Signals | int], output: CommandOutput
-) -> subprocess.Popen[bytes]:
-    """Start the command; raises `OSError` if it cannot be started."""
 
     def reset_signals() -> None:
         for number in _FORWARDED:
@@ -397,22 +360,25 @@ def _start(
         process = subprocess.Popen(  # noqa: S603 - the command is the user's own
             command,
             env=dict(environ),
-            stdout=output.command_end(STDOUT),
-            stderr=output.command_end(STDERR),
+            stdout=output.command_end(_STDOUT),
+            stderr=output.command_end(_STDERR),
             preexec_fn=reset_signals,  # noqa: PLW1509 - there are no threads
         )
-    except OSError:
+    except OSError as error:
         output.close()
-        raise
+        code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_STARTED
+        return code, f"could not be started: {error.strerror or error}"
     output.start()
-    return process
+    code = _wait(process, interrupts, output)
+    return code, f"ended with exit code {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
 
 
 def _wait(process: subprocess.Popen[bytes], interrupts: Interrupts, output: CommandOutput) -> int:
     """Wait for the command's end; return its exit code, negative for a signal."""
     while process.poll() is None:
+        # The command is in our group of processes: it gets the signals of a terminal from the terminal.
         number, is_from_terminal = _next_signal()
-        is_new = number in OF_COMMAND or (number in ENDING and interrupts.note(number)[1])
+        is_new = number in _OF_COMMAND or (number in _ENDING and interrupts.note(number)[1])
         if is_new and not is_from_terminal and process.poll() is None:
             process.send_signal(number)
     _note_pending(interrupts)  # signals to the whole group of processes, which ended the command
@@ -421,16 +387,16 @@ def _wait(process: subprocess.Popen[bytes], interrupts: Interrupts, output: Comm
 
 
 def _note_pending(interrupts: Interrupts) -> bool:
-    """Add the pending signals to end to their groups; return whether one of them begins a group."""
+    """Add pending signals to their groups; return whether one of them begins a group."""
     is_first = False
-    for number in signal.sigpending() & ENDING:
+    for number in signal.sigpending() & _ENDING:
         signal.sigwait({number})
         is_first = interrupts.note(number)[0] or is_first
     return is_first
 
 
 def _next_signal() -> tuple[int, bool]:
-    """Wait for a signal; return it, and whether the terminal has sent it to the command, too."""
+    """Wait for a signal; return it, and whether it is the terminal's."""
     waited = {*_FORWARDED, signal.SIGCHLD}
     if sys.platform == "darwin":
         number = int(signal.sigwait(waited))
@@ -440,7 +406,7 @@ def _next_signal() -> tuple[int, bool]:
 
 
 def signal_name(number: int) -> str:
-    """Return the name of a signal; its number where it has none."""
+    """Return the name of a signal, or its number where it has none."""
     try:
         return signal.Signals(number).name
     except ValueError:

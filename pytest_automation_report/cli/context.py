@@ -1,4 +1,8 @@
-"""Share between the console commands: options of settings, the configuration, output on stderr, exit codes."""
+"""What all console commands share: their output and exit codes, the options of settings, the configuration, the store.
+
+Stdout has ids for programs. Stderr has tables and messages for users, with the ids, too: where both are one terminal,
+the ids on stdout are left out.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import sys
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
@@ -38,7 +42,7 @@ from pytest_automation_report.text.limits import STRING_UNITS
 from pytest_automation_report.text.terminal import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.api.models import NewRun, PostgresDatabase
     from pytest_automation_report.settings.console import ProjectIni
@@ -46,29 +50,20 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.settings import Settings
 
 
-P = ParamSpec("P")
-
 _NO_SOURCE: Final = "source"
 _ADDRESS: Final = f"{__name__}.address"
-
+# Settings of: the way to a server or store, a run's build metadata, a run to create, a run that jobs share.
 CONNECTION: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database")
 FACTS: Final = ("facts", "branch", "branch_tag", "build", "attempt", "shard", "job_url")
-"""Settings of a run's build metadata, for each command that creates a run."""
-
 NEW_RUN: Final = (
     "source", "name", "config", "config_id", "milestone", "milestone_id", "tags", "fields", "links", *FACTS,
 )  # fmt: skip
-"""Settings of a run that is to be created."""
-
-
+SHARING: Final = ("run_id", "run_key", "job")
+# Options that most users of a command need, in the order of the help.
 _FIRST: Final = (
     "url", "project_id", "source", "name", "run_id", "run_key", "job", "tags", "fields", "links", "spool",
 )  # fmt: skip
-
 _PATHS: Final = frozenset({"spool", "database", "token_file", "ca_file"})
-
-SHARING: Final = ("run_id", "run_key", "job")
-"""Settings about a run that several jobs share."""
 
 
 class Exit(IntEnum):
@@ -91,8 +86,7 @@ def echo_stderr(text: str, *, colour: str = "") -> None:
     try:
         click.echo(click.style(line, fg=colour) if colour else line, err=True, color=is_coloured(stream, os.environ))
     except OSError:
-        # Python would write again at its end, and that error would change the exit code.
-        sys.stderr = None  # as in a process that was started without stderr
+        sys.stderr = None  # Python would write again at its end, and that error would change the exit code
 
 
 def is_coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -100,6 +94,38 @@ def is_coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:
     if environ.get("NO_COLOR"):
         return False
     return environ.get("FORCE_COLOR", "0") not in {"", "0"} or stream.isatty()
+
+
+def is_person_reading() -> bool:
+    """Return whether both outputs are terminals."""
+    outputs: tuple[TextIO | None, TextIO | None] = (sys.stdout, sys.stderr)
+    return all(stream is not None and stream.isatty() for stream in outputs)
+
+
+def echo_result(result: object) -> None:
+    """Print an id for programs on stdout, unless a user reads both outputs."""
+    if not is_person_reading():
+        click.echo(result)
+
+
+def echo_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows in columns on stderr, numbers to the right; nothing without rows."""
+    lines = [[*head], *([str(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    is_number = [all(isinstance(value, int) for value in column) for column in zip(*rows, strict=True)]
+    for line in lines if rows else ():
+        cells = zip(line, widths, is_number, strict=True)
+        aligned = (cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in cells)
+        echo_stderr("  ".join(aligned).rstrip())
+
+
+def open_in_browser(address: str) -> None:
+    """Open a page in this machine's browser; say so if there is none."""
+    import webbrowser  # noqa: PLC0415 - it looks for browsers when it is imported
+
+    has_screen = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
+    if not (has_screen and webbrowser.open(address)):
+        echo_stderr("no browser was found here: open the address yourself")
 
 
 def _from_here(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
@@ -110,11 +136,11 @@ def _from_here(context: click.Context, parameter: click.Parameter, given: str | 
     return str(Path.cwd() / given)
 
 
-def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that adds the options of these settings to a command, without the plugin's prefix."""
+def setting_options(*names: str) -> Callable[[Callable[..., int]], Callable[..., None]]:
+    """Return a decorator of a command: it gets the options of these settings, and its errors become exit codes."""
 
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        # Those that most users of a command need stand first; all others stay in their order.
+    def decorate(function: Callable[..., int]) -> Callable[..., None]:
+        command = _with_exit_codes(function)
         for name in sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))[::-1]:
             row = setting_of(name)
             if row.kind == "flag":
@@ -137,12 +163,39 @@ def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
     return decorate
 
 
+def _with_exit_codes(function: Callable[..., int]) -> Callable[..., None]:
+    """Turn the errors of a command into one line on stderr and its exit code."""
+
+    @functools.wraps(function)
+    def run(*args: object, **kwargs: object) -> None:
+        context = click.get_current_context()
+        try:
+            done = function(*args, **kwargs)
+        except (SettingError, ResultFileError) as error:
+            raise click.UsageError(str(error)) from error
+        except TokenRefusedError as error:
+            code, text = Exit.TOKEN, f"{error}: set AUTOMATION_REPORT_TOKEN to a token that is valid for this project"
+        except TokenMissingError as error:
+            code, text = Exit.TOKEN, str(error)
+        except RefusedError as error:
+            details = [f"{path}: {texts[0]}" for path, texts in error.errors.items() if texts]
+            code, text = Exit.REFUSED, "; ".join([str(error), *details])
+        except (ClientError, SpoolError, StoreError) as error:
+            code, text = Exit.KEPT, str(error)
+        else:
+            context.exit(int(done))
+        address = context.meta.get(_ADDRESS, "")  # of the server, if it is known
+        echo_stderr(f"Error: {address + ': ' if address else ''}{text}", colour="red")
+        context.exit(int(code))
+
+    return run
+
+
 def configured(options: dict[str, Any], *, is_source_needed: bool = True) -> tuple[Settings, Token]:
     """Return the configuration and the token for these options, in the project of the current folder.
 
-    Without ``is_source_needed`` only a run that is found by its key needs a source.
-    Raises `SettingError` for a wrong value, also in the environment: unlike pytest, a command has nothing to do without
-    it. Raises `TokenMissingError` without a token.
+    Without ``is_source_needed`` only a run that is found by its key needs a source. Raises `SettingError` for a wrong
+    value, `TokenMissingError` without a token.
     """
     configuration, token = configuration_of(options, raises_errors=True, is_source_needed=is_source_needed)
     return configuration, needed(token, configuration)
@@ -162,14 +215,12 @@ def needed(token: Token | None, configuration: Settings, *, kept: str = "") -> T
 def configuration_of(
     options: dict[str, Any], *, raises_errors: bool = False, prints_warnings: bool = True, is_source_needed: bool = True
 ) -> tuple[Settings, Token | None]:
-    """Return the configuration and the token for these options; warnings are printed if ``prints_warnings``.
+    """Return the configuration and the token that may be sent for these options, and print warnings.
 
-    The token is one that may be sent there, None if there is none. Only the settings that the command has an option for
-    count, also in environment and ini file. With ``raises_errors`` a setting that keeps results from being sent is a
-    `click.UsageError`, instead of a warning.
+    Only settings that the command has an option for count, also in environment and ini file. With ``raises_errors`` a
+    setting that keeps results from being sent is a `click.UsageError` instead of a warning.
     """
-    ini = project_ini(Path.cwd())
-    given = _given(options, ini)
+    ini, given, unknown = _read(options)
     used = {name: raw for name, raw in given.items() if name in options}
     is_source_optional = not is_source_needed and not used.keys() & {"source", "run_key"}
     if "source" not in options or is_source_optional:
@@ -182,8 +233,6 @@ def configuration_of(
         project_name=project_name(ini.root),
         local_time=datetime.now().astimezone(),
     )
-    # A name that resembles no setting may belong to another plugin of pytest.
-    unknown = [str(error) for error, is_meant in _misspelled(ini) if not is_meant]
     configuration = configuration.changed(warnings=(*configuration.warnings, *unknown))
     configuration, token = token_to_send(configuration, used, os.environ, ini)
     if raises_errors and configuration.setting_error:
@@ -196,17 +245,14 @@ def configuration_of(
 
 
 def is_source_named(configuration: Settings) -> bool:
-    """Return whether the user named the source, in an option, the environment or the ini file."""
+    """Return whether the user named the source."""
     return configuration.origins.get("source", _NO_SOURCE) != _NO_SOURCE
 
 
 def stored_at(options: dict[str, Any]) -> tuple[Settings, Path | PostgresDatabase]:
-    """Return the configuration for a command on the store itself, and the store's file or database.
-
-    Raises `SettingError` for a wrong value.
-    """
-    ini = project_ini(Path.cwd())
-    given = _given(options, ini).get("database")
+    """Return the configuration for a command on the store itself, and the store's file or database."""
+    ini, settings, _ = _read(options)
+    given = settings.get("database")
     place = None if given is None else postgres_database(given)
     if given is None or place is None:
         configuration, _ = configuration_of(options)
@@ -216,69 +262,29 @@ def stored_at(options: dict[str, Any]) -> tuple[Settings, Path | PostgresDatabas
     return configuration, place
 
 
-def _misspelled(ini: ProjectIni) -> Iterator[tuple[SettingError, bool]]:
-    """Yield an error for each name in the ini file that looks like ours, and whether a setting was meant."""
+def _read(options: dict[str, Any]) -> tuple[ProjectIni, dict[str, RawSetting], list[str]]:
+    """Return the ini file, all settings that are given, and warnings; raises `SettingError` for a misspelled name."""
+    ini = project_ini(Path.cwd())
+    warnings = []
     for name in filter(looks_like_ours, ini.values):
         error, is_meant = misspelling(name, f"{ini.name}: {name}")
-        if error is not None:
-            yield error, is_meant
-
-
-def _given(options: dict[str, Any], ini: ProjectIni) -> dict[str, RawSetting]:
-    for error, is_meant in _misspelled(ini):
-        if is_meant:
+        if error is not None and is_meant:
             raise error
-    return read_console_settings(
-        {name: value for name, value in options.items() if value not in (None, ())},
-        os.environ,
-        ini.values,
-        ini_name=ini.name or "ini file",
-    )
+        if error is not None:  # it may belong to another plugin of pytest
+            warnings.append(str(error))
+    typed = {name: value for name, value in options.items() if value not in (None, ())}
+    return ini, read_console_settings(typed, os.environ, ini.values, ini_name=ini.name or "ini file"), warnings
 
 
 def new_run(configuration: Settings, session_id: str = "") -> tuple[NewRun, RunSharing]:
-    """Return the run to create, with its build metadata, and how jobs share it.
-
-    The run of a single session has the session's id as a field, by which the sender finds it again.
-    """
+    """Return the run to create, with its build metadata, and how jobs share it."""
     facts = facts_for(configuration.build_info, configuration.facts, os.environ, Path.cwd())
     sharing = sharing_of(configuration, facts)
     if sharing.warning:
         echo_stderr(sharing.warning)
+    # By this field the sender finds the run of a single session again.
     own = (Field(SESSION_ID_FIELD, session_id),) if session_id and not sharing.tag else ()
     return configured_run(configuration, facts, sharing, own=own), sharing
-
-
-def with_exit_codes(command: Callable[P, int]) -> Callable[P, None]:
-    """Turn the errors of a command into one line on stderr and its exit code."""
-
-    @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            code = command(*args, **kwargs)
-        except (SettingError, ResultFileError) as error:
-            raise click.UsageError(str(error)) from error
-        except TokenRefusedError as error:
-            code = _failed(
-                Exit.TOKEN, f"{error}: set AUTOMATION_REPORT_TOKEN to a token that is valid for this project"
-            )
-        except TokenMissingError as error:
-            code = _failed(Exit.TOKEN, str(error))
-        except RefusedError as error:
-            details = [f"{path}: {texts[0]}" for path, texts in error.errors.items() if texts]
-            code = _failed(Exit.REFUSED, "; ".join([str(error), *details]))
-        except (ClientError, SpoolError, StoreError) as error:
-            code = _failed(Exit.KEPT, str(error))
-        click.get_current_context().exit(int(code))
-
-    return run
-
-
-def _failed(code: Exit, text: str) -> Exit:
-    """Print an error, with the server's address if it is known; return its exit code."""
-    address = click.get_current_context().meta.get(_ADDRESS, "")
-    echo_stderr(f"Error: {address + ': ' if address else ''}{text}", colour="red")
-    return code
 
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -298,18 +304,11 @@ def _bytes(text: str) -> int:
     return size
 
 
+# What users type: a span of time such as 30m, as seconds, and a size such as 5MB, as bytes.
 AGE: Final = click.types.FuncParamType(_seconds)
-"""A span of time as users type it, in seconds."""
 AGE.name = "AGE"
-
 SIZE: Final = click.types.FuncParamType(_bytes)
-"""A size as users type it, such as 500KB or 5MB, in bytes."""
 SIZE.name = "SIZE"
-
-
-# Folders in which stores are looked for: those of a monorepo, none that is hidden.
-_BELOW: Final = ("[!.]*", "[!.]*/[!.]*")
-_MOST_SHOWN: Final = 5
 
 
 def user_shell() -> Shell:
@@ -318,7 +317,7 @@ def user_shell() -> Shell:
 
 
 class NoStoreError(click.UsageError):
-    """There is no store where the command looked; the message says where it did, and names those that are near."""
+    """There is no store where the command looked; the message names the place, and stores that are near."""
 
     def __init__(self, place: Path) -> None:
         shown = user_shell().typed(place)
@@ -327,15 +326,16 @@ class NoStoreError(click.UsageError):
 
 
 def store_to_read(configuration: Settings) -> Settings:
-    """Return the configuration with the embedded store that this project's sessions fill, as it is for a server.
-
-    That is the one in the user's folder where the project's own folder cannot be written. Raises `NoStoreError`.
-    """
+    """Return the configuration with the store that this project's sessions fill; raises `NoStoreError`."""
     place = configuration.database
     if not configuration.endpoint.is_embedded:
         return configuration
     if not configuration.origins.keys() & {"database", "spool"}:
-        moved = _fallback(configuration)
+        # Where the project's folder cannot be written, each source has a store in the user's: the newest counts.
+        _, *candidates = spool_candidates(configuration.changed(source="*"), os.environ)
+        folders = [each.database.parent for each in candidates]
+        stores = [path for folder in folders for path in folder.parent.glob(f"{folder.name}/*.sqlite3")]
+        moved = max(stores, key=lambda path: path.stat().st_mtime, default=None)
         if moved is not None and not (place.exists() and os.access(place.parent, os.W_OK)):
             echo_stderr(f"the store of this project is {moved}, as its own folder could not be written")
             return configuration.with_store(moved)
@@ -347,14 +347,7 @@ def store_to_read(configuration: Settings) -> Settings:
 def stores_below() -> str:
     """Return a remedy that names the stores in folders below the current one, "" if there is none."""
     here = Path.cwd()
-    found = [path.relative_to(here) for pattern in _BELOW for path in sorted(here.glob(f"{pattern}/{STORE}"))]
-    return f"name one of these with --database: {', '.join(map(str, found[:_MOST_SHOWN]))}" if found else ""
-
-
-def _fallback(configuration: Settings) -> Path | None:
-    """Return the newest store of this project in the user's folder; each source has one of its own there."""
-    _, *moved = spool_candidates(configuration.changed(source="*"), os.environ)
-    stores = [
-        path for each in moved for path in each.database.parents[1].glob(f"{each.database.parent.name}/*.sqlite3")
-    ]
-    return max(stores, key=lambda path: path.stat().st_mtime, default=None)
+    # In the folders of a monorepo, none that is hidden.
+    patterns = (f"{below}/{STORE}" for below in ("[!.]*", "[!.]*/[!.]*"))
+    found = [str(path.relative_to(here)) for pattern in patterns for path in sorted(here.glob(pattern))]
+    return f"name one of these with --database: {', '.join(found[:5])}" if found else ""

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from msgspec import to_builtins
@@ -30,19 +30,17 @@ from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
     from pytest_automation_report.settings.settings import Settings
-
 _EXITS: Final = {"settings": Exit.USAGE, "token": Exit.TOKEN, "project": Exit.REFUSED}
 """Exit codes of failed checks; any other failed check exits with KEPT, since nothing can be delivered now."""
 
-_HIDDEN: Final = frozenset({"redact"})
-_NAMED: Final = frozenset({"fields", "links"})
+# Settings that are shown even if no user gave them.
 _DERIVED: Final = ("source", "name", "spool", "database")
 
 
 @click.command()
 @click.option("--json", "is_json", is_flag=True, help="Print everything as one JSON document.")
 @setting_options(*CONNECTION, "spool")
-def doctor(is_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001 - click passes the settings' options
+def doctor(*, is_json: bool, **options: object) -> int:
     """Check settings, network, token, project, clock, spool and versions, and say what to do.
 
     Reads only. Exits with 0 when all is well, 1 when the project cannot be used, 2 when settings are wrong, 3 when the
@@ -56,30 +54,28 @@ def doctor(is_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001 - cli
         checks = [Check("settings", "failed", str(error))]
     else:
         settings = _settings(configuration)
-        checks = _checks(configuration, token)
+        spelling = addopts_check(
+            os.environ.get("PYTEST_ADDOPTS", ""),
+            {row.option for row in SETTINGS if row.is_option and row.kind != "flag"},
+        )
+        checks = [
+            _settings_check(configuration),
+            *([] if spelling is None else [spelling]),
+            *_server_checks(configuration, token),
+            spool_check(configuration.spool, partial(unsendable, configuration=configuration)),
+            process_check(os.getpid(), os.getppid()),
+        ]
     if is_json:
         document = {"checks": to_builtins(checks), "settings": settings, "versions": versions()}
         click.echo(json.dumps(document, indent=2))
     else:
         _echo_report(settings, checks)
     failed = next((check.name for check in checks if check.state == "failed"), None)
-    click.get_current_context().exit(int(Exit.DONE if failed is None else _EXITS.get(failed, Exit.KEPT)))
-
-
-def _checks(configuration: Settings, token: Token | None) -> list[Check]:
-    options = {row.option for row in SETTINGS if row.is_option and row.kind != "flag"}
-    spelling = addopts_check(os.environ.get("PYTEST_ADDOPTS", ""), options)
-    return [
-        _settings_check(configuration),
-        *([] if spelling is None else [spelling]),
-        *_server_checks(configuration, token),
-        spool_check(configuration.spool, partial(unsendable, configuration=configuration)),
-        process_check(os.getpid(), os.getppid()),
-    ]
+    return Exit.DONE if failed is None else _EXITS.get(failed, Exit.KEPT)
 
 
 def _settings_check(configuration: Settings) -> Check:
-    """Report warnings and errors of the settings. A missing token is left to the check of the token."""
+    """Report warnings and errors of the settings, but no missing token, which has a check of its own."""
     missing = configuration.token_error
     troubles = [warning for warning in configuration.warnings if not (missing and warning.startswith(missing))]
     if troubles:
@@ -105,7 +101,7 @@ def _server_checks(configuration: Settings, token: Token | None) -> list[Check]:
 
 
 def _settings(configuration: Settings) -> list[dict[str, str]]:
-    """Return every setting with its value and its source; values that can hold a secret are hidden."""
+    """Return every setting with its value and its source, without secrets."""
     rows = [
         {
             "name": row.name,
@@ -121,14 +117,12 @@ def _settings(configuration: Settings) -> list[dict[str, str]]:
 
 def _shown(name: str, value: object) -> str:
     """Return a setting's value without secrets: the number of patterns, names of fields, addresses without users."""
-    if name in _HIDDEN and isinstance(value, tuple):
-        return quantity(len(value), "pattern") if value else ""
-    if name in _NAMED and isinstance(value, tuple):
-        return ", ".join(item.name for item in value)
     if isinstance(value, dict):
         return ", ".join(f"{key}={shown_address(str(item))}" for key, item in value.items())
     if isinstance(value, tuple):
-        return ", ".join(map(str, value))
+        if name == "redact":
+            return quantity(len(value), "pattern") if value else ""
+        return ", ".join(item.name if name in {"fields", "links"} else str(item) for item in value)
     if isinstance(value, bool):
         return "on" if value else "off"
     return "" if value is None else shown_address(str(value)) if "://" in str(value) else str(value)

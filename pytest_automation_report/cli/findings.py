@@ -6,13 +6,12 @@ import json
 import time
 from datetime import date, datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 from msgspec import Struct
 
-from pytest_automation_report.cli.context import CONNECTION, Exit, echo_stderr, setting_options, with_exit_codes
-from pytest_automation_report.cli.output import echo_result
+from pytest_automation_report.cli.context import CONNECTION, Exit, echo_result, echo_stderr, setting_options
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.findings.verdict import told
@@ -24,22 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_automation_report.api.responses import Run
-    from pytest_automation_report.cli.queries import Opened
-    from pytest_automation_report.findings.documents import RunFindings, SourceFlakiness
+    from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.findings.flakiness import Flakiness
-
-
 _ID: Final = click.IntRange(min=1)
 _LISTS: Final = (
-    ("newly_failing", "newly failing"),
-    ("still_failing", "still failing"),
-    ("fixed", "fixed"),
-    ("passed_again", "passed again"),
-    ("newly_skipped", "newly skipped"),
-    ("new_tests", "new"),
-    ("gone", "gone"),
-    ("not_run", "not run"),
-)
+    "newly_failing", "still_failing", "fixed", "passed_again", "newly_skipped", "new_tests", "gone", "not_run",
+)  # fmt: skip
 _MOST_SHOWN: Final = 20
 
 
@@ -48,8 +37,7 @@ _MOST_SHOWN: Final = 20
 @BASE
 @click.option("--json", "is_json", is_flag=True, help="Print the document of docs/findings.md.")
 @setting_options(*CONNECTION, *WHICH)
-@with_exit_codes
-def run_findings(chosen: WhichRun, *, base: int | None, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def run_findings(chosen: WhichRun, *, base: int | None, is_json: bool, **options: object) -> int:
     """Show what changed in a run since an earlier one, and the reasons of its failures."""
     with opened(options, chosen, needs_findings=True) as reading:
         document = reading.findings(reading.run_id(chosen), base)
@@ -62,8 +50,7 @@ def run_findings(chosen: WhichRun, *, base: int | None, is_json: bool, **options
 @click.argument("second", metavar="RUN_B", type=_ID)
 @click.option("--json", "is_json", is_flag=True, help="Print the document of docs/findings.md.")
 @setting_options(*CONNECTION)
-@with_exit_codes
-def diff(first: int, second: int, *, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - as above
+def diff(first: int, second: int, *, is_json: bool, **options: object) -> int:
     """Show what changed from RUN_A to RUN_B, two runs of one source."""
     with opened(options, needs_findings=True) as reading:
         document = reading.findings(reading.run_id(second), first)
@@ -76,14 +63,20 @@ def diff(first: int, second: int, *, is_json: bool, **options: Any) -> int:  # n
 @click.option("--branch", metavar="NAME", help="The branch; without it that of the run, else the main branch.")
 @click.option("--json", "is_json", is_flag=True, help="Print the document of docs/findings.md.")
 @setting_options(*CONNECTION, *(name for name in WHICH if name != "branch"))
-@with_exit_codes
-def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - as above
+def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: object) -> int:
     """Show the flaky, broken and suspect tests of a source, those that fail most often first.
 
     Where a run is named, it is that of the run.
     """
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
-        document = _flaky(reading, chosen, branch)
+        run_id = reading.named_run(chosen)
+        named = None if run_id is None else reading.run(run_id)
+        source = reading.source_id(reading.configuration.source) if named is None else named.source_id or 0
+        if branch is not None:
+            reading.check_branch(branch, (source,))
+        elif named is not None:
+            branch = named.field_value("Branch") or None
+        document = reading.client.flaky_document(source, branch)
     if is_json:
         click.echo(json.dumps(document, indent=2))
         return Exit.DONE
@@ -94,17 +87,6 @@ def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: Any
         where = f" on {document['branch']}" if document["branch"] else ""
         echo_stderr(f"no flaky tests{where}")
     return Exit.DONE
-
-
-def _flaky(reading: Opened, chosen: WhichRun, branch: str | None) -> SourceFlakiness:
-    run_id = reading.named_run(chosen)
-    named = None if run_id is None else reading.run(run_id)
-    source = reading.source_id(reading.configuration.source) if named is None else named.source_id or 0
-    if branch is not None:
-        reading.check_branch(branch, (source,))
-    elif named is not None:
-        branch = named.field_value("Branch") or None
-    return reading.client.flaky_document(source, branch)
 
 
 @click.command("gate")
@@ -121,7 +103,6 @@ def _flaky(reading: Opened, chosen: WhichRun, branch: str | None) -> SourceFlaki
 @click.option("--require-base", is_flag=True, help="Stop if there is no earlier run to compare with.")
 @click.option("--allow-partial", is_flag=True, help="Judge what is there, also of a run that is not whole.")
 @setting_options(*CONNECTION, *WHICH)
-@with_exit_codes
 def gate(  # noqa: PLR0913 - one for each option
     chosen: WhichRun,
     *,
@@ -132,7 +113,7 @@ def gate(  # noqa: PLR0913 - one for each option
     base: int | None,
     require_base: bool,
     allow_partial: bool,
-    **options: Any,  # noqa: ANN401 - as above
+    **options: object,
 ) -> int:
     """Stop a pipeline at new failures: exit code 5, with what stopped it on stderr.
 
@@ -150,11 +131,13 @@ def gate(  # noqa: PLR0913 - one for each option
     ]
     for line in (line for kind in kinds for line in kind.lines):
         echo_stderr(line, colour="red")
-    missing = not_whole(judged, document)
+    details = [printable(judged.field_value("Branch")), printable(judged.field_value("Commit"))[:7]]
+    shown = ", ".join(filter(None, details))
+    name = f"run {judged.id}{f' ({shown})' if shown else ''}"
     if said := verdict_line(document):
-        echo_stderr(f"{_named(judged)}: {said}", colour="yellow")
-    if missing:
-        echo_stderr(f"{_named(judged)} {missing}", colour="yellow")
+        echo_stderr(f"{name}: {said}", colour="yellow")
+    if missing := _not_whole(judged, document):
+        echo_stderr(f"{name} {missing}", colour="yellow")
     is_baseless = require_base and document["base"] is None
     is_stopped = is_baseless or any(kind.is_stopped for kind in kinds)
     if missing and not (is_stopped or allow_partial):
@@ -162,12 +145,12 @@ def gate(  # noqa: PLR0913 - one for each option
         return Exit.KEPT
     verdict = f"{kinds[0].words}{_compared(document, is_needed=is_baseless)}{kinds[0].limit}"
     more = [f"{kind.words}{kind.limit}" for kind in kinds[1:] if kind.is_stopped]
-    echo_stderr(f"{_named(judged)}: {'; '.join([verdict, *more])}", colour="red" if is_stopped else "green")
+    echo_stderr(f"{name}: {'; '.join([verdict, *more])}", colour="red" if is_stopped else "green")
     return Exit.STOPPED if is_stopped else Exit.DONE
 
 
 class _Judged(NamedTuple):
-    """Tests of one kind: the lines that name what stops the gate, their number in words, and how many are allowed."""
+    """Tests of one kind: the lines that name them, their number in words, the words for a limit that they exceed."""
 
     lines: Sequence[str]
     words: str
@@ -175,8 +158,8 @@ class _Judged(NamedTuple):
     is_stopped: bool
 
 
-def not_whole(judged: Run, document: RunFindings) -> str:
-    """Return why a run is not whole, so that its missing results could have failed; "" for a whole run."""
+def _not_whole(judged: Run, document: RunFindings) -> str:
+    """Return why results of a run may be missing, "" for a whole run."""
     if not judged.is_completed:
         return "is open: its jobs may still send results"
     if is_torn(document["whole"]):
@@ -186,15 +169,7 @@ def not_whole(judged: Run, document: RunFindings) -> str:
     return "is not whole: it ended before its last test" if is_cut else ""
 
 
-def _named(judged: Run) -> str:
-    """Return a run with its branch and commit: ``run 13 (feat-b, 6db1db8)``."""
-    details = [printable(judged.field_value("Branch")), printable(judged.field_value("Commit"))[:7]]
-    shown = ", ".join(filter(None, details))
-    return f"run {judged.id}{f' ({shown})' if shown else ''}"
-
-
 def _compared(document: RunFindings, *, is_needed: bool) -> str:
-    """Return what the failures are new since."""
     base = document["base"]
     if base is None:
         return f", as there is no earlier run to compare with{', which --require-base wants' if is_needed else ''}"
@@ -215,9 +190,11 @@ def _show(document: RunFindings, *, is_json: bool) -> None:
         line = changes_line(document, time.time_ns() // 1000)
         echo_stderr(line or f"nothing changed since run {base['run']}")
         # Runs outside of a checkout have no branch that could be named.
-        why = _WHY[base["why"]] if base.get("branch") else _WHY_WITHOUT_BRANCH.get(base["why"], _WHY[base["why"]])
+        is_nameless = base["why"] == "same branch" and not base.get("branch")
+        why = "the last one before it" if is_nameless else _WHY[base["why"]]
         echo_stderr(f"compared with run {base['run']}, {why}")
-    for name, words in _LISTS:
+    for name in _LISTS:
+        words = name.removesuffix("_tests").replace("_", " ")
         tests = document["tests"][name]
         for test in tests[:_MOST_SHOWN]:
             since = test["since"]
@@ -235,32 +212,28 @@ _WHY: Final = {
     "target branch": "the last one on its target branch",
     "main branch": "the last one on the main branch",
 }
-_WHY_WITHOUT_BRANCH: Final = {"same branch": "the last one before it"}
 
 
 def _rate(test: Flakiness) -> str:
-    share = 100 * test["failed"] / test["runs"] if test["runs"] else 0.0
-    return (
-        f"{test['failed']} of {test['runs']} runs, {share:.1f} % ({100 * test['low']:.1f}-{100 * test['high']:.1f} %)"
-    )
+    failed, low, high = (100 * share for share in (test["failed"] / max(1, test["runs"]), test["low"], test["high"]))
+    return f"{test['failed']} of {test['runs']} runs, {failed:.1f} % ({low:.1f}-{high:.1f} %)"
 
 
 def _new_failures(
     document: RunFindings, entries: Sequence[KnownFailure], most: int, *, are_flaky_apart: bool
 ) -> _Judged:
-    """Judge the new failures that no entry excuses; an entry past its date stops the gate, too."""
+    """Judge the new failures that no entry excuses. An entry past its date stops the gate, too."""
     today = datetime.now(tz=timezone.utc).date()
     failing = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
     names = {name: test for test in failing for name in (test_title(test), test["key"])}
     lines = []
     excused: set[str] = set()
     for entry in entries:
+        name = f"known failure {entry.test}"
         if entry.test not in names:
-            echo_stderr(
-                f"known failure {entry.test}: it does not fail any more, or is not in this run: remove the line"
-            )
+            echo_stderr(f"{name}: it does not fail any more, or is not in this run: remove the line")
         elif entry.until < today:
-            lines.append(f"known failure {entry.test}: its date {entry.until} is past ({entry.reason})")
+            lines.append(f"{name}: its date {entry.until} is past ({entry.reason})")
         else:
             excused.add(names[entry.test]["key"])
     past = len(lines)
@@ -287,7 +260,7 @@ def _flaky_tests(document: RunFindings, most: int | None) -> _Judged:
 
 
 def _gone_tests(document: RunFindings, most: int | None) -> _Judged:
-    """Name the tests that are gone although the run is whole, and judge their number."""
+    """Name the tests that are gone, and judge their number."""
     count = document["counts"]["gone"]
     for test in document["tests"]["gone"][:_MOST_SHOWN]:
         echo_stderr(f"gone: {test_title(test)}")
@@ -303,7 +276,7 @@ _MOST_BYTES: Final = 16 << 20
 
 
 class KnownFailure(Struct, frozen=True):
-    """A test, ``folder.name`` or its key, that may fail up to and including ``until``."""
+    """A test, as ``folder.name`` or by its key, that may fail up to and including ``until``."""
 
     until: date
     test: str
@@ -311,7 +284,7 @@ class KnownFailure(Struct, frozen=True):
 
 
 def _known_failures(path: Path) -> list[KnownFailure]:
-    """Return the entries of a file; raises `click.UsageError` if it cannot be read, or has a wrong line."""
+    """Return the entries of a file; raises `click.UsageError` for a file or line that cannot be read."""
     try:
         lines = read_file(path, _MOST_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

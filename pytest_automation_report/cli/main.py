@@ -1,8 +1,4 @@
-"""The console command ``automation-report``.
-
-Ids and JSON are printed on stdout, messages for users on stderr. Exit codes: 0 done, 1 refused by the server, 2
-usage or configuration, 3 not delivered and kept, 4 token missing or refused, 5 stopped by gate.
-"""
+"""The console command ``automation-report``: its commands, and their summaries and examples."""
 
 from __future__ import annotations
 
@@ -17,16 +13,15 @@ from pytest_automation_report import __version__
 from pytest_automation_report.cli.context import Exit, echo_stderr
 
 _OF_STREAMS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
-"""Errors of writing to a stream. A reader that has ended (EPIPE) is handled by click."""
-
+"""Errors of writing to a stream. Click handles a reader that has ended (EPIPE)."""
 
 _COMMANDS: Final = {
     "doctor": ("doctor", "doctor"),
     "exec": ("execute", "submit"),
     "flaky": ("flaky", "findings"),
     "gate": ("gate", "findings"),
-    "html": ("html", "serve"),
-    "open": ("open_run", "serve"),
+    "html": ("html", "show"),
+    "open": ("open_run", "show"),
     "run": ("run", "run", "show", "findings"),
     "send": ("send", "send"),
     "serve": ("serve", "serve"),
@@ -38,10 +33,7 @@ _COMMANDS: Final = {
 
 
 class Console(click.Group):
-    """The group of all commands: each is imported when it is asked for, since all together take 0.1 s.
-
-    An error of writing to stdout is one line instead of a traceback.
-    """
+    """The group of all commands, each of which is imported when it is asked for: all together take 0.1 s."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
@@ -49,7 +41,7 @@ class Console(click.Group):
         return [*_COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, None for a name that none has."""
+        """Import a command; return None for an unknown name."""
         if cmd_name in _COMMANDS and cmd_name not in self.commands:
             attribute, *names = _COMMANDS[cmd_name]
             modules = [import_module(f"pytest_automation_report.cli.{module}") for module in names]
@@ -59,7 +51,7 @@ class Console(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def main(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - click's own signature
-        """Run a command, and end the process with its exit code."""
+        """Run a command, and end the process with its exit code; an error of stdout is one line, no traceback."""
         try:
             return super().main(*args, **more)
         except OSError as error:
@@ -116,9 +108,6 @@ HELP: Final[dict[str, tuple[str, str]]] = {
 }
 """For each command its summary in one short sentence, and the arguments of its example."""
 
-_ADDRESSES: Final = frozenset({"serve", "store"})
-"""Commands that work in the store itself, which may be in a database."""
-
 
 def add_help(command: click.Command, path: str = "") -> None:
     """Give a command, and those below it that are loaded, their summaries and examples."""
@@ -126,7 +115,7 @@ def add_help(command: click.Command, path: str = "") -> None:
     command.epilog = f"\b\nExample:\n  automation-report {example}"
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.name == "database":
-            is_store = path.partition(" ")[0] in _ADDRESSES
+            is_store = path.partition(" ")[0] in {"serve", "store"}  # whose store may be in a database
             what = "store, or its postgresql:// address" if is_store else "embedded store, used without --url"
             parameter.help = f"File of the {what}; default: .automation-report/store.sqlite3."
     if isinstance(command, click.Group):

@@ -1,8 +1,7 @@
-"""Choose the run that a command reads, and read it: its document, its results, and how to look at it.
+"""Find the run that a command works on, and read it.
 
-A run is named by its id, by ``--run-id`` or ``--run-key``, or by the variables that jobs of a shared run have. Without
-any of them it is, in CI, the run of this commit and branch: the newest one is somebody else's as a rule. Outside of CI
-it is the newest run of the source, or of the project if the settings name no source.
+It is the run that the user names by its id or key. Without a name it is in CI the run of this commit and branch, as the
+newest one is somebody else's as a rule; elsewhere the newest run of the source, or of the project without a source.
 """
 
 from __future__ import annotations
@@ -53,9 +52,7 @@ if TYPE_CHECKING:
 
 
 DEADLINE_SECONDS: Final = 30.0
-
-WHICH: Final = ("source", "run_id", "run_key", *FACTS)
-"""Settings that name a run where no id is typed."""
+WHICH: Final = ("source", "run_id", "run_key", *FACTS)  # settings that name a run where no id is typed
 
 _T = TypeVar("_T")
 _TRANSIENT_ERRORS: Final = (NotSentError, ThrottledError, UnknownAnswerError)
@@ -72,22 +69,21 @@ class _JobsMissingError(Exception):
 
 
 def connected_to(configuration: Settings, token: Token) -> AbstractContextManager[Client]:
-    """Return a client of the configured server, to be used in a ``with`` statement."""
+    """Return a client of the configured server, for a ``with`` statement."""
     return connected(configuration.endpoint, token, deadline_seconds=DEADLINE_SECONDS)
 
 
 def configured_for(chosen: object, options: dict[str, Any], *, is_source_needed: bool = True) -> tuple[Settings, Token]:
-    """Return the configuration and token for a command on the run of this id, or on that of the settings."""
+    """Return the configuration and token for a command on this run, or on that of the settings."""
     if isinstance(chosen, int):
         options["run_id"] = str(chosen)
     return configured(options, is_source_needed=is_source_needed and not isinstance(chosen, int))
 
 
 def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing, *, is_late_refused: bool = False) -> int:
-    """Return the id of the run that jobs share, created if missing; with ``is_late_refused`` it is an open one.
-
-    Transient errors of the server are retried for `DEADLINE_SECONDS`, then raised; refusals are raised at once.
-    """
+    """Return the id of a new run, or of that which jobs share; with ``is_late_refused`` it is an open one."""
+    if not sharing.tag:
+        return client.create_run(run)
     timeouts = timeouts_from(os.environ)
     lookup = SharedRunLookup(client, run, sharing.tag, timeouts, Runtime(), sharing.is_first, is_late_refused)
 
@@ -104,10 +100,10 @@ def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing, *, is_l
 
 
 def find_runs(client: Client, configuration: Settings, *, is_open: bool = False) -> list[int]:
-    """Return the ids of the runs that the settings name, by id or by key: of each configuration one or more.
+    """Return the ids of the runs that the settings name by id or by key, which may have one for each configuration.
 
     With ``is_open`` they are the open ones, or the newest if none is. Raises `click.UsageError` if the settings name
-    neither, and `NoRunError` if no run of this build has the key.
+    none, and `NoRunError` if no run has the key.
     """
     if configuration.run_id is not None:
         return [configuration.run_id]
@@ -123,16 +119,8 @@ def find_runs(client: Client, configuration: Settings, *, is_open: bool = False)
     return (open_runs or [runs[0].id]) if is_open else [run.id for run in runs]
 
 
-def find_run(client: Client, configuration: Settings) -> int:
-    """Return the first open run that the settings name, else the newest; raises as `find_runs`."""
-    return find_runs(client, configuration, is_open=True)[0]
-
-
 def retry_until(call: Callable[[], _T], end: float, *, also: tuple[type[Exception], ...] = ()) -> _T:
-    """Return the result of a call, repeated until ``end`` on transient errors of the server and on errors of ``also``.
-
-    ``end`` is a time of the monotonic clock. The errors are shown, the last one is raised, and refusals at once.
-    """
+    """Return a call's result, repeated on transient errors and on ``also`` until ``end`` of the monotonic clock."""
     retried: tuple[type[Exception], ...] = (*_TRANSIENT_ERRORS, *also)
     shown, shown_at = "", 0.0
     while True:
@@ -151,22 +139,18 @@ def retry_until(call: Callable[[], _T], end: float, *, also: tuple[type[Exceptio
 
 
 def completed_jobs(run: Run) -> set[str]:
-    """Return the jobs of a run all of whose results have arrived: their thread has the field of their end."""
-    ended = [thread for thread in run.threads if any(field.name == NOTE_FIELD for field in thread.fields)]
-    return {job for thread in ended for job in _values(thread, JOB_FIELD)}
+    """Return the jobs of a run whose results have all arrived: their thread has the field of its end."""
+    ended = (thread for thread in run.threads if any(field.name == NOTE_FIELD for field in thread.fields))
+    return {job for thread in ended for job in jobs_of(thread)}
 
 
-def jobs_of(run: Run, job: str) -> list[Thread]:
-    """Return the threads of a job that have results."""
-    return [thread for thread in run.threads if thread.total and job in _values(thread, JOB_FIELD)]
+def jobs_of(thread: Thread) -> set[str]:
+    """Return the names in a thread's fields of its job."""
+    return {field.value for field in thread.fields if field.name == JOB_FIELD and field.value}
 
 
 def wait_for_jobs(client: Client, configuration: Settings, count: int, end: float) -> str:
-    """Wait until the results of N jobs have arrived or their runs are completed; return "", or why not before ``end``.
-
-    ``end`` is a time of the monotonic clock. Transient errors of the server are retried, and so is `NoRunError`; other
-    refusals are raised.
-    """
+    """Wait until N jobs have delivered their results or the runs are completed; return "", or why not by ``end``."""
 
     def check() -> None:
         runs = [client.run(run_id) for run_id in find_runs(client, configuration)]
@@ -181,13 +165,9 @@ def wait_for_jobs(client: Client, configuration: Settings, count: int, end: floa
     return ""
 
 
-def _values(thread: Thread, name: str) -> Iterator[str]:
-    return (field.value for field in thread.fields if field.name == name and field.value)
-
-
 LAST: Final = "last"
 WhichRun: TypeAlias = 'int | Literal["last"] | None'
-"""What was typed for a run: its id, the newest one wherever it came from, or nothing."""
+"""What the user typed for a run: its id, the word for the newest one, or nothing."""
 
 NOT_FOUND: Final = 404
 _NAMES_SHOWN: Final = 5
@@ -203,12 +183,8 @@ def _which(text: str) -> WhichRun:
 
 
 RUN_ID: Final = click.argument("chosen", metavar="[RUN_ID]", type=_which, required=False)
-BASE: Final = click.option(
-    "--base",
-    type=click.IntRange(min=1),
-    metavar="RUN_ID",
-    help="Compare with this run, and not with the one that fits best.",
-)
+BASE: Final = click.option("--base", type=click.IntRange(min=1), metavar="RUN_ID",
+                           help="Compare with this run, and not with the one that fits best.")  # fmt: skip
 
 
 class NoRunsYetError(click.UsageError):
@@ -216,27 +192,24 @@ class NoRunsYetError(click.UsageError):
 
 
 class Opened(Struct, frozen=True):
-    """An open server or store to read from, with the settings that led to it."""
+    """An open server or store to read from, with the settings that name it."""
 
     client: Client
     configuration: Settings
 
     @property
     def is_ours(self) -> bool:
-        """Whether the server is ours: a Testmo instance has neither whole results nor findings."""
+        """Whether the server is ours, and has whole results and findings."""
         return self.client.artifact_bytes is not None
 
     def named_run(self, chosen: WhichRun) -> int | None:
-        """Return the run that was typed, or that the settings name by id or key; None for neither.
-
-        Raises `click.UsageError` if no run has the key.
-        """
+        """Return the run that the user or the settings name, None without one; raises `click.UsageError`."""
         configuration = self.configuration
         is_set = configuration.run_id is not None or "run_key" in configuration.origins
         if chosen == LAST or not (chosen or is_set):
             return None
         try:
-            return chosen or find_run(self.client, configuration)
+            return chosen or find_runs(self.client, configuration, is_open=True)[0]
         except NoRunError as error:
             raise click.UsageError(str(error)) from error
 
@@ -246,8 +219,7 @@ class Opened(Struct, frozen=True):
         With ``of_source`` only runs of the configured source count, whether the user named it or not. Raises
         `click.UsageError` if there is no such run.
         """
-        named = self.named_run(chosen)
-        if named is not None:
+        if named := self.named_run(chosen):
             self._check_run(named)
             return named
         filters: RunFilters = {"status": (RunStatus.SUCCESS, RunStatus.FAILURE)} if is_completed else {}
@@ -260,18 +232,18 @@ class Opened(Struct, frozen=True):
             if chosen is None and is_ci(os.environ):
                 words.append(self._add_commit(filters))
             newest = next((run for page in run_pages(self.client, **filters) for run in page.result), None)
-        if newest is None:
-            limit = "" if self.is_ours else f" among the newest {MOST_RUNS}"
-            remedy = f"name one by its id, --run-id or --run-key, or write {LAST} for the newest"
-            if len(words) == 1:
-                raise click.UsageError(no_runs_yet(self.configuration))
-            raise click.UsageError(f"there is no {' '.join(words)}{limit}: {remedy}")
-        return newest.id
+        if newest is not None:
+            return newest.id
+        if len(words) == 1:
+            raise click.UsageError(no_runs_yet(self.configuration))
+        limit = "" if self.is_ours else f" among the newest {MOST_RUNS}"
+        remedy = f"name one by its id, --run-id or --run-key, or write {LAST} for the newest"
+        raise click.UsageError(f"there is no {' '.join(words)}{limit}: {remedy}")
 
     def _check_run(self, run_id: int) -> None:
-        """Raise `RefusedError` for a run that our server lacks; a Testmo instance would answer with all threads."""
+        """Raise `RefusedError` for a run that our server lacks."""
         try:
-            if self.is_ours:
+            if self.is_ours:  # a Testmo instance would answer with all threads
                 self.run(run_id)
         except RefusedError as error:
             if error.status != NOT_FOUND:
@@ -284,16 +256,17 @@ class Opened(Struct, frozen=True):
         """Add this job's commit and branch to the filters; return them in words."""
         facts = facts_for(self.configuration.build_info, self.configuration.facts, os.environ, Path.cwd())
         if not facts.commit:
-            raise click.UsageError(
-                f"which run? this job's commit is not known: give the run's id, --run-id or --run-key, or {LAST}"
-            )
+            remedy = f"give the run's id, --run-id or --run-key, or {LAST}"
+            raise click.UsageError(f"which run? this job's commit is not known: {remedy}")
         filters["commit"] = facts.commit
+        words = f"of commit {facts.commit[:SHORT_COMMIT]}"
         if facts.branch:
             filters["branch"] = facts.branch
-        return f"of commit {facts.commit[:SHORT_COMMIT]}{f' on branch {facts.branch}' if facts.branch else ''}"
+            words += f" on branch {facts.branch}"
+        return words
 
     def source_id(self, source: str) -> int:
-        """Return the id of a source; raises `click.UsageError` with the nearest names if no run has it."""
+        """Return the id of a source; raises `click.UsageError` with the nearest names if there is none."""
         pages = _pages(lambda number: self.client.sources(page=number))
         ids = {each.name: each.id for page in pages for each in page.result}
         if source not in ids:
@@ -301,7 +274,7 @@ class Opened(Struct, frozen=True):
         return ids[source]
 
     def check_branch(self, branch: str, source_id: tuple[int, ...] = ()) -> None:
-        """Raise `click.UsageError` with the nearest names if no run, or none of these sources, is of a branch."""
+        """Raise `click.UsageError` with the nearest names if no run, of these sources if any, is of a branch."""
         if any(page.result for page in run_pages(self.client, source_id=source_id, branch=branch)):
             return
         runs = (run for page in run_pages(self.client, source_id=source_id) for run in page.result)
@@ -319,10 +292,9 @@ class Opened(Struct, frozen=True):
         return self.client.findings_document(run_id, base)
 
     def items(self, run_id: int, *, only_failures: bool = False, are_whole: bool = True) -> Iterator[Json]:
-        """Yield the results of a run, as the server describes them; only ``are_whole`` have texts, on a server of ours.
+        """Yield the results of a run as the server describes them, on ours with texts if ``are_whole``.
 
-        Such a server leaves out what a later attempt of a job has replaced. Raises `click.UsageError` for a server that
-        lists no results of runs, or lists them without keys.
+        Raises `click.UsageError` for a server that lists no results of runs, or lists them without keys.
         """
         classes = (ResultClass.FAILURE,) if only_failures else ()
         if self.is_ours and are_whole:
@@ -335,8 +307,7 @@ class Opened(Struct, frozen=True):
         pages = _pages(lambda number: self.client.run_tests(run_id, page=number, status_id=classes, has_replaced=False))
         try:
             for item in (item for page in pages for item in page.document["result"]):
-                # A server may ignore the filter.
-                if classes and item.get("status") not in classes:
+                if classes and item.get("status") not in classes:  # a server may ignore the filter
                     continue
                 if not item.get("key"):
                     raise click.UsageError(f"this server lists the results of run {run_id} without keys")
@@ -354,7 +325,7 @@ class Opened(Struct, frozen=True):
         return run.failure if only_failures else run.total
 
     def tests(self, run_id: int, *, only_failures: bool = False, are_whole: bool = True) -> Iterator[ExportedTest]:
-        """Yield the results of a run; raises as `items`."""
+        """Yield the results that `items` yields; raises as it does."""
         return map(ExportedTest.from_item, self.items(run_id, only_failures=only_failures, are_whole=are_whole))
 
 
@@ -370,9 +341,9 @@ def _pages(page_of: Callable[[int], Page[_T]]) -> Iterator[Page[_T]]:
 def opened(
     options: dict[str, Any], chosen: WhichRun = None, *, is_source_needed: bool = False, needs_findings: bool = False
 ) -> Iterator[Opened]:
-    """Yield the server or store that the options name, to read from; no store is created.
+    """Yield the server or store that the options name; no store is created.
 
-    Raises `click.UsageError` if there is no store, or for a server without findings if the command needs them.
+    Raises `click.UsageError` if there is no store, and with ``needs_findings`` for a server without findings.
     """
     configuration, token = configured_for(chosen, options, is_source_needed=is_source_needed)
     configuration = store_to_read(configuration)
@@ -404,7 +375,7 @@ def no_runs_yet(configuration: Settings) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return a remedy for a name that is not one of these: the nearest ones, or some of all."""
+    """Return a remedy for an unknown name: the nearest ones, or some of all."""
     known = [*names]
     near = get_close_matches(name, known, n=_NAMES_SHOWN, cutoff=0.5)
     if near:
@@ -413,13 +384,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"there is {shown}{', ...' if len(known) > _NAMES_SHOWN else ''}" if known else "there is none"
 
 
-def echo_link(configuration: Settings, run_id: int) -> None:
-    """Print the web address of a run on stderr; nothing for the embedded store, which is not always served."""
-    address = run_page(configuration, run_id)
+def echo_link(configuration: Settings, run_id: int, *, is_command_shown: bool = False) -> None:
+    """Print a run's web address on stderr; for the embedded store the command that opens its page, or nothing."""
+    address = user_shell().look_at(configuration, run_id) if is_command_shown else run_page(configuration, run_id)
     if address:
         echo_stderr(f"look at it: {address}")
-
-
-def echo_how_to_look(configuration: Settings, run_id: int) -> None:
-    """Print on stderr how to look at a run, whether it is on a server or in the embedded store."""
-    echo_stderr(f"look at it: {user_shell().look_at(configuration, run_id)}")

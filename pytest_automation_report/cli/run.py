@@ -25,21 +25,14 @@ from pytest_automation_report.cli.context import (
     Exit,
     NoStoreError,
     configured,
+    echo_result,
     echo_stderr,
+    echo_table,
+    is_person_reading,
     new_run,
     setting_options,
     store_to_read,
     user_shell,
-    with_exit_codes,
-)
-from pytest_automation_report.cli.output import (
-    echo_result,
-    echo_table,
-    is_person_reading,
-    moment,
-    run_line,
-    run_state,
-    run_verdict,
 )
 from pytest_automation_report.cli.queries import (
     DEADLINE_SECONDS,
@@ -51,7 +44,6 @@ from pytest_automation_report.cli.queries import (
     configured_for,
     connected_to,
     echo_link,
-    find_run,
     find_runs,
     join_or_create_run,
     no_runs_yet,
@@ -64,13 +56,12 @@ from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.server.store.values import RunStatus
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.terminal import is_torn, quantity, wholeness_words
+from pytest_automation_report.text.terminal import is_torn, printable, quantity, wholeness_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_automation_report.api.client import Client, RunFilters
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.settings.settings import Settings
 
@@ -78,8 +69,8 @@ if TYPE_CHECKING:
 _TYPES: Final = {kind.name.lower(): kind for kind in FieldType}
 
 
-def resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command, which gets the keyword ``resources`` in their place."""
+def _resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add options to a command, which gets the keyword ``resources`` in their place."""
 
     @click.option("--field", "one_fields", metavar="NAME=VALUE", multiple=True,
                   help="A field; @FILE as its value is read from the file, - from stdin. Can be repeated.")  # fmt: skip
@@ -98,14 +89,14 @@ def resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
         one_links: tuple[str, ...],
         link_notes: tuple[str, ...],
         artifacts: tuple[str, ...],
-        **options: Any,  # noqa: ANN401 - click passes all other options
+        **options: object,
     ) -> Any:  # noqa: ANN401 - the command's own
         types = _each("--field-type", field_types or ("string",), one_fields)
         notes = _each("--link-note", link_notes or (None,), one_links)
         resources = Resources(
             fields=tuple(_field(text, _TYPES[kind]) for text, kind in zip(one_fields, types, strict=True)),
-            links=tuple(Link(*_named("--link", text), note) for text, note in zip(one_links, notes, strict=True)),
-            artifacts=tuple(Artifact(*_named("--artifact", text)) for text in artifacts),
+            links=tuple(Link(*_address("--link", text), note) for text, note in zip(one_links, notes, strict=True)),
+            artifacts=tuple(Artifact(*_address("--artifact", text)) for text in artifacts),
         )
         return command(resources=resources, **options)
 
@@ -128,11 +119,10 @@ def _pair(option: str, text: str) -> tuple[str, str]:
     return string(name.strip()), value
 
 
-def _named(option: str, text: str) -> tuple[str, str]:
+def _address(option: str, text: str) -> tuple[str, str]:
     """Return name and address of a link or an artifact."""
     name, address = _pair(option, text)
-    hint = web_address_hint(address)
-    if hint:
+    if hint := web_address_hint(address):
         raise click.UsageError(f"{option}: behind {name}=, {hint}")
     return name, address
 
@@ -150,20 +140,9 @@ def _field(text: str, kind: FieldType) -> Field:
 
 
 _STATUSES: Final = {"passed": RunStatus.SUCCESS, "failed": RunStatus.FAILURE, "open": RunStatus.RUNNING}
-_COLUMNS: Final = ("run", "state", "results", "verdict", "created", "name")
-_NO_PAGE: Final[Json] = {**dict.fromkeys(("page", "prev_page", "next_page", "last_page")), "total": 0, "result": []}
-"""The list of runs of a store to which nothing was reported yet, where the project does not exist either."""
-
 _UNPROCESSABLE: Final = 422
 _NUMBER: Final = click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
 """The run that a command changes: no newest one stands for it."""
-
-_JOBS: Final = click.option(
-    "--expect-jobs", type=click.IntRange(min=1), metavar="N", help="Wait until N jobs have delivered their results."
-)
-_TIMEOUT: Final = click.option(
-    "--timeout", type=AGE, default="30m", show_default=True, help="Give up after this time, such as 90s or 30m."
-)
 
 
 @click.group()
@@ -175,8 +154,7 @@ def run() -> None:
 @RUN_ID
 @click.option("--json", "is_json", is_flag=True, help="Print the run's id, and key, folder and name of each test.")
 @setting_options(*CONNECTION, *WHICH)
-@with_exit_codes
-def list_failed(chosen: WhichRun, *, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def list_failed(chosen: WhichRun, *, is_json: bool, **options: object) -> int:
     """Print the run's id, and the key of each test that failed in it, one a line.
 
     Without a run it is the last completed one of the source. The tests' names are on stderr.
@@ -200,19 +178,15 @@ def list_failed(chosen: WhichRun, *, is_json: bool, **options: Any) -> int:  # n
 
 
 @run.command()
-@resource_options
+@_resource_options
 @setting_options(*CONNECTION, *NEW_RUN, "run_key")
-@with_exit_codes
-def create(resources: Resources, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def create(resources: Resources, **options: object) -> int:
     """Create a run and print its id. With --run-key an open run of that key is used, if there is one."""
     configuration, token = configured(options)
     new, sharing = new_run(configuration)
     new = joined(new, resources)
     with connected_to(configuration, token) as client:
-        if sharing.tag:
-            run_id = join_or_create_run(client, new, sharing, is_late_refused=True)
-        else:
-            run_id = client.create_run(new)
+        run_id = join_or_create_run(client, new, sharing, is_late_refused=True)
     echo_result(run_id)
     echo_stderr(f'run {run_id} "{new.name}" of source {new.source} is open')
     echo_link(configuration, run_id)
@@ -221,10 +195,9 @@ def create(resources: Resources, **options: Any) -> int:  # noqa: ANN401 - click
 
 @run.command()
 @_NUMBER
-@resource_options
+@_resource_options
 @setting_options(*CONNECTION, *WHICH, "fields", "links")
-@with_exit_codes
-def append(chosen: int | None, resources: Resources, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def append(chosen: int | None, resources: Resources, **options: object) -> int:
     """Add fields, links and artifacts to the run RUN_ID, or to the run of --run-key."""
     configuration, token = configured_for(chosen, options)
     resources = joined(Resources(fields=configuration.fields, links=configuration.links), resources)
@@ -233,7 +206,7 @@ def append(chosen: int | None, resources: Resources, **options: Any) -> int:  # 
             "nothing to add: give --field NAME=VALUE, --link NAME=ADDRESS or --artifact NAME=ADDRESS"
         )
     with connected_to(store_to_read(configuration), token) as client:
-        run_id = find_run(client, configuration)
+        run_id = find_runs(client, configuration, is_open=True)[0]
         client.append_run(run_id, resources)
     echo_stderr(f"added to run {run_id}")
     echo_link(configuration, run_id)
@@ -244,17 +217,13 @@ def append(chosen: int | None, resources: Resources, **options: Any) -> int:  # 
 @_NUMBER
 @click.option("--measure-elapsed/--longest-thread", default=True,
               help="Time of the run: from its creation to now, or that of its longest thread.")  # fmt: skip
-@_JOBS
-@_TIMEOUT
+@click.option("--expect-jobs", type=click.IntRange(min=1), metavar="N",
+              help="Wait until N jobs have delivered their results.")  # fmt: skip
+@click.option("--timeout", type=AGE, default="30m", show_default=True,
+              help="Give up after this time, such as 90s or 30m.")  # fmt: skip
 @setting_options(*CONNECTION, *WHICH)
-@with_exit_codes
 def complete(
-    chosen: int | None,
-    *,
-    measure_elapsed: bool,
-    expect_jobs: int | None,
-    timeout: float,
-    **options: Any,  # noqa: ANN401 - click passes the settings' options
+    chosen: int | None, *, measure_elapsed: bool, expect_jobs: int | None, timeout: float, **options: object
 ) -> int:
     """Complete the run RUN_ID, or the run of --run-key, and print its id.
 
@@ -302,7 +271,6 @@ def complete(
 @click.option("--older-than", type=AGE, help="Only runs that were created longer ago than this: 30m, 2h or 3d.")
 @click.option("--json", "is_json", is_flag=True, help="Print the page as the server's JSON, without threads if it can.")
 @setting_options(*CONNECTION)
-@with_exit_codes
 def list_runs(  # noqa: PLR0913 - one for each option
     page: int,
     per_page: str,
@@ -314,7 +282,7 @@ def list_runs(  # noqa: PLR0913 - one for each option
     newer_than: float | None,
     older_than: float | None,
     is_json: bool,
-    **options: Any,  # noqa: ANN401 - click passes the settings' options
+    **options: object,
 ) -> int:
     """Print the ids of the project's runs, one a line; their states, results and names are on stderr."""
     try:
@@ -333,7 +301,8 @@ def list_runs(  # noqa: PLR0913 - one for each option
             listed = _listed(reading, page, int(per_page), filters)
     except (NoStoreError, NoRunsYetError) as error:
         if is_json:
-            click.echo(json.dumps({**_NO_PAGE, "per_page": int(per_page)}, indent=2))
+            pages = dict.fromkeys(("page", "prev_page", "next_page", "last_page"))
+            click.echo(json.dumps({**pages, "total": 0, "result": [], "per_page": int(per_page)}, indent=2))
         else:
             echo_stderr(error.message)
         return Exit.DONE
@@ -346,6 +315,32 @@ def list_runs(  # noqa: PLR0913 - one for each option
     if not listed.result:
         echo_stderr("no runs" if page > 1 or any(filters.values()) else no_runs_yet(reading.configuration))
     return Exit.DONE
+
+
+def moment(text: str | None) -> str:
+    """Return a time of the server, UTC in ISO 8601, in this machine's time zone; any other text unchanged."""
+    try:
+        time = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+    except ValueError:
+        return text or ""
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def run_line(run: Run) -> str:
+    """Return a run in one line: its id, state, counts, time and name."""
+    counts = _verdict(run)
+    if run.is_completed or not run.verdict:  # the verdict of an open run counts its results
+        counts = f"{quantity(run.total, 'result')}, {counts}"
+    return f'{run.id}: {_state(run)}, {counts}, created {moment(run.created_at)}: "{run.name}"'
+
+
+def _state(run: Run) -> str:
+    return "completed" if run.is_completed else "open"
+
+
+def _verdict(run: Run) -> str:
+    """Return the server's words about a run, or the number of its failures if the server has none."""
+    return printable(run.verdict) or f"{run.failure:,} failed"
 
 
 def _ago(seconds: float | None) -> datetime | None:
@@ -362,19 +357,18 @@ def _listed(reading: Opened, page: int, per_page: int, filters: RunFilters) -> P
 
 
 def _echo_runs(configuration: Settings, runs: Sequence[Run]) -> None:
-    """Print ids on stdout and a line for each run on stderr, or only a table if both are one terminal."""
+    """Print ids on stdout and a line for each run on stderr, or only a table to a person."""
     if not is_person_reading():
         for run in runs:
             click.echo(run.id)
             echo_stderr(f"{run_line(run)} {run_page(configuration, run.id)}".rstrip())
         return
-    link = [] if configuration.endpoint.is_embedded else ["link"]
-    rows = [
-        (run.id, run_state(run), run.total, run_verdict(run), moment(run.created_at), run.name)
-        + ((run_page(configuration, run.id),) if link else ())
-        for run in runs
-    ]
-    echo_table([*_COLUMNS, *link], rows)
+    head = ["run", "state", "results", "verdict", "created", "name"]
+    rows = [[run.id, _state(run), run.total, _verdict(run), moment(run.created_at), run.name] for run in runs]
+    if not configuration.endpoint.is_embedded:
+        head.append("link")
+        rows = [[*row, run_page(configuration, run.id)] for row, run in zip(rows, runs, strict=True)]
+    echo_table(head, rows)
 
 
 def _echo_jobs(findings: RunFindings) -> None:
@@ -388,7 +382,6 @@ def _echo_jobs(findings: RunFindings) -> None:
 
 
 def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
-    """Complete a run; return whether it was open before."""
     try:
         client.complete_run(run_id, measure_elapsed=measure_elapsed)
     except RefusedError as error:

@@ -7,8 +7,9 @@ import os
 import sys
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 from msgspec.structs import replace
@@ -17,13 +18,12 @@ from pytest_automation_report.cli.context import (
     CONNECTION,
     Exit,
     configuration_of,
+    echo_result,
     echo_stderr,
     needed,
     setting_options,
-    with_exit_codes,
 )
-from pytest_automation_report.cli.output import Progress, echo_result
-from pytest_automation_report.cli.queries import echo_how_to_look, echo_link
+from pytest_automation_report.cli.queries import echo_link
 from pytest_automation_report.delivery.launch import Runtime, timeouts_from
 from pytest_automation_report.delivery.report import refusal_of_kept
 from pytest_automation_report.delivery.requests import DeliveryOptions
@@ -37,9 +37,11 @@ from pytest_automation_report.spool.cleaning import remove_empty, remove_session
 from pytest_automation_report.spool.folder import Log, process_start_time, session_folders
 from pytest_automation_report.spool.ledger import ledger_from
 from pytest_automation_report.summary.lines import counts_by_status, report_line, unstored_lines
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.terminal import printable, quantity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_automation_report.api.models import Endpoint, Token
     from pytest_automation_report.delivery.dispatcher import Delivery
     from pytest_automation_report.delivery.requests import Unknown
@@ -47,25 +49,19 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
     from pytest_automation_report.spool.ledger import LedgerState
 
-
+_DEFAULTS: Final = DeliveryOptions()
 _TRUST: Final = "if you know that server: everyone who can write to a spool can write any address into it"
-_LAST: Final = "it completes a run, once all else is sent"
 
 
 @click.command()
 @click.option(
-    "--unknown",
-    type=click.Choice(["hold", "send", "drop"]),
-    default="hold",
-    show_default=True,
+    "--unknown", type=click.Choice(["hold", "send", "drop"]), default="hold", show_default=True,
     help="Results whose delivery is unconfirmed: keep them, send them (perhaps again), or remove them.",
-)
-@click.option(
-    "--new-run", is_flag=True, help="Send the remaining results to a new run: the earlier one is removed or completed."
-)
+)  # fmt: skip
+@click.option("--new-run", is_flag=True,
+              help="Send the remaining results to a new run: the earlier one is removed or completed.")  # fmt: skip
 @setting_options(*CONNECTION, "spool", "artifact_store", "artifact_url")
-@with_exit_codes
-def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN401, FBT001 - click passes them so
+def send(*, unknown: Unknown, new_run: bool, **options: object) -> int:
     """Send the results that the spool holds, each of them once.
 
     Sessions for another server or project stay in the spool and are named. An empty spool needs no token.
@@ -84,8 +80,10 @@ def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN40
     exits: set[Exit] = set()
     for folder in folders:
         # A completed run takes no results, so one is completed only once all other sessions are delivered.
-        has_to_wait = _is_closing(folder) and exits - {Exit.DONE}
-        exits.add(_kept(folder, _LAST) if has_to_wait else _send(folder, configuration, token, delivery_options))
+        if _is_closing(folder) and exits - {Exit.DONE}:
+            exits.add(_kept(folder, "it completes a run, once all else is sent"))
+        else:
+            exits.add(_send(folder, configuration, token, delivery_options))
     return Exit.TOKEN if Exit.TOKEN in exits else Exit.KEPT if exits - {Exit.DONE} else Exit.DONE
 
 
@@ -95,9 +93,6 @@ def _is_closing(folder: SessionFolder) -> bool:
         return folder.read_session().is_closing
     except SpoolError:
         return False
-
-
-_DEFAULTS: Final = DeliveryOptions()
 
 
 def _send(folder: SessionFolder, configuration: Settings, token: Token, options: DeliveryOptions = _DEFAULTS) -> Exit:
@@ -144,14 +139,10 @@ def left_by(run: int, configuration: Settings, token: Token) -> Exit:
 
 
 def _lock(folder: SessionFolder) -> int | None:
-    """Return the descriptor of the folder's lock, None if a sender still has it after its time limit.
-
-    Raises `FileNotFoundError` if that sender has delivered everything.
-    """
+    """Return the folder's lock, None if a sender keeps it; raises `FileNotFoundError` if that sent everything."""
     timeouts = timeouts_from(os.environ)
     seconds = timeouts.exit_all + timeouts.alone
-    end = time.monotonic() + seconds
-    lock = folder.locked()
+    lock, end = folder.locked(), time.monotonic() + seconds
     if lock is None:
         echo_stderr(f"{folder.id}: waits for the sender that is at work on it, {seconds:g} seconds at most")
     while lock is None and time.monotonic() < end:
@@ -191,13 +182,11 @@ def _blocking_error(folder: SessionFolder, session: SessionManifest, configurati
     if session.is_embedded and session.database != endpoint.database:
         return f"it is for the store {session.database}: name that with --database to send it"
     is_running = session.pid_birth != "" and process_start_time(session.pid) == session.pid_birth
-    if is_running and not folder.has_ended:
-        return f"its pytest (process {session.pid}) is still running"
-    return ""
+    return f"its pytest (process {session.pid}) is still running" if is_running and not folder.has_ended else ""
 
 
 def _destination_error(session: SessionManifest, endpoint: Endpoint) -> str:
-    # Of a session without address or project the one that is known must be the same.
+    """Return the error of a session without address or project: the one that is known must be the same."""
     if session.origin not in {"", endpoint.origin}:
         how = "name that with --url, and its project with --project-id, to send it"
         return f"it is for {session.origin}: {how}, {_TRUST}"
@@ -215,10 +204,7 @@ def delivered(
     *,
     prints_run: bool = False,
 ) -> Exit:
-    """Send a session, with its progress and outcome on stderr; the caller has the folder's lock.
-
-    With ``prints_run`` the run's id is printed to stdout, if there is one.
-    """
+    """Send a session, with its progress and outcome on stderr; the caller has the folder's lock."""
     before, timeouts, report = ledger_from(folder.ledger), timeouts_from(os.environ), session.report
     # A report that the user's environment names is written wherever it is.
     is_named = configuration.origins.get("html") == setting_of("html").environment and configuration.html == report
@@ -245,7 +231,7 @@ def delivered(
 
 
 def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
-    """Print the decisions made while sending (statuses, artifacts, dropped results), and the report."""
+    """Print what was decided while sending: statuses, artifacts, dropped results, the report."""
     for note in filter(None, (state.joined_note, state.difference)):
         echo_stderr(f"{folder.id}: {note}")
     for before, now in state.renamed.items():
@@ -272,7 +258,7 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
         if why := remove_session(folder.path, is_own=True):
             echo_stderr(f"{folder.id}: its folder is left alone: {why}")
         if state.run is not None:
-            echo_how_to_look(configuration, state.run)
+            echo_link(configuration, state.run, is_command_shown=True)
         return Exit.DONE
     rejected = state.total("rejected")
     remaining = [
@@ -285,18 +271,19 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
     why = delivery.retry_policy.stopped or state.trouble or "; ".join(state.reasons[:3])
     if state.is_run_gone:
         why = f"{why}: add --new-run to send it to a new run"
-    text = f"{folder.id}: {arrived}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
     if state.run is not None and sent:
         echo_link(configuration, state.run)
     _echo_counts(folder, counts)
-    echo_stderr(text, colour="yellow")  # last: it is what the user has to act on
+    # Last: it is what the user has to act on.
+    text = f"{folder.id}: {arrived}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
+    echo_stderr(text, colour="yellow")
     if state.trouble_class == "token":
         return Exit.TOKEN
     return Exit.REFUSED if rejected or state.trouble_class == "refused" else Exit.KEPT
 
 
 def _arrived(delivery: Delivery, sent: int, *, has_results: bool) -> str:
-    """Return in words the number of results sent and their run, or what a session without results has done."""
+    """Return the number of results sent and their run in words, or what a session without results has done."""
     run = delivery.state.run
     if has_results or run is None:
         return f"{quantity(sent, 'result')} sent{'' if run is None else f' to run {run}'}"
@@ -307,3 +294,42 @@ def _echo_counts(folder: SessionFolder, counts: Counter[str]) -> None:
     """Print the results by status, if there are any."""
     if counts:
         echo_stderr(f"{folder.id}: {quantity(counts.total(), 'result')}: {counts_by_status(counts)}")
+
+
+_LINE_SECONDS: Final = 10.0
+# How often a line that stays the same is shown: CI providers end jobs whose log is silent for long.
+_SAME_LINE_SECONDS: Final = 60.0
+_BAR_SECONDS: Final = 0.5
+
+
+class Progress(ExitStack):
+    """Shows delivered results beside all read so far: as a bar on a terminal, as lines in a log."""
+
+    def __init__(self, stream: TextIO | None, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._stream, self._clock = stream, clock
+        self._last = clock()
+        self._bar: Any = None
+        self._line, self._line_at = "", clock()
+
+    def show(self, delivery: Delivery) -> None:
+        """Show the progress of the delivery if it is time to."""
+        is_terminal = self._stream is not None and self._stream.isatty()
+        if self._clock() - self._last < (_BAR_SECONDS if is_terminal else _LINE_SECONDS):
+            return
+        self._last = self._clock()
+        read = sum(queue.seen for queue in delivery.queues.by_worker.values())
+        sent = delivery.state.total("acknowledged")
+        if not is_terminal:
+            more = "" if delivery.queues.is_decided else " so far"
+            trouble = f": {printable(delivery.state.trouble)}" if delivery.state.trouble else ""
+            line = f"sent {sent:,} of {quantity(read, 'result')}{more}{trouble}"
+            if line != self._line or self._last - self._line_at >= _SAME_LINE_SECONDS:
+                echo_stderr(line)
+                self._line, self._line_at = line, self._last
+            return
+        if self._bar is None:
+            bar = click.progressbar(length=max(1, read), label="sending", file=self._stream)
+            self._bar = self.enter_context(bar)
+        self._bar.length = max(1, read)
+        self._bar.update(sent - self._bar.pos)

@@ -1,39 +1,38 @@
-"""``automation-report run show`` and ``run export``: what a run is, what failed in it, and its other forms."""
+"""``automation-report run show``, ``run export``, ``html`` and ``open``: what a run is, its other forms, its pages."""
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from difflib import get_close_matches
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, get_args
 
 import click
 from msgspec import to_builtins
 from msgspec.structs import replace
 
 from pytest_automation_report.api.client import RunExpand
-from pytest_automation_report.cli.context import CONNECTION, Exit, echo_stderr, setting_options, with_exit_codes
-from pytest_automation_report.cli.output import echo_result, run_line, write_file
-from pytest_automation_report.cli.queries import (
-    BASE,
-    RUN_ID,
-    WHICH,
-    Opened,
-    WhichRun,
-    completed_jobs,
-    echo_how_to_look,
-    opened,
+from pytest_automation_report.cli.context import (
+    CONNECTION,
+    SIZE,
+    Exit,
+    echo_result,
+    echo_stderr,
+    open_in_browser,
+    setting_options,
 )
-from pytest_automation_report.cli.run import run
+from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, completed_jobs, echo_link, opened
+from pytest_automation_report.cli.run import run, run_line
 from pytest_automation_report.export.markdown import comment, markdown_of
 from pytest_automation_report.export.results import ExportedRun
 from pytest_automation_report.findings.verdict import told
-from pytest_automation_report.server.pages.words import rerun_command
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.findings_lines import changes_line, reason_lines
 from pytest_automation_report.summary.shell import run_page
-from pytest_automation_report.text.files import STDOUT
+from pytest_automation_report.text.files import STDOUT, encoded, write_output
 from pytest_automation_report.text.limits import cut_end
 from pytest_automation_report.text.terminal import node_id, printable, quantity
 
@@ -41,9 +40,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_automation_report.api.responses import Run
+    from pytest_automation_report.cli.queries import Opened
     from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
-
+    from pytest_automation_report.server.store.contents import Which
 
 _EXPANDS: Final[tuple[RunExpand, ...]] = get_args(RunExpand)
 """Records whose names are shown; the last kind has one record on our server, which says nothing."""
@@ -60,15 +60,8 @@ _MESSAGE_UNITS: Final = 200
 @click.option("--markdown", "is_markdown", is_flag=True, help="Print its failures as Markdown, one of each reason.")
 @click.option("--test", metavar="TEST", help="Print only this test as Markdown: its node id, folder.name or key.")
 @setting_options(*CONNECTION, *WHICH)
-@with_exit_codes
 def show(
-    chosen: WhichRun,
-    *,
-    is_all: bool,
-    is_json: bool,
-    is_markdown: bool,
-    test: str | None,
-    **options: Any,  # noqa: ANN401 - click passes the settings' options
+    chosen: WhichRun, *, is_all: bool, is_json: bool, is_markdown: bool, test: str | None, **options: object
 ) -> int:
     """Print the id of a run; what failed in it, its facts and how to look at it are on stderr.
 
@@ -90,12 +83,12 @@ def show(
     echo_stderr(run_line(shown))
     for line in lines:
         echo_stderr(f"  {line}")
-    echo_how_to_look(reading.configuration, shown.id)
+    echo_link(reading.configuration, shown.id, is_command_shown=True)
     return Exit.DONE
 
 
 def _failures(reading: Opened, shown: Run) -> Iterator[str]:
-    """Yield what changed since the base, the reasons, and the first failed tests with message and since."""
+    """Yield the verdict, what changed since the base, the reasons, and the first failed tests."""
     findings = reading.findings(shown.id) if reading.is_ours else None
     yield printable(told(ExportedRun.from_document(shown.document).verdict(findings)))
     if findings is not None:
@@ -118,7 +111,7 @@ def _failures(reading: Opened, shown: Run) -> Iterator[str]:
 
 
 def _since(run_id: int, findings: RunFindings | None) -> dict[str, str]:
-    """Return for each failed test, by key, with which run its failures began."""
+    """Return for each failed test, by its key, since when it fails."""
     if findings is None or findings["base"] is None:
         return {}
     tests = [*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"]]
@@ -130,18 +123,20 @@ def _since(run_id: int, findings: RunFindings | None) -> dict[str, str]:
 
 
 def _facts(shown: Run, *, is_all: bool) -> Iterator[str]:
-    """Yield the fields of a run, its threads and jobs; long fields only if ``is_all``, else their names."""
-    long = [field.name for field in shown.fields if len(field.value or "") > _FACT_UNITS or "\n" in (field.value or "")]
-    left_out = [] if is_all else [SESSION_ID_FIELD, *long]
-    facts = [field for field in shown.fields if field.name not in left_out]
-    yield from (f"{fact.name}: {', '.join((fact.value or '').splitlines())}" for fact in facts)
+    """Yield the fields of a run, its threads and jobs; of long fields only the names, unless ``is_all``."""
+    hidden: dict[str, None] = {}
+    for fact in shown.fields:
+        text = fact.value or ""
+        is_long = fact.name == SESSION_ID_FIELD or len(text) > _FACT_UNITS or "\n" in text
+        if is_long and not is_all:
+            hidden[fact.name] = None
+        else:
+            yield f"{fact.name}: {', '.join(text.splitlines())}"
     for thread in shown.threads:
         fields = ", ".join(f"{field.name} {field.value}" for field in thread.fields)
         yield f"thread {thread.id}: {quantity(thread.total, 'result')}{f' ({fields})' if fields else ''}"
-    jobs = completed_jobs(shown)
-    if jobs:
+    if jobs := completed_jobs(shown):
         yield f"{quantity(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}"
-    hidden = dict.fromkeys(field.name for field in shown.fields if field.name in left_out)
     if hidden:
         yield f"--all shows {', '.join(hidden)}, too"
 
@@ -173,15 +168,15 @@ _KINDS: Final = {"new": "New failure", "back": "The failure is back", "flaky": "
 
 
 def failures_as_markdown(reading: Opened, run_id: int, name: str | None) -> str:
-    """Return a failure of each reason of a run as Markdown, or the result of the test ``name``.
-
-    ``name`` is a test's folder and name, its node id or its key. Raises `click.UsageError` if the run has no such test.
-    """
+    """Return a failure of each reason of a run as Markdown, or the result of the test ``name``."""
     run = ExportedRun.from_document(reading.run(run_id).document)
     findings = reading.findings(run_id) if reading.is_ours else None
     if name is None:
         failures = list(reading.tests(run_id, only_failures=True))
-        tests = _one_of_each_reason(failures, findings)
+        first: dict[str, ExportedTest] = {}
+        for test in failures:
+            first.setdefault(test.fingerprint or test.key, test)
+        tests = (failures if findings is None else list(first.values()))[:_MOST]
         if len(failures) > len(tests):
             echo_stderr(f"{len(tests)} of {quantity(len(failures), 'failure')}, one of each reason; --test names one")
         elif not failures:
@@ -191,17 +186,8 @@ def failures_as_markdown(reading: Opened, run_id: int, name: str | None) -> str:
     return "\n".join(markdown_of(test, run, command=_command(test), changes=_changes(test, findings)) for test in tests)
 
 
-def _one_of_each_reason(failures: Sequence[ExportedTest], findings: RunFindings | None) -> list[ExportedTest]:
-    """Return the first failure of each reason, at most 20; without findings the first failures."""
-    if findings is None:
-        return list(failures[:_MOST])
-    first: dict[str, ExportedTest] = {}
-    for test in failures:
-        first.setdefault(test.fingerprint or test.key, test)
-    return list(first.values())[:_MOST]
-
-
 def _named(tests: Sequence[ExportedTest], name: str, run_id: int) -> ExportedTest:
+    """Return the test of this folder and name, node id or key; raises `click.UsageError` if there is none."""
     names = {known: test for test in reversed(tests) for known in (test.key, test.title, _node_id(test)) if known}
     if name in names:
         return names[name]
@@ -211,14 +197,14 @@ def _named(tests: Sequence[ExportedTest], name: str, run_id: int) -> ExportedTes
 
 
 def _node_id(test: ExportedTest) -> str:
-    """Return the node id of a test without its quotes, empty if it is not known."""
+    """Return the node id of a test, empty if it is not known."""
     field = next((field for field in test.fields if field.name == "Node id"), None)
-    if field is not None:
-        return field.value or ""
-    return node_id(test.file, test.folder, test.name)
+    return node_id(test.file, test.folder, test.name) if field is None else field.value or ""
 
 
 def _command(test: ExportedTest) -> str:
+    from pytest_automation_report.server.pages.words import rerun_command  # noqa: PLC0415 - loads the store's findings
+
     row = {"file": test.file, "folder": test.folder, "name": test.name}
     return rerun_command(row, to_builtins(test.fields)) or ""
 
@@ -227,12 +213,11 @@ def _changes(test: ExportedTest, findings: RunFindings | None) -> list[str]:
     """Return how the test did in the runs before, in sentences."""
     if findings is None or findings["base"] is None:
         return []
-    lists = findings["tests"]
-    base = findings["base"]["run"]
-    if any(entry["key"] == test.key for entry in lists["newly_failing"]):
-        kind = next(entry["kind"] for entry in lists["newly_failing"] if entry["key"] == test.key)
-        return [f"{_KINDS[kind or 'new']}: it did not fail in run {base}"]
-    since = next((entry["since"] for entry in lists["still_failing"] if entry["key"] == test.key), None)
+    for entry in findings["tests"]["newly_failing"]:
+        if entry["key"] == test.key:
+            return [f"{_KINDS[entry['kind'] or 'new']}: it did not fail in run {findings['base']['run']}"]
+    still_failing = findings["tests"]["still_failing"]
+    since = next((entry["since"] for entry in still_failing if entry["key"] == test.key), None)
     return [f"It has failed since run {since['run']}"] if since else []
 
 
@@ -242,13 +227,11 @@ def _changes(test: ExportedTest, findings: RunFindings | None) -> list[str]:
     "--format", "form", type=click.Choice(["junit", "ctrf", "json", "markdown", "csv"]), required=True,
     help="JUnit XML, CTRF, JSON with everything, Markdown for a comment on a pull request, or CSV.",
 )  # fmt: skip
-@click.option(
-    "-o", "--file", "file", metavar="FILE", default=STDOUT, help="The file to write; without it, or -, stdout."
-)
+@click.option("-o", "--file", "file", metavar="FILE", default=STDOUT,
+              help="The file to write; without it, or -, stdout.")  # fmt: skip
 @BASE
 @setting_options(*CONNECTION, *WHICH)
-@with_exit_codes
-def export(chosen: WhichRun, *, form: str, file: str, base: int | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def export(chosen: WhichRun, *, form: str, file: str, base: int | None, **options: object) -> int:
     """Write a run in a form that other tools read.
 
     A Testmo instance lists results without their texts: files from it have names, statuses and times only. The file is
@@ -259,21 +242,104 @@ def export(chosen: WhichRun, *, form: str, file: str, base: int | None, **option
     return Exit.DONE
 
 
+def write_file(name: str, pieces: Iterable[str]) -> None:
+    """Write a file, or stdout for ``-``, from its pieces; raises `click.UsageError` if it cannot be written."""
+    if name == STDOUT:
+        for piece in encoded(pieces):
+            # Bytes: the text is UTF-8 in every locale, and its line ends stay as they are.
+            click.echo(piece, nl=False, file=sys.stdout)
+        return
+    try:
+        write_output(Path(name), encoded(pieces))
+    except OSError as error:
+        raise click.UsageError(
+            f"-o {name}: cannot be written ({error.strerror or error}): name a file in a folder that exists"
+        ) from error
+
+
 def _exported(form: str, reading: Opened, run_id: int, base: int | None) -> Iterable[str]:
     """Return a run in one of the forms, in pieces."""
-    # The modules of the forms are imported when they are used: most commands write none.
-    from pytest_automation_report.export import ctrf, junit_xml, tables  # noqa: PLC0415
+    from pytest_automation_report.export import documents, junit_xml  # noqa: PLC0415 - most commands write none
 
     shown = reading.run(run_id)
     run = ExportedRun.from_document(shown.document)
     if form in {"junit", "csv"}:
         tests = reading.tests(run_id)
-        return junit_xml.junit_xml(run, tests) if form == "junit" else tables.csv_table(tests)
+        return junit_xml.junit_xml(run, tests) if form == "junit" else documents.csv_table(tests)
     findings = reading.findings(run_id, base) if reading.is_ours else None
     if form == "json":
-        return tables.json_document(shown.document["result"], run.source, findings, reading.items(run_id))
+        return documents.json_document(shown.document["result"], run.source, findings, reading.items(run_id))
     if form == "ctrf":
-        return [ctrf.ctrf_text(run, reading.tests(run_id), None if findings is None else findings["base"])]
+        return [documents.ctrf_text(run, reading.tests(run_id), None if findings is None else findings["base"])]
     failures = list(reading.tests(run_id, only_failures=True))
     run = replace(run, total=reading.count(shown), failed=len(failures))
     return [comment(run, failures, findings, url=run_page(reading.configuration, run_id))]
+
+
+_SERVER_BYTES: Final = 8_000_000
+"""Most bytes of files that a server puts into a report."""
+
+
+@click.command("html")
+@RUN_ID
+@click.option("-o", "--file", "file", metavar="FILE", required=True, help="The file to write; - is stdout.")
+@BASE
+@click.option("--artifacts", "which", type=click.Choice(["none", "failed", "all"]), default="failed", show_default=True,
+              help="Files in the report: none, those of failures, or of all tests that have a page.")  # fmt: skip
+@click.option("--artifacts-size", type=SIZE, help="Largest size of all these files, 5MB; others are named.")
+@setting_options(*CONNECTION, *WHICH)
+def html(
+    chosen: WhichRun, *, file: str, base: int | None, which: Which, artifacts_size: int | None, **options: object
+) -> int:
+    """Write the pages of a run into one HTML file, which opens without a server and reaches no network.
+
+    The file is complete or not there.
+    """
+    with opened(options, chosen) as reading:
+        run_id = reading.run_id(chosen)
+        text = _report(reading, run_id, base, which, artifacts_size)
+        write_file(file, [text])
+    if file != STDOUT:
+        echo_stderr(f"run {run_id} is in {file} ({len(text.encode()) / 1000:,.0f} kB)")
+    return Exit.DONE
+
+
+def _report(reading: Opened, run_id: int, base: int | None, which: Which, max_bytes: int | None) -> str:
+    """Return the report; raises `click.UsageError` for a server that has no pages, or sends less than the files."""
+    from pytest_automation_report.delivery.report import NO_PAGES, embedded_report  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.contents import DEFAULT_BYTES, FileRule  # noqa: PLC0415 - as above
+
+    rule = FileRule(which, DEFAULT_BYTES if max_bytes is None else max_bytes)
+    if reading.configuration.endpoint.is_embedded:
+        return embedded_report(reading.configuration.database, run_id, base, rule)
+    if not reading.is_ours:
+        raise click.UsageError(NO_PAGES)
+    if rule.max_bytes > _SERVER_BYTES:
+        raise click.UsageError(
+            "--artifacts-size: a server sends 8 MB of files at most; "
+            "--database writes a report with more of them where its store is"
+        )
+    return reading.client.report_html(run_id, base, artifacts=rule.which, artifacts_size=rule.max_bytes)
+
+
+@click.command("open")
+@RUN_ID
+@setting_options(*CONNECTION, *WHICH)
+def open_run(chosen: WhichRun, **options: object) -> int:
+    """Open the page of a run in the browser: this one, or without RUN_ID the newest run of the source.
+
+    For a server it is the page at its address. The embedded store is served until Ctrl-C, as by serve --open.
+    """
+    with opened(options, chosen) as reading:
+        run_id = reading.run_id(chosen)
+    configuration = reading.configuration
+    if configuration.endpoint.is_embedded:
+        from pytest_automation_report.cli.serve import serve  # noqa: PLC0415 - most pages are on a server that runs
+
+        place = str(configuration.database)
+        click.get_current_context().invoke(serve, is_opened=True, run_id=run_id, database=place)
+        return Exit.DONE
+    address = run_page(configuration, run_id)
+    echo_result(address)
+    open_in_browser(address)
+    return Exit.DONE

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import click
 from msgspec import to_builtins
 
-from pytest_automation_report.cli.context import Exit, configuration_of, echo_stderr, setting_options, with_exit_codes
-from pytest_automation_report.cli.output import age, echo_table, is_person_reading
+from pytest_automation_report.cli.context import (
+    Exit,
+    configuration_of,
+    echo_stderr,
+    echo_table,
+    is_person_reading,
+    setting_options,
+)
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.spool.cleaning import (
     discard_session,
@@ -29,10 +35,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.spool.cleaning import SpooledSession
-    from pytest_automation_report.spool.folder import SessionFolder
-
-
-_COLUMNS: Final = ("session", "state", "age", "results")
 
 
 @click.group("spool")
@@ -43,19 +45,19 @@ def spool() -> None:
 @spool.command("list")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, one object a session in a list.")
 @setting_options("spool")
-@with_exit_codes
-def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def list_sessions(*, is_json: bool, **options: object) -> int:
     """Print a line for each session with its id, state, age, results and server, and the other files in the spool."""
     spool = configuration_of(options)[0].spool
     sessions = [read_spooled_session(folder, time.time()) for folder in session_folders(spool)]
     if is_json:
         click.echo(json.dumps([{**to_builtins(session), "left": session.left} for session in sessions], indent=2))
         return Exit.DONE
+    rows = [_row(session) for session in sessions]
     if is_person_reading():
-        echo_table(_COLUMNS, [_row(session) for session in sessions])
+        echo_table(("session", "state", "age", "results"), rows)
     else:
-        for session in sessions:
-            click.echo(sanitize("  ".join(_row(session)), STRING_UNITS))
+        for row in rows:
+            click.echo(sanitize("  ".join(row), STRING_UNITS))
     echo_stderr(quantity(len(sessions), "session") if sessions else "the spool is empty")
     _show_others(spool)
     return Exit.DONE
@@ -65,8 +67,7 @@ def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - cl
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "is_all", is_flag=True, help="Remove all sessions that no pytest and no sender works on.")
 @setting_options("spool")
-@with_exit_codes
-def drop_sessions(ids: Sequence[str], *, is_all: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def drop_sessions(ids: Sequence[str], *, is_all: bool, **options: object) -> int:
     """Remove sessions with results that were not sent.
 
     Exits with 3 if pytest or a sender works on one of them, or if its folder has files that no session created. Both
@@ -79,11 +80,20 @@ def drop_sessions(ids: Sequence[str], *, is_all: bool, **options: Any) -> int:  
     for session_id in ids:
         if session_id not in folders:
             raise SettingError("ID", session_id, "write an id of 'automation-report spool list'")
-    code = _drop([folders[session_id] for session_id in ids] if ids else list(folders.values()))
+    chosen = [folders[session_id] for session_id in ids or folders]
+    kept = 0
+    for folder in chosen:
+        if reason := discard_session(folder):
+            kept += 1
+            echo_stderr(f"{folder.id}: kept: {reason}")
+        else:
+            click.echo(folder.id)
+    removed = f"{len(chosen) - kept} of {quantity(len(chosen), 'session')} removed"
+    echo_stderr(removed if chosen else "there is nothing to remove")
     if is_all:
         remove_empty(spool)
         _show_others(spool)
-    return code
+    return Exit.KEPT if kept else Exit.DONE
 
 
 def _show_others(spool: Path) -> None:
@@ -101,21 +111,6 @@ def _show_others(spool: Path) -> None:
         echo_stderr(f"{what} {'is' if is_one else 'are'} left alone: {named(others)}")
 
 
-def _drop(folders: Sequence[SessionFolder]) -> Exit:
-    """Remove sessions; print the ids of those that are removed, and why the others are kept."""
-    removed = 0
-    for folder in folders:
-        reason = discard_session(folder)
-        if reason:
-            echo_stderr(f"{folder.id}: kept: {reason}")
-            continue
-        removed += 1
-        click.echo(folder.id)
-    told = f"{removed} of {quantity(len(folders), 'session')} removed"
-    echo_stderr(told if folders else "there is nothing to remove")
-    return Exit.DONE if removed == len(folders) else Exit.KEPT
-
-
 def _row(session: SpooledSession) -> tuple[str, ...]:
     parts = [
         (session.left, "to be sent"),
@@ -127,14 +122,19 @@ def _row(session: SpooledSession) -> tuple[str, ...]:
     return session.id, session.state, age(session.age_seconds), f"{results}{_destination(session)}"
 
 
+def age(seconds: float) -> str:
+    """Return a span of time in its largest whole unit."""
+    for size, noun in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return quantity(int(seconds // size), noun)
+    return "under a minute"
+
+
 def _destination(session: SpooledSession) -> str:
     if session.trouble:
         return ""
-    if session.address and session.project_id:
-        return f" for {session.address}, project {session.project_id}"
-    known, missing = "", "address and project"
-    if session.address:
-        known, missing = f" for {session.address}", "project"
-    elif session.project_id:
-        known, missing = f" for project {session.project_id}", "address"
-    return f"{known}, for the {missing} that is configured when it is sent"
+    parts = {"address": session.address, "project": f"project {session.project_id}" if session.project_id else ""}
+    known = ", ".join(filter(None, parts.values()))
+    missing = " and ".join(name for name, text in parts.items() if not text)
+    to = f" for {known}" if known else ""
+    return f"{to}, for the {missing} that is configured when it is sent" if missing else to

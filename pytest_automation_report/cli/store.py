@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from msgspec.structs import asdict
@@ -17,12 +17,11 @@ from pytest_automation_report.cli.context import (
     AGE,
     Exit,
     NoStoreError,
+    echo_result,
     echo_stderr,
     setting_options,
     stored_at,
-    with_exit_codes,
 )
-from pytest_automation_report.cli.output import echo_result
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store import maintenance
 from pytest_automation_report.server.store.contents import remove_unused
@@ -40,8 +39,7 @@ _SHOWN_PROBLEMS: Final = 20
 
 
 @contextmanager
-def opened_store(place: Path | PostgresDatabase) -> Iterator[Store]:
-    """Yield the opened store; raises `NoStoreError` for a missing file, `StoreError` if it is busy."""
+def _opened(place: Path | PostgresDatabase) -> Iterator[Store]:
     if isinstance(place, Path) and not place.exists():
         raise NoStoreError(place)
     store = Store(place, must_exist=True)
@@ -60,29 +58,27 @@ def store() -> None:
 
 @store.command()
 @setting_options("database")
-@with_exit_codes
-def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def check(**options: object) -> int:
     """Check that the store is whole and its counts are right. The exit code is 1 if they are not.
 
     The findings are a JSON document on stdout, unless both outputs are a terminal.
     """
-    _, place = stored_at(options)
-    with opened_store(place) as opened:
+    with _opened(stored_at(options)[1]) as opened:
         findings = maintenance.check(opened)
     echo_result(json.dumps(asdict(findings), indent=2))
     for problem in findings.problems[:_SHOWN_PROBLEMS]:
         echo_stderr(problem)
-    amount = len(findings.problems)
-    looked_at = f"{quantity(findings.results, 'result')} in {quantity(findings.runs, 'run')}"
-    echo_stderr(quantity(amount, "problem") if amount else f"{looked_at}: all right")
-    return Exit.REFUSED if amount else Exit.DONE
+    if findings.problems:
+        echo_stderr(quantity(len(findings.problems), "problem"))
+        return Exit.REFUSED
+    echo_stderr(f"{quantity(findings.results, 'result')} in {quantity(findings.runs, 'run')}: all right")
+    return Exit.DONE
 
 
 @store.command()
 @click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
 @setting_options("database")
-@with_exit_codes
-def backup(target: Path, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def backup(target: Path, **options: object) -> int:
     """Copy the store as it is now to a new FILE, also while it is served and written, and print its name."""
     _, place = stored_at(options)
     if not isinstance(place, Path):
@@ -100,23 +96,20 @@ def backup(target: Path, **options: Any) -> int:  # noqa: ANN401 - click passes 
 @click.option("--older-than", type=AGE, help="Remove runs of this age: 30m, 12h, 90d or 8w.")
 @click.option("--dry-run", is_flag=True, help="List the runs that would be removed, and remove nothing.")
 @setting_options("database")
-@with_exit_codes
-def prune(keep_runs: int | None, older_than: float | None, *, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def prune(keep_runs: int | None, older_than: float | None, *, dry_run: bool, **options: object) -> int:
     """Remove old runs with their results and the artifacts that only they refer to, and print their ids.
 
     Runs that are open and changed in the last day stay, and so does the newest run.
     """
     if (keep_runs is None) == (older_than is None):
         raise click.UsageError("name either --keep-runs N or --older-than AGE")
-    _, place = stored_at(options)
-    now = time.time_ns() // 1000
-    age = None if older_than is None else int(older_than * 1_000_000)
-    with opened_store(place) as opened:
-        if age is not None:
-            runs = opened.read(partial(maintenance.runs_before, time_us=now - age, now=now))
+    now, artifacts = time.time_ns() // 1000, 0
+    with _opened(stored_at(options)[1]) as opened:
+        if keep_runs is not None:
+            runs = opened.read(partial(maintenance.runs_beyond, max_runs=keep_runs, now=now))
         else:
-            runs = opened.read(partial(maintenance.runs_beyond, max_runs=keep_runs or 1, now=now))
-        artifacts = 0
+            before = now - int((older_than or 0) * 1_000_000)
+            runs = opened.read(partial(maintenance.runs_before, time_us=before, now=now))
         if not dry_run:
             runs, artifacts = remove_old(opened, runs)
     for run in runs:
@@ -129,13 +122,10 @@ def prune(keep_runs: int | None, older_than: float | None, *, dry_run: bool, **o
 
 
 def remove_old(opened: Store, runs: Sequence[OldRun]) -> tuple[list[OldRun], int]:
-    """Remove runs, each in a separate transaction so that others can write between them.
-
-    Returns those that were removed: runs that have changed since they were chosen stay. And how many artifacts went
-    because no run refers to them.
-    """
+    """Remove runs that are unchanged, and artifacts that no run refers to; return the runs and how many artifacts."""
     removed = []
     if runs:
+        # Each in a transaction of its own, so that others can write between them.
         steps = sum(run.results + 1 for run in runs)
         with click.progressbar(length=steps, label="removing", file=sys.stderr) as bar:
             for run in runs:

@@ -25,14 +25,13 @@ from pytest_automation_report.cli.context import (
     new_run,
     setting_options,
     user_shell,
-    with_exit_codes,
 )
 from pytest_automation_report.cli.queries import connected_to, jobs_of, join_or_create_run
 from pytest_automation_report.cli.send import delivered, left_by
 from pytest_automation_report.delivery.launch import timeouts_from
 from pytest_automation_report.errors import AutomationReportError, ClientError, ResultFileError, SpoolError
 from pytest_automation_report.junit.results import JunitResult
-from pytest_automation_report.junit.submission import Submission
+from pytest_automation_report.junit.sessions import Submission
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.recording.results import key_of
@@ -43,7 +42,7 @@ from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.command import Ended
@@ -51,30 +50,26 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
 
-
 _RESULT_SETTINGS: Final = ("folder_prefix", "statuses", "redact", "redact_builtin", "spool")
-"""Settings for reading results from files, and for the spool that holds them."""
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
-@click.option(
-    "--ignore-parse-error", is_flag=True, help="Report files that cannot be read, and send the results of the others."
-)
+@click.option("--ignore-parse-error", is_flag=True,
+              help="Report files that cannot be read, and send the results of the others.")  # fmt: skip
 @click.option("--allow-empty", is_flag=True, help="Exit with 0 where there is no result to send.")
 @setting_options(*CONNECTION, *NEW_RUN, *SHARING, *_RESULT_SETTINGS)
-@with_exit_codes
-def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: bool, **options: object) -> int:
     """Send the results in JUnit XML files to a run, and print its id.
 
     FILES are names or patterns such as "reports/**/*.xml". A new run is created and completed; a run of --run-id or
     --run-key stays open. When the server is down the results stay in the spool until "automation-report send".
     """
     configuration, token = configured(options)
-    paths = list(_paths_of(files))
+    paths = _paths_of(files)
     submission = Submission(configuration.spool, _rules_of(configuration, token))
     try:
-        _fill(submission, paths, is_lenient=ignore_parse_error)
+        _add_files(submission, paths, is_lenient=ignore_parse_error)
     except BaseException:
         submission.discard()
         raise
@@ -101,21 +96,17 @@ def _rules_of(configuration: Settings, token: Token) -> RecordingOptions:
     return recording_options(configuration, "", secrets_)
 
 
-def _fill(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> None:
+def _add_files(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> None:
     """Add the results of these files; raises `ResultFileError` for one that cannot be read, if not lenient."""
     for path in paths:
-        _add_file(submission, path, is_lenient=is_lenient)
-
-
-def _add_file(submission: Submission, path: Path, *, is_lenient: bool) -> None:
-    try:
-        if not submission.add_file(path):
-            echo_stderr(f"{path}: no results")
-    except ResultFileError as error:
-        if not is_lenient:
-            remedy = "nothing was sent (--ignore-parse-error sends the other files)"
-            raise ResultFileError(f"{error}; {remedy}") from error
-        echo_stderr(f"passed over: {error}")
+        try:
+            if not submission.add_file(path):
+                echo_stderr(f"{path}: no results")
+        except ResultFileError as error:  # noqa: PERF203 - reading a file takes longer
+            if not is_lenient:
+                remedy = "nothing was sent (--ignore-parse-error sends the other files)"
+                raise ResultFileError(f"{error}; {remedy}") from error
+            echo_stderr(f"passed over: {error}")
 
 
 def _matches(pattern: str) -> list[Path]:
@@ -124,9 +115,9 @@ def _matches(pattern: str) -> list[Path]:
     return [Path(name) for name in names if not Path(name).is_dir()]
 
 
-def _paths_of(patterns: Iterable[str]) -> Iterator[Path]:
-    """Yield the files that match these names and patterns, each once; raises `ResultFileError` for one without any."""
-    seen: set[str] = set()
+def _paths_of(patterns: Iterable[str]) -> list[Path]:
+    """Return the files that match names and patterns, each once; raises `ResultFileError` for a pattern without any."""
+    by_real_path: dict[str, Path] = {}
     for pattern in patterns:
         paths = _matches(pattern)
         if not paths and Path(pattern).is_dir():
@@ -134,33 +125,24 @@ def _paths_of(patterns: Iterable[str]) -> Iterator[Path]:
         if not paths:
             raise ResultFileError(f"{pattern}: no such file, and no match: quote patterns, as in 'reports/**/*.xml'")
         for path in paths:
-            real = os.path.realpath(path)
-            if real not in seen:
-                seen.add(real)
-                yield path
+            by_real_path.setdefault(os.path.realpath(path), path)
+    return list(by_real_path.values())
 
 
-_FOLDER: Final = "automation-report exec"
-"""Folder of the result that reports a failed command without results."""
-
-_OUTPUT_FIELD: Final = "Output"
-"""Name of the run's or thread's field with the command's output, as the official tool has it."""
-
+_FOLDER: Final = "automation-report exec"  # of the result that reports a failed command without results
 _DEFECT: Final = "error in reporting, please report it; it changes no exit code: "
-_INHERITED: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database", "spool", "source")
-"""Settings typed for ``exec`` that the command's own pytest sessions get through their environment."""
+# Settings typed for ``exec`` that the command's own pytest sessions get through their environment.
+_INHERITED: Final = (*CONNECTION, "spool", "source")
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
 @click.option("--results", "patterns", multiple=True, metavar="FILES",
               help="JUnit XML files that COMMAND writes. Can be repeated; may be patterns.")  # fmt: skip
-@click.option(
-    "--no-output", is_flag=True, help="Do not send what COMMAND prints; it then writes to this terminal or file itself."
-)
+@click.option("--no-output", is_flag=True,
+              help="Do not send what COMMAND prints; it then writes to this terminal or file itself.")  # fmt: skip
 @setting_options(*CONNECTION, *NEW_RUN, *SHARING, *_RESULT_SETTINGS)
-@with_exit_codes
-def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], no_output: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], no_output: bool, **options: object) -> int:
     """Run COMMAND and report it as one run, which is completed however COMMAND ends.
 
     With --results the JUnit XML files that COMMAND wrote are sent. Sessions of pytest with --automation-report join the
@@ -190,7 +172,8 @@ def _run_and_report(
     configuration, token = configuration_of({**options, "output": None})
     job = configuration.job or f"exec-{secrets.token_hex(6)}"
     command_run = _CommandRun(configuration.changed(job=job), token, command, interrupts)
-    before = _snapshot(patterns)
+    # Files of an earlier run that stay as they are were not written by the command.
+    before = {os.path.realpath(path): _state(path) for pattern in patterns for path in _files(pattern)}
     try:
         with interrupts.interruptible():
             command_run.begin()
@@ -220,19 +203,8 @@ def _run_and_report(
     return ended.code
 
 
-class _SessionResults(Struct):
-    """Results of the command's own pytest sessions. The defaults are the safe answers where that is not known yet.
-
-    With ``sent`` other than DONE the run stays open, and with ``has_results`` no result is reported for the command.
-    """
-
-    sent: Exit = Exit.KEPT
-    has_results: bool = True
-    is_interrupted: bool = False
-
-
 class _CommandRun(Struct):
-    """The run of one command; owned by `execute`. Before the command has run, errors are shown and never raised."""
+    """The run of one command."""
 
     configuration: Settings
     token: Token | None
@@ -240,10 +212,13 @@ class _CommandRun(Struct):
     interrupts: Interrupts
     run: int | None = None
     is_own: bool = False  # created here and not shared: it is completed at the end
+    # Whether all results of the command's own pytest sessions are sent; else the run stays open.
+    _are_sessions_sent: bool = False
+    _is_interrupted: bool = False
     _earlier_sessions: frozenset[str] = frozenset()
 
     def begin(self) -> None:
-        """Create the run, or find the one to join."""
+        """Create the run, or find the one to join; errors of the API are shown."""
         self._earlier_sessions = self._session_ids()
         self.run = self.configuration.run_id
         if self.configuration.endpoint.is_embedded:
@@ -256,7 +231,7 @@ class _CommandRun(Struct):
         new, sharing = new_run(self.configuration)
         try:
             with connected_to(self.configuration, self.token) as client:
-                self.run = join_or_create_run(client, new, sharing) if sharing.tag else client.create_run(new)
+                self.run = join_or_create_run(client, new, sharing)
         except AutomationReportError as error:
             echo_stderr(f"no run was created: {error}")
             return
@@ -269,26 +244,22 @@ class _CommandRun(Struct):
         return job if self.run is None else {**job, setting_of("run_id").environment: str(self.run)}
 
     def end(self, ended: Ended, files: Sequence[Path], output: CommandOutput) -> None:
-        """Send the command's results, and complete the run if it was created here.
-
-        A signal only interrupts requests: all results are in the spool before exec ends.
-        """
+        """Send the command's results, all of which are in the spool before, and complete the run if it is our own."""
         # A token that is not sent is a secret, too: the command has it in its environment and may print it.
         rules = _rules_of(self.configuration, self.token or token_from(os.environ, "").token or Token("none"))
         submission = Submission(self.configuration.spool, rules, observed=ended.microseconds)
         try:
-            _fill(submission, files, is_lenient=True)
-            inner = self._inner_results(is_empty=not submission.results)
-            if ended.code and not submission.results and not inner.has_results:
+            _add_files(submission, files, is_lenient=True)
+            has_inner_results = self._send_sessions(is_empty=not submission.results)
+            if ended.code and not submission.results and not has_inner_results:
                 submission.add(_failure(self.command, ended, rules))
-            field = _output_field(output, ended, rules)
-            if field is not None:
+            if field := _output_field(output, ended, rules):
                 submission.add_property(field)
         except BaseException:
             submission.discard()
             raise
         results = submission.results
-        if not results and (self.run is None or (inner.has_results and not self.is_own)):
+        if not results and (self.run is None or (has_inner_results and not self.is_own)):
             submission.discard()
             return
         new, sharing = new_run(self.configuration.changed(run_id=self.run), submission.id)
@@ -301,16 +272,15 @@ class _CommandRun(Struct):
             is_closing=self.is_own,
         )
         try:
-            self._deliver(folder, session, inner, results)
+            self._deliver(folder, session, results)
         finally:
             os.close(lock)
 
-    def _deliver(self, folder: SessionFolder, session: SessionManifest, inner: _SessionResults, results: int) -> None:
-        """Send the session of the command, or print why it is kept and how to send it."""
+    def _deliver(self, folder: SessionFolder, session: SessionManifest, results: int) -> None:
         try:
-            if inner.is_interrupted:
+            if self._is_interrupted:
                 self._echo_interrupted(results, folder)
-            elif self.token is None or self.configuration.blocking_error or inner.sent is not Exit.DONE:
+            elif self.token is None or self.configuration.blocking_error or not self._are_sessions_sent:
                 echo_stderr(f"{folder.id}: {quantity(results, 'result')} and the run's end are kept in {folder.path}")
             else:
                 with self.interrupts.interruptible():
@@ -320,37 +290,36 @@ class _CommandRun(Struct):
         except Interrupted:
             self._echo_interrupted(results, folder)
 
-    def _inner_results(self, *, is_empty: bool) -> _SessionResults:
-        """Send the results that the command's own sessions left; if its files have none, check whether those have."""
-        inner = _SessionResults()
+    def _send_sessions(self, *, is_empty: bool) -> bool:
+        """Send what the command's own sessions left; with ``is_empty`` return whether they may have results."""
         try:
             with self.interrupts.interruptible():
                 # The run is not completed before: a completed run takes no results.
                 if self.run is None or self.token is None:
-                    inner.sent = Exit.DONE
+                    self._are_sessions_sent = True
                 else:
-                    inner.sent = left_by(self.run, self.configuration, self.token)
-                inner.has_results = is_empty and self._has_results()
+                    self._are_sessions_sent = left_by(self.run, self.configuration, self.token) is Exit.DONE
+                return is_empty and self._has_results()
         except Interrupted:
-            return _SessionResults(has_results=is_empty, is_interrupted=True)
-        return inner
+            self._is_interrupted = True
+            return is_empty
 
     def _echo_interrupted(self, results: int, folder: SessionFolder) -> None:
         """Print after a signal which run is open, and the command that sends the rest and completes it."""
-        by = f"interrupted by {signal_name(self.interrupts.last or signal.SIGINT)}"
-        amount, place = quantity(results, "result"), f"kept in {folder.path}"
-        command = user_shell().send_command(self.configuration)
+        amount = quantity(results, "result")
         if self.is_own:
-            echo_stderr(f"{by}: run {self.run} is open, {amount} and its end are {place}", colour="yellow")
-            echo_stderr(f"complete run {self.run} with: {command}")
-            return
-        where = "" if self.run is None else f" for run {self.run}"
-        echo_stderr(f"{by}: {amount}{where} {'is' if results == 1 else 'are'} {place}", colour="yellow")
-        echo_stderr(f"send {'it' if results == 1 else 'them'} with: {command}")
+            state, remedy = f"run {self.run} is open, {amount} and its end are", f"complete run {self.run}"
+        else:
+            where = "" if self.run is None else f" for run {self.run}"
+            state = f"{amount}{where} {'is' if results == 1 else 'are'}"
+            remedy = f"send {'it' if results == 1 else 'them'}"
+        by = signal_name(self.interrupts.last or signal.SIGINT)
+        echo_stderr(f"interrupted by {by}: {state} kept in {folder.path}", colour="yellow")
+        echo_stderr(f"{remedy} with: {user_shell().send_command(self.configuration)}")
 
     def _echo_counts(self) -> None:
-        """Print the results by status of a run that only has those of the command's own sessions."""
-        counts = self._shown_run()
+        """Print the results of a run that only has those of the command's own sessions."""
+        counts = self._read_run()
         if counts is None:
             return
         others = counts.total - counts.success - counts.failure
@@ -372,11 +341,13 @@ class _CommandRun(Struct):
             return True
         if self.run is None or self.token is None:
             return False
-        run = self._shown_run()
-        return run is None or bool(jobs_of(run, self.configuration.job)) or (self.is_own and run.total > 0)
+        run = self._read_run()
+        if run is None or (self.is_own and run.total):
+            return True
+        return any(thread.total and self.configuration.job in jobs_of(thread) for thread in run.threads)
 
-    def _shown_run(self) -> Run | None:
-        """Return the run as the server has it; None if that cannot be found out, which is printed."""
+    def _read_run(self) -> Run | None:
+        """Return the run as the server has it; if that cannot be found out, print why and return None."""
         assert self.token is not None
         assert self.run is not None
         try:
@@ -388,11 +359,8 @@ class _CommandRun(Struct):
 
 
 def _failure(command: Sequence[str], ended: Ended, rules: RecordingOptions) -> JunitResult:
-    """Return the result that reports a failed command without results.
-
-    It has the command's first word alone, since arguments may hold secrets.
-    """
-    name = Path(command[0]).name or command[0]
+    """Return the result that reports a failed command without results."""
+    name = Path(command[0]).name or command[0]  # without arguments, which may hold secrets
     folder = f"{rules.prefix}.{_FOLDER}" if rules.prefix else _FOLDER
     text = f"{ended.words}, and left no results."
     fields = (console_field("Error", text, text),)
@@ -408,41 +376,32 @@ def _output_field(output: CommandOutput, ended: Ended, rules: RecordingOptions) 
     how = f"{ended.words} after {ended.microseconds / 1e6:.1f} s"
     head, tail = head.lstrip("\n"), tail.rstrip()
     parts = (head, f"{tail}\n\n{how}") if missing else (f"{head.rstrip()}\n\n{how}", "")
-    return Field(_OUTPUT_FIELD, cleaner_for(rules).console_ends(parts[0], missing, parts[1]), FieldType.CONSOLE)
+    # The official tool's field has this name, too.
+    return Field("Output", cleaner_for(rules).console_ends(parts[0], missing, parts[1]), FieldType.CONSOLE)
 
 
 def _inherited(options: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables with the settings that were typed for ``exec`` and are for the command's sessions, too."""
-    typed = {name: options.get(name) for name in _INHERITED}
+    typed = {name: options[name] for name in _INHERITED if options[name] is not None}
     return {
-        setting_of(name).environment: ("1" if value else "0") if isinstance(value, bool) else str(value)
+        setting_of(name).environment: str(int(value) if isinstance(value, bool) else value)
         for name, value in typed.items()
-        if value not in (None, ())
     }
 
 
-def _snapshot(patterns: Sequence[str]) -> dict[str, tuple[int, int, int]]:
-    """Return the states of the matching files before the command, by which `_new_files` leaves old ones out."""
-    return {os.path.realpath(path): _state(path) for pattern in patterns for path in _files(pattern)}
-
-
 def _new_files(patterns: Sequence[str], before: Mapping[str, tuple[int, int, int]]) -> list[Path]:
-    """Return the matching files that the command wrote; an unchanged file of an earlier run is shown and left out."""
-    new_files: list[Path] = []
-    seen: set[str] = set()
+    """Return the matching files that the command wrote, and name those that it did not."""
+    found: dict[str, Path] = {}
     for pattern in patterns:
         paths = _files(pattern)
         if not paths:
             echo_stderr(f"{pattern}: the command wrote no such file")
         for path in paths:
-            real = os.path.realpath(path)
-            if real in seen:
-                continue
-            seen.add(real)
-            if _state(path) == before.get(real):
-                echo_stderr(f"{path}: not sent: it was there before the command and has not changed")
-            else:
-                new_files.append(path)
+            found.setdefault(os.path.realpath(path), path)
+    new_files = [path for real, path in found.items() if _state(path) != before.get(real)]
+    for path in found.values():
+        if path not in new_files:
+            echo_stderr(f"{path}: not sent: it was there before the command and has not changed")
     return new_files
 
 

@@ -1,9 +1,6 @@
 """Write a run as JUnit XML, in the form that Jenkins accepts.
 
-Attempts are in the form of Maven Surefire: ``flakyFailure`` and ``flakyError`` in a test that passed at last,
-``rerunFailure`` and ``rerunError`` in one that did not. The schema of Jenkins allows neither file nor line of a test,
-so the tests of one file are one suite, which has the file. The user's fields and artifacts are lines in
-``system-out``, as `submit` and Testmo's own tool read them.
+Its schema allows neither file nor line of a test, so the tests of one file are one suite, which has the file.
 """
 
 from __future__ import annotations
@@ -16,22 +13,21 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
 
-from pytest_automation_report.api.models import FieldType
+from pytest_automation_report.api.models import END_OF_PROPERTY, FieldType
 from pytest_automation_report.api.urls import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_automation_report.export.results import ExportedRun, ExportedTest, Problem
+    from pytest_automation_report.export.results import ExportedRun, ExportedTest
 
 # Characters that XML 1.0 does not allow, written as pytest's own XML writes them.
 _NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _SPACES: Final = {ord(space): f"&#{ord(space)};" for space in "\t\n\r"}
-_END_OF_PROPERTY: Final = "[[/PROPERTY]]"
 
 
 class _Suite(Struct):
-    """The tests of one file: their numbers, and the places of their elements, pairs of start and length in bytes."""
+    """The tests of one file: their counts, and the start and length in bytes of their elements."""
 
     file: str | None = None
     tests: int = 0
@@ -56,26 +52,15 @@ class _Suite(Struct):
 
     @property
     def counts(self) -> str:
-        """The attributes that both kinds of elements have."""
+        """The attributes that suites and the whole document have."""
         return f' tests="{self.tests}" failures="{self.failures}" errors="{self.errors}"'
-
-    def start(self, name: str, run: ExportedRun) -> str:
-        """Return the start tag."""
-        timestamp = f" timestamp={_quoted(run.created_at)}" if run.created_at else ""
-        return (
-            f"  <testsuite name={_quoted(name or run.name or 'tests')}{self.counts}"
-            f' skipped="{self.skipped}" time="{_seconds(self.elapsed)}"{timestamp}'
-            f"{f' file={_quoted(self.file)}' if self.file else ''}>\n"
-        )
 
 
 def junit_xml(run: ExportedRun, tests: Iterable[ExportedTest]) -> Iterator[str]:
-    """Yield the document in pieces, one suite for each file in the order of its first test.
-
-    Counts stand before the tests, and workers mix the files: the elements of tests wait in a temporary file, so that
-    a large run is not in memory at once.
-    """
+    """Yield the document in pieces, one suite for each file in the order of its first test."""
     suites: dict[str, _Suite] = {}
+    timestamp = f" timestamp={_quoted(run.created_at)}" if run.created_at else ""
+    # Counts stand before the tests, and workers mix the files: the elements of a large run wait on the disk.
     with TemporaryFile() as waiting:
         place, every = 0, _Suite()
         for test in tests:
@@ -89,7 +74,11 @@ def junit_xml(run: ExportedRun, tests: Iterable[ExportedTest]) -> Iterator[str]:
             f' time="{_seconds(every.elapsed)}">\n'
         )
         for name, suite in suites.items():
-            yield suite.start(name, run)
+            file = f" file={_quoted(suite.file)}" if suite.file else ""
+            yield (
+                f"  <testsuite name={_quoted(name or run.name or 'tests')}{suite.counts}"
+                f' skipped="{suite.skipped}" time="{_seconds(suite.elapsed)}"{timestamp}{file}>\n'
+            )
             for place, length in suite.places:
                 waiting.seek(place)
                 yield waiting.read(length).decode()
@@ -107,23 +96,20 @@ def _case(test: ExportedTest) -> str:
 
 
 def _outcome(test: ExportedTest) -> Iterator[str]:
-    """Yield the elements of a test's status; a test that passed has none."""
-    problems = test.problems
-    if problems:
-        yield from map(_element, problems)
-    elif test.verdict == "failed":
+    for problem in test.problems:
+        message = f" message={_quoted(problem.message)}" if problem.message else ""
+        type_ = f" type={_quoted(problem.type)}" if problem.type else ""
+        yield f"      <{problem.kind}{message}{type_}>{_text(problem.text)}</{problem.kind}>\n"
+    if test.problems:
+        return
+    if test.verdict == "failed":
         yield "      <failure/>\n"
     elif test.verdict != "passed":
         yield f"      <skipped message={_quoted(test.status or 'skipped')}/>\n"
 
 
-def _element(problem: Problem) -> str:
-    message = f" message={_quoted(problem.message)}" if problem.message else ""
-    type_ = f" type={_quoted(problem.type)}" if problem.type else ""
-    return f"      <{problem.kind}{message}{type_}>{_text(problem.text)}</{problem.kind}>\n"
-
-
 def _attempts(test: ExportedTest) -> Iterator[str]:
+    """Yield the attempts before the last one as Maven Surefire writes them."""
     word = "flaky" if test.verdict == "passed" else "rerun"
     for attempt in test.earlier_attempts:
         name = f"{word}{'Error' if attempt.status == 'error' else 'Failure'}"
@@ -145,15 +131,15 @@ def _outputs(test: ExportedTest) -> Iterator[str]:
 
 
 def _printed_annotations(test: ExportedTest) -> Iterator[str]:
-    """Yield the user's fields and artifacts as lines of output; what such a line cannot hold is left out."""
+    """Yield the user's fields and artifacts as lines that `submit` reads, if a line can hold them."""
     for own in test.user_fields:
         value, name = (own.value or "").strip(), own.name
         if not value or "\n" in name or "=" in name or "]]" in name:
             continue
         if "\n" not in value:
             yield f"[[PROPERTY|{name}={value}]]"
-        elif own.type is not FieldType.HTML and _END_OF_PROPERTY not in value:
-            yield f"[[PROPERTY|{name}]]\n{value}\n{_END_OF_PROPERTY}"
+        elif own.type is not FieldType.HTML and END_OF_PROPERTY not in value:
+            yield f"[[PROPERTY|{name}]]\n{value}\n{END_OF_PROPERTY}"
     for artifact in test.artifacts:
         if is_web_address(artifact.url) and "]" not in artifact.url:
             yield f"[[ATTACHMENT|{artifact.url}]]"

@@ -1,4 +1,4 @@
-"""Write a run, or one of its failures, as Markdown: for a comment on a pull request, and to paste into an assistant.
+"""Write a run as a comment on a pull request, or one failure to paste into an issue or an assistant, in Markdown.
 
 Texts of tests stand in code only, where neither Markdown nor HTML reads them and no @name gets a message.
 """
@@ -16,7 +16,7 @@ from pytest_automation_report.text.terminal import SHORT_COMMIT, change_counts, 
 from pytest_automation_report.text.visible import plain, referenced, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_automation_report.export.results import ExportedRun, ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
@@ -35,13 +35,13 @@ _OUTPUT_CHARACTERS: Final = 2_000
 def markdown_of(
     test: ExportedTest, run: ExportedRun | None = None, *, command: str = "", changes: Sequence[str] = ()
 ) -> str:
-    """Return one test as Markdown, with all that helps to find the cause of its failure.
-
-    ``command`` runs the test again; ``changes`` are sentences about the runs before.
-    """
+    """Return one test as Markdown; ``command`` runs it again, ``changes`` are sentences about the runs before."""
     problems = test.problems
     first = next(iter(problems), None)
-    facts = [_status_word(test), *(f"{name.lower()} {code(value)}" for name, value in _run_facts(run).items())]
+    status = "Flaky" if test.is_flaky else (test.status or test.verdict).capitalize()
+    if test.verdict == "failed":
+        status = "Error" if test.is_error else "Failed"
+    facts = [status, *([] if run is None else _run_facts(run))]
     if test.attempt_count > 1:
         facts.append(f"{test.attempt_count} attempts")
     failure = ReportedFailure(
@@ -71,10 +71,7 @@ def comment(
     url: str = "",
     max_bytes: int = COMMENT_BYTES,
 ) -> str:
-    """Return a run for a comment on a pull request: verdict, new failures, reasons, flaky tests, texts of failures.
-
-    ``findings`` is None for a server without them. Texts that do not fit into ``max_bytes`` are left out.
-    """
+    """Return a run as a comment: verdict, new failures, reasons, flaky tests, and the texts that fit in."""
     head = [*_verdict(run, findings, url), *_new_failures(failures, findings), *_reasons(findings), *_flaky(findings)]
     text = "\n".join(head)
     remark = "\n\nThe texts of further failures are left out."
@@ -109,20 +106,19 @@ def _verdict(run: ExportedRun, findings: RunFindings | None, url: str) -> list[s
     if said["part"]:
         verdict += f", {said['part'].partition(': ')[0]}: {code(said['part'].partition(': ')[2])}"
     facts = [f"[run {run.id}](<{url}>)" if url else f"run {run.id}", *([code(run.source)] if run.source else [])]
-    facts += [f"{name.lower()} {code(value)}" for name, value in _run_facts(run).items()]
+    facts += _run_facts(run)
     if run.elapsed:
-        facts.append(_duration(run.elapsed))
+        minutes, seconds = divmod(run.elapsed / 1_000_000, 60)
+        facts.append(f"{minutes:.0f} min {int(seconds):02d} s" if minutes else f"{seconds:.1f} s")
     if not run.is_completed:
         facts.append("not completed yet")
     changes = _changes(findings)
     return [f"### {verdict}", "", " · ".join(facts), *(["", changes] if changes else [])]
 
 
-def _run_facts(run: ExportedRun | None) -> Mapping[str, str]:
-    if run is None:
-        return {}
-    facts = {"Branch": run.fields.get("Branch", ""), "Commit": run.fields.get("Commit", "")[:SHORT_COMMIT]}
-    return {name: value for name, value in facts.items() if value}
+def _run_facts(run: ExportedRun) -> list[str]:
+    facts = {"branch": run.fields.get("Branch", ""), "commit": run.fields.get("Commit", "")[:SHORT_COMMIT]}
+    return [f"{name} {code(value)}" for name, value in facts.items() if value]
 
 
 def _changes(findings: RunFindings | None) -> str:
@@ -201,16 +197,3 @@ def _details(test: ExportedTest) -> str:
     # GitHub reads no Markdown in a summary, so the name is HTML with each special character as a reference.
     safe = referenced(re.sub(r"\s+", " ", summary))
     return "\n".join([f"<details><summary><code>{safe}</code></summary>", "", "\n\n".join(texts), "", "</details>"])
-
-
-def _status_word(test: ExportedTest) -> str:
-    if test.verdict == "failed":
-        return "Error" if test.is_error else "Failed"
-    return "Flaky" if test.is_flaky else (test.status or test.verdict).capitalize()
-
-
-def _duration(microseconds: int) -> str:
-    seconds = microseconds / 1_000_000
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"

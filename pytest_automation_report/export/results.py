@@ -1,13 +1,9 @@
-"""A run and its results as values, read from the documents of the API.
-
-A server of ours has whole results. A Testmo instance lists results without texts: then fields, files and attempts are
-missing, and the forms have less.
-"""
+"""A run and its results as values, read from the API. A Testmo instance lists no fields, files and attempts."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
@@ -26,9 +22,9 @@ Verdict: TypeAlias = Literal["passed", "failed", "skipped", "other"]
 """The meaning of a result: ``other`` is neither passed nor failed nor skipped, such as untested."""
 
 OutputName: TypeAlias = Literal["Output", "Errors", "Log"]
-
-OUTPUTS: Final[tuple[OutputName, ...]] = ("Output", "Errors", "Log")
 """Names of the fields with captured output."""
+
+OUTPUTS: Final[tuple[OutputName, ...]] = get_args(OutputName)
 
 _SUCCESS, _FAILURE = 2, 3
 _PROBLEM: Final = re.compile(r"(Failure|Error)(?: \[.*\])?", re.DOTALL)
@@ -38,7 +34,7 @@ _PLACED: Final = {*OUTPUTS, "Skipped", "Steps"}
 
 
 class Problem(Struct, frozen=True):
-    """The text of one failure, or of a skip: ``kind`` is ``failure``, ``error`` or ``skipped``."""
+    """The text of one failure, or of a skip."""
 
     kind: Literal["failure", "error", "skipped"]
     message: str
@@ -57,10 +53,7 @@ class Attempt(Struct, frozen=True):
 
 
 class ExportedRun(Struct, frozen=True):
-    """A run; ``elapsed`` is in microseconds, times are the server's texts in ISO 8601, None if unknown.
-
-    ``source`` is empty if the server did not name it.
-    """
+    """A run; ``elapsed`` is in microseconds, times are in ISO 8601, ``source`` is empty if it is not known."""
 
     id: int
     name: str
@@ -97,11 +90,11 @@ class ExportedRun(Struct, frozen=True):
         )
 
     def verdict(self, findings: RunFindings | None) -> VerdictWords:
-        """Return what is to be said of the run, by its findings; of one without findings by its counts."""
+        """Return what is to be said of the run, by its findings; without them by its counts."""
         if findings is not None:
             return findings["verdict"]
-        is_open = not self.is_completed
-        return verdict_of(RunNumbers(finished=self.total, failed=self.failed, passed=self.passed, is_open=is_open))
+        numbers = RunNumbers(finished=self.total, failed=self.failed, passed=self.passed, is_open=not self.is_completed)
+        return verdict_of(numbers)
 
 
 class ExportedTest(Struct, frozen=True):
@@ -122,7 +115,7 @@ class ExportedTest(Struct, frozen=True):
 
     @classmethod
     def from_item(cls, item: Json) -> ExportedTest:
-        """Return a result from an item of either list of results, the API's or ours."""
+        """Return a result from an item of the API's list of results, or of ours."""
         status = str(item.get("status_name") or "")
         return cls(
             key=str(item.get("key") or ""),
@@ -135,7 +128,12 @@ class ExportedTest(Struct, frozen=True):
             file=item.get("file"),
             line=item.get("line"),
             fields=tuple(_field(field) for field in item.get("fields") or ()),
-            artifacts=tuple(_artifact(artifact) for artifact in item.get("artifacts") or ()),
+            artifacts=tuple(
+                Artifact(
+                    name=str(body.get("name") or ""), url=str(body.get("url") or ""), mime_type=body.get("mime_type")
+                )
+                for body in item.get("artifacts") or ()
+            ),
             fingerprint=item.get("fingerprint"),
         )
 
@@ -174,7 +172,7 @@ class ExportedTest(Struct, frozen=True):
 
     @property
     def earlier_attempts(self) -> list[Attempt]:
-        """The attempts before the last one, oldest first; those that the result had no room for are missing."""
+        """The attempts before the last one, oldest first; a result may have no room for some."""
         attempts = []
         for field in self.fields:
             if number := attempt_number(field.name, field.meta):
@@ -194,7 +192,7 @@ class ExportedTest(Struct, frozen=True):
 
     @property
     def user_fields(self) -> Iterator[Field]:
-        """The fields that no other property has: those of the test's author and of plugins."""
+        """The fields of the test's author and of plugins."""
         for field in self.fields:
             is_placed = field.name in _PLACED or field.meta == ATTEMPTS_META
             is_attempt = attempt_number(field.name, field.meta) is not None
@@ -203,22 +201,21 @@ class ExportedTest(Struct, frozen=True):
 
 
 def _verdict(status_class: object, status: str) -> Verdict:
-    """Return the meaning of a result by its class; a Testmo instance names no status, and nearly all are skipped."""
     if status_class == _SUCCESS:
         return "passed"
     if status_class == _FAILURE:
         return "failed"
+    # A Testmo instance names no status: nearly all are skipped.
     return "skipped" if status in {"", "skipped"} else "other"
 
 
 def attempt_number(name: str, meta: Mapping[str, Any]) -> int | None:
-    """Return the number of the earlier attempt that a field shows; a user's field of such a name has no status."""
+    """Return the number of the earlier attempt that a field shows, None for a user's field of such a name."""
     match = _ATTEMPT.fullmatch(name) if "status" in meta else None
     return int(match[1]) if match else None
 
 
 def _problem(field: Field, verdict: Verdict) -> Problem | None:
-    """Return the failure that a field shows, or the skip of a test that was skipped; None for any other field."""
     if field.type is not FieldType.CONSOLE:
         return None
     message, type_, text = field.meta.get("message", ""), field.meta.get("type", ""), field.value or ""
@@ -238,23 +235,10 @@ def _pairs(entries: Any, member: str) -> Iterator[tuple[str, str]]:  # noqa: ANN
 
 def _field(body: Json) -> Field:
     """Return a field; clients may leave all but its name out."""
-    known = {int(type_) for type_ in FieldType}
-    kind = body.get("type")
-    value = body.get("value")
+    kind, value = body.get("type", 0), body.get("value")
     return Field(
         str(body.get("name") or ""),
         None if value is None else str(value),
-        FieldType(kind) if kind in known else FieldType.STRING,
+        FieldType(kind) if kind in {*FieldType} else FieldType.STRING,
         {str(name): str(text) for name, text in (body.get("meta") or {}).items()},
-        bool(body.get("is_highlight")),
-    )
-
-
-def _artifact(body: Json) -> Artifact:
-    return Artifact(
-        name=str(body.get("name") or ""),
-        url=str(body.get("url") or ""),
-        note=body.get("note"),
-        mime_type=body.get("mime_type"),
-        size=body.get("size"),
     )

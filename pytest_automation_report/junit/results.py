@@ -1,8 +1,6 @@
 """Turn the JUnit XML of any tool into results, as Testmo's official command-line tool does.
 
-A file of 100,000 cases is read in pieces, and only the open case is in memory. Elements count where that tool looks for
-them: cases in suites, suites in suites. A document type is refused, and with it every entity that the document could
-define.
+Elements count where that tool looks for them: cases in suites, suites in suites.
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ from msgspec import Struct, field
 
 from pytest_automation_report.api.models import (
     CLOSING_TAG,
+    END_OF_PROPERTY,
     OPENING_TAG,
     STEP_LIMIT,
     Artifact,
@@ -44,8 +43,6 @@ FOLDER: Final = "Unnamed folder"
 """Folder of cases without a class."""
 
 HOST_FIELD: Final = "Hostname"
-"""Name of the field with the ``hostname`` of a case's suite."""
-
 DEEPEST: Final = 256
 """Maximum depth of nested elements."""
 
@@ -72,10 +69,7 @@ class JunitError(ValueError):
 
 
 class JunitResult(Struct, frozen=True):
-    """One case: the test as it is sent, its status before any alias, and the ``hostname`` of its suite.
-
-    Tools name there the machine or, as Playwright does, the browser that ran the suite.
-    """
+    """A case: its test as it is sent, its status before any alias, its suite's ``hostname``, a machine or browser."""
 
     test: Test
     status: Status
@@ -100,14 +94,14 @@ class _Top(Struct):
 
 
 class _Text(Struct):
-    """The text of one element; each of its runs is stripped, except CDATA sections."""
+    """The text of one element in runs, which are stripped outside of CDATA sections."""
 
     attributes: Mapping[str, str]
     runs: list[str] = field(default_factory=list)
     open_run: list[str] = field(default_factory=list)
 
     def end_run(self, *, is_verbatim: bool = False) -> None:
-        """End the run: an element or a verbatim section begins or ends here."""
+        """End the open run: an element or a CDATA section begins or ends here."""
         run = "".join(self.open_run)
         self.open_run.clear()
         self.runs.append(run if is_verbatim else run.strip(SPACE))
@@ -130,7 +124,7 @@ class _Case(Struct):
 
 
 class _Node(Struct):
-    """An open element: its role, and the text that its characters are added to."""
+    """An open element; its characters are added to ``text``."""
 
     role: _Role
     top: _Top | None = None
@@ -158,10 +152,9 @@ class JunitDocument:
         return self._total if stated is None else stated
 
     def results(self, pieces: Iterable[bytes]) -> Iterator[JunitResult]:
-        """Yield the document's results in its order.
+        """Yield the document's results in its order; raises `JunitError` for a document that cannot be used.
 
-        Raises `JunitError`, which names the line, if the XML is not well-formed, has a document type or an encoding
-        that expat cannot read, or is another kind of document.
+        Only the open case is in memory.
         """
         parser = expat.ParserCreate()
         parser.buffer_text = True
@@ -178,8 +171,7 @@ class JunitDocument:
             except expat.ExpatError as error:
                 raise JunitError(f"it is no whole XML document: {error}") from error
             except (LookupError, ValueError) as error:
-                # pyexpat raises them for an encoding that Python does not know, or that has more than one byte a
-                # character.
+                # For an encoding that Python does not know, or that has more than one byte a character.
                 if type(error) is LookupError or "multi-byte encoding" in str(error):
                     raise JunitError(f"its encoding cannot be read ({error}): convert it to UTF-8") from error
                 raise
@@ -215,7 +207,6 @@ class JunitDocument:
             text.open_run.append(data)
 
     def _end_run(self, *, is_verbatim: bool = False) -> None:
-        """End a run of the open element's text: an element begins, or a CDATA section begins or ends."""
         text = self._nodes[-1].text
         if text is not None:
             text.end_run(is_verbatim=is_verbatim)
@@ -238,7 +229,7 @@ class JunitDocument:
 
 
 def _refuse_doctype(name: str, *_: object) -> None:
-    """Refuse a document type, as a handler of expat; raises `JunitError`."""
+    # A document type could define entities that are expanded without end, or read from other places.
     raise JunitError(f"it has a document type ({name[:40]}), which no test tool writes")
 
 
@@ -290,12 +281,10 @@ def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> Junit
 
 def _additions(case: _Case, cleaner: TextCleaner) -> tuple[list[Field], list[Artifact]]:
     """Return the fields and artifacts of a case, the reasons of its status first."""
-    fields = [
-        status_field
-        for status in _STATUSES
-        for text in case.statuses.get(status, ())
-        if (status_field := _status_field(status, text, cleaner)) is not None
-    ]
+    fields: list[Field] = []
+    for status in _STATUSES:
+        reasons = (_status_field(status, text, cleaner) for text in case.statuses.get(status, ()))
+        fields += filter(None, reasons)
     properties: list[Property] = []
     for tag, name in _OUTPUTS.items():
         if tag in case.outputs:
@@ -311,11 +300,10 @@ _LINE: Final = re.compile(r"\r?\n|\r")
 _PRINTED_ATTACHMENT: Final = re.compile(r"\s*\[\[ATTACHMENT\|([^\]]+)\]\]")
 _SINGLE: Final = re.compile(r"\s*\[\[PROPERTY\|([^=]+)=(.+)\]\]")
 _BEGIN: Final = re.compile(r"\s*\[\[PROPERTY\|(.+)\]\]")
-_END: Final = "[[/PROPERTY]]"
 
 
 class Property(Struct, frozen=True):
-    """A named value of a case; ``is_text`` if it was written as a text of several lines."""
+    """A named value of a case; ``is_text`` if it may have several lines."""
 
     name: str
     value: str
@@ -323,10 +311,7 @@ class Property(Struct, frozen=True):
 
 
 def split_output(output: str) -> tuple[str, list[Property]]:
-    """Split an output into its text and the properties that tests printed in it, in their order.
-
-    Attachments become properties with the name ``attachment``.
-    """
+    """Split an output into its text and the properties and attachments that tests printed in it."""
     if "[[" not in output:
         return output.strip(), []
     text_lines: list[str] = []
@@ -340,7 +325,7 @@ def split_output(output: str) -> tuple[str, list[Property]]:
         elif (match := _SINGLE.fullmatch(line)) is not None:
             properties.append(Property(match[1].strip(), match[2].strip()))
         elif (match := _BEGIN.fullmatch(line)) is not None:
-            value = "\n".join(takewhile(lambda line: _END not in line, lines)).strip()
+            value = "\n".join(takewhile(lambda line: END_OF_PROPERTY not in line, lines)).strip()
             if value:
                 properties.append(Property(match[1].strip(), value, is_text=True))
         else:
@@ -349,16 +334,15 @@ def split_output(output: str) -> tuple[str, list[Property]]:
 
 
 def _status_field(status: Status, text: _Text, cleaner: TextCleaner) -> Field | None:
-    """Return the field with the reason of a status: the text, else the message, else the type; None without any."""
+    """Return the field with the reason of a status, which is its text, else its message, else its type."""
     message, kind = text.attributes.get("message", ""), text.attributes.get("type", "")
     value = text.joined()
     if not value:
         value, message, kind = (message, "", kind) if message else (kind, "", "")
     if not value:
         return None
-    return console_field(
-        status.capitalize(), cleaner.console(value), cleaner.paragraph(message), cleaner.paragraph(kind)
-    )
+    name, message, kind = status.capitalize(), cleaner.paragraph(message), cleaner.paragraph(kind)
+    return console_field(name, cleaner.console(value), message, kind)
 
 
 def _property(text: _Text) -> Property | None:
@@ -396,15 +380,10 @@ def _with_properties(
 
 def _property_field(named: Property, cleaner: TextCleaner) -> Field:
     """Return the field of a property; a prefix of its name may select the field's type."""
-    hint = _HINT.fullmatch(named.name)
-    if hint is None:
-        return (
-            typed_field(named.name, named.value, FieldType.TEXT, cleaner)
-            if named.is_text
-            else property_field(named.name, named.value, cleaner)
-        )
-    kind: FieldKind = hint[1]  # type: ignore[assignment]
-    return typed_field(named.name[len(kind) + 1 :], named.value, field_type_of(kind), cleaner)
+    if hint := _HINT.fullmatch(named.name):
+        kind: FieldKind = hint[1]  # type: ignore[assignment]
+        return typed_field(named.name[len(kind) + 1 :], named.value, field_type_of(kind), cleaner)
+    return typed_field(named.name, named.value, FieldType.TEXT if named.is_text else None, cleaner)
 
 
 def _steps(steps: Sequence[tuple[str, str]]) -> list[Field]:
@@ -421,7 +400,7 @@ def _steps(steps: Sequence[tuple[str, str]]) -> list[Field]:
 
 
 def _elapsed(attributes: Mapping[str, str]) -> int | None:
-    """Return the time of an element in microseconds, None if it has none that can be read."""
+    """Return the time of an element in microseconds."""
     for name in ("time", "duration"):
         text = attributes.get(name, "").replace(",", ".", 1)
         if _NUMBER.fullmatch(text) is not None:
@@ -432,5 +411,4 @@ def _elapsed(attributes: Mapping[str, str]) -> int | None:
 
 
 def _whole(text: str) -> int | None:
-    """Parse a number that is not negative; None for any other text."""
     return int(text) if _WHOLE.fullmatch(text) is not None and int(text) >= 0 else None

@@ -89,7 +89,7 @@ class TerminalReport:
         """
         shown_path = self.configuration.compare_junit
         if shown_path and folder is not None and not self._is_shown:
-            from pytest_automation_report.junit.comparison import comparison_lines  # noqa: PLC0415 - only if the setting is on
+            from pytest_automation_report.junit.sessions import comparison_lines  # noqa: PLC0415 - only if the setting is on
 
             path = self._cwd / Path(shown_path).expanduser()
             self._comparison = comparison_lines(folder, self._options, path, shown_path)

@@ -71,7 +71,7 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     """A session of passing tests, without xdist's workers, annotations or a project's file, loads nothing for those."""
     loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
     seldom = (
-        "session.xdist", "summary.ci_page", "junit.comparison", "session.rerun_failed",
+        "session.xdist", "summary.ci_page", "junit.sessions", "session.rerun_failed",
         "spool.reader", "settings.console", "ci.providers", "spool.artifacts",
         "session.annotation_hooks",
         *(f"recording.{each}" for each in ("functions", "hooks", "markers")),

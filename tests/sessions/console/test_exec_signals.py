@@ -147,7 +147,7 @@ def test_results_are_kept_whole_when_a_signal_comes_while_they_are_read(
     folder = tmp_path_factory.mktemp("amid")
     (folder / "sitecustomize.py").write_text(
         "import os, signal\n"
-        "from pytest_automation_report.junit.submission import Submission\n"
+        "from pytest_automation_report.junit.sessions import Submission\n"
         "add = Submission.add\n"
         "def amid(self, result):\n    os.kill(os.getpid(), signal.SIGTERM)\n    add(self, result)\n"
         "Submission.add = amid\n"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.cli.output import age, moment
+from pytest_automation_report.cli.run import moment
+from pytest_automation_report.cli.spool import age
 from sessions.console.test_telling import read_all
 from support.projects import MIXED, Project, console
 from support.sessions import session_environment

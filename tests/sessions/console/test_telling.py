@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.cli.context import is_coloured
-from pytest_automation_report.cli.output import Progress
+from pytest_automation_report.cli.send import Progress
 from support.deliveries import WrittenSession, stepping
 from support.projects import Project
 from support.result_files import written

@@ -3,7 +3,7 @@
 import json
 
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.export.ctrf import SPEC_VERSION, ctrf_text
+from pytest_automation_report.export.documents import SPEC_VERSION, ctrf_text
 from pytest_automation_report.export.results import ExportedRun, ExportedTest
 from pytest_automation_report.findings.documents import BaseRun
 from support.exported import HOSTILE, a_field, a_flaky_item, a_problem, a_run, an_item, exported_from, findings_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.export.tables import COLUMNS, csv_table, json_document
+from pytest_automation_report.export.documents import COLUMNS, csv_table, json_document
 from support.exported import HOSTILE, a_flaky_item, a_problem, an_item, exported_from, findings_of
 
 

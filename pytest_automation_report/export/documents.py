@@ -1,62 +1,109 @@
-"""Write a run as CTRF, the Common Test Report Format, in its version 0.0.0.
-
-The format is a draft, so the version is fixed here, and a test validates documents with the schema of the format's own
-package. Ids are derived from the run: the same run has the same document.
-"""
+"""Write a run as data for other programs: as CSV, as one JSON document with everything, and as CTRF."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import uuid
 from collections import Counter
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import FieldType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.export.results import Attempt, ExportedRun, ExportedTest
-    from pytest_automation_report.findings.documents import BaseRun
+    from pytest_automation_report.findings.documents import BaseRun, RunFindings
+
+COLUMNS: Final = (
+    "key", "folder", "name", "status", "elapsed_seconds", "attempts", "flaky", "file", "line", "thread", "reason",
+    "type", "message",
+)  # fmt: skip
+"""Names of the columns, which are the first line."""
+
+# Spreadsheets take a cell that begins with one of these for a formula, and run it.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_table(tests: Iterable[ExportedTest]) -> Iterator[str]:
+    """Yield the table line by line; an apostrophe stands before a text that a spreadsheet would take for a formula."""
+    yield _line(COLUMNS)
+    for test in tests:
+        problem = next(iter(test.problems), None)
+        yield _line(
+            (
+                _cell(test.key),
+                _cell(test.folder),
+                _cell(test.name),
+                "error" if test.is_error else _cell(test.status or test.verdict),
+                "" if test.elapsed is None else f"{test.elapsed / 1_000_000:.6f}",
+                test.attempt_count,
+                "yes" if test.is_flaky else "no",
+                _cell(test.file or ""),
+                test.line,
+                test.thread_id,
+                test.fingerprint,
+                _cell(problem.type if problem else ""),
+                _cell(test.message.strip().partition("\n")[0]),
+            )
+        )
+
+
+def _line(cells: Iterable[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()
+
+
+def _cell(text: str) -> str:
+    # Spreadsheets end a cell at a null character, and Python 3.10 refuses to write it: its picture stands for it.
+    text = text.replace("\0", "\N{SYMBOL FOR NULL}")
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def json_document(run: Json, source: str, findings: RunFindings | None, items: Iterable[Json]) -> Iterator[str]:
+    """Yield all that the API has of a run, in pieces: a run may have 100,000 results."""
+    encode = partial(json.dumps, ensure_ascii=False)
+    described = {**run, "source": source}
+    yield f'{{"format": "automation-report run", "version": 1,\n"run": {encode(described)},\n'
+    yield f'"findings": {encode(findings)},\n"tests": ['
+    separator = "\n"
+    for item in items:
+        yield f"{separator}{encode(item)}"
+        separator = ",\n"
+    yield "\n]}\n"
+
 
 SPEC_VERSION: Final = "0.0.0"
-"""Version of the format."""
+"""Version of CTRF, which is a draft: a test validates documents with the schema in the format's own package."""
 
 _STATUSES: Final = ("passed", "failed", "skipped", "pending", "other")
 _NAMESPACE: Final = uuid.UUID("6f0ec1de-1c6d-5b0e-9a0c-0a7f3c1f4d2b")
-_UNKNOWN_TYPE: Final = "application/octet-stream"
-_ENVIRONMENT: Final[Mapping[str, str]] = {
-    "Branch": "branchName",
-    "Commit": "commit",
-    "Build": "buildName",
-    "Shard": "shardId",
-}
-"""Fields of a run that the format has a place for."""
+# Fields of a run that the format has a place for.
+_ENVIRONMENT: Final = {"Branch": "branchName", "Commit": "commit", "Build": "buildName", "Shard": "shardId"}
 
 
 def ctrf_text(run: ExportedRun, tests: Iterable[ExportedTest], base: BaseRun | None = None) -> str:
-    """Return the document as JSON; ``base`` is that of the run's findings."""
+    """Return a run in the Common Test Report Format: the same document for the same run, with the same ids."""
     bodies = [_test(test) for test in tests]
     # Runs of other tools name no version of pytest, so theirs is the tool that reported them.
     version = run.fields.get("pytest")
     tool = {"name": "pytest", "version": version} if version else {"name": "pytest-automation-report"}
+    results = {"tool": tool, "summary": _summary(run, bodies), "tests": bodies, "environment": _environment(run)}
     document: Json = {
         "reportFormat": "CTRF",
         "specVersion": SPEC_VERSION,
         "reportId": _report_id(run, run.id),
         "runId": str(run.id),
         "generatedBy": "pytest-automation-report",
-        "results": {
-            "tool": tool,
-            "summary": _summary(run, bodies),
-            "tests": bodies,
-            "environment": _environment(run),
-        },
+        "results": results,
     }
-    ended = run.completed_at or run.created_at
-    if ended:
+    if ended := run.completed_at or run.created_at:
         document["timestamp"] = ended
     if base is not None:
         document["baseline"] = {
@@ -73,16 +120,14 @@ def _report_id(run: ExportedRun, run_id: int) -> str:
 
 def _summary(run: ExportedRun, bodies: list[Json]) -> Json:
     counts = Counter(body["status"] for body in bodies)
-    start = _epoch_ms(run.created_at)
-    elapsed = _milliseconds(run.elapsed)
-    stop = _epoch_ms(run.completed_at) or start + elapsed
+    start, elapsed = _epoch_ms(run.created_at), _milliseconds(run.elapsed)
     return {
         "tests": len(bodies),
         **{status: counts[status] for status in _STATUSES},
         "flaky": sum(bool(body.get("flaky")) for body in bodies),
         "suites": len({tuple(body.get("suite", ())) for body in bodies}),
         "start": start,
-        "stop": stop,
+        "stop": _epoch_ms(run.completed_at) or start + elapsed,
         "duration": elapsed,
     }
 
@@ -101,7 +146,6 @@ def _environment(run: ExportedRun) -> Json:
 
 
 def _test(test: ExportedTest) -> Json:
-    problems = test.problems
     body: Json = {
         "name": test.name or "(no name)",
         "status": test.verdict,
@@ -110,7 +154,7 @@ def _test(test: ExportedTest) -> Json:
         "rawStatus": "error" if test.is_error else test.status or test.verdict,
         "testId": test.key,
         "message": test.message,
-        "trace": "\n\n".join(problem.text for problem in problems),
+        "trace": "\n\n".join(problem.text for problem in test.problems),
         "filePath": test.file,
         "line": test.line,
         "threadId": None if test.thread_id is None else str(test.thread_id),
@@ -118,7 +162,11 @@ def _test(test: ExportedTest) -> Json:
         "stderr": _lines(test.output("Errors")),
         "steps": [{"name": text, "status": status} for status, text in test.steps],
         "attachments": [
-            {"name": artifact.name, "contentType": artifact.mime_type or _UNKNOWN_TYPE, "path": artifact.url}
+            {
+                "name": artifact.name,
+                "contentType": artifact.mime_type or "application/octet-stream",
+                "path": artifact.url,
+            }
             for artifact in test.artifacts
         ],
         "labels": {field.name: field.value for field in test.user_fields if field.type in _LABELS and field.value},
