@@ -16,7 +16,7 @@ The tree::
        `- UnknownAnswerError    class "unknown": the server may or may not have applied the request
           `- InProgressError    409 with ``Retry-After``: the server is still applying it, so wait and look again
 
-`api.classification` sorts each response into one of the three classes.
+`api.responses` sorts each response into one of the three classes.
 """
 
 from __future__ import annotations

@@ -1,28 +1,28 @@
-"""Define the operations of the automation runs API.
+"""The operations of the automation runs API.
 
-Each method makes exactly one request. It returns the parsed response or raises one of the `ClientError` classes; the
-caller decides whether to repeat the request. How a request is made is up to the subclass: `api.http` sends it to
-a server, and a client of the embedded store applies it in this process.
+Each method makes one request and returns the parsed response, or raises a `ClientError`; the caller decides whether to
+repeat it. A subclass makes the request: `api.http` sends it, a client of the embedded store applies it in this process.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, TypeVar, cast
 
-from msgspec import to_builtins
+from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.api.classification import ApiRequest
 from pytest_automation_report.api.models import JOB, encode
 from pytest_automation_report.api.responses import (
+    ApiRequest,
+    Created,
     Page,
     Run,
     RunTest,
     Source,
-    created_id,
     page_from,
     run_from,
     stored_file,
@@ -41,28 +41,21 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import RunFindings, SourceFlakiness
 
 
-# A page behind all runs: its response has the total and no run.
-_PAGE_PAST_THE_END = 1_000_000
-
 RunExpand: TypeAlias = Literal["automation_sources", "configs", "milestones", "statuses", "users"]
 
 
 class RunFilters(TypedDict, total=False):
-    """The filters of the list of runs, all of which match; one of several values matches if one of them does.
-
-    Only a server of ours knows ``branch`` and ``commit``, the values of these fields.
-    """
+    """The filters of the list of runs, all of which match; of several values of one, any matches."""
 
     status: Iterable[int]
     source_id: Iterable[int]
     tags: Iterable[str]
+    # The values of these fields, which only a server of ours can filter by.
     branch: str
     commit: str
     created_after: datetime | None
     created_before: datetime | None
 
-
-_OURS: Final = ("branch", "commit")
 
 T = TypeVar("T")
 
@@ -71,31 +64,22 @@ class Client(ABC):
     """Client of one project of one server or store.
 
     Every method raises `NotSentError`, `ThrottledError`, `RefusedError`, `TokenRefusedError` or `UnknownAnswerError`.
-
-    ``has_answered`` is whether the server answered a request. Then it is known whether the server supports idempotency
-    keys (``knows_keys``), the size of the largest file that it stores in bytes (``artifact_bytes``, None for a server
-    that is not our embedded one), and the ``extensions`` of the contract that it stores: names of `api.models`. Others
-    must not be sent.
     """
 
     def __init__(self, project_id: int) -> None:
         self._project_id = project_id
-        # Learnt from responses, and never forgotten.
+        # Learnt from responses, and never forgotten: whether there was any, and whether idempotency keys are supported.
         self.has_answered = self.knows_keys = False
+        # Size of the largest file that the server stores; None for a server that is not one of ours.
         self.artifact_bytes: int | None = None
+        # What the server stores beside the contract, by the names of `api.models`; others must not be sent.
         self.extensions: frozenset[str] = frozenset()
 
     def rest(self) -> None:  # noqa: B027 - a store in this process has no connections
-        """Close idle connections; no request may be in flight.
-
-        The first test of a session may run for an hour: until it ends, the sender occupies no connection of the server.
-        """
+        """Close idle connections, since a test may run for an hour; no request may be in flight."""
 
     def put_artifact(self, content: BinaryIO, size: int, name: str) -> StoredFile:
-        """Upload a file of ``size`` bytes to our embedded server, which stores equal contents once.
-
-        Must not be called while `artifact_bytes` is None: no other server has this operation.
-        """
+        """Upload a file of ``size`` bytes to a server of ours: while `artifact_bytes` is None, you must not call it."""
         request = ApiRequest("POST", ARTIFACTS_PATH, 201, query={"name": name}, file=(content, size))
         return self._call(request, stored_file)
 
@@ -155,25 +139,24 @@ class Client(ABC):
     ) -> Page[Run]:
         """Return a page of the project's runs that match all filters, newest first.
 
-        With ``has_threads=False`` our embedded server leaves the threads of the runs out, and with ``has_verdicts`` it
-        adds their verdicts; other servers always return threads, and get no filter that only ours has. Raises
-        `ValueError` for a time without a time zone.
+        With ``has_threads=False`` a server of ours leaves the threads of the runs out, and with ``has_verdicts`` it
+        adds their verdicts; other servers always return threads. Raises `ValueError` for a time without a time zone.
         """
-        known = {name: value for name, value in filters.items() if self.artifact_bytes is not None or name not in _OURS}
+        is_ours = self.artifact_bytes is not None
+        known = {name: value for name, value in filters.items() if is_ours or name not in {"branch", "commit"}}
         query = _query({
             "page": page, "per_page": per_page, "order": "desc", **known, "expands": expands,
-            "threads": self._threads(has_threads=has_threads),
-            "verdicts": "1" if has_verdicts and self.artifact_bytes is not None else None,
+            "threads": self._threads(has_threads=has_threads), "verdicts": "1" if has_verdicts and is_ours else None,
         })  # fmt: skip
         return self._read(f"/projects/{self._project_id}/automation/runs", query, partial(page_from, Page[Run]))
 
     def count_runs(self, *, tags: Iterable[str], key: str = "") -> int:
         """Return the number of runs with one of these tags.
 
-        The request is for a page behind the last one, so that the response has no run. With a ``key`` the client also
-        learns whether the server supports idempotency keys.
+        With a ``key`` the client also learns whether the server supports idempotency keys.
         """
-        query = _query({"page": _PAGE_PAST_THE_END, "per_page": 15, "tags": tags})
+        # A page behind the last one: its response has the total and no run.
+        query = _query({"page": 1_000_000, "per_page": PAGE_RUNS, "tags": tags})
         path = f"/projects/{self._project_id}/automation/runs"
         return self._read(path, query, partial(page_from, Page[Run]), key).total
 
@@ -188,9 +171,9 @@ class Client(ABC):
         return cast("SourceFlakiness", document)
 
     def results_document(self, run_id: int, *, after: int, status_id: Iterable[int]) -> Json:
-        """Return whole results of a run after the one of this id; only a server of ours has them.
+        """Return ``tests``, whole results of a run after that id, and ``next``, the id for the next request or None.
 
-        The member ``tests`` has them, ``next`` is the id for the next request, None at the end.
+        Only a server of ours has them.
         """
         query = _query({"after": after, "status_id": status_id})
         return self._read(f"/automation/runs/{run_id}/results", query, _result)
@@ -265,30 +248,31 @@ def _parameter(value: str | int | datetime | Iterable[object] | None) -> str:
     return str(value) if isinstance(value, (str, int)) else ",".join(map(str, value or ()))
 
 
+def created_id(document: object) -> int:
+    """Return the id of the object that a POST created; raises `ValueError` for an invalid one."""
+    return convert(document, Created).id
+
+
 def _result(obj: object) -> Json:
-    """Return the member ``result`` of a response beside the contract; raises ``ValueError`` if there is none."""
+    """Return the member ``result`` of a response beside the contract; raises `ValueError` if there is none."""
     result = obj.get("result") if isinstance(obj, dict) else None
     if not isinstance(result, dict):
         raise ValueError("the response has no object result")  # noqa: TRY004 - as all readers of responses
     return result
 
 
+# Runs of one page; the API allows no smaller one.
 PAGE_RUNS: Final = 15
-"""Runs of one page; the API allows no smaller one."""
-
+# Most runs that are looked at: a Testmo instance cannot filter by branch and commit, and answers few requests.
 MOST_RUNS: Final = 300
-"""Most runs that are looked at: a Testmo instance cannot filter by branch and commit, and answers few requests."""
 
 
 def learn_kind(client: Client) -> None:
     """Learn whether the server can leave threads out, by a request for an empty page; once is enough."""
-    if client.has_answered:
-        return
-    try:
-        client.count_runs(tags=())
-    except RefusedError:
+    if not client.has_answered:
         # The headers of a refusal are enough. If the server refuses the list itself, too, the caller gets that error.
-        return
+        with suppress(RefusedError):
+            client.count_runs(tags=())
 
 
 def run_pages(
@@ -303,10 +287,8 @@ def run_pages(
 
 
 def _matches(run: Run, filters: RunFilters) -> bool:
-    """Return whether a run has the tag, branch and commit of the filters: a server may ignore or not know them."""
+    # A server may ignore these filters, or not know them.
     tags = {*filters.get("tags", ())}
-    return (
-        (not tags or not tags.isdisjoint(run.tags))
-        and filters.get("branch", "") in {"", run.field_value("Branch")}
-        and filters.get("commit", "") in {"", run.field_value("Commit")}
-    )
+    is_tagged = not tags or not tags.isdisjoint(run.tags)
+    is_of_branch = filters.get("branch", "") in {"", run.field_value("Branch")}
+    return is_tagged and is_of_branch and filters.get("commit", "") in {"", run.field_value("Commit")}

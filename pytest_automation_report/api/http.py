@@ -1,12 +1,8 @@
 """Send the requests of the automation runs API to a server, over one requests session.
 
-The token goes into a header of each request and nowhere else. The session depends on its arguments alone: it reads no
-``.netrc`` and no variables of proxies or certificates (the settings did), follows no redirects, stores no cookies,
-repeats no requests and uses no proxy for loopback.
-
-A request and its response have one deadline. Time-outs of sockets hold for each read, so a server that sends a byte a
-second could occupy the sender for ever: each request is made in a thread of its own, and given up at the deadline. A
-request is known not to be sent only if its connection was not made, or if it was given up before.
+The token goes into a header of each request and nowhere else. A request and its response have one deadline. Time-outs
+of sockets hold for each read, so a server that sends a byte a second could occupy the sender for ever: each request is
+made in a thread of its own, and given up at the deadline.
 """
 
 from __future__ import annotations
@@ -35,9 +31,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from pytest_automation_report import __version__
-from pytest_automation_report.api.classification import HttpResponse, NoResponse, Outcome, classify
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import CONNECTIONS, EXTENSIONS_HEADER, announced
+from pytest_automation_report.api.responses import HttpResponse, NoResponse, Outcome, classify
 from pytest_automation_report.api.urls import DEFAULT_PORTS, KEEPS_HEADER, is_loopback
 from pytest_automation_report.errors import SettingError
 
@@ -45,26 +41,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import BinaryIO
 
-    from pytest_automation_report.api.classification import ApiRequest
     from pytest_automation_report.api.models import Token
+    from pytest_automation_report.api.responses import ApiRequest
 
+# The longest response body that is read; a run of a thousand threads has more than a million bytes.
 ANSWER_BYTES: Final = 16 * 1024 * 1024
-"""The longest response body that is read, in bytes. A run of a thousand threads has more than one million."""
-
-CONNECT_SECONDS: Final = 5.0
-"""Longest time to connect to one address of a host."""
-
+CONNECT_SECONDS: Final = 5.0  # to one address of a host
+# Idle connections are not used again after this time: their server may be about to close them.
 IDLE_SECONDS: Final = 1.0
-"""Idle connections are not used again after this time: their server may be about to close them."""
 
 # Sockets wait longer than the deadline, so that a request that is too slow is given up, whatever it waits for.
 _GRACE_SECONDS: Final = 1.0
 _CHUNK_BYTES: Final = 64 * 1024
 # The deadline of an upload grows with the file: it is enough for a connection of this speed.
 _MIN_UPLOAD_BYTES_PER_SECOND: Final = 128 * 1024
-_NO_CONTENT: Final = 204
-# A server that is being restarted, or that met another one at a wrong moment.
-_TRANSIENT: Final = (500, 503)
 # Seconds before a read is made again.
 _READ_PAUSES: Final = (0.2, 1.0)
 
@@ -72,14 +62,11 @@ T = TypeVar("T")
 
 
 class Attempt:
-    """One request while it is made, for its thread and for the one that waits.
-
-    ``is_connected`` is None until a connection of ours is asked for it, then False, and True when the connection is
-    there and the request may be sent.
-    """
+    """One request while it is made, for its thread and for the one that waits."""
 
     def __init__(self, deadline_seconds: float) -> None:
         self.deadline_seconds = deadline_seconds
+        # None until a connection of ours is asked for, then False, and True when the request may be sent over it.
         self.is_connected: bool | None = None
         self._is_given_up = False
         self._lock = threading.Lock()
@@ -223,17 +210,15 @@ class _Adapter(HTTPAdapter):
 class _DirectSession(requests.Session):
     """A session that ignores redirects: to describe one, requests would read its whole body first, of any length."""
 
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return None for each response."""
+    def get_redirect_target(self, resp: requests.Response) -> None:
         del resp
-        return None
 
 
 def new_session(*, proxies: Mapping[str, str], ca_file: str) -> requests.Session:
-    """Return a session that depends on its arguments alone; the caller closes it.
+    """Return a session that depends on its arguments alone, which are as in `Endpoint`; the caller closes it.
 
-    ``proxies`` has values for ``http``, ``https`` and ``no_proxy``; ``ca_file`` is the path of a CA bundle, empty for
-    the built-in one.
+    It reads no ``.netrc`` and no variables of proxies or certificates, follows no redirects, stores no cookies and
+    repeats no requests.
     """
     session = _DirectSession()
     session.trust_env = False
@@ -274,31 +259,25 @@ def proxies_for(url: str, proxies: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_exempt(host: str, port: int, no_proxy: str) -> bool:
-    """Whether ``no_proxy`` lists a host, alone or with this port.
-
-    The standard library compares names and ports, and knows no networks. requests has a function for both, which writes
-    ``no_proxy`` to the environment for the time of each call: with requests in several threads it could stay there.
-    """
+    """Whether ``no_proxy`` lists a host, alone or with this port."""
+    # The standard library compares names and ports, and knows no networks. The function of requests that does both
+    # writes to the environment for the time of each call: with requests in several threads it could stay there.
     literal = f"[{host}]" if ":" in host else host
     if proxy_bypass_environment(f"{literal}:{port}", {"no": no_proxy.replace("*.", ".")}):
         return True
-    return any(_contains(entry.strip(), host) for entry in no_proxy.split(","))
-
-
-def _contains(network: str, host: str) -> bool:
-    """Whether a network, or a single address, contains a host's address; False for names."""
-    try:
-        return ip_address(host) in ip_network(network, strict=False)
-    except ValueError:
-        return False
+    for network in no_proxy.split(","):
+        with suppress(ValueError):  # a name
+            if ip_address(host) in ip_network(network.strip(), strict=False):
+                return True
+    return False
 
 
 class HttpClient(Client):
-    """Client of one project on one server.
+    """Client of one project on one server, over a session that the caller closes.
 
-    ``origin`` has a scheme and a host and no path. The caller owns ``session`` and closes it. One request and its
-    response have ``deadline_seconds`` in all, with name look-up and connecting. A GET that is answered with 500 or 503
-    is made again, twice at most: it changes nothing. Raises `SettingError` for a token that cannot stand in a header.
+    One request and its response have ``deadline_seconds`` in all, with name look-up and connecting. A GET that is
+    answered with 500 or 503 is made again, twice at most: it changes nothing. Raises `SettingError` for a token that
+    cannot stand in a header.
     """
 
     def __init__(
@@ -328,13 +307,13 @@ class HttpClient(Client):
                 adapter.rest()
 
     def _call(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
-        """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class."""
         prepared, seconds = self._prepared(request)
         pauses = [*_READ_PAUSES] if request.method == "GET" else []
         while True:
             attempt = Attempt(seconds)
             outcome = attempt.outcome_of(partial(self._outcome, prepared, attempt))
-            if not (pauses and isinstance(outcome, HttpResponse) and outcome.status in _TRANSIENT):
+            # A server that is being restarted, or that met another one at a wrong moment.
+            if not (pauses and isinstance(outcome, HttpResponse) and outcome.status in {500, 503}):
                 break
             sleep(pauses.pop(0))
         # Raised here, outside of all handlers: an exception of requests holds the request with its token, and would
@@ -423,18 +402,12 @@ def reason(error: BaseException) -> str:
 def _response(response: requests.Response) -> Outcome:
     """Read the body of a response, if it is neither encoded nor too long."""
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
-    if encoding not in {"", "identity"} and response.status_code != _NO_CONTENT:
+    if encoding not in {"", "identity"} and response.status_code != 204:  # noqa: PLR2004 - no content
         return NoResponse("the response is encoded, which the request did not allow")
     body = bytearray()
     for chunk in response.iter_content(_CHUNK_BYTES):
         body += chunk
         if len(body) > ANSWER_BYTES:
             return NoResponse(f"response larger than {ANSWER_BYTES >> 20} MiB")
-    headers = response.headers
-    return HttpResponse(
-        response.status_code,
-        bytes(body),
-        headers.get("Retry-After", ""),
-        headers.get("Date", ""),
-        headers.get("Location", ""),
-    )
+    retry_after, date, location = (response.headers.get(name, "") for name in ("Retry-After", "Date", "Location"))
+    return HttpResponse(response.status_code, bytes(body), retry_after, date, location)

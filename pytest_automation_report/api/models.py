@@ -1,11 +1,6 @@
 """The request bodies of the API, in the words of the contract; its limits, its extensions, and the markup of steps.
 
-Texts in these values are clean and cut already (`text.limits`). Elapsed times are whole microseconds. Numbers of
-fields, artifacts and tests are those of the contract; the sizes of artifacts are ours, and settings can change them.
-
-An extension is a property that a server of ours stores beside the contract. Such a server lists its extensions in a
-header of every response; a client sends one only to a server that listed it, so no other server ever gets one. Unknown
-names in the header are ignored, and a name never changes its meaning: an extension whose form changes gets a new name.
+Texts in these values are clean and cut already (`text.limits`). Elapsed times are whole microseconds.
 """
 
 from __future__ import annotations
@@ -38,29 +33,18 @@ Json: TypeAlias = dict[str, Any]
 EMBEDDED_ORIGIN = "http+local://store"
 """Origin of the embedded store, which has no address: artifacts in it have URLs that begin with this."""
 
-SERVE_PORT = 8000
-"""Default port of ``automation-report serve``."""
+SERVE_PORT = 8000  # default of `automation-report serve`
+RUN_KEY_TAG = "run-key-"  # begins the tag by which jobs find a run that they share
 
-NOTE_FIELD = "Session"
-"""Name of the field with the reason of the session's end."""
-
-RUN_KEY_TAG = "run-key-"
-"""Beginning of the tag by which jobs find a run that they share."""
-
+# Names of fields that we add to runs.
+NOTE_FIELD = "Session"  # why the session ended
 DIED_NOTE = "pytest died before the session ended"
-"""The reason of a session whose pytest was killed."""
+COLLECTED_FIELD = "Collected"  # number of tests that are to run, as a rule known before the first of them
+DESELECTED_FIELD = "Deselected"  # number of tests that options and plugins deselected; absent for none
+NOT_RUN_FIELD = "Not run"  # number of tests without a result
 
-COLLECTED_FIELD = "Collected"
-"""Name of the run's field with the number of tests that are to run, known before the first of them as a rule."""
-
-DESELECTED_FIELD = "Deselected"
-"""Name of the run's field with the number of tests that options and plugins deselected; absent for none."""
-
-NOT_RUN_FIELD = "Not run"
-"""Name of the run's field with the number of tests without a result."""
-
+# Meta of the field with the number of attempts of a test: a field of that name alone is a user's.
 ATTEMPTS_META = {"counts": "attempts"}
-"""Meta of the field with the number of attempts of a test: a field of that name alone is a user's."""
 
 
 class FieldType(IntEnum):
@@ -178,33 +162,26 @@ class Token(Struct, frozen=True):
 
 
 class ArtifactStoreConfig(Struct, frozen=True):
-    """The user's own store of artifacts: the address of a bucket, or the absolute path of a folder.
-
-    ``url`` is the template of the URLs of stored files; if it is empty, the bucket signs a URL for each file.
-    ``environ`` holds the environment variables with the bucket's credentials; ``repr`` does not show them.
-    """
+    """The user's own store of artifacts: the address of a bucket, or the absolute path of a folder."""
 
     address: str
-    url: str = ""
-    environ: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""  # template of the URLs of files; if it is empty, the bucket signs one for each file
+    environ: Mapping[str, str] = field(default_factory=dict)  # the bucket's credentials, which `repr` does not show
 
     def __repr__(self) -> str:
         return f"ArtifactStoreConfig(address={self.address!r}, url={self.url!r})"
 
 
 class Endpoint(Struct, frozen=True):
-    """The destination of results: a server's origin, or the embedded store's database file.
+    """The destination of results: a server's origin, or the embedded store's database file."""
 
-    ``origin`` is scheme, host and port without a path. With `EMBEDDED_ORIGIN`, ``database`` is the absolute path of the
-    SQLite file. ``proxies`` maps ``http``, ``https`` and ``no_proxy`` to values for requests. ``ca_file`` is the path
-    of a CA bundle, empty for the built-in one.
-    """
-
-    origin: str
+    origin: str  # scheme, host and port, or `EMBEDDED_ORIGIN`
     project_id: int
-    database: str = ""
-    proxies: Mapping[str, str] = field(default_factory=dict)
-    ca_file: str = ""
+    database: str = ""  # absolute path of the embedded store's SQLite file
+    proxies: Mapping[str, str] = field(
+        default_factory=dict
+    )  # for "http", "https" and "no_proxy", as requests takes them
+    ca_file: str = ""  # path of a CA bundle, empty for the built-in one
 
     @property
     def is_embedded(self) -> bool:
@@ -254,45 +231,25 @@ def decode(text: bytes | str, decoder: Decoder[T]) -> T:
         return value
 
 
+# An extension is a property that a server of ours stores beside the contract. The server lists its extensions, with
+# commas between them, in a header of every response; a client sends one only to a server that lists it. Unknown names
+# are ignored, and a name never changes its meaning: an extension whose form changes gets a new name.
 EXTENSIONS_HEADER: Final = "Automation-Report-Extensions"
-"""Header of all responses of a server that stores extensions; its value is their names, separated by commas."""
 
+# Of a test: microseconds since the `session_started` of its thread, which has those since 1970 and comes with the
+# thread's creation or with any append.
 STARTED: Final = "started"
-"""``started`` of a test, in microseconds since the ``session_started`` of its thread, which is in those since 1970.
-
-A thread gets its ``session_started`` with its creation or with any append.
-"""
-
-PHASES: Final = "phases"
-"""``phases`` of a test: the microseconds of setup, call and teardown."""
-
-STEPS: Final = "steps"
-"""``steps`` of a test: a tree of names, statuses and microseconds, with the files that were attached in each."""
-
-RUNNING: Final = "running"
-"""``running`` of an append to a thread: the tests that run now."""
-
-COMPARISON: Final = "comparison"
-"""``comparison`` of a test: operator and both sides of the comparison that failed."""
-
-COLOURS: Final = "colours"
-"""``colours`` of a test: the coloured parts of its fields, by the names of the fields."""
-
-ATTEMPTS: Final = "attempts"
-"""``attempts`` of a test: output, steps, phases, comparison and colours of the attempts before the last one."""
-
+PHASES: Final = "phases"  # of a test: the microseconds of setup, call and teardown
+STEPS: Final = "steps"  # of a test: a tree of names, statuses, microseconds and attached files
+RUNNING: Final = "running"  # of an append: the tests that the thread runs now
+COMPARISON: Final = "comparison"  # of a test: operator and both sides of the comparison that failed
+COLOURS: Final = "colours"  # of a test: the coloured parts of its fields, by the names of the fields
+ATTEMPTS: Final = "attempts"  # of a test: output, steps, phases, comparison and colours of the earlier attempts
+# Of a thread, with its creation or with any append: name and attempt of the job whose results it has. Jobs may have
+# several threads. Of results with one key in one job, those of the highest attempt replace the others.
 JOB: Final = "job"
-"""``job`` of a thread, with its creation or with any append: name and attempt of the job whose results it has.
-
-A job may have several threads, also at the same time. Of results with one key in one job those of the highest attempt
-replace the others; all that remain, of one job or of several, stand side by side.
-"""
-
-COLLECTION: Final = "collection"
-"""``collection`` of an append to a thread: how many tests its session collected, and how many of them it was to run."""
-
+COLLECTION: Final = "collection"  # of an append: how many tests the session collected, and how many it was to run
 EXTENSIONS: Final = (STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, JOB, COLLECTION)
-"""All extensions of this release."""
 
 
 def announced(header: str) -> frozenset[str]:
@@ -303,9 +260,8 @@ def announced(header: str) -> frozenset[str]:
 
 OPENING_TAG: Final = "<test-steps>"
 CLOSING_TAG: Final = "</test-steps>"
+# Line after a printed property of several lines, as the official tool reads it.
 END_OF_PROPERTY: Final = "[[/PROPERTY]]"
-"""Line after a printed property of several lines, as the official tool reads it."""
-
 _WHOLE = lazy_pattern(f"{OPENING_TAG}(.*){CLOSING_TAG}", re.DOTALL)
 _STEP = lazy_pattern(r'\s*<test-step status="(passed|failed|skipped)">([^<]*)</test-step>\s*')
 
@@ -330,29 +286,19 @@ def parse_steps(markup: str) -> list[tuple[str, str]] | None:
     return steps
 
 
+# The contract's limits: most fields, artifacts and steps of a test, and most tests of one append.
 FIELD_LIMIT = 25
-"""Most fields of a test."""
-
 ARTIFACT_LIMIT = 25
-"""Most artifacts of a test."""
-
-ARTIFACT_BYTES = 32_000_000
-"""Default of the largest file that is stored as an artifact."""
-
-ARTIFACTS_BYTES = 2_000_000_000
-"""Default of the total size of a session's artifact files that wait for their upload."""
-
 STEP_LIMIT = 100
-"""Most steps in the steps field of a test."""
-
 BATCH_TESTS = 250
-"""Most tests of one append."""
 
+# Ours, which settings can change: the largest file of an artifact, and all files of a session that wait for upload.
+ARTIFACT_BYTES = 32_000_000
+ARTIFACTS_BYTES = 2_000_000_000
+
+# Requests in flight to one server, and the connections that are kept for them: with four the end of a session of many
+# workers is a few round trips, and a server gets no crowd from one session.
 CONNECTIONS = 4
-"""Idle connections to a server that are kept: this many requests can be in flight without opening new ones.
-
-With four the end of a session of many workers is a few round trips, and a server gets no crowd from one session.
-"""
 
 
 def fit_to_limits(test: Test) -> Test:
@@ -378,7 +324,6 @@ def fit_to_limits(test: Test) -> Test:
 
 
 def _left_out_field(title: str, names: Sequence[str]) -> Field:
-    """Return the field with number and names of the fields or artifacts left out."""
     return Field(f"{title} left out", string(f"{len(names)}: {', '.join(names)}"))
 
 

@@ -1,22 +1,200 @@
-"""The response bodies of the API as values, in the words of the contract, with the members that this package reads.
+"""Responses: `classify` sorts each into a success or an error; the classes are the bodies in the words of the contract.
 
-Members on which decisions depend (ids, counts, ``is_completed``) are strict. Others are forgiven: servers leave them
-out, or write ``null`` or ``[]`` for "nothing". Each reader raises `ValueError` with the path of the wrong member.
-Members that nothing reads are not looked at, and so never make a response unreadable.
+`classify` is the only rule, and opens no connection, so that tests can try every case: a result is lost or delivered
+twice exactly where this rule is wrong.
+
+=================================================  ==========================================================
+response                                           result
+=================================================  ==========================================================
+the documented status, a body that can be parsed   the parsed body
+the documented status, any other body              unknown: `UnknownAnswerError`
+429                                                again: `ThrottledError`
+401, 403                                           refused: `TokenRefusedError`
+3xx, and 4xx but those named here                  refused: `RefusedError`
+409 with ``Retry-After``, whole request sent       unknown: `InProgressError`
+408, 409, 5xx, another 2xx                         unknown if the whole request left this machine, else again
+no response                                        unknown if the whole request left this machine, else again
+=================================================  ==========================================================
+
+Of bodies, members on which decisions depend (ids, counts, ``is_completed``) are strict. Others are forgiven: servers
+leave them out, or write ``null`` or ``[]`` for "nothing". Each reader raises `ValueError` with the path of the wrong
+member. Members that nothing reads never make a response unreadable.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
+import json
+import re
+from datetime import timezone
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct, convert, field
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Json
+from pytest_automation_report.errors import (
+    ClientError,
+    InProgressError,
+    NotSentError,
+    RefusedError,
+    ThrottledError,
+    TokenRefusedError,
+    UnknownAnswerError,
+)
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import BinaryIO
+
 T = TypeVar("T")
+
+TEXT_CHARACTERS: Final = 200
+"""Longest text of the server in a message, in characters."""
+
+_CONFLICT: Final = 409
+# Time-out and conflict: the server may apply the request all the same.
+_UNKNOWN_4XX: Final = (408, _CONFLICT)
+
+
+class ApiRequest(Struct, frozen=True):
+    """One request of the API."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    success: Literal[200, 201, 204]  # the documented status of its response
+    query: Mapping[str, str] = {}
+    body: bytes | None = None  # JSON
+    file: tuple[BinaryIO, int] | None = None  # to upload, with its size in bytes
+    key: str = ""  # its Idempotency-Key
+
+
+class HttpResponse(Struct, frozen=True):
+    """A response that arrived completely; the three headers are empty if missing."""
+
+    status: int
+    body: bytes = b""
+    retry_after: str = ""
+    date: str = ""
+    location: str = ""
+
+
+class NoResponse(Struct, frozen=True):
+    """A response that is missing, incomplete or cannot be read, with the reason in a few words."""
+
+    reason: str
+
+
+Outcome: TypeAlias = "HttpResponse | NoResponse"
+
+
+def classify(
+    request: ApiRequest, outcome: Outcome, parse: Callable[[object], T], *, was_sent: bool, secret: str = ""
+) -> T:
+    """Return the parsed body of a documented success; raise the error of its class for everything else.
+
+    ``parse`` gets the JSON value of the body, None for a 204, and raises `ValueError` for a value of the wrong shape.
+    ``was_sent`` is True if the last byte of the request left this machine. ``secret`` is removed from all messages,
+    also if the server repeats it.
+    """
+    if isinstance(outcome, HttpResponse) and outcome.status == request.success and was_sent:
+        try:
+            return parse(None if request.success == 204 else decoded(outcome.body))  # noqa: PLR2004 - no content
+        except ValueError as error:
+            reason = f"{outcome.status} with an invalid body ({error})"
+        raise UnknownAnswerError(displayable(reason, secret))
+    raise _error(request, outcome, was_sent=was_sent, secret=secret)
+
+
+def decoded(body: bytes) -> object:
+    """Return the JSON value of a body; raise `ValueError` for anything else, also for values nested too deep."""
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def retry_after_seconds(value: str, date: str) -> float | None:
+    """Return the seconds of a ``Retry-After`` header: never negative, None for a header that cannot be read.
+
+    A date is compared with the ``Date`` header of the same response, so that our own clock may be wrong.
+    """
+    value = value.strip()
+    if re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?", value):
+        return max(0.0, float(value))
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - the embedded store sends no dates
+
+    try:
+        moments = [parsedate_to_datetime(text) for text in (value, date)]
+        # A date without a zone is one of UTC.
+        then, now = (moment.replace(tzinfo=moment.tzinfo or timezone.utc) for moment in moments)
+        return max(0.0, (then - now).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):  # the e-mail parser raises all of these
+        return None
+
+
+def displayable(text: str, secret: str = "") -> str:
+    """Return a text of the server as one line for a message: cut, without the secret, and printable."""
+    # Stricter than `text.limits.visible`: behind characters that it keeps a server could hide its text in a log.
+    head = (text.replace(secret, "***") if secret else text)[:TEXT_CHARACTERS]
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in head)[
+        :TEXT_CHARACTERS
+    ]
+
+
+def _error(  # noqa: PLR0911 - a table of responses and statuses
+    request: ApiRequest, outcome: Outcome, *, was_sent: bool, secret: str
+) -> ClientError:
+    """Return the error for a response that is not the documented success, by the table at the top."""
+    if isinstance(outcome, NoResponse):
+        message = displayable(outcome.reason, secret)
+        return UnknownAnswerError(message) if was_sent else NotSentError(message)
+    status = outcome.status
+    text, errors = _error_texts(outcome.body, secret)
+    # Another 2xx looks like a success: only then the message names the status that was expected.
+    is_plain = status >= 300 or status == request.success  # noqa: PLR2004 - the first redirect
+    shown = str(status) if is_plain else f"{status} instead of {request.success}"
+    message = displayable(f"{shown}: {text}" if text else f"the server answered {shown}", secret)
+    wait_seconds = retry_after_seconds(outcome.retry_after, outcome.date)
+    match status:
+        case 429:
+            return ThrottledError(message, wait_seconds)
+        case 401 | 403:
+            return TokenRefusedError(message, status)
+    if 300 <= status < 400:  # noqa: PLR2004 - the range of redirects
+        target = f" to {outcome.location}" if outcome.location else ""
+        reason = f"redirected ({status}{target}): the server's URL is wrong"
+        return RefusedError(displayable(reason, secret), status)
+    if 400 <= status < 500 and status not in _UNKNOWN_4XX:  # noqa: PLR2004 - the range of refusals
+        return RefusedError(message, status, errors)
+    # A request cut in the middle is no valid JSON, so the server cannot have applied it, unless it claims so.
+    if not was_sent and status != request.success:
+        return NotSentError(message)
+    if status == _CONFLICT and wait_seconds is not None:
+        return InProgressError(message, wait_seconds)
+    return UnknownAnswerError(message)
+
+
+def _error_texts(body: bytes, secret: str) -> tuple[str, dict[str, list[str]]]:
+    """Return ``message`` and ``errors`` of an error body, empty if it has none."""
+    try:
+        document = decoded(body)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        return "", {}
+    message, errors = document.get("message"), document.get("errors")
+    texts: dict[str, list[str]] = {}
+    for name, values in errors.items() if isinstance(errors, dict) else ():
+        listed = values if isinstance(values, list) else [values]
+        texts[displayable(name, secret)] = [displayable(value, secret) for value in listed if isinstance(value, str)]
+    return displayable(message, secret) if isinstance(message, str) else "", texts
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
 
 Id: TypeAlias = Annotated[int, Meta(gt=0, le=2**63 - 1)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -77,11 +255,7 @@ class Thread(Struct, frozen=True):
 
 
 class Run(Thread, frozen=True):
-    """A run with its threads; ``created_at`` is the server's own text.
-
-    ``document`` is the whole JSON of the response for a single run, empty for a run of a page. Of a page of ours, a run
-    has its ``verdict`` in a few words.
-    """
+    """A run with its threads."""
 
     source_id: Id | None = None
     config_id: Id | None = None
@@ -89,9 +263,9 @@ class Run(Thread, frozen=True):
     threads: tuple[Thread, ...] = ()
     links: tuple[LinkText, ...] = ()
     tags: tuple[str, ...] = ()
-    created_at: str | None = None
-    verdict: str = ""
-    document: Json = field(default_factory=dict, name="")
+    created_at: str | None = None  # the server's own text
+    verdict: str = ""  # in a few words, in a list of a server of ours
+    document: Json = field(default_factory=dict, name="")  # the JSON of a single run, empty for a run of a page
 
     def field_value(self, name: str) -> str:
         """Return the value of the first field of this name, "" if there is none."""
@@ -119,33 +293,29 @@ class Source(Struct, frozen=True):
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """One page of a list; ``document`` is the server's JSON of it, ``next_page`` None on the last page.
-
-    ``expands`` has the related records that the request named.
-    """
+    """One page of a list."""
 
     result: tuple[T, ...]
-    next_page: Id | None = None
+    next_page: Id | None = None  # None on the last page
     total: Count = 0
-    expands: Json = field(default_factory=dict)
-    document: Json = field(default_factory=dict, name="")
+    expands: Json = field(default_factory=dict)  # the related records that the request named
+    document: Json = field(default_factory=dict, name="")  # the server's JSON of it
 
 
 class StoredFile(Struct, frozen=True):
-    """URL of a stored file; ``mime_type`` is the store's judgement of its type, empty if it made none.
-
-    Raises `ValueError` for a URL that is none of a file.
-    """
+    """A stored file; raises `ValueError` for a URL that is none of a file."""
 
     url: str
-    mime_type: str = ""
+    mime_type: str = ""  # the store's judgement, empty if it made none
 
     def __post_init__(self) -> None:
         if not self.url.startswith(_STARTS) or utf16_length(self.url) > STRING_UNITS:
             raise ValueError(f"not a URL for an artifact: {self.url[:100]!r}")
 
 
-class _Created(Struct):
+class Created(Struct):
+    """The response to the creation of a run or thread."""
+
     id: Id
 
 
@@ -155,12 +325,7 @@ class _SingleRun(Struct):
 
 # msgspec ends the process by a segmentation fault when two threads read a class for the first time at the same moment:
 # this makes all of them ready.
-Decoder(tuple[_Created, StoredFile, _SingleRun, Page[Run], Page[RunTest], Page[Source]])
-
-
-def created_id(document: object) -> int:
-    """Return the id of the object that a POST created; raises `ValueError` for an invalid one."""
-    return convert(document, _Created).id
+Decoder(tuple[Created, StoredFile, _SingleRun, Page[Run], Page[RunTest], Page[Source]])
 
 
 def stored_file(document: object) -> StoredFile:

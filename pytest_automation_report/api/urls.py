@@ -1,7 +1,4 @@
-"""Parse and check the URLs that users set: of the server, of links, of proxies, of files.
-
-A file has the URL that its store returned (`responses.StoredFile`), or one that a user's template creates. Templates
-are for files that the CI provider, or the user's bucket or folder stores.
+"""Parse and check the URLs that users set: of the server, of links, of proxies, and templates for those of files.
 
 A URL can hold a password, so no message of this module has a URL that `shown_address` did not clean.
 """
@@ -100,8 +97,7 @@ def web_address_hint(address: str) -> str:
 def proxies_from(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the proxies of the standard variables by scheme, as requests expects them, and warnings by scheme.
 
-    Variables in lower case come before those in upper case. ``HTTP_PROXY`` is ignored in a CGI process, where a client
-    can set it with a header. A warning has the variable's name and never its value, which may hold a password.
+    A warning has the variable's name and never its value, which may hold a password.
     """
     proxies: dict[str, str] = {}
     warnings: dict[str, str] = {}
@@ -132,14 +128,13 @@ def _standard(environ: Mapping[str, str], name: str) -> tuple[str, str]:
 
 def _is_proxy(proxy: str) -> bool:
     """Whether a text is the URL of an HTTP proxy; it may have a user and a password."""
-    if _BAD_CHARACTERS.search(proxy):
-        return False
     try:
         split = urlsplit(proxy)
         is_whole = bool(_host(split)) and split.port != 0
     except ValueError:
         return False
-    return is_whole and split.scheme in DEFAULT_PORTS and split.path in ("", "/")
+    is_clean = not _BAD_CHARACTERS.search(proxy)
+    return is_clean and is_whole and split.scheme in DEFAULT_PORTS and split.path in ("", "/")
 
 
 def _remedy(address: str, split: SplitResult) -> str:
@@ -178,28 +173,19 @@ def _host(split: SplitResult) -> str:
     return host
 
 
+# Header of all responses of a server of ours, with the largest size of an artifact file in bytes. Only a server that
+# sends it gets requests that are not in the contract.
 KEEPS_HEADER: Final = "Automation-Report-Artifacts"
-"""Header of all responses of a server that stores artifact files; its value is the largest size in bytes.
+ARTIFACTS_PATH: Final = "/artifacts"  # to which artifact files are uploaded
 
-Only our embedded server sends it, so it also shows that the server knows our extensions of the contract. No other
-server gets a request that is not in the contract.
-"""
-
-ARTIFACTS_PATH: Final = "/artifacts"
-"""Path to which artifact files are uploaded."""
-
+# Placeholders of templates that differ from file to file, and those that are the same for the whole session.
 OF_FILE: Final = ("path", "name")
-"""Placeholders that differ from file to file: the path below the root folder, and the name."""
-
 OF_RUN: Final = ("build", "attempt", "shard", "branch", "commit", "job_url")
-"""Placeholders that are the same for the whole session."""
-
+# URL schemes of buckets that can store artifacts.
 BUCKETS: Final = ("s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss")
-"""URL schemes of buckets that can store artifacts."""
 
 _BRACED: Final = lazy_pattern(r"\{([^{}]*)\}")
 _UNSAFE: Final = lazy_pattern(r"[^\w.,+@() -]")
-_MAX_NAME_LENGTH: Final = 100
 
 
 def is_bucket(store: str) -> bool:
@@ -235,5 +221,4 @@ def address_of(template: str, path: str, name: str) -> str:
 def file_name(name: str) -> str:
     """Return a file name that is valid on all systems: without its folder, and only the end of a long one."""
     last_part = re.split(r"[/\\]", name)[-1]
-    safe_name = _UNSAFE.sub("_", last_part)[-_MAX_NAME_LENGTH:].strip(" .")
-    return safe_name or "file"
+    return _UNSAFE.sub("_", last_part)[-100:].strip(" .") or "file"

@@ -2,14 +2,14 @@ import json
 
 import pytest
 
-from pytest_automation_report.api.classification import (
+from pytest_automation_report.api.client import created_id
+from pytest_automation_report.api.responses import (
     ApiRequest,
     HttpResponse,
     NoResponse,
     Outcome,
     classify,
 )
-from pytest_automation_report.api.responses import created_id
 from pytest_automation_report.errors import (
     ClientError,
     InProgressError,

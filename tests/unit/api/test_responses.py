@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from pytest_automation_report.api.client import created_id
 from pytest_automation_report.api.responses import (
     FieldText,
     Page,
