@@ -318,7 +318,7 @@ class Progress(ExitStack):
         if self._clock() - self._last < (_BAR_SECONDS if is_terminal else _LINE_SECONDS):
             return
         self._last = self._clock()
-        read = sum(queue.seen for queue in delivery.queues.by_worker.values())
+        read = sum(queue.counts.total() for queue in delivery.queues.by_worker.values())
         sent = delivery.state.total("acknowledged")
         if not is_terminal:
             more = "" if delivery.queues.is_decided else " so far"

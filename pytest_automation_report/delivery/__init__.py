@@ -1,7 +1,7 @@
 """Deliver a spooled session: choose the next request, handle its response, retry, reconcile.
 
-The way of a result from the spool to a request: `dispatcher` reads and sends, `queues` turns records into results,
-`scheduler` chooses the next request, `batches` forms an append, `requests` holds one and the time of the next try.
+The way of a result from the spool to a request: `dispatcher` reads and sends, `queues` turns records into results and
+batches, `scheduler` chooses the next request, `requests` holds one and decides about the next try.
 
 Runs in the sender process, which `launch` starts from pytest, and in `automation-report send`. Imports `spool`,
 `recording`, `api`, `findings`, `text`, `errors` and `unpatched`, and the embedded server where a session is delivered

@@ -6,9 +6,6 @@ console field of it::
     Attempts    3                          the number of attempts, with the last one
     Attempt 1   AssertionError: ...        failure, user's fields and steps of the first attempt
     Attempt 2   AssertionError: ...
-
-Artifacts of earlier attempts get a note: ``attempt 2``, or ``attempt 2: their own note``. A server of ours stores more
-of each attempt beside the contract; the latest attempts come first into the room that there is.
 """
 
 from __future__ import annotations
@@ -34,24 +31,16 @@ from pytest_automation_report.api.models import (
 from pytest_automation_report.text.limits import NOTE_UNITS, console, cut_end, cut_middle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.spool.records import Attempt, Colours, Step
 
-# The server stores 64 KiB of each extension, and 256 KiB of `attempts`.
-_MAX_STEPS_CHARACTERS: Final = 32_000
-_MAX_COLOURS_CHARACTERS: Final = 32_000
+# The server stores 64 KiB of each extension, steps and colours among them, and 256 KiB of `attempts`.
+_MAX_CHARACTERS: Final = 32_000
 _MAX_ATTEMPTS_BYTES: Final = 128_000
-# Of a step without its name and its files, of each of these, and of a coloured part without its style.
-_STEP_CHARACTERS: Final = 64
-_FILE_CHARACTERS: Final = 5
-_SPAN_CHARACTERS: Final = 18
-# Of a text that is cut, at most six characters stand for one. Below this room a rest of it would say nothing.
-_CHARACTERS_OF_ONE: Final = 6
-_MIN_TEXT_BYTES: Final = 1_000
-# This many attempts are shown even if the test's own fields fill all places.
-_MIN_SHOWN: Final = 3
+_SPAN_CHARACTERS: Final = 18  # of a coloured part without its style
+_CHARACTERS_OF_ONE: Final = 6  # in JSON, at most
 
 _OUTPUTS: Final = frozenset({"Output", "Errors", "Log"})
 # Names of fields that we make: a field with another name was added by the user.
@@ -60,7 +49,7 @@ _TEXT: Final = "Text"
 
 
 class EarlierAttempt(Struct, frozen=True, omit_defaults=True):
-    """What a server of ours shows of an attempt before the last one, beside its field."""
+    """What a server of ours stores of an attempt before the last one, beside its field."""
 
     number: int
     phases: tuple[int, int, int] | None = None
@@ -96,16 +85,26 @@ def folded(
     alias, fields, artifacts = options.alias(last.status), last.fields, last.artifacts
     if earlier:
         fields = _with_attempts(fields, earlier, options)
-        artifacts = (*artifacts, *(_numbered(file, n) for n, each in enumerate(earlier, 1) for file in each.artifacts))
+        artifacts = (*artifacts, *_with_notes(earlier))
     # By position: this runs for each test of a session.
-    test = Test(
-        base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, fields, artifacts, base.assertions
+    test = fit_to_limits(
+        Test(
+            base.key,
+            base.name,
+            base.folder,
+            alias,
+            last.elapsed,
+            base.file,
+            base.line,
+            fields,
+            artifacts,
+            base.assertions,
+        )
     )
-    test = fit_to_limits(test)
     extensions = Extensions(
         started,
         _phases(last),
-        _fitted_steps(last.steps, [_MAX_STEPS_CHARACTERS]) if last.steps else (),
+        _fitted_steps(last.steps, [_MAX_CHARACTERS]) if last.steps else (),
         last.comparison,
         _fitted_colours(last, test.fields) if last.colours else {},
         _entries(earlier) if earlier else (),
@@ -129,8 +128,8 @@ def with_kept_files(extensions: Extensions, attempts: Sequence[Attempt], kept: S
 
 def _with_attempts(own: Sequence[Field], earlier: Sequence[Attempt], options: RecordingOptions) -> tuple[Field, ...]:
     """Return the fields of a result with those that show its earlier attempts, behind the highlighted ones."""
-    highlights = [field_ for field_ in own if field_.is_highlight]
-    others = [field_ for field_ in own if not field_.is_highlight]
+    highlights = [each for each in own if each.is_highlight]
+    others = [each for each in own if not each.is_highlight]
     shown: list[Field] = []
     for number, attempt in enumerate(earlier, 1):
         alias, failures = options.alias(attempt.status), _failures(attempt)
@@ -138,8 +137,8 @@ def _with_attempts(own: Sequence[Field], earlier: Sequence[Attempt], options: Re
         if attempt.elapsed is not None:
             meta["elapsed"] = str(attempt.elapsed)
         shown.append(Field(f"Attempt {number}", _text_of(attempt, alias), FieldType.CONSOLE, meta))
-    # One place is for the number of attempts. If places are few, the latest attempts are shown.
-    max_shown = max(_MIN_SHOWN, FIELD_LIMIT - len(own) - 1)
+    # One place is for the number of attempts. If places are few, the latest attempts are shown, three at least.
+    max_shown = max(3, FIELD_LIMIT - len(own) - 1)
     total = Field("Attempts", str(len(earlier) + 1), meta=ATTEMPTS_META)
     return (*highlights, total, *shown[-max_shown:], *others)
 
@@ -168,10 +167,12 @@ def _text_of(attempt: Attempt, alias: str) -> str:
     return console("\n\n".join((text, "\n".join(added)))) if added else text
 
 
-def _numbered(artifact: Artifact, number: int) -> Artifact:
-    """Return an artifact of an earlier attempt, with the attempt's number in its note."""
-    note = f"attempt {number}: {artifact.note}" if artifact.note else f"attempt {number}"
-    return replace(artifact, note=cut_end(note, NOTE_UNITS))
+def _with_notes(earlier: Sequence[Attempt]) -> Iterator[Artifact]:
+    """Yield the artifacts of earlier attempts, with the attempt's number in each note."""
+    for number, attempt in enumerate(earlier, 1):
+        for artifact in attempt.artifacts:
+            note = f"attempt {number}: {artifact.note}" if artifact.note else f"attempt {number}"
+            yield replace(artifact, note=cut_end(note, NOTE_UNITS))
 
 
 def _phases(attempt: Attempt) -> tuple[int, int, int] | None:
@@ -186,9 +187,9 @@ def _fitted_steps(steps: Iterable[Step], room: list[int]) -> tuple[Step, ...]:
     """Return steps in their order while ``room`` characters last."""
     fitted: list[Step] = []
     for step in steps:
-        # One that is not ASCII takes up to four bytes, or six characters where it is escaped.
-        room[0] -= _STEP_CHARACTERS + (len(step.name) if step.name.isascii() else _CHARACTERS_OF_ONE * len(step.name))
-        room[0] -= _FILE_CHARACTERS * len(step.files)
+        # Beside its name a step takes 64 characters, and 5 for each file.
+        name_characters = len(step.name) * (1 if step.name.isascii() else _CHARACTERS_OF_ONE)
+        room[0] -= 64 + name_characters + 5 * len(step.files)
         if room[0] < 0:
             break
         fitted.append(replace(step, steps=_fitted_steps(step.steps, room)) if step.steps else step)
@@ -199,7 +200,7 @@ def _fitted_colours(attempt: Attempt, fields: Iterable[Field]) -> Colours:
     """Return the colours of an attempt's fields, the first ones while there is room; a text that was cut has none."""
     colours: dict[str, tuple[tuple[int, int, str], ...]] = {}
     before, now = _by_name(attempt.fields), _by_name(fields)
-    room = _MAX_COLOURS_CHARACTERS
+    room = _MAX_CHARACTERS
     for name, spans in attempt.colours.items():
         if now.get(name) != before.get(name):
             continue
@@ -229,7 +230,7 @@ def _entries(earlier: Sequence[Attempt]) -> tuple[EarlierAttempt, ...]:
 
 def _entry(number: int, attempt: Attempt, room: list[int]) -> EarlierAttempt:
     """Return the entry of one attempt without the parts for which there is no room; long output is cut."""
-    phases, steps = _phases(attempt), _fitted_steps(attempt.steps, [_MAX_STEPS_CHARACTERS])
+    phases, steps = _phases(attempt), _fitted_steps(attempt.steps, [_MAX_CHARACTERS])
     colours = _fitted_colours(attempt, attempt.fields)
     output: dict[str, str] = {}
     shown: dict[str, tuple[tuple[int, int, str], ...]] = {}
@@ -241,13 +242,11 @@ def _entry(number: int, attempt: Attempt, room: list[int]) -> EarlierAttempt:
         output,
         shown,
     )
-    texts = _by_name(
-        field_ for field_ in attempt.fields if field_.name in _OUTPUTS and field_.type is FieldType.CONSOLE
-    )
+    texts = _by_name(each for each in attempt.fields if each.name in _OUTPUTS and each.type is FieldType.CONSOLE)
     for name, text in texts.items():
         if text and _takes(text, room):
             output[name] = text
-        elif text and room[0] >= _MIN_TEXT_BYTES:
+        elif text and room[0] >= 1_000:  # noqa: PLR2004 - a shorter rest of it would say nothing
             output[name] = cut_middle(text, room[0] // (1 if text.isascii() else _CHARACTERS_OF_ONE))
             room[0] = 0
     # The text of the attempt begins with its only failure, unless it was cut.
@@ -276,11 +275,8 @@ def _places(flags: Sequence[bool]) -> dict[int, int]:
 
 def _moved(steps: Iterable[Step], places: Mapping[int, int]) -> tuple[Step, ...]:
     """Return steps whose files have new places; those that are gone are left out."""
-    return tuple(
-        replace(
-            step,
-            files=tuple(places[place] for place in step.files if place in places),
-            steps=_moved(step.steps, places),
-        )
-        for step in steps
-    )
+    moved: list[Step] = []
+    for step in steps:
+        files = tuple(places[place] for place in step.files if place in places)
+        moved.append(replace(step, files=files, steps=_moved(step.steps, places)))
+    return tuple(moved)

@@ -1,9 +1,8 @@
 """Read the last output of a test whose process has died.
 
 pytest captures output in files without a name, which are gone with its process. The sender opens them while the process
-lives and can read them afterwards, at no cost for the tests. It finds them through ``/proc``, so on other systems than
-Linux there is no last output. No path comes from a record: a record has descriptors of the process that wrote it, and
-the sender reads only files of this user that have no name.
+lives and can read them afterwards. It finds them through ``/proc``, so on other systems than Linux there is no last
+output. It reads only files of this user that have no name.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.options import RecordingOptions
 
 _READ_BYTES: Final = 64 << 10
-_MAX_CHARACTERS: Final = 8192
 
 
 class CapturedOutput:
@@ -37,10 +35,9 @@ class CapturedOutput:
         self._handed_over: set[str] = set()
 
     def watch(self, worker: str, pid: int, files: Iterable[Sequence[object]]) -> None:
-        """Open the files of a worker's process.
+        """Open the files of a worker's process, unless pytest has handed them over.
 
-        ``files`` has of each the stream's name, its descriptor in that process, device and inode. A file that cannot be
-        opened, or is another one by now, is skipped, and so is a worker whose files pytest has handed over.
+        ``files`` has of each the stream's name, its descriptor in that process, device and inode.
         """
         if worker in self._handed_over:
             return
@@ -50,10 +47,7 @@ class CapturedOutput:
                 self._descriptors.setdefault(worker, []).append((str(stream), opened))
 
     def take(self, worker: str, files: Iterable[Sequence[object]]) -> None:
-        """Use files of a worker that this process has inherited open: so not even a process of a second is too short.
-
-        ``files`` is as for `watch`, with the descriptors of this process. A file that is another one is skipped.
-        """
+        """Use files of a worker that this process has inherited open; ``files`` has the descriptors of this process."""
         for stream, inherited, device, inode in files:
             descriptor = int(str(inherited))
             try:
@@ -71,7 +65,7 @@ class CapturedOutput:
             size = os.fstat(descriptor).st_size
             data = os.pread(descriptor, _READ_BYTES, max(0, size - _READ_BYTES))
             # Read more than is shown, and cut last: a secret that the cut, or a colour code, splits would not be found.
-            text = self._hide(without_ansi(data.decode("utf-8", "replace")))[-_MAX_CHARACTERS:]
+            text = self._hide(without_ansi(data.decode("utf-8", "replace")))[-8192:]
             if text:
                 words.append(f"Captured {stream}, the last of it\n{text}")
         return "\n\n".join(words)
@@ -88,11 +82,9 @@ class CapturedOutput:
 
 
 def _open_captured(path: str, identity: tuple[object, object]) -> int | None:
-    """Return a descriptor of a captured file, None if the path leads to any other file.
-
-    The file is checked before it is opened, since to open a device or a pipe can have an effect, and again afterwards,
-    since the process may have put another file there in between.
-    """
+    """Return a descriptor of a captured file, None if the path leads to any other file."""
+    # Checked before it is opened, since to open a device or a pipe can have an effect, and again afterwards, since the
+    # process may have put another file there in between.
     try:
         if not _is_captured(os.stat(path), identity):  # noqa: PTH116 - follows the link to a file without a name
             return None

@@ -1,7 +1,7 @@
 """Follow a session's spool files, send the requests that the scheduler chooses, and act on their responses.
 
-One request is sent at a time while tests run, several at a session's end. Each goes the same way: the scheduler chooses
-it, its intent is written to the ledger, the client makes it, and its outcome is written to the ledger.
+Each request goes the same way: the scheduler chooses it, its intent is written to the ledger, the client makes it, and
+its outcome is written to the ledger.
 """
 
 from __future__ import annotations
@@ -12,9 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, ValidationError, convert, field
 
-from pytest_automation_report.delivery.batches import TOO_LARGE, write_rejected
 from pytest_automation_report.delivery.reconciliation import Reconciliation
-from pytest_automation_report.delivery.requests import NOT_FOUND_OR_GONE, UNPROCESSABLE, Life, Request, reason_of
+from pytest_automation_report.delivery.requests import (
+    NOT_FOUND_OR_GONE,
+    TOO_LARGE,
+    UNPROCESSABLE,
+    Life,
+    Request,
+    reason_of,
+    write_rejected,
+)
 from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.stores import Uploads
 from pytest_automation_report.errors import ClientError, RefusedError, SpoolError, StoreError, UnknownAnswerError
@@ -23,36 +30,28 @@ from pytest_automation_report.spool.folder import Process
 from pytest_automation_report.spool.ledger import AckRecord, AsideRecord, NotRecord, RejectedRecord
 
 if TYPE_CHECKING:
-    from pytest_automation_report.delivery.batches import Batch
     from pytest_automation_report.delivery.captured_output import CapturedOutput
     from pytest_automation_report.delivery.launch import Timeouts
-    from pytest_automation_report.delivery.queues import Result, WorkerQueues
+    from pytest_automation_report.delivery.queues import Batch, Result, WorkerQueues
     from pytest_automation_report.delivery.requests import Call, RequestError
     from pytest_automation_report.spool.folder import SessionManifest
     from pytest_automation_report.spool.ledger import Intent
     from pytest_automation_report.spool.reader import SpoolReader
 
 
-_BAD_REQUEST: Final = 400
-_ABOUT_TESTS: Final = frozenset({_BAD_REQUEST, TOO_LARGE, UNPROCESSABLE})
-
 # Number of a worker's waiting results at which its file is not read further: the spool is the queue, not memory.
 _READ_AHEAD: Final = 1000
 
 
 class SessionFollower(Struct):
-    """Reads a session's files into queues and notices the session's end; owned by the sender.
-
-    ``controller`` is the leading pytest process, None if there is none to follow, as in `automation-report send`.
-    ``epoch`` is when the session's clock began, in seconds of the performance counter; None if that is unknown.
-    """
+    """Reads a session's files into queues and notices the session's end; owned by the sender."""
 
     files: SpoolReader
     queues: WorkerQueues
     timeouts: Timeouts
-    controller: Process | None
+    controller: Process | None  # the leading pytest process, None in `automation-report send`
     captured_output: CapturedOutput | None = None
-    epoch: float | None = None
+    epoch: float | None = None  # when the session's clock began, in seconds of the performance counter
     _processes: dict[str, Process] = field(default_factory=dict)
     _controller_died_at: float | None = None
 
@@ -83,8 +82,7 @@ class SessionFollower(Struct):
     def decide_end(self, now: float) -> None:
         """Turn open attempts into results, once the session has ended or all its processes are dead.
 
-        Workers that outlive the leading process get ``worker_grace`` seconds to end. ``now`` is the sender's clock.
-        Raises `SpoolError` without the files that were read before: what they had more is not known, and nobody died.
+        ``now`` is the sender's clock. Raises `SpoolError` without the files that were read before.
         """
         if self.queues.is_decided or self.files.is_behind:
             return
@@ -98,7 +96,7 @@ class SessionFollower(Struct):
 
     def _decide_after_death(self) -> None:
         self.read()
-        if self.files.is_lost:
+        if self.files.is_lost:  # what they had more is not known, and nobody died
             raise SpoolError(f"{self.files.folder.path}: its files were moved or deleted before the session's end")
         # A process that ended in order since the read before has written its END.
         if not self.files.is_behind:
@@ -113,10 +111,8 @@ class SessionFollower(Struct):
 
 
 def options_of(session: SessionManifest) -> RecordingOptions:
-    """Parse the recording options of a session; raises `SpoolError` if its manifest has none that can be read.
-
-    Parsed here and not with the manifest, since `spool` does not import `recording`.
-    """
+    """Parse the recording options of a session; raises `SpoolError` if its manifest has none that can be read."""
+    # Not parsed with the manifest, since `spool` does not import `recording`.
     try:
         return convert(session.rules, RecordingOptions)
     except ValidationError as error:
@@ -259,15 +255,16 @@ class Delivery(Life):
 
     def _refused(self, request: Request, error: RefusedError) -> None:
         intent, log = request.intent, self.runtime.log
+        is_refused = error.status >= 400  # noqa: PLR2004 - and not redirected
         if intent.operation in {"complete_thread", "complete_run"} and error.status == UNPROCESSABLE:
             # It may be completed already, by a copy of the request or by another process: then there is nothing to do.
             self._to_read_back[intent.number] = error, None
             log(f"{error}: checking whether it is completed already")
-        elif intent.operation == "append_thread" and error.status in _ABOUT_TESTS:
+        elif intent.operation == "append_thread" and error.status in {400, TOO_LARGE, UNPROCESSABLE}:
             # The contract does not promise that a refused append is refused as a whole.
             self._to_read_back[intent.number] = error, request.sent
             log(f"{reason_of(error)}: checking whether a part of it arrived")
-        elif intent.operation in {"append_run", "note_thread"} and error.status >= _BAD_REQUEST:
+        elif intent.operation in {"append_run", "note_thread"} and is_refused:
             # Without the note the run can still be completed: the note is given up, and the summary shows that.
             self.ledger.write(RejectedRecord(intent.number, reason_of(error)))
             log(f"rejected: {reason_of(error)}")

@@ -1,16 +1,8 @@
-"""Start the sender, and hand over what it works with: its configuration, timeouts, clock and log.
-
-pytest runs this package's code in interpreters that are independent of the tested project.
+"""Start interpreters with this package's code that are independent of the tested project, and hand over to the sender.
 
 Such an interpreter starts isolated and without ``site``, so that no ``.pth`` file, no coverage tool, no file and no
 variable of the tested project has an effect on it. Its standard input says where this package and its dependencies are
-installed.
-
-The sender forks once, so that pytest's own child ends at once and the sender is not pytest's child. It reads a second
-line when pytest's session begins, its configuration. In between it imports its modules, on another core. Only through
-this pipe are secrets passed from process to process.
-
-Imported in both processes, so what only one of them needs is imported in its functions.
+installed. Imported in both processes, so what only one of them needs is imported in its functions.
 """
 
 from __future__ import annotations
@@ -35,11 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 
+# Not a setting: the project's own tests shorten the timeouts with it.
 LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
-"""Environment variable, not a setting, with which the project's own tests shorten the timeouts."""
-
-# Of the embedded store: an append to it takes 3 ms, so its pages can follow closely.
-_EMBEDDED: Final[Mapping[str, float]] = {"batch_age": 1.0}
 
 
 class Timeouts(Struct, frozen=True):
@@ -70,40 +59,32 @@ class Timeouts(Struct, frozen=True):
 
 
 def timeouts_from(environ: Mapping[str, str], *, is_embedded: bool = False, **overrides: float) -> Timeouts:
-    """Return the timeouts with these overrides, and with those of the environment, which come first.
-
-    ``is_embedded`` if the results go to the embedded store.
-    """
-    own = _EMBEDDED if is_embedded else {}
+    """Return the timeouts with these overrides, and with those of the environment, which come first."""
+    # An append to the embedded store takes 3 ms, so its pages can follow closely.
+    own = {"batch_age": 1.0} if is_embedded else {}
     return Timeouts(**{**own, **overrides, **Unpatched.decode(environ.get(LIMITS_VARIABLE, "{}"))})
 
 
 class SenderConfig(Struct, frozen=True):
-    """Everything that pytest hands over to the sender, as JSON through a pipe and never in a file: it has the token.
-
-    ``controller`` is the process id of the leading pytest process. ``captured`` are the files in which that process
-    captures the output of tests and which the sender inherits open: of each the stream's name, its descriptor, device
-    and inode. ``epoch`` is when the session's clock began, in seconds of the performance counter, which all processes
-    of a machine share; None if that is unknown. ``options`` hide secrets in texts that only the sender sees.
-    """
+    """Everything that pytest hands over to the sender, as JSON through a pipe and never in a file: it has the token."""
 
     folder: str
     endpoint: Endpoint
     token: Token
-    controller: int
+    controller: int  # process id of the leading pytest process
     timeouts: Timeouts = field(default_factory=Timeouts)
     store: ArtifactStoreConfig | None = None
-    options: RecordingOptions = RecordingOptions()
+    options: RecordingOptions = RecordingOptions()  # hide secrets in texts that only the sender sees
+    # The files in which that process captures the output of tests and which the sender inherits open: of each the
+    # stream's name, its descriptor, device and inode.
     captured: tuple[tuple[str, int, int, int], ...] = ()
+    # When the session's clock began, in seconds of the performance counter, which all processes of a machine share;
+    # None if that is unknown.
     epoch: float | None = None
 
 
 class Runtime(Struct, frozen=True):
-    """The outside world of the sender, which tests replace.
-
-    ``clock`` is monotonic, ``wall`` the time since 1970, both in seconds. ``random`` returns numbers from 0 to 1, and
-    ``log`` writes a line.
-    """
+    """The outside world of the sender, which tests replace."""
 
     log: Callable[[str], None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
@@ -120,9 +101,9 @@ _OF_REPORTS: Final = ("falcon", "jinja2", "markupsafe")
 # Dependencies of some versions of those: their folders are added if they are installed.
 _OPTIONAL: Final = ("charset_normalizer", "chardet", "packaging", "typing_extensions", "backports")
 
-# The only variables that are passed on: without them some interpreters do not find their own libraries.
-_LOADER_VARIABLES: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-
+# The sender forks once, so that pytest's own child ends at once and the sender is not pytest's child. It reads a second
+# line when pytest's session begins, its configuration: only through this pipe are secrets passed on. In between it
+# imports its modules, on another core.
 _BEGIN: Final = """\
 import json, os, signal, sys
 lines = os.fdopen(0, 'rb', closefd=False)
@@ -169,15 +150,16 @@ def printed_by(
 ) -> str:
     """Run Python code, to which ``start`` is a variable, in an interpreter of its own; return what it prints.
 
-    ``needed`` are the packages that it imports. Raises `LaunchError` with the reason if it fails, or takes longer than
-    ``seconds``: the kernel ends it then, since the clock of pytest's process may be a test's.
+    ``needed`` are the packages that it imports. Raises `LaunchError` if it fails, or takes longer than ``seconds``.
     """
     import subprocess  # noqa: PLC0415 - the sender needs none
 
     line = Unpatched.encode({**start, "folders": folders_of(needed)})
+    # The kernel ends it, since the clock of pytest's process may be a test's.
+    alarm = f"signal.alarm({seconds})"
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and text; secrets go through the pipe
-            _command(f"'pytest_automation_report'\n{_BEGIN}signal.alarm({seconds})\n{code}"),
+            _command(f"'pytest_automation_report'\n{_BEGIN}{alarm}\n{code}"),
             input=f"{line}\n".encode(),
             capture_output=True,
             cwd=folder,
@@ -195,11 +177,10 @@ def printed_by(
 
 
 class SenderProcess:
-    """A sender that starts before its session: it imports its modules while pytest prepares the session.
+    """A sender that imports its modules while pytest prepares the session.
 
     Owned by pytest's leading process, which hands over the configuration once, or closes it. ``inherited`` are the
-    descriptors that the sender keeps open. With ``has_report`` it writes the session's report, too. An error is raised
-    by `hand_over`.
+    descriptors that the sender keeps open. An error is raised by `hand_over`.
     """
 
     def __init__(
@@ -266,14 +247,14 @@ class SenderProcess:
 
 def loader_environment() -> dict[str, str]:
     """Return the environment for an isolated interpreter."""
-    return {name: os.environ[name] for name in _LOADER_VARIABLES if name in os.environ}
+    # Without these variables some interpreters do not find their own libraries.
+    return {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
 
 
 def folders_of(packages: Iterable[str]) -> list[str]:
     """Return the folders that hold these packages and the optional ones, each once, in order.
 
-    A file of the project that has a package's name is none, though pytest's process may find it first. Raises
-    `LaunchError` if a package is missing.
+    Raises `LaunchError` if a package is missing: a file of the project that has its name is none.
     """
     folders: list[str] = [str(Path(__file__).parents[2])]
     for name in packages:
@@ -288,9 +269,9 @@ def folders_of(packages: Iterable[str]) -> list[str]:
 def _folder_of(name: str, folders: Iterable[str]) -> str | None:
     """Return the folder that holds a package, None if it is not installed; ``folders`` are those found before."""
     # The sender will find it there first. Most often all are in one folder, and a search takes 0.1 ms.
-    found = next((folder for folder in folders if _holds(folder, name)), None)
-    if found is not None:
-        return found
+    for folder in folders:
+        if _holds(folder, name):
+            return folder
     from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - 25 ms that the sender saves
     from importlib.util import find_spec  # noqa: PLC0415 - as above
 

@@ -1,4 +1,4 @@
-"""Turn spool records into results, with a queue for each worker.
+"""Turn spool records into results, with a queue for each worker, and results into the batch of an append.
 
 A FINISH that no rerun follows closes a result; so do the crash report of its worker and the end of the session. The
 recorder cannot know everything while it runs, so three cases are decided here: attempts that never finished, attempts
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Test, encode
+from pytest_automation_report.api.models import BATCH_TESTS, Test, encode
 from pytest_automation_report.delivery.attempts import NO_EXTENSIONS, Extensions, folded
 from pytest_automation_report.recording.options import UNTESTED
 from pytest_automation_report.recording.results import identity_of, not_run_test, one_based, unfinished_attempt
@@ -36,7 +36,7 @@ from pytest_automation_report.spool.records import (
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Mapping, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Artifact, Field, Json
     from pytest_automation_report.recording.options import RecordingOptions
@@ -44,31 +44,29 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.records import Attempt, PositionedRecord, Record
 
 
+# Longest body of an append, except that a single result is sent whatever its size, and its length without its tests.
+BATCH_BYTES: Final = 4 << 20
+ENVELOPE_BYTES: Final = 200
+
 _OF_TESTS: Final = frozenset(Extensions.__struct_fields__)
 _MAX_PROPERTIES: Final = 100
 _LOST: Final = "the process went on to other tests, but the record of this result is damaged or could not be written"
 
 
 class Result(Struct, frozen=True):
-    """One result that waits to be sent.
-
-    ``offset`` is the place of its record in the worker's file, and identifies it within the worker. ``ended_us`` is in
-    microseconds since the session began. An *orphan* is an attempt that never finished: its result is created here,
-    from its START. ``attempts`` are those of the test, oldest first, of which ``test`` was folded. ``size`` is its
-    length in the body of an append in bytes, with all extensions.
-    """
+    """One result that waits to be sent."""
 
     worker: str
-    offset: int
+    offset: int  # of its record in the worker's file, which identifies it within the worker
     attempt_number: int
     nodeid: str
     status: str
-    ended_us: int
+    ended_us: int  # since the session began
     test: Test
     extensions: Extensions = NO_EXTENSIONS
-    attempts: tuple[Attempt, ...] = ()
-    is_orphan: bool = False
-    size: int = 0
+    attempts: tuple[Attempt, ...] = ()  # those of which ``test`` was folded, oldest first
+    is_orphan: bool = False  # of an attempt that never finished: created here, from its START
+    size: int = 0  # length in the body of an append in bytes, with all extensions
 
     def body(self, extensions: Collection[str]) -> bytes:
         """Return the JSON of the test with those of its extensions that the server stores."""
@@ -79,6 +77,48 @@ class Result(Struct, frozen=True):
             left_out = {name: getattr(NO_EXTENSIONS, name) for name in _OF_TESTS.difference(extensions)}
             members = encode(replace(self.extensions, **left_out))
         return test if members == b"{}" else b"%b,%b" % (test[:-1], members[1:])
+
+
+class Batch(Struct, frozen=True):
+    """Results for one append, in order; no key occurs twice, so that keys show which part of a batch has arrived."""
+
+    results: tuple[Result, ...]
+    is_full: bool
+
+    @property
+    def computed(self) -> int:
+        """Sum of the tests' durations in microseconds."""
+        return sum(result.test.elapsed or 0 for result in self.results)
+
+    def body(self, observed: int | None, extensions: Collection[str] = (), members: Json | None = None) -> bytes:
+        """Return the contract's AppendToAutomationRunThread as JSON, with the extensions that the server stores.
+
+        ``observed`` is the time since the batch before in microseconds, None if it was not measured. ``members`` are
+        extensions of the thread itself.
+        """
+        times = {"elapsed_computed": self.computed} | ({} if observed is None else {"elapsed_observed": observed})
+        tests = b",".join([result.body(extensions) for result in self.results])
+        return b'%b,"tests":[%b]}' % (encode({**(members or {}), **times})[:-1], tests)
+
+
+def batch_from(
+    results: Iterable[Result], *, max_tests: int = BATCH_TESTS, max_bytes: int = BATCH_BYTES, is_full: bool = False
+) -> Batch:
+    """Return the longest batch from the head of the waiting results, of which there must be at least one.
+
+    The first result is part of it whatever its size. With ``is_full`` the batch counts as full even if it is not.
+    """
+    batch: list[Result] = []
+    keys: set[str] = set()
+    size = ENVELOPE_BYTES
+    for result in results:
+        key = result.test.key
+        if batch and (len(batch) == max_tests or size + result.size > max_bytes or key in keys):
+            return Batch(tuple(batch), is_full=True)
+        batch.append(result)
+        keys.add(key)
+        size += result.size
+    return Batch(tuple(batch), is_full=is_full or len(batch) >= max_tests)
 
 
 class WorkerQueue(Struct):
@@ -105,23 +145,18 @@ class WorkerQueue(Struct):
     CLOSE, and the end of the session, lead from every state to *closed*: an attempt that runs becomes an orphan, a
     pending rerun becomes the result. *Crashed, pending rerun* keeps the queue open: if no other worker reports the
     test, the crashed attempt is its result.
-
-    ``started_us`` and ``ended_us`` are in microseconds since the session began. ``counts`` is by pytest's statuses.
-    ``orphans`` holds the numbers of attempts that an earlier sender reported as never finished: that stands, even if
-    the file has a result by now. ``collection_results`` counts results that are no outcome of a test: of a module that
-    cannot be imported, of a test that was interrupted or not reached. ``collection`` is the extension of this name.
-    ``elapsed_correction_us`` is added to the sum of the tests' times, since an imported file may state another time for
-    the whole.
     """
 
     worker: str
+    # Numbers of attempts that an earlier sender reported as never finished: that stands, even if the file has a result.
     orphans: Container[int] = ()
     results: deque[Result] = field(default_factory=deque)
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)  # of all results, sent or not, by pytest's statuses
     pid: int = 0
     collected: int | None = None
     deselected: int = 0
-    collection: Json = field(default_factory=dict)
+    collection: Json = field(default_factory=dict)  # the extension of this name
+    # In microseconds since the session began.
     started_us: int | None = None
     ended_us: int = 0
     position: int = 0
@@ -135,31 +170,21 @@ class WorkerQueue(Struct):
     # The test that CLOSE cut short: a crash report of it, which follows, must not become a second result.
     interrupted_nodeid: str = ""
     captured_files: Sequence[tuple[str, int, int, int]] = ()
+    # Results that are no outcome of a test: of a module that cannot be imported, of a test that was interrupted.
     collection_results: int = 0
+    # Added to the sum of the tests' times: an imported file may state another time for the whole.
     elapsed_correction_us: int = 0
-
-    @property
-    def seen(self) -> int:
-        """Number of results of this worker, sent or not."""
-        return sum(self.counts.values())
 
     def add(self, result: Result) -> None:
         """Append a result."""
         self.counts[result.status] += 1
         self.results.append(result)
 
-    def replace(self, index: int, result: Result) -> None:
-        """Put another result in the place of a waiting one."""
-        self.counts[self.results[index].status] -= 1
-        self.counts[result.status] += 1
-        self.results[index] = result
-
 
 class WorkerQueues:
     """The queues of all workers of a session; owned by the sender.
 
-    ``orphans`` are the attempts, by worker, that an earlier sender reported as never finished. ``last_words`` returns
-    the last output of a worker's process, once it has died; what it returned stays in ``shown_last_words``, by worker.
+    ``orphans`` are by worker. ``last_words`` returns the last output of a worker's process, once it has died.
     """
 
     def __init__(
@@ -170,7 +195,7 @@ class WorkerQueues:
     ) -> None:
         self._options = options
         self._last_words = last_words if options.keeps_output("error") else lambda _: ""
-        self.shown_last_words: dict[str, str] = {}
+        self.shown_last_words: dict[str, str] = {}  # by worker
         self._orphans = orphans or {}
         # Attempts that crashed their workers, by the node id of their test, until that has a result: its next attempt
         # may stand in the queue of any worker.
@@ -202,14 +227,14 @@ class WorkerQueues:
     @property
     def not_run(self) -> int:
         """Number of tests that were collected and have no result; 0 if no process recorded how many there are."""
-        ran = sum(queue.seen - queue.collection_results for queue in self.by_worker.values())
+        ran = sum(queue.counts.total() - queue.collection_results for queue in self.by_worker.values())
         return max(0, (self.collected or 0) - ran)
 
     @property
     def has_results(self) -> bool:
         """Whether there is a result to report, now or when a test ends."""
         queues = self.by_worker.values()
-        return any(each.seen or each.open or each.pending_rerun or each.crashed_pending_rerun for each in queues)
+        return any(each.counts or each.open or each.pending_rerun or each.crashed_pending_rerun for each in queues)
 
     @property
     def is_closing(self) -> bool:
@@ -224,11 +249,10 @@ class WorkerQueues:
 
     def running_test(self, queue: WorkerQueue) -> Json | None:
         """Return the test that a worker runs, as a server of ours shows it; None between tests."""
-        start = queue.open
-        if start is None:
+        if queue.open is None:
             return None
-        identity = identity_of(start.nodeid, prefix=self._options.prefix)
-        return {"key": identity.key, "name": identity.name, "folder": identity.folder, "since": start.moment}
+        identity = identity_of(queue.open.nodeid, prefix=self._options.prefix)
+        return {"key": identity.key, "name": identity.name, "folder": identity.folder, "since": queue.open.moment}
 
     def apply(self, worker: str, placed: PositionedRecord) -> None:
         """Apply one record of the worker's file."""
@@ -279,8 +303,7 @@ class WorkerQueues:
     def finalize(self, kind: Literal["died", "interrupted"], seen_us: int = 0) -> None:
         """Turn everything that is still open into results, since the session is over.
 
-        ``kind`` is how the session ended. ``seen_us`` is when the sender noticed it, in microseconds since the session
-        began, 0 if unknown.
+        ``seen_us`` is when the sender noticed that, in microseconds since the session began, 0 if unknown.
         """
         self.merge_crashed()
         for queue in self.by_worker.values():
@@ -296,7 +319,8 @@ class WorkerQueues:
                 # It has become the result: the attempts before it are those that crashed other workers.
                 self._crashed[crashed.nodeid].pop()
                 self._enqueue_orphan(queue, crashed)
-        self._add_not_run()
+        if self._collected:
+            self._add_not_run()
         self.is_decided = True
 
     def _add_not_run(self) -> None:
@@ -314,8 +338,8 @@ class WorkerQueues:
     def merge_crashed(self) -> None:
         """Add the attempts that crashed other workers to the waiting results of the same tests.
 
-        Call it when all available records have been applied: the crash report of an attempt stands in the controller's
-        file, and may be read after the result of the next attempt, which stands in the file of another worker.
+        Call it when all available records have been applied: a crash report stands in the controller's file, the
+        result of the next attempt in the file of another worker.
         """
         if not self._crashed:
             return
@@ -323,7 +347,9 @@ class WorkerQueues:
             for index, result in enumerate(tuple(queue.results)):
                 earlier = self._pop_crashed(result.nodeid)
                 if earlier:
-                    queue.replace(index, self._folded(result, (*earlier, *result.attempts)))
+                    queue.results[index] = last = self._folded(result, (*earlier, *result.attempts))
+                    queue.counts[result.status] -= 1
+                    queue.counts[last.status] += 1
 
     def _start(self, queue: WorkerQueue, offset: int, start: StartRecord) -> None:
         if self._options.report_not_run:
@@ -331,9 +357,9 @@ class WorkerQueues:
         if queue.started_us is None:
             queue.started_us = start.moment
         self._close_orphan(queue, "died", _LOST, ended_us=start.moment)
+        # A pending rerun of the same test stays pending until the attempt ends.
         if queue.pending_rerun is not None and queue.pending_rerun.nodeid != start.nodeid:
             self._close_pending_rerun(queue)
-        # A pending rerun of the same test stays pending until the attempt ends.
         queue.open, queue.open_offset = start, offset
         queue.ended_us = max(queue.ended_us, start.moment)
         queue.open_artifacts.clear()
@@ -383,12 +409,10 @@ class WorkerQueues:
         return self._folded(result, attempts)
 
     def _folded(self, result: Result, attempts: tuple[Attempt, ...]) -> Result:
-        """Return a result of these attempts.
-
-        A test that pytest has counted as failed stays failed, with the first field of its last crash, even if it passed
-        when it ran again: pytest's own summary and exit code say so, too.
-        """
+        """Return a result of these attempts."""
         *earlier, last = attempts
+        # A test that pytest has counted as failed stays failed, with the first field of its last crash, even if it
+        # passed when it ran again: pytest's own summary and exit code say so, too.
         if result.nodeid in self._failed_by_crash and earlier and last.status != "error":
             last = replace(last, status="error", fields=(*earlier[-1].fields[:1], *last.fields))
         test, extensions = folded(result.test, (*earlier, last), self._options, started=result.extensions.started)
@@ -441,7 +465,7 @@ class WorkerQueues:
         return words
 
     def _pop_crashed(self, nodeid: str) -> list[Attempt]:
-        """Return and forget the crashed attempts of a test that now has a result; empty if there are none."""
+        """Return and forget the crashed attempts of a test that now has a result."""
         earlier = self._crashed.pop(nodeid, [])
         if earlier:
             self._release_crashed(nodeid)
@@ -455,7 +479,7 @@ class WorkerQueues:
                 queue.is_closed = True
 
     def _close_orphan(self, queue: WorkerQueue, kind: Unfinished, detail: str, *, ended_us: int) -> None:
-        """Add the result of the attempt that runs, which never finished."""
+        """Add the result of the attempt that runs, if there is one: it never finished."""
         if queue.open is None:
             return
         if kind == "interrupted":  # it stays in the number of tests not run
@@ -464,10 +488,7 @@ class WorkerQueues:
         self._enqueue_orphan(queue, orphan)
 
     def _enqueue_orphan(self, queue: WorkerQueue, orphan: Result) -> None:
-        """Add an orphan with all attempts before it, and end the queue's attempt.
-
-        All attempts are merged here at once, the pending rerun last: no other result of the test will follow.
-        """
+        """Add an orphan with all attempts before it, the pending rerun last, and end the queue's attempt."""
         earlier: Sequence[Attempt] = self._pop_crashed(orphan.nodeid)
         if queue.pending_rerun is not None and queue.pending_rerun.nodeid == orphan.nodeid:
             earlier = (*earlier, *queue.pending_rerun.attempts)

@@ -1,22 +1,18 @@
 """Find out whether a request with an unknown response was applied, or a refused one in part.
 
-After an append without a response its thread is completed first: the *fence*, behind which a late copy of the request
-has no effect. Then the thread's total is read until two reads agree. All of the batch has arrived, or nothing, or a
-part of it, which the list of the thread's results shows. If the server cannot show it, the batch is held: it is not
-sent again until the user decides that.
+All of a batch has arrived, or nothing, or a part of it, which the list of the thread's results shows. If the server
+cannot show it, the batch is held: it is not sent again until the user decides that.
 """
 
 from __future__ import annotations
 
-import json
-from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.models import JOB
-from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE
+from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE, digest_of
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.spool.ledger import (
@@ -30,34 +26,35 @@ from pytest_automation_report.spool.ledger import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.models import Field
     from pytest_automation_report.api.responses import FieldText, Run, RunTest, Thread
     from pytest_automation_report.delivery.queues import Result
     from pytest_automation_report.delivery.requests import Life
     from pytest_automation_report.spool.ledger import Closing, Intent
 
-Ranges: TypeAlias = list[tuple[int, int, int]]
-"""First offset, last offset and number of results of each piece."""
+Outcome: TypeAlias = Literal["pending", "done", "run_completed"]
+"""The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run."""
 
-_PER_PAGE: Final = 250
+DECISIONS: Final = {"hold": HeldRecord, "send": NotRecord, "drop": DroppedRecord}
+"""The ledger's record for each of these decisions."""
 
 
 def arrived_ranges(
     client: Client, run: int, thread: int, arrived: int, batch: Sequence[Result]
-) -> tuple[Ranges | None, str]:
+) -> tuple[list[tuple[int, int, int]] | None, str]:
     """Return which results of a batch have arrived, or None and the reason why the server does not show it.
 
-    ``arrived`` is their number. Only this sender writes to the thread, so its latest results belong to the last batch,
-    and no key occurs twice in a batch. Raises the errors of the client, except a refusal to read.
+    They are pieces of the batch: first offset, last offset and number of results. ``arrived`` is their number in all.
+    Raises the errors of the client, except a refusal to read.
     """
+    # Only this sender writes to the thread, so its latest results belong to the last batch.
     rows: list[RunTest] = []
     page: int | None = 1
     try:
         while page is not None and len(rows) < arrived:
-            response = client.run_tests(run, page=page, per_page=_PER_PAGE, thread_id=thread, is_newest_first=True)
+            response = client.run_tests(run, page=page, per_page=250, thread_id=thread, is_newest_first=True)
             rows += response.result
             # A page without results, or another page than the next one, would never end.
             page = response.next_page if response.result and response.next_page == page + 1 else None
@@ -79,33 +76,18 @@ def arrived_ranges(
     return [(offsets[0], offsets[-1], len(offsets)) for offsets in groups], ""
 
 
-def digest_of(fields: Iterable[Field | FieldText]) -> str:
-    """Return a digest of the names and values of fields, by which a note is known on the server."""
-    return sha256(json.dumps([(field.name, field.value or "") for field in fields]).encode()).hexdigest()
-
-
-DECISIONS: Final = {"hold": HeldRecord, "send": NotRecord, "drop": DroppedRecord}
-"""The ledger's record for each of these decisions."""
-
-_RUNNING: Final = 4
-
-Outcome: TypeAlias = Literal["pending", "done", "run_completed"]
-"""The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run."""
-
-
 class Reconciliation:
-    """Closes one intent in steps of at most one request; owned by the response handler.
+    """Closes one intent in steps of at most one request; owned by the delivery.
 
-    Errors of the client pass through, and the step is repeated.
-
-    ``batch`` holds the results of the intent's append; ``refusal`` is the response of a request that was refused.
+    Errors of the client pass through, and the step is repeated. ``batch`` has the results of the intent's append;
+    ``refusal`` is the response of a request that was refused.
 
     An append whose response is unknown goes through these stages::
 
         probe_open -> complete -> probe_completed -> read -> read again, until two reads agree -> decided
               (once a server)         (once)           ^--- complete again, when the thread is open after all
 
-    ``complete`` is the fence: a completed thread refuses a late copy of the request. The contract does not promise
+    ``complete`` is the *fence*: a completed thread refuses a late copy of the request. The contract does not promise
     that, so it is tested once for each server, with an append without tests to the open thread and to the completed
     one. Every other operation is decided by a single read, or by two reads that agree.
     """
@@ -152,12 +134,12 @@ class Reconciliation:
         """Use the run with this session's id, if the server has one; decide that there is none once two reads agree."""
         left_runs, id_field = self._ledger.state.left_runs, (SESSION_ID_FIELD, self._life.session.id)
         try:
-            runs = [run for page in run_pages(self._client, status=(_RUNNING,)) for run in page.result]
+            open_runs = [run for page in run_pages(self._client, status=(4,)) for run in page.result]  # 4: running
         except RefusedError as error:
             self._log(f"{error}: an empty run may remain")
             return self._decide(NotRecord(self.intent.number))
+        runs = [run for run in open_runs if run.id not in left_runs]
         own = [run.id for run in runs if id_field in {(field.name, field.value) for field in run.fields}]
-        own = [run for run in own if run not in left_runs]
         if own:
             return self._decide(AckRecord(self.intent.number, min(own)))
         return self._decide(NotRecord(self.intent.number)) if self._agrees_with_last_read(0) else "pending"
@@ -233,11 +215,9 @@ class Reconciliation:
 
     @property
     def _is_probe_of_use(self) -> bool:
-        """Whether to test if completed threads accept appends: it is unknown so far, and the thread is open.
-
-        A server that knows idempotency keys cannot apply a late copy twice.
-        """
+        """Whether to test if completed threads accept appends: it is unknown so far, and the thread is open."""
         state = self._ledger.state
+        # A server that knows idempotency keys cannot apply a late copy twice.
         is_known = self._client.knows_keys or state.fencing is not None
         return not is_known and state.progress_of(self.intent.worker).thread is not None
 
@@ -306,10 +286,8 @@ class Reconciliation:
         return self._decide(DECISIONS[self._life.options.unknown](self.intent.number, reason))
 
     def _agrees_with_last_read(self, value: int) -> bool:
-        """Return whether this read agrees with the last one; if not, wait a while before the next read.
-
-        The contract does not promise that a read shows everything that was applied before it.
-        """
+        """Return whether this read agrees with the last one; if not, wait a while before the next read."""
+        # The contract does not promise that a read shows everything that was applied before it.
         if self._last_read == value:
             return True
         self._last_read = value
@@ -329,7 +307,7 @@ class Reconciliation:
         return thread
 
     def _decide(self, record: Closing) -> Outcome:
-        """Close the intent with this record of the ledger."""
+        """Close the intent with this record."""
         self._ledger.write(record)
         self._log(f"reconciled {self.intent.operation}: {record}")
         return "done"

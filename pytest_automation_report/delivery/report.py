@@ -9,7 +9,7 @@ import gc
 import os
 import tempfile
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -43,21 +43,13 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.contents import FileRule
     from pytest_automation_report.spool.folder import SessionManifest
 
+# Why there is no report of any run of a Testmo instance.
 NO_PAGES: Final = (
     "the report needs the embedded store or a server of automation-report serve: this server has no pages"
     " (pytest --automation-report-html writes the report of a session that reports to it)"
 )
-"""Why there is no report of any run of a Testmo instance."""
-
 OWN_RESULTS: Final = "of this session's results, without history"
-"""Short note about a report that comes from the spool."""
-
 _NOT_STORED: Final = "the results cannot be stored for the report"
-_RENUMBER: Final = 'UPDATE "run" SET "id" = ? WHERE "id" = ?'
-_REMOVE: Final = 'DELETE FROM "run" WHERE "id" = ?'
-_ENDINGS: Final = frozenset({".html", ".htm"})
-_MARK: Final = b'<meta name="generator" content="pytest-automation-report '
-_HEAD_BYTES: Final = 4096
 
 
 def write_report(
@@ -65,8 +57,8 @@ def write_report(
 ) -> ReportRecord:
     """Write the report of a run; return what became of it, with the reason if there is none, or with a note.
 
-    ``last_words`` of processes that died, by worker, are in no file of the folder. With ``creates_folder`` the file's
-    folder is created if it is missing, as pytest's ``--junitxml`` does.
+    ``last_words`` of processes that died are by worker. With ``creates_folder`` the file's folder is created if it is
+    missing, as pytest's ``--junitxml`` does.
     """
     file = delivery.session.report
     note, remedy = "", f": try automation-report html {run_id} -o {Path(file).name}"
@@ -110,22 +102,23 @@ def _with_history(delivery: Delivery, run_id: int) -> str | None:
 
 def _of_own_results(delivery: Delivery, run_id: int, last_words: Mapping[str, str]) -> str:
     # The origin is the server's address without anything else: no user, no token.
-    went = f"The results went to {delivery.session.origin}."
+    note = (
+        f"The results went to {delivery.session.origin}. This file has only those of this session, and nothing of"
+        " earlier runs."
+    )
     try:
         with tempfile.TemporaryDirectory(prefix="automation-report-") as folder:
             database = Path(folder) / "store.sqlite3"
             deliver_again(delivery, last_words, database, run_id)
-            note = f"{went} This file has only those of this session, and nothing of earlier runs."
             return embedded_report(database, run_id, note=note)
     except OSError as error:
         raise SpoolError(f"{_NOT_STORED}: {error.strerror or error}") from error
 
 
 def deliver_again(delivered: Delivery, last_words: Mapping[str, str], database: Path, run_id: int) -> None:
-    """Deliver a session once more, from its spool into a new store, as a run of this number: for its report.
+    """Deliver a session once more, from its spool into a new store, as a run of this number, with a ledger beside it.
 
-    The store has the times of the session, and nothing of earlier runs. Its ledger is beside it. Raises `SpoolError` if
-    the results cannot be stored.
+    Raises `SpoolError` if the results cannot be stored.
     """
     from pytest_automation_report.server.api.embedded import StoreClient  # noqa: PLC0415 - only a few reports need it
 
@@ -177,29 +170,24 @@ def _numbered(client: StoreClient, database: Path, session: SessionManifest, run
 
     first = client.create_run(NewRun(name=session.run.name, source=session.run.source))
     with closing(Store(database)) as store:
-        store.write(lambda writer: writer.connection.change(_RENUMBER, (before, first)))
+        renumber, remove = 'UPDATE "run" SET "id" = ? WHERE "id" = ?', 'DELETE FROM "run" WHERE "id" = ?'
+        store.write(lambda writer: writer.connection.change(renumber, (before, first)))
         yield
-        store.write(lambda writer: writer.connection.change(_REMOVE, (before,)))
+        store.write(lambda writer: writer.connection.change(remove, (before,)))
 
 
 def refusal_of_kept(root: Path, path: Path) -> str:
-    """Return why the report of a kept session is not written to the path in its manifest, "" if it is.
-
-    A spool may come from elsewhere. Its path counts for an HTML file below the project's ``root`` that is new or a
-    report.
-    """
+    """Return why the report of a kept session is not written to the path in its manifest, "" if it is."""
+    # A spool may come from elsewhere.
     real = Path(os.path.realpath(path))
-    if not real.is_relative_to(os.path.realpath(root)) or real.suffix.lower() not in _ENDINGS:
+    if not real.is_relative_to(os.path.realpath(root)) or real.suffix.lower() not in {".html", ".htm"}:
         return f"a kept session may only name an HTML file below {root}"
-    return "a kept session may only replace a report" if os.path.lexists(real) and not _is_report(real) else ""
-
-
-def _is_report(path: Path) -> bool:
-    try:
-        with open_file(path, is_foreign=True) as file:
-            return _MARK in file.read(_HEAD_BYTES)
-    except OSError:
-        return False
+    if not os.path.lexists(real):
+        return ""
+    with suppress(OSError), open_file(real, is_foreign=True) as file:
+        if b'<meta name="generator" content="pytest-automation-report ' in file.read(4096):
+            return ""
+    return "a kept session may only replace a report"
 
 
 def unfinished_reason(session: SessionManifest, run_id: int, *, is_open: bool) -> str:
@@ -239,22 +227,16 @@ def embedded_report(
             gc.enable()
 
 
-_MAX_FAILING: Final = 200
-"""Most failing tests of an excerpt; the page of a CI job shows 50."""
-
-_TEXT_UNITS: Final = 240
+_MAX_FAILING: Final = 200  # the page of a CI job shows 50
 _COUNTS: Final = ("fixed", "passed_again", "flaky", "slower", "new_tests", "gone")
 
 
 def excerpt_from(document: RunFindings) -> FindingsExcerpt:
     """Return the members of a document that a summary shows, with its texts cut to a safe length.
 
-    ``failing`` has the failing tests: each with the run in which its failures began, null if they are new in this
-    run, and with its failed runs and all its runs if it is a flaky test. Raises KeyError, TypeError, ValueError or
-    AttributeError for a document of another form.
+    Raises KeyError, TypeError, ValueError or AttributeError for a document of another form.
     """
-    base = document["base"]
-    earlier = document["earlier_source"]
+    base, earlier = document["base"], document["earlier_source"]
     flaky = {test["key"]: test for test in document["flaky"] if test["state"] == "flaky"}
     tests = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
     return {
@@ -273,6 +255,7 @@ def excerpt_from(document: RunFindings) -> FindingsExcerpt:
 
 
 def _failing(test: ChangedTest, flaky: FlakyResult | None, run_id: int) -> FailureExcerpt:
+    # Without ``since`` its failures are new in this run.
     since = None if test["since"] is None or test["since"]["run"] == run_id else int(test["since"]["run"])
     kind = "" if test["kind"] is None else str(test["kind"])
     rate = None if flaky is None else [int(flaky["failed"]), int(flaky["runs"])]
@@ -280,4 +263,4 @@ def _failing(test: ChangedTest, flaky: FlakyResult | None, run_id: int) -> Failu
 
 
 def _cut(text: str) -> str:
-    return cut_end(str(text), _TEXT_UNITS)
+    return cut_end(str(text), 240)

@@ -1,24 +1,27 @@
-"""A request that the scheduler has chosen, when to try again after an error, and what all parts of a delivery share.
+"""Requests, the batches of results in them, and what follows from errors: a pause, a stop, or a search for the reason.
 
-One that changes something on the server is written to the ledger before it is made, under the operation's name, and its
-outcome is written afterwards. All other requests may be repeated, whatever their outcome, so they need no record.
-
-A request spends its time in the network, so the end of a session is sent in a few round trips however many workers it
-had: several are in flight, each made in a thread that does nothing else. The sender's own thread alone writes the
-ledger.
+A request that changes something on the server is written to the ledger before it is made, under the operation's name,
+and its outcome afterwards. All other requests may be repeated, so they need no record. The sender's own thread alone
+writes the ledger.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from functools import partial
+from hashlib import sha256
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field, to_builtins
+from msgspec.structs import replace
 
-from pytest_automation_report.api.models import CONNECTIONS
-from pytest_automation_report.delivery.batches import RefusalHandling
+from pytest_automation_report.api.models import BATCH_TESTS, CONNECTIONS, Field, FieldType, encode
+from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
+from pytest_automation_report.delivery.queues import BATCH_BYTES, ENVELOPE_BYTES, batch_from
 from pytest_automation_report.errors import (
     ClientError,
     InProgressError,
@@ -30,56 +33,60 @@ from pytest_automation_report.errors import (
     UnknownAnswerError,
 )
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.ledger import TroubleRecord
+from pytest_automation_report.spool.ledger import AliasRecord, TroubleRecord
+from pytest_automation_report.text.limits import cut_middle, string
+from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import ArtifactStoreConfig
-    from pytest_automation_report.delivery.batches import Batch
+    from pytest_automation_report.api.responses import FieldText
     from pytest_automation_report.delivery.launch import Runtime, Timeouts
-    from pytest_automation_report.delivery.queues import WorkerQueues
+    from pytest_automation_report.delivery.queues import Batch, Result, WorkerQueue, WorkerQueues
     from pytest_automation_report.spool.folder import SessionManifest
-    from pytest_automation_report.spool.ledger import Intent, LedgerFile
+    from pytest_automation_report.spool.ledger import Intent, LedgerFile, WorkerProgress
 
+
+NOT_FOUND: Final = 404
+NOT_FOUND_OR_GONE: Final = frozenset({NOT_FOUND, 410})
+TOO_LARGE: Final = 413
+UNPROCESSABLE: Final = 422
 
 Unknown: TypeAlias = Literal["hold", "send", "drop"]
 """What to do with results of which the server does not show whether they arrived."""
+
+RequestError: TypeAlias = ClientError | StoreError
+"""An error with which a request can fail."""
+
+Call: TypeAlias = "Callable[[], int | None]"
+"""A request; returns the id of the created object, None if it creates none, or raises the request's error."""
 
 RepeatableStep: TypeAlias = "Callable[[], None]"
 """Makes a request that may be repeated, and acts on its response."""
 
 
 class Request(Struct, frozen=True):
-    """A request that changes something on the server: what the ledger records before it, and the call that makes it.
-
-    ``batch`` has the results of an append as they wait, ``sent`` as they are sent, with the URLs of their files; both
-    are None for other requests. ``began`` is when it was sent, by the sender's clock in seconds.
-    """
+    """A request that changes something on the server: what the ledger records before it, and the call that makes it."""
 
     intent: Intent
     call: Call
-    began: float
+    began: float  # by the sender's clock in seconds
+    # The results of an append as they wait, and as they are sent, with the URLs of their files.
     batch: Batch | None = None
     sent: Batch | None = None
 
 
 class DeliveryOptions(Struct, frozen=True):
-    """The ways in which deliveries differ.
-
-    ``unknown`` is what to do with results of which the server cannot show whether they arrived. With ``is_in_new_run``
-    the remaining results go to a new run. ``artifact_store`` stores files instead of the server. ``max_in_flight`` is
-    how many requests to a server may be in flight once all workers have ended, never two of the same worker.
-    ``files_folder`` is the session's folder if the ledger is in another one: its files stay.
-    """
+    """The ways in which deliveries differ."""
 
     unknown: Unknown = "hold"
-    is_in_new_run: bool = False
-    artifact_store: ArtifactStoreConfig | None = None
-    max_in_flight: int = CONNECTIONS
-    files_folder: Path | None = None
+    is_in_new_run: bool = False  # the remaining results go to a new run
+    artifact_store: ArtifactStoreConfig | None = None  # stores files instead of the server
+    max_in_flight: int = CONNECTIONS  # requests at a time once all workers have ended, never two of the same worker
+    files_folder: Path | None = None  # the session's folder if the ledger is in another one: its files stay
 
 
 class Life(Struct, dict=True, eq=False):
@@ -100,30 +107,71 @@ class Life(Struct, dict=True, eq=False):
         self.refusals = RefusalHandling(self.state.aliases)
 
 
-NOT_FOUND: Final = 404
-NOT_FOUND_OR_GONE: Final = frozenset({NOT_FOUND, 410})
-UNPROCESSABLE: Final = 422
+class InFlightRequests:
+    """Up to ``max_count`` requests whose responses are awaited; all methods are called by one thread.
 
-RequestError: TypeAlias = ClientError | StoreError
-"""An error with which a request can fail."""
+    A request spends its time in the network, so the end of a session is sent in a few round trips however many workers
+    it had. ``spawn`` starts the work of one request and returns at once, by default in a separate thread.
+    """
 
-_CIRCUIT_OPENS_AT: Final = 2
-"""Appends in a row without a response, from which on only an append without tests is sent until one is answered.
+    def __init__(self, spawn: Callable[[Callable[[], None]], None] | None = None) -> None:
+        self.max_count = 1
+        self._spawn = spawn or (lambda work: threading.Thread(target=work, daemon=True).start())
+        self._count = 0
+        self._finished: deque[tuple[Request, Call]] = deque()
+        self._has_finished = threading.Condition()
 
-Each append whose response is unknown completes its thread, since nothing else keeps a late copy of it out.
-"""
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a response must come before another request can be made."""
+        return self._count >= self.max_count
+
+    def start(self, request: Request) -> None:
+        """Make a request, without waiting for its response."""
+        self._count += 1
+        self._spawn(partial(self._make, request))
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a response, at most this long."""
+        with self._has_finished:
+            self._has_finished.wait_for(lambda: self._finished, seconds)
+
+    def finished(self) -> Iterator[tuple[Request, Call]]:
+        """Yield the requests whose responses have come.
+
+        The yielded call does not make the request again: it returns its result or raises its error.
+        """
+        while self._finished:
+            self._count -= 1
+            yield self._finished.popleft()
+
+    def _make(self, request: Request) -> None:
+        try:
+            finished = partial(_repeated, request.call(), None)
+        except BaseException as error:  # noqa: BLE001 - raised in the sender's thread, as without threads
+            finished = partial(_repeated, None, error)
+        with self._has_finished:
+            self._finished.append((request, finished))
+            self._has_finished.notify()
+
+
+def _repeated(made: int | None, error: BaseException | None) -> int | None:
+    """Return the result of a request that was made, or raise its error."""
+    if error is not None:
+        raise error
+    return made
 
 
 class RetryPolicy:
-    """One pause for all workers after an error; owned by the delivery.
-
-    ``stopped`` is why nothing more is sent in this life of the sender, empty while it goes on. Our own backoff and a
-    wait that the server asked for run side by side, and each ends at its own time: only ours may be skipped.
-    """
+    """One pause for all workers after an error; owned by the delivery."""
 
     def __init__(self, ledger: LedgerFile, timeouts: Timeouts, runtime: Runtime) -> None:
         self.ledger, self.timeouts, self.runtime = ledger, timeouts, runtime
-        self.stopped = ""
+        self.stopped = ""  # why nothing more is sent in this life of the sender
+        # Our own backoff and a wait that the server asked for end at their own times: only ours may be skipped.
         self._backoff_until = self._throttled_until = 0.0
         # Class and reason of the last error, written to the ledger by `record_error`: pytest's summary shows them.
         self._last_error = "", ""
@@ -139,8 +187,8 @@ class RetryPolicy:
 
     @property
     def is_circuit_open(self) -> bool:
-        """Whether appends go unanswered; each more would cost a thread, so only probes are sent."""
-        return self.unanswered_appends >= _CIRCUIT_OPENS_AT
+        """Whether appends go unanswered; each more would cost a thread, so only appends without tests are sent."""
+        return self.unanswered_appends >= 2  # noqa: PLR2004 - one may be by chance
 
     def skip_backoff(self) -> None:
         """End our own backoff; a wait that the server asked for goes on."""
@@ -179,8 +227,7 @@ class RetryPolicy:
     def handle_error(self, error: RequestError, *, is_run_completed: bool | None = None) -> None:
         """Back off after a failed request, or stop if a retry cannot help.
 
-        ``is_run_completed`` is whether the server shows the run as completed, so that it accepts nothing more; None if
-        it was not read.
+        ``is_run_completed`` is whether the server shows the run as completed; None if it was not read.
         """
         if isinstance(error, (ThrottledError, InProgressError)):
             # Up to ``retry_base`` longer than the server asks for: senders must not return all at once.
@@ -218,10 +265,7 @@ class RetryPolicy:
         self.runtime.log(f"stopped: {reason}")
 
     def record_error(self) -> None:
-        """Write the reason of the wait, or of the stop, to the ledger.
-
-        Also again after a later response: its record clears the ledger's error, although the wait goes on.
-        """
+        """Write the reason of the wait, or of the stop, to the ledger."""
         error_class, reason = self._last_error
         self.ledger.write(TroubleRecord(reason, error_class, self._is_run_gone))
 
@@ -243,69 +287,231 @@ class RetryPolicy:
         self.runtime.log(f"{error_class}: {reason}; next try in {wait_seconds:.1f} s")
 
 
-def reason_of(error: RefusedError) -> str:
-    """Return the reason of a refusal in one line: the error, and the first three messages of the response."""
-    entries = [f"{path}: {texts[0]}" for path, texts in list(error.errors.items())[:3] if texts]
-    return "; ".join([str(error), *entries])
+# How far a result is reduced: as recorded; with its texts cut; with one field alone that names the reason.
+Reduction: TypeAlias = Literal["whole", "cut", "bare"]
+
+# From this time of an append on, later ones get more results: the way to the server, or its cost for each request, is
+# most of it. Four times the usual number, so that one trial shows whether the server takes them.
+SLOW_SECONDS: Final = 0.1
+MAX_TESTS: Final = 4 * BATCH_TESTS
+
+CUT_UNITS: Final = 1_000  # longest field value of a cut result, in UTF-16 units
+
+# The server rejects everything, not single results, when more than this many in a row are refused in every form: by
+# chance that is rare, and each has cost it two or three requests.
+_MAX_REJECTED_IN_A_ROW: Final = 10
+
+# "tests.3.fields.0.value" and "tests[3].status": the index of a result, and the part of it that is wrong.
+_PATH: Final = lazy_pattern(r"tests(?:\.|\[)(\d+)\]?(?:\.(.*))?")
 
 
-Call: TypeAlias = "Callable[[], int | None]"
-"""A request; returns the id of the created object, None if it creates none, or raises the request's error."""
+# Aliases that servers are known to accept for an outcome, the contract's first; administrators rename them.
+_KNOWN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
+    "passed": ("passed", "pass", "success", "ok"),
+    "failure": ("failure", "failed", "fail"),
+    "error": ("error", "failure", "failed", "fail"),
+    "skipped": ("skipped", "skip", "untested"),
+    "untested": ("untested", "skipped"),
+}
 
 
-class InFlightRequests:
-    """Up to ``max_count`` requests whose responses are awaited.
+def reduced(result: Result, reduction: Reduction, reason: str = "", alias: str | None = None) -> Result:
+    """Return a result in a reduced form, and with another alias if one is given; a bare result shows the reason."""
+    if reduction == "whole" and alias is None:
+        return result
+    test = result.test
+    if reduction == "bare":
+        test = replace(test, fields=(Field("Left out", string(reason)),), artifacts=())
+    elif reduction == "cut":
+        test = replace(test, fields=tuple(map(_cut, test.fields)))
+    if alias is not None:
+        test = replace(test, status=alias)
+    extensions = result.extensions if reduction == "whole" else NO_EXTENSIONS
+    return replace(result, test=test, extensions=extensions, size=len(encode(test)) + len(encode(extensions)))
 
-    All methods are called by one thread, which may change ``max_count``. ``spawn`` starts the work of one request and
-    returns at once; by default in a separate thread, which ends with the process at the latest.
+
+def _cut(field: Field) -> Field:
+    """Return a field with a short value; HTML becomes text, since it is broken when it is cut."""
+    if field.value is None or len(field.value) <= CUT_UNITS:
+        return field
+    field_type = FieldType.TEXT if field.type is FieldType.HTML else field.type
+    return replace(field, value=cut_middle(field.value, CUT_UNITS), type=field_type)
+
+
+class RefusalDecision(Struct, frozen=True):
+    """The way to go on after a refused append."""
+
+    rejections: tuple[tuple[Result, str], ...] = ()  # results that the server refuses in every form, with the reasons
+    alias_changes: tuple[AliasRecord, ...] = ()
+    is_final: bool = False  # nothing more is to be sent
+
+
+class BisectionState(Struct):
+    """The search for the results of one worker that the server cannot take; owned by `RefusalHandling`."""
+
+    until: int = -1  # a wrong result lies at or before this offset; -1 if none is searched for
+    size: int = 0  # suspects that were left when ``next_size`` was set
+    next_size: int = 0  # suspects in the next append
+    reductions: dict[int, tuple[Reduction, str]] = field(default_factory=dict)  # by offset, with the server's reasons
+
+    def reduction_of(self, result: Result) -> tuple[Reduction, str]:
+        """Return how far a result is reduced so far, and the server's reason."""
+        return self.reductions.get(result.offset, ("whole", ""))
+
+
+class RefusalHandling:
+    """Forms the batches of all workers, and learns from refused ones; owned by the delivery.
+
+    A server that refuses an append refuses all of it. The response may name the wrong results by their paths; if not,
+    they are found by bisection. A wrong result is sent again in a reduced form, since its key, name and status are
+    worth more than nothing. If even that is refused, it is rejected: written to a file of the session's folder, and
+    never sent again. All other results arrive.
     """
 
-    def __init__(self, spawn: Callable[[Callable[[], None]], None] | None = None) -> None:
-        self.max_count = 1
-        self._spawn = spawn or (lambda work: threading.Thread(target=work, daemon=True).start())
-        self._count = 0
-        self._finished: deque[tuple[Request, Call]] = deque()
-        self._has_finished = threading.Condition()
+    def __init__(self, aliases: Mapping[str, str]) -> None:
+        # By pytest's status: what to send instead of aliases that the server does not know, and those that it refused.
+        self._aliases = dict(aliases)
+        self._refused_aliases: dict[str, set[str]] = {}
+        self._max_tests = BATCH_TESTS
+        self._max_bytes = BATCH_BYTES
+        self._may_grow = True
+        self._rejected_in_a_row = 0
+        self._bisections: defaultdict[str, BisectionState] = defaultdict(BisectionState)
 
-    def __len__(self) -> int:
-        return self._count
+    def batch(self, queue: WorkerQueue, progress: WorkerProgress) -> Batch:
+        """Form the next batch of a worker, the head of whose queue is still to be sent."""
+        bisection = self._bisections[queue.worker]
+        # Lazy: of 1,000 waiting results no more are looked at than a batch holds, and that for each new result.
+        waiting: Iterable[Result] = (result for result in queue.results if not progress.is_settled(result.offset))
+        if bisection.until >= 0:
+            suspects = list(takewhile(lambda result: result.offset <= bisection.until, waiting))
+            if suspects:
+                if len(suspects) < bisection.size:
+                    # Some were taken: the next append has half of those that remain.
+                    bisection.size, bisection.next_size = len(suspects), max(1, len(suspects) // 2)
+                # Full, whatever its size: to find the wrong result does not wait for more results.
+                sent = (self._in_form(bisection, result) for result in suspects)
+                return batch_from(sent, max_tests=bisection.next_size, max_bytes=self._max_bytes, is_full=True)
+            bisection.until = -1
+            waiting = (result for result in queue.results if not progress.is_settled(result.offset))
+        if bisection.reductions or self._aliases:
+            waiting = (self._in_form(bisection, result) for result in waiting)
+        return batch_from(waiting, max_tests=self._max_tests, max_bytes=self._max_bytes)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether a response must come before another request can be made."""
-        return self._count >= self.max_count
+    def append_applied(self, queue: WorkerQueue, batch: Batch, seconds: float) -> None:
+        """Learn from an append that the server applied within this time."""
+        self._rejected_in_a_row = 0
+        for result in batch.results:
+            self._bisections[queue.worker].reductions.pop(result.offset, None)
+        if self._may_grow and seconds > SLOW_SECONDS and len(queue.results) - len(batch.results) >= self._max_tests:
+            self._max_tests = MAX_TESTS
 
-    def start(self, request: Request) -> None:
-        """Make a request, without waiting for its response."""
-        self._count += 1
-        self._spawn(partial(self._make, request))
+    def append_refused(self, worker: str, batch: Batch, error: RefusedError) -> RefusalDecision:
+        """Decide how to go on after an append that the server refused as a whole."""
+        bisection, results = self._bisections[worker], batch.results
+        named = _named_results(error, len(results))
+        if len(results) > BATCH_TESTS and not named:
+            # The size alone may be the reason: the same results are tried in batches of the usual number first.
+            self._max_tests, self._may_grow = BATCH_TESTS, False
+            return RefusalDecision()
+        if named:
+            return self._decide_named(bisection, batch, error, named)
+        if error.errors and not any(path.startswith("tests") for path in error.errors):
+            return RefusalDecision(is_final=True)  # wrong is the request itself: other results change nothing
+        if len(results) == 1:
+            return self._decide_single(bisection, results[0], error)
+        if error.status == TOO_LARGE:
+            self._max_bytes = min(self._max_bytes, (ENVELOPE_BYTES + sum(result.size for result in results)) // 2)
+        else:
+            # The next append has half of the refused batch.
+            bisection.until, bisection.size, bisection.next_size = results[-1].offset, len(results), len(results) // 2
+        return RefusalDecision()
 
-    def wait(self, seconds: float) -> None:
-        """Wait for a response, at most this long; returns at once if there is one."""
-        with self._has_finished:
-            self._has_finished.wait_for(lambda: self._finished, seconds)
+    def _in_form(self, bisection: BisectionState, result: Result) -> Result:
+        """Return a waiting result in the form in which it is sent."""
+        reduction, reason = bisection.reduction_of(result)
+        return reduced(result, reduction, reason, self._aliases.get(result.status))
 
-    def finished(self) -> Iterator[tuple[Request, Call]]:
-        """Yield the requests whose responses have come.
+    def _decide_named(
+        self, bisection: BisectionState, batch: Batch, error: RefusedError, named: Mapping[int, Sequence[str]]
+    ) -> RefusalDecision:
+        """Rename, reduce or reject the results that the response names."""
+        rejections: list[tuple[Result, str]] = []
+        alias_changes: list[AliasRecord] = []
+        for index, parts in named.items():
+            result, reason = batch.results[index], reason_of(error, index)
+            is_bare = bisection.reduction_of(result)[0] == "bare"
+            if "status" in parts:
+                alias = self._next_alias(result.status, result.test.status)
+                if alias is None:
+                    rejections.append((result, reason))
+                    continue
+                change = AliasRecord(result.status, result.test.status, alias)
+                if change not in alias_changes:
+                    alias_changes.append(change)
+            # A bare result leaves out the parts that are wrong.
+            elif all(part.startswith(("fields", "artifacts")) for part in parts) and not is_bare:
+                bisection.reductions[result.offset] = ("bare", reason)
+            else:
+                rejections.append((result, reason))
+        return RefusalDecision(tuple(rejections), tuple(alias_changes))
 
-        The yielded call does not make the request again: it returns its result or raises its error.
-        """
-        while self._finished:
-            self._count -= 1
-            yield self._finished.popleft()
+    def _next_alias(self, status: str, refused: str) -> str | None:
+        """Return the alias for all results of a status after the server refused one, None if no other is left."""
+        current = self._aliases.get(status)
+        if current is not None and current != refused:
+            return current  # another result of the same response, or another worker's, has changed it already
+        tried = self._refused_aliases.setdefault(status, set())
+        tried.add(refused)
+        following = next((alias for alias in _KNOWN_ALIASES.get(status, ()) if alias not in tried), None)
+        if following is not None:
+            self._aliases[status] = following
+        return following
 
-    def _make(self, request: Request) -> None:
-        try:
-            finished = partial(_repeated, request.call(), None)
-        except BaseException as error:  # noqa: BLE001 - raised in the sender's thread, as without threads
-            finished = partial(_repeated, None, error)
-        with self._has_finished:
-            self._finished.append((request, finished))
-            self._has_finished.notify()
+    def _decide_single(self, bisection: BisectionState, result: Result, error: RefusedError) -> RefusalDecision:
+        """Reduce a result that was refused alone: whole, then cut if it is too large, then bare, then rejected."""
+        reduction, reason = bisection.reduction_of(result)[0], reason_of(error, 0)
+        if reduction != "bare":
+            is_to_cut = reduction == "whole" and error.status == TOO_LARGE
+            bisection.reductions[result.offset] = ("cut" if is_to_cut else "bare", reason)
+            return RefusalDecision()
+        self._rejected_in_a_row += 1
+        if self._rejected_in_a_row > _MAX_REJECTED_IN_A_ROW:
+            return RefusalDecision(is_final=True)
+        return RefusalDecision(((result, reason),))
 
 
-def _repeated(made: int | None, error: BaseException | None) -> int | None:
-    """Return the result of a request that was made, or raise its error."""
-    if error is not None:
-        raise error
-    return made
+def _named_results(error: RefusedError, count: int) -> dict[int, list[str]]:
+    """Return the results that the response names: by index in the batch, each with the parts of it that are wrong."""
+    parts_by_index: dict[int, list[str]] = {}
+    for path in error.errors:
+        match = _PATH.fullmatch(path)
+        if match and int(match[1]) < count:
+            parts_by_index.setdefault(int(match[1]), []).append(match[2] or "")
+    return dict(sorted(parts_by_index.items()))
+
+
+def reason_of(error: RefusedError, index: int | None = None) -> str:
+    """Return the reason of a refusal in one line: the error, and up to three messages, of one result if it is named."""
+    messages: list[str] = []
+    for path, texts in error.errors.items():
+        match = _PATH.fullmatch(path)
+        if texts and (index is None or (match and int(match[1]) == index)):
+            messages.append(f"{path}: {texts[0]}")
+    return "; ".join([str(error), *messages[:3]])
+
+
+def write_rejected(path: Path, result: Result, reason: str) -> None:
+    """Append a result to the session's file of rejected ones, for people to read; raises `OSError`.
+
+    Each line is a JSON object: the worker, the node id, the server's reason, and the test as it was sent.
+    """
+    line = json.dumps({"worker": result.worker, "id": result.nodeid, "why": reason, "test": to_builtins(result.test)})
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o600), "a", encoding="ascii") as file:
+        file.write(f"{line}\n")
+
+
+def digest_of(fields: Iterable[Field | FieldText]) -> str:
+    """Return a digest of the names and values of fields, by which a note is known on the server."""
+    return sha256(json.dumps([(field.name, field.value or "") for field in fields]).encode()).hexdigest()

@@ -1,7 +1,4 @@
-"""Choose the next request of a delivery.
-
-Deciding and sending are separate: the scheduler reads the queues and the ledger, and sends nothing.
-"""
+"""Choose the next request of a delivery: the scheduler reads the queues and the ledger, and sends nothing."""
 
 from __future__ import annotations
 
@@ -24,8 +21,7 @@ from pytest_automation_report.api.models import (
     Resources,
     encode,
 )
-from pytest_automation_report.delivery.reconciliation import digest_of
-from pytest_automation_report.delivery.requests import Request, reason_of
+from pytest_automation_report.delivery.requests import Request, digest_of, reason_of
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.spool.ledger import Intent, JoinedRecord
@@ -34,14 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.delivery.batches import Batch
-    from pytest_automation_report.delivery.queues import WorkerQueue
+    from pytest_automation_report.delivery.queues import Batch, WorkerQueue
     from pytest_automation_report.delivery.requests import Call, Life, RepeatableStep
     from pytest_automation_report.delivery.stores import Uploads
     from pytest_automation_report.spool.ledger import Operation, WorkerProgress
 
 
-WORKER_FIELD: Final = "Worker"
+# How long a test must run until it is shown by itself: a worker then has one such request in a second at most.
+SHOWN_AFTER_SECONDS: Final = 1.0
 
 
 class Scheduler:
@@ -67,7 +63,11 @@ class Scheduler:
         self._lookup = SharedRunLookup(
             life.client, session.run, session.run_tag, life.timeouts, life.runtime, session.is_first
         )
-        self._running_tests = RunningTests(life)
+        # By worker: the running attempt with the time at which it was first seen, and the one that the server shows.
+        self._seen_running: dict[str, tuple[int, float]] = {}
+        self._shown_running: dict[str, int | None] = {}
+        # A server that has refused to show a running test gets no other in this life of the sender.
+        self._is_running_refused = False
         self._waiting_since: dict[str, float] = {}
         # End of the last result that has left a worker's queue, in microseconds since the session began: the observed
         # time of the next batch begins there.
@@ -89,23 +89,20 @@ class Scheduler:
     def is_finished(self) -> bool:
         """Whether each result is acknowledged, rejected, held or dropped, and our own run is completed."""
         state, queues = self._state, self._queues
-        if not queues.is_decided or state.open_intent is not None:
+        if not queues.is_decided or state.open_intents:
             return False
         for queue in queues.by_worker.values():
             self._drop_settled(queue, state.progress_of(queue.worker))
         if not self._is_all_sent:
             return False
-        if not self._has_something_to_report:
-            return True
-        return state.is_complete or (self._leaves_run_open and state.is_noted and not self._open_threads)
+        is_left_open = self._leaves_run_open and state.is_noted and not self._open_threads
+        return state.is_complete or is_left_open or not self._has_something_to_report
 
     @property
     def _has_something_to_report(self) -> bool:
-        """Whether to report at all: a session without a test creates no run.
-
-        A job without a test reports, too, in a run that several jobs share: that run waits for all its jobs.
-        """
+        """Whether to report at all: a session without a test creates no run."""
         session, queues = self._session, self._queues
+        # A run that several jobs share waits for all of them, also for one without a test.
         is_awaited = (session.joined_run is not None or bool(session.run_tag)) and queues.end is not None
         return queues.has_results or session.is_closing or is_awaited
 
@@ -180,11 +177,8 @@ class Scheduler:
 
     @property
     def _knows_extensions(self) -> bool:
-        """Whether a response has come, whose headers list the extensions that the server stores, or none is needed.
-
-        An imported session has none but its job.
-        """
-        session = self._session
+        """Whether a response has come, whose headers list the extensions that the server stores, or none is needed."""
+        session = self._session  # an imported one has no extension but its job
         return self._client.has_answered or not (session.started_us or session.job or session.hosts)
 
     def _append_request(self, queue: WorkerQueue, thread: int, batch: Batch) -> Request:
@@ -194,7 +188,7 @@ class Scheduler:
         shown = observed if self._session.is_measured else None
         # A test's start means nothing without the session's.
         extensions = self._client.extensions if self._session.started_us else self._client.extensions - {STARTED}
-        body = sent.body(shown, extensions, self._running_tests.members(queue))
+        body = sent.body(shown, extensions, self._members(queue))
         return self._request(
             "append_thread",
             partial(self._client.append_thread, thread, body),
@@ -211,12 +205,27 @@ class Scheduler:
         )
 
     def _running_request(self, queue: WorkerQueue, progress: WorkerProgress) -> Request | RepeatableStep | None:
-        """Return the request that shows the test that a worker runs, None if it is shown or has just begun."""
-        if self._life.in_flight or self._life.retry_policy.is_circuit_open or not self._running_tests.is_due(queue):
+        """Return the request that shows the test that a worker runs, None if it is shown or has just begun.
+
+        Such a request may be repeated or lost, so it is not in the ledger.
+        """
+        if self._life.in_flight or self._life.retry_policy.is_circuit_open or not self._is_running_due(queue):
             return None
         if progress.thread is None:
             return self._thread_request(queue)
-        return partial(self._show_running, progress.thread, encode(self._running_tests.members(queue)))
+        return partial(self._show_running, progress.thread, encode(self._members(queue)))
+
+    def _is_running_due(self, queue: WorkerQueue) -> bool:
+        """Whether the test that a worker runs is to be shown now, without waiting for results."""
+        start = queue.open
+        if start is None or queue.is_closed or not self._shows_running:
+            return False
+        now = self._clock()
+        number, since = self._seen_running.get(queue.worker, (None, now))
+        if number != start.number:
+            self._seen_running[queue.worker] = start.number, now
+            return False
+        return self._shown_running.get(queue.worker) != number and now - since >= SHOWN_AFTER_SECONDS
 
     def _show_running(self, thread: int, body: bytes) -> None:
         def append() -> None:
@@ -224,17 +233,38 @@ class Scheduler:
                 self._client.append_thread(thread, body)
             except RefusedError as error:
                 # Results may still be accepted: to stop here would keep them from the server.
-                self._running_tests.is_refused = True
+                self._is_running_refused = True
                 self._life.runtime.log(f"{reason_of(error)}: running tests are not shown")
 
         self._life.retry_policy.attempt(append)
+
+    def _members(self, queue: WorkerQueue) -> Json:
+        """Return a thread's extensions, members of an append: none without the session's clock, by which they are."""
+        members: Json = {}
+        started_us, extensions = self._session.started_us, self._client.extensions
+        if not started_us:
+            return members
+        if STARTED in extensions:
+            members["session_started"] = started_us
+        if COLLECTION in extensions and queue.collection:
+            members["collection"] = queue.collection
+        if self._shows_running:
+            test = self._queues.running_test(queue)
+            self._shown_running[queue.worker] = None if queue.open is None else queue.open.number
+            members["running"] = [] if test is None else [test]
+        return members
+
+    @property
+    def _shows_running(self) -> bool:
+        has_clock = bool(self._session.started_us)
+        return has_clock and RUNNING in self._client.extensions and not self._is_running_refused
 
     def _thread_request(self, queue: WorkerQueue) -> Request | RepeatableStep:
         if not self._knows_extensions:
             return self._uploads.check_server
         # In a run of several jobs a thread needs the fields of its job; otherwise the worker's name is enough.
         job_fields = self._session.thread_fields if self._leaves_run_open else ()
-        resources = Resources(fields=(Field(WORKER_FIELD, self._name_of(queue)), *job_fields))
+        resources = Resources(fields=(Field("Worker", self._name_of(queue)), *job_fields))
         call = partial(self._client.create_thread, self._run, resources, job=self._job(queue))
         return self._request("create_thread", call, queue.worker)
 
@@ -242,12 +272,10 @@ class Scheduler:
         return self._session.hosts.get(queue.worker) or queue.worker
 
     def _job(self, queue: WorkerQueue) -> Json | None:
-        """Return the job of a worker's results, None in a run of this session alone.
-
-        Where each worker runs every test, and where results are of several hosts, those of one do not stand for those
-        of another: each is a job.
-        """
+        """Return the job of a worker's results, None in a run of this session alone."""
         job = self._session.job if self._leaves_run_open else {}
+        # Where each worker runs every test, and where results are of several hosts, those of one do not stand for those
+        # of another: each is a job.
         if self._queues.is_dist_each or self._session.hosts:
             return {"name": f"{job.get('name', '')} {self._name_of(queue)}".strip(), "attempt": job.get("attempt", 1)}
         return job or None
@@ -370,58 +398,3 @@ class Scheduler:
         intent = Intent(number, operation, worker, thread, known=known, at=at, **recorded)
         key = sha256(f"{self._session.id}:{number}".encode()).hexdigest()
         return Request(intent, partial(call, key=key), self._clock(), batch, sent)
-
-
-SHOWN_AFTER_SECONDS: Final = 1.0
-"""How long a test must run until it is shown by itself: a worker then has one such request in a second at most."""
-
-
-class RunningTests:
-    """Encodes the running tests of workers and decides when to show them to a server of ours; owned by the scheduler.
-
-    The list travels with each append of results. A test that runs longer gets an append without results: such a request
-    may be repeated or lost, so it is not in the ledger.
-
-    ``is_refused`` if the server has refused such a request: it gets no other in this life of the sender.
-    """
-
-    def __init__(self, life: Life) -> None:
-        self.is_refused = False
-        self._life = life
-        # By worker: the running attempt with the time at which it was first seen, and the one that the server shows.
-        self._seen: dict[str, tuple[int, float]] = {}
-        self._shown: dict[str, int | None] = {}
-
-    def is_due(self, queue: WorkerQueue) -> bool:
-        """Return whether the test that a worker runs is to be shown now, without waiting for results."""
-        start = queue.open
-        if start is None or queue.is_closed or self.is_refused or RUNNING not in self._extensions:
-            return False
-        now = self._life.runtime.clock()
-        seen = self._seen.get(queue.worker)
-        if seen is None or seen[0] != start.number:
-            self._seen[queue.worker] = start.number, now
-            return False
-        is_shown = self._shown.get(queue.worker) == start.number
-        return not is_shown and now - seen[1] >= SHOWN_AFTER_SECONDS
-
-    def members(self, queue: WorkerQueue) -> Json:
-        """Return a thread's extensions: members of an append.
-
-        Empty for a server that does not store them, and for a session without a clock.
-        """
-        members: Json = {}
-        if STARTED in self._extensions:
-            members["session_started"] = self._life.session.started_us
-        if COLLECTION in self._extensions and queue.collection:
-            members["collection"] = queue.collection
-        if RUNNING in self._extensions and not self.is_refused:
-            test = self._life.queues.running_test(queue)
-            self._shown[queue.worker] = None if queue.open is None else queue.open.number
-            members["running"] = [] if test is None else [test]
-        return members
-
-    @property
-    def _extensions(self) -> frozenset[str]:
-        """The extensions that are sent: none without the session's clock, by which all their times are."""
-        return self._life.client.extensions if self._life.session.started_us else frozenset()

@@ -1,8 +1,7 @@
 """The sender's main loop: follow a session's spool files, deliver the results, end.
 
 The sender always ends by itself: when everything is delivered, when its time after the session's end is up, or when the
-session is over and the server accepts nothing more. Its totals, for which pytest waits, come last; findings and a
-report that take longer are completed after.
+session is over and the server accepts nothing more.
 """
 
 from __future__ import annotations
@@ -65,28 +64,23 @@ T = TypeVar("T")
 
 # How many times the sender only looks for news before it reads the files, to save CPU time that the tests need.
 _LOOKS_WHILE_TESTS_RUN: Final = 5
-_INTERRUPTED: Final = 2  # pytest's exit status after Ctrl-C: then pytest waits for a shorter time
 _SECONDS_TO_END: Final = 1.0  # that a sender needs at most, on a busy machine, from its last response to its end
 _MIN_FREE_BYTES: Final = 1024 * 1024
 
 
 class Sender(Struct):
-    """One life of a sender; its owner holds the lock of the session's folder.
-
-    ``controller`` is the pytest process that waits, None if there is none. ``epoch`` is when the session's clock began,
-    in seconds of the performance counter, None if that is unknown.
-    """
+    """One life of a sender; its owner holds the lock of the session's folder."""
 
     folder: SessionFolder
     session: SessionManifest
     timeouts: Timeouts
     client: Client
     runtime: Runtime
-    controller: Process | None = None
+    controller: Process | None = None  # the pytest process that waits
     options: DeliveryOptions = DeliveryOptions()
     on_progress: Callable[[Delivery], None] = lambda _: None
     captured_output: CapturedOutput | None = None
-    epoch: float | None = None
+    epoch: float | None = None  # as in `SenderConfig`
     _locks: list[int] = field(default_factory=list)
 
     def run(self) -> Delivery:
@@ -112,9 +106,10 @@ class Sender(Struct):
         last_words = () if self.captured_output is None else (self.captured_output.last_words,)
         queues = WorkerQueues(options_of(self.session), orphans, *last_words)
         files = SpoolReader(self.folder)
-        follower = SessionFollower(files, queues, self.timeouts, self.controller, self.captured_output, self.epoch)
-        delivery = Delivery(self.session, self.client, ledger, queues, self.timeouts, self.runtime, self.options)
-        return follower, delivery
+        return (
+            SessionFollower(files, queues, self.timeouts, self.controller, self.captured_output, self.epoch),
+            Delivery(self.session, self.client, ledger, queues, self.timeouts, self.runtime, self.options),
+        )
 
     def _prepare(self, follower: SessionFollower, delivery: Delivery) -> None:
         """Apply what the user decided about held results of an earlier sender, and about its run."""
@@ -132,10 +127,7 @@ class Sender(Struct):
             ledger.write(NewRunRecord())
 
     def _reconcile_open_intents(self, follower: SessionFollower, delivery: Delivery) -> bool:
-        """Reconcile every open intent of the run that is about to be left, which may take minutes.
-
-        Return whether all are closed, or the server refuses to answer; False if it cannot be reached.
-        """
+        """Reconcile every open intent, which may take minutes; return whether all are closed, or the server refuses."""
         follower.read()
         state, deadlines = delivery.state, Deadlines(self.timeouts, self.runtime.clock)
         while state.open_intents and not delivery.retry_policy.stopped:
@@ -176,7 +168,8 @@ class Sender(Struct):
         deadlines.progress_at += self.runtime.clock() - began  # to read a large file is not a lack of progress
         if deadlines.session_ended_at is None and follower.has_ended:
             end = follower.queues.end
-            deadlines.start_end(is_interrupted=end is not None and end.exit == _INTERRUPTED)
+            # 2 is pytest's exit status after Ctrl-C.
+            deadlines.start_end(is_interrupted=end is not None and end.exit == 2)  # noqa: PLR2004
             # pytest waits from now on: try at once, though a backoff may have begun while tests ran.
             delivery.retry_policy.skip_backoff()
 
@@ -191,10 +184,7 @@ class Sender(Struct):
         return bool(delivery.retry_policy.stopped) or deadlines.is_expired(is_busy=delivery.is_busy)
 
     def _wait(self, follower: SessionFollower, delivery: Delivery, looks: int) -> None:
-        """Wait until there may be something to do, for ``looks`` poll intervals at most.
-
-        A request with few results costs as much as one with many, so it pays to let results gather.
-        """
+        """Wait until there may be something to do, for ``looks`` poll intervals at most."""
         if delivery.in_flight:
             delivery.in_flight.wait(self.timeouts.poll)
             return
@@ -202,6 +192,7 @@ class Sender(Struct):
         if self.controller is None:
             time.sleep(self.timeouts.poll)
             return
+        # A request with few results costs as much as one with many, so it pays to let results gather.
         for _ in range(looks):
             self.controller.wait(self.timeouts.poll)
             if follower.files.has_news() or not self.controller.is_alive():
@@ -211,9 +202,8 @@ class Sender(Struct):
 class Deadlines:
     """The time that a sender has after the session's end; owned by the sender's loop.
 
-    A sender that pytest started has a ``controller``, the process of that pytest. It has ``exit_all + alone`` seconds
-    in all, but only ``alone`` seconds once pytest is gone. A sender of the console command has no limit in all: it ends
-    after ``send_progress`` seconds without a response.
+    A sender that pytest started has ``exit_all + alone`` seconds in all, but only ``alone`` seconds once pytest, its
+    ``controller``, is gone. A sender of the console command ends after ``send_progress`` seconds without a response.
     """
 
     def __init__(self, timeouts: Timeouts, clock: Callable[[], float], controller: Process | None = None) -> None:
@@ -240,10 +230,8 @@ class Deadlines:
 
     @property
     def seconds_for_findings(self) -> float:
-        """How long to wait for findings, 0 if there is no time left.
-
-        The sender is to be done long before pytest's wait ends: pytest would report that the delivery is not confirmed.
-        """
+        """How long to wait for findings, 0 if there is no time left."""
+        # Done long before pytest's wait ends: pytest would report that the delivery is not confirmed.
         return min(self.timeouts.findings, self.timeouts.exit_progress / 2, self.seconds_for_report)
 
     @property
@@ -268,7 +256,7 @@ class Deadlines:
 
 
 class DeliveryEnd(Struct):
-    """The end of one life of a sender, in which nothing is sent any more; ``deadlines`` has the time that is left."""
+    """The end of one life of a sender, in which nothing is sent any more."""
 
     follower: SessionFollower
     delivery: Delivery
@@ -363,19 +351,16 @@ class DeliveryEnd(Struct):
         # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
         self.delivery.runtime.log("done" if is_finished else f"{unsent} results left: {stopped}")
         why = stopped or self.delivery.state.trouble
-        seen = {queue.worker: queue.seen for queue in queues}
+        seen = {queue.worker: queue.counts.total() for queue in queues}
         by_status = sum((queue.counts for queue in queues), Counter[str]())
         done = DoneRecord(is_finished, unsent, files.damaged, files.torn, why, shown, seen=seen, counts=by_status)
         self.delivery.ledger.write(done)
 
     def _count_unsent(self) -> int:
-        """Count the unsent results, including those in files that were not read to their end.
-
-        The queues are emptied on the way, since nothing is sent any more: a file of 100,000 results is counted in
-        pieces and never held in memory as a whole. Results are counted, not records: only the queues know which records
-        of reruns and crashes are one result.
-        """
+        """Count the unsent results, including those in files that were not read to their end."""
         unsent, follower, queues = 0, self.follower, self.delivery.queues
+        # The queues are emptied on the way: a file of 100,000 results is never held in memory as a whole. Not records
+        # are counted: only the queues know which ones of reruns and crashes are one result.
         while True:
             for queue in queues.by_worker.values():
                 progress = self.delivery.state.progress_of(queue.worker)
@@ -388,10 +373,7 @@ class DeliveryEnd(Struct):
 
 
 class LateAnswer(Generic[T]):
-    """What a separate thread returns that asks the server, or writes a report: the sender can stop to wait for it.
-
-    ``what`` names it in the log. The thread may go on after `wait`: the embedded store and a report have no deadline.
-    """
+    """The answer of a thread that asks the server or writes a report; it may go on when the sender waits no longer."""
 
     def __init__(self, what: str, ask: Callable[[], T], log: Callable[[str], None]) -> None:
         self._what, self._ask, self._log = what, ask, log
@@ -416,11 +398,7 @@ class LateAnswer(Generic[T]):
 
 
 def _remove_after_pytest(folder: SessionFolder, config: SenderConfig) -> None:
-    """Remove a delivered session when pytest is gone, unless pytest removes it first.
-
-    A pytest that was killed, or that waits no longer, leaves the folder behind. One that lives may still read it, so it
-    stays after ``alone`` seconds.
-    """
+    """Remove a delivered session when pytest is gone, unless pytest removes it first, or lives on and may read it."""
     controller = Process(config.controller)
     end = time.monotonic() + config.timeouts.alone
     try:
@@ -464,8 +442,7 @@ def run(config: SenderConfig) -> None:
 def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
     """Deliver the sessions for the same embedded store whose pytest and sender were killed, while our tests run.
 
-    Their reports in one file stay unwritten: a path in a file is followed for users who ask for it alone. What cannot
-    be delivered stays, and pytest's summary tells of it.
+    What cannot be delivered stays, and pytest's summary tells of it.
     """
     target = config.endpoint.database, config.endpoint.project_id
     config = replace(config, timeouts=replace(config.timeouts, send_progress=config.timeouts.exit_progress))
@@ -480,6 +457,7 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
             lock = folder.locked()
             if lock is None or ledger_from(folder.ledger).is_done:
                 continue
+            # Without their reports: a path in a file is followed for users who ask for it alone.
             delivery = _deliver(folder, replace(session, report=""), config, Log(folder.log))
             if delivery.is_finished and not delivery.has_kept:
                 remove_session(folder.path, is_own=True)
@@ -493,7 +471,6 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
 def _deliver(
     folder: SessionFolder, session: SessionManifest, config: SenderConfig, log: Log, controller: Process | None = None
 ) -> Delivery:
-    """Deliver a session; ``controller`` is its pytest, None if that was killed."""
     with connected(config.endpoint, config.token, deadline_seconds=config.timeouts.request) as client:
         sender = Sender(folder, session, config.timeouts, client, Runtime(log.write), controller)
         sender.options = DeliveryOptions(artifact_store=config.store)

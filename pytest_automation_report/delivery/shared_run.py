@@ -2,12 +2,8 @@
 
 Jobs may start in the same second. A server that knows idempotency keys creates one run for all of them. On any other
 server several runs may be created: each job then looks for the oldest run with the key's tag and uses it, and a job
-that has created a younger one completes that, empty, with the reason. Nothing is stored between two attempts: a job
-that was killed starts over and finds what exists.
-
-Two pipelines may have the same key by mistake: a run of another commit, branch, repository or configuration is not
-joined. A completed run is that of an earlier attempt, or of jobs that were faster: a server of ours takes late results,
-on any other server they go to a new run. Either is told.
+that has created a younger one completes that, empty, with the reason. Two pipelines may have the same key by mistake: a
+run of another commit, branch, repository or configuration is not joined.
 """
 
 from __future__ import annotations
@@ -34,13 +30,11 @@ if TYPE_CHECKING:
 
 LEFT_FIELD: Final = "Left empty"
 
-_SHOWN_COMMIT: Final = 10
-
 
 def difference(wanted: NewRun, run: Run, configs: Json) -> str:
     """Return what a run is of instead of what a job's run would be of, empty if it may be the job's run.
 
-    ``configs`` has the configurations of the page that the run is from. What is not known of one of them is the same.
+    ``configs`` has the configurations of the page that the run is from.
     """
     of_run, of_job = ({field.name: field.value for field in each.fields} for each in (run, wanted))
     page_of_run, page_of_job = ({link.name: link.url for link in each.links}.get("Commit") for each in (run, wanted))
@@ -53,10 +47,11 @@ def difference(wanted: NewRun, run: Run, configs: Json) -> str:
         ("configuration", run.config_id, wanted.config_id),
     )
     for name, there, here in compared:
+        # What is not known of one of them is the same.
         if there and here and there != here:
             shown = [str(value) for value in (there, here)]
             if name == "commit":
-                shown = [text[:_SHOWN_COMMIT] for text in shown]
+                shown = [text[:10] for text in shown]
             elif name == "repository":
                 shown = [text.partition("/commit")[0] for text in shown]
             return f"{name} {shown[0]} and not {shown[1]}"
@@ -64,15 +59,17 @@ def difference(wanted: NewRun, run: Run, configs: Json) -> str:
 
 
 def runs_of_key(client: Client, tag: str, wanted: NewRun) -> tuple[list[Run], list[tuple[Run, str]]]:
-    """Return the newest runs with a key's tag, newest first: those of a job like this, and others with the difference.
-
-    The tags are compared here, too, since a server may ignore the filter.
-    """
-    found = (
-        (run, page.expands) for page in run_pages(client, tags=(tag,), expands=("configs",)) for run in page.result
-    )
-    differences = [(run, difference(wanted, run, configs)) for run, configs in found if tag in run.tags]
-    return [run for run, what in differences if not what], [(run, what) for run, what in differences if what]
+    """Return the newest runs with a key's tag, newest first: those that a job may join, and others with the reasons."""
+    same: list[Run] = []
+    others: list[tuple[Run, str]] = []
+    for page in run_pages(client, tags=(tag,), expands=("configs",)):
+        for run in page.result:
+            what = difference(wanted, run, page.expands)
+            if what:
+                others.append((run, what))
+            else:
+                same.append(run)
+    return same, others
 
 
 class SharedRunLookup(Struct):
@@ -87,20 +84,19 @@ class SharedRunLookup(Struct):
            |        +--> a run        +--> our run is the oldest
            +--> create, if no run has the tag
 
-    ``run`` is the run to create, the same for every job; one of its tags is ``tag``. ``is_first`` if this job is the
-    one that creates the run, None if the CI does not show it: a job that is not the first waits for it a while.
-    ``is_late_refused`` is for a run that is to be filled from now on: a completed one is left alone on any server.
-    ``note`` says why results go to a run that is not simply the open run of the key; empty if they do.
+    A completed run is that of an earlier attempt, or of jobs that were faster: a server of ours takes late results, on
+    any other server they go to a new run. Nothing is stored between two attempts: a job that was killed starts over.
     """
 
     client: Client
-    run: NewRun
-    tag: str
+    run: NewRun  # to create, the same for every job
+    tag: str  # one of its tags
     timeouts: Timeouts
     runtime: Runtime
+    # Whether this job is the one that creates the run, for which others wait a while; None if the CI does not show it.
     is_first: bool | None = None
-    is_late_refused: bool = False
-    note: str = ""
+    is_late_refused: bool = False  # a completed run is left alone on any server, since the run is to be filled from now
+    note: str = ""  # why results go to a run that is not simply the open run of the key
     _stage: Callable[[], int | None] | None = None
     _created_run: int = 0
     _last_oldest: int = 0
@@ -125,10 +121,8 @@ class SharedRunLookup(Struct):
         return stage()
 
     def _count(self) -> None:
-        """Count the runs with the tag, and learn on the way whether the server knows idempotency keys.
-
-        To count costs the same however many jobs share a run; to list their runs may not.
-        """
+        """Count the runs with the tag, and learn on the way whether the server knows idempotency keys."""
+        # To count costs the same however many jobs share a run; to list their runs may not.
         try:
             count = self.client.count_runs(tags=(self.tag,), key=self._key)
         except RefusedError as error:
@@ -225,7 +219,6 @@ class SharedRunLookup(Struct):
         return replace(self.run, name=string(f"{self.run.name}{after}"))
 
     def _open_runs(self) -> list[int]:
-        """Return the ids of the open runs of the key that this job may join."""
         return [run.id for run in self._runs() if not run.is_completed]
 
     def _runs(self) -> list[Run]:

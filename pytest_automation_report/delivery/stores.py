@@ -1,9 +1,4 @@
-"""Connect to what takes results and files, and upload the files of results before the results are sent.
-
-Files are read from the session's own folder alone. A second upload of a file changes nothing, so uploads need no intent
-in the ledger: after a kill they are simply repeated. A file that cannot be stored never holds a result back: the result
-then has a field that names the file and the reason.
-"""
+"""Connect to what takes results and files, and upload the files of results before the results are sent."""
 
 from __future__ import annotations
 
@@ -36,13 +31,15 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
-    from pytest_automation_report.delivery.batches import Batch
-    from pytest_automation_report.delivery.queues import Result
+    from pytest_automation_report.delivery.queues import Batch, Result
     from pytest_automation_report.delivery.requests import Life, RepeatableStep
 
 
 _PIECE_BYTES: Final = 1 << 20
 _NAME_CHARACTERS: Final = 50  # each may become twelve in a URL, which has a limit
+_MAX_TRIES: Final = 3  # of a file whose uploads have no response, though the server answers other requests
+NO_STORE: Final = "the server stores no files (set artifact_url or artifact_store, or implement the hook)"
+REPORT_FILE_BYTES: Final = 5_000_000  # the largest file of a report from the spool
 
 
 class ArtifactStoreError(Exception):
@@ -67,10 +64,7 @@ def stored_file(url: str, name: str, mime_type: str | None) -> StoredFile:
 
 
 def put_in_folder(folder: Path, template: str, file: BinaryIO, name: str, mime_type: str | None) -> StoredFile:
-    """Store a file under its hash in a folder whose files the CI or another program serves, completely or not at all.
-
-    ``template`` is for their URLs.
-    """
+    """Store a file under its hash, completely or not at all, in a folder whose files have URLs by this template."""
     key = key_of(file, name)
     path = folder / key
     try:
@@ -82,21 +76,12 @@ def put_in_folder(folder: Path, template: str, file: BinaryIO, name: str, mime_t
     return stored_file(address_of(template, key, name), name, mime_type)
 
 
-_SIGNED_FOR: Final = timedelta(days=7)
-"""How long a URL that the bucket signs is valid: the longest time that S3 allows."""
-
-_RETRIES: Final = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
-_TIMEOUTS: Final = {"timeout": "30s", "connect_timeout": "5s"}
+# After a failure nothing is tried for so long: the results of a session must not each wait for the same error.
 _PAUSE_SECONDS: Final = 60.0
-_REASON_CHARACTERS: Final = 200
 
 
 class BucketStore:
-    """Stores files in a bucket of S3, Google Cloud Storage or Azure, with retries.
-
-    After a failure nothing is tried for a minute: the results of a session must not each wait for the same error. The
-    environment variables that open the bucket are set in this process, which is the sender.
-    """
+    """Stores files in a bucket of S3, Google Cloud Storage or Azure, with retries."""
 
     def __init__(self, config: ArtifactStoreConfig, clock: Callable[[], float]) -> None:
         self._config, self._clock = config, clock
@@ -117,11 +102,13 @@ class BucketStore:
                 self._bucket = self._open()
             media_type = stored_file("https://host", name, mime_type).mime_type or "application/octet-stream"
             obstore.put(self._bucket, key, file, attributes={"Content-Type": media_type})
-            own = self._config.url
-            url = address_of(own, key, name) if own else str(obstore.sign(self._bucket, "GET", key, _SIGNED_FOR))
+            if self._config.url:
+                url = address_of(self._config.url, key, name)
+            else:  # seven days are the longest time that S3 allows
+                url = str(obstore.sign(self._bucket, "GET", key, timedelta(days=7)))
         except (BaseError, ValueError, OSError) as error:
             # pytest's summary shows the first line alone.
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0][:_REASON_CHARACTERS]
+            line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
             self._failed_at, self._failure = self._clock(), f"{shown_store(self._config.address)}: {line}"
             raise ArtifactStoreError(self._failure) from error
         return stored_file(url, name, mime_type)
@@ -129,11 +116,13 @@ class BucketStore:
     def _open(self) -> Any:  # noqa: ANN401 - a store of any kind
         from obstore.store import from_url  # noqa: PLC0415 - an extra that only a session with a bucket needs
 
-        os.environ.update(self._config.environ)
+        os.environ.update(self._config.environ)  # of the sender alone
         is_plain = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
         open_bucket: Any = from_url  # untyped: it has an overload for each kind of bucket, and the URL selects it
         return open_bucket(
-            self._config.address, client_options={**_TIMEOUTS, "allow_http": is_plain}, retry_config=_RETRIES
+            self._config.address,
+            client_options={"timeout": "30s", "connect_timeout": "5s", "allow_http": is_plain},
+            retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=20)},
         )
 
 
@@ -153,10 +142,10 @@ def connected(
     deadline_seconds: float,
     on_answer: Callable[[Mapping[str, str]], None] | None = None,
 ) -> Iterator[Client]:
-    """Yield a client of this endpoint.
+    """Yield a client of this endpoint, which applies requests to the embedded store in this process.
 
-    Requests to the embedded store are applied to it in this process. ``deadline_seconds`` bounds each request to a
-    server as a whole. ``on_answer`` is called with the headers of each response of a server.
+    ``deadline_seconds`` bounds each request to a server as a whole. ``on_answer`` is called with the headers of each
+    response of a server.
     """
     if endpoint.is_embedded:
         from pytest_automation_report.server.api.embedded import StoreClient  # noqa: PLC0415 - servers need no store
@@ -174,19 +163,12 @@ def connected(
         )
 
 
-NO_STORE: Final = "the server stores no files (set artifact_url or artifact_store, or implement the hook)"
-
-REPORT_FILE_BYTES: Final = 5_000_000
-"""Largest file of a report from the spool."""
-
-_REPORT_BYTES: Final = 100_000_000  # a session of many failures must not keep a full disk
-_MAX_TRIES: Final = 3  # of a file whose uploads have no response, though the server answers other requests
-_FRESH_SECONDS: Final = 12 * 3600.0
-"""How long an earlier upload is relied on: stores remove files without a result, and URLs can expire."""
-
-
 class Uploads:
-    """The files of one session; owned by the delivery."""
+    """The files of one session; owned by the delivery.
+
+    A second upload of a file changes nothing, so uploads need no intent in the ledger: after a kill they are repeated.
+    A file that cannot be stored never holds a result back: a field of the result then names the file and the reason.
+    """
 
     def __init__(self, life: Life) -> None:
         self._life, self._client, self._retry_policy = life, life.client, life.retry_policy
@@ -202,8 +184,9 @@ class Uploads:
         self._tries: Counter[str] = Counter()
         # The file whose upload had no response: another request shows whether the server or the file is to blame.
         self._in_doubt = ""
-        self._free_bytes = _REPORT_BYTES
-        oldest = life.runtime.wall() - _FRESH_SECONDS
+        self._free_bytes = 100_000_000  # kept for a report: a session of many failures must not keep a full disk
+        # Stores remove files without a result after a while, and URLs can expire.
+        oldest = life.runtime.wall() - 12 * 3600.0
         self._stored = {
             name: StoredFile(record.url, record.mime_type)
             for name, record in life.state.stored.items()
@@ -249,16 +232,13 @@ class Uploads:
         return True
 
     def check_server(self) -> None:
-        """Read the run, to learn whether the server responds and stores files.
-
-        If it responds, an upload before without a response counts as a failed try: the file is to blame.
-        """
+        """Read the run, to learn whether the server responds and stores files."""
         run = self._life.state.run
         assert run is not None
         if not self._request(lambda: self._client.run(run, has_threads=False)):
             return
         self._client.has_answered = True  # if only with a refusal: it says no more
-        if self._in_doubt:
+        if self._in_doubt:  # the file is to blame
             name, self._in_doubt = self._in_doubt, ""
             self._tries[name] += 1
             if self._tries[name] >= _MAX_TRIES:
@@ -288,10 +268,7 @@ class Uploads:
         self._life.ledger.write(StoredRecord(name, stored.url, stored.mime_type, self._life.runtime.wall()))
 
     def _request(self, call: Callable[[], object], name: str = "") -> bool:
-        """Make a request; return whether the server has responded.
-
-        ``name`` is the file that it uploads, empty if it uploads none.
-        """
+        """Make a request, which uploads the file of this name if there is one; return whether the server responded."""
         try:
             call()
         except UnknownAnswerError as error:

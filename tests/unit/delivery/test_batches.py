@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Field, FieldType, Test
-from pytest_automation_report.delivery.batches import batch_from, reduced
-from pytest_automation_report.delivery.queues import Result
+from pytest_automation_report.delivery.queues import Result, batch_from
+from pytest_automation_report.delivery.requests import reduced
 from support.delivered_results import appends
 from support.deliveries import WrittenSession, numbered, settled, step_until, stepping
 from support.scripted_server.server import ScriptedServer
