@@ -115,12 +115,7 @@ class Client(ABC):
         self._do(f"/automation/runs/threads/{thread_id}/append", body, key)
 
     def complete_thread(
-        self,
-        thread_id: int,
-        *,
-        elapsed_observed: int | None = None,
-        elapsed_computed: int | None = None,
-        key: str = "",
+        self, thread_id: int, *, elapsed_observed: int | None = None, elapsed_computed: int | None = None, key: str = ""
     ) -> None:
         """Complete a thread, with its final elapsed times in microseconds unless they are None."""
         totals = {"elapsed_observed": elapsed_observed, "elapsed_computed": elapsed_computed}
@@ -232,20 +227,20 @@ class Client(ABC):
 
     @abstractmethod
     def _call(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
-        """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class."""
+        """Make one request; return ``parse`` of the response's JSON, or raise the error of the response's class."""
 
 
 def _query(values: Mapping[str, Any]) -> dict[str, str]:
     """Return the query parameters that have a value; lists are joined with commas, times are UTC with milliseconds."""
-    return {name: text for name, value in values.items() if (text := _parameter(value))}
-
-
-def _parameter(value: str | int | datetime | Iterable[object] | None) -> str:
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError("the filter's time needs a time zone")
-        return value.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return str(value) if isinstance(value, (str, int)) else ",".join(map(str, value or ()))
+    query: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, datetime):
+            if value.tzinfo is None:
+                raise ValueError("the filter's time needs a time zone")
+            query[name] = value.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        else:
+            query[name] = str(value) if isinstance(value, (str, int)) else ",".join(map(str, value or ()))
+    return {name: text for name, text in query.items() if text}
 
 
 def created_id(document: object) -> int:

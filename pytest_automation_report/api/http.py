@@ -178,31 +178,20 @@ class _Adapter(HTTPAdapter):
         manager.pool_classes_by_scheme = _POOLS
         return manager
 
-    def cert_verify(
-        self,
-        conn: HTTPConnectionPool,
-        url: str,
-        verify: bool | str,  # noqa: FBT001 - requests' own signature
-        cert: str | tuple[str, str] | None,
-    ) -> None:
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on as they come
         """Set up TLS, and note that there is no connection so far: requests calls this just before it asks for one."""
         attempt = current_attempt()
         if attempt is not None:
             attempt.is_connected = False
-        super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+        super().cert_verify(*args, **kwargs)  # type: ignore[no-untyped-call]  # the stubs leave it untyped
 
-    def send(  # type: ignore[override]  # everything but the proxies is passed on as it comes
-        self,
-        request: requests.PreparedRequest,
-        *,
-        proxies: Mapping[str, str] | None = None,
-        **options: Any,  # noqa: ANN401
-    ) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:  # noqa: ANN401
         """Send a request, through a proxy if one applies to its address."""
+        options["proxies"] = proxies_for(request.url or "", options.get("proxies") or {})
         self.rest()
         self._used_at = monotonic()
         try:
-            return super().send(request, proxies=proxies_for(request.url or "", proxies or {}), **options)
+            return super().send(request, *args, **options)
         finally:
             self._used_at = monotonic()
 
@@ -281,13 +270,7 @@ class HttpClient(Client):
     """
 
     def __init__(
-        self,
-        session: requests.Session,
-        origin: str,
-        token: Token,
-        *,
-        project_id: int,
-        deadline_seconds: float = 30.0,
+        self, session: requests.Session, origin: str, token: Token, *, project_id: int, deadline_seconds: float = 30.0
     ) -> None:
         if not token.value.isascii() or not token.value.isprintable() or " " in token.value or not token.value:
             raise SettingError("token", token, "use the letters, digits and signs that the server has shown")
@@ -358,16 +341,13 @@ class HttpClient(Client):
             return NoResponse(reason(error))
 
     def _learn_kind(self, response: requests.Response) -> None:
-        """Learn from a response whether the server stores files and extensions, which only our embedded one does.
-
-        A proxy may answer in the server's place with an error, so only a success counts as the server's answer.
-        """
+        """Learn from a response whether the server stores files and extensions, which only one of ours does."""
         max_bytes = response.headers.get(KEEPS_HEADER, "")
         if max_bytes.isascii() and max_bytes.isdigit():
             self.artifact_bytes = int(max_bytes)
         if EXTENSIONS_HEADER in response.headers:
             self.extensions = announced(response.headers[EXTENSIONS_HEADER])
-        if response.ok:
+        if response.ok:  # a proxy may answer in the server's place with an error
             self.has_answered = True
 
 
@@ -400,7 +380,6 @@ def reason(error: BaseException) -> str:
 
 
 def _response(response: requests.Response) -> Outcome:
-    """Read the body of a response, if it is neither encoded nor too long."""
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity"} and response.status_code != 204:  # noqa: PLR2004 - no content
         return NoResponse("the response is encoded, which the request did not allow")

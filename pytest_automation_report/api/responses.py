@@ -50,9 +50,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TEXT_CHARACTERS: Final = 200
-"""Longest text of the server in a message, in characters."""
-
+TEXT_CHARACTERS: Final = 200  # of the server in a message, at most
 _CONFLICT: Final = 409
 # Time-out and conflict: the server may apply the request all the same.
 _UNKNOWN_4XX: Final = (408, _CONFLICT)
@@ -146,7 +144,6 @@ def displayable(text: str, secret: str = "") -> str:
 def _error(  # noqa: PLR0911 - a table of responses and statuses
     request: ApiRequest, outcome: Outcome, *, was_sent: bool, secret: str
 ) -> ClientError:
-    """Return the error for a response that is not the documented success, by the table at the top."""
     if isinstance(outcome, NoResponse):
         message = displayable(outcome.reason, secret)
         return UnknownAnswerError(message) if was_sent else NotSentError(message)

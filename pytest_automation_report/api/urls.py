@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+# The schemes of web addresses, each with the port of an address that names none.
 DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
-"""The schemes of web addresses, each with the port of an address that names none."""
-
 _BAD_CHARACTERS: Final = lazy_pattern(r"[\x00-\x20\x7f-\xa0\\]|\s")
 # Wider than the standard: names of containers and of test machines have underscores.
 _LABEL: Final = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -127,7 +126,6 @@ def _standard(environ: Mapping[str, str], name: str) -> tuple[str, str]:
 
 
 def _is_proxy(proxy: str) -> bool:
-    """Whether a text is the URL of an HTTP proxy; it may have a user and a password."""
     try:
         split = urlsplit(proxy)
         is_whole = bool(_host(split)) and split.port != 0

@@ -87,20 +87,10 @@ def folded(
         fields = _with_attempts(fields, earlier, options)
         artifacts = (*artifacts, *_with_notes(earlier))
     # By position: this runs for each test of a session.
-    test = fit_to_limits(
-        Test(
-            base.key,
-            base.name,
-            base.folder,
-            alias,
-            last.elapsed,
-            base.file,
-            base.line,
-            fields,
-            artifacts,
-            base.assertions,
-        )
+    test = Test(
+        base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, fields, artifacts, base.assertions
     )
+    test = fit_to_limits(test)
     extensions = Extensions(
         started,
         _phases(last),

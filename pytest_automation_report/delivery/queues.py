@@ -386,15 +386,7 @@ class WorkerQueues:
         else:
             queue.pending_rerun = result
 
-    def _result(
-        self,
-        queue: WorkerQueue,
-        offset: int,
-        record: FinishRecord,
-        attempts: tuple[Attempt, ...],
-        *,
-        is_orphan: bool = False,
-    ) -> Result:
+    def _result(self, queue: WorkerQueue, offset: int, record: FinishRecord, attempts: tuple[Attempt, ...]) -> Result:
         """Return the result of a test: who it is follows from its node id, unless the record says otherwise."""
         key, folder, name = record.key, record.folder, record.name
         if key is None or folder is None or name is None:
@@ -402,28 +394,19 @@ class WorkerQueues:
             key, folder, name = key or identity.key, folder or identity.folder, name or identity.name
         file, line = string(record.file) or None, one_based(record.line)
         base = Test(key, name, folder, "", file=file, line=line, assertions=record.assertions)
-        result = Result(
-            queue.worker, offset, record.number, record.nodeid, record.attempt.status, record.moment, base,
-            is_orphan=is_orphan, extensions=NO_EXTENSIONS if record.began is None else Extensions(started=record.began),
-        )  # fmt: skip
+        started, status = Extensions(started=record.began), record.attempt.status
+        result = Result(queue.worker, offset, record.number, record.nodeid, status, record.moment, base, started)
         return self._folded(result, attempts)
 
     def _folded(self, result: Result, attempts: tuple[Attempt, ...]) -> Result:
-        """Return a result of these attempts."""
         *earlier, last = attempts
         # A test that pytest has counted as failed stays failed, with the first field of its last crash, even if it
         # passed when it ran again: pytest's own summary and exit code say so, too.
         if result.nodeid in self._failed_by_crash and earlier and last.status != "error":
             last = replace(last, status="error", fields=(*earlier[-1].fields[:1], *last.fields))
         test, extensions = folded(result.test, (*earlier, last), self._options, started=result.extensions.started)
-        return replace(
-            result,
-            status=last.status,
-            test=test,
-            extensions=extensions,
-            attempts=attempts,
-            size=len(encode(test)) + len(encode(extensions)),
-        )
+        size = len(encode(test)) + len(encode(extensions))
+        return replace(result, status=last.status, test=test, extensions=extensions, attempts=attempts, size=size)
 
     def _close(self, queue: WorkerQueue, ended_us: int, detail: str) -> None:
         if queue.open is not None:
@@ -504,17 +487,12 @@ class WorkerQueues:
     def _unfinished_result(
         self, queue: WorkerQueue, offset: int, start: StartRecord, kind: Unfinished, detail: str, *, ended_us: int
     ) -> Result:
-        is_open = start is queue.open
+        # A crash report without a START is of no attempt that runs: artifacts cannot belong to it.
+        began, artifacts = (start.moment, queue.open_artifacts) if start is queue.open else (None, ())
+        moment = max(ended_us, start.moment)
         attempt = unfinished_attempt(
-            start.nodeid,
-            self._options,
-            kind=kind,
-            detail=detail,
-            observed_us=max(0, ended_us - start.moment),
-            worker=queue.worker,
-            # A crash report without a START is of no attempt that runs: artifacts cannot belong to it.
-            artifacts=queue.open_artifacts if is_open else (),
-        )
-        moment, began = max(ended_us, start.moment), start.moment if is_open else None
+            start.nodeid, self._options, kind=kind, detail=detail, observed_us=moment - start.moment,
+            worker=queue.worker, artifacts=artifacts,
+        )  # fmt: skip
         record = FinishRecord(start.number, moment, start.nodeid, attempt, began, start.file, start.line)
-        return self._result(queue, offset, record, (attempt,), is_orphan=True)
+        return replace(self._result(queue, offset, record, (attempt,)), is_orphan=True)

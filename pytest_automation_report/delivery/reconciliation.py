@@ -34,11 +34,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.requests import Life
     from pytest_automation_report.spool.ledger import Closing, Intent
 
+# The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run.
 Outcome: TypeAlias = Literal["pending", "done", "run_completed"]
-"""The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run."""
-
+# The ledger's record for each decision about results of which the server does not show whether they arrived.
 DECISIONS: Final = {"hold": HeldRecord, "send": NotRecord, "drop": DroppedRecord}
-"""The ledger's record for each of these decisions."""
 
 
 def arrived_ranges(
@@ -307,7 +306,6 @@ class Reconciliation:
         return thread
 
     def _decide(self, record: Closing) -> Outcome:
-        """Close the intent with this record."""
         self._ledger.write(record)
         self._log(f"reconciled {self.intent.operation}: {record}")
         return "done"

@@ -55,17 +55,14 @@ NOT_FOUND_OR_GONE: Final = frozenset({NOT_FOUND, 410})
 TOO_LARGE: Final = 413
 UNPROCESSABLE: Final = 422
 
+# What to do with results of which the server does not show whether they arrived.
 Unknown: TypeAlias = Literal["hold", "send", "drop"]
-"""What to do with results of which the server does not show whether they arrived."""
-
+# An error with which a request can fail.
 RequestError: TypeAlias = ClientError | StoreError
-"""An error with which a request can fail."""
-
+# Makes a request; returns the id of the created object, None if it creates none, or raises the request's error.
 Call: TypeAlias = "Callable[[], int | None]"
-"""A request; returns the id of the created object, None if it creates none, or raises the request's error."""
-
+# Makes a request that may be repeated, and acts on its response.
 RepeatableStep: TypeAlias = "Callable[[], None]"
-"""Makes a request that may be repeated, and acts on its response."""
 
 
 class Request(Struct, frozen=True):
@@ -124,11 +121,6 @@ class InFlightRequests:
     def __len__(self) -> int:
         return self._count
 
-    @property
-    def is_full(self) -> bool:
-        """Whether a response must come before another request can be made."""
-        return self._count >= self.max_count
-
     def start(self, request: Request) -> None:
         """Make a request, without waiting for its response."""
         self._count += 1
@@ -140,10 +132,7 @@ class InFlightRequests:
             self._has_finished.wait_for(lambda: self._finished, seconds)
 
     def finished(self) -> Iterator[tuple[Request, Call]]:
-        """Yield the requests whose responses have come.
-
-        The yielded call does not make the request again: it returns its result or raises its error.
-        """
+        """Yield the requests with responses, each with a call that returns its result or raises its error."""
         while self._finished:
             self._count -= 1
             yield self._finished.popleft()
@@ -290,7 +279,7 @@ class RetryPolicy:
 # How far a result is reduced: as recorded; with its texts cut; with one field alone that names the reason.
 Reduction: TypeAlias = Literal["whole", "cut", "bare"]
 
-# From this time of an append on, later ones get more results: the way to the server, or its cost for each request, is
+# After an append of this time, later ones get more results: the way to the server, or its cost for each request, is
 # most of it. Four times the usual number, so that one trial shows whether the server takes them.
 SLOW_SECONDS: Final = 0.1
 MAX_TESTS: Final = 4 * BATCH_TESTS
@@ -303,7 +292,6 @@ _MAX_REJECTED_IN_A_ROW: Final = 10
 
 # "tests.3.fields.0.value" and "tests[3].status": the index of a result, and the part of it that is wrong.
 _PATH: Final = lazy_pattern(r"tests(?:\.|\[)(\d+)\]?(?:\.(.*))?")
-
 
 # Aliases that servers are known to accept for an outcome, the contract's first; administrators rename them.
 _KNOWN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -409,7 +397,12 @@ class RefusalHandling:
     def append_refused(self, worker: str, batch: Batch, error: RefusedError) -> RefusalDecision:
         """Decide how to go on after an append that the server refused as a whole."""
         bisection, results = self._bisections[worker], batch.results
-        named = _named_results(error, len(results))
+        # By index in the batch: what is wrong in the results that the response names.
+        named: dict[int, list[str]] = {}
+        for path in error.errors:
+            match = _PATH.fullmatch(path)
+            if match and int(match[1]) < len(results):
+                named.setdefault(int(match[1]), []).append(match[2] or "")
         if len(results) > BATCH_TESTS and not named:
             # The size alone may be the reason: the same results are tried in batches of the usual number first.
             self._max_tests, self._may_grow = BATCH_TESTS, False
@@ -428,7 +421,6 @@ class RefusalHandling:
         return RefusalDecision()
 
     def _in_form(self, bisection: BisectionState, result: Result) -> Result:
-        """Return a waiting result in the form in which it is sent."""
         reduction, reason = bisection.reduction_of(result)
         return reduced(result, reduction, reason, self._aliases.get(result.status))
 
@@ -438,7 +430,7 @@ class RefusalHandling:
         """Rename, reduce or reject the results that the response names."""
         rejections: list[tuple[Result, str]] = []
         alias_changes: list[AliasRecord] = []
-        for index, parts in named.items():
+        for index, parts in sorted(named.items()):
             result, reason = batch.results[index], reason_of(error, index)
             is_bare = bisection.reduction_of(result)[0] == "bare"
             if "status" in parts:
@@ -479,16 +471,6 @@ class RefusalHandling:
         if self._rejected_in_a_row > _MAX_REJECTED_IN_A_ROW:
             return RefusalDecision(is_final=True)
         return RefusalDecision(((result, reason),))
-
-
-def _named_results(error: RefusedError, count: int) -> dict[int, list[str]]:
-    """Return the results that the response names: by index in the batch, each with the parts of it that are wrong."""
-    parts_by_index: dict[int, list[str]] = {}
-    for path in error.errors:
-        match = _PATH.fullmatch(path)
-        if match and int(match[1]) < count:
-            parts_by_index.setdefault(int(match[1]), []).append(match[2] or "")
-    return dict(sorted(parts_by_index.items()))
 
 
 def reason_of(error: RefusedError, index: int | None = None) -> str:

@@ -59,10 +59,8 @@ class Scheduler:
         self._life, self._uploads = life, uploads
         self._state, self._session, self._queues = life.state, life.session, life.queues
         self._client, self._clock = life.client, life.runtime.clock
-        session = life.session
-        self._lookup = SharedRunLookup(
-            life.client, session.run, session.run_tag, life.timeouts, life.runtime, session.is_first
-        )
+        run, tag, is_first = life.session.run, life.session.run_tag, life.session.is_first
+        self._lookup = SharedRunLookup(life.client, run, tag, life.timeouts, life.runtime, is_first)
         # By worker: the running attempt with the time at which it was first seen, and the one that the server shows.
         self._seen_running: dict[str, tuple[int, float]] = {}
         self._shown_running: dict[str, int | None] = {}
@@ -79,7 +77,7 @@ class Scheduler:
     def choose(self) -> Request | RepeatableStep | None:
         """Return the next request, None if there is nothing to send now."""
         in_flight = self._life.in_flight
-        if in_flight.is_full or not self._has_something_to_report:
+        if len(in_flight) >= in_flight.max_count or not self._has_something_to_report:
             return None
         if self._state.run is None:
             return None if in_flight else self._run_request()
@@ -189,13 +187,11 @@ class Scheduler:
         # A test's start means nothing without the session's.
         extensions = self._client.extensions if self._session.started_us else self._client.extensions - {STARTED}
         body = sent.body(shown, extensions, self._members(queue))
-        return self._request(
+        request = self._request(
             "append_thread",
             partial(self._client.append_thread, thread, body),
             queue.worker,
             thread,
-            batch,
-            sent,
             first=batch.results[0].offset,
             last=batch.results[-1].offset,
             count=len(batch.results),
@@ -203,6 +199,7 @@ class Scheduler:
             observed=observed,
             computed=batch.computed,
         )
+        return replace(request, batch=batch, sent=sent)
 
     def _running_request(self, queue: WorkerQueue, progress: WorkerProgress) -> Request | RepeatableStep | None:
         """Return the request that shows the test that a worker runs, None if it is shown or has just begun.
@@ -216,7 +213,6 @@ class Scheduler:
         return partial(self._show_running, progress.thread, encode(self._members(queue)))
 
     def _is_running_due(self, queue: WorkerQueue) -> bool:
-        """Whether the test that a worker runs is to be shown now, without waiting for results."""
         start = queue.open
         if start is None or queue.is_closed or not self._shows_running:
             return False
@@ -295,12 +291,8 @@ class Scheduler:
         observed = progress.thread_observed + max(0, queue.ended_us - self._observed_from_us(queue))
         # Not negative: an imported result file may state a time for the whole that is less than the sum of its tests.
         computed = max(0, progress.thread_computed + queue.elapsed_correction_us)
-        call = partial(
-            self._client.complete_thread,
-            progress.thread,
-            elapsed_observed=observed if self._session.is_measured else None,
-            elapsed_computed=computed,
-        )
+        shown = observed if self._session.is_measured else None
+        call = partial(self._client.complete_thread, progress.thread, elapsed_observed=shown, elapsed_computed=computed)
         return self._request("complete_thread", call, queue.worker, progress.thread)
 
     def _drop_settled(self, queue: WorkerQueue, progress: WorkerProgress) -> None:
@@ -387,9 +379,7 @@ class Scheduler:
         call: Callable[..., int | None],
         worker: str = "",
         thread: int = 0,
-        batch: Batch | None = None,
-        sent: Batch | None = None,
-        **recorded: Any,  # noqa: ANN401 - of several types
+        **recorded: Any,  # noqa: ANN401
     ) -> Request:
         """Return a request with its intent, which has the members ``recorded``, and with its Idempotency-Key."""
         number = self._state.next_number
@@ -397,4 +387,4 @@ class Scheduler:
         at = self._life.runtime.wall()
         intent = Intent(number, operation, worker, thread, known=known, at=at, **recorded)
         key = sha256(f"{self._session.id}:{number}".encode()).hexdigest()
-        return Request(intent, partial(call, key=key), self._clock(), batch, sent)
+        return Request(intent, partial(call, key=key), self._clock())

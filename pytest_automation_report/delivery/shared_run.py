@@ -170,8 +170,11 @@ class SharedRunLookup(Struct):
         return run_id
 
     def _create(self) -> int | None:
+        # The name tells the run from the one that was completed before, as by an earlier attempt.
+        after = f" (again, after run {self._key_suffix})" if self._key_suffix and not self.is_late_refused else ""
+        new_run = replace(self.run, name=string(f"{self.run.name}{after}"))
         try:
-            self._created_run = self.client.create_run(self._new_run, key=self._key)
+            self._created_run = self.client.create_run(new_run, key=self._key)
         except RefusedError as error:
             # Another job has used the key with a body that differs in what does not keep them apart.
             open_runs = self._open_runs() if error.status == UNPROCESSABLE else []
@@ -211,12 +214,6 @@ class SharedRunLookup(Struct):
         except RefusedError as error:
             self.runtime.log(f"{error}: run {self._created_run} stays as it is, empty")
         return self._oldest_run
-
-    @property
-    def _new_run(self) -> NewRun:
-        """The run to create; its name tells it from the one that was completed before, as by an earlier attempt."""
-        after = f" (again, after run {self._key_suffix})" if self._key_suffix and not self.is_late_refused else ""
-        return replace(self.run, name=string(f"{self.run.name}{after}"))
 
     def _open_runs(self) -> list[int]:
         return [run.id for run in self._runs() if not run.is_completed]

@@ -245,7 +245,6 @@ class Uploads:
                 self._give_up(name, "the server does not answer when it is given it")
 
     def _store(self, artifact: Artifact, name: str) -> None:
-        """Store a spooled file, or give it up if no store takes it."""
         max_bytes = self._client.artifact_bytes
         if self._put is None and max_bytes is None:
             self._give_up(name, NO_STORE)
