@@ -139,10 +139,10 @@ class Client(ABC):
         """
         is_ours = self.artifact_bytes is not None
         known = {name: value for name, value in filters.items() if is_ours or name not in {"branch", "commit"}}
-        query = _query({
+        query = {
             "page": page, "per_page": per_page, "order": "desc", **known, "expands": expands,
             "threads": self._threads(has_threads=has_threads), "verdicts": "1" if has_verdicts and is_ours else None,
-        })  # fmt: skip
+        }  # fmt: skip
         return self._read(f"/projects/{self._project_id}/automation/runs", query, partial(page_from, Page[Run]))
 
     def count_runs(self, *, tags: Iterable[str], key: str = "") -> int:
@@ -151,18 +151,17 @@ class Client(ABC):
         With a ``key`` the client also learns whether the server supports idempotency keys.
         """
         # A page behind the last one: its response has the total and no run.
-        query = _query({"page": 1_000_000, "per_page": PAGE_RUNS, "tags": tags})
+        query = {"page": 1_000_000, "per_page": PAGE_RUNS, "tags": tags}
         path = f"/projects/{self._project_id}/automation/runs"
         return self._read(path, query, partial(page_from, Page[Run]), key).total
 
     def findings_document(self, run_id: int, base_id: int | None = None) -> RunFindings:
         """Return the findings of a run, compared with this base; only a server of ours has them."""
-        document = self._read(f"/automation/runs/{run_id}/findings", _query({"base": base_id}), _result)
-        return cast("RunFindings", document)
+        return cast("RunFindings", self._read(f"/automation/runs/{run_id}/findings", {"base": base_id}, _result))
 
     def flaky_document(self, source_id: int, branch: str | None = None) -> SourceFlakiness:
         """Return the flaky tests of a source; only a server of ours has them."""
-        document = self._read(f"/automation/sources/{source_id}/flaky", _query({"branch": branch}), _result)
+        document = self._read(f"/automation/sources/{source_id}/flaky", {"branch": branch}, _result)
         return cast("SourceFlakiness", document)
 
     def results_document(self, run_id: int, *, after: int, status_id: Iterable[int]) -> Json:
@@ -170,19 +169,18 @@ class Client(ABC):
 
         Only a server of ours has them.
         """
-        query = _query({"after": after, "status_id": status_id})
-        return self._read(f"/automation/runs/{run_id}/results", query, _result)
+        return self._read(f"/automation/runs/{run_id}/results", {"after": after, "status_id": status_id}, _result)
 
     def report_html(
         self, run_id: int, base_id: int | None = None, *, artifacts: str = "failed", artifacts_size: int | None = None
     ) -> str:
         """Return the report of a run in one HTML file; only a server of ours that has pages writes it."""
         wishes = {"base": base_id, "artifacts": artifacts, "artifacts_size": artifacts_size}
-        return str(self._read(f"/automation/runs/{run_id}/report", _query(wishes), _result)["html"])
+        return str(self._read(f"/automation/runs/{run_id}/report", wishes, _result)["html"])
 
     def run(self, run_id: int, *, has_threads: bool = True, expands: Iterable[RunExpand] = ()) -> Run:
         """Return a run with its threads; ``has_threads`` as in `runs`."""
-        query = _query({"threads": self._threads(has_threads=has_threads), "expands": expands})
+        query = {"threads": self._threads(has_threads=has_threads), "expands": expands}
         return self._read(f"/automation/runs/{run_id}", query, run_from)
 
     def run_tests(
@@ -200,16 +198,16 @@ class Client(ABC):
 
         With ``has_replaced=False`` a server of ours leaves out results that a later attempt of their job replaces.
         """
-        query = _query({
+        query = {
             "page": page, "per_page": per_page, "thread_id": thread_id, "status_id": status_id,
             "replaced": None if has_replaced or JOB not in self.extensions else "0",
             **({"sort": "automation_run_tests:id", "order": "desc"} if is_newest_first else {}),
-        })  # fmt: skip
+        }  # fmt: skip
         return self._read(f"/automation/runs/{run_id}/tests", query, partial(page_from, Page[RunTest]))
 
     def sources(self, *, page: int = 1, per_page: int = 100) -> Page[Source]:
         """Return a page of the project's sources, newest first."""
-        query = _query({"page": page, "per_page": per_page, "order": "desc"})
+        query = {"page": page, "per_page": per_page, "order": "desc"}
         return self._read(f"/projects/{self._project_id}/automation/sources", query, partial(page_from, Page[Source]))
 
     def _threads(self, *, has_threads: bool) -> str | None:
@@ -222,8 +220,8 @@ class Client(ABC):
     def _do(self, path: str, body: bytes, key: str) -> None:
         self._call(ApiRequest("POST", f"/api/v1{path}", 204, body=body, key=key), lambda _: None)
 
-    def _read(self, path: str, query: dict[str, str], parse: Callable[[object], T], key: str = "") -> T:
-        return self._call(ApiRequest("GET", f"/api/v1{path}", 200, query, key=key), parse)
+    def _read(self, path: str, query: Mapping[str, Any], parse: Callable[[object], T], key: str = "") -> T:
+        return self._call(ApiRequest("GET", f"/api/v1{path}", 200, _query(query), key=key), parse)
 
     @abstractmethod
     def _call(self, request: ApiRequest, parse: Callable[[object], T]) -> T:

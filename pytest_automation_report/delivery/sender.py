@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, options_of
 from pytest_automation_report.delivery.launch import Runtime
@@ -106,10 +105,9 @@ class Sender(Struct):
         last_words = () if self.captured_output is None else (self.captured_output.last_words,)
         queues = WorkerQueues(options_of(self.session), orphans, *last_words)
         files = SpoolReader(self.folder)
-        return (
-            SessionFollower(files, queues, self.timeouts, self.controller, self.captured_output, self.epoch),
-            Delivery(self.session, self.client, ledger, queues, self.timeouts, self.runtime, self.options),
-        )
+        follower = SessionFollower(files, queues, self.timeouts, self.controller, self.captured_output, self.epoch)
+        delivery = Delivery(self.session, self.client, ledger, queues, self.timeouts, self.runtime, self.options)
+        return follower, delivery
 
     def _prepare(self, follower: SessionFollower, delivery: Delivery) -> None:
         """Apply what the user decided about held results of an earlier sender, and about its run."""
@@ -269,7 +267,7 @@ class DeliveryEnd(Struct):
         findings = self._write_findings()
         report = self._write_report()
         self._write_totals(shown)
-        if findings is not None and session.origin == EMBEDDED_ORIGIN:
+        if findings is not None and session.is_embedded:
             # The store computes in this process: pytest waits no longer, but later readers need the findings.
             findings.thread.join(alone_seconds)
         if report is not None:
