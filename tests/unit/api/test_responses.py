@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.api.client import created_id
 from pytest_automation_report.api.responses import (
     FieldText,
     Page,
