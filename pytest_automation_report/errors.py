@@ -1,23 +1,4 @@
-"""Define all exceptions that the package raises on purpose.
-
-The tree::
-
-    AutomationReportError
-    |- SettingError             a setting has a value that cannot be used
-    |- ResultFileError          a file of results cannot be used
-    |- SpoolError               a spool cannot be read, written or locked
-    |- StoreError               the embedded store cannot be opened
-    |- TokenMissingError        a request needs a token, and none is set
-    `- ClientError              a request did not succeed
-       |- NotSentError          class "again": the whole request never left this machine
-       |- ThrottledError        class "again": 429
-       |- RefusedError          class "refused": 3xx, and 4xx but 401, 403, 408, 409 and 429
-       |- TokenRefusedError     class "refused": 401 and 403; the request itself may be valid
-       `- UnknownAnswerError    class "unknown": the server may or may not have applied the request
-          `- InProgressError    409 with ``Retry-After``: the server is still applying it, so wait and look again
-
-`api.responses` sorts each response into one of the three classes.
-"""
+"""Define all exceptions that the package raises on purpose; `api.responses` raises those of responses."""
 
 from __future__ import annotations
 
@@ -31,21 +12,14 @@ UNLOADED: Final = "automation_report_unloaded"
 
 
 class AutomationReportError(Exception):
-    """Base of all errors that this package raises on purpose."""
+    """Base of all errors of this package."""
 
 
 class SettingError(AutomationReportError):
-    """A setting has a value that cannot be used.
-
-    The message has the setting as the user wrote it (``spelling``), the value and the ``remedy``. ``reason`` replaces
-    the value if no value is wrong: the setting is missing or removed, or no setting has that name.
-    """
+    """A setting has a value that cannot be used; ``reason`` replaces the value in the message."""
 
     def __init__(self, spelling: str, value: object, remedy: str, *, reason: str = "") -> None:
         super().__init__(f"{spelling}: {reason or f'{value!r} cannot be used'}: {remedy}")
-        self.spelling = spelling
-        self.value = value
-        self.remedy = remedy
 
 
 class ResultFileError(AutomationReportError):
@@ -73,10 +47,7 @@ class NotSentError(ClientError):
 
 
 class ThrottledError(ClientError):
-    """The server answered 429.
-
-    ``retry_after_seconds`` is the value of its ``Retry-After`` header, None if that is missing or invalid.
-    """
+    """The server answered 429; ``retry_after_seconds`` is None if its ``Retry-After`` is missing or invalid."""
 
     def __init__(self, message: str, retry_after_seconds: float | None) -> None:
         super().__init__(message)
@@ -86,7 +57,7 @@ class ThrottledError(ClientError):
 class RefusedError(ClientError):
     """The server refused the request, and would refuse it again (3xx, or 4xx but 401, 403, 408, 409 and 429).
 
-    ``status`` is the HTTP status, ``errors`` the server's map of property paths to messages (may be empty).
+    ``errors`` is the server's map of property paths to messages.
     """
 
     def __init__(self, message: str, status: int, errors: Mapping[str, Sequence[str]] | None = None) -> None:
@@ -99,7 +70,6 @@ class TokenRefusedError(ClientError):
     """The server answered 401 or 403: the token is wrong, revoked, or its user may not do this.
 
     Not a `RefusedError`: a caller can skip a refused request and send others, but not without a valid token.
-    ``status`` is the HTTP status.
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -112,11 +82,7 @@ class UnknownAnswerError(ClientError):
 
 
 class InProgressError(UnknownAnswerError):
-    """The server answered 409 with ``Retry-After``: it is still working on a request with the same idempotency key.
-
-    The other request may still be applied, so the outcome is unknown, but the server is up: wait
-    ``retry_after_seconds``.
-    """
+    """The server answered 409 with ``Retry-After``: it is still working on a request with the same idempotency key."""
 
     def __init__(self, message: str, retry_after_seconds: float) -> None:
         super().__init__(message)

@@ -18,8 +18,8 @@ R = TypeVar("R")
 _MAX_TEXTS: Final = 3
 # pytest's fail and skip are no `Exception`; a user's object or timeout may raise one while a hook of ours runs.
 _ERRORS: Final = (Exception, pytest.fail.Exception, pytest.skip.Exception)
+# With these a user, or a setting that cannot be used, ends the session.
 _ENDS: Final = (pytest.exit.Exception, pytest.UsageError)
-"""Exceptions with which a user, or a setting that cannot be used, ends the session."""
 
 
 class InternalErrors:
@@ -30,7 +30,7 @@ class InternalErrors:
         self.texts: list[str] = []
 
     def add(self, place: str, error: BaseException) -> None:
-        """Count one error; the first few are stored with the place that they came from."""
+        """Count one error; the first few are stored."""
         from pytest_automation_report.text.redaction import safe_str  # noqa: PLC0415 - only with an error
 
         self.count += 1
@@ -39,10 +39,7 @@ class InternalErrors:
 
 
 class Hooks:
-    """Base of plugins; `dir` names only their hooks.
-
-    pytest searches all names of a plugin for hooks and for fixtures, which takes 5 us a name.
-    """
+    """Base of plugins; `dir` names only their hooks, since pytest searches all names, which takes 5 us a name."""
 
     internal_errors: InternalErrors
 
@@ -51,10 +48,9 @@ class Hooks:
 
 
 def guarded(hook: Callable[P, R]) -> Callable[P, R]:
-    """Count the errors of a method in the ``internal_errors`` of its object instead of raising them.
+    """Count the errors of a method in the ``internal_errors`` of its object; it then returns None.
 
-    It then returns None. A generator wraps pytest's other hooks: their result, or their error, stays. Exceptions with
-    which pytest ends a session are raised.
+    A generator wraps pytest's other hooks: their result, or their error, stays.
     """
     if inspect.isgeneratorfunction(hook):
         return cast("Callable[P, R]", _guarded_wrapper(hook))

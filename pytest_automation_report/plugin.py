@@ -1,7 +1,6 @@
 """Add options, hooks and markers to pytest, and decide whether this session is reported.
 
-pytest loads this module, its entry point, at every start, so it imports of the package only the settings' place in
-pytest and the hooks' specifications.
+pytest loads this module, its entry point, at every start, so it imports little of the package.
 """
 
 from __future__ import annotations
@@ -25,9 +24,8 @@ if TYPE_CHECKING:
 def _past_ours(find_spec: Callable[..., ModuleSpec | None]) -> Callable[..., ModuleSpec | None]:
     """Return the search of pytest's import hook, which finds no module of this package: Python's own search does.
 
-    pytest marks all modules of a package that has a plugin, to rewrite their asserts. It then reads the source of each
-    module at each start, and compiles it where no bytecode can be written, as in most containers: 100 modules take a
-    session of one test 0.1 s, and 0.3 s without bytecode. None of their asserts is for pytest to explain.
+    pytest marks all modules of a package that has a plugin, to rewrite their asserts. It would read the source of each
+    at each start, and compile it where no bytecode can be written, which takes 0.1 to 0.3 s.
     """
 
     def found(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
@@ -48,18 +46,9 @@ from pytest_automation_report.settings import pytest_config as settings  # noqa:
 
 # With these options pytest shows something and runs no test: the run would be empty.
 _INFORMATIVE_OPTIONS: Final = (
-    "collectonly",
-    "setuponly",
-    "setupplan",
-    "help",
-    "version",
-    "markers",
-    "showfixtures",
-    "show_fixtures_per_test",
+    "collectonly", "setuponly", "setupplan", "help", "version", "markers", "showfixtures", "show_fixtures_per_test",
     "cacheshow",
-)
-_REPORTING: Final = "automation-report-session"
-
+)  # fmt: skip
 _MARKERS: Final = (
     "automation_report_field(name, value, type=None): add a field to the test's result.",
     "automation_report_link(url, name='Link'): add a web address to the test's result.",
@@ -94,10 +83,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 class _SessionPlugin(Hooks):
-    """The hooks of each session, which start to report those that the user wants to report.
-
-    The summary of a reported session shows its errors and warnings, that of any other this plugin.
-    """
+    """The hooks of each session; they start to report it, or show its errors and warnings themselves."""
 
     def __init__(self) -> None:
         self.internal_errors = InternalErrors()
@@ -108,8 +94,7 @@ class _SessionPlugin(Hooks):
     def pytest_addoption(self, parser: pytest.Parser) -> None:
         """Add the package's options and ini settings."""
         settings.add_options(parser)
-        group = parser.getgroup("automation-report")
-        group.addoption(
+        parser.getgroup("automation-report").addoption(
             "--automation-report-rerun-failed",
             dest="automation_report_rerun_failed",
             nargs="?",
@@ -130,7 +115,7 @@ class _SessionPlugin(Hooks):
 
     @guarded
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Start to report, in a session and its workers that the user wants to report."""
+        """Start to report, in a session and its workers, if the user wants that."""
         for marker in _MARKERS:
             config.addinivalue_line("markers", marker)
         try:
@@ -164,8 +149,7 @@ class _SessionPlugin(Hooks):
             from pytest_automation_report.errors import UNLOADED  # noqa: PLC0415 - only for workers that cannot load us
 
             # xdist passes the controller's search path to its workers: another version of Python cannot load the
-            # libraries there.
-            # The main process records what such a worker reports, as for workers on other machines.
+            # libraries there. The main process records what such a worker reports, as for workers on other machines.
             getattr(config, "workeroutput", {})[UNLOADED] = str(error)
             return
 
@@ -192,7 +176,8 @@ class _SessionPlugin(Hooks):
             # Imported after the sender's start, which imports its modules at the same time.
             from pytest_automation_report.session.plugin_hooks import SessionHooks  # noqa: PLC0415 - as above
 
-            config.pluginmanager.register(SessionHooks(setup, config, self.internal_errors), _REPORTING)
+            hooks = SessionHooks(setup, config, self.internal_errors)
+            config.pluginmanager.register(hooks, "automation-report-session")
         except BaseException:
             setup.close_sender()
             raise
@@ -201,7 +186,7 @@ class _SessionPlugin(Hooks):
 
     @guarded
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show the warnings of a session that is not reported at its end, since ``-q`` leaves out the header."""
+        """Show the warnings of a session that is not reported; ``-q`` leaves out the header."""
         for line in self._taken_lines():
             terminalreporter.write_line(line)
 
@@ -233,11 +218,8 @@ class _SessionPlugin(Hooks):
 
 
 def _refuse_misspelled(config: pytest.Config, switch: Switch) -> None:
-    """Raise `SettingError` for a misspelled or removed name in the ini file.
-
-    The name may be a misspelled switch, so sessions that are not reported are checked too, except where the user turns
-    reporting off.
-    """
+    """Raise `SettingError` for a misspelled or removed name in the ini file, unless the user turns reporting off."""
+    # Also in sessions that are not reported: the name may be a misspelled switch.
     is_declined = not switch.is_on and switch.origin in (settings.SWITCH_ENVIRONMENT, settings.SWITCH_OFF_OPTION)
     names = [] if is_declined or _is_nested(switch) else settings.unknown_ini_names(config)
     if names:

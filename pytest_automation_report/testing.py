@@ -1,8 +1,7 @@
 """Offer a recording server to tests of plugins and hooks that add to results; pytest does not load this plugin itself.
 
 ``pytest_plugins = ["pytest_automation_report.testing"]`` in a test module or in the root folder's conftest.py adds the
-fixture `automation_report_server`. The server is the embedded one on a free port of this machine, so it is strict to
-the API's contract; its runs, threads and tests can be read as values.
+fixture `automation_report_server`: the embedded server, which is strict to the API's contract, on a free port.
 
 PYTEST_DONT_REWRITE: no module of this package is rewritten, and pytest would warn of this one, which users name.
 """
@@ -34,7 +33,7 @@ _SUCCESS: Final = range(200, 300)
 
 
 class ReceivedThread(Struct, frozen=True):
-    """Hold a thread of a run: its fields and artifacts, and its tests in the order of their arrival."""
+    """A thread of a run; its tests are in the order of their arrival."""
 
     id: int
     resources: Resources = field(default_factory=Resources)
@@ -43,7 +42,7 @@ class ReceivedThread(Struct, frozen=True):
 
 
 class ReceivedRun(Struct, frozen=True):
-    """Hold a run with all later additions; ``threads`` are in the order of their creation."""
+    """A run with all later additions; ``threads`` are in the order of their creation."""
 
     id: int
     run: NewRun
@@ -105,9 +104,9 @@ class RecordingServer:
     def _record(self, environ: Mapping[str, Any], sent: bytes, response: bytes) -> None:
         """Record one accepted request; requests with the same idempotency key count once."""
         match = _PATH.fullmatch(environ["PATH_INFO"])
-        key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
         if match is None:
             return
+        key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
         is_compressed = environ.get("HTTP_CONTENT_ENCODING", "") == "gzip"
         body = json.loads((gzip.decompress(sent) if is_compressed else sent) or b"{}")
         created = json.loads(response or b"{}")

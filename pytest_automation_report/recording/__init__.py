@@ -2,9 +2,9 @@
 
 - `recorder` is the first to read. It makes the record of an attempt, with `phases`, `results` and `comparison` unless
   the test passed and has nothing to report.
-- `functions`, `markers` and `hooks` are the ways in for annotations, which `fields` makes fields and artifacts;
-  `collector` keeps those of the running test.
+- `functions` and `hooks` are the ways in for annotations, which `fields` makes fields and artifacts; `collector` keeps
+  those of the running test.
 
 Runs in each process that runs tests, and in the sender, which creates the results that no test process could write.
-Imports `spool`, `api`, `text` and `unpatched`.
+Imports `spool`, `api`, `text`, `guards` and `unpatched`.
 """

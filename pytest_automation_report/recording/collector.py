@@ -1,8 +1,7 @@
 """Keep the annotations of the running test, and the errors of users' code.
 
-One test runs at a time in a process, so an annotation from any thread or task belongs to the test that runs. An
-annotation through the fixture ``automation_report`` belongs to the fixture's attempt, even from a thread that outlives
-it. A test without annotations costs a few attribute stores.
+One test runs at a time in a process, so an annotation from any thread or task belongs to the test that runs; one
+through the fixture ``automation_report`` belongs to the fixture's attempt, even from a thread that outlives it.
 """
 
 from __future__ import annotations
@@ -92,10 +91,8 @@ class UserErrors:
             self._texts.setdefault(line if len(self._texts) < _MAX_TEXTS else _MORE_TEXTS)
 
     def add_unknown_hooks(self, config: pytest.Config) -> None:
-        """Report each function in a plugin or conftest that is named like a hook of ours but is none.
-
-        pytest itself refuses such a name, but not where it is marked with ``optionalhook=True``, as ours are to be.
-        """
+        """Report each function in a plugin or conftest that is named like a hook of ours but is none."""
+        # pytest itself refuses such a name, but not with ``optionalhook=True``, as ours are to be marked.
         # Without the prefix: with it, all names would be similar to each other.
         endings = [hook.removeprefix(PREFIX) for hook in _CONSEQUENCES]
         for name, caller in sorted(vars(config.pluginmanager.hook).items()):
@@ -156,10 +153,8 @@ class AnnotationCollector:
     """Collects the annotations of the running attempt; owned by the runtest hooks of this process.
 
     ``folder`` is that of the session in the spool, and ``worker`` the name of this process there. ``on_artifact`` is
-    called with each artifact when it is added, so that the artifacts of a test whose process dies are known.
-
-    A plugin may run a test again inside one runtest protocol (pytest-retry), so one begin can lead to several attempts:
-    they have the numbers from ``_first_number`` to ``number``.
+    called with each artifact that is added. One `begin` leads to several attempts, from ``_first_number`` to
+    ``number``, if a plugin runs a test again inside one runtest protocol (pytest-retry).
     """
 
     __slots__ = (
@@ -212,11 +207,7 @@ class AnnotationCollector:
         self.item = item
 
     def artifact_spool(self) -> ArtifactSpool:
-        """Return the copies of files for the sender.
-
-        The first call must come before a test that may add a file: the object holds the functions of `os`, and the test
-        may patch them.
-        """
+        """Return the copies of files for the sender; first called before a test, which may patch functions of `os`."""
         if self._artifact_spool is None:
             from pytest_automation_report.spool.artifacts import ArtifactSpool  # noqa: PLC0415 - few tests have files
 
@@ -240,7 +231,7 @@ class AnnotationCollector:
         return False
 
     def end(self) -> Sequence[Annotations | None]:
-        """End the protocol; return the annotations of each of its attempts in order, or nothing if there are none."""
+        """End the protocol; return the annotations of each of its attempts, or nothing if there are none."""
         self.is_open = False
         if not self.attempts:
             return ()
@@ -263,7 +254,7 @@ class AnnotationCollector:
         next(self._surplus)
 
     def add_missing_file(self, reason: str, path: str) -> None:
-        """Count a file that could not be attached; the summary shows the number and the first path of each reason."""
+        """Count a file that could not be attached."""
         self._missing_files.setdefault(reason, []).append(path)
 
     def warnings(self) -> list[str]:

@@ -1,26 +1,21 @@
 """Capture the two sides of a failed comparison as trees of plain values.
 
 pytest calls its hook for each comparison of an assert that fails, also where a test expects the failure. So a capture
-is bounded (it takes less than 0.5 ms), reads values without the code of their classes, and keeps no reference to them:
-tests may count references. Texts are redacted later, for the one comparison that fails its test.
+is bounded to 0.5 ms, reads values without the code of their classes, and keeps no reference to them: tests may count
+references.
 """
 
 from __future__ import annotations
 
-import sys
 from enum import Enum
 from itertools import chain, islice
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from pytest_automation_report.recording.phases import is_subtest
 from pytest_automation_report.text.visible import FILLER, common_length, marked, masked, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from types import CodeType, TracebackType
-
-    import pytest
 
     from pytest_automation_report.text.redaction import TextCleaner
 
@@ -28,6 +23,7 @@ if TYPE_CHECKING:
 Node: TypeAlias = "dict[str, Any]"
 """A value as the extension ``comparison`` has it; `docs/api.md` describes the members."""
 
+Nodes: TypeAlias = "tuple[Node, Node]"
 Sides: TypeAlias = "tuple[str, Node, Node]"
 """Operator, left side and right side."""
 
@@ -46,8 +42,7 @@ _TEXT_CONTEXT: Final = 80  # equal characters before the first one that differs
 # a private key.
 _MARGIN: Final = 4096
 _MAX_BITS: Final = 4096  # of a number: Python refuses to write a very long one
-_CHUNK: Final = 1 << 16
-_MAX_CHUNKS: Final = 16
+_MAX_COMPARED: Final = 1 << 20  # characters of a text in which the first difference is looked for
 
 _LEAVES: Final = frozenset({str, bytes, int, float, complex, bool, type(None)})
 _REPRESENTED: Final = frozenset({float, complex, bool, type(None)})
@@ -55,6 +50,7 @@ _REPRESENTED: Final = frozenset({float, complex, bool, type(None)})
 _SAFE_MODULES: Final = frozenset({"datetime", "decimal", "fractions", "uuid", "ipaddress", "pathlib", "pathlib._local"})
 _PLAIN_HASHES: Final = (str.__hash__, int.__hash__, object.__hash__, Enum.__hash__)
 _PLAIN_COMPARISONS: Final = (str.__eq__, int.__eq__, object.__eq__)
+_CONTAINERS: Final[tuple[Any, ...]] = (dict, list, tuple, set, frozenset)
 # A leaf of these types is written as it is, one of another type between quotes.
 _UNQUOTED: Final = frozenset({"int", "float", "complex", "bool", "NoneType", "bytes", "bytearray"})
 _BRACKETS: Final = {"items": ("[", "]"), "entries": ("{", "}"), "fields": ("", ")")}
@@ -90,23 +86,23 @@ class _Capture:
         self.characters = 2 * _MAX_WHOLE_TEXT
         self.scans = _MAX_SCANNED
 
-    def pair(self, left: Any, right: Any, depth: int = 0) -> tuple[Node, Node]:  # noqa: ANN401 - values of any class
+    def pair(self, left: Any, right: Any, depth: int = 0) -> Nodes:  # noqa: ANN401 - values of any class
         """Return two values that stand at the same place; an equal part is left out of both or of neither."""
-        is_inside = depth < _MAX_DEPTH
-        kinds = type(left), type(right)
-        is_one_class = is_inside and kinds[0] is kinds[1]
-        fields = (_fields(left), _fields(right)) if is_one_class else (None, None)
-        nodes: tuple[Node, Node] | None = None
-        if is_one_class and kinds[0] is str:
-            nodes = self._texts(left, right, depth)
-        elif fields[0] is not None and fields[1] is not None:
-            nodes = self._named("fields", (left, right), fields[0], fields[1], depth)
-        elif is_one_class and issubclass(kinds[0], (list, tuple)):
-            nodes = self._items(left, right, depth)
-        elif is_inside and all(issubclass(kind, dict) for kind in kinds):
-            nodes = self._named("entries", (left, right), left, right, depth)
-        elif is_inside and all(issubclass(kind, (set, frozenset)) for kind in kinds):
-            nodes = self._sets(left, right, depth)
+        nodes: Nodes | None = None
+        if depth < _MAX_DEPTH:
+            is_one_class = type(left) is type(right)
+            own, others = (_fields(left), _fields(right)) if is_one_class else (None, None)
+            bases = {_base(type(left)), _base(type(right))}
+            if is_one_class and type(left) is str:
+                nodes = self._texts(left, right, depth)
+            elif own is not None and others is not None:
+                nodes = self._named("fields", (left, right), own, others, depth)
+            elif is_one_class and bases <= {list, tuple}:
+                nodes = self._items(left, right, depth)
+            elif bases == {dict}:
+                nodes = self._named("entries", (left, right), left, right, depth)
+            elif bases <= {set, frozenset}:
+                nodes = self._sets(left, right, depth)
         return (self.single(left, depth), self.single(right, depth)) if nodes is None else nodes
 
     def single(self, value: Any, depth: int = 0) -> Node:  # noqa: ANN401 - as above
@@ -121,18 +117,15 @@ class _Capture:
             if is_cut:
                 node["size"] = len(value)
         elif depth < _MAX_DEPTH:
-            fields = _fields(value)
+            fields, base = _fields(value), _base(kind)
             if fields is not None:
                 self._set_parts(node, "fields", fields.items(), len(fields), depth)
-            elif issubclass(kind, dict):
+            elif base is dict:
                 self._set_parts(node, "entries", dict.items(value), dict.__len__(value), depth)
-            elif issubclass(kind, (list, tuple)):
-                base: Any = list if issubclass(kind, list) else tuple
+            elif base is not None:
                 self._set_parts(node, "items", base.__iter__(value), base.__len__(value), depth)
-            elif issubclass(kind, (set, frozenset)):
-                base = set if issubclass(kind, set) else frozenset
-                self._set_parts(node, "items", base.__iter__(value), base.__len__(value), depth)
-                node["items"].sort(key=_order)
+                if base in (set, frozenset):
+                    node["items"].sort(key=_order)
         return node
 
     def _set_parts(self, node: Node, name: str, parts: Iterable[Any], size: int, depth: int) -> None:
@@ -148,15 +141,15 @@ class _Capture:
                 nodes.append([key, self.single(part[1], depth + 1)])
         _add(node, name, nodes, size)
 
-    def _texts(self, left: str, right: str, depth: int) -> tuple[Node, Node]:
+    def _texts(self, left: str, right: str, depth: int) -> Nodes:
         """Return two texts; of long ones what begins a little before the first difference."""
         self.nodes -= 2
         start = 0
         if max(len(left), len(right)) > (_MAX_TEXT if depth else _MAX_WHOLE_TEXT):
-            start = max(0, _common_length(left, right) - _TEXT_CONTEXT)
-        nodes: tuple[Node, Node] = {"type": "str"}, {"type": "str"}
-        self._set_text(nodes[0], left, start, depth)
-        self._set_text(nodes[1], right, start, depth)
+            start = max(0, common_length(left[:_MAX_COMPARED], right[:_MAX_COMPARED]) - _TEXT_CONTEXT)
+        nodes: Nodes = {"type": "str"}, {"type": "str"}
+        for node, text in zip(nodes, (left, right), strict=True):
+            self._set_text(node, text, start, depth)
         return nodes
 
     def _set_text(self, node: Node, text: str, start: int, depth: int, room: int = _MAX_WHOLE_TEXT) -> None:
@@ -173,9 +166,9 @@ class _Capture:
         if start:
             node["start"] = start
 
-    def _items(self, left: Any, right: Any, depth: int) -> tuple[Node, Node]:  # noqa: ANN401 - lists or tuples
+    def _items(self, left: Any, right: Any, depth: int) -> Nodes:  # noqa: ANN401 - lists or tuples
         """Return two lists; of long ones what begins a little before the first difference."""
-        base: Any = list if issubclass(type(left), list) else tuple
+        base = _base(type(left))
         sides, sizes = (left, right), (base.__len__(left), base.__len__(right))
         start = 0
         if max(sizes) > _MAX_PARTS:
@@ -188,11 +181,7 @@ class _Capture:
             both = zip(sides, sizes, strict=True)
             values = [base.__getitem__(side, index) if index < size else _MISSING for side, size in both]
             self._add_pair(values, lists, None, depth)
-        nodes = _both(sides, "items", lists, sizes)
-        if start:
-            for node, size in zip(nodes, sizes, strict=True):
-                node["start"], node["size"] = start, size
-        return nodes
+        return _both(sides, "items", lists, sizes, start)
 
     def _first_difference(self, base: Any, left: Any, right: Any, size: int) -> int:  # noqa: ANN401 - lists or tuples
         """Return the index of the first items that are not certainly equal, ``size`` if there are none before it."""
@@ -209,12 +198,9 @@ class _Capture:
         return size
 
     def _named(
-        self, name: str, sides: tuple[object, object], left: dict[Any, Any], right: dict[Any, Any], depth: int
-    ) -> tuple[Node, Node] | None:
-        """Return two dicts, or two objects by their fields; of large ones the parts that differ.
-
-        None if a key has code of users, which looking for it on the other side would call.
-        """
+        self, name: str, sides: Sequence[object], left: dict[Any, Any], right: dict[Any, Any], depth: int
+    ) -> Nodes | None:
+        """Return two dicts, or two objects by their fields; None if a key has code of users, which `dict.get` calls."""
         parts = [*chain(*(islice(dict.__iter__(side), _MAX_SCANNED) for side in (left, right)))]
         if not all(map(_is_plain, parts)):
             return None
@@ -231,9 +217,7 @@ class _Capture:
             self._add_pair(values, lists, label, depth)
         return _both(sides, name, lists, (dict.__len__(left), dict.__len__(right)))
 
-    def _add_pair(
-        self, values: Sequence[object], lists: Sequence[list[Any]], label: str | Node | None, depth: int
-    ) -> None:
+    def _add_pair(self, values: Sequence[object], lists: Sequence[list[Any]], label: object, depth: int) -> None:
         """Add the values of both sides at one place to their lists, with its label; `_MISSING` stands for none."""
         if _MISSING is values[0] or _MISSING is values[1]:
             nodes = [None if value is _MISSING else self.single(value, depth + 1) for value in values]
@@ -243,14 +227,11 @@ class _Capture:
             if node is not None:
                 parts.append(node if label is None else [label, node])
 
-    def _sets(self, left: Any, right: Any, depth: int) -> tuple[Node, Node] | None:  # noqa: ANN401 - sets
-        """Return two sets; of large ones first the items that one of them lacks.
-
-        None if an item has code of users.
-        """
+    def _sets(self, left: Any, right: Any, depth: int) -> Nodes | None:  # noqa: ANN401 - sets
+        """Return two sets, first the items that one of them lacks; None if an item has code of users."""
         sides, sizes = [], []
         for side in (left, right):
-            base: Any = set if issubclass(type(side), set) else frozenset
+            base = _base(type(side))
             items = [*islice(base.__iter__(side), _MAX_ITEMS)]
             if not all(map(_is_plain, items)):
                 return None
@@ -290,11 +271,15 @@ class _Capture:
         return False
 
 
-def _both(sides: Sequence[object], name: str, lists: Sequence[list[Any]], sizes: Sequence[int]) -> tuple[Node, Node]:
-    """Return the nodes of two containers with these parts of them."""
-    nodes: tuple[Node, Node] = {"type": _name(type(sides[0]))}, {"type": _name(type(sides[1]))}
+def _both(
+    sides: Sequence[object], name: str, lists: Sequence[list[Any]], sizes: Sequence[int], start: int = 0
+) -> Nodes:
+    """Return the nodes of two containers with these parts of them, the first of which is at ``start``."""
+    nodes: Nodes = {"type": _name(type(sides[0]))}, {"type": _name(type(sides[1]))}
     for node, parts, size in zip(nodes, lists, sizes, strict=True):
         _add(node, name, parts, size)
+        if start:
+            node["start"], node["size"] = start, size
     return nodes
 
 
@@ -308,14 +293,12 @@ def _order(node: Node) -> tuple[str, str]:
     return node["type"], node.get("text", "")
 
 
-def _common_length(left: str, right: str) -> int:
-    """Return how many characters two texts have in common at their beginning."""
-    start = 0
-    for _ in range(_MAX_CHUNKS):
-        if left[start : start + _CHUNK] != right[start : start + _CHUNK]:
-            break
-        start += _CHUNK
-    return start + common_length(left[start : start + _CHUNK], right[start : start + _CHUNK])
+def _base(kind: type) -> Any:  # noqa: ANN401 - one of the classes above
+    """Return the built-in container that a class derives from, None for any other class."""
+    for base in _CONTAINERS:
+        if issubclass(kind, base):
+            return base
+    return None
 
 
 def _of_class(kind: type, name: str) -> Any:  # noqa: ANN401 - whatever a class has
@@ -398,7 +381,7 @@ def _members(value: object, names: Sequence[str]) -> dict[str, object]:
 
 
 class _Written:
-    """Both sides as one text, in which each leaf has its places: what is hidden there is hidden in the leaf."""
+    """Both sides as one text: what is hidden at the places of a leaf is hidden in the leaf."""
 
     def __init__(self, operator: str, left: Node, right: Node, cleaner: TextCleaner) -> None:
         self._cleaner = cleaner
@@ -440,10 +423,10 @@ class _Written:
     def cleaned(self, node: Node, names: tuple[str, ...] = ()) -> Node:
         """Return a node without secrets; ``names`` are those of the entries and fields around it, the nearest first."""
         node = {member: part for member, part in node.items() if member != "margins"} | self._clean_text(node, names)
-        if "items" in node:
-            node["items"] = [self.cleaned(item, names) for item in node["items"]]
-        for member in ("entries", "fields"):
-            if member in node:
+        for member in _BRACKETS.keys() & node.keys():
+            if member == "items":
+                node[member] = [self.cleaned(item, names) for item in node[member]]
+            else:
                 node[member] = self._cleaned_members(node[member], names)
         return node
 
@@ -475,59 +458,3 @@ class _Written:
         before, after = node.get("margins", (0, 0))
         shown = slice(before, len(text) - after)
         return {"text": marked(text[shown], mask[shown])}
-
-
-_CALLED_BY_ASSERT: Final = "_call_reprcompare"
-_MAX_FRAMES: Final = 30
-
-
-class FailedComparisons:
-    """The last comparison that pytest explained, and the one that failed the running test.
-
-    pytest explains a comparison before its assert raises, also where the test expects that. So a comparison counts only
-    if the exception is an `AssertionError` from the same line of the same code.
-    """
-
-    __slots__ = ("_failed", "_last")
-
-    def __init__(self) -> None:
-        self._last: tuple[CodeType, int, Sides] | None = None
-        self._failed: Sides | None = None
-
-    def capture(self, operator: str, left: object, right: object) -> None:
-        """Capture a comparison that an assert explains; other callers of pytest's hook raise no exception of it."""
-        frame = sys._getframe(1)  # noqa: SLF001 - the function of `sys`
-        for _ in range(_MAX_FRAMES):
-            following = frame.f_back
-            if following is None:
-                break
-            if frame.f_code.co_name == _CALLED_BY_ASSERT:
-                try:
-                    self._last = following.f_code, following.f_lineno, captured_sides(operator, left, right)
-                except KeyboardInterrupt:
-                    raise
-                except BaseException:  # noqa: BLE001 - the code of users' objects: a skip of theirs is no outcome
-                    break
-                return
-            frame = following
-        self._last = None
-
-    def keep(self, excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> None:
-        """Keep the last comparison if this exception of a test comes from it; that of the call is kept before others.
-
-        Subtests have their own texts, and no place for values.
-        """
-        last, self._last = self._last, None
-        trace: TracebackType | None = excinfo.tb  # None if another plugin has dropped it
-        # By the type: `isinstance` asks an object for its class.
-        if last is None or trace is None or not issubclass(excinfo.type, AssertionError) or is_subtest(report):
-            return
-        while trace.tb_next is not None:
-            trace = trace.tb_next
-        if (trace.tb_frame.f_code, trace.tb_lineno) == last[:2] and (self._failed is None or report.when == "call"):
-            self._failed = last[2]
-
-    def take(self) -> Sides | None:
-        """Return the comparison that failed the attempt that ends, and forget all."""
-        failed, self._failed, self._last = self._failed, None, None
-        return failed

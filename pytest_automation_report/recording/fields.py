@@ -1,8 +1,4 @@
-"""Turn named values into fields, and addresses of files into artifacts.
-
-A value gets the field type that shows it best: a URL is a link, several lines are a text. `FoundSecrets` hides in all
-fields of a result the values that one of them shows to be secrets.
-"""
+"""Turn named values into fields, and addresses of files into artifacts; hide in all of them secrets that one shows."""
 
 from __future__ import annotations
 
@@ -46,8 +42,7 @@ def property_field(name: str, value: str, cleaner: TextCleaner) -> Field:
     # With the raw name: the clean one may be cut or redacted.
     value = cleaner.redact_by_name(name, value)
     name = cleaner.string(name) or NO_NAME
-    is_line = len(value) <= STRING_UNITS and not value.count("\n") and utf16_length(visible(value)) <= STRING_UNITS
-    if not is_line:
+    if len(value) > STRING_UNITS or "\n" in value or utf16_length(visible(value)) > STRING_UNITS:
         return Field(name, cleaner.console(value), FieldType.TEXT)
     clean_value = cleaner.address(value) if is_web_address(value) else cleaner.string(value)
     # Redaction or a cut may have left a text that is not an address any more.
@@ -90,10 +85,7 @@ def artifact_from(
 def printed_annotations(
     sections: Iterable[tuple[str, str]], cleaner: TextCleaner
 ) -> tuple[list[Field], list[Artifact]]:
-    """Return fields and artifacts that a test printed: ``[[PROPERTY|name=value]]`` and ``[[ATTACHMENT|address]]``.
-
-    An attachment whose address cannot be followed becomes a field.
-    """
+    """Return fields and artifacts that a test printed: ``[[PROPERTY|name=value]]`` and ``[[ATTACHMENT|address]]``."""
     fields: list[Field] = []
     artifacts: list[Artifact] = []
     for heading, content in sections:
@@ -107,7 +99,7 @@ def printed_annotations(
                 continue
             address = text.strip()
             artifact = artifact_from(last_segment(address) or address, address, None, None, cleaner)
-            if artifact is None:
+            if artifact is None:  # an address that cannot be followed
                 fields.append(property_field("Attachment", address, cleaner))
             else:
                 artifacts.append(artifact)
@@ -125,9 +117,7 @@ class FoundSecrets:
     def hidden(self, text: str) -> str:
         """Return a text without the values; its colours stay where they were."""
         mask = self._secrets.masked(unmasked(text))
-        if type(text) is not ColouredText:
-            return marked(text, mask)
-        return remarked(text, mask)
+        return remarked(text, mask) if type(text) is ColouredText else marked(text, mask)
 
     def of_attempt(self, attempt: Attempt) -> Attempt:
         """Return an attempt without the values in its texts."""
@@ -143,8 +133,7 @@ class FoundSecrets:
         return tuple(replace(step, name=self.hidden(step.name), steps=self._steps(step.steps)) for step in steps)
 
     def _field(self, field: Field) -> Field:
-        is_kept = field.value is None or field.type is FieldType.URL
-        value = field.value if is_kept else self.hidden(field.value or "")
+        value = field.value if field.value is None or field.type is FieldType.URL else self.hidden(field.value)
         meta = {name: self.hidden(text) for name, text in field.meta.items()}
         return replace(field, name=self.hidden(field.name), value=value, meta=meta)
 

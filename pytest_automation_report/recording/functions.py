@@ -1,11 +1,9 @@
 """The functions and the fixture with which tests add fields, links, artifacts and steps to their results.
 
-Without reporting they do nothing. A value that can never be used raises with and without reporting, so that reporting
-changes no verdict.
+Without reporting they do nothing. A value that can never be used raises in both cases: reporting changes no verdict.
 
-For a file the first of these ways that applies is used: a user's hook publishes it and returns its address; the
-template of ``artifact_url`` has the address of a file that the CI uploads from its place; the spool stores a copy,
-which the sender uploads. A file without an address becomes a field that names it.
+A file gets its address from a user's hook that publishes it, else from the template ``artifact_url`` of files that the
+CI uploads, else from the sender, which uploads the spool's copy. Without an address it becomes a field that names it.
 """
 
 from __future__ import annotations
@@ -79,10 +77,7 @@ class OpenStep:
         self.status = status
 
     def timed(self, places: Mapping[int, int], depth: int = _MAX_DEPTH) -> TimedStep:
-        """Return the step with those inside it, ``depth`` levels of them at most.
-
-        ``places`` has the place of each artifact of the attempt by its ``id``.
-        """
+        """Return the step with ``depth`` levels of those inside it; ``places`` are of artifacts, by their ``id``."""
         steps = tuple(child.timed(places, depth - 1) for child in self.children) if depth else ()
         files = tuple(places[id(artifact)] for artifact in self.artifacts if id(artifact) in places)
         return TimedStep(self.name, self.status or "skipped", self.elapsed_us, files, steps)
@@ -128,16 +123,10 @@ class AttemptAnnotations:
             self.fields.append(annotation)
 
     def _open_step(self) -> OpenStep | None:
-        """Return the open step of this context that belongs to this attempt.
-
-        The context's chain of steps may hold others, which are passed over:
-
-        - a step that has ended: a task copied the context inside ``with step("a")`` and runs on after the step;
-        - a step of another attempt: a thread of the test before this one kept its context;
-        - a step of a fixture with a wider scope: it yields inside ``with step("server")``, which belongs to the attempt
-          that set the fixture up, while later tests run in the same context.
-        """
+        """Return the open step of this context that belongs to this attempt."""
         step = _open_step.get()
+        # The chain may hold others. One has ended: a task copied the context inside it, and runs on. One is of another
+        # attempt: a thread of an earlier test kept its context, or a fixture with a wider scope yields inside a step.
         while step is not None and (step.attempt is not self or step.status is not None):
             step = step.parent
         return step
@@ -236,13 +225,9 @@ def current_attempt(collector: AnnotationCollector) -> AttemptAnnotations | None
 def _attempt_here(collector: AnnotationCollector) -> AttemptAnnotations | None:
     """Return the annotations that this thread or task adds to, None between tests.
 
-    The innermost open step of the context decides:
-
-    - no step, or one of an outer session: the running test. ``field("a", 1)`` in a test;
-    - a step begun in the thread that runs the tests: the running test. The step may be that of a session fixture
-      that yields inside ``with step("server")``; a field that a later test adds is not the fixture's;
-    - a step begun in another thread: the step's attempt. A thread of test 1 is still inside ``with step("upload")``
-      when test 2 runs; its field belongs to test 1.
+    Inside an open step that was begun in another thread they are the step's: a thread of test 1 may be inside
+    ``with step("upload")`` when test 2 runs. Else they are those of the running test, also inside the step of a session
+    fixture that yields there.
     """
     step = _open_step.get()
     while step is not None and step.status is not None:
@@ -253,11 +238,8 @@ def _attempt_here(collector: AnnotationCollector) -> AttemptAnnotations | None:
 
 
 Content: TypeAlias = "str | os.PathLike[str] | bytes"
-"""An artifact: a web address, the path of a file, or the bytes themselves."""
-
-
 LazyContent: TypeAlias = "Content | Callable[[], Content]"
-"""The same, or a function that returns it, which is called in reported sessions only."""
+"""The web address, path or bytes of an artifact, or a function that returns one, called in reported sessions only."""
 
 _ARTIFACT_NAME: Final = "Artifact"
 
@@ -282,14 +264,16 @@ def attachment(
     ``folder`` is the folder that a relative path starts from, by default the current one.
     """
     try:
+        file = _Attachment(collector, item, safe_str(name or _ARTIFACT_NAME), mime_type)
         value = content() if callable(content) else content
-        if isinstance(value, str) and is_web_address(value):
-            shown = safe_str(name or last_segment(value) or _ARTIFACT_NAME)
-            return _Attachment(collector, item, shown, mime_type).of_address(value)
         if isinstance(value, bytes):
-            return _Attachment(collector, item, safe_str(name or _ARTIFACT_NAME), mime_type).of_bytes(value)
+            return file.of_bytes(value)
+        if isinstance(value, str) and is_web_address(value):
+            file.name = safe_str(name or last_segment(value) or _ARTIFACT_NAME)
+            return file.of_address(value)
         path = ((folder or Path()) / value).absolute()
-        return _Attachment(collector, item, safe_str(name or path.name or _ARTIFACT_NAME), mime_type).of_file(path)
+        file.name = safe_str(name or path.name or _ARTIFACT_NAME)
+        return file.of_file(path)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - neither a user's function nor a patched file system may change a verdict
@@ -454,7 +438,7 @@ _SILENT: Final = AutomationReport()
 
 
 def report_of(collector: AnnotationCollector | None) -> AutomationReport:
-    """Return the fixture's value: bound to the running attempt, or one that does nothing if no attempt is reported."""
+    """Return the fixture's value: bound to the running attempt, or one that does nothing if none is reported."""
     attempt = None if collector is None else current_attempt(collector)
     return _SILENT if attempt is None else AutomationReport(attempt)
 

@@ -1,4 +1,4 @@
-"""The values of users' hooks; call the hooks, validate what they return, and collect the errors of users' code.
+"""Annotations by users' hooks, by markers, and from browsers' files: call the hooks, and validate what users write.
 
 A hook that raises, or returns a value that cannot be sent, is reported once in the summary and never affects the
 session.
@@ -6,23 +6,41 @@ session.
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
+import pytest
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Artifact, Field, Link, NewRun, Resources, joined
-from pytest_automation_report.recording.fields import artifact_from, field_type_of, is_address, typed_field
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, NewRun, Resources, joined
+from pytest_automation_report.api.urls import is_web_address
+from pytest_automation_report.guards import Hooks, guarded
+from pytest_automation_report.recording.collector import DESCRIBE_TEST
+from pytest_automation_report.recording.fields import (
+    artifact_from,
+    field_type_of,
+    is_address,
+    property_field,
+    typed_field,
+)
+from pytest_automation_report.recording.functions import attach, attachment, check_content, current_attempt
+from pytest_automation_report.recording.options import MARKER_PREFIX
 from pytest_automation_report.recording.phases import Annotations
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
 from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.recording.functions import LazyContent
+    from pytest_automation_report.guards import InternalErrors
+    from pytest_automation_report.recording.collector import AnnotationCollector
+    from pytest_automation_report.recording.functions import AttemptAnnotations, LazyContent
+    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.text.redaction import TextCleaner
 
 
@@ -90,25 +108,20 @@ _TAG: Final = lazy_pattern(rf"[A-Za-z0-9_-]{{1,{STRING_UNITS}}}")
 
 
 def annotations_from(additions: object, cleaner: TextCleaner) -> Annotations | None:
-    """Return the annotations in a hook's value without its files, None for None.
-
-    TypeError or ValueError if the server would refuse them.
-    """
+    """Return the annotations in a hook's value without its files; TypeError or ValueError if they cannot be sent."""
     if additions is None:
         return None
     if not isinstance(additions, Additions):
         raise TypeError(f"the hook returned {type(additions).__name__}, not Additions")
-    key: object = additions.key
-    if key is not None:
-        if not (isinstance(key, str) and key):
-            raise ValueError(f"key {key!r} is no text")
-        # Its hash if the server would not accept it: all other keys are hashes of texts.
-        key = key if _KEY.fullmatch(key) else sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-    folder: object = additions.folder
-    if folder is not None:
-        if not (isinstance(folder, str) and folder):
-            raise ValueError(f"folder {folder!r} is no text")
-        folder = string(folder)
+    key, folder = additions.key, additions.folder
+    texts: Mapping[str, object] = {"key": key, "folder": folder}
+    for name, value in texts.items():
+        if value is not None and not (isinstance(value, str) and value):
+            raise ValueError(f"{name} {value!r} is no text")
+    # Its hash if the server would not accept it: all other keys are hashes of texts.
+    if key is not None and not _KEY.fullmatch(key):
+        key = sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    folder = None if folder is None else string(folder)
     artifacts = _references(additions.artifacts, cleaner)
     return Annotations(tuple(_field(field, cleaner) for field in additions.fields), artifacts, key=key, folder=folder)
 
@@ -120,10 +133,7 @@ def files_of(additions: object) -> tuple[ArtifactFile, ...]:
 
 
 def with_additions(run: NewRun, additions: object, cleaner: TextCleaner) -> NewRun:
-    """Return a run with the additions in a hook's value, without its files; the run as it is for None.
-
-    TypeError or ValueError if the server would refuse them.
-    """
+    """Return a run with the additions of a hook, without its files; TypeError or ValueError if they cannot be sent."""
     if additions is None:
         return run
     if not isinstance(additions, RunAdditions):
@@ -180,3 +190,162 @@ def _link(link: object, cleaner: TextCleaner) -> Link:
 
 def _note(note: object, cleaner: TextCleaner) -> str | None:
     return None if note is None else cut_end(cleaner.string(safe_str(note)), NOTE_UNITS)
+
+
+_SCREENSHOT: Final = "get_screenshot_as_png"
+
+
+class AnnotationHooks(Hooks):
+    """Calls users' hooks that describe a test, and attaches files of browser tests to their attempts.
+
+    The files are those that pytest-playwright stores, and a screenshot of each Selenium driver among the fixtures of a
+    failed test. Only sessions that need one of the two register these hooks: they cost time at every phase.
+    """
+
+    def __init__(
+        self, collector: AnnotationCollector, errors: InternalErrors, *, is_describing: bool, has_browsers: bool
+    ) -> None:
+        self.internal_errors = errors
+        self._collector = collector
+        self._is_describing = is_describing
+        self._has_browsers = has_browsers
+
+    # A wrapper, tryfirst: all other plugins have changed the report when this hook continues, and pytest-playwright has
+    # stored the files of the phase. At the teardown's report the values of fixtures can still be read from the item.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @guarded
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Add the values of users' hooks and the attempt's folder at the teardown, screenshots after a failure."""
+        report = yield
+        attempt = current_attempt(self._collector)
+        if attempt is not None and self._is_describing and call.when == "teardown":
+            self._describe(attempt, item, report)
+        values: Mapping[str, Any] | None = getattr(item, "funcargs", None)
+        if attempt is not None and self._has_browsers and values:
+            try:
+                if call.when == "teardown":
+                    _attach_folder(attempt, values.get("output_path"))  # pytest-playwright's fixture
+                elif report.failed:
+                    for name, value in values.items():
+                        # A driver that is closed is an error of the user.
+                        if callable(getattr(type(value), _SCREENSHOT, None)):
+                            attach(attempt, getattr(value, _SCREENSHOT), f"{name}.png", "image/png")
+            except Exception as error:  # noqa: BLE001 - fixtures are users' objects; a report without pictures is still a report
+                self._collector.user_errors.add(f"files of the browser are left out: {type(error).__name__}: {error}")
+        return report
+
+    def _describe(self, attempt: AttemptAnnotations, item: pytest.Item, report: pytest.TestReport) -> None:
+        errors = self._collector.user_errors
+        returned = errors.call(DESCRIBE_TEST, getattr(item.ihook, DESCRIBE_TEST), item=item, report=report) or ()
+        # The hook nearest to the test returns first; reversed, its key and folder win, since the last ones do.
+        for value in reversed(returned):
+            annotations = errors.validated(DESCRIBE_TEST, annotations_from, value, self._collector.cleaner)
+            if annotations is not None:
+                attempt.hook_annotations.append(annotations)
+                for file in files_of(value):
+                    attach(attempt, file.content, file.name, file.mime_type)
+
+
+def _attach_folder(attempt: AttemptAnnotations, folder: object) -> None:
+    """Attach all files of an attempt's folder and of the folders in it, by their names."""
+    if not isinstance(folder, (str, os.PathLike)):
+        return
+    for parent, subfolders, names in os.walk(Path(folder)):
+        subfolders.sort()  # In place: `os.walk` descends in this order.
+        for name in sorted(names):
+            attach(attempt, Path(parent, name), name, None)
+
+
+_SIGNATURES: Final = {
+    "field": "(name, value, type=None)",
+    "link": "(url, name='Link')",
+    "artifact": "(content, name=None, mime_type=None)",
+    "case": "(*ids)",
+    "issue": "(*ids)",
+}
+
+
+class Markers:
+    """Reads the markers of tests, of their classes and modules."""
+
+    def __init__(self, options: RecordingOptions, collector: AnnotationCollector) -> None:
+        self._options = options
+        self._collector = collector
+        self._cleaner = collector.cleaner
+        self._user_errors = collector.user_errors
+
+    def annotations(self, item: pytest.Item) -> Annotations | None:
+        """Return the annotations of a test's markers, also of those added while it ran; None if there are none."""
+        fields: list[Field] = []
+        artifacts: list[Artifact] = []
+        for node in item.listchain():
+            for mark in node.own_markers:
+                if mark.name in self._options.marker_names:
+                    self._add(mark, item, fields, artifacts)
+        return Annotations(tuple(fields), tuple(artifacts)) if fields or artifacts else None
+
+    def _add(self, mark: pytest.Mark, item: pytest.Item, fields: list[Field], artifacts: list[Artifact]) -> None:
+        try:
+            annotations = self._read(mark, item)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the arguments are users' objects
+            # Python's message for wrong arguments names our method (`Markers._field() missing ...`), which the
+            # marker's user does not know.
+            reason = safe_str(error)
+            if f"{self.__class__.__name__}._" in reason:
+                reason = f"write {mark.name}{_SIGNATURES[mark.name.removeprefix(MARKER_PREFIX)]}"
+            self._user_errors.add(f"marker {mark.name} of {item.nodeid} cannot be used: {reason}")
+            return
+        for annotation in annotations:
+            if isinstance(annotation, Artifact):
+                artifacts.append(annotation)
+            else:
+                fields.append(annotation)
+
+    def _read(self, mark: pytest.Mark, item: pytest.Item) -> Sequence[Artifact | Field]:
+        """Return the annotations of one marker; TypeError or ValueError for wrong arguments."""
+        # Without our prefix it is a marker of the setting `markers`.
+        short = mark.name.removeprefix(MARKER_PREFIX) if mark.name.startswith(MARKER_PREFIX) else ""
+        match short:
+            case "field":
+                return [self._field(*mark.args, **mark.kwargs)]
+            case "link":
+                return [self._link(*mark.args, **mark.kwargs)]
+            case "artifact":
+                return self._artifact(item, *mark.args, **mark.kwargs)
+            case "case" | "issue":
+                return self._references(short, *mark.args, **mark.kwargs)
+            case _:
+                pairs = (f"{name}={safe_str(value)}" for name, value in mark.kwargs.items())
+                values = [*map(safe_str, mark.args), *pairs]
+                return [property_field(mark.name, ", ".join(values) or "yes", self._cleaner)]
+
+    def _field(self, name: object, value: object, type: Any = None) -> Field:  # noqa: A002, ANN401 - the marker's word
+        field_type = None if type is None else field_type_of(type)
+        return typed_field(safe_str(name), safe_str(value), field_type, self._cleaner)
+
+    def _link(self, url: object, name: object = "Link") -> Field:
+        return typed_field(safe_str(name), safe_str(url), FieldType.URL, self._cleaner)
+
+    def _artifact(
+        self, item: pytest.Item, content: LazyContent, name: str | None = None, mime_type: str | None = None
+    ) -> Sequence[Artifact | Field]:
+        if isinstance(content, str) and is_web_address(content):
+            name = "Artifact" if name is None else name
+        else:
+            check_content(content)
+        title, root = None if name is None else safe_str(name), item.config.rootpath
+        # A relative path starts at the root folder: users start a session in any folder.
+        attached = attachment(self._collector, item, content, title, mime_type, folder=root)
+        return [] if attached is None else [attached]
+
+    def _references(self, short: str, *ids: object) -> list[Field]:
+        if not ids:
+            raise TypeError("it names none")
+        template = self._options.link_templates.get(short)
+        texts = map(safe_str, ids)
+        values = texts if template is None else (template.replace("{}", quote(text, safe="")) for text in texts)
+        return [property_field(short.capitalize(), value, self._cleaner) for value in values]

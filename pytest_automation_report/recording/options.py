@@ -1,8 +1,4 @@
-"""The settings that decide how results are recorded, as one value.
-
-The leading process builds it from the settings, sends it to xdist workers and writes it into ``session.json`` for the
-sender.
-"""
+"""The settings that decide how results are recorded, for xdist workers and in ``session.json`` for the sender."""
 
 from __future__ import annotations
 
@@ -29,21 +25,12 @@ Output: TypeAlias = Literal["failed", "all", "none"]
 
 
 class RecordingOptions(Struct, frozen=True):
-    """Settings of the recorder.
+    """Settings of the recorder; those with the names of settings are described there.
 
-    ``prefix`` stands before folders, as ``--junit-prefix`` does in pytest's XML.
-    ``statuses`` maps each status to its alias on the wire.
-    ``redact`` holds regular expressions whose matches are hidden in fields, never in key, name or folder.
-    ``redact_builtin``: hide everything that looks like a credential.
-    ``secrets``: values to hide. Each process collects its own from its environment; they are never written to disk.
-    ``markers``: names of the user's markers that become fields.
-    ``link_templates`` maps ``case`` and ``issue`` to URLs with ``{}`` in them.
-    ``output_annotations``: search captured output for ``[[PROPERTY|...]]`` and ``[[ATTACHMENT|...]]``.
-    ``report_not_run``: report the tests that were collected and never started.
-    ``artifact_url``: template of the URLs of files that the CI provider uploads; such files are not copied.
-    ``artifact_size``: most bytes of one copied file; ``artifact_total``: of all copies that wait for their upload.
+    ``prefix`` stands before folders, as ``--junit-prefix`` does in pytest's XML. ``statuses`` maps a status to its
+    alias on the wire. ``secrets`` are values to hide: each process collects them from its environment, and no file has
+    them. ``artifact_size`` is in bytes, as is ``artifact_total``, for all copies that wait for their upload.
     ``is_shared``: the run is one of several jobs, so each session describes what it collected.
-    ``browser_artifacts``: attach screenshots, videos and traces of browser plugins.
     """
 
     prefix: str = ""

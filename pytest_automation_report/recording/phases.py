@@ -1,7 +1,6 @@
 """Turn one report of pytest (setup, call, teardown or subtest) into status, text, message and line.
 
-Everything is read from a report when it arrives, and nothing later: plugins that repeat tests change a report after
-they have logged it (pytest-retry turns its first report into the last one).
+Reports are read when they arrive: pytest-retry turns its first report into the last one later.
 """
 
 from __future__ import annotations
@@ -53,9 +52,8 @@ _DOCTEST = lazy_pattern(r"^.+:(?P<line>\d{1,9}): (?:DocTestFailure|UnexpectedExc
 class Phase(Struct, frozen=True):
     """A phase that did not simply pass: texts without secrets, cut to the limits.
 
-    ``message`` is the ``message`` attribute of pytest's JUnit XML; for a doctest it is the example that failed.
-    ``type_name`` is the exception's type, empty if not known. ``is_bare`` is True if pytest's report had no text.
-    ``line`` is the 1-based line of the test's own file at which it failed, None if not known.
+    ``message`` is that of pytest's JUnit XML, or the example of a doctest that failed. ``type_name`` is the exception's
+    type. ``is_bare`` is True if pytest's report had no text. ``line`` is the 1-based line of the test's own file.
     """
 
     when: str
@@ -69,9 +67,8 @@ class Phase(Struct, frozen=True):
     @property
     def status(self) -> Status:
         """Status of a test with this phase alone. An unknown outcome counts as failed, never as passed."""
-        if self.outcome in {"passed", "skipped"}:
-            return "passed" if self.outcome == "passed" else "skipped"
-        return "failure" if self.when == "call" else "error"
+        known: Mapping[str, Status] = {"passed": "passed", "skipped": "skipped"}
+        return known.get(self.outcome, "failure" if self.when == "call" else "error")
 
     @property
     def only_counts_subtests(self) -> bool:
@@ -80,8 +77,7 @@ class Phase(Struct, frozen=True):
 
     def field(self, name: str) -> Field:
         """Return the highlighted console field that shows this phase."""
-        phase = self.when if self.status in FAILED else ""
-        return console_field(name, self.text, self.message, self.type_name, phase)
+        return console_field(name, self.text, self.message, self.type_name, self.when if self.status in FAILED else "")
 
 
 def read_phase(report: pytest.TestReport, cleaner: TextCleaner) -> Phase | None:
@@ -102,7 +98,6 @@ def read_phase(report: pytest.TestReport, cleaner: TextCleaner) -> Phase | None:
 
 
 def _failed_phase(when: str, report: pytest.TestReport, cleaner: TextCleaner) -> Phase:
-    """Read the report of a failed phase; any outcome that is not known counts as one."""
     raw_text = report.longreprtext
     text = cleaner.console(raw_text)
     crash = getattr(report.longrepr, "reprcrash", None)
@@ -172,11 +167,8 @@ def skip_texts(longrepr: object, fallback: str) -> tuple[str, str]:
 
 
 def exception_type(message: str) -> str:
-    """Return the exception type at the beginning of a crash message, empty if there is none.
-
-    pytest leaves it out for a bare assert.
-    """
-    if message.startswith("assert "):
+    """Return the exception type at the beginning of a crash message, empty if there is none."""
+    if message.startswith("assert "):  # pytest leaves the type out
         return "AssertionError"
     match = _EXCEPTION.match(message)
     return match[1] if match else ""
@@ -234,15 +226,14 @@ class Subtests:
                 self._failures.append((description, failure))
 
     def fields(self, max_fields: int, annotations: Annotations | None = None) -> list[Field]:
-        """Return the failures, first to last, the counts and the steps: ``max_fields`` fields at most, but 3 at least.
+        """Return the failures, the counts and the steps, those of ``annotations`` first, in at most ``max_fields``.
 
-        The steps of ``annotations`` stand before the subtests.
+        There are 3 fields at least.
         """
         failed = self._counts["failed"]
-        user_steps = annotations.steps if annotations is not None else ()
-        counts = self._counts + Counter(annotations.counts) if annotations is not None else self._counts
+        added = annotations or Annotations()
         total = Field("Subtests", f"{sum(self._counts.values())}: {_count_text(self._counts)}")
-        steps = steps_field([*user_steps, *self._steps], counts)
+        steps = steps_field([*added.steps, *self._steps], self._counts + Counter(added.counts))
         # Two places are for the counts and the steps; if failures are left out, one more shows how many.
         max_failures = max(1, max_fields - 2)
         shown = self._failures if failed <= max_failures else self._failures[: max_failures - 1]
@@ -257,8 +248,7 @@ class Subtests:
 def steps_field(steps: Sequence[tuple[StepStatus, str]], counts: Mapping[StepStatus, int]) -> Field:
     """Return the field with the server's markup for steps; ``counts`` are of all steps, ``steps`` may be fewer.
 
-    The markup is complete at every length: cut markup would be shown as text. Steps that do not fit are counted in a
-    last step.
+    A last step counts those that do not fit, since cut markup would be shown as text.
     """
     markup = [OPENING_TAG]
     remaining_units = TEXT_UNITS - len(OPENING_TAG) - len(CLOSING_TAG) - _REST_UNITS
@@ -280,7 +270,6 @@ def steps_field(steps: Sequence[tuple[StepStatus, str]], counts: Mapping[StepSta
 
 
 def _count_text(counts: Counter[StepStatus]) -> str:
-    """Return the counts that are not zero as text: ``3 passed, 1 failed``."""
     statuses: tuple[StepStatus, ...] = ("passed", "failed", "skipped")
     return ", ".join(f"{counts[status]} {status}" for status in statuses if counts[status])
 

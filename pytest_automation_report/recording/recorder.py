@@ -1,25 +1,22 @@
 """Turn pytest's reports of one attempt into its record: failures, output, subtests, steps and annotations.
 
-Nothing above this folder knows pytest's phases. The caller passes all times, so that a test that patches the clock
-cannot change a result. All that a failing test needs is loaded with this module: in the middle of a test Python may
-find no module, since tests replace its importers, its files and ``__import__``.
+The caller passes all times: a test that patches the clock cannot change a result. All that a failing test needs is
+loaded with this module: in the middle of a test Python may find no module, since tests replace its importers and files.
 
-Plugins repeat tests in two ways, and the sender makes one result of all attempts:
-
-- pytest-rerunfailures and flaky log a start and a finish for each attempt: each has its record.
-- pytest-retry logs one start and one finish for all attempts. `RunningAttempt` then gets a second report of the call,
-  and keeps the first one as a `HiddenAttempt`.
+pytest-rerunfailures and flaky log a start and a finish for each attempt: each has its record. pytest-retry logs one of
+both for all attempts: `RunningAttempt` gets a second report of the call, and keeps the first as a `HiddenAttempt`.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, Status
-from pytest_automation_report.recording.comparison import clean_comparison
+from pytest_automation_report.recording.comparison import captured_sides, clean_comparison
 from pytest_automation_report.recording.fields import FoundSecrets, printed_annotations, property_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import (
@@ -40,6 +37,7 @@ from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import CodeType, TracebackType
 
     import pytest
 
@@ -48,7 +46,9 @@ if TYPE_CHECKING:
 _Entry = TypeVar("_Entry")
 _MAX_LINE: Final = 1 << 31
 
-PHASES: Final = ("setup", "call", "teardown")
+_PHASES: Final = ("setup", "call", "teardown")
+# The phases of an attempt that passed without anything to report: most attempts, so that one comparison finds them.
+_ALL_PASSED: Final[Mapping[str, None]] = dict.fromkeys(_PHASES)
 
 Location: TypeAlias = "tuple[str, int | None, str] | None"
 """pytest's ``location`` of a test: path, line (0-based), name in the file."""
@@ -58,18 +58,14 @@ Times: TypeAlias = "tuple[int, int | None, int | None]"
 
 
 class Leftovers(Struct, frozen=True):
-    """What the attempts of a test before this one left in pytest's item: it keeps one for all of them."""
+    """What earlier attempts left in pytest's item, which is one for all of them."""
 
     sections: Sequence[tuple[str, str]] = ()
     properties: Sequence[tuple[str, object]] = ()
 
 
 class HiddenAttempt(Struct, frozen=True):
-    """One attempt that a plugin repeated between pytest's start and finish of a test: its call and its subtests.
-
-    ``call`` is None for a call that passed. ``elapsed_us`` is the time of the call by pytest's clock, in microseconds.
-    ``sections`` are the headings and texts that were captured in it.
-    """
+    """One attempt that a plugin repeated between pytest's start and finish of a test; ``call`` is None if it passed."""
 
     call: Phase | None
     subtests: Subtests | None
@@ -77,9 +73,7 @@ class HiddenAttempt(Struct, frozen=True):
     sections: Sequence[tuple[str, str]] = ()
 
 
-NOTHING_LEFT: Final = Leftovers()
-ALL_PASSED: Final[Mapping[str, None]] = dict.fromkeys(PHASES)
-"""The phases of an attempt that passed without anything to report: most attempts, so that one comparison finds them."""
+_NOTHING_LEFT: Final = Leftovers()
 
 
 class RunningAttempt:
@@ -99,10 +93,7 @@ class RunningAttempt:
         self.hidden: tuple[HiddenAttempt, ...] = ()
 
     def times_us(self, observed_us: int) -> Times:
-        """Return the sum of the phases' durations, and those of setup and teardown.
-
-        If a test moved pytest's clock, the sum is the observed time, and the others are not known.
-        """
+        """Return the observed time if a test moved pytest's clock, else the sum of the phases' durations."""
         observed_us = max(0, observed_us)
         durations = self.durations
         total_us = sum(durations.values()) * 1e6
@@ -111,6 +102,60 @@ class RunningAttempt:
             return observed_us, None, None
         setup, teardown = durations.get("setup", 0.0), durations.get("teardown", 0.0)
         return min(round(total_us), observed_us), int(setup * 1e6), int(teardown * 1e6)
+
+
+_CALLED_BY_ASSERT: Final = "_call_reprcompare"
+_MAX_FRAMES: Final = 30
+
+
+class FailedComparisons:
+    """The last comparison that pytest explained, and the one that failed the running test.
+
+    pytest explains a comparison also where the test expects that its assert raises. So one counts only if the exception
+    of the test is an `AssertionError` from the same line of the same code.
+    """
+
+    __slots__ = ("_failed", "_last")
+
+    def __init__(self) -> None:
+        self._last: tuple[CodeType, int, Sides] | None = None
+        self._failed: Sides | None = None
+
+    def capture(self, operator: str, left: object, right: object) -> None:
+        """Capture a comparison that an assert explains; other callers of pytest's hook raise no exception of it."""
+        self._last = None
+        frame = sys._getframe(1)  # noqa: SLF001 - the function of `sys`
+        for _ in range(_MAX_FRAMES):
+            following = frame.f_back
+            if following is None:
+                return
+            if frame.f_code.co_name == _CALLED_BY_ASSERT:
+                try:
+                    sides = captured_sides(operator, left, right)
+                except KeyboardInterrupt:
+                    raise
+                except BaseException:  # noqa: BLE001 - the code of users' objects: a skip of theirs is no outcome
+                    return
+                self._last = following.f_code, following.f_lineno, sides
+                return
+            frame = following
+
+    def keep(self, excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> None:
+        """Keep the last comparison if this exception of a test comes from it; that of the call comes before others."""
+        last, self._last = self._last, None
+        trace: TracebackType | None = excinfo.tb  # None if another plugin has dropped it
+        # Subtests have no place for values. By the type: `isinstance` asks an object for its class.
+        if last is None or trace is None or not issubclass(excinfo.type, AssertionError) or is_subtest(report):
+            return
+        while trace.tb_next is not None:
+            trace = trace.tb_next
+        if (trace.tb_frame.f_code, trace.tb_lineno) == last[:2] and (self._failed is None or report.when == "call"):
+            self._failed = last[2]
+
+    def take(self) -> Sides | None:
+        """Return the comparison that failed the attempt that ends, and forget all."""
+        failed, self._failed, self._last = self._failed, None, None
+        return failed
 
 
 _NO_CALL: Final = (
@@ -141,7 +186,7 @@ class Recorder:
 
     def start(self, nodeid: str, location: Location) -> None:
         """Begin an attempt of a test."""
-        self._open[nodeid] = RunningAttempt(self._before.pop(nodeid, NOTHING_LEFT), location)
+        self._open[nodeid] = RunningAttempt(self._before.pop(nodeid, _NOTHING_LEFT), location)
 
     def add(self, report: pytest.TestReport) -> None:
         """Add the report of a phase or of a subtest to its attempt."""
@@ -175,9 +220,8 @@ class Recorder:
     ) -> FinishRecord | None:
         """End an attempt and return its record, None if it was never started.
 
-        ``number`` is that of its START, and ``began`` and ``moment`` are its times. ``annotations`` are the user's: the
-        last entry belongs to this attempt, those before it to the hidden attempts within the same start and finish.
-        ``comparison`` is the one that failed the attempt.
+        ``began`` and ``moment`` are in microseconds. The last of the ``annotations`` belongs to this attempt, those
+        before it to the hidden attempts within the same start and finish.
         """
         attempt = self._open.pop(nodeid, None)
         if attempt is None:
@@ -199,8 +243,8 @@ class Recorder:
     def _is_plain_pass(self, attempt: RunningAttempt, nodeid: str) -> bool:
         """Whether an attempt passed and has nothing else to report, as most do: that costs a third of the others."""
         return (
-            attempt.phases == ALL_PASSED
-            and attempt.before is NOTHING_LEFT
+            attempt.phases == _ALL_PASSED
+            and attempt.before is _NOTHING_LEFT
             and attempt.subtests is None
             and not attempt.hidden
             and not attempt.properties
@@ -209,10 +253,7 @@ class Recorder:
         )
 
     def _has_plain_name(self, nodeid: str) -> bool:
-        """Whether folder and name certainly show this node id unchanged.
-
-        The check is cheap and may be False for a node id that is shown unchanged: the reader finds that out.
-        """
+        """Whether folder and name certainly show this node id unchanged; of others the reader finds it out."""
         return (
             0 < len(nodeid) < self._max_plain_length
             and nodeid.isascii()
@@ -221,7 +262,7 @@ class Recorder:
         )
 
     def _add_subtest(self, attempt: RunningAttempt, report: pytest.TestReport) -> None:
-        """Count a subtest and keep its output, which pytest does not add to the output of its test."""
+        """Count a subtest and keep its output, which is not in that of its test."""
         if "call" in attempt.phases:
             # pytest reports the subtests of a call before the call itself: these belong to the next attempt.
             self._hide_call(attempt)
@@ -259,7 +300,12 @@ class Recorder:
         steps = () if own is None else own.timed_steps
         failing_line = next((phase.line for phase in phases if phase.line is not None), None)
         ended = Attempt(status, *times, fields, artifacts, steps, {}, values, failing_line)
-        attempts = [ended, *(self._hidden(*each) for each in _with_annotations(attempt.hidden, annotations[:-1]))]
+        attempts, earlier = [ended], annotations[:-1]
+        for index, hidden in enumerate(attempt.hidden):
+            # The last one gets all that remain: pytest-retry runs four attempts, for example, and reports the first and
+            # the last. Then there is one hidden attempt, with the annotations of the first three.
+            is_last = hidden is attempt.hidden[-1]
+            attempts.append(self._hidden(hidden, merged(earlier[index:] if is_last else earlier[index : index + 1])))
         # What the texts of this attempt showed to be secrets is hidden in all of them; few tests have any.
         if found := self._cleaner.take_found():
             secrets = FoundSecrets(found)
@@ -277,7 +323,7 @@ class Recorder:
         status: Status,
         annotations: Annotations | None,
     ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
-        """Return the fields of an attempt, with those about failures first, and its artifacts."""
+        """Return the fields of an attempt, those about failures first, and its artifacts."""
         subtests = attempt.subtests
         sections = without_earlier(attempt.sections, attempt.before.sections) if attempt.sections else ()
         highlights = _phase_fields(phases, subtests)
@@ -336,13 +382,10 @@ class Recorder:
 
 
 def without_earlier(entries: Sequence[_Entry], earlier: Sequence[_Entry]) -> Sequence[_Entry]:
-    """Return the entries that this attempt added; pytest's item also holds those of earlier attempts, in front.
-
-    Returns all entries if they do not begin with the earlier ones: then a plugin cleared the item between attempts.
-    """
-    if earlier and list(entries[: len(earlier)]) == list(earlier):
-        return entries[len(earlier) :]
-    return entries
+    """Return the entries that this attempt added; pytest's item also holds those of earlier attempts, in front."""
+    # They are not there if a plugin cleared the item between attempts.
+    is_behind = earlier and list(entries[: len(earlier)]) == list(earlier)
+    return entries[len(earlier) :] if is_behind else entries
 
 
 def line_of(location: Location) -> int | None:
@@ -355,23 +398,20 @@ def _notable_phases(attempt: RunningAttempt) -> list[Phase]:
     """Return the phases that did not simply pass, in the order in which pytest runs them."""
     phases = [phase for phase in attempt.phases.values() if phase is not None]
     if len(phases) > 1:
-        phases.sort(key=lambda phase: PHASES.index(phase.when) if phase.when in PHASES else len(PHASES))
+        phases.sort(key=lambda phase: _PHASES.index(phase.when) if phase.when in _PHASES else len(_PHASES))
     return phases
 
 
 def _is_without_call(attempt: RunningAttempt) -> bool:
-    """Return whether the call is missing although setup passed, so that the test's outcome is not known."""
-    if "call" in attempt.phases or not attempt.phases.keys() <= set(PHASES):
-        return False
+    """Whether the call is missing although setup passed, so that the test's outcome is not known."""
     setup = attempt.phases.get("setup")
-    return setup is None or setup.status == "passed"
+    is_set_up = setup is None or setup.status == "passed"
+    return is_set_up and "call" not in attempt.phases and attempt.phases.keys() <= set(_PHASES)
 
 
 def _verdict(attempt: RunningAttempt, phases: Sequence[Phase]) -> tuple[Status, bool]:
-    """Return the worst status of phases and subtests, and whether this attempt is final.
-
-    An attempt without a call is not final: flaky hides the call of an attempt that it repeats.
-    """
+    """Return the worst status of phases and subtests, and whether this attempt is final."""
+    # Not without a call: flaky hides that of an attempt that it repeats.
     is_without_call = _is_without_call(attempt)
     statuses: list[Status] = [phase.status for phase in phases]
     if is_without_call:
@@ -379,21 +419,6 @@ def _verdict(attempt: RunningAttempt, phases: Sequence[Phase]) -> tuple[Status, 
     if attempt.subtests is not None and attempt.subtests.has_failed:
         statuses.append("failure")
     return worst_status(statuses), not is_without_call and all(phase.outcome != _RERUN for phase in phases)
-
-
-def _with_annotations(
-    hidden: Sequence[HiddenAttempt], annotations: Sequence[Annotations | None]
-) -> list[tuple[HiddenAttempt, Annotations | None]]:
-    """Return hidden attempts with their annotations; the last one that pytest reported gets all that remain.
-
-    pytest-retry runs, for example, four attempts and reports the first and the last: then there is one hidden attempt,
-    and it gets the annotations of the first three.
-    """
-    last = len(hidden) - 1
-    return [
-        (attempt, merged(annotations[index : index + 1] if index < last else annotations[index:]))
-        for index, attempt in enumerate(hidden)
-    ]
 
 
 def _phase_fields(phases: Sequence[Phase], subtests: Subtests | None) -> list[Field]:

@@ -1,4 +1,4 @@
-"""What a process tells of tests beside their phases: who they are, results without phases, and the first failures."""
+"""Identity of tests, results of those that have no phases, and the first failures of a process."""
 
 from __future__ import annotations
 
@@ -36,10 +36,7 @@ _NO_NAME = "(no name)"
 
 
 class TestIdentity(Struct, frozen=True):
-    """Folder, name and key of a test on the server, and its node id (``raw``).
-
-    ``is_respelled`` is True if folder and name, escaped and cut, do not show the node id unchanged.
-    """
+    """Folder, name and key of a test on the server; ``is_respelled`` if they do not show its node id (``raw``)."""
 
     folder: str
     name: str
@@ -66,13 +63,8 @@ def identity_of(nodeid: str, *, prefix: str = "") -> TestIdentity:
     name = last if last.isascii() and last.isprintable() else _NOT_IN_XML.sub(_visual_escape, last)
     shown = string(name) or _NO_NAME
     folder = string(classname) if classname else shown
-    return TestIdentity(
-        folder,
-        shown,
-        key_of(classname, name),
-        nodeid,
-        shown != last or classname not in {"", folder},
-    )
+    is_respelled = shown != last or classname not in {"", folder}
+    return TestIdentity(folder, shown, key_of(classname, name), nodeid, is_respelled)
 
 
 def key_of(folder: str, name: str) -> str:
@@ -88,7 +80,6 @@ def one_based(line: int | None) -> int | None:
 
 @lru_cache(maxsize=1024)
 def _dotted(path: str) -> str:
-    """Return the path of a file as a dotted module name."""
     return path.replace("/", ".").removesuffix(".py")
 
 
@@ -99,10 +90,7 @@ def _visual_escape(match: re.Match[str]) -> str:
 
 
 Unfinished: TypeAlias = 'Literal["crashed", "died", "interrupted"]'
-"""Why a test has a start and no end.
-
-``crashed``: its xdist worker died. ``died``: its pytest process died. ``interrupted``: pytest stopped in the test.
-"""
+"""Why a test has no end: its xdist worker died, its pytest process died, or pytest stopped in the test."""
 
 _SENTENCES: Final[Mapping[Unfinished, str]] = {
     "crashed": "The worker {worker} crashed while it ran this test (os._exit, a signal or a lost machine).",
@@ -114,10 +102,7 @@ _RAISED = lazy_pattern(r"^E   (\S.*)$", re.MULTILINE)
 
 
 def collection_record(report: pytest.CollectReport, options: RecordingOptions) -> FinishRecord | None:
-    """Return the result of a module (or other node) that pytest could not collect, or skipped; None for others.
-
-    Its number and its moment are set by the process that writes it.
-    """
+    """Return the result of a node that pytest could not collect, or skipped, without number and moment; else None."""
     if report.outcome == "passed":
         return None
     folder = None
@@ -154,8 +139,8 @@ def unfinished_attempt(
 ) -> Attempt:
     """Return an attempt that was running when its process ended: an error, or untested if it was interrupted.
 
-    ``nodeid`` must not have pytest-xdist's ``@group``. ``detail`` is further text for the error: a crash report, the
-    last captured output. ``observed_us`` is the time since the test's start, None if that is not known.
+    ``nodeid`` must not have pytest-xdist's ``@group``. ``detail`` is further text for the error, such as the last
+    output. ``observed_us`` is the time since the test's start.
     """
     cleaner = cleaner_for(options)
     sentence = _SENTENCES[kind].format(worker=string(worker))
@@ -164,9 +149,8 @@ def unfinished_attempt(
     status: Status = UNTESTED if kind == "interrupted" else "error"
     cause = console_field(name, cleaner.console(sentence, "\n\n" if detail else "", detail), sentence)
     fields = (cause, *node_id_fields(identity_of(nodeid, prefix=options.prefix), cleaner))
-    return Attempt(
-        status, None if observed_us is None else max(0, observed_us), fields=fields, artifacts=tuple(artifacts)
-    )
+    elapsed_us = None if observed_us is None else max(0, observed_us)
+    return Attempt(status, elapsed_us, fields=fields, artifacts=tuple(artifacts))
 
 
 def colours_of(fields: Iterable[Field]) -> Colours:
@@ -191,21 +175,14 @@ def not_run_test(nodeid: str, options: RecordingOptions) -> Test:
 
 
 def output_fields(sections: Iterable[tuple[str, str]], cleaner: TextCleaner) -> list[Field]:
-    """Return one console field for each captured stream, with the phases in their order.
-
-    pytest ends printed texts as the test printed them, but strips log texts: only those need a line break between.
-    """
+    """Return one console field for each captured stream, with the phases in their order."""
     fields: list[Field] = []
     sections = list(sections)
-    for name, heading, separator in (
-        ("Output", "Captured stdout", ""),
-        ("Errors", "Captured stderr", ""),
-        ("Log", "Captured log", "\n"),
-    ):
-        parts: list[str] = []
-        for title, content in sections:
-            if content and title.startswith(heading):
-                parts.extend((separator, content) if parts and separator else (content,))
+    for name, heading in (("Output", "Captured stdout"), ("Errors", "Captured stderr"), ("Log", "Captured log")):
+        parts = [content for title, content in sections if content and title.startswith(heading)]
+        if name == "Log":
+            # pytest strips log texts; printed ones end as the test printed them.
+            parts = ["\n".join(parts)] if parts else []
         if parts:
             # All members by position: 0.9 us instead of 1.5.
             fields.append(Field(name, cleaner.console(*parts), FieldType.CONSOLE, {}, False))  # noqa: FBT003
@@ -226,10 +203,7 @@ _TEXT_UNITS: Final = 240
 
 
 class FailedTest(Struct, frozen=True):
-    """A failed test: its name, and the first line of its failure.
-
-    ``line`` is the 1-based line at which it failed, or the line of the test if that is not known.
-    """
+    """A failed test: its name, the first line of its failure, and the 1-based line of that or else of the test."""
 
     status: Status
     folder: str
@@ -237,21 +211,6 @@ class FailedTest(Struct, frozen=True):
     message: str
     file: str = ""
     line: int | None = None
-
-    @classmethod
-    def of_record(cls, record: FinishRecord, prefix: str) -> FailedTest:
-        """Return the failure of an attempt; ``prefix`` is that of the folders, the texts are clean already."""
-        attempt, identity = record.attempt, identity_of(record.nodeid, prefix=prefix)
-        failure = next((field for field in attempt.fields if field.is_highlight), None)
-        text = "" if failure is None else failure.meta.get("message") or failure.value or ""
-        return cls(
-            attempt.status,
-            cut_end(record.folder or identity.folder, _TEXT_UNITS),
-            cut_end(record.name or identity.name, _TEXT_UNITS),
-            cut_end(text.strip().partition("\n")[0], _TEXT_UNITS),
-            cut_end(string(record.file), _TEXT_UNITS),
-            one_based(record.line) if attempt.line is None else attempt.line,
-        )
 
 
 class Failures:
@@ -264,14 +223,24 @@ class Failures:
         self._remaining_bytes = _MAX_BYTES
 
     def add(self, record: FinishRecord, prefix: str) -> None:
-        """Store the failure of an attempt while there is room."""
+        """Store the failure of an attempt, whose texts are clean, while there is room; ``prefix`` is of its folder."""
         if len(self.kept) == SHOWN or self._remaining_bytes <= 0:
             return
-        failure = FailedTest.of_record(record, prefix)
-        texts = (failure.folder, failure.name, failure.message, failure.file)
+        attempt, identity = record.attempt, identity_of(record.nodeid, prefix=prefix)
+        failure = next((field for field in attempt.fields if field.is_highlight), None)
+        message = "" if failure is None else failure.meta.get("message") or failure.value or ""
+        whole = (
+            record.folder or identity.folder,
+            record.name or identity.name,
+            message.strip().partition("\n")[0],
+            string(record.file),
+        )
+        texts = [cut_end(text, _TEXT_UNITS) for text in whole]
         # The longest that ASCII JSON can be: two bytes for a quote or a backslash, six for a unit as \uXXXX.
         self._remaining_bytes -= sum(len(text) * 2 if text.isascii() else utf16_length(text) * 6 for text in texts)
-        self.kept.append(failure)
+        line = one_based(record.line) if attempt.line is None else attempt.line
+        folder, name, message, file = texts
+        self.kept.append(FailedTest(attempt.status, folder, name, message, file, line))
 
     @property
     def rows(self) -> tuple[tuple[Any, ...], ...]:

@@ -2,7 +2,7 @@
 
 - Leading process: `plugin_hooks` is the first to read. It uses `setup` (settings), `run` (the run and its folder), and
   `end` (wait for the sender, summary).
-- Each process that runs tests: `runtest_hooks` with `annotation_hooks` and `collection`.
+- Each process that runs tests: `runtest_hooks` with `collection`.
 - pytest-xdist: `xdist`, in the controller and in the workers.
 - Separate: `rerun_failed` selects tests, with and without reporting.
 

@@ -24,10 +24,7 @@ _MAX_REPEATED: Final = 5
 
 
 def collected_record(nodeids: Sequence[str], collected: Sequence[str] | None = None, deselected: int = 0) -> bytes:
-    """Return the COLLECTED record of one process: the number of its tests, and the first of those that share a key.
-
-    ``collected`` are the tests before a plugin left some to other jobs, None if they are not known.
-    """
+    """Return the COLLECTED record of one process; ``collected`` are its tests before others were left to other jobs."""
     counts = Counter(map(_key_name, nodeids))
     repeated = [(name, count) for name, count in counts.items() if count > 1][:_MAX_REPEATED]
     collection: Json = {}
@@ -41,10 +38,7 @@ def collected_record(nodeids: Sequence[str], collected: Sequence[str] | None = N
 
 
 def _key_name(nodeid: str) -> str:
-    """Return the parts of a key as JUnit XML has them, where a folder and a module are separated alike.
-
-    `a/b.py::c` and `a.b::c` share one.
-    """
+    """Return the parts of a key as JUnit XML has them: `a/b.py::c` and `a.b::c` share one."""
     return nodeid.replace("/", ".").replace(".py::", ".").replace("::", ".")
 
 
@@ -63,8 +57,7 @@ class _SilentConfig:
 def before_sharding(items: Sequence[pytest.Item], config: pytest.Config) -> list[pytest.Item] | None:
     """Return those of the collected items that pytest's own options leave; None if that cannot be known.
 
-    Items that other plugins deselect, as pytest-split does, are left to other jobs: those that ``-k``, ``-m`` and
-    ``--deselect`` deselect are not to run in any.
+    Items that other plugins deselect, as pytest-split does, are left to other jobs.
     """
     options = config.option
     if any(getattr(options, name, False) for name in ("lf", "failedfirst", "stepwise")):
@@ -77,7 +70,7 @@ def before_sharding(items: Sequence[pytest.Item], config: pytest.Config) -> list
 
 
 def write_collected_ids(folder: SessionFolder, nodeids: Sequence[str]) -> None:
-    """Write the node ids of all collected tests into a separate file, for the report of those that are not run."""
+    """Write the node ids of all collected tests into a file, for the report of those that are not run."""
     writer = folder.writer(NOT_RUN)
     for record in collected_names(nodeids):
         writer.write(record)
@@ -87,9 +80,9 @@ def write_collected_ids(folder: SessionFolder, nodeids: Sequence[str]) -> None:
 def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
     """Return the name of each captured stream, the descriptor of its file, and that file's device and inode.
 
-    The sender reads the last output of a killed process by them. Empty without capturing, with capturing in memory
-    (``--capture=sys``), and if a later pytest captures differently: the attributes are private to pytest 8.4 to 9.2.
+    The sender reads the last output of a killed process by them. Nothing without capturing, or with that in memory.
     """
+    # The attributes are private to pytest 8.4 to 9.2.
     capturing = getattr(config.pluginmanager.getplugin("capturemanager"), "_global_capturing", None)
     files: list[tuple[str, int, int, int]] = []
     for stream in ("out", "err"):
@@ -103,11 +96,7 @@ def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
 
 
 def plain_nodeids(items: Iterable[pytest.Item]) -> dict[str, str]:
-    """Return, by node id, the node id without the group that xdist's ``--dist loadgroup`` has added to it.
-
-    Items without a group have no entry. xdist adds the group in the workers only: with it a test would have another
-    key there than without xdist.
-    """
+    """Return the node ids of items without the group that ``--dist loadgroup`` has added, by those with it."""
     plain = {}
     for item in items:
         nodeid, at, group = item.nodeid.rpartition("@")

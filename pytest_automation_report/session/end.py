@@ -19,6 +19,7 @@ from pytest_automation_report.summary.lines import header_line, report_lines
 from pytest_automation_report.summary.shell import Shell
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.terminal import printable
+from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 class TerminalReport:
     """The lines about one session, shown once: in pytest's summary, or on the standard streams if there is none.
 
-    The parts of a session set its attributes as they become known: ``configuration`` with the spool that could be
-    written, ``run_key`` of a run that jobs share, ``outcome`` after the results were counted (None until then).
+    The session sets ``configuration`` with the spool that could be written, ``run_key`` of a run that jobs share, and
+    ``outcome`` when the results are counted.
     """
 
     def __init__(self, config: pytest.Config, setup: SessionSetup, internal_errors: InternalErrors) -> None:
@@ -82,20 +83,17 @@ class TerminalReport:
             self._warnings += job.troubles
 
     @guarded
-    def compare(self, folder: SessionFolder | None) -> None:
-        """Compare the results with pytest's JUnit XML, if the setting ``compare_junit`` names the file.
-
-        Called as late as the summary: plugins write their files when the session finishes.
-        """
+    def compare(self, folder: SessionFolder) -> None:
+        """Compare the results with pytest's JUnit XML, which is written when the session finishes."""
         shown_path = self.configuration.compare_junit
-        if shown_path and folder is not None and not self._is_shown:
+        if shown_path and not self._is_shown:
             from pytest_automation_report.junit.sessions import comparison_lines  # noqa: PLC0415 - only if the setting is on
 
             path = self._cwd / Path(shown_path).expanduser()
             self._comparison = comparison_lines(folder, self._options, path, shown_path)
 
     def write_wait(self, max_seconds: float, report: str) -> None:
-        """Print that pytest waits for the delivery, or for the report if that has a path: how long, how to end it."""
+        """Print that pytest waits for the delivery, or for the report if that has a path."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None:
             return
@@ -113,11 +111,10 @@ class TerminalReport:
             reporter.flush()
 
     def explain_strict(self, exit_status: int) -> None:
-        """Add the line that explains our exit status: no test failed, and a result was not delivered."""
+        """Add the line that explains our exit status."""
         origin = self.configuration.origins.get("strict", "strict")
-        self._strict_lines = [
-            f"exit status {exit_status}: no test failed, but not all results were delivered ({origin})"
-        ]
+        line = f"exit status {exit_status}: no test failed, but not all results were delivered ({origin})"
+        self._strict_lines = [line]
 
     def write_summary(self, reporter: pytest.TerminalReporter) -> None:
         """Write the outcome, the warnings and the next step for the rest into pytest's summary."""
@@ -149,31 +146,22 @@ class TerminalReport:
             _write(sys.stdout, [folder.report.read_text(encoding="utf-8")])
 
     def _lines(self, verbosity: int, stats: Mapping[str, Sequence[object]] | None = None) -> list[str]:
-        lines = report_lines(
-            self.configuration,
-            self.outcome,
-            self._all_warnings(),
-            shell=self._shell,
-            verbosity=verbosity,
-            stats=stats,
-        )
+        warnings, shell = self._all_warnings(), self._shell
+        lines = report_lines(self.configuration, self.outcome, warnings, shell=shell, verbosity=verbosity, stats=stats)
         return [*map(printable, (*lines, *self._comparison, *self._strict_lines))]
 
     def _all_warnings(self) -> list[str]:
-        """Return all warnings; texts of users' code and of our errors may hold secrets and are cleaned here."""
+        """Return all warnings, without the secrets that texts of users' code and of our errors may hold."""
         errors = [f"error in reporting: {text}" for text in self.internal_errors.texts]
         return [*self._warnings, *map(self._cleaner.string, (*self.user_errors.texts, *errors))]
 
 
 def _write(stream: TextIO | None, lines: Sequence[str]) -> None:
-    """Write lines to a standard stream; characters that its encoding lacks are written as escapes.
-
-    Errors of a closed or full stream are ignored, since no other place is left to show them.
-    """
+    """Write lines to a standard stream; characters that its encoding lacks are written as escapes."""
     if stream is None or not lines:
         return
     text, encoding = "".join(f"{line}\n" for line in lines), stream.encoding or "ascii"
-    with suppress(OSError, ValueError):  # ValueError: the stream is closed.
+    with suppress(OSError, ValueError):  # A stream is closed or full, and no other place is left to show that.
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
 
@@ -209,27 +197,26 @@ class LedgerTail(Struct):
 def wait_for_sender(
     tail: LedgerTail,
     timeouts: Timeouts,
+    notify: Callable[[float, str], None],
     *,
     is_interrupted: bool,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
-    notify: Callable[[float, str], None],
+    clock: Callable[[], float] = Unpatched.counter,
+    sleep: Callable[[float], None] = Unpatched.sleep,
 ) -> None:
     """Return when the sender is done, has died, or a time limit has passed.
 
     If the sender has died or never became ready, the state gets a warning. A further Ctrl-C ends the wait. ``notify``
-    is called after a second, and again when only the report is awaited for a second: with the longest time in seconds
-    that the wait goes on, and the path of the report, "" while results are awaited.
+    is called after a second, and again after a second in which only the report is awaited: with the longest time in
+    seconds that the wait goes on, and the path of the report, "" while results are awaited.
 
     The limits also hold with a clock that stands still: then the pauses between the looks count.
     """
     longest = timeouts.exit_interrupted if is_interrupted else timeouts.exit_all
     began = now = clock()
-    wait = _Wait(tail, timeouts, longest, began=began, progress_at=began)
-    notice = _Notice(notify, longest, began)
+    wait = _Wait(tail, timeouts, longest, notify, began, progress_at=began, awaited_since=began)
     try:
         while wait.look(now):
-            notice.update(tail.state, now)
+            wait.show(now)
             # A sixteenth of the wait so far: pytest sees the last record of a short delivery 3 ms after it was written,
             # and a long wait costs little.
             pause = min(timeouts.poll / 2, max(_MIN_PAUSE_SECONDS, (now - began) / 16))
@@ -238,35 +225,12 @@ def wait_for_sender(
     except KeyboardInterrupt:
         return
     finally:
-        wait.close()
-
-
-class _Notice(Struct):
-    """The lines that show a user for what pytest waits: one about the results, one about the report."""
-
-    notify: Callable[[float, str], None]
-    longest: float
-    # When the wait began, and when that for the results or for the report alone did.
-    began: float
-    _since: float = 0.0
-    _report: str = ""
-    _is_shown: bool = False
-
-    def __post_init__(self) -> None:
-        self._since = self.began
-
-    def update(self, state: LedgerState, now: float) -> None:
-        """Show a line if its wait takes a second."""
-        report = state.report.file if state.report is not None and state.is_reporting else ""
-        if report != self._report:
-            self._report, self._since, self._is_shown = report, now, False
-        if not self._is_shown and now - self._since >= _QUIET_SECONDS:
-            self._is_shown = True
-            self.notify(self.longest - (now - self.began if report else 0), report)
+        if wait.sender is not None:
+            wait.sender.close()
 
 
 class _Wait(Struct):
-    """One wait for the sender: its limits and the progress so far; owned by `wait_for_sender`.
+    """One wait for the sender: its limits, and the progress so far.
 
     A wait is over by the first of these conditions, asked in this order at each look:
 
@@ -280,12 +244,17 @@ class _Wait(Struct):
     tail: LedgerTail
     timeouts: Timeouts
     longest: float
+    notify: Callable[[float, str], None]
     began: float
     progress_at: float
     # Responses in the ledger at the last progress: more of them are progress.
     responses: int = 0
     # None until the ledger has its process id, so a death before that cannot be noticed.
     sender: Process | None = None
+    # The path of the report if that alone is awaited, since when, and whether the user was told.
+    awaited: str = ""
+    awaited_since: float = 0.0
+    is_told: bool = False
 
     def look(self, now: float) -> bool:
         """Read the ledger; return whether to wait on."""
@@ -298,38 +267,31 @@ class _Wait(Struct):
         if is_gone:
             self._warn(f"the sender (process {state.sender_pid}) has died")
             return False
-        self._note_progress(now)
-        if self._is_useless(now):
-            if not state.is_ready:
-                self._warn("the sender did not become ready")
-            return False
-        return True
-
-    def close(self) -> None:
-        """Release the sender's process descriptor."""
-        if self.sender is not None:
-            self.sender.close()
-
-    def _note_progress(self, now: float) -> None:
-        """Note a response of the server, work on the report, or the sender's start, which a busy machine delays."""
-        state = self.tail.state
         if self.sender is None and state.is_ready:
             self.sender = Process(state.sender_pid)
-            self.progress_at = now
-        if state.answers != self.responses:
+            self.progress_at = now  # a busy machine delays the sender's start
+        # While it works on the report no more responses arrive: `longest` alone ends the wait.
+        if state.answers != self.responses or state.is_reporting:
             self.responses, self.progress_at = state.answers, now
-        if state.is_reporting:
-            self.progress_at = now  # all is delivered, so no more responses arrive: `longest` alone ends the wait
+        is_down = state.trouble_class in {"again", "unknown"} and now - self.began >= self.timeouts.exit_down
+        if not is_down and now - self.progress_at < self.timeouts.exit_progress:
+            return True
+        if not state.is_ready:
+            self._warn("the sender did not become ready")
+        return False
 
-    def _is_useless(self, now: float) -> bool:
-        """Whether nothing suggests that more time would bring the sender further."""
-        is_down = self.tail.state.trouble_class in {"again", "unknown"}
-        is_stuck = now - self.progress_at >= self.timeouts.exit_progress
-        return is_stuck or (is_down and now - self.began >= self.timeouts.exit_down)
+    def show(self, now: float) -> None:
+        """Tell the user what pytest waits for, if that takes a second: the results, or the report."""
+        state = self.tail.state
+        report = state.report.file if state.report is not None and state.is_reporting else ""
+        if report != self.awaited:
+            self.awaited, self.awaited_since, self.is_told = report, now, False
+        if not self.is_told and now - self.awaited_since >= _QUIET_SECONDS:
+            self.is_told = True
+            self.notify(self.longest - (now - self.began if report else 0), report)
 
     def _warn(self, reason: str) -> None:
         """Add a warning to the state, with the reason that the sender logged before it died, if it could."""
         lines = Log(self.tail.path.with_name("sender.log")).tail(1)
         _, mark, last_words = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
-        why = f"{reason}: {last_words}" if mark else reason
-        self.tail.state.apply(TroubleRecord(why, "dead"))
+        self.tail.state.apply(TroubleRecord(f"{reason}: {last_words}" if mark else reason, "dead"))

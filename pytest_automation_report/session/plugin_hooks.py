@@ -1,7 +1,4 @@
-"""Hooks of pytest in the process that leads a session: start it, end it, show its summary.
-
-A `RunningSession` has the session's folder in the spool, the hooks that record into it, and its sender.
-"""
+"""Hooks of pytest in the process that leads a session: start it, end it, show its summary."""
 
 from __future__ import annotations
 
@@ -24,8 +21,7 @@ from pytest_automation_report.spool.cleaning import expire_old_sessions, remove_
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, Log
 from pytest_automation_report.spool.records import EndRecord, PlanRecord
 from pytest_automation_report.spool.writer import WriteLosses
-from pytest_automation_report.summary.counts import tally_from
-from pytest_automation_report.summary.lines import SessionOutcome
+from pytest_automation_report.summary.lines import SessionOutcome, tally_from
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
@@ -52,9 +48,7 @@ _REASONS: Final[Mapping[int, str]] = {
 def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalReport) -> RunningSession | None:
     """Create the session's folder in the spool; None, with a warning, if no folder can be written."""
     configuration = setup.configuration
-    run, run_files, sharing = session_run(
-        config, configuration, setup.options, report.user_errors, setup.facts.result()
-    )
+    run, files, sharing = session_run(config, configuration, setup.options, report.user_errors, setup.facts.result())
     report.run_key = sharing.key
     if sharing.warning:
         report.warn(sharing.warning)
@@ -70,14 +64,14 @@ def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalRe
     report.configuration = writable
     clock, worker = Clock(), CONTROLLER if config.pluginmanager.has_plugin("dsession") else MAIN
     hooks = RuntestHooks(folder.writer(worker), setup.options, clock, worker, report.internal_errors)
-    return RunningSession(setup, writable, folder, manifest, run_files, report, clock, hooks)
+    return RunningSession(setup, writable, folder, manifest, files, report, clock, hooks)
 
 
 class RunningSession(Struct):
-    """A session that has a folder in the spool; owned by `SessionHooks`.
+    """A session that has a folder in the spool, the hooks that record into it until `close`, and its sender.
 
-    It records from its creation until `close`, which writes the records CLOSE and END. ``hooks`` record the tests of
-    this process, or, with xdist, only what the controller itself reports; ``controller`` is None without xdist.
+    ``hooks`` record the tests of this process, or, with xdist, only what the controller itself reports; ``controller``
+    is None without xdist.
     """
 
     setup: SessionSetup
@@ -102,11 +96,10 @@ class RunningSession(Struct):
             return
         from pytest_automation_report.session.xdist import ControllerHooks  # noqa: PLC0415 - only with xdist's workers
 
-        dist = config.getoption("dist", "no")
-        self.hooks.writer.write(PlanRecord(dist == "each").framed())
-        is_grouped = dist == "loadgroup"
+        dist, writer = config.getoption("dist", "no"), self.hooks.writer
+        writer.write(PlanRecord(dist == "each").framed())
         self.controller = ControllerHooks(
-            self.setup, self.folder, self.clock, self.hooks.writer, self.report, is_grouped=is_grouped
+            self.setup, self.folder, self.clock, writer, self.report, is_grouped=dist == "loadgroup"
         )
         config.pluginmanager.register(self.controller)
 
@@ -135,10 +128,7 @@ class RunningSession(Struct):
             self.report.warn(f"the sender did not start: {error}")
 
     def close(self, session: pytest.Session | None, exitstatus: int, interruption: str) -> None:
-        """Write the records CLOSE and END; a second call changes nothing.
-
-        ``session`` is None if pytest stopped before the session's end. ``interruption`` is empty without one.
-        """
+        """Write the records CLOSE and END, once; ``session`` is None if pytest stopped before the session's end."""
         if self.is_closed:
             return
         self.is_closed = True
@@ -164,14 +154,7 @@ class RunningSession(Struct):
                 # The END record is not on disk, so the sender learns of the end only when this process ends: waiting
                 # for it as usual would take the whole time for nothing.
                 timeouts = replace(timeouts, exit_progress=timeouts.exit_down)
-            wait_for_sender(
-                tail,
-                timeouts,
-                is_interrupted=is_interrupted,
-                clock=Unpatched.counter,
-                sleep=Unpatched.sleep,
-                notify=self.report.write_wait,
-            )
+            wait_for_sender(tail, timeouts, self.report.write_wait, is_interrupted=is_interrupted)
         state, database = tail.state, self.configuration.database
         if self.configuration.endpoint.is_embedded and state.run and not database.exists():
             self.report.warn(f"{database} was deleted while the tests ran: its runs are lost")
@@ -196,10 +179,7 @@ class RunningSession(Struct):
             ended=int(Unpatched.wall() * 1_000_000),
             losses=WriteLosses.together((*of_workers, self.hooks.writer.losses)),
             leftovers=expire_old_sessions(
-                self.configuration.spool,
-                self.folder,
-                keep_days=self.configuration.keep_spool,
-                now=Unpatched.wall(),
+                self.configuration.spool, self.folder, keep_days=self.configuration.keep_spool, now=Unpatched.wall()
             ),
         )
 
@@ -211,13 +191,11 @@ class RunningSession(Struct):
 
 
 def _reason(session: pytest.Session | None, exitstatus: int, cleaner: TextCleaner) -> str:
-    """Return the reason of the session's end, without secrets.
-
-    Only a plugin's text is cleaned: the expression for `pass`, which our own texts contain, takes 5 ms to compile.
-    """
+    """Return the reason of the session's end, without secrets."""
     if session is None:
         return "pytest stopped before the session ended"
     stop = session.shouldfail or session.shouldstop
+    # A plugin's text alone is cleaned: the expression for `pass`, which our own texts contain, takes 5 ms to compile.
     text = _REASONS.get(exitstatus, "ended by a plugin")
     return f"{text}{f', {cleaner.string(stop)}' if isinstance(stop, str) else ''} (exit status {exitstatus})"
 
@@ -228,7 +206,7 @@ STRICT_EXIT_STATUS: Final = 11
 class SessionHooks(Hooks):
     """Hooks of the process that leads a session: the only one, or the controller of xdist's workers.
 
-    One session's life, by the hook that pytest calls::
+    One session's life::
 
         pytest_configure           SessionSetup exists: settings are resolved, nothing is written; the sender starts
           pytest_sessionstart      RunningSession exists: folder in the spool, hooks that record; the sender gets it
@@ -237,8 +215,6 @@ class SessionHooks(Hooks):
           pytest_terminal_summary  TerminalReport shows the outcome
         pytest_unconfigure         catches up on closing and showing, removes a folder that is delivered
 
-    pytest calls `pytest_unconfigure` also if it stopped before, so everything that may happen there and earlier happens
-    once.
     """
 
     def __init__(self, setup: SessionSetup, config: pytest.Config, internal_errors: InternalErrors) -> None:
@@ -337,7 +313,8 @@ class SessionHooks(Hooks):
         """Show in pytest's summary the numbers of delivered results, the run, and the next step for the rest."""
         if self._is_forked:
             return
-        self._report.compare(self._folder)
+        if self._running is not None:
+            self._report.compare(self._running.folder)
         self._report.write_summary(terminalreporter)
 
     @guarded
@@ -350,17 +327,13 @@ class SessionHooks(Hooks):
         running, outcome = self._running, self._report.outcome
         if running is not None:
             running.close(None, 0, self._interruption)
-        self._report.compare(self._folder)
+            self._report.compare(running.folder)
         self._report.write_to_streams()
         if running is not None:
             self._report.write_html(running.folder)
             if outcome is not None and outcome.is_removable:
                 remove_session(running.folder.path, is_own=True)
             running.unregister(config)
-
-    @property
-    def _folder(self) -> SessionFolder | None:
-        return self._running.folder if self._running is not None else None
 
     @property
     def _is_forked(self) -> bool:

@@ -27,12 +27,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.settings import Settings
 
 OPTION: Final = "--automation-report-rerun-failed"
-DESTINATION: Final = "automation_report_rerun_failed"
+# Of xdist's worker input for the failed tests, and of its worker output for what the worker found of them.
+WORKER_KEY: Final = "automation_report_rerun"
 LAST: Final = "last"
 ALL: Final = "all"
-
-WORKER_KEY: Final = "automation_report_rerun"
-"""Key of xdist's worker input for the failed tests, and of its worker output for what the worker found of them."""
 
 _SECONDS: Final = 120
 _SHOWN: Final = 5
@@ -43,11 +41,8 @@ main(start['arguments'], prog_name='automation-report')
 
 
 def failed_in(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the failed tests of the run that the command line names, for `RerunFailedHooks`.
-
-    Raises `pytest.UsageError` if they cannot be read.
-    """
-    which = str(config.getoption(DESTINATION))
+    """Return the failed tests of the run that the command line names; `pytest.UsageError` if they cannot be read."""
+    which = str(config.getoption("automation_report_rerun_failed"))
     if which not in {LAST, ALL} and not which.isdecimal():
         # The option's value is optional, so argparse takes a test path after the option for the value.
         raise pytest.UsageError(
@@ -58,15 +53,9 @@ def failed_in(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, An
     # In CI, without a word, it would be the run of this commit, which has none yet.
     chosen = which if which.isdecimal() else LAST
     arguments = ["run", "failed", "--json", chosen, *_connection(configuration)]
+    start, root = {"arguments": arguments}, str(config.rootpath)
     try:
-        printed = printed_by(
-            _CODE,
-            {"arguments": arguments},
-            needed=NEEDED_CONSOLE,
-            seconds=_SECONDS,
-            environ=environ,
-            folder=str(config.rootpath),
-        )
+        printed = printed_by(_CODE, start, needed=NEEDED_CONSOLE, seconds=_SECONDS, environ=environ, folder=root)
     except LaunchError as error:
         raise pytest.UsageError(f"{OPTION}: the failed tests cannot be read: {error}") from error
     prefix = configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or "")
@@ -84,10 +73,9 @@ def _connection(configuration: Settings) -> list[str]:
 
 
 class RerunFailedHooks(Hooks):
-    """Deselects the tests that did not fail, in each process that collects.
+    """Deselects the tests that did not fail, by what `failed_in` returned, in each process that collects.
 
-    ``selection`` is what `failed_in` returned. If none failed, all tests run with ``is_all_if_none``, and none without
-    it: then the session passes.
+    If none failed, all tests run with ``is_all_if_none``, and none without it: then the session passes.
     """
 
     def __init__(self, selection: dict[str, Any], internal_errors: InternalErrors) -> None:
@@ -148,9 +136,8 @@ class RerunFailedHooks(Hooks):
     def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - as above
         """Read what a worker found; all workers collect the same tests."""
         del error
-        found = getattr(node, "workeroutput", {}).get(WORKER_KEY)
-        if found is not None:
-            self._deselected, self._missing = found
+        found = self._deselected, self._missing
+        self._deselected, self._missing = getattr(node, "workeroutput", {}).get(WORKER_KEY, found)
 
     @guarded
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -164,9 +151,9 @@ class RerunFailedHooks(Hooks):
         terminalreporter.write_line(f"automation report: {deselected} deselected that did not fail in run {self._run}")
         if self._missing:
             missing = quantity(len(self._missing), "test")
-            names = ", ".join((*self._missing[:_SHOWN], *(["..."] if len(self._missing) > _SHOWN else [])))
-            line = f"automation report: {missing} that failed in run {self._run} not among the collected ones: {names}"
-            terminalreporter.write_line(printable(line))
+            names = self._missing[:_SHOWN] + (["..."] if len(self._missing) > _SHOWN else [])
+            line = f"automation report: {missing} that failed in run {self._run} not among the collected ones"
+            terminalreporter.write_line(printable(f"{line}: {', '.join(names)}"))
 
 
 def found_tests(

@@ -50,11 +50,9 @@ if TYPE_CHECKING:
 
 def software_fields(config: pytest.Config) -> tuple[Field, ...]:
     """Return the versions of Python, pytest, its plugins, the system and the installed packages as fields."""
-    implementation = platform.python_implementation()
-    python = platform.python_version()
+    implementation, python = platform.python_implementation(), platform.python_version()
     packages = [_name_and_version(dist) for _, dist in config.pluginmanager.list_plugin_distinfo()]
-    system = os.uname()
-    mac = platform.mac_ver()[0]
+    system, mac = os.uname(), platform.mac_ver()[0]
     distribution = f"macOS {mac}" if mac else ""
     with suppress(OSError):  # there is no such file, as on macOS
         distribution = distribution or platform.freedesktop_os_release().get("PRETTY_NAME", "")
@@ -73,12 +71,9 @@ def software_fields(config: pytest.Config) -> tuple[Field, ...]:
 
 
 def installed_packages(path: Sequence[str]) -> str:
-    """Return the installed packages of a search path, a name and a version in each line, by their names.
-
-    From the names of the folders with their metadata, which costs 0.2 ms where reading the metadata of 100 packages
-    costs 20 ms. A package that stands in two folders is the one of the first, which Python imports.
-    """
+    """Return the installed packages of a search path, a name and a version in each line, by their names."""
     versions: dict[str, str] = {}
+    # From the names of the folders with their metadata: reading the metadata of 100 packages would cost 20 ms.
     for folder in dict.fromkeys(path):
         if not folder.endswith(("site-packages", "dist-packages")):
             continue
@@ -90,23 +85,18 @@ def installed_packages(path: Sequence[str]) -> str:
             if not file.endswith((".dist-info", ".egg-info")):
                 continue
             name, dash, version = file.rpartition(".")[0].partition("-")
-            if dash:
+            if dash:  # of two folders the first counts: Python imports from it
                 versions.setdefault(name.replace("_", "-").replace(".", "-").lower(), version.partition("-py")[0])
     return "\n".join(f"{name} {versions[name]}" for name in sorted(versions))
 
 
 def _name_and_version(dist: Any) -> str:  # noqa: ANN401 - pytest wraps the distribution of importlib.metadata
-    """Return the name and the version of an installed package.
-
-    From the text of its headers: the parser of e-mails, by which a distribution reads them, needs ten times as long.
-    """
+    # The parser of e-mails, by which a distribution reads its headers, needs ten times as long.
     headers = (dist.read_text("METADATA") or "").partition("\n\n")[0].split("\n")
-    names = [
-        line.removeprefix(prefix) for prefix in ("Name: ", "Version: ") for line in headers if line.startswith(prefix)
-    ]
-    if len(names) == 2:  # noqa: PLR2004 - name and version
-        return " ".join(names)
-    return f"{dist.metadata['Name']} {dist.metadata['Version']}"  # an egg-info, or something of another tool
+    found = dict(line.split(": ", 1) for line in headers if line.startswith(("Name: ", "Version: ")))
+    # Without them it is an egg-info, or something of another tool.
+    values = found if len(found) == 2 else dist.metadata  # noqa: PLR2004 - name and version
+    return f"{values['Name']} {values['Version']}"
 
 
 def session_run(
@@ -118,18 +108,15 @@ def session_run(
 ) -> tuple[NewRun, tuple[ArtifactFile, ...], RunSharing]:
     """Return the run to create for a session, the files that hooks add to it, and how jobs share it.
 
-    A run that is joined gets no description, since it belongs to another session. A run that jobs share is described
-    only by the values that all of them have in common.
+    A run that is joined gets no description, since it belongs to another session.
     """
     sharing = sharing_of(configuration, facts)
     software: tuple[Field, ...] = ()
-    # Not of a run that jobs share: each of them may select a part, which make the whole suite together.
+    # A run that jobs share has what they have in common: each may select a part, which make the whole suite together.
     if not sharing.is_shared:
         selection = selection_of(config)
-        software = (
-            *(software_fields(config) if configuration.facts != "none" else ()),
-            *((Field(SELECTION_FIELD, string(selection)),) if selection else ()),
-        )
+        software = software_fields(config) if configuration.facts != "none" else ()
+        software += (Field(SELECTION_FIELD, string(selection)),) if selection else ()
     is_joined = configuration.run_id is not None
     run = configured_run(configuration, BuildInfo() if is_joined else facts, sharing, own=software)
     cleaner = cleaner_for(options)
@@ -144,7 +131,7 @@ def session_run(
 
 
 def clean_field(field: Field, cleaner: TextCleaner) -> Field:
-    """Return a field with its value clean: without secrets, cut to the limits."""
+    """Return a field whose value is without secrets, and cut to the limits."""
     if field.value is None:
         return field
     value = cleaner.redact_by_name(field.name, field.value)
@@ -167,10 +154,8 @@ _SWITCHES: Final = (
 
 
 def selection_of(config: pytest.Config) -> str:
-    """Return the options and paths that select some of the tests, as they are typed; empty if all tests are to run.
-
-    Options of ``addopts`` and of PYTEST_ADDOPTS are left out: with them each run has the same tests.
-    """
+    """Return the options and paths that select some of the tests, as they are typed; empty if all tests are to run."""
+    # Left out: with them each run has the same tests.
     usual = [*config.getini("addopts"), *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))]
     words: list[str] = []
     for option, name in _VALUES:
@@ -202,9 +187,8 @@ def _paths(config: pytest.Config, usual: Sequence[str]) -> Iterable[str]:
     # A usual word may be the value of an option, so a path that is typed, too, counts as typed.
     typed = set(map(str, config.invocation_params.args))
     paths = [_shown(path, config) for path in config.args if path in typed or path not in usual]
-    root_alone = {".", ""}
     testpaths = config.getini("testpaths")
-    if set(paths) <= {*testpaths, *root_alone}:
+    if set(paths) <= {*testpaths, ".", ""}:
         return ()
     return paths if testpaths or _is_part(paths, config) else ()
 
@@ -293,9 +277,9 @@ def call_finished_hooks(
 def create_session_folder(
     setup: SessionSetup, configuration: Settings, run: NewRun, sharing: RunSharing
 ) -> tuple[Settings, SessionFolder, SessionManifest]:
-    """Create the session's folder in the first candidate that can be written; return that candidate's configuration.
+    """Create the session's folder in the first candidate that can be written, else raise `SpoolError`.
 
-    Raises `SpoolError` if no candidate can be written.
+    Returns that candidate's configuration, too.
     """
     reasons: list[str] = []
     for candidate in spool_candidates(configuration, setup.environ):
@@ -309,11 +293,9 @@ def create_session_folder(
 def _written(
     setup: SessionSetup, candidate: Settings, run: NewRun, sharing: RunSharing
 ) -> tuple[SessionFolder, SessionManifest]:
-    """Write the session's manifest into a new folder; raises `SpoolError` if that is impossible."""
     # Hidden until the manifest is written: a sender of another session must not find half of it.
     folder = new_session_folder(candidate.spool, setup.name, is_hidden=True)
-    # Its id is a field of the run it creates, so that the sender recognises the run after an unknown response. A run
-    # that jobs share is recognised by its tag.
+    # By it the sender recognises the run after an unknown response; a run that jobs share is recognised by its tag.
     own_fields = () if sharing.tag else (Field(SESSION_ID_FIELD, folder.id),)
     manifest = SessionManifest(
         id=folder.id,

@@ -1,7 +1,7 @@
 """Record the tests that run in this process: pytest calls the hooks, which append records to the spool.
 
-The hooks run inside tests that patch clocks, files, sockets and modules, so the instance holds its own references to
-all objects that it needs at each test. It opens no socket, starts no thread and waits for nothing.
+Tests patch clocks, files, sockets and modules, so the hooks hold references to all objects that they need at each test.
+They open no socket, start no thread and wait for nothing.
 """
 
 from __future__ import annotations
@@ -17,18 +17,12 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import Artifact, Field
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, AnnotationCollector, active
-from pytest_automation_report.recording.comparison import FailedComparisons
 from pytest_automation_report.recording.fields import property_field
 from pytest_automation_report.recording.options import FAILED
 from pytest_automation_report.recording.phases import merged
-from pytest_automation_report.recording.recorder import Recorder, line_of
+from pytest_automation_report.recording.recorder import FailedComparisons, Recorder, line_of
 from pytest_automation_report.recording.results import Failures
-from pytest_automation_report.session.collection import (
-    before_sharding,
-    captured_files,
-    collected_record,
-    plain_nodeids,
-)
+from pytest_automation_report.session.collection import before_sharding, captured_files, collected_record, plain_nodeids
 from pytest_automation_report.spool.records import (
     FORMAT,
     ArtifactRecord,
@@ -56,10 +50,6 @@ _LEFT_OUT: Final = Field("Left out", "The disk took no more: the texts of this r
 # Of what an interrupted test printed last: characters that are cleaned, and those of them that are reported.
 _CLEANED_CHARACTERS: Final = 16 << 10
 _LAST_CHARACTERS: Final = 8192
-
-
-# Loaded by test modules that add to their results.
-_FUNCTIONS: Final = "pytest_automation_report.recording.functions"
 # Packages that drive browsers.
 _BROWSERS: Final = ("playwright", "selenium", "appium")
 
@@ -85,11 +75,7 @@ def record_testsuite_property(
 
 
 class Clock:
-    """Whole microseconds since the session began.
-
-    ``epoch`` is the performance counter's value, in seconds, when the session began; all processes of one machine share
-    the counter.
-    """
+    """Whole microseconds since the session began; ``epoch`` is the performance counter's value then, in seconds."""
 
     __slots__ = ("_counter", "epoch")
 
@@ -105,7 +91,7 @@ class Clock:
 class RuntestHooks(Hooks):
     """Hooks for a process that runs tests: the only one, or one xdist worker; and the records of xdist's controller.
 
-    One attempt of a test, by the hook that pytest calls::
+    One attempt of a test::
 
         pytest_runtest_logstart    START is on disk: from now on a death of the process leaves a result
         pytest_runtest_setup       annotations go to this item
@@ -120,8 +106,7 @@ class RuntestHooks(Hooks):
         self.internal_errors = internal_errors
         self.worker = worker
         # Results of modules, which are no tests.
-        self.modules = 0
-        self.skipped_modules = 0
+        self.modules = self.skipped_modules = 0
         # Final results by status.
         self.counts: Counter[str] = Counter()
         self.failures = Failures()
@@ -134,12 +119,11 @@ class RuntestHooks(Hooks):
         self.collector = AnnotationCollector(options, writer.folder, worker)
         self.collector.on_artifact = self._write_artifact
         # The last attempt: its number in this process, and its start.
-        self._attempt_number = 0
-        self._started_us = 0
+        self._attempt_number = self._started_us = 0
         # Node id of the running attempt, None between tests.
         self._open_nodeid: str | None = None
-        # Node id and status of an attempt that a plugin wants to run again. If another test starts, no rerun came (the
-        # plugin gave up, the session ended), and the attempt is the result.
+        # Node id and status of an attempt that a plugin wants to run again. If another test starts, no rerun came, and
+        # the attempt is the result.
         self._pending_rerun: tuple[str, str] | None = None
         # The reason for which pytest was interrupted while a test ran, for its result.
         self._interruption = ""
@@ -193,19 +177,17 @@ class RuntestHooks(Hooks):
 
     def _add_hooks(self, config: pytest.Config) -> None:
         """Register the hooks for users' hooks that describe tests, and for packages that drive browsers."""
-        if _FUNCTIONS in sys.modules:
+        if "pytest_automation_report.recording.functions" in sys.modules:  # of test modules that add to their results
             self.collector.artifact_spool()
         is_described = bool(getattr(config.hook, DESCRIBE_TEST).get_hookimpls())
         # Test modules have imported the package when they are collected.
         has_browsers = self._options.browser_artifacts and any(package in sys.modules for package in _BROWSERS)
         if is_described or has_browsers:
-            from pytest_automation_report.session.annotation_hooks import AnnotationHooks  # noqa: PLC0415 - few need it
+            from pytest_automation_report.recording.hooks import AnnotationHooks  # noqa: PLC0415 - few need it
 
-            config.pluginmanager.register(
-                AnnotationHooks(
-                    self.collector, self.internal_errors, is_describing=is_described, has_browsers=has_browsers
-                )
-            )
+            errors = self.internal_errors
+            hooks = AnnotationHooks(self.collector, errors, is_describing=is_described, has_browsers=has_browsers)
+            config.pluginmanager.register(hooks)
 
     @guarded
     def _before_sharding(self, config: pytest.Config) -> list[pytest.Item] | None:
@@ -266,7 +248,7 @@ class RuntestHooks(Hooks):
         annotations, item = self.collector.end(), self.collector.item
         if item is None or not self.collector.is_marked(item):
             return annotations
-        from pytest_automation_report.recording.markers import Markers  # noqa: PLC0415 - only for marked tests
+        from pytest_automation_report.recording.hooks import Markers  # noqa: PLC0415 - only for marked tests
 
         of_markers = Markers(self._options, self.collector).annotations(item)
         return [*annotations[:-1], merged([of_markers, *annotations[-1:]])]
@@ -303,14 +285,9 @@ class RuntestHooks(Hooks):
                 self.failures.add(record, self._options.prefix)
 
     def record_property(self, name: object, value: object) -> None:
-        """Write a value of ``record_testsuite_property`` as a field of the run.
-
-        pytest itself stores such properties with ``--junitxml`` only, and only those of the main process. Here the ones
-        of xdist's workers on this host count, too; equal ones of several workers become one field.
-        """
-        self.writer.write(
-            PropertyRecord(property_field(safe_str(name), safe_str(value), self.collector.cleaner)).framed()
-        )
+        """Write a value of ``record_testsuite_property`` as a field of the run; equal ones of workers become one."""
+        field = property_field(safe_str(name), safe_str(value), self.collector.cleaner)
+        self.writer.write(PropertyRecord(field).framed())
 
     def add_to_run(self, session: pytest.Session, files: Sequence[ArtifactFile]) -> None:
         """Add files to the run; they are copied now, and stored by the sender or named in a field."""
@@ -370,15 +347,9 @@ class RuntestHooks(Hooks):
         if self._collected:
             # A second time: the summary reads only both ends of a large file.
             self.writer.write(self._collected)
-        record = CloseRecord(
-            self._clock.now(),
-            self.counts,
-            self.failures.rows,
-            detail,
-            tuple(map(cleaner, self.collector.warnings())),
-            errors.count,
-            tuple(map(cleaner, errors.texts)),
-        )
+        warnings, faults = (tuple(map(cleaner, texts)) for texts in (self.collector.warnings(), errors.texts))
+        rows = self.failures.rows
+        record = CloseRecord(self._clock.now(), self.counts, rows, detail, warnings, errors.count, faults)
         self.writer.write(record.framed())
 
     def shut(self) -> None:

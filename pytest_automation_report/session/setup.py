@@ -1,4 +1,4 @@
-"""Resolve all values of a session before it starts: its settings, its token, its secrets, its options for recording."""
+"""Resolve the settings of a session, its token, its secrets and its options for recording, before it starts."""
 
 from __future__ import annotations
 
@@ -38,9 +38,8 @@ if TYPE_CHECKING:
 class SessionSetup(Struct, frozen=True):
     """The values of a session that never change after pytest has configured itself.
 
-    ``name`` is that of the session's folder. ``sender`` starts; it is None if results are to be sent later.
-    ``environ`` is a copy, since tests change the environment. ``token`` is None if results are to be sent later.
-    ``facts`` of the build are searched for until the session starts.
+    ``name`` is that of the session's folder. ``sender`` and ``token`` are None if results are to be sent later.
+    ``environ`` is a copy, since tests change the environment. ``facts`` of the build are searched for.
     """
 
     name: str
@@ -67,7 +66,7 @@ class SessionSetup(Struct, frozen=True):
 
 
 def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
-    """Return the configuration of a pytest session; raises `SettingError` for a setting that cannot be used."""
+    """Return the settings of a pytest session; raises `SettingError` for one that cannot be used."""
     return settings_from(
         read_pytest_settings(config, environ),
         environ=environ,
@@ -79,10 +78,9 @@ def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> 
 
 
 def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: str = "") -> SessionSetup:
-    """Return the setup of a session, whose sender starts.
+    """Return the setup of a session, whose sender starts; ``warning`` is shown in the summary.
 
-    ``warning`` is shown in the summary, empty for none. Raises `SettingError` for a setting that cannot be used, and
-    `pytest.UsageError` if preflight finds that results cannot be sent.
+    Raises `SettingError` for a setting that cannot be used, and `pytest.UsageError` if preflight fails.
     """
     environ = dict(environ)  # also since each look at `os.environ` encodes a name
     configuration, token = token_for(session_configuration(config, environ), environ)
@@ -170,4 +168,3 @@ checks = connection_checks(Endpoint(**start['endpoint']), Token(start['token']))
 print('; '.join(check.line for check in checks if check.state == 'failed'))
 """
 _CHECKS_SECONDS: Final = 40
-"""Time limit of all checks together; each step has a separate one."""

@@ -38,11 +38,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.writer import SpoolWriter
 
 
+# Keys of xdist's worker output: the worker's write losses, and that its tests have annotations that are not reported.
 LOSSES: Final = "automation_report_losses"
-"""Key of xdist's worker output under which a worker sends its write losses to the controller."""
-
 UNREPORTED: Final = "automation_report_unreported"
-"""Key of xdist's worker output with which a worker shows that its tests have annotations that are not reported."""
 
 
 class WorkerHooks(RuntestHooks):
@@ -62,8 +60,7 @@ class WorkerHooks(RuntestHooks):
 class RemoteWorkerHooks(Hooks):
     """Hooks of an xdist worker that cannot write to the spool; the target of its annotation functions.
 
-    The controller records its results from the reports that xdist sends. Annotations are not on those reports, so the
-    worker only notes whether its tests have any, and the controller's summary shows it once.
+    The controller records from the reports that xdist sends, which have no annotations: its summary shows it once.
     """
 
     def __init__(self, options: RecordingOptions, internal_errors: InternalErrors) -> None:
@@ -83,12 +80,10 @@ class RemoteWorkerHooks(Hooks):
     @guarded
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note whether any test uses the fixture or a marker, or a hook describes tests."""
-        if getattr(session.config.hook, DESCRIBE_TEST).get_hookimpls():
-            self._has_annotations = True
+        self._has_annotations |= bool(getattr(session.config.hook, DESCRIBE_TEST).get_hookimpls())
         for item in session.items:
-            is_marked = any(mark.name in self._marker_names for mark in item.iter_markers())
-            if is_marked or "automation_report" in getattr(item, "fixturenames", ()):
-                self._has_annotations = True
+            self._has_annotations |= "automation_report" in getattr(item, "fixturenames", ())
+            self._has_annotations |= any(mark.name in self._marker_names for mark in item.iter_markers())
 
     @guarded
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -99,10 +94,7 @@ class RemoteWorkerHooks(Hooks):
 
 
 def worker_hooks(workerinput: Mapping[str, Any], errors: InternalErrors) -> WorkerHooks | RemoteWorkerHooks:
-    """Return the hooks of a worker by the input that its controller sent.
-
-    `RemoteWorkerHooks` if the spool is on another host, or the worker cannot write to it.
-    """
+    """Return the hooks of a worker by the input that its controller sent."""
     shared: Mapping[str, Any] = workerinput["automation_report"]
     worker: str = workerinput["workerid"]
     folder = SessionFolder(Path(shared["folder"]))
@@ -117,10 +109,7 @@ def worker_hooks(workerinput: Mapping[str, Any], errors: InternalErrors) -> Work
 
 
 def worker_options(shared: Mapping[str, Any], environ: Mapping[str, str]) -> RecordingOptions:
-    """Return the recording options that the controller sent, with the secrets of this worker's environment.
-
-    The options are sent without secrets, since their JSON also stands in the session's manifest on disk.
-    """
+    """Return the recording options that the controller sent, with the secrets of this worker's environment."""
     options = convert(shared["rules"], RecordingOptions)
     token = token_from(environ, shared["token_file"]).token
     return replace(options, secrets=secrets_from(environ, token, is_builtin=options.redact_builtin))
@@ -135,8 +124,7 @@ _REMOTE_ANNOTATIONS: Final = (
 class ControllerHooks(Hooks):
     """Hooks of the controller for its workers, from their configuration to their end.
 
-    A worker that sees the spool records by itself (`WorkerHooks`). For the others the controller records the reports
-    that xdist sends, with a `RemoteWorkerRecorder` each. Only the controller sees that a worker crashed.
+    It records crashes of workers, and the reports of those that cannot write to the spool themselves.
     """
 
     def __init__(
@@ -166,9 +154,9 @@ class ControllerHooks(Hooks):
         self._is_grouped = is_grouped
         # Whether the crashed test that xdist reports next runs again in another worker.
         self._is_pending = False
-        # By worker; None for a worker that writes to the spool itself.
+        # None for a worker that writes to the spool itself.
         self._recorders: dict[str, RemoteWorkerRecorder | None] = {}
-        # By node id, the line of each test, for crashes of workers on other hosts.
+        # By node id, for crashes of workers on other hosts.
         self._lines: dict[str, int | None] = {}
 
     @guarded
@@ -183,7 +171,7 @@ class ControllerHooks(Hooks):
 
     @guarded
     def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - as above
-        """Add what a worker reported at its end: refused records, missing annotations, a plugin that did not load."""
+        """Add what a worker reported at its end."""
         if error is None:  # else xdist reports the test that was running next
             self._captured.forget(node.gateway.id)
         output = getattr(node, "workeroutput", {})  # A worker that crashed has none.
@@ -197,11 +185,9 @@ class ControllerHooks(Hooks):
 
     @guarded
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ANN401 - as above
-        """Write the number of tests for a worker that cannot write it, and once the names of all tests.
-
-        The worker waits for its first test: now its capture files can be opened, for its last words.
-        """
+        """Write the number of tests for a worker that cannot write it, and once the names of all tests."""
         recorder = self._recorder(node.gateway.id)
+        # The worker waits for its first test: now its capture files can be opened, for its last words.
         if recorder is None and self._options.keeps_output("error"):
             records = [placed.record for placed in head_and_tail(self._folder.records(node.gateway.id))[0]]
             pid = next((record.pid for record in records if isinstance(record, OpenRecord)), 0)
@@ -218,10 +204,7 @@ class ControllerHooks(Hooks):
 
     @guarded
     def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:  # noqa: ANN401 - as above
-        """Note whether the crashed test runs again: xdist's schedulers by scope put it back into their queue.
-
-        xdist calls this hook just before it reports the crash to `pytest_runtest_logreport`.
-        """
+        """Note whether the crashed test, reported next, runs again: schedulers by scope put it into their queue."""
         # Attributes of xdist 3.8's LoadScopeScheduling: scopes by name, each with its tests and whether they are done.
         assigned = getattr(sched, "assigned_work", {}).values()
         scopes = [*getattr(sched, "workqueue", {}).values(), *(scope for work in assigned for scope in work.values())]
@@ -229,7 +212,7 @@ class ControllerHooks(Hooks):
 
     @guarded
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
-        """Note the line of a test, for the case that its worker crashes before it reports a phase."""
+        """Note the line of a test, whose worker may crash before it reports a phase."""
         if any(self._recorders.values()):
             self._lines[nodeid] = line_of(location)
 
@@ -292,9 +275,8 @@ class ControllerHooks(Hooks):
 class RemoteWorkerRecorder:
     """Records the tests of one worker that cannot write to the spool, from the reports that it sends.
 
-    Owned by `ControllerHooks`. It drives the runtest hooks of that worker, which the controller does not register with
-    pytest. Phases mark the attempts: the report of another test begins one, a teardown ends it. Annotations are not on
-    the reports, so these results have none.
+    It drives the runtest hooks of that worker, which are not registered with pytest: the report of another test begins
+    an attempt, a teardown ends it.
     """
 
     def __init__(self, hooks: RuntestHooks, *, is_grouped: bool) -> None:
@@ -338,14 +320,11 @@ class RemoteWorkerRecorder:
 
 
 def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - other plugins set attributes on it
-    """Return a copy of the report with the texts that it had in its worker.
-
-    - Without xdist's `node`, for which pytest adds a line about the worker to the traceback.
-    - With the arguments of a subtest quoted once. pytest 9 quotes them in the worker, and again in the controller when
-      it reads the report: ``number='1'`` for ``number=1``.
-    """
+    """Return a copy of the report with the texts that it had in its worker."""
     copied = copy.copy(report)
+    # pytest adds a line about the worker to the traceback for it.
     copied.__dict__.pop("node", None)
+    # pytest 9 quotes arguments in the worker, and again when the controller reads the report: number='1' for number=1.
     if is_subtest(report):
         arguments = {name: _unquoted(value) for name, value in report.context.kwargs.items()}
         copied.context = SimpleNamespace(msg=report.context.msg, kwargs=arguments)

@@ -1,9 +1,7 @@
 """Write a session's summary and marks for its failures on the page of the CI job.
 
-Both are written once, at the session's end; errors of writing are shown as warnings. A provider finds marks among the
-lines of a job's output by their first characters. Foreign texts (names, messages) are one line there, escaped by the
-provider's own rules, so that they cannot end the command or begin another one. In the summary, which is Markdown, each
-of their special characters is a numeric reference, which Markdown and HTML only show.
+Foreign texts (names, messages) cannot end or begin a command or markup: in marks they are one line, escaped by the
+provider's own rules, and in the summary, which is Markdown, each of their special characters is a numeric reference.
 """
 
 from __future__ import annotations
@@ -41,19 +39,15 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import FindingsExcerpt
     from pytest_automation_report.recording.results import FailedTest
     from pytest_automation_report.settings.settings import Settings
-    from pytest_automation_report.summary.counts import SessionCounts
-    from pytest_automation_report.summary.lines import SessionOutcome
+    from pytest_automation_report.summary.lines import SessionCounts, SessionOutcome
     from pytest_automation_report.summary.shell import Shell
 
 MAX_ANNOTATIONS: Final = 10
-"""Maximum number of marks of one kind that GitHub shows for a step."""
+"""Most marks of one kind that GitHub shows for a step."""
 
 
 def annotation_lines(provider: str, failures: Sequence[FailedTest], failed: int, undelivered: str = "") -> list[str]:
-    """Return the lines that mark failures, then one about undelivered results; none for a provider without marks.
-
-    ``failed`` is the number of all failures, ``undelivered`` a text for users, "" if everything was delivered.
-    """
+    """Return the lines that mark failures, ``failed`` in all, and then ``undelivered``, a text for users or ""."""
     mark = ANNOTATED.get(provider)
     if mark is None:
         return []
@@ -73,8 +67,8 @@ def marked_flaky(failures: Iterable[FailedTest], notes: Mapping[tuple[str, str],
     for failure in failures:
         note = notes.get((failure.folder, failure.name), "")
         if note.startswith(FLAKY_NOTE):
-            message = f": {failure.message}" if failure.message else ""
-            flaky.append(replace(failure, message=f"known to be {note}{message}"))
+            texts = filter(None, (f"known to be {note}", failure.message))
+            flaky.append(replace(failure, message=": ".join(texts)))
         else:
             others.append(failure)
     return [*others, *flaky]
@@ -85,36 +79,33 @@ def _message(failure: FailedTest) -> str:
     return f"{title}: {failure.message}" if failure.message else title
 
 
+def _place(failure: FailedTest | None, file: str, line: str) -> dict[str, str]:
+    """Return the file and the line of a failure, if they are known, by the provider's names for them."""
+    if failure is None or not failure.file:
+        return {}
+    return {file: failure.file} if failure.line is None else {file: failure.file, line: str(failure.line)}
+
+
 def _github(kind: str, failure: FailedTest | None, message: str) -> str:
-    values: dict[str, str] = {}
-    if failure is not None:
-        if failure.file:
-            values["file"] = failure.file
-            if failure.line is not None:
-                values["line"] = str(failure.line)
-        values["title"] = failure.name
-    properties = ",".join(f"{name}={_escaped(string(value), _GITHUB_VALUE)}" for name, value in values.items())
-    return f"::{kind}{f' {properties}' if properties else ''}::{_escaped(string(message), _GITHUB_TEXT)}"
+    values = _place(failure, "file", "line") | ({} if failure is None else {"title": failure.name})
+    properties = ",".join(f"{name}={_escaped(value, _GITHUB_VALUE)}" for name, value in values.items())
+    return f"::{kind}{f' {properties}' if properties else ''}::{_escaped(message, _GITHUB_TEXT)}"
 
 
 def _azure(kind: str, failure: FailedTest | None, message: str) -> str:
-    values = {"type": kind}
-    if failure is not None and failure.file:
-        values["sourcepath"] = failure.file
-        if failure.line is not None:
-            values["linenumber"] = str(failure.line)
-    properties = "".join(f"{name}={_escaped(string(value), _AZURE_VALUE)};" for name, value in values.items())
-    return f"##vso[task.logissue {properties}]{_escaped(string(message), _AZURE_TEXT)}"
+    values = {"type": kind} | _place(failure, "sourcepath", "linenumber")
+    properties = "".join(f"{name}={_escaped(value, _AZURE_VALUE)};" for name, value in values.items())
+    return f"##vso[task.logissue {properties}]{_escaped(message, _AZURE_TEXT)}"
 
 
 def _teamcity(kind: str, failure: FailedTest | None, message: str) -> str:
     # Not ERROR: such a message can fail a build, and only pytest's exit code should.
     del kind, failure
-    return f"##teamcity[message text='{_escaped(string(message), _TEAMCITY)}' status='WARNING']"
+    return f"##teamcity[message text='{_escaped(message, _TEAMCITY)}' status='WARNING']"
 
 
 def _escaped(text: str, signs: Mapping[str, str]) -> str:
-    return "".join(signs.get(character, character) for character in text)
+    return "".join(signs.get(character, character) for character in string(text))
 
 
 _GITHUB_TEXT: Final = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -140,11 +131,7 @@ _FAILURES_FIRST: Final = ("failure", "error", "passed", "skipped", "untested")
 
 
 class JobPage(Struct, frozen=True, kw_only=True):
-    """The summary of a session for a job's page.
-
-    ``title`` has the run's name, ``url`` is the run's web page ("" for none), ``warnings`` are for users. ``findings``
-    is the excerpt of the run's findings, None if there is none; ``now`` is in microseconds since 1970.
-    """
+    """The summary of a session for a job's page; ``url`` is that of the run, ``now`` in microseconds since 1970."""
 
     title: str
     tally: SessionCounts
@@ -159,15 +146,11 @@ class JobPage(Struct, frozen=True, kw_only=True):
         return self.tally.counts.get("failure", 0) + self.tally.counts.get("error", 0)
 
     def text(self, max_bytes: int) -> str:
-        """Return the page in Markdown, at most ``max_bytes`` long: totals, undelivered results, failures.
-
-        Failures that do not fit are left out. Returns "" if the totals do not fit either.
-        """
+        """Return the page in Markdown, "" if not even its totals fit into ``max_bytes``; failures may be left out."""
         lines = self._head()
         notes = failing_notes(self.findings)
-        head = ["| Failed | Message |", "| --- | --- |"]
-        if notes:
-            head = ["| Failed | Message | Since |", "| --- | --- | --- |"]
+        since = (" Since |", " --- |") if notes else ("", "")
+        head = [f"| Failed | Message |{since[0]}", f"| --- | --- |{since[1]}"]
         rows = []
         for failure in self.tally.failures[:SHOWN]:
             # In <code>, GitHub makes no links or notifications of @names and #numbers.
@@ -206,15 +189,14 @@ class JobPage(Struct, frozen=True, kw_only=True):
         if findings is None or findings["base"] is None:
             return []
         line = changes_line(findings, self.now)
+        lines = [plain(line), ""] if line else []
         reasons = findings["reasons"] if reason_lines(findings) else []
-        rows = [
-            f"| <code>{plain(reason['title'])}</code> | {reason['count']} | {reason_note(reason)} |"
-            for reason in reasons[:_MAX_REASONS]
-        ]
-        more = len(reasons) - len(rows)
-        table = ["| Reason | Tests | Since |", "| --- | --- | --- |", *rows, ""] if rows else []
-        sentence = [plain(line), ""] if line else []
-        return [*sentence, *table, *([f"{more} more reasons.", ""] if more > 0 else [])]
+        lines += ["| Reason | Tests | Since |", "| --- | --- | --- |"] if reasons else []
+        for reason in reasons[:_MAX_REASONS]:
+            lines.append(f"| <code>{plain(reason['title'])}</code> | {reason['count']} | {reason_note(reason)} |")
+        lines += [""] if reasons else []
+        more = len(reasons) - _MAX_REASONS
+        return [*lines, *([f"{more} more reasons.", ""] if more > 0 else [])]
 
 
 def plain(text: str) -> str:
@@ -223,7 +205,7 @@ def plain(text: str) -> str:
 
 
 LINKS_FILE: Final = "gitlab-annotations.json"
-"""File in ``.automation-report`` that a job of GitLab names as ``artifacts:reports:annotations``."""
+"""A job of GitLab names this file in ``.automation-report`` as ``artifacts:reports:annotations``."""
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 10.0
@@ -231,7 +213,7 @@ _WORKSPACES: Final = ("GITHUB_WORKSPACE", "BUILD_SOURCESDIRECTORY")
 
 
 class JobOutput:
-    """Writes the summary and marks of one session, by the environment at its start; ``troubles`` are for users."""
+    """Writes the summary of a session, and its marks into ``lines``; ``troubles`` are for users."""
 
     def __init__(self, configuration: Settings, environ: Mapping[str, str], *, root: Path, shell: Shell) -> None:
         self.troubles: list[str] = []
@@ -246,7 +228,7 @@ class JobOutput:
         self._workspace = next((folder for name in _WORKSPACES if (folder := environ.get(name, "").strip())), "")
 
     def write(self, configuration: Settings, ending: SessionOutcome, troubles: Sequence[str]) -> None:
-        """Write the summary, and store the lines for the job's output in ``lines``."""
+        """Write the summary and the marks, if there is anything to say."""
         warnings, undelivered = job_lines(configuration, ending, troubles, shell=self._shell)
         if ending.tally.seen == 0 and not warnings:
             return
@@ -281,9 +263,8 @@ class JobOutput:
         failures = marked_flaky(map(self._with_path, page.tally.failures), failing_notes(page.findings))
         self.lines = annotation_lines(self._provider, failures, page.failed, undelivered)
         if self._provider == "Buildkite":
-            self._annotate(
-                page.text(SUMMARY_BYTES), "error" if page.failed else "warning" if undelivered else "success"
-            )
+            style = "error" if page.failed else "warning" if undelivered else "success"
+            self._annotate(page.text(SUMMARY_BYTES), style)
         elif self._provider == "GitLab":
             job_url = self._environ.get("CI_JOB_URL", "").strip()
             labels = [page.title, *(_message(failure) for failure in failures[:MAX_ANNOTATIONS])]
@@ -298,28 +279,28 @@ class JobOutput:
 
     def _annotate(self, text: str, style: str) -> None:
         """Send the text to Buildkite's agent, which shows one text for each job on the build's page."""
-        job = self._environ.get("BUILDKITE_JOB_ID", "")
-        arguments = ["annotate", "--style", style, "--context", f"automation-report-{job}"]
+        context = f"automation-report-{self._environ.get('BUILDKITE_JOB_ID', '')}"
         agent = shutil.which(_AGENT, path=self._environ.get("PATH"))
-        if agent is None:
-            self.troubles.append(f"the build is not annotated: {_AGENT} is not in the PATH")
-            return
+        why = f"{_AGENT} is not in the PATH" if agent is None else ""
         try:
-            subprocess.run(  # noqa: S603 - the agent of this job
-                [agent, *arguments],
-                input=text.encode(),
-                env=self._environ,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=_AGENT_SECONDS,
-                check=True,
-            )
+            if agent is not None:
+                subprocess.run(  # noqa: S603 - the agent of this job
+                    [agent, "annotate", "--style", style, "--context", context],
+                    input=text.encode(),
+                    env=self._environ,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    timeout=_AGENT_SECONDS,
+                    check=True,
+                )
         except subprocess.TimeoutExpired:
-            self.troubles.append(f"the build is not annotated: {_AGENT} took longer than {_AGENT_SECONDS:g} s")
+            why = f"{_AGENT} took longer than {_AGENT_SECONDS:g} s"
         except subprocess.CalledProcessError as error:
-            self.troubles.append(f"the build is not annotated: {_AGENT} ended with status {error.returncode}")
+            why = f"{_AGENT} ended with status {error.returncode}"
         except OSError as error:
-            self.troubles.append(f"the build is not annotated: {_AGENT}: {_reason(error)}")
+            why = f"{_AGENT}: {_reason(error)}"
+        if why:
+            self.troubles.append(f"the build is not annotated: {why}")
 
     def _write_links(self, labels: Sequence[str], url: str) -> None:
         """Write GitLab's report of links for a job's page to the file that the job names as an artifact."""

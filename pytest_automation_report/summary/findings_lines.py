@@ -35,22 +35,14 @@ FLAKY_NOTE: Final = "flaky"
 """First word of the note on a failing test that is known to be flaky."""
 
 _TITLE_UNITS: Final = 140
-
-
 # Not behind the other counts: "3 still failing since run 12" would be wrong, they fail since an earlier run.
 _SINCE_BASE: Final = ("mine new", "counts fixed", "counts new_tests")
-
 # Counts say as much of these, which stand beside them.
 _COUNTED: Final = ("passed", "failed", "not whole")
 
 
-def findings_lines(findings: FindingsExcerpt | None, now: int) -> list[str]:
-    """Return the lines below a session's numbers: what they don't say, what changed, and the reasons of several tests.
-
-    Nothing without findings, and of a first run the verdict alone. ``now`` is in microseconds since 1970.
-    """
-    if findings is None:
-        return []
+def findings_lines(findings: FindingsExcerpt, now: int) -> list[str]:
+    """Return the lines below a session's numbers, of a first run the verdict alone; ``now`` is in microseconds."""
     lines = filter(None, (verdict_line(findings), changes_line(findings, now) if findings["base"] else ""))
     return [*lines, *(f"  {reason}" for reason in (reason_lines(findings) if findings["base"] else ()))]
 
@@ -61,9 +53,9 @@ def verdict_line(findings: RunFindings | FindingsExcerpt) -> str:
     return printable(told(verdict)) if verdict["part"] or verdict["kind"] not in _COUNTED else ""
 
 
-def earlier_source_line(findings: FindingsExcerpt | None, source: str) -> str:
+def earlier_source_line(findings: FindingsExcerpt, source: str) -> str:
     """Return that a new source has the tests of an older one, and the setting that goes on with it; empty if not."""
-    earlier = None if findings is None else findings["earlier_source"]
+    earlier = findings["earlier_source"]
     if earlier is None:
         return ""
     name = printable(earlier["name"])
@@ -74,9 +66,7 @@ def earlier_source_line(findings: FindingsExcerpt | None, source: str) -> str:
 
 
 def changes_line(findings: RunFindings | FindingsExcerpt, now: int) -> str:
-    """Return what changed since the base in one sentence; empty without a base, and if nothing is worth a word.
-
-    Of a run that is not whole nothing is said but what it lacks.
+    """Return what changed since the base in one sentence, or what a run that is not whole lacks; may be empty.
 
     ``now`` is in microseconds since 1970.
     """
@@ -98,10 +88,7 @@ def changes_line(findings: RunFindings | FindingsExcerpt, now: int) -> str:
 
 
 def failing_notes(findings: FindingsExcerpt | None) -> dict[tuple[str, str], str]:
-    """Return for each failing test, by folder and name, whether it is a flaky one, and since when it fails.
-
-    Nothing without findings, and in a first run.
-    """
+    """Return for each failing test, by folder and name, whether it is a flaky one, and since when it fails."""
     notes: dict[tuple[str, str], str] = {}
     if findings is None or findings["base"] is None:
         return notes

@@ -1,4 +1,7 @@
-"""Write the lines of the terminal summary about a reported session."""
+"""Count a session's results, and write the lines of the terminal summary about them.
+
+The counts come from the spool's files, or from the ledger once the sender is done; both must agree.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from pytest_automation_report.recording.options import FAILED, UNTESTED
+from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.spool.cleaning import LeftoverCounts
+from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, head_and_tail
+from pytest_automation_report.spool.records import SPOOL_KINDS, CloseRecord, CollectedRecord, Decoder, FinishRecord
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.text.limits import STRING_UNITS
 from pytest_automation_report.text.terminal import quantity, sanitize
@@ -18,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.ledger import LedgerState, ReportRecord
-    from pytest_automation_report.summary.counts import SessionCounts
     from pytest_automation_report.summary.shell import Shell
 
 _REASONS: Final = 3
@@ -38,13 +45,178 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "refused": "the server refused it",
     "store": "the store could not be used",
 }
+_LEADING: Final = frozenset({CONTROLLER, MAIN})
+
+
+class _WorkerFile(Struct, frozen=True):
+    """What one worker's spool file states about itself; ``collected`` is None if it did not end its collection."""
+
+    worker: str
+    collected: CollectedRecord | None
+    closing: CloseRecord
+
+    @classmethod
+    def read(cls, worker: str, path: Path, prefix: str) -> _WorkerFile:
+        """Read the COLLECTED and CLOSE records of a worker, or count its results if it did not end in order."""
+        # Both records stand in the first or last 64 KiB, so the end of a large session reads no whole file.
+        first, last = head_and_tail(path)
+        collected = next((entry.record for entry in (*last, *first) if isinstance(entry.record, CollectedRecord)), None)
+        closing = next((entry.record for entry in last if isinstance(entry.record, CloseRecord)), None)
+        return cls(worker, collected, closing or _count_results(path, prefix))
+
+
+class SessionCounts(Struct, frozen=True):
+    """A session's numbers.
+
+    ``seen`` are all results; the server has confirmed ``acknowledged`` of them, refuses ``rejected``, and may have
+    ``held``. ``counts`` are results by pytest's statuses, ``modules`` those that stand for modules. ``expected`` is the
+    number of tests that were to run, None if the collection did not end. ``repeated`` are tests that share a key.
+    ``lost`` are sentences about workers whose files hold fewer results than they recorded. ``faults`` are errors of
+    this package, ``warnings`` are about users' annotations and hooks.
+    """
+
+    run: int | None
+    seen: int
+    acknowledged: int
+    rejected: int
+    held: int
+    threads: int
+    counts: Mapping[str, int]
+    expected: int | None
+    modules: int
+    skipped_modules: int
+    repeated: tuple[tuple[str, int], ...]
+    is_done: bool
+    is_complete: bool
+    damaged: int
+    lost: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    failures: tuple[FailedTest, ...] = ()
+
+    @property
+    def left(self) -> int:
+        """Number of results that are kept to be sent."""
+        return self.seen - self.acknowledged - self.rejected - self.held
+
+    @property
+    def not_run(self) -> int:
+        """Number of collected tests without a result; negative if there are more results than tests."""
+        return 0 if self.expected is None else self.expected - self.reported
+
+    @property
+    def reported(self) -> int:
+        """Number of tests that were run and have a result."""
+        # UNTESTED results stand for tests that were not run; the sender adds them with `report_not_run`.
+        return self.seen - self.modules - self.counts.get(UNTESTED, 0)
+
+    @property
+    def mismatches(self) -> list[str]:
+        """Sums that disagree: each is a bug of this package or a damaged disk."""
+        mismatches = list(self.lost)
+        if self.not_run < 0:
+            mismatches.append(f"{-self.not_run} more results than tests")
+        if self.is_done and self.is_complete and self.left:
+            mismatches.append(f"{self.left} results are neither confirmed nor refused")
+        if self.damaged:
+            mismatches.append(f"{self.damaged} damaged records in the spool")
+        return mismatches
+
+    @property
+    def is_removable(self) -> bool:
+        """Whether the session's spool folder holds nothing that is still needed."""
+        return self.is_done and self.is_complete and not (self.rejected or self.held or self.left or self.damaged)
+
+
+def tally_from(  # noqa: PLR0913 - what each process knows
+    folder: SessionFolder,
+    state: LedgerState,
+    leading_counts: Mapping[str, int],
+    *,
+    modules: int,
+    skipped_modules: int,
+    is_each: bool,
+    prefix: str = "",
+    crashed: Sequence[FailedTest] = (),
+) -> SessionCounts:
+    """Return the session's numbers.
+
+    ``leading_counts`` are the results of the leading process by status. ``is_each``: every worker ran every test.
+    ``prefix`` stands before the folders of tests. ``crashed`` are tests whose worker crashed.
+    """
+    files = [_WorkerFile.read(worker, folder.written(worker), prefix) for worker in folder.workers()]
+    # Crashed tests come first, so that the workers' own failures do not push them out of the bounded list.
+    failures = [*crashed, *(FailedTest(*row) for file in files for row in file.closing.failures)]
+    # The sender's own count of a file, once it has read all of it. Workers whose files are gone are not counted.
+    seen = {file.worker: sum(file.closing.counts.values()) for file in files}
+    progress = [state.progress_of(worker) for worker in seen]
+    collected = [file.collected for file in files if file.collected is not None]
+    counts = [record.count for record in collected]
+    lost = []
+    if state.is_done:
+        reported, seen = seen, {worker: state.done.seen.get(worker, count) for worker, count in seen.items()}
+        # More in the file than reported is no error: the sender adds results of crashed and of skipped tests.
+        lost = [
+            f"{worker} recorded {reported[worker]} results, its file holds {count}"
+            for worker, count in seen.items()
+            if count < reported[worker]
+        ]
+    return SessionCounts(
+        run=state.run,
+        seen=sum(seen.values()),
+        acknowledged=sum(each.acknowledged.count for each in progress),
+        rejected=sum(each.rejected.count for each in progress),
+        held=sum(each.held.count for each in progress),
+        threads=sum(len(each.threads) for each in progress),
+        lost=tuple(lost),
+        counts=_status_counts(files, state, leading_counts),
+        # Every xdist worker collects all tests and runs its share of them, unless each worker runs all.
+        expected=None if not collected else sum(counts) if is_each else max(counts),
+        modules=modules,
+        skipped_modules=skipped_modules,
+        # Every worker collects the same tests, so the first list that names some is the whole list.
+        repeated=next((record.repeated for record in collected if record.repeated), ()),
+        is_done=state.is_done,
+        is_complete=state.done.complete,
+        damaged=state.done.damaged,
+        faults=tuple(fault for file in files for fault in file.closing.faults),
+        # A dictionary for its order without duplicates: workers report the same warning about the same conftest.
+        warnings=tuple(dict.fromkeys(message for file in files for message in file.closing.warnings)),
+        failures=tuple(failures[:SHOWN]),
+    )
+
+
+def _status_counts(
+    files: Sequence[_WorkerFile], state: LedgerState, leading_counts: Mapping[str, int]
+) -> Mapping[str, int]:
+    if state.is_done:
+        return state.done.counts
+    totals = Counter(leading_counts)
+    for file in files:
+        # The leading process has its counts in memory: its file may lack records that the disk refused.
+        if file.worker not in _LEADING:
+            totals.update(file.closing.counts)
+    return dict(totals)
+
+
+def _count_results(path: Path, prefix: str) -> CloseRecord:
+    """Return the missing CLOSE record of a worker, from its results."""
+    counts: Counter[str] = Counter()
+    failures = Failures()
+    decoder = Decoder(SPOOL_KINDS)
+    for piece in bytes_from(path, 0):
+        for record in (entry.record for entry in decoder.feed(piece)):
+            if isinstance(record, FinishRecord) and record.is_final:
+                counts[record.attempt.status] += 1
+                if record.attempt.status in FAILED:
+                    failures.add(record, prefix)
+    return CloseRecord(0, counts, failures.rows)
 
 
 class SessionOutcome(Struct, frozen=True):
-    """End of a session's reporting.
+    """End of a session's reporting; ``ended`` is its time in microseconds since 1970.
 
-    ``state`` is that of the ledger. ``log`` has the last lines of a sender that failed at its start. ``ended`` is the
-    time of the session's end, in microseconds since 1970.
+    ``state`` is that of the ledger. ``log`` has the last lines of a sender that failed at its start.
     """
 
     tally: SessionCounts
@@ -65,7 +237,7 @@ class SessionOutcome(Struct, frozen=True):
 
     @property
     def is_removable(self) -> bool:
-        """Whether nothing in the session's folder is still needed: the sender notes there what becomes of a report."""
+        """Whether nothing in the session's folder is still needed."""
         return self.tally.is_removable and not self.state.is_report_late
 
 
@@ -89,7 +261,7 @@ def report_lines(
     """Return the lines of the summary, for a user at this shell.
 
     ``stats`` are pytest's reports by the words of its last line, if it writes one. With verbosity -1 a delivered
-    session is one line, and one with what changed; below that none. Problems are shown at every verbosity.
+    session is one line, and one with what changed; below that none. Problems are always shown.
     """
     lines = _troubles(ending, troubles)
     if ending is None or ending.tally.seen == 0:
@@ -106,7 +278,7 @@ def report_lines(
 
 
 def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str, int]) -> str:
-    """Return why the results by status differ from pytest's last line, "" if they do not or if it has none."""
+    """Return why the results by status differ from pytest's last line; empty if they do not, or if it has none."""
     words = ("passed", "failed", "error", "skipped")
     ours = [counts.get("failure" if word == "failed" else word, 0) for word in words]
     if not stats or ours == [len(stats.get(word, ())) for word in words]:
@@ -141,7 +313,7 @@ def _findings(configuration: Settings, ending: SessionOutcome) -> list[str]:
     # A user who names a source knows that it is another one.
     is_named = "source" in configuration.origins or configuration.run_id
     earlier = "" if is_named else earlier_source_line(ending.state.findings, configuration.source)
-    return [*([earlier] if earlier else []), *findings_lines(ending.state.findings, ending.ended)]
+    return [*filter(None, (earlier,)), *findings_lines(ending.state.findings, ending.ended)]
 
 
 def _left_behind(configuration: Settings, leftovers: LeftoverCounts, shell: Shell) -> list[str]:
@@ -201,11 +373,9 @@ def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[st
         for message in (ending.state.joined_note, ending.state.difference, *tally.warnings)
         if message
     ]
-    lines += [
-        f"the server does not know the status {sanitize(before)}: sent as {sanitize(now)}"
-        " (set automation_report_statuses)"
-        for before, now in ending.state.renamed.items()
-    ]
+    for before, now in ending.state.renamed.items():
+        renamed = f"the server does not know the status {sanitize(before)}: sent as {sanitize(now)}"
+        lines.append(f"{renamed} (set automation_report_statuses)")
     lines += unstored_lines(ending.state.unstored_reasons)
     if ending.state.report is not None and ending.state.report.state == "none":
         lines.append(report_line(ending.state.report))
@@ -224,9 +394,9 @@ def counts_by_status(counts: Mapping[str, int], order: Iterable[str] = ()) -> st
 
 
 def _counted(tally: SessionCounts) -> str:
-    statuses = counts_by_status(tally.counts)
     where = f" in {quantity(tally.threads, 'thread')}" if tally.threads else ""
-    return f"{tally.acknowledged:,} of {quantity(tally.seen, 'result')} delivered{where}: {statuses}"
+    delivered = f"{tally.acknowledged:,} of {quantity(tally.seen, 'result')} delivered{where}"
+    return f"{delivered}: {counts_by_status(tally.counts)}"
 
 
 def _delivered(configuration: Settings, ending: SessionOutcome, shell: Shell, otherwise: str) -> list[str]:
@@ -283,9 +453,7 @@ def _why(ending: SessionOutcome) -> str:
     if not ending.is_sent:
         return ""
     remedy = _REMEDIES.get(ending.state.trouble_class, "")
-    trouble = ending.state.trouble or ending.state.done.why
-    if trouble:
-        return f": {remedy + ' (' if remedy else ''}{sanitize(trouble)}{')' if remedy else ''}"
-    if not ending.tally.is_done:
-        return ": the sender did not finish within the time that pytest waits; it may go on for a while"
-    return ""
+    if trouble := sanitize(ending.state.trouble or ending.state.done.why):
+        return f": {remedy} ({trouble})" if remedy else f": {trouble}"
+    late = ": the sender did not finish within the time that pytest waits; it may go on for a while"
+    return "" if ending.tally.is_done else late

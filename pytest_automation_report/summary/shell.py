@@ -51,13 +51,10 @@ class Shell:
 
     @cached_property
     def command(self) -> tuple[str, ...]:
-        """The words that run the console command of this interpreter from any folder.
-
-        The plain name only where the PATH leads to this very environment: a virtual environment need not be activated,
-        and another one may be.
-        """
+        """The words that run the console command of this interpreter from any folder."""
         on_path = shutil.which(_NAME, path=self._path)
         own = next((found for folder in self._script_folders() if (found := shutil.which(_NAME, path=folder))), None)
+        # This environment need not be activated, and another one may be.
         if on_path is not None and (own is None or _is_same_file(own, on_path)):
             return (_NAME,)
         if own is None:
@@ -75,17 +72,14 @@ class Shell:
         return shlex.join(words)
 
     def send_command(self, configuration: Settings, *, is_new_run: bool = False) -> str:
-        """Return the command that sends, from any folder, the results that this session left in the spool.
-
-        An address or project that is not known is left out: the configured one is used then.
-        """
+        """Return the command that sends, from any folder, the results that this session left in the spool."""
         is_embedded = configuration.endpoint.is_embedded
         options: dict[str, str | bool] = {
             "spool": str(configuration.spool),
             # Also for the embedded store: an ini file or the environment may name a server where the command runs.
             "url": LOCAL_URL if is_embedded else configuration.url,
             "database": str(configuration.database) if is_embedded else "",
-            "project_id": str(configuration.project_id or ""),
+            "project_id": str(configuration.project_id or ""),  # not known: the configured one is used
         }
         if not is_embedded:
             options["token_file"] = configuration.token_file
@@ -95,18 +89,14 @@ class Shell:
             options["artifact_url"] = configuration.artifact_url
         if not is_embedded:
             options["allow_http"] = configuration.allow_http
-        # The environment is the same in every folder, while an ini file is only found below its own.
-        left_out = {
-            name
-            for name in options.keys() - _PRINTED
-            if configuration.origins.get(name) in {None, setting_of(name).environment}
-        }
-        words = [
-            setting_of(name).plain_option if value is True else f"{setting_of(name).plain_option}={value}"
-            for name, value in options.items()
-            if value and name not in left_out
-        ]
-        return shlex.join([*self.command, "send", *words, *(["--new-run"] if is_new_run else [])])
+        words = [*self.command, "send"]
+        for name, value in options.items():
+            setting = setting_of(name)
+            # The environment is the same in every folder, while an ini file is only found below its own.
+            is_found = name not in _PRINTED and configuration.origins.get(name) in {None, setting.environment}
+            if value and not is_found:
+                words.append(setting.plain_option if value is True else f"{setting.plain_option}={value}")
+        return shlex.join([*words, *(["--new-run"] if is_new_run else [])])
 
     def _script_folders(self) -> Iterator[str]:
         yield str(Path(self._python).parent)

@@ -73,8 +73,7 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     seldom = (
         "session.xdist", "summary.ci_page", "junit.sessions", "session.rerun_failed",
         "spool.reader", "settings.console", "ci.providers", "spool.artifacts",
-        "session.annotation_hooks",
-        *(f"recording.{each}" for each in ("functions", "hooks", "markers")),
+        *(f"recording.{each}" for each in ("functions", "hooks")),
     )  # fmt: skip
     assert loaded & {"tomllib", "tomli", *(f"pytest_automation_report.{each}" for each in seldom)} == set()
     # Each costs 0.2 ms at every start: a session that needs more has a reason, and the number stands here.

@@ -36,7 +36,7 @@ TABLE: dict[str, frozenset[str]] = {
         "failures": "text",
         "api": "findings text errors unpatched",
         "export": "findings failures api text",
-        "recording": "spool api text unpatched",
+        "recording": "spool api text unpatched guards",
         "ci": "api text unpatched",
         "spool": "findings api text errors unpatched",
         "server": "findings failures export api text errors",

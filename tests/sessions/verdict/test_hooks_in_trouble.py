@@ -42,8 +42,8 @@ def test_traceback_that_another_plugin_has_dropped(project: Project) -> None:
         ("session.end", "TerminalReport", "header"),
         ("session.end", "TerminalReport", "write_summary"),
         ("recording.collector", "AnnotationCollector", "set_up"),
-        ("session.annotation_hooks", "AnnotationHooks", "_describe"),
-        ("recording.comparison", "FailedComparisons", "keep"),
+        ("recording.hooks", "AnnotationHooks", "_describe"),
+        ("recording.recorder", "FailedComparisons", "keep"),
     ],
 )
 def test_broken_hook_changes_no_verdict(project: Project, module: str, owner: str, name: str) -> None:

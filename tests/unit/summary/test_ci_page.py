@@ -17,7 +17,7 @@ from pytest_automation_report.summary.ci_page import (
     marked_flaky,
     plain,
 )
-from pytest_automation_report.summary.counts import SessionCounts
+from pytest_automation_report.summary.lines import SessionCounts
 
 FAILED = FailedTest("failure", "tests.test_cart", "test_pay[a|b]", "assert 1 == 2", "tests/test_cart.py", 12)
 ROOM = 1024 * 1024
@@ -177,13 +177,19 @@ def _failing(name: str, message: str, status: Status = "failure") -> FinishRecor
     return FinishRecord(1, 2, f"f.py::{name}", attempt, file="t.py", line=2)
 
 
+def _stored(record: FinishRecord, prefix: str = "") -> FailedTest:
+    failures = Failures()
+    failures.add(record, prefix)
+    return failures.kept[0]
+
+
 def test_first_line_of_the_message() -> None:
     """A failure tells the first line of its message, else of its text, cut to a few hundred characters."""
-    first = FailedTest.of_record(_failing("n", "\n one\ntwo"), "p")
+    first = _stored(_failing("n", "\n one\ntwo"), "p")
     assert first == FailedTest("failure", "p.f", "n", "one", "t.py", 3)
-    assert FailedTest.of_record(_failing("n", "", "error"), "").message == "text"
-    assert FailedTest.of_record(FinishRecord(1, 2, "f.py::n", Attempt("failure", line=9)), "").line == 9
-    long = FailedTest.of_record(_failing("n" * 700, "m" * 700), "")
+    assert _stored(_failing("n", "", "error")).message == "text"
+    assert _stored(FinishRecord(1, 2, "f.py::n", Attempt("failure", line=9))).line == 9
+    long = _stored(_failing("n" * 700, "m" * 700))
     assert (len(long.name), len(long.message)) == (240, 240)
 
 

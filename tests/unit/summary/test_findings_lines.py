@@ -64,7 +64,6 @@ def test_lines_of_a_session() -> None:
     """A session shows a verdict that its counts don't, the changes and the reasons; nothing without any of them."""
     document: FindingsExcerpt = {**findings(2), "reasons": [a_reason(2, "KeyError: 'id'", kind="new")]}
     assert findings_lines(document, NOW) == [changes_line(document, NOW), "  2 new: KeyError: 'id'"]
-    assert findings_lines(None, NOW) == []
     assert findings_lines({**document, "base": None}, NOW) == []
     assert findings_lines(findings(), NOW) == []
     cut: FindingsExcerpt = {
@@ -84,7 +83,7 @@ def test_line_of_a_source_that_was_renamed() -> None:
         "source shop-app is new, and its tests have a history of 12 runs as source shop\\x1b:"
         " automation_report_source = shop\\x1b goes on with it"
     )
-    assert [earlier_source_line(other, "a") for other in (None, findings())] == ["", ""]
+    assert earlier_source_line(findings(), "a") == ""
 
 
 def a_reason(count: int, title: str, *, kind: Mine = "still") -> ReasonExcerpt:
