@@ -38,8 +38,9 @@ from pytest_automation_report.errors import (
     ThrottledError,
     TokenRefusedError,
 )
-from pytest_automation_report.spool.cleaning import delivered_state, named, others_in
+from pytest_automation_report.spool.cleaning import named, others_in
 from pytest_automation_report.spool.folder import is_lock_taken, session_folders, without_locks
+from pytest_automation_report.spool.sessions import delivered_state
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.terminal import quantity
 

@@ -18,15 +18,14 @@ from pytest_automation_report.cli.context import (
     setting_options,
 )
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.spool.cleaning import (
+from pytest_automation_report.spool.cleaning import named, others_in
+from pytest_automation_report.spool.folder import session_folders
+from pytest_automation_report.spool.sessions import (
     discard_session,
-    named,
-    others_in,
     read_spooled_session,
     remove_abandoned,
     remove_empty,
 )
-from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.text.limits import STRING_UNITS
 from pytest_automation_report.text.terminal import quantity, sanitize
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_automation_report.spool.cleaning import SpooledSession
+    from pytest_automation_report.spool.sessions import SpooledSession
 
 
 @click.group("spool")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.requests import Call, RequestError
     from pytest_automation_report.spool.folder import SessionManifest
     from pytest_automation_report.spool.ledger import Intent, LedgerFile
-    from pytest_automation_report.spool.reader import SpoolReader
+    from pytest_automation_report.spool.sessions import SpoolReader
 
 
 # Number of a worker's waiting results at which its file is not read further: the spool is the queue, not memory.

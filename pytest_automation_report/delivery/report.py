@@ -24,7 +24,7 @@ from pytest_automation_report.delivery.stores import REPORT_FILE_BYTES
 from pytest_automation_report.errors import AutomationReportError, RefusedError, SpoolError
 from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.ledger import LedgerFile, ReportRecord
-from pytest_automation_report.spool.reader import SpoolReader
+from pytest_automation_report.spool.sessions import SpoolReader
 from pytest_automation_report.text.files import STDOUT, encoded, open_file, write_output
 from pytest_automation_report.text.limits import cut_end
 

@@ -46,7 +46,7 @@ from pytest_automation_report.spool.ledger import (
     UnheldRecord,
     ledger_from,
 )
-from pytest_automation_report.spool.reader import SpoolReader
+from pytest_automation_report.spool.sessions import SpoolReader
 from pytest_automation_report.text.files import Disk
 
 if TYPE_CHECKING:

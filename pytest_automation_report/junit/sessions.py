@@ -14,7 +14,7 @@ from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit.results import FOLDER, JunitDocument, JunitError, JunitResult
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.spool.cleaning import remove_abandoned, remove_session
+from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import (
     MAIN,
     SessionManifest,
@@ -22,7 +22,6 @@ from pytest_automation_report.spool.folder import (
     new_session_folder,
     new_session_name,
 )
-from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import (
     FORMAT,
     Attempt,
@@ -32,6 +31,7 @@ from pytest_automation_report.spool.records import (
     OpenRecord,
     PropertyRecord,
 )
+from pytest_automation_report.spool.sessions import SpoolReader, remove_abandoned
 from pytest_automation_report.text.files import open_file
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.terminal import title_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -17,7 +18,7 @@ from pytest_automation_report.session.collection import captured_files, write_co
 from pytest_automation_report.session.end import LedgerTail, TerminalReport, wait_for_sender
 from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
-from pytest_automation_report.spool.cleaning import expire_old_sessions, remove_session
+from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, Log
 from pytest_automation_report.spool.records import EndRecord, PlanRecord
 from pytest_automation_report.spool.writer import WriteLosses
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.session.xdist import ControllerHooks
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
+    from pytest_automation_report.spool.sessions import LeftoverCounts
     from pytest_automation_report.text.redaction import TextCleaner
 
 
@@ -178,10 +180,18 @@ class RunningSession(Struct):
             log=Log(self.folder.log).tail(3) if is_never_ready else [],
             ended=int(Unpatched.wall() * 1_000_000),
             losses=WriteLosses.together((*of_workers, self.hooks.writer.losses)),
-            leftovers=expire_old_sessions(
-                self.configuration.spool, self.folder, keep_days=self.configuration.keep_spool, now=Unpatched.wall()
-            ),
+            leftovers=self._leftovers(),
         )
+
+    def _leftovers(self) -> LeftoverCounts | None:
+        """Count the other sessions in the spool, and remove those that are too old; None if there are none."""
+        spool, keep_days = self.configuration.spool, self.configuration.keep_spool
+        with suppress(OSError):  # then the search for them tells what is wrong
+            if {*os.listdir(spool)} <= {self.folder.path.name, ".gitignore"}:  # noqa: PTH208 - names alone
+                return None
+        from pytest_automation_report.spool.sessions import expire_old_sessions  # noqa: PLC0415 - few find others
+
+        return expire_old_sessions(spool, self.folder, keep_days=keep_days, now=Unpatched.wall())
 
     def unregister(self, config: pytest.Config) -> None:
         """Unregister the hooks, so that a later session of the same process does not call them."""

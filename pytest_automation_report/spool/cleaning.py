@@ -1,4 +1,4 @@
-"""List the sessions in a spool, and remove those that are delivered, dropped or too old, and nothing else.
+"""Remove the folder of a session, and nothing else.
 
 A user may name any folder as the spool, as a home or the temporary folder of all users. A folder is removed only if it
 has a session's name, is not a link, and holds only files that a session creates, all of this user. Everything is
@@ -10,39 +10,23 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import (
     FOLDER,
     RECORDS_SUFFIX,
-    folders_in,
-    is_lock_taken,
     is_session_name,
     is_spooled_name,
     open_folder,
-    process_start_time,
-    session_folders,
 )
-from pytest_automation_report.spool.ledger import LedgerState, ledger_from
 from pytest_automation_report.text.terminal import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pytest_automation_report.spool.folder import SessionFolder
-
-State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
-"""State of a session: no process works on it, its pytest runs, a sender holds its lock, its manifest is unreadable."""
-
-DAY_SECONDS: Final = 24 * 3600
-# The state of each session is looked up while pytest ends: of more sessions, the newer ones are left to later sessions.
-_MAX_SESSIONS_LOOKED_AT: Final = 200
 # Removed after all others, in this order. A process that dies in between must leave nothing that is sent twice: as long
 # as there are records, there is the ledger that shows which of them were sent, and its lock.
 _LAST: Final = ("session.json", "ledger", "sender.log", "lock")
@@ -207,198 +191,3 @@ def named(names: Sequence[str]) -> str:
     if more > 0:
         return f"{', '.join(shown)} and {more} more"
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
-
-
-def state_of(folder: SessionFolder) -> State:
-    """Return the state of a session."""
-    if _is_locked(folder):
-        return "sending"
-    try:
-        session = folder.read_session()
-    except SpoolError:
-        return "unreadable"
-    is_alive = session.pid_birth != "" and process_start_time(session.pid) == session.pid_birth
-    return "running" if is_alive and not folder.has_ended else "kept"
-
-
-def _is_locked(folder: SessionFolder) -> bool:
-    """Whether a sender holds a session's lock; creates no lock file."""
-    try:
-        descriptor = os.open(folder.path / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        return not is_lock_taken(descriptor)
-    except OSError:
-        return False  # without locks no sender can hold it; `locked` raises the error for those that want to
-    finally:
-        os.close(descriptor)
-
-
-def _files_of(folder: SessionFolder) -> list[Path]:
-    return [path for path in folder.path.iterdir() if path.is_file() and not path.is_symlink()]
-
-
-def _age_of(folder: SessionFolder, now: float) -> float:
-    """Return the seconds since the last write to a session; ``now`` is in seconds since 1970."""
-    written = (file.stat().st_mtime for file in _files_of(folder))
-    return max(0.0, now - max(written, default=folder.path.stat().st_mtime))
-
-
-def discard_session(folder: SessionFolder) -> str:
-    """Remove a session that no process works on; return the reason if it stays, "" if it is gone."""
-    if why := foreign_in(folder.path):
-        return why
-    state = state_of(folder)
-    if state == "running":
-        return "its pytest is still running"
-    try:
-        lock = None if state == "sending" else folder.locked()
-    except FileNotFoundError:
-        return ""  # another process has removed it meanwhile
-    except SpoolError as error:
-        return str(error)
-    if lock is None:
-        return "a sender is at work on it"
-    try:
-        return remove_session(folder.path)
-    finally:
-        os.close(lock)
-
-
-def remove_empty(spool: Path) -> None:
-    """Remove the folders of sessions whose removal was cut short."""
-    with suppress(OSError):  # `session_folders` reports a spool that cannot be read
-        for folder in folders_in(spool, is_hidden=False):
-            if folder.is_empty and not _is_locked(folder):
-                remove_session(folder.path)
-
-
-def delivered_state(folder: SessionFolder) -> LedgerState | None:
-    """Return the ledger's state of a session that is delivered as a whole, with no record after it, else None."""
-    try:
-        state = ledger_from(folder.ledger)
-        # A process that outlived the sender may have written a result since: that one was not sent.
-        done_ns = folder.ledger.stat().st_mtime_ns
-        is_last = all(folder.written(worker).stat().st_mtime_ns <= done_ns for worker in folder.workers())
-    except (OSError, SpoolError):
-        return None
-    kept = state.total("rejected") or state.total("held") or state.done.left or state.done.damaged
-    return state if state.is_done and state.done.complete and not kept and is_last else None
-
-
-class LeftoverCounts(Struct, frozen=True):
-    """Numbers of earlier sessions that stay in the spool, and of those that were removed because of their age.
-
-    ``alone`` names old folders that stay because they hold something else, too. ``reports`` has the path of each HTML
-    report that a sender could not write after its pytest had ended, and why.
-    """
-
-    kept: int = 0
-    removed: int = 0
-    alone: tuple[str, ...] = ()
-    reports: tuple[tuple[str, str], ...] = ()
-
-
-def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> LeftoverCounts:
-    """Count earlier sessions, and remove those delivered or older than ``keep_days``, of which 0 is for ever.
-
-    ``now`` is in seconds since 1970.
-    """
-    alone = remove_abandoned(spool, now=now)
-    remove_empty(spool)
-    counts = Counter[str]()
-    reports: list[tuple[str, str]] = []
-    others = [folder for folder in session_folders(spool) if folder.id != own.id]
-    for folder in others[:_MAX_SESSIONS_LOOKED_AT]:
-        try:
-            is_old = 0 < keep_days * DAY_SECONDS < _age_of(folder, now)
-            if is_old and (why := foreign_in(folder.path)):
-                alone.append(f"{folder.path.name}: {why}")
-            if not (folder.has_manifest or folder.workers()) or state_of(folder) in {"running", "sending"}:
-                continue
-            delivered = delivered_state(folder)
-            if delivered is not None and not discard_session(folder):
-                # Its pytest was killed before it could remove it, or its report failed after pytest had ended.
-                if delivered.report is not None and (why := delivered.lost_report):
-                    reports.append((delivered.report.file, why))
-                continue
-            counts["removed" if is_old and not discard_session(folder) else "kept"] += 1
-        except FileNotFoundError:
-            continue  # another session has removed it meanwhile
-        except PermissionError:
-            counts["kept"] += 1  # another user's
-    return LeftoverCounts(counts["kept"], counts["removed"], tuple(alone), tuple(reports))
-
-
-def remove_abandoned(spool: Path, *, now: float, is_dry: bool = False) -> list[str]:
-    """Remove folders of this user whose process was killed before it published them; younger ones may still be filled.
-
-    Returns those that are left alone since they hold something else, each with the reason; ``is_dry`` removes nothing.
-    """
-    alone, expiry = [], now - DAY_SECONDS
-    with suppress(OSError):  # `session_folders` reports a spool that cannot be read
-        for path in [folder.path for folder in folders_in(spool, is_hidden=True)]:
-            with suppress(FileNotFoundError):  # published meanwhile
-                status = path.lstat()
-                if status.st_uid != os.geteuid() or (is_dry and status.st_mtime >= expiry):
-                    continue
-                why = foreign_in(path) if is_dry else remove_session(path, unwritten_since=expiry)
-                alone += [f"{path.name}: {why}"] if why else []
-    return alone
-
-
-class SpooledSession(Struct, frozen=True):
-    """One session in the spool, as ``spool list`` shows it; its JSON has the same names.
-
-    ``age_seconds`` is the time since the last write, ``address`` the server's origin or the embedded store's path,
-    ``trouble`` the reason why the session cannot be read. The counts are of results.
-    """
-
-    id: str
-    state: State
-    age_seconds: float
-    size_bytes: int
-    results: int = 0
-    acknowledged: int = 0
-    rejected: int = 0
-    held: int = 0
-    name: str = ""
-    address: str = ""
-    project_id: int = 0
-    trouble: str = ""
-
-    @property
-    def left(self) -> int:
-        """Number of results that remain to be sent, without tests that never finished."""
-        return max(0, self.results - self.acknowledged - self.rejected - self.held)
-
-
-def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
-    """Return one session with its counts; reads all its records, in pieces."""
-    from pytest_automation_report.spool.reader import final_results  # noqa: PLC0415 - only for the console command
-
-    try:
-        state, size = state_of(folder), sum(file.stat().st_size for file in _files_of(folder))
-        age = _age_of(folder, now)
-    except PermissionError as error:
-        age = max(0.0, now - folder.path.stat().st_mtime)
-        return SpooledSession(folder.id, "unreadable", age, 0, trouble=f"{folder.path}: {error.strerror}")
-    try:
-        session = folder.read_session()
-        ledger = ledger_from(folder.ledger)
-    except SpoolError as error:
-        return SpooledSession(folder.id, state, age, size, trouble=str(error))
-    return SpooledSession(
-        id=folder.id,
-        state=state,
-        age_seconds=age,
-        size_bytes=size,
-        results=final_results(folder),
-        acknowledged=ledger.total("acknowledged"),
-        rejected=ledger.total("rejected"),
-        held=ledger.total("held"),
-        name=session.run.name,
-        address=session.database if session.is_embedded else session.origin,
-        project_id=session.project_id,
-    )

@@ -14,7 +14,6 @@ from msgspec import Struct
 from pytest_automation_report.recording.options import FAILED, UNTESTED
 from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
 from pytest_automation_report.settings.settings import setting_of
-from pytest_automation_report.spool.cleaning import LeftoverCounts
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, head_and_tail
 from pytest_automation_report.spool.records import SPOOL_KINDS, CloseRecord, CollectedRecord, Decoder, FinishRecord
 from pytest_automation_report.spool.writer import WriteLosses
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.ledger import LedgerState, ReportRecord
+    from pytest_automation_report.spool.sessions import LeftoverCounts
     from pytest_automation_report.summary.shell import Shell
 
 _REASONS: Final = 3
@@ -216,7 +216,8 @@ def _count_results(path: Path, prefix: str) -> CloseRecord:
 class SessionOutcome(Struct, frozen=True):
     """End of a session's reporting; ``ended`` is its time in microseconds since 1970.
 
-    ``state`` is that of the ledger. ``log`` has the last lines of a sender that failed at its start.
+    ``state`` is that of the ledger. ``log`` has the last lines of a sender that failed at its start. ``leftovers`` are
+    None if there are no other sessions in the spool.
     """
 
     tally: SessionCounts
@@ -225,7 +226,7 @@ class SessionOutcome(Struct, frozen=True):
     is_sent: bool
     log: Sequence[str] = ()
     losses: WriteLosses = WriteLosses()
-    leftovers: LeftoverCounts = LeftoverCounts()
+    leftovers: LeftoverCounts | None = None
     ended: int = 0
 
     @property
@@ -270,7 +271,7 @@ def report_lines(
     if ending.is_whole and verbosity < 0:
         shorter = [_counted(tally), *_findings(configuration, ending)[:1]] if verbosity == -1 else []
         return [*shorter, *lines]
-    if verbosity >= 0:
+    if verbosity >= 0 and ending.leftovers is not None:
         lines += _left_behind(configuration, ending.leftovers, shell)
     delivered = _delivered(configuration, ending, shell, counted_otherwise(stats or {}, tally.counts))
     undelivered = [] if ending.is_whole else _undelivered(configuration, ending, shell)
@@ -381,7 +382,7 @@ def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[st
         lines.append(report_line(ending.state.report))
     lines += [
         f"no report of an earlier session in {sanitize(file, STRING_UNITS)}: {sanitize(why, STRING_UNITS)}"
-        for file, why in ending.leftovers.reports
+        for file, why in (() if ending.leftovers is None else ending.leftovers.reports)
     ]
     lines += [f"error in reporting: {sanitize(error, STRING_UNITS)}" for error in (*tally.faults, *tally.mismatches)]
     # Each line once: every process reports an unknown hook.

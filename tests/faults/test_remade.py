@@ -12,8 +12,8 @@ from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.spool.artifacts import ArtifactSpool, ArtifactSpoolError
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import Process, SessionFolder
-from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import OpenRecord
+from pytest_automation_report.spool.sessions import SpoolReader
 from support.delivered_results import assert_complete
 from support.deliveries import SESSION_ID, WrittenSession, lived
 from support.records import line

@@ -72,7 +72,7 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
     seldom = (
         "session.xdist", "summary.ci_page", "junit.sessions", "session.rerun_failed",
-        "spool.reader", "settings.console", "ci.providers", "spool.artifacts",
+        "spool.sessions", "settings.console", "ci.providers", "spool.artifacts",
         *(f"recording.{each}" for each in ("functions", "hooks")),
     )  # fmt: skip
     assert loaded & {"tomllib", "tomli", *(f"pytest_automation_report.{each}" for each in seldom)} == set()

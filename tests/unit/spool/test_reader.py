@@ -24,8 +24,8 @@ from pytest_automation_report.spool.folder import (
     session_folders,
 )
 from pytest_automation_report.spool.ledger import LedgerFile
-from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import Attempt
+from pytest_automation_report.spool.sessions import SpoolReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,18 +9,17 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.spool import cleaning as spool_removal
-from pytest_automation_report.spool.cleaning import (
-    LeftoverCounts,
-    discard_session,
-    expire_old_sessions,
-    foreign_in,
-    remove_abandoned,
-    remove_session,
-)
+from pytest_automation_report.spool.cleaning import foreign_in, remove_session
 from pytest_automation_report.spool.folder import (
     SessionFolder,
     is_session_name,
     new_session_name,
+)
+from pytest_automation_report.spool.sessions import (
+    LeftoverCounts,
+    discard_session,
+    expire_old_sessions,
+    remove_abandoned,
 )
 
 NAME = "20260102T030405-00000001"

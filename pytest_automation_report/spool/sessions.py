@@ -1,0 +1,323 @@
+"""The sessions of a spool: follow their records, tell the state of each, and remove those that are done or too old."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from msgspec import Struct, field
+
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.spool.cleaning import foreign_in, remove_session
+from pytest_automation_report.spool.folder import (
+    CONTROLLER,
+    MAIN,
+    bytes_from,
+    folders_in,
+    is_lock_taken,
+    process_start_time,
+    session_folders,
+)
+from pytest_automation_report.spool.ledger import LedgerState, ledger_from
+from pytest_automation_report.spool.records import SPOOL_KINDS, CrashRecord, Decoder, FinishRecord
+from pytest_automation_report.text.files import open_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytest_automation_report.spool.folder import SessionFolder
+    from pytest_automation_report.spool.records import PositionedRecord
+
+_END: Final = b'{"k":"end"'
+# Longest END: its reason is a text of a user, whose characters may all be escaped.
+_END_BYTES: Final = 8192
+# Read at once: about 2,000 tests with START and FINISH.
+_PIECE_BYTES: Final = 512 << 10
+# About 500 tests with START and FINISH, more than a batch of 250: reading sooner would not send more in a request.
+_NEWS_BYTES: Final = 128 << 10
+
+
+class SpoolReader(Struct):
+    """Reads the records that were appended since the last read; ``is_behind`` if a file was left before its end."""
+
+    folder: SessionFolder
+    is_behind: bool = False
+    # Number of the folder's entries at the last look: one more is a worker that begins.
+    _entries: int = 0
+    _decoders: dict[str, Decoder] = field(default_factory=dict)
+
+    @property
+    def damaged(self) -> int:
+        """Number of records so far that were damaged, or are not as their kind declares them."""
+        return sum(decoder.damaged for decoder in self._decoders.values())
+
+    @property
+    def torn(self) -> int:
+        """Number of files that end in the middle of a record."""
+        return sum(decoder.is_torn for decoder in self._decoders.values())
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a file is gone that was read before."""
+        return not self._decoders.keys() <= set(self.folder.workers())
+
+    def position(self, worker: str) -> int:
+        """Return the offset behind the worker's last complete record."""
+        return self._decoders[worker].position
+
+    def added(self, is_full: Callable[[str], bool] = lambda _: False) -> Iterator[tuple[str, list[PositionedRecord]]]:
+        """Yield each worker and its new records, the controller's last; no more of one while it ``is_full``."""
+        workers = self.folder.workers()
+        # xdist writes a crash report after everything that the crashed worker wrote, and before the test runs again. So
+        # the controller's file is read first, and if it has one, all files are read to their end: the sender then knows
+        # the crashed attempt before the next one's result.
+        controllers = list(self._read(CONTROLLER)) if CONTROLLER in workers else []
+        has_limit = not any(isinstance(placed.record, CrashRecord) for records in controllers for placed in records)
+        self.is_behind = False
+        for worker in workers:
+            if worker == CONTROLLER:
+                continue
+            if has_limit and is_full(worker):
+                self.is_behind = True
+                continue
+            for placed in self._read(worker):
+                yield worker, placed
+                if has_limit and is_full(worker):
+                    self.is_behind = True
+                    break
+        for placed in controllers:
+            yield CONTROLLER, placed
+
+    def has_news(self) -> bool:
+        """Whether the session ends, a worker begins, or many results were added, as a look at few bytes shows."""
+        try:
+            before, self._entries = self._entries, len(os.listdir(self.folder.path))  # noqa: PTH208 - a third of its time
+            return self._entries != before or any(
+                self._has_many(worker) for worker in (MAIN, CONTROLLER) if worker in self._decoders
+            )
+        except OSError:
+            return True  # a test has deleted the folder, or put something else there: `added` handles both
+
+    def _has_many(self, worker: str) -> bool:
+        position = self._decoders[worker].position
+        with open_file(self.folder.records(worker), is_foreign=True) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(position, size - _END_BYTES))
+            return size - position >= _NEWS_BYTES or _END in file.read(_END_BYTES)
+
+    def _read(self, worker: str) -> Iterator[list[PositionedRecord]]:
+        decoder = self._decoders.setdefault(worker, Decoder(SPOOL_KINDS))
+        decoder.rewind()
+        path = self.folder.written(worker)
+        try:
+            if path.stat().st_size <= decoder.position:
+                return
+            for piece in bytes_from(path, decoder.position, piece_bytes=_PIECE_BYTES):
+                yield decoder.feed(piece)
+        except FileNotFoundError:
+            return  # a test has deleted it: its writer makes it again, with all that it held
+
+
+State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
+"""State of a session: no process works on it, its pytest runs, a sender holds its lock, its manifest is unreadable."""
+
+DAY_SECONDS: Final = 24 * 3600
+# The state of each session is looked up while pytest ends: of more sessions, the newer ones are left to later sessions.
+_MAX_SESSIONS_LOOKED_AT: Final = 200
+
+
+def state_of(folder: SessionFolder) -> State:
+    """Return the state of a session."""
+    if _is_locked(folder):
+        return "sending"
+    try:
+        session = folder.read_session()
+    except SpoolError:
+        return "unreadable"
+    is_alive = session.pid_birth != "" and process_start_time(session.pid) == session.pid_birth
+    return "running" if is_alive and not folder.has_ended else "kept"
+
+
+def _is_locked(folder: SessionFolder) -> bool:
+    """Whether a sender holds a session's lock; creates no lock file."""
+    try:
+        descriptor = os.open(folder.path / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        return not is_lock_taken(descriptor)
+    except OSError:
+        return False  # without locks no sender can hold it; `locked` raises the error for those that want to
+    finally:
+        os.close(descriptor)
+
+
+def _files_of(folder: SessionFolder) -> list[Path]:
+    return [path for path in folder.path.iterdir() if path.is_file() and not path.is_symlink()]
+
+
+def _age_of(folder: SessionFolder, now: float) -> float:
+    """Return the seconds since the last write to a session; ``now`` is in seconds since 1970."""
+    written = (file.stat().st_mtime for file in _files_of(folder))
+    return max(0.0, now - max(written, default=folder.path.stat().st_mtime))
+
+
+def discard_session(folder: SessionFolder) -> str:
+    """Remove a session that no process works on; return the reason if it stays, "" if it is gone."""
+    if why := foreign_in(folder.path):
+        return why
+    state = state_of(folder)
+    if state == "running":
+        return "its pytest is still running"
+    try:
+        lock = None if state == "sending" else folder.locked()
+    except FileNotFoundError:
+        return ""  # another process has removed it meanwhile
+    except SpoolError as error:
+        return str(error)
+    if lock is None:
+        return "a sender is at work on it"
+    try:
+        return remove_session(folder.path)
+    finally:
+        os.close(lock)
+
+
+def remove_empty(spool: Path) -> None:
+    """Remove the folders of sessions whose removal was cut short."""
+    with suppress(OSError):  # `session_folders` reports a spool that cannot be read
+        for folder in folders_in(spool, is_hidden=False):
+            if folder.is_empty and not _is_locked(folder):
+                remove_session(folder.path)
+
+
+def delivered_state(folder: SessionFolder) -> LedgerState | None:
+    """Return the ledger's state of a session that is delivered as a whole, with no record after it, else None."""
+    try:
+        state = ledger_from(folder.ledger)
+        # A process that outlived the sender may have written a result since: that one was not sent.
+        done_ns = folder.ledger.stat().st_mtime_ns
+        is_last = all(folder.written(worker).stat().st_mtime_ns <= done_ns for worker in folder.workers())
+    except (OSError, SpoolError):
+        return None
+    kept = state.total("rejected") or state.total("held") or state.done.left or state.done.damaged
+    return state if state.is_done and state.done.complete and not kept and is_last else None
+
+
+class LeftoverCounts(Struct, frozen=True):
+    """Numbers of earlier sessions that stay in the spool, and of those that were removed because of their age.
+
+    ``alone`` names old folders that stay because they hold something else, too. ``reports`` has the path of each HTML
+    report that a sender could not write after its pytest had ended, and why.
+    """
+
+    kept: int = 0
+    removed: int = 0
+    alone: tuple[str, ...] = ()
+    reports: tuple[tuple[str, str], ...] = ()
+
+
+def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> LeftoverCounts:
+    """Count earlier sessions, and remove those delivered or older than ``keep_days``, of which 0 is for ever.
+
+    ``now`` is in seconds since 1970.
+    """
+    alone = remove_abandoned(spool, now=now)
+    remove_empty(spool)
+    counts = Counter[str]()
+    reports: list[tuple[str, str]] = []
+    others = [folder for folder in session_folders(spool) if folder.id != own.id]
+    for folder in others[:_MAX_SESSIONS_LOOKED_AT]:
+        try:
+            is_old = 0 < keep_days * DAY_SECONDS < _age_of(folder, now)
+            if is_old and (why := foreign_in(folder.path)):
+                alone.append(f"{folder.path.name}: {why}")
+            if not (folder.has_manifest or folder.workers()) or state_of(folder) in {"running", "sending"}:
+                continue
+            delivered = delivered_state(folder)
+            if delivered is not None and not discard_session(folder):
+                # Its pytest was killed before it could remove it, or its report failed after pytest had ended.
+                if delivered.report is not None and (why := delivered.lost_report):
+                    reports.append((delivered.report.file, why))
+                continue
+            counts["removed" if is_old and not discard_session(folder) else "kept"] += 1
+        except FileNotFoundError:
+            continue  # another session has removed it meanwhile
+        except PermissionError:
+            counts["kept"] += 1  # another user's
+    return LeftoverCounts(counts["kept"], counts["removed"], tuple(alone), tuple(reports))
+
+
+def remove_abandoned(spool: Path, *, now: float, is_dry: bool = False) -> list[str]:
+    """Remove folders of this user whose process was killed before it published them; younger ones may still be filled.
+
+    Returns those that are left alone since they hold something else, each with the reason; ``is_dry`` removes nothing.
+    """
+    alone, expiry = [], now - DAY_SECONDS
+    with suppress(OSError):  # `session_folders` reports a spool that cannot be read
+        for path in [folder.path for folder in folders_in(spool, is_hidden=True)]:
+            with suppress(FileNotFoundError):  # published meanwhile
+                status = path.lstat()
+                if status.st_uid != os.geteuid() or (is_dry and status.st_mtime >= expiry):
+                    continue
+                why = foreign_in(path) if is_dry else remove_session(path, unwritten_since=expiry)
+                alone += [f"{path.name}: {why}"] if why else []
+    return alone
+
+
+class SpooledSession(Struct, frozen=True):
+    """One session in the spool, as ``spool list`` shows it; its JSON has the same names.
+
+    ``age_seconds`` is the time since the last write, ``address`` the server's origin or the embedded store's path,
+    ``trouble`` the reason why the session cannot be read. The counts are of results.
+    """
+
+    id: str
+    state: State
+    age_seconds: float
+    size_bytes: int
+    results: int = 0
+    acknowledged: int = 0
+    rejected: int = 0
+    held: int = 0
+    name: str = ""
+    address: str = ""
+    project_id: int = 0
+    trouble: str = ""
+
+    @property
+    def left(self) -> int:
+        """Number of results that remain to be sent, without tests that never finished."""
+        return max(0, self.results - self.acknowledged - self.rejected - self.held)
+
+
+def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
+    """Return one session with its counts; reads all its records, in pieces."""
+    try:
+        state, size = state_of(folder), sum(file.stat().st_size for file in _files_of(folder))
+        age = _age_of(folder, now)
+    except PermissionError as error:
+        age = max(0.0, now - folder.path.stat().st_mtime)
+        return SpooledSession(folder.id, "unreadable", age, 0, trouble=f"{folder.path}: {error.strerror}")
+    try:
+        session = folder.read_session()
+        ledger = ledger_from(folder.ledger)
+    except SpoolError as error:
+        return SpooledSession(folder.id, state, age, size, trouble=str(error))
+    records = (placed.record for _, added in SpoolReader(folder).added() for placed in added)
+    return SpooledSession(
+        id=folder.id,
+        state=state,
+        age_seconds=age,
+        size_bytes=size,
+        results=sum(isinstance(record, FinishRecord) and record.is_final for record in records),
+        acknowledged=ledger.total("acknowledged"),
+        rejected=ledger.total("rejected"),
+        held=ledger.total("held"),
+        name=session.run.name,
+        address=session.database if session.is_embedded else session.origin,
+        project_id=session.project_id,
+    )
