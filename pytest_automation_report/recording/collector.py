@@ -45,36 +45,28 @@ HOOKS: Final = "automation-report-tests"
 """Name among pytest's plugins of the hooks that record the tests of a process; they have its `AnnotationCollector`."""
 
 active: list[Target] = []
-"""Receivers of the functions' annotations; the last one gets them.
-
-A session that runs inside a test (pytester) is the last until it ends.
-"""
+"""Receivers of the functions' annotations. The last one gets them: a session inside a test (pytester) has its own."""
 
 _Returned = TypeVar("_Returned")
 
-DESCRIBE_RUN: Final = "pytest_automation_report_describe_run"
-DESCRIBE_TEST: Final = "pytest_automation_report_describe_test"
-PUBLISH_ARTIFACT: Final = "pytest_automation_report_publish_artifact"
-FINISHED: Final = "pytest_automation_report_finished"
-
+# The prefix and the names of all hooks of this plugin.
+PREFIX: Final = "pytest_automation_report"
+DESCRIBE_RUN: Final = f"{PREFIX}_describe_run"
+DESCRIBE_TEST: Final = f"{PREFIX}_describe_test"
+PUBLISH_ARTIFACT: Final = f"{PREFIX}_publish_artifact"
+FINISHED: Final = f"{PREFIX}_finished"
 _CONSEQUENCES: Final[Mapping[str, str]] = {
     DESCRIBE_RUN: "the run goes without its additions",
     DESCRIBE_TEST: "results go without its additions",
     PUBLISH_ARTIFACT: "files go without an address",
     FINISHED: "the report is not affected",
 }
-PREFIX: Final = "pytest_automation_report"
-"""Prefix of the names of all hooks of this plugin."""
-
 _MAX_TEXTS: Final = 10
 _MORE_TEXTS: Final = f"more errors of this kind occurred; the first {_MAX_TEXTS} are shown"
 
 
 class UserErrors:
-    """Errors in users' code and settings, each text once; owned by one process.
-
-    The number of texts is bounded: a marker with a wrong argument may stand at each of thousands of tests.
-    """
+    """Errors in users' code and settings, each text once, and a bounded number of them; owned by one process."""
 
     def __init__(self) -> None:
         self._texts: dict[str, None] = {}

@@ -87,10 +87,7 @@ _open_step: ContextVar[OpenStep | None] = ContextVar("automation_report_step", d
 
 
 class AttemptAnnotations:
-    """Annotations of one attempt; owned by the collector.
-
-    Threads may add at the same time without a lock: `list.append` and `next` of a count are atomic.
-    """
+    """Annotations of one attempt. Threads may add at once: `list.append` and `next` of a count are atomic."""
 
     __slots__ = ("_added", "_steps", "artifacts", "collector", "fields", "hook_annotations", "is_closed",
                  "item", "roots")  # fmt: skip
@@ -160,9 +157,8 @@ class AttemptAnnotations:
         counts = Counter[Any](step.status or "skipped" for step in self._steps)
         places = {id(artifact): place for place, artifact in enumerate(self.artifacts)} if self.roots else {}
         timed_steps = tuple(step.timed(places) for step in self.roots[:STEP_LIMIT])
-        own = Annotations(
-            tuple(self.fields), tuple(self.artifacts), tuple(steps), dict(counts), timed_steps=timed_steps
-        )
+        fields, artifacts = tuple(self.fields), tuple(self.artifacts)
+        own = Annotations(fields, artifacts, tuple(steps), dict(counts), timed_steps=timed_steps)
         return merged([own, *self.hook_annotations]) or own
 
 

@@ -192,7 +192,7 @@ def _note(note: object, cleaner: TextCleaner) -> str | None:
     return None if note is None else cut_end(cleaner.string(safe_str(note)), NOTE_UNITS)
 
 
-_SCREENSHOT: Final = "get_screenshot_as_png"
+_SCREENSHOT: Final = "get_screenshot_as_png"  # of Selenium's drivers
 
 
 class AnnotationHooks(Hooks):

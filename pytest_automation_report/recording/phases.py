@@ -226,10 +226,7 @@ class Subtests:
                 self._failures.append((description, failure))
 
     def fields(self, max_fields: int, annotations: Annotations | None = None) -> list[Field]:
-        """Return the failures, the counts and the steps, those of ``annotations`` first, in at most ``max_fields``.
-
-        There are 3 fields at least.
-        """
+        """Return the failures, the counts and the steps, in at most ``max_fields`` fields, or in 3 if that is less."""
         failed = self._counts["failed"]
         added = annotations or Annotations()
         total = Field("Subtests", f"{sum(self._counts.values())}: {_count_text(self._counts)}")
@@ -296,21 +293,19 @@ def merged(parts: Iterable[Annotations | None]) -> Annotations | None:
     if len(present) < 2:  # noqa: PLR2004 - nothing to merge
         return present[0] if present else None
     counts: Counter[StepStatus] = Counter()
-    artifacts: list[Artifact] = []
-    timed_steps: list[Step] = []
+    whole = Annotations()
     for part in present:
         counts.update(part.counts)
-        timed_steps += (_moved(step, len(artifacts)) for step in part.timed_steps)
-        artifacts += part.artifacts
-    return Annotations(
-        fields=tuple(field_ for part in present for field_ in part.fields),
-        artifacts=tuple(artifacts),
-        steps=tuple(step for part in present for step in part.steps),
-        counts=counts,
-        key=next((part.key for part in reversed(present) if part.key is not None), None),
-        folder=next((part.folder for part in reversed(present) if part.folder is not None), None),
-        timed_steps=tuple(timed_steps),
-    )
+        whole = Annotations(
+            whole.fields + part.fields,
+            whole.artifacts + part.artifacts,
+            whole.steps + part.steps,
+            counts,
+            whole.key if part.key is None else part.key,
+            whole.folder if part.folder is None else part.folder,
+            whole.timed_steps + tuple(_moved(step, len(whole.artifacts)) for step in part.timed_steps),
+        )
+    return whole
 
 
 def _moved(step: Step, count: int) -> Step:

@@ -203,13 +203,11 @@ def wait_for_sender(
     clock: Callable[[], float] = Unpatched.counter,
     sleep: Callable[[float], None] = Unpatched.sleep,
 ) -> None:
-    """Return when the sender is done, has died, or a time limit has passed.
+    """Return when the sender is done, has died, or a time limit has passed; a further Ctrl-C ends the wait.
 
-    If the sender has died or never became ready, the state gets a warning. A further Ctrl-C ends the wait. ``notify``
-    is called after a second, and again after a second in which only the report is awaited: with the longest time in
-    seconds that the wait goes on, and the path of the report, "" while results are awaited.
-
-    The limits also hold with a clock that stands still: then the pauses between the looks count.
+    If the sender has died or never became ready, the state gets a warning. ``notify`` is called after a second, and
+    again after a second in which only the report is awaited: with the longest time in seconds that the wait goes on,
+    and the path of the report, "" while results are awaited.
     """
     longest = timeouts.exit_interrupted if is_interrupted else timeouts.exit_all
     began = now = clock()
@@ -221,7 +219,7 @@ def wait_for_sender(
             # and a long wait costs little.
             pause = min(timeouts.poll / 2, max(_MIN_PAUSE_SECONDS, (now - began) / 16))
             sleep(pause)
-            now = max(clock(), now + pause)
+            now = max(clock(), now + pause)  # the clock may stand still
     except KeyboardInterrupt:
         return
     finally:

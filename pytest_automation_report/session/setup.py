@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 class SessionSetup(Struct, frozen=True):
     """The values of a session that never change after pytest has configured itself.
 
-    ``name`` is that of the session's folder. ``sender`` and ``token`` are None if results are to be sent later.
-    ``environ`` is a copy, since tests change the environment. ``facts`` of the build are searched for.
+    ``sender`` and ``token`` are None if results are to be sent later. ``environ`` is a copy: tests change the original.
     """
 
     name: str

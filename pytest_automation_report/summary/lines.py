@@ -139,11 +139,7 @@ def tally_from(  # noqa: PLR0913 - what each process knows
     prefix: str = "",
     crashed: Sequence[FailedTest] = (),
 ) -> SessionCounts:
-    """Return the session's numbers.
-
-    ``leading_counts`` are the results of the leading process by status. ``is_each``: every worker ran every test.
-    ``prefix`` stands before the folders of tests. ``crashed`` are tests whose worker crashed.
-    """
+    """Return the session's numbers, with those of the leading process and the tests whose worker crashed."""
     files = [_WorkerFile.read(worker, folder.written(worker), prefix) for worker in folder.workers()]
     # Crashed tests come first, so that the workers' own failures do not push them out of the bounded list.
     failures = [*crashed, *(FailedTest(*row) for file in files for row in file.closing.failures)]
