@@ -93,7 +93,8 @@ def installed_packages(path: Sequence[str]) -> str:
 def _name_and_version(dist: Any) -> str:  # noqa: ANN401 - pytest wraps the distribution of importlib.metadata
     # The parser of e-mails, by which a distribution reads its headers, needs ten times as long.
     headers = (dist.read_text("METADATA") or "").partition("\n\n")[0].split("\n")
-    found = dict(line.split(": ", 1) for line in headers if line.startswith(("Name: ", "Version: ")))
+    fields = (line.partition(": ") for line in headers)
+    found: dict[str, str] = {name: value for name, _, value in fields if name in {"Name", "Version"}}
     # Without them it is an egg-info, or something of another tool.
     values = found if len(found) == 2 else dist.metadata  # noqa: PLR2004 - name and version
     return f"{values['Name']} {values['Version']}"
