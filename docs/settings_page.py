@@ -32,7 +32,18 @@ or as `AUTOMATION_REPORT_PROJECT_ID` in the environment. On pytest's command lin
 The command line wins over the environment, and the environment over the ini file; an option wins over `-o`, and empty
 means unset. Lists are separated by commas in options and in the environment, and are one value a line in ini files and
 behind `-o`; pairs are `name=value`. In native TOML (pytest.toml, `[tool.pytest]`) numbers, flags and lists are written
-without quotes.
+without quotes:
+
+```toml
+# pytest.toml
+[pytest]
+automation_report = true
+automation_report_when = "ci"
+automation_report_url = "https://example.testmo.net"
+automation_report_project_id = 1
+automation_report_source = "backend"
+automation_report_tags = ["nightly", "linux"]
+```
 
 Reporting is switched on by `--automation-report`, by `automation_report = true` in the ini file or by
 `AUTOMATION_REPORT=1`, and off by `--no-automation-report` or `AUTOMATION_REPORT=0`. With `automation_report_when = ci`

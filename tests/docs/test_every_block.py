@@ -29,10 +29,13 @@ def _read() -> dict[str, dict[str, str]]:
 BLOCKS = _read()
 """For each page: a text that one of its blocks has (with `$`: the end of a line), and the test that runs the block."""
 
+PAGES_OF_COMMANDS = [name for name in PAGES if name not in {"README.md", "docs/console.md", "docs/server.md"}]
+"""Pages whose other commands run one by one, in ``test_pages_of_docs``."""
+
 NAMED = [(each, text, test) for each, table in BLOCKS.items() for text, test in table.items()]
 
 
-def _owner(text: str, parts: list[str]) -> list[str]:
+def owner(text: str, parts: list[str]) -> list[str]:
     """Return the parts by which a block is known: the one that is all of it, else those that it has."""
     alone = text.removeprefix("$ ").strip()
     return [part for part in parts if part == alone] or [part for part in parts if part in text and part != WHOLE]
@@ -42,12 +45,11 @@ def _owner(text: str, parts: list[str]) -> list[str]:
 def test_every_block_has_its_test(name: str) -> None:
     """Each block of a page belongs to one line of the table, and each line to one block."""
     parts = list(BLOCKS.get(name, {}))
-    is_generic = name.startswith("docs/") and name not in ("docs/server.md", "docs/console.md")
     owners = []
     for language, text in blocks(name):
-        if is_generic and language == "console":
+        found = owner(text, parts)
+        if not found and language == "console" and name in PAGES_OF_COMMANDS:
             continue
-        found = _owner(text, parts)
         assert len(found) == 1, f"{name}: {found} for\n{text}"
         owners += found
     assert sorted(owners) == sorted(parts)

@@ -13,6 +13,7 @@ import click
 import pytest
 import yaml
 
+from docs.test_every_block import BLOCKS, PAGES_OF_COMMANDS, owner
 from docs.written import PAGES, bash, blocks, environment, page
 from pytest_automation_report import hookspecs
 from pytest_automation_report.cli.main import main
@@ -99,12 +100,10 @@ def test_api_page_has_all_operations() -> None:
     assert sorted(named) == sorted(_operations())
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/troubleshooting.md"])
-def test_messages_are_the_codes(name: str) -> None:
-    """Each message that the README and the page of troubles explain is one that the code can write."""
+def test_messages_are_the_codes() -> None:
+    """Each message that the page of troubleshooting explains is one that the code can write."""
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "pytest_automation_report").rglob("*.py"))
-    text = page(name).rpartition("## When something goes wrong")[2]
-    messages = re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+    messages = re.findall(r"^\| `([^`]+)` \|", page("docs/troubleshooting.md"), re.MULTILINE)
     assert len(messages) > 5
     for message in messages:
         for piece in filter(None, (each.strip(" :,;") for each in re.split(r"\bN\b|\.\.\.|: |; ", message))):
@@ -132,11 +131,9 @@ def test_migration_leads_to_what_there_is() -> None:
 
 COMMANDS = [
     pytest.param(line.removeprefix("$ "), id=f"{name}: {line}")
-    for name in PAGES
-    # The commands of these run in tests of their own, since they need more than a project that has reported.
-    if name not in {"README.md", "docs/console.md", "docs/server.md"}
+    for name in PAGES_OF_COMMANDS
     for language, text in blocks(name)
-    if language == "console"
+    if language == "console" and not owner(text, list(BLOCKS.get(name, {})))
     for line in text.splitlines()
 ]
 

@@ -15,7 +15,6 @@ from docs.written import bash, block, blocks, environment, page
 from pytest_automation_report.cli.context import Exit
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.session.plugin_hooks import STRICT_EXIT_STATUS
-from pytest_automation_report.settings.settings import SETTINGS, Setting
 from support.checked_server import CheckedServer
 from support.needs import needed
 from support.repository import ROOT
@@ -24,33 +23,13 @@ from support.sessions import clean_environment, run, run_session
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def _row(setting: Setting) -> str:
-    kind = " or ".join(f"`{each}`" for each in setting.choices) or setting.kind
-    default = setting.default
-    if setting.kind == "flag":
-        shown = "on" if default else "off"
-    elif isinstance(default, (int, float)) or (isinstance(default, str) and default):
-        shown = f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
-    else:
-        shown = ""
-    return f"| `{setting.name}` | {kind} | {shown} | {setting.help} |"
-
-
-def test_settings_table_is_the_codes() -> None:
-    """The rows of the README's table of settings are rows of the code's table, in its order."""
-    rows = [line for line in README.splitlines() if re.match(r"\| `\w+` \|.*\|.*\|.*\|$", line)]
-    assert len(rows) > 10  # the page of settings has them all
-    assert rows == [_row(each) for each in SETTINGS if _row(each) in rows]
-
-
 def test_every_command_is_known_to_the_page_of_commands() -> None:
-    """Each console command stands in its page, and the README names those that have others below them."""
+    """Each console command stands in its page."""
     context = click.Context(main)
     for name in main.list_commands(context):
         inner = getattr(main.get_command(context, name), "commands", None)
         for words in [f"{name} {each}" for each in inner] if inner else [name]:
             assert f"`automation-report {words}" in page("docs/console.md")
-        assert f"`{name}`" in README
 
 
 def test_ci_runs_the_readmes_test_command() -> None:
@@ -104,8 +83,9 @@ def test_way_of_a_newcomer(shop: Path, tmp_path: Path) -> None:
 
 
 def test_readme_is_short() -> None:
-    """A newcomer can read the page at a sitting: it has at most 300 lines."""
-    assert len(README.splitlines()) <= 300
+    """A newcomer can read the page at a sitting: it has at most 200 lines and 1,500 words."""
+    assert len(README.splitlines()) <= 200
+    assert len(README.split()) <= 1500
 
 
 def test_nothing_is_installed_from_an_index_that_does_not_have_it() -> None:
@@ -124,7 +104,7 @@ def test_nothing_is_installed_from_an_index_that_does_not_have_it() -> None:
 
 def test_exit_codes_are_the_codes() -> None:
     """The table of exit codes has each one that the console command and ``strict`` have."""
-    rows = re.findall(r"^\| `(pytest|automation-report)` \| (\d+) \|", README, re.MULTILINE)
+    rows = re.findall(r"^\| `(pytest|automation-report)` \| (\d+) \|", page("docs/console.md"), re.MULTILINE)
     assert [int(code) for of, code in rows if of == "automation-report"] == [int(each) for each in Exit]
     assert ("pytest", str(STRICT_EXIT_STATUS)) in rows
 
@@ -134,7 +114,7 @@ def test_pytest_toml_reports(shop: Path, tmp_path: Path) -> None:
     if pytest.version_tuple < (9,):
         pytest.skip("this pytest knows no native TOML")
     with CheckedServer(tmp_path / "server.sqlite3", "...") as server:
-        settings = block("README.md", "# pytest.toml").replace("https://example.testmo.net", server.address)
+        settings = block("docs/settings.md", "# pytest.toml").replace("https://example.testmo.net", server.address)
         (shop / "pytest.toml").write_text(f'{settings}pythonpath = ["."]\n')
         token = {"AUTOMATION_REPORT_TOKEN": "..."}
         assert "automation report" not in bash("pytest", shop, environment(**token)).stdout
@@ -159,7 +139,7 @@ def test_testmo_commands_run(shop: Path, tmp_path: Path) -> None:
 
 def test_commands_for_several_jobs_run(shop: Path) -> None:
     """A run that is made first, joined by sessions, added to and completed holds the sessions' results."""
-    bash(block("README.md", "run create"), shop, environment(), exits=0)
+    bash(block("docs/ci.md", "run create"), shop, environment(), exits=0)
     shown = bash("automation-report run show 1 --json", shop, environment())
     assert '"is_completed": true' in shown.stdout
     assert '"total_count": 15' in shown.stdout
@@ -168,7 +148,7 @@ def test_commands_for_several_jobs_run(shop: Path) -> None:
 
 def test_commands_for_jobs_of_one_key_run(shop: Path) -> None:
     """Sessions with one key share a run, which is completed when as many jobs are in as there are."""
-    session, completion = block("README.md", "--run-key").splitlines()
+    session, completion = block("docs/ci.md", "--run-key").splitlines()
     env = environment(GITLAB_CI="true", CI_PIPELINE_ID="7")
     bash(f"{session}; {session}; {completion.replace('jobs 4', 'jobs 2')}", shop, env, exits=0)
     shown = bash("automation-report run show 1 --json; automation-report run list", shop, environment()).stdout
@@ -185,7 +165,7 @@ def test_comparison_runs(shop: Path) -> None:
 
 def test_command_for_results_of_other_tools_runs(shop: Path) -> None:
     """Result files of a pattern go to a run of their own."""
-    command = block("README.md", "automation-report submit")
+    command = block("docs/console.md", "automation-report submit")
     bash("pytest -q --junitxml=reports/deep/junit.xml", shop, environment())
     done = bash(command, shop, environment())
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
@@ -200,7 +180,7 @@ def test_commands_that_run_a_tool_run_it(shop: Path) -> None:
     npm.chmod(0o755)
     env = environment()
     env["PATH"] = os.pathsep.join((str(npm.parent), env["PATH"]))
-    for command in block("README.md", "-- npm test").splitlines():
+    for command in block("docs/console.md", "-- npm test").splitlines():
         bash(command, shop, env, exits=1)
     shown = bash("automation-report run list", shop, env)
     assert (shown.stdout, shown.stderr.count(": completed, 15 results, 2 failed")) == ("2\n1\n", 2), shown.stderr
