@@ -17,11 +17,8 @@ from pytest_automation_report.delivery.requests import (
     NOT_FOUND_OR_GONE,
     TOO_LARGE,
     UNPROCESSABLE,
-    DeliveryOptions,
-    InFlightRequests,
-    RefusalHandling,
+    Life,
     Request,
-    RetryPolicy,
     reason_of,
     write_rejected,
 )
@@ -29,17 +26,16 @@ from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.stores import Uploads
 from pytest_automation_report.errors import ClientError, RefusedError, SpoolError, StoreError, UnknownAnswerError
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.spool.folder import Process, SessionFolder
+from pytest_automation_report.spool.folder import Process
 from pytest_automation_report.spool.ledger import AckRecord, AsideRecord, NotRecord, RejectedRecord
 
 if TYPE_CHECKING:
-    from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.captured_output import CapturedOutput
-    from pytest_automation_report.delivery.launch import Runtime, Timeouts
+    from pytest_automation_report.delivery.launch import Timeouts
     from pytest_automation_report.delivery.queues import Batch, Result, WorkerQueues
     from pytest_automation_report.delivery.requests import Call, RequestError
     from pytest_automation_report.spool.folder import SessionManifest
-    from pytest_automation_report.spool.ledger import Intent, LedgerFile
+    from pytest_automation_report.spool.ledger import Intent
     from pytest_automation_report.spool.sessions import SpoolReader
 
 
@@ -123,26 +119,15 @@ def options_of(session: SessionManifest) -> RecordingOptions:
         raise SpoolError(f"session {session.id}: its recording options cannot be read: {error}") from error
 
 
-class Delivery(Struct, dict=True, eq=False):
-    """The delivery of a session in one life of a sender, step by step; its owner holds the session's lock.
+class Delivery(Life):
+    """The delivery of a session, step by step; owned by the sender that holds the session's lock.
 
     A response of the classes *applied*, *try again* and *refused* closes its intent. An *unknown* one leaves the intent
     open, and so does a refusal of a request that may have been applied in part: both are reconciled.
     """
 
-    session: SessionManifest
-    client: Client
-    ledger: LedgerFile
-    queues: WorkerQueues
-    timeouts: Timeouts
-    runtime: Runtime
-    options: DeliveryOptions = DeliveryOptions()
-
     def __post_init__(self) -> None:
-        self.folder, self.state = SessionFolder(self.ledger.folder), self.ledger.state
-        self.in_flight = InFlightRequests()
-        self.retry_policy = RetryPolicy(self.ledger, self.timeouts, self.runtime)
-        self.refusals = RefusalHandling(self.state.aliases)
+        super().__post_init__()
         self.uploads = Uploads(self)
         self.scheduler = Scheduler(self, self.uploads)
         self._reconciliation: Reconciliation | None = None

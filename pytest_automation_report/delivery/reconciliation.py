@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.responses import FieldText, Run, RunTest, Thread
-    from pytest_automation_report.delivery.dispatcher import Delivery
     from pytest_automation_report.delivery.queues import Result
+    from pytest_automation_report.delivery.requests import Life
     from pytest_automation_report.spool.ledger import Closing, Intent
 
 # The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run.
@@ -91,12 +91,10 @@ class Reconciliation:
     one. Every other operation is decided by a single read, or by two reads that agree.
     """
 
-    def __init__(
-        self, delivery: Delivery, intent: Intent, batch: Sequence[Result], refusal: RefusedError | None
-    ) -> None:
+    def __init__(self, life: Life, intent: Intent, batch: Sequence[Result], refusal: RefusedError | None) -> None:
         self.intent, self.refusal = intent, refusal
-        self._delivery, self._batch = delivery, batch
-        self._client, self._ledger, self._log = delivery.client, delivery.ledger, delivery.runtime.log
+        self._life, self._batch = life, batch
+        self._client, self._ledger, self._log = life.client, life.ledger, life.runtime.log
         self._stage = self._probe_open
         self._accepts_empty_appends = False
         self._last_read: int | None = None
@@ -105,7 +103,7 @@ class Reconciliation:
     @property
     def is_waiting(self) -> bool:
         """Whether time must pass before the next step."""
-        return self._delivery.runtime.clock() < self._next_read
+        return self._life.runtime.clock() < self._next_read
 
     def step(self) -> Outcome:  # noqa: PLR0911 - one for each operation
         """Send at most one request, or read one list; return whether that has closed the intent."""
@@ -121,7 +119,7 @@ class Reconciliation:
                 # An empty thread does no harm; a new one is simply created.
                 return self._decide(NotRecord(self.intent.number))
             case "append_run":
-                count = len(self._delivery.session.run.fields)
+                count = len(self._life.session.run.fields)
                 return self._decide_note(lambda: self._run(has_threads=False).fields[count:])
             case "note_thread":
                 return self._decide_note(lambda: self._thread().fields)
@@ -133,7 +131,7 @@ class Reconciliation:
 
     def _create_run(self) -> Outcome:
         """Use the run with this session's id, if the server has one; decide that there is none once two reads agree."""
-        left_runs, id_field = self._ledger.state.left_runs, (SESSION_ID_FIELD, self._delivery.session.id)
+        left_runs, id_field = self._ledger.state.left_runs, (SESSION_ID_FIELD, self._life.session.id)
         try:
             open_runs = [run for page in run_pages(self._client, status=(4,)) for run in page.result]  # 4: running
         except RefusedError as error:
@@ -153,7 +151,7 @@ class Reconciliation:
             self._log(f"{error}: the append is assumed to be refused as a whole")
             return self._decide(NotRecord(self.intent.number))
         # A server of ours takes the results of a job into a completed run, in a new thread.
-        has_job = bool(self._delivery.session.job) and self._ledger.state.is_joined
+        has_job = bool(self._life.session.job) and self._ledger.state.is_joined
         if run.is_completed and not (has_job and JOB in self._client.extensions):
             self._decide(NotRecord(self.intent.number))
             return "run_completed"
@@ -235,7 +233,7 @@ class Reconciliation:
 
     def _wait_to_settle(self) -> bool:
         """Wait if a late copy of the request could still be applied, as without a fence; return whether to wait."""
-        settle, runtime = self._delivery.timeouts.settle, self._delivery.runtime
+        settle, runtime = self._life.timeouts.settle, self._life.runtime
         # At most the whole time: the wall clock may have been set back since the request was sent.
         seconds = min(settle, self.intent.at + settle - runtime.wall())
         if seconds > 0:
@@ -284,7 +282,7 @@ class Reconciliation:
 
     def _hold(self, reason: str) -> Outcome:
         """Hold results whose delivery stays unconfirmed, or send or drop them if the user has decided that."""
-        return self._decide(DECISIONS[self._delivery.options.unknown](self.intent.number, reason))
+        return self._decide(DECISIONS[self._life.options.unknown](self.intent.number, reason))
 
     def _agrees_with_last_read(self, value: int) -> bool:
         """Return whether this read agrees with the last one; if not, wait a while before the next read."""
@@ -292,7 +290,7 @@ class Reconciliation:
         if self._last_read == value:
             return True
         self._last_read = value
-        self._next_read = self._delivery.runtime.clock() + self._delivery.timeouts.read_back
+        self._next_read = self._life.runtime.clock() + self._life.timeouts.read_back
         return False
 
     def _run(self, *, has_threads: bool = True) -> Run:

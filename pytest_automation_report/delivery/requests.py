@@ -32,6 +32,7 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
     UnknownAnswerError,
 )
+from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger import AliasRecord, TroubleRecord
 from pytest_automation_report.text.limits import cut_middle, string
 from pytest_automation_report.unpatched import lazy_pattern
@@ -40,10 +41,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import ArtifactStoreConfig
     from pytest_automation_report.api.responses import FieldText
     from pytest_automation_report.delivery.launch import Runtime, Timeouts
-    from pytest_automation_report.delivery.queues import Batch, Result, WorkerQueue
+    from pytest_automation_report.delivery.queues import Batch, Result, WorkerQueue, WorkerQueues
+    from pytest_automation_report.spool.folder import SessionManifest
     from pytest_automation_report.spool.ledger import Intent, LedgerFile, WorkerProgress
 
 
@@ -81,6 +84,24 @@ class DeliveryOptions(Struct, frozen=True):
     artifact_store: ArtifactStoreConfig | None = None  # stores files instead of the server
     max_in_flight: int = CONNECTIONS  # requests at a time once all workers have ended, never two of the same worker
     files_folder: Path | None = None  # the session's folder if the ledger is in another one: its files stay
+
+
+class Life(Struct, dict=True, eq=False):
+    """One life of a sender: what all parts of its delivery share."""
+
+    session: SessionManifest
+    client: Client
+    ledger: LedgerFile
+    queues: WorkerQueues
+    timeouts: Timeouts
+    runtime: Runtime
+    options: DeliveryOptions = DeliveryOptions()
+
+    def __post_init__(self) -> None:
+        self.folder, self.state = SessionFolder(self.ledger.folder), self.ledger.state
+        self.in_flight = InFlightRequests()
+        self.retry_policy = RetryPolicy(self.ledger, self.timeouts, self.runtime)
+        self.refusals = RefusalHandling(self.state.aliases)
 
 
 class InFlightRequests:

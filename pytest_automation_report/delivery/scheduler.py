@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.delivery.dispatcher import Delivery
     from pytest_automation_report.delivery.queues import Batch, WorkerQueue
-    from pytest_automation_report.delivery.requests import Call, RepeatableStep
+    from pytest_automation_report.delivery.requests import Call, Life, RepeatableStep
     from pytest_automation_report.delivery.stores import Uploads
     from pytest_automation_report.spool.ledger import Operation, WorkerProgress
 
@@ -56,12 +55,12 @@ class Scheduler:
     reconciled before any of these.
     """
 
-    def __init__(self, delivery: Delivery, uploads: Uploads) -> None:
-        self._delivery, self._uploads = delivery, uploads
-        self._state, self._session, self._queues = delivery.state, delivery.session, delivery.queues
-        self._client, self._clock = delivery.client, delivery.runtime.clock
-        run, tag, is_first = delivery.session.run, delivery.session.run_tag, delivery.session.is_first
-        self._lookup = SharedRunLookup(delivery.client, run, tag, delivery.timeouts, delivery.runtime, is_first)
+    def __init__(self, life: Life, uploads: Uploads) -> None:
+        self._life, self._uploads = life, uploads
+        self._state, self._session, self._queues = life.state, life.session, life.queues
+        self._client, self._clock = life.client, life.runtime.clock
+        run, tag, is_first = life.session.run, life.session.run_tag, life.session.is_first
+        self._lookup = SharedRunLookup(life.client, run, tag, life.timeouts, life.runtime, is_first)
         # By worker: the running attempt with the time at which it was first seen, and the one that the server shows.
         self._seen_running: dict[str, tuple[int, float]] = {}
         self._shown_running: dict[str, int | None] = {}
@@ -77,7 +76,7 @@ class Scheduler:
 
     def choose(self) -> Request | RepeatableStep | None:
         """Return the next request, None if there is nothing to send now."""
-        in_flight = self._delivery.in_flight
+        in_flight = self._life.in_flight
         if len(in_flight) >= in_flight.max_count or not self._has_something_to_report:
             return None
         if self._state.run is None:
@@ -115,7 +114,7 @@ class Scheduler:
     def _run_request(self) -> Request | RepeatableStep | None:
         session, left_runs = self._session, self._state.left_runs
         if session.joined_run is not None and session.joined_run not in left_runs:
-            return partial(self._delivery.ledger.write, JoinedRecord(session.joined_run, ""))
+            return partial(self._life.ledger.write, JoinedRecord(session.joined_run, ""))
         # After `send --new-run` the jobs' shared run is the one that was left: this session creates a separate run.
         if session.run_tag and not left_runs:
             return None if self._lookup.is_waiting else self._find_shared_run
@@ -125,9 +124,9 @@ class Scheduler:
         return self._request("create_run", partial(self._client.create_run, run))
 
     def _find_shared_run(self) -> None:
-        run = self._delivery.retry_policy.attempt(self._lookup.step)
+        run = self._life.retry_policy.attempt(self._lookup.step)
         if run is not None:
-            self._delivery.ledger.write(JoinedRecord(run, self._lookup.note))
+            self._life.ledger.write(JoinedRecord(run, self._lookup.note))
 
     # Rule 3: the workers.
 
@@ -153,13 +152,11 @@ class Scheduler:
             return self._closing_request(queue, progress) or self._running_request(queue, progress)
         now = self._clock()
         age = now - self._waiting_since.setdefault(worker, now)
-        batch = self._delivery.refusals.batch(queue, progress)
+        batch = self._life.refusals.batch(queue, progress)
         upload = self._uploads.next_upload(file for result in batch.results for file in result.test.artifacts)
         if upload is not None:
-            return (
-                None if self._delivery.in_flight else upload
-            )  # an upload may take long, and responses would wait for it
-        if not (batch.is_full or queue.is_closed or age >= self._delivery.timeouts.batch_age):
+            return None if self._life.in_flight else upload  # an upload may take long, and responses would wait for it
+        if not (batch.is_full or queue.is_closed or age >= self._life.timeouts.batch_age):
             return self._running_request(queue, progress)
         return self._batch_request(queue, progress, batch)
 
@@ -168,13 +165,11 @@ class Scheduler:
     ) -> Request | RepeatableStep | None:
         """Return the append of a batch, or a request that must precede it; None if that one must wait."""
         if not self._knows_extensions:
-            return None if self._delivery.in_flight else self._uploads.check_server
+            return None if self._life.in_flight else self._uploads.check_server
         if progress.thread is None:
             return self._thread_request(queue)
-        if self._delivery.retry_policy.is_circuit_open:
-            return partial(
-                self._delivery.retry_policy.probe, partial(self._client.append_thread, progress.thread, b"{}")
-            )
+        if self._life.retry_policy.is_circuit_open:
+            return partial(self._life.retry_policy.probe, partial(self._client.append_thread, progress.thread, b"{}"))
         self._waiting_since[queue.worker] = self._clock()
         return self._append_request(queue, progress.thread, batch)
 
@@ -211,7 +206,7 @@ class Scheduler:
 
         Such a request may be repeated or lost, so it is not in the ledger.
         """
-        if self._delivery.in_flight or self._delivery.retry_policy.is_circuit_open or not self._is_running_due(queue):
+        if self._life.in_flight or self._life.retry_policy.is_circuit_open or not self._is_running_due(queue):
             return None
         if progress.thread is None:
             return self._thread_request(queue)
@@ -235,9 +230,9 @@ class Scheduler:
             except RefusedError as error:
                 # Results may still be accepted: to stop here would keep them from the server.
                 self._is_running_refused = True
-                self._delivery.runtime.log(f"{reason_of(error)}: running tests are not shown")
+                self._life.runtime.log(f"{reason_of(error)}: running tests are not shown")
 
-        self._delivery.retry_policy.attempt(append)
+        self._life.retry_policy.attempt(append)
 
     def _members(self, queue: WorkerQueue) -> Json:
         """Return a thread's extensions, members of an append: none without the session's clock, by which they are."""
@@ -333,7 +328,7 @@ class Scheduler:
         if not self._queues.is_decided or state.is_complete:
             return None
         upload = self._uploads.next_upload(self._queues.artifacts)
-        if self._delivery.in_flight:
+        if self._life.in_flight:
             is_noted = state.is_noted or any(intent.operation == "append_run" for intent in state.open_intents.values())
             has_to_wait = is_noted or self._leaves_run_open or upload is not None
             return None if has_to_wait else self._note_request("append_run")
@@ -389,7 +384,7 @@ class Scheduler:
         """Return a request with its intent, which has the members ``recorded``, and with its Idempotency-Key."""
         number = self._state.next_number
         known = self._state.progress_of(worker).in_thread if worker else 0
-        at = self._delivery.runtime.wall()
+        at = self._life.runtime.wall()
         intent = Intent(number, operation, worker, thread, known=known, at=at, **recorded)
         key = sha256(f"{self._session.id}:{number}".encode()).hexdigest()
         return Request(intent, partial(call, key=key), self._clock())
