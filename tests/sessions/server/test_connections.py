@@ -10,10 +10,12 @@ from io import BufferedIOBase
 from itertools import repeat
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
-from support.service import a_test
+from support.scripted_server.server import ScriptedServer
+from support.service import Service, a_test
 from support.serving import HEALTH, NEW_RUN, RUNS, WITH_TOKEN, answer_of, asking, connect, posting, served_store
 
 MEBI = 1024 * 1024
@@ -177,3 +179,17 @@ def test_a_client_that_asks_for_it_is_closed(tmp_path: Path) -> None:
                 connection.sendall(posting(2, WITH_TOKEN, *more, path=path, version=version) + b"{}")
                 status, headers, _ = answer_of(connection)
             assert (status, headers["connection"]) == (204, "close")
+
+
+def test_no_address_that_it_was_given_is_asked(service: Service) -> None:
+    """Whatever addresses come with runs, threads and tests, and are read and shown again: nobody hears of them."""
+    with ScriptedServer() as elsewhere:
+        place = {"name": "Log", "url": f"{elsewhere.address}/picture.png"}
+        field = {"type": 5, "name": "Address", "value": place["url"]}
+        given: dict[str, Any] = {"artifacts": [place], "fields": [field]}
+        run_id = service.new_run(links=[place], **given)
+        service.append(service.new_thread(run_id, **given), a_test(1, **given))
+        assert place["url"] in service.get(f"/automation/runs/{run_id}").text
+        assert service.get(f"/automation/runs/{run_id}/tests").json["total"] == 1
+        service.complete(run_id)
+        assert elsewhere.connection_count == 0
