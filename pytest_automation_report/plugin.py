@@ -100,9 +100,9 @@ class _SessionPlugin(Hooks):
             nargs="?",
             const="last",
             default=None,
-            metavar="RUN",
+            metavar="RUN[:new]",
             help="Run only the tests that failed in the run of this id; without one, in the source's last completed "
-            "run. When none failed, none is run; with 'all', all are.",
+            "run. With ':new' only its new failures. When none failed, none is run; with 'all', all are.",
         )
 
     # tryfirst: xdist's own implementation starts those sessions, which inherit the options.

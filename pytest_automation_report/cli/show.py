@@ -34,7 +34,7 @@ from pytest_automation_report.summary.findings_lines import changes_line, reason
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import STDOUT, encoded, write_output
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.terminal import node_id, printable, quantity
+from pytest_automation_report.text.terminal import node_id_of, printable, quantity, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -183,7 +183,10 @@ def failures_as_markdown(reading: Opened, run_id: int, name: str | None) -> str:
             echo_stderr(f"no test failed in run {run_id}")
     else:
         tests = [_named(list(reading.tests(run_id)), name, run_id)]
-    return "\n".join(markdown_of(test, run, command=_command(test), changes=_changes(test, findings)) for test in tests)
+    return "\n".join(
+        markdown_of(test, run, command=run_command([_node_id(test)]), changes=_changes(test, findings))
+        for test in tests
+    )
 
 
 def _named(tests: Sequence[ExportedTest], name: str, run_id: int) -> ExportedTest:
@@ -198,15 +201,8 @@ def _named(tests: Sequence[ExportedTest], name: str, run_id: int) -> ExportedTes
 
 def _node_id(test: ExportedTest) -> str:
     """Return the node id of a test, empty if it is not known."""
-    field = next((field for field in test.fields if field.name == "Node id"), None)
-    return node_id(test.file, test.folder, test.name) if field is None else field.value or ""
-
-
-def _command(test: ExportedTest) -> str:
-    from pytest_automation_report.server.pages.words import rerun_command  # noqa: PLC0415 - loads the store's findings
-
     row = {"file": test.file, "folder": test.folder, "name": test.name}
-    return rerun_command(row, to_builtins(test.fields)) or ""
+    return node_id_of(row, to_builtins(test.fields))
 
 
 def _changes(test: ExportedTest, findings: RunFindings | None) -> list[str]:

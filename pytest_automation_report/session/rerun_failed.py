@@ -5,6 +5,7 @@ pytest's process opens no socket and no store: the console command, in a separat
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,7 @@ LAST: Final = "last"
 ALL: Final = "all"
 
 _SECONDS: Final = 120
+_WHICH: Final = re.compile(r"([0-9]+|last)(?::(new|[0-9a-f]{16}))?|all")
 _SHOWN: Final = 5
 _CODE: Final = """\
 from pytest_automation_report.cli.main import main
@@ -43,23 +45,24 @@ main(start['arguments'], prog_name='automation-report')
 def failed_in(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, Any]:
     """Return the failed tests of the run that the command line names; `pytest.UsageError` if they cannot be read."""
     which = str(config.getoption("automation_report_rerun_failed"))
-    if which not in {LAST, ALL} and not which.isdecimal():
+    match = _WHICH.fullmatch(which)
+    if match is None:
         # The option's value is optional, so argparse takes a test path after the option for the value.
         raise pytest.UsageError(
-            f"{OPTION}: {which!r} cannot be used: write the id of a run, {LAST!r} or {ALL!r} after it; where {which!r} "
-            f"are tests to select from, write {OPTION}={LAST} {shlex.quote(which)}"
+            f"{OPTION}: {which!r} cannot be used: write the id of a run (with ':new' its new failures), {LAST!r} or "
+            f"{ALL!r} after it; where {which!r} are tests to select from, write {OPTION}={LAST} {shlex.quote(which)}"
         )
     configuration = session_configuration(config, environ)
     # In CI, without a word, it would be the run of this commit, which has none yet.
-    chosen = which if which.isdecimal() else LAST
-    arguments = ["run", "failed", "--json", chosen, *_connection(configuration)]
+    chosen, only = match[1] or LAST, match[2]
+    arguments = ["run", "failed", "--json", chosen, *(["--only", only] if only else []), *_connection(configuration)]
     start, root = {"arguments": arguments}, str(config.rootpath)
     try:
         printed = printed_by(_CODE, start, needed=NEEDED_CONSOLE, seconds=_SECONDS, environ=environ, folder=root)
     except LaunchError as error:
         raise pytest.UsageError(f"{OPTION}: the failed tests cannot be read: {error}") from error
     prefix = configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or "")
-    return {**Unpatched.decode(printed), "prefix": prefix, "is_all_if_none": which == ALL}
+    return {**Unpatched.decode(printed), "prefix": prefix, "is_all_if_none": which == ALL, "only": only}
 
 
 def _connection(configuration: Settings) -> list[str]:
@@ -84,6 +87,7 @@ class RerunFailedHooks(Hooks):
         self._run: int = selection["run"]
         self._failed: list[dict[str, str]] = selection["tests"]
         self._is_all: bool = selection["is_all_if_none"] and not self._failed
+        self._only: str | None = selection["only"]
         # None until tests were collected, in this process or in a worker.
         self._deselected: int | None = None
         # Names of the failed tests that were not collected.
@@ -94,9 +98,11 @@ class RerunFailedHooks(Hooks):
         """Return the line with the run and the number of tests to run again."""
         if not self._failed:
             selection = "all tests are run" if self._is_all else f"no test is run ({OPTION}={ALL} runs all)"
-            return f"automation report: nothing failed in run {self._run}: {selection}"
+            none = "no new failure" if self._only else "nothing failed"
+            return f"automation report: {none} in run {self._run}: {selection}"
         tests = quantity(len(self._failed), "test")
-        return f"automation report: running again the failed tests of run {self._run}: {tests}"
+        which = {None: "failed tests", "new": "new failures"}.get(self._only, "failures for one reason")
+        return f"automation report: running again the {which} of run {self._run}: {tests}"
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
@@ -148,7 +154,8 @@ class RerunFailedHooks(Hooks):
             terminalreporter.write_line(self.pytest_report_header())
             return
         deselected = quantity(self._deselected, "test")
-        terminalreporter.write_line(f"automation report: {deselected} deselected that did not fail in run {self._run}")
+        others = "were not chosen" if self._only else "did not fail"
+        terminalreporter.write_line(f"automation report: {deselected} deselected that {others} in run {self._run}")
         if self._missing:
             missing = quantity(len(self._missing), "test")
             names = self._missing[:_SHOWN] + (["..."] if len(self._missing) > _SHOWN else [])

@@ -139,12 +139,31 @@ def node_id(file: str | None, folder: str, name: str) -> str:
     return string("::".join([file, *filter(None, classes.split(".")), name]))
 
 
-def run_command(node_ids: Iterable[str]) -> str:
-    """Return the command that runs these tests."""
-    ids = list(node_ids)
+def node_id_of(row: Mapping[str, Any], fields: Iterable[Mapping[str, Any]] = ()) -> str:
+    """Return the node id of a test; empty if its file is not known."""
+    # It comes from the field that the plugin adds, else from file, folder and name, as JUnit XML has them.
+    sent = (str(field.get("value") or "") for field in fields if field.get("name") == "Node id" and field["type"] == 1)
+    known = next((string(text) for text in sent if is_argument(text)), "")
+    return known or node_id(row["file"], row["folder"], row["name"])
+
+
+MOST_NAMED: Final = 5
+
+
+def run_command(node_ids: Iterable[str], count: int | None = None, otherwise: str = "") -> str:
+    """Return the command that runs ``count`` tests, some of which may have an empty node id: they are not known.
+
+    More than five tests are named by their functions; for those of more than five functions it is ``otherwise``.
+    """
+    known = list(dict.fromkeys(filter(None, node_ids)))
+    functions = list(dict.fromkeys(text.partition("[")[0] for text in known))
+    choices = [known, functions] if count in {None, len(known)} else [functions]
+    ids = next((choice for choice in choices if 0 < len(choice) <= MOST_NAMED), None)
+    if ids is None:
+        return otherwise if known else ""
     # The name of a function has no dot before its parameters; that of a doctest begins with its module's name.
-    functions = [text.partition("[")[0].rpartition("::") for text in ids]
-    has_doctest = any("." in function for _, separator, function in functions if separator)
+    names = [text.partition("[")[0].rpartition("::") for text in ids]
+    has_doctest = any("." in name for _, separator, name in names if separator)
     return shlex.join(["pytest", *(["--doctest-modules"] if has_doctest else []), *ids])
 
 

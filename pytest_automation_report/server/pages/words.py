@@ -19,9 +19,8 @@ from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.tracebacks import margin_of
 from pytest_automation_report.server.store.findings import verdict_in_list
 from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus, slot_name
-from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.terminal import ago as time_ago
-from pytest_automation_report.text.terminal import is_argument, node_id, quantity, run_command
+from pytest_automation_report.text.terminal import quantity
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
@@ -148,14 +147,9 @@ def web_address(text: str | None) -> str | None:
     return address if is_web_address(address) else None
 
 
-def rerun_command(row: Mapping[str, object], fields: Sequence[Mapping[str, object]]) -> str | None:
-    """Return the command that runs a test again; None if its file is not known."""
-    # The node id comes from the field that the plugin adds, else from file, folder and name, as JUnit XML has them.
-    sent = (str(field.get("value") or "") for field in fields if field.get("name") == "Node id" and field["type"] == 1)
-    known = next((string(text) for text in sent if is_argument(text)), "") or node_id(
-        str(row["file"] or ""), str(row["folder"]), str(row["name"])
-    )
-    return run_command([known]) if known else None
+def rerun_of(run_id: int, only: str = "") -> str:
+    """Return the command that runs the failures of a run: all, only the ``new`` ones, or those of a reason."""
+    return f"pytest --automation-report-rerun-failed={run_id}{f':{only}' if only else ''}"
 
 
 def _kind(line: str) -> LineKind:

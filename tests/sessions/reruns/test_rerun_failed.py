@@ -1,9 +1,11 @@
 """``--automation-report-rerun-failed``: what failed before is run again, and nothing else."""
 
+import json
+
 import pytest
 
 from support.checked_server import CheckedServer
-from support.projects import Project
+from support.projects import Project, console
 from support.sessions import session_environment
 
 SUITE = """
@@ -51,6 +53,41 @@ def test_only_what_failed_runs_again(
         named.out.count("nothing failed in run 2: no test is run (--automation-report-rerun-failed=all runs all)") == 2
     )
     assert "passed" not in named.out.splitlines()[-1]
+
+
+OF_TWO_REASONS = """
+import os
+import pytest
+
+@pytest.mark.parametrize("n", range(4))
+@pytest.mark.parametrize("function", "abcdef")
+def test_case(function, n):
+    if n == int(os.environ["NEW"]):
+        raise ValueError("new")
+    assert n != 3
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_only_new_failures_or_those_of_a_reason_run_again(project: Project, workers: tuple[str, ...]) -> None:
+    """With ``:new`` after the run its new failures run, with a reason's fingerprint its tests, and no other."""
+    project.write("test_suite.py", OF_TWO_REASONS)
+    project.report(env=session_environment(NEW="9"), exits=1)
+    environment = session_environment(NEW="2")
+    project.report(env=environment, exits=1)
+    new = project.report("--automation-report-rerun-failed=2:new", *workers, env=environment)
+    assert "running again the new failures of run 2: 6 tests" in new.out
+    assert "18 tests deselected that were not chosen in run 2" in new.out
+    assert "6 failed" in new.out.splitlines()[-1]
+    found = json.loads(console(project.root, "run", "findings", "--json", "2").out)
+    reason = next(each for each in found["reasons"] if each["kind"] == "still")
+    still = project.report(f"--automation-report-rerun-failed=2:{reason['fingerprint']}", *workers, env=environment)
+    assert "running again the failures for one reason of run 2: 6 tests" in still.out
+    assert "6 failed" in still.out.splitlines()[-1]
+    none = project.report("--automation-report-rerun-failed=1:new", *workers, env=environment, exits=0)
+    assert "no new failure in run 1: no test is run" in none.out
+    unknown = project.report(f"--automation-report-rerun-failed=2:{'0' * 16}", env=environment, exits=4)
+    assert f"no failure of run 2 is for the reason '{'0' * 16}'" in unknown.err
 
 
 DESCRIBED = """
@@ -121,7 +158,10 @@ def test_rerun_reads_the_embedded_store_where_the_ini_file_names_a_server(projec
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (("--automation-report-rerun-failed", "yesterday"), "'yesterday' cannot be used: write the id of a run"),
+        (
+            ("--automation-report-rerun-failed", "yesterday"),
+            "'yesterday' cannot be used: write the id of a run",
+        ),
         (
             ("--automation-report-rerun-failed", "my tests/"),
             "where 'my tests/' are tests to select from, write --automation-report-rerun-failed=last 'my tests/'",

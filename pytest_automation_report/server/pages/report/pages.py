@@ -305,7 +305,7 @@ def _group(row: Json, shown: _Visible) -> tuple[str, str, str]:
     """Return the texts that tests of one class have in common: folder, node id and command, with holes for names."""
     name, folder = row["name"], row["folder"]
     node = node_id(row["file"], folder, name)
-    command = run_command([node]) if node else ""
+    command = run_command([node])
     node = node or title_of(folder, name)
     return shown(folder), shown(_with_hole(node, name)), shown(_with_hole(command, name))
 

@@ -18,8 +18,17 @@ from pytest_automation_report.server.pages.run.changes import failing_runs
 from pytest_automation_report.server.pages.run.facts import marks_of
 from pytest_automation_report.server.pages.run.head import flaky_evidence
 from pytest_automation_report.server.pages.urls import link
+from pytest_automation_report.server.pages.words import rerun_of, with_defaults
 from pytest_automation_report.server.store.values import RESULT_STATUSES, hexadecimal
-from pytest_automation_report.text.terminal import node_id, quantity, run_command, split_name, title_of
+from pytest_automation_report.text.terminal import (
+    MOST_NAMED,
+    node_id,
+    node_id_of,
+    quantity,
+    run_command,
+    split_name,
+    title_of,
+)
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
@@ -38,7 +47,7 @@ MAX_CARDS: Final = 20  # reasons with a card; the rest are behind a link
 _MAX_MEMBERS: Final = 3
 # Members of a card whose outcomes are part of its strip, though most stay behind its link.
 _MEMBERS_OF_STRIP: Final = 20
-_MAX_COMMAND_TESTS: Final = 5
+_is_respelled: Final = re.compile("#x[0-9A-F]{2}| characters cut").search
 _TYPE: Final = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*): ")
 _PHASES: Final[Mapping[str, str]] = {
     "setup": "before the test began",
@@ -153,16 +162,6 @@ def _grid_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) -> J
     }
 
 
-def command_for(rows: Sequence[Json], count: int) -> str | None:
-    """Return the command that runs some tests of a reason again: by their names, or by their common function."""
-    ids = [text for row in rows if (text := node_id(row["file"], row["folder"], row["name"]))]
-    functions = dict.fromkeys(text.partition("[")[0] for text in ids)
-    files = dict.fromkeys(text.partition("::")[0] for text in ids)
-    choices = [ids, functions, files] if len(ids) == count else [functions, files]
-    shortest = next((choice for choice in choices if 0 < len(choice) <= _MAX_COMMAND_TESTS), None)
-    return None if shortest is None else run_command(shortest)
-
-
 _FLAKY_SHOWN: Final = 50
 _KNOWN_FLAKY_SHOWN: Final = 20
 
@@ -198,7 +197,7 @@ class FailureCards:
                 text["type"],
                 card["place"],
                 sentence,
-                command_for(card["rows"], card["count"]) or "",
+                self._command(card),
                 f"{site}{link('result', row['id'])}",
             )
             sections.append(failure_markdown(failure))
@@ -245,21 +244,31 @@ class FailureCards:
             histories = (self._facts.histories.letters(row["case"]) for row in rows[:_MEMBERS_OF_STRIP])
             card["strip"] = strip_of(merged_letters(histories), has_now=True) if rows else None
             card["grid"] = _grid_of(rows, families)
-            card["command"] = command_for(rows, card["count"])
+            card["command"] = self._command(card)
             card["members"] = self._members(rows[:_MAX_MEMBERS])
             text = texts.get(rows[0]["id"]) if rows else None
             message = says_of(card["title"]) if text is None else says_of(rows[0]["message"] or "", text["type"])
             card.update(says=message, **_code(card["place"], rows[0] if rows else None, text, message))
 
+    def _command(self, card: Json) -> str:
+        """Return the command that runs the tests of a reason; empty if there is none that runs all of them."""
+        rows, count = card["rows"], card["count"]
+        # The name of such a test is not the one that pytest knows, which stands in a field.
+        respelled = [row["id"] for row in rows[:MOST_NAMED] if _is_respelled(row["name"])]
+        fields = {row["id"]: _fields(row) for row in self._reader.fields(respelled)} if respelled else {}
+        ids = (node_id_of(row, fields.get(row["id"], ())) for row in rows)
+        has_all = len(card["keys"]) == count
+        return run_command(ids, count, rerun_of(self._facts.row["id"], card["fingerprint"]) if has_all else "")
+
     def _texts(self, result_ids: Sequence[int]) -> dict[int, Json]:
         texts: dict[int, Json] = {}
         for row in self._reader.fields(result_ids):
-            fields = json.loads(row["fields"] or "[]")
-            with_message = (field for field in fields if (field.get("meta") or {}).get("message"))
+            fields = _fields(row)
+            with_message = (field for field in fields if field["meta"].get("message"))
             cause = next((field for field in fields if field.get("is_highlight")), None) or next(with_message, None)
             if cause is not None:
-                meta = cause.get("meta") or {}
-                texts[row["id"]] = {"text": str(cause.get("value") or ""), "type": str(meta.get("type") or "")}
+                type_name = cause["meta"].get("type") or ""
+                texts[row["id"]] = {"text": str(cause["value"]), "type": str(type_name)}
         return texts
 
     def _members(self, rows: Iterable[Json]) -> list[Json]:
@@ -314,6 +323,10 @@ class FailureCards:
             href = self._state.result(entry["result"]) if entry["result"] else ""
             lines.append({"short": split_name(entry["name"]), "failed": failed, "href": href})
         return lines
+
+
+def _fields(row: Json) -> list[Json]:
+    return [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
 
 
 def _code(place: str, row: Json | None, text: Json | None, message: Json) -> Json:

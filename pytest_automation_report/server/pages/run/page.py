@@ -23,7 +23,7 @@ from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.rendering import Page, site_of
 from pytest_automation_report.server.pages.run import changes
 from pytest_automation_report.server.pages.run.facts import SILENT_US, THREADS_SHOWN, RunFacts
-from pytest_automation_report.server.pages.run.failures import FailureCards, command_for, says_of
+from pytest_automation_report.server.pages.run.failures import FailureCards, says_of
 from pytest_automation_report.server.pages.run.head import bar_of, chips_of, facts_of, head_of, tabs_of
 from pytest_automation_report.server.pages.run.tests import TestList, TreeRows
 from pytest_automation_report.server.pages.run.time import (
@@ -37,6 +37,7 @@ from pytest_automation_report.server.pages.run.time import (
     waste_sentence,
 )
 from pytest_automation_report.server.pages.urls import VIEWS, link, paging, run_state, single_values
+from pytest_automation_report.server.pages.words import rerun_of
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import results_page, run_row
@@ -340,14 +341,14 @@ class RunView:
         """Return the commands of *Run again*: for the failed tests, for the new ones, for the whole run (count 0)."""
         run, found = self._facts.row, self._facts.findings
         failed, new = run["failure_count"], found["mine"]["new"] if found else 0
-        commands: list[tuple[str, int, str | None]] = []
+        commands: list[tuple[str, int, str]] = []
         if failed:
-            commands.append(("What failed in this run", failed, f"pytest --automation-report-rerun-failed={run['id']}"))
-        if found and 0 < new < failed:
-            rows = self._reader.rows_of(filter(None, (entry["result"] for entry in changes.entries_of(found, "new"))))
-            commands.append(("Only what is new", new, command_for(list(rows.values()), new)))
+            commands.append(("What failed in this run", failed, rerun_of(run["id"])))
+        # The command knows the usual base, and the failures that findings list.
+        if found and 0 < new < failed and self._state.base is None and new == len(changes.entries_of(found, "new")):
+            commands.append(("Only what is new", new, rerun_of(run["id"], "new")))
         commands.append(("All of it", 0, command_of(self._facts.field("Selection"))))
-        return [{"word": word, "count": count, "command": command} for word, count, command in commands if command]
+        return [{"word": word, "count": count, "command": command} for word, count, command in commands]
 
     def _base(self) -> Json:
         """Return the base and others to choose from; ``passed_over`` are runs since a base that nobody chose."""

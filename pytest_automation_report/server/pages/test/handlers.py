@@ -20,11 +20,11 @@ from pytest_automation_report.server.pages.run.tests import TestList
 from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import files_of, preview_of
 from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState, result_state, run_state
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, rerun_command, run_summary, with_defaults
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, run_summary, with_defaults
 from pytest_automation_report.server.store.contents import part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings, summaries
 from pytest_automation_report.server.store.values import ApiError, hashes_in, hexadecimal
-from pytest_automation_report.text.terminal import split_name
+from pytest_automation_report.text.terminal import node_id_of, run_command, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -267,7 +267,7 @@ def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str
         "steps": view_models.step_rows(row, fields, earlier, left),
         "facts": view_models.facts_of(fields),
         "texts": view_models.other_texts(fields, earlier, colours),
-        "command": rerun_command(row, fields),
+        "command": run_command([node_id_of(row, fields)]),
         "outputs": outputs,
         "stream": chosen.stream if chosen else "",
         "output": terminal_lines(chosen.value, chosen.spans) if chosen else None,
@@ -390,7 +390,7 @@ def _markdown(row: Json, fields: Sequence[Json], values: Mapping[str, Any]) -> s
             cause["meta"].get("type", ""),
             place,
             "".join(piece.text for piece in values["sentence"]),
-            values["command"] or "",
+            values["command"],
             comparison=view_models.comparison(row),
         )
     )

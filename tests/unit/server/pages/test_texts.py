@@ -1,8 +1,8 @@
 import pytest
 
 from pytest_automation_report.server.pages.drawings import slices
-from pytest_automation_report.server.pages.words import LINES_SHOWN, duration, lines, percent, rerun_command
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.server.pages.words import LINES_SHOWN, duration, lines, percent
+from pytest_automation_report.text.terminal import node_id_of, quantity, run_command
 
 
 def test_a_node_id_that_was_sent_counts() -> None:
@@ -12,10 +12,11 @@ def test_a_node_id_that_was_sent_counts() -> None:
     """
     row = {"file": "a/test_b.py", "folder": "a.test_b", "name": "test_c"}
     field = {"type": 1, "name": "Node id"}
-    assert rerun_command(row, [{**field, "value": "a/test_b.py::test_c[x::y]"}]) == "pytest 'a/test_b.py::test_c[x::y]'"
+    node = node_id_of(row, [{**field, "value": "a/test_b.py::test_c[x::y]"}])
+    assert run_command([node]) == "pytest 'a/test_b.py::test_c[x::y]'"
     for value in ("--pdbcls=evil:Evil", "-p evil", "@options.txt", ""):
-        assert rerun_command(row, [{**field, "value": value}]) == "pytest a/test_b.py::test_c"
-        assert rerun_command({**row, "file": None}, [{**field, "value": value}]) is None
+        assert node_id_of(row, [{**field, "value": value}]) == "a/test_b.py::test_c"
+        assert run_command([node_id_of({**row, "file": None}, [{**field, "value": value}])]) == ""
 
 
 def test_lines_of_a_traceback_have_kinds() -> None:

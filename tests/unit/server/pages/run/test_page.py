@@ -73,6 +73,19 @@ def test_all_of_a_part_is_that_part(site: Site) -> None:
     assert "pytest --automation-report -k cart tests</code>" in site.shown(f"/runs/{run}")
 
 
+def test_a_card_has_the_command_for_its_tests_alone(site: Site) -> None:
+    """It names the reason where the functions are many, and a test of a shortened name by the node id that was sent."""
+    run = site.run_of(*(failing(number, **FILE) for number in range(6)), a_test(7, **FILE))
+    (fingerprint,) = re.findall(r'id="command-([0-9a-f]{16})"', site.shown(f"/runs/{run}"))
+    command = f"pytest --automation-report-rerun-failed={run}:{fingerprint}"
+    assert command in site.text(f"/runs/{run}")
+    assert command in site.get(f"/runs/{run}/failures.txt").text
+    test = failing(0, **{**FILE, "name": "test_odd[x ... 83 characters cut"})
+    sent = {"type": 1, "name": "Node id", "value": "tests/test_cart.py::test_odd[x y]"}
+    odd = site.run_of({**test, "fields": [*test["fields"], sent]})
+    assert "pytest 'tests/test_cart.py::test_odd[x y]'" in site.text(f"/runs/{odd}")
+
+
 def test_squares_stand_by_their_parameters(site: Site) -> None:
     """Workers run parameters in any order; the squares of their grid stand as the numbers do, 9 before 10."""
     run = site.run_of(*(parameters(12, 12)[number] for number in (11, 2, 10, 0, 9, 1, 3, 8, 4, 7, 5, 6)), **on("main"))
@@ -230,14 +243,15 @@ def test_a_test_that_is_flaky_by_its_history_is_shown_where_it_passes(site: Site
     assert "by its history" not in site.text(f"/runs/{skipped}")
 
 
-def test_the_command_for_what_is_new_has_all_of_it(site: Site) -> None:
-    """It names each function with a new failure, whatever their number, and is left out if all failures are new."""
+def test_the_command_for_what_is_new_runs_nothing_else(site: Site) -> None:
+    """It has the option for new failures, whatever their number; nothing stands there if all are new."""
     old, count = failing(998), PAGE_ROWS + 1
     tax: dict[str, Any] = {"name": "test_tax", **FILE}
-    site.run_of(old, *parameters(PAGE_ROWS), a_test(999, **tax), **on("main"))
+    base = site.run_of(old, *parameters(PAGE_ROWS), a_test(999, **tax), **on("main"))
     run = site.run_of(old, *parameters(PAGE_ROWS, PAGE_ROWS), failing(999, **tax), **on("main"))
-    command = "pytest tests/test_cart.py::test_price tests/test_cart.py::test_tax"
+    command = f"pytest --automation-report-rerun-failed={run}:new"
     assert f"Only what is new {count} tests {command}" in site.text(f"/runs/{run}")
+    assert "Only what is new" not in site.text(f"/runs/{run}?base={base}")
     site.run_of(a_test(998), *parameters(PAGE_ROWS), **on("main"))
     assert "Only what is new" not in site.text(f"/runs/{site.run_of(old, *parameters(PAGE_ROWS), **on('main'))}")
 
@@ -247,7 +261,7 @@ def test_new_failures_are_told_from_those_that_are_back(site: Site) -> None:
     site.run_of(failing(1, **FILE), a_test(2), a_test(3), **on("main"))
     site.run_of(a_test(1, **FILE), a_test(2, **FILE), failing(3), **on("main"))
     run = site.run_of(failing(1, **FILE), failing(2, **FILE), failing(3), **on("main"))
-    command = "Only what is new 1 test pytest tests/test_cart.py::test_2"
+    command = f"Only what is new 1 test pytest --automation-report-rerun-failed={run}:new"
     assert missing(site.text(f"/runs/{run}"), "New 1 Back 1 Failures", command) == []
     for change, test in (("new", "test_2"), ("back", "test_1")):
         assert names(site.shown(f"/runs/{run}?change={change}")) == [test]
