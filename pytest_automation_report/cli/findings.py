@@ -14,8 +14,9 @@ from msgspec import Struct
 from pytest_automation_report.cli.context import CONNECTION, Exit, echo_result, echo_stderr, setting_options
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened
 from pytest_automation_report.cli.run import run
+from pytest_automation_report.findings.sentences import changes_line
 from pytest_automation_report.findings.verdict import told
-from pytest_automation_report.summary.findings_lines import changes_line, reason_lines, test_title, verdict_line
+from pytest_automation_report.summary.findings_lines import reason_lines, test_title, verdict_line
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.terminal import is_torn, printable, quantity, wholeness_words
 
@@ -38,10 +39,13 @@ _MOST_SHOWN: Final = 20
 @click.option("--json", "is_json", is_flag=True, help="Print the document of docs/findings.md.")
 @setting_options(*CONNECTION, *WHICH)
 def run_findings(chosen: WhichRun, *, base: int | None, is_json: bool, **options: object) -> int:
-    """Show what changed in a run since an earlier one, and the reasons of its failures."""
+    """Show in numbers what changed in a run since an earlier one; --json prints all that is known of it.
+
+    automation-report failures says what failed, run diff lists what changed.
+    """
     with opened(options, chosen, needs_findings=True) as reading:
         document = reading.findings(reading.run_id(chosen), base)
-    _show(document, is_json=is_json)
+    _show_numbers(document, is_json=is_json)
     return Exit.DONE
 
 
@@ -54,7 +58,9 @@ def diff(first: int, second: int, *, is_json: bool, **options: object) -> int:
     """Show what changed from RUN_A to RUN_B, two runs of one source."""
     with opened(options, needs_findings=True) as reading:
         document = reading.findings(reading.run_id(second), first)
-    _show(document, is_json=is_json)
+    _show_numbers(document, is_json=is_json)
+    if not is_json:
+        _show_lists(document)
     return Exit.DONE
 
 
@@ -177,7 +183,7 @@ def _compared(document: RunFindings, *, is_needed: bool) -> str:
     return f" since run {base['run']}{branch}"
 
 
-def _show(document: RunFindings, *, is_json: bool) -> None:
+def _show_numbers(document: RunFindings, *, is_json: bool) -> None:
     if is_json:
         click.echo(json.dumps(document, indent=2))
         return
@@ -193,6 +199,9 @@ def _show(document: RunFindings, *, is_json: bool) -> None:
         is_nameless = base["why"] == "same branch" and not base.get("branch")
         why = "the last one before it" if is_nameless else _WHY[base["why"]]
         echo_stderr(f"compared with run {base['run']}, {why}")
+
+
+def _show_lists(document: RunFindings) -> None:
     for name in _LISTS:
         words = name.removesuffix("_tests").replace("_", " ")
         tests = document["tests"][name]

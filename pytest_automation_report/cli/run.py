@@ -36,11 +36,9 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.queries import (
     DEADLINE_SECONDS,
-    RUN_ID,
     WHICH,
     NoRunsYetError,
     Opened,
-    WhichRun,
     configured_for,
     connected_to,
     echo_link,
@@ -148,52 +146,6 @@ _NUMBER: Final = click.argument("chosen", metavar="[RUN_ID]", type=click.IntRang
 @click.group()
 def run() -> None:
     """Create, fill, complete and read runs."""
-
-
-@run.command("failed")
-@RUN_ID
-@click.option("--json", "is_json", is_flag=True, help="Print the run's id, and key, folder and name of each test.")
-@click.option("--only", metavar="new|REASON", help="Only new failures, or those for the reason with this fingerprint.")
-@setting_options(*CONNECTION, *WHICH)
-def list_failed(chosen: WhichRun, *, is_json: bool, only: str | None, **options: object) -> int:
-    """Print the run's id, and the key of each test that failed in it, one a line.
-
-    Without a run it is the last completed one of the source. The tests' names are on stderr.
-    """
-    with opened(options, chosen, is_source_needed=True, needs_findings=only is not None) as reading:
-        run_id = reading.run_id(chosen, of_source=True, is_completed=True)
-        # Jobs may have failed in one test: their results stand beside each other.
-        failures = {test.key: test for test in reading.tests(run_id, only_failures=True, are_whole=False)}
-        if only is not None:
-            keys = _chosen_keys(reading.findings(run_id), only)
-            failures = {key: test for key, test in failures.items() if key in keys}
-    tests = list(failures.values())
-    if is_json:
-        named = [{"key": test.key, "folder": test.folder, "name": test.name} for test in tests]
-        click.echo(json.dumps({"run": run_id, "tests": named}, indent=2))
-        return Exit.DONE
-    echo_result(run_id)
-    for test in tests:
-        echo_result(test.key)
-        echo_stderr(test.title)
-    echo_stderr(f"{len(tests):,} failed in run {run_id}")
-    echo_link(reading.configuration, run_id)
-    return Exit.DONE
-
-
-def _chosen_keys(found: RunFindings, only: str) -> set[str]:
-    """Return the keys of a run's new failures, or of a reason's; raises `click.UsageError` if they are too many."""
-    if only == "new":
-        keys = {entry["key"] for entry in found["tests"]["newly_failing"] if entry["kind"] == "new"}
-        count = found["mine"]["new"]
-    else:
-        reason = next((each for each in found["reasons"] if each["fingerprint"] == only), None)
-        if reason is None:
-            raise click.UsageError(f"--only: no failure of run {found['run']} is for the reason {only!r}")
-        keys, count = set(reason["keys"]), reason["count"]
-    if len(keys) < count:
-        raise click.UsageError(f"--only: {count:,} tests are too many to select: leave it out")
-    return keys
 
 
 @run.command()

@@ -1,17 +1,17 @@
-"""``automation-report run show``, ``run export``, ``html`` and ``open``: what a run is, its other forms, its pages."""
+"""``automation-report failures``, ``run show``, ``run export``, ``html`` and ``open``: what a run is, in every form."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
+from datetime import datetime
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
 import click
-from msgspec import to_builtins
 from msgspec.structs import replace
 
 from pytest_automation_report.api.client import RunExpand
@@ -26,21 +26,24 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, completed_jobs, echo_link, opened
 from pytest_automation_report.cli.run import run, run_line
-from pytest_automation_report.export.markdown import comment, markdown_of
+from pytest_automation_report.export.digest import digest_of, new_keys
+from pytest_automation_report.export.markdown import markdown_of
 from pytest_automation_report.export.results import ExportedRun
+from pytest_automation_report.findings.sentences import changes_line
 from pytest_automation_report.findings.verdict import told
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
-from pytest_automation_report.summary.findings_lines import changes_line, reason_lines
+from pytest_automation_report.summary.findings_lines import reason_lines
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import STDOUT, encoded, write_output
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.terminal import node_id_of, printable, quantity, run_command
+from pytest_automation_report.text.terminal import printable, quantity, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.queries import Opened
+    from pytest_automation_report.export.digest import Digest
     from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.server.store.contents import Which
@@ -57,22 +60,19 @@ _MESSAGE_UNITS: Final = 200
 @RUN_ID
 @click.option("--all", "is_all", is_flag=True, help="Print long facts, too, such as the packages.")
 @click.option("--json", "is_json", is_flag=True, help="Print the run as the server's JSON document.")
-@click.option("--markdown", "is_markdown", is_flag=True, help="Print its failures as Markdown, one of each reason.")
 @click.option("--test", metavar="TEST", help="Print only this test as Markdown: its node id, folder.name or key.")
 @setting_options(*CONNECTION, *WHICH)
-def show(
-    chosen: WhichRun, *, is_all: bool, is_json: bool, is_markdown: bool, test: str | None, **options: object
-) -> int:
+def show(chosen: WhichRun, *, is_all: bool, is_json: bool, test: str | None, **options: object) -> int:
     """Print the id of a run; what failed in it, its facts and how to look at it are on stderr.
 
-    With --markdown or --test it prints failures in full, to paste into an issue or into a chat with an assistant.
+    With --test it prints one test in full, to paste into an issue or into a chat with an assistant.
     """
-    if is_json and (is_markdown or test is not None):
-        raise click.UsageError("--json and --markdown are two forms: choose one")
+    if is_json and test is not None:
+        raise click.UsageError("--json and --test are two forms: choose one")
     with opened(options, chosen) as reading:
         run_id = reading.run_id(chosen)
-        if is_markdown or test is not None:
-            click.echo(failures_as_markdown(reading, run_id, test), nl=False)
+        if test is not None:
+            click.echo(_one_test(reading, run_id, test), nl=False)
             return Exit.DONE
         shown = reading.client.run(run_id, expands=_EXPANDS[: -1 if reading.is_ours else None])
         if is_json:
@@ -163,46 +163,25 @@ def _records(shown: Run) -> Iterator[str]:
         yield f"tags: {', '.join(shown.tags)}"
 
 
-_MOST: Final = 20
 _KINDS: Final = {"new": "New failure", "back": "The failure is back", "flaky": "The test is known to be flaky"}
 
 
-def failures_as_markdown(reading: Opened, run_id: int, name: str | None) -> str:
-    """Return a failure of each reason of a run as Markdown, or the result of the test ``name``."""
+def _one_test(reading: Opened, run_id: int, name: str) -> str:
+    """Return the result of a test as Markdown."""
     run = ExportedRun.from_document(reading.run(run_id).document)
     findings = reading.findings(run_id) if reading.is_ours else None
-    if name is None:
-        failures = list(reading.tests(run_id, only_failures=True))
-        first: dict[str, ExportedTest] = {}
-        for test in failures:
-            first.setdefault(test.fingerprint or test.key, test)
-        tests = (failures if findings is None else list(first.values()))[:_MOST]
-        if len(failures) > len(tests):
-            echo_stderr(f"{len(tests)} of {quantity(len(failures), 'failure')}, one of each reason; --test names one")
-        elif not failures:
-            echo_stderr(f"no test failed in run {run_id}")
-    else:
-        tests = [_named(list(reading.tests(run_id)), name, run_id)]
-    return "\n".join(
-        markdown_of(test, run, command=run_command([_node_id(test)]), changes=_changes(test, findings))
-        for test in tests
-    )
+    test = _named(list(reading.tests(run_id)), name, run_id)
+    return markdown_of(test, run, command=run_command([test.node_id]), changes=_changes(test, findings))
 
 
 def _named(tests: Sequence[ExportedTest], name: str, run_id: int) -> ExportedTest:
     """Return the test of this folder and name, node id or key; raises `click.UsageError` if there is none."""
-    names = {known: test for test in reversed(tests) for known in (test.key, test.title, _node_id(test)) if known}
+    names = {known: test for test in reversed(tests) for known in (test.key, test.title, test.node_id) if known}
     if name in names:
         return names[name]
     similar = get_close_matches(name, [test.title for test in tests], n=1)
     remedy = f"is it {printable(similar[0])}?" if similar else "write its folder and name, its node id or its key"
     raise click.UsageError(f"--test: run {run_id} has no test {printable(name)!r}: {remedy}")
-
-
-def _node_id(test: ExportedTest) -> str:
-    """Return the node id of a test, empty if it is not known."""
-    row = {"file": test.file, "folder": test.folder, "name": test.name}
-    return node_id_of(row, to_builtins(test.fields))
 
 
 def _changes(test: ExportedTest, findings: RunFindings | None) -> list[str]:
@@ -267,9 +246,95 @@ def _exported(form: str, reading: Opened, run_id: int, base: int | None) -> Iter
         return documents.json_document(shown.document["result"], run.source, findings, reading.items(run_id))
     if form == "ctrf":
         return [documents.ctrf_text(run, reading.tests(run_id), None if findings is None else findings["base"])]
-    failures = list(reading.tests(run_id, only_failures=True))
-    run = replace(run, total=reading.count(shown), failed=len(failures))
-    return [comment(run, failures, findings, url=run_page(reading.configuration, run_id))]
+    # The same run gives the same bytes: the digest is of the time of its end.
+    return [digest(reading, run_id, findings, now=_end_of(run)).markdown()]
+
+
+def _end_of(run: ExportedRun) -> int:
+    """Return when a run was completed, or else began, in microseconds since 1970."""
+    at = (run.completed_at or run.created_at or "").replace("Z", "+00:00")
+    return round(datetime.fromisoformat(at).timestamp() * 1_000_000) if at else 0
+
+
+@click.command("failures")
+@RUN_ID
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json", "keys", "nodeids"]), default="text",
+              show_default=True, help="The digest, or the keys or node ids of the tests.")  # fmt: skip
+@click.option("--new", "is_new_only", is_flag=True,
+              help="Only new failures, as a run's page counts them.")  # fmt: skip
+@click.option("--limit", type=click.IntRange(min=1), metavar="N",
+              help="Show N reasons, or tests, whatever their length.")  # fmt: skip
+@setting_options(*CONNECTION, *WHICH)
+def failures(chosen: WhichRun, *, form: str, is_new_only: bool, limit: int | None, **options: object) -> int:
+    """Say what failed in a run: the verdict, then each reason once, with the command that runs its tests again.
+
+    The exit code is 0 if the run could be read, whatever failed in it.
+    """
+    with opened(options, chosen, needs_findings=is_new_only) as reading:
+        run_id = reading.run_id(chosen)
+        findings = reading.findings(run_id) if reading.is_ours else None
+        if form in {"keys", "nodeids"}:
+            _echo_tests(reading, run_id, new_keys(findings) if is_new_only else None, form, limit)
+            return Exit.DONE
+        told_now = digest(reading, run_id, findings, now=time.time_ns() // 1000, is_new_only=is_new_only)
+    click.echo({"text": told_now.text, "markdown": told_now.markdown, "json": told_now.json}[form](limit), nl=False)
+    return Exit.DONE
+
+
+def _echo_tests(reading: Opened, run_id: int, kept: set[str] | None, form: str, limit: int | None) -> None:
+    # Jobs may have failed in one test: their results stand beside each other.
+    tests = {test.key: test for test in reading.tests(run_id, only_failures=True, are_whole=form == "nodeids")}
+    names = [test.key if form == "keys" else test.node_id for key, test in tests.items() if kept is None or key in kept]
+    for name in [*filter(None, names)][:limit]:
+        click.echo(name)
+    if unknown := names.count(""):
+        echo_stderr(f"{quantity(unknown, 'failed test')} without a node id: the file is not known")
+
+
+def digest(
+    reading: Opened, run_id: int, findings: RunFindings | None, *, now: int, is_new_only: bool = False
+) -> Digest:
+    """Return the digest of a run; ``now`` is in microseconds since 1970."""
+    shown = reading.run(run_id)
+    tests = list(reading.tests(run_id, only_failures=True))
+    run = replace(ExportedRun.from_document(shown.document), total=reading.count(shown), failed=len(tests))
+    return digest_of(
+        run, tests, findings, now=now, url=run_page(reading.configuration, run_id), is_new_only=is_new_only
+    )
+
+
+# No command of the console: a session that runs failed tests again calls it in a process of its own.
+@click.command()
+@RUN_ID
+@click.option("--only", metavar="new|REASON")
+@setting_options(*CONNECTION, *WHICH)
+def failed_tests(chosen: WhichRun, *, only: str | None, **options: object) -> int:
+    """Print the id of a run, the last completed one of the source by default, and its failed tests as JSON."""
+    with opened(options, chosen, is_source_needed=True, needs_findings=only is not None) as reading:
+        run_id = reading.run_id(chosen, of_source=True, is_completed=True)
+        # Jobs may have failed in one test: their results stand beside each other.
+        failed = {test.key: test for test in reading.tests(run_id, only_failures=True, are_whole=False)}
+        if only is not None:
+            keys = _chosen_keys(reading.findings(run_id), only)
+            failed = {key: test for key, test in failed.items() if key in keys}
+    named = [{"key": test.key, "folder": test.folder, "name": test.name} for test in failed.values()]
+    click.echo(json.dumps({"run": run_id, "tests": named}))
+    return Exit.DONE
+
+
+def _chosen_keys(found: RunFindings, only: str) -> set[str]:
+    """Return the keys of a run's new failures, or of a reason's; raises `click.UsageError` if they are too many."""
+    if only == "new":
+        keys = new_keys(found)
+        count = found["mine"]["new"]
+    else:
+        reason = next((each for each in found["reasons"] if each["fingerprint"] == only), None)
+        if reason is None:
+            raise click.UsageError(f"--only: no failure of run {found['run']} is for the reason {only!r}")
+        keys, count = set(reason["keys"]), reason["count"]
+    if len(keys) < count:
+        raise click.UsageError(f"--only: {count:,} tests are too many to select: leave it out")
+    return keys
 
 
 _SERVER_BYTES: Final = 8_000_000

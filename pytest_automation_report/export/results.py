@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType, parse_steps
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
-from pytest_automation_report.text.terminal import title_of
+from pytest_automation_report.text.terminal import node_id_of, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -141,6 +141,14 @@ class ExportedTest(Struct, frozen=True):
     def title(self) -> str:
         """Folder and name; for a module, where both are the same, its name."""
         return title_of(self.folder, self.name)
+
+    @property
+    def node_id(self) -> str:
+        """The node id by which pytest finds the test, empty if its file is not known."""
+        row = {"file": self.file, "folder": self.folder, "name": self.name}
+        return node_id_of(
+            row, [{"name": field.name, "type": field.type, "value": field.value} for field in self.fields]
+        )
 
     @property
     def problems(self) -> list[Problem]:

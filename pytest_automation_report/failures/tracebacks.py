@@ -75,6 +75,22 @@ class Frame(Struct, frozen=True):
         hits = [position for position, line in enumerate(self.code) if line.is_hit]
         return "\n".join(lines[hits[-1] :]) if hits else ""
 
+    @property
+    def raising_line(self) -> str:
+        """The statement that raised in one line; empty if its end is not known."""
+        return one_line(self.code)
+
+
+def one_line(code: Sequence[CodeLine]) -> str:
+    """Return the statement that raised in one line; empty if its end is not among these lines."""
+    hits = [place for place, line in enumerate(code) if line.is_hit]
+    text = ""
+    for line in code[hits[-1] :] if hits else ():
+        text = f"{text} {line.text.strip()}".strip().replace("( ", "(")
+        if sum(map(text.count, "([{")) <= sum(map(text.count, ")]}")):
+            return text
+    return ""
+
 
 class Raised(Struct, frozen=True):
     """One exception: its lines, its frames, outermost first, how it led to the next one, further text of pytest."""

@@ -37,8 +37,8 @@ _SECONDS: Final = 120
 _WHICH: Final = re.compile(r"([0-9]+|last)(?::(new|[0-9a-f]{16}))?|all")
 _SHOWN: Final = 5
 _CODE: Final = """\
-from pytest_automation_report.cli.main import main
-main(start['arguments'], prog_name='automation-report')
+from pytest_automation_report.cli.show import failed_tests
+failed_tests(start['arguments'], prog_name='automation-report')
 """
 
 
@@ -55,7 +55,7 @@ def failed_in(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, An
     configuration = session_configuration(config, environ)
     # In CI, without a word, it would be the run of this commit, which has none yet.
     chosen, only = match[1] or LAST, match[2]
-    arguments = ["run", "failed", "--json", chosen, *(["--only", only] if only else []), *_connection(configuration)]
+    arguments = [chosen, *(["--only", only] if only else []), *_connection(configuration)]
     start, root = {"arguments": arguments}, str(config.rootpath)
     try:
         printed = printed_by(_CODE, start, needed=NEEDED_CONSOLE, seconds=_SECONDS, environ=environ, folder=root)

@@ -16,10 +16,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_provider
+from pytest_automation_report.findings.sentences import changes_line
 from pytest_automation_report.recording.results import SHOWN
 from pytest_automation_report.summary.findings_lines import (
     FLAKY_NOTE,
-    changes_line,
     failing_notes,
     reason_lines,
     reason_note,

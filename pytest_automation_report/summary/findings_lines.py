@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.findings.sentences import changes_line
 from pytest_automation_report.findings.verdict import fresh, told
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.terminal import (
-    SHORT_COMMIT,
-    ago,
-    change_counts,
-    is_torn,
-    printable,
-    quantity,
-    title_of,
-    wholeness_words,
-)
+from pytest_automation_report.text.terminal import printable, quantity, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,8 +27,6 @@ FLAKY_NOTE: Final = "flaky"
 """First word of the note on a failing test that is known to be flaky."""
 
 _TITLE_UNITS: Final = 140
-# Not behind the other counts: "3 still failing since run 12" would be wrong, they fail since an earlier run.
-_SINCE_BASE: Final = ("mine new", "counts fixed", "counts new_tests")
 # Counts say as much of these, which stand beside them.
 _COUNTED: Final = ("passed", "failed", "not whole")
 
@@ -63,28 +53,6 @@ def earlier_source_line(findings: FindingsExcerpt, source: str) -> str:
         f"source {source} is new, and its tests have a history of {quantity(earlier['runs'], 'run')} as source {name}:"
         f" automation_report_source = {name} goes on with it"
     )
-
-
-def changes_line(findings: RunFindings | FindingsExcerpt, now: int) -> str:
-    """Return what changed since the base in one sentence, or what a run that is not whole lacks; may be empty.
-
-    ``now`` is in microseconds since 1970.
-    """
-    base, whole = findings["base"], findings.get("whole")
-    if is_torn(whole):
-        return f"not whole: {wholeness_words(whole)}"
-    if base is None:
-        return ""
-    parts = change_counts(findings)
-    if not parts:
-        return ""
-    commit = [printable(str(base["commit"]))[:SHORT_COMMIT]] if base["commit"] else []
-    described = f"run {base['run']} ({', '.join([*commit, ago(now - base['at'])])})"
-    first = next((name for name in _SINCE_BASE if name in parts), None)
-    if first is None:
-        return f"{', '.join(parts.values())}, compared with {described}"
-    parts[first] += f" since {described}"
-    return ", ".join(parts.values())
 
 
 def failing_notes(findings: FindingsExcerpt | None) -> dict[tuple[str, str], str]:

@@ -167,6 +167,11 @@ def run_command(node_ids: Iterable[str], count: int | None = None, otherwise: st
     return shlex.join(["pytest", *(["--doctest-modules"] if has_doctest else []), *ids])
 
 
+def rerun_of(run_id: int, only: str = "") -> str:
+    """Return the command that runs the failures of a run: all, only the ``new`` ones, or those of a reason."""
+    return f"pytest --automation-report-rerun-failed={run_id}{f':{only}' if only else ''}"
+
+
 def is_argument(text: str) -> bool:
     """Whether pytest reads a text as a test, and not as an option (``-``) or a file of options (``@``)."""
     return bool(text) and not text.startswith(("-", "@"))

@@ -63,7 +63,10 @@ def findings_of(**more: object) -> Any:  # noqa: ANN401 - a part of them
         "newly_failing", "still_failing", "fixed", "new_tests", "gone", "newly_skipped", "passed_again", "flaky",
         "slower", "faster",
     )  # fmt: skip
-    reason = {"title": "assert 1 == 2", "place": "tests/test_a.py", "count": 1, "kind": "new", "keys": [entry["key"]]}
+    reason = {
+        "title": "assert 1 == 2", "place": "tests/test_a.py", "phase": "call", "count": 1, "kind": "new",
+        "since": None, "keys": [entry["key"]], "fingerprint": "c983aad23679efbf",
+    }  # fmt: skip
     return {
         "run": 12,
         "base": {"run": 11, "why": "same branch", "commit": "fedcba9876543210", "at": 1},
@@ -71,6 +74,7 @@ def findings_of(**more: object) -> Any:  # noqa: ANN401 - a part of them
             "kind": "failed", "tone": "fail", "long": "1 of 4 tests failed, for 2 reasons",
             "short": "1 failed", "part": "",
         },
+        "ran": {"finished": 4, "failed": 1, "passed": 3, "skipped": 0, "not_run": 0},
         "mine": {"new": 1, "back": 0, "flaky": 0, "still": 0},
         "counts": {**dict.fromkeys(names, 0), "newly_failing": 1, "fixed": 2, "flaky": 1},
         "tests": {**{name: [] for name in names[:7]}, "newly_failing": [entry]},

@@ -147,11 +147,6 @@ def web_address(text: str | None) -> str | None:
     return address if is_web_address(address) else None
 
 
-def rerun_of(run_id: int, only: str = "") -> str:
-    """Return the command that runs the failures of a run: all, only the ``new`` ones, or those of a reason."""
-    return f"pytest --automation-report-rerun-failed={run_id}{f':{only}' if only else ''}"
-
-
 def _kind(line: str) -> LineKind:
     if line.startswith("E ") or line == "E":
         return "error"

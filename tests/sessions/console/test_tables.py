@@ -55,7 +55,6 @@ def test_what_only_programs_need_is_left_out(project: Project) -> None:
     """Ids, keys and documents for programs do not stand beside the lines that say the same."""
     shown = on_terminal(project.root, "run", "show", "1")
     assert shown.startswith("1: completed, 3 results, 1 failed, created ")
-    assert on_terminal(project.root, "run", "failed", "1") == "test_suite.test_fail\n1 failed in run 1\n"
     assert re.fullmatch(
         'run 3 ".*" of source more is open\n', on_terminal(project.root, "run", "create", "--source", "more")
     )

@@ -5,9 +5,9 @@ from typing import Any, cast
 import pytest
 
 from pytest_automation_report.findings.documents import FindingsExcerpt, Mine, ReasonExcerpt
+from pytest_automation_report.findings.sentences import changes_line
 from pytest_automation_report.findings.verdict import VerdictWords
 from pytest_automation_report.summary.findings_lines import (
-    changes_line,
     earlier_source_line,
     findings_lines,
     reason_lines,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.failures.highlighting import coloured
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown, is_in_package
-from pytest_automation_report.failures.tracebacks import parse_traceback
+from pytest_automation_report.failures.tracebacks import one_line, parse_traceback
 from pytest_automation_report.findings.fingerprints import MASK, masked
 from pytest_automation_report.server.pages.drawings import TONES, merged_letters, reduced_cells, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
@@ -18,13 +18,14 @@ from pytest_automation_report.server.pages.run.changes import failing_runs
 from pytest_automation_report.server.pages.run.facts import marks_of
 from pytest_automation_report.server.pages.run.head import flaky_evidence
 from pytest_automation_report.server.pages.urls import link
-from pytest_automation_report.server.pages.words import rerun_of, with_defaults
+from pytest_automation_report.server.pages.words import with_defaults
 from pytest_automation_report.server.store.values import RESULT_STATUSES, hexadecimal
 from pytest_automation_report.text.terminal import (
     MOST_NAMED,
     node_id,
     node_id_of,
     quantity,
+    rerun_of,
     run_command,
     split_name,
     title_of,
@@ -379,19 +380,8 @@ def code_frame(exceptions: Sequence[Raised]) -> Json | None:
             for line, parts in zip(lines, tokens, strict=True)
         ],
         "errors": errors,
-        "hit": _statement(lines),
+        "hit": one_line(lines),
     }
-
-
-def _statement(lines: Sequence[CodeLine]) -> str:
-    """Return the statement that raised in one line; empty if its end is not shown."""
-    hits = [place for place, line in enumerate(lines) if line.is_hit]
-    text = ""
-    for line in lines[hits[-1] :] if hits else ():
-        text = f"{text} {line.text.strip()}".strip().replace("( ", "(")
-        if sum(map(text.count, "([{")) <= sum(map(text.count, ")]}")):
-            return text
-    return ""
 
 
 def _shown(frame: Frame) -> tuple[Sequence[CodeLine], list[CodeLine]]:

@@ -37,10 +37,10 @@ from pytest_automation_report.server.pages.run.time import (
     waste_sentence,
 )
 from pytest_automation_report.server.pages.urls import VIEWS, link, paging, run_state, single_values
-from pytest_automation_report.server.pages.words import rerun_of
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import results_page, run_row
+from pytest_automation_report.text.terminal import rerun_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

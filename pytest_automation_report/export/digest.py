@@ -1,0 +1,299 @@
+"""Say what failed in a run, each reason once: as text, as Markdown and as a document for programs.
+
+The console command, the end of a session and comments on pull requests show the same digest.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
+
+from msgspec import Struct
+
+from pytest_automation_report.export.markdown import code, headline
+from pytest_automation_report.failures.reading import Call, read_failure
+from pytest_automation_report.findings.sentences import changes_line, flaky_line, since_words
+from pytest_automation_report.findings.verdict import MINE, told
+from pytest_automation_report.text.limits import cut_end
+from pytest_automation_report.text.terminal import SHORT_COMMIT, printable, quantity, rerun_of, run_command
+from pytest_automation_report.text.visible import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from pytest_automation_report.export.results import ExportedRun, ExportedTest
+    from pytest_automation_report.failures.comparisons import Table
+    from pytest_automation_report.failures.values import Segments
+    from pytest_automation_report.findings.documents import FailureReason, Mine, RunFindings, RunMention
+
+VERSION: Final = 1
+"""Version of the document; it changes when a member is renamed, removed or means something else."""
+
+TEXT_CHARACTERS: Final = 3_000
+MARKDOWN_CHARACTERS: Final = 6_000
+
+_TITLE_UNITS: Final = 140
+_LINE_UNITS: Final = 120
+_VALUE_UNITS: Final = 60
+_VALUES: Final = 5
+_TESTS: Final = 10
+_COUNTS: Final = ("finished", "failed", "passed", "skipped", "not_run")
+
+
+class DigestRun(TypedDict):
+    """A run; ``state`` is the kind of its verdict, ``url`` that of its page, None for the embedded store."""
+
+    id: int
+    url: str | None
+    branch: str | None
+    commit: str | None
+    state: str
+
+
+class DifferingValue(TypedDict):
+    """What an assertion compared, at a path within it; a side is None if it lacks the path."""
+
+    path: str
+    left: str | None
+    operator: str
+    right: str | None
+
+
+class DigestReason(TypedDict):
+    """A reason of failures: ``count`` tests failed for it, of which ``tests`` names the first.
+
+    ``place`` and ``line`` are those of the code that raised in one of them. ``command`` runs them again, empty if no
+    command is known.
+    """
+
+    title: str
+    count: int
+    place: str | None
+    phase: str | None
+    kind: Mine | None
+    since: RunMention | None
+    line: str
+    values: Sequence[DifferingValue]
+    tests: Sequence[str]
+    command: str
+
+
+class DigestDocument(TypedDict):
+    """The digest for programs, as docs/console.md describes it."""
+
+    version: int
+    run: DigestRun
+    verdict: str
+    counts: Mapping[str, int]
+    reasons: Sequence[DigestReason]
+
+
+class _Form(NamedTuple):
+    """How a form writes foreign texts, shortened to some units, the lines of a reason, and how long it may be."""
+
+    shown: Callable[[str, int], str]
+    reason: str
+    detail: str
+    between: str
+    characters: int
+
+
+class Digest(Struct, frozen=True):
+    """What failed in a run; ``now`` is in microseconds since 1970."""
+
+    document: DigestDocument
+    run: ExportedRun
+    findings: RunFindings | None
+    now: int
+
+    def json(self, limit: int | None = None) -> str:
+        """Return the document on one line, with at most ``limit`` reasons."""
+        document = {**self.document, "reasons": self.document["reasons"][:limit]}
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+    def text(self, limit: int | None = None) -> str:
+        """Return lines for a terminal: ``limit`` whole reasons, or as much of all as fits into `TEXT_CHARACTERS`."""
+        run = self.document["run"]
+        named = [f"run {run['id']}", *filter(None, (run["branch"], (run["commit"] or "")[:SHORT_COMMIT]))]
+        changes = "" if self.findings is None else changes_line(self.findings, self.now)
+        head = [
+            printable(self.document["verdict"]),
+            ": ".join(filter(None, [_in_text(", ".join(named), _LINE_UNITS), changes])),
+        ]
+        return self._written("\n".join([*head, *filter(None, [run["url"]])]), _TEXT, limit)
+
+    def markdown(self, limit: int | None = None) -> str:
+        """Return Markdown: ``limit`` whole reasons, or as much of all as fits into `MARKDOWN_CHARACTERS`."""
+        head = headline(self.run, self.findings, self.document["run"]["url"] or "")
+        return self._written("\n".join(head), _MARKDOWN, limit)
+
+    def _written(self, head: str, form: _Form, limit: int | None) -> str:
+        reasons = self.document["reasons"]
+        flaky = "" if self.findings is None else flaky_line(self.findings, _VALUES, lambda text: form.shown(text, 80))
+        entries = [_entry(reason, form, self.now) for reason in reasons[:limit]]
+        room = None if limit else form.characters - len(head) - len(flaky) - _LINE_UNITS
+        shown = _fitted(entries, room)
+        left = len(reasons) - len(shown)
+        command = f"automation-report failures {self.run.id} --limit {len(reasons)}"
+        more = f"and {quantity(left, 'more reason')}: {command}" if left else ""
+        return "\n\n".join(filter(None, [head, form.between.join(shown), more, flaky])) + "\n"
+
+
+def digest_of(
+    run: ExportedRun,
+    failures: Iterable[ExportedTest],
+    findings: RunFindings | None = None,
+    *,
+    now: int,
+    url: str = "",
+    is_new_only: bool = False,
+) -> Digest:
+    """Return the digest of a run; ``is_new_only`` leaves out all but the new failures.
+
+    Without findings, of which a Testmo instance has none, tests with one message have one reason.
+    """
+    said = run.verdict(findings)
+    reasons = _reasons({test.key: test for test in failures}, findings, new_keys(findings) if is_new_only else None)
+    about: DigestRun = {
+        "id": run.id,
+        "url": url or None,
+        "branch": run.fields.get("Branch"),
+        "commit": run.fields.get("Commit"),
+        "state": said["kind"],
+    }
+    document: DigestDocument = {
+        "version": VERSION, "run": about, "verdict": told(said), "counts": _counts(run, findings), "reasons": reasons,
+    }  # fmt: skip
+    return Digest(document, run, findings, now)
+
+
+def new_keys(findings: RunFindings | None) -> set[str]:
+    """Return the keys of the new failures: of tests that fail for the first time and are not known to be flaky."""
+    entries = [] if findings is None else findings["tests"]["newly_failing"]
+    return {entry["key"] for entry in entries if entry["kind"] == "new"}
+
+
+def _counts(run: ExportedRun, findings: RunFindings | None) -> dict[str, int]:
+    if findings is None:
+        return {"finished": run.total, "failed": run.failed, "passed": run.passed}
+    ran = {name: findings["ran"][name] for name in _COUNTS}
+    return {**ran, **findings["mine"], **{name: findings["counts"][name] for name in ("fixed", "gone")}}
+
+
+def _reasons(
+    tests: Mapping[str, ExportedTest], findings: RunFindings | None, kept: Collection[str] | None
+) -> list[DigestReason]:
+    """Return the reasons of failures, new ones first, and those of most tests; ``kept`` tests alone if not None."""
+    if findings is None:
+        groups: dict[str, list[ExportedTest]] = {}
+        for test in tests.values():
+            groups.setdefault(test.message.strip().partition("\n")[0], []).append(test)
+        return [_reason(title, len(group), group) for title, group in groups.items() if kept is None]
+    order = [*MINE, None]
+    reasons = []
+    for found in findings["reasons"]:
+        keys = [key for key in found["keys"] if kept is None or key in kept]
+        if keys:
+            count = found["count"] if kept is None else len(keys)
+            has_all = kept is None and len(keys) == count
+            otherwise = rerun_of(findings["run"], found["fingerprint"]) if has_all else ""
+            reasons.append(
+                _reason(found["title"], count, [tests[key] for key in keys if key in tests], found, otherwise)
+            )
+    return sorted(reasons, key=lambda reason: (order.index(reason["kind"]), -reason["count"]))
+
+
+def _reason(
+    title: str, count: int, tests: Sequence[ExportedTest], found: FailureReason | None = None, otherwise: str = ""
+) -> DigestReason:
+    """Return a reason, of which some ``tests`` are known; the first one says where it raised.
+
+    ``otherwise`` is the command if a list of the tests would be too long.
+    """
+    place, line, values = _raised(tests[0]) if tests else ("", "", [])
+    ids = [test.node_id for test in tests]
+    return {
+        "title": title,
+        "count": count,
+        "place": place or (found["place"] if found else None),
+        "phase": found["phase"] if found else None,
+        "kind": found["kind"] if found else None,
+        "since": found["since"] if found else None,
+        "line": line,
+        "values": values,
+        "tests": [test.node_id or test.title for test in tests[:_TESTS]],
+        "command": run_command(ids, count, otherwise),
+    }
+
+
+def _raised(test: ExportedTest) -> tuple[str, str, list[DifferingValue]]:
+    """Return where a failure was raised, the statement, and the values that it compared."""
+    place = f"{test.file}:{test.line}" if test.file and test.line else test.file or ""
+    problem = next(iter(test.problems), None)
+    if problem is None:
+        return place, "", []
+    shown = read_failure(plain(problem.text), plain(problem.message), plain(problem.type))[0]
+    frame = next((call.frame for call in shown.calls if isinstance(call, Call) and call.is_open), None)
+    if frame is None:
+        return place, "", _values(shown.table)
+    return f"{frame.path}:{frame.line}" if frame.line else frame.path, frame.raising_line, _values(shown.table)
+
+
+def _values(table: Table | None) -> list[DifferingValue]:
+    if table is None:
+        return []
+    values: list[DifferingValue] = []
+    for row in table.rows[:_VALUES]:
+        left, right = _side(row.left), _side(row.right)
+        # The statement itself says as much.
+        if row.path or (left, right) != (table.left_title, table.right_title):
+            path = row.path or table.left_title
+            values.append({"path": path, "left": left, "operator": table.operator, "right": right})
+    return values
+
+
+def _side(side: Segments | None) -> str | None:
+    return None if side is None else cut_end("".join(text for text, _ in side), _VALUE_UNITS)
+
+
+def _in_text(text: str, units: int) -> str:
+    return cut_end(printable(text), units)
+
+
+_TEXT: Final = _Form(_in_text, "", "  ", "\n\n", TEXT_CHARACTERS)
+_MARKDOWN: Final = _Form(code, "- ", "  - ", "\n", MARKDOWN_CHARACTERS)
+
+
+def _entry(reason: DigestReason, form: _Form, now: int) -> tuple[str, list[str]]:
+    """Return the first line of a reason, and those of its place, values and command; an unknown one is empty."""
+
+    def shown(text: str) -> str:
+        return form.shown(text, _LINE_UNITS)
+
+    amount = quantity(reason["count"], "file" if reason["phase"] == "collection" else "test")
+    whose = since_words(reason["kind"], reason["since"], now, shown)
+    title = form.shown(reason["title"], _TITLE_UNITS)
+    head = ": ".join(filter(None, [", ".join(filter(None, [amount, whose])), title]))
+    line = "" if reason["line"] in reason["title"] else reason["line"]
+    place = ": ".join(shown(text) for text in (reason["place"], line) if text)
+    values = [f"{value['path']}: {value['left']} {value['operator']} {value['right']}" for value in reason["values"]]
+    # A command that is cut would run something else.
+    command = form.shown(reason["command"], len(reason["command"]) + 1)
+    details = [place, shown("; ".join(values)), command or shown(", ".join(reason["tests"]))]
+    return f"{form.reason}{head}", [detail and f"{form.detail}{detail}" for detail in details]
+
+
+def _fitted(entries: Sequence[tuple[str, Sequence[str]]], room: int | None) -> list[str]:
+    """Return reasons as texts: the first lines for which there is room, then all places, commands and values."""
+    shown = [{0: head} for head, _ in entries]
+    room = sys.maxsize if room is None else room
+    while shown and sum(len(lines[0]) + 2 for lines in shown) > room:
+        shown.pop()
+    room -= sum(len(lines[0]) + 2 for lines in shown)
+    for number in (0, 2, 1):
+        for lines, (_, details) in zip(shown, entries, strict=False):
+            if details[number] and len(details[number]) < room:
+                lines[number + 1] = details[number]
+                room -= len(details[number]) + 1
+    return ["\n".join(line for _, line in sorted(lines.items())) for lines in shown]

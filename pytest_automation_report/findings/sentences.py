@@ -1,0 +1,73 @@
+"""Say in one line what changed in a run, since when something fails, and which tests are flaky."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.text.terminal import (
+    SHORT_COMMIT,
+    ago,
+    change_counts,
+    is_torn,
+    printable,
+    quantity,
+    wholeness_words,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_automation_report.findings.documents import FindingsExcerpt, Mine, RunFindings, RunMention
+
+# Not behind the other counts: "3 still failing since run 12" would be wrong, they fail since an earlier run.
+_SINCE_BASE: Final = ("mine new", "counts fixed", "counts new_tests")
+_KINDS: Final = {
+    "new": "new since {}",
+    "back": "back since {}",
+    "flaky": "flaky, failing since {}",
+    "still": "failing since {}",
+}
+
+
+def changes_line(findings: RunFindings | FindingsExcerpt, now: int) -> str:
+    """Return what changed since the base in one sentence; empty without a base, and if nothing is worth a word.
+
+    Of a run that is not whole nothing is said but what it lacks. ``now`` is in microseconds since 1970.
+    """
+    base, whole = findings["base"], findings.get("whole")
+    if is_torn(whole):
+        return f"not whole: {wholeness_words(whole)}"
+    if base is None:
+        return ""
+    parts = change_counts(findings)
+    if not parts:
+        return ""
+    commit = [printable(str(base["commit"]))[:SHORT_COMMIT]] if base["commit"] else []
+    described = f"run {base['run']} ({', '.join([*commit, ago(now - base['at'])])})"
+    first = next((name for name in _SINCE_BASE if name in parts), None)
+    if first is None:
+        return f"{', '.join(parts.values())}, compared with {described}"
+    parts[first] += f" since {described}"
+    return ", ".join(parts.values())
+
+
+def since_words(kind: Mine | None, since: RunMention | None, now: int, shown: Callable[[str], str] = printable) -> str:
+    """Return whose a failure is and since when: ``new since a1b2c3d (Ann, 2 h ago)``; empty if nothing is known.
+
+    ``now`` is in microseconds since 1970, ``shown`` makes a foreign text safe.
+    """
+    if kind is None or since is None:
+        return kind or ""
+    place = shown(since["commit"][:SHORT_COMMIT]) if since["commit"] else f"run {since['run']}"
+    return _KINDS[kind].format(f"{place} ({ago(now - since['at'])})")
+
+
+def flaky_line(findings: RunFindings, most: int, shown: Callable[[str], str] = printable) -> str:
+    """Return the flaky tests of a run in one line: ``2 flaky: test_rate (2 of 7 runs), test_up (1 of 9 runs)``."""
+    tests = [test for test in findings["flaky"] if test["state"] == "flaky"]
+    if not tests:
+        return ""
+    names = [f"{shown(test['name'])} ({test['failed']} of {quantity(test['runs'], 'run')})" for test in tests[:most]]
+    count = findings["counts"]["flaky"]
+    more = [f"{count - most:,} more"] if count > most else []
+    return f"{count:,} flaky: {', '.join([*names, *more])}"
