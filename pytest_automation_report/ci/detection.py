@@ -57,6 +57,17 @@ _UNMARKED: Final = frozenset({"", "0", "false", "no", "off"})
 _BRANCH_PREFIXES: Final = ("refs/heads/", "refs/remotes/origin/")
 
 
+AGENTS: Final = (
+    "AI_AGENT", "AGENT", "CLAUDECODE", "CODEX_SANDBOX", "CURSOR_AGENT", "GEMINI_CLI", "OPENCODE", "AUGMENT_AGENT",
+)  # fmt: skip
+"""Variables that coding agents set for the commands that they run."""
+
+
+def is_agent(environ: Mapping[str, str]) -> bool:
+    """Return whether a coding agent runs this process."""
+    return any(_is_marked(environ, name) for name in AGENTS)
+
+
 def is_ci(environ: Mapping[str, str]) -> bool:
     """Return whether a CI provider runs this process."""
     return _provider(environ) is not None or _is_marked(environ, "CI")

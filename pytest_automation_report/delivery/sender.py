@@ -305,12 +305,29 @@ class DeliveryEnd(Struct):
         seconds = self._seconds_for_answers()
         if client.artifact_bytes is None or seconds <= 0 or not controller.is_alive():
             return None
-        ask = partial(client.findings_document, state.run)
-        request = LateAnswer(f"findings of run {state.run}", lambda: excerpt_from(ask()), self.delivery.runtime.log)
+        ask = partial(self._excerpt, client, state.run)
+        request = LateAnswer(f"findings of run {state.run}", ask, self.delivery.runtime.log)
         excerpt = request.wait(seconds)
         if excerpt is not None:
             self._write_unless_full(FindingsRecord({**excerpt}))
         return request
+
+    def _excerpt(self, client: Client, run_id: int) -> FindingsExcerpt:
+        """Return what the summary shows of the findings of a run, with its digest if the session wants that."""
+        document = client.findings_document(run_id)
+        excerpt = excerpt_from(document)
+        if self.delivery.session.has_digest and document["reasons"]:
+            # Few sessions load what reads failures.
+            from pytest_automation_report.export.digest import digest_of  # noqa: PLC0415
+            from pytest_automation_report.export.results import ExportedRun, ExportedTest  # noqa: PLC0415
+            from pytest_automation_report.server.store.values import ResultClass  # noqa: PLC0415
+
+            run = ExportedRun.from_document(client.run(run_id, has_threads=False).document)
+            # Of more failures than a page has, each reason has a few that are known.
+            items = client.results_document(run_id, after=0, status_id=(ResultClass.FAILURE,))["tests"]
+            tests = map(ExportedTest.from_item, items)
+            excerpt["digest"] = digest_of(run, tests, document, now=time.time_ns() // 1000).text()
+        return excerpt
 
     def _write_report(self) -> LateAnswer[ReportRecord] | None:
         """Write the report of our completed run, and to the ledger what became of it; pytest waits for it meanwhile."""

@@ -184,7 +184,7 @@ class FailureExcerpt(TypedDict):
 
 
 class FindingsExcerpt(TypedDict):
-    """The part of a run's findings that a session's summary shows, with short texts."""
+    """The part of a run's findings that a session's summary shows, with short texts; ``digest`` is ready text."""
 
     base: RunMention | None
     earlier_source: EarlierSource | None
@@ -194,6 +194,7 @@ class FindingsExcerpt(TypedDict):
     counts: Mapping[str, int]
     reasons: Sequence[ReasonExcerpt]
     failing: Sequence[FailureExcerpt]
+    digest: NotRequired[str]
 
 
 class FileTests(TypedDict):

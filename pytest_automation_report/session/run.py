@@ -18,6 +18,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import SERVE_PORT, Field, FieldType, NewRun
+from pytest_automation_report.ci.detection import is_agent
 from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.collector import DESCRIBE_RUN, FINISHED
@@ -315,6 +316,7 @@ def _written(
         job=sharing.thread_job(folder.id),
         started_us=int(Unpatched.wall() * 1_000_000),
         report=candidate.html,
+        has_digest=candidate.digest or ("digest" not in candidate.origins and is_agent(setup.environ)),
     )
     try:
         folder.write_session(manifest)

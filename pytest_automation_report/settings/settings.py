@@ -274,6 +274,10 @@ class Settings:
         "Mark failures on the page of the CI job: GitHub (by default), Azure, TeamCity, Buildkite and GitLab",
         default=False,
     )
+    digest: bool = setting(
+        "Show what failed in the summary as automation-report failures does; on by itself where a coding agent runs",
+        default=False,
+    )
     report_not_run: bool = setting(
         "Report the tests that a session did not reach, each as a result with the status untested", default=False
     )

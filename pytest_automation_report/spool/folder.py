@@ -371,6 +371,8 @@ class SessionManifest(Struct, frozen=True, omit_defaults=True, tag_field="format
     started_us: Int64 = 0
     # Path of the HTML file for the report of the run, empty for none.
     report: str = ""
+    # Pytest's summary shows the digest of the run.
+    has_digest: bool = False
 
     @property
     def has_destination(self) -> bool:

@@ -32,7 +32,12 @@ _COUNTED: Final = ("passed", "failed", "not whole")
 
 
 def findings_lines(findings: FindingsExcerpt, now: int) -> list[str]:
-    """Return the lines below a session's numbers, of a first run the verdict alone; ``now`` is in microseconds."""
+    """Return the lines below a session's numbers, of a first run the verdict alone; ``now`` is in microseconds.
+
+    Where the summary has the digest of the run, it says all of that.
+    """
+    if "digest" in findings:
+        return ["", *findings["digest"].splitlines(), ""]
     lines = filter(None, (verdict_line(findings), changes_line(findings, now) if findings["base"] else ""))
     return [*lines, *(f"  {reason}" for reason in (reason_lines(findings) if findings["base"] else ()))]
 

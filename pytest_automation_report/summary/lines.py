@@ -265,7 +265,9 @@ def report_lines(
         return lines
     tally = ending.tally
     if ending.is_whole and verbosity < 0:
-        shorter = [_counted(tally), *_findings(configuration, ending)[:1]] if verbosity == -1 else []
+        found = _findings(configuration, ending)
+        has_digest = ending.state.findings is not None and "digest" in ending.state.findings
+        shorter = [_counted(tally), *(found if has_digest else found[:1])] if verbosity == -1 else []
         return [*shorter, *lines]
     if verbosity >= 0 and ending.leftovers is not None:
         lines += _left_behind(configuration, ending.leftovers, shell)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pytest_automation_report.ci.detection import AGENTS
 from support.canary import holds_token
 
 SHORT_LIMITS: Mapping[str, float] = {
@@ -76,7 +77,7 @@ def clean_environment(**more: str) -> dict[str, str]:
         if not name.startswith(("PYTEST", "AUTOMATION_REPORT", "_AUTOMATION_REPORT", "TESTMO", "COV_", "COVERAGE"))
         and not name.startswith(OF_PROVIDERS)
         and name.lower() not in {"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
-        and name != "CI"
+        and name not in {"CI", *AGENTS}
     }
     measured = {name: os.environ[name] for name in (COVERAGE,) if name in os.environ}
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))

@@ -41,7 +41,7 @@ TABLE: dict[str, frozenset[str]] = {
         "spool": "findings api text errors unpatched",
         "server": "findings failures export api text errors",
         "settings": "recording ci api text errors",
-        "delivery": "findings recording server spool api text errors unpatched",
+        "delivery": "export findings recording server spool api text errors unpatched",
         "junit": "delivery settings recording spool api text errors",
         "summary": "findings settings recording spool ci api text errors unpatched",
         "session": "junit summary delivery settings recording spool ci api text errors unpatched guards",

@@ -76,6 +76,7 @@ SAMPLES: Mapping[str, Sample] = {
     "html": Sample("build/report.html", "{root}/build/report.html"),
     "job_summary": Sample(given=False),
     "ci_annotations": Sample(given=True),
+    "digest": Sample(given=True),
     "report_not_run": Sample(given=True),
     "strict": Sample(given=True),
     "preflight": Sample(given=True),
