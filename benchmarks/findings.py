@@ -31,7 +31,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.findings.flakiness import Outcome, flakiness_of, storm
+from pytest_automation_report.findings.flakiness import Content, Outcome, flakiness_of, storm
 from pytest_automation_report.findings.times import change_of, is_observed, speed_of, usual_speed
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class World:
                 attempts.append(always or self.chance.random() < self.flaky[test])
             if any(attempts):
                 verdict = "failed" if attempts[-1] else "passed"
-                outcomes[test] = (Outcome(number, verdict, f"c{self.commit}", len(attempts) > 1), reason)
+                outcomes[test] = (Outcome(number, verdict, Content(f"c{self.commit}"), len(attempts) > 1), reason)
         return outcomes
 
     def _new_commit(self) -> None:
@@ -137,12 +137,12 @@ def played(world: World, runs: int) -> tuple[set[int], set[int]]:
         reasons = [reason for outcome, reason in outcomes.values() if outcome.verdict == "failed"]
         shared = storm(reasons, world.tests)
         for test, (outcome, reason) in outcomes.items():
-            passed_before = [Outcome(run, "passed", plain[run]) for run in range(number)]
+            passed_before = [Outcome(run, "passed", Content(plain[run])) for run in range(number)]
             is_storm = outcome.verdict == "failed" and (shared is None or reason in shared)
-            kept = Outcome(number, outcome.verdict, outcome.commit, outcome.has_failed_attempt, is_storm)
+            kept = Outcome(number, outcome.verdict, outcome.content, outcome.has_failed_attempt, is_storm)
             history.setdefault(test, passed_before).append(kept)
         for test in history.keys() - outcomes.keys():
-            history[test].append(Outcome(number, "passed", commit))
+            history[test].append(Outcome(number, "passed", Content(commit)))
         plain.append(commit)
         if number % CHECKED_EVERY == CHECKED_EVERY - 1:
             called |= {test for test, made in history.items() if flakiness_of(made)["state"] == "flaky"}
@@ -183,7 +183,8 @@ def found_after(runs: int, tests: int, seed: int) -> dict[str, float]:
         called = shown = 0
         for _ in range(tests):
             outcomes = [
-                Outcome(run, "failed" if chance.random() < rate else "passed", f"c{run}") for run in range(runs)
+                Outcome(run, "failed" if chance.random() < rate else "passed", Content(f"c{run}"))
+                for run in range(runs)
             ]
             looks = range(CHECKED_EVERY, runs + 1, CHECKED_EVERY)
             if _has_shown(outcomes):

@@ -9,6 +9,7 @@ import os
 import re
 import select
 import signal
+import stat
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -217,7 +218,7 @@ class FactsSearch:
             self._checkout = Checkout(root, environ, is_local=is_local)
 
     def result(self) -> BuildInfo:
-        """Return the facts, after git has answered or a second has passed since its start."""
+        """Return the facts, after git has answered and what differs was read, or after two seconds from git's start."""
         checkout, self._checkout = self._checkout, None
         if checkout is not None:
             self._facts = with_fallbacks(self._facts, checkout.facts())
@@ -241,17 +242,26 @@ def _file_text(path: str) -> str:
         return ""
 
 
-# Git's time from its start on. ``git status`` of 100,000 files takes 0.2 s.
-_SECONDS: Final = 1.0
+# The time of git, and of reading what differs, from git's start on. ``git status`` of 100,000 files takes 0.2 s.
+_SECONDS: Final = 2.0
+_UNKNOWN: Final = "unknown"  # of a checkout that git cannot compare, or that differs in more than is read
 _MAX_BYTES: Final = 1024 * 1024
+_MAX_CHANGED_BYTES: Final = 50_000_000
 _MAX_COMMITS: Final = 20
+_DIGEST_CHARACTERS: Final = 12
 # A monitor of the file system is a program that the repository's configuration names, and it would stay.
 _GIT: Final = "git -c core.fsmonitor=false"
 # Status 1 is a detached HEAD; 127 that there is no git, 128 no repository, or one that git refuses.
 _BRANCH_COMMAND: Final = f"{_GIT} symbolic-ref --quiet HEAD || [ $? = 1 ] || exit"
 _COMMITS_COMMAND: Final = f"{_GIT} rev-list --max-count=%d --first-parent --encoding=UTF-8 --format=%%H:%%s HEAD --"
-# The sign at the end tells a clean checkout from one that git cannot compare, or not in time.
-_CHANGES_COMMAND: Final = f"{_GIT} status --porcelain --untracked-files=no --no-renames && printf ="
+# Changed files of the checkout, and files below the folder that git neither knows nor ignores, each with a null byte
+# after it, and one more between the lists. What pytest, Python and we write is no content. The sign at the end tells a
+# clean checkout from one that git cannot compare, or not in time.
+_CHANGES_COMMAND: Final = (
+    f"{_GIT} status --porcelain -z --untracked-files=no --no-renames"
+    f" && printf '\\0' && {_GIT} ls-files -z --others --exclude-standard --full-name"
+    " -x __pycache__ -x .pytest_cache -x .automation-report && printf ="
+)
 
 # Variables by which a hook of git, or a user, tells git where the repository is, would lead to that one instead of
 # the one around the project. These say how git reads its configuration, and how far it looks for a repository.
@@ -266,6 +276,7 @@ class Checkout:
     """
 
     def __init__(self, folder: Path, environ: Mapping[str, str], *, is_local: bool) -> None:
+        self._folder = folder
         self._is_local = is_local
         self._deadline = monotonic() + _SECONDS
         self._process: subprocess.Popen[bytes] | None = None
@@ -293,9 +304,9 @@ class Checkout:
             )
 
     def facts(self) -> BuildInfo:
-        """Return what git has said within a second: branch, commits, changes and the repository's page."""
-        texts = self._read().decode("utf-8", errors="replace").split("\0")
-        branch, log, remotes, changes = (*texts, "", "", "")[:4]
+        """Return what git has said in time: branch, commits, changes and the repository's page."""
+        *told, changes = (*self._read().split(b"\0", 3), b"", b"", b"")[:4]
+        branch, log, remotes = (text.decode("utf-8", errors="replace") for text in told)
         commits = [line.partition(":")[::2] for line in log.split("\n") if ":" in line]
         commit, subject = commits[0] if commits else ("", "")
         is_compared = self._is_local and bool(commit)
@@ -305,8 +316,7 @@ class Checkout:
             commit=commit or None,
             commit_subject=subject or None,
             commits="\n".join(history) if len(history) > 1 else None,
-            # A clean checkout has the sign alone.
-            uncommitted_changes=("yes" if changes else "unknown") if is_compared and changes != "=" else None,
+            changes=_digest(changes, self._folder, self._deadline) if is_compared else None,
             repository=repository_page(_remote(remotes)),
         )
 
@@ -333,6 +343,45 @@ class Checkout:
             output += data
         self.close()
         return output
+
+
+def _digest(told: bytes, folder: Path, deadline: float) -> str | None:
+    """Return ``changes`` by the output of the command: a digest of the names, modes and contents of what differs."""
+    *names, sign = told.split(b"\0")
+    if sign != b"=":
+        return _UNKNOWN
+    between = names.index(b"")
+    paths = sorted({*(name[3:] for name in names[:between]), *names[between + 1 :]})
+    if not paths:
+        return None
+    root = next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), folder)
+    from hashlib import sha256  # noqa: PLC0415 - most sessions of pipelines have no changes
+
+    digest, left = sha256(), _MAX_CHANGED_BYTES
+    for path in paths:
+        try:
+            mode, content = _file_content(root / os.fsdecode(path), left)
+        except (OSError, ValueError):
+            return _UNKNOWN
+        left -= len(content)
+        if left < 0 or monotonic() > deadline:
+            return _UNKNOWN
+        digest.update(b"%d %d %b\0%b" % (mode, len(content), path, content))
+    return digest.hexdigest()[:_DIGEST_CHARACTERS]
+
+
+def _file_content(path: Path, most: int) -> tuple[int, bytes]:
+    """Return mode and content as git knows them, of a missing file 0 and nothing; raises OSError and ValueError."""
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return 0, b""
+    if stat.S_ISLNK(found.st_mode):
+        return stat.S_IFLNK, os.fsencode(path.readlink())
+    # A folder is a repository in this one, whose files nobody has listed.
+    if not stat.S_ISREG(found.st_mode) or found.st_size > most:
+        raise ValueError(path)
+    return found.st_mode & stat.S_IXUSR, read_file(path, most, is_foreign=True)
 
 
 def _remote(text: str) -> str | None:

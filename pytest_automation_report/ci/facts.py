@@ -46,7 +46,7 @@ class BuildInfo(Struct, frozen=True, kw_only=True):
 
     For a pull request ``branch`` is its source, ``commit`` the one that its author pushed, ``merge_commit`` the merge
     that the provider tests instead. ``commits`` has a line of hash and subject for the commit and those before.
-    ``uncommitted_changes`` is "yes" if files differ from the commit, "unknown" if git cannot tell. Users see ``build``;
+    ``changes`` is a digest of what differs from the commit, "unknown" if git cannot tell. Users see ``build``;
     ``pipeline`` is the same in all jobs of one build and in no other; ``attempt`` counts from 1. ``url`` is the web
     page of the job or of its build.
     """
@@ -60,7 +60,7 @@ class BuildInfo(Struct, frozen=True, kw_only=True):
     target_branch: str | None = None
     commit_subject: str | None = None
     commits: str | None = None
-    uncommitted_changes: str | None = None
+    changes: str | None = None
     build: str | None = None
     pipeline: str | None = None
     attempt: int | None = None
@@ -106,7 +106,7 @@ def with_fallbacks(first: BuildInfo, other: BuildInfo | None) -> BuildInfo:
     if first.branch or first.tag:
         kept |= {"branch", "tag"}
     if first.commit or first.merge_commit:
-        kept |= {"commit", "merge_commit", "uncommitted_changes"}
+        kept |= {"commit", "merge_commit", "changes"}
         if first.commit != other.commit:
             kept |= {"commit_subject", "commits"}
     names = [name for name in BuildInfo.__struct_fields__ if name not in kept and getattr(first, name) is None]
@@ -163,7 +163,7 @@ def _fields(facts: BuildInfo) -> list[Field]:
         ("Tag", facts.tag),
         ("Commit", facts.commit),
         ("Commit subject", facts.commit_subject),
-        ("Uncommitted changes", facts.uncommitted_changes),
+        ("Changes", facts.changes),
         ("Merge commit", facts.merge_commit),
         ("Pull request", facts.pull_request),
         ("Target branch", facts.target_branch),

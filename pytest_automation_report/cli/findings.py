@@ -18,7 +18,7 @@ from pytest_automation_report.findings.sentences import changes_line
 from pytest_automation_report.findings.verdict import told
 from pytest_automation_report.summary.findings_lines import reason_lines, test_title, verdict_line
 from pytest_automation_report.text.files import read_file
-from pytest_automation_report.text.terminal import is_torn, printable, quantity, wholeness_words
+from pytest_automation_report.text.terminal import commit_text, is_torn, printable, quantity, wholeness_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,7 +137,8 @@ def gate(  # noqa: PLR0913 - one for each option
     ]
     for line in (line for kind in kinds for line in kind.lines):
         echo_stderr(line, colour="red")
-    details = [printable(judged.field_value("Branch")), printable(judged.field_value("Commit"))[:7]]
+    commit = commit_text(judged.field_value("Commit"), judged.field_value("Changes"))
+    details = [printable(judged.field_value("Branch")), commit]
     shown = ", ".join(filter(None, details))
     name = f"run {judged.id}{f' ({shown})' if shown else ''}"
     if said := verdict_line(document):

@@ -240,7 +240,9 @@ def excerpt_from(document: RunFindings) -> FindingsExcerpt:
     flaky = {test["key"]: test for test in document["flaky"] if test["state"] == "flaky"}
     tests = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
     return {
-        "base": None if base is None else {"run": base["run"], "commit": base["commit"], "at": base["at"]},
+        "base": None if base is None else {
+            "run": base["run"], "commit": base["commit"], "changes": base["changes"], "at": base["at"],
+        },
         "earlier_source": None if earlier is None else {"name": _cut(earlier["name"]), "runs": int(earlier["runs"])},
         "verdict": cast("VerdictWords", {name: _cut(str(text)) for name, text in document["verdict"].items()}),
         "mine": {name: int(number) for name, number in document["mine"].items()},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.export.results import OUTPUTS
 from pytest_automation_report.failures.reading import ReportedFailure, code_block, code_span, failure_markdown
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.terminal import SHORT_COMMIT, change_counts
+from pytest_automation_report.text.terminal import change_counts, commit_text
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def headline(run: ExportedRun, findings: RunFindings | None, url: str) -> list[s
 
 
 def _run_facts(run: ExportedRun) -> list[str]:
-    facts = {"branch": run.fields.get("Branch", ""), "commit": run.fields.get("Commit", "")[:SHORT_COMMIT]}
+    commit = commit_text(run.fields.get("Commit"), run.fields.get("Changes"))
+    facts = {"branch": run.fields.get("Branch", ""), "commit": commit}
     return [f"{name} {code(value)}" for name, value in facts.items() if value]
 
 
@@ -99,7 +100,7 @@ def _changes(findings: RunFindings | None) -> str:
     if base is None:
         return "There is no earlier run to be compared with."
     parts = change_counts(findings)
-    commit = f" ({code(str(base['commit'])[:SHORT_COMMIT])})" if base.get("commit") else ""
+    commit = f" ({code(commit_text(base['commit'], base['changes']))})" if base["commit"] else ""
     if not parts:
         return f"Nothing changed since run {base['run']}{commit}."
     return f"**{', '.join(parts.values())}** since run {base['run']}{commit}."

@@ -26,10 +26,11 @@ TimeShare: TypeAlias = Literal["before", "tests", "between", "waiting"]
 
 
 class RunMention(TypedDict):
-    """A run; ``at`` is the time of its creation since 1970."""
+    """A run; ``changes`` are those of its files from the commit, ``at`` is the time of its creation since 1970."""
 
     run: int
     commit: str | None
+    changes: str | None
     at: int
 
 

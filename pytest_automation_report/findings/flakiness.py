@@ -1,8 +1,8 @@
 """Separate flaky tests from broken ones by their outcomes over runs.
 
 Evidence of flakiness, for one test on one branch with one configuration, is a *retry*: a result with a failed attempt
-and a passed one; a *commit*: a failure and a pass at one commit, in different runs; an *isolated* failed run between
-two that passed. Failures in a storm are none: an outage lets hundreds of stable tests fail once.
+and a passed one; a *state*: a failure and a pass of one content, in different runs; an *isolated* failed run of a
+commit between two that passed. Failures in a storm are none: an outage lets hundreds of stable tests fail once.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from math import sqrt
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypedDict, TypeVar
+
+from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,10 +33,10 @@ _CLEAN_RUNS: Final = 50
 # One isolated failure may be a real one that was mended in the next commit: 86 of 100 were flaky in a simulation, with
 # two of them all.
 _ISOLATED_FAILURES: Final = 2
-# A test is broken after three failed runs in a row, on at least two commits: one commit that is run three times says
+# A test is broken after three failed runs in a row, of at least two contents: one content that is run three times says
 # nothing new the second time.
 _BROKEN_RUNS: Final = 3
-_BROKEN_COMMITS: Final = 2
+_BROKEN_CONTENTS: Final = 2
 _NEW_RUNS: Final = 5
 _STORM_TESTS: Final = 20
 _STORM_SHARE: Final = 0.5
@@ -43,18 +45,37 @@ _SHARED_PERCENT: Final = 1
 _Z_95: Final = 1.959964
 
 
+class Content(NamedTuple):
+    """What a run tested: its commit, and a digest of the files that differed from it; each is empty if there is none.
+
+    ``changes`` may be "unknown", as the field of a run.
+    """
+
+    commit: str = ""
+    changes: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether an equal content is the same one."""
+        return bool(self.commit) and self.changes != "unknown"
+
+    @property
+    def is_commit(self) -> bool:
+        """Whether it is that of a commit, and not of an author at work, who breaks tests and mends them."""
+        return bool(self.commit) and not self.changes
+
+
 # A tuple: the findings of a large run make tens of thousands, and a frozen dataclass takes five times as long to make.
 class Outcome(NamedTuple):
     """Outcome of one test in one run.
 
-    ``run`` orders the outcomes. ``commit`` is empty if it is not known, or if the checkout had changes.
-    ``has_failed_attempt``: an attempt failed before the last one. ``is_storm``: the failure is one of many with the
-    same reason, or of a run in which most tests failed.
+    ``run`` orders the outcomes. ``has_failed_attempt``: an attempt failed before the last one. ``is_storm``: the
+    failure is one of many with the same reason, or of a run in which most tests failed.
     """
 
     run: int
     verdict: Verdict
-    commit: str = ""
+    content: Content = Content()
     has_failed_attempt: bool = False
     is_storm: bool = False
 
@@ -63,15 +84,15 @@ class FlakyEvidence(TypedDict):
     """The number of times that each kind of evidence was found."""
 
     retries: int
-    commits: int
+    states: int
     isolated: int
 
 
 class Flakiness(TypedDict):
     """State of a test over its last 100 decided runs, and what it follows from.
 
-    ``failed`` of ``runs`` decided runs had a failure or a failed attempt, those in storms left out; ``low`` and
-    ``high`` are the ends of the 95 % interval of that rate, 0 to 1.
+    ``failed`` of ``runs`` decided runs had a failure or a failed attempt; failures in storms are left out, but not of
+    a broken test, since they made it so. ``low`` and ``high`` are the ends of the 95 % interval of that rate, 0 to 1.
     """
 
     state: State
@@ -90,15 +111,15 @@ def flakiness_of(outcomes: Iterable[Outcome]) -> Flakiness:
         for position, outcome in enumerate(decided)
         if outcome.verdict == "passed" and outcome.has_failed_attempt
     ]
-    commits = _positions_of_both(decided)
+    states = _positions_of_both(decided)
     isolated = _isolated_failures(decided)
-    storms = sum(outcome.is_storm and outcome.verdict == "failed" for outcome in decided)
-    failed = len(retries) + sum(map(_is_failure, decided))
-    runs = len(decided) - storms
+    state = _state(decided, retries, states, isolated)
+    counted = [outcome for outcome in decided if state == "broken" or not outcome.is_storm]
+    failed, runs = len(retries) + sum(outcome.verdict == "failed" for outcome in counted), len(counted)
     low, high = wilson_interval(failed, runs)
     return {
-        "state": _state(decided, retries, commits, isolated),
-        "evidence": {"retries": len(retries), "commits": len(commits), "isolated": len(isolated)},
+        "state": state,
+        "evidence": {"retries": len(retries), "states": len(states), "isolated": len(isolated)},
         "failed": failed,
         "runs": runs,
         "low": round(low, 4),
@@ -125,53 +146,67 @@ def _is_failure(outcome: Outcome) -> bool:
 
 
 def _positions_of_both(decided: Sequence[Outcome]) -> list[int]:
-    commits = [outcome.commit for outcome in decided if outcome.commit]
-    if len(set(commits)) == len(commits):
-        # Most commits were run once.
+    contents = [outcome.content for outcome in decided if outcome.content.is_known]
+    if len(set(contents)) == len(contents):
+        # Most contents were run once.
         return []
-    by_commit: defaultdict[str, list[int]] = defaultdict(list)
+    by_content: defaultdict[Content, list[int]] = defaultdict(list)
     for position, outcome in enumerate(decided):
-        if outcome.commit and (outcome.verdict == "passed" or _is_failure(outcome)):
-            by_commit[outcome.commit].append(position)
+        if outcome.content.is_known and (outcome.verdict == "passed" or _is_failure(outcome)):
+            by_content[outcome.content].append(position)
     return [
         positions[-1]
-        for positions in by_commit.values()
+        for positions in by_content.values()
         if len({decided[position].verdict for position in positions}) > 1
     ]
 
 
 def _isolated_failures(decided: Sequence[Outcome]) -> list[int]:
-    """Return the positions of failures between two passes."""
-    # A failure in an outage is passed over. One without a commit is not: an author who mends a test lets it fail again.
-    own = [position for position, outcome in enumerate(decided) if not (outcome.is_storm and outcome.commit)]
+    """Return the positions of a commit's failures between two passes; failures in an outage are passed over."""
+    own = [position for position, outcome in enumerate(decided) if not outcome.is_storm]
     return [
         position
         for before, position, after in zip(own, own[1:], own[2:], strict=False)
         if decided[position].verdict == "failed"
-        and not decided[position].is_storm
+        and decided[position].content.is_commit
         and decided[before].verdict == decided[after].verdict == "passed"
     ]
 
 
-def _state(
-    decided: Sequence[Outcome], retries: Sequence[int], commits: Sequence[int], isolated: Sequence[int]
-) -> State:
+def _state(decided: Sequence[Outcome], retries: Sequence[int], states: Sequence[int], isolated: Sequence[int]) -> State:
     last = decided[-_BROKEN_RUNS:]
     if (
         len(last) == _BROKEN_RUNS
         and all(outcome.verdict == "failed" for outcome in last)
-        # A run without a commit counts as a new commit: nothing says that it repeats another.
-        and len({outcome.commit or outcome.run for outcome in last}) >= _BROKEN_COMMITS
+        # An unknown content counts as a new one: nothing says that it repeats another.
+        and len({outcome.content if outcome.content.is_known else outcome.run for outcome in last}) >= _BROKEN_CONTENTS
     ):
         return "broken"
-    is_shown = bool(retries or commits) or len(isolated) >= _ISOLATED_FAILURES
-    last_evidence = max([*retries, *commits, *isolated], default=-1)
+    is_shown = bool(retries or states) or len(isolated) >= _ISOLATED_FAILURES
+    last_evidence = max([*retries, *states, *isolated], default=-1)
     is_recent = last_evidence >= 0 and len(decided) - 1 - last_evidence < _CLEAN_RUNS
     if is_shown and is_recent:
         return "flaky"
     if len(decided) < _NEW_RUNS:
         return "new"
     return "suspect" if isolated and is_recent else "stable"
+
+
+def evidence_words(found: Flakiness) -> str:
+    """Return why a test has its state, as in ``a first attempt failed in 2 of 9 runs``."""
+    if found["state"] == "broken":
+        return f"failed in each of its last {_BROKEN_RUNS} runs"
+    evidence = found["evidence"]
+    words = []
+    if evidence["retries"]:
+        words.append(f"a first attempt failed in {evidence['retries']} of {quantity(found['runs'], 'run')}")
+    if evidence["states"]:
+        often = f" {evidence['states']} times" if evidence["states"] > 1 else ""
+        words.append(f"passed and failed with the same files{often}")
+    if evidence["isolated"]:
+        each = ", each" if evidence["isolated"] > 1 else ""
+        words.append(f"failed in {quantity(evidence['isolated'], 'run')}{each} between two that passed")
+    return "; ".join(words) or f"failed in {found['failed']} of {quantity(found['runs'], 'run')}"
 
 
 def storm(failures: Iterable[Reason], tests: int) -> frozenset[Reason] | None:

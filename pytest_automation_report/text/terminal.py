@@ -100,6 +100,14 @@ def wholeness_words(document: Mapping[str, Any]) -> str:
 
 
 SHORT_COMMIT: Final = 7
+_CHANGES_WORDS: Final = {"": "", "unknown": ", changes unknown"}
+
+
+def commit_text(commit: str | None, changes: str | None, characters: int = SHORT_COMMIT) -> str:
+    """Return what a run tested, ``9d5b37a`` or ``9d5b37a + changes``; empty without a commit."""
+    if not commit:
+        return ""
+    return printable(commit)[:characters] + _CHANGES_WORDS.get(changes or "", " + changes")
 
 
 class NameParts(NamedTuple):

@@ -69,7 +69,7 @@ def findings_of(**more: object) -> Any:  # noqa: ANN401 - a part of them
     }  # fmt: skip
     return {
         "run": 12,
-        "base": {"run": 11, "why": "same branch", "commit": "fedcba9876543210", "at": 1},
+        "base": {"run": 11, "why": "same branch", "commit": "fedcba9876543210", "changes": None, "at": 1},
         "verdict": {
             "kind": "failed", "tone": "fail", "long": "1 of 4 tests failed, for 2 reasons",
             "short": "1 failed", "part": "",

@@ -46,7 +46,7 @@ _TEST: Final = (
 )
 _RUN: Final = (
     '"id", "status", "is_completed", "failure_count", "success_count", "total_count", "created", "commit",'
-    ' "untested_count", "status5_count", "collected", "selection"'
+    ' "changes", "untested_count", "status5_count", "collected", "selection"'
 )
 # In PostgreSQL an order by the id alone would be served by the primary key, in vain for all rows of other runs. An
 # order by the column first can only be served by an index that begins with the column. With ``column = value`` the
@@ -59,7 +59,7 @@ _SLOWEST_FIRST: Final = (
 )
 _HISTORY: Final = (
     'SELECT r."id", r."run_id", r."name", r."folder", r."file", r."line", r."status", r."result_class", r."elapsed",'
-    ' r."created", r."failed_attempts", r."fingerprint", r."message", u."branch", u."commit", u."is_changed",'
+    ' r."created", r."failed_attempts", r."fingerprint", r."message", u."branch", u."commit", u."changes",'
     ' t."job", t."attempt", t."id" AS "thread" FROM "result" AS r INNER JOIN "run" AS u ON u."id" = r."run_id"'
     ' INNER JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."case_id" = ?'
     ' ORDER BY r."run_id" DESC, r."id" DESC LIMIT ?'

@@ -22,7 +22,7 @@ from pytest_automation_report.server.pages import drawings, words
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import content_path
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.terminal import commit_text, quantity
 from pytest_automation_report.text.visible import plain, visible
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _environment() -> Environment:
     filters: tuple[Callable[..., Any], ...] = (
         words.ago, words.by_day, words.duration, words.duration_change, words.file_size, words.machine_moment,
         words.moment, words.web_address, drawings.polyline, drawings.slices, drawings.trend, content_path, plain,
-        quantity,
+        commit_text, quantity,
     )  # fmt: skip
     environment.filters.update({each.__name__: each for each in filters})
     environment.filters.update(code=_code, strip=drawings.strip_of, text_lines=words.lines)

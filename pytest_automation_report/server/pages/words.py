@@ -254,4 +254,5 @@ def run_summary(record: RunRecord, source: str, summary: Mapping[str, Any] | Non
         "parts": parts(row),
         "total": row["total_count"],
         "commit": row["commit"] or "",
+        "changes": row["changes"],
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from msgspec import Struct
 
 from pytest_automation_report.findings.comparison import JobResult, deciding_result
-from pytest_automation_report.findings.flakiness import WINDOW, Outcome, storm
+from pytest_automation_report.findings.flakiness import WINDOW, Content, Outcome, storm
 from pytest_automation_report.findings.times import (
     HISTORY,
     LAST,
@@ -58,7 +58,7 @@ class SeriesRun(NamedTuple):
     """A run of a series."""
 
     id: int
-    commit: str  # empty if it is not known, or if files differed from it
+    content: Content
     speed: float | None  # divides its durations; None if it was not measured yet
     decided: int  # number of its results that passed or failed
 
@@ -80,7 +80,7 @@ class Series(Struct, frozen=True, dict=True):
 
 
 _SERIES: Final = (
-    'SELECT "id", CASE WHEN "is_changed" THEN NULL ELSE "commit" END, "speed", "success_count" + "failure_count"'
+    'SELECT "id", "commit", "changes", "speed", "success_count" + "failure_count"'
     ' FROM "run" WHERE "source_id" = ? AND {branch} AND {config} AND ("is_completed" OR "id" = ?) AND "id" <= ?'
     ' ORDER BY "id" DESC LIMIT ?'
 )
@@ -94,7 +94,11 @@ def series_of(connection: StoreConnection, run: Json, limit: int = WINDOW) -> Se
         config='"config_id" IS NULL' if run["config"] is None else '"config_id" = ?',
     )
     rows = connection.execute(sql, (run["source"], *beside, run["id"], run["id"], limit))
-    return Series([SeriesRun(run_id, commit or "", *rest) for run_id, commit, *rest in reversed(rows)])
+    runs = [
+        SeriesRun(run_id, Content(commit or "", changes or ""), *rest)
+        for run_id, commit, changes, *rest in reversed(rows)
+    ]
+    return Series(runs)
 
 
 # In PostgreSQL an order by the id alone would be served by the primary key: see `database`.
@@ -167,13 +171,10 @@ class Failures:
             self._storms[run.id] = storm(failures, run.decided)
         self._last = series.last.id
 
-    def is_evidence(self, run_id: int, case_id: int) -> bool:
-        """Whether the failure of a test in a run can show that it is flaky: not if it failed with many others."""
+    def is_storm(self, run_id: int, case_id: int) -> bool:
+        """Whether a test failed in a run with many others: then its failure cannot show that it is flaky."""
         shared = self._storms[run_id]
-        # Users who change files between two runs break tests and mend them.
-        if shared is None or not self._runs[run_id].commit:
-            return False
-        return not shared or (self._found[run_id][case_id].fingerprint or 0) not in shared
+        return shared is None or (bool(shared) and (self._found[run_id][case_id].fingerprint or 0) in shared)
 
     def has_failed_before(self, case_id: int, base_id: int) -> bool:
         """Whether a test failed in a run of the series before the base: a failure since the base was never away."""
@@ -189,7 +190,8 @@ class Failures:
         for run_id, results in self._found.items():
             for case_id, result in results.items():
                 failed[case_id] += 1
-                if result.letter == "r" or self.is_evidence(run_id, case_id):
+                is_known = self._runs[run_id].content.is_known
+                if result.letter == "r" or (is_known and not self.is_storm(run_id, case_id)):
                     found.add(case_id)
         # A test that failed with many others, and no other way, can still be broken: if it failed in the last runs.
         last = self._found.get(self._last, {})
@@ -208,8 +210,8 @@ class CaseHistory(Struct, frozen=True):
         runs = self.series.runs
         return [
             Outcome(
-                place, result.verdict, runs[place].commit, result.letter == "r",
-                result.verdict == "failed" and not failures.is_evidence(runs[place].id, self.case_id),
+                place, result.verdict, runs[place].content, result.letter == "r",
+                result.verdict == "failed" and failures.is_storm(runs[place].id, self.case_id),
             )
             for place, result in self.results
         ]  # fmt: skip

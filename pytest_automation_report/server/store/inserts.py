@@ -154,11 +154,11 @@ def replace_results(connection: StoreConnection, thread: Json, tests: Sequence[S
 
 
 _RUN_FIELDS: Final = {
-    "Branch": "branch", "Commit": "commit", "Target branch": "target_branch", "Selection": "selection"
+    "Branch": "branch", "Commit": "commit", "Target branch": "target_branch", "Selection": "selection",
+    "Changes": "changes",
 }  # fmt: skip
 _RUN_NUMBERS: Final = {COLLECTED_FIELD: "collected", DESELECTED_FIELD: "deselected"}
 _PHASES: Final[Mapping[str, Kind]] = {"setup": "setup", "call": "call", "teardown": "teardown"}
-_CHANGES: Final = "Uncommitted changes"
 _MAX_MESSAGE: Final = 200
 # Of a traceback its end has the innermost frames.
 _MAX_TEXT: Final = 20_000
@@ -207,9 +207,9 @@ def _is_module(test: StoredTest) -> bool:
     return test.line is None and stands_in_both and path in {test.name, f"{test.name}.py"}
 
 
-def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | bool | int]:
+def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | int]:
     """Return the columns of a run that its new fields set; an empty value sets none."""
-    columns: dict[str, str | bool | int] = {}
+    columns: dict[str, str | int] = {}
     for attachment in attachments:
         if attachment.kind != "fields":
             continue
@@ -219,6 +219,4 @@ def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | bool
             columns[_RUN_FIELDS[name]] = value
         elif name in _RUN_NUMBERS and isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
             columns[_RUN_NUMBERS[name]] = int(value)
-        elif name == _CHANGES and value:
-            columns["is_changed"] = True
     return columns

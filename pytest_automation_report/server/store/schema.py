@@ -43,7 +43,7 @@ CREATE TABLE milestone (
 CREATE UNIQUE INDEX milestone_project_id_name ON milestone (project_id, name);
 
 -- Counts are updated with every append, so that a read needs one row; ``tags`` is a JSON list. ``branch`` to
--- ``is_changed`` are copies of fields, by which findings compare runs.
+-- ``changes`` are copies of fields, by which findings compare runs.
 CREATE TABLE run (
   id BIGSERIAL PRIMARY KEY, {_COUNTS},
   project_id BIGINT NOT NULL REFERENCES project, source_id BIGINT NOT NULL REFERENCES source, name TEXT NOT NULL,
@@ -54,7 +54,7 @@ CREATE TABLE run (
   selection TEXT,  -- the options that selected some of the tests
   collected BIGINT,  -- number of tests that were to run
   deselected BIGINT,  -- number of tests that were not, by options and plugins
-  is_changed BOOLEAN,  -- whether files differed from the commit
+  changes TEXT,  -- digest of the files that differed from the commit, "unknown" if they could not be read
   speed DOUBLE PRECISION  -- how slow the machine was, measured once the run is completed: see `histories`
 );
 CREATE INDEX run_config_id ON run (config_id /*id*/);

@@ -190,7 +190,7 @@ def test_variables_of_a_hook_lead_nowhere_else(files: Path, tmp_path: Path) -> N
 
 
 def test_a_git_that_hangs(repository: Path, tmp_path: Path) -> None:
-    """A git that does not answer is waited for a second, then ended; what it said before counts."""
+    """A git that does not answer is waited for two seconds, then ended; what it said before counts."""
     real, file = needed("git"), tmp_path / "bin" / "git"
     file.parent.mkdir()
     file.write_text(
@@ -201,7 +201,7 @@ def test_a_git_that_hangs(repository: Path, tmp_path: Path) -> None:
     begun = monotonic()
     found = checkout_facts(repository, is_local=True, environ={**ENVIRONMENT, "PATH": f"{file.parent}:/usr/bin:/bin"})
     assert monotonic() - begun < 5
-    assert (found.branch, found.commit_subject, found.uncommitted_changes) == ("feature/x", "two", "unknown")
+    assert (found.branch, found.commit_subject, found.changes) == ("feature/x", "two", "unknown")
     wait_for_death(int((tmp_path / "pid").read_text()))
 
 
@@ -223,7 +223,7 @@ def test_nothing_is_fetched(files: Path, tmp_path: Path) -> None:
     git(files, "config", "uploadpack.allowFilter", "true")
     git(tmp_path, "clone", "--quiet", "--no-checkout", "--filter=tree:0", f"file://{files}", "partial")
     found = checkout_facts(tmp_path / "partial", is_local=True, environ={**ENVIRONMENT, "GIT_TRACE": "1"})
-    assert (found.commit_subject, found.uncommitted_changes) == ("files", "unknown")
+    assert (found.commit_subject, found.changes) == ("files", "unknown")
 
 
 @pytest.fixture
@@ -239,33 +239,48 @@ def files(repository: Path) -> Path:
 
 
 def changes(repository: Path) -> str | None:
-    return checkout_facts(repository / "tests", is_local=True).uncommitted_changes
+    return checkout_facts(repository / "tests", is_local=True).changes
 
 
 def test_a_clean_checkout(files: Path) -> None:
-    """Files as they were committed are no changes, nor is a file that git does not know; other runs do not look."""
+    """Committed and ignored files are no changes, nor is a new one beside the tests; other runs do not look."""
+    (files / "tests" / ".gitignore").write_text("*.log\n.gitignore\n")
+    for name in ("a.log", "__pycache__/a.pyc", ".pytest_cache/lastfailed", ".automation-report/spool"):
+        path = files / "tests" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(name)
     assert changes(files) is None
     (files / "run.sh").write_text("false\n")
-    assert checkout_facts(files).uncommitted_changes is None
+    assert checkout_facts(files).changes is None
 
 
-@pytest.mark.parametrize("change", ["content", "removed", "staged"])
-def test_uncommitted_changes(files: Path, change: str) -> None:
-    """A file that is changed, missing, or put into the index, makes a run one of uncommitted changes."""
-    script = files / "run.sh"
-    if change == "content":
-        script.write_text("false\n")
-    elif change == "removed":
-        script.unlink()
-    else:
-        git(files, "add", "notes.txt")
-    assert changes(files) == "yes"
+def test_changes_are_those_of_the_content(files: Path) -> None:
+    """Each content has one digest, in the index or not: changed, missing and new files, links and modes."""
+    script, new = files / "run.sh", files / "tests" / "test b\n\xe9.py"
+    steps = [
+        lambda: script.write_text("false\n"),
+        lambda: new.write_text("def test_b(): pass\n"),
+        lambda: new.write_text("def test_b(): ...\n"),
+        lambda: new.chmod(0o755),
+        lambda: (new.unlink(), new.symlink_to("gone")),
+        lambda: (new.unlink(), new.symlink_to("elsewhere")),
+        script.unlink,
+    ]
+    found: list[str | None] = []
+    for step in steps:
+        step()
+        found.append(changes(files))
+        git(files, "add", "--all", "tests", "run.sh")
+        assert changes(files) == found[-1]
+    assert len({None, "unknown", *found}) == len(steps) + 2
     git(files, "reset", "--quiet", "--hard")
     assert changes(files) is None
+    script.write_text("false\n")
+    assert changes(files) == found[0]
 
 
 def test_a_changed_submodule(files: Path, tmp_path: Path) -> None:
-    """A changed file of a submodule makes a run one of uncommitted changes."""
+    """How a submodule differs is unknown, as that of a repository among the tests that git does not know."""
     inner = new_repository(tmp_path / "inner")
     (inner / "a.txt").write_text("one\n")
     git(inner, "add", ".")
@@ -274,7 +289,21 @@ def test_a_changed_submodule(files: Path, tmp_path: Path) -> None:
     commit(files, "with a submodule")
     assert changes(files) is None
     (files / "inner" / "a.txt").write_text("two\n")
-    assert changes(files) == "yes"
+    assert changes(files) == "unknown"
+    git(files / "inner", "reset", "--quiet", "--hard")
+    commit(new_repository(files / "tests" / "other"), "other")
+    assert changes(files) == "unknown"
+
+
+@pytest.mark.parametrize("sizes", [[50_000_001], [30_000_000, 20_000_001]])
+def test_more_changes_than_are_read(files: Path, sizes: list[int]) -> None:
+    """What differs by more than 50 MB is unknown."""
+    for number, size in enumerate(sizes):
+        (files / "tests" / f"{number}.bin").touch()
+        os.truncate(files / "tests" / f"{number}.bin", size)
+    assert changes(files) == "unknown"
+    os.truncate(files / "tests" / "0.bin", sizes[0] - 1)
+    assert changes(files) != "unknown"
 
 
 def test_an_index_that_cannot_be_read(files: Path) -> None:

@@ -101,8 +101,7 @@ def test_git_where_ci_tells_nothing(project: Path, server: CheckedServer) -> Non
 
 
 def test_changes_and_children(project: Path, server: CheckedServer) -> None:
-    """A session tells of changed files and not of touched ones, and its tests find no git that still runs."""
-    (project / ".gitignore").write_text(".automation-report\n__pycache__\n.pytest_cache\n")
+    """A session tells of changed files, not of touched ones nor of its own; its tests find no git that still runs."""
     (project / "test_suite.py").write_text(
         "import os, pytest\n"
         "def test_ok():\n    with pytest.raises(ChildProcessError):\n        os.waitpid(-1, os.WNOHANG)\n"
@@ -115,7 +114,8 @@ def test_changes_and_children(project: Path, server: CheckedServer) -> None:
         run_session(project, address=server.address, exits=0)
     fields = [{each["name"]: each["value"] for each in run["fields"]} for run in server.runs()]
     assert [each["Commit subject"] for each in fields] == ["one", "one"]
-    assert sorted(each.get("Uncommitted changes", "") for each in fields) == ["", "yes"]
+    clean, changed = sorted(each.get("Changes", "") for each in fields)
+    assert (clean, len(changed)) == ("", 12)
 
 
 @pytest.mark.parametrize(

@@ -40,14 +40,14 @@ COUNTS = {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 4, "ne
 
 
 def a_test(key: str, since: int = 7) -> Json:
-    began = {"run": since, "commit": None, "at": 5}
+    began = {"run": since, "commit": None, "changes": None, "at": 5}
     return {"key": key, "folder": "tests", "name": f"test_{key}", "kind": "new", "since": began}
 
 
 DOCUMENT: Any = {
     "earlier_source": {"name": LONG, "runs": 3},
     "run": 7,
-    "base": {"run": 6, "why": "same branch", "commit": "a1", "at": 5},
+    "base": {"run": 6, "why": "same branch", "commit": "a1", "changes": "d1", "at": 5},
     "verdict": {**VERDICT, "part": LONG},
     "mine": {"new": 1, "back": 0, "flaky": 0, "still": 2},
     "counts": COUNTS,
@@ -69,7 +69,7 @@ def test_excerpt_of_a_document() -> None:
     """An excerpt has what a summary shows: base, counts, reasons with short titles, failing tests with their state."""
     failing = [("test_a", None, [3, 120]), ("test_b", 4, None), ("test_c", None, None)]
     assert excerpt_from(DOCUMENT) == {
-        "base": {"run": 6, "commit": "a1", "at": 5}, "earlier_source": {"name": CUT, "runs": 3},
+        "base": {"run": 6, "commit": "a1", "changes": "d1", "at": 5}, "earlier_source": {"name": CUT, "runs": 3},
         "verdict": {**VERDICT, "part": CUT}, "mine": DOCUMENT["mine"], "counts": COUNTS,
         "reasons": [
             {"count": 2, "kind": "new", "title": CUT, "since": 7},

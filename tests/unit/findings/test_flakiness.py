@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_automation_report.findings.flakiness import Outcome, Verdict, flakiness_of, storm, wilson_interval
+from pytest_automation_report.findings.flakiness import (
+    Content,
+    Outcome,
+    Verdict,
+    evidence_words,
+    flakiness_of,
+    storm,
+    wilson_interval,
+)
 
 VERDICTS: dict[str, Verdict] = {"P": "passed", "F": "failed", "S": "skipped", "R": "passed", "W": "failed"}
 
@@ -18,17 +26,18 @@ def outcomes(text: str) -> list[Outcome]:
     """Return outcomes of runs in a row.
 
     P passed, F failed, S skipped, R passed at a second attempt, W failed in a storm. Each has a commit of its own.
-    ``=`` after a letter: the commit of the run before; ``?``: no commit is known. ``+`` before a letter: another result
-    of the same run.
+    ``=`` after a letter: the commit of the run before; a number: this commit with changes of that number, 9 for unknown
+    ones; ``?``: no commit is known. ``+`` before a letter: another result of the same run.
     """
     commits, run, commit, made = count(1), 0, "", []
     for word in text.split():
-        letter = word.strip("=?+")
+        letter, changes = word.strip("=?+0123456789"), word[-1] if word[-1].isdigit() else ""
         if "+" not in word:
             run += 1
-            if "=" not in word:
+            if "=" not in word and not changes:
                 commit = "" if "?" in word else f"c{next(commits)}"
-        made.append(Outcome(run, VERDICTS[letter], commit, letter == "R", letter == "W"))
+        content = Content(commit, changes.replace("9", "unknown"))
+        made.append(Outcome(run, VERDICTS[letter], content, letter == "R", letter == "W"))
     return made
 
 
@@ -43,13 +52,17 @@ ROWS = [
     (OK + "F S F P P", "stable"),
     # An outage beside a failure hides neither the pass before it nor the one after it.
     (OK + "F W P", "suspect"), (OK + "W F P", "suspect"), (OK + "F W W P P W F P", "flaky"),
-    (OK + "F W F P P P", "stable"), (OK + "F W? W? P P W? F P", "stable"),
+    (OK + "F W F P P P", "stable"), (OK + "F F? F? P P F? F P", "stable"),
     # One retry is evidence, whatever else there is.
     ("R", "flaky"), ("P R", "flaky"), (OK + "R", "flaky"), ("R " + OK, "flaky"), ("R " + OK * 4, "flaky"),
     ("R " + "P " * 49, "flaky"), (OK + "R F", "flaky"), (OK + "R R R", "flaky"), (OK + "R S S", "flaky"),
     # A failure and a pass at one commit are evidence, in either order, with other runs of the commit between them.
     (OK + "F P=", "flaky"), (OK + "P F=", "flaky"), (OK + "F F= P=", "flaky"), (OK + "F S= P=", "flaky"),
-    ("F P=", "flaky"), (OK + "F? P?", "suspect"), (OK + "P +F P", "suspect"), (OK + "F +F P=", "flaky"),
+    ("F P=", "flaky"), (OK + "P +F P", "suspect"), (OK + "F +F P=", "flaky"),
+    # The same of equal changes; an author who breaks a test and mends it changes files, or commits.
+    (OK + "F1 P1", "flaky"), (OK + "P1 F1", "flaky"), (OK + "F1 P2 F1", "stable"), (OK + "F1 P2 F3 P4", "stable"),
+    ("P F1 P F2 P F3 P", "stable"), (OK + "F? P? F? P", "stable"), (OK + "F9 P9 F9 P", "stable"), ("F1 P2", "new"),
+    (OK + "F1 P=", "stable"), (OK + "F1 P=1", "flaky"), (OK + "F1 F1 F1", "stable"), (OK + "F1 F2 F1", "broken"),
     # An isolated failure may have been real: two of them are evidence.
     (OK + "F P", "suspect"), (OK + "F S P", "suspect"), (OK + "S F P", "suspect"), (OK + "F P P F", "suspect"),
     (OK + "F P F P", "flaky"), (OK + "F P " + OK + "F P", "flaky"), (OK + "F P F F P", "suspect"),
@@ -80,8 +93,33 @@ def test_evidence_and_rate_are_told() -> None:
     """The state comes with its evidence by kind, the rate with both of its numbers and its interval."""
     found = flakiness_of(outcomes(OK + "R P F P= P F P W P"))
     assert (found["state"], found["failed"], found["runs"]) == ("flaky", 3, 18)
-    assert found["evidence"] == {"retries": 1, "commits": 1, "isolated": 2}
+    assert found["evidence"] == {"retries": 1, "states": 1, "isolated": 2}
     assert found["low"] < 3 / 18 < found["high"]
+
+
+@pytest.mark.parametrize(
+    ("text", "failed", "runs"), [("F? F? F?", 3, 3), ("P F1 F2 F3", 3, 4), (OK + "W W W", 3, 13), (OK + "W W P", 0, 11)]
+)
+def test_state_and_rate_are_of_the_same_runs(text: str, failed: int, runs: int) -> None:
+    """The failures that make a test broken are among those that are counted."""
+    found = flakiness_of(outcomes(text))
+    assert (found["failed"], found["runs"]) == (failed, runs)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("P P R", "a first attempt failed in 1 of 3 runs"),
+        (OK + "R R", "a first attempt failed in 2 of 12 runs"),
+        ("P P F P=", "passed and failed with the same files; failed in 1 run between two that passed"),
+        (OK + "F P F P", "failed in 2 runs, each between two that passed"),
+        ("R F F F", "failed in each of its last 3 runs"),
+        (OK + "F", "failed in 1 of 11 runs"),
+    ],
+)
+def test_evidence_in_words(text: str, words: str) -> None:
+    """No test is said to have failed whose second attempt passed in each run."""
+    assert evidence_words(flakiness_of(outcomes(text))) == words
 
 
 @pytest.mark.parametrize(
@@ -111,7 +149,7 @@ def test_skipped_runs_and_the_order_of_arrival_change_nothing(letters: str, seed
     """A state does not change with a run that skipped the test, nor with the order in which results arrived."""
     made = outcomes(" ".join(letters))
     found = flakiness_of(made)
-    between = Outcome(made[where % len(made)].run if made else 1, "skipped", "another")
+    between = Outcome(made[where % len(made)].run if made else 1, "skipped", Content("another"))
     shuffled = [*made, between]
     random.Random(seed).shuffle(shuffled)
     assert flakiness_of(shuffled) == found

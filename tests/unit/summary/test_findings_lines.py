@@ -27,7 +27,7 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> Finding
         "verdict": PASSED,
         "earlier_source": None,
         "mine": {"new": new, "back": 0, "flaky": 0, "still": still},
-        "base": {"run": 12, "commit": "a1b2c3d4e5", "at": NOW - 26 * 60 * MINUTE, **base},
+        "base": {"run": 12, "commit": "a1b2c3d4e5", "changes": None, "at": NOW - 26 * 60 * MINUTE, **base},
         "counts": {**dict(zip(COUNTS, (*counts, *[0] * 5), strict=False)), "passed_again": 0},
         "reasons": [],
     }

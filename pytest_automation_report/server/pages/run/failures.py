@@ -12,11 +12,11 @@ from pytest_automation_report.failures.highlighting import coloured
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown, is_in_package
 from pytest_automation_report.failures.tracebacks import one_line, parse_traceback
 from pytest_automation_report.findings.fingerprints import MASK, masked
+from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.server.pages.drawings import TONES, merged_letters, reduced_cells, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import failing_runs
 from pytest_automation_report.server.pages.run.facts import marks_of
-from pytest_automation_report.server.pages.run.head import flaky_evidence
 from pytest_automation_report.server.pages.urls import link
 from pytest_automation_report.server.pages.words import with_defaults
 from pytest_automation_report.server.store.values import RESULT_STATUSES, hexadecimal
@@ -290,7 +290,7 @@ class FailureCards:
         for member in members:
             entry, attempts = states.get(member["id"]), (member["failed_attempts"] or 0) + 1
             if attempts == 1 and entry is not None:
-                member["about"] = flaky_evidence(entry)
+                member["about"] = evidence_words(entry)
                 continue
             member["about"] = f"passed on attempt {attempts} of {attempts}"
             if entry is not None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings
-    from pytest_automation_report.findings.flakiness import Flakiness
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.urls import RunState
 
@@ -73,6 +72,7 @@ def facts_of(facts: RunFacts) -> Json:
     return {
         "branch": row["branch"],
         "commit": row["commit"],
+        "changes": row["changes"],
         "commit_url": next((link["url"] for link in links if link["name"] == "Commit"), ""),
         "subject": facts.field("Commit subject"),
         "created": row["created"],
@@ -287,16 +287,3 @@ def _also(numbers: RunNumbers, findings: RunFindings) -> list[Phrase]:
 def words(phrases: Sequence[Phrase]) -> str:
     """Return a sentence as text."""
     return "".join(text for text, _ in phrases).strip()
-
-
-def flaky_evidence(entry: Flakiness) -> str:
-    """Return in words why a test counts as flaky, from the counts of its findings."""
-    evidence = entry["evidence"]
-    words = []
-    if evidence["retries"]:
-        words.append(f"passed on a retry in {quantity(evidence['retries'], 'run')}")
-    if evidence["commits"]:
-        words.append(f"passed and failed on {quantity(evidence['commits'], 'commit')}")
-    if evidence["isolated"]:
-        words.append(f"failed alone {quantity(evidence['isolated'], 'time')}")
-    return ", ".join(words) or f"failed in {entry['failed']} of {quantity(entry['runs'], 'run')}"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.times import HISTORY, LAST, median
 from pytest_automation_report.findings.verdict import MINE
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, failure_trend
-from pytest_automation_report.server.pages.run.head import flaky_evidence
 from pytest_automation_report.server.pages.words import attached, comparable_time, run_summary
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.findings import summaries, verdict_in_list
 from pytest_automation_report.server.store.histories import histories
 from pytest_automation_report.server.store.reads import find_cases
-from pytest_automation_report.text.terminal import SHORT_COMMIT
+from pytest_automation_report.text.terminal import commit_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,7 @@ def run_row(
         "words": ", ".join(f"{part['count']:,} {part['status'].name.lower()}" for part in summed["parts"])
         or "no tests",
         "title": "" if is_default_name(row["name"], source, summed["branch"] or "") else row["name"],
-        "commit": (row["commit"] or "")[:SHORT_COMMIT],
+        "commit": commit_text(row["commit"], row["changes"]),
         "subject": fields.get("commit subject", ""),
         "commit_link": next((link["url"] for link in links if link["name"].lower() == "commit"), ""),
         "link": next((link for link in links if link["name"].lower() != "commit"), None),
@@ -141,7 +141,7 @@ def flaky_rows(reader: PageReader, source_id: int, branch: str, series: Series) 
             **entry,
             "case": cases[entry["key"]],
             "letters": known[cases[entry["key"]]].letters[-STRIP_RUNS:],
-            "words": flaky_evidence(entry),
+            "words": evidence_words(entry),
         }
         for entry in shown
     ]

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown
+from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.run.facts import MAIN_WORKER, WORKER_FIELD, RunFacts
-from pytest_automation_report.server.pages.run.head import flaky_evidence
 from pytest_automation_report.server.pages.run.tests import TestList
 from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import files_of, preview_of
@@ -339,7 +339,7 @@ def _history_values(
     flakiness = history.flakiness_on(outcomes, current.branch)
     evidence = "it fails in each of its last runs" if flakiness["state"] == "broken" else ""
     if flakiness["state"] in {"flaky", "suspect"}:
-        evidence = flaky_evidence(flakiness)
+        evidence = evidence_words(flakiness)
     return {
         "sentence": history.sentence(outcomes, current.result, kind),
         "current": current,

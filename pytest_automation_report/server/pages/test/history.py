@@ -55,7 +55,7 @@ class Outcome(Struct, frozen=True):
     created: int
     fingerprint: int | None = None
     message: str = ""
-    is_changed: bool = False  # files differed from the commit
+    changes: str = ""  # those of the run's files from its commit
 
     @property
     def tone(self) -> str:
@@ -108,7 +108,7 @@ def _outcome(rows: Sequence[Mapping[str, Any]], current: int | None) -> Outcome:
     letter = "r" if row is rows[place] and has_failed and _letter(row) == "p" else _letter(row)
     return Outcome(
         row["id"], row["run"], row["branch"] or "", row["commit"] or "", letter, row["elapsed"],
-        row["created"], row["fingerprint"], row["message"] or "", bool(row["is_changed"]),
+        row["created"], row["fingerprint"], row["message"] or "", row["changes"] or "",
     )  # fmt: skip
 
 
@@ -292,10 +292,8 @@ def flakiness_on(outcomes: Iterable[Outcome], branch: str) -> Flakiness:
     """Return whether the test is flaky on a branch, by the rules of the findings."""
     known = []
     for outcome in (outcome for outcome in outcomes if outcome.branch == branch):
-        letter, commit = outcome.letter, "" if outcome.is_changed else outcome.commit
-        # Failures of an author at work are no evidence, as those of an outage, which one test does not show.
-        is_storm = letter == "f" and not commit
-        known.append(flakiness.Outcome(outcome.run, _VERDICTS[letter], commit, letter == "r", is_storm))
+        letter, content = outcome.letter, flakiness.Content(outcome.commit, outcome.changes)
+        known.append(flakiness.Outcome(outcome.run, _VERDICTS[letter], content, letter == "r"))
     return flakiness.flakiness_of(known)
 
 

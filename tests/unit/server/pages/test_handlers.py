@@ -8,7 +8,7 @@ from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.values import unreachable
 from support.service import a_test
-from support.website import HOSTILE, Site, hostile, links, missing, said
+from support.website import HOSTILE, Site, failing, field, hostile, links, missing, on, said
 
 
 def test_a_status_that_is_neither_passed_nor_failed_is_shown(site: Site) -> None:
@@ -53,6 +53,26 @@ def test_a_wrong_parameter_is_named(site: Site, path: str, queries: str) -> None
         answer = site.get(f"{path}?{query}")
         is_named = f"{query.partition('=')[0]}: Must be" in said(answer.text)
         assert (answer.status_code, is_named) == (422, True), query
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [("", ""), ("d1", " + changes"), ("unknown", ", changes unknown")],
+    ids=["no", "known", "unknown"],
+)
+def test_a_commit_is_named_with_its_changes(site: Site, changes: str, words: str) -> None:
+    """Wherever a page names the commit of a run whose files differed from it, it says that they did."""
+    properties = on("main", field("Changes", changes), commit="9d5b37ac0ffee")
+    for test in (failing(0, message="before"), failing()):
+        run = site.run_of(a_test(1), test, **properties)
+        findings(site.service.store, run)
+    result, *_ = (link for link in links(site.shown(f"/runs/{run}")) if link.startswith("/results/"))
+    views = [f"/runs/{run}?view={view}" for view in ("failures", "tests", "changes", "time", "details")]
+    for path in ("/sources/1", "/projects/1", *views, result, "/tests/2"):
+        html = unescape(site.shown(path))
+        named = re.findall(r"9d5b37a(?:c0ffe)?(?!c0ffee)([^<\n\"·]*)", html)
+        assert (path, {name.partition(" with")[0].rstrip() for name in named}) == (path, {words})
+    assert f"#1 main 9d5b37a{words} ·" in site.text(f"/runs/{run}?view=changes")
 
 
 def _remove(site: Site, run: int) -> None:

@@ -178,7 +178,7 @@ def test_a_reason_has_its_first_run_and_that_of_its_streak(runs: Runs) -> None:
 
 
 def test_flaky_tests(runs: Runs) -> None:
-    """A retry, a failure and a pass at one commit, two isolated failures are flaky; three failed runs are broken."""
+    """A retry, a failure and a pass of one content, two isolated failures are flaky; three failed runs are broken."""
     letters = ("pppp", "pfff", "pppf", "rffp", "pppf", "pppf", "pppf")
     *_, last = (runs(each, commit=commit) for each, commit in zip(letters, "1234456", strict=True))
     found = runs.findings(last)
@@ -186,7 +186,7 @@ def test_flaky_tests(runs: Runs) -> None:
     assert states == {"test_0": "flaky", "test_1": "flaky", "test_2": "flaky", "test_3": "broken"}
     assert found["counts"]["flaky"] == 3
     entry = next(entry for entry in found["flaky"] if entry["name"] == "test_1")
-    assert entry["evidence"] == {"retries": 0, "commits": 1, "isolated": 2}
+    assert entry["evidence"] == {"retries": 0, "states": 1, "isolated": 2}
     assert (entry["failed"], entry["runs"]) == (2, 7)
 
 
@@ -288,8 +288,8 @@ def test_an_open_run_is_compared_as_far_as_it_is(runs: Runs) -> None:
 
 
 def test_an_author_at_work_makes_no_test_flaky(runs: Runs) -> None:
-    """Failures of files that differ from their commit are no evidence, nor those without a commit."""
-    changed: Json = {"commit": "a1", "more": {"Uncommitted changes": "yes"}}
+    """Failures of files that differ from their commit in an unknown way are no evidence, nor those without a commit."""
+    changed: Json = {"commit": "a1", "more": {"Changes": "unknown"}}
     for letters in ("pppp", "fppf", "pppp", "fppf"):
         runs(letters, **changed)
     assert runs.findings(runs("prpp", **changed))["counts"]["flaky"] == 1
@@ -297,6 +297,17 @@ def test_an_author_at_work_makes_no_test_flaky(runs: Runs) -> None:
     assert runs.findings(last)["counts"]["flaky"] == 1
     *_, last = (runs(letters, commit="b2") for letters in ("ppfp", "pppp"))
     assert {entry["name"] for entry in runs.findings(last)["flaky"]} == {"test_1", "test_2"}
+
+
+def test_equal_changes_are_one_content(runs: Runs) -> None:
+    """A new test that fails and is mended is never flaky; one that fails and passes in one state of the files is."""
+    *_, last = (
+        runs(letters, commit="a1", more={"Changes": changes} if changes else {})
+        for letters, changes in (("fp", "d1"), ("pp", "d2"), ("fp", "d3"), ("pf", "d4"), ("pp", "d4"), ("pp", ""))
+    )
+    assert [(entry["name"], entry["evidence"]) for entry in runs.findings(last)["flaky"]] == [
+        ("test_1", {"retries": 0, "states": 1, "isolated": 0})
+    ]
 
 
 def test_a_run_that_was_cut_short_is_no_base(runs: Runs) -> None:

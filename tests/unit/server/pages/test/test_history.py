@@ -95,7 +95,7 @@ def row(result: int, run: int, result_class: int = 2, **others: object) -> dict[
     """Return a row of the store."""
     return {
         "id": result, "run": run, "branch": "main", "commit": "c", "result_class": result_class, "elapsed": 1,
-        "created": 2, "is_changed": False, "failed_attempts": None, "fingerprint": None, "message": None, "job": None,
+        "created": 2, "changes": None, "failed_attempts": None, "fingerprint": None, "message": None, "job": None,
         "attempt": None, "status": result_class, **others,
     }  # fmt: skip
 
@@ -135,7 +135,7 @@ def test_flakiness_has_its_evidence() -> None:
     assert flakiness_on(history, "main")["evidence"]["retries"] == 1
 
 
-@pytest.mark.parametrize("at_work", [{"commit": ""}, {"is_changed": True}])
+@pytest.mark.parametrize("at_work", [{"commit": ""}, {"changes": "a1"}])
 def test_failures_of_an_author_at_work_make_no_test_flaky(at_work: dict[str, Any]) -> None:
     """Without a commit, or with files that differ from it, the page of a test has no evidence, as findings."""
     history = outcomes("pfpfp")
