@@ -14,6 +14,7 @@ from msgspec import Struct
 from pytest_automation_report.cli.context import CONNECTION, Exit, echo_result, echo_stderr, setting_options
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened
 from pytest_automation_report.cli.run import run
+from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.sentences import changes_line
 from pytest_automation_report.findings.verdict import told
 from pytest_automation_report.summary.findings_lines import reason_lines, test_title, verdict_line
@@ -226,7 +227,7 @@ _WHY: Final = {
 
 def _rate(test: Flakiness) -> str:
     failed, low, high = (100 * share for share in (test["failed"] / max(1, test["runs"]), test["low"], test["high"]))
-    return f"{test['failed']} of {test['runs']} runs, {failed:.1f} % ({low:.1f}-{high:.1f} %)"
+    return f"{evidence_words(test)}, {failed:.1f} % ({low:.1f}-{high:.1f} %)"
 
 
 def _new_failures(

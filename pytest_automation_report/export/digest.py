@@ -16,7 +16,7 @@ from pytest_automation_report.failures.reading import Call, read_failure
 from pytest_automation_report.findings.sentences import changes_line, flaky_line, since_words
 from pytest_automation_report.findings.verdict import MINE, told
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.terminal import SHORT_COMMIT, printable, quantity, rerun_of, run_command
+from pytest_automation_report.text.terminal import commit_text, printable, quantity, rerun_of, run_command
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class DigestRun(TypedDict):
     url: str | None
     branch: str | None
     commit: str | None
+    changes: str | None
     state: str
 
 
@@ -115,7 +116,7 @@ class Digest(Struct, frozen=True):
     def text(self, limit: int | None = None) -> str:
         """Return lines for a terminal: ``limit`` whole reasons, or as much of all as fits into `TEXT_CHARACTERS`."""
         run = self.document["run"]
-        named = [f"run {run['id']}", *filter(None, (run["branch"], (run["commit"] or "")[:SHORT_COMMIT]))]
+        named = [f"run {run['id']}", *filter(None, (run["branch"], commit_text(run["commit"], run["changes"])))]
         changes = "" if self.findings is None else changes_line(self.findings, self.now)
         head = [
             printable(self.document["verdict"]),
@@ -160,6 +161,7 @@ def digest_of(
         "url": url or None,
         "branch": run.fields.get("Branch"),
         "commit": run.fields.get("Commit"),
+        "changes": run.fields.get("Changes"),
         "state": said["kind"],
     }
     document: DigestDocument = {

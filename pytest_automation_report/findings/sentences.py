@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.text.terminal import (
-    SHORT_COMMIT,
     ago,
     change_counts,
+    commit_text,
     is_torn,
     printable,
     quantity,
@@ -42,8 +42,8 @@ def changes_line(findings: RunFindings | FindingsExcerpt, now: int) -> str:
     parts = change_counts(findings)
     if not parts:
         return ""
-    commit = [printable(str(base["commit"]))[:SHORT_COMMIT]] if base["commit"] else []
-    described = f"run {base['run']} ({', '.join([*commit, ago(now - base['at'])])})"
+    commit = commit_text(base["commit"], base["changes"])
+    described = f"run {base['run']} ({', '.join(filter(None, (commit, ago(now - base['at']))))})"
     first = next((name for name in _SINCE_BASE if name in parts), None)
     if first is None:
         return f"{', '.join(parts.values())}, compared with {described}"
@@ -58,7 +58,7 @@ def since_words(kind: Mine | None, since: RunMention | None, now: int, shown: Ca
     """
     if kind is None or since is None:
         return kind or ""
-    place = shown(since["commit"][:SHORT_COMMIT]) if since["commit"] else f"run {since['run']}"
+    place = shown(commit_text(since["commit"], since["changes"])) if since["commit"] else f"run {since['run']}"
     return _KINDS[kind].format(f"{place} ({ago(now - since['at'])})")
 
 

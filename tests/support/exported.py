@@ -79,6 +79,11 @@ def findings_of(**more: object) -> Any:  # noqa: ANN401 - a part of them
         "counts": {**dict.fromkeys(names, 0), "newly_failing": 1, "fixed": 2, "flaky": 1},
         "tests": {**{name: [] for name in names[:7]}, "newly_failing": [entry]},
         "reasons": [reason, {**reason, "title": "no server", "kind": "still", "keys": []}],
-        "flaky": [{"folder": "tests.test_a", "name": "test_often", "state": "flaky", "failed": 3, "runs": 20}],
+        "flaky": [
+            {
+                "folder": "tests.test_a", "name": "test_often", "state": "flaky", "failed": 3, "runs": 20,
+                "evidence": {"retries": 0, "states": 0, "isolated": 2},
+            }
+        ],
         **more,
     }  # fmt: skip

@@ -18,6 +18,7 @@ from jinja2.ext import Extension
 from markupsafe import Markup, escape
 from msgspec import Struct
 
+from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.server.pages import drawings, words
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.urls import link, own_path
@@ -215,7 +216,7 @@ def _environment() -> Environment:
     filters: tuple[Callable[..., Any], ...] = (
         words.ago, words.by_day, words.duration, words.duration_change, words.file_size, words.machine_moment,
         words.moment, words.web_address, drawings.polyline, drawings.slices, drawings.trend, content_path, plain,
-        commit_text, quantity,
+        commit_text, evidence_words, quantity,
     )  # fmt: skip
     environment.filters.update({each.__name__: each for each in filters})
     environment.filters.update(code=_code, strip=drawings.strip_of, text_lines=words.lines)

@@ -257,22 +257,28 @@ def test_a_clean_checkout(files: Path) -> None:
 def test_changes_are_those_of_the_content(files: Path) -> None:
     """Each content has one digest, in the index or not: changed, missing and new files, links and modes."""
     script, new = files / "run.sh", files / "tests" / "test b\n\xe9.py"
-    steps = [
-        lambda: script.write_text("false\n"),
-        lambda: new.write_text("def test_b(): pass\n"),
-        lambda: new.write_text("def test_b(): ...\n"),
-        lambda: new.chmod(0o755),
-        lambda: (new.unlink(), new.symlink_to("gone")),
-        lambda: (new.unlink(), new.symlink_to("elsewhere")),
-        script.unlink,
-    ]
     found: list[str | None] = []
-    for step in steps:
-        step()
+
+    def differs() -> None:
         found.append(changes(files))
         git(files, "add", "--all", "tests", "run.sh")
         assert changes(files) == found[-1]
-    assert len({None, "unknown", *found}) == len(steps) + 2
+        assert found.count(found[-1]) == 1
+
+    script.write_text("false\n")
+    differs()
+    for text in ("def test_b(): pass\n", "def test_b(): ...\n"):
+        new.write_text(text)
+        differs()
+    new.chmod(0o755)
+    differs()
+    for target in ("gone", "elsewhere"):
+        new.unlink()
+        new.symlink_to(target)
+        differs()
+    script.unlink()
+    differs()
+    assert not {None, "unknown"} & {*found}
     git(files, "reset", "--quiet", "--hard")
     assert changes(files) is None
     script.write_text("false\n")

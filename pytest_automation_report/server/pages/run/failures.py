@@ -294,7 +294,7 @@ class FailureCards:
                 continue
             member["about"] = f"passed on attempt {attempts} of {attempts}"
             if entry is not None:
-                member["about"] += f", flaky in {entry['failed']} of {quantity(entry['runs'], 'run')}"
+                member["about"] += f"; {evidence_words(entry)}"
         return {
             "count": overview["count"],
             "known": len(known),

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown
-from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.run.facts import MAIN_WORKER, WORKER_FIELD, RunFacts
 from pytest_automation_report.server.pages.run.tests import TestList
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.test.history import Kind, Outcome
+    from pytest_automation_report.server.pages.test.history import FoundTests, Outcome
     from pytest_automation_report.server.pages.test.view_models import TestFile
     from pytest_automation_report.server.pages.urls import TestState
     from pytest_automation_report.server.store.reads import RunRecord
@@ -220,11 +219,11 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
     results = reader.history(row["case"])
     outcomes = history.outcomes_of(results, result_id)
     current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
-    kinds = common.once(("kinds", row["run"]), partial(history.kinds_of, reader, row["run"]))
+    found = common.once(("found", row["run"]), partial(history.found_tests, reader, row["run"]))
     values |= {
         "run": common.once(("summary", row["run"]), lambda: run_summary(run, reader.source_name(run.row["source"]))),
         **_file_values(row, reader, earlier, outcomes, current),
-        **_history_values(outcomes, current, state, kinds.get(result_id)),
+        **_history_values(outcomes, current, state, found),
         "jobs": history.job_outcomes(results, row["run"]),
         "neighbours": neighbours_in(common, run, row, state.origin_query),
         **dict(zip(("same_reason", "same_count"), reader.same_reason(row), strict=True)),
@@ -326,30 +325,24 @@ def _beside_earlier(
 
 
 def _history_values(
-    outcomes: Sequence[Outcome], current: Outcome | None, state: TestState, kind: Kind | None = None
+    outcomes: Sequence[Outcome], current: Outcome | None, state: TestState, found: FoundTests = history.NOTHING_FOUND
 ) -> dict[str, Any]:
     if current is None:
         return {
             **dict.fromkeys(("sentence", "trend", "branches"), ()),
             **dict.fromkeys(("reliability", "flakiness", "usual")),
-            "evidence": "",
         }
     on_branch = [outcome for outcome in outcomes if outcome.branch == current.branch]
     place = on_branch.index(current)
-    flakiness = history.flakiness_on(outcomes, current.branch)
-    evidence = "it fails in each of its last runs" if flakiness["state"] == "broken" else ""
-    if flakiness["state"] in {"flaky", "suspect"}:
-        evidence = evidence_words(flakiness)
     return {
-        "sentence": history.sentence(outcomes, current.result, kind),
+        "sentence": history.sentence(outcomes, current.result, found.kinds.get(current.result)),
         "current": current,
         "trend": history.trend_of(
             outcomes if state.has_all_branches else on_branch, current, has_branches=state.has_all_branches
         ),
         "branches": [row for row in history.branch_histories(outcomes) if row.branch != current.branch][:8],
         "reliability": history.reliability(outcomes),
-        "flakiness": flakiness,
-        "evidence": evidence,
+        "flakiness": found.flaky.get(current.result),
         "usual": history.usual_duration(outcomes, current),
         "earlier": on_branch[place + 1] if place + 1 < len(on_branch) else None,
         "later": on_branch[place - 1] if place else None,

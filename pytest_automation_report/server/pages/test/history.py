@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from pytest_automation_report.findings import flakiness
 from pytest_automation_report.findings.comparison import JobResult, deciding_result, remaining
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.pages.drawings import TrendPoint
@@ -152,15 +151,25 @@ def _letter(row: Mapping[str, Any]) -> str:
     return "s"
 
 
-def kinds_of(reader: PageReader, run_id: int) -> dict[int | None, Kind | None]:
-    """Return the kinds of a run's tests by their results; nothing before its findings are stored."""
+class FoundTests(NamedTuple):
+    """What the findings of a run say of its tests, by their results."""
+
+    kinds: Mapping[int | None, Kind | None] = {}
+    flaky: Mapping[int | None, Flakiness] = {}
+
+
+NOTHING_FOUND: Final = FoundTests()
+
+
+def found_tests(reader: PageReader, run_id: int) -> FoundTests:
+    """Return what the findings of a run say of its tests; nothing before they are stored."""
     found = stored_findings(reader.connection, run_id)
     if found is None:
-        return {}
+        return NOTHING_FOUND
     tests = found["tests"]
     kinds: dict[int | None, Kind | None] = {entry["result"]: "passed again" for entry in tests["passed_again"]}
     kinds |= {entry["result"]: entry["kind"] for entry in (*tests["newly_failing"], *tests["still_failing"])}
-    return kinds
+    return FoundTests(kinds, {entry["result"]: entry for entry in found["flaky"]})
 
 
 def sentence(outcomes: Sequence[Outcome], current: int, kind: Kind | None = None) -> list[Piece]:
@@ -288,15 +297,6 @@ def reliability(outcomes: Iterable[Outcome]) -> tuple[int, int, int, int] | None
     return letters.count("p"), letters.count("r"), letters.count("f"), len(letters)
 
 
-def flakiness_on(outcomes: Iterable[Outcome], branch: str) -> Flakiness:
-    """Return whether the test is flaky on a branch, by the rules of the findings."""
-    known = []
-    for outcome in (outcome for outcome in outcomes if outcome.branch == branch):
-        letter, content = outcome.letter, flakiness.Content(outcome.commit, outcome.changes)
-        known.append(flakiness.Outcome(outcome.run, _VERDICTS[letter], content, letter == "r"))
-    return flakiness.flakiness_of(known)
-
-
 def trend_of(outcomes: Sequence[Outcome], current: Outcome, *, has_branches: bool) -> list[TrendPoint]:
     """Return the durations of the last runs, oldest first, or of those up to the current one if it is older."""
     shown = outcomes[:CHART_RUNS]
@@ -342,6 +342,7 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
     chosen = next((row for row in branches if row.branch == branch), branches[0] if branches else None)
     on_branch = [] if chosen is None else chosen.outcomes
     shown = on_branch[0] if on_branch else None
+    kind = found_tests(reader, shown.run).kinds.get(shown.result) if shown else None
     newest = rows[0] if rows else None
     return {
         "case": case,
@@ -356,7 +357,7 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
         "usual": usual_duration(on_branch[1:], on_branch[0]) if len(on_branch) > 1 else None,
         "reliability": reliability(outcomes),
         "reasons": reason_rows(outcomes),
-        "sentence": sentence(outcomes, shown.result, kinds_of(reader, shown.run).get(shown.result)) if shown else (),
+        "sentence": sentence(outcomes, shown.result, kind) if shown else (),
     }
 
 

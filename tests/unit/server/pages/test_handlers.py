@@ -4,11 +4,12 @@ from html import unescape
 
 import pytest
 
+from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.values import unreachable
 from support.service import a_test
-from support.website import HOSTILE, Site, failing, field, hostile, links, missing, on, said
+from support.website import HOSTILE, Site, attempts, failed_attempt, failing, field, hostile, links, missing, on, said
 
 
 def test_a_status_that_is_neither_passed_nor_failed_is_shown(site: Site) -> None:
@@ -73,6 +74,37 @@ def test_a_commit_is_named_with_its_changes(site: Site, changes: str, words: str
         named = re.findall(r"9d5b37a(?:c0ffe)?(?!c0ffee)([^<\n\"·]*)", html)
         assert (path, {name.partition(" with")[0].rstrip() for name in named}) == (path, {words})
     assert f"#1 main 9d5b37a{words} ·" in site.text(f"/runs/{run}?view=changes")
+
+
+@pytest.mark.parametrize(
+    ("letters", "properties", "words"),
+    [
+        ("ppr", {}, "a first attempt failed in 1 of 3 runs"),
+        ("pfpr", {}, "a first attempt failed in 1 of 4 runs; failed in 1 run between two that passed"),
+        ("fp", {"commit": "c0ffee"}, "passed and failed with the same files"),
+        ("pfpfp", {"commit": ""}, ""),
+        ("pfpfp" + "x", {}, "failed in 2 runs, each between two that passed"),
+    ],
+    ids=["retry", "retry and failure", "one commit", "no commit", "outage"],
+)
+def test_every_place_calls_the_same_tests_flaky(
+    site: Site, letters: str, properties: dict[str, str], words: str
+) -> None:
+    """Findings, the pages of suite, run and test, and the report say the same of a test, with the same evidence."""
+    made = {"p": a_test(1), "f": failing(1), "r": a_test(1, fields=[attempts("2"), failed_attempt(1)])}
+    others = [a_test(number) for number in range(2, 21)]
+    run = 0
+    for number, letter in enumerate(letters):
+        tests = [failing(number) for number in range(1, 21)] if letter == "x" else [made[letter], *others]
+        run = site.run_of(*tests, **on("main", **{"commit": f"c{number}", **properties}))
+        findings(site.service.store, run)
+    entries = findings(site.service.store, run)["flaky"]
+    assert [(entry["name"], evidence_words(entry)) for entry in entries if entry["state"] == "flaky"] == (
+        [("test_1", words)] if words else []
+    )
+    suite, test = site.text("/sources/1"), site.text(f"/results/{site.result_ids(run)[0]}")
+    assert (f"test_1 {words}" in suite, f"Flaky {words}" in test) == (bool(words), bool(words))
+    assert "flaky" in test.lower() if words else "flaky" not in test.lower()
 
 
 def _remove(site: Site, run: int) -> None:

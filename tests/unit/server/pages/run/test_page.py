@@ -234,7 +234,7 @@ def test_a_test_that_is_flaky_by_its_history_is_shown_where_it_passes(site: Site
     site.run_of(a_test(0), failing(1), **commit)
     green = site.run_of(a_test(0), a_test(1), **commit)
     red = site.run_of(failing(0), a_test(1), **commit)
-    words = "test_1 tests.a · passed and failed on 1 commit"
+    words = "test_1 tests.a · passed and failed with the same files"
     assert words in site.text(f"/runs/{green}?view=failures").partition("Worth a look")[2]
     text = site.text(f"/runs/{red}")
     assert f"Flaky 1 test by its history {words}" in text

@@ -3,14 +3,12 @@
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from pytest_automation_report.server.pages.test.history import (
     CHART_RUNS,
     Outcome,
     branch_histories,
     duration_line,
-    flakiness_on,
     outcomes_of,
     reliability,
     sentence,
@@ -127,20 +125,6 @@ def test_reliability_counts_decided_runs() -> None:
     assert reliability(outcomes("pprfs")) == (2, 1, 1, 4)
     assert reliability(outcomes("s")) is None
     assert reliability(outcomes("f" * 30 + "p" * 50)) == (50, 0, 0, 50)
-
-
-def test_flakiness_has_its_evidence() -> None:
-    """A retry is evidence on its branch alone."""
-    history = sorted([*outcomes("prpp"), *outcomes("rr", "a", 50)], key=lambda outcome: -outcome.run)
-    assert flakiness_on(history, "main")["evidence"]["retries"] == 1
-
-
-@pytest.mark.parametrize("at_work", [{"commit": ""}, {"changes": "a1"}])
-def test_failures_of_an_author_at_work_make_no_test_flaky(at_work: dict[str, Any]) -> None:
-    """Without a commit, or with files that differ from it, the page of a test has no evidence, as findings."""
-    history = outcomes("pfpfp")
-    assert flakiness_on(history, "main")["evidence"]["isolated"] == 2
-    assert flakiness_on([replace(outcome, **at_work) for outcome in history], "main")["evidence"]["isolated"] == 0
 
 
 def test_other_branches_have_their_last_outcomes() -> None:
