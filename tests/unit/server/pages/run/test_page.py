@@ -238,7 +238,7 @@ def test_a_test_that_is_flaky_by_its_history_is_shown_where_it_passes(site: Site
     assert words in site.text(f"/runs/{green}?view=failures").partition("Worth a look")[2]
     text = site.text(f"/runs/{red}")
     assert f"Flaky 1 test by its history {words}" in text
-    assert text.count("on 1 commit") == 1
+    assert text.count("with the same files") == 1
     skipped = site.run_of(failing(0), a_test(1, "skipped"), **commit)
     assert "by its history" not in site.text(f"/runs/{skipped}")
 
