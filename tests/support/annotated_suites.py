@@ -31,6 +31,11 @@ class Reported:
         return [(each["name"], each["value"], each["type"]) for each in self.body.get("fields", [])]
 
     @property
+    def named(self) -> dict[str, dict[str, Any]]:
+        """Whole fields by name."""
+        return {each["name"]: each for each in self.body.get("fields", [])}
+
+    @property
     def values(self) -> dict[str, str]:
         """Values by name."""
         return {name: value for name, value, _ in self.fields}
@@ -70,9 +75,9 @@ class Suite:
         """Write the hooks and fixtures of all tests."""
         self.write("conftest.py", text)
 
-    def report(self, *arguments: str, ini: str = "", exit_status: int = 0) -> dict[str, Reported]:
+    def report(self, *arguments: str, ini: str = "", output: str = "none", exit_status: int = 0) -> dict[str, Reported]:
         """Run a reported session that ends with this status; return its results by name."""
-        self.write("pytest.ini", "[pytest]\nautomation_report_output = none\n" + dedent(ini))
+        self.write("pytest.ini", f"[pytest]\nautomation_report_output = {output}\n" + dedent(ini))
         env = session_environment(PYTHONPATH=str(self.root))
         self.ran = run_session(self.root, *arguments, address=self.server.address, env=env, exits=exit_status)
         return {test["name"]: Reported(test) for _, test in self.server.tests()}

@@ -29,6 +29,14 @@ PROGRAMS: Final[Mapping[str, str]] = {
 }
 """Programs with their packages of Debian."""
 
+HAS_SUBTESTS: Final = importlib.util.find_spec("_pytest.subtests") is not None
+"""Whether pytest has subtests of its own: before pytest 9 they are a plugin's."""
+
+needs_subtests = pytest.mark.skipif(
+    not HAS_SUBTESTS and importlib.util.find_spec("pytest_subtests") is None,
+    reason="neither pytest 9 nor pytest-subtests is here",
+)
+
 MODULES: Final[Mapping[str, str]] = {"moto": "test-s3"}
 """Modules of Python with the extra of this project that has them."""
 

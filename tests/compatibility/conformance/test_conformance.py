@@ -1,7 +1,6 @@
 """Every row of the mapping, crashes and ends of sessions: real sessions against a server that checks each request."""
 
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from compatibility.conformance.conforming import check, expected, observe, on_other_hosts
 from compatibility.real.verdicts import IS_OLD_PYTEST
 from compatibility.world.differing import ONLY_RERUNFAILURES
+from support.needs import needs_subtests
 
 EXITS = expected("crash")
 REPEATED = expected("repeated")
@@ -17,13 +17,9 @@ GROUPS = expected("groups")
 TWO = ("-n", "2")
 ALL_ELSEWHERE = on_other_hosts(*(f"gw{number}" for number in range(10)))
 CRASHED = "crashed while it ran this test"
-has_subtests = pytest.mark.skipif(
-    pytest.version_tuple < (9,) and find_spec("pytest_subtests") is None,
-    reason="before pytest 9 the suite's subtests need pytest-subtests",
-)
 
 
-@has_subtests
+@needs_subtests
 @pytest.mark.parametrize(
     ("processes", "prefix", "others"),
     [

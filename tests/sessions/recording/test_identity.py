@@ -1,11 +1,11 @@
 from hashlib import sha256
 from importlib.util import find_spec
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.text.limits import STRING_UNITS
-from support.recorded_suites import record
+from support.annotated_suites import Suite
 
 NASTY = """
 import unittest
@@ -59,21 +59,20 @@ def pytest_collect_file(file_path, parent):
 
 
 @pytest.mark.parametrize("prefix", ["", "our.prefix"], ids=["plain", "prefixed"])
-def test_names_and_keys_are_those_of_the_junit_xml(pytester: pytest.Pytester, prefix: str) -> None:
+def test_names_and_keys_are_those_of_the_junit_xml(suite: Suite, prefix: str) -> None:
     """For the nastiest ids, folder, name and key are what pytest's own XML says, cleaned and cut afterwards."""
     # Before pytest 9.2 an opening bracket alone got no closing one, and a bracket in a path was taken for a parameter.
     is_latest = find_spec("_pytest.nodeid") is not None
-    pytester.makeconftest(CONFTEST if is_latest else CONFTEST.replace("with[bracket", "with bracket"))
-    pytester.makepyfile(**{"tests/api.v2/test_nasty": NASTY})
-    pytester.makefile(".spec", **{"tests/other": ""})
-    pytester.makefile(".txt", test_doc=">>> 1\n1\n")
-    args = ("--junit-prefix", prefix) if prefix else ()
-    recorded = record(pytester, "--doctest-modules", "--doctest-glob=*.txt", *args, rules=RecordingOptions(prefix))
-    in_xml = [(each.attrib["classname"], each.attrib["name"]) for each in recorded.cases]
-    assert len(in_xml) == 36
-    keys = [sha256(f"{folder}.{name}".encode() if folder else name.encode()).hexdigest() for folder, name in in_xml]
-    assert [each.body["key"] for each in recorded.results] == keys
-    assert len(set(keys)) == len(keys)
-    for (folder, name), result in zip(in_xml, recorded.results, strict=True):
-        assert result.body["folder"] == folder
-        assert result.body["name"] == name.replace("\n", "\\n").replace("\x85", "\\x85") or len(name) > STRING_UNITS
+    suite.conftest(CONFTEST if is_latest else CONFTEST.replace("with[bracket", "with bracket"))
+    suite.write("tests/api.v2/test_nasty.py", NASTY)
+    suite.write("tests/other.spec", "")
+    suite.write("test_doc.txt", ">>> 1\n1\n")
+    suite.report("--doctest-modules", "--doctest-glob=*.txt", "--junitxml=junit.xml", f"--junit-prefix={prefix}")
+    results = {test["key"]: (test["folder"], test["name"]) for _, test in suite.server.tests()}
+    cases = [each.attrib for each in ET.parse(suite.root / "junit.xml").iter("testcase")]
+    assert (len(cases), len(results)) == (36, 36)
+    for case in cases:
+        address = f"{case['classname']}.{case['name']}" if case["classname"] else case["name"]
+        folder, name = results[sha256(address.encode()).hexdigest()]
+        assert folder == case["classname"]
+        assert name == case["name"].replace("\n", "\\n").replace("\x85", "\\x85") or len(case["name"]) > STRING_UNITS

@@ -1,11 +1,8 @@
 """xdist workers that have no disk in common with the controller: their results arrive, their annotations do not."""
 
-from pathlib import Path
-
 import pytest
 
 from support.annotated_suites import Suite
-from support.checked_server import CheckedServer
 
 OTHER_HOST = """
     import pytest
@@ -36,8 +33,7 @@ PLAIN = """
 
 
 @pytest.fixture
-def suite(tmp_path: Path, server: CheckedServer) -> Suite:
-    suite = Suite(tmp_path, server)
+def suite(suite: Suite) -> Suite:
     suite.write("elsewhere.py", OTHER_HOST)
     return suite
 

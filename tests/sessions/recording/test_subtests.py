@@ -1,13 +1,15 @@
 """Subtests of pytest and of unittest: part of their test, each counted, each failing one with its own traceback."""
 
 from types import SimpleNamespace
-from xml.etree import ElementTree as ET
 
 import pytest
 
+from compatibility.world.differing import ONLY_RERUNFAILURES
 from pytest_automation_report.api.models import FIELD_LIMIT
 from pytest_automation_report.text.limits import TEXT_UNITS
-from support.recorded_suites import HAS_SUBTESTS, SUBTESTS, MadeReport, Result, needs_subtests, ran, record, result_of
+from support.annotated_suites import HTML, Suite
+from support.made_reports import MadeReport, ran, result_of
+from support.needs import HAS_SUBTESTS, needs_subtests
 
 pytestmark = needs_subtests
 
@@ -54,13 +56,6 @@ def subtest(outcome: str) -> MadeReport:
     return MadeReport("call", outcome, longreprtext="why", context=SimpleNamespace(msg="s", kwargs={}))
 
 
-def _steps(result: Result) -> list[tuple[str, str | None]]:
-    assert result.fields["Steps"]["type"] == 3
-    markup = ET.fromstring(result.values["Steps"])
-    assert markup.tag == "test-steps"
-    return [(each.attrib["status"], each.text) for each in markup]
-
-
 @pytest.mark.parametrize(
     "verbosity",
     [
@@ -74,42 +69,43 @@ def _steps(result: Result) -> list[tuple[str, str | None]]:
     ],
     ids=["plain", "verbose", "quiet", "setting"],
 )
-def test_subtests_are_part_of_their_test(pytester: pytest.Pytester, verbosity: tuple[str, ...]) -> None:
+def test_subtests_are_part_of_their_test(suite: Suite, verbosity: tuple[str, ...]) -> None:
     """A test with subtests is one result: a failure when any of them failed, with counts, steps and tracebacks."""
-    pytester.makepyfile(test_s=SUITE)
-    recorded = record(pytester, *SUBTESTS, *verbosity)
+    suite.tests(SUITE)
+    found = suite.report(*ONLY_RERUNFAILURES, *verbosity, output="failed", exit_status=1)
     # What a unittest prints holds the letters of pytest's own progress, in some versions: output is checked below.
-    fields = [[name for name in each.fields if name != "Output"] for each in recorded.results]
-    names = [(each.body["name"], each.status) for each in recorded.results]
-    assert [(*name, shown) for name, shown in zip(names, fields, strict=True)] == [
-        ("test_mixed", "failure", ["Failure [part <&> (number=1)]", "Subtests", "Steps"]),
-        ("test_both", "failure", ["Failure", "Failure [inner]", "Subtests", "Steps"]),
-        ("test_good", "passed", ["Subtests", "Steps"]),
-        ("test_unit", "failure", ["Failure [unit (number=1)]", "Subtests", "Steps"]),
-    ]
-    mixed = recorded.final["test_mixed"]
+    fields = {name: [field for field in each.values if field != "Output"] for name, each in found.items()}
+    assert fields == {
+        "test_mixed": ["Failure [part <&> (number=1)]", "Subtests", "Steps"],
+        "test_both": ["Failure", "Failure [inner]", "Subtests", "Steps"],
+        "test_good": ["Subtests", "Steps"],
+        "test_unit": ["Failure [unit (number=1)]", "Subtests", "Steps"],
+    }
+    assert [each.body["status"] for each in found.values()] == ["failure", "failure", "passed", "failure"]
+    mixed = found["test_mixed"]
     assert mixed.values["Subtests"] == "5: 2 passed, 1 failed, 2 skipped"
-    assert _steps(mixed) == [
+    assert mixed.named["Steps"]["type"] == HTML
+    assert mixed.steps == [
         ("passed", "part <&> (number=0)"),
         ("failed", "part <&> (number=1)"),
         ("passed", "part <&> (number=2)"),
         ("skipped", "<subtest>"),
         ("skipped", "known"),
     ]
-    failed = mixed.fields["Failure [part <&> (number=1)]"]
+    failed = mixed.named["Failure [part <&> (number=1)]"]
     assert "assert 1 != 1" in failed["value"]
     assert failed["is_highlight"] is True
     assert failed["meta"] == {"message": "assert 1 != 1", "type": "AssertionError", "phase": "call"}
     assert mixed.values["Output"] == "setup\npart 0\npart 1\npart 2\nmain begins\nmain ends\n"
-    assert "outer" in recorded.final["test_both"].values["Failure"]
-    assert _steps(recorded.final["test_good"]) == [("passed", "a=1, b=2")]
-    assert recorded.final["test_unit"].values["Subtests"] == "3: 1 passed, 1 failed, 1 skipped"
+    assert "outer" in found["test_both"].values["Failure"]
+    assert found["test_good"].steps == [("passed", "a=1, b=2")]
+    assert found["test_unit"].values["Subtests"] == "3: 1 passed, 1 failed, 1 skipped"
 
 
-def test_many_failing_subtests_keep_the_limits(pytester: pytest.Pytester) -> None:
+def test_many_failing_subtests_keep_the_limits(suite: Suite) -> None:
     """Of 150 failing subtests the first have a field each, the rest are counted, and nothing else is pushed out."""
-    pytester.makepyfile(
-        test_s="""
+    suite.tests(
+        """
         def test_many(subtests, record_property):
             record_property("kept", "yes")
             print("kept too")
@@ -117,19 +113,19 @@ def test_many_failing_subtests_keep_the_limits(pytester: pytest.Pytester) -> Non
                 with subtests.test("s" * 500, number=number):
                     assert not number
             assert 0
-    """
+        """
     )
-    result = record(pytester, *SUBTESTS).only()
-    assert len(result.fields) == FIELD_LIMIT
-    assert {"Failure", "Subtests", "Steps", "Output", "kept"} <= set(result.fields)
-    assert result.values["Subtests"] == "150: 1 passed, 149 failed"
-    shown = [name for name in result.fields if name.startswith("Failure [")]
-    assert result.values["Failures left out"] == f"{149 - len(shown)} more failing subtests"
-    assert len(result.values["Steps"]) <= TEXT_UNITS
-    steps = _steps(result)
-    assert len(steps) <= 100
-    assert steps[0][0] == "passed"
-    assert steps[-1] == ("failed", f"{151 - len(steps)} more: {151 - len(steps)} failed")
+    (found,) = suite.report(*ONLY_RERUNFAILURES, output="failed", exit_status=1).values()
+    assert len(found.fields) == FIELD_LIMIT
+    assert {"Failure", "Subtests", "Steps", "Output", "kept"} <= set(found.values)
+    assert found.values["Subtests"] == "150: 1 passed, 149 failed"
+    shown = [name for name in found.values if name.startswith("Failure [")]
+    assert found.values["Failures left out"] == f"{149 - len(shown)} more failing subtests"
+    assert len(found.values["Steps"]) <= TEXT_UNITS
+    assert len(found.steps) <= 100
+    assert found.steps[0][0] == "passed"
+    left = 151 - len(found.steps)
+    assert found.steps[-1] == ("failed", f"{left} more: {left} failed")
 
 
 def test_a_hundred_steps_are_all_shown() -> None:

@@ -11,7 +11,7 @@ from pytest_automation_report.recording.results import collection_record, colour
 from pytest_automation_report.spool.records import Attempt, FinishRecord, Step
 from pytest_automation_report.text.limits import TEXT_UNITS
 from pytest_automation_report.text.visible import ColouredText, Span
-from support.recorded_suites import NODE, PLACE, MadeReport, result_of, results_of
+from support.made_reports import NODE, PLACE, MadeReport, result_of, results_of
 
 RED: tuple[Span, ...] = ((0, 2, "31"),)
 PASSED = Attempt("passed")

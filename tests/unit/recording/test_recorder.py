@@ -17,7 +17,7 @@ from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.spool.records import SPOOL_KINDS, Decoder, FinishRecord
 from pytest_automation_report.spool.writer import SpoolWriter
 from pytest_automation_report.text.limits import STRING_UNITS
-from support.recorded_suites import NODE, MadeReport, ended, ran, result_of
+from support.made_reports import NODE, MadeReport, ended, ran, result_of
 
 INF, NAN = float("inf"), float("nan")
 
