@@ -40,25 +40,28 @@ def recipe(name: str) -> dict[str, Any]:
     return document
 
 
-def github() -> Iterator[Job]:
-    document = recipe("github.yml")
+def github(file: str = "github.yml") -> Iterator[Job]:
+    document = recipe(file)
     for name, job in document["jobs"].items():
         for part in job.get("strategy", {}).get("matrix", {}).get("part", [""]):
             steps = tuple(
-                Step(_filled(step["run"], part), step.get("if") == "always()") for step in job["steps"] if "run" in step
+                Step(_filled(step["run"], part), step.get("if", "").startswith("always()"))
+                for step in job["steps"]
+                if "run" in step
             )
-            env = {**document["env"], **job.get("env", {})}
+            env = {**document.get("env", {}), **job.get("env", {})}
             filled = {key: _filled(value, part) for key, value in env.items()}
             yield Job(name + part, steps, filled, job.get("needs") is not None and job["if"] == "always()")
 
 
-def gitlab() -> Iterator[Job]:
-    document = recipe("gitlab.yml")
-    for name in ("tests", "report"):
-        job = document[name]
+def gitlab(file: str = "gitlab.yml") -> Iterator[Job]:
+    document = recipe(file)
+    for name, job in document.items():
+        if "script" not in job:
+            continue
         for matrix in job.get("parallel", {}).get("matrix", [{"PART": [""]}]):
             for part in matrix["PART"]:
-                env = {**document["variables"], **job["variables"], "PART": part}
+                env = {**document.get("variables", {}), **job.get("variables", {}), "PART": part}
                 scripts = Step("\n".join(job["script"])), Step("\n".join(job.get("after_script", ["true"])), True)  # noqa: FBT003 - always
                 yield Job(name + part, scripts, _expanded(env, part), job.get("when") == "always")
 
@@ -74,6 +77,13 @@ def jenkins() -> Iterator[Job]:
         env = {name: value.replace("${PART}", part).replace("${BUILD_URL}", "https://j.test/") for name, value in pairs}
         yield Job(f"cell{part}", tuple(steps), {**env, "PART": part})
     yield Job("post", tuple(Step(each) for each in _shell(rest)), dict(pairs), is_last=True)
+
+
+def jenkins_report() -> Iterator[Job]:
+    text = (FOLDER / "report" / "Jenkinsfile").read_text(encoding="utf-8")
+    before, _, always = text.partition("post {")
+    steps = [Step(each) for each in _shell(before)] + [Step(each, is_always=True) for each in _shell(always)]
+    yield Job("tests", tuple(steps), {})
 
 
 def azure() -> Iterator[Job]:
@@ -141,6 +151,14 @@ RECIPES: Mapping[str, Callable[[], Iterator[Job]]] = {
     "Buildkite": buildkite,
     "Bitbucket": bitbucket,
 }
+
+
+REPORTS: Mapping[str, Callable[[], Iterator[Job]]] = {
+    "GitHub": lambda: github("report/github.yml"),
+    "GitLab": lambda: gitlab("report/gitlab.yml"),
+    "Jenkins": jenkins_report,
+}
+"""Those for a report without a server."""
 
 
 def _filled(text: str, part: str) -> str:

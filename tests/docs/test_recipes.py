@@ -1,21 +1,27 @@
 """Each CI recipe is run: its lines in their order, under the variables of its provider, against a server."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from docs.recipes import FOLDER, RECIPES, Job
+from docs.recipes import FOLDER, RECIPES, REPORTS, Job, recipe
 from support.checked_server import CheckedServer
 from support.ci_environments import PUSHES
+from support.junit_schema import mistakes
 from support.repository import ROOT
 from support.sessions import TOKEN, session_environment
 
-# Stands in for the one that would install this package from a registry.
-PIP = '#!/bin/sh\necho "pip $*" >> "$PIP_LOG"\n'
+# Stands in for pip, which would install this package from a registry, and for gh, which would ask GitHub.
+STAND_IN = '#!/bin/sh\necho "$(basename $0) $*" >> "$CALLED"\n'
+
+STORE = ".automation-report/store.sqlite3"
+URL = "https://github.example.com/artifacts/1"
 
 KILLED = """
 import os, signal
@@ -27,23 +33,27 @@ def pytest_runtest_setup(item):
 
 
 class Runner:
-    """A runner of one provider, with a workspace for each job."""
+    """A runner of one provider, with a workspace for each job; ``called`` has the calls of pip and gh."""
 
-    def __init__(self, folder: Path, provider: str, server: CheckedServer, *, has_secrets: bool = True) -> None:
+    def __init__(
+        self, folder: Path, provider: str, server: CheckedServer | None = None, *, has_secrets: bool = True
+    ) -> None:
         self._folder = folder
         self._has_secrets = has_secrets
-        self._bin = folder / "bin"
-        self._bin.mkdir()
-        (self._bin / "pip").write_text(PIP)
-        (self._bin / "pip").chmod(0o755)
+        self.called = folder / "called"
+        programs = folder / "bin"
+        programs.mkdir()
+        for name in ("pip", "gh"):
+            (programs / name).write_text(STAND_IN)
+            (programs / name).chmod(0o755)
         push = {name: value for name, value in PUSHES[provider].items() if value not in {"{events}", "{build}"}}
         self._env = session_environment(
             None,
-            PATH=os.pathsep.join((str(self._bin), str(Path(sys.executable).parent), os.environ["PATH"])),
-            PIP_LOG=str(folder / "pip.log"),
+            PATH=os.pathsep.join((str(programs), str(Path(sys.executable).parent), os.environ["PATH"])),
+            CALLED=str(self.called),
             **push,
         )
-        self._address = server.address
+        self._address = server.address if server else ""
         self.said = ""
 
     def workspace(self, job: Job) -> Path:
@@ -145,6 +155,43 @@ def test_recipe_without_secrets(provider: str, tmp_path: Path, server: CheckedSe
     assert server.log == []
 
 
+@pytest.mark.parametrize("provider", REPORTS)
+def test_report_without_a_server(provider: str, tmp_path: Path) -> None:
+    """Tests fail and the report is there: the second one is compared with the first, whose store the provider kept."""
+    runner = Runner(tmp_path, provider)
+    summary = tmp_path / "summary.md"
+    (tests,) = REPORTS[provider]()
+    first, second = (replace(tests, name=name) for name in ("first", "second"))
+    for job in (first, second):
+        workspace = runner.workspace(job)
+        if job is second:
+            (workspace / STORE).parent.mkdir()
+            shutil.copy(runner.workspace(first) / STORE, workspace / STORE)
+        statuses = runner.run(job, GITHUB_STEP_SUMMARY=str(summary), REPORT=URL, PULL_REQUEST="7")
+        assert [status for status in statuses if status] == [1], runner.said  # pytest's: tests of the shop fail
+    assert "Since run 1: 0 new failures" in (workspace / "report.html").read_text(encoding="utf-8"), runner.said
+    if provider == "GitHub":
+        comment = (workspace / "comment.md").read_text(encoding="utf-8")
+        assert comment.startswith("### ❌ ")
+        assert comment.endswith(f"[The whole report]({URL})\n")
+        assert summary.read_text(encoding="utf-8").endswith(comment)
+        assert "gh pr comment 7 --body-file comment.md --edit-last" in runner.called.read_text()
+    else:
+        assert mistakes((workspace / "junit.xml").read_text(encoding="utf-8")) == []
+
+
+def test_the_files_that_providers_keep_are_written() -> None:
+    """Each recipe of a report keeps the files that its lines write, and the store where it has a cache."""
+    steps = recipe("report/github.yml")["jobs"]["tests"]["steps"]
+    assert [step["with"]["path"] for step in steps if "path" in step.get("with", {})] == [STORE, "report.html", STORE]
+    job = recipe("report/gitlab.yml")["tests"]
+    assert job["cache"]["paths"] == [STORE]
+    assert (job["artifacts"]["paths"], job["artifacts"]["reports"]) == (["report.html"], {"junit": "junit.xml"})
+    archived = re.findall("artifacts: '(.*)'", (FOLDER / "report" / "Jenkinsfile").read_text(encoding="utf-8"))
+    assert archived == ["report.html"]
+
+
 def test_every_recipe_is_run() -> None:
     """Each file of the folder is one of the recipes that are run here."""
-    assert len([path for path in FOLDER.iterdir() if path.is_file()]) == len(RECIPES)
+    for folder, recipes in ((FOLDER, RECIPES), (FOLDER / "report", REPORTS)):
+        assert len([path for path in folder.iterdir() if path.is_file()]) == len(recipes)

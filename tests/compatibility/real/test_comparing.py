@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from compatibility.real.comparing import Found, differing, undelivered
+from compatibility.real.comparing import differing, undelivered
 from compatibility.real.running import Session
 from compatibility.real.verdicts import Verdict
 from support.sessions import Ran
@@ -14,40 +14,37 @@ _BARE = Session(
     Ran(1, f"a line\n{_LAST}\n", ""),
     {"a": Verdict("t.a", "passed", 1), "b": Verdict("t.b", "failure", 1)},
     ("a line",),
-    {"main.end": {"threads": ["MainThread"], "environment: HOME": "/root", "of the spool": 0}},
+    {"main.end": {"threads": ["MainThread"], "of the spool": 0}},
     has_ended=True,
 )
 _PASSES = replace(_BARE, verdicts={**_BARE.verdicts, "b": Verdict("t.b", "passed", 1)})
 
 
+def _at_end(**state: object) -> Session:
+    """Return the bare session with this in its state at its end."""
+    return replace(_BARE, states={"main.end": {**_BARE.states["main.end"], **state}})
+
+
 @pytest.mark.parametrize(
     ("reported", "told"),
     [
-        (_PASSES, "other status bare and reported: t.b (failure, passed)"),
-        (replace(_BARE, verdicts={"a": _BARE.verdicts["a"]}), "other status bare and reported: t.b (failure, absent)"),
+        (_PASSES, "status of t.b: 'failure' bare, 'passed' reported"),
+        (replace(_BARE, verdicts={"a": _BARE.verdicts["a"]}), "status of t.b: 'failure' bare, 'None' reported"),
         (replace(_BARE, ran=Ran(0, _BARE.ran.out, "")), "end, exit status and last line: "),
         (replace(_BARE, has_ended=False), "end, exit status and last line: "),
         (replace(_BARE, ran=Ran(1, "==== 2 passed in 1s ====\n", "")), "end, exit status and last line: "),
         (replace(_BARE, ran=Ran(1, _BARE.ran.out, "Warning")), "on stderr: '' bare, 'Warning' reported"),
-        (replace(_BARE, lines=("a line", "a line")), "printed in addition: a line"),
-        (replace(_BARE, lines=()), "not printed: a line"),
-        (
-            replace(_BARE, states={"main.end": {**_BARE.states["main.end"], "threads": ["MainThread", "ours"]}}),
-            "threads (main.end): [] bare, ['ours'] reported",
-        ),
-        (
-            replace(_BARE, states={"main.end": {**_BARE.states["main.end"], "environment: NEW": "1"}}),
-            "environment: NEW (main.end): [] bare, ['1'] reported",
-        ),
+        (replace(_BARE, lines=("a line", "a line")), "printed 'a line': '1' bare, '2' reported"),
+        (replace(_BARE, lines=()), "printed 'a line': '1' bare, 'None' reported"),
+        (_at_end(threads=["MainThread", "ours"]), "threads (main.end): '[]' bare, \"['ours']\" reported"),
+        (_at_end(new="1"), "new (main.end): 'None' bare, \"['1']\" reported"),
     ],
     ids=["status", "test", "exit", "hang", "counts", "stderr", "more", "less", "thread", "environment"],
 )
 def test_difference_is_told(reported: Session, told: str) -> None:
     """Each thing that is not as in equal bare sessions is told with both values."""
     for bares in ([_BARE], [_BARE, _BARE]):
-        found = differing(reported, bares)
-        assert found.unsteady == []
-        (difference,) = found.differences
+        (difference,) = differing(reported, bares)
         assert difference.startswith(told)
 
 
@@ -55,20 +52,18 @@ def test_workers_may_swap_their_tests() -> None:
     """What a test left in one worker may be left in the other; what both together have is compared."""
     with_it, without = {"threads": ["MainThread", "of a test"]}, {"threads": ["MainThread"]}
     bare = replace(_BARE, states={"gw0.end": with_it, "gw1.end": without})
-    assert differing(replace(_BARE, states={"gw0.end": without, "gw1.end": with_it}), [bare]) == Found()
-    found = differing(replace(_BARE, states={"gw0.end": with_it, "gw1.end": with_it}), [bare])
-    assert found.differences == ["threads (workers.end): [] bare, ['of a test'] reported"]
+    assert differing(replace(_BARE, states={"gw0.end": without, "gw1.end": with_it}), [bare]) == []
+    (difference,) = differing(replace(_BARE, states={"gw0.end": with_it, "gw1.end": with_it}), [bare])
+    assert difference.startswith("threads (workers.end): ")
 
 
-def test_what_bare_sessions_differ_in_is_unsteady() -> None:
-    """A test, a line or a thread in which bare sessions differ is named as unsteady, and the rest is compared still."""
-    late = {"main.end": {**_BARE.states["main.end"], "threads": ["MainThread", "late"]}}
+def test_what_bare_sessions_differ_in_is_no_difference() -> None:
+    """Where bare sessions differ in a test, a line or a thread, that says nothing, and the rest is compared still."""
+    late, later = (_at_end(threads=["MainThread", name]).states for name in ("late", "later"))
     other = replace(_PASSES, ran=Ran(0, "==== 2 passed in 1s ====\n", ""), lines=("another line",), states=late)
-    later = {"main.end": {**late["main.end"], "threads": ["MainThread", "later"], "environment: NEW": "1"}}
-    reported = replace(other, lines=("a third",), states=later)
-    found = differing(reported, [_BARE, other])
-    assert found.unsteady == ["t.b", "printed lines: 1", "threads (main.end)"]
-    assert found.differences == ["environment: NEW (main.end): [] bare, ['1'] reported"]
+    assert differing(replace(other, lines=("a third",), states=later), [_BARE, other]) == []
+    (difference,) = differing(replace(other, states=_at_end(new="1").states), [_BARE, other])
+    assert difference.startswith("new (main.end): ")
 
 
 def test_what_the_server_lacks_is_told() -> None:
@@ -84,6 +79,5 @@ def test_what_the_server_lacks_is_told() -> None:
     ]
     whole = replace(_BARE, ran=Ran(1, "2 of 2 results delivered", ""))
     assert list(undelivered(whole, _BARE.verdicts, "loopback")) == []
-    assert (
-        list(undelivered(whole, {"a": Verdict("t.a", "passed", 1), "b": Verdict("t.b", "failed", 1)}, "embedded")) == []
-    )
+    classes = {"a": Verdict("t.a", "passed", 1), "b": Verdict("t.b", "failed", 1)}
+    assert list(undelivered(whole, classes, "embedded")) == []
