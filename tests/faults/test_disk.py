@@ -1,6 +1,7 @@
 """Rows 21 to 24 of the faults: what disks and tests do to spool and store while a session runs."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from compatibility.world.differing import SUITES
 from support.checked_server import CheckedServer
 from support.needs import needed
 from support.records import members_in
@@ -68,6 +70,17 @@ def test_worker_that_cannot_write_runs_its_tests(project: Path, embedded_server:
     run_session(project, "-n", "2", address=embedded_server.address, exits=1)
     assert statuses(embedded_server) == {"failure": 100}
     assert {worker for worker, _ in embedded_server.tests()} == {"gw0", "gw1"}
+
+
+def test_descriptors_that_tests_close_cost_no_result_that_is_sent_later(
+    project: Path, embedded_server: CheckedServer
+) -> None:
+    """Of a suite that closes all descriptors, and takes their numbers, ``later`` keeps each result, too."""
+    shutil.copy(SUITES / "suite_descriptors.py", project / "test_it.py")
+    kept = ("--capture=sys", "-p", "no:logging", "-p", "no:faulthandler")  # what pytest itself could not do without
+    run_session(project, *kept, "--automation-report-delivery=later", address=embedded_server.address, exits=1)
+    send(project, *embedded_server.options, exits=0)
+    assert statuses(embedded_server) == {"passed": 7, "failure": 1}
 
 
 LIMITED = """

@@ -3,11 +3,13 @@
 import ast
 import sys
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 import pytest
 import requests
 
+from support.fault_proxy import FaultProxy, Way
 from support.repository import TESTS
 from support.scripted_server.server import ScriptedServer
 
@@ -97,3 +99,19 @@ def test_checks() -> None:
         ("POST", "/api/v1/projects/1/automation/runs", "", b"{}"),
         ("GET", "/api/v1/automation/runs/1", "expands=users", None),
     ]
+
+
+@pytest.mark.parametrize(
+    "way", [Way(delay_seconds=0.3), Way(slice_bytes=100, bytes_per_second=1000)], ids=["latency", "bandwidth"]
+)
+@pytest.mark.parametrize("direction", ["requests", "answers"])
+def test_slow_network(server: ScriptedServer, direction: str, way: Way) -> None:
+    """Latency and little bandwidth take their time, in either direction, and nothing of what passes is lost."""
+    server.store.apply("POST", "/api/v1/projects/1/automation/runs", "", {"name": "n" * 300, "source": "src"})
+    with FaultProxy(server.port) as proxy:
+        setattr(proxy, direction, way)
+        headers = {"Authorization": "Bearer scripted-token", "Connection": "close", "X-Long": "x" * 300}
+        began = monotonic()
+        run = requests.get(f"{proxy.address}/api/v1/automation/runs/1", headers=headers, timeout=10)
+        assert monotonic() - began >= 0.3
+    assert run.json()["result"]["name"] == "n" * 300

@@ -21,7 +21,7 @@ from support.result_files import written
 from support.scripted_adapter import client_of
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, answer
-from support.sessions import TOKEN, reporting_arguments, session_environment
+from support.sessions import reporting_arguments, session_environment
 
 KEY = ["--run-key", "build-7"]
 TAG = key_tag("suite", "build-7")
@@ -71,23 +71,6 @@ def test_sessions_of_one_key_share_one_run(project: Project, server: CheckedServ
         assert f"run 1 {word}\n" in ran.err
         assert f"look at it: {server.address}/automation/runs/view/1\n" in ran.err
     assert project.sessions == []
-
-
-def test_twenty_jobs_in_the_same_second_make_one_run(project: Project) -> None:
-    """Jobs that find no run at the same moment create it with one idempotency key: there is one run."""
-    env = session_environment(AUTOMATION_REPORT_SERVER_TOKEN=TOKEN)
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=project.root, env=env, stdout=pipe, stderr=pipe, text=True) as server:
-        assert server.stdout is not None
-        address = server.stdout.readline().rstrip("\n")
-        found = _race(address, 20)
-        with client_of(address) as client:
-            page = client.runs()
-        server.terminate()
-        server.communicate(timeout=30)
-    assert found == [1] * 20
-    assert page.total == 1
 
 
 def _race(address: str, jobs: int) -> list[int | None]:
@@ -224,6 +207,16 @@ def test_what_is_left_out_is_told_in_a_shared_run(
     assert fields["Session"].startswith("tests failed")
     assert (fields["Not run"], fields["seed"]) == ("1", "7")
     assert "/threads/" in noted.path
+
+
+def test_key_from_the_ini_file_is_that_of_every_command(project: Project) -> None:
+    """Where the ini file has key and source, sessions share a run and a command completes it without an option."""
+    project.write("pytest.ini", "[pytest]\nautomation_report_source = suite\nautomation_report_run_key = b-{build}\n")
+    env = session_environment(AUTOMATION_REPORT_BUILD="7")
+    for _ in range(2):
+        project.report(env=env, exits=0)
+    ran = console(project.root, "run", "complete", "--expect-jobs", "2", "--timeout", "10s", env=env, exits=0)
+    assert ran.out == "1\n"
 
 
 GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_JOB": "test", "GITHUB_RUN_ATTEMPT": "2"}

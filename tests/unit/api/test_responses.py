@@ -1,8 +1,12 @@
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pytest_automation_report.api.client import created_id
 from pytest_automation_report.api.responses import (
     FieldText,
     Page,
@@ -135,3 +139,26 @@ def test_an_address_that_makes_no_sense_is_none(url: object) -> None:
     """The response to an upload has an address that a result can refer to."""
     with pytest.raises(ValueError, match=r"url|URL"):
         stored_file({"url": url})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["", "\ud800", "result", "page", "expands", *RUN, *THREAD]), inner, max_size=5
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@given(JSON)
+def test_any_json(document: object) -> None:
+    """Whatever JSON comes, a reader returns a value or raises ValueError."""
+    for kind in (Run, RunTest, Source):
+        with suppress(ValueError):
+            page_from(Page[kind], document)  # type: ignore[valid-type]  # mypy takes it for a type of its own
+    for read in (run_from, created_id):
+        with suppress(ValueError):
+            read(document)

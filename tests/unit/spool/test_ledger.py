@@ -181,6 +181,22 @@ def test_ledger_that_takes_a_part(path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert ledger_from(path).run == 15
 
 
+@pytest.mark.parametrize("kept", [0, 4, 30])
+def test_ledger_whose_last_line_is_cut(path: Path, kept: int) -> None:
+    """A ledger that ends in the middle of a line is read up to it, and the next sender goes on behind it."""
+    ledger = LedgerFile(path)
+    ledger.write(JoinedRecord(12))
+    whole = path.stat().st_size
+    ledger.write(StoredRecord("cut", "u"))
+    ledger.close()
+    os.truncate(path, whole + kept)
+    assert (ledger_from(path).run, ledger_from(path).stored) == (12, {})
+    again = LedgerFile(path)
+    again.write(StoredRecord("next", "u"))
+    again.close()
+    assert (ledger_from(path).run, list(ledger_from(path).stored)) == (12, ["next"])
+
+
 def test_ledger_of_another_kind(path: Path) -> None:
     """A folder in a ledger's place is told, and one that cannot be made as well; a closed one takes nothing."""
     ledger = LedgerFile(path)
