@@ -3,54 +3,15 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from support.delivered_results import assert_complete, assert_one_run, result_names
 from support.fault_projects import GatedProject
 from support.scripted_server.checked import checked_scripted_server
-from support.scripted_server.faults import (
-    Rule,
-    answer,
-    applied_but,
-    hang,
-    html,
-    late,
-    lost_answer,
-    reset_before,
-    throttled,
-)
+from support.scripted_server.faults import Rule, answer, late
 from support.scripted_server.server import ScriptedServer
 from support.scripted_server.variants import OPERATIONS, HalfServer, LossyServer
 from support.session_processes import RunningSession, spools
-from support.sessions import TOKEN, run_session, send, session_environment
+from support.sessions import TOKEN, run_session, send
 from support.terminal_summary import printed_counts
-
-FAILING = "def test_fails():\n    assert 1 == 2\n"
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param(answer(500), id="500-not-applied"),
-        pytest.param(applied_but(500), id="500-applied"),
-        pytest.param(lost_answer(), id="lost-answer"),
-        pytest.param(reset_before(), id="reset-before-reading"),
-        pytest.param(hang(), id="hang"),
-        pytest.param(html(), id="web-page"),
-        pytest.param(throttled("0"), id="throttled"),
-        pytest.param(throttled(), id="throttled-without-a-time"),
-    ],
-)
-def test_fault_at_each_operation(tmp_path: Path, server: ScriptedServer, fault: object) -> None:
-    """A session whose every kind of request meets the fault once delivers each result once before it ends."""
-    project = GatedProject(tmp_path, 3)
-    (tmp_path / "test_failing.py").write_text(FAILING)
-    server.script([Rule("POST", path, fault) for path in OPERATIONS.values()])  # type: ignore[arg-type]
-    limits = {"request": 0.4, "exit_down": 10.0}
-    ran = run_session(tmp_path, address=server.address, env=session_environment(limits), exits=1)
-    assert (printed_counts(ran).delivered, printed_counts(ran).seen) == (4, 4), ran.text
-    assert_complete(server, [*project.names, "test_fails"])
-    assert spools(tmp_path) == []
 
 
 def test_late_copy_meets_a_closed_thread(tmp_path: Path, server: ScriptedServer) -> None:

@@ -23,7 +23,18 @@ from support.fault_projects import GatedProject
 from support.fault_proxy import PASSES, FaultProxy, Way
 from support.repository import TESTS
 from support.scripted_server.checked import checked_scripted_server
-from support.scripted_server.faults import Fault, Rule, answer, applied_but, cut, html, lost_answer, throttled
+from support.scripted_server.faults import (
+    Fault,
+    Rule,
+    answer,
+    applied_but,
+    cut,
+    hang,
+    html,
+    lost_answer,
+    reset_before,
+    throttled,
+)
 from support.scripted_server.server import ScriptedServer
 from support.scripted_server.store import Reply
 from support.scripted_server.variants import OPERATIONS, HalfServer
@@ -172,6 +183,13 @@ def once(fault: Fault, path: str = APPEND) -> tuple[Rule, ...]:
     return (Rule("POST", path, fault),)
 
 
+def each_operation(name: str, fault: Fault) -> Row:
+    """Return a fault that every kind of request meets once."""
+    return Row(
+        f"each-{name}", tuple(Rule("POST", path, fault) for path in OPERATIONS.values()), limits={"request": 0.4}
+    )
+
+
 def storm() -> tuple[Rule, ...]:
     """Fail every second POST, by turns before and after it was applied."""
     return tuple(
@@ -187,6 +205,14 @@ def kept(number: str, route: Callable[[ExitStack, Path, ScriptedServer], Route],
 
 ROWS = (
     Row("4", storm()),
+    each_operation("500", answer(500)),
+    each_operation("500-applied", applied_but(500)),
+    each_operation("lost-answer", lost_answer()),
+    each_operation("reset-before", reset_before()),
+    each_operation("hang", hang()),
+    each_operation("web-page", html()),
+    each_operation("throttled", throttled("0")),
+    each_operation("throttled-without-a-time", throttled()),
     Row("6-1e9", always(throttled("1000000000")), arrives="when sent", seconds=2.0, says="429"),
     Row("6-none", always(throttled()), arrives="when sent", seconds=2.0, says="429", limits={"throttle": 60.0}),
     Row("12", server=HalfRefusing),

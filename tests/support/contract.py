@@ -1,6 +1,6 @@
 """Checks requests and answers against the API contract that is packaged as openapi.yaml.
 
-Used around the embedded server (`Contract.wsgi`) and around any adapter of a requests session (`CheckedAdapter`).
+Used around the embedded server (`Contract.wsgi`) and by the scripted one, for what clients send it.
 """
 
 from __future__ import annotations
@@ -11,20 +11,17 @@ import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import yaml
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
-from requests.adapters import BaseAdapter
 
 from pytest_automation_report.api.models import Json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from requests.models import PreparedRequest, Response
 
     Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
     Note: TypeAlias = Callable[[dict[str, Any], bytes, int, bytes], None]
@@ -154,7 +151,7 @@ class Contract:
             body = b"".join(application(environ, _start))
             status, headers = int(started[-1][0].split()[0]), dict(started[-1][1])
             request = (environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", ""), sent)
-            self._record(request, (status, headers, body), body_may_be_missing=True)
+            self._record(request, (status, headers, body))
             note(environ, sent, status, body)
             return [body]
 
@@ -164,15 +161,13 @@ class Contract:
         self,
         request: tuple[str, str, str, bytes | None],
         answer: tuple[int, Mapping[str, str], bytes],
-        *,
-        body_may_be_missing: bool,
     ) -> None:
         method, path, _, _ = request
         if _OUTSIDE.fullmatch(path):
             return
         try:
             if 200 <= answer[0] < 300:
-                self.check_request(*request, body_may_be_missing=body_may_be_missing)
+                self.check_request(*request, body_may_be_missing=True)
             self.check_response(method, path, *answer)
         except AssertionError as violation:
             self.violations.append(str(violation))
@@ -216,37 +211,6 @@ class Contract:
                 target = target[name.replace("~1", "/").replace("~0", "~")]
             value = target
         return value
-
-
-class CheckedAdapter(BaseAdapter):
-    """An adapter that checks each request that was answered with success, and each answer."""
-
-    def __init__(self, adapter: BaseAdapter, contract: Contract) -> None:
-        super().__init__()
-        self._adapter = adapter
-        self._contract = contract
-
-    def send(
-        self,
-        request: PreparedRequest,
-        *args: Any,  # noqa: ANN401 - handed through as they come
-        **options: Any,  # noqa: ANN401
-    ) -> Response:
-        """Return the adapter's answer; raise AssertionError when the contract does not have it."""
-        response = self._adapter.send(request, *args, **options)
-        address = urlsplit(request.url or "")
-        body = request.body.encode() if isinstance(request.body, str) else request.body
-        assert body is None or isinstance(body, bytes), "only whole bodies can be checked"
-        self._contract._record(
-            (request.method or "", address.path, address.query, body),
-            (response.status_code, response.headers, response.content),
-            body_may_be_missing=False,
-        )
-        return response
-
-    def close(self) -> None:
-        """Close the adapter."""
-        self._adapter.close()
 
 
 def _operation_pointer(where: str, method: str) -> str:

@@ -10,7 +10,7 @@ import requests
 
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import NewRun, Resources
-from pytest_automation_report.errors import ClientError, NotSentError, RefusedError, UnknownAnswerError
+from pytest_automation_report.errors import ClientError, RefusedError, UnknownAnswerError
 from support.client_fixtures import ClientFor
 from support.contract import Contract
 from support.raw_sockets import RawServer, answering, head_of
@@ -79,15 +79,6 @@ def test_restarted_server(server: ScriptedServer, client: HttpClient) -> None:
     server.up()
     client.append_thread(thread, BATCH)
     assert len(server.results) == 1
-
-
-def test_server_down(server: ScriptedServer, client: HttpClient) -> None:
-    """Nothing is sent to a server that does not listen."""
-    thread = thread_on(client)
-    server.down()
-    error = error_within(5, lambda: client.append_thread(thread, BATCH))
-    assert type(error) is NotSentError
-    assert str(error) == "Connection refused"
 
 
 @pytest.mark.parametrize(

@@ -77,10 +77,14 @@ def test_software(project: Path, server: CheckedServer) -> None:
 def test_packages_are_found_by_their_folders(tmp_path: Path) -> None:
     """The package that Python imports counts, in both forms of metadata; other folders and files are none."""
     for name in (
-        *("a/site-packages/Shop_Front-2.0.dist-info", "a/site-packages/cart-1.4.0-py3.11.egg-info"),
+        "a/site-packages/Shop_Front-2.0.dist-info",
+        "a/site-packages/cart-1.4.0-py3.11.egg-info",
         "c/other-1.dist-info",
-        *("a/site-packages/cart", "a/site-packages/notes-1.txt", "a/site-packages/x.dist-info"),
-        *("b/dist-packages/cart-1.0.dist-info", "b/dist-packages/till-3.dist-info"),
+        "a/site-packages/cart",
+        "a/site-packages/notes-1.txt",
+        "a/site-packages/x.dist-info",
+        "b/dist-packages/cart-1.0.dist-info",
+        "b/dist-packages/till-3.dist-info",
     ):
         (tmp_path / name).mkdir(parents=True)
     path = [str(tmp_path / folder) for folder in ("c", "a/site-packages", "gone/site-packages", "b/dist-packages")]

@@ -13,23 +13,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import requests
-from requests.adapters import HTTPAdapter
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, serve, server_token, token_beside
 from pytest_automation_report.server.store.store import Store
-from support.contract import CheckedAdapter, Contract
+from support.contract import Contract
 from support.service import a_test, command_runner
 from support.serving import NEW_RUN, RUNS, WITH_TOKEN, answer_of, asking, connect, posting, served_store
-
-
-def _session(contract: Contract) -> requests.Session:
-    session = asking("t")
-    session.mount("http://", CheckedAdapter(HTTPAdapter(), contract))
-    return session
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -37,7 +29,7 @@ def test_a_server_answers_on_a_free_port_until_it_is_told_to_end(
     tmp_path: Path, contract: Contract, number: signal.Signals
 ) -> None:
     """It says where it listens, keeps to the contract over a socket, and ends by itself on either signal."""
-    with served_store(tmp_path, end=number) as (address, _), _session(contract) as session:
+    with served_store(tmp_path, end=number) as (address, _), asking("t") as session:
         assert address.startswith("http://127.0.0.1:")
         runs, api = f"{address}{RUNS}", f"{address}/api/v1/automation/runs"
         for path, status in ((f"{address}/healthz", 200), (runs, 401)):
@@ -46,13 +38,16 @@ def test_a_server_answers_on_a_free_port_until_it_is_told_to_end(
             assert session.post(path, json=body).json() == {"id": 1}
         tests = {"tests": [a_test(each) for each in range(5_000)]}
         assert session.post(f"{api}/threads/1/append", json=tests).status_code == 204
-        assert session.get(f"{api}/1").json()["result"]["total_count"] == 5_000
+        answer = session.get(f"{api}/1")
+        assert answer.json()["result"]["total_count"] == 5_000
+        path = "/api/v1/automation/runs/1"
+        contract.check_response("GET", path, answer.status_code, answer.headers, answer.content)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["store.db"], "its log is gone, too"
 
 
-def test_a_request_that_has_begun_is_answered_before_the_server_ends(tmp_path: Path, contract: Contract) -> None:
+def test_a_request_that_has_begun_is_answered_before_the_server_ends(tmp_path: Path) -> None:
     """A signal in the middle of an append cuts nobody's answer off."""
-    with served_store(tmp_path) as (address, server), _session(contract) as session:
+    with served_store(tmp_path) as (address, server), asking("t") as session:
         session.post(f"{address}{RUNS}", json={"name": "n", "source": "s"})
         with _writing(tmp_path) as other, connect(address) as waiting:
             waiting.sendall(posting(len(NEW_RUN), WITH_TOKEN, "Connection: close") + NEW_RUN)
@@ -71,13 +66,13 @@ def _writing(folder: Path) -> closing[sqlite3.Connection]:
     return closing(other)
 
 
-def test_a_server_on_ipv6_shows_its_address_in_brackets(tmp_path: Path, contract: Contract) -> None:
+def test_a_server_on_ipv6_shows_its_address_in_brackets(tmp_path: Path) -> None:
     """The address that is shown is one that works."""
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("no IPv6 here")
-    with served_store(tmp_path, "::1") as (address, _), _session(contract) as session:
+    with served_store(tmp_path, "::1") as (address, _), asking("t") as session:
         assert address.startswith("http://[::1]:")
         assert session.get(f"{address}/healthz").status_code == 200
 
@@ -87,11 +82,11 @@ def test_a_server_on_ipv6_shows_its_address_in_brackets(tmp_path: Path, contract
     [b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", posting(1000) + b"{"],
     ids=["header", "body"],
 )
-def test_a_request_that_takes_too_long_to_arrive_is_cut_off(tmp_path: Path, contract: Contract, begun: bytes) -> None:
+def test_a_request_that_takes_too_long_to_arrive_is_cut_off(tmp_path: Path, begun: bytes) -> None:
     """A header or body that comes byte by byte has one deadline for all of it; others are answered meanwhile."""
     with (
         served_store(tmp_path, header=0.5, body=0.5) as (address, _),
-        _session(contract) as session,
+        asking("t") as session,
         connect(address) as slow,
     ):
         slow.sendall(begun)

@@ -127,12 +127,19 @@ def test_a_thread_has_the_properties_of_the_contract_in_its_order(service: Servi
     counts = dict.fromkeys(names, 0)
     counts |= {"status1_count": 1, "status2_count": 1, "success_count": 1, "failure_count": 1}
     assert thread == [
-        *(("id", thread_id), ("index", 1), ("name", "Thread 1"), ("status", 4), ("elapsed", 7)),
+        ("id", thread_id),
+        ("index", 1),
+        ("name", "Thread 1"),
+        ("status", 4),
+        ("elapsed", 7),
         ("is_completed", False),
         *{**counts, "completed_count": 2, "total_count": 2}.items(),
         ("artifacts", [[("name", name), ("note", None), ("url", file["url"]), ("mime_type", None), ("size", None)]]),
         ("fields", [[("type", 2), ("name", name), ("value", None), ("meta", [])]]),
-        *(("created_at", MOMENT.format(20)), ("created_by", 1), ("completed_at", None), ("completed_by", None)),
+        ("created_at", MOMENT.format(20)),
+        ("created_by", 1),
+        ("completed_at", None),
+        ("completed_by", None),
     ]
 
 

@@ -519,8 +519,11 @@ def test_urls_of_findings(runs: Runs) -> None:
     source = runs.service.run(first)["source_id"]
     assert names(get(f"sources/{source}/flaky").json["result"]["tests"]) == ["test_1"]
     for status, wrong in (
-        *((404, "runs/999/findings"), (404, "sources/999/flaky"), (404, f"{path}?base=999")),
-        *((422, f"{path}?base=x"), (422, f"{path}?base={first}&base={first}")),
+        (404, "runs/999/findings"),
+        (404, "sources/999/flaky"),
+        (404, f"{path}?base=999"),
+        (422, f"{path}?base=x"),
+        (422, f"{path}?base={first}&base={first}"),
     ):
         answer = get(wrong)
         assert (answer.status_code, list(answer.json)[:1]) == (status, ["message"]), wrong

@@ -60,8 +60,13 @@ def _ids(service: Service) -> list[int]:
 @pytest.mark.parametrize(
     ("option", "value", "gone"),
     [
-        *(("--keep-runs", "1", 4), ("--keep-runs", "2", 2), ("--keep-runs", "3", 0), ("--older-than", "3d", 3)),
-        *(("--older-than", "2940m", 3), ("--older-than", "1w", 0), ("--older-than", "0h", 5)),
+        ("--keep-runs", "1", 4),
+        ("--keep-runs", "2", 2),
+        ("--keep-runs", "3", 0),
+        ("--older-than", "3d", 3),
+        ("--older-than", "2940m", 3),
+        ("--older-than", "1w", 0),
+        ("--older-than", "0h", 5),
     ],
 )
 def test_old_runs_are_removed_with_all_they_have(filled: Service, option: str, value: str, gone: int) -> None:
@@ -124,8 +129,11 @@ def test_a_run_that_is_being_filled_stays(filled: Service) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        *(("", "--keep-runs N or --older-than"), ("--keep-runs 1 --older-than 1d", "--keep-runs N or --older-than")),
-        *(("--keep-runs 0", "--keep-runs"), ("--older-than soon", "30m or 2h"), ("--older-than -1d", "30m or 2h")),
+        ("", "--keep-runs N or --older-than"),
+        ("--keep-runs 1 --older-than 1d", "--keep-runs N or --older-than"),
+        ("--keep-runs 0", "--keep-runs"),
+        ("--older-than soon", "30m or 2h"),
+        ("--older-than -1d", "30m or 2h"),
     ],
 )
 def test_a_mistyped_prune_removes_nothing(filled: Service, arguments: str, told: str) -> None:

@@ -21,9 +21,14 @@ from support.service import ON_SQLITE, Service, a_test
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        *(([1, -2, 2**62], "{1,-2,4611686018427387904}"), ([None, None], "{NULL,NULL}"), ([1, None], "{1,NULL}")),
-        *((["a", "", "NULL", "{b},c d"], '{"a","","NULL","{b},c d"}'), (["a\\", "c"], r'{"a\\","c"}')),
-        *((['a"b', "c"], r'{"a\"b","c"}'), (['","', "c"], r'{"\",\"","c"}'), (["a", None, 'b"'], r'{"a",NULL,"b\""}')),
+        ([1, -2, 2**62], "{1,-2,4611686018427387904}"),
+        ([None, None], "{NULL,NULL}"),
+        ([1, None], "{1,NULL}"),
+        (["a", "", "NULL", "{b},c d"], '{"a","","NULL","{b},c d"}'),
+        (["a\\", "c"], r'{"a\\","c"}'),
+        (['a"b', "c"], r'{"a\"b","c"}'),
+        (['","', "c"], r'{"\",\"","c"}'),
+        (["a", None, 'b"'], r'{"a",NULL,"b\""}'),
     ],
 )
 def test_an_array_of_postgresql_is_written_as_its_parser_reads_it(values: list[str | int | None], text: str) -> None:
@@ -139,7 +144,9 @@ def test_a_new_store_waits_for_another_process_that_holds_the_file(
             (f"{mount} rw 0 0", "wal")
             for mount in ("/dev/sda1 {} ext4", "s:/x {}other nfs4", "o {} fuse.fuse-overlayfs")
         ),
-        *(("s:/x {} nfs4 rw 0 0\ntmpfs {} tmpfs rw 0 0", "wal"), ("nonsense", "wal"), (None, "wal")),
+        ("s:/x {} nfs4 rw 0 0\ntmpfs {} tmpfs rw 0 0", "wal"),
+        ("nonsense", "wal"),
+        (None, "wal"),
     ],
 )
 def test_a_store_on_a_network_has_a_rollback_journal_and_says_so(
