@@ -264,7 +264,7 @@ def test_row(tmp_path: Path, row: Row) -> None:
             assert printed_counts(ran).kept == 6, ran.text
             assert len(result_names(server)) == len(set(result_names(server)))
             route.heal()
-            send(tmp_path, *route.options, *route.options, env=env, exits=0)
+            send(tmp_path, "--url", route.address, "--project-id", "1", *route.options, env=env, exits=0)
         assert spools(tmp_path) == []
         assert_complete(server, project.names)
 
