@@ -15,6 +15,13 @@ from support.sessions import TOKEN, Ran, run, session_environment
 
 Execute: TypeAlias = "Callable[..., Ran]"
 
+EXEC = [sys.executable, "-m", "pytest_automation_report.cli", "exec"]
+
+
+def shell(script: str) -> list[str]:
+    """Return the last arguments of ``exec`` for a script of bash."""
+    return ["--", "bash", "-c", script]
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
@@ -52,8 +59,8 @@ def execute(project: Project, server_options: list[str]) -> Execute:
     """Return a function that runs a script of bash by ``exec``, as `run` does."""
 
     def executed(script: str, *options: str, **more: Any) -> Ran:  # noqa: ANN401 - those of `run`
-        command = [sys.executable, "-m", "pytest_automation_report.cli", "exec", *server_options, *options]
-        return run([*command, "--", "bash", "-c", script], project.root, **{"env": session_environment(), **more})
+        command = [*EXEC, *server_options, *options, *shell(script)]
+        return run(command, project.root, **{"env": session_environment(), **more})
 
     return executed
 

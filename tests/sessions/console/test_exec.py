@@ -3,26 +3,18 @@
 import os
 import pty
 import shlex
-import signal
 import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from support.checked_server import CheckedServer
-from support.processes import running
 from support.projects import Project, console
 from support.result_files import written
-from support.session_fixtures import Execute
+from support.session_fixtures import EXEC, Execute, shell
 from support.sessions import TOKEN, clean_environment, send, session_environment
 
-EXEC = [sys.executable, "-m", "pytest_automation_report.cli", "exec"]
 NOBODY = ["--url", "http://127.0.0.1:9", "--project-id", "1", "--source", "suite"]
-
-
-def shell(script: str) -> list[str]:
-    return ["--", "bash", "-c", script]
 
 
 def sent_to(server: CheckedServer) -> list[tuple[str, str]]:
@@ -31,22 +23,6 @@ def sent_to(server: CheckedServer) -> list[tuple[str, str]]:
 
 def completions(server: CheckedServer) -> list[Any]:
     return [each.body for each in server.posts("/complete") if "/runs/1/" in each.path]
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
-def test_signals_reach_the_command(
-    project: Project, server: CheckedServer, server_options: list[str], number: signal.Signals
-) -> None:
-    """A signal that is sent to exec alone is the command's to handle; the run is completed after it."""
-    os.mkfifo(project.root / "ready")
-    script = f"trap 'exit 42' {number.name[3:]}; echo > ready; while :; do sleep 0.05; done"
-    command = [*EXEC, *server_options, *shell(script)]
-    with running(command, session_environment(), project.root) as process:
-        (project.root / "ready").read_text()
-        process.send_signal(number)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 42, err
-    assert len(completions(server)) == 1
 
 
 @pytest.mark.parametrize("where", ["2>&-", "2>/dev/full", "2> >(exit)", "terminal"])

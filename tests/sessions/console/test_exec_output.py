@@ -5,7 +5,6 @@ import pty
 import re
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 
 import pytest
@@ -14,16 +13,11 @@ from support.checked_server import CheckedServer
 from support.processes import running
 from support.projects import Project, console
 from support.result_files import written
-from support.session_fixtures import Execute
+from support.session_fixtures import EXEC, Execute, shell
 from support.sessions import TOKEN, session_environment
 
-EXEC = [sys.executable, "-m", "pytest_automation_report.cli", "exec"]
 CONSOLE = 4
 LIMIT = 16_384
-
-
-def shell(script: str) -> list[str]:
-    return ["--", "bash", "-c", script]
 
 
 def outputs(server: CheckedServer) -> list[str]:

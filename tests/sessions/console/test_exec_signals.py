@@ -17,9 +17,9 @@ from support.result_files import written
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, hang, held
 from support.scripted_server.server import ScriptedServer
+from support.session_fixtures import EXEC
 from support.sessions import run, session_environment
 
-EXEC = [sys.executable, "-m", "pytest_automation_report.cli", "exec"]
 RUN = 2
 """The run of ``exec``: that of another session is in the server from the start."""
 
