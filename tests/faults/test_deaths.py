@@ -19,12 +19,7 @@ import pytest
 from support.needs import needed
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import RunningSession, sender_of, spools, wait_for_senders
-from support.sessions import (
-    reporting_arguments,
-    send,
-    session_environment,
-    skip_without_workers,
-)
+from support.sessions import reporting_arguments, send, session_environment, skip_without_workers
 
 TESTS = 24
 

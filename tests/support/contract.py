@@ -158,9 +158,7 @@ class Contract:
         return _checked
 
     def _record(
-        self,
-        request: tuple[str, str, str, bytes | None],
-        answer: tuple[int, Mapping[str, str], bytes],
+        self, request: tuple[str, str, str, bytes | None], answer: tuple[int, Mapping[str, str], bytes]
     ) -> None:
         method, path, _, _ = request
         if _OUTSIDE.fullmatch(path):

@@ -21,13 +21,7 @@ from support.canary import holds_token
 from support.checked_server import CheckedServer
 from support.processes import running
 from support.session_processes import eventually, spools
-from support.sessions import (
-    TOKEN,
-    Ran,
-    clean_environment,
-    reporting_arguments,
-    session_environment,
-)
+from support.sessions import TOKEN, Ran, clean_environment, reporting_arguments, session_environment
 
 SUITES = Path(__file__).parent / "suites"
 ONLY_RERUNFAILURES = ("-p", "no:pytest-retry", "-p", "no:flaky")

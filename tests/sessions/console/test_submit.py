@@ -25,9 +25,7 @@ def _last(ran: Ran) -> str:
     return ran.err.splitlines()[-1]
 
 
-def test_what_a_server_that_is_down_did_not_get_is_sent_later(
-    project: Project,
-) -> None:
+def test_what_a_server_that_is_down_did_not_get_is_sent_later(project: Project) -> None:
     """The results are kept and told with exit code 3; ``send`` delivers them, once, to a run of the same name."""
     written(project.root / "a.xml", [f"t{number}" for number in range(600)])
     env = session_environment({"send_progress": 0.3})

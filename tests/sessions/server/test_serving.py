@@ -78,9 +78,7 @@ def test_a_server_on_ipv6_shows_its_address_in_brackets(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "begun",
-    [b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", posting(1000) + b"{"],
-    ids=["header", "body"],
+    "begun", [b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", posting(1000) + b"{"], ids=["header", "body"]
 )
 def test_a_request_that_takes_too_long_to_arrive_is_cut_off(tmp_path: Path, begun: bytes) -> None:
     """A header or body that comes byte by byte has one deadline for all of it; others are answered meanwhile."""

@@ -26,12 +26,7 @@ OFF = "--no-automation-report"
     ],
 )
 def test_switch_decides_whether_a_session_is_reported(
-    arguments: list[str],
-    ini: str,
-    variables: dict[str, str],
-    project: Project,
-    *,
-    is_reported: bool,
+    arguments: list[str], ini: str, variables: dict[str, str], project: Project, *, is_reported: bool
 ) -> None:
     """Off, unless option, variable or ini file turn reporting on: the first of them that says something counts."""
     project.write("pytest.ini", f"[pytest]\nautomation_report_delivery = later\n{ini}\n")

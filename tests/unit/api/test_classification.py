@@ -3,13 +3,7 @@ import json
 import pytest
 
 from pytest_automation_report.api.client import created_id
-from pytest_automation_report.api.responses import (
-    ApiRequest,
-    HttpResponse,
-    NoResponse,
-    Outcome,
-    classify,
-)
+from pytest_automation_report.api.responses import ApiRequest, HttpResponse, NoResponse, Outcome, classify
 from pytest_automation_report.errors import (
     ClientError,
     InProgressError,

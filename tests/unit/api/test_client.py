@@ -15,12 +15,7 @@ from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, NewRun, Resources, Token
 from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.api.urls import KEEPS_HEADER
-from pytest_automation_report.errors import (
-    NotSentError,
-    RefusedError,
-    SettingError,
-    UnknownAnswerError,
-)
+from pytest_automation_report.errors import NotSentError, RefusedError, SettingError, UnknownAnswerError
 from support.client_fixtures import ClientFor
 from support.contract import Contract
 

@@ -50,9 +50,7 @@ def plain(**changes: Any) -> tuple[MadeReport, ...]:  # noqa: ANN401 - attribute
     ],
 )
 def test_elapsed_survives_clocks_that_tests_move(
-    durations: tuple[float, float, float],
-    observed: int,
-    expected: int,
+    durations: tuple[float, float, float], observed: int, expected: int
 ) -> None:
     """Elapsed is the sum of the phases where that can be, else what was observed from outside, never negative."""
     phases = zip(("setup", "call", "teardown"), durations, strict=True)
