@@ -20,6 +20,7 @@ from pytest_automation_report.spool.ledger import (
     LedgerFile,
     LedgerState,
     OffsetRanges,
+    Operation,
     StoredRecord,
     ledger_from,
 )
@@ -94,6 +95,26 @@ def test_files_that_were_stored_or_not() -> None:
     assert state.stored == {"a": stored}
     assert state.unstored_reasons[0] == ("refused", 2)
     assert len(state.unstored_reasons) == 1
+
+
+@pytest.mark.parametrize("operation", ["append_run", "note_thread"])
+def test_notes_are_made_once(operation: Operation) -> None:
+    """A note of the session's end is made when the server has it, or will not have it; one nobody knows of is not."""
+    for kind, is_noted in (("ack", True), ("rejected", True), ("not", False)):
+        state = _state(_intent(1, operation), (kind, {"i": 1, "id": None, "why": "no"}))
+        assert (state.is_noted, state.is_complete) == (is_noted, False)
+
+
+def test_a_new_thread_begins_with_nothing_in_it() -> None:
+    """Times and results of a batch count in its thread alone; a worker's next thread begins at zero."""
+    append = _intent(2, "append_thread", "gw0", 5, 0, 9, 2, 0, (), 40, 30)
+    state = _state(_intent(1, "create_thread", "gw0"), ("ack", {"i": 1, "id": 5}), append, ("ack", {"i": 2}))
+    progress = state.progress_of("gw0")
+    assert (progress.in_thread, progress.thread_observed, progress.thread_computed) == (2, 40, 30)
+    for kind, members in (_intent(3, "create_thread", "gw0"), ("ack", {"i": 3, "id": 6})):
+        state.apply(ledger_record(kind, **members))
+    assert (progress.in_thread, progress.thread_observed, progress.thread_computed) == (0, 0, 0)
+    assert progress.threads == [5, 6]
 
 
 @pytest.fixture
