@@ -1,32 +1,16 @@
 """Requests that are in flight at the same time, in real threads and over real sockets."""
 
-import random
 import re
 import threading
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from support.delivered_results import assert_complete, result_names
-from support.deliveries import WrittenSession, lived, session_of_workers
-from support.scripted_server.faults import (
-    Rule,
-    answer,
-    applied_but,
-    cut,
-    delayed,
-    held,
-    html,
-    late,
-    lost_answer,
-    reset_before,
-    reset_unapplied,
-    throttled,
-)
+from support.delivered_results import assert_complete
+from support.deliveries import session_of_workers
+from support.scripted_server.faults import Rule, held
 from support.scripted_server.server import ScriptedServer
-from support.scripted_server.variants import OPERATIONS
 from support.sessions import Ran, run_session, send, session_environment
 from unit.delivery.test_in_flight import APPEND, NAMES
 
@@ -63,34 +47,3 @@ def test_round_trips_of_whole_processes(tmp_path: Path, server: ScriptedServer, 
         running.join()
     assert [each.exit for each in found] == [0]
     assert_complete(server, NAMES[:count])
-
-
-FAULTS = (
-    applied_but(500), answer(500), lost_answer(), reset_before(), reset_unapplied(), delayed(0.03), throttled("0.05"),
-    answer(401), cut(3), html(), late(502, 0.2),
-)  # fmt: skip
-# A run whose creation has no answer is looked for later: that has tests of its own.
-PATHS = [path for operation, path in OPERATIONS.items() if operation != "create-run"]
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_any_mix_of_faults(tmp_path: Path, server: ScriptedServer, seed: int) -> None:
-    """Whatever requests in flight meet, senders that follow each other deliver each result once, and the run whole."""
-    chance = random.Random(seed)
-    written = WrittenSession(tmp_path, server.address)
-    expected = [
-        [f"test_{worker}_{number}" for number in range(chance.randint(1, 5))] for worker in range(chance.randint(2, 7))
-    ]
-    for worker, names in enumerate(expected):
-        written.add_worker(f"gw{worker}", *names)
-    written.end()
-    for _ in range(chance.randint(2, 6)):
-        first, count = chance.randint(1, 5), chance.randint(1, 2)
-        server.script([Rule("POST", chance.choice(PATHS), chance.choice(FAULTS), first, count)])
-    for _ in range(30):
-        delivery = lived(written, server, max_in_flight=4)
-        assert max(Counter(result_names(server)).values(), default=1) == 1
-        if delivery.is_finished:
-            break
-    server.release()
-    assert_complete(server, [name for names in expected for name in names])
