@@ -176,7 +176,8 @@ _DEFINITION: Final = re.compile(r"^[ >]\s*(?:async )?def (\w+)\(", re.MULTILINE)
 _BELOW: Final = re.compile(r"\n {4,6}(\S[^\n]*)")
 _MARKED: Final = re.compile(r"^>\s+(\S[^\n]*)", re.MULTILINE)
 # What stands outside of the user's code: libraries, and the standard library.
-_FOREIGN: Final = re.compile(r"^(?:\.\.[/\\]|[/\\]|[A-Za-z]:)|site-packages|dist-packages|[/\\]lib[/\\]python[0-9]|^<")
+_OUTSIDE: Final = re.compile(r"^(?:\.\.[/\\]|[/\\]|[A-Za-z]:)")
+_LIBRARY: Final = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python[0-9]|^<")
 
 
 class Failure(Struct, frozen=True):
@@ -229,7 +230,7 @@ def failure_of(
     if not type_name:
         begins_with_type = _TYPE.match(line)
         type_name = begins_with_type[1] if begins_with_type else "AssertionError" if line.startswith("assert ") else ""
-    place, statement = _place(text)
+    place, statement = _place(text, file)
     return Failure(kind, type_name, line, place or f"{file}:{name.partition('[')[0]}", statement)
 
 
@@ -284,13 +285,16 @@ def _kind_of(value: str) -> str:
     return f"{display[0]}<values>{_CLOSING[display[2]]}"
 
 
-def _place(text: str) -> tuple[str, str]:
-    """Return the innermost frame of a traceback that is in the user's code: ``file:function``, and its statement."""
+def _place(text: str, file: str) -> tuple[str, str]:
+    """Return the innermost frame of a traceback that is in the user's code: ``file:function``, and its statement.
+
+    ``file`` is that of the test.
+    """
     place = statement = ""
     start = 0
     for entry in _ENTRY.finditer(text):
         function = entry["function"]
-        if not _FOREIGN.search(entry["path"]):
+        if not _OUTSIDE.search(entry["path"]) and not _LIBRARY.search(entry["path"]):
             # Short tracebacks show the statement below the entry, long ones above it, marked.
             shown = _BELOW.match(text, entry.end()) if function else _MARKED.search(text, start, entry.start())
             statement = shown[1] if shown else ""
@@ -302,9 +306,23 @@ def _place(text: str) -> tuple[str, str]:
     # With slashes, so that Windows and Linux name one place alike.
     if place:
         return place.replace("\\", "/"), statement
-    frames = [frame for frame in _NATIVE.finditer(text) if not _FOREIGN.search(frame["path"])]
-    if not frames:
+    return _native_place(text, file.replace("\\", "/"))
+
+
+def _native_place(text: str, file: str) -> tuple[str, str]:
+    """Return the same of Python's traceback, whose paths begin with those of the machine."""
+    found = [(frame, frame["path"].replace("\\", "/")) for frame in _NATIVE.finditer(text)]
+    root = next((path.removesuffix(file) for _, path in found if file and path.endswith(f"/{file}")), "")
+    own = [
+        (frame, path.removeprefix(root))
+        for frame, path in found
+        if not _LIBRARY.search(path) and not (root and _OUTSIDE.search(path.removeprefix(root)))
+    ]
+    if not own:
         return "", ""
-    shown = _BELOW.match(text, frames[-1].end())
-    place = f"{frames[-1]['path']}:{frames[-1]['function']}"
-    return place.replace("\\", "/"), shown[1] if shown else ""
+    frame, path = own[-1]
+    if _OUTSIDE.search(path):
+        # A fixture's traceback may lack the test: the name of the file is the same on each machine.
+        path = path.rpartition("/")[2]
+    shown = _BELOW.match(text, frame.end())
+    return f"{path}:{frame['function']}", shown[1] if shown else ""

@@ -236,9 +236,11 @@ class CaseHistory(Struct, frozen=True):
 
     @property
     def median(self) -> int | None:
-        """The usual duration in microseconds, None if it is not known."""
-        durations = [duration for duration, _ in self.durations()[-HISTORY:]]
-        return round(median(durations)) if durations else None
+        """The usual duration in microseconds: the median of the last passed runs, None without one."""
+        durations = [
+            result.elapsed for _, result in self.results if result.letter == "p" and result.elapsed is not None
+        ]
+        return round(median(durations[-HISTORY:])) if durations else None
 
 
 def histories(

@@ -163,3 +163,34 @@ def test_fingerprints_are_what_earlier_versions_stored() -> None:
     assert fingerprint("assert 3 == 4") == "6dd2df1777fd05c1"
     assert fingerprint("ConnectionRefusedError: [Errno 111] Connection refused") == "d2080f074d806ae1"
     assert fingerprint("tests/a.py:test_a|> assert name(box) == 'a'|assert 'b' == 'a'") == "f113cb9d2bbbbe31"
+
+
+NATIVE = """Traceback (most recent call last):
+  File "{lib}/python3.11/site-packages/_pytest/python.py", line 159, in pytest_pyfunc_call
+    result = testfunction(**testargs)
+  File "{root}/tests/test_a.py", line 3, in test_a
+    total(2)
+  File "{root}/shop/cart.py", line 9, in total
+    assert price == 3
+{inner}AssertionError: assert 2 == 3
+"""
+INNER = '  File "{lib}/python3.11/unittest/case.py", line 9, in fail\n    raise error\n'
+
+
+@pytest.mark.parametrize("inner", ["", INNER])
+def test_pythons_own_traceback_has_a_place_on_each_machine(inner: str) -> None:
+    """With --tb=native the paths are those of a machine: the innermost frame below the root of the test counts."""
+    failures = [
+        failure_of(
+            "assert 2 == 3", "AssertionError",
+            NATIVE.format(root=root, lib=lib, inner=inner.format(lib=lib)), file="tests/test_a.py", name="test_a",
+        )
+        for root, lib in (("/home/ann/shop", "/usr/lib"), ("/builds/7", "/opt/lib"))
+    ]  # fmt: skip
+    assert {(failure.place, failure.statement) for failure in failures} == {("shop/cart.py:total", "assert price == 3")}
+
+
+def test_pythons_own_traceback_without_the_test() -> None:
+    """That of a fixture has the name of its file, which is the same on each machine."""
+    text = 'Traceback (most recent call last):\n  File "/home/ann/tests/conftest.py", line 3, in db\n    assert 0\n'
+    assert failure_of("assert 0", "AssertionError", text, file="tests/test_a.py", name="t").place == "conftest.py:db"

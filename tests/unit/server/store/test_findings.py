@@ -11,7 +11,9 @@ from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.store import findings as store_findings
 from pytest_automation_report.server.store.compared import flaky_tests, main_branch
 from pytest_automation_report.server.store.findings import findings
+from pytest_automation_report.server.store.histories import histories, series_of
 from pytest_automation_report.server.store.maintenance import check, remove_run, remove_unused_tests
+from pytest_automation_report.server.store.reads import run_row
 from pytest_automation_report.server.store.values import ApiError, RunSubmission, StoredTest, ThreadSubmission
 from pytest_automation_report.server.store.writes import Writer, set_main_branch, source_names
 from support.service import SECOND, Service, a_test
@@ -227,6 +229,17 @@ def test_another_machine_is_the_usual_one_after_some_runs(runs: Runs) -> None:
     (test,) = [run_on(2.0, slowed=3.0) for _ in range(3)][-1]["slower"]
     assert test["name"] == "test_7"
     assert [test["elapsed"], test["median"]] == pytest.approx([1800 * MS, 600 * MS], rel=0.001)
+
+
+def test_the_usual_duration_is_one_that_was_measured(runs: Runs) -> None:
+    """It is the median of a test's durations as they were, however fast the machine was in each run."""
+    waiting = a_result(6, "p", elapsed=100 * MS)
+    ids = [runs("pppppp", waiting, elapsed=elapsed * MS) for elapsed in (100, 100, 100, 400, 400, 400)]
+    runs.findings(ids[-1])
+    series = runs.service.store.look(lambda reader: series_of(reader, run_row(reader, ids[-1])))
+    assert {run.speed for run in series.runs} >= {1.0, 4.0}
+    (history,) = runs.service.store.look(lambda reader: histories(reader, series, [7])).values()
+    assert history.median == 100 * MS
 
 
 def test_a_run_has_the_speed_that_was_measured_first(runs: Runs) -> None:
