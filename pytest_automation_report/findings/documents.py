@@ -276,10 +276,11 @@ class RunLanes(TypedDict):
 
 
 class RunOverview(RunLanes):
-    """The overview of a run for its pages: tests by file, and where its time went."""
+    """The overview of a run for its pages: tests by file, where its time went, and fields that differ with counts."""
 
     version: int
     files: Sequence[FileTests]
     flaky: FlakyResults
     slowest: Sequence[SlowTest]
     families: Sequence[TestFamily]
+    facts: Mapping[str, Mapping[str, int]]

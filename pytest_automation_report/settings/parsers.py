@@ -207,7 +207,9 @@ def names(raw: RawSetting) -> tuple[str, ...]:
     """Return names of markers, each once."""
     for name in _texts(raw):
         if not name.isidentifier():
-            raise SettingError(raw.origin, name, "write names of markers, such as owner, between commas")
+            raise SettingError(
+                raw.origin, name, "write names of markers, such as owner, between commas, in ini files one a line"
+            )
     return tuple(dict.fromkeys(_texts(raw)))
 
 

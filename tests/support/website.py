@@ -94,6 +94,18 @@ def links(html: str) -> list[str]:
     return [unescape(address) for address in re.findall(r'href="([^"]*)"', html)]
 
 
+def names(html: str) -> list[str]:
+    """Return the tests of a list or tree, in their order."""
+    rows = re.findall(r'<a class="leaf".*?</a>', html, re.DOTALL)
+    return [said(re.findall(r"<code>(.*?)</code>", row)[0]) for row in rows]
+
+
+def chips(html: str) -> dict[str, str]:
+    """Return the numbers of the chips by their words."""
+    found = re.findall(r'<a class="chip"[^>]*>(.*?)</a>', html, re.DOTALL)
+    return dict(said(chip).strip().rsplit(" ", 1) for chip in found)
+
+
 def missing(text: str, *words: str) -> list[str]:
     """Return those of these words that a text does not have."""
     return [each for each in words if each not in text]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from msgspec import Struct
 
 from pytest_automation_report.api.models import RUN_KEY_TAG
-from pytest_automation_report.server.pages.urls import Search, escaped, like_any
+from pytest_automation_report.server.pages.searches import Search, escaped, like_any
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.reads import Reader, run_condition, run_rows
@@ -64,6 +64,27 @@ _HISTORY: Final = (
     ' INNER JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."case_id" = ?'
     ' ORDER BY r."run_id" DESC, r."id" DESC LIMIT ?'
 )
+# The index of fingerprints is searched from each one to the next: an order of all its entries would take seconds.
+_ALL_REASONS: Final = (
+    'WITH RECURSIVE f ("x") AS (SELECT MIN("fingerprint") FROM "result" WHERE "fingerprint" IS NOT NULL UNION ALL'
+    ' SELECT (SELECT MIN("fingerprint") FROM "result" WHERE "fingerprint" > f."x") FROM f WHERE f."x" IS NOT NULL)'
+)
+_LAST_OF_REASON: Final = (
+    'FROM "result" AS n JOIN "run" AS u ON u."id" = n."run_id" WHERE n."fingerprint" = f."x"{}'
+    ' ORDER BY n."run_id" DESC, n."id" DESC LIMIT 1'
+)
+_ALL_TESTS: Final = '(SELECT "id" AS "x" FROM "case" WHERE "source_id" = ?) AS f'
+_LAST_OF_TEST: Final = 'FROM "result" AS n WHERE n."case_id" = f."x" ORDER BY n."run_id" DESC, n."id" DESC LIMIT 1'
+
+
+class LookedAt(Struct, frozen=True):
+    """What a search of all kept runs has looked at: numbers, and the first run and the last one."""
+
+    runs: int
+    first: int | None
+    last: int | None
+    tests: int
+    reasons: int
 
 
 class Rows(Struct, frozen=True):
@@ -293,10 +314,38 @@ class PageReader(Reader):
         # Replaced results are in no list but those of a worker, whose time they took.
         return condition + (_COUNTS if search.lane is None and self.has_attempts(run_id) else ""), values
 
-    def first_tests(self, run_id: int, text: str, count: int) -> list[Json]:
-        """Return some tests of a run that a text finds, in no order."""
-        condition, values = self._conditions(run_id, Search(text))
-        return self._results(_TEST, f'"run_id" = ?{condition} LIMIT ?', run_id, *values, count)
+    def tests_of_source(self, source_id: int, text: str, count: int) -> list[Json]:
+        """Return the tests of all kept runs that a search finds by their last results, those that ran last first."""
+        condition, values = Search(text).sql(self._like)
+        rest = f'{self._last_of(_ALL_TESTS, _LAST_OF_TEST)}{condition} ORDER BY "run_id" DESC, "id" LIMIT ?'
+        return self._ask(f'SELECT {_TEST}, "run_id" {rest}', source_id, *values, count)
+
+    def reasons(self, text: str, source_id: int | None, count: int) -> list[Json]:
+        """Return the last failures of the reasons of all kept runs that a search finds, newest first."""
+        own, source = ("", ()) if source_id is None else (' AND u."source_id" = ?', (source_id,))
+        condition, values = Search(text).sql(self._like)
+        last = self._last_of("f", _LAST_OF_REASON.format(own))
+        rest = f'{last}{condition} ORDER BY "run_id" DESC, "id" LIMIT ?'
+        return self._ask(f'{_ALL_REASONS} SELECT {_TEST}, "run_id" {rest}', *source, *values, count)
+
+    def _last_of(self, every: str, last: str) -> str:
+        """Return the end of a statement, to which conditions can be added, on one result for each row of ``every``."""
+        if self.connection.is_postgres:  # it would read all results to join them with the last ones
+            return f"FROM {every} CROSS JOIN LATERAL (SELECT n.* {last}) AS r WHERE TRUE"
+        return f'FROM "result" WHERE "id" IN (SELECT (SELECT n."id" {last}) FROM {every})'
+
+    def looked_at(self, source_id: int | None) -> LookedAt:
+        """Return what a search of all kept runs, or of those of one source, looks at."""
+        own, source = ("1 = 1", ()) if source_id is None else ('"source_id" = ?', (source_id,))
+        ((runs, first, last),) = self.connection.execute(
+            f'SELECT COUNT(*), MIN("id"), MAX("id") FROM "run" WHERE {own}', source
+        )
+        tests = self.connection.number(f'SELECT COUNT(*) FROM "case" WHERE {own}', source)
+        of_source = (
+            "" if source_id is None else f" AND EXISTS (SELECT 1 {_LAST_OF_REASON.format(' AND u.source_id = ?')})"
+        )
+        count = f'SELECT COUNT(*) FROM f WHERE f."x" IS NOT NULL{of_source}'
+        return LookedAt(runs, first, last, tests, self.connection.number(f"{_ALL_REASONS} {count}", source))
 
     def count_by_status(self, run_id: int, search: Search) -> dict[int, int]:
         """Return the number of tests by status that a search finds."""

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from pytest_automation_report.server.api.decoding import storable
 from pytest_automation_report.server.api.documents import Parameter, in_range, one_of, query_from
-from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, RunStatus
+from pytest_automation_report.server.pages.searches import Lane, mistakes_in
+from pytest_automation_report.server.store.values import RESULT_STATUSES, STATUS_IDS, RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.api.documents import Query
@@ -81,6 +81,8 @@ CHANGES: Final = (
 )  # fmt: skip
 """Lists of findings that a page can show alone, by their names in the document; two are parts of the first of them."""
 
+WORDS: Final = ("flaky", *(name.replace("_", "-") for name in CHANGES))  # values of the field ``is`` in a search
+
 FLAKY: Final = "flaky"  # stands among the numbers of statuses for tests that passed after a failed attempt
 # Captured output by the word in the URL: the name of its field.
 STREAMS: Final[Mapping[str, str]] = {"stdout": "Output", "stderr": "Errors", "log": "Log"}
@@ -89,28 +91,7 @@ PICTURES: Final[Mapping[str, str]] = {"beside": "Side by side", "slider": "Slide
 NO_BRANCH: Final = "-"  # the branch in a URL of runs without one; git allows no branch of this name
 # Statuses of runs by their word in a URL.
 STATUSES: Final = {"running": RunStatus.RUNNING, "failed": RunStatus.FAILURE, "passed": RunStatus.SUCCESS}
-_lane = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18})\.([0-9]{1,18})\.(failed|flaky|skipped|passed))?").fullmatch
 _is_status = re.compile(r"0{0,8}[1-9][0-9]?").fullmatch
-
-
-class Lane(Struct, frozen=True):
-    """The tests of one thread, or of one block of its lane: results of ``kind`` with ids from ``first`` to ``last``."""
-
-    thread: int
-    first: int = 0
-    last: int = 0
-    kind: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.thread}.{self.first}.{self.last}.{self.kind}" if self.kind else str(self.thread)
-
-    @classmethod
-    def of(cls, text: str) -> Lane:
-        """Return the value of a text in an address; raises `ValueError` for any other text."""
-        match = _lane(text)
-        if match is None:
-            raise ValueError("Must be the number of a thread, or THREAD.FIRST.LAST.KIND.")
-        return cls(int(match[1]), int(match[2]), int(match[3]), match[4]) if match[4] else cls(int(match[1]))
 
 
 class RunState(Struct, frozen=True):
@@ -129,6 +110,7 @@ class RunState(Struct, frozen=True):
     group: str = ""
     sort: str = ""
     page: int = 1
+    mistakes: tuple[str, ...] = ()  # what the address has and the page leaves out, in sentences
 
     @property
     def is_filtered(self) -> bool:
@@ -192,6 +174,7 @@ class TestState(Struct, frozen=True):
     pictures: str = "beside"
     has_all_branches: bool = False
     origin: str = ""  # the query of the run's page from which the reader came
+    mistakes: tuple[str, ...] = ()
 
     @property
     def query(self) -> dict[str, str]:
@@ -219,11 +202,12 @@ class RunFilters(Struct, frozen=True):
     status: str | None = None
     tag: str | None = None
     page: int = 1
+    mistakes: tuple[str, ...] = ()
 
     @property
     def is_any(self) -> bool:
         """Whether no run is left out."""
-        return replace(self, page=1) == RunFilters()
+        return replace(self, page=1, mistakes=()) == RunFilters()
 
     @property
     def wanted(self) -> Json:
@@ -248,86 +232,17 @@ class RunFilters(Struct, frozen=True):
         return replace(self, page=page).query
 
 
-class Search(Struct, frozen=True):
-    """Conditions for the tests of a page; None is any."""
-
-    text: str = ""  # a part of the name, folder, file or message, or a node id, as a terminal shows it
-    folder: str | None = None
-    fingerprint: int | None = None
-    ids: Collection[int] | None = None  # results of a list of findings
-    is_flaky: bool = False  # passed after a failed attempt
-    lane: Lane | None = None
-
-    @property
-    def is_any(self) -> bool:
-        """Whether the search has no condition."""
-        return self == Search()
-
-    def sql(self, like: str) -> tuple[str, list[Any]]:
-        """Return the conditions, each after an AND, and their values; ``like`` is the word for a pattern."""
-        found: list[tuple[str, Sequence[object]]] = []
-        if self.text:
-            found.append(like_any(like, *_patterns(self.text)))
-        if self.folder is not None:
-            found.append(('"folder" = ?', (self.folder,)))
-        if self.fingerprint is not None:
-            found.append(('"fingerprint" = ?', (self.fingerprint,)))
-        if self.ids is not None:
-            found.append((f'"id" IN ({marks([*self.ids])})', [*self.ids]))
-        if self.is_flaky:
-            found.append(('"failed_attempts" IS NOT NULL', ()))
-        if self.lane is not None:
-            found.append(('"thread_id" = ?', (self.lane.thread,)))
-            if self.lane.kind:
-                found.append(
-                    (f'"id" BETWEEN ? AND ? AND {_OF_KIND[self.lane.kind]}', (self.lane.first, self.lane.last))
-                )
-        return "".join(f" AND ({sql})" for sql, _ in found), [value for _, values in found for value in values]
-
-
-_OF_KIND: Final = {
-    "failed": f'"result_class" = {ResultClass.FAILURE}',
-    "skipped": f'"result_class" NOT IN ({ResultClass.SUCCESS}, {ResultClass.FAILURE})',
-    "passed": f'"result_class" = {ResultClass.SUCCESS} AND "failed_attempts" IS NULL',
-    "flaky": f'"result_class" = {ResultClass.SUCCESS} AND "failed_attempts" IS NOT NULL',
-}
-
-
-def _patterns(text: str) -> tuple[dict[str, str], str]:
-    """Return what the columns of a test that a text finds are like, and the word between these conditions."""
-    path, colons, inner = text.partition("::")
-    if not colons:
-        return dict.fromkeys(("name", "folder", "file", "message"), f"%{escaped(text)}%"), "OR"
-    names, bracket, params = inner.partition("[")
-    scopes, _, last = names.rpartition("::")
-    module = path.replace("\\", "/").removesuffix(".py").replace("/", ".")
-    folder = escaped(f"{module}.{scopes.replace('::', '.')}" if scopes else module)
-    # A whole name is pasted, with or without its parameters; one that is still being typed is found by its beginning.
-    name = escaped(f"{last}[{params}" if bracket else last)
-    return {"folder": f"%{folder}" if last else f"%{folder}%", "name": f"{name}%"}, "AND"
-
-
-def like_any(like: str, patterns: Mapping[str, str], word: str = "OR") -> tuple[str, list[str]]:
-    """Return the condition that columns are like these patterns, whatever their capitals; and its values."""
-    conditions = [f"\"{column}\" {like} ? ESCAPE '\\'" for column in patterns]
-    return f" {word} ".join(conditions), list(patterns.values())
-
-
-def escaped(text: str) -> str:
-    """Return a text for a pattern, in which it finds itself alone."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def run_state(run_id: int, parameters: Mapping[str, Any]) -> RunState:
-    """Return the state of a run's URL; raises `ApiError` (422) that lists the invalid parameters."""
-    values = read_parameters(_OF_RUN, parameters)
+def run_state(run_id: int, parameters: Mapping[str, Any], *, is_strict: bool = False) -> RunState:
+    """Return the state of a run's URL; with ``is_strict`` raises `ApiError` (422) that lists invalid parameters."""
+    values, mistakes = (read_parameters(_OF_RUN, parameters), []) if is_strict else _usable(_OF_RUN, parameters)
     names = {"status": "statuses", "change": "changes", "q": "text", "open": "opened"}
-    return RunState(run_id, **{names.get(name, name): value for name, value in values.items()})
+    state = RunState(run_id, **{names.get(name, name): value for name, value in values.items()})
+    return replace(state, mistakes=(*mistakes, *mistakes_in(state.text, WORDS)))
 
 
 def result_state(parameters: Mapping[str, Any]) -> TestState:
-    """Return the state of a test's URL; raises `ApiError` (422) that lists the invalid parameters."""
-    values = read_parameters(_OF_TEST, parameters)
+    """Return the state of a test's URL."""
+    values, mistakes = _usable(_OF_TEST, parameters)
     return TestState(
         values["attempt"],
         values["show"] == "pytest",
@@ -335,12 +250,14 @@ def result_state(parameters: Mapping[str, Any]) -> TestState:
         values["pictures"],
         values["history"] == "all",
         values["from"].rpartition("?")[2][:1_000],
+        tuple(mistakes),
     )
 
 
 def run_filters(parameters: Mapping[str, Any]) -> RunFilters:
-    """Return the filters of a list of runs; raises `ApiError` (422) that lists the invalid parameters."""
-    return RunFilters(**read_parameters(_OF_LIST, parameters))
+    """Return the filters of a list of runs."""
+    values, mistakes = _usable(_OF_LIST, parameters)
+    return RunFilters(**values, mistakes=tuple(mistakes))
 
 
 def single_values(parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -358,6 +275,22 @@ def read_parameters(query: Query, parameters: Mapping[str, Any]) -> Json:
     return query_from(query, {name: text for name, text in single_values(parameters).items() if text.strip()})
 
 
+def _usable(query: Query, parameters: Mapping[str, Any]) -> tuple[Json, list[str]]:
+    """Return the parameters of a URL, with the default of each wrong one, and sentences about these."""
+    values: Json = {}
+    mistakes: list[str] = []
+    given = single_values(parameters)
+    for name, parameter in query.items():
+        text = given.get(name, "")
+        values[name] = parameter.default
+        try:
+            values[name] = parameter.parse(text) if text.strip() else parameter.default
+        except ValueError as error:
+            message = str(error)
+            mistakes.append(f"{name}={short_text(text)[:80]} is left out: {message[:1].lower()}{message[1:]}")
+    return values, mistakes
+
+
 def _matching(pattern: str, message: str, value: Callable[[str], object] = int, default: object = None) -> Parameter:
     """Return the parameter for a text of a pattern; ``message`` says what it must be."""
     matches = re.compile(pattern).fullmatch
@@ -371,10 +304,11 @@ def _matching(pattern: str, message: str, value: Callable[[str], object] = int, 
 
 
 def _statuses(text: str) -> frozenset[str]:
-    found = [word for word in text.split(",") if word]
+    words = (word.strip().lower() for word in text.split(",") if word.strip())
+    found = [str(STATUS_IDS.get(word, word)) for word in words]
     if not all(word == FLAKY or (_is_status(word) and int(word) in RESULT_STATUSES) for word in found):
-        numbers = f"from 1 to {len(RESULT_STATUSES)}"
-        raise ValueError(f"Must be numbers of statuses {numbers}, or {FLAKY}, separated by commas.")
+        names = ", ".join(status.name.lower() for status in RESULT_STATUSES.values())
+        raise ValueError(f"Must be some of {names}, {FLAKY}, or numbers of statuses, separated by commas.")
     return frozenset(word if word == FLAKY else str(int(word)) for word in found)
 
 

@@ -5,6 +5,7 @@ With 100,000 tests the walk takes half a second; a page then reads one row.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from functools import partial
@@ -35,12 +36,24 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
 
-VERSION: Final = 3  # version of the document; documents of an earlier one are computed anew
+VERSION: Final = 4  # version of the document; documents of an earlier one are computed anew
 MAX_LANES: Final = 64  # most workers with a lane: those that ran for the longest time
 _MAX_SLOWEST: Final = 50
 _MAX_FLAKY: Final = 200
 _MAX_FAMILIES: Final = 50
 _MAX_CELLS: Final = 1_000
+_MAX_FACTS: Final = 4  # fields that lists offer, with so many values at most
+_MAX_VALUES: Final = 8
+
+BROWSERS: Final = ("chromium", "firefox", "webkit")
+"""Parameters that are values of the field ``browser``, as pytest-playwright has them."""
+
+HAS_FACTS: Final = '%"type":1,%'
+"""What fields are like of which `facts_of` may return some."""
+
+_OUR_FIELDS: Final = frozenset({"Node id", "Subtests", "Unexpected pass"})
+_is_field = re.compile("[A-Za-z][A-Za-z0-9_ -]*").fullmatch
+_is_word = re.compile(r"[A-Za-z][\w.]{0,19}").fullmatch
 
 _THREADS: Final = (
     'SELECT "id", "position", "session_started", "elapsed_observed", "elapsed_computed" FROM "thread"'
@@ -49,7 +62,8 @@ _THREADS: Final = (
 _NAMED: Final = 'SELECT "id", "case_id", "name", "folder", "file", "elapsed" FROM "result" WHERE "id" IN'
 _RESULTS: Final = (
     'SELECT "id", "thread_id", "status", "result_class", "elapsed", "created", "file", "folder", "name",'
-    f' "failed_attempts", "started", "status" <> 1 AND NOT ({IS_MODULE}), "is_replaced"'
+    f' "failed_attempts", "started", "status" <> 1 AND NOT ({IS_MODULE}), "is_replaced",'
+    ' CASE WHEN "fields" LIKE ? THEN "fields" END'
     ' FROM "result" WHERE "run_id" = ?'
     # In PostgreSQL an order by the id alone would be served by the primary key: see `database`.
     ' ORDER BY "run_id", "id"'
@@ -79,10 +93,11 @@ class _Walk(Struct):
     threads: dict[int, list[TimedResult]] = field(default_factory=dict)
     functions: dict[tuple[str, str, str], list[tuple[int, Kind, str]]] = field(default_factory=dict)
     flaky: list[int] = field(default_factory=list)
+    facts: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, row: tuple[Any, ...]) -> None:
         result_id, thread, status, result_class, elapsed, created, path, folder, name, failed_attempts, *rest = row
-        started, is_test, is_replaced = rest
+        started, is_test, is_replaced, fields = rest
         kind = _kind(result_class, failed_attempts)
         if is_test:  # neither a module, nor a test that did not run: these are no worker's time
             session = self.sessions.get(thread)
@@ -103,9 +118,47 @@ class _Walk(Struct):
         if kind == "flaky":
             file["flaky"] += 1
             self.flaky.append(result_id)
+        for fact, value in facts_of(fields):
+            self.facts.setdefault(fact, Counter())[value] += 1
         function, bracket, parameters = name.partition("[")
         if bracket:
             self.functions.setdefault((path or "", folder, function), []).append((result_id, kind, parameters))
+
+
+def facts_of(fields: str | None) -> list[tuple[str, str]]:
+    """Return the fields of a test by which lists select: short texts of its markers and its users."""
+    return [
+        (each["name"].lower().replace(" ", "-"), each["value"])
+        for each in (json.loads(fields) if fields else ())
+        if each["type"] == 1 and each.get("value") and not each.get("meta")
+        if each["name"] not in _OUR_FIELDS and _is_field(each["name"]) and len(each["value"]) <= 60  # noqa: PLR2004 - short
+    ]
+
+
+def _differing(walk: _Walk) -> dict[str, dict[str, int]]:
+    """Return the fields that differ among the tests of a run, with their values and the number of tests of each."""
+    total = sum(sum(file["counts"].values()) for file in walk.files.values())
+    facts: dict[str, Counter[str]] = {}
+    for name, values in walk.facts.items():
+        if set(values) == {"yes"}:  # a marker without arguments
+            facts.setdefault("mark", Counter())[name] = values["yes"]
+        else:
+            facts[name] = values
+    functions: Counter[str] = Counter()
+    tests: Counter[str] = Counter()
+    for results in walk.functions.values():
+        own = Counter(part for *_, text in results for part in text.removesuffix("]").split("-") if _is_word(part))
+        tests += own
+        functions.update(own.keys())
+    for value, count in tests.items():
+        if value in BROWSERS or functions[value] > 1:
+            facts.setdefault("browser" if value in BROWSERS else "param", Counter())[value] += count
+    differing = {
+        name: dict(values.most_common(_MAX_VALUES))
+        for name, values in facts.items()
+        if name == "param" or (len(values) <= _MAX_VALUES and (len(values) > 1 or values.total() < total))
+    }
+    return dict(sorted(differing.items(), key=lambda item: (item[0] == "param", -sum(item[1].values())))[:_MAX_FACTS])
 
 
 def _kind(result_class: int, failed_attempts: int | None) -> Kind:
@@ -123,7 +176,7 @@ def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, RunOvervi
     # The run is created with its first results: its session began before.
     began = min([run["created"], *(start for start in sessions.values() if start is not None)])
     walk = _Walk(began, sessions)
-    for row in connection.execute(_RESULTS, (run_id,)):
+    for row in connection.execute(_RESULTS, (HAS_FACTS, run_id)):
         walk.add(row)
     document: RunOverview = {
         "version": VERSION,
@@ -131,6 +184,7 @@ def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, RunOvervi
         "flaky": {"count": len(walk.flaky), "results": walk.flaky[-_MAX_FLAKY:]},
         "slowest": _slowest(connection, walk),
         "families": _families(walk),
+        "facts": _differing(walk),
         **_lanes(connection, run, threads, walk),
     }
     return run, document

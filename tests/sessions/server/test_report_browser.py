@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +21,6 @@ pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
@@ -30,6 +31,10 @@ SERVER = (
     "/runs/2?view=tests&group=none&sort=slowest",
     "/runs/2?view=tests&group=none&sort=ran",
     "/runs/2?q=test_sum",
+    "/runs/2?q=owner:shop+browser:webkit",
+    "/runs/2?q=mark:slow+param:webkit",
+    "/runs/2?q=is:new+status:failed+5432",
+    "/runs/2?q=file:deep+is:new-tests",
     "/runs/2?status=6",
     "/runs/2?status=flaky",
     "/runs/2?view=tests&change=new",
@@ -74,7 +79,7 @@ class Reader(Windows):
 
 
 def rules() -> list[dict[str, Any]]:
-    """Return ten tests: of a class with parameters and beside it, in a folder below, without a file."""
+    """Return twelve tests: of a class with parameters and beside it, in a folder below, without a file."""
     place: dict[str, Any] = {"file": "tests/cart/test_rules.py", "folder": "tests.cart.test_rules.TestTotals"}
     times = (900, 45_000, 1_200_000, 61_000_000)
     timed: list[dict[str, Any]] = [{"elapsed": time} for time in times]
@@ -87,6 +92,8 @@ def rules() -> list[dict[str, Any]]:
         a_test(507, name="test_beside", elapsed=50, file=place["file"], folder="tests.cart.test_rules"),
         a_test(508, name="test_other", elapsed=2_500, **deep),
         a_test(509, name="without a file", folder="a folder", elapsed=10_000),
+        a_test(510, name="test_owned[webkit]", fields=[field("owner", "shop"), field("slow", "yes")], **deep),
+        a_test(511, name="test_owned[firefox]", fields=[field("owner", "shop")], **deep),
     ]
 
 
@@ -109,7 +116,7 @@ def recipient(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Rea
         *(failing(number, file="tests/a.py") for number in (0, 1)),
         failing(2, "connection refused by port 5432", file="tests/a.py", artifacts=[shot]),
         a_test(3, fields=[attempts("2"), failed_attempt(1, "KeyError: 'first'")], file="tests/a.py"),
-        *(a_test(4, "skipped", fields=[SKIP]), *map(a_test, range(5, 390)), *rules()),
+        *(a_test(4, "skipped", fields=[SKIP]), *map(a_test, range(5, 388)), *rules()),
         **shop,
     )
     bad, _ = hostile(site)
@@ -190,12 +197,36 @@ def test_the_script_shows_what_the_server_shows(reader: Reader, address: str) ->
     assert reader.complaints == []
 
 
+def test_the_script_reads_searches_as_the_server_does(reader: Reader) -> None:
+    """Each case of the parser's table has the same words and fields."""
+    cases = json.loads((Path(__file__).parents[2] / "unit/server/pages/search_cases.json").read_text())
+    parser = "texts => texts.map((text) => termsOf(text).map(({ field, value }) => [field, value]))"
+    assert reader.opened().evaluate(parser, [text for text, _ in cases]) == [terms for _, terms in cases]
+
+
+def test_chips_of_fields_change_the_search(reader: Reader) -> None:
+    """A chip adds its field to what is searched and takes it away again; a value that does not exist is named."""
+    page = reader.opened("#/runs/2?view=tests&q=test_")
+    chip = page.locator(".count-line .chip", has_text="owner: shop")
+    chip.click()
+    page.locator(".within", has_text="2 tests with “test_ owner:shop”").wait_for()
+    assert chip.get_attribute("aria-current") == "true"
+    # As on the server: of the run's failures, some of which are new, none is of this owner.
+    numbers = page.locator(".count-line .chip:not([data-term])").all_inner_texts()
+    assert [text.split() for text in numbers] == [["Failed", "0"], ["Flaky", "0"], ["Skipped", "0"], ["Passed", "2"]]
+    chip.click()
+    page.locator(".within", has_text="with “test_”").wait_for()
+    reader.go(page, "#/runs/2?view=tests&q=is:odd")
+    page.locator(".mistake", has_text="is:odd is left out: write is: with flaky, new").wait_for()
+    assert reader.complaints == []
+
+
 def test_a_filter_can_be_left_out(reader: Reader) -> None:
     """A search that finds nothing says for what, and each filter has a link that leaves it out and keeps the others."""
     page = reader.opened("#/runs/2?view=tests&q=<b>absent&status=3&lane=2.401.402.failed")
-    page.get_by_role("heading", name="No test has “<b>absent” in its name, message or file").wait_for()
+    page.get_by_role("heading", name="No test matches “<b>absent”").wait_for()
     within = text_of(page.locator(".within").inner_html())
-    assert within == "with <b>absent Clear the search that failed on gw0 All workers"
+    assert within == "0 tests with “ <b>absent ” Clear the search that failed on gw0 All workers"
     page.locator(".within").get_by_role("link", name="Clear the search").click()
     page.locator(".leaf").first.wait_for()
     assert page.evaluate("location.hash") == "#/runs/2?lane=2.401.402.failed&status=3&view=tests"

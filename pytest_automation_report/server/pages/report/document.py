@@ -110,7 +110,7 @@ def _longest(lengths: Sequence[int]) -> int:
 
 
 EVERY_FAILURE: Final = contents.FileRule()  # the usual rule: artifacts of failures, up to the usual size
-_SCRIPTS: Final = ("page.js", "keys.js", "find.js", "report_page.js", "rows.js", "report.js")
+_SCRIPTS: Final = ("page.js", "keys.js", "find.js", "report_page.js", "search.js", "rows.js", "report.js")
 _STRICT: Final = '"use strict";\n'
 _LEAF: Final = re.compile(r'<a class="leaf".*?</a>', re.DOTALL)
 _HEADER: Final = re.compile(r'<header class="top">.*?</header>', re.DOTALL)

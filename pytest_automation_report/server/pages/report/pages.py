@@ -24,10 +24,11 @@ from pytest_automation_report.server.pages.run.facts import tone_of
 from pytest_automation_report.server.pages.run.failures import says_of
 from pytest_automation_report.server.pages.run.tests import file_branches, ordered, path_of
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
-from pytest_automation_report.server.pages.urls import CHANGES, TestState, link, paging, result_state
+from pytest_automation_report.server.pages.urls import CHANGES, FLAKY, WORDS, TestState, link, paging, result_state
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, duration, with_defaults
 from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.values import ResultClass, content_hash, hexadecimal
+from pytest_automation_report.server.store.overview import HAS_FACTS, facts_of
+from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, content_hash, hexadecimal
 from pytest_automation_report.text.terminal import NameParts, node_id, run_command, split_name, title_of
 from pytest_automation_report.text.visible import visible
 
@@ -188,7 +189,8 @@ _TESTS: Final = (
     'SELECT "id", "case_id", "name", "folder", "status", "result_class", "elapsed", "file", "line", "thread_id",'
     ' "message", "failed_attempts", "fingerprint", "artifacts",'
     ' "fields" IS NOT NULL OR "steps" IS NOT NULL AS "has_more", CASE WHEN "result_class" NOT IN (2, 3) AND "steps" IS'
-    ' NULL THEN "fields" END AS "skip" FROM "result" WHERE "run_id" = ? AND NOT "is_replaced" ORDER BY "id"'
+    ' NULL THEN "fields" END AS "skip", CASE WHEN "fields" LIKE ? THEN "fields" END'
+    ' AS "facts" FROM "result" WHERE "run_id" = ? AND NOT "is_replaced" ORDER BY "id"'
 )
 
 
@@ -197,7 +199,9 @@ class ReportedTests:
 
     def __init__(self, facts: RunFacts, findings: RunFindings) -> None:
         self.facts = facts
-        self.rows = facts.reader.connection.rows(_TESTS, (facts.row["id"],))
+        self.rows = facts.reader.connection.rows(_TESTS, (HAS_FACTS, facts.row["id"]))
+        for row in self.rows:
+            row["facts"] = "\n".join(f"{name}:{value}".lower() for name, value in facts_of(row["facts"]))
         facts.histories.load_all()
         # The place of each status in lists: failures first.
         self.ranks = {status.id: place for place, status in enumerate(STATUSES_RANKED)}
@@ -206,6 +210,9 @@ class ReportedTests:
             for entry in entries_of(findings, name):
                 if entry["result"]:
                     self.changes.setdefault(entry["result"], []).append(name)
+        for entry in findings["flaky"]:
+            if entry["state"] == "flaky" and entry["result"]:
+                self.changes.setdefault(entry["result"], []).append(FLAKY)
         failed = [row["id"] for row in self.rows if _is_failure(row)]
         flaky = [row["id"] for row in self.rows if not _is_failure(row) and row["failed_attempts"]]
         others = [row["id"] for row in self.rows if _DURATIONS & set(self.changes.get(row["id"], ()))]
@@ -289,6 +296,7 @@ def rows_of(tests: ReportedTests, run: Json, findings: RunFindings) -> Json:
             "strip": _column([strips[text] for text in letters]),
             "worker": _column([(shown(facts.worker(row["thread"])), str(row["thread"])) for row in rows]),
             "message": _column([shown(row["message"] or "") for row in rows]),
+            "facts": _column([row["facts"] for row in rows]),
             "skip": _column([shown(tests.skips.get(row["id"], "")) for row in rows]),
             "changes": _column([",".join(tests.changes.get(row["id"], ())) for row in rows]),
             "reason": _column(["" if row["fingerprint"] is None else hexadecimal(row["fingerprint"]) for row in rows]),
@@ -298,6 +306,8 @@ def rows_of(tests: ReportedTests, run: Json, findings: RunFindings) -> Json:
         "left_out": [number for number, row in enumerate(rows) if row["id"] in tests.left_out],
         "reasons": {reason["fingerprint"]: says(says_of(reason["title"])) for reason in findings["reasons"]},
         "files": _files(facts),
+        "statuses": STATUS_IDS,
+        "words": WORDS,
     }
 
 

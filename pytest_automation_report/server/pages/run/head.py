@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
 from pytest_automation_report.server.pages.run.facts import SILENT_US
+from pytest_automation_report.server.pages.searches import Term, terms_of, toggled
 from pytest_automation_report.server.pages.urls import FLAKY, VIEWS
 from pytest_automation_report.server.pages.words import (
     attached,
@@ -107,8 +108,16 @@ def bar_of(facts: RunFacts) -> list[Json]:
     return stretches
 
 
-def chips_of(facts: RunFacts, state: RunState, stretches: Sequence[Json]) -> Json:
-    """Return the chips of statuses and of changes; each is a link to the list of its tests."""
+CHANGE_CHIPS: Final = tuple(name for name, *_ in _CHANGE_CHIPS)
+
+
+def chips_of(
+    facts: RunFacts, state: RunState, stretches: Sequence[Json], found: Mapping[str, int] | None = None
+) -> Json:
+    """Return the chips of statuses, changes and fields; each is a link to the list of its tests.
+
+    With a search ``stretches`` are of the tests that it finds, and ``found`` has the number of each change.
+    """
     chips: list[Json] = []
     findings = facts.findings
     keys = {"fail": "f", "flaky": "x"}
@@ -118,11 +127,12 @@ def chips_of(facts: RunFacts, state: RunState, stretches: Sequence[Json]) -> Jso
             chip_key = keys.pop(stretch["tone"], "")
             address = state.toggled(statuses=stretch["key"]).address
             chips.append({**stretch, "address": address, "is_on": is_on, "chip_key": chip_key})
-    changed = {} if findings is None else {**findings["counts"], **findings["mine"]}
+    changed = {} if findings is None else {**findings["counts"], **findings["mine"]} if found is None else found
     changes = [
         {
             "name": name,
             "ink": ink,
+            "change": change,
             "count": changed[change],
             "address": state.toggled(changes=change).address,
             "is_on": change in state.changes,
@@ -131,12 +141,23 @@ def chips_of(facts: RunFacts, state: RunState, stretches: Sequence[Json]) -> Jso
         for change, name, ink in _CHANGE_CHIPS
         if findings is not None and findings["base"] is not None and changed.get(change)
     ]
-    to_come = next((stretch for stretch in stretches if not stretch["key"]), None)
+    to_come = next((stretch for stretch in stretches if not stretch["key"] and found is None), None)
     if to_come is not None:
         has_names = findings is not None and findings["base"] is not None and bool(findings["tests"]["not_run"])
         address = state.at("changes", changes=frozenset({"not_run"})).address if has_names else ""
         to_come = {**to_come, "address": address, "is_on": "not_run" in state.changes}
-    return {"statuses": chips, "changes": changes, "to_come": to_come}
+    fields = [
+        {
+            "name": f"{name}: {value}",
+            "count": count if found is None else None,
+            "address": state.to(view="tests", opened="", group="", text=toggled(state.text, Term(name, value))).address,
+            "is_on": Term(name, value) in terms_of(state.text),
+            "term": str(Term(name, value)),
+        }
+        for name, values in facts.overview["facts"].items()
+        for value, count in values.items()
+    ]
+    return {"statuses": chips, "changes": changes, "to_come": to_come, "fields": fields}
 
 
 def tabs_of(facts: RunFacts, state: RunState, view: str) -> list[Json]:

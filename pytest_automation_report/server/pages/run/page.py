@@ -24,7 +24,7 @@ from pytest_automation_report.server.pages.rendering import Page, site_of
 from pytest_automation_report.server.pages.run import changes
 from pytest_automation_report.server.pages.run.facts import SILENT_US, THREADS_SHOWN, RunFacts
 from pytest_automation_report.server.pages.run.failures import FailureCards, says_of
-from pytest_automation_report.server.pages.run.head import bar_of, chips_of, facts_of, head_of, tabs_of
+from pytest_automation_report.server.pages.run.head import CHANGE_CHIPS, bar_of, chips_of, facts_of, head_of, tabs_of
 from pytest_automation_report.server.pages.run.tests import TestList, TreeRows
 from pytest_automation_report.server.pages.run.time import (
     arrived_words,
@@ -40,6 +40,7 @@ from pytest_automation_report.server.pages.urls import VIEWS, link, paging, run_
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import results_page, run_row
+from pytest_automation_report.server.store.values import ApiError
 from pytest_automation_report.text.terminal import rerun_of
 
 if TYPE_CHECKING:
@@ -124,13 +125,21 @@ class RunPage(_RunPages):
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Show one view of the run."""
         state = run_state(run_id, req.params)
-        values = self.read_run(state, lambda run: run.values())
+        try:
+            values = self.read_run(state, lambda run: run.values())
+        except ApiError:
+            if state.base is None:
+                raise
+            mistake = f"base={state.base} is left out: it must be an earlier run of this suite."
+            state = replace(state, base=None, mistakes=(*state.mistakes, mistake))
+            values = self.read_run(state, lambda run: run.values())
         run = values["run"]
         self.show(
             req,
             resp,
             "run/run.html",
             **values,
+            mistakes=state.mistakes,
             live_address=_live_address(state, values["counts"]),
             page_url=f"{site_of(req)}{state.address}",
             arrived="",
@@ -184,7 +193,8 @@ class RunFailuresText(_RunPages):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Send the text, one section for each reason."""
-        text = self.read_run(run_state(run_id, req.params), lambda run: run.text(site_of(req)))
+        state = run_state(run_id, req.params, is_strict=True)
+        text = self.read_run(state, lambda run: run.text(site_of(req)))
         resp.content_type = "text/plain; charset=utf-8"
         resp.data = text.encode("utf-8", "replace")
 
@@ -212,7 +222,7 @@ class RunDownload(Page):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Send the file; ``base`` is the run that the findings in a JSON document compare with."""
-        pieces = self._form.text(self.store, run_id, run_state(run_id, req.params).base)
+        pieces = self._form.text(self.store, run_id, run_state(run_id, req.params, is_strict=True).base)
         # The run is read before the response begins: an unknown run is answered with its page.
         first = next(pieces)
         resp.content_type = self._form.media_type
@@ -301,7 +311,7 @@ class RunView:
         earlier = [row["id"] for row in trend_rows if row["id"] < run["id"]]
         bar = bar_of(facts)
         # With a search, or tests of one worker, the numbers of chips are those of it.
-        is_searched = bool(state.text) or state.lane is not None
+        is_searched, tests = bool(state.text) or state.lane is not None, TestList(facts, state)
         readers = (self._failures, self._tests, self._changes, self._time, self._details)
         views: dict[str, Callable[[], Json]] = dict(zip(VIEWS, readers, strict=True))
         return {
@@ -322,7 +332,9 @@ class RunView:
             "head": head_of(facts, time_to_go(facts) if facts.counts.is_open else None, is_first=not earlier),
             "facts": facts_of(facts),
             "bar": bar,
-            "chips": chips_of(facts, state, TestList(facts, state).matches(bar) if is_searched else bar),
+            "chips": chips_of(facts, state, tests.matches(bar), tests.changed(CHANGE_CHIPS))
+            if is_searched
+            else chips_of(facts, state, bar),
             "tabs": tabs_of(facts, state, self.view),
             "trend": failure_trend(trend_rows, summaries(self._reader.connection, [row["id"] for row in trend_rows])),
             "before": earlier[-1] if earlier else None,

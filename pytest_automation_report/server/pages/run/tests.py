@@ -12,7 +12,8 @@ from pytest_automation_report.server.pages.drawings import reduced_cells
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows
 from pytest_automation_report.server.pages.run.changes import entries_of
 from pytest_automation_report.server.pages.run.facts import tone_of
-from pytest_automation_report.server.pages.urls import FLAKY, Search, link, paging
+from pytest_automation_report.server.pages.searches import Search
+from pytest_automation_report.server.pages.urls import FLAKY, WORDS, link, paging
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, common_phrase, duration, parts
 from pytest_automation_report.text.terminal import class_path, split_name
 
@@ -289,13 +290,20 @@ class TestList:
         state = self._state
         ids: set[int] | None = None
         if state.changes:
-            found = self._facts.findings
-            entries = [] if found is None else [each for name in state.changes for each in entries_of(found, name)]
-            ids = {entry["result"] for entry in entries if entry["result"]}
+            ids = {result for name in state.changes for result in self._results(name)}
         # Flaky beside other statuses only widens a list of passed tests, which then has all of them.
         is_flaky = state.statuses == {FLAKY}
         fingerprint = int.from_bytes(bytes.fromhex(state.reason), "big", signed=True) if state.reason else None
-        return Search(state.text, state.folder or None, fingerprint, ids, is_flaky, state.lane)
+        lists = {word: self._results(word.replace("-", "_")) for word in WORDS} if "is:" in state.text.lower() else {}
+        return Search(state.text, state.folder or None, fingerprint, ids, is_flaky, state.lane, lists)
+
+    def _results(self, name: str) -> set[int]:
+        """Return the results of a list of findings, or those of tests that are flaky by them."""
+        found = self._facts.findings
+        if found is None:
+            return set()
+        flaky = [entry for entry in found["flaky"] if entry["state"] == "flaky"]
+        return {entry["result"] for entry in (flaky if name == FLAKY else entries_of(found, name)) if entry["result"]}
 
     def matches(self, stretches: Sequence[Json]) -> list[Json]:
         """Return the stretches of the bar with the numbers of the tests that the search finds, of any status."""
@@ -310,6 +318,15 @@ class TestList:
             count = flaky if stretch["key"] == FLAKY else found.get(int(stretch["key"] or 0), 0)
             counted.append({**stretch, "count": max(0, count - flaky) if stretch["key"] in passed else count})
         return counted
+
+    def changed(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the number of tests that the search finds in each of these lists of findings."""
+        found = {name: replace(self.search, ids=self._results(name), is_flaky=False) for name in names}
+        return {
+            name: sum(self._reader.count_by_status(self._state.run_id, search).values())
+            for name, search in found.items()
+            if search.ids
+        }
 
     def suggestion(self) -> tuple[str, int] | None:
         """Return a word of the run's tests near the one that is searched, and how many tests have it."""

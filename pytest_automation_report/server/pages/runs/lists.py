@@ -16,12 +16,13 @@ from pytest_automation_report.server.pages import drawings, urls
 from pytest_automation_report.server.pages.queries import PAGE_RUNS
 from pytest_automation_report.server.pages.rendering import Page, render, set_html
 from pytest_automation_report.server.pages.runs.rows import card_of, flaky_rows, run_row, slowest_rows
+from pytest_automation_report.server.pages.searches import mistakes_in
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, common_phrase, duration, titled
 from pytest_automation_report.server.store import reads
 from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.histories import series_of
-from pytest_automation_report.server.store.values import ApiError, not_found
+from pytest_automation_report.server.store.values import ApiError, hexadecimal, not_found
 from pytest_automation_report.text.terminal import split_name
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ _find_number = re.compile(r"#?([0-9]{1,18})").fullmatch
 
 
 class SearchPage(Page):
-    """Runs and tests that have a text."""
+    """Runs, reasons of failures and tests of all kept runs that a search finds."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show runs and tests with the text; the number of a run redirects to that run."""
@@ -157,27 +158,41 @@ class SearchPage(Page):
         values = (
             self.read(partial(found, text=text, source_id=source))
             if text
-            else {"runs": [], "suites": [], "nearest": None}
+            else dict.fromkeys(("runs", "suites", "reasons"), ()) | dict.fromkeys(("nearest", "looked"))
         )
-        self.show(req, resp, "runs/search.html", text=text, source=source, **values)
+        self.show(req, resp, "runs/search.html", text=text, source=source, mistakes=mistakes_in(text, ()), **values)
+
+
+_REASONS_SHOWN: Final = 20
+_SUITES_SHOWN: Final = 20
 
 
 def found(reader: PageReader, text: str, source_id: int | None) -> Json:
-    """Return the runs and the suites' tests that have a text, or the phrase that resembles it most."""
+    """Return the runs, reasons and tests that a search finds in all kept runs, or the word that resembles it most."""
     projects: dict[int, list[int]] = {}
     for run in reader.found_runs(text, source_id):
         projects.setdefault(run["project"], []).append(run["id"])
     rows = [row for ids in projects.values() for row in run_rows(reader, ids)]
-    newest = _newest_runs(reader, source_id)
     suites = []
-    for run in newest:
-        tests = reader.first_tests(run["id"], text, 200)
+    for source in (source for project_id in reader.projects() for source in reader.sources(project_id)):
+        if source_id not in {None, source["id"]}:
+            continue
+        tests = reader.tests_of_source(source["id"], text, 200)
         # Of more tests than are shown those of this very name come first.
         tests = sorted(tests, key=lambda row: split_name(row["name"]).function != text)[:20]
         if tests:
-            suites.append({**run, "tests": [{**row, "status": STATUSES_SHOWN[row["status"]]} for row in tests]})
-    names = [] if rows or suites else reader.names([run["id"] for run in newest], 2_000)
-    return {"runs": rows, "suites": suites, "nearest": common_phrase(names, text)}
+            suites.append({**source, "tests": [{**row, "status": STATUSES_SHOWN[row["status"]]} for row in tests]})
+    suites.sort(key=lambda suite: -max(row["run"] for row in suite["tests"]))
+    reasons = reader.reasons(text, source_id, _REASONS_SHOWN)
+    is_none = not (rows or suites or reasons)
+    names = reader.names([run["id"] for run in _newest_runs(reader, source_id)], 2_000) if is_none else []
+    return {
+        "runs": rows,
+        "suites": suites[:_SUITES_SHOWN],
+        "reasons": [{**row, "reason": hexadecimal(row["fingerprint"])} for row in reasons],
+        "nearest": common_phrase(names, text),
+        "looked": reader.looked_at(source_id),
+    }
 
 
 def _newest_runs(reader: PageReader, source_id: int | None) -> list[Json]:
@@ -202,6 +217,7 @@ def project_values(reader: PageReader, project_id: int, filters: urls.RunFilters
         "project": project_id,
         "home": reader.home(project_id),
         "filters": filters,
+        "mistakes": filters.mistakes,
         "choices": _choices(
             filters,
             sources=[(str(source["id"]), source["name"]) for source in reader.sources(project_id)],
@@ -258,6 +274,7 @@ def suite_values(reader: PageReader, source: Json, filters: urls.RunFilters) -> 
         "home": reader.home(project_id),
         "source": source,
         "has_others": len(reader.sources(project_id)) > 1,
+        "mistakes": filters.mistakes,
         "filters": filters,
         "choices": _choices(filters, sources=[], branches=branches, tags=reader.tags(project_id)),
         "address_at": lambda page: urls.link("suite", source_id, **{**filters.at(page), "source": None}),

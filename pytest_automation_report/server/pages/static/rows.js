@@ -6,6 +6,7 @@ import { openNode, takeRowsFrom } from "./find.js";
 import { data } from "./loader.js";
 import { markCurrent, tellChanged } from "./page.js";
 import { shownPage, showPage } from "./report_page.js";
+import { termsOf, termText, toggled } from "./search.js";
 
 const LIST_ROWS = 150;
 export const FILTERS = ["q", "status", "change", "reason", "folder", "lane"];
@@ -97,18 +98,54 @@ export function rowPage(id) {
  */
 let texts = null;
 
+const BROWSERS = ["chromium", "firefox", "webkit"];
+
+/**
+ * Whether a test has the value of a field; of an unknown field it may have the text itself.
+ * @param {Test} test
+ * @param {string} field
+ * @param {string} value - In small letters.
+ */
+function hasValue(test, field, value) {
+  if (field === "is") {
+    const changes = at("changes", test).split(",");
+    return changes.includes(value.replaceAll("-", "_")) || (value === "flaky" && kinds[at("kind", test)].tone === "flaky");
+  }
+  if (field === "status") return kinds[at("kind", test)].status === String(data.tests.statuses[value]);
+  if (field === "file") return [valuesOf(test).place, valuesOf(test).folder].some((text) => text.toLowerCase().includes(value));
+  const facts = at("facts", test).split("\n");
+  if (field === "mark") return facts.some((/** @type {string} */ fact) => fact.startsWith(`${value}:`));
+  const isParameter = field === "param" || (field === "browser" && BROWSERS.includes(value));
+  return facts.includes(`${field}:${value}`) || texts[test].includes(`${field}:${value}`)
+    || (isParameter && at("parameters", test).slice(1, -1).toLowerCase().split("-").includes(value));
+}
+
+/** @param {import("./search.js").Term} term */
+const isKnown = ({ field, value }) =>
+  (field !== "is" || data.tests.words.includes(value.toLowerCase())) && (field !== "status" || value.toLowerCase() in data.tests.statuses);
+
 /** @param {string} text */
 function searched(text) {
   texts ??= all.map((test) => {
     const { folder, name, node, message } = valuesOf(test);
     return `${folder}.${name}\n${node}\n${message}`.toLowerCase();
   });
-  const wanted = text.toLowerCase();
-  return all.filter((test) => texts[test].includes(wanted));
+  /** @type {Record<string, string[]>} */
+  const fields = {};
+  const words = [];
+  for (const { field, value } of termsOf(text).filter(isKnown)) {
+    if (field) (fields[field] ??= []).push(value.toLowerCase());
+    else words.push(value.toLowerCase());
+  }
+  return all.filter((test) => words.every((word) => texts[test].includes(word))
+    && Object.entries(fields).every(([field, values]) => values.some((value) => hasValue(test, field, value))));
 }
 
-/** @param {URLSearchParams} parameters */
-function selected(parameters) {
+/**
+ * @param {URLSearchParams} parameters
+ * @param {Test[]} found - The tests that its search finds.
+ */
+function selected(parameters, found) {
   const get = (/** @type {string} */ name) => (parameters.get(name) || "").trim();
   const statuses = new Set(get("status").split(",").filter(Boolean));
   const changes = get("change").split(",").filter(Boolean);
@@ -118,7 +155,7 @@ function selected(parameters) {
   const hasStatus = (/** @type {Values} */ { tone, status }) => statuses.has(tone === "flaky" && statuses.has("flaky") ? "flaky" : status);
   const isInBlock = (/** @type {Test} */ test) =>
     ids[test] >= Number(from) && ids[test] <= Number(to) && (LANE_KINDS[kindOf(test).tone] || "skipped") === kind;
-  return (get("q") ? searched(get("q")) : all).filter((test) =>
+  return found.filter((test) =>
     (!statuses.size || hasStatus(kindOf(test)))
     && (!changes.length || at("changes", test).split(",").some((/** @type {string} */ change) => changes.includes(change)))
     && (!thread || at("worker", test)[1] === thread)
@@ -175,21 +212,24 @@ export function listAddress(parameters, changed = {}) {
 /**
  * The filters of a list, each with a link that leaves it out.
  * @param {URLSearchParams} parameters
+ * @param {number} count - How many tests the list has.
  */
-function filterHtml(parameters) {
+function filterHtml(parameters, count) {
   const [lane, reason] = [parameters.get("lane") || "", parameters.get("reason") || ""];
   const [thread, , , kind] = lane.split(".");
   const test = all.find((one) => at("worker", one)[1] === thread);
   const worker = (test !== undefined && at("worker", test)[0]) || "one thread";
   const shown = [
-    ["q", "with", escaped(parameters.get("q") || ""), "Clear the search"],
+    ["q", `${counted(count)} with “`, escaped(parameters.get("q") || ""), "Clear the search", "”"],
     ["reason", "that failed for", reasons[reason] || "one reason", "All reasons"],
     ["folder", "in folder", escaped(parameters.get("folder") || ""), "All folders"],
     ["lane", `that ${kind ? escaped(kind) : "ran"} on`, escaped(worker), "All workers"],
   ].filter(([name]) => parameters.get(name));
-  const spans = shown.map(([name, words, value, clear]) =>
-    `<span>${words} <b class="mono">${value}</b> <a href="#${escaped(listAddress(parameters, { [name]: "" }))}">${clear}</a></span>`);
-  return spans.length ? `<p class="within">${spans.join("\n")}</p>` : "";
+  const spans = shown.map(([name, words, value, clear, end = ""]) =>
+    `<span>${words}${end ? "" : " "}<b class="mono">${value}</b>${end} <a href="#${escaped(listAddress(parameters, { [name]: "" }))}">${clear}</a></span>`);
+  const wrong = termsOf(parameters.get("q") || "").filter((term) => !isKnown(term)).map((term) =>
+    `<p class="mistake">${escaped(termText(term))} is left out: write ${term.field}: with ${(term.field === "is" ? data.tests.words : Object.keys(data.tests.statuses)).join(", ")}.</p>`);
+  return wrong.join("\n") + (spans.length ? `<p class="within">${spans.join("\n")}</p>` : "");
 }
 
 /**
@@ -199,12 +239,38 @@ function filterHtml(parameters) {
  */
 function markLinks(root, parameters) {
   for (const link of root.querySelectorAll(".view [aria-label=Order] a, .count-line a")) {
+    const { term } = /** @type {HTMLElement} */ (link).dataset;
+    if (term) {
+      const text = parameters.get("q") || "";
+      markCurrent(link, termsOf(text).map(termText).includes(term));
+      link.setAttribute("href", `#${listAddress(parameters, { q: toggled(text, term) })}`);
+      continue;
+    }
     const own = new URLSearchParams(link.getAttribute("href")?.split("?")[1] || "");
     const names = link.matches(".chip") ? ["status", "change"] : ["sort"];
     const isCurrent = names.every((name) => (own.get(name) || "") === (parameters.get(name) || ""));
     markCurrent(link, isCurrent);
     const isOff = isCurrent && link.matches(".chip");
     link.setAttribute("href", `#${listAddress(parameters, Object.fromEntries(names.map((name) => [name, isOff ? "" : own.get(name)])))}`);
+  }
+}
+
+/**
+ * The numbers of all chips are those of a search; chips of fields have none.
+ * @param {HTMLElement} root
+ * @param {Test[]} found
+ */
+function countFound(root, found) {
+  for (const chip of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll(".count-line .chip"))) {
+    const { term, status, change } = chip.dataset;
+    const isOf = (/** @type {Test} */ test) => {
+      const kind = kinds[at("kind", test)];
+      return status ? (kind.tone === "flaky" ? "flaky" : kind.status) === status : at("changes", test).split(",").includes(change);
+    };
+    const count = status || change ? found.filter(isOf).length : 0;
+    if (term) chip.querySelector("b").remove();
+    else if (status || count) chip.querySelector("b").textContent = count.toLocaleString("en");
+    else chip.remove();
   }
 }
 
@@ -218,10 +284,13 @@ export function showTests(parameters) {
   const list = /** @type {HTMLElement} */ (shownPage.querySelector(".tree"));
   if (!list) return;
   list.replaceChildren(list.firstElementChild);
-  shownPage.querySelector(".view .tools").insertAdjacentHTML("afterend", filterHtml(parameters));
+  const found = parameters.get("q") ? searched(parameters.get("q")) : all;
+  const tests = isFlat ? selected(parameters, found) : [];
+  shownPage.querySelector(".view .tools").insertAdjacentHTML("afterend", filterHtml(parameters, tests.length));
   markLinks(shownPage, parameters);
+  if (parameters.get("q")) countFound(shownPage, found);
   const sort = parameters.get("sort") || (parameters.get("lane") ? "ran" : "failed");
-  if (isFlat) showList(list, ordered(selected(parameters), sort), parameters);
+  if (isFlat) showList(list, ordered(tests, sort), parameters);
   else showFiles(list, sort, parameters.get("open") || "");
   const field = /** @type {HTMLInputElement} */ (document.getElementById("q"));
   if (field && field !== document.activeElement) field.value = parameters.get("q") || "";
@@ -238,7 +307,7 @@ function showList(list, tests, parameters) {
   if (tests.length) addRows(list, tests);
   else {
     const text = (parameters.get("q") || "").trim();
-    const title = text ? `No test has “${escaped(text)}” in its name, message or file` : "No matching tests";
+    const title = text ? `No test matches “${escaped(text)}”` : "No matching tests";
     list.outerHTML = `<div class="panel empty"><h2>${title}</h2>\n<p><a class="btn" href="#${data.run}?view=tests">Show all tests</a></p></div>`;
   }
 }

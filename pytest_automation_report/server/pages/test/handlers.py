@@ -111,7 +111,7 @@ def _has_cards(state: RunState) -> bool:
 
 def _state(run_id: int, origin: Mapping[str, str]) -> RunState:
     try:
-        return run_state(run_id, origin)
+        return run_state(run_id, origin, is_strict=True)
     except ApiError:
         # The reader has changed the address by hand.
         return RunState(run_id)
@@ -205,7 +205,7 @@ class TestPage(Page):
         """Show the test's result: what failed, its attempts, files and output, its history."""
         state = result_state(req.params)
         values = self.read(lambda reader: result_values(result_id, state, CommonValues(reader)))
-        self.show(req, resp, "test/test.html", code_links=self._code_links, **values)
+        self.show(req, resp, "test/test.html", code_links=self._code_links, mistakes=state.mistakes, **values)
 
 
 def result_values(result_id: int, state: TestState, common: CommonValues) -> dict[str, Any]:

@@ -255,12 +255,12 @@ def test_only_a_click_on_another_site_is_answered(site: Site) -> None:
 @pytest.mark.parametrize(
     ("status", "paths"),
     [
-        (404, "/nothing /runs/99 /runs/x /runs/99999999999999999999 /results/99 /projects/7"),
-        (422, "/runs/1?page=0 /?source=x"),
+        (404, "/nothing /runs/99 /runs/99?base=1 /runs/x /runs/99999999999999999999 /results/99 /projects/7"),
+        (422, "/runs/1/junit.xml?base=x"),
     ],
 )
 def test_mistakes_are_pages_too(site: Site, status: int, paths: str) -> None:
-    """What is not there, or means nothing, is told on a page with a way back."""
+    """What is not there, or cannot be made, is told on a page with a way back."""
     site.run_of()
     for path in paths.split():
         answer = site.get(path)

@@ -1,8 +1,10 @@
 import re
+from functools import partial
 from typing import Any
 
 import pytest
 
+from pytest_automation_report.server.store.maintenance import remove_run
 from support.report_file import text_of
 from support.service import SECOND, a_test
 from support.website import HOSTILE, LONG, Site, attempts, failed_attempt, failing, links, missing, said
@@ -244,7 +246,7 @@ def test_hostile_values_of_a_list_stay_text(site: Site) -> None:
 
 
 def test_runs_and_tests_are_found_from_the_lists(site: Site) -> None:
-    """Runs by number, name, branch and commit; tests of the newest runs by name, file, message and node id."""
+    """Runs by number, name, branch and commit; tests by name, file, message of their last results and node id."""
     old = _run(site, a_test(7, file="tests/a.py"), source="backend", name="nightly")
     newest = _run(site, failing(8, message="gateway refused", file="tests/a.py"), source="backend", branch="main")
     _run(site, a_test(9), source="frontend", branch="fix/rounding")
@@ -254,9 +256,29 @@ def test_runs_and_tests_are_found_from_the_lists(site: Site) -> None:
         assert _numbers(site, f"/search?q={text}") == runs
     for text in ("refused", "test_8", "tests/a.py", "tests/a.py::test_8"):
         found = site.shown(f"/search?q={text}")
-        assert ('href="/tests/2"' in found, f"in run #{newest}" in said(found)) == (True, True), text
+        assert ('href="/tests/2"' in found, f"in #{newest}" in said(found)) == (True, True), text
     assert "test_9" in site.text("/search?q=test_")
     assert "test_9" not in site.text("/search?q=test_&source=1")
+
+
+def test_a_search_looks_into_all_kept_runs(site: Site) -> None:
+    """Reasons and tests of any run and branch are found, the newest first; the page says what it looked at."""
+    _run(site, failing(1, message="KeyError: 'first reason'"), a_test(2, name="test_gone"), source="backend")
+    fix = _run(site, failing(1, message="ValueError: reason of a branch"), source="backend", branch="fix")
+    _run(site, a_test(1), source="backend", branch="main")
+    other = _run(site, failing(3, message="OSError: reason of another suite"), source="frontend")
+    html = site.shown("/search?q=reason")
+    assert re.findall(r"last in #([0-9]+)", html) == [str(other), str(fix), "1"]
+    words = "3 tests and the last message of each of 3 reasons of failures, in all 4 runs that are kept, #1 to #4."
+    assert words in text_of(html)
+    (address,) = (each for each in links(html) if each.startswith(f"/runs/{fix}?reason="))
+    assert "reason of a branch" in site.text(address)
+    assert "test_gone" in site.text("/search?q=gone status:passed")
+    assert missing(site.text("/search?q=reason&source=1"), "another suite") == ["another suite"]
+    nothing = site.text("/search?q=absent is:new")
+    assert missing(nothing, "Nothing matches “absent is:new”", "in all 4 runs", "is:new is left out") == []
+    site.service.store.write(partial(remove_run, fix))
+    assert "reason of a branch" not in site.text("/search?q=reason")
 
 
 def test_a_search_shows_the_test_of_this_very_name_first(site: Site) -> None:
@@ -271,8 +293,8 @@ def test_a_search_that_finds_nothing_offers_the_nearest_word(site: Site) -> None
     """A misspelled word leads to one that tests have; nothing is searched for an empty text."""
     _run(site, a_test(1, name="test_gateway_refuses"))
     assert "/search?q=gateway" in links(site.shown("/search?q=gatway"))
-    assert "Nothing has “gatway”" in site.text("/search?q=gatway")
-    assert "Search runs and tests" in site.text("/search?q=")
+    assert "Nothing matches “gatway”" in site.text("/search?q=gatway")
+    assert "Search runs, reasons and tests" in site.text("/search?q=")
     hostile = site.shown("/search?q=" + "%3Cscript%3Efetch(1)&source=x")
     assert "<script>fetch" not in hostile
 
