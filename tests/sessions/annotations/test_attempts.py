@@ -1,5 +1,6 @@
 import pytest
 
+from compatibility.world.differing import ONLY_RERUNFAILURES, ONLY_RETRY
 from support.annotated_suites import WORKERS, Suite
 
 REPEATED = """
@@ -26,7 +27,7 @@ def test_rerun_tells_what_each_attempt_added(arguments: tuple[str, ...], suite: 
     """With pytest-rerunfailures the result has what the last attempt added; the others' stands with those attempts."""
     pytest.importorskip("pytest_rerunfailures")
     suite.write("test_suite.py", REPEATED)
-    (test,) = suite.report("--reruns", "2", "-p", "no:flaky", "-p", "no:pytest-retry", *arguments).values()
+    (test,) = suite.report("--reruns=2", *ONLY_RERUNFAILURES, *arguments).values()
     assert [name for name, _, _ in test.fields] == ["Attempts", "Attempt 1", "Attempt 2", "Steps", "run"]
     assert test.values["run"] == "3"
     assert test.steps == [("passed", "try 3")]
@@ -38,6 +39,15 @@ def test_rerun_tells_what_each_attempt_added(arguments: tuple[str, ...], suite: 
         ("1.png", "attempt 1"),
         ("2.png", "attempt 2"),
     ]
+
+
+def test_retry_tells_what_each_attempt_added(suite: Suite) -> None:
+    """With pytest-retry, too, what the first attempt added stands with it, and the result has what the last one did."""
+    pytest.importorskip("pytest_retry")
+    suite.tests(REPEATED.replace("runs == 3", "runs == 2"))
+    (test,) = suite.report("--retries=1", *ONLY_RETRY).values()
+    assert test.values["Attempt 1"].endswith("\n\n[failed] try 1\nrun: 1")
+    assert (test.values["run"], test.steps) == ("2", [("passed", "try 2")])
 
 
 def test_steps_stand_before_subtests(suite: Suite) -> None:
