@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 
 from pytest_automation_report.findings.comparison import Apart, Changes, changes_between, is_partial
 from pytest_automation_report.findings.documents import RanTests
-from pytest_automation_report.findings.flakiness import WINDOW, flakiness_of
+from pytest_automation_report.findings.flakiness import flakiness_of
 from pytest_automation_report.findings.times import HISTORY, LAST, change_of, is_observed, ranked, time_shares
 from pytest_automation_report.findings.verdict import MINE, RunNumbers, verdict_of
 from pytest_automation_report.server.store import compared
@@ -18,10 +18,11 @@ from pytest_automation_report.server.store.histories import (
     EarlierDurations,
     Failures,
     Series,
-    first_failing_run,
     histories,
     measure_runs_before,
+    series_of,
     set_speed,
+    streak_start,
 )
 from pytest_automation_report.server.store.reads import (
     IS_MODULE,
@@ -155,7 +156,7 @@ def _computed(
     listed = {key for keys in lists.values() for key in keys[: compared.MAX_TESTS]}
     tests.load({*listed, *list(flaky)[: compared.MAX_TESTS], *ranked(durations)[: compared.MAX_TESTS]})
     entries = {name: tests.entries(keys[: compared.MAX_TESTS]) for name, keys in lists.items()}
-    _add_beginnings(reasons, entries["still_failing"], run["id"])
+    _add_beginnings(reasons, entries["still_failing"])
     speed = series.last.speed or 1.0
     return (
         run,
@@ -275,6 +276,7 @@ class _Tests:
         self._kinds = kinds
         self._subject = subject
         self._known = dict(known)
+        self._before: Mapping[int, CaseHistory] = {}
         self.names: dict[int, documents.NamedTest] = {}
         # Failures often began together: each run is read once.
         self._runs: dict[int, Json | None] = {}
@@ -291,6 +293,7 @@ class _Tests:
                 if case.verdict == "failed" and case_id not in self._known:
                     failed.append(case_id)
         self._known |= histories(self._connection, self._subject.series, failed)
+        self._load_before()
         rows = rows_of(self._connection, f'{_NAMES} WHERE r."id" IN ({{ids}})', results)
         if self._subject.base is not None:
             condition = 'WHERE r."case_id" IN ({ids}) AND r."run_id" = ?'
@@ -300,6 +303,15 @@ class _Tests:
         lost = [case_id for case_id in gone if case_id not in self.names]
         for case_id, (key, folder, name) in compared.names_of(self._connection, lost).items():
             self.names[case_id] = {"key": key, "folder": folder, "name": name, "result": None}
+
+    def _load_before(self) -> None:
+        """Read the histories on the branch of the base, of tests whose failures came from there with a new branch."""
+        subject = self._subject
+        row, before = subject.base_row, subject.before or {}
+        if row is None or row["branch"] == subject.run["branch"] or len(subject.series.runs) > 1:
+            return
+        failing = [key for key, case in subject.results.items() if "failed" == case.verdict == before.get(key)]
+        self._before = histories(self._connection, series_of(self._connection, row), failing)
 
     def durations(self, changed: Mapping[int, Change]) -> list[documents.ChangedDuration]:
         changes = [(self.names[key], changed[key]) for key in ranked(changed)[: compared.MAX_TESTS]]
@@ -324,18 +336,9 @@ class _Tests:
 
     def _since(self, case_id: int, case: CaseResult | None) -> documents.RunMention | None:
         """Return the run with which the failures of a test began; None if it does not fail."""
-        subject = self._subject
         if case is None or case.verdict != "failed":
             return None
-        run_id = subject.run["id"]
-        for place, result in reversed(self._known[case_id].results):
-            if result.verdict == "passed":
-                break
-            if result.verdict == "failed":
-                run_id = subject.series.runs[place].id
-        else:
-            if len(subject.series.runs) == WINDOW:
-                run_id = first_failing_run(self._connection, subject.series, case_id)
+        run_id = streak_start(self._connection, self._before.get(case_id) or self._known[case_id])
         if run_id not in self._runs:
             self._runs[run_id] = next(iter(run_rows(self._connection, [run_id])), None)
         first = self._runs[run_id]
@@ -421,9 +424,7 @@ def reasons_of(
     return reasons
 
 
-def _add_beginnings(
-    reasons: Iterable[documents.FailureReason], failing: Iterable[documents.ChangedTest], run_id: int
-) -> None:
+def _add_beginnings(reasons: Iterable[documents.FailureReason], failing: Iterable[documents.ChangedTest]) -> None:
     """Add to each reason the run in which those of its failures that the base has, too, began."""
     began: dict[str | None, documents.RunMention] = {}
     for entry in failing:
@@ -431,9 +432,7 @@ def _add_beginnings(
         if since is not None and (known is None or since["run"] < known["run"]):
             began[entry["fingerprint"]] = since
     for reason in reasons:
-        since = began.get(reason["fingerprint"])
-        # Without an earlier run of their branch it is the first run with a failure of the reason.
-        reason["since"] = reason["first"] if since is not None and since["run"] == run_id else since
+        reason["since"] = began.get(reason["fingerprint"])
 
 
 def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, documents.RunMention]:

@@ -359,6 +359,18 @@ def first_failing_run(connection: StoreConnection, series: Series, case_id: int)
     return first
 
 
+def streak_start(connection: StoreConnection, history: CaseHistory) -> int:
+    """Return the run in which the failures began that the last run of a test's series has, too."""
+    series = history.series
+    first = series.last.id
+    for place, result in reversed(history.results):
+        if result.verdict == "passed":
+            return first
+        if result.verdict == "failed":
+            first = series.runs[place].id
+    return first_failing_run(connection, series, history.case_id) if len(series.runs) == WINDOW else first
+
+
 def measure_runs_before(store: Store, run_id: int) -> None:
     """Store the speeds of the runs before this one in its series, whose findings nobody has asked for yet."""
     run = store.look(partial(run_row, run_id=run_id))

@@ -335,7 +335,7 @@ def _history_values(
     on_branch = [outcome for outcome in outcomes if outcome.branch == current.branch]
     place = on_branch.index(current)
     return {
-        "sentence": history.sentence(outcomes, current.result, found.kinds.get(current.result)),
+        "sentence": history.sentence(outcomes, current.result, found),
         "current": current,
         "trend": history.trend_of(
             outcomes if state.has_all_branches else on_branch, current, has_branches=state.has_all_branches

@@ -156,6 +156,7 @@ class FoundTests(NamedTuple):
 
     kinds: Mapping[int | None, Kind | None] = {}
     flaky: Mapping[int | None, Flakiness] = {}
+    since: Mapping[int | None, int] = {}  # the runs in which failures began
 
 
 NOTHING_FOUND: Final = FoundTests()
@@ -169,17 +170,20 @@ def found_tests(reader: PageReader, run_id: int) -> FoundTests:
     tests = found["tests"]
     kinds: dict[int | None, Kind | None] = {entry["result"]: "passed again" for entry in tests["passed_again"]}
     kinds |= {entry["result"]: entry["kind"] for entry in (*tests["newly_failing"], *tests["still_failing"])}
-    return FoundTests(kinds, {entry["result"]: entry for entry in found["flaky"]})
+    failing = (*tests["newly_failing"], *tests["still_failing"])
+    since = {entry["result"]: entry["since"]["run"] for entry in failing if entry["since"]}
+    return FoundTests(kinds, {entry["result"]: entry for entry in found["flaky"]}, since)
 
 
-def sentence(outcomes: Sequence[Outcome], current: int, kind: Kind | None = None) -> list[Piece]:
+def sentence(outcomes: Sequence[Outcome], current: int, found: FoundTests = NOTHING_FOUND) -> list[Piece]:
     """Return what the outcome of a run means beside the earlier ones on its branch, and beside other branches."""
+    kind, since = found.kinds.get(current), found.since.get(current)
     now = next(outcome for outcome in outcomes if outcome.result == current)
     before = [outcome for outcome in outcomes if outcome.branch == now.branch and outcome.run < now.run]
     decided = [outcome for outcome in before[: CHART_RUNS - 1] if outcome.letter != "s"]
     on_branch = f" on {now.branch}" if now.branch else ""
     if now.letter == "f":
-        pieces = _failing(now, decided, on_branch, kind)
+        pieces = _failing(now, decided, on_branch, kind, since)
     elif now.letter == "s":
         pieces = [Piece("Skipped.", is_strong=True)]
         if decided:
@@ -190,9 +194,12 @@ def sentence(outcomes: Sequence[Outcome], current: int, kind: Kind | None = None
     return [*pieces, *_elsewhere(outcomes, now)]
 
 
-def _failing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Kind | None) -> list[Piece]:
+def _failing(
+    now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Kind | None, since: int | None
+) -> list[Piece]:
     if not decided:
-        return [Piece("It fails.", is_strong=True), Piece(f" This is its first run{on_branch}.")]
+        fails = f"Failing since #{since}." if since not in {None, now.run} else "It fails."
+        return [Piece(fails, is_strong=True), Piece(f" This is its first run{on_branch}.")]
     passed = sum(outcome.letter == "p" for outcome in decided)
     last = decided[0]
     if last.letter != "f":
@@ -203,8 +210,14 @@ def _failing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Kin
             _linked(last),
             Piece(f"{counts}{on_branch}."),
         ]
-    streak = [now, *takewhile(lambda outcome: outcome.letter == "f", decided)]
+    streak = [now, *takewhile(lambda outcome: outcome.letter == "f" and outcome.run >= (since or 0), decided)]
     first = streak[-1]
+    if since is not None and since < first.run:
+        # It began before the runs that are looked at here.
+        return [
+            Piece(f"Failing since #{since}", is_strong=True),
+            Piece(f", for more than {len(streak)} runs{on_branch}."),
+        ]
     pieces = [
         Piece(f"Failing since #{first.run}", is_strong=True, result=first.result),
         Piece(f", for {len(streak)} runs{on_branch}."),
@@ -342,7 +355,6 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
     chosen = next((row for row in branches if row.branch == branch), branches[0] if branches else None)
     on_branch = [] if chosen is None else chosen.outcomes
     shown = on_branch[0] if on_branch else None
-    kind = found_tests(reader, shown.run).kinds.get(shown.result) if shown else None
     newest = rows[0] if rows else None
     return {
         "case": case,
@@ -357,7 +369,7 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
         "usual": usual_duration(on_branch[1:], on_branch[0]) if len(on_branch) > 1 else None,
         "reliability": reliability(outcomes),
         "reasons": reason_rows(outcomes),
-        "sentence": sentence(outcomes, shown.result, kind) if shown else (),
+        "sentence": sentence(outcomes, shown.result, found_tests(reader, shown.run)) if shown else (),
     }
 
 

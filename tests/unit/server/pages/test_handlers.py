@@ -107,6 +107,21 @@ def test_every_place_calls_the_same_tests_flaky(
     assert "flaky" in test.lower() if words else "flaky" not in test.lower()
 
 
+def test_a_failure_began_in_the_same_run_on_every_page(site: Site) -> None:
+    """Pages of suite, run and test say since when it fails: not since it was first seen, nor since a branch began."""
+    for branch, tests in (("main", "fpfffff"), ("topic", "f")):
+        for letter in tests:
+            run = site.run_of(failing(1) if letter == "f" else a_test(1), a_test(2), **on(branch))
+            found = findings(site.service.store, run)
+    (reason,), (test,) = found["reasons"], found["tests"]["still_failing"]
+    assert [each and each["run"] for each in (reason["since"], test["since"], reason["first"])] == [3, 3, 1]
+    for number, branch in ((7, "main"), (8, "topic")):
+        result = site.result_ids(number)[0]
+        assert missing(site.text(f"/results/{result}"), "Failing since #3") == [], branch
+        assert missing(site.text(f"/runs/{number}?view=failures"), "Failing since #3", "First seen in #1") == [], branch
+        assert "since #3" in site.text(f"/sources/1?branch={branch}")
+
+
 def _remove(site: Site, run: int) -> None:
     """Report two newer runs and remove this one."""
     site.run_of(a_test(), source="backend", name="newer")
