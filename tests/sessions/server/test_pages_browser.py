@@ -361,10 +361,12 @@ def test_a_search_follows_the_letters_and_a_node_opens_in_its_place(visit: Visit
         page.keyboard.press(key)
         assert page.locator(".below").is_visible() is is_open
     page.get_by_label("Search tests, messages, files").press_sequentially("test_25")
-    page.get_by_text("11 tests").wait_for()
+    page.get_by_text("11 tests with").wait_for()
     page.wait_for_url("**/runs/2?view=tests&q=test_25")
     assert page.locator("a.chip", has_text="Passed").inner_text().split() == ["Passed", "11"]
     assert page.evaluate("document.activeElement.id") == "q"
+    page.get_by_label("Search tests, messages, files").press_sequentially(" is:odd")
+    page.get_by_text("is:odd is left out").wait_for()
 
 
 def test_keys_of_lists_do_as_their_twins(visit: Visit) -> None:

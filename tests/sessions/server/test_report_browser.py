@@ -33,6 +33,7 @@ SERVER = (
     "/runs/2?q=test_sum",
     "/runs/2?q=owner:shop+browser:webkit",
     "/runs/2?q=mark:slow+param:webkit",
+    "/runs/2?q=browser:webkit+browser:firefox+owner:shop",
     "/runs/2?q=is:new+status:failed+5432",
     "/runs/2?q=file:deep+is:new-tests",
     "/runs/2?status=6",

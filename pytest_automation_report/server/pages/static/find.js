@@ -24,7 +24,7 @@ async function fetched(address, signal) {
  */
 async function showState(address, signal) {
   const fresh = await fetched(address, signal);
-  for (const selector of ["main .count-line", "main .tabs", "main .view"]) {
+  for (const selector of ["main .mistakes", "main .count-line", "main .tabs", "main .view"]) {
     const shown = document.querySelector(selector);
     const next = fresh.querySelector(selector);
     if (!shown || !next) continue;
