@@ -253,7 +253,8 @@ _DIGEST_CHARACTERS: Final = 12
 _GIT: Final = "git -c core.fsmonitor=false"
 # Status 1 is a detached HEAD; 127 that there is no git, 128 no repository, or one that git refuses.
 _BRANCH_COMMAND: Final = f"{_GIT} symbolic-ref --quiet HEAD || [ $? = 1 ] || exit"
-_COMMITS_COMMAND: Final = f"{_GIT} rev-list --max-count=%d --first-parent --encoding=UTF-8 --format=%%H:%%s HEAD --"
+_LINE: Final = "%%H:%%an%%x1f%%s"
+_COMMITS_COMMAND: Final = f"{_GIT} rev-list --max-count=%d --first-parent --encoding=UTF-8 --format={_LINE} HEAD --"
 # Changed files of the checkout, and files below the folder that git neither knows nor ignores, each with a null byte
 # after it, and one more between the lists. What pytest, Python and we write is no content. The sign at the end tells a
 # clean checkout from one that git cannot compare, or not in time.
@@ -307,14 +308,16 @@ class Checkout:
         """Return what git has said in time: branch, commits, changes and the repository's page."""
         *told, changes = (*self._read().split(b"\0", 3), b"", b"", b"")[:4]
         branch, log, remotes = (text.decode("utf-8", errors="replace") for text in told)
-        commits = [line.partition(":")[::2] for line in log.split("\n") if ":" in line]
-        commit, subject = commits[0] if commits else ("", "")
+        lines = [line.partition(":")[::2] for line in log.split("\n") if ":" in line]
+        commits = [(commit, *text.partition("\x1f")[::2]) for commit, text in lines]
+        commit, author, subject = commits[0] if commits else ("", "", "")
         is_compared = self._is_local and bool(commit)
-        history = [f"{commit[:COMMIT_CHARACTERS]} {subject}".rstrip() for commit, subject in commits]
+        history = [f"{commit[:COMMIT_CHARACTERS]} {subject}".rstrip() for commit, _, subject in commits]
         return BuildInfo(
             branch=branch.strip().removeprefix("refs/heads/") if branch.startswith("refs/heads/") else None,
             commit=commit or None,
             commit_subject=subject or None,
+            author=author or None,
             commits="\n".join(history) if len(history) > 1 else None,
             changes=_digest(changes, self._folder, self._deadline) if is_compared else None,
             repository=repository_page(_remote(remotes)),

@@ -59,6 +59,7 @@ class BuildInfo(Struct, frozen=True, kw_only=True):
     pull_request: int | None = None
     target_branch: str | None = None
     commit_subject: str | None = None
+    author: str | None = None
     commits: str | None = None
     changes: str | None = None
     build: str | None = None
@@ -108,7 +109,7 @@ def with_fallbacks(first: BuildInfo, other: BuildInfo | None) -> BuildInfo:
     if first.commit or first.merge_commit:
         kept |= {"commit", "merge_commit", "changes"}
         if first.commit != other.commit:
-            kept |= {"commit_subject", "commits"}
+            kept |= {"commit_subject", "author", "commits"}
     names = [name for name in BuildInfo.__struct_fields__ if name not in kept and getattr(first, name) is None]
     return replace(first, **{name: getattr(other, name) for name in names})
 
@@ -163,6 +164,7 @@ def _fields(facts: BuildInfo) -> list[Field]:
         ("Tag", facts.tag),
         ("Commit", facts.commit),
         ("Commit subject", facts.commit_subject),
+        ("Commit author", facts.author),
         ("Changes", facts.changes),
         ("Merge commit", facts.merge_commit),
         ("Pull request", facts.pull_request),

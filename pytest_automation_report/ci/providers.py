@@ -68,7 +68,13 @@ def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
         # Only the event's file has the subject of the commit that was pushed.
         pushed_commit = _event_part(environ, read_file, "head_commit")
         message = pushed_commit.get("message") if isinstance(pushed_commit, dict) else None
-        return BuildInfo(commit=commit, commit_subject=subject_of(message) if isinstance(message, str) else None)
+        author = pushed_commit.get("author") if isinstance(pushed_commit, dict) else None
+        name = author.get("name") if isinstance(author, dict) else None
+        return BuildInfo(
+            commit=commit,
+            commit_subject=subject_of(message) if isinstance(message, str) else None,
+            author=name.strip() or None if isinstance(name, str) else None,
+        )
     merge = re.fullmatch(r"refs/pull/([0-9]{1,18})/.*", text_of(environ, "GITHUB_REF") or "")
     facts = BuildInfo(merge_commit=commit if merge else None, pull_request=int(merge[1]) if merge else None)
     request = _event_part(environ, read_file, "pull_request")

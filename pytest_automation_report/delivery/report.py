@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         FindingsExcerpt,
         FlakyResult,
         RunFindings,
+        RunMention,
     )
     from pytest_automation_report.findings.verdict import VerdictWords
     from pytest_automation_report.server.api.embedded import StoreClient
@@ -227,6 +228,8 @@ def embedded_report(
             gc.enable()
 
 
+_MAX_NAMED: Final = 5
+_TEXT_UNITS: Final = 240
 _MAX_FAILING: Final = 200  # the page of a CI job shows 50
 _COUNTS: Final = ("fixed", "passed_again", "flaky", "slower", "new_tests", "gone")
 
@@ -240,29 +243,49 @@ def excerpt_from(document: RunFindings) -> FindingsExcerpt:
     flaky = {test["key"]: test for test in document["flaky"] if test["state"] == "flaky"}
     tests = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
     return {
-        "base": None if base is None else {
-            "run": base["run"], "commit": base["commit"], "changes": base["changes"], "at": base["at"],
-        },
+        "base": _mention(base),
         "earlier_source": None if earlier is None else {"name": _cut(earlier["name"]), "runs": int(earlier["runs"])},
         "verdict": cast("VerdictWords", {name: _cut(str(text)) for name, text in document["verdict"].items()}),
         "mine": {name: int(number) for name, number in document["mine"].items()},
         "counts": {name: int(document["counts"][name]) for name in _COUNTS},
         "reasons": [
-            {"count": int(reason["count"]), "kind": reason["kind"], "title": _cut(reason["title"]),
-             "since": None if reason["since"] is None else int(reason["since"]["run"])}
+            {
+                "count": int(reason["count"]),
+                "kind": reason["kind"],
+                "title": _cut(reason["title"]),
+                "since": _mention(reason["since"]),
+            }
             for reason in document["reasons"]
         ],
-        "failing": [_failing(test, flaky.get(test["key"]), document["run"]) for test in tests[:_MAX_FAILING]],
-    }  # fmt: skip
+        "failing": [_failing(test, flaky.get(test["key"])) for test in tests[:_MAX_FAILING]],
+        "flaky": [
+            {"name": _cut(test["name"]), "state": "flaky", "failed": int(test["failed"]), "runs": int(test["runs"])}
+            for test in [*flaky.values()][:_MAX_NAMED]
+        ],
+        "slower": [
+            {"name": _cut(test["name"]), "elapsed": int(test["elapsed"]), "median": int(test["median"])}
+            for test in document["slower"][:_MAX_NAMED]
+        ],
+    }
 
 
-def _failing(test: ChangedTest, flaky: FlakyResult | None, run_id: int) -> FailureExcerpt:
-    # Without ``since`` its failures are new in this run.
-    since = None if test["since"] is None or test["since"]["run"] == run_id else int(test["since"]["run"])
-    kind = "" if test["kind"] is None else str(test["kind"])
-    rate = None if flaky is None else [int(flaky["failed"]), int(flaky["runs"])]
-    return {"folder": _cut(test["folder"]), "name": _cut(test["name"]), "kind": kind, "since": since, "flaky": rate}
+def _failing(test: ChangedTest, flaky: FlakyResult | None) -> FailureExcerpt:
+    return {
+        "folder": _cut(test["folder"]),
+        "name": _cut(test["name"]),
+        "kind": test["kind"],
+        "since": _mention(test["since"]),
+        "flaky": None if flaky is None else [int(flaky["failed"]), int(flaky["runs"])],
+    }
+
+
+def _mention(run: RunMention | None) -> RunMention | None:
+    if run is None:
+        return None
+    texts = (run["commit"], run["author"], run["changes"])
+    commit, author, changes = (None if text is None else _cut(text) for text in texts)
+    return {"run": int(run["run"]), "commit": commit, "author": author, "changes": changes, "at": int(run["at"])}
 
 
 def _cut(text: str) -> str:
-    return cut_end(str(text), 240)
+    return cut_end(str(text), _TEXT_UNITS)

@@ -26,10 +26,11 @@ TimeShare: TypeAlias = Literal["before", "tests", "between", "waiting"]
 
 
 class RunMention(TypedDict):
-    """A run; ``changes`` are those of its files from the commit, ``at`` is the time of its creation since 1970."""
+    """A run; ``author`` is that of its commit, ``changes`` those of its files from it, ``at`` when it was created."""
 
     run: int
     commit: str | None
+    author: str | None
     changes: str | None
     at: int
 
@@ -166,12 +167,12 @@ class SourceFlakiness(TypedDict):
 
 
 class ReasonExcerpt(TypedDict):
-    """A reason of failures in a session's summary; ``since`` is the id of a run."""
+    """A reason of failures in a session's summary."""
 
     count: int
     kind: Mine | None
     title: str
-    since: int | None
+    since: RunMention | None
 
 
 class FailureExcerpt(TypedDict):
@@ -179,9 +180,26 @@ class FailureExcerpt(TypedDict):
 
     folder: str
     name: str
-    kind: str
-    since: int | None
+    kind: Mine | None
+    since: RunMention | None
     flaky: Sequence[int] | None
+
+
+class FlakyExcerpt(TypedDict):
+    """A test that is not stable in a session's summary."""
+
+    name: str
+    state: str
+    failed: int
+    runs: int
+
+
+class SlowerExcerpt(TypedDict):
+    """A test that got slower in a session's summary."""
+
+    name: str
+    elapsed: int
+    median: int
 
 
 class FindingsExcerpt(TypedDict):
@@ -195,6 +213,8 @@ class FindingsExcerpt(TypedDict):
     counts: Mapping[str, int]
     reasons: Sequence[ReasonExcerpt]
     failing: Sequence[FailureExcerpt]
+    flaky: Sequence[FlakyExcerpt]
+    slower: Sequence[SlowerExcerpt]
     digest: NotRequired[str]
 
 

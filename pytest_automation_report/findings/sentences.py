@@ -15,7 +15,7 @@ from pytest_automation_report.text.terminal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_automation_report.findings.documents import FindingsExcerpt, Mine, RunFindings, RunMention
 
@@ -59,15 +59,43 @@ def since_words(kind: Mine | None, since: RunMention | None, now: int, shown: Ca
     if kind is None or since is None:
         return kind or ""
     place = shown(commit_text(since["commit"], since["changes"])) if since["commit"] else f"run {since['run']}"
-    return _KINDS[kind].format(f"{place} ({ago(now - since['at'])})")
+    author = [shown(since["author"])] if since["author"] else []
+    return _KINDS[kind].format(f"{place} ({', '.join([*author, ago(now - since['at'])])})")
 
 
-def flaky_line(findings: RunFindings, most: int, shown: Callable[[str], str] = printable) -> str:
+def flaky_line(findings: RunFindings | FindingsExcerpt, most: int, shown: Callable[[str], str] = printable) -> str:
     """Return the flaky tests of a run in one line: ``2 flaky: test_rate (2 of 7 runs), test_up (1 of 9 runs)``."""
     tests = [test for test in findings["flaky"] if test["state"] == "flaky"]
     if not tests:
         return ""
     names = [f"{shown(test['name'])} ({test['failed']} of {quantity(test['runs'], 'run')})" for test in tests[:most]]
     count = findings["counts"]["flaky"]
-    more = [f"{count - most:,} more"] if count > most else []
-    return f"{count:,} flaky: {', '.join([*names, *more])}"
+    return f"{count:,} flaky: {_listed(names, count)}"
+
+
+def slower_line(findings: FindingsExcerpt, most: int) -> str:
+    """Return the tests that got slower in one line: ``1 slower: test_sum (0.4 s, 0.1 s before)``."""
+    count, tests = findings["counts"]["slower"], findings["slower"][:most]
+    names = [
+        f"{printable(test['name'])} ({test['elapsed'] / 1e6:.2g} s, {test['median'] / 1e6:.2g} s before)"
+        for test in tests
+    ]
+    return f"{count:,} slower: {_listed(names, count)}" if names else ""
+
+
+def still_lines(findings: FindingsExcerpt, now: int, most: int) -> list[str]:
+    """Return a line for each run since which tests fail, those of most tests first.
+
+    ``now`` is in microseconds since 1970.
+    """
+    groups: dict[str, list[str]] = {}
+    for test in findings["failing"]:
+        if test["kind"] == "still" and test["since"] is not None:
+            groups.setdefault(since_words("still", test["since"], now), []).append(printable(test["name"]))
+    largest = sorted(groups.items(), key=lambda group: -len(group[1]))
+    return [f"still {since}: {_listed(names[:most], len(names))}" for since, names in largest]
+
+
+def _listed(names: Sequence[str], count: int) -> str:
+    more = [f"{count - len(names):,} more"] if count > len(names) else []
+    return ", ".join([*names, *more])

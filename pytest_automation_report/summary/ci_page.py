@@ -16,13 +16,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_provider
-from pytest_automation_report.findings.sentences import changes_line
+from pytest_automation_report.findings.sentences import changes_line, since_words
 from pytest_automation_report.recording.results import SHOWN
 from pytest_automation_report.summary.findings_lines import (
     FLAKY_NOTE,
     failing_notes,
     reason_lines,
-    reason_note,
     verdict_line,
 )
 from pytest_automation_report.summary.lines import counts_by_status, job_lines
@@ -148,14 +147,14 @@ class JobPage(Struct, frozen=True, kw_only=True):
     def text(self, max_bytes: int) -> str:
         """Return the page in Markdown, "" if not even its totals fit into ``max_bytes``; failures may be left out."""
         lines = self._head()
-        notes = failing_notes(self.findings)
+        notes = failing_notes(self.findings, self.now)
         since = (" Since |", " --- |") if notes else ("", "")
         head = [f"| Failed | Message |{since[0]}", f"| --- | --- |{since[1]}"]
         rows = []
         for failure in self.tally.failures[:SHOWN]:
             # In <code>, GitHub makes no links or notifications of @names and #numbers.
             message = f"<code>{plain(failure.message)}</code>" if failure.message else ""
-            note = f" {notes.get((failure.folder, failure.name), '')} |" if notes else ""
+            note = f" {plain(notes.get((failure.folder, failure.name), ''))} |" if notes else ""
             rows.append(f"| <code>{plain(title_of(failure.folder, failure.name))}</code> | {message} |{note}")
         while True:
             table = [*head, *rows, ""] if rows else []
@@ -193,7 +192,8 @@ class JobPage(Struct, frozen=True, kw_only=True):
         reasons = findings["reasons"] if reason_lines(findings) else []
         lines += ["| Reason | Tests | Since |", "| --- | --- | --- |"] if reasons else []
         for reason in reasons[:_MAX_REASONS]:
-            lines.append(f"| <code>{plain(reason['title'])}</code> | {reason['count']} | {reason_note(reason)} |")
+            since = plain(since_words(reason["kind"], reason["since"], self.now))
+            lines.append(f"| <code>{plain(reason['title'])}</code> | {reason['count']} | {since} |")
         lines += [""] if reasons else []
         more = len(reasons) - _MAX_REASONS
         return [*lines, *([f"{more} more reasons.", ""] if more > 0 else [])]
@@ -260,7 +260,7 @@ class JobOutput:
             self.troubles.append(f"the job's summary is not shown: {path} holds all that a step may write")
 
     def _mark(self, page: JobPage, undelivered: str) -> None:
-        failures = marked_flaky(map(self._with_path, page.tally.failures), failing_notes(page.findings))
+        failures = marked_flaky(map(self._with_path, page.tally.failures), failing_notes(page.findings, page.now))
         self.lines = annotation_lines(self._provider, failures, page.failed, undelivered)
         if self._provider == "Buildkite":
             style = "error" if page.failed else "warning" if undelivered else "success"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.findings.sentences import changes_line
+from pytest_automation_report.findings.sentences import changes_line, flaky_line, since_words, slower_line, still_lines
 from pytest_automation_report.findings.verdict import fresh, told
 from pytest_automation_report.text.limits import cut_end
 from pytest_automation_report.text.terminal import printable, quantity, title_of
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
         RunFindings,
     )
 
-MAX_REASONS: Final = 5
-"""Most lines with a reason; one more says how many there are."""
+MAX_LINES: Final = 5
+"""Most lines below the numbers of changes, and most with a reason."""
+
+_NAMES: Final = 3
 
 FLAKY_NOTE: Final = "flaky"
 """First word of the note on a failing test that is known to be flaky."""
@@ -38,8 +40,17 @@ def findings_lines(findings: FindingsExcerpt, now: int) -> list[str]:
     """
     if "digest" in findings:
         return ["", *findings["digest"].splitlines(), ""]
-    lines = filter(None, (verdict_line(findings), changes_line(findings, now) if findings["base"] else ""))
-    return [*lines, *(f"  {reason}" for reason in (reason_lines(findings) if findings["base"] else ()))]
+    if findings["base"] is None:
+        return [*filter(None, [verdict_line(findings)])]
+    lines = filter(None, (verdict_line(findings), changes_line(findings, now)))
+    return [*lines, *(f"  {line}" for line in _named(findings, now))]
+
+
+def _named(findings: FindingsExcerpt, now: int) -> list[str]:
+    """Return what the numbers of changes count, in five lines at most: reasons, and names of tests."""
+    tests = [flaky_line(findings, _NAMES), slower_line(findings, _NAMES), *still_lines(findings, now, _NAMES)]
+    names = [*filter(None, tests)][: MAX_LINES - 2]
+    return [*reason_lines(findings, MAX_LINES - len(names)), *names]
 
 
 def verdict_line(findings: RunFindings | FindingsExcerpt) -> str:
@@ -60,13 +71,13 @@ def earlier_source_line(findings: FindingsExcerpt, source: str) -> str:
     )
 
 
-def failing_notes(findings: FindingsExcerpt | None) -> dict[tuple[str, str], str]:
+def failing_notes(findings: FindingsExcerpt | None, now: int) -> dict[tuple[str, str], str]:
     """Return for each failing test, by folder and name, whether it is a flaky one, and since when it fails."""
     notes: dict[tuple[str, str], str] = {}
     if findings is None or findings["base"] is None:
         return notes
     for test in findings["failing"]:
-        note: str = test["kind"] if test["since"] is None else f"since run {test['since']}"
+        note = since_words(test["kind"], test["since"], now)
         if test["flaky"] is not None:
             failed, runs = test["flaky"]
             note = f"{FLAKY_NOTE}, {failed} of {quantity(runs, 'run')} failed"
@@ -74,22 +85,21 @@ def failing_notes(findings: FindingsExcerpt | None) -> dict[tuple[str, str], str
     return notes
 
 
-def reason_lines(findings: RunFindings | FindingsExcerpt) -> list[str]:
-    """Return a line for each reason of the failures, the most tests first; nothing if only one test failed."""
+def reason_lines(findings: RunFindings | FindingsExcerpt, most: int = MAX_LINES) -> list[str]:
+    """Return a line for each reason of the failures, the most tests first; nothing if only one test failed.
+
+    Of more than ``most`` reasons the last line has the number of the others.
+    """
     reasons: Sequence[FailureReason | ReasonExcerpt] = findings["reasons"]
     if sum(reason["count"] for reason in reasons) <= 1:
         return []
+    shown = reasons if len(reasons) <= most else reasons[: most - 1]
     lines = [
         f"{reason['count']} {fresh(reason, '{}: ')}{cut_end(printable(reason['title']), _TITLE_UNITS)}"
-        for reason in reasons[:MAX_REASONS]
+        for reason in shown
     ]
-    left = len(reasons) - MAX_REASONS
-    return [*lines, f"and {quantity(left, 'more reason')}"] if left > 0 else lines
-
-
-def reason_note(reason: ReasonExcerpt) -> str:
-    """Return whose failures these are, or since when they have this reason, for an entry of an excerpt."""
-    return fresh(reason, "{}") or ("" if reason["since"] is None else f"since run {reason['since']}")
+    left = len(reasons) - len(shown)
+    return [*lines, f"and {quantity(left, 'more reason')}"] if left else lines
 
 
 def test_title(test: Mapping[str, Any]) -> str:

@@ -258,22 +258,29 @@ def report_lines(
     """Return the lines of the summary, for a user at this shell.
 
     ``stats`` are pytest's reports by the words of its last line, if it writes one. With verbosity -1 a delivered
-    session is one line, and one with what changed; below that none. Problems are always shown.
+    session has its numbers, its digest or one line with what changed, and its link; below that nothing. Problems are
+    always shown.
     """
     lines = _troubles(ending, troubles)
     if ending is None or ending.tally.seen == 0:
         return lines
     tally = ending.tally
     if ending.is_whole and verbosity < 0:
-        found = _findings(configuration, ending)
-        has_digest = ending.state.findings is not None and "digest" in ending.state.findings
-        shorter = [_counted(tally), *(found if has_digest else found[:1])] if verbosity == -1 else []
-        return [*shorter, *lines]
+        return [*(_shorter(configuration, ending, shell, stats or {}) if verbosity == -1 else []), *lines]
     if verbosity >= 0 and ending.leftovers is not None:
         lines += _left_behind(configuration, ending.leftovers, shell)
     delivered = _delivered(configuration, ending, shell, counted_otherwise(stats or {}, tally.counts))
     undelivered = [] if ending.is_whole else _undelivered(configuration, ending, shell)
     return [*delivered, *lines, *undelivered]
+
+
+def _shorter(
+    configuration: Settings, ending: SessionOutcome, shell: Shell, stats: Mapping[str, Sequence[object]]
+) -> list[str]:
+    found, otherwise = _findings(configuration, ending), counted_otherwise(stats, ending.tally.counts)
+    has_digest = ending.state.findings is not None and "digest" in ending.state.findings
+    changes = found if has_digest else found[:1]
+    return [_counted(ending.tally), *filter(None, [otherwise]), *changes, *_link(configuration, ending, shell)]
 
 
 def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str, int]) -> str:
@@ -399,11 +406,10 @@ def _counted(tally: SessionCounts) -> str:
 
 
 def _delivered(configuration: Settings, ending: SessionOutcome, shell: Shell, otherwise: str) -> list[str]:
-    tally, lines = ending.tally, []
-    if tally.run is not None:
-        run = f"run {tally.run}" if configuration.run_id else f'run {tally.run} "{sanitize(configuration.name)}"'
-        lines.append(f"{run} in {shell.target(configuration)}")
-    lines += [_collected(tally), _counted(tally), *([otherwise] if otherwise else [])]
+    tally = ending.tally
+    # Where each collected test has its result, the numbers of results say all.
+    is_plain = tally.expected is not None and not (tally.not_run or tally.modules)
+    lines = [*([] if is_plain else [_collected(tally)]), _counted(tally), *filter(None, [otherwise])]
     lines += [
         f"{count} tests share one key, the server cannot tell them apart: {sanitize(name)}"
         for name, count in tally.repeated
@@ -411,9 +417,12 @@ def _delivered(configuration: Settings, ending: SessionOutcome, shell: Shell, ot
     lines += _findings(configuration, ending)
     if ending.state.report is not None and ending.state.report.state != "none":
         lines.append(report_line(ending.state.report, shell))
-    if tally.run is not None:
-        lines.append(f"look at it: {shell.look_at(configuration, tally.run)}")
-    return lines
+    return [*lines, *_link(configuration, ending, shell)]
+
+
+def _link(configuration: Settings, ending: SessionOutcome, shell: Shell) -> list[str]:
+    run = ending.tally.run
+    return [] if run is None else [f"look at it: {shell.look_at(configuration, run)}"]
 
 
 def _collected(tally: SessionCounts) -> str:

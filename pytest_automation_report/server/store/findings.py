@@ -156,7 +156,7 @@ def _computed(
     listed = {key for keys in lists.values() for key in keys[: compared.MAX_TESTS]}
     tests.load({*listed, *list(flaky)[: compared.MAX_TESTS], *ranked(durations)[: compared.MAX_TESTS]})
     entries = {name: tests.entries(keys[: compared.MAX_TESTS]) for name, keys in lists.items()}
-    _add_beginnings(reasons, entries["still_failing"])
+    _add_beginnings(reasons, entries["still_failing"], mention(run))
     speed = series.last.speed or 1.0
     return (
         run,
@@ -424,15 +424,18 @@ def reasons_of(
     return reasons
 
 
-def _add_beginnings(reasons: Iterable[documents.FailureReason], failing: Iterable[documents.ChangedTest]) -> None:
-    """Add to each reason the run in which those of its failures that the base has, too, began."""
+def _add_beginnings(
+    reasons: Iterable[documents.FailureReason], failing: Iterable[documents.ChangedTest], run: documents.RunMention
+) -> None:
+    """Add to each reason the run in which those of its failures that the base has, too, began; ``run`` without any."""
     began: dict[str | None, documents.RunMention] = {}
     for entry in failing:
         known, since = began.get(entry["fingerprint"]), entry["since"]
         if since is not None and (known is None or since["run"] < known["run"]):
             began[entry["fingerprint"]] = since
     for reason in reasons:
-        reason["since"] = began.get(reason["fingerprint"])
+        own = None if reason["kind"] in {None, "still"} else run
+        reason["since"] = began.get(reason["fingerprint"], own)
 
 
 def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, documents.RunMention]:

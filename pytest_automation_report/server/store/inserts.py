@@ -154,8 +154,8 @@ def replace_results(connection: StoreConnection, thread: Json, tests: Sequence[S
 
 
 _RUN_FIELDS: Final = {
-    "Branch": "branch", "Commit": "commit", "Target branch": "target_branch", "Selection": "selection",
-    "Changes": "changes",
+    "Branch": "branch", "Commit": "commit", "Commit author": "author", "Target branch": "target_branch",
+    "Selection": "selection", "Changes": "changes",
 }  # fmt: skip
 _RUN_NUMBERS: Final = {COLLECTED_FIELD: "collected", DESELECTED_FIELD: "deselected"}
 _PHASES: Final[Mapping[str, Kind]] = {"setup": "setup", "call": "call", "teardown": "teardown"}

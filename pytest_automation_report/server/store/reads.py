@@ -102,7 +102,13 @@ def keep_document(
 
 def mention(run: Json) -> RunMention:
     """Return a run, by its row, as documents name it; ``at`` is in microseconds since 1970."""
-    return {"run": run["id"], "commit": run["commit"], "changes": run["changes"], "at": run["created"]}
+    return {
+        "run": run["id"],
+        "commit": run["commit"],
+        "author": run["author"],
+        "changes": run["changes"],
+        "at": run["created"],
+    }
 
 
 Reference: TypeAlias = Literal["automation_sources", "configs", "milestones", "statuses", "users"]

@@ -51,6 +51,7 @@ CREATE TABLE run (
   status INTEGER NOT NULL, is_completed BOOLEAN NOT NULL, elapsed BIGINT, thread_count BIGINT NOT NULL,
   thread_active_count BIGINT NOT NULL, created BIGINT NOT NULL, updated BIGINT, completed BIGINT,
   branch TEXT, "commit" TEXT, target_branch TEXT,
+  author TEXT,  -- of the commit
   selection TEXT,  -- the options that selected some of the tests
   collected BIGINT,  -- number of tests that were to run
   deselected BIGINT,  -- number of tests that were not, by options and plugins

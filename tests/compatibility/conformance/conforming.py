@@ -193,9 +193,11 @@ def _check_summary(pair: Pair, collected: int) -> None:
     assert tuple(map(int, delivered.groups()[:3])) == (total, total, threads), out[-3000:]
     told = {WORDS[word]: int(number) for number, word in (each.split(" ") for each in delivered[4].split(", "))}
     assert told == Counter(test["status"] for _, test in pair.tests)
-    counted = _COLLECTED.search(out)
-    assert counted, out
-    assert int(counted[1]) == collected == int(counted[2]) + int(counted[3])
-    assert int(counted[2]) + int(counted[4] or 0) + int(counted[5] or 0) + told.get("untested", 0) == total
     assert "error in reporting" not in out, out[-1500:]
     assert "automation report" not in pair.reported.ran.err
+    counted = _COLLECTED.search(out)
+    if counted is None:  # not said where each collected test has its result
+        assert collected == total
+        return
+    assert int(counted[1]) == collected == int(counted[2]) + int(counted[3])
+    assert int(counted[2]) + int(counted[4] or 0) + int(counted[5] or 0) + told.get("untested", 0) == total

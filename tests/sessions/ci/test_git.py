@@ -64,7 +64,7 @@ def repository(tmp_path: Path) -> Path:
 def test_branch_commit_and_page(repository: Path) -> None:
     """Branch, commit and the repository's page are known in each folder, the page without user and password."""
     head = git(repository, "rev-parse", "HEAD")
-    expected = BuildInfo(branch="feature/x", commit=head, commit_subject="two", repository=PAGE)
+    expected = BuildInfo(branch="feature/x", commit=head, commit_subject="two", author="Ann", repository=PAGE)
     assert checkout_facts(repository) == expected
     assert checkout_facts(repository / "tests") == expected
 
@@ -115,7 +115,7 @@ def test_detached_head(repository: Path) -> None:
     """A commit that was checked out by its id has no branch."""
     first = git(repository, "rev-parse", "HEAD~1")
     git(repository, "checkout", "--quiet", first)
-    assert checkout_facts(repository) == BuildInfo(commit=first, commit_subject="one", repository=PAGE)
+    assert checkout_facts(repository) == BuildInfo(commit=first, commit_subject="one", author="Ann", repository=PAGE)
 
 
 def test_before_the_first_commit(tmp_path: Path) -> None:

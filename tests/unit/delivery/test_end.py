@@ -40,14 +40,14 @@ COUNTS = {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 4, "ne
 
 
 def a_test(key: str, since: int = 7) -> Json:
-    began = {"run": since, "commit": None, "changes": None, "at": 5}
+    began = {"run": since, "commit": None, "author": "Ann", "changes": None, "at": 5}
     return {"key": key, "folder": "tests", "name": f"test_{key}", "kind": "new", "since": began}
 
 
 DOCUMENT: Any = {
     "earlier_source": {"name": LONG, "runs": 3},
     "run": 7,
-    "base": {"run": 6, "why": "same branch", "commit": "a1", "changes": "d1", "at": 5},
+    "base": {"run": 6, "why": "same branch", "commit": "a1", "author": None, "changes": "d1", "at": 5},
     "verdict": {**VERDICT, "part": LONG},
     "mine": {"new": 1, "back": 0, "flaky": 0, "still": 2},
     "counts": COUNTS,
@@ -55,30 +55,37 @@ DOCUMENT: Any = {
         "newly_failing": [a_test("a")], "still_failing": [a_test("b", 4), {**a_test("c"), "since": None}], "fixed": [],
     },
     "reasons": [
-        {"count": 2, "kind": "new", "title": LONG, "since": {"run": 7}, "keys": ["a", "b"]},
+        {"count": 2, "kind": "new", "title": LONG, "since": a_test("a")["since"], "keys": ["a", "b"]},
         {"count": 1, "kind": "still", "title": "y", "since": None, "keys": ["c"]},
     ],
     "flaky": [
-        {"key": "a", "state": "flaky", "failed": 3, "runs": 120},
-        {"key": "b", "state": "broken", "failed": 9, "runs": 9},
+        {"key": "a", "name": "test_a", "state": "flaky", "failed": 3, "runs": 120},
+        {"key": "b", "name": "test_b", "state": "broken", "failed": 9, "runs": 9},
     ],
+    "slower": [{"name": LONG, "elapsed": 3, "median": 1, "ratio": 3.0}],
 }  # fmt: skip
 
 
 def test_excerpt_of_a_document() -> None:
     """An excerpt has what a summary shows: base, counts, reasons with short titles, failing tests with their state."""
-    failing = [("test_a", None, [3, 120]), ("test_b", 4, None), ("test_c", None, None)]
+    failing = [("a", 7, [3, 120]), ("b", 4, None), ("c", None, None)]
     assert excerpt_from(DOCUMENT) == {
-        "base": {"run": 6, "commit": "a1", "changes": "d1", "at": 5}, "earlier_source": {"name": CUT, "runs": 3},
+        "base": {"run": 6, "commit": "a1", "author": None, "changes": "d1", "at": 5},
+        "earlier_source": {"name": CUT, "runs": 3},
         "verdict": {**VERDICT, "part": CUT}, "mine": DOCUMENT["mine"], "counts": COUNTS,
         "reasons": [
-            {"count": 2, "kind": "new", "title": CUT, "since": 7},
+            {"count": 2, "kind": "new", "title": CUT, "since": a_test("a")["since"]},
             {"count": 1, "kind": "still", "title": "y", "since": None},
         ],
         "failing": [
-            {"folder": "tests", "name": name, "kind": "new", "since": since, "flaky": flaky}
-            for name, since, flaky in failing
+            {
+                "folder": "tests", "name": f"test_{key}", "kind": "new", "flaky": flaky,
+                "since": since and a_test(key, since)["since"],
+            }
+            for key, since, flaky in failing
         ],
+        "flaky": [{"name": "test_a", "state": "flaky", "failed": 3, "runs": 120}],
+        "slower": [{"name": CUT, "elapsed": 3, "median": 1}],
     }  # fmt: skip
     fresh: Any = {**DOCUMENT, "earlier_source": None}
     assert excerpt_from(fresh)["earlier_source"] is None

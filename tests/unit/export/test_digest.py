@@ -44,7 +44,7 @@ def digest_from(items: list[Json], reasons: list[Json], **more: Any) -> Digest: 
 def test_a_reason_says_all_that_helps() -> None:
     """A reason has its number, since when, title, place, statement, differing values, and a command."""
     items = [a_failure("test_one"), a_failure("test_two")]
-    since = {"run": 7, "commit": "a1b2c3d4e5f6", "changes": "d1", "at": NOW - 2 * HOUR}
+    since = {"run": 7, "commit": "a1b2c3d4e5f6", "author": "Ann", "changes": "d1", "at": NOW - 2 * HOUR}
     digest = digest_from(
         items, [a_reason("assert 41 == 42", *items, kind="still", since=since)], url="https://t.example.com/12"
     )
@@ -52,7 +52,7 @@ def test_a_reason_says_all_that_helps() -> None:
         "1 of 4 tests failed, for 2 reasons\n"
         "run 12, main, 0123456: 1 new failure since run 11 (fedcba9, 4 days ago), 2 fixed, 1 flaky\n"
         "https://t.example.com/12\n\n"
-        "2 tests, failing since a1b2c3d + changes (2 h ago): assert 41 == 42\n"
+        "2 tests, failing since a1b2c3d + changes (Ann, 2 h ago): assert 41 == 42\n"
         "  tests/test_a.py:9: assert cart.total(with_tax=True ) == 42\n"
         "  cart.total( with_tax=True ): 41 == 42\n"
         "  pytest tests/test_a.py::test_one tests/test_a.py::test_two\n\n"

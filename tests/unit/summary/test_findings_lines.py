@@ -29,8 +29,8 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> Finding
         "mine": {"new": new, "back": 0, "flaky": 0, "still": still},
         "base": {"run": 12, "commit": "a1b2c3d4e5", "changes": None, "at": NOW - 26 * 60 * MINUTE, **base},
         "counts": {**dict(zip(COUNTS, (*counts, *[0] * 5), strict=False)), "passed_again": 0},
-        "reasons": [],
-    }
+        "reasons": [], "failing": [], "flaky": [], "slower": [],
+    }  # fmt: skip
     return cast("FindingsExcerpt", found)
 
 
@@ -76,6 +76,26 @@ def test_lines_of_a_session() -> None:
     assert findings_lines(part, NOW)[0] == "All 9 tests passed, part of the suite: -k a"
 
 
+def test_what_the_numbers_count_is_named() -> None:
+    """Flaky, slower and still failing tests are named, with since when and by whose commit; in five lines at most."""
+    since = {"run": 5, "commit": "b2c3d4e5f6", "author": "Ann", "changes": None, "at": NOW - 48 * 60 * MINUTE}
+    entry = {"folder": "a", "kind": "still", "since": since, "flaky": None}
+    still = [{**entry, "name": f"test_{name}"} for name in "abcde"]
+    reasons = [a_reason(9 - number, f"reason {number}") for number in range(7)]
+    document = {
+        **findings(0, 5, 0, 1, 1), "failing": still, "reasons": reasons,
+        "flaky": [{"name": "test_rate", "state": "flaky", "failed": 2, "runs": 7}],
+        "slower": [{"name": "test_sum", "elapsed": 400_000, "median": 100_000}],
+    }  # fmt: skip
+    assert findings_lines(cast("FindingsExcerpt", document), NOW)[1:] == [
+        "  9 reason 0",
+        "  and 6 more reasons",
+        "  1 flaky: test_rate (2 of 7 runs)",
+        "  1 slower: test_sum (0.4 s, 0.1 s before)",
+        "  still failing since b2c3d4e (Ann, 2 days ago): test_a, test_b, test_c, 2 more",
+    ]
+
+
 def test_line_of_a_source_that_was_renamed() -> None:
     """It has both names and the setting; there is none without an older source."""
     document: FindingsExcerpt = {**findings(), "base": None, "earlier_source": {"name": "shop\x1b", "runs": 12}}
@@ -94,8 +114,8 @@ def test_lines_of_reasons() -> None:
     """Each reason has a line, five at most, with foreign text made printable; one failure needs none."""
     many = [a_reason(9 - number, f"reason {number}") for number in range(7)]
     assert reason_lines({**findings(), "reasons": many}) == [
-        *(f"{9 - n} reason {n}" for n in range(5)),
-        "and 2 more reasons",
+        *(f"{9 - n} reason {n}" for n in range(4)),
+        "and 3 more reasons",
     ]
     assert reason_lines({**findings(), "reasons": [a_reason(1, "one")]}) == []
     hostile = [a_reason(2, "\x1b]0;title\x07 \u202e" + "x" * 500, kind="new")]

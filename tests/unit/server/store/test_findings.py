@@ -174,7 +174,7 @@ def test_a_reason_has_its_first_run_and_that_of_its_streak(runs: Runs) -> None:
     """A reason that was away for a while was first seen before its tests began to fail again."""
     first, _, back, last = (runs(letters) for letters in ("fp", "pp", "fp", "fp"))
     (reason,) = runs.findings(back)["reasons"]
-    assert (reason["kind"], reason["first"]["run"], reason["since"]) == ("back", first, None)
+    assert (reason["kind"], reason["first"]["run"], reason["since"]["run"]) == ("back", first, back)
     (reason,) = runs.findings(last)["reasons"]
     assert (reason["kind"], reason["first"]["run"], reason["since"]["run"]) == ("still", first, back)
 
