@@ -32,7 +32,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.findings.flakiness import Content, Outcome, flakiness_of, storm
-from pytest_automation_report.findings.times import change_of, is_observed, speed_of, usual_speed
+from pytest_automation_report.findings.times import change_of, speed_of, usual_speed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -213,7 +213,7 @@ def slower_rows(tests: int, seed: int) -> dict[str, float]:
             series[test].append(round(elapsed[test] / speed))
             observed[test].append(elapsed[test])
     called = [
-        (change := change_of(one)) is not None and change.elapsed > change.median and is_observed(change, other)
+        (change := change_of(one, [round(time) for time in other])) is not None and change.elapsed > change.median
         for one, other in zip(series, observed, strict=True)
     ]
 
@@ -246,8 +246,7 @@ def moves(tests: int, seed: int) -> dict[str, float]:
             called |= {
                 test
                 for test, one in enumerate(elapsed)
-                if (change := change_of([time * now for time in _at_usual_speed(one, speeds)])) is not None
-                and is_observed(change, one)
+                if change_of([time * now for time in _at_usual_speed(one, speeds)], [round(time) for time in one])
             }
         found[f"{name}, alarms"] = len(called) / tests
     return found

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Mine: TypeAlias = Literal["new", "back", "flaky", "still"]
 """Whose a failure is, as `verdict.MINE` has it."""
 
-TimeShare: TypeAlias = Literal["before", "tests", "between", "waiting"]
+TimeShare: TypeAlias = Literal["before", "tests", "between", "waiting", "after"]
 
 
 class RunMention(TypedDict):
@@ -83,11 +83,12 @@ class ChangedTest(NamedTest):
 
 
 class ChangedDuration(NamedTest):
-    """A test that got slower or faster."""
+    """A test that got slower or faster: its duration in the run, the usual one before, and the run of the change."""
 
     elapsed: int
     median: int
     ratio: float
+    since: RunMention | None
 
 
 class FailureReason(TypedDict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left
 from itertools import accumulate, groupby
+from math import sqrt
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypedDict, TypeVar
 
 from msgspec import Struct
@@ -47,10 +48,14 @@ _ROUNDS: Final = 3
 
 
 class Change(Struct, frozen=True):
-    """A test that got slower or faster: durations in microseconds, at the speed of a usual run."""
+    """A test that got slower or faster: its last duration and the usual one before, in microseconds, as they were.
+
+    ``runs`` is the number of runs since the change, with the last one.
+    """
 
     elapsed: int
     median: int
+    runs: int = 1
 
     @property
     def ratio(self) -> float:
@@ -125,30 +130,73 @@ def spread(values: Sequence[Value]) -> Sequence[Value]:
     return [values[(len(values) - 1) * place // gaps] for place in range(_COMPARED_RUNS)]
 
 
-def change_of(durations: Sequence[float]) -> Change | None:
-    """Return the change of a test's durations, oldest first, at the usual speed; None without one, or if unknown."""
+def factor(ratio: float) -> str:
+    """Return in words how many times as long a test takes."""
+    digits = 0 if ratio >= 9.95 else 1 if ratio >= 0.995 else 2  # noqa: PLR2004 - half of the last digit below 10 and 1
+    return f"×{ratio:,.{digits}f}"  # noqa: RUF001 - typography
+
+
+def change_of(durations: Sequence[float], observed: Sequence[int]) -> Change | None:
+    """Return the change of a test's durations, oldest first; None without one, or if unknown.
+
+    ``durations`` are at the speed of a usual run, ``observed`` are the same as they were.
+    """
     before, last = durations[-HISTORY - LAST : -LAST], durations[-LAST:]
+    is_slower = _is_slower(before, last)
+    if is_slower is None:
+        # Nearly all tests: the rest of the rule need not be computed.
+        return None
+    # A test that waits, for a network or a clock, takes as long on a machine twice as fast. And what is said of a run
+    # must be true of its own duration.
+    now, own, usual = median(observed[-LAST:]), observed[-1], median(observed[-HISTORY - LAST : -LAST])
+    if not (_is_observed(usual, now, is_slower=is_slower) and _is_observed(usual, own, is_slower=is_slower)):
+        return None
+    return Change(own, round(usual), _runs_since(durations, median(before), median(last)))
+
+
+def change_over(durations: Sequence[float], observed: Sequence[int]) -> Change | None:
+    """Return the change of a test's durations from the first of them to the last, as `change_of` of a single run.
+
+    Up to 20 runs at each end are compared; ``elapsed`` is the usual duration at the end.
+    """
+    runs = min(HISTORY, len(durations) // LAST)
+    before, last = durations[:runs], durations[len(durations) - runs :]
+    is_slower = _is_slower(before, last)
+    if is_slower is None:
+        return None
+    usual, now = median(observed[:runs]), median(observed[len(observed) - runs :])
+    if not _is_observed(usual, now, is_slower=is_slower):
+        return None
+    return Change(round(now), round(usual), _runs_since(durations, median(before), median(last)))
+
+
+def _is_slower(before: Sequence[float], last: Sequence[float]) -> bool | None:
+    """Whether a test got slower between these durations; False for a faster one, None without a change."""
     if len(before) < _LEAST:
         return None
     now, usual = median(last), median(before)
     if usual / _RATIO <= now <= usual * _RATIO:
-        # Nearly all tests: the rest of the rule need not be computed.
         return None
     deviation = median(abs(duration - usual) for duration in before)
     noise = _DEVIATIONS * _MAD_FACTOR * deviation
-    is_slower = now > max(_RATIO * usual, usual + noise, usual + LEAST_CHANGE_US)
-    is_faster = now < min(usual / _RATIO, usual - noise, usual - LEAST_CHANGE_US)
-    return Change(round(now), round(usual)) if is_slower or is_faster else None
+    if now > max(_RATIO * usual, usual + noise, usual + LEAST_CHANGE_US):
+        return True
+    return False if now < min(usual / _RATIO, usual - noise, usual - LEAST_CHANGE_US) else None
 
 
-def is_observed(change: Change, durations: Sequence[float]) -> bool:
-    """Whether a change shows in the durations as they were, too, oldest first and not divided by any speed."""
-    # A test that waits, for a network or a clock, takes as long on a machine twice as fast.
-    before, last = durations[-HISTORY - LAST : -LAST], durations[-LAST:]
-    if not before:
-        return False
-    now, usual = median(last), median(before)
-    return now > usual * _OBSERVED_RATIO if change.elapsed > change.median else now < usual / _OBSERVED_RATIO
+def _is_observed(usual: float, now: float, *, is_slower: bool) -> bool:
+    return now > usual * _OBSERVED_RATIO if is_slower else now < usual / _OBSERVED_RATIO
+
+
+def _runs_since(durations: Sequence[float], usual: float, now: float) -> int:
+    """Return the number of the last runs, in which most durations are nearer to ``now`` than to ``usual``."""
+    middle, runs, most, balance = sqrt(usual * now), 1, 0, 0
+    for number, duration in enumerate(reversed(durations), 1):
+        balance += 1 if (duration > middle) == (now > usual) else -1
+        # A single run that was as fast as before does not end it.
+        if balance >= most:
+            most, runs = balance, number
+    return runs
 
 
 def ranked(changes: Mapping[int, Change]) -> list[int]:
@@ -283,9 +331,10 @@ class WorkerTime(TypedDict):
 
 
 class RunTime(TypedDict):
-    """Shares of the workers' wall time, in microseconds; ``before`` to ``waiting`` add up to all workers' ``wall``.
+    """Shares of the workers' wall time, in microseconds; ``before`` to ``after`` add up to all workers' ``wall``.
 
-    ``balanced`` is the wall time of the same durations spread evenly over the workers.
+    A worker that has ended is ``waiting`` until the last one has; what follows is ``after`` the last test. ``balanced``
+    is the wall time of the same durations spread evenly over the workers.
     """
 
     wall: int
@@ -293,8 +342,21 @@ class RunTime(TypedDict):
     tests: int
     between: int
     waiting: int
+    after: int
     balanced: int
     workers: Sequence[WorkerTime]
+
+
+def time_to_go(to_come: float, running: Sequence[tuple[float, int]], workers: int) -> int:
+    """Return about how many microseconds an open run takes: the longest rest of a test, or all shared by the workers.
+
+    ``to_come`` is the usual duration of all tests that have not begun, together; ``running`` has of each test that runs
+    how long it usually takes, and how long it has run. Below zero the last tests have taken so much longer than usual.
+    """
+    rests = [usual - lasted for usual, lasted in running]
+    longest = max(rests, default=0.0)
+    shared = (to_come + sum(rest for rest in rests if rest > 0)) / workers
+    return round(max(longest, shared) if shared else longest)
 
 
 def time_shares(wall: int, workers: Sequence[WorkerTime], durations: Iterable[int]) -> RunTime:
@@ -304,12 +366,14 @@ def time_shares(wall: int, workers: Sequence[WorkerTime], durations: Iterable[in
     ends = [0] * max(1, len(workers))
     for duration in sorted(durations, reverse=True):
         heapq.heapreplace(ends, ends[0] + duration)
+    last = min(wall, max((worker["ended"] for worker in workers), default=wall))
     return {
         "wall": wall,
         "before": sum(min(max(worker["started"], 0), wall) for worker in workers),
         "tests": sum(worker["tests"] for worker in workers),
         "between": sum(max(0, worker["ended"] - worker["started"] - worker["tests"]) for worker in workers),
-        "waiting": sum(max(0, wall - worker["ended"]) for worker in workers),
+        "waiting": sum(max(0, last - worker["ended"]) for worker in workers),
+        "after": len(workers) * (wall - last),
         "balanced": max(ends),
         "workers": workers,
     }

@@ -264,8 +264,8 @@ def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[i
     }
 
 
-def small_lanes(overview: RunLanes) -> Json:
-    """Return the lanes of the rail: one path for each tone, at most eight workers."""
+def small_lanes(overview: RunLanes, busy: int) -> Json:
+    """Return the lanes of the rail: one path for each tone, at most eight workers; ``busy`` is in percent."""
     wall = max(1, overview["wall"])
     scale = 288 / wall
     shapes: dict[str, list[str]] = {}
@@ -276,14 +276,13 @@ def small_lanes(overview: RunLanes) -> Json:
             shapes.setdefault("setup", []).append(_box(0, top, worker["start"] * scale))
         for start, end, kind, *_ in blocks:
             shapes.setdefault(TONES[kind], []).append(_box(start * scale, top, max(0.8, (end - start) * scale)))
-    busy = sum(worker["busy"] for worker, _ in workers)
     return {
         "height": max(9, len(workers) * 13 - 4),
         "rows": [row * 13 for row in range(len(workers))],
         "paths": [(tone, "".join(boxes)) for tone, boxes in shapes.items()],
-        "busy": round(100 * busy / (wall * len(workers))) if workers else 0,
+        "busy": busy,
         "wall": overview["wall"],
-        "label": f"{quantity(len(workers), 'worker')}, busy for {round(100 * busy / (wall * max(1, len(workers))))} %",
+        "label": f"{quantity(overview['worker_count'], 'worker')}, busy for {busy} %",
     }
 
 

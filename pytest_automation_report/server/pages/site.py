@@ -33,6 +33,7 @@ from pytest_automation_report.server.pages.rendering import (
 )
 from pytest_automation_report.server.pages.report import document
 from pytest_automation_report.server.pages.run import page
+from pytest_automation_report.server.pages.runs.costs import CostsPage
 from pytest_automation_report.server.pages.runs.lists import HomePage, LatestRun, ProjectPage, SearchPage, SuitePage
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, TestPage
 from pytest_automation_report.server.pages.test.history import CasePage
@@ -97,6 +98,7 @@ class Pages:
             "/sources/{source_id:id}": SuitePage(store),
             "/sources/{source_id:id}/live": SuitePage(store, is_live=True),
             "/sources/{source_id:id}/latest": LatestRun(store),
+            "/sources/{source_id:id}/tests": CostsPage(store),
             "/search": SearchPage(store),
             "/compare/{base_id:id}/{run_id:id}": _Redirect(
                 lambda base_id, run_id: link("run", run_id, view="changes", base=base_id)

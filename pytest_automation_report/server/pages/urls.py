@@ -26,6 +26,7 @@ _PATHS: Final[Mapping[str, str]] = {
     "project": "/projects/{}",
     "suite": "/sources/{}",
     "latest": "/sources/{}/latest",
+    "costs": "/sources/{}/tests",
     "run": "/runs/{}",
     "run-live": "/runs/{}/live",
     "run-branch": "/runs/{}/branch",

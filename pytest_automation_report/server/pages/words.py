@@ -64,12 +64,6 @@ def duration_change(microseconds: int | None, before: int | None) -> tuple[str, 
     return f"{sign}{duration(abs(change))}", direction
 
 
-def percent(elapsed: int, median: int) -> str:
-    """Return a change of duration as a percentage with its sign."""
-    share = round(100 * (elapsed - median) / median) if median else 0
-    return f"{'+' if share >= 0 else '−'}{abs(share):,} %"  # noqa: RUF001 - a minus
-
-
 def ago(microseconds: int, now: int) -> str:
     """Return how long before ``now`` a moment was; both in microseconds since 1970."""
     past = now - microseconds

@@ -273,6 +273,11 @@ def main_branch(connection: StoreConnection, source_id: int) -> str:
     return next((name for name in MAIN_BRANCHES if name in branches), branches[0] if branches else "")
 
 
+def newest_runs(connection: StoreConnection, source_id: int, branch: str) -> list[Json]:
+    """Return the newest completed run of a source's branch in each of its configurations."""
+    return connection.rows(_NEWEST, (source_id, branch))
+
+
 def flaky_of_source(
     connection: StoreConnection,
     source_id: int,
@@ -283,7 +288,7 @@ def flaky_of_source(
 ) -> list[FlakyTest]:
     """Return the tests of these states, those that cost most first; a test has an entry for each configuration."""
     found: list[tuple[tuple[bool, float, int], int | None, Flakiness]] = []
-    for run in connection.rows(_NEWEST, (source_id, branch)):
+    for run in newest_runs(connection, source_id, branch):
         series = series_of(connection, run)
         failures = Failures(connection, series)
         for case_id, history in histories(connection, series, failures.unstable()).items():

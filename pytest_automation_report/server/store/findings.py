@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 from pytest_automation_report.findings.comparison import Apart, Changes, changes_between, is_partial
 from pytest_automation_report.findings.documents import RanTests
 from pytest_automation_report.findings.flakiness import flakiness_of
-from pytest_automation_report.findings.times import HISTORY, LAST, change_of, is_observed, ranked, time_shares
+from pytest_automation_report.findings.times import HISTORY, LAST, change_of, ranked, time_shares
 from pytest_automation_report.findings.verdict import MINE, RunNumbers, verdict_of
 from pytest_automation_report.server.store import compared
 from pytest_automation_report.server.store.histories import (
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
-VERSION: Final = 6  # version of the document and of the rules behind it; documents of an earlier one are computed anew
+VERSION: Final = 7  # version of the document and of the rules behind it; documents of an earlier one are computed anew
 # The number of this status is the contract's: the counts of a run have its name.
 _UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 _NAMES: Final = (
@@ -57,10 +57,14 @@ _NAMES: Final = (
     ' JOIN "case" AS c ON c."id" = r."case_id"'
 )
 _THREADS: Final = (
-    'SELECT "created", "elapsed_observed", "elapsed_computed" FROM "thread" AS t WHERE "run_id" = ? AND EXISTS'
-    f' (SELECT 1 FROM "result" WHERE "thread_id" = t."id" AND "status" <> 1 AND NOT ({IS_MODULE})) ORDER BY "id"'
+    'SELECT "id", "created", "session_started", "elapsed_observed", "elapsed_computed" FROM "thread"'
+    ' WHERE "run_id" = ? ORDER BY "id"'
 )
-"""Threads without a test, as that of xdist's controller, are no workers."""
+# Threads without a test, as that of xdist's controller, are no workers.
+_STARTS: Final = (
+    'SELECT "thread_id", MIN("started"), MAX("started" + COALESCE("elapsed", 0)), COUNT(*) - COUNT("started")'
+    f' FROM "result" WHERE "run_id" = ? AND "status" <> 1 AND NOT ({IS_MODULE}) GROUP BY "thread_id"'
+)
 
 
 def findings(store: Store, run_id: int, base_id: int | None = None) -> documents.RunFindings:
@@ -143,7 +147,7 @@ def _computed(
     reasons = reasons_of(connection, subject, known_flaky)
     changes, numbers = _changes(connection, subject, whole, flaky, has_part=has_part, reasons=len(reasons))
     lists = cast("Mapping[str, Sequence[int]]", asdict(changes))
-    series, durations = _changed_durations(connection, subject)
+    series, durations, began = _changed_durations(connection, subject)
     slower = {key: change for key, change in durations.items() if change.elapsed > change.median}
     faster = {key: change for key, change in durations.items() if change.elapsed < change.median}
     base = run["id"] if subject.base is None else subject.base.run.id
@@ -185,8 +189,8 @@ def _computed(
                 {**tests.names[key], **entry, "is_known": key in known_flaky}
                 for key, entry in list(flaky.items())[: compared.MAX_TESTS]
             ],
-            "slower": tests.durations(slower),
-            "faster": tests.durations(faster),
+            "slower": tests.durations(slower, began),
+            "faster": tests.durations(faster, began),
             "time": _time(connection, subject),
         },
     )
@@ -245,21 +249,28 @@ def _base(subject: compared.ComparedRun) -> documents.BaseRun | None:
     return {"why": base.why, "branch": row["branch"], **mention(row)}
 
 
-def _changed_durations(connection: StoreConnection, subject: compared.ComparedRun) -> tuple[Series, dict[int, Change]]:
-    """Return the series with the speed of the run, and the tests of a completed run that got slower or faster."""
+def _changed_durations(
+    connection: StoreConnection, subject: compared.ComparedRun
+) -> tuple[Series, dict[int, Change], dict[int, int]]:
+    """Return the series with the speed of the run, and the tests of a completed run that got slower or faster.
+
+    The last are the runs in which these changes began, by test.
+    """
     earlier = EarlierDurations(connection, subject.series)
     last = subject.series.last
     speed = earlier.speed(subject.results) if last.speed is None else last.speed
     series = Series([*subject.series.runs[:-1], last._replace(speed=speed)])
     changes: dict[int, Change] = {}
+    began: dict[int, int] = {}
     if subject.run["is_completed"]:
         candidates = earlier.may_have_changed(subject.results, series)
         for case_id, history in histories(connection, series, candidates, last=HISTORY + LAST).items():
             durations = history.durations()
-            change = change_of([duration for duration, _ in durations])
-            if change is not None and is_observed(change, [elapsed for _, elapsed in durations]):
+            change = change_of([each.usual for each in durations], [each.elapsed for each in durations])
+            if change is not None:
                 changes[case_id] = change
-    return series, changes
+                began[case_id] = durations[-change.runs].run
+    return series, changes, began
 
 
 class _Tests:
@@ -313,11 +324,16 @@ class _Tests:
         failing = [key for key, case in subject.results.items() if "failed" == case.verdict == before.get(key)]
         self._before = histories(self._connection, series_of(self._connection, row), failing)
 
-    def durations(self, changed: Mapping[int, Change]) -> list[documents.ChangedDuration]:
-        changes = [(self.names[key], changed[key]) for key in ranked(changed)[: compared.MAX_TESTS]]
+    def durations(self, changed: Mapping[int, Change], began: Mapping[int, int]) -> list[documents.ChangedDuration]:
         return [
-            {**test, "elapsed": change.elapsed, "median": change.median, "ratio": round(change.ratio, 2)}
-            for test, change in changes
+            {
+                **self.names[key],
+                "elapsed": changed[key].elapsed,
+                "median": changed[key].median,
+                "ratio": round(changed[key].ratio, 2),
+                "since": self._mention(began[key]),
+            }
+            for key in ranked(changed)[: compared.MAX_TESTS]
         ]
 
     def entries(self, cases: Iterable[int]) -> list[documents.ChangedTest]:
@@ -339,6 +355,9 @@ class _Tests:
         if case is None or case.verdict != "failed":
             return None
         run_id = streak_start(self._connection, self._before.get(case_id) or self._known[case_id])
+        return self._mention(run_id)
+
+    def _mention(self, run_id: int) -> documents.RunMention | None:
         if run_id not in self._runs:
             self._runs[run_id] = next(iter(run_rows(self._connection, [run_id])), None)
         first = self._runs[run_id]
@@ -347,11 +366,22 @@ class _Tests:
 
 def _time(connection: StoreConnection, subject: compared.ComparedRun) -> RunTime:
     run = subject.run
+    starts = {thread: rest for thread, *rest in connection.execute(_STARTS, (run["id"],))}
+    threads = connection.execute(_THREADS, (run["id"],))
+    # The run is created with its first results: its session began before.
+    began = min([run["created"], *(session for _, _, session, _, _ in threads if session is not None)])
     workers: list[WorkerTime] = []
-    for created, observed, computed in connection.execute(_THREADS, (run["id"],)):
-        started, tests = created - run["created"], computed or 0
-        workers.append({"started": started, "ended": started + max(observed or 0, tests), "tests": tests})
-    wall = run["elapsed"] or max((worker["ended"] for worker in workers), default=0)
+    for thread, created, session, observed, computed in threads:
+        if thread not in starts:
+            continue
+        first, end, unknown = starts[thread]
+        tests = computed or 0
+        started = created - run["created"]
+        ended = started + max(observed or 0, tests)
+        if session is not None and not unknown:
+            started, ended = max(0, session + first - began), max(0, session + end - began)
+        workers.append({"started": started, "ended": ended, "tests": tests})
+    wall = max([run["elapsed"] or 0, *(worker["ended"] for worker in workers)])
     return time_shares(wall, workers, [case.elapsed for case in subject.results.values() if case.elapsed])
 
 

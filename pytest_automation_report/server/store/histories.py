@@ -198,6 +198,14 @@ class Failures:
         return found | {case_id for case_id in last if failed[case_id] >= LAST}
 
 
+class RunDuration(NamedTuple):
+    """A duration of a test in a run, in microseconds: at the speed of a usual run, and as it was."""
+
+    run: int
+    usual: float
+    elapsed: int
+
+
 class CaseHistory(Struct, frozen=True):
     """The results of one test in the runs of a series: the place of each run in it, and the result."""
 
@@ -224,23 +232,29 @@ class CaseHistory(Struct, frozen=True):
             letters[place] = result.letter
         return "".join(letters)
 
-    def durations(self) -> list[tuple[float, int]]:
-        """Return the last durations of passed attempts in microseconds: each at a usual run's speed, and as it was."""
+    def durations(self, last: int = HISTORY + LAST) -> list[RunDuration]:
+        """Return the last durations of passed attempts, oldest first."""
         runs, usual = self.series.runs, self.series.usual
         found = [
-            (result.elapsed / speed * usual, result.elapsed)
+            RunDuration(runs[place].id, result.elapsed / speed * usual, result.elapsed)
             for place, result in self.results
             if result.letter == "p" and result.elapsed is not None and (speed := runs[place].speed) is not None
         ]
-        return found[-HISTORY - LAST :]
+        return found[-last:]
 
-    @property
-    def median(self) -> int | None:
-        """The usual duration in microseconds: the median of the last passed runs, None without one."""
-        durations = [
-            result.elapsed for _, result in self.results if result.letter == "p" and result.elapsed is not None
+    def usual(self, before: int | None = None) -> int | None:
+        """Return the median of the last durations as they were, in microseconds; None if none is known.
+
+        ``before`` is a run of which only earlier ones count.
+        """
+        passed = [
+            case.elapsed
+            for place, case in self.results
+            if case.letter == "p"
+            and case.elapsed is not None
+            and (before is None or self.series.runs[place].id < before)
         ]
-        return round(median(durations[-HISTORY:])) if durations else None
+        return round(median(passed[-HISTORY:])) if passed else None
 
 
 def histories(

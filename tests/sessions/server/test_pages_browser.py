@@ -4,6 +4,7 @@ import re
 import signal
 import struct
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from zlib import compress, crc32
@@ -15,8 +16,8 @@ from support.browsers import NARROW, WIDE, Windows, press, wait_until
 from support.contract import Contract
 from support.processes import line_of, running
 from support.repository import ROOT
-from support.service import TOKEN, a_test
-from support.website import HOSTILE, LONG, TRACEBACK, Site, attempts, failed_attempt, failing, field, hostile
+from support.service import SECOND, TOKEN, a_test
+from support.website import HOSTILE, LONG, TRACEBACK, Site, attempts, failed_attempt, failing, field, hostile, on
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -103,7 +104,7 @@ PATHS = {
     "open run": "/runs/3", "test": "/results/3", "pytest's text": "/results/3?show=pytest",
     "test across runs": "/tests/3", "passed test": "/results/100", "hostile run": "/runs/1",
     "hostile test": "/results/1", "long selection": "/runs/6", "long argument": "/results/269",
-    "long suite": "/sources/3",
+    "long suite": "/sources/3", "flaky and slow tests": "/sources/2/tests",
 }  # fmt: skip
 
 
@@ -345,6 +346,28 @@ def test_a_worker_and_a_block_of_the_timeline_open_their_lists(visit: Visit) -> 
     drawing.locator("a.who").click()
     page.wait_for_url(re.compile(rf"/runs/{run}\?view=tests&lane=[0-9]+$"))
     assert page.locator("a.leaf").count() == 41
+
+
+def test_the_time_to_go_counts_down_between_two_answers(visit: Visit) -> None:
+    """It becomes less while nothing arrives, in the server's words, and says so once the last test takes too long."""
+    service = visit.site.service
+    last = a_test(1, elapsed=4000 * SECOND)
+    visit.site.run_of(a_test(0), last, source="counted", **on("main"))
+    service.clock.now = time.time_ns() // 1000
+    run = service.new_run(source="counted", fields=[field("Collected", "2"), field("Branch", "main")])
+    thread = service.new_thread(run, session_started=service.clock.now)
+    running = [{"key": last["key"], "name": last["name"], "folder": last["folder"], "since": 0}]
+    service.append(thread, a_test(0), running=running)
+    page = visit.page()
+    page.route("**/live*", lambda route: route.fulfill(status=304))
+    page.clock.install()
+    page.goto(f"/runs/{run}")
+    for seconds, words in ((1, "About 1 h 06 min to go"), (1000, "About 4[89] min [0-5]0 s to go"),
+                           (2960, "About [0-9]+ s to go"), (60, "Longer than usual")):  # fmt: skip
+        page.clock.fast_forward(seconds * 1000)
+        page.clock.run_for(2_000)
+        assert re.fullmatch(words, page.locator("[data-to-go] b").first.inner_text())
+    service.complete(run)
 
 
 def test_a_search_follows_the_letters_and_a_node_opens_in_its_place(visit: Visit) -> None:

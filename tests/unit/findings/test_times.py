@@ -4,18 +4,22 @@ import random
 
 import pytest
 
+from pytest_automation_report.findings.documents import TimeShare
 from pytest_automation_report.findings.times import (
     MAX_BLOCKS,
     Change,
     Kind,
     TimedResult,
+    WorkerTime,
     blocks_of,
     change_of,
-    is_observed,
+    factor,
     median,
     ranked,
     speed_of,
     starts_of,
+    time_shares,
+    time_to_go,
     usual_speed,
     waste_of,
 )
@@ -52,15 +56,41 @@ SERIES = {
 @pytest.mark.parametrize(("durations", "word"), list(SERIES.values()), ids=list(SERIES))
 def test_change_of_a_series(durations: list[float], word: str | None) -> None:
     """Each series is slower, faster or neither, as a person would say."""
-    change = change_of(durations)
+    change = change_of(durations, [round(duration) for duration in durations])
     assert (change and ("slower" if change.elapsed > change.median else "faster")) == word
 
 
 def test_numbers_of_a_change() -> None:
-    """A change tells both durations, and how many times as long it takes."""
-    change = change_of([200.0 * MS] * 20 + [500.0 * MS, 600.0 * MS, 500.0 * MS])
+    """A change tells the last duration and the usual one as they were, and how many times as long the test takes."""
+    durations = [400 * MS] * 20 + [1200 * MS, 1000 * MS, 900 * MS]
+    change = change_of([duration / 2 for duration in durations], durations)
     assert change is not None
-    assert (change.elapsed, change.median, change.ratio) == (500 * MS, 200 * MS, 2.5)
+    assert (change.elapsed, change.median, change.ratio) == (900 * MS, 400 * MS, 2.25)
+
+
+@pytest.mark.parametrize(
+    ("last", "runs"),
+    [
+        ([900, 900, 900], 3), ([900] * 8, 8), ([900, 900, 200, 900, 900], 5), ([900, 200, 900], 3),
+        ([900, *[200] * 4, 900, 900], 2), ([200, 900, 900], 2),
+    ],
+    ids=["three", "eight", "a-fast-one-between", "two-of-three", "an-old-outlier", "two"],
+)  # fmt: skip
+def test_a_change_began_with_the_first_of_the_last_slow_runs(last: list[int], runs: int) -> None:
+    """The runs since a change are those at the end of which most were slow; a single fast one among them is one."""
+    durations = [duration * MS for duration in (*[200] * 20, *last)]
+    change = change_of(durations, durations)
+    assert change is not None
+    assert change.runs == runs
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [(855.4, "×855"), (12_345.0, "×12,345"), (9.96, "×10"), (9.9, "×9.9"), (1.5, "×1.5"), (0.5, "×0.50")],  # noqa: RUF001 - the sign
+)
+def test_a_change_is_told_as_a_factor(ratio: float, words: str) -> None:
+    """A factor has two digits that count, or all before its point."""
+    assert factor(ratio) == words
 
 
 @pytest.mark.parametrize(
@@ -110,7 +140,7 @@ def test_speed_of_a_suite_of_short_tests() -> None:
     """Tests of a millisecond, which the scheduler now and then lets wait, make no run faster than the others."""
     found, series = speeds(tests=600, runs=25, waiting=0.1, seed=7)
     assert 0.8 < min(found) <= max(found) < 1.25
-    assert not [durations for durations in series if change_of(durations) is not None]
+    assert not [durations for durations in series if change_of(durations, durations) is not None]
 
 
 @pytest.mark.parametrize("waiting", [0.03, 0.1, 0.3])
@@ -135,15 +165,17 @@ def test_usual_speed(speeds_of_runs: list[float | None], usual: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "before", "observed"),
-    [(200, 100, True), (125, 100, True), (115, 100, False), (100, 200, False), (100, 100, False)],
-)
-def test_a_change_shows_in_the_durations_as_they_were(now: int, before: int, *, observed: bool) -> None:
-    """A slower test took longer, a faster one less, whatever the speeds of the machines say."""
-    slower, faster = Change(400, 200), Change(200, 400)
-    assert is_observed(slower, [before] * 20 + [now] * 3) is observed
-    assert is_observed(faster, [now] * 20 + [before] * 3) is observed
-    assert not is_observed(slower, [now] * 3)
+    ("last", "before", "is_shown"),
+    [
+        ([200] * 3, 100, True), ([125] * 3, 100, True), ([115] * 3, 100, False), ([100] * 3, 200, False),
+        ([100] * 3, 100, False), ([200, 200, 110], 100, False),
+    ],
+)  # fmt: skip
+def test_a_change_shows_in_the_durations_as_they_were(last: list[int], before: int, *, is_shown: bool) -> None:
+    """A slower test took longer, a faster one less, also in the last run, whatever the speeds of machines say."""
+    slower = change_of(STEADY + [400.0 * MS] * 3, [before] * 20 + last)
+    faster = change_of([400.0 * MS] * 20 + [200.0 * MS] * 3, [10_000 // before] * 20 + [10_000 // one for one in last])
+    assert (slower is not None, faster is not None) == (is_shown, is_shown)
 
 
 def test_most_seconds_first() -> None:
@@ -219,3 +251,33 @@ def test_the_last_test_that_kept_others_waiting_is_named() -> None:
     assert waste == {"worker": 8, "result": 3, "start": SECOND, "waited": 20 * SECOND}
     assert waste_of({7: lanes[7]}, 10 * SECOND) is None
     assert waste_of({7: lanes[7], 8: lanes[7]}, 10 * SECOND) is None
+
+
+def test_the_shares_of_a_run_are_all_of_its_time() -> None:
+    """Workers that have ended wait for the last one; what follows its last test is waited for by nobody."""
+    ends = [(2, 8, 5), (1, 5, 4)]
+    workers: list[WorkerTime] = [
+        {"started": start * SECOND, "ended": end * SECOND, "tests": tests * SECOND} for start, end, tests in ends
+    ]
+    shares: tuple[TimeShare, ...] = ("before", "tests", "between", "waiting", "after")
+    time = time_shares(10 * SECOND, workers, ())
+    assert [time[name] // SECOND for name in shares] == [3, 9, 1, 3, 4]
+    assert sum(time[name] for name in shares) == 2 * time["wall"]
+    alone = time_shares(10 * SECOND, workers[:1], ())
+    assert [alone[name] // SECOND for name in shares] == [2, 5, 1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("to_come", "running", "workers", "seconds"),
+    [
+        (100, [], 4, 25), (0, [(12, 5)], 4, 7), (40, [(12, 2), (6, 4)], 2, 26), (10, [(60, 20), (5, 4)], 2, 40),
+        (0, [(12, 20)], 1, -8), (0, [(12, 20), (9, 12)], 2, -3), (8, [(12, 20)], 2, 4), (0, [], 2, 0),
+    ],
+    ids=[
+        "none-runs", "the-last-one", "all-together", "a-long-one", "too-long", "two-of-them", "and-others", "-",
+    ],
+)  # fmt: skip
+def test_time_to_go(to_come: int, running: list[tuple[int, int]], workers: int, seconds: int) -> None:
+    """It is the longest rest of a running test, or the rest of all by workers, whichever is more."""
+    times = [(usual * float(SECOND), lasted * SECOND) for usual, lasted in running]
+    assert time_to_go(to_come * SECOND, times, workers) == seconds * SECOND

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD
+from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages.run.facts import WORKER_FIELD
-from pytest_automation_report.server.pages.words import OUTCOME_TONES, RUN_WORDS, attached, duration, parts, percent
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, RUN_WORDS, attached, duration, parts
 from pytest_automation_report.server.store.overview import natural_key
-from pytest_automation_report.text.terminal import SHORT_COMMIT, quantity, split_name
+from pytest_automation_report.text.terminal import SHORT_COMMIT, commit_text, quantity, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import RunFindings
+    from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.urls import RunState
@@ -146,7 +147,7 @@ def _row(
         row |= {
             "before": duration(entry["median"]),
             "after": duration(entry["elapsed"]),
-            "note": percent(entry["elapsed"], entry["median"]),
+            "note": f"{factor(entry['ratio'])} {since_words(entry['since'])}",
             "note_ink": "up" if name == "slower" else "down",
         }
     elif name == "gone":
@@ -159,6 +160,14 @@ def _row(
     elif name == "still_failing" and entry["since"]:
         row["note"] = f"since #{entry['since']['run']}"
     return row
+
+
+def since_words(since: RunMention | None) -> str:
+    """Return the run and commit with which something began; nothing without one."""
+    if since is None:
+        return ""
+    commit = commit_text(since["commit"], since["changes"])
+    return f"since #{since['run']}{f' ({commit})' if commit else ''}"
 
 
 def _folded(rows: Sequence[Json]) -> list[Json]:
@@ -182,7 +191,7 @@ def _note(name: str, count: int, rows: Sequence[Json]) -> str:
         reasons = {row["reason"] for row in rows if row["reason"]}
         return f"{quantity(count, 'test')}, {quantity(len(reasons), 'reason')}" if reasons else quantity(count, "test")
     if name in {"slower", "faster"}:
-        return "the last 3 runs against the 20 before, divided by the speed of each run"
+        return "this run beside the usual duration before; a slower or faster machine is no change"
     return quantity(count, "test")
 
 

@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from pytest_automation_report.api.models import COLLECTED_FIELD
 from pytest_automation_report.findings.flakiness import WINDOW
-from pytest_automation_report.findings.times import HISTORY, LAST
+from pytest_automation_report.findings.times import HISTORY, LAST, factor
 from pytest_automation_report.findings.verdict import RunNumbers
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, attached, percent
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, attached
 from pytest_automation_report.server.store.histories import histories, last_letters, series_of
 from pytest_automation_report.text.terminal import split_name
 
@@ -102,7 +102,7 @@ class RunFacts(Struct, frozen=True, dict=True):
     def slower(self) -> Mapping[int, str]:
         """By how much tests got slower, by their results."""
         entries = () if self.findings is None else self.findings["slower"]
-        return {entry["result"]: percent(entry["elapsed"], entry["median"]) for entry in entries if entry["result"]}
+        return {entry["result"]: factor(entry["ratio"]) for entry in entries if entry["result"]}
 
     def worker(self, thread: int) -> str:
         """Return the name of a thread; empty for one that the page does not read."""
@@ -205,19 +205,21 @@ class Histories:
 
     def __init__(self, reader: PageReader, run: Json, found: RunFindings | None) -> None:
         self._connection = reader.connection
-        # Durations of histories are at the speed of a usual run.
-        self._speed = 1.0 if found is None else float(found["speed"])
+        self._run: int = run["id"]
         self._letters: dict[int, str] = {}
         self._medians: dict[int, int | None] = {}
         self._series = series_of(reader.connection, run)
+        # The branch of these runs.
+        self.branch: str = run["branch"] or ""
         base = None if found is None or found["base"] is None else reader.known_run(found["base"]["run"])
         if not self.before and base is not None and base["branch"] != run["branch"]:
             self._series = series_of(reader.connection, base)
+            self.branch = base["branch"] or ""
 
     @property
     def before(self) -> SeriesRun | None:
-        """The run before the one of the page in its series; None if there is none."""
-        return self._series.runs[-2] if len(self._series.runs) > 1 else None
+        """The last run of the series before the one of the page; None if there is none."""
+        return next((run for run in reversed(self._series.runs) if run.id < self._run), None)
 
     @property
     def run_ids(self) -> list[int]:
@@ -230,7 +232,7 @@ class Histories:
         found = histories(self._connection, self._series, missing, last=WINDOW if is_whole else HISTORY + LAST)
         for case, history in found.items():
             self._letters[case] = history.letters
-            self._medians[case] = history.median
+            self._medians[case] = history.usual(before=self._run)
 
     def load_all(self) -> None:
         """Read the strips of all tests, for a page that shows each test of a run."""
@@ -241,10 +243,5 @@ class Histories:
         return self._letters.get(case, "")
 
     def median(self, case: int) -> int | None:
-        """Return the usual time of a test at the speed of this run, in microseconds; None if it is not known."""
-        median = self._medians.get(case)
-        return None if median is None else round(median * self._speed)
-
-    def usual(self, case: int) -> int | None:
-        """Return the usual time of a test at the speed of a usual run, as its own page shows it; None if unknown."""
+        """Return the usual time of a test before the run, in microseconds; None if it is not known."""
         return self._medians.get(case)

@@ -15,7 +15,7 @@ from pytest_automation_report.findings.fingerprints import MASK, masked
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.server.pages.drawings import TONES, merged_letters, reduced_cells, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
-from pytest_automation_report.server.pages.run.changes import failing_runs
+from pytest_automation_report.server.pages.run.changes import failing_runs, since_words
 from pytest_automation_report.server.pages.run.facts import marks_of
 from pytest_automation_report.server.pages.urls import link
 from pytest_automation_report.server.pages.words import with_defaults
@@ -311,7 +311,7 @@ class FailureCards:
         known = [entry for entry in entries if entry["result"] in rows]
         members = self._members(rows[entry["result"] or 0] for entry in known)
         return [
-            {**member, "median": entry["median"], "now": entry["elapsed"]}
+            {**member, "median": entry["median"], "now": entry["elapsed"], "since": since_words(entry["since"])}
             for member, entry in zip(members, known, strict=True)
         ]
 

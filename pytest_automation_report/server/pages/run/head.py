@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
 from pytest_automation_report.server.pages.run.facts import SILENT_US
@@ -39,7 +39,7 @@ _MOVES: Final = (
 )  # fmt: skip
 
 
-def head_of(facts: RunFacts, to_go: int | None, *, is_first: bool) -> Json:
+def head_of(facts: RunFacts, to_go: ToGo | None, *, is_first: bool) -> Json:
     """Return heading, sentence and title of the page; ``is_first``: no earlier run of its branch is known."""
     found, counts = facts.findings, facts.counts
     said = verdict_of(counts) if counts.is_open or found is None else found["verdict"]
@@ -50,7 +50,7 @@ def head_of(facts: RunFacts, to_go: int | None, *, is_first: bool) -> Json:
         sentence = [(wholeness_words(whole), "b" if is_torn(whole) else ""), (". ", "")]
     if counts.is_open:
         new = None if found is None or found["base"] is None else found["mine"]["new"]
-        sentence = live_sentence(counts, to_go, branch, facts.silence if counts.is_silent else None, new)
+        sentence = live_sentence(counts, to_go, facts.silence if counts.is_silent else None, new)
     else:
         sentence += death_sentence(found) if found and said["kind"] == "died" else []
         # Without the tests that are missing nobody can say that nothing changed.
@@ -61,6 +61,7 @@ def head_of(facts: RunFacts, to_go: int | None, *, is_first: bool) -> Json:
         "heading": said["long"],
         "tone": said["tone"],
         "sentence": sentence,
+        "to_go": to_go.time if counts.is_open and to_go is not None else None,
         "says": f"{said['long']}. {words(sentence)}",
         "title": f"{titled(said)} · {facts.own_name or facts.source} #{facts.row['id']}",
     }
@@ -187,10 +188,15 @@ _SECOND_US: Final = 1_000_000
 _CUT: Final = frozenset({"died", "interrupted", "stopped", "ended"})
 
 
-def live_sentence(
-    counts: RunNumbers, to_go: int | None, branch: str, silent_for: int | None, new: int | None
-) -> list[Phrase]:
-    """Return the sentence below the verdict of an open run; ``to_go`` and ``silent_for`` are in microseconds."""
+class ToGo(NamedTuple):
+    """About how many microseconds an open run still takes, and what says so; below zero it takes longer than usual."""
+
+    time: int
+    by: str
+
+
+def live_sentence(counts: RunNumbers, to_go: ToGo | None, silent_for: int | None, new: int | None) -> list[Phrase]:
+    """Return the sentence below the verdict of an open run; ``silent_for`` is in microseconds."""
     if silent_for is not None and silent_for >= SILENT_US:
         return [
             (f"No news for {duration(silent_for)}", "b"),
@@ -200,17 +206,21 @@ def live_sentence(
         ]
     sentence: list[Phrase] = []
     if to_go is not None:
-        on = f" on {branch}" if branch else ""
-        # An estimate has no digits that it cannot have: seconds up to a minute, then tens of them.
-        tens = 10 * _SECOND_US
-        rounded = duration(round(to_go / tens) * tens)
-        if to_go < 60 * _SECOND_US:
-            rounded = f"{round(to_go / _SECOND_US)} s"
-        about = "Nearly done" if to_go < _SECOND_US else f"About {rounded} to go"
-        sentence = [(about, "b"), (f", by the times of the last runs{on}. ", "")]
+        sentence = [(to_go_words(to_go.time), "b"), (f", by {to_go.by}. ", "")]
     if new is not None and counts.failed:
         sentence.append((f"{new:,} new so far.", ""))
     return sentence
+
+
+def to_go_words(time: int) -> str:
+    """Return the time to go in words; `follow.js` says the same while it counts down."""
+    if time < _SECOND_US:
+        return "Nearly done" if time >= -_SECOND_US else "Longer than usual"
+    if time < 60 * _SECOND_US:
+        return f"About {round(time / _SECOND_US)} s to go"
+    # An estimate has no digits that it cannot have.
+    tens = 10 * _SECOND_US
+    return f"About {duration(round(time / tens) * tens)} to go"
 
 
 def death_sentence(findings: RunFindings) -> list[Phrase]:

@@ -32,8 +32,7 @@ from pytest_automation_report.server.pages.run.time import (
     shares_of,
     slowest_files,
     slowest_tests,
-    time_of,
-    time_to_go,
+    to_go_of,
     waste_sentence,
 )
 from pytest_automation_report.server.pages.urls import VIEWS, link, paging, run_state, single_values
@@ -310,6 +309,7 @@ class RunView:
         trend_rows = self._reader.trend(run)
         earlier = [row["id"] for row in trend_rows if row["id"] < run["id"]]
         bar = bar_of(facts)
+        running = running_now(facts) if facts.counts.is_open else []
         # With a search, or tests of one worker, the numbers of chips are those of it.
         is_searched, tests = bool(state.text) or state.lane is not None, TestList(facts, state)
         readers = (self._failures, self._tests, self._changes, self._time, self._details)
@@ -329,7 +329,7 @@ class RunView:
                 "own_name": facts.own_name,
             },
             "counts": facts.counts,
-            "head": head_of(facts, time_to_go(facts) if facts.counts.is_open else None, is_first=not earlier),
+            "head": head_of(facts, to_go_of(facts, running), is_first=not earlier),
             "facts": facts_of(facts),
             "bar": bar,
             "chips": chips_of(facts, state, tests.matches(bar), tests.changed(CHANGE_CHIPS))
@@ -340,7 +340,7 @@ class RunView:
             "before": earlier[-1] if earlier else None,
             "after": self._reader.next_run(run),
             "base": self._base(),
-            "running": running_now(facts) if facts.counts.is_open else [],
+            "running": running,
             "commands": self._commands(),
             "downloads": [
                 {"href": link(kind, run["id"], base=state.base), "word": word}
@@ -390,8 +390,9 @@ class RunView:
         rows = self._reader.rows_of(result for entry in fixed if (result := entry["result"]))
         facts.histories.load((row["case"] for row in rows.values()), is_whole=True)
         slowest = slowest_tests(facts.overview, {}, _RAIL_LINES)
+        busy = shares_of(found["time"])[0]["percent"] if found else 0
         return {
-            "lanes": small_lanes(facts.overview) if facts.overview["workers"] else None,
+            "lanes": small_lanes(facts.overview, busy) if facts.overview["workers"] else None,
             "slowest": [{**row, "change": facts.slower.get(row["id"], "")} for row in slowest],
             "fixed": self._cards.fixed_lines(fixed, rows),
             "fixed_count": found["counts"]["fixed"] if found else 0,
@@ -440,7 +441,7 @@ class RunView:
     def _time(self) -> Json:
         facts = self._facts
         view, found, histories = facts.overview, facts.findings, facts.histories
-        shares = time_of(view, None if found is None else found["time"])
+        shares = None if found is None else found["time"]
         cases = [row["case"] for row in view["slowest"]]
         histories.load(cases)
         names = {row["id"]: row["name"] for row in view["slowest"]}
@@ -449,7 +450,7 @@ class RunView:
         if view["waste"]:
             names[view["waste"]["result"]] = view["waste"]["name"]
         total = sum(entry["elapsed"] for entry in view["files"])
-        slowest = slowest_tests(view, {case: histories.usual(case) for case in cases})
+        slowest = slowest_tests(view, {case: histories.median(case) for case in cases})
         return {
             "shares": shares_of(shares) if shares and shares["workers"] else [],
             "lanes": lanes_of(view, facts.worker, names, self._state.at("time")) if view["workers"] else None,

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.json import Decoder
 
-from pytest_automation_report.findings.times import time_shares
+from pytest_automation_report.findings.times import time_to_go
 from pytest_automation_report.server.pages.drawings import clock
+from pytest_automation_report.server.pages.run.head import ToGo
 from pytest_automation_report.server.pages.words import duration
 from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.server.store.values import RunningTest
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunLanes, RunOverview, TimeShare
-    from pytest_automation_report.findings.times import RunTime, WorkerTime
+    from pytest_automation_report.findings.times import RunTime
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.run.head import Phrase
@@ -29,30 +30,25 @@ _WASTES: Final[Mapping[str, str]] = {
     "Between tests": "between tests: reports, waiting for work",
     "Before the first test": "before the first tests: start of pytest, collection",
     "Waiting for the last worker": "waiting for the last worker",
+    "After the last test": "after the last test: end of the session, last results",
 }
 
 
-def time_of(overview: RunLanes, time: RunTime | None) -> RunTime | None:
-    """Return the shares of the workers' time: of the lanes if these are exact, else of the findings."""
-    workers, wall = overview["workers"], overview["wall"]
-    if time is None or not workers or not overview["is_exact"] or overview["worker_count"] > len(workers):
-        return time
-    spans: list[WorkerTime] = [{"started": row["start"], "ended": row["end"], "tests": row["busy"]} for row in workers]
-    return {**time_shares(wall, spans, ()), "balanced": time["balanced"]}
-
-
 def shares_of(time: RunTime) -> list[Json]:
-    """Return the four shares of the workers' time, with their part of it in percent."""
+    """Return the shares of the workers' time, that of the tests first, with their part of it in percent."""
     names: Sequence[tuple[TimeShare, str, str]] = (
         ("tests", "Tests ran", "of the workers' time"),
         ("between", "Between tests", "reports, waiting for work"),
         ("before", "Before the first test", "start, collection"),
         ("waiting", "Waiting for the last worker", ""),
+        ("after", "After the last test", "end of the session, last results"),
     )
     whole = sum(time[key] for key, *_ in names)
     return [
         {"name": name, "time": time[key], "percent": round(100 * time[key] / whole) if whole else 0, "note": note}
         for key, name, note in names
+        # A worker that is alone waits for nobody.
+        if key != "waiting" or len(time["workers"]) > 1
     ]
 
 
@@ -124,22 +120,27 @@ def arrived_words(counts: RunNumbers, seen: str) -> str:
     return ""
 
 
-def time_to_go(facts: RunFacts) -> int | None:
-    """Return about how many microseconds an open run still takes; None if that cannot be said."""
+def to_go_of(facts: RunFacts, running: Sequence[Json]) -> ToGo | None:
+    """Return the time to go by the tests that run now, as `running_now` has them; None if it cannot be said."""
     counts, before = facts.counts, facts.histories.before
     if counts.collected is None or counts.is_silent or not 0 < counts.finished < counts.collected:
         return None
-    # What the tests to come took in the run before, spread over the workers; else by what the tests took so far.
+    # What the tests that have not ended took in the run before; else what the tests took so far.
+    missing, threads = counts.collected - counts.finished, facts.record.threads
     usual = None if before is None else facts.reader.usual_times(before.id, facts.row["id"])
-    workers = max(1, int(facts.row["thread_active_count"]))
+    speed = 1.0
     if usual is not None and usual.known * 2 >= counts.collected:
-        # Tests that are new were not in it: they count as one of the others.
-        missing = counts.collected - counts.finished
-        known_missing = max(1, usual.known - usual.ran_count)
         speed = 1.0 if facts.findings is None else float(facts.findings["speed"])
-        return round(max(0, usual.all - usual.ran) * speed * missing / known_missing / workers)
-    elapsed = facts.now - int(facts.row["created"])
-    return round(elapsed * (counts.collected - counts.finished) / counts.finished)
+        # Tests that are new were not in it: they count as one of the others.
+        each = max(0, usual.all - usual.ran) * speed / max(1, usual.known - usual.ran_count)
+        by = "the times of the last runs" + (f" on {facts.histories.branch}" if facts.histories.branch else "")
+    else:
+        each = sum(row["elapsed_computed"] or 0 for row in threads) / counts.finished
+        by = "the times of its tests so far"
+    begun = [(each if test["median"] is None else test["median"] * speed, test["lasted"]) for test in running]
+    to_come = max(0.0, each * missing - sum(time for time, _ in begun)) if missing > len(begun) else 0.0
+    workers = sum(not row["is_completed"] and bool(row["total_count"] or running_tests(row)) for row in threads)
+    return ToGo(time_to_go(to_come, begun, max(1, workers)), by) if each else None
 
 
 _running: Final = Decoder(tuple[RunningTest, ...]).decode

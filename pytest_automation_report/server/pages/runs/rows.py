@@ -154,7 +154,7 @@ def slowest_rows(reader: PageReader, series: Series) -> list[dict[str, Any]]:
     # The usual times of five times as many tests as are shown are compared.
     slow = reader.slowest(last, LAST * 5 * RAIL_TESTS)
     known = histories(reader.connection, series, slow, last=HISTORY)
-    medians = {case: usual for case in slow if (usual := known[case].median) is not None}
+    medians = {case: usual for case in slow if (usual := known[case].usual()) is not None}
     chosen = sorted(medians, key=lambda case: (-medians[case], case))[:RAIL_TESTS]
     names = names_of(reader.connection, chosen)
     return [

@@ -89,9 +89,27 @@ async function follow(live) {
   }
 }
 
-// Clocks of running tests go on between two answers: a test that hangs sends no news.
+/**
+ * The time to go in words, as `to_go_words` on the server has them.
+ * @param {number} seconds
+ */
+function toGo(seconds) {
+  if (seconds < 1) return seconds >= -1 ? "Nearly done" : "Longer than usual";
+  if (seconds < 60) return `About ${Math.round(seconds)} s to go`;
+  const tens = Math.round(seconds / 10) * 10;
+  /** @param {number} number */
+  const two = (number) => String(Math.floor(number)).padStart(2, "0");
+  const words = tens < 3600 ? `${Math.floor(tens / 60)} min ${two(tens % 60)} s` : `${Math.floor(tens / 3600)} h ${two((tens % 3600) / 60)} min`;
+  return `About ${words} to go`;
+}
+
+// Clocks of running tests go on between two answers, and the time to go becomes less: a test that hangs sends no news.
 function tick() {
   const now = performance.now();
+  for (const sentence of every(document, "[data-to-go]")) {
+    sentence.dataset.shown ||= String(now);
+    sentence.querySelector("b").textContent = toGo(Number(sentence.dataset.toGo) / 1e6 - (now - Number(sentence.dataset.shown)) / 1000);
+  }
   for (const clock of every(document, "[data-lasted]")) {
     clock.dataset.shown ||= String(now);
     const seconds = Math.floor((Number(clock.dataset.lasted) / 1000 + now - Number(clock.dataset.shown)) / 1000);

@@ -210,6 +210,7 @@ def test_slower_and_faster_tests(runs: Runs) -> None:
     *_, last = (runs("ppppp", a_result(5, "p", elapsed=900 * MS)) for _ in range(3))
     (slower,) = runs.findings(last)["slower"]
     assert (slower["name"], slower["elapsed"], slower["median"], slower["ratio"]) == ("test_5", 900 * MS, 100 * MS, 9.0)
+    assert slower["since"]["run"] == last - 2
 
 
 def test_another_machine_is_the_usual_one_after_some_runs(runs: Runs) -> None:
@@ -239,7 +240,7 @@ def test_the_usual_duration_is_one_that_was_measured(runs: Runs) -> None:
     series = runs.service.store.look(lambda reader: series_of(reader, run_row(reader, ids[-1])))
     assert {run.speed for run in series.runs} >= {1.0, 4.0}
     (history,) = runs.service.store.look(lambda reader: histories(reader, series, [7])).values()
-    assert history.median == 100 * MS
+    assert history.usual() == 100 * MS
 
 
 def test_a_run_has_the_speed_that_was_measured_first(runs: Runs) -> None:
@@ -466,12 +467,27 @@ def test_time_shares(runs: Runs) -> None:
     service.complete(run, measure_elapsed=True)
     assert runs.findings(run)["time"] == {
         "wall": 6 * SECOND, "before": 4 * SECOND, "tests": 4 * SECOND, "between": SECOND, "waiting": 3 * SECOND,
-        "balanced": 3 * SECOND,
+        "after": 0, "balanced": 3 * SECOND,
         "workers": [
             {"started": 2 * SECOND, "ended": 6 * SECOND, "tests": 3 * SECOND},
             {"started": 2 * SECOND, "ended": 3 * SECOND, "tests": SECOND},
         ],
     }  # fmt: skip
+
+
+def test_starts_that_the_client_sent_are_those_of_the_shares(runs: Runs) -> None:
+    """The shares of a run's page and of the API are the same, by the tests' own starts since the session began."""
+    service, run = runs.service, runs.open()
+    for start in (SECOND, 3 * SECOND):
+        thread = service.new_thread(run, session_started=service.clock.now - SECOND)
+        service.append(thread, {**a_result(1, "p", elapsed=2 * SECOND), "started": start}, elapsed_computed=2 * SECOND)
+    # The thread of xdist's controller ran no test.
+    service.new_thread(run, session_started=service.clock.now - SECOND)
+    service.clock.now += 6 * SECOND
+    service.complete(run, measure_elapsed=True)
+    time = runs.findings(run)["time"]
+    shares = {name: time[name] // SECOND for name in ("wall", "before", "tests", "between", "waiting", "after")}
+    assert shares == {"wall": 7, "before": 4, "tests": 4, "between": 0, "waiting": 2, "after": 4}
 
 
 def test_removed_runs_take_their_findings_with_them(runs: Runs) -> None:

@@ -384,7 +384,11 @@ def test_time_is_shown_by_share_worker_test_and_file(site: Site) -> None:
     ) == ["Starts are about right"]  # fmt: skip
     assert "<title>test_2, passed, 8.00 s, from 0:03</title>" in site.shown(f"/runs/{run}?view=time")
     about = site.run_of(a_test(0, elapsed=SECOND), source="other")
-    assert "Starts are about right" in site.text(f"/runs/{about}?view=time")
+    alone = site.text(f"/runs/{about}?view=time")
+    # In its first run nothing is usual, and a worker that is alone waits for nobody.
+    assert missing(alone, "Starts are about right", "test_0 1.00 s –", "Waiting for the last worker") == [  # noqa: RUF001 - typography
+        "Waiting for the last worker"
+    ]
     assert "No test of this run has a duration." in site.text(f"/runs/{site.run_of(source='none')}?view=time")
 
 
@@ -488,6 +492,42 @@ def test_an_open_run_shows_its_progress_and_answers_without_news_in_one_read(sit
     assert 'data-open="false"' in site.get(live).text
     assert 'data-live=""' in site.shown(f"/runs/{run}")
     assert site.get("/runs/99/live").status_code == 404
+
+
+def test_the_time_to_go_is_less_what_the_running_test_has_used(site: Site) -> None:
+    """The last test takes its usual time less what it has run; without an earlier run its tests so far are usual."""
+
+    def shown(lasted: int, branch: str = "main", source: str = "a-source") -> str:
+        now = site.service.clock.now = time.time_ns() // 1000
+        run = site.service.new_run(fields=[field("Collected", "3"), field("Branch", branch)], source=source)
+        running = [{"key": "key2", "name": "test_2", "folder": "tests.a", "since": 0}]
+        tests = [a_test(number, elapsed=60 * SECOND) for number in range(2)]
+        thread = site.service.new_thread(run, session_started=now - lasted * SECOND)
+        site.service.append(thread, *tests, running=running, elapsed_computed=120 * SECOND)
+        return site.text(f"/runs/{run}")
+
+    site.run_of(*(a_test(number, elapsed=(60, 60, 720)[number] * SECOND) for number in range(3)), **on("main"))
+    assert "About 7 min 00 s to go , by the times of the last runs on main." in shown(300)
+    assert "About 7 min 00 s to go , by the times of the last runs on main." in shown(300, "topic")
+    assert "Longer than usual , by the times of the last runs on main." in shown(800)
+    assert "About 40 s to go , by the times of its tests so far." in shown(20, source="other")
+
+
+def test_slower_tests_show_their_own_duration_a_factor_and_since_when(site: Site) -> None:
+    """*Changes* and the list of a green run have this run's duration, the usual one, and the run of the change."""
+    times = [100] * 8 + [800, 900, 1000]
+    runs = [
+        site.run_of(
+            *(a_test(number, elapsed=(100 if number else slow) * 1000) for number in range(6)),
+            **on("main", commit=f"{run:x}" * 40),
+        )
+        for run, slow in enumerate(times)
+    ]
+    assert missing(
+        site.text(f"/runs/{runs[-1]}?view=changes"), "1 slower",
+        " 100 ms 1.00 s ×10 since #9 (8888888)",  # noqa: RUF001 - the sign
+    ) == []  # fmt: skip
+    assert "test_0 1.00 s, usually 100 ms, since #9 (8888888) " in site.text(f"/runs/{runs[-1]}")
 
 
 def test_an_overview_is_stored_once_and_removed_with_its_run(site: Site) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_automation_report.findings.documents import RunFindings
 from pytest_automation_report.findings.verdict import MINE, RunNumbers
-from pytest_automation_report.server.pages.run.head import change_sentence, live_sentence, words
+from pytest_automation_report.server.pages.run.head import ToGo, change_sentence, live_sentence, words
 
 COUNTS = ("fixed", "passed_again", "new_tests", "gone")
 PASSED = RunNumbers(finished=9, passed=9)
@@ -85,9 +85,9 @@ def test_a_first_run_says_what_it_is_compared_with(
 def test_an_open_run_says_how_long_it_takes_or_that_its_sender_is_silent() -> None:
     """An estimate while results come; after a minute without news, the command that sends waiting results."""
     counts = RunNumbers(finished=1204, failed=2, passed=1202, collected=2418, is_open=True)
-    assert words(live_sentence(counts, 110_000_000, "main", None, 0)) == (
+    assert words(live_sentence(counts, ToGo(110_000_000, "the times of the last runs on main"), None, 0)) == (
         "About 1 min 50 s to go, by the times of the last runs on main. 0 new so far."
     )
-    silent = words(live_sentence(counts, None, "main", 120_000_000, None))
+    silent = words(live_sentence(counts, None, 120_000_000, None))
     assert silent.startswith("No news for 2 min 00 s.")
     assert "automation-report send" in silent

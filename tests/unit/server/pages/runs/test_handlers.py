@@ -1,4 +1,5 @@
 import re
+import time
 from functools import partial
 from typing import Any
 
@@ -168,6 +169,31 @@ def test_what_fails_now_has_the_run_in_which_its_streak_began(site: Site) -> Non
         site.run_of(*tests)
     assert missing(site.text("/sources/1"), "assert 90 == 89 1 test since #3,", "ImportError: x 1 file since #3,") == []
     assert "1 file" in site.text("/runs/4")
+
+
+def test_flaky_and_slow_tests_of_some_weeks_have_a_page(site: Site) -> None:
+    """It tells how often the flaky ones failed, what all of them cost, and since which run and commit."""
+    # The clock of a page is that of the machine.
+    now, day = time.time_ns() // 1000, 24 * 60 * MINUTE
+    for place in range(16):
+        site.service.clock.now = now - (61 - 4 * place) * day
+        own = failing(0, elapsed=2 * MINUTE) if place in {3, 9} else a_test(0, elapsed=MINUTE)
+        slower = a_test(1, elapsed=(3 if place >= 10 else 1) * SECOND)
+        run = site.run_of(own, slower, fields=_fields(Branch="main", Commit=f"{place:x}" * 40))
+        # Findings measure the speed of each run.
+        site.shown(f"/runs/{run}")
+    assert "/sources/1/tests?branch=main" in links(site.shown("/sources/1"))
+    assert missing(
+        site.text("/sources/1/tests"),
+        "16 runs of main in 90 days", "1 test, whose failures and retries took 4 min 00 s",
+        "test_0 tests.a · in its last 16 runs: failed in 2 runs, each between two that passed 12.5 % 2 of 16 runs",
+        "4 min 00 s #4 3333333 49 days ago",
+        "test_1 tests.a 3.00 s 28.0 s 16 runs ×3.0 since #11 aaaaaaa 21 days ago",  # noqa: RUF001 - the sign
+    ) == []  # fmt: skip
+    month = site.text("/sources/1/tests?days=30")
+    assert missing(month, "8 runs of main in 30 days", "12.5 % 1 of 8 runs 2 min 00 s #4") == []
+    assert "No flaky test failed in these 90 days." in site.text("/sources/1/tests?branch=other")
+    assert site.get("/sources/99/tests").status_code == 404
 
 
 def test_a_suite_without_branches_does_not_name_them(site: Site) -> None:
