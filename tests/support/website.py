@@ -2,6 +2,7 @@
 
 import io
 import re
+from functools import partial
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pytest_automation_report.api.models import Json, PostgresDatabase
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.contents import ArtifactContents
+from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.values import content_address
 from support.contract import Contract
 from support.report_file import text_of
@@ -77,6 +79,10 @@ class Site:
     def kept(self, content: bytes, name: str) -> str:
         """Keep a file of this content, as its upload does; return the URL of an artifact with this name."""
         return content_address(ArtifactContents(self.service.store).put(io.BytesIO(content)).hash, name)
+
+    def remove(self, run: int) -> None:
+        """Remove a run, as ``store prune`` does."""
+        self.service.store.write(partial(remove_run, run))
 
     def result_ids(self, run: int) -> list[int]:
         """Return the ids of a run's tests, in the order of their arrival."""

@@ -86,7 +86,7 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("statuses", "xfailed=skip", "'xfailed=skip'", "in front of = write passed or failure or error or skipped"),
     ("statuses", "passed=", "'passed='", "behind passed= write the server's word for it"),
     ("statuses", "passed=a,passed=b", "'passed=b'", "write passed= once; 'a' was given too"),
-    ("markers", "a b", "'a b'", "write names of markers, such as owner, between commas"),
+    ("markers", "a b", "'a b'", "write names of markers, such as owner, between commas, in ini files one a line"),
     ("link_templates", "bug=https://b.example/{}", "'bug='", "in front of = write case or issue"),
     ("link_templates", "case=b/{}", "'case=b/{}'", f"behind case=, {WEB}"),
     (

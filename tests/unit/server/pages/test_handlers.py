@@ -1,12 +1,10 @@
 import re
-from functools import partial
 from html import unescape
 
 import pytest
 
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.values import unreachable
 from support.service import a_test
 from support.website import HOSTILE, Site, attempts, failed_attempt, failing, field, hostile, links, missing, on, said
@@ -126,7 +124,7 @@ def _remove(site: Site, run: int) -> None:
     """Report two newer runs and remove this one."""
     site.run_of(a_test(), source="backend", name="newer")
     site.run_of(a_test(), source="frontend", name="newest")
-    site.service.store.write(partial(remove_run, run))
+    site.remove(run)
 
 
 def test_a_removed_run_leads_to_the_newest_of_its_suite(site: Site) -> None:

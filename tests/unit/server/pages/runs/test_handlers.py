@@ -1,11 +1,9 @@
 import re
 import time
-from functools import partial
 from typing import Any
 
 import pytest
 
-from pytest_automation_report.server.store.maintenance import remove_run
 from support.report_file import text_of
 from support.service import SECOND, a_test
 from support.website import HOSTILE, LONG, Site, attempts, failed_attempt, failing, links, missing, said
@@ -303,7 +301,7 @@ def test_a_search_looks_into_all_kept_runs(site: Site) -> None:
     assert missing(site.text("/search?q=reason&source=1"), "another suite") == ["another suite"]
     nothing = site.text("/search?q=absent is:new")
     assert missing(nothing, "Nothing matches “absent is:new”", "in all 4 runs", "is:new is left out") == []
-    site.service.store.write(partial(remove_run, fix))
+    site.remove(fix)
     assert "reason of a branch" not in site.text("/search?q=reason")
 
 
