@@ -33,9 +33,10 @@ from pytest_automation_report.settings.console import check_database, project_in
 from pytest_automation_report.settings.parsers import SIZE_REMEDY, RawSetting, size_bytes
 from pytest_automation_report.settings.pytest_config import looks_like_ours
 from pytest_automation_report.settings.resolver import postgres_database, project_name, settings_from, spool_candidates
-from pytest_automation_report.settings.run import configured_run, sharing_of
+from pytest_automation_report.settings.run import configured_run, recording_options, sharing_of, without_secrets
 from pytest_automation_report.settings.settings import STORE, setting_of
 from pytest_automation_report.settings.sources import misspelling, read_console_settings
+from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.shell import Shell
 from pytest_automation_report.text.limits import STRING_UNITS
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.api.models import NewRun, PostgresDatabase
+    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.console import ProjectIni
     from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.settings.settings import Settings
@@ -276,15 +278,22 @@ def _read(options: dict[str, Any]) -> tuple[ProjectIni, dict[str, RawSetting], l
     return ini, read_console_settings(typed, os.environ, ini.values, ini_name=ini.name or "ini file"), warnings
 
 
-def new_run(configuration: Settings, session_id: str = "") -> tuple[NewRun, RunSharing]:
-    """Return the run to create, with its build metadata, and how jobs share it."""
+def rules_of(configuration: Settings, token: Token | None) -> RecordingOptions:
+    """Return how results are recorded, and which texts are hidden in them and in runs."""
+    secrets = secrets_from(os.environ, token, is_builtin=configuration.redact_builtin)
+    return recording_options(configuration, "", secrets)
+
+
+def new_run(configuration: Settings, token: Token | None, session_id: str = "") -> tuple[NewRun, RunSharing]:
+    """Return the run to create, with its build metadata and without secrets, and how jobs share it."""
     facts = facts_for(configuration.build_info, configuration.facts, os.environ, Path.cwd())
     sharing = sharing_of(configuration, facts)
     if sharing.warning:
         echo_stderr(sharing.warning)
     # By this field the sender finds the run of a single session again.
     own = (Field(SESSION_ID_FIELD, session_id),) if session_id and not sharing.tag else ()
-    return configured_run(configuration, facts, sharing, own=own), sharing
+    run = configured_run(configuration, facts, sharing, own=own)
+    return without_secrets(run, rules_of(configuration, token)), sharing
 
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

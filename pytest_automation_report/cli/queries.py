@@ -107,7 +107,7 @@ def find_runs(client: Client, configuration: Settings, *, is_open: bool = False)
     """
     if configuration.run_id is not None:
         return [configuration.run_id]
-    new, sharing = new_run(configuration)
+    new, sharing = new_run(configuration, None)
     if not sharing.tag:
         raise click.UsageError("which run? give its id, --run-id or --run-key")
     learn_kind(client)

@@ -30,6 +30,7 @@ from pytest_automation_report.cli.context import (
     echo_table,
     is_person_reading,
     new_run,
+    rules_of,
     setting_options,
     store_to_read,
     user_shell,
@@ -52,6 +53,7 @@ from pytest_automation_report.cli.queries import (
 )
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.server.store.values import RunStatus
+from pytest_automation_report.settings.run import without_secrets
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.terminal import is_torn, printable, quantity, wholeness_words
@@ -154,8 +156,8 @@ def run() -> None:
 def create(resources: Resources, **options: object) -> int:
     """Create a run and print its id. With --run-key an open run of that key is used, if there is one."""
     configuration, token = configured(options)
-    new, sharing = new_run(configuration)
-    new = joined(new, resources)
+    new, sharing = new_run(configuration, token)
+    new = joined(new, without_secrets(resources, rules_of(configuration, token)))
     with connected_to(configuration, token) as client:
         run_id = join_or_create_run(client, new, sharing, is_late_refused=True)
     echo_result(run_id)
@@ -176,6 +178,7 @@ def append(chosen: int | None, resources: Resources, **options: object) -> int:
         raise click.UsageError(
             "nothing to add: give --field NAME=VALUE, --link NAME=ADDRESS or --artifact NAME=ADDRESS"
         )
+    resources = without_secrets(resources, rules_of(configuration, token))
     with connected_to(store_to_read(configuration), token) as client:
         run_id = find_runs(client, configuration, is_open=True)[0]
         client.append_run(run_id, resources)

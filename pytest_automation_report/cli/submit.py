@@ -23,6 +23,7 @@ from pytest_automation_report.cli.context import (
     configured,
     echo_stderr,
     new_run,
+    rules_of,
     setting_options,
     user_shell,
 )
@@ -35,9 +36,8 @@ from pytest_automation_report.junit.sessions import Submission
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.recording.results import key_of
-from pytest_automation_report.settings.run import recording_options
 from pytest_automation_report.settings.settings import setting_of
-from pytest_automation_report.settings.token import secrets_from, token_from
+from pytest_automation_report.settings.token import token_from
 from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.text.terminal import quantity
 
@@ -67,7 +67,7 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
     """
     configuration, token = configured(options)
     paths = _paths_of(files)
-    submission = Submission(configuration.spool, _rules_of(configuration, token))
+    submission = Submission(configuration.spool, rules_of(configuration, token))
     try:
         _add_files(submission, paths, is_lenient=ignore_parse_error)
     except BaseException:
@@ -77,7 +77,7 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
         submission.discard()
         echo_stderr(f"no results in {submission.files} of {quantity(len(paths), 'file')}: nothing was sent")
         return Exit.DONE if allow_empty else Exit.USAGE
-    run, sharing = new_run(configuration, submission.id)
+    run, sharing = new_run(configuration, token, submission.id)
     folder, session, lock = submission.finished(
         configuration.endpoint,
         run,
@@ -89,11 +89,6 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
         return delivered(folder, session, configuration, token, prints_run=True)
     finally:
         os.close(lock)
-
-
-def _rules_of(configuration: Settings, token: Token) -> RecordingOptions:
-    secrets_ = secrets_from(os.environ, token, is_builtin=configuration.redact_builtin)
-    return recording_options(configuration, "", secrets_)
 
 
 def _add_files(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> None:
@@ -228,7 +223,7 @@ class _CommandRun(Struct):
         if self.token is None or self.configuration.blocking_error:
             echo_stderr("no run was created: the results are kept")
             return
-        new, sharing = new_run(self.configuration)
+        new, sharing = new_run(self.configuration, self.token)
         try:
             with connected_to(self.configuration, self.token) as client:
                 self.run = join_or_create_run(client, new, sharing)
@@ -246,7 +241,7 @@ class _CommandRun(Struct):
     def end(self, ended: Ended, files: Sequence[Path], output: CommandOutput) -> None:
         """Send the command's results, all of which are in the spool before, and complete the run if it is our own."""
         # A token that is not sent is a secret, too: the command has it in its environment and may print it.
-        rules = _rules_of(self.configuration, self.token or token_from(os.environ, "").token or Token("none"))
+        rules = rules_of(self.configuration, self.token or token_from(os.environ, "").token or Token("none"))
         submission = Submission(self.configuration.spool, rules, observed=ended.microseconds)
         try:
             _add_files(submission, files, is_lenient=True)
@@ -262,7 +257,7 @@ class _CommandRun(Struct):
         if not results and (self.run is None or (has_inner_results and not self.is_own)):
             submission.discard()
             return
-        new, sharing = new_run(self.configuration.changed(run_id=self.run), submission.id)
+        new, sharing = new_run(self.configuration.changed(run_id=self.run), self.token, submission.id)
         folder, session, lock = submission.finished(
             self.configuration.endpoint,
             new,

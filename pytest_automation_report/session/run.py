@@ -24,7 +24,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.collector import DESCRIBE_RUN, FINISHED
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.resolver import spool_candidates
-from pytest_automation_report.settings.run import configured_run, sharing_of
+from pytest_automation_report.settings.run import configured_run, sharing_of, without_secrets
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import (
     SESSION_ID_FIELD,
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.summary.lines import SessionOutcome
-    from pytest_automation_report.text.redaction import TextCleaner
 
 
 def software_fields(config: pytest.Config) -> tuple[Field, ...]:
@@ -121,24 +120,10 @@ def session_run(
         software += (Field(SELECTION_FIELD, string(selection)),) if selection else ()
     is_joined = configuration.run_id is not None
     run = configured_run(configuration, BuildInfo() if is_joined else facts, sharing, own=software)
-    cleaner = cleaner_for(options)
-    run = replace(
-        run,
-        fields=tuple(clean_field(field, cleaner) for field in run.fields),
-        links=tuple(replace(link, url=cleaner.address(link.url)) for link in run.links),
-    )
+    run = without_secrets(run, options)
     if is_joined:
         return run, (), sharing
     return *described_run(config, run, options, user_errors), sharing
-
-
-def clean_field(field: Field, cleaner: TextCleaner) -> Field:
-    """Return a field whose value is without secrets, and cut to the limits."""
-    if field.value is None:
-        return field
-    value = cleaner.redact_by_name(field.name, field.value)
-    value = cleaner.address(value) if field.type is FieldType.URL else cleaner.console(value)
-    return field if value == field.value else replace(field, value=value)
 
 
 SELECTION_FIELD: Final = "Selection"

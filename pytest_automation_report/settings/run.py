@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 import sys
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import RUN_KEY_TAG, Field, FieldType, NewRun
+from pytest_automation_report.api.models import RUN_KEY_TAG, Field, FieldType, NewRun, Resources
 from pytest_automation_report.ci.facts import JOB_LINK, with_facts
-from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.parsers import PLACEHOLDER
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.ci.facts import BuildInfo
     from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.text.redaction import TextCleaner
+
+Described = TypeVar("Described", NewRun, Resources)
 
 JOB_FIELD: Final = "Job"
 """Name of a thread's field: the job that the thread's results belong to."""
@@ -100,6 +103,24 @@ def configured_run(
             run = replace(run, name=string(f"{run.source} {sharing.key}"))
     run = with_facts(run, facts, own=own, is_branch_tag=configuration.branch_tag)
     return replace(run, tags=tuple(dict.fromkeys((*run.tags, sharing.tag)))) if sharing.tag else run
+
+
+def without_secrets(described: Described, options: RecordingOptions) -> Described:
+    """Return a run, or what is added to one, with secrets hidden in its fields and links, cut to the limits."""
+    cleaner = cleaner_for(options)
+    return replace(
+        described,
+        fields=tuple(_clean_field(field, cleaner) for field in described.fields),
+        links=tuple(replace(link, url=cleaner.address(link.url)) for link in described.links),
+    )
+
+
+def _clean_field(field: Field, cleaner: TextCleaner) -> Field:
+    if field.value is None:
+        return field
+    value = cleaner.redact_by_name(field.name, field.value)
+    value = cleaner.address(value) if field.type is FieldType.URL else cleaner.console(value)
+    return field if value == field.value else replace(field, value=value)
 
 
 def job_of(job: str, facts: BuildInfo) -> tuple[str, bool]:

@@ -8,7 +8,8 @@ from pytest_automation_report.recording.results import identity_of
 from pytest_automation_report.text.redaction import TextCleaner
 from pytest_automation_report.text.visible import MARK
 from support.checked_server import CheckedServer
-from support.projects import Project
+from support.projects import Project, console
+from support.result_files import written
 from support.sessions import TOKEN, send, session_environment
 from unit.text.test_redaction import KNOWN
 
@@ -130,6 +131,28 @@ def test_no_secret_is_spooled_or_sent(tmp_path: Path, workers: str) -> None:
     assert "9 tests collected" in section
     assert workers != "0" or f"ValueError: {MARK}" in section
     assert SECRET not in section
+
+
+def test_no_secret_is_in_what_commands_say_of_a_run(tmp_path: Path) -> None:
+    """Fields and links of a run are without secrets, whether a command creates it, adds to it or submits files."""
+    project = Project(tmp_path / "project", "")
+    written(project.root / "a.xml", ["one"])
+    env = session_environment(DEPLOY_PASSWORD=SECRET)
+    given = [f"--fields=one=in {SECRET}", "--fields=password=swordfish", f"--links=x=https://u:{URL_PASSWORD}@b.test/"]
+    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
+        common = [*server.options, *given]
+        for words in (
+            ["submit", "a.xml", "--redact=pin-[0-9]", "--fields=pin=pin-1", "--source=suite", *common],
+            ["exec", "--source=suite", *common, "--", "true"],
+            ["run", "create", "--name=n", "--source=suite", f"--field=two=by {TOKEN}", *common],
+            ["run", "append", "3", f"--field=three=Bearer {BEARER}", *common],
+        ):
+            console(project.root, *words, env=env, exits=0)
+        bodies = json.dumps([each.body for each in server.log])
+        runs = server.runs()
+    assert len(runs) == 3
+    assert [text for text in (SECRET, "swordfish", URL_PASSWORD, "pin-1", TOKEN, BEARER) if text in bodies] == []
+    assert bodies.count(MARK) >= 4 * len(given)
 
 
 def test_secrets_stay_where_hiding_is_off(tmp_path: Path) -> None:

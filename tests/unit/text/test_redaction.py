@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import to_builtins
 
-from pytest_automation_report.api.models import Field, FieldType
+from pytest_automation_report.api.models import Field, FieldType, NewRun
 from pytest_automation_report.recording.fields import property_field, typed_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
-from pytest_automation_report.session.run import clean_field
 from pytest_automation_report.session.xdist import worker_options
+from pytest_automation_report.settings.run import without_secrets
 from pytest_automation_report.text import credential_patterns as secret_shapes
 from pytest_automation_report.text.redaction import TextCleaner, safe_str, secret_values
 from pytest_automation_report.text.secret_values import SIGNS
@@ -367,7 +367,8 @@ def test_fields_named_like_secrets_are_hidden(name: str, value: str, is_hidden: 
     expected = MARK if is_hidden else value
     assert property_field(name, value, cleaner).value == expected
     assert typed_field(name, value, FieldType.TEXT, cleaner).value == expected
-    assert clean_field(Field(name, value), cleaner).value == expected
+    run = NewRun("n", "s", fields=(Field(name, value),))
+    assert [field.value for field in without_secrets(run, RecordingOptions()).fields] == [expected]
     assert property_field(name, value, cleaner_for(RecordingOptions(redact_builtin=False))).value == value
 
 

@@ -132,6 +132,7 @@ function searched(text) {
   });
   /** @type {Record<string, string[]>} */
   const fields = {};
+  /** @type {string[]} */
   const words = [];
   for (const { field, value } of termsOf(text).filter(isKnown)) {
     if (field) (fields[field] ??= []).push(value.toLowerCase());

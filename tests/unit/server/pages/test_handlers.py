@@ -107,10 +107,11 @@ def test_every_place_calls_the_same_tests_flaky(
 
 def test_a_failure_began_in_the_same_run_on_every_page(site: Site) -> None:
     """Pages of suite, run and test say since when it fails: not since it was first seen, nor since a branch began."""
-    for branch, tests in (("main", "fpfffff"), ("topic", "f")):
-        for letter in tests:
-            run = site.run_of(failing(1) if letter == "f" else a_test(1), a_test(2), **on(branch))
-            found = findings(site.service.store, run)
+    *_, found = (
+        findings(site.service.store, site.run_of(failing(1) if letter == "f" else a_test(1), a_test(2), **on(branch)))
+        for branch, tests in (("main", "fpfffff"), ("topic", "f"))
+        for letter in tests
+    )
     (reason,), (test,) = found["reasons"], found["tests"]["still_failing"]
     assert [each and each["run"] for each in (reason["since"], test["since"], reason["first"])] == [3, 3, 1]
     for number, branch in ((7, "main"), (8, "topic")):
