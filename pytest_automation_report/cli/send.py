@@ -70,7 +70,7 @@ def send(*, unknown: Unknown, new_run: bool, **options: object) -> int:
     Exit codes: 0 nothing is left, 3 something stays in the spool, 4 the token is missing or refused.
     """
     configuration, found_token = configuration_of({**options, "html": None}, raises_errors=True)
-    folders = sorted(session_folders(configuration.spool), key=_is_closing)
+    folders = sorted(session_folders(configuration.spool), key=_turn)
     remove_empty(configuration.spool)
     if not folders:
         echo_stderr(f"nothing to send in {configuration.spool}")
@@ -81,19 +81,20 @@ def send(*, unknown: Unknown, new_run: bool, **options: object) -> int:
     exits: set[Exit] = set()
     for folder in folders:
         # A completed run takes no results, so one is completed only once all other sessions are delivered.
-        if _is_closing(folder) and exits - {Exit.DONE}:
+        if _turn(folder)[0] and exits - {Exit.DONE}:
             exits.add(_kept(folder, "it completes a run, once all else is sent"))
         else:
             exits.add(_send(folder, configuration, token, delivery_options))
     return Exit.TOKEN if Exit.TOKEN in exits else Exit.KEPT if exits - {Exit.DONE} else Exit.DONE
 
 
-def _is_closing(folder: SessionFolder) -> bool:
-    """Return whether a session completes a run that other sessions have joined, and so is sent after them."""
+def _turn(folder: SessionFolder) -> tuple[bool, int]:
+    """Return when a session is sent: in the order in which they began, one that completes a run of others last."""
     try:
-        return folder.read_session().is_closing
+        session = folder.read_session()
     except SpoolError:
-        return False
+        return False, 0
+    return session.is_closing, session.started_us
 
 
 def _send(folder: SessionFolder, configuration: Settings, token: Token, options: DeliveryOptions = _DEFAULTS) -> Exit:

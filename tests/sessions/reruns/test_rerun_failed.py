@@ -149,7 +149,7 @@ def test_rerun_reads_the_embedded_store_where_the_ini_file_names_a_server(projec
     project.write("test_suite.py", "def test_a(): assert 0\ndef test_b(): pass\n")
     local = ["--automation-report-url", "local"]
     first = project.report(*local)
-    assert (first.exit, "in the embedded store" in first.out) == (1, True), first.text
+    assert (first.exit, "to the embedded store" in first.out) == (1, True), first.text
     again = project.report(*local, "--automation-report-rerun-failed")
     assert "running again the failed tests of run 1: 1 test" in again.out
     assert "1 failed, 1 deselected" in again.out.splitlines()[-1]
