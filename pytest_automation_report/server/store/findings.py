@@ -366,20 +366,23 @@ class _Tests:
 
 def _time(connection: StoreConnection, subject: compared.ComparedRun) -> RunTime:
     run = subject.run
-    starts = {thread: rest for thread, *rest in connection.execute(_STARTS, (run["id"],))}
     threads = connection.execute(_THREADS, (run["id"],))
+    # Only a client that says when its session began sends the starts of tests, too.
+    has_starts = any(session is not None for _, _, session, _, _ in threads)
+    starts = {thread: rest for thread, *rest in connection.execute(_STARTS, (run["id"],))} if has_starts else {}
     # The run is created with its first results: its session began before.
     began = min([run["created"], *(session for _, _, session, _, _ in threads if session is not None)])
     workers: list[WorkerTime] = []
     for thread, created, session, observed, computed in threads:
-        if thread not in starts:
+        if has_starts and thread not in starts:
             continue
-        first, end, unknown = starts[thread]
         tests = computed or 0
         started = created - run["created"]
         ended = started + max(observed or 0, tests)
-        if session is not None and not unknown:
-            started, ended = max(0, session + first - began), max(0, session + end - began)
+        if session is not None:
+            first, end, unknown = starts[thread]
+            if not unknown:
+                started, ended = max(0, session + first - began), max(0, session + end - began)
         workers.append({"started": started, "ended": ended, "tests": tests})
     wall = max([run["elapsed"] or 0, *(worker["ended"] for worker in workers)])
     return time_shares(wall, workers, [case.elapsed for case in subject.results.values() if case.elapsed])

@@ -18,7 +18,7 @@ from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import TransactionRolledBackError, try_lock
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
-from pytest_automation_report.server.store.values import try_again, validation_error
+from pytest_automation_report.server.store.values import DAY_US, try_again, validation_error
 from pytest_automation_report.server.store.writes import Writer
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # How long an idempotency key is stored; clients that repeat a request do so within hours.
-_KEEP_KEYS_US = 7 * 24 * 3600 * 1_000_000
+_KEEP_KEYS_US = 7 * DAY_US
 _PURGE_EVERY_REQUESTS = 256  # requests between two deletions of expired keys: most requests pay nothing for it
 _MAX_ATTEMPTS = 5  # how often a transaction is run that the database keeps rolling back
 _INSERT_KEY = 'INSERT INTO "applied_request" ("key", "fingerprint", "created") VALUES (?, ?, ?) ON CONFLICT DO NOTHING'

@@ -73,6 +73,7 @@ def test_hooks_add_to_runs_and_tests(arguments: tuple[str, ...], suite: Suite) -
     assert run["artifacts"] == [{"name": "log", "url": "https://example.org/log"}]
     assert {"name": "branch", "value": "main", "type": STRING} in run["fields"]
     summary = json.loads((suite.root / "summary.json").read_text())
+    assert f"{suite.server.address}/automation/runs/view/1" in suite.ran.out
     assert summary == {
         "run": 1,
         "url": f"{suite.server.address}/automation/runs/view/1",

@@ -13,6 +13,7 @@ from pytest_automation_report.server.store.compared import flaky_of_source, main
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.histories import Failures, Series, histories, series_of
 from pytest_automation_report.server.store.reads import find_cases, mention, run_rows
+from pytest_automation_report.server.store.values import DAY_US
 from pytest_automation_report.text.terminal import quantity, split_name
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.histories import CaseHistory
 
 PERIODS: Final = (30, 90)  # days
-_DAY_US: Final = 24 * 3600 * 1_000_000
 _MOST_RUNS: Final = 500
 _MOST_FLAKY: Final = 100
 _SHOWN: Final = 50
@@ -62,7 +62,7 @@ def costs_values(reader: PageReader, source_id: int, branch: str | None, days: i
     """Return the values of the page; ``now`` is in microseconds since 1970."""
     connection, source = reader.connection, reader.suite(source_id)
     branch = main_branch(connection, source_id) if branch is None else branch
-    ((found,),) = connection.execute(_FIRST_RUN, (source_id, now - days * _DAY_US))
+    ((found,),) = connection.execute(_FIRST_RUN, (source_id, now - days * DAY_US))
     first: int = _NO_RUN if found is None else found
     newest = [run for run in newest_runs(connection, source_id, branch) if run["id"] >= first]
     known = flaky_of_source(connection, source_id, branch, states=("flaky",), limit=_MOST_FLAKY) if newest else []
