@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct, convert, field
@@ -129,6 +129,14 @@ def retry_after_seconds(value: str, date: str) -> float | None:
         then, now = (moment.replace(tzinfo=moment.tzinfo or timezone.utc) for moment in moments)
         return max(0.0, (then - now).total_seconds())
     except (ValueError, TypeError, IndexError, OverflowError):  # the e-mail parser raises all of these
+        return None
+
+
+def time_of(text: str | None) -> datetime | None:
+    """Return a time that the server gave, UTC in ISO 8601; None for any other text."""
+    try:
+        return datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+    except ValueError:
         return None
 
 

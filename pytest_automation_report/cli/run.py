@@ -16,7 +16,7 @@ import click
 
 from pytest_automation_report.api.client import MOST_RUNS, run_pages
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, Resources, fitted_field, joined
-from pytest_automation_report.api.responses import Page, Run
+from pytest_automation_report.api.responses import Page, Run, time_of
 from pytest_automation_report.api.urls import web_address_hint
 from pytest_automation_report.cli.context import (
     AGE,
@@ -293,11 +293,8 @@ def list_runs(  # noqa: PLR0913 - one for each option
 
 def moment(text: str | None) -> str:
     """Return a time of the server, UTC in ISO 8601, in this machine's time zone; any other text unchanged."""
-    try:
-        time = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
-    except ValueError:
-        return text or ""
-    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+    time = time_of(text)
+    return text or "" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def run_line(run: Run) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from datetime import datetime
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ import click
 from msgspec.structs import replace
 
 from pytest_automation_report.api.client import RunExpand
+from pytest_automation_report.api.responses import time_of
 from pytest_automation_report.cli.context import (
     CONNECTION,
     SIZE,
@@ -252,8 +252,8 @@ def _exported(form: str, reading: Opened, run_id: int, base: int | None) -> Iter
 
 def _end_of(run: ExportedRun) -> int:
     """Return when a run was completed, or else began, in microseconds since 1970."""
-    at = (run.completed_at or run.created_at or "").replace("Z", "+00:00")
-    return round(datetime.fromisoformat(at).timestamp() * 1_000_000) if at else 0
+    time = time_of(run.completed_at or run.created_at)
+    return 0 if time is None else round(time.timestamp() * 1_000_000)
 
 
 @click.command("failures")
@@ -281,9 +281,13 @@ def failures(chosen: WhichRun, *, form: str, is_new_only: bool, limit: int | Non
     return Exit.DONE
 
 
+def _failed(reading: Opened, run_id: int, *, are_whole: bool) -> dict[str, ExportedTest]:
+    """Return the failed tests of a run by key; of one in which several jobs failed, the last result."""
+    return {test.key: test for test in reading.tests(run_id, only_failures=True, are_whole=are_whole)}
+
+
 def _echo_tests(reading: Opened, run_id: int, kept: set[str] | None, form: str, limit: int | None) -> None:
-    # Jobs may have failed in one test: their results stand beside each other.
-    tests = {test.key: test for test in reading.tests(run_id, only_failures=True, are_whole=form == "nodeids")}
+    tests = _failed(reading, run_id, are_whole=form == "nodeids")
     names = [test.key if form == "keys" else test.node_id for key, test in tests.items() if kept is None or key in kept]
     for name in [*filter(None, names)][:limit]:
         click.echo(name)
@@ -312,8 +316,7 @@ def failed_tests(chosen: WhichRun, *, only: str | None, **options: object) -> in
     """Print the id of a run, the last completed one of the source by default, and its failed tests as JSON."""
     with opened(options, chosen, is_source_needed=True, needs_findings=only is not None) as reading:
         run_id = reading.run_id(chosen, of_source=True, is_completed=True)
-        # Jobs may have failed in one test: their results stand beside each other.
-        failed = {test.key: test for test in reading.tests(run_id, only_failures=True, are_whole=False)}
+        failed = _failed(reading, run_id, are_whole=False)
         if only is not None:
             keys = _chosen_keys(reading.findings(run_id), only)
             failed = {key: test for key, test in failed.items() if key in keys}

@@ -16,7 +16,7 @@ from pytest_automation_report.failures.reading import Call, read_failure
 from pytest_automation_report.findings.sentences import changes_line, flaky_line, since_words
 from pytest_automation_report.findings.verdict import MINE, told
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.terminal import commit_text, printable, quantity, rerun_of, run_command
+from pytest_automation_report.text.terminal import commit_text, place_of, printable, quantity, rerun_of, run_command
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def _reason(
 
 def _raised(test: ExportedTest) -> tuple[str, str, list[DifferingValue]]:
     """Return where a failure was raised, the statement, and the values that it compared."""
-    place = f"{test.file}:{test.line}" if test.file and test.line else test.file or ""
+    place = place_of(test.file, test.line)
     problem = next(iter(test.problems), None)
     if problem is None:
         return place, "", []
@@ -239,7 +239,7 @@ def _raised(test: ExportedTest) -> tuple[str, str, list[DifferingValue]]:
     frame = next((call.frame for call in shown.calls if isinstance(call, Call) and call.is_open), None)
     if frame is None:
         return place, "", _values(shown.table)
-    return f"{frame.path}:{frame.line}" if frame.line else frame.path, frame.raising_line, _values(shown.table)
+    return place_of(frame.path, frame.line), frame.raising_line, _values(shown.table)
 
 
 def _values(table: Table | None) -> list[DifferingValue]:

@@ -7,11 +7,11 @@ import io
 import json
 import uuid
 from collections import Counter
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import FieldType
+from pytest_automation_report.api.responses import time_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -205,7 +205,5 @@ def _milliseconds(microseconds: int | None) -> int:
 
 def _epoch_ms(text: str | None) -> int:
     """Return a time of the server in milliseconds since 1970; 0 if it is unknown."""
-    try:
-        return round(datetime.fromisoformat((text or "").replace("Z", "+00:00")).timestamp() * 1000)
-    except ValueError:
-        return 0
+    time = time_of(text)
+    return 0 if time is None else round(time.timestamp() * 1000)

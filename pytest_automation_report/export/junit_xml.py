@@ -5,7 +5,6 @@ Its schema allows neither file nor line of a test, so the tests of one file are 
 
 from __future__ import annotations
 
-import re
 from hashlib import sha256
 from html import escape
 from tempfile import TemporaryFile
@@ -15,14 +14,13 @@ from msgspec import Struct, field
 
 from pytest_automation_report.api.models import END_OF_PROPERTY, FieldType
 from pytest_automation_report.api.urls import is_web_address
+from pytest_automation_report.text.visible import NOT_IN_XML
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_automation_report.export.results import ExportedRun, ExportedTest
 
-# Characters that XML 1.0 does not allow, written as pytest's own XML writes them.
-_NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _SPACES: Final = {ord(space): f"&#{ord(space)};" for space in "\t\n\r"}
 
 
@@ -159,4 +157,5 @@ def _text(text: str) -> str:
 
 
 def _allowed(text: str) -> str:
-    return _NOT_IN_XML.sub(lambda match: f"#x{ord(match[0]):02X}", text)
+    # As pytest's own XML writes the others.
+    return NOT_IN_XML.sub(lambda match: f"#x{ord(match[0]):02X}", text)

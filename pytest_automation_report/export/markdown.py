@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.export.results import OUTPUTS
 from pytest_automation_report.failures.reading import ReportedFailure, code_block, code_span, failure_markdown
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.terminal import change_counts, commit_text
+from pytest_automation_report.text.terminal import change_counts, commit_text, place_of
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def markdown_of(
         text=plain(first.text) if first else "",
         message=plain(first.message) if first else "",
         type_name=plain(first.type) if first else "",
-        place=plain(f"{test.file}:{test.line}" if test.line else test.file) if test.file else "",
+        place=plain(place_of(test.file, test.line)),
         sentence=". ".join([", ".join(facts), *changes]) + ".",
         command=plain(command),
     )

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from pytest_automation_report.failures.comparisons import assertion_of, table_from_text, table_from_values
 from pytest_automation_report.failures.tracebacks import exception_parts, parse_traceback
+from pytest_automation_report.text.terminal import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -272,7 +273,7 @@ def _frame(frame: Frame) -> str:
         f"{'>' if line.is_hit else ' '} {line.text}".rstrip()
         for line in frame.code[max(0, end - _MAX_CODE_LINES) : end]
     ]
-    place = code_span(f"{frame.path}:{frame.line}" if frame.line else frame.path)
+    place = code_span(place_of(frame.path, frame.line))
     function = f" in {code_span(frame.function)}" if frame.function else ""
     code = "\n".join(lines)
     return f"{place}{function}" + (f"\n\n{code_block(code, 'python')}" if lines else "")

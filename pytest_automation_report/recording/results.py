@@ -15,7 +15,7 @@ from pytest_automation_report.recording.options import UNTESTED, RecordingOption
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.spool.records import Attempt, FinishRecord
 from pytest_automation_report.text.limits import cut_end, string, utf16_length
-from pytest_automation_report.text.visible import ColouredText
+from pytest_automation_report.text.visible import NOT_IN_XML, ColouredText
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.text.visible import Span
 
 
-# Characters that XML 1.0 does not allow, and DEL. As the complement of the allowed ones it would take 2 ms to compile
-# at each start of pytest.
-_NOT_IN_XML = lazy_pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _NO_NAME = "(no name)"
 
 
@@ -60,7 +57,7 @@ def identity_of(nodeid: str, *, prefix: str = "") -> TestIdentity:
     else:
         last, classname = module, prefix
     # The key is made of the whole name; only the shown one is cut.
-    name = last if last.isascii() and last.isprintable() else _NOT_IN_XML.sub(_visual_escape, last)
+    name = last if last.isascii() and last.isprintable() else NOT_IN_XML.sub(_visual_escape, last)
     shown = string(name) or _NO_NAME
     folder = string(classname) if classname else shown
     is_respelled = shown != last or classname not in {"", folder}

@@ -125,6 +125,11 @@ def split_name(name: str) -> NameParts:
     return NameParts(function, bracket + parameters) if is_parametrized else NameParts(name, "")
 
 
+def place_of(file: str | None, line: int | None) -> str:
+    """Return ``FILE:LINE``, the file alone if the line is unknown, and nothing without a file."""
+    return f"{file}:{line}" if file and line else file or ""
+
+
 def title_of(folder: str, name: str) -> str:
     """Return folder and name; for a module, where both are the same, its name."""
     return name if folder in {"", name} else f"{folder}.{name}"

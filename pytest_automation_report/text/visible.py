@@ -22,6 +22,8 @@ Span: TypeAlias = "tuple[int, int, str]"
 
 # C0 and C1 controls but tab and newline, marks that change the direction of writing, lone surrogates.
 _INVISIBLE = lazy_pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Characters that XML 1.0 does not allow, and DEL. The complement of the allowed ones would take 2 ms to compile.
+NOT_IN_XML = lazy_pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _SPECIAL = lazy_pattern(r"[^\w\s]|_")
 # All others of ASCII.
 _SHOWN = bytes((9, 10, *range(32, 127)))

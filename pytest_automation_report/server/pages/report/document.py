@@ -30,7 +30,7 @@ from pytest_automation_report.server.pages.urls import RunState, link, read_para
 from pytest_automation_report.server.pages.words import parts, run_summary, with_defaults
 from pytest_automation_report.server.store import contents
 from pytest_automation_report.server.store.values import json_text
-from pytest_automation_report.text.terminal import title_of
+from pytest_automation_report.text.terminal import place_of, title_of
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Json]:
         shown = text if len(text) <= characters else text[-characters:].partition("\n")[2] or text[-characters:]
         failure = {
             "title": title_of(row["folder"], row["name"]),
-            "place": f"{row['file']}:{row['line']}" if row["file"] and row["line"] else row["file"] or "",
+            "place": place_of(row["file"], row["line"]),
             "message": row["message"] or "",
             "text": shown,
             "left_out": len(text) - len(shown),

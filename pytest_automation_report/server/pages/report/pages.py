@@ -29,7 +29,7 @@ from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSE
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.overview import HAS_FACTS, facts_of
 from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, content_hash, hexadecimal
-from pytest_automation_report.text.terminal import NameParts, node_id, run_command, split_name, title_of
+from pytest_automation_report.text.terminal import NameParts, node_id, place_of, run_command, split_name, title_of
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ def rows_of(tests: ReportedTests, run: Json, findings: RunFindings) -> Json:
     group_list = sorted(set(groups))
     numbers = {group: number for number, group in enumerate(group_list)}
     functions = [
-        (shown(name.function), shown(_place(row)), numbers[group])
+        (shown(name.function), shown(place_of(row["file"], row["line"])), numbers[group])
         for row, name, group in zip(rows, names, groups, strict=True)
     ]
     ids = [row["id"] for row in rows]
@@ -381,10 +381,6 @@ def _files(facts: RunFacts) -> Json:
         for sort in ("failed", "slowest", "ran")
     }
     return {"html": relinked(html, None), "orders": orders}
-
-
-def _place(row: Json) -> str:
-    return f"{row['file']}:{row['line']}" if row["file"] and row["line"] is not None else row["file"] or ""
 
 
 def _with_hole(text: str, name: str) -> str:

@@ -24,6 +24,7 @@ from pytest_automation_report.text.terminal import (
     MOST_NAMED,
     node_id,
     node_id_of,
+    place_of,
     quantity,
     rerun_of,
     run_command,
@@ -372,7 +373,7 @@ def code_frame(exceptions: Sequence[Raised]) -> Json | None:
     if len(errors) > _ERROR_LINES:
         errors = [*errors[: _ERROR_LINES - 1], f"… {len(errors) - _ERROR_LINES + 1} more lines"]
     return {
-        "place": f"{frame.path}:{frame.line}" if frame.line else frame.path,
+        "place": place_of(frame.path, frame.line),
         "function": frame.function,
         "depth": depth if depth > 2 else 0,  # noqa: PLR2004 - a function that calls itself once is nothing special
         "lines": [

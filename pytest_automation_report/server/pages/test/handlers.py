@@ -23,7 +23,7 @@ from pytest_automation_report.server.pages.words import STATUSES_SHOWN, run_summ
 from pytest_automation_report.server.store.contents import part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings, summaries
 from pytest_automation_report.server.store.values import ApiError, hashes_in, hexadecimal
-from pytest_automation_report.text.terminal import node_id_of, run_command, split_name
+from pytest_automation_report.text.terminal import node_id_of, place_of, run_command, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -374,7 +374,7 @@ def _markdown(row: Json, fields: Sequence[Json], values: Mapping[str, Any]) -> s
     cause = next((field for field in fields if field.get("is_highlight") and field["name"] != "Skipped"), None)
     if cause is None:
         return ""
-    place = "" if not row["file"] else f"{row['file']}:{row['line']}" if row["line"] else str(row["file"])
+    place = place_of(row["file"], row["line"])
     return failure_markdown(
         ReportedFailure(
             ".".join(part for part in (row["folder"], row["name"]) if part),
