@@ -1,6 +1,7 @@
 """Texts are cut to their limits and made visible; colours stay beside them, at their characters."""
 
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -74,6 +75,20 @@ def test_narrowed_text_counts_what_was_skipped() -> None:
     long = string("y" * 10_000)
     assert long == "y" * long.count("y") + f" ... {10_000 - long.count('y'):,} characters cut"
     assert len(long) <= STRING_UNITS
+
+
+def test_huge_output_costs_little() -> None:
+    """100 MB of output in two parts are cut in a fraction of a second and in memory of a few limits."""
+    parts = ("\x1b[31m" + "x" * 50_000_000, "\r" * 50_000_000)
+    tracemalloc.start()
+    began = time.process_time()
+    text = console(*parts)
+    elapsed = time.process_time() - began
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert utf16_length(text) <= TEXT_UNITS
+    assert elapsed < 1
+    assert peak < 2_000_000
 
 
 @pytest.mark.parametrize(
