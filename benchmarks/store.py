@@ -25,7 +25,7 @@ from pathlib import Path
 from pytest_automation_report.api.models import NewRun, Resources
 from pytest_automation_report.server.api.embedded import StoreClient
 from pytest_automation_report.settings.parsers import RawSetting
-from pytest_automation_report.settings.resolver import postgres_database
+from pytest_automation_report.settings.servers import postgres_database
 
 APPEND = 250
 STEPS = (10_000, 20_000, 50_000, 100_000, 200_000, 300_000, 400_000, 500_000, 600_000, 700_000, 800_000, 900_000)

@@ -204,7 +204,7 @@ class _SessionPlugin(Hooks):
         if self._is_reported or not (self._warnings or self.internal_errors.texts):
             return []
         try:
-            from pytest_automation_report.settings.token import secrets_from  # noqa: PLC0415 - only with something to say
+            from pytest_automation_report.recording.options import secrets_from  # noqa: PLC0415 - only with something to say
             from pytest_automation_report.text.redaction import TextCleaner  # noqa: PLC0415 - as above
         except Exception as error:  # noqa: BLE001 - a file of the project in the place of a package may raise anything
             # Without redaction no text of an error may be shown: the name of a missing package is none.
@@ -223,7 +223,7 @@ def _refuse_misspelled(config: pytest.Config, switch: Switch) -> None:
     is_declined = not switch.is_on and switch.origin in (settings.SWITCH_ENVIRONMENT, settings.SWITCH_OFF_OPTION)
     names = [] if is_declined or _is_nested(switch) else settings.unknown_ini_names(config)
     if names:
-        from pytest_automation_report.settings.sources import misspelling  # noqa: PLC0415 - only for mistakes
+        from pytest_automation_report.settings.mistakes import misspelling  # noqa: PLC0415 - only for mistakes
 
         for name in names:
             error, _ = misspelling(name, settings.ini_origin(config, name))

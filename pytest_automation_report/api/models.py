@@ -36,7 +36,9 @@ EMBEDDED_ORIGIN = "http+local://store"
 SERVE_PORT = 8000  # default of `automation-report serve`
 RUN_KEY_TAG = "run-key-"  # begins the tag by which jobs find a run that they share
 
-# Names of fields that we add to runs.
+# Names of fields that we add to runs, and to threads.
+WORKER_FIELD = "Worker"  # of a thread: the name of its worker
+SELECTION_FIELD = "Selection"  # the options that select tests
 NOTE_FIELD = "Session"  # why the session ended
 DIED_NOTE = "pytest died before the session ended"
 COLLECTED_FIELD = "Collected"  # number of tests that are to run, as a rule known before the first of them

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import NewRun
 
 JOB_LINK: Final = "CI job"
+_UNMARKED: Final = frozenset({"", "0", "false", "no", "off"})
 COMMIT_CHARACTERS: Final = 10
 """Characters of a commit in a note or in a history."""
 
@@ -195,6 +196,13 @@ def without_user(url: str | None) -> str | None:
 def text_of(environ: Mapping[str, str], name: str) -> str | None:
     """Return a variable's value without surrounding space, None if it is unset or empty."""
     return environ.get(name, "").strip() or None
+
+
+def is_marked(environ: Mapping[str, str], mark: str) -> bool:
+    """Return whether a variable is set and not switched off, or for ``NAME=value`` whether it has the value."""
+    name, _, value = mark.partition("=")
+    text = (text_of(environ, name) or "").lower()
+    return text == value if value else text not in _UNMARKED
 
 
 def all_of(environ: Mapping[str, str], *names: str) -> tuple[str, ...] | None:

@@ -1,4 +1,4 @@
-"""The table of CI providers: the environment variables that describe a job.
+"""The table of CI providers: the environment variables that describe a job, and the facts that they tell.
 
 The first row with a mark in the environment counts: a provider that sets the variables of another stands above it.
 """
@@ -13,7 +13,18 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.ci.facts import BuildInfo, Shard, repository_page, subject_of, text_of, without_user
+from pytest_automation_report.ci.facts import (
+    BuildInfo,
+    CiJob,
+    Shard,
+    all_of,
+    is_marked,
+    repository_page,
+    subject_of,
+    text_of,
+    with_fallbacks,
+    without_user,
+)
 from pytest_automation_report.unpatched import Unpatched
 
 ReadFile: TypeAlias = Callable[[str], str]
@@ -366,3 +377,117 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         repository=("GIT_URL", "GIT_URL_1"),
     ),
 )
+
+
+_BRANCH_PREFIXES: Final = ("refs/heads/", "refs/remotes/origin/")
+
+
+def facts_of_job(environ: Environ, read_file: ReadFile) -> BuildInfo | None:
+    """Return the facts of a CI job, ``BuildInfo(provider="CI")`` if only ``CI`` is set, None outside of CI."""
+    provider = next((row for row in PROVIDERS if any(is_marked(environ, mark) for mark in row.marks)), None)
+    if provider is None:
+        return BuildInfo(provider="CI") if is_marked(environ, "CI") else None
+    facts = with_fallbacks(provider.custom_facts(environ, read_file), _from_table(environ, provider))
+    # Some providers set the variable of the target for a push, too, to the branch itself.
+    target = facts.target_branch if facts.pull_request is not None else None
+    if target is not None:
+        target = _without_prefix(target, _BRANCH_PREFIXES)
+    merge = _commit(environ, provider.merge_commit)
+    is_merge = merge is not None and facts.pull_request is not None and merge != facts.commit
+    return replace(facts, target_branch=target, merge_commit=merge if is_merge else facts.merge_commit)
+
+
+def _from_table(environ: Environ, provider: Provider) -> BuildInfo:
+    tag = _first(environ, provider.tag)
+    request = _request(environ, provider)
+    ref = BuildInfo() if tag else _ref(environ, provider, request)
+    job = _first(environ, provider.job)
+    # Some providers count repetitions, from 0, and others attempts, from 1.
+    retries, attempt = _integer(environ, provider.retries), _integer(environ, provider.attempt)
+    return BuildInfo(
+        provider=provider.name,
+        branch=ref.branch,
+        tag=tag or ref.tag,
+        commit=_commit(environ, provider.commit),
+        pull_request=request or ref.pull_request,
+        target_branch=_first(environ, provider.target_branch),
+        commit_subject=subject_of(_first(environ, provider.commit_message) or ""),
+        build=_first(environ, provider.build),
+        pipeline="-".join(all_of(environ, *provider.pipeline) or ()) or None,
+        attempt=(attempt if retries is None else retries + 1) or None,
+        shard=_shard(environ, provider),
+        url=without_user(_first(environ, provider.url)),
+        repository=repository_page(_first(environ, provider.repository)),
+        job=CiJob(job, provider.is_job_shared, _integer(environ, provider.execution)) if job else None,
+    )
+
+
+def _ref(environ: Environ, provider: Provider, request: int | None) -> BuildInfo:
+    """Return the branch, tag or pull request in the first variable that is set; the formats are tried in order."""
+    text = _first(environ, provider.branch) or ""
+    pull = re.fullmatch(r"refs/(?:pull|merge-requests|pull-requests)/([0-9]{1,18})(?:/.*)?", text)
+    if pull:
+        return BuildInfo(pull_request=int(pull[1]))
+    number = _number_in_ref(text, provider)
+    if number and int(number) == request:
+        return BuildInfo()  # a name of the pull request itself: no branch
+    for prefix in ("refs/tags/", *provider.tag_prefixes):
+        if text.startswith(prefix):
+            return BuildInfo(tag=text[len(prefix) :] or None)
+    return BuildInfo(branch=_without_prefix(text, (*_BRANCH_PREFIXES, *provider.branch_prefixes)))
+
+
+def _without_prefix(ref: str, prefixes: tuple[str, ...]) -> str | None:
+    """Return the bare name of a branch, None for an empty one."""
+    prefix = next((prefix for prefix in prefixes if ref.startswith(prefix)), "")
+    return ref[len(prefix) :] or None
+
+
+def _commit(environ: Environ, names: tuple[str, ...]) -> str | None:
+    text = _first(environ, names)
+    return None if text == "HEAD" else text  # Buildkite's word for a build that was started without a commit
+
+
+def _request(environ: Environ, provider: Provider) -> int | None:
+    """Return the pull request's number; without one some variables hold ``false``."""
+    text = _first(environ, provider.pull_request) or ""
+    # The last part of a URL is the number, too.
+    number = _number_in_ref(text, provider) or (text.rstrip("/").rpartition("/")[2] if "://" in text else text)
+    return int(number) if re.fullmatch(r"[0-9]{1,18}", number) else None
+
+
+def _number_in_ref(text: str, provider: Provider) -> str:
+    """Return the number in a provider's name of a pull request's branch, such as ``pr/12``."""
+    match = re.fullmatch(provider.pull_ref, text) if provider.pull_ref else None
+    return match[1] if match else ""
+
+
+def _shard(environ: Environ, provider: Provider) -> Shard | None:
+    index, total = _integer(environ, provider.shard), _integer(environ, provider.shards)
+    if index is None or total is None or total < 2:  # noqa: PLR2004 - parallel are two and more
+        return None
+    number = index + 1 if provider.is_shard_from_zero else index
+    return Shard(number, total) if 1 <= number <= total else None
+
+
+def _integer(environ: Environ, name: str) -> int | None:
+    text = text_of(environ, name) or ""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+def _first(environ: Environ, names: tuple[str, ...]) -> str | None:
+    """Return the value of the first variable that is set, or of the first template whose variables are all set."""
+    return next((text for name in names if (text := _filled(environ, name))), None)
+
+
+def _filled(environ: Environ, template: str) -> str | None:
+    if "{" not in template:
+        return text_of(environ, template)
+    if all_of(environ, *re.findall(r"\{(\w+)", template)) is None:
+        return None
+
+    def filled(variable: re.Match[str]) -> str:
+        value = environ[variable[1]].strip()
+        return quote(value, safe=":", errors="replace") if variable[2] else value.rstrip("/")
+
+    return re.sub(r"\{(\w+)(!q)?\}", filled, template)

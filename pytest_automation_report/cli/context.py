@@ -29,14 +29,15 @@ from pytest_automation_report.errors import (
     TokenMissingError,
     TokenRefusedError,
 )
-from pytest_automation_report.settings.console import check_database, project_ini, token_to_send
+from pytest_automation_report.recording.options import secrets_from
+from pytest_automation_report.settings.console import check_database, project_ini, read_console_settings, token_to_send
+from pytest_automation_report.settings.mistakes import misspelling
 from pytest_automation_report.settings.parsers import SIZE_REMEDY, RawSetting, size_bytes
 from pytest_automation_report.settings.pytest_config import looks_like_ours
-from pytest_automation_report.settings.resolver import postgres_database, project_name, settings_from, spool_candidates
+from pytest_automation_report.settings.resolver import project_name, settings_from, spool_candidates
 from pytest_automation_report.settings.run import configured_run, recording_options, sharing_of, without_secrets
+from pytest_automation_report.settings.servers import postgres_database
 from pytest_automation_report.settings.settings import STORE, setting_of
-from pytest_automation_report.settings.sources import misspelling, read_console_settings
-from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.shell import Shell
 from pytest_automation_report.text.limits import STRING_UNITS

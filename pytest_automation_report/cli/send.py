@@ -31,12 +31,11 @@ from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.settings.console import project_ini
-from pytest_automation_report.settings.resolver import artifact_store
+from pytest_automation_report.settings.servers import artifact_store
 from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import Log, process_start_time, session_folders
-from pytest_automation_report.spool.ledger import ledger_from
-from pytest_automation_report.spool.sessions import remove_empty
+from pytest_automation_report.spool.sessions import ledger_from, remove_empty
 from pytest_automation_report.summary.lines import counts_by_status, report_line, unstored_lines
 from pytest_automation_report.text.terminal import printable, quantity
 

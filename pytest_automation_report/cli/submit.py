@@ -359,7 +359,8 @@ def _failure(command: Sequence[str], ended: Ended, rules: RecordingOptions) -> J
     folder = f"{rules.prefix}.{_FOLDER}" if rules.prefix else _FOLDER
     text = f"{ended.words}, and left no results."
     fields = (console_field("Error", text, text),)
-    test = Test(key_of(folder, name), name, folder, rules.alias("error"), ended.microseconds, fields=fields)
+    status = rules.statuses.get("error", "error")
+    test = Test(key_of(folder, name), name, folder, status, ended.microseconds, fields=fields)
     return JunitResult(test, "error")
 
 

@@ -28,7 +28,15 @@ from pytest_automation_report.api.models import (
     fit_to_limits,
     parse_steps,
 )
-from pytest_automation_report.text.limits import NOTE_UNITS, console, cut_end, cut_middle
+from pytest_automation_report.recording.options import UNTESTED, cleaner_for
+from pytest_automation_report.recording.results import identity_of, node_id_fields
+from pytest_automation_report.text.limits import (
+    NOTE_UNITS,
+    console,
+    cut_end,
+    cut_middle,
+    string,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -73,6 +81,15 @@ class Extensions(Struct, frozen=True, omit_defaults=True):
 NO_EXTENSIONS: Final = Extensions()
 
 
+def not_run_test(nodeid: str, options: RecordingOptions) -> Test:
+    """Return the result of a test that was collected and never started (setting ``report_not_run``)."""
+    identity = identity_of(nodeid, prefix=options.prefix)
+    path = string(nodeid.partition("::")[0]) or None
+    cause = Field("Not run", "The session ended before this test started.")
+    fields = (cause, *node_id_fields(identity, cleaner_for(options)))
+    return fit_to_limits(Test(identity.key, identity.name, identity.folder, UNTESTED, file=path, fields=fields))
+
+
 def folded(
     base: Test, attempts: Sequence[Attempt], options: RecordingOptions, *, started: int | None = None
 ) -> tuple[Test, Extensions]:
@@ -82,7 +99,7 @@ def folded(
     session.
     """
     *earlier, last = attempts
-    alias, fields, artifacts = options.alias(last.status), last.fields, last.artifacts
+    alias, fields, artifacts = options.statuses.get(last.status, last.status), last.fields, last.artifacts
     if earlier:
         fields = _with_attempts(fields, earlier, options)
         artifacts = (*artifacts, *_with_notes(earlier))
@@ -122,7 +139,7 @@ def _with_attempts(own: Sequence[Field], earlier: Sequence[Attempt], options: Re
     others = [each for each in own if not each.is_highlight]
     shown: list[Field] = []
     for number, attempt in enumerate(earlier, 1):
-        alias, failures = options.alias(attempt.status), _failures(attempt)
+        alias, failures = options.statuses.get(attempt.status, attempt.status), _failures(attempt)
         meta = {**(failures[0].meta if failures else {}), "status": alias}
         if attempt.elapsed is not None:
             meta["elapsed"] = str(attempt.elapsed)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import sys
 import time
 from os.path import isfile
@@ -95,7 +94,6 @@ class Runtime(Struct, frozen=True):
 # Packages that the sender imports, for a server and for the embedded store.
 NEEDED: Final = ("pytest_automation_report", "msgspec", "requests", "urllib3", "certifi", "idna")
 NEEDED_EMBEDDED: Final = ("pytest_automation_report", "msgspec")
-NEEDED_CONSOLE: Final = (*NEEDED, "click")
 # Of the pages, from which the sender writes a report of the embedded store; a server writes its own.
 _OF_REPORTS: Final = ("falcon", "jinja2", "markupsafe")
 # Dependencies of some versions of those: their folders are added if they are installed.
@@ -104,7 +102,7 @@ _OPTIONAL: Final = ("charset_normalizer", "chardet", "packaging", "typing_extens
 # The sender forks once, so that pytest's own child ends at once and the sender is not pytest's child. It reads a second
 # line when pytest's session begins, its configuration: only through this pipe are secrets passed on. In between it
 # imports its modules, on another core.
-_BEGIN: Final = """\
+BEGIN: Final = """\
 import json, os, signal, sys
 lines = os.fdopen(0, 'rb', closefd=False)
 start = json.loads(lines.readline())
@@ -115,7 +113,7 @@ _BOOT: Final = f"""\
 import os
 if os.fork():
     os._exit(0)
-{_BEGIN}
+{BEGIN}
 from msgspec.json import decode
 from pytest_automation_report.delivery.launch import SenderConfig
 from pytest_automation_report.delivery.stores import import_client
@@ -134,46 +132,10 @@ class LaunchError(Exception):
     """The sender could not be started; the message is the reason."""
 
 
-def _command(code: str, *words: str) -> list[str]:
+def command_for(code: str, *words: str) -> list[str]:
+    """Return the command that runs Python code in an isolated interpreter."""
     flags = ["-I", "-S", *(["-B"] if sys.flags.dont_write_bytecode else []), "-X", "utf8"]
     return [sys.executable, *flags, "-c", code, *words]
-
-
-def printed_by(
-    code: str,
-    start: Mapping[str, object],
-    *,
-    needed: Iterable[str],
-    seconds: int,
-    environ: Mapping[str, str] | None = None,
-    folder: str = "/",
-) -> str:
-    """Run Python code, to which ``start`` is a variable, in an interpreter of its own; return what it prints.
-
-    ``needed`` are the packages that it imports. Raises `LaunchError` if it fails, or takes longer than ``seconds``.
-    """
-    import subprocess  # noqa: PLC0415 - the sender needs none
-
-    line = Unpatched.encode({**start, "folders": folders_of(needed)})
-    # The kernel ends it, since the clock of pytest's process may be a test's.
-    alarm = f"signal.alarm({seconds})"
-    try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and text; secrets go through the pipe
-            _command(f"'pytest_automation_report'\n{_BEGIN}{alarm}\n{code}"),
-            input=f"{line}\n".encode(),
-            capture_output=True,
-            cwd=folder,
-            env=loader_environment() if environ is None else dict(environ),
-            check=False,
-        )
-    except OSError as error:
-        raise LaunchError(f"{sys.executable} could not be started: {error.strerror or error}") from error
-    if done.returncode == -signal.SIGALRM:
-        raise LaunchError(f"it took longer than {seconds} s")
-    if done.returncode:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise LaunchError(lines[-1] if lines else f"exit code {done.returncode}")
-    return done.stdout.decode("utf-8", "replace")
 
 
 class SenderProcess:
@@ -199,7 +161,7 @@ class SenderProcess:
             start = {"folders": folders_of(needed), "is_embedded": is_embedded}
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and text
                 # The session's name is not read: it shows in a list of processes which session the sender is of.
-                _command(_BOOT, session),
+                command_for(_BOOT, session),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

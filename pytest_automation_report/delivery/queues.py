@@ -14,9 +14,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import BATCH_TESTS, Test, encode
-from pytest_automation_report.delivery.attempts import NO_EXTENSIONS, Extensions, folded
+from pytest_automation_report.delivery.attempts import NO_EXTENSIONS, Extensions, folded, not_run_test
 from pytest_automation_report.recording.options import UNTESTED
-from pytest_automation_report.recording.results import identity_of, not_run_test, one_based, unfinished_attempt
+from pytest_automation_report.recording.results import identity_of, one_based, unfinished_attempt
 from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
 from pytest_automation_report.spool.records import (
     AGAIN,
@@ -194,7 +194,7 @@ class WorkerQueues:
         last_words: Callable[[str], str] = lambda _: "",
     ) -> None:
         self._options = options
-        self._last_words = last_words if options.keeps_output("error") else lambda _: ""
+        self._last_words = last_words if options.output != "none" else lambda _: ""
         self.shown_last_words: dict[str, str] = {}  # by worker
         self._orphans = orphans or {}
         # Attempts that crashed their workers, by the node id of their test, until that has a result: its next attempt

@@ -23,8 +23,8 @@ from pytest_automation_report.delivery.requests import NOT_FOUND, DeliveryOption
 from pytest_automation_report.delivery.stores import REPORT_FILE_BYTES
 from pytest_automation_report.errors import AutomationReportError, RefusedError, SpoolError
 from pytest_automation_report.spool.artifacts import spooled_size
-from pytest_automation_report.spool.ledger import LedgerFile, ReportRecord
-from pytest_automation_report.spool.sessions import SpoolReader
+from pytest_automation_report.spool.ledger import ReportRecord
+from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader
 from pytest_automation_report.text.files import STDOUT, encoded, open_file, write_output
 from pytest_automation_report.text.limits import cut_end
 
@@ -128,8 +128,7 @@ def deliver_again(delivered: Delivery, last_words: Mapping[str, str], database: 
         delivered.session, origin=EMBEDDED_ORIGIN, joined_run=None, is_closing=False, run_tag="", is_first=None
     )
     ledger, state = LedgerFile(database.with_name("ledger")), delivered.state
-    orphans = {worker: progress.orphans for worker, progress in state.progress_by_worker.items()}
-    queues = WorkerQueues(options_of(session), orphans, lambda worker: last_words.get(worker, ""))
+    queues = WorkerQueues(options_of(session), state.orphans, lambda worker: last_words.get(worker, ""))
     follower = SessionFollower(SpoolReader(delivered.folder), queues, delivered.timeouts, None)
 
     def now_us() -> int:

@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.launch import Runtime, Timeouts
     from pytest_automation_report.delivery.queues import Batch, Result, WorkerQueue, WorkerQueues
     from pytest_automation_report.spool.folder import SessionManifest
-    from pytest_automation_report.spool.ledger import Intent, LedgerFile, WorkerProgress
+    from pytest_automation_report.spool.ledger import Intent, WorkerProgress
+    from pytest_automation_report.spool.sessions import LedgerFile
 
 
 NOT_FOUND: Final = 404

@@ -17,6 +17,7 @@ from pytest_automation_report.api.models import (
     NOTE_FIELD,
     RUNNING,
     STARTED,
+    WORKER_FIELD,
     Field,
     Resources,
     encode,
@@ -260,7 +261,7 @@ class Scheduler:
             return self._uploads.check_server
         # In a run of several jobs a thread needs the fields of its job; otherwise the worker's name is enough.
         job_fields = self._session.thread_fields if self._leaves_run_open else ()
-        resources = Resources(fields=(Field("Worker", self._name_of(queue)), *job_fields))
+        resources = Resources(fields=(Field(WORKER_FIELD, self._name_of(queue)), *job_fields))
         call = partial(self._client.create_thread, self._run, resources, job=self._job(queue))
         return self._request("create_thread", call, queue.worker)
 

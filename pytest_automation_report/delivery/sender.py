@@ -39,14 +39,12 @@ from pytest_automation_report.spool.folder import (
 from pytest_automation_report.spool.ledger import (
     DoneRecord,
     FindingsRecord,
-    LedgerFile,
     NewRunRecord,
     ReadyRecord,
     ReportRecord,
     UnheldRecord,
-    ledger_from,
 )
-from pytest_automation_report.spool.sessions import SpoolReader
+from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader, ledger_from
 from pytest_automation_report.text.files import Disk
 
 if TYPE_CHECKING:
@@ -101,9 +99,8 @@ class Sender(Struct):
 
     def begin(self, ledger: LedgerFile) -> tuple[SessionFollower, Delivery]:
         """Return what follows the session, and its delivery."""
-        orphans = {worker: progress.orphans for worker, progress in ledger.state.progress_by_worker.items()}
         last_words = () if self.captured_output is None else (self.captured_output.last_words,)
-        queues = WorkerQueues(options_of(self.session), orphans, *last_words)
+        queues = WorkerQueues(options_of(self.session), ledger.state.orphans, *last_words)
         files = SpoolReader(self.folder)
         follower = SessionFollower(files, queues, self.timeouts, self.controller, self.captured_output, self.epoch)
         delivery = Delivery(self.session, self.client, ledger, queues, self.timeouts, self.runtime, self.options)

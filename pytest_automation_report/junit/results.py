@@ -268,7 +268,7 @@ def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> Junit
         key=key_of(folder, name),
         name=string(name),
         folder=string(folder) if folder else FOLDER,
-        status=rules.alias(status),
+        status=rules.statuses.get(status, status),
         elapsed=_elapsed(attributes),
         file=string(attributes["file"]) if attributes.get("file") else None,
         line=_whole(attributes.get("line", "")),

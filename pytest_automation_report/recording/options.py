@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
+from os.path import exists
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import ARTIFACT_BYTES, ARTIFACTS_BYTES, Status
-from pytest_automation_report.text.redaction import TextCleaner, cached_cleaner
+from pytest_automation_report.api.models import ARTIFACT_BYTES, ARTIFACTS_BYTES, Status, Token
+from pytest_automation_report.text.redaction import TextCleaner, cached_cleaner, secret_values
 
 MARKER_PREFIX: Final = "automation_report_"
 _MARKERS: Final = frozenset(f"{MARKER_PREFIX}{name}" for name in ("field", "link", "artifact", "case", "issue"))
@@ -22,6 +23,9 @@ FAILED: Final = frozenset({"failure", "error"})
 
 Output: TypeAlias = Literal["failed", "all", "none"]
 """Tests whose captured output is recorded."""
+
+# Hiding a shorter token would hide parts of ordinary words.
+_SHORTEST_HIDDEN: Final = 4
 
 
 class RecordingOptions(Struct, frozen=True):
@@ -58,14 +62,6 @@ class RecordingOptions(Struct, frozen=True):
         """The names of all markers that add to results: ours, and the user's."""
         return _MARKERS.union(self.markers)
 
-    def alias(self, status: Status) -> str:
-        """Return the status's name on the wire: its alias, or the status itself without one."""
-        return self.statuses.get(status, status)
-
-    def keeps_output(self, status: Status) -> bool:
-        """Whether the captured output of a test with this status is recorded."""
-        return self.output == "all" or (self.output == "failed" and status in FAILED)
-
     def without_secrets(self) -> RecordingOptions:
         """Return the options as they may be sent or written: each process collects secrets from its environment."""
         return replace(self, secrets=())
@@ -78,3 +74,9 @@ class RecordingOptions(Struct, frozen=True):
 def cleaner_for(options: RecordingOptions) -> TextCleaner:
     """Return the cleaner for these options; raises ``re.error`` for a redaction that is not a regular expression."""
     return cached_cleaner(options.redact, options.secrets, options.redact_builtin)
+
+
+def secrets_from(environ: Mapping[str, str], token: Token | None, *, is_builtin: bool) -> tuple[str, ...]:
+    """Return the values to hide: the token, and with ``is_builtin`` those of variables named like secrets."""
+    own = () if token is None or len(token.value) < _SHORTEST_HIDDEN else (token.value,)
+    return (*own, *(secret_values(environ, is_path=exists) if is_builtin else ()))

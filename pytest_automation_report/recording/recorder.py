@@ -30,7 +30,13 @@ from pytest_automation_report.recording.phases import (
     steps_field,
     worst_status,
 )
-from pytest_automation_report.recording.results import colours_of, identity_of, node_id_fields, output_fields
+from pytest_automation_report.recording.results import (
+    colours_of,
+    identity_of,
+    keeps_output,
+    node_id_fields,
+    output_fields,
+)
 from pytest_automation_report.spool.records import Attempt, FinishRecord
 from pytest_automation_report.text.limits import STRING_UNITS, string
 from pytest_automation_report.text.redaction import safe_str
@@ -179,7 +185,7 @@ class Recorder:
         self._open: dict[str, RunningAttempt] = {}
         # What attempts that are not final left, until the next start of the same test.
         self._before: dict[str, Leftovers] = {}
-        self._needs_output = options.keeps_output("passed") or options.output_annotations
+        self._needs_output = options.output == "all" or options.output_annotations
         # A prefix that must be respelled makes each folder differ from its node id: 0 then excludes all node ids.
         is_plain_prefix = options.prefix.isascii() and options.prefix.isprintable()
         self._max_plain_length = STRING_UNITS - len(options.prefix) if is_plain_prefix else 0
@@ -358,7 +364,7 @@ class Recorder:
         self, sections: Sequence[tuple[str, str]], subtests: Subtests | None, status: Status
     ) -> list[Field]:
         """Return the console fields of an attempt's own output, in the order in which it was printed."""
-        if not (sections or subtests) or not self._options.keeps_output(status):
+        if not (sections or subtests) or not keeps_output(self._options, status):
             return []
         subtest_sections = subtests.output if subtests is not None else []
         setup = [section for section in sections if section[0].endswith(" setup")]

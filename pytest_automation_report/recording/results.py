@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from pytest_automation_report.api.models import Field, FieldType, Status, Test, fit_to_limits
-from pytest_automation_report.recording.options import UNTESTED, RecordingOptions, cleaner_for
+from pytest_automation_report.api.models import Field, FieldType, Status
+from pytest_automation_report.recording.options import FAILED, UNTESTED, RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.spool.records import Attempt, FinishRecord
 from pytest_automation_report.text.limits import cut_end, string, utf16_length
@@ -119,7 +119,7 @@ def collection_record(report: pytest.CollectReport, options: RecordingOptions) -
         message = exceptions[-1] if exceptions else "collection failure"
         type_name = exception_type(message) if exceptions else ""
         cause = console_field("Error", cleaner.console(text), cleaner.paragraph(message), type_name)
-    fields = (cause, *(output_fields(report.sections, cleaner) if options.keeps_output(status) else ()))
+    fields = (cause, *(output_fields(report.sections, cleaner) if keeps_output(options, status) else ()))
     attempt = Attempt(status, fields=fields, colours=colours_of(fields))
     return FinishRecord(0, 0, report.nodeid, attempt, file=report.nodeid.partition("::")[0], folder=folder)
 
@@ -162,13 +162,9 @@ def colours_of(fields: Iterable[Field]) -> Colours:
     return {name: tuple(spans) for name, spans in colours.items() if spans}
 
 
-def not_run_test(nodeid: str, options: RecordingOptions) -> Test:
-    """Return the result of a test that was collected and never started (setting ``report_not_run``)."""
-    identity = identity_of(nodeid, prefix=options.prefix)
-    path = string(nodeid.partition("::")[0]) or None
-    cause = Field("Not run", "The session ended before this test started.")
-    fields = (cause, *node_id_fields(identity, cleaner_for(options)))
-    return fit_to_limits(Test(identity.key, identity.name, identity.folder, UNTESTED, file=path, fields=fields))
+def keeps_output(options: RecordingOptions, status: Status) -> bool:
+    """Whether the captured output of a test with this status is recorded."""
+    return options.output == "all" or (options.output == "failed" and status in FAILED)
 
 
 def output_fields(sections: Iterable[tuple[str, str]], cleaner: TextCleaner) -> list[Field]:

@@ -4,7 +4,7 @@
   `end` (wait for the sender, summary).
 - Each process that runs tests: `runtest_hooks` with `collection`.
 - pytest-xdist: `xdist`, in the controller and in the workers.
-- Separate: `rerun_failed` selects tests, with and without reporting.
+- Separate: `rerun_failed` selects tests, with and without reporting; `preflight` runs the console's code apart.
 
 Runs in pytest, in the leading process and in each xdist worker. Imports what `cli` does, but
 neither `server`, `export`, `findings` nor `failures`.

@@ -120,7 +120,7 @@ class RunningSession(Struct):
             store=setup.store,
             options=options,
             # The capture files of workers the sender opens by their CAPTURED records.
-            captured=() if self.hooks.worker == CONTROLLER or not options.keeps_output("error") else captured,
+            captured=() if self.hooks.worker == CONTROLLER or options.output == "none" else captured,
             epoch=self.clock.epoch,
         )
         try:

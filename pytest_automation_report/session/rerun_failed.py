@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report.delivery.launch import NEEDED_CONSOLE, LaunchError, printed_by
+from pytest_automation_report.delivery.launch import NEEDED, LaunchError
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.results import identity_of, key_of
 from pytest_automation_report.session.collection import plain_nodeids
+from pytest_automation_report.session.preflight import printed_by
 from pytest_automation_report.session.setup import session_configuration
 from pytest_automation_report.settings.settings import LOCAL_URL
 from pytest_automation_report.text.terminal import printable, quantity
@@ -58,7 +59,7 @@ def failed_in(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, An
     arguments = [chosen, *(["--only", only] if only else []), *_connection(configuration)]
     start, root = {"arguments": arguments}, str(config.rootpath)
     try:
-        printed = printed_by(_CODE, start, needed=NEEDED_CONSOLE, seconds=_SECONDS, environ=environ, folder=root)
+        printed = printed_by(_CODE, start, needed=(*NEEDED, "click"), seconds=_SECONDS, environ=environ, folder=root)
     except LaunchError as error:
         raise pytest.UsageError(f"{OPTION}: the failed tests cannot be read: {error}") from error
     prefix = configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or "")

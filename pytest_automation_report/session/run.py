@@ -17,7 +17,7 @@ import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import SERVE_PORT, Field, FieldType, NewRun
+from pytest_automation_report.api.models import SELECTION_FIELD, SERVE_PORT, Field, FieldType, NewRun
 from pytest_automation_report.ci.detection import is_agent
 from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.errors import SpoolError
@@ -125,9 +125,6 @@ def session_run(
         return run, (), sharing
     return *described_run(config, run, options, user_errors), sharing
 
-
-SELECTION_FIELD: Final = "Selection"
-"""Name of the run's field with the options that select tests."""
 
 _VALUES: Final = (("-k", "keyword"), ("-m", "markexpr"))
 _LISTS: Final = (("--deselect", "deselect"), ("--ignore", "ignore"), ("--ignore-glob", "ignore_glob"))

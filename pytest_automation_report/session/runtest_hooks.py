@@ -143,7 +143,7 @@ class RuntestHooks(Hooks):
             # Not `import_plugin`: pytest before 9.2 warns that the module is imported already.
             config.pluginmanager.register(sys.modules[__name__], __name__)
         active.append(self.collector)
-        captured = captured_files(config) if self._options.keeps_output("error") else []
+        captured = captured_files(config) if self._options.output != "none" else []
         if captured:
             self.writer.write(CapturedRecord(tuple(captured)).framed())
 
@@ -321,7 +321,7 @@ class RuntestHooks(Hooks):
         outputs = [
             # Cleaned before it is cut: half of a secret would not be recognised.
             f"Captured {stream} {when}\n{cleaner(content[-_CLEANED_CHARACTERS:])[-_LAST_CHARACTERS:]}"
-            for when, stream, content in (sections if self._options.keeps_output("error") else ())
+            for when, stream, content in (sections if self._options.output != "none" else ())
             if content
         ]
         return "\n\n".join([*filter(None, (cleaner(self._interruption),)), *outputs])

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import pytest
-from msgspec import Struct, to_builtins
+from msgspec import Struct
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.urls import is_bucket
 from pytest_automation_report.ci.detection import FactsSearch
-from pytest_automation_report.delivery.launch import (
-    NEEDED,
-    NEEDED_EMBEDDED,
-    LaunchError,
-    SenderProcess,
-    printed_by,
-    timeouts_from,
-)
+from pytest_automation_report.delivery.launch import SenderProcess, timeouts_from
+from pytest_automation_report.recording.options import cleaner_for, secrets_from
 from pytest_automation_report.session.collection import captured_files
-from pytest_automation_report.settings.resolver import artifact_store, files_template, project_name, settings_from
-from pytest_automation_report.settings.sources import read_pytest_settings
-from pytest_automation_report.settings.token import secrets_from, token_for
+from pytest_automation_report.settings.resolver import (
+    project_name,
+    read_pytest_settings,
+    settings_from,
+)
 from pytest_automation_report.spool.folder import new_session_name
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pytest
 
     from pytest_automation_report.api.models import ArtifactStoreConfig
     from pytest_automation_report.delivery.launch import Timeouts
@@ -54,8 +51,6 @@ class SessionSetup(Struct, frozen=True):
     @property
     def cleaner(self) -> TextCleaner:
         """The cleaner for texts that pytest shows."""
-        from pytest_automation_report.recording.options import cleaner_for  # noqa: PLC0415 - after the sender's start
-
         return cleaner_for(self.options)
 
     def close_sender(self) -> None:
@@ -82,13 +77,26 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
     Raises `SettingError` for a setting that cannot be used, and `pytest.UsageError` if preflight fails.
     """
     environ = dict(environ)  # also since each look at `os.environ` encodes a name
-    configuration, token = token_for(session_configuration(config, environ), environ)
+    configuration, token = session_configuration(config, environ), None
+    is_embedded = configuration.endpoint.is_embedded
+    if not is_embedded:
+        from pytest_automation_report.settings.token import token_for  # noqa: PLC0415 - only for servers elsewhere
+
+        configuration, token = token_for(configuration, environ)
     # The sender writes the embedded store directly, and needs no token.
-    used = Token("embedded") if configuration.endpoint.is_embedded else token
-    store, store_warning = artifact_store(configuration, environ, config.rootpath)
+    used = Token("embedded") if is_embedded else token
+    store, store_warning, template = None, "", ""
+    if configuration.artifact_store or configuration.artifact_url:
+        from pytest_automation_report.settings.servers import artifact_store, files_template  # noqa: PLC0415 - few set one
+
+        store, store_warning = artifact_store(configuration, environ, config.rootpath)
+        # Of files that are not copied: the CI provider uploads them.
+        template = "" if configuration.artifact_store else files_template(configuration, environ, config.rootpath)
     if configuration.preflight:
-        _check_before(configuration, used)
-    if used is not None and not configuration.endpoint.is_embedded and configuration.is_sendable:
+        from pytest_automation_report.session.preflight import check_before  # noqa: PLC0415 - only with the setting
+
+        check_before(configuration, used)
+    if used is not None and not is_embedded and configuration.is_sendable:
         from pytest_automation_report.settings.console import KnownAddresses  # noqa: PLC0415 - only for servers elsewhere
 
         # The console command may send a token there from now on.
@@ -101,7 +109,7 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
     if configuration.delivery != "later" and configuration.is_sendable and used is not None:
         sender = SenderProcess(
             name,
-            is_embedded=configuration.endpoint.is_embedded,
+            is_embedded=is_embedded,
             has_bucket=store is not None and is_bucket(store.address),
             has_report=bool(configuration.html),
             # For a test that kills this process in the session's first second, before the sender is ready.
@@ -109,17 +117,19 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
         )
     facts = FactsSearch(configuration.build_info, configuration.facts, environ, config.rootpath)
     try:
+        from pytest_automation_report.settings.run import recording_options  # noqa: PLC0415 - after the sender's start
+
+        prefix = str(getattr(config.option, "junitprefix", None) or "")
+        secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)
         return SessionSetup(
             name=name,
             sender=sender,
             configuration=configuration,
             token=used,
-            timeouts=timeouts_from(
-                environ, is_embedded=configuration.endpoint.is_embedded, exit_all=configuration.exit_wait
-            ),
+            timeouts=timeouts_from(environ, is_embedded=is_embedded, exit_all=configuration.exit_wait),
             environ=environ,
             store=store,
-            options=_recording_options(config, configuration, environ, token),
+            options=recording_options(configuration, prefix, secrets, artifact_url=template),
             facts=facts,
         )
     except BaseException:
@@ -127,43 +137,3 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
             sender.close()
         facts.close()
         raise
-
-
-def _recording_options(
-    config: pytest.Config, configuration: Settings, environ: Mapping[str, str], token: Token | None
-) -> RecordingOptions:
-    from pytest_automation_report.settings.run import recording_options  # noqa: PLC0415 - after the sender's start
-
-    secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)
-    prefix = str(getattr(config.option, "junitprefix", None) or "")
-    template = files_template(configuration, environ, config.rootpath)
-    return recording_options(configuration, prefix, secrets, artifact_url=template)
-
-
-def _check_before(configuration: Settings, token: Token | None) -> None:
-    """Raise `pytest.UsageError` if results cannot be sent; without a token they are sent later, which is allowed."""
-    origin = configuration.origins.get("preflight", "preflight")
-    if configuration.blocking_error:
-        raise pytest.UsageError(f"{origin}: results cannot be sent: {configuration.blocking_error}")
-    if token is None:
-        return
-    endpoint = configuration.endpoint
-    needed = NEEDED_EMBEDDED if endpoint.is_embedded else NEEDED
-    start = {"endpoint": to_builtins(endpoint), "token": token.value}
-    try:
-        printed = printed_by(_CHECKS, start, needed=needed, seconds=_CHECKS_SECONDS)
-    except LaunchError as error:
-        raise pytest.UsageError(f"{origin}: the checks could not be made: {error}: leave preflight out") from error
-    if printed.strip():
-        target = configuration.url or configuration.database
-        raise pytest.UsageError(f"{origin}: {target} cannot be used: {printed.strip()}")
-
-
-# In a process of its own: pytest's must not load the HTTP client.
-_CHECKS: Final = """\
-from pytest_automation_report.cli.checks import connection_checks
-from pytest_automation_report.api.models import Endpoint, Token
-checks = connection_checks(Endpoint(**start['endpoint']), Token(start['token']))
-print('; '.join(check.line for check in checks if check.state == 'failed'))
-"""
-_CHECKS_SECONDS: Final = 40

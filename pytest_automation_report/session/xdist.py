@@ -19,13 +19,13 @@ from msgspec.structs import replace
 from pytest_automation_report.errors import UNLOADED, SpoolError
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, active
-from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for, secrets_from
 from pytest_automation_report.recording.phases import is_subtest
 from pytest_automation_report.recording.recorder import line_of
 from pytest_automation_report.recording.results import Failures, unfinished_attempt
 from pytest_automation_report.session.collection import collected_record, write_collected_ids
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
-from pytest_automation_report.settings.token import secrets_from, token_from
+from pytest_automation_report.settings.token import token_from
 from pytest_automation_report.spool.folder import NOT_RUN, SessionFolder, head_and_tail
 from pytest_automation_report.spool.records import AGAIN, CapturedRecord, CrashRecord, FinishRecord, OpenRecord
 from pytest_automation_report.spool.writer import WriteLosses
@@ -188,7 +188,7 @@ class ControllerHooks(Hooks):
         """Write the number of tests for a worker that cannot write it, and once the names of all tests."""
         recorder = self._recorder(node.gateway.id)
         # The worker waits for its first test: now its capture files can be opened, for its last words.
-        if recorder is None and self._options.keeps_output("error"):
+        if recorder is None and self._options.output != "none":
             records = [placed.record for placed in head_and_tail(self._folder.records(node.gateway.id))[0]]
             pid = next((record.pid for record in records if isinstance(record, OpenRecord)), 0)
             files = next((record.files for record in records if isinstance(record, CapturedRecord)), ())

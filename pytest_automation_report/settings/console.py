@@ -1,4 +1,4 @@
-"""Read pytest's ini file without pytest, and send the user's token only where the user allows it, not only that file.
+"""Read settings without pytest, and send the user's token only where the user allows it, not the ini file alone.
 
 The console command may run in a stranger's checkout, whose ini file is not trusted: an address, token file,
 certificates or plain HTTP from it are used for a token only if the user has named them, too, or has used them before.
@@ -18,10 +18,10 @@ from urllib.parse import quote
 
 from msgspec import Struct, field
 
-from pytest_automation_report.api.urls import is_loopback_origin, origin_from
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.resolver import toml_document, user_place
-from pytest_automation_report.settings.settings import setting_of
+from pytest_automation_report.settings.resolver import raw_setting, toml_document, user_place
+from pytest_automation_report.settings.servers import is_loopback_origin, origin_from
+from pytest_automation_report.settings.settings import SETTINGS, setting_of
 from pytest_automation_report.settings.token import token_for, token_from
 from pytest_automation_report.text.files import read_file
 
@@ -112,6 +112,24 @@ def _toml_values(path: Path) -> Mapping[str, object] | None:
 def _table(value: object) -> Mapping[str, Any]:
     """Return a table of TOML, an empty one for anything else: pytest itself reports that."""
     return value if isinstance(value, dict) else {}
+
+
+def read_console_settings(
+    options: Mapping[str, object], environ: Mapping[str, str], ini: Mapping[str, object], *, ini_name: str = "ini file"
+) -> dict[str, RawSetting]:
+    """Return the settings of a console command by name: option, then environment, then ini file.
+
+    ``options`` holds the options' values by the settings' names (``None`` where unset); ``ini`` the values of the ini
+    file ``ini_name`` by their ini names, as texts or as TOML's own values.
+    """
+    found: dict[str, RawSetting] = {}
+    for setting in SETTINGS:
+        option = options.get(setting.name)
+        spelled = setting.plain_off_option if option is False else setting.plain_option
+        in_file = ini.get(setting.ini), f"{ini_name}: {setting.ini}"
+        if raw := raw_setting(setting, (option, spelled), environ, in_file):
+            found[setting.name] = raw
+    return found
 
 
 _MOST_BYTES: Final = 1 << 20

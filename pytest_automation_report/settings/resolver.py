@@ -1,4 +1,6 @@
-"""Resolve the raw settings of a session to one `Settings` of typed values, each with its origin.
+"""Read the raw value of each setting, and resolve all of them to one `Settings` of typed values with their origins.
+
+pytest and the console command read different places in one order: command line, environment, ini file. Empty is unset.
 
 A mistake on the command line or in an ini file is an error. In the environment it is a warning, and the tests run:
 results are then kept instead of sent, since a guess could send them to the wrong place. Of the file system only the
@@ -7,47 +9,115 @@ paths that settings name are looked at. Messages show addresses without their pa
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import unicodedata
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import urlsplit
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, ArtifactStoreConfig, Endpoint, PostgresDatabase
-from pytest_automation_report.api.urls import (
-    is_bucket,
-    is_loopback_origin,
-    origin_from,
-    proxies_from,
-    shown_address,
-    shown_store,
-    template_for,
-)
-from pytest_automation_report.ci.detection import ci_facts, facts_for
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
+from pytest_automation_report.api.urls import is_bucket, shown_address
+from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import with_fallbacks
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers
 from pytest_automation_report.settings.parsers import RawSetting
-from pytest_automation_report.settings.pytest_config import is_override
-from pytest_automation_report.settings.settings import LOCAL_URL, SETTINGS, STORE, Settings, setting_of
-from pytest_automation_report.settings.sources import spelled_like, unknown_variables
+from pytest_automation_report.settings.pytest_config import SWITCH_OPTION, ini_values, is_override
+from pytest_automation_report.settings.settings import (
+    LOCAL_URL,
+    PREFIX,
+    SETTINGS,
+    STORE,
+    TOKEN_VARIABLES,
+    Setting,
+    Settings,
+    setting_of,
+)
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
+
+    import pytest
+
+    from pytest_automation_report.settings.parsers import SettingSource
 
 ValueT = TypeVar("ValueT")
 DefaultT = TypeVar("DefaultT")
 
-_CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 # Methods of the resolver parse these, since their values depend on other settings or on files.
 _PARSED_WITH_OTHERS: Final = frozenset({"url", "ca_file", "database", "artifact_store"})
+
+
+def read_pytest_settings(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, RawSetting]:
+    """Return a session's settings by name; raises `SettingError` for an ini value that pytest cannot read."""
+    values = ini_values(config, [(setting.ini, setting.kind) for setting in SETTINGS])
+    found: dict[str, RawSetting] = {}
+    for setting, in_file in zip(SETTINGS, values, strict=True):
+        option = config.getoption(setting.ini) if setting.is_option else None
+        spelled = setting.off_option if option is False else setting.option
+        if raw := raw_setting(setting, (option, spelled), environ, in_file):
+            found[setting.name] = raw
+    return found
+
+
+def raw_setting(
+    setting: Setting, option: tuple[object, str], environ: Mapping[str, str], in_file: tuple[object, str]
+) -> RawSetting | None:
+    """Return a setting by the first place that has it; option and ini value come with their origins."""
+    value, origin = in_file
+    if setting.is_list and isinstance(value, str):
+        value = value.split("\n")
+    if isinstance(value, (list, tuple)):
+        texts = [item for item in value if isinstance(item, str)]
+        value = _stripped(texts) if len(texts) == len(value) else tuple(value)
+    from_file = _unless_empty(value, origin, "command line" if is_override(origin) else "ini file")
+    return (
+        _typed(setting, *option, "command line")
+        or (from_file if is_override(origin) else None)
+        or _typed(setting, environ.get(setting.environment), setting.environment, "environment")
+        or from_file
+    )
+
+
+def _typed(setting: Setting, value: object, origin: str, source: SettingSource) -> RawSetting | None:
+    r"""Return the value of an option or a variable; commas separate those of a list, ``\,`` is a comma in one."""
+    if setting.is_list and isinstance(value, (str, list, tuple)):
+        texts = [value] if isinstance(value, str) else value
+        pieces = (piece for text in texts for piece in re.split(r"(?<!\\),", str(text)))
+        value = _stripped(piece.replace("\\,", ",") for piece in pieces)
+    return _unless_empty(value, origin, source)
+
+
+def _unless_empty(value: object, origin: str, source: SettingSource) -> RawSetting | None:
+    """Return the value with its origin, ``None`` if it is unset or empty."""
+    if isinstance(value, str):
+        value = value.strip()
+    if value is None or value in ("", ()):
+        return None
+    # A TOML file may hold a date or a table: as a text it is reported like any other wrong value.
+    return RawSetting(value if isinstance(value, (str, int, float, tuple)) else str(value), origin, source)
+
+
+def _stripped(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(stripped for text in texts if (stripped := text.strip()))
+
+
+def spelled_like(name: str, raw: RawSetting) -> str:
+    """Return a setting's name in the spelling that the user used for another one."""
+    other = setting_of(name)
+    if raw.source == "environment":
+        return other.environment
+    if raw.source == "ini file":
+        return other.ini
+    if is_override(raw.origin):
+        return f"-o {other.ini}"
+    if not raw.origin.startswith(SWITCH_OPTION):
+        return other.plain_option
+    return other.option if other.is_option else f"-o {other.ini}"
 
 
 def settings_from(
@@ -69,7 +139,11 @@ def settings_from(
     is_local = url is not None and str(url.value).lower() == LOCAL_URL
     used = {name: raw for name, raw in raw_settings.items() if not (is_local and name == "url")}
     resolver = _Resolver(used, environ, root.absolute())
-    resolver.warnings.extend(unknown_variables(environ))
+    ours = {name for name in environ if name.startswith(PREFIX.upper())}
+    if unknown := ours - {*TOKEN_VARIABLES, *(setting.environment for setting in SETTINGS)}:
+        from pytest_automation_report.settings.mistakes import unknown_variable  # noqa: PLC0415 - only for mistakes
+
+        resolver.warnings += map(unknown_variable, sorted(unknown))
     values = resolver.values()
     values["html"] = _html(values["html"], raw_settings.get("html"), root, here or root)
     values["database"] = resolver.database(is_server_named=url is not None)
@@ -152,6 +226,8 @@ class _Resolver:
         default = self.root / STORE
 
         def parse(raw: RawSetting) -> Path:
+            from pytest_automation_report.settings.servers import postgres_database  # noqa: PLC0415 - few set it
+
             place = postgres_database(raw)
             if place is None:
                 return self.root / parsers.path(raw)
@@ -178,8 +254,12 @@ class _Resolver:
 
     def endpoint(self, project_id: int | None, database: Path, *, is_http_allowed: bool) -> Endpoint:
         """Return the endpoint of the results: without a valid address an empty one, without a valid project 0."""
-        ca_file = self.value("ca_file", self._certificates, "")
         url = self.raw_settings.get("url")
+        if url is None and "ca_file" not in self.raw_settings:
+            return Endpoint(EMBEDDED_ORIGIN, project_id or 1, str(database))
+        from pytest_automation_report.settings import servers  # noqa: PLC0415 - only for servers elsewhere
+
+        ca_file = self.value("ca_file", lambda raw: servers.certificates(raw, self.root), "")
         if url is None:
             return Endpoint(EMBEDDED_ORIGIN, project_id or 1, str(database), ca_file=ca_file)
 
@@ -187,7 +267,7 @@ class _Resolver:
             remedy = f"write https://, or allow it with {spelled_like('allow_http', raw)}"
             # `origin_from` refuses control characters itself: its message shows no password, as the text parser's does.
             address = raw.value if isinstance(raw.value, str) else parsers.text(raw)
-            return origin_from(address, raw.origin, is_http_allowed=is_http_allowed, http_remedy=remedy)
+            return servers.origin_from(address, raw.origin, is_http_allowed=is_http_allowed, http_remedy=remedy)
 
         origin = self.value("url", parse, "")
         if project_id is None and not self.refused & {"project_id", "url"}:
@@ -198,32 +278,17 @@ class _Resolver:
         scheme = origin.partition("://")[0]
         proxies: dict[str, str] = {}
         # Proxies and the standard variables for certificates count for servers on other machines only.
-        if origin and not is_loopback_origin(origin):
-            proxies, warnings = proxies_from(self.environ)
+        if origin and not servers.is_loopback_origin(origin):
+            proxies, warnings = servers.proxies_from(self.environ)
             if scheme in warnings:
                 # An invalid one for the address's scheme keeps results from being sent.
                 self.block(warnings[scheme])
         if scheme == "https" and not ca_file and "ca_file" not in self.refused:
-            ca_file = self._standard_certificates()
+            try:
+                ca_file = servers.standard_certificates(self.environ)
+            except SettingError as error:
+                self.block(str(error))
         return Endpoint(origin, project_id or 0, proxies=proxies, ca_file=ca_file)
-
-    def _certificates(self, raw: RawSetting) -> str:
-        path = self.root / parsers.path(raw)
-        if not _is_readable(path):
-            raise SettingError(raw.origin, raw.value, f"name a file of certificates that can be read; {path} is none")
-        return str(path)
-
-    def _standard_certificates(self) -> str:
-        """Return the certificates that the standard variables name, empty for the built-in ones."""
-        name = next((name for name in _CERTIFICATE_VARIABLES if self.environ.get(name, "").strip()), None)
-        if name is None:
-            return ""
-        path = Path(self.environ[name].strip()).absolute()
-        if _is_readable(path):
-            return str(path)
-        remedy = "name a file of certificates that can be read, or unset it"
-        self.block(str(SettingError(name, self.environ[name].strip(), remedy)))
-        return ""
 
     def default_source(self, project_name: str | None) -> str:
         """Return the source of a user who set none: the project's name, for the embedded server also the folder's.
@@ -252,14 +317,6 @@ def _html(name: str, raw: RawSetting | None, root: Path, here: Path) -> str:
 
 def _server(url: RawSetting) -> str:
     return f"{shown_address(str(url.value))} ({url.origin})"
-
-
-def _is_readable(path: Path) -> bool:
-    """Whether certificates can be read, from a file or from a folder of hashed ones."""
-    try:
-        return (path.is_file() or path.is_dir()) and os.access(path, os.R_OK)
-    except (OSError, ValueError):
-        return False
 
 
 def _run_name(settings: Settings, environ: Mapping[str, str], local_time: datetime) -> str:
@@ -326,88 +383,3 @@ def user_place(environ: Mapping[str, str], variable: str, default: str, name: st
     if Path(folder).is_absolute():
         return Path(folder) / name
     return Path(home) / default / name if Path(home).is_absolute() else None
-
-
-_SCHEMES: Final = ("postgresql", "postgres")
-_PORT: Final = r"\[[^\]]*\](?::[0-9]{0,5})?|[^:\[\]]*(?::[0-9]{0,5})?"
-_REMEDY: Final = (
-    "write postgresql://USER@HOST:PORT/DATABASE, with special characters of user and password as % and two hex"
-    " digits (@ is %40), or leave the password to PGPASSWORD or a .pgpass file"
-)
-
-
-def postgres_database(raw: RawSetting) -> PostgresDatabase | None:
-    """Return the database that the setting ``database`` names, None for a file; no error shows the password."""
-    text = raw.value.strip() if isinstance(raw.value, str) else ""
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text)
-    if scheme is None:
-        return None
-    if scheme[1].lower() not in _SCHEMES:
-        raise SettingError(raw.origin, f"{scheme[1]}://", f"name a file, or {_REMEDY}")
-    rest = text[scheme.end() :]
-    url = f"{_SCHEMES[0]}://{rest}"
-    try:
-        split = urlsplit(url)
-    except ValueError:
-        raise SettingError(raw.origin, f"{scheme[1]}://", _REMEDY) from None
-    user, _, hosts = split.netloc.rpartition("@")
-    # A password with an unescaped "/", "#" or "@" ends its part too early: the rest would be shown as host or path.
-    is_clear = rest.count("@") <= 1 and ("@" in split.netloc) == ("@" in rest) and not split.fragment
-    if (
-        not is_clear
-        or re.search(r"[\s\x00-\x1f\x7f]", rest)
-        or not all(re.fullmatch(_PORT, host) for host in hosts.split(","))
-    ):
-        raise SettingError(raw.origin, f"{scheme[1]}://", _REMEDY)
-    name = f"{user.partition(':')[0]}@" if user else ""
-    return PostgresDatabase(url, f"{_SCHEMES[0]}://{name}{hosts}{split.path}")
-
-
-_VARIABLES: Final = ("AWS_", "GOOGLE_", "AZURE_", "MSI_", "IDENTITY_")
-_OTHER_VARIABLES: Final = frozenset({"HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE"})
-
-
-def artifact_store(
-    settings: Settings, environ: Mapping[str, str], root: Path
-) -> tuple[ArtifactStoreConfig | None, str]:
-    """Return the user's artifact store, None without a usable one, and a warning, empty without one.
-
-    Raises `SettingError` for a bucket without the packages that reach it, except if the environment names the bucket.
-    """
-    address = settings.artifact_store
-    if not address:
-        return None, ""
-    url = _template(settings, environ, root)
-    if settings.artifact_url and not url:
-        reason = f"a value that {settings.artifact_url} needs is unknown"
-        return None, f"artifact_url: {reason}: artifacts are not stored in {shown_store(address)}"
-    if not is_bucket(address):
-        return ArtifactStoreConfig(address, url), ""
-    if find_spec("obstore") is None:
-        origin = settings.origins.get("artifact_store", "artifact_store")
-        remedy = "a bucket needs packages that are not installed: pip install 'obstore>=0.10'"
-        error = SettingError(origin, shown_store(address), remedy)
-        if origin != setting_of("artifact_store").environment:
-            raise error
-        return None, str(error)
-    # Credentials are read at once, from the variables that the providers' own tools read: tests may change them.
-    variables = {
-        name: value
-        for name, value in environ.items()
-        if name.startswith(_VARIABLES) or name.upper() in _OTHER_VARIABLES
-    }
-    return ArtifactStoreConfig(address, url, variables), ""
-
-
-def files_template(settings: Settings, environ: Mapping[str, str], root: Path) -> str:
-    """Return the template of the addresses of files that are not copied, empty if artifacts are stored."""
-    return "" if settings.artifact_store else _template(settings, environ, root)
-
-
-def _template(settings: Settings, environ: Mapping[str, str], root: Path) -> str:
-    """Return ``artifact_url`` with the facts of the build filled in, empty if one of them is unknown."""
-    if not settings.artifact_url:
-        return ""
-    needs_git = any(f"{{{name}}}" in settings.artifact_url for name in ("branch", "commit"))
-    facts = facts_for(settings.build_info, "all" if needs_git else "ci", environ, root)
-    return template_for(settings.artifact_url, facts.template_values())

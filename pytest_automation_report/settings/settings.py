@@ -42,6 +42,9 @@ ChoiceT = TypeVar("ChoiceT", bound=str)
 PREFIX: Final = "automation_report_"
 """Prefix of a setting's name in ini files, and of an option's name inside pytest."""
 
+TOKEN_VARIABLES: Final = ("AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPORT_SERVER_TOKEN")
+"""Environment variables that have the prefix and are no settings."""
+
 LOCAL_URL: Final = "local"
 """Value of the setting ``url`` for the embedded store, for a user whose ini file or environment names a server."""
 

@@ -1,4 +1,4 @@
-"""Read the API token from the environment or a file, and collect the values that a process must not show.
+"""Read the API token from the environment or a file.
 
 No message of this module shows a token or a part of one, also if the token is invalid.
 """
@@ -6,7 +6,6 @@ No message of this module shows a token or a part of one, also if the token is i
 from __future__ import annotations
 
 import re
-from os.path import exists
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,8 +24,6 @@ TOKEN_LIMIT: Final = 4096
 
 # A wrong path may name a huge file.
 _READ_BYTES: Final = 64 * 1024
-# Hiding a shorter token would hide parts of ordinary words.
-_SHORTEST_HIDDEN: Final = 4
 
 
 class TokenResult(Struct, frozen=True):
@@ -61,10 +58,8 @@ def token_from(environ: Mapping[str, str], token_file: str) -> TokenResult:
 def token_for(settings: Settings, environ: Mapping[str, str]) -> tuple[Settings, Token | None]:
     """Read the token for the server; return it, and the settings with a blocking error if it is missing.
 
-    The embedded server needs none, and a session whose results are sent later can do without.
+    A session whose results are sent later can do without.
     """
-    if settings.endpoint.is_embedded:
-        return settings, None
     result = token_from(environ, settings.token_file)
     if result.error is None or settings.delivery == "later":
         return settings, result.token
@@ -88,11 +83,3 @@ def _checked(text: str, origin: str) -> TokenResult:
             None, f"{origin}: its value holds spaces, control or non-ASCII characters: copy the token alone"
         )
     return TokenResult(Token(text))
-
-
-def secrets_from(environ: Mapping[str, str], token: Token | None, *, is_builtin: bool) -> tuple[str, ...]:
-    """Return the values to hide: the token, and with ``is_builtin`` those of variables named like secrets."""
-    from pytest_automation_report.text.redaction import secret_values  # noqa: PLC0415 - a token alone needs no redaction
-
-    own = () if token is None or len(token.value) < _SHORTEST_HIDDEN else (token.value,)
-    return (*own, *(secret_values(environ, is_path=exists) if is_builtin else ()))

@@ -1,4 +1,4 @@
-"""The sessions of a spool: follow their records, tell the state of each, and remove those that are done or too old."""
+"""The sessions of a spool: follow their records, write their ledgers, remove those that are done or too old."""
 
 from __future__ import annotations
 
@@ -20,16 +20,27 @@ from pytest_automation_report.spool.folder import (
     process_start_time,
     session_folders,
 )
-from pytest_automation_report.spool.ledger import LedgerState, ledger_from
+from pytest_automation_report.spool.ledger import (
+    LEDGER_KINDS,
+    DoneRecord,
+    FindingsRecord,
+    LedgerState,
+    ReadyRecord,
+    ReportRecord,
+    StoredRecord,
+    TroubleRecord,
+    UnstoredRecord,
+)
 from pytest_automation_report.spool.records import SPOOL_KINDS, CrashRecord, Decoder, FinishRecord
-from pytest_automation_report.text.files import open_file
+from pytest_automation_report.spool.writer import APPEND_FLAGS, is_moved, restored
+from pytest_automation_report.text.files import Disk, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pytest_automation_report.spool.folder import SessionFolder
-    from pytest_automation_report.spool.records import PositionedRecord
+    from pytest_automation_report.spool.records import PositionedRecord, Record
 
 _END: Final = b'{"k":"end"'
 # Longest END: its reason is a text of a user, whose characters may all be escaped.
@@ -321,3 +332,72 @@ def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
         address=session.database if session.is_embedded else session.origin,
         project_id=session.project_id,
     )
+
+
+# A power cut may cost these kinds: no decision about a result depends on them, and a sync takes 1.4 ms (p99 15 ms).
+_NOT_SYNCED: Final = (
+    ReadyRecord, TroubleRecord, FindingsRecord, ReportRecord, DoneRecord, StoredRecord, UnstoredRecord,
+)  # fmt: skip
+
+_sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
+
+
+def ledger_from(path: Path) -> LedgerState:
+    """Return the state of a ledger, which may be missing; raises `SpoolError` for what is none, or a bad record."""
+    state, decoder = LedgerState(), Decoder(LEDGER_KINDS, is_strict=True)
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise SpoolError(f"{path}: cannot be used: it is no file")  # opening a pipe would wait for its writer
+    try:
+        for piece in bytes_from(path, 0):
+            for placed in decoder.feed(piece):
+                state.apply(placed.record)
+    except FileNotFoundError:
+        return state
+    except ValueError as error:
+        raise SpoolError(f"{path}: a record cannot be used: {error}") from error
+    return state
+
+
+class LedgerFile:
+    """Writes the ledger and keeps its state; owned by the sender that holds the session's lock.
+
+    A ledger that a test deletes is created again with its content, after a call of ``on_deleted``. All methods raise
+    `SpoolError` for errors of the disk: no POST goes out without its intent on it.
+    """
+
+    def __init__(self, path: Path, on_deleted: Callable[[], None] = lambda: None) -> None:
+        self.state = ledger_from(path)
+        self.folder = path.parent
+        self._path = path
+        self._on_deleted = on_deleted
+        try:
+            self._descriptor = os.open(path, APPEND_FLAGS, 0o600)
+        except OSError as error:
+            raise SpoolError(f"the ledger {path} cannot be written: {error.strerror or error}") from error
+        self._is_torn = path.stat().st_size > 0  # the last record may be torn: a newline before the next one
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    def write(self, record: Record) -> None:
+        """Append one record and apply it."""
+        framed = record.framed()
+        line = b"\n" + framed if self._is_torn else framed
+        path, disk = os.fspath(self._path), Disk()
+        try:
+            status = os.fstat(self._descriptor)
+            if not status.st_nlink or is_moved(disk, path, status):  # by a test
+                self._on_deleted()
+                self._descriptor = restored(disk, self._descriptor, path)
+            written = os.write(self._descriptor, line)
+            self._is_torn = written != len(line)
+            if not (self._is_torn or isinstance(record, _NOT_SYNCED)):
+                _sync(self._descriptor)
+        except OSError as error:
+            raise SpoolError(f"the ledger {path} cannot be written: {error.strerror or error}") from error
+        if self._is_torn:
+            raise SpoolError(f"the ledger {path} cannot be written: only {written} of {len(line)} bytes were taken")
+        # Decoded from its own bytes, so that the state is the one that a later sender reads from the file.
+        for placed in Decoder(LEDGER_KINDS, is_strict=True).feed(framed):
+            self.state.apply(placed.record)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_provider
+from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_facts
 from pytest_automation_report.findings.sentences import changes_line, since_words
 from pytest_automation_report.recording.results import SHOWN
 from pytest_automation_report.summary.findings_lines import (
@@ -219,7 +219,8 @@ class JobOutput:
         self.troubles: list[str] = []
         self.lines: list[str] = []
         # The provider that failures are marked for, "" for none: GitHub's are marked by default.
-        provider = ci_provider(environ)
+        facts = ci_facts(environ)
+        provider = (facts and facts.provider) or ""
         is_default = provider == "GitHub" and "ci_annotations" not in configuration.origins
         self._provider = provider if configuration.ci_annotations or is_default else ""
         self._summary = environ.get(SUMMARY_VARIABLE, "").strip() if configuration.job_summary else ""

@@ -26,8 +26,9 @@ from pytest_automation_report.delivery.reconciliation import Outcome, Reconcilia
 from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.spool.folder import Process
-from pytest_automation_report.spool.ledger import FencedRecord, Intent, LedgerFile
+from pytest_automation_report.spool.ledger import FencedRecord, Intent
 from pytest_automation_report.spool.records import Record
+from pytest_automation_report.spool.sessions import LedgerFile
 from support.deliveries import Clock, Stepper, WrittenSession
 from support.scripted_adapter import response_to
 from support.scripted_server.store import Reply, Store

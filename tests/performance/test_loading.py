@@ -12,7 +12,7 @@ OURS = "pytest_automation_report"
 # What a session must never pay for: the sender's and the server's packages.
 COSTLY = {"requests", "urllib3", "click", "falcon", "waitress", "jinja2", "sqlite3", "_sqlite3"}
 
-MOST_MODULES = 62
+MOST_MODULES = 58
 """Modules of ours that a reported session loads in pytest's process, folders included."""
 
 RUNNER = """
@@ -72,7 +72,8 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
     seldom = (
         "session.xdist", "summary.ci_page", "junit.sessions", "session.rerun_failed",
-        "spool.sessions", "settings.console", "ci.providers", "spool.artifacts",
+        "session.preflight", "spool.sessions", "spool.artifacts", "ci.providers",
+        "settings.console", "settings.mistakes", "settings.servers", "settings.token",
         *(f"recording.{each}" for each in ("functions", "hooks")),
     )  # fmt: skip
     assert loaded & {"tomllib", "tomli", *(f"pytest_automation_report.{each}" for each in seldom)} == set()

@@ -18,8 +18,8 @@ from pytest_automation_report.delivery.requests import DeliveryOptions, InFlight
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.spool.artifacts import spooled_address
 from pytest_automation_report.spool.folder import FOLDER, SESSION_ID_FIELD, Process, SessionFolder, SessionManifest
-from pytest_automation_report.spool.ledger import LedgerFile
 from pytest_automation_report.spool.records import Attempt
+from pytest_automation_report.spool.sessions import LedgerFile
 from pytest_automation_report.spool.writer import SpoolWriter
 from support.records import finish_line, line, start_line
 from support.scripted_adapter import client_of

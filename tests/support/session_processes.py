@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.spool.ledger import ledger_from
+from pytest_automation_report.spool.sessions import ledger_from
 from support.canary import assert_not_in_process
 from support.sessions import (
     TOKEN,

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_automation_report.settings.console import read_console_settings
 from pytest_automation_report.settings.resolver import settings_from
-from pytest_automation_report.settings.sources import read_console_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DESELECTED_FIELD
+from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DESELECTED_FIELD, SELECTION_FIELD
 from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import array_text, marks, share
 from pytest_automation_report.server.store.reads import IS_MODULE, change_rows, find_cases, rows_of
@@ -155,7 +155,7 @@ def replace_results(connection: StoreConnection, thread: Json, tests: Sequence[S
 
 _RUN_FIELDS: Final = {
     "Branch": "branch", "Commit": "commit", "Commit author": "author", "Target branch": "target_branch",
-    "Selection": "selection", "Changes": "changes",
+    SELECTION_FIELD: "selection", "Changes": "changes",
 }  # fmt: skip
 _RUN_NUMBERS: Final = {COLLECTED_FIELD: "collected", DESELECTED_FIELD: "deselected"}
 _PHASES: Final[Mapping[str, Kind]] = {"setup": "setup", "call": "call", "teardown": "teardown"}

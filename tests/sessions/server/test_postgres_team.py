@@ -14,8 +14,7 @@ import pytest
 import yaml
 
 from docs.written import bash, block, environment
-from pytest_automation_report.settings.settings import SETTINGS
-from pytest_automation_report.settings.sources import OTHER_VARIABLES
+from pytest_automation_report.settings.settings import SETTINGS, TOKEN_VARIABLES
 from support.clusters import Cluster
 from support.processes import line_of, running
 from support.repository import ROOT
@@ -93,7 +92,7 @@ def test_the_pages_backup_is_restored(tmp_path: Path, cluster: Cluster) -> None:
 def test_the_compose_file_serves_a_team(tmp_path: Path, cluster: Cluster, compose: dict[str, Any]) -> None:
     """Its server's command runs with its environment, for the proxy's host alone; every name in it is a real one."""
     server, database, proxy = (compose["services"][name] for name in ("server", "database", "proxy"))
-    known = {each.environment for each in SETTINGS} | OTHER_VARIABLES | LIBPQ
+    known = {each.environment for each in SETTINGS} | set(TOKEN_VARIABLES) | LIBPQ
     assert set(server["environment"]) <= known
     assert database["environment"]["POSTGRES_PASSWORD"] == server["environment"]["PGPASSWORD"]
     address = server["environment"]["AUTOMATION_REPORT_DATABASE"]

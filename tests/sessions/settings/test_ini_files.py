@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.console import project_ini
+from pytest_automation_report.settings.console import project_ini, read_console_settings
 from pytest_automation_report.settings.parsers import RawSetting
-from pytest_automation_report.settings.resolver import project_name, settings_from
+from pytest_automation_report.settings.resolver import project_name, read_pytest_settings, settings_from
 from pytest_automation_report.settings.settings import Settings
-from pytest_automation_report.settings.sources import read_console_settings, read_pytest_settings
 
 INI = """
 automation_report_source = from-{id}

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from pytest_automation_report.settings.mistakes import misspelling
 from pytest_automation_report.settings.settings import SETTINGS
-from pytest_automation_report.settings.sources import misspelling
 from support.checked_server import CheckedServer
 from support.projects import Project, console
 from support.repository import ROOT

@@ -16,8 +16,14 @@ from pytest_automation_report.delivery.requests import Unknown
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.ledger import DoneRecord, Intent, LedgerFile, ledger_from
-from pytest_automation_report.spool.sessions import LeftoverCounts, delivered_state, expire_old_sessions
+from pytest_automation_report.spool.ledger import DoneRecord, Intent
+from pytest_automation_report.spool.sessions import (
+    LedgerFile,
+    LeftoverCounts,
+    delivered_state,
+    expire_old_sessions,
+    ledger_from,
+)
 from support.delivered_results import result_names
 from support.deliveries import (
     Pending,

@@ -10,7 +10,7 @@ import pytest
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.spool.folder import Process
-from pytest_automation_report.spool.ledger import ledger_from
+from pytest_automation_report.spool.sessions import ledger_from
 from support.delivered_results import assert_complete, field_texts, result_named, result_names
 from support.deliveries import WrittenSession, ended_session, lived, stepping
 from support.records import line

@@ -11,7 +11,7 @@ from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
 from pytest_automation_report.api.urls import address_of, is_bucket, template_for
 from pytest_automation_report.ci.facts import BuildInfo, Shard
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings import resolver as artifact_stores
+from pytest_automation_report.settings import servers as artifact_stores
 from pytest_automation_report.settings.resolver import project_name
 from pytest_automation_report.settings.run import filled_key, key_tag
 from pytest_automation_report.settings.settings import Settings

@@ -233,13 +233,14 @@ def test_unknown_variables_are_told() -> None:
         environ={
             "AUTOMATION_REPORT_PROJEKT_ID": "3", "AUTOMATION_REPORT_XYZZY": "1", "AUTOMATION_REPORT_TOKN": "t",
             "AUTOMATION_REPORT_TOKEN": "t", "AUTOMATION_REPORT_SERVER_TOKEN": "a-token-of-these-tests",
-            "AUTOMATION_REPORT": "1", "OTHER": "1",
+            "AUTOMATION_REPORT": "1", "AUTOMATION_REPORT_url": "http://a.example", "OTHER": "1",
         }
     )  # fmt: skip
     assert found.warnings == (
         "AUTOMATION_REPORT_PROJEKT_ID: does nothing; did you mean AUTOMATION_REPORT_PROJECT_ID?",
         "AUTOMATION_REPORT_TOKN: does nothing; did you mean AUTOMATION_REPORT_TOKEN?",
         "AUTOMATION_REPORT_XYZZY: does nothing",
+        "AUTOMATION_REPORT_url: does nothing; did you mean AUTOMATION_REPORT_URL?",
     )
     assert found.is_sendable
 

@@ -11,10 +11,10 @@ import pytest
 from pytest_automation_report.api.models import Field, FieldType, Link
 from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.errors import SettingError
+from pytest_automation_report.settings.console import read_console_settings
 from pytest_automation_report.settings.pytest_config import switch
-from pytest_automation_report.settings.resolver import settings_from
+from pytest_automation_report.settings.resolver import read_pytest_settings, settings_from
 from pytest_automation_report.settings.settings import SETTINGS, Settings, setting_of
-from pytest_automation_report.settings.sources import read_console_settings, read_pytest_settings
 
 PROBE = """
 from pytest_automation_report.settings.pytest_config import add_options

@@ -12,18 +12,17 @@ from hypothesis import strategies as st
 from msgspec import to_builtins
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool import ledger as module
+from pytest_automation_report.spool import sessions as module
 from pytest_automation_report.spool.ledger import (
     AckRecord,
     Intent,
     JoinedRecord,
-    LedgerFile,
     LedgerState,
     OffsetRanges,
     Operation,
     StoredRecord,
-    ledger_from,
 )
+from pytest_automation_report.spool.sessions import LedgerFile, ledger_from
 from support.records import ledger_record
 
 

@@ -23,9 +23,8 @@ from pytest_automation_report.spool.folder import (
     new_session_folder,
     session_folders,
 )
-from pytest_automation_report.spool.ledger import LedgerFile
 from pytest_automation_report.spool.records import Attempt
-from pytest_automation_report.spool.sessions import SpoolReader
+from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD
+from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD, WORKER_FIELD
 from pytest_automation_report.findings.times import factor
-from pytest_automation_report.server.pages.run.facts import WORKER_FIELD
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, RUN_WORDS, attached, duration, parts
 from pytest_automation_report.server.store.overview import natural_key
 from pytest_automation_report.text.terminal import SHORT_COMMIT, commit_text, quantity, split_name

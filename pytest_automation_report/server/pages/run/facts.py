@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import COLLECTED_FIELD
+from pytest_automation_report.api.models import COLLECTED_FIELD, WORKER_FIELD
 from pytest_automation_report.findings.flakiness import WINDOW
 from pytest_automation_report.findings.times import HISTORY, LAST, factor
 from pytest_automation_report.findings.verdict import RunNumbers
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 THREADS_SHOWN: Final = 100  # most threads that the page of a run shows
 MAIN_WORKER: Final = "main"  # name of the worker that is pytest's own process
-WORKER_FIELD: Final = "Worker"  # field of a thread with the name of its worker
 SILENT_US: Final = 60_000_000  # time without news after which the sender of an open run is silent, in microseconds
 
 

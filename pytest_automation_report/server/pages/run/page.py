@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from pytest_automation_report.api.models import SELECTION_FIELD
 from pytest_automation_report.export.documents import csv_table, json_document
 from pytest_automation_report.export.junit_xml import junit_xml
 from pytest_automation_report.export.results import ExportedRun, ExportedTest
@@ -359,7 +360,7 @@ class RunView:
         # The command knows the usual base, and the failures that findings list.
         if found and 0 < new < failed and self._state.base is None and new == len(changes.entries_of(found, "new")):
             commands.append(("Only what is new", new, rerun_of(run["id"], "new")))
-        commands.append(("All of it", 0, command_of(self._facts.field("Selection"))))
+        commands.append(("All of it", 0, command_of(self._facts.field(SELECTION_FIELD))))
         return [{"word": word, "count": count, "command": command} for word, count, command in commands]
 
     def _base(self) -> Json:

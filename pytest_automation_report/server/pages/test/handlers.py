@@ -11,10 +11,11 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
+from pytest_automation_report.api.models import WORKER_FIELD
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown
 from pytest_automation_report.server.pages.rendering import Page
-from pytest_automation_report.server.pages.run.facts import MAIN_WORKER, WORKER_FIELD, RunFacts
+from pytest_automation_report.server.pages.run.facts import MAIN_WORKER, RunFacts
 from pytest_automation_report.server.pages.run.tests import TestList
 from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import files_of, preview_of
