@@ -37,6 +37,7 @@ from pytest_automation_report.server.pages.runs.costs import CostsPage
 from pytest_automation_report.server.pages.runs.lists import HomePage, LatestRun, ProjectPage, SearchPage, SuitePage
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, TestPage
 from pytest_automation_report.server.pages.test.history import CasePage
+from pytest_automation_report.server.pages.traces import VIEWER, viewer_files
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import ApiError, not_found
 
@@ -90,6 +91,7 @@ class Pages:
         self._access = access.PageAccess(secret, team_code=team_code)
         documents = page.RunDocuments(store)
         self._code_links = code_links
+        viewer = viewer_files()
         self._routes: Mapping[str, object] = {
             "/": HomePage(store),
             "/live": HomePage(store, is_live=True),
@@ -107,7 +109,7 @@ class Pages:
             "/runs/{run_id:id}/live": page.RunLivePage(store, documents),
             "/runs/{run_id:id}/branch": page.RunBranchPage(store, documents),
             "/runs/{run_id:id}/failures.txt": page.RunFailuresText(store, documents),
-            "/results/{result_id:id}": TestPage(store, code_links),
+            "/results/{result_id:id}": TestPage(store, code_links, trace_viewer=VIEWER if viewer else ""),
             "/tests/{case_id:id}": CasePage(store),
             "/theme/{theme}": ThemeChoice(),
             # Where Testmo shows a run: clients print this URL for every server.
@@ -115,6 +117,7 @@ class Pages:
             f"{OPENING}{{code}}": access.OpeningLink(self._access, on_link_used),
             _OPENING_FORM: access.OpeningForm(),
             **{path: _AssetFile(asset) for path, asset in ASSETS.items()},
+            **viewer,
             **{f"/runs/{{run_id:id}}/{form.file}": page.RunDownload(store, form) for form in page.DOWNLOADS},
             "/runs/{run_id:id}/report.html": document.ReportDownload(store, code_links),
             "/api/v1/automation/runs/{record_id:id}/report": document.ReportDocument(store, code_links),
@@ -150,7 +153,7 @@ class Pages:
         """Add the headers of pages to a response, and turn an error into a page."""
         if _is_api(req) or (_is_artifact(req.path) and resp.status_code < _FIRST_ERROR):
             return
-        resp.set_headers(_HEADERS)
+        resp.set_headers({name: value for name, value in _HEADERS.items() if resp.get_header(name) is None})
         if resp.get_header("Cache-Control") is None:
             resp.set_header("Cache-Control", "no-store")
         if resp.status_code >= _FIRST_ERROR:

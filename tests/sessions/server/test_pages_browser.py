@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import struct
 import sys
 import time
@@ -24,6 +25,7 @@ pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser
 
@@ -512,6 +514,30 @@ def test_kept_pictures_are_seen_and_kept_markup_runs_nothing(visit: Visit) -> No
         assert opened.locator("script").count() == 0
     assert visit.is_at_home()
     assert [each for each in visit.complaints if "Failed to load" not in each] == []
+
+
+def test_a_trace_is_read_in_the_viewer_of_playwright(visit: Visit, tmp_path: Path) -> None:
+    """It shows the recorded page, and asks no other server for what the page names."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.settimeout(0)
+        recorded = visit.browser.new_context(offline=True)
+        recorded.tracing.start(snapshots=True)
+        named = f"http://127.0.0.1:{other.getsockname()[1]}"
+        recorded.new_page().set_content(f"<h1>Cart</h1><img src='{named}/1.png' onerror='fetch(`{named}/2`)'>")
+        recorded.tracing.stop(path=tmp_path / "trace.zip")
+        recorded.close()
+        kept = visit.site.kept((tmp_path / "trace.zip").read_bytes(), "trace.zip")
+        run = visit.site.run_of(failing(0, artifacts=[{"name": "trace.zip", "url": kept}]), name="with a trace")
+        page = visit.page()
+        page.goto(f"/results/{visit.site.result_ids(run)[0]}")
+        assert accessibility_faults(page) == []
+        with page.expect_popup() as opening:
+            page.get_by_role("link", name="Open the trace").click()
+        opening.value.get_by_test_id("actions-tree").get_by_text("Set content").click()
+        snapshot = opening.value.frame_locator("iframe.snapshot-visible")
+        snapshot.get_by_role("heading", name="Cart").wait_for()
+        with pytest.raises(BlockingIOError):
+            other.accept()
 
 
 RECORD = """

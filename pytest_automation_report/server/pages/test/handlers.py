@@ -18,7 +18,8 @@ from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.run.facts import MAIN_WORKER, RunFacts
 from pytest_automation_report.server.pages.run.tests import TestList
 from pytest_automation_report.server.pages.test import history, view_models
-from pytest_automation_report.server.pages.test.view_models import files_of, preview_of
+from pytest_automation_report.server.pages.test.view_models import compared_pictures, files_of, preview_of
+from pytest_automation_report.server.pages.traces import is_trace
 from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState, result_state, run_state
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, run_summary, with_defaults
 from pytest_automation_report.server.store.contents import part_of, stored_contents
@@ -198,15 +199,15 @@ class TestPage(Page):
 
     __test__ = False  # pytest must not collect it
 
-    def __init__(self, store: Store, code_links: CodeLinks = NO_LINKS) -> None:
+    def __init__(self, store: Store, code_links: CodeLinks = NO_LINKS, *, trace_viewer: str = "") -> None:
         super().__init__(store)
-        self._code_links = code_links
+        self._fixed = {"code_links": code_links, "trace_viewer": trace_viewer}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, result_id: int) -> None:
         """Show the test's result: what failed, its attempts, files and output, its history."""
         state = result_state(req.params)
         values = self.read(lambda reader: result_values(result_id, state, CommonValues(reader)))
-        self.show(req, resp, "test/test.html", code_links=self._code_links, mistakes=state.mistakes, **values)
+        self.show(req, resp, "test/test.html", mistakes=state.mistakes, **self._fixed, **values)
 
 
 def result_values(result_id: int, state: TestState, common: CommonValues) -> dict[str, Any]:
@@ -288,8 +289,11 @@ def _file_values(
     """Return the files of an attempt, pictures with those of the last run in which the test passed."""
     artifacts = [with_defaults(artifact) for artifact in json.loads(row["artifacts"] or "[]")]
     contents = stored_contents(reader.connection, hashes_in(row["artifacts"]))
-    files = files_of(artifacts, contents, attempt)
-    pictures = [file for file in files if file.shown == "picture"]
+    files = [
+        replace(file, shown="trace") if is_trace(reader.connection, file.hash, file.name, file.size or 0) else file
+        for file in files_of(artifacts, contents, attempt)
+    ]
+    pictures = compared_pictures([file for file in files if file.shown == "picture"])
     if current is not None and current.letter != "p" and pictures:
         pictures = _beside_earlier(pictures, reader, outcomes, current)
     texts = [file for file in files if file.shown == "text"][:6]
@@ -311,16 +315,14 @@ def _beside_earlier(
     passed = sorted(passed, key=lambda outcome: (outcome.branch != current.branch, -outcome.run))[:5]
     stored = reader.artifacts([outcome.result for outcome in passed])
     contents = stored_contents(reader.connection, {hash_ for text in stored.values() for hash_ in hashes_in(text)})
-    by_name: dict[str, tuple[TestFile, int]] = {}
+    by_name: dict[str, TestFile] = {}
     for outcome in passed:
         artifacts = [with_defaults(artifact) for artifact in json.loads(stored.get(outcome.result, "[]"))]
         for file in files_of(artifacts, contents, None):
             if file.shown == "picture":
-                by_name.setdefault(file.name, (file, outcome.run))
+                by_name.setdefault(file.name, replace(file, caption=f"#{outcome.run}, when it passed"))
     return [
-        replace(picture, earlier=by_name[picture.name][0], earlier_run=by_name[picture.name][1])
-        if picture.name in by_name
-        else picture
+        replace(picture, other=by_name[picture.name]) if picture.name in by_name and picture.other is None else picture
         for picture in pictures
     ]
 

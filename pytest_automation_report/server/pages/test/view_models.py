@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
 from msgspec.json import Decoder
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import ATTEMPTS_META, parse_steps
 from pytest_automation_report.export.results import attempt_number
@@ -415,7 +417,7 @@ class Preview(NamedTuple):
 
 
 class TestFile(Struct, frozen=True):
-    """One artifact: ``shown`` is picture, video, text or link; ``url`` is empty if it is not stored any more."""
+    """One artifact: ``shown`` is picture, video, text, trace or link; ``url`` is empty if it is not stored any more."""
 
     __test__ = False  # pytest must not collect it
 
@@ -426,8 +428,14 @@ class TestFile(Struct, frozen=True):
     mime_type: str = ""
     size: int | None = None
     hash: str = ""
-    earlier: TestFile | None = None  # the picture of the same name in an earlier run
-    earlier_run: int = 0
+    caption: str = "this run"
+    other: TestFile | None = None  # the picture beside it: the expected one, or that of an earlier run
+    difference: TestFile | None = None  # the picture that a test made of both
+
+    @property
+    def opening_command(self) -> str:
+        """The command that shows a downloaded trace."""
+        return shlex.join(["playwright", "show-trace", self.name])
 
 
 def files_of(artifacts: Sequence[Json], contents: Mapping[str, StoredContent], attempt: int | None) -> list[TestFile]:
@@ -455,6 +463,25 @@ def _file(artifact: Json, note: str, contents: Mapping[str, StoredContent]) -> T
     # A file of no recognised type keeps the type that the test named.
     mime_type = artifact["mime_type"] if media_type == DOWNLOAD else content.mime_type
     return TestFile(name, url, shown, note, mime_type, content.size, hash_)
+
+
+_SIDE: Final = re.compile(r"(.+)[-_.](expected|actual|diff)(\.\w+)?", re.DOTALL)
+
+
+def compared_pictures(pictures: Sequence[TestFile]) -> list[TestFile]:
+    """Return pictures, of ``x-actual.png``, ``x-expected.png`` and ``x-diff.png`` the first alone, with the others."""
+    groups: dict[tuple[str, str], dict[str, TestFile]] = {}
+    for picture in pictures:
+        if match := _SIDE.fullmatch(picture.name):
+            groups.setdefault((match[1], match[3]), {})[match[2]] = picture
+    shown = list(pictures)
+    for sides in groups.values():
+        if "actual" in sides and "expected" in sides:
+            expected, difference = replace(sides["expected"], caption="expected"), sides.get("diff")
+            one = replace(sides["actual"], caption="actual", other=expected, difference=difference)
+            shown = [one if file is sides["actual"] else file for file in shown]
+            shown = [file for file in shown if file is not sides["expected"] and file is not difference]
+    return shown
 
 
 def preview_of(data: bytes, size: int) -> Preview:

@@ -1,16 +1,22 @@
 """The page of a test in a run, over a store that was filled through the API."""
 
+import io
 import re
+import sys
 from collections.abc import Mapping
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zipfile import ZipFile
 
 import pytest
 
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks, neighbours_of
+from pytest_automation_report.server.store.contents import PART_BYTES
+from support.contract import Contract
 from support.service import a_test, command_runner
 from support.website import TRACEBACK, Site, attempts, failed_attempt, failing, field, links, missing
 
@@ -199,6 +205,74 @@ def test_a_picture_stands_beside_the_one_of_the_last_passed_run(site: Site, mode
     assert [html.count(f'src="{path}"') for path in paths] == [1, 1]
     assert html.count("<img ") == 2
     assert "#1, when it passed" in html
+
+
+@pytest.mark.parametrize(
+    ("mode", "shown"),
+    [
+        ("beside", [("a-actual.png", "actual"), ("a-expected.png", "expected"), ("a-diff.png", "difference")]),
+        ("slider", [("a-expected.png", "expected"), ("a-actual.png", "actual")]),
+        ("difference", [("a-diff.png", "difference of actual and expected")]),
+    ],
+)
+def test_expected_actual_and_diff_are_one_comparison(site: Site, mode: str, shown: list[tuple[str, str]]) -> None:
+    """An actual picture stands beside the expected one of its result, not beside an older one; others stay alone."""
+    names = ("a-diff.png", "a-actual.png", "b-actual.png", "a-expected.png")
+    site.run_of(a_test(artifacts=_stored(site, {"a-actual.png": PNG})), source="s")
+    files = _stored(site, {name: PNG + name.encode() for name in names})
+    html = site.shown(f"{_reported(site, failing(artifacts=files), source='s')}?pictures={mode}")
+    pictures = re.findall(r'alt="([^"]*), ([^"]*)"', html)
+    assert pictures == [*shown, ("b-actual.png", "this run")]
+
+
+def _zip(*names: str) -> bytes:
+    content = io.BytesIO()
+    with ZipFile(content, "w") as archive:
+        for name in names:
+            archive.writestr(name, bytes(PART_BYTES // 2))
+    return content.getvalue()
+
+
+TRACE = {"trace; one.zip": _zip("trace.trace", "trace.network"), "trace2.zip": _zip("a", "b", "c", "0.trace")}
+OTHERS = {"trace3.zip": _zip("trace.txt"), "x.zip": _zip("trace.trace"), "trace4.zip": b"\0 no zip, trace.trace"}
+
+
+def test_a_trace_has_the_command_that_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contract: Contract
+) -> None:
+    """A zip is a trace of Playwright by its name and its entries; without its viewer the command is there to copy."""
+    monkeypatch.setitem(sys.modules, "playwright", None)
+    site = Site(tmp_path / "store.db", contract)
+    text = site.text(_reported(site, failing(artifacts=_stored(site, {**TRACE, **OTHERS}))))
+    assert text.count("Playwright trace") == 2
+    assert missing(text, "playwright show-trace 'trace; one.zip'", "playwright show-trace trace2.zip") == []
+    assert "Open the trace" not in text
+    site.service.store.close()
+
+
+def test_a_trace_opens_in_the_viewer_of_playwright(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contract: Contract
+) -> None:
+    """The installed package's viewer is served to browsers with a pass: these files alone, under their own policy."""
+    folder = tmp_path / "playwright/driver/package/lib/vite/traceViewer"
+    (folder / "assets").mkdir(parents=True)
+    for name in ("index.html", "sw.bundle.js", "assets/a.js", "secret.py"):
+        (folder / name).write_text(name)
+    (tmp_path / "playwright/__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "playwright", raising=False)
+    site = Site(tmp_path / "store.db", contract)
+    artifacts = _stored(site, TRACE)
+    html = site.shown(_reported(site, failing(artifacts=artifacts)))
+    path = artifacts[1]["url"].removeprefix("http+local://store")
+    assert f"/trace/index.html?trace={path}" in links(html)
+    answers = [site.get(f"/trace/{name}") for name in ("index.html", "sw.bundle.js", "assets/a.js")]
+    assert [answer.text for answer in answers] == ["index.html", "sw.bundle.js", "assets/a.js"]
+    assert all("connect-src 'self' data: blob:" in answer.headers["Content-Security-Policy"] for answer in answers)
+    assert answers[1].headers["Content-Type"].startswith("text/javascript")
+    refused = [site.raw("/trace/index.html"), *(site.get(f"/trace/{name}") for name in ("secret.py", "../__init__.py"))]
+    assert [answer.status_code for answer in refused] == [403, 404, 404]
+    site.service.store.close()
 
 
 def test_the_moment_of_a_test_is_counted_from_the_begin_of_its_session(site: Site) -> None:
