@@ -143,14 +143,9 @@ def bitbucket() -> Iterator[Job]:
 
 
 RECIPES: Mapping[str, Callable[[], Iterator[Job]]] = {
-    "GitHub": github,
-    "GitLab": gitlab,
-    "Jenkins": jenkins,
-    "Azure": azure,
-    "CircleCI": circleci,
-    "Buildkite": buildkite,
-    "Bitbucket": bitbucket,
-}
+    "GitHub": github, "GitLab": gitlab, "Jenkins": jenkins, "Azure": azure, "CircleCI": circleci,
+    "Buildkite": buildkite, "Bitbucket": bitbucket,
+}  # fmt: skip
 
 
 REPORTS: Mapping[str, Callable[[], Iterator[Job]]] = {

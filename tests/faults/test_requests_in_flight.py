@@ -12,7 +12,7 @@ from support.deliveries import session_of_workers
 from support.scripted_server.faults import Rule, held
 from support.scripted_server.server import ScriptedServer
 from support.sessions import Ran, run_session, send, session_environment
-from unit.delivery.test_in_flight import APPEND, NAMES
+from unit.delivery.test_dispatcher import APPEND, NAMES
 
 
 @pytest.mark.parametrize("way", ["pytest", "send"])

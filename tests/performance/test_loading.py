@@ -45,15 +45,10 @@ def test_session_that_is_not_reported_loads_the_entry_alone(arguments: list[str]
     bare = modules(project, *arguments, "-p", "no:automation-report")
     assert not bare & {*COSTLY, "msgspec"}, "another plugin loads what this test looks for"
     assert modules(project, *arguments) - bare <= {
-        "pytest_automation_report",
-        "pytest_automation_report.guards",
-        "pytest_automation_report.hookspecs",
-        "pytest_automation_report.unpatched",
-        "pytest_automation_report.plugin",
-        "pytest_automation_report.settings",
-        "pytest_automation_report.settings.pytest_config",
-        "pytest_automation_report.settings.settings",
-    }
+        "pytest_automation_report", "pytest_automation_report.guards", "pytest_automation_report.hookspecs",
+        "pytest_automation_report.unpatched", "pytest_automation_report.plugin", "pytest_automation_report.settings",
+        "pytest_automation_report.settings.pytest_config", "pytest_automation_report.settings.settings",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("is_remote", [False, True])

@@ -16,21 +16,10 @@ from pytest_automation_report.ci.detection import AGENTS
 from support.canary import holds_token
 
 SHORT_LIMITS: Mapping[str, float] = {
-    "request": 5.0,
-    "batch_age": 0.2,
-    "poll": 0.02,
-    "retry_base": 0.02,
-    "retry_cap": 0.2,
-    "throttle": 0.2,
-    "read_back": 0.05,
-    "worker_grace": 10.0,
-    "exit_all": 20.0,
-    "exit_progress": 10.0,
-    "exit_down": 0.3,
-    "exit_interrupted": 10.0,
-    "alone": 5.0,
-    "send_progress": 5.0,
-}
+    "request": 5.0, "batch_age": 0.2, "poll": 0.02, "retry_base": 0.02, "retry_cap": 0.2, "throttle": 0.2,
+    "read_back": 0.05, "worker_grace": 10.0, "exit_all": 20.0, "exit_progress": 10.0, "exit_down": 0.3,
+    "exit_interrupted": 10.0, "alone": 5.0, "send_progress": 5.0,
+}  # fmt: skip
 """The sender's limits in seconds, for tests: waiting is short, what must not happen under load is long."""
 
 TOKEN = "canary-2f6b8d0f-token"

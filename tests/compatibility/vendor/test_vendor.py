@@ -16,14 +16,9 @@ HERE = Path(__file__).parent
 MIGRATION = (ROOT / "docs" / "migration.md").read_text(encoding="utf-8")
 
 _OURS_ALONE: Mapping[str, str] = {
-    "Output": "captured output",
-    "Errors": "captured output",
-    "Log": "captured output",
-    "Unexpected pass": "unexpected pass",
-    "Subtests": "subtests",
-    "Steps": "subtests",
-    "Attempts": "reruns",
-}
+    "Output": "captured output", "Errors": "captured output", "Log": "captured output",
+    "Unexpected pass": "unexpected pass", "Subtests": "subtests", "Steps": "subtests", "Attempts": "reruns",
+}  # fmt: skip
 _COLOUR = re.compile(r"#x1B\[[0-9;]*m")
 
 

@@ -94,21 +94,15 @@ class TestCase(unittest.TestCase):
 """
 TESTED = {
     "`--dist load`, `loadscope`, `loadfile`, `loadgroup`, `worksteal`": "test_distribution",
-    "`--dist each`": "test_distribution_to_each",
-    "`--max-worker-restart`": "test_worker_restarts",
+    "`--dist each`": "test_distribution_to_each", "`--max-worker-restart`": "test_worker_restarts",
     "`--tx popen//python=...`": "test_other_interpreter",
     "`--tx ssh=...` and others without the controller's disk": "test_other_hosts",
-    "`--looponfail`": "test_loop_on_failures",
-    "pytest-randomly": "test_random_order",
-    "pytest-repeat": "test_repeated_tests",
-    "pytest-timeout": "test_timeouts",
-    "pytest-rerunfailures, pytest-retry, flaky": "test_tests_run_again",
-    "pytest-asyncio, anyio": "test_async_tests",
-    "pytest-subtests (pytest 8.4)": "test_subtests_of_a_plugin",
-    "pytest-cov": "test_coverage",
-    "pytest-html, allure-pytest": "test_other_reports",
-    "pytest-forked": "test_forked_tests",
-}
+    "`--looponfail`": "test_loop_on_failures", "pytest-randomly": "test_random_order",
+    "pytest-repeat": "test_repeated_tests", "pytest-timeout": "test_timeouts",
+    "pytest-rerunfailures, pytest-retry, flaky": "test_tests_run_again", "pytest-asyncio, anyio": "test_async_tests",
+    "pytest-subtests (pytest 8.4)": "test_subtests_of_a_plugin", "pytest-cov": "test_coverage",
+    "pytest-html, allure-pytest": "test_other_reports", "pytest-forked": "test_forked_tests",
+}  # fmt: skip
 
 
 def _checked(pair: Pair, count: int = 10) -> Pair:

@@ -49,28 +49,17 @@ def test_everything_a_test_adds_is_in_its_result(arguments: tuple[str, ...], sui
     suite.write("test_suite.py", EVERYTHING)
     tests = suite.report(*arguments, exit_status=1)
     assert tests["test_all"].fields[1:] == [
-        ("user", "ann", STRING),
-        ("browser", "firefox", STRING),
-        ("page", "https://example.org/a?b=1", URL),
-        ("notes", "one\ntwo", TEXT),
-        ("table", "<b>bold</b>", HTML),
-        ("log", "ab", CONSOLE),
-        ("number", "7", TEXT),
-        ("build", "https://example.org/build/9", URL),
-        ("lost", "nowhere", STRING),
-        ("left", "True", STRING),
-    ]
+        ("user", "ann", STRING), ("browser", "firefox", STRING), ("page", "https://example.org/a?b=1", URL),
+        ("notes", "one\ntwo", TEXT), ("table", "<b>bold</b>", HTML), ("log", "ab", CONSOLE), ("number", "7", TEXT),
+        ("build", "https://example.org/build/9", URL), ("lost", "nowhere", STRING), ("left", "True", STRING),
+    ]  # fmt: skip
     assert tests["test_all"].artifacts == [
         {"name": "1.png", "url": "https://example.org/shots/1.png", "mime_type": "image/png"}
     ]
     assert tests["test_all"].steps == [
-        ("passed", "log in"),
-        ("passed", "buy"),
-        ("passed", "\u203a fill <cart>"),
-        ("failed", "\u203a pay"),
-        ("skipped", "\u203a rate"),
-        ("passed", "log out"),
-    ]
+        ("passed", "log in"), ("passed", "buy"), ("passed", "\u203a fill <cart>"), ("failed", "\u203a pay"),
+        ("skipped", "\u203a rate"), ("passed", "log out"),
+    ]  # fmt: skip
     assert tests["test_all"].body["status"] == "passed"
     assert tests["test_fails"].steps == [("failed", "outer"), ("failed", "\u203a inner")]
     assert tests["test_fails"].values["seen"] == "yes"

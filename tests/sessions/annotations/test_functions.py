@@ -63,14 +63,10 @@ def test_functions_add_to_the_running_test_from_anywhere(arguments: tuple[str, .
     assert [each["name"] for each in tests["test_pool_two"].artifacts] == ["two.txt"]
     assert sorted(tests["test_tasks"].steps) == sorted(
         [
-            ("passed", "both"),
-            ("passed", "\u203a a"),
-            ("passed", "\u203a \u203a in a"),
-            ("passed", "\u203a b"),
-            ("passed", "\u203a \u203a in b"),
-            ("passed", "\u203a aside"),
+            ("passed", "both"), ("passed", "\u203a a"), ("passed", "\u203a \u203a in a"), ("passed", "\u203a b"),
+            ("passed", "\u203a \u203a in b"), ("passed", "\u203a aside"),
         ]
-    )
+    )  # fmt: skip
     assert tests["test_tasks"].values["closed"] == "pool"
     assert tests["test_tasks"].values["aside"] == "asyncio"
 

@@ -75,16 +75,9 @@ def test_hooks_add_to_runs_and_tests(arguments: tuple[str, ...], suite: Suite) -
     summary = json.loads((suite.root / "summary.json").read_text())
     assert f"{suite.server.address}/automation/runs/view/1" in suite.ran.out
     assert summary == {
-        "run": 1,
-        "url": f"{suite.server.address}/automation/runs/view/1",
-        "counts": {"passed": 2},
-        "delivered": 2,
-        "kept": 0,
-        "rejected": 0,
-        "held": 0,
-        "not_run": 0,
-        "is_whole": True,
-    }
+        "run": 1, "url": f"{suite.server.address}/automation/runs/view/1", "counts": {"passed": 2}, "delivered": 2,
+        "kept": 0, "rejected": 0, "held": 0, "not_run": 0, "is_whole": True,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("arguments", WORKERS)

@@ -43,17 +43,13 @@ def test_markers_become_fields_links_and_artifacts(arguments: tuple[str, ...], s
     fields = tests["test_marked[1]"].fields
     assert sorted(fields) == sorted(
         [
-            ("module", "shop", STRING),
-            ("owner", "ann, team=web", STRING),
+            ("module", "shop", STRING), ("owner", "ann, team=web", STRING),
             ("Case", "https://example.testmo.net/cases/C%201%2F2", URL),
-            ("Case", "https://example.testmo.net/cases/C3", URL),
-            ("Issue", "PROJ-1", STRING),
-            ("docs", "https://example.org/docs", URL),
-            ("smoke", "yes", STRING),
-            ("one", "1\n2", TEXT),
+            ("Case", "https://example.testmo.net/cases/C3", URL), ("Issue", "PROJ-1", STRING),
+            ("docs", "https://example.org/docs", URL), ("smoke", "yes", STRING), ("one", "1\n2", TEXT),
             ("late", "1", STRING),
         ]
-    )
+    )  # fmt: skip
     assert fields[0] == ("module", "shop", STRING)
     assert {name for name, _, _ in fields[1:4]} == {"owner", "Case"}
     assert fields[-1] == ("late", "1", STRING)

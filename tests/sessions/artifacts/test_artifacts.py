@@ -52,15 +52,9 @@ HOOK = """
 """
 
 EXPECTED = {
-    "notes.txt": b"the notes",
-    "marked.txt": b"by the marker",
-    "page.png": PNG,
-    "dump.txt": b"in memory",
-    "made.bin": b"made",
-    "renamed.txt": b"from here",
-    "empty": b"",
-    "hooked.txt": b"the notes",
-}
+    "notes.txt": b"the notes", "marked.txt": b"by the marker", "page.png": PNG, "dump.txt": b"in memory",
+    "made.bin": b"made", "renamed.txt": b"from here", "empty": b"", "hooked.txt": b"the notes",
+}  # fmt: skip
 
 
 def contents_at(server: CheckedServer, artifacts: list[dict[str, Any]]) -> dict[str, bytes]:

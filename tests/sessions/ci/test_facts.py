@@ -31,16 +31,11 @@ def test_all_is_told() -> None:
     """A run tells all facts as fields, in one order, and links to the job and to the commit."""
     run = with_facts(NewRun("n", "s"), EVERYTHING, own=[Field("Python", "3.11")])
     assert [(each.name, each.value) for each in run.fields] == [
-        ("Python", "3.11"),
-        ("CI", "GitLab"),
-        ("Branch", "feature/x"),
+        ("Python", "3.11"), ("CI", "GitLab"), ("Branch", "feature/x"),
         ("Commit", "2abc3b37e83ac31ec8210b8504e64896a49f249c"),
-        ("Merge commit", "ef2023102ad644dce35319c9c0d9a97b369aae19"),
-        ("Pull request", "12"),
-        ("Build", "7"),
-        ("Attempt", "2"),
-        ("Shard", "2/5"),
-    ]
+        ("Merge commit", "ef2023102ad644dce35319c9c0d9a97b369aae19"), ("Pull request", "12"), ("Build", "7"),
+        ("Attempt", "2"), ("Shard", "2/5"),
+    ]  # fmt: skip
     assert run.links == (
         Link("CI job", "https://gitlab.com/ann/shop/-/jobs/5"),
         Link("Commit", "https://gitlab.com/ann/shop/-/commit/2abc3b37e83ac31ec8210b8504e64896a49f249c", "2abc3b37e8"),
@@ -61,15 +56,12 @@ def test_the_users_words_count() -> None:
 @pytest.mark.parametrize(
     ("facts", "tags"),
     [
-        (BuildInfo(branch="main"), ("a", "main")),
-        (BuildInfo(branch="a"), ("a",)),
-        (BuildInfo(branch="feature/x y"), ("a", "feature-x-y")),
-        (BuildInfo(branch="-/ü/-"), ("a",)),
-        (BuildInfo(tag="v1.0"), ("a", "v1-0")),
-        (BuildInfo(branch="b" * 800), ("a", "b" * 750)),
+        (BuildInfo(branch="main"), ("a", "main")), (BuildInfo(branch="a"), ("a",)),
+        (BuildInfo(branch="feature/x y"), ("a", "feature-x-y")), (BuildInfo(branch="-/ü/-"), ("a",)),
+        (BuildInfo(tag="v1.0"), ("a", "v1-0")), (BuildInfo(branch="b" * 800), ("a", "b" * 750)),
         (BuildInfo(pull_request=12), ("a",)),
     ],
-)
+)  # fmt: skip
 def test_branch_as_tag(facts: BuildInfo, tags: tuple[str, ...]) -> None:
     """A branch's name becomes a tag of the characters that tags have, where there are some, and once."""
     assert with_facts(NewRun("n", "s", tags=("a",)), facts, is_branch_tag=True).tags == tags
@@ -154,13 +146,10 @@ def test_commit_pages(repository: str, page: str | None) -> None:
     ("url", "bare"),
     [
         ("https://ann:secret@ci.example.org:81/job?a=b#c", "https://ci.example.org:81/job?a=b#c"),
-        ("https://ci.example.org", "https://ci.example.org"),
-        ("ci.example.org", None),
-        ("javascript:alert(1)", None),
-        ("", None),
-        (None, None),
+        ("https://ci.example.org", "https://ci.example.org"), ("ci.example.org", None), ("javascript:alert(1)", None),
+        ("", None), (None, None),
     ],
-)
+)  # fmt: skip
 def test_users_are_taken_off(url: str | None, bare: str | None) -> None:
     """An address loses user and password, and what is no web address is dropped."""
     assert without_user(url) == bare

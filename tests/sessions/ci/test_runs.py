@@ -136,14 +136,11 @@ def test_less_is_told(project: Path, server: CheckedServer, facts: str, names: l
 def test_what_is_said_counts(project: Path, server: CheckedServer) -> None:
     """Each value that was said goes before the provider's, from any of the places that settings come from."""
     said = {
-        "AUTOMATION_REPORT_BRANCH": "mine",
-        "AUTOMATION_REPORT_BUILD": "b8",
-        "AUTOMATION_REPORT_ATTEMPT": "3",
-        "AUTOMATION_REPORT_SHARD": "2/5",
-        "AUTOMATION_REPORT_JOB_URL": "https://ann:secret@concourse.example.org/7",
+        "AUTOMATION_REPORT_BRANCH": "mine", "AUTOMATION_REPORT_BUILD": "b8", "AUTOMATION_REPORT_ATTEMPT": "3",
+        "AUTOMATION_REPORT_SHARD": "2/5", "AUTOMATION_REPORT_JOB_URL": "https://ann:secret@concourse.example.org/7",
         "AUTOMATION_REPORT_FIELDS": "CI=Concourse,Commit=c0ffee1,Pull request=13",
         "AUTOMATION_REPORT_LINKS": "Commit=https://git.example.org/c0ffee1",
-    }
+    }  # fmt: skip
     environ = {**PUSHES["GitHub"], **JOBS["GitHub"]["tag"].more, **said}
     assert run_session(project, address=server.address, env={**session_environment(), **environ}).exit == 0
     fields, links, run = told(server)
@@ -151,14 +148,9 @@ def test_what_is_said_counts(project: Path, server: CheckedServer) -> None:
         name: value for name, value in fields.items() if name not in {*SOFTWARE, "Session id", "Ended", "Collected"}
     }
     assert values == {
-        "CI": "Concourse",
-        "Branch": "mine",
-        "Commit": "c0ffee1",
-        "Pull request": "13",
-        "Build": "b8",
-        "Attempt": "3",
+        "CI": "Concourse", "Branch": "mine", "Commit": "c0ffee1", "Pull request": "13", "Build": "b8", "Attempt": "3",
         "Shard": "2/5",
-    }
+    }  # fmt: skip
     assert links == {"CI job": "https://concourse.example.org/7", "Commit": "https://git.example.org/c0ffee1"}
     assert run["name"] == "suite mine #b8"
 

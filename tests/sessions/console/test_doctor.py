@@ -103,14 +103,10 @@ def test_tls_with_a_server_that_has_none(project: Project) -> None:
 @pytest.mark.parametrize(
     ("name", "pid", "parent", "state"),
     [
-        ("systemd", 7, 1, "ok"),
-        ("tini", 7, 1, "ok"),
-        ("bash", 7, 1, "warning"),
-        ("python3", 1, 0, "warning"),
-        ("bash", 7, 6, "ok"),
-        (None, 7, 1, "skipped"),
+        ("systemd", 7, 1, "ok"), ("tini", 7, 1, "ok"), ("bash", 7, 1, "warning"), ("python3", 1, 0, "warning"),
+        ("bash", 7, 6, "ok"), (None, 7, 1, "skipped"),
     ],
-)
+)  # fmt: skip
 def test_process_1(tmp_path: Path, name: str | None, pid: int, parent: int, state: str) -> None:
     """A process 1 that is no init and ends with the tests would end the sender: that is told with what to do."""
     path = tmp_path / "comm"

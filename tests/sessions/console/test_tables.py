@@ -66,14 +66,10 @@ def test_what_only_programs_need_is_left_out(project: Project) -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0, "under a minute"),
-        (59, "under a minute"),
-        (60, "1 minute"),
-        (7199, "1 hour"),
-        (86_400, "1 day"),
+        (0, "under a minute"), (59, "under a minute"), (60, "1 minute"), (7199, "1 hour"), (86_400, "1 day"),
         (1e6, "11 days"),
     ],
-)
+)  # fmt: skip
 def test_ages(seconds: float, text: str) -> None:
     """An age is told in its largest whole unit."""
     assert age(seconds) == text

@@ -26,14 +26,11 @@ class _Terminal(io.StringIO):
 @pytest.mark.parametrize(
     ("environ", "on_terminal", "elsewhere"),
     [
-        ({}, True, False),
-        ({"NO_COLOR": "1"}, False, False),
-        ({"FORCE_COLOR": "1"}, True, True),
-        ({"FORCE_COLOR": "0"}, True, False),
-        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False, False),
+        ({}, True, False), ({"NO_COLOR": "1"}, False, False), ({"FORCE_COLOR": "1"}, True, True),
+        ({"FORCE_COLOR": "0"}, True, False), ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False, False),
         ({"NO_COLOR": "", "FORCE_COLOR": ""}, True, False),
     ],
-)
+)  # fmt: skip
 def test_colours_are_for_terminals_and_for_who_asks(
     environ: dict[str, str], *, on_terminal: bool, elsewhere: bool
 ) -> None:

@@ -97,10 +97,6 @@ def test_properties_are_fields_of_the_fitting_type(suite: Suite) -> None:
     )
     (found,) = suite.report("-ojunit_family=xunit1").values()
     assert found.fields == [
-        ("url", "https://example.org/a?b=c", URL),
-        ("lines", "one\ntwo", TEXT),
-        ("number", "12", STRING),
-        ("long", "x" * 800, TEXT),
-        ("none", "None", STRING),
-        ("not url", "see https://example.org", STRING),
-    ]
+        ("url", "https://example.org/a?b=c", URL), ("lines", "one\ntwo", TEXT), ("number", "12", STRING),
+        ("long", "x" * 800, TEXT), ("none", "None", STRING), ("not url", "see https://example.org", STRING),
+    ]  # fmt: skip

@@ -21,14 +21,9 @@ def test_ok(number):
 """
 
 LOADED = {
-    "request": 60.0,
-    "exit_all": 150.0,
-    "exit_progress": 90.0,
-    "exit_down": 1.0,
-    "alone": 30.0,
-    "retry_base": 0.5,
+    "request": 60.0, "exit_all": 150.0, "exit_progress": 90.0, "exit_down": 1.0, "alone": 30.0, "retry_base": 0.5,
     "read_back": 2.0,
-}
+}  # fmt: skip
 """The limits of users, but for those that a machine stretches that has two processes a session for its two cores."""
 
 

@@ -30,14 +30,10 @@ automation_report_tags = ["one", "two"]
 automation_report_fields = ["a = b"]
 """
 HEADS = {
-    "pytest.toml": ("[pytest]", NATIVE),
-    ".pytest.toml": ("[pytest]", NATIVE),
-    "pytest.ini": ("[pytest]", INI),
-    ".pytest.ini": ("[pytest]", INI),
-    "pyproject.toml": ("[tool.pytest]", NATIVE),
-    "tox.ini": ("[pytest]", INI),
+    "pytest.toml": ("[pytest]", NATIVE), ".pytest.toml": ("[pytest]", NATIVE), "pytest.ini": ("[pytest]", INI),
+    ".pytest.ini": ("[pytest]", INI), "pyproject.toml": ("[tool.pytest]", NATIVE), "tox.ini": ("[pytest]", INI),
     "setup.cfg": ("[tool:pytest]", INI),
-}
+}  # fmt: skip
 # A number where a text belongs is a text there, and a mistake in the native table.
 TEXTS = "[tool.pytest.ini_options]\nautomation_report_name = 5" + NATIVE.format(id="ini-options")
 OTHER = '[project]\nname = "other"\n'

@@ -12,35 +12,36 @@ from support.repository import ROOT
 from support.sessions import session_environment
 from unit.settings.test_spellings import PROBE
 
-OPTION = "--automation-report-"
+REPORTED = "--automation-report"
+OPTION = f"{REPORTED}-"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "ini", "parts"),
-    [
-        pytest.param([f"{OPTION}url=ftp://x"], "", [f"{OPTION}url", "ftp://x", "https"], id="address"),
-        pytest.param([], "automation_report_run_id = 0", ["pytest.ini", "_run_id", "0", "number"], id="ini integer"),
-    ],
-)
-def test_typed_mistake_ends_before_collection(
-    arguments: list[str], ini: str, parts: list[str], project: Project
-) -> None:
-    """A wrong value on the command line or in an ini file is a usage error that names option, value and remedy."""
-    project.write("pytest.ini", f"[pytest]\n{ini}\n")
-    ran = project.report(*arguments, exits=4)
+SECRET = "canary-of-an-ini-file"
+ENDS = {
+    "address": ([REPORTED, f"{OPTION}url=ftp://x"], "", f"{OPTION}url: 'ftp://x' cannot be used: write https"),
+    "ini integer": ([REPORTED], "_run_id = 0", "pytest.ini: automation_report_run_id: 0 cannot be used: write a whole"),
+    "switch": ([], " = perhaps", "pytest.ini: automation_report: 'perhaps' cannot be used: write true or false"),
+    "misspelled": ([], f"_ulr = {SECRET}", "pytest.ini: automation_report_ulr: is not a setting: did you mean"),
+    "token": ([REPORTED], f"_api_token = {SECRET}", "pytest.ini: automation_report_api_token: is not a setting: "),
+    "unknown": ([], "_xyzzy = 1", "pytest.ini: automation_report_xyzzy: is not a setting: take it out"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "ini", "told"), ENDS.values(), ids=ENDS)
+def test_mistake_ends_before_collection(arguments: list[str], ini: str, told: str, project: Project) -> None:
+    """A wrong value or name is a usage error with its remedy, reported or not; a value, maybe a token, is not shown.
+
+    A command ends, too, but for a name that resembles no setting: it shows that once.
+    """
+    project.write("pytest.ini", f"[pytest]\nautomation_report{ini}\n" if ini else "[pytest]\n")
+    ran = project.pytest(*arguments, exits=4)
     (message,) = [line for line in ran.err.splitlines() if line.startswith("ERROR:")]
-    assert [part for part in parts if part not in message] == []
-    assert "Traceback" not in ran.text
-    assert "collected" not in ran.text
+    assert told in message
+    assert [word for word in ("Traceback", "collected", SECRET) if word in ran.text] == []
     assert not project.state.exists()
-
-
-def test_mistake_in_the_switch_of_an_ini_file_ends_before_collection(project: Project) -> None:
-    """A switch that is neither yes nor no is a usage error, for sessions that might not be reported too."""
-    project.write("pytest.ini", "[pytest]\nautomation_report = perhaps\n")
-    ran = project.pytest(exits=4)
-    assert "pytest.ini: automation_report: 'perhaps' cannot be used: write true or false" in ran.err
-    assert "Traceback" not in ran.text
+    if "is not a setting" in told:
+        command = console(project.root, "spool", "list", exits=0 if "take it out" in told else 2)
+        assert (command.err.count(told), SECRET in command.text) == (1, False)
 
 
 @pytest.mark.parametrize(
@@ -71,56 +72,26 @@ def test_switch_in_the_environment_that_cannot_be_understood_is_told_once(
     assert len(project.sessions) == is_on
 
 
-SECRET = "canary-of-an-ini-file"
-MISSPELLED = [
-    pytest.param("automation_report_ulr", "did you mean automation_report_url?", id="letters"),
-    pytest.param("automation-report-url", "did you mean automation_report_url?", id="dashes"),
-    pytest.param("AUTOMATION_REPORT_URL", "did you mean automation_report_url?", id="capitals"),
-    pytest.param("automaton_report_url", "did you mean automation_report_url?", id="prefix"),
-    pytest.param("automation-report", "did you mean automation_report?", id="switch"),
-    pytest.param("automation_report_token", "set AUTOMATION_REPORT_TOKEN", id="token"),
-    pytest.param("automation-report-tokn", "automation_report_token_file", id="token misspelled"),
-    pytest.param("automation_report_api_token", "set AUTOMATION_REPORT_TOKEN", id="token by another name"),
-    pytest.param("testmo_token", "set AUTOMATION_REPORT_TOKEN", id="token of the official tool"),
-]
+MISSPELLED = {
+    "automation_report_ulr": "did you mean automation_report_url?",
+    "automation-report-url": "did you mean automation_report_url?",
+    "AUTOMATION_REPORT_URL": "did you mean automation_report_url?",
+    "automaton_report_url": "did you mean automation_report_url?",
+    "automation-report": "did you mean automation_report?",
+    "automation_report_token": "set AUTOMATION_REPORT_TOKEN",
+    "automation-report-tokn": "automation_report_token_file",
+    "automation_report_api_token": "set AUTOMATION_REPORT_TOKEN",
+    "testmo_token": "set AUTOMATION_REPORT_TOKEN",
+}
 
 
-@pytest.mark.parametrize(("name", "remedy"), MISSPELLED)
-def test_misspelled_name_has_its_remedy(name: str, remedy: str) -> None:
+@pytest.mark.parametrize("name", MISSPELLED)
+def test_misspelled_name_has_its_remedy(name: str) -> None:
     """A name that is nearly a setting is an error with the right name, or with the place of a token."""
     error, is_meant = misspelling(name, f"pytest.ini: {name}")
     assert is_meant
     assert f"pytest.ini: {name}: is not a setting: " in str(error)
-    assert remedy in str(error)
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [("automation_report_ulr", []), ("automation_report_api_token", ["--automation-report"])],
-    ids=["off", "on"],
-)
-def test_misspelled_name_in_an_ini_file_ends_before_collection(
-    name: str, arguments: list[str], project: Project
-) -> None:
-    """A misspelled name ends pytest, reported or not, and a command; the value, maybe a token, is not shown."""
-    project.write("pytest.ini", f"[pytest]\n{name} = {SECRET}\n")
-    ran = project.pytest(*arguments, exits=4)
-    (message,) = [line for line in ran.err.splitlines() if line.startswith("ERROR:")]
-    assert f"pytest.ini: {name}: is not a setting: " in message
-    assert "collected" not in ran.text
-    assert not project.state.exists()
-    command = console(project.root, "spool", "list", exits=2)
-    assert f"pytest.ini: {name}: is not a setting: " in command.err
-    assert SECRET not in ran.text + command.text
-
-
-def test_unknown_name_in_an_ini_file(project: Project) -> None:
-    """A name with our prefix that resembles no setting is an error under pytest, and shown by the console command."""
-    project.write("pytest.ini", "[pytest]\nautomation_report_xyzzy = 1\n")
-    ran = project.pytest(exits=4)
-    assert "pytest.ini: automation_report_xyzzy: is not a setting: take it out" in ran.err
-    listed = console(project.root, "spool", "list", exits=0)
-    assert listed.err.count("pytest.ini: automation_report_xyzzy: is not a setting: take it out") == 1
+    assert MISSPELLED[name] in str(error)
 
 
 @pytest.mark.parametrize(

@@ -63,15 +63,10 @@ REQUEST = {**GITHUB, **JOBS["GitHub"]["pull request"].more}
 @pytest.mark.parametrize(
     "event",
     [
-        "",
-        "{",
-        "[]",
-        '{"pull_request": null}',
-        '{"pull_request": {"head": "x", "number": 1}}',
-        "[" * 100_000,
+        "", "{", "[]", '{"pull_request": null}', '{"pull_request": {"head": "x", "number": 1}}', "[" * 100_000,
         '{"pull_request": {"number": true, "head": {"sha": 7}}}',
     ],
-)
+)  # fmt: skip
 def test_github_merge_is_not_the_authors_commit(event: str) -> None:
     """Without a readable event the author's commit is unknown: GITHUB_SHA is a merge, and the ref tells the number."""
     facts = facts_of(REQUEST, {"events": event})

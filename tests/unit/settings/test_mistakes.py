@@ -138,25 +138,12 @@ def test_mistakes(name: str, value: str, shown: str, remedy: str) -> None:
 
 
 ACCEPTED: list[tuple[str, str, object]] = [
-    ("exit_wait", "0", 0.0),
-    ("keep_spool", "0", 0),
-    ("keep_spool", "3650", 3650),
-    ("exit_wait", "3600", 3600.0),
-    ("exit_wait", " .5 ", 0.5),
-    ("exit_wait", "5.", 5.0),
-    ("project_id", "+7", 7),
-    ("project_id", "007", 7),
-    ("project_id", str(2**53 - 1), 2**53 - 1),
-    ("source", "A1", "A1"),
-    ("source", "a" * 750, "a" * 750),
-    ("tags", "_", ("_",)),
-    ("tags", "a" * 750, ("a" * 750,)),
-    ("strict", "TRUE", True),
-    ("strict", " Yes ", True),
-    ("strict", "Off", False),
-    ("statuses", "passed = ok , passed=ok", {"passed": "ok"}),
-    ("redact", r"a{2}|b{2\,}|\{1", (r"a{2}|b{2,}|\{1",)),
-    ("folder_prefix", "a b/c", "a b/c"),
+    ("exit_wait", "0", 0.0), ("keep_spool", "0", 0), ("keep_spool", "3650", 3650), ("exit_wait", "3600", 3600.0),
+    ("exit_wait", " .5 ", 0.5), ("exit_wait", "5.", 5.0), ("project_id", "+7", 7), ("project_id", "007", 7),
+    ("project_id", str(2**53 - 1), 2**53 - 1), ("source", "A1", "A1"), ("source", "a" * 750, "a" * 750),
+    ("tags", "_", ("_",)), ("tags", "a" * 750, ("a" * 750,)), ("strict", "TRUE", True), ("strict", " Yes ", True),
+    ("strict", "Off", False), ("statuses", "passed = ok , passed=ok", {"passed": "ok"}),
+    ("redact", r"a{2}|b{2\,}|\{1", (r"a{2}|b{2,}|\{1",)), ("folder_prefix", "a b/c", "a b/c"),
     ("artifact_url", "http://a.example/{path}", "http://a.example/{path}"),
 ]  # fmt: skip
 

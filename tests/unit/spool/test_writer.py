@@ -1,4 +1,4 @@
-"""One process's file in the spool, whatever a test does to it."""
+"""What one process writes into the spool, whatever a test does to it: records and copies of files."""
 
 import os
 import stat
@@ -7,10 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.folder import SessionManifest, new_session_folder, session_folders
+from pytest_automation_report.spool.artifacts import (
+    MARK,
+    ArtifactSpool,
+    open_spooled,
+    remove_spooled,
+    spooled_address,
+    spooled_file,
+    spooled_name,
+)
+from pytest_automation_report.spool.folder import SessionManifest, is_spooled_name, new_session_folder, session_folders
+from pytest_automation_report.spool.records import (
+    SPOOL_KINDS,
+    Decoder,
+    IdsRecord,
+    PlanRecord,
+    Record,
+    collected_names,
+    framed,
+)
 from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 from support.records import line, members_in
 
@@ -101,3 +121,157 @@ def test_link_in_place_of_the_spool_is_not_followed(tmp_path: Path, link: str) -
         with pytest.raises(SpoolError, match=f"{link} is a link: remove it"):
             use()
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def stash(folder: Path, worker: str = "main", most: int = 100, together: int = 1000) -> ArtifactSpool:
+    return ArtifactSpool(str(folder), worker, most_bytes=most, most_together=together)
+
+
+def read(folder: Path, name: str) -> bytes:
+    with open_spooled(folder, name) as file:
+        return file.read()
+
+
+def test_what_is_kept_is_read(tmp_path: Path) -> None:
+    """A file and bytes are there under names of ours, private, whatever becomes of the file."""
+    own, path = stash(tmp_path), tmp_path / "a b.txt"
+    path.write_bytes(b"from a file")
+    assert own.add(path) == ("main-1", 11)
+    path.write_bytes(b"changed")
+    assert own.add(b"bytes") == ("main-2", 5)
+    assert own.add(b"") == ("main-3", 0)
+    assert [read(tmp_path, f"main-{number}") for number in (1, 2, 3)] == [b"from a file", b"bytes", b""]
+    assert (tmp_path / "files").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "files/main-1").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_is_being_written_counts_once(tmp_path: Path) -> None:
+    """When what waits is counted again in the middle of a file, what is there of this file is not counted besides."""
+    megabyte = 1 << 20
+    own, path = stash(tmp_path, most=3 * megabyte, together=5 * megabyte // 2), tmp_path / "video"
+    path.write_bytes(b"x" * 2 * megabyte)
+    remove_spooled(tmp_path, own.add(b"x" * megabyte)[0])
+    assert own.add(path) == ("main-2", 2 * megabyte)
+
+
+def test_workers_share_the_folder(tmp_path: Path) -> None:
+    """Each worker's files have its name; no worker's name is a path."""
+    names = [stash(tmp_path, worker).add(b"1")[0] for worker in ("gw0", "gw1", "../a/b")]
+    assert names == ["gw0-1", "gw1-1", "___a_b-1"]
+    assert len(list((tmp_path / "files").iterdir())) == 3
+
+
+def test_a_name_that_is_taken_is_not_written_over(tmp_path: Path) -> None:
+    """What lies where a file is to be written, a link for one, is left alone."""
+    (tmp_path / "files").mkdir()
+    (tmp_path / "target").write_bytes(b"precious")
+    (tmp_path / "files/main-1").symlink_to(tmp_path / "target")
+    own = stash(tmp_path)
+    with pytest.raises(FileExistsError):
+        own.add(b"new")
+    assert own.add(b"new") == ("main-2", 3)
+    assert (tmp_path / "target").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "/etc/passwd", "../session.json", "a/b", "a\n", "a b", "a" * 81, "a.b"]
+)
+def test_only_our_names_are_opened(tmp_path: Path, name: str) -> None:
+    """Whatever a record calls a file, a path is never one."""
+    stash(tmp_path).add(b"1")
+    assert not is_spooled_name(name)
+    with pytest.raises(SpoolError, match="names no file"):
+        open_spooled(tmp_path, name)
+
+
+def test_addresses_are_read_back() -> None:
+    """An address gives back the name and what is shown to people; no other address does."""
+    address = spooled_address(spooled_name("gw0", 3), "/tmp/a b c.png")
+    assert spooled_file(address) == ("gw0-3", "/tmp/a b c.png")
+    assert spooled_file(spooled_address("gw0-3", "")) == ("gw0-3", "")
+    assert f'"url":"{address}"'.startswith(MARK)
+    for other in ("https://example.org/spooled:a", "Spooled:a", "file:///a", ""):
+        assert spooled_file(other) is None
+
+
+RECORDS = st.lists(st.lists(st.text(max_size=40), max_size=3).map(tuple).map(IdsRecord), max_size=6)
+
+
+def _records(*pieces: bytes, decoder: Decoder | None = None) -> list[Record]:
+    decoder = decoder or Decoder(SPOOL_KINDS)
+    return [placed.record for piece in pieces for placed in decoder.feed(piece)]
+
+
+@given(RECORDS, st.integers(1, 30))
+def test_records_come_back_in_any_pieces(records: list[IdsRecord], size: int) -> None:
+    """What was written is read again, however the bytes are cut on their way, with its place in the file."""
+    data = b"".join(record.framed() for record in records)
+    decoder = Decoder(SPOOL_KINDS)
+    found = [each for start in range(0, len(data), size) for each in decoder.feed(data[start : start + size])]
+    assert [each.record for each in found] == records
+    assert (decoder.is_torn, decoder.damaged) == (False, 0)
+    assert all(data[each.offset :].startswith(each.record.framed()) for each in found)
+
+
+@given(RECORDS.filter(bool), st.data())
+def test_torn_last_record_is_tolerated(records: list[IdsRecord], data: st.DataObject) -> None:
+    """A file that ends in the middle of a record gives all records before it, and says that it is torn."""
+    lines = [record.framed() for record in records]
+    cut = data.draw(st.integers(1, len(lines[-1]) - 1))
+    decoder = Decoder(SPOOL_KINDS)
+    assert _records(b"".join(lines)[:-cut], decoder=decoder) == records[:-1]
+    assert (decoder.is_torn, decoder.damaged) == (True, 0)
+
+
+@given(RECORDS.filter(bool), st.data())
+def test_flipped_byte_costs_at_most_its_record(records: list[IdsRecord], data: st.DataObject) -> None:
+    """A changed byte damages the record it is in, or the next one too when it was a newline, and is counted."""
+    whole = bytearray(b"".join(record.framed() for record in records))
+    place = data.draw(st.integers(0, len(whole) - 1))
+    whole[place] ^= data.draw(st.integers(1, 255))
+    decoder = Decoder(SPOOL_KINDS)
+    found = _records(bytes(whole) + b"\n", decoder=decoder)
+    assert len(records) - len(found) in {1, 2}
+    assert decoder.damaged >= 1
+    assert all(each in records for each in found)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "[]", '{"k":1}', '{"k":"\xe9"}', "{", "[" * 100_000, '{"k":"of-another-version"}', '{"k":"end"}',
+        '{"k":"open","pid":"1"}',
+        '{"k":"open","pid":9223372036854775808}', '{"k":"start","n":1,"t":true,"id":"x","file":"f"}',
+        '{"k":"finish","n":1,"t":1,"id":"x","attempt":{"status":"wonderful"}}',
+        '{"k":"finish","n":1,"t":1,"id":"x","attempt":{"status":"passed","fields":[5]}}',
+        '{"k":"finish","n":1,"t":1,"id":"x","attempt":{"status":"passed","steps":' + '[{"steps":' * 3000 + "}]" * 3000,
+        '{"k":"artifact","n":1,"artifact":{"name":"n","url":"u","more":1}}',
+    ],
+)  # fmt: skip
+def test_what_is_no_record_is_damaged(payload: str) -> None:
+    """A line whose checksum is right and whose JSON is no record of its kind counts as damaged and stops nothing."""
+    decoder = Decoder(SPOOL_KINDS)
+    good = PlanRecord(each=True)
+    assert _records(framed(payload.encode("latin-1")) + good.framed(), decoder=decoder) == [good]
+    assert decoder.damaged == 1
+
+
+@given(st.integers(0, 1200))
+@example(501)
+def test_names_of_all_tests(count: int) -> None:
+    """Records name every collected test once, in their order, at most 500 in one."""
+    nodeids = [f"test_{number}" for number in range(count)]
+    records = _records(*collected_names(nodeids))
+    assert [name for record in records if isinstance(record, IdsRecord) for name in record.ids] == nodeids
+    assert len(records) == -(-count // 500)
+
+
+def test_longest_record() -> None:
+    """A line of 64 MiB is waited for; one that is longer is given up, however its end looks."""
+    longest, decoder = 64 << 20, Decoder(SPOOL_KINDS)
+    assert decoder.feed(bytes(longest)) == []
+    assert (decoder.damaged, decoder.is_torn) == (0, True)
+    assert decoder.feed(b"0") == []
+    assert (decoder.damaged, decoder.is_torn, decoder.position) == (1, False, longest + 1)
+    assert _records(b"0\n" + line("plan", each=True), decoder=decoder) == [PlanRecord(each=True)]
+    assert decoder.damaged == 1

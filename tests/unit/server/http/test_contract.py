@@ -14,20 +14,15 @@ APPEND = f"{API}/automation/runs/threads/1/append"
 @pytest.mark.parametrize(
     ("method", "path", "query", "body"),
     [
-        ("GET", f"{API}/nothing", "", None),
-        ("PUT", RUN, "", b"{}"),
-        ("GET", f"{API}/automation/runs/0", "", None),
-        ("GET", f"{API}/automation/runs/x", "", None),
-        ("GET", RUN, "unknown=1", None),
-        ("GET", RUN, "", b"{}"),
+        ("GET", f"{API}/nothing", "", None), ("PUT", RUN, "", b"{}"), ("GET", f"{API}/automation/runs/0", "", None),
+        ("GET", f"{API}/automation/runs/x", "", None), ("GET", RUN, "unknown=1", None), ("GET", RUN, "", b"{}"),
         ("GET", f"{API}/projects/1/automation/runs", "per_page=16", None),
-        ("GET", f"{API}/projects/1/automation/runs", "status=5", None),
-        ("POST", APPEND, "", None),
+        ("GET", f"{API}/projects/1/automation/runs", "status=5", None), ("POST", APPEND, "", None),
         ("POST", APPEND, "", b"{"),
         ("POST", APPEND, "", b'{"tests": [{"key": "A", "name": "n", "folder": "f", "status": "s"}]}'),
         ("POST", f"{RUN}/complete", "", None),
     ],
-)
+)  # fmt: skip
 def test_a_request_that_the_contract_does_not_have_is_told(
     contract: Contract, method: str, path: str, query: str, body: bytes | None
 ) -> None:
@@ -39,16 +34,11 @@ def test_a_request_that_the_contract_does_not_have_is_told(
 @pytest.mark.parametrize(
     ("status", "headers", "body"),
     [
-        (200, JSON, b'{"result": {}}'),
-        (200, {}, b'{"message": "m"}'),
-        (302, JSON, b"{}"),
-        (404, JSON, b"{}"),
-        (404, JSON, b"<p>"),
-        (405, {}, b""),
-        (500, {"content-type": "text/html"}, b"{}"),
+        (200, JSON, b'{"result": {}}'), (200, {}, b'{"message": "m"}'), (302, JSON, b"{}"), (404, JSON, b"{}"),
+        (404, JSON, b"<p>"), (405, {}, b""), (500, {"content-type": "text/html"}, b"{}"),
         (503, JSON, b'{"message": "m"}'),
     ],
-)
+)  # fmt: skip
 def test_an_answer_that_the_contract_does_not_have_is_told(
     contract: Contract, status: int, headers: dict[str, str], body: bytes
 ) -> None:

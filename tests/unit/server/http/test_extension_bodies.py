@@ -32,12 +32,9 @@ _SENT: Json = {
     "colours": {"Output": [[0, 3, "31"], [4, 9, "1;4;93;104"]]},
     "attempts": [
         {
-            "number": 1,
-            "output": {"Output": "text"},
-            "phases": [1, 2, 3],
+            "number": 1, "output": {"Output": "text"}, "phases": [1, 2, 3],
             "steps": [{"name": "open", "status": "failed"}],
-            "comparison": {"operator": "==", "left": _POINT, "right": _POINT},
-            "colours": {"Text": [[0, 1, "2"]]},
+            "comparison": {"operator": "==", "left": _POINT, "right": _POINT}, "colours": {"Text": [[0, 1, "2"]]},
         },
         {"number": 2},
     ],
@@ -138,13 +135,8 @@ _MALFORMED: dict[str, list[object]] = {
     "started": [-1, "5", None, 2**63],
     "phases": [[1, 2], [1, 2, 3, 4], [1, 2, -3], "1, 2, 3", [60, 0, 60]],
     "steps": [
-        "open",
-        [],
-        [{"name": "n"}],
-        [{"name": "n", "status": "flying"}],
-        [{**_STEP, "files": [-1]}],
-        [_nested(MAX_EXTENSION_DEPTH + 1)],
-        [_STEP] * 5000,
+        "open", [], [{"name": "n"}], [{"name": "n", "status": "flying"}], [{**_STEP, "files": [-1]}],
+        [_nested(MAX_EXTENSION_DEPTH + 1)], [_STEP] * 5000,
     ],
     "comparison": [
         1,
@@ -161,16 +153,12 @@ _MALFORMED: dict[str, list[object]] = {
         *({"Output": [span]} for span in ([0, 1], [0, -1, "31"], [0, 1, "31m<script>"], [0, 1, ""], [0, 1, "31;"])),
     ],
     "attempts": [
-        [],
-        {},
-        [{"output": {"Output": "text"}}],
-        [{"number": 0}],
-        [{"number": 1, "output": {"Output": 5}}],
+        [], {}, [{"output": {"Output": "text"}}], [{"number": 0}], [{"number": 1, "output": {"Output": 5}}],
         [{"number": 1, "steps": [_nested(MAX_EXTENSION_DEPTH + 1)]}],
         [{"number": 1, "comparison": _compared(_nested_value(33))}],
         [{"number": 1, "output": {"Output": "x" * MAX_ATTEMPTS_BYTES}}],
     ],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in _MALFORMED for value in _MALFORMED[name]])

@@ -18,16 +18,10 @@ RUNS = f"{API}/projects/1/automation/runs"
 @pytest.mark.parametrize(
     "given",
     [
-        "",
-        "Bearer",
-        "Bearer ",
-        "Bearer no",
-        f"Basic {TOKEN.value}",
-        TOKEN.value,
-        f"Bearer {TOKEN.value}x",
+        "", "Bearer", "Bearer ", "Bearer no", f"Basic {TOKEN.value}", TOKEN.value, f"Bearer {TOKEN.value}x",
         "Bearer \xff",
     ],
-)
+)  # fmt: skip
 def test_without_the_token_nothing_is_told(service: Service, given: str) -> None:
     """A missing or wrong token is 401 for every address, known or not, and the answer does not show the right one."""
     for path in (RUNS, "/nothing", f"{API}/automation/runs/1"):
@@ -184,14 +178,10 @@ def test_records_that_do_not_exist_are_404(service: Service) -> None:
 @pytest.mark.parametrize(
     ("sent", "shown"),
     [
-        (rb"a\u0000b", r"a\x00b"),
-        (rb"a\ud800b", r"a\ud800b"),
-        (rb"\uDFFF", r"\udfff"),
-        (b"\xed\xa0\x80", r"\ud800"),
-        (rb"\ud83d\ude00", "\U0001f600"),
-        (rb"\\u0000", r"\u0000"),
+        (rb"a\u0000b", r"a\x00b"), (rb"a\ud800b", r"a\ud800b"), (rb"\uDFFF", r"\udfff"), (b"\xed\xa0\x80", r"\ud800"),
+        (rb"\ud83d\ude00", "\U0001f600"), (rb"\\u0000", r"\u0000"),
     ],
-)
+)  # fmt: skip
 def test_texts_that_cannot_be_stored_are_made_visible(service: Service, sent: bytes, shown: str) -> None:
     """NUL and lone surrogates are accepted and spelled out, in names of pairs, too."""
     body = b'{"name": "%s", "source": "s", "tags": ["%s"], "fields": [{"type": 1, "name": "n", "meta": {"%s": "%s"}}]}'

@@ -60,15 +60,10 @@ def _ids(service: Service) -> list[int]:
 @pytest.mark.parametrize(
     ("option", "value", "gone"),
     [
-        ("--keep-runs", "1", 4),
-        ("--keep-runs", "2", 2),
-        ("--keep-runs", "3", 0),
-        ("--older-than", "3d", 3),
-        ("--older-than", "2940m", 3),
-        ("--older-than", "1w", 0),
-        ("--older-than", "0h", 5),
+        ("--keep-runs", "1", 4), ("--keep-runs", "2", 2), ("--keep-runs", "3", 0), ("--older-than", "3d", 3),
+        ("--older-than", "2940m", 3), ("--older-than", "1w", 0), ("--older-than", "0h", 5),
     ],
-)
+)  # fmt: skip
 def test_old_runs_are_removed_with_all_they_have(filled: Service, option: str, value: str, gone: int) -> None:
     """A dry run tells the same ids and removes nothing; the rest is whole, the newest run stays, ids go on."""
     told = _store("prune", option, value, "--dry-run")
