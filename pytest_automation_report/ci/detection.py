@@ -15,8 +15,9 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.ci.facts import COMMIT_CHARACTERS, BuildInfo, is_marked, repository_page, with_fallbacks
+from pytest_automation_report.ci.facts import BuildInfo, repository_page, text_of, with_fallbacks
 from pytest_automation_report.text.files import read_file
+from pytest_automation_report.text.limits import SHORT_COMMIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,13 +33,28 @@ _FILE_BYTES: Final = 4 * 1024 * 1024
 SUMMARY_VARIABLE: Final = "GITHUB_STEP_SUMMARY"
 """Variable with the path of a file whose Markdown GitHub shows on the page of the job."""
 
-MARKS: Final = frozenset({
-    "CI", "CI_SYSTEM_NAME", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "CIRCLECI",
-    "BUILDKITE", "BITBUCKET_BUILD_NUMBER", "TRAVIS", "DRONE", "APPVEYOR", "CODEBUILD_BUILD_ID", "TEAMCITY_VERSION",
-    "JENKINS_URL",
-})  # fmt: skip
-"""Variables by which providers are detected: without one of them their table is not loaded."""
+MARKS: Final[Mapping[str, tuple[str, ...]]] = {
+    # Before GitLab, whose names it shares, and before Drone, whose variables its older versions set.
+    "Woodpecker": ("CI=woodpecker", "CI_SYSTEM_NAME=woodpecker"),
+    # Before GitHub, whose variables it sets.
+    "Gitea": ("GITEA_ACTIONS", "FORGEJO_ACTIONS"),
+    "GitHub": ("GITHUB_ACTIONS",),
+    "GitLab": ("GITLAB_CI",),
+    "Azure": ("TF_BUILD",),
+    "CircleCI": ("CIRCLECI",),
+    "Buildkite": ("BUILDKITE",),
+    "Bitbucket": ("BITBUCKET_BUILD_NUMBER",),
+    "Travis": ("TRAVIS",),
+    "Drone": ("DRONE",),
+    "AppVeyor": ("APPVEYOR",),
+    "CodeBuild": ("CODEBUILD_BUILD_ID",),
+    "TeamCity": ("TEAMCITY_VERSION",),
+    # Last, since its agents may set JENKINS_URL for jobs that another provider runs.
+    "Jenkins": ("JENKINS_URL",),
+}
+"""How each provider is detected: by a variable that is set, or ``NAME=value``. The first one counts."""
 
+_UNMARKED: Final = frozenset({"", "0", "false", "no", "off"})
 
 AGENTS: Final = (
     "AI_AGENT", "AGENT", "CLAUDECODE", "CODEX_SANDBOX", "CURSOR_AGENT", "GEMINI_CLI", "OPENCODE", "AUGMENT_AGENT",
@@ -48,7 +64,7 @@ AGENTS: Final = (
 
 def is_agent(environ: Mapping[str, str]) -> bool:
     """Return whether a coding agent runs this process."""
-    return any(is_marked(environ, name) for name in AGENTS)
+    return any(_is_marked(environ, name) for name in AGENTS)
 
 
 def is_ci(environ: Mapping[str, str]) -> bool:
@@ -58,11 +74,19 @@ def is_ci(environ: Mapping[str, str]) -> bool:
 
 def ci_facts(environ: Mapping[str, str], read_file: ReadFile = lambda _: "") -> BuildInfo | None:
     """Return the facts of a CI job, ``BuildInfo(provider="CI")`` if only ``CI`` is set, None outside of CI."""
-    if not any(environ.get(mark) for mark in MARKS):
-        return None
+    provider = next((name for name, marks in MARKS.items() if any(_is_marked(environ, mark) for mark in marks)), None)
+    if provider is None:
+        return BuildInfo(provider="CI") if _is_marked(environ, "CI") else None
     from pytest_automation_report.ci.providers import facts_of_job  # noqa: PLC0415 - only in jobs of a provider
 
-    return facts_of_job(environ, read_file)
+    return facts_of_job(provider, environ, read_file)
+
+
+def _is_marked(environ: Mapping[str, str], mark: str) -> bool:
+    """Whether a variable is set and not switched off, or for ``NAME=value`` whether it has the value."""
+    name, _, value = mark.partition("=")
+    text = (text_of(environ, name) or "").lower()
+    return text == value if value else text not in _UNMARKED
 
 
 class FactsSearch:
@@ -171,7 +195,7 @@ class Checkout:
         commits = [(commit, *text.partition("\x1f")[::2]) for commit, text in lines]
         commit, author, subject = commits[0] if commits else ("", "", "")
         is_compared = self._is_local and bool(commit)
-        history = [f"{commit[:COMMIT_CHARACTERS]} {subject}".rstrip() for commit, _, subject in commits]
+        history = [f"{commit[:SHORT_COMMIT]} {subject}".rstrip() for commit, _, subject in commits]
         return BuildInfo(
             branch=branch.strip().removeprefix("refs/heads/") if branch.startswith("refs/heads/") else None,
             commit=commit or None,

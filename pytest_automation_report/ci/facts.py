@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Field, FieldType, Link
 from pytest_automation_report.api.urls import web_address_hint
-from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
+from pytest_automation_report.text.limits import SHORT_COMMIT, STRING_UNITS, string, utf16_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import NewRun
 
 JOB_LINK: Final = "CI job"
-_UNMARKED: Final = frozenset({"", "0", "false", "no", "off"})
-COMMIT_CHARACTERS: Final = 10
-"""Characters of a commit in a note or in a history."""
 
 
 class Shard(Struct, frozen=True):
@@ -120,7 +117,7 @@ def with_facts(run: NewRun, facts: BuildInfo, *, own: Sequence[Field] = (), is_b
     user_fields = {field.name for field in run.fields}
     user_links = {link.name for link in run.links}
     fields = (field for field in (*own, *_fields(facts)) if field.name not in user_fields)
-    note = facts.commit[:COMMIT_CHARACTERS] if facts.commit else None
+    note = facts.commit[:SHORT_COMMIT] if facts.commit else None
     links = (
         Link(name, url, note)
         for name, url, note in ((JOB_LINK, facts.url, None), ("Commit", facts.commit_link, note))
@@ -196,13 +193,6 @@ def without_user(url: str | None) -> str | None:
 def text_of(environ: Mapping[str, str], name: str) -> str | None:
     """Return a variable's value without surrounding space, None if it is unset or empty."""
     return environ.get(name, "").strip() or None
-
-
-def is_marked(environ: Mapping[str, str], mark: str) -> bool:
-    """Return whether a variable is set and not switched off, or for ``NAME=value`` whether it has the value."""
-    name, _, value = mark.partition("=")
-    text = (text_of(environ, name) or "").lower()
-    return text == value if value else text not in _UNMARKED
 
 
 def all_of(environ: Mapping[str, str], *names: str) -> tuple[str, ...] | None:

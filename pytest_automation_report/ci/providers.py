@@ -1,7 +1,4 @@
-"""The table of CI providers: the environment variables that describe a job, and the facts that they tell.
-
-The first row with a mark in the environment counts: a provider that sets the variables of another stands above it.
-"""
+"""The table of CI providers: the environment variables that describe a job, and the facts that they tell."""
 
 from __future__ import annotations
 
@@ -18,7 +15,6 @@ from pytest_automation_report.ci.facts import (
     CiJob,
     Shard,
     all_of,
-    is_marked,
     repository_page,
     subject_of,
     text_of,
@@ -36,16 +32,14 @@ Environ: TypeAlias = Mapping[str, str]
 class Provider(Struct, frozen=True, kw_only=True):
     """The variables of one provider, each fact's in order of preference: the first one that is set is used.
 
-    ``marks`` detect the provider: a variable that is set, or ``NAME=value``. ``branch`` may hold a whole ref, which is
-    a branch, a tag or a pull request by its prefix; ``branch_prefixes``, ``tag_prefixes`` and the pattern ``pull_ref``
-    add to those. ``merge_commit`` and ``target_branch`` count for pull requests only. The values of ``pipeline``
-    together are of one pipeline alone: docs/ci.md names where the provider says so. ``attempt`` counts from 1,
-    ``retries`` from 0; ``execution`` is greater each time the job runs. In ``url`` and ``repository`` a template is
-    used if all of its variables are set; ``!q`` escapes a value. ``custom_facts`` wins over everything.
+    ``branch`` may hold a whole ref, which is a branch, a tag or a pull request by its prefix; ``branch_prefixes``,
+    ``tag_prefixes`` and the pattern ``pull_ref`` add to those. ``merge_commit`` and ``target_branch`` count for pull
+    requests only. The values of ``pipeline`` together are of one pipeline alone: docs/ci.md names where the provider
+    says so. ``attempt`` counts from 1, ``retries`` from 0; ``execution`` is greater each time the job runs. In ``url``
+    and ``repository`` a template is used if all of its variables are set; ``!q`` escapes a value. ``custom_facts`` wins
+    over everything.
     """
 
-    name: str
-    marks: tuple[str, ...]
     branch: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
     commit: tuple[str, ...] = ()
@@ -152,8 +146,6 @@ def _appveyor(environ: Environ, _: ReadFile) -> BuildInfo:
 
 
 _GITHUB: Final = Provider(
-    name="GitHub",
-    marks=("GITHUB_ACTIONS",),
     branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
     target_branch=("GITHUB_BASE_REF",),
     build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
@@ -169,11 +161,8 @@ _GITHUB: Final = Provider(
     custom_facts=_github,
 )
 
-PROVIDERS: Final[tuple[Provider, ...]] = (
-    # Before GitLab, whose names it shares, and before Drone, whose variables its older versions set.
-    Provider(
-        name="Woodpecker",
-        marks=("CI=woodpecker", "CI_SYSTEM_NAME=woodpecker"),
+PROVIDERS: Final[Mapping[str, Provider]] = {
+    "Woodpecker": Provider(
         branch=("CI_COMMIT_SOURCE_BRANCH", "CI_COMMIT_BRANCH"),
         tag=("CI_COMMIT_TAG",),
         commit=("CI_COMMIT_SHA",),
@@ -187,12 +176,10 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         url=("CI_STEP_URL", "CI_PIPELINE_URL", "CI_BUILD_LINK"),
         repository=("CI_REPO_URL", "CI_REPO_LINK"),
     ),
-    # Before GitHub, whose variables it sets. The URLs of its runs differ between versions, so none is built.
-    replace(_GITHUB, name="Gitea", marks=("GITEA_ACTIONS", "FORGEJO_ACTIONS"), url=()),
-    _GITHUB,
-    Provider(
-        name="GitLab",
-        marks=("GITLAB_CI",),
+    # The URLs of its runs differ between versions, so none is built.
+    "Gitea": replace(_GITHUB, url=()),
+    "GitHub": _GITHUB,
+    "GitLab": Provider(
         branch=(
             "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME",
             "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME",
@@ -214,9 +201,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         url=("CI_JOB_URL", "CI_PIPELINE_URL"),
         repository=("CI_MERGE_REQUEST_SOURCE_PROJECT_URL", "CI_PROJECT_URL"),
     ),
-    Provider(
-        name="Azure",
-        marks=("TF_BUILD",),
+    "Azure": Provider(
         branch=("SYSTEM_PULLREQUEST_SOURCEBRANCH", "BUILD_SOURCEBRANCH"),
         commit=("SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION"),
         merge_commit=("BUILD_SOURCEVERSION",),
@@ -232,9 +217,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         url=("{SYSTEM_TEAMFOUNDATIONCOLLECTIONURI}/{SYSTEM_TEAMPROJECT!q}/_build/results?buildId={BUILD_BUILDID}",),
         repository=("BUILD_REPOSITORY_URI",),
     ),
-    Provider(
-        name="CircleCI",
-        marks=("CIRCLECI",),
+    "CircleCI": Provider(
         branch=("CIRCLE_BRANCH",),
         pull_ref=r"pull/([0-9]{1,18})(?:/.*)?",  # the branch of a fork
         tag=("CIRCLE_TAG",),
@@ -250,9 +233,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         url=("CIRCLE_BUILD_URL",),
         repository=("CIRCLE_REPOSITORY_URL",),
     ),
-    Provider(
-        name="Buildkite",
-        marks=("BUILDKITE",),
+    "Buildkite": Provider(
         branch=("BUILDKITE_BRANCH",),
         tag=("BUILDKITE_TAG",),
         commit=("BUILDKITE_COMMIT",),
@@ -269,9 +250,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         url=("{BUILDKITE_BUILD_URL}#{BUILDKITE_JOB_ID}", "BUILDKITE_BUILD_URL"),
         repository=("BUILDKITE_PULL_REQUEST_REPO", "BUILDKITE_REPO"),
     ),
-    Provider(
-        name="Bitbucket",
-        marks=("BITBUCKET_BUILD_NUMBER",),
+    "Bitbucket": Provider(
         branch=("BITBUCKET_BRANCH",),
         tag=("BITBUCKET_TAG",),
         commit=("BITBUCKET_COMMIT",),
@@ -286,9 +265,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         url=("https://bitbucket.org/{BITBUCKET_REPO_FULL_NAME}/pipelines/results/{BITBUCKET_BUILD_NUMBER}",),
         repository=("https://bitbucket.org/{BITBUCKET_REPO_FULL_NAME}",),
     ),
-    Provider(
-        name="Travis",
-        marks=("TRAVIS",),
+    "Travis": Provider(
         branch=("TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"),
         tag=("TRAVIS_TAG",),
         commit=("TRAVIS_PULL_REQUEST_SHA", "TRAVIS_COMMIT"),
@@ -301,9 +278,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         job=("TRAVIS_JOB_NUMBER",),
         url=("TRAVIS_JOB_WEB_URL", "TRAVIS_BUILD_WEB_URL"),
     ),
-    Provider(
-        name="Drone",
-        marks=("DRONE",),
+    "Drone": Provider(
         branch=("DRONE_SOURCE_BRANCH", "DRONE_BRANCH"),
         tag=("DRONE_TAG",),
         commit=("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
@@ -316,9 +291,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         url=("DRONE_BUILD_LINK",),
         repository=("DRONE_REPO_LINK", "DRONE_REMOTE_URL"),
     ),
-    Provider(
-        name="AppVeyor",
-        marks=("APPVEYOR",),
+    "AppVeyor": Provider(
         branch=("APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH", "APPVEYOR_REPO_BRANCH"),
         tag=("APPVEYOR_REPO_TAG_NAME",),
         commit=("APPVEYOR_PULL_REQUEST_HEAD_COMMIT", "APPVEYOR_REPO_COMMIT"),
@@ -331,9 +304,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         url=(f"{_APPVEYOR_BUILD}/job/{{APPVEYOR_JOB_ID}}", _APPVEYOR_BUILD),
         custom_facts=_appveyor,
     ),
-    Provider(
-        name="CodeBuild",
-        marks=("CODEBUILD_BUILD_ID",),
+    "CodeBuild": Provider(
         branch=("CODEBUILD_WEBHOOK_HEAD_REF", "CODEBUILD_WEBHOOK_TRIGGER"),
         branch_prefixes=("branch/",),
         tag_prefixes=("tag/",),
@@ -350,19 +321,14 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         ),
         repository=("CODEBUILD_SOURCE_REPO_URL",),
     ),
-    Provider(
-        name="TeamCity",
-        marks=("TEAMCITY_VERSION",),
+    "TeamCity": Provider(
         commit=("BUILD_VCS_NUMBER",),
         build=("BUILD_NUMBER",),
         job=("TEAMCITY_BUILDCONF_NAME",),
         url=("BUILD_URL",),
         custom_facts=_teamcity,
     ),
-    # Last, since its agents may set JENKINS_URL for jobs that another provider runs.
-    Provider(
-        name="Jenkins",
-        marks=("JENKINS_URL",),
+    "Jenkins": Provider(
         branch=("CHANGE_BRANCH", "ghprbSourceBranch", "gitlabSourceBranch", "BRANCH_NAME", "GIT_BRANCH"),
         branch_prefixes=("origin/",),  # the git plugin names the remote's branch
         pull_ref=r"(?:PR|MR)-([0-9]{1,18})(?:-.*)?",  # the branch of a change
@@ -376,18 +342,16 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         url=("BUILD_URL",),
         repository=("GIT_URL", "GIT_URL_1"),
     ),
-)
+}
 
 
 _BRANCH_PREFIXES: Final = ("refs/heads/", "refs/remotes/origin/")
 
 
-def facts_of_job(environ: Environ, read_file: ReadFile) -> BuildInfo | None:
-    """Return the facts of a CI job, ``BuildInfo(provider="CI")`` if only ``CI`` is set, None outside of CI."""
-    provider = next((row for row in PROVIDERS if any(is_marked(environ, mark) for mark in row.marks)), None)
-    if provider is None:
-        return BuildInfo(provider="CI") if is_marked(environ, "CI") else None
-    facts = with_fallbacks(provider.custom_facts(environ, read_file), _from_table(environ, provider))
+def facts_of_job(name: str, environ: Environ, read_file: ReadFile) -> BuildInfo:
+    """Return the facts of a job of the provider with this name."""
+    provider = PROVIDERS[name]
+    facts = with_fallbacks(provider.custom_facts(environ, read_file), _from_table(environ, name, provider))
     # Some providers set the variable of the target for a push, too, to the branch itself.
     target = facts.target_branch if facts.pull_request is not None else None
     if target is not None:
@@ -397,7 +361,7 @@ def facts_of_job(environ: Environ, read_file: ReadFile) -> BuildInfo | None:
     return replace(facts, target_branch=target, merge_commit=merge if is_merge else facts.merge_commit)
 
 
-def _from_table(environ: Environ, provider: Provider) -> BuildInfo:
+def _from_table(environ: Environ, name: str, provider: Provider) -> BuildInfo:
     tag = _first(environ, provider.tag)
     request = _request(environ, provider)
     ref = BuildInfo() if tag else _ref(environ, provider, request)
@@ -405,7 +369,7 @@ def _from_table(environ: Environ, provider: Provider) -> BuildInfo:
     # Some providers count repetitions, from 0, and others attempts, from 1.
     retries, attempt = _integer(environ, provider.retries), _integer(environ, provider.attempt)
     return BuildInfo(
-        provider=provider.name,
+        provider=name,
         branch=ref.branch,
         tag=tag or ref.tag,
         commit=_commit(environ, provider.commit),

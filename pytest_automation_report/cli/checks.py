@@ -41,8 +41,7 @@ from pytest_automation_report.errors import (
 from pytest_automation_report.spool.cleaning import named, others_in
 from pytest_automation_report.spool.folder import is_lock_taken, session_folders, without_locks
 from pytest_automation_report.spool.sessions import delivered_state
-from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.limits import quantity, string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

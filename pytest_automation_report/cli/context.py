@@ -40,8 +40,7 @@ from pytest_automation_report.settings.servers import postgres_database
 from pytest_automation_report.settings.settings import STORE, setting_of
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.shell import Shell
-from pytest_automation_report.text.limits import STRING_UNITS
-from pytest_automation_report.text.terminal import sanitize
+from pytest_automation_report.text.limits import STRING_UNITS, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

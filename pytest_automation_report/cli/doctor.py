@@ -26,7 +26,7 @@ from pytest_automation_report.cli.send import unsendable
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.settings import SETTINGS
 from pytest_automation_report.settings.token import TOKEN_ENVIRONMENTS, token_from
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
     from pytest_automation_report.settings.settings import Settings

@@ -15,11 +15,10 @@ from pytest_automation_report.cli.context import CONNECTION, Exit, echo_result, 
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.findings.flakiness import evidence_words
-from pytest_automation_report.findings.sentences import changes_line
-from pytest_automation_report.findings.verdict import told
+from pytest_automation_report.findings.sentences import changes_line, commit_text, is_torn, told, wholeness_words
 from pytest_automation_report.summary.findings_lines import reason_lines, test_title, verdict_line
 from pytest_automation_report.text.files import read_file
-from pytest_automation_report.text.terminal import commit_text, is_torn, printable, quantity, wholeness_words
+from pytest_automation_report.text.limits import printable, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -37,7 +37,7 @@ from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.server.store.values import ResultClass, RunStatus
 from pytest_automation_report.settings.run import JOB_FIELD
 from pytest_automation_report.summary.shell import run_page
-from pytest_automation_report.text.terminal import SHORT_COMMIT, quantity
+from pytest_automation_report.text.limits import SHORT_COMMIT, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

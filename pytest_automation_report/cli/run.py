@@ -52,11 +52,11 @@ from pytest_automation_report.cli.queries import (
     wait_for_jobs,
 )
 from pytest_automation_report.errors import RefusedError
+from pytest_automation_report.findings.sentences import is_torn, wholeness_words
 from pytest_automation_report.server.store.values import RunStatus
 from pytest_automation_report.settings.run import without_secrets
 from pytest_automation_report.summary.shell import run_page
-from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.terminal import is_torn, printable, quantity, wholeness_words
+from pytest_automation_report.text.limits import printable, quantity, string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

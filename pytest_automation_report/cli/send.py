@@ -37,7 +37,7 @@ from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import Log, process_start_time, session_folders
 from pytest_automation_report.spool.sessions import ledger_from, remove_empty
 from pytest_automation_report.summary.lines import counts_by_status, report_line, unstored_lines
-from pytest_automation_report.text.terminal import printable, quantity
+from pytest_automation_report.text.limits import printable, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable

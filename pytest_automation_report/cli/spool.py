@@ -26,8 +26,7 @@ from pytest_automation_report.spool.sessions import (
     remove_abandoned,
     remove_empty,
 )
-from pytest_automation_report.text.limits import STRING_UNITS
-from pytest_automation_report.text.terminal import quantity, sanitize
+from pytest_automation_report.text.limits import STRING_UNITS, quantity, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,7 +27,7 @@ from pytest_automation_report.server.store import maintenance
 from pytest_automation_report.server.store.contents import remove_unused
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.values import ApiError, DiskFullError
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -39,7 +39,7 @@ from pytest_automation_report.recording.results import key_of
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.settings.token import token_from
 from pytest_automation_report.spool.folder import session_folders
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

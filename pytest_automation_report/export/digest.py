@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from pytest_automation_report.export.markdown import code, headline
 from pytest_automation_report.failures.reading import Call, read_failure
-from pytest_automation_report.findings.sentences import changes_line, flaky_line, since_words
-from pytest_automation_report.findings.verdict import MINE, told
-from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.terminal import commit_text, place_of, printable, quantity, rerun_of, run_command
+from pytest_automation_report.findings.sentences import changes_line, commit_text, flaky_line, since_words, told
+from pytest_automation_report.findings.verdict import MINE
+from pytest_automation_report.text.limits import cut_end, printable, quantity
+from pytest_automation_report.text.node_ids import place_of, rerun_of, run_command
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:

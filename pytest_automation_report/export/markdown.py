@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.export.results import OUTPUTS
 from pytest_automation_report.failures.reading import ReportedFailure, code_block, code_span, failure_markdown
+from pytest_automation_report.findings.sentences import change_counts, commit_text
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.terminal import change_counts, commit_text, place_of
+from pytest_automation_report.text.node_ids import place_of
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType, parse_steps
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
-from pytest_automation_report.text.terminal import node_id_of, title_of
+from pytest_automation_report.text.node_ids import node_id_of, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

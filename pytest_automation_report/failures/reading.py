@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from pytest_automation_report.failures.comparisons import assertion_of, table_from_text, table_from_values
 from pytest_automation_report.failures.tracebacks import exception_parts, parse_traceback
-from pytest_automation_report.text.terminal import place_of
+from pytest_automation_report.text.node_ids import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

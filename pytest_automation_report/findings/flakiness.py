@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from math import sqrt
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypedDict, TypeVar
 
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -1,24 +1,19 @@
-"""Say in one line what changed in a run, since when something fails, and which tests are flaky."""
+"""Say in one line what became of a run, what changed in it, since when something fails, and which tests are flaky."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.terminal import (
-    ago,
-    change_counts,
-    commit_text,
-    is_torn,
-    printable,
-    quantity,
-    wholeness_words,
-)
+from pytest_automation_report.text.limits import SHORT_COMMIT, printable, quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, TypeGuard
 
     from pytest_automation_report.findings.documents import FindingsExcerpt, Mine, RunFindings, RunMention
+    from pytest_automation_report.findings.verdict import VerdictWords
 
+_MOST_JOBS: Final = 5
 # Not behind the other counts: "3 still failing since run 12" would be wrong, they fail since an earlier run.
 _SINCE_BASE: Final = ("mine new", "counts fixed", "counts new_tests")
 _KINDS: Final = {
@@ -99,3 +94,69 @@ def still_lines(findings: FindingsExcerpt, now: int, most: int) -> list[str]:
 def _listed(names: Sequence[str], count: int) -> str:
     more = [f"{count - len(names):,} more"] if count > len(names) else []
     return ", ".join([*names, *more])
+
+
+def told(verdict: VerdictWords) -> str:
+    """Return a verdict in one line, with the part of the suite that it is about."""
+    return ", ".join(filter(None, (verdict["long"], verdict["part"])))
+
+
+# Numbers of a run's findings in the order in which people read them, each with its words for one and for many.
+_CHANGES: Final = (
+    ("mine", "new", "new failure", "new failures"),
+    ("mine", "back", "back after a while", "back after a while"),
+    ("mine", "flaky", "failure of a test known to be flaky", "failures of tests known to be flaky"),
+    ("mine", "still", "still failing", "still failing"),
+    ("counts", "fixed", "fixed", "fixed"),
+    ("counts", "passed_again", "flaky test passed again", "flaky tests passed again"),
+    ("counts", "flaky", "flaky", "flaky"),
+    ("counts", "slower", "slower", "slower"),
+    ("counts", "new_tests", "new test", "new tests"),
+    ("counts", "gone", "gone", "gone"),
+)
+
+
+def change_counts(findings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the numbers of a run's findings that are not 0 by their names, in words: ``2 new failures``."""
+    numbers = [(member, name, findings[member][name], words) for member, name, *words in _CHANGES]
+    return {
+        f"{member} {name}": f"{number:,} {words[0] if number == 1 else words[1]}"
+        for member, name, number, words in numbers
+        if number
+    }
+
+
+def ago(microseconds: int) -> str:
+    """Return how long ago something was."""
+    minutes = microseconds // 60_000_000
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} min ago"
+    hours = minutes // 60
+    return f"{hours} h ago" if hours < 24 else f"{quantity(hours // 24, 'day')} ago"  # noqa: PLR2004 - a day
+
+
+def is_torn(document: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
+    """Whether tests are known to be missing or twice."""
+    return document is not None and bool(document["missing"] or document["twice"])
+
+
+def wholeness_words(document: Mapping[str, Any]) -> str:
+    """Return the proof in words: ``108 tests, each once``, or ``27 missing, 27 twice, from unit 4/4``."""
+    if not is_torn(document):
+        return f"{quantity(document['tests'], 'test')}, each once"
+    counts = [f"{document[name]:,} {name}" for name in ("missing", "twice") if document[name]]
+    jobs = [printable(job) for job in document["jobs"]]
+    more = [f"{len(jobs) - _MOST_JOBS} more"] if len(jobs) > _MOST_JOBS else []
+    return ", ".join(counts) + (f", from {', '.join([*jobs[:_MOST_JOBS], *more])}" if jobs else "")
+
+
+_CHANGES_WORDS: Final = {"": "", "unknown": ", changes unknown"}
+
+
+def commit_text(commit: str | None, changes: str | None) -> str:
+    """Return what a run tested, ``9d5b37a`` or ``9d5b37a + changes``; empty without a commit."""
+    if not commit:
+        return ""
+    return printable(commit)[:SHORT_COMMIT] + _CHANGES_WORDS.get(changes or "", " + changes")

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
 
 from msgspec import Struct
 
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
 
 Tone: TypeAlias = Literal["fail", "pass", "flaky", "live", "skip"]
 
@@ -75,20 +74,9 @@ def verdict_of(numbers: RunNumbers) -> VerdictWords:
     return {"kind": kind, "tone": tone, "long": long, "short": short, "part": part}
 
 
-def told(verdict: VerdictWords) -> str:
-    """Return a verdict in one line, with the part of the suite that it is about."""
-    return ", ".join(filter(None, (verdict["long"], verdict["part"])))
-
-
 def mine(counts: Mapping[str, int]) -> str:
     """Return failures by `MINE`, as ``1 new, 2 still``."""
     return ", ".join(f"{counts[name]:,} {name}" for name in MINE if counts.get(name))
-
-
-def fresh(reason: Mapping[str, Any], form: str) -> str:
-    """Return whose the failures of a reason are, unless they only go on."""
-    kind = reason["kind"]
-    return form.format(kind) if kind not in (None, "still") else ""
 
 
 def ending_of(notes: Iterable[str]) -> Ending:

@@ -34,7 +34,7 @@ from pytest_automation_report.spool.records import (
 from pytest_automation_report.spool.sessions import SpoolReader, remove_abandoned
 from pytest_automation_report.text.files import open_file
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.terminal import title_of
+from pytest_automation_report.text.node_ids import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

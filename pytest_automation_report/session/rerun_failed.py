@@ -19,7 +19,7 @@ from pytest_automation_report.session.collection import plain_nodeids
 from pytest_automation_report.session.preflight import printed_by
 from pytest_automation_report.session.setup import session_configuration
 from pytest_automation_report.settings.settings import LOCAL_URL
-from pytest_automation_report.text.terminal import printable, quantity
+from pytest_automation_report.text.limits import printable, quantity
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from pytest_automation_report.spool.folder import (
     is_spooled_name,
     open_folder,
 )
-from pytest_automation_report.text.terminal import sanitize
+from pytest_automation_report.text.limits import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -26,7 +26,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.records import FORMAT, SPOOL_KINDS, Decoder, EndRecord
 from pytest_automation_report.spool.writer import COPY, SESSION_FILE, ManifestFile, SpoolWriter
 from pytest_automation_report.text.files import STATE_FOLDER, Disk, make_ignored_folder, read_file, write_draft
-from pytest_automation_report.text.terminal import sanitize
+from pytest_automation_report.text.limits import sanitize
 from pytest_automation_report.unpatched import Unpatched, lazy_pattern
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from pytest_automation_report.summary.findings_lines import (
 from pytest_automation_report.summary.lines import counts_by_status, job_lines
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
-from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.terminal import quantity, title_of
+from pytest_automation_report.text.limits import quantity, string
+from pytest_automation_report.text.node_ids import title_of
 from pytest_automation_report.text.visible import referenced
 from pytest_automation_report.unpatched import Unpatched
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.findings.sentences import changes_line, flaky_line, since_words, slower_line, still_lines
-from pytest_automation_report.findings.verdict import fresh, told
-from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.terminal import printable, quantity, title_of
+from pytest_automation_report.findings.sentences import (
+    changes_line,
+    flaky_line,
+    since_words,
+    slower_line,
+    still_lines,
+    told,
+)
+from pytest_automation_report.text.limits import cut_end, printable, quantity
+from pytest_automation_report.text.node_ids import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,10 +100,10 @@ def reason_lines(findings: RunFindings | FindingsExcerpt, most: int = MAX_LINES)
     if sum(reason["count"] for reason in reasons) <= 1:
         return []
     shown = reasons if len(reasons) <= most else reasons[: most - 1]
-    lines = [
-        f"{reason['count']} {fresh(reason, '{}: ')}{cut_end(printable(reason['title']), _TITLE_UNITS)}"
-        for reason in shown
-    ]
+    lines = []
+    for reason in shown:
+        kind = "" if reason["kind"] in (None, "still") else f"{reason['kind']}: "
+        lines.append(f"{reason['count']} {kind}{cut_end(printable(reason['title']), _TITLE_UNITS)}")
     left = len(reasons) - len(shown)
     return [*lines, f"and {quantity(left, 'more reason')}"] if left else lines
 

@@ -17,8 +17,7 @@ from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, head_and_tail
 from pytest_automation_report.spool.records import SPOOL_KINDS, CloseRecord, CollectedRecord, Decoder, FinishRecord
 from pytest_automation_report.spool.writer import WriteLosses
-from pytest_automation_report.text.limits import STRING_UNITS
-from pytest_automation_report.text.terminal import quantity, sanitize
+from pytest_automation_report.text.limits import STRING_UNITS, quantity, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Cut texts to the API's limits, after what must not be seen is cleaned away.
+"""Cut texts to the API's limits, after what must not be seen is cleaned away; make lines for a terminal or a CI log.
 
 All functions are linear in the length of their input. A long text is first narrowed to its ends, and only these are
 cleaned. A narrowed text is cut again at the new edges, where half a secret or half an escape sequence may stand that no
@@ -14,9 +14,10 @@ Lengths named ``units`` are UTF-16 code units, which the API counts. Lengths nam
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.text.visible import coloured, visible, without_ansi
+from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,9 @@ TEXT_UNITS = 16_384
 """Longest value of field types 2, 3 and 4, in units."""
 
 NOTE_UNITS = 80
+
+SHORT_COMMIT: Final = 7
+"""Characters that are shown of a commit's hash, as git does."""
 
 Redact: TypeAlias = "Callable[[str], str]"
 
@@ -179,3 +183,34 @@ def _longest_tail(text: str, units: int) -> str:
     while (excess_units := utf16_length(tail) - units) > 0:
         tail = tail[(excess_units + 1) // 2 :]
     return tail
+
+
+# A message of the server, the id of a test or the name of a file may contain a command for the terminal or the CI
+# runner: every foreign text passes here before it is printed or logged.
+# Commands that runners accept anywhere in a line: ##[error], ##vso[...] and ##teamcity[...].
+_ANYWHERE: Final = lazy_pattern(r"##(?=\w{0,16}\[)")
+# Commands at the beginning of a line: GitHub's ::add-mask::, GitLab's section_start:, the groups of Buildkite.
+_AT_START: Final = ("::", "section_start:", "section_end:", "---", "+++", "~~~", "^^^")
+# Marks that change the order or the joining of letters. Texts of several languages need them, so `visible` keeps them.
+_INVISIBLE: Final = lazy_pattern("[\u200b-\u200f\u2028\u2029\u2060-\u2064\u061c\ufeff\ufff9-\ufffb]")
+
+
+def sanitize(text: str, units: int = 200) -> str:
+    r"""Return a foreign text as one line without commands, with ``\x1b`` for a control character, cut to ``units``."""
+    return cut_end(printable(text), units)
+
+
+def printable(text: str) -> str:
+    """Return a line with foreign texts so that no terminal and no runner obeys it; nothing is cut."""
+    shown = visible(text).replace("\n", "\\n").replace("\t", "\\t")
+    # Hardly any line needs the expressions, which would take 1 ms to compile at the end of each session.
+    if not shown.isascii():
+        shown = _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", shown)
+    if "##" in shown:
+        shown = _ANYWHERE.sub("# #", shown)
+    return f"| {shown}" if shown.lstrip().startswith(_AT_START) else shown
+
+
+def quantity(number: int, noun: str = "") -> str:
+    """Return a number, or with a noun an amount: ``1 result``, ``12,000 results``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}" if noun else f"{number:,}"

@@ -19,11 +19,12 @@ from markupsafe import Markup, escape
 from msgspec import Struct
 
 from pytest_automation_report.findings.flakiness import evidence_words
+from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.server.pages import drawings, words
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import content_path
-from pytest_automation_report.text.terminal import commit_text, quantity
+from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.visible import plain, visible
 
 if TYPE_CHECKING:

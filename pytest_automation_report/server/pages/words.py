@@ -17,10 +17,10 @@ from msgspec import Struct
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.tracebacks import margin_of
+from pytest_automation_report.findings.sentences import ago as time_ago
 from pytest_automation_report.server.store.findings import verdict_in_list
 from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus, slot_name
-from pytest_automation_report.text.terminal import ago as time_ago
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_NOTE, NOT_RUN_FIELD, NOTE_FIELD
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES, Base, RunFacts, Share, base_of, wholeness_of
 from pytest_automation_report.findings.flakiness import flakiness_of
+from pytest_automation_report.findings.sentences import is_torn
 from pytest_automation_report.findings.verdict import RunNumbers, ending_of
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
 from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row
 from pytest_automation_report.server.store.values import ResultClass, not_found, validation_error
-from pytest_automation_report.text.terminal import is_torn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

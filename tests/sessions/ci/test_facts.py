@@ -38,7 +38,7 @@ def test_all_is_told() -> None:
     ]  # fmt: skip
     assert run.links == (
         Link("CI job", "https://gitlab.com/ann/shop/-/jobs/5"),
-        Link("Commit", "https://gitlab.com/ann/shop/-/commit/2abc3b37e83ac31ec8210b8504e64896a49f249c", "2abc3b37e8"),
+        Link("Commit", "https://gitlab.com/ann/shop/-/commit/2abc3b37e83ac31ec8210b8504e64896a49f249c", "2abc3b3"),
     )
     assert run.tags == ()
 

@@ -72,7 +72,7 @@ def test_subject_of_the_commit(repository: Path) -> None:
     found = checkout_facts(repository, is_local=True)
     assert (found.commit, found.commit_subject) == (git(repository, "rev-parse", "HEAD"), None)
     first, second, *_ = (found.commits or "").split("\n")
-    assert (first, second.partition(" ")[2]) == ((found.commit or "")[:10], "Bücher ausleihen")
+    assert (first, second.partition(" ")[2]) == ((found.commit or "")[:7], "Bücher ausleihen")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_commits_before(repository: Path) -> None:
     git(repository, "merge", "--quiet", "--no-ff", "--message", "merge side", "side")
     hashes = git(repository, "log", "--first-parent", "--format=%H").split()
     subjects = ["merge side", "number 2", "number 1", "number 0", "two", "one"]
-    lines = [f"{each[:10]} {subject}" for each, subject in zip(hashes, subjects, strict=True)]
+    lines = [f"{each[:7]} {subject}" for each, subject in zip(hashes, subjects, strict=True)]
     assert checkout_facts(repository).commits is None
     assert checkout_facts(repository, is_local=True).commits == "\n".join(lines)
     commit(repository, *(f"number {number}" for number in range(3, 30)))

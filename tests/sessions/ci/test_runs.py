@@ -99,7 +99,7 @@ def test_git_where_ci_tells_nothing(project: Path, server: CheckedServer) -> Non
     fields, links, run = told(server)
     head, before = git(project, "rev-parse", "HEAD", "HEAD~1").split()
     assert (fields["Branch"], fields["Commit"], fields["Commit subject"]) == ("main", head, "two")
-    assert fields["Commits"] == f"{head[:10]} two\n{before[:10]} one"
+    assert fields["Commits"] == f"{head[:7]} two\n{before[:7]} one"
     assert links == {"Commit": f"https://github.com/ann/shop/commit/{head}"}
     assert run["name"].startswith("suite 20")
 

@@ -17,7 +17,7 @@ from pytest_automation_report.findings.comparison import (
     wholeness_of,
 )
 from pytest_automation_report.findings.flakiness import Verdict
-from pytest_automation_report.text.terminal import wholeness_words
+from pytest_automation_report.findings.sentences import wholeness_words
 
 VERDICTS: dict[str, Verdict] = {"P": "passed", "F": "failed", "S": "skipped"}
 

@@ -4,15 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_automation_report.text.terminal import (
-    class_path,
-    node_id,
-    printable,
-    run_command,
-    sanitize,
-    split_name,
-    title_of,
-)
+from pytest_automation_report.text.limits import printable, sanitize
+from pytest_automation_report.text.node_ids import class_path, node_id, run_command, split_name, title_of
 
 CORPUS = {
     "plain text, 100 % fine (é, 日本)": "plain text, 100 % fine (é, 日本)",

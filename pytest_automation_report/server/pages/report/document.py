@@ -30,7 +30,7 @@ from pytest_automation_report.server.pages.urls import RunState, link, read_para
 from pytest_automation_report.server.pages.words import parts, run_summary, with_defaults
 from pytest_automation_report.server.store import contents
 from pytest_automation_report.server.store.values import json_text
-from pytest_automation_report.text.terminal import place_of, title_of
+from pytest_automation_report.text.node_ids import place_of, title_of
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSE
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.overview import HAS_FACTS, facts_of
 from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, content_hash, hexadecimal
-from pytest_automation_report.text.terminal import NameParts, node_id, place_of, run_command, split_name, title_of
+from pytest_automation_report.text.node_ids import NameParts, node_id, place_of, run_command, split_name, title_of
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:

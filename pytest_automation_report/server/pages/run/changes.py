@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD, WORKER_FIELD
+from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, RUN_WORDS, attached, duration, parts
 from pytest_automation_report.server.store.overview import natural_key
-from pytest_automation_report.text.terminal import SHORT_COMMIT, commit_text, quantity, split_name
+from pytest_automation_report.text.limits import SHORT_COMMIT, quantity
+from pytest_automation_report.text.node_ids import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

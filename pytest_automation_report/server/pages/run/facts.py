@@ -17,7 +17,7 @@ from pytest_automation_report.findings.verdict import RunNumbers
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, attached
 from pytest_automation_report.server.store.histories import histories, last_letters, series_of
-from pytest_automation_report.text.terminal import split_name
+from pytest_automation_report.text.node_ids import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -20,12 +20,12 @@ from pytest_automation_report.server.pages.run.facts import marks_of
 from pytest_automation_report.server.pages.urls import link
 from pytest_automation_report.server.pages.words import with_defaults
 from pytest_automation_report.server.store.values import RESULT_STATUSES, hexadecimal
-from pytest_automation_report.text.terminal import (
+from pytest_automation_report.text.limits import quantity
+from pytest_automation_report.text.node_ids import (
     MOST_NAMED,
     node_id,
     node_id_of,
     place_of,
-    quantity,
     rerun_of,
     run_command,
     split_name,

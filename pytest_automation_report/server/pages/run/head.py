@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from pytest_automation_report.findings.sentences import is_torn, wholeness_words
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
 from pytest_automation_report.server.pages.run.facts import SILENT_US
 from pytest_automation_report.server.pages.searches import Term, terms_of, toggled
@@ -17,7 +18,7 @@ from pytest_automation_report.server.pages.words import (
     parts,
     titled,
 )
-from pytest_automation_report.text.terminal import is_torn, quantity, wholeness_words
+from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -41,7 +41,7 @@ from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import results_page, run_row
 from pytest_automation_report.server.store.values import ApiError
-from pytest_automation_report.text.terminal import rerun_of
+from pytest_automation_report.text.node_ids import rerun_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

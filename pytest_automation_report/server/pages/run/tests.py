@@ -15,7 +15,7 @@ from pytest_automation_report.server.pages.run.facts import tone_of
 from pytest_automation_report.server.pages.searches import Search
 from pytest_automation_report.server.pages.urls import FLAKY, WORDS, link, paging
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, common_phrase, duration, parts
-from pytest_automation_report.text.terminal import class_path, split_name
+from pytest_automation_report.text.node_ids import class_path, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

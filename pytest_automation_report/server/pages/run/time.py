@@ -12,7 +12,8 @@ from pytest_automation_report.server.pages.run.head import ToGo
 from pytest_automation_report.server.pages.words import duration
 from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.server.store.values import RunningTest
-from pytest_automation_report.text.terminal import quantity, split_name
+from pytest_automation_report.text.limits import quantity
+from pytest_automation_report.text.node_ids import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -14,7 +14,8 @@ from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.histories import Failures, Series, histories, series_of
 from pytest_automation_report.server.store.reads import find_cases, mention, run_rows
 from pytest_automation_report.server.store.values import DAY_US
-from pytest_automation_report.text.terminal import quantity, split_name
+from pytest_automation_report.text.limits import quantity
+from pytest_automation_report.text.node_ids import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -23,7 +23,7 @@ from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.histories import series_of
 from pytest_automation_report.server.store.values import ApiError, hexadecimal, not_found
-from pytest_automation_report.text.terminal import split_name
+from pytest_automation_report.text.node_ids import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

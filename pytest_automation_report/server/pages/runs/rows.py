@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.findings.flakiness import evidence_words
+from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import HISTORY, LAST, median
 from pytest_automation_report.findings.verdict import MINE
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, failure_trend
@@ -14,7 +15,6 @@ from pytest_automation_report.server.store.compared import flaky_of_source, main
 from pytest_automation_report.server.store.findings import summaries, verdict_in_list
 from pytest_automation_report.server.store.histories import histories
 from pytest_automation_report.server.store.reads import find_cases
-from pytest_automation_report.text.terminal import commit_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,7 +25,7 @@ from pytest_automation_report.server.pages.words import STATUSES_SHOWN, run_summ
 from pytest_automation_report.server.store.contents import part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings, summaries
 from pytest_automation_report.server.store.values import ApiError, hashes_in, hexadecimal
-from pytest_automation_report.text.terminal import node_id_of, place_of, run_command, split_name
+from pytest_automation_report.text.node_ids import node_id_of, place_of, run_command, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence

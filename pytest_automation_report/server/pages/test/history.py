@@ -17,7 +17,7 @@ from pytest_automation_report.server.pages.urls import link
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, duration
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.values import ResultClass
-from pytest_automation_report.text.terminal import split_name
+from pytest_automation_report.text.node_ids import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

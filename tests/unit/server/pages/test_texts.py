@@ -7,7 +7,8 @@ from jinja2 import DictLoader, Environment
 from pytest_automation_report.server.pages.drawings import slices
 from pytest_automation_report.server.pages.rendering import CompiledTemplates
 from pytest_automation_report.server.pages.words import LINES_SHOWN, duration, lines
-from pytest_automation_report.text.terminal import node_id_of, quantity, run_command
+from pytest_automation_report.text.limits import quantity
+from pytest_automation_report.text.node_ids import node_id_of, run_command
 
 
 def test_a_node_id_that_was_sent_counts() -> None:

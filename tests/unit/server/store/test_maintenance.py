@@ -13,7 +13,7 @@ from pytest_automation_report.cli.main import main
 from pytest_automation_report.cli.store import remove_old
 from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.limits import quantity
 from support.contract import Contract
 from support.service import ON_SQLITE, SECOND, Service, a_test, command_runner, option
 

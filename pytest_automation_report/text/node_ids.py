@@ -1,0 +1,92 @@
+"""Name tests as people and pytest do, and write the commands that run them again."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pytest_automation_report.text.limits import string
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+
+class NameParts(NamedTuple):
+    """Name of a test: ``function``, and ``parameters`` with their brackets; empty without any."""
+
+    function: str
+    parameters: str
+
+
+def split_name(name: str) -> NameParts:
+    """Return the parts of a test's name."""
+    function, bracket, parameters = name.partition("[")
+    # A doctest's name or a sentence may have brackets in its middle.
+    is_parametrized = function and bracket and name.endswith("]")
+    return NameParts(function, bracket + parameters) if is_parametrized else NameParts(name, "")
+
+
+def place_of(file: str | None, line: int | None) -> str:
+    """Return ``FILE:LINE``, the file alone if the line is unknown, and nothing without a file."""
+    return f"{file}:{line}" if file and line else file or ""
+
+
+def title_of(folder: str, name: str) -> str:
+    """Return folder and name; for a module, where both are the same, its name."""
+    return name if folder in {"", name} else f"{folder}.{name}"
+
+
+def class_path(file: str | None, folder: str) -> str | None:
+    """Return the classes of a test, joined by dots; None if the folder is not the module of the file."""
+    module = (file or "").removesuffix(".py").replace("\\", "/").replace("/", ".")
+    _, separator, classes = f".{folder}.".rpartition(f".{module}.")
+    return classes.strip(".") if separator and file else None
+
+
+def node_id(file: str | None, folder: str, name: str) -> str:
+    """Return the node id by which pytest finds a test, empty without a Python file or for another program's folder."""
+    classes = class_path(file, folder)
+    if not file or classes is None or not file.endswith(".py") or not is_argument(file):
+        return ""
+    if name == folder:
+        return file
+    return string("::".join([file, *filter(None, classes.split(".")), name]))
+
+
+def node_id_of(row: Mapping[str, Any], fields: Iterable[Mapping[str, Any]] = ()) -> str:
+    """Return the node id of a test; empty if its file is not known."""
+    # It comes from the field that the plugin adds, else from file, folder and name, as JUnit XML has them.
+    sent = (str(field.get("value") or "") for field in fields if field.get("name") == "Node id" and field["type"] == 1)
+    known = next((string(text) for text in sent if is_argument(text)), "")
+    return known or node_id(row["file"], row["folder"], row["name"])
+
+
+MOST_NAMED: Final = 5
+
+
+def run_command(node_ids: Iterable[str], count: int | None = None, otherwise: str = "") -> str:
+    """Return the command that runs ``count`` tests, some of which may have an empty node id: they are not known.
+
+    More than five tests are named by their functions; for those of more than five functions it is ``otherwise``.
+    """
+    known = list(dict.fromkeys(filter(None, node_ids)))
+    functions = list(dict.fromkeys(text.partition("[")[0] for text in known))
+    choices = [known, functions] if count in {None, len(known)} else [functions]
+    ids = next((choice for choice in choices if 0 < len(choice) <= MOST_NAMED), None)
+    if ids is None:
+        return otherwise if known else ""
+    # The name of a function has no dot before its parameters; that of a doctest begins with its module's name.
+    names = [text.partition("[")[0].rpartition("::") for text in ids]
+    has_doctest = any("." in name for _, separator, name in names if separator)
+    return shlex.join(["pytest", *(["--doctest-modules"] if has_doctest else []), *ids])
+
+
+def rerun_of(run_id: int, only: str = "") -> str:
+    """Return the command that runs the failures of a run: all, only the ``new`` ones, or those of a reason."""
+    return f"pytest --automation-report-rerun-failed={run_id}{f':{only}' if only else ''}"
+
+
+def is_argument(text: str) -> bool:
+    """Whether pytest reads a text as a test, and not as an option (``-``) or a file of options (``@``)."""
+    return bool(text) and not text.startswith(("-", "@"))
