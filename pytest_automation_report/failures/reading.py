@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from pytest_automation_report.failures.comparisons import assertion_of, table_from_text, table_from_values
 from pytest_automation_report.failures.tracebacks import exception_parts, parse_traceback
+from pytest_automation_report.text.limits import telling_text
 from pytest_automation_report.text.node_ids import place_of
 
 if TYPE_CHECKING:
@@ -47,9 +48,11 @@ def read_failure(
 
     ``message`` and ``type_name`` stand in for what the text does not show; without any exception there is one of them.
     """
-    exceptions = parse_traceback(text)
+    told = telling_text(message, text)
+    # A text that says what its message does not is no traceback.
+    exceptions = parse_traceback(text) if told == message else ()
     if not exceptions:
-        line, _, rest = (message or text).strip().partition("\n")
+        line, _, rest = (told or text).strip().partition("\n")
         if type_name and line.startswith(f"{type_name}: "):
             line = line[len(type_name) + 2 :]
         return (ShownException(type_name, line, rest.strip("\n")),)

@@ -2,8 +2,8 @@
 
 It is made of the kind of the failure, the type of the exception, the first line of its message with everything masked
 that differs from run to run, and, where that line says little, the place in the user's code. Of a failed comparison the
-statement counts, and not its values. A change to any of this needs a new `VERSION`: stored fingerprints are computed
-anew with it.
+statement counts, and not its values. A change to any of this needs a new `VERSION`: fingerprints of two versions are
+never equal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-VERSION: Final = 2
+from pytest_automation_report.text.limits import telling_text
+
+VERSION: Final = 3
 
 Kind: TypeAlias = Literal["call", "setup", "teardown", "collection", "crash", "timeout", "xpass"]
 """Phase or cause of a failure: two failures of different kinds never have one reason."""
@@ -29,30 +31,30 @@ _FEW_WORDS: Final = 3
 
 # What differs from run to run, by the name that stands for it; an earlier kind wins. Each pattern begins with a
 # literal, a lookbehind or a bounded repetition, and none nests repetitions that can match one text in two ways: the
-# time is linear in the length of the line. No mask has a letter or digit next to it, and no name of a mask is itself
-# masked: masking a second time changes nothing.
+# time is linear in the length of the line. No name of a mask is itself masked, and no path, host or address begins
+# behind a mask: masking a second time changes nothing.
 _KINDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
-    ("email", (r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?!\w)",)),
+    ("email", (r"(?<![\w.+>-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?!\w)",)),
     ("url", (r"(?<!\w)[a-z][a-z0-9+]{1,10}://[^\s'\"<>)\]},]+",)),
     (
         "tmp",
         (
             # pytest's own folders have a number that grows with each session; what a test made below its folder stays.
             (
-                r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\s'\"<>:*?|]{0,200}?pytest-of-[^\s'\"<>:/\\]{1,64}[/\\]{1,2}pytest-[0-9]+"
+                r"(?<![\w.>])(?:[A-Za-z]:)?[/\\][^\s'\"<>:*?|]{0,200}?pytest-of-[^\s'\"<>:/\\]{1,64}[/\\]{1,2}pytest-[0-9]+"
                 r"(?:[/\\]{1,2}popen-gw[0-9]+)?(?:[/\\]{1,2}[\w.+\[\]-]{1,100})?"
             ),
-            r"(?<![\w.])/(?:private/)?(?:var/)?tmp/[\w.+-]{1,100}",
-            r"(?<![\w.])/(?:private/)?var/folders/[\w+]{1,10}/[\w+]{1,60}/T(?:/[\w.+-]{1,100})?",
-            r"(?<![\w.])[A-Za-z]:[/\\]{1,2}[^\s'\"<>:*?|]{1,100}?[/\\]Temp[/\\]{1,2}[\w.+-]{1,100}",
+            r"(?<![\w.>])/(?:private/)?(?:var/)?tmp/[\w.+-]{1,100}",
+            r"(?<![\w.>])/(?:private/)?var/folders/[\w+]{1,10}/[\w+]{1,60}/T(?:/[\w.+-]{1,100})?",
+            r"(?<![\w.>])[A-Za-z]:[/\\]{1,2}[^\s'\"<>:*?|]{1,100}?[/\\]Temp[/\\]{1,2}[\w.+-]{1,100}",
         ),
     ),
     (
         # Where a checkout or an environment is differs between machines; the name of the file does not.
         "path",
         (
-            r"(?<![\w.])/(?:[\w.+@~-]{1,100}/){1,30}(?=[\w.+@~-])",
-            r"(?<![\w.])[A-Za-z]:\\{1,2}(?:[\w.+@~\ -]{1,100}\\{1,2}){1,30}",
+            r"(?<![\w.>])/(?:[\w.+@~-]{1,100}/){1,30}(?=[\w.+@~-])",
+            r"(?<![\w.>])[A-Za-z]:\\{1,2}(?:[\w.+@~\ -]{1,100}\\{1,2}){1,30}",
         ),
     ),
     (
@@ -77,14 +79,14 @@ _KINDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     (
         "host",
         (
-            r"(?<![\w.])\[?(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}\]?(?![\w:.])",
-            r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w.])",
-            r"(?<![\w.-])localhost(?![\w.-])",
+            r"(?<![\w.>])\[?(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}\]?(?![\w:.])",
+            r"(?<![\w.>])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w.])",
+            r"(?<![\w.>-])localhost(?![\w.-])",
             (
-                r"(?<![\w.-])(?:[\w-]{1,63}\.){1,8}"
+                r"(?<![\w.>-])(?:[\w-]{1,63}\.){1,8}"
                 r"(?:com|net|org|io|dev|app|cloud|local|localdomain|internal|lan|example|invalid|test)(?![\w.-])"
             ),
-            r"(?<![\w.-])[A-Za-z][\w-]{0,62}(?:\.[\w-]{1,63}){0,8}(?=:[0-9]{2,5}(?![\w.:]))",
+            r"(?<![\w.>-])[A-Za-z][\w-]{0,62}(?:\.[\w-]{1,63}){0,8}(?=:[0-9]{2,5}(?![\w.:]))",
         ),
     ),
     ("trace", (r"(?<!\w)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?!\w)",)),
@@ -108,7 +110,14 @@ _KINDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("value", (r"(?<=\w=)(?:'[^']{0,200}'|\"[^\"]{0,200}\"|(?:True|False)(?!\w))",)),
     (
         "number",
-        (r"(?<!\w)[+-]?(?:[0-9]+(?:[._][0-9]+)*(?:[eE][+-]?[0-9]+)?|\.[0-9]+|nan|inf)(?!\w)",),
+        (
+            r"(?<!\w)[+-]?(?:[0-9]+(?:[._][0-9]+)*(?:[eE][+-]?[0-9]+)?|\.[0-9]+|nan|inf)(?!\w)",
+            # Those at the end of a word count, as in "tmp_10" and "user42", but for "utf8", "int64" and "x86_64".
+            (
+                r"(?<=[A-Za-z_])(?<!\bx)(?<!\b(?:cp|md))(?<!\b(?:int|sha|utf))(?<!\b(?:base|uint|x86_))(?<!\bfloat)"
+                r"[0-9]+(?:[._][0-9]+)*(?![A-Za-z0-9])"
+            ),
+        ),
     ),
 )
 _MASKS: Final = re.compile("|".join(f"(?P<{name}>{'|'.join(patterns)})" for name, patterns in _KINDS))
@@ -216,7 +225,7 @@ def failure_of(
     message: str, type_name: str, text: str, *, file: str = "", name: str = "", is_collection: bool = False
 ) -> Failure:
     """Read a failure from the texts of a result: ``text`` is its traceback; an empty type is taken from the message."""
-    line = message.strip().partition("\n")[0]
+    line = telling_text(message, text).strip().partition("\n")[0]
     kind: Kind = "collection" if is_collection else "call"
     if in_phase := IN_PHASE.match(line):
         kind = "setup" if in_phase[1] == "setup" else "teardown"
@@ -241,7 +250,7 @@ def fingerprint_of(failure: Failure) -> Fingerprint:
     title = masked(failure.line)
     place = failure.place if _needs_place(failure, title) else ""
     content = [str(VERSION), failure.kind, failure.type_name, title, place]
-    if place and failure.statement and (compared := _without_values(failure.line)):
+    if place and (compared := _without_values(failure.line)):
         title = masked(compared)
         content[3:] = [title, place, masked(failure.statement)]
     # 8 bytes: among a million different reasons two are alike once in 40,000 stores.

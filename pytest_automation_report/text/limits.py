@@ -214,3 +214,12 @@ def printable(text: str) -> str:
 def quantity(number: int, noun: str = "") -> str:
     """Return a number, or with a noun an amount: ``1 result``, ``12,000 results``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}" if noun else f"{number:,}"
+
+
+def telling_text(message: str, text: str) -> str:
+    """Return what a failure says: its message, or of a message of one word that its text lacks the text."""
+    # Go's tests all say "Failed", between lines that name the test.
+    if len(message.split()) != 1 or message.strip() in text:
+        return message
+    lines = [line for line in text.strip().split("\n") if not line.startswith(("=== ", "--- "))]
+    return "\n".join(lines).strip() or message

@@ -109,7 +109,8 @@ def names(html: str) -> list[str]:
 def chips(html: str) -> dict[str, str]:
     """Return the numbers of the chips by their words."""
     found = re.findall(r'<a class="chip"[^>]*>(.*?)</a>', html, re.DOTALL)
-    return dict(said(chip).strip().rsplit(" ", 1) for chip in found)
+    words = [said(chip).strip().rpartition(" ") for chip in found]
+    return {name: number for name, _, number in words}
 
 
 def missing(text: str, *words: str) -> list[str]:

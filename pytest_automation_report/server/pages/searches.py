@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from msgspec import Struct
 
 from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.overview import BROWSERS
+from pytest_automation_report.server.store.overview import BROWSERS, XPASS, XPASS_FIELD
 from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, json_text
 
 if TYPE_CHECKING:
@@ -139,6 +139,8 @@ class Search(Struct, frozen=True):
         return conditions
 
     def _of_list(self, word: str) -> list[tuple[str, Sequence[object]]]:
+        if word == XPASS:
+            return [like_any("LIKE", {"fields": f'%"type":1,"name":"{XPASS_FIELD}",%'})]
         if word not in self.lists:
             return []
         listed = _of_ids(self.lists[word])

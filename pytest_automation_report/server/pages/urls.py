@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from pytest_automation_report.server.api.decoding import storable
 from pytest_automation_report.server.api.documents import Parameter, in_range, one_of, query_from
 from pytest_automation_report.server.pages.searches import Lane, mistakes_in
+from pytest_automation_report.server.store.overview import XPASS
 from pytest_automation_report.server.store.values import RESULT_STATUSES, STATUS_IDS, RunStatus
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ CHANGES: Final = (
 )  # fmt: skip
 """Lists of findings that a page can show alone, by their names in the document; two are parts of the first of them."""
 
-WORDS: Final = ("flaky", *(name.replace("_", "-") for name in CHANGES))  # values of the field ``is`` in a search
+WORDS: Final = ("flaky", XPASS, *(name.replace("_", "-") for name in CHANGES))
+"""Values of the field ``is`` in a search: what is known of a test, and lists of findings."""
 
 FLAKY: Final = "flaky"  # stands among the numbers of statuses for tests that passed after a failed attempt
 # Captured output by the word in the URL: the name of its field.

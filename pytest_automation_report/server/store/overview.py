@@ -36,22 +36,28 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
 
-VERSION: Final = 4  # version of the document; documents of an earlier one are computed anew
+VERSION: Final = 5  # version of the document; documents of an earlier one are computed anew
 MAX_LANES: Final = 64  # most workers with a lane: those that ran for the longest time
 _MAX_SLOWEST: Final = 50
 _MAX_FLAKY: Final = 200
 _MAX_FAMILIES: Final = 50
 _MAX_CELLS: Final = 1_000
+_MAX_FACT: Final = 60  # longest text of a field that selects
 _MAX_FACTS: Final = 4  # fields that lists offer, with so many values at most
 _MAX_VALUES: Final = 8
 
 BROWSERS: Final = ("chromium", "firefox", "webkit")
 """Parameters that are values of the field ``browser``, as pytest-playwright has them."""
 
+XPASS: Final = "xpass"
+"""The word for a test that passed although it is marked xfail, which has the field `XPASS_FIELD`."""
+
+XPASS_FIELD: Final = "Unexpected pass"
+
 HAS_FACTS: Final = '%"type":1,%'
 """What fields are like of which `facts_of` may return some."""
 
-_OUR_FIELDS: Final = frozenset({"Node id", "Subtests", "Unexpected pass"})
+_OUR_FIELDS: Final = frozenset({"Node id", "Subtests"})
 _is_field = re.compile("[A-Za-z][A-Za-z0-9_ -]*").fullmatch
 _is_word = re.compile(r"[A-Za-z][\w.]{0,19}").fullmatch
 
@@ -126,13 +132,19 @@ class _Walk(Struct):
 
 
 def facts_of(fields: str | None) -> list[tuple[str, str]]:
-    """Return the fields of a test by which lists select: short texts of its markers and its users."""
-    return [
-        (each["name"].lower().replace(" ", "-"), each["value"])
-        for each in (json.loads(fields) if fields else ())
-        if each["type"] == 1 and each.get("value") and not each.get("meta")
-        if each["name"] not in _OUR_FIELDS and _is_field(each["name"]) and len(each["value"]) <= 60  # noqa: PLR2004 - short
-    ]
+    """Return the fields of a test by which lists select: short texts of its markers and its users, and ``is:xpass``."""
+    facts: list[tuple[str, str]] = []
+    for each in json.loads(fields) if fields else ():
+        name = each["name"]
+        if name == XPASS_FIELD:
+            facts.append(("is", XPASS))
+        elif name not in _OUR_FIELDS and _is_field(name) and _is_short(each):
+            facts.append((name.lower().replace(" ", "-"), each["value"]))
+    return facts
+
+
+def _is_short(field: Json) -> bool:
+    return field["type"] == 1 and 0 < len(field.get("value") or "") <= _MAX_FACT and not field.get("meta")
 
 
 def _differing(walk: _Walk) -> dict[str, dict[str, int]]:
@@ -156,7 +168,7 @@ def _differing(walk: _Walk) -> dict[str, dict[str, int]]:
     differing = {
         name: dict(values.most_common(_MAX_VALUES))
         for name, values in facts.items()
-        if name == "param" or (len(values) <= _MAX_VALUES and (len(values) > 1 or values.total() < total))
+        if name in {"is", "param"} or (len(values) <= _MAX_VALUES and (len(values) > 1 or values.total() < total))
     }
     return dict(sorted(differing.items(), key=lambda item: (item[0] == "param", -sum(item[1].values())))[:_MAX_FACTS])
 

@@ -61,6 +61,8 @@ def test_a_text_without_exceptions() -> None:
     """A failure without a traceback has its message and nothing else."""
     (shown,) = read_failure("anything\nelse", "Failed: explicitly", "Failed")
     assert (shown.type_name, shown.said, shown.calls) == ("Failed", "explicitly", ())
+    (shown,) = read_failure("    cart_test.go:27: 249\n    cart_test.go:28: 0", "Failed")
+    assert (shown.said, shown.details) == ("cart_test.go:27: 249", "    cart_test.go:28: 0")
     (shown,) = read_failure("anything\nelse")
     assert (shown.said, shown.details) == ("anything", "else")
 

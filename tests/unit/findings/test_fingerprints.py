@@ -80,16 +80,20 @@ MASKS = {
     "<duration>": ["3.5s", "20 ms"],
     "<size>": ["3 kB"],
     "name=<value> and on=<value>": ["name='a' and on=True"],
+    "tmp_<number>, user<number>, t_<number>_a and v<number>.": ["tmp_10, user42, t_2_a and v1.2.3."],
     "<number>, <number>, <number> and <number>": ["3, -4, 1.5e-7 and .5"],
 }  # fmt: skip
-KEPT = {name: [name] for name in ("test_2 of utf8 and x86_64", "tests.test_cart and cart.py", "decade facade beef")}
+KEPT = {
+    name: [name]
+    for name in ("sha256 of utf8 and x86_64", "py3k and k8s", "tests.test_cart and cart.py", "decade facade beef")
+}
 
 
 @pytest.mark.parametrize(
     ("text", "expected"), [(text, mask) for mask, texts in {**MASKS, **KEPT}.items() for text in texts]
 )
 def test_mask(text: str, expected: str) -> None:
-    """Each kind of value has its mask, and words that look like one have none: names keep their digits."""
+    """Each kind of value has its mask, and words that look like one have none: names of types keep their digits."""
     assert masked(f"it is {text}") == f"it is {expected}"
 
 
@@ -97,6 +101,7 @@ def test_mask(text: str, expected: str) -> None:
 @example("<Color.RED: 1> at 0x1 <a <b at 0x2>>")
 @example("1 " * 300)
 @example("x" * 599 + "12")
+@example("a1/b/c a1:b:c: a_1@b.c a1.b.com")
 def test_masking_twice_changes_nothing(text: str) -> None:
     """A masked line is its own mask, so stored titles can be read again."""
     assert masked(masked(text)) == masked(text)
@@ -150,6 +155,22 @@ def test_type_of_a_message(message: str, expected: str) -> None:
     assert failure_of(message, "", "").type_name == expected
 
 
+GO = "=== RUN   TestTotal\n    cart_test.go:27: total = 249, want 250\n--- FAIL: TestTotal (0.01s)\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "text", "line"),
+    [
+        ("Failed", GO, "cart_test.go:27: total = 249, want 250"), ("Failed", "", "Failed"),
+        ("Failed", "=== RUN   TestTotal\n", "Failed"), ("not equal", GO, "not equal"),
+        ("StopIteration", ">   next(x)\nE   StopIteration", "StopIteration"),
+    ],
+)  # fmt: skip
+def test_a_message_of_one_word_gives_way_to_its_text(message: str, text: str, line: str) -> None:
+    """Go's tests all say "Failed": the first line of their text says what failed."""
+    assert failure_of(message, "", text).line == line
+
+
 def test_collection_errors_are_reasons_of_their_own() -> None:
     """A module that cannot be imported is another reason than a test that cannot import."""
     message = "ModuleNotFoundError: No module named 'shop'"
@@ -159,10 +180,10 @@ def test_collection_errors_are_reasons_of_their_own() -> None:
 
 
 def test_fingerprints_are_what_earlier_versions_stored() -> None:
-    """The fingerprints of version 2 stay as they are: stored ones are compared with new ones."""
-    assert fingerprint("assert 3 == 4") == "6dd2df1777fd05c1"
-    assert fingerprint("ConnectionRefusedError: [Errno 111] Connection refused") == "d2080f074d806ae1"
-    assert fingerprint("tests/a.py:test_a|> assert name(box) == 'a'|assert 'b' == 'a'") == "f113cb9d2bbbbe31"
+    """The fingerprints of version 3 stay as they are: stored ones are compared with new ones."""
+    assert fingerprint("assert 3 == 4") == "675d1f2f201bdcee"
+    assert fingerprint("ConnectionRefusedError: [Errno 111] Connection refused") == "27b5c3be5b61ad99"
+    assert fingerprint("tests/a.py:test_a|> assert name(box) == 'a'|assert 'b' == 'a'") == "4f7b97f89c847c3c"
 
 
 NATIVE = """Traceback (most recent call last):

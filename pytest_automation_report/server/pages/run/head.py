@@ -150,7 +150,7 @@ def chips_of(
         to_come = {**to_come, "address": address, "is_on": "not_run" in state.changes}
     fields = [
         {
-            "name": f"{name}: {value}",
+            "name": value if name == "is" else f"{name}: {value}",
             "count": count if found is None else None,
             "address": state.to(view="tests", opened="", group="", text=toggled(state.text, Term(name, value))).address,
             "is_on": Term(name, value) in terms_of(state.text),

@@ -13,7 +13,7 @@ from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows
 from pytest_automation_report.server.pages.run.changes import entries_of
 from pytest_automation_report.server.pages.run.facts import tone_of
 from pytest_automation_report.server.pages.searches import Search
-from pytest_automation_report.server.pages.urls import FLAKY, WORDS, link, paging
+from pytest_automation_report.server.pages.urls import CHANGES, FLAKY, link, paging
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, common_phrase, duration, parts
 from pytest_automation_report.text.node_ids import class_path, split_name
 
@@ -294,7 +294,8 @@ class TestList:
         # Flaky beside other statuses only widens a list of passed tests, which then has all of them.
         is_flaky = state.statuses == {FLAKY}
         fingerprint = int.from_bytes(bytes.fromhex(state.reason), "big", signed=True) if state.reason else None
-        lists = {word: self._results(word.replace("-", "_")) for word in WORDS} if "is:" in state.text.lower() else {}
+        words = [FLAKY, *CHANGES] if "is:" in state.text.lower() else []
+        lists = {word.replace("_", "-"): self._results(word) for word in words}
         return Search(state.text, state.folder or None, fingerprint, ids, is_flaky, state.lane, lists)
 
     def _results(self, name: str) -> set[int]:

@@ -147,7 +147,7 @@ class FailureSection(Struct, frozen=True):
     phase: str  # setup, call, teardown or empty
     text: str
     exceptions: tuple[ExceptionView, ...]
-    is_failure: bool = True  # not of a skip
+    edge: str = ""  # "calm" of a skip, "odd" of a test that passed although it is marked xfail
     spans: Sequence[Span] = ()  # the coloured parts of pytest's text
 
     @property
@@ -197,11 +197,11 @@ def sections_of(
             is_expected = meta.get("type") == "pytest.xfail"
             title = "Failed, as its xfail mark expects" if is_expected else "Why it was skipped"
             reason = str(meta.get("message") or field["value"])
-            sections.append(FailureSection(title, "", reason, (), is_failure=False))
+            sections.append(FailureSection(title, "", reason, (), edge="calm"))
         else:
             sections.append(_failure(field, None if number else comparison, spans_of(field, fields, colours)))
     sections += [
-        FailureSection("Passed, although it is marked xfail", "", field["value"], ())
+        FailureSection("Passed, although it is marked xfail", "", field["value"], (), edge="odd")
         for field in fields
         if field["name"] == "Unexpected pass"
     ]

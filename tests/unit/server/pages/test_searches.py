@@ -42,6 +42,7 @@ def _shop(site: Site) -> int:
         a_test(1, name="test_pay[webkit]", fields=[web], **FILE),
         a_test(2, name="test_pay[firefox]", fields=[field("Owner", "shop"), slow], **FILE),
         a_test(3, name="test_ship[webkit-1]", status="skipped", file="tests/ship.py", folder="tests.ship"),
+        a_test(6, name="test_tax", fields=[field("Unexpected pass", "bug 7 " * 20)], **FILE),
         a_test(5, name="test_owner", fields=[field("log", 'said "name":"owner","value":"web"', 4)], **FILE),
     ]
     failed = {"name": "test_sum", **FILE}
@@ -60,10 +61,14 @@ SELECTED = [
     ("file:ship", ["test_ship[webkit-1]"]),
     ("is:new", ["test_sum"]),
     ("is:new is:flaky assert", ["test_sum"]),
+    ("is:xpass", ["test_tax"]),
     ("is:odd pay webkit", ["test_pay[webkit]"]),
     ("90 test_sum", ["test_sum"]),
     ('"sum 90"', []),
-    ("status:skipped,", ["test_sum", "test_ship[webkit-1]", "test_pay[webkit]", "test_pay[firefox]", "test_owner"]),
+    (
+        "status:skipped,",
+        ["test_sum", "test_ship[webkit-1]", "test_pay[webkit]", "test_pay[firefox]", "test_tax", "test_owner"],
+    ),
 ]
 
 
@@ -80,9 +85,10 @@ def test_fields_select_tests(site: Site, text: str, found: list[str]) -> None:
 
 
 def test_chips_have_the_fields_that_differ(site: Site) -> None:
-    """Owners, marks and browsers have a chip with the number of their tests, which adds its term to the search."""
+    """Owners, marks, browsers and xpasses have a chip with the number of their tests, which adds its term."""
     run = _shop(site)
     shown = chips(site.shown(f"/runs/{run}"))
+    assert shown["xpass"] == "1"
     assert [shown[name] for name in ("owner: web", "owner: shop", "mark: slow", "browser: webkit")] == [
         "2",
         "1",

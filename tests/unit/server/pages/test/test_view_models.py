@@ -55,15 +55,15 @@ def test_phases_and_subtests_have_their_titles() -> None:
 
 
 def test_skips_and_unexpected_passes_are_no_tracebacks() -> None:
-    """The reason of a skip, of an expected failure and of an unexpected pass is shown as its text."""
+    """The reason of a skip, of an expected failure and of an unexpected pass is shown as its text, none as failed."""
     skipped = field("Skipped", "a.py:3: no ice", {"message": "no ice", "type": "pytest.skip"}, is_highlight=True)
     expected = field("Skipped", "bug 7", {"message": "bug 7", "type": "pytest.xfail"}, is_highlight=True)
     unexpected = with_defaults({"type": 1, "name": "Unexpected pass", "value": "bug 7"})
     sections = [section for entry in (skipped, expected, unexpected) for section in sections_of([entry], None)]
-    assert [(section.title, section.exceptions, section.text) for section in sections] == [
-        ("Why it was skipped", (), "no ice"),
-        ("Failed, as its xfail mark expects", (), "bug 7"),
-        ("Passed, although it is marked xfail", (), "bug 7"),
+    assert [(section.title, section.exceptions, section.text, section.edge) for section in sections] == [
+        ("Why it was skipped", (), "no ice", "calm"),
+        ("Failed, as its xfail mark expects", (), "bug 7", "calm"),
+        ("Passed, although it is marked xfail", (), "bug 7", "odd"),
     ]
 
 
