@@ -235,7 +235,7 @@ def _raised(test: ExportedTest) -> tuple[str, str, list[DifferingValue]]:
     problem = next(iter(test.problems), None)
     if problem is None:
         return place, "", []
-    shown = read_failure(plain(problem.text), plain(problem.message), plain(problem.type))[0]
+    shown = read_failure(plain(problem.text), plain(problem.message), plain(problem.type), file=test.file or "")[0]
     frame = next((call.frame for call in shown.calls if isinstance(call, Call) and call.is_open), None)
     if frame is None:
         return place, "", _values(shown.table)

@@ -46,6 +46,7 @@ def markdown_of(
         place=plain(place_of(test.file, test.line)),
         sentence=". ".join([", ".join(facts), *changes]) + ".",
         command=plain(command),
+        file=test.file or "",
     )
     parts = [failure_markdown(failure).rstrip()]
     texts = [

@@ -42,15 +42,16 @@ class ShownException(Struct, frozen=True):
 
 
 def read_failure(
-    text: str, message: str = "", type_name: str = "", comparison: Comparison | None = None
+    text: str, message: str = "", type_name: str = "", comparison: Comparison | None = None, file: str = ""
 ) -> tuple[ShownException, ...]:
     """Return the exceptions in a failure's ``text``, the one that let the test fail first.
 
     ``message`` and ``type_name`` stand in for what the text does not show; without any exception there is one of them.
+    ``file`` is that of the test.
     """
     told = telling_text(message, text)
     # A text that says what its message does not is no traceback.
-    exceptions = parse_traceback(text) if told == message else ()
+    exceptions = parse_traceback(text, file) if told == message else ()
     if not exceptions:
         line, _, rest = (told or text).strip().partition("\n")
         if type_name and line.startswith(f"{type_name}: "):
@@ -207,7 +208,7 @@ _LINKS: Final = {"cause": "because of", "context": "while handling"}
 
 
 class ReportedFailure(Struct, frozen=True):
-    """A failed test for its report, ``text`` as pytest wrote it; ``sentence`` says since when it fails."""
+    """A failed test of ``file`` for its report, ``text`` as pytest wrote it; ``sentence`` says since when it fails."""
 
     title: str
     text: str = ""
@@ -218,6 +219,7 @@ class ReportedFailure(Struct, frozen=True):
     command: str = ""
     url: str = ""
     comparison: Comparison | None = None
+    file: str = ""
 
 
 def failure_markdown(failure: ReportedFailure) -> str:
@@ -247,12 +249,16 @@ def _paragraphs(failure: ReportedFailure) -> Iterator[str]:
     if failure.place:
         yield f"At {code_span(failure.place)}"
     if failure.text or failure.message:
-        for exception in read_failure(failure.text, failure.message, failure.type_name, failure.comparison):
+        for exception in _read(failure):
             yield from _exception(exception)
     if failure.command:
         yield f"Run it again:\n\n{code_block(failure.command, 'sh')}"
     if failure.url:
         yield f"<{failure.url}>"
+
+
+def _read(failure: ReportedFailure) -> tuple[ShownException, ...]:
+    return read_failure(failure.text, failure.message, failure.type_name, failure.comparison, failure.file)
 
 
 def _exception(exception: ShownException) -> Iterator[str]:

@@ -132,13 +132,41 @@ def margin_of(text: str) -> str:
 
 # A page reads the text of a failure for what it shows, and again for its Markdown.
 @lru_cache(maxsize=4)
-def parse_traceback(text: str) -> tuple[Raised, ...]:
-    """Return the exceptions of a failure's text, the one that let the test fail first; none for an unknown form."""
+def parse_traceback(text: str, file: str = "") -> tuple[Raised, ...]:
+    """Return the exceptions of a failure's text, the one that let the test fail first; none for an unknown form.
+
+    ``file`` is that of the test, from the root folder: paths below this folder are shortened.
+    """
     text = text[-_MAX_CHARACTERS:].replace("\r\n", "\n")
     lines = f"{margin_of(text)}{text}".rstrip().split("\n")[-_MAX_LINES:]
     raised = [exception for part, link in _chain(lines) if (exception := _exception(part, link)) is not None]
     is_known = any(exception.frames or exception.lines for exception in raised)
-    return tuple(reversed(raised)) if is_known else ()
+    return _from_root([_with_source(exception) for exception in reversed(raised)], file) if is_known else ()
+
+
+def _with_source(raised: Raised) -> Raised:
+    """Return a SyntaxError with the file that it is about as its innermost frame; pytest has it in the message."""
+    place = _NATIVE_PLACE.fullmatch(f"  {raised.lines[0].strip()}") if raised.lines else None
+    end = next((number for number, line in enumerate(raised.lines) if number and not line.startswith(" ")), 0)
+    if place is None or not end:
+        return raised
+    number = int(place["line"])
+    shown = [CodeLine(None if _CARETS.fullmatch(line) else number, line[2:]) for line in raised.lines[1:end]]
+    code = (replace(shown[0], is_hit=True), *shown[1:]) if shown else ()
+    frame = Frame(place["path"], number, place["function"] or "", code)
+    return replace(raised, lines=raised.lines[end:], frames=(*raised.frames, frame))
+
+
+def _from_root(exceptions: Sequence[Raised], file: str) -> tuple[Raised, ...]:
+    """Return the exceptions with paths from the root folder, if a frame shows where this folder is."""
+    paths = [frame.path for raised in exceptions for frame in raised.frames]
+    root = next((path[: -len(file)] for path in paths if file and path.replace("\\", "/").endswith(f"/{file}")), "")
+    if not root:
+        return tuple(exceptions)
+    return tuple(
+        replace(raised, frames=tuple(replace(frame, path=frame.path.removeprefix(root)) for frame in raised.frames))
+        for raised in exceptions
+    )
 
 
 def _chain(lines: Sequence[str]) -> Iterator[tuple[list[str], Link]]:

@@ -26,7 +26,11 @@ TimeShare: TypeAlias = Literal["before", "tests", "between", "waiting", "after"]
 
 
 class RunMention(TypedDict):
-    """A run; ``author`` is that of its commit, ``changes`` those of its files from it, ``at`` when it was created."""
+    """A run: its commit, the author of it if the files were as in the commit, their ``changes``, when it was created.
+
+    Of a run with which failures began ``commit``, ``author`` and ``changes`` are None if the test had passed before
+    with the same files.
+    """
 
     run: int
     commit: str | None

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
-VERSION: Final = 7  # version of the document and of the rules behind it; documents of an earlier one are computed anew
+VERSION: Final = 8  # version of the document and of the rules behind it; documents of an earlier one are computed anew
 # The number of this status is the contract's: the counts of a run have its name.
 _UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 _NAMES: Final = (
@@ -160,7 +160,7 @@ def _computed(
     listed = {key for keys in lists.values() for key in keys[: compared.MAX_TESTS]}
     tests.load({*listed, *list(flaky)[: compared.MAX_TESTS], *ranked(durations)[: compared.MAX_TESTS]})
     entries = {name: tests.entries(keys[: compared.MAX_TESTS]) for name, keys in lists.items()}
-    _add_beginnings(reasons, entries["still_failing"], mention(run))
+    _add_beginnings(reasons, [*entries["still_failing"], *entries["newly_failing"]], mention(run))
     speed = series.last.speed or 1.0
     return (
         run,
@@ -354,8 +354,11 @@ class _Tests:
         """Return the run with which the failures of a test began; None if it does not fail."""
         if case is None or case.verdict != "failed":
             return None
-        run_id = streak_start(self._connection, self._before.get(case_id) or self._known[case_id])
-        return self._mention(run_id)
+        history = self._before.get(case_id) or self._known[case_id]
+        first = self._mention(streak_start(self._connection, history))
+        if first is not None and history.has_passed_with_files_of(first["run"]):
+            return {**first, "commit": None, "author": None, "changes": None}
+        return first
 
     def _mention(self, run_id: int) -> documents.RunMention | None:
         if run_id not in self._runs:
@@ -460,15 +463,20 @@ def reasons_of(
 def _add_beginnings(
     reasons: Iterable[documents.FailureReason], failing: Iterable[documents.ChangedTest], run: documents.RunMention
 ) -> None:
-    """Add to each reason the run in which those of its failures that the base has, too, began; ``run`` without any."""
+    """Add to each reason the run in which the first of its failures began; ``run`` if none of them is listed."""
     began: dict[str | None, documents.RunMention] = {}
     for entry in failing:
         known, since = began.get(entry["fingerprint"]), entry["since"]
-        if since is not None and (known is None or since["run"] < known["run"]):
+        if since is not None and (known is None or _order(since) < _order(known)):
             began[entry["fingerprint"]] = since
     for reason in reasons:
         own = None if reason["kind"] in {None, "still"} else run
         reason["since"] = began.get(reason["fingerprint"], own)
+
+
+def _order(since: documents.RunMention) -> tuple[int, bool]:
+    # That a flaky test fails for the same reason takes nothing from the commit that broke the others.
+    return since["run"], since["commit"] is None
 
 
 def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, documents.RunMention]:

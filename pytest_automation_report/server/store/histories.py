@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import Struct
 
+from pytest_automation_report.api.models import DIED_NOTE
 from pytest_automation_report.findings.comparison import JobResult, deciding_result
 from pytest_automation_report.findings.flakiness import WINDOW, Content, Outcome, storm
 from pytest_automation_report.findings.times import (
@@ -157,6 +158,13 @@ def results_of(connection: StoreConnection, run_id: int) -> dict[int, CaseResult
     return _folded(connection, connection.execute(_RESULTS, (run_id,))).get(run_id, {})
 
 
+# To search the texts of all fields takes less time than to read them.
+_DEAD: Final = (
+    'SELECT DISTINCT "run_id" FROM "attachment" WHERE "run_id" IN ({ids}) AND "kind" = \'fields\' AND "body" LIKE ?'
+)
+_KILLED: Final = 'SELECT "run_id", "case_id" FROM "result" WHERE "id" IN ({ids}) AND "phase" = \'crash\''
+
+
 class Failures:
     """The failures of a series' runs, and which of them count as evidence."""
 
@@ -170,9 +178,15 @@ class Failures:
             failures = [result.fingerprint or 0 for result in results if result.verdict == "failed"]
             self._storms[run.id] = storm(failures, run.decided)
         self._last = series.last.id
+        dead = rows_of(connection, _DEAD, sorted(self._found), (f"%{DIED_NOTE}%",))
+        running = [result.result_id for (run_id,) in dead for result in self._found[run_id].values()]
+        # Whoever killed pytest, or took its machine, need not be the test that was running.
+        self._killed = {(run_id, case_id) for run_id, case_id in rows_of(connection, _KILLED, running)}
 
     def is_storm(self, run_id: int, case_id: int) -> bool:
-        """Whether a test failed in a run with many others: then its failure cannot show that it is flaky."""
+        """Whether a test failed with many others, or was killed with pytest: neither can show that it is flaky."""
+        if (run_id, case_id) in self._killed:
+            return True
         shared = self._storms[run_id]
         return shared is None or (bool(shared) and (self._found[run_id][case_id].fingerprint or 0) in shared)
 
@@ -223,6 +237,14 @@ class CaseHistory(Struct, frozen=True):
             )
             for place, result in self.results
         ]  # fmt: skip
+
+    def has_passed_with_files_of(self, run_id: int) -> bool:
+        """Whether the test passed in an earlier run with the same content as this one."""
+        content = next((run.content for run in self.series.runs if run.id == run_id), Content())
+        return content.is_known and any(
+            result.verdict == "passed" and run.id < run_id and run.content == content
+            for run, result in ((self.series.runs[place], result) for place, result in self.results)
+        )
 
     @property
     def letters(self) -> str:

@@ -102,10 +102,11 @@ def keep_document(
 
 def mention(run: Json) -> RunMention:
     """Return a run, by its row, as documents name it; ``at`` is in microseconds since 1970."""
+    # Whoever changed the files need not be the author of the commit.
     return {
         "run": run["id"],
         "commit": run["commit"],
-        "author": run["author"],
+        "author": None if run["changes"] else run["author"],
         "changes": run["changes"],
         "at": run["created"],
     }

@@ -282,8 +282,43 @@ shop/tree.py:18: in leaf
 E   KeyError: 'leaf'""".replace(":3:.", ":3: ")
 
 
+SYNTAX = """\
+../venv/lib/python3.11/site-packages/_pytest/python.py:528: in importtestmodule
+    mod = import_path(
+/usr/lib/python3.11/ast.py:50: in parse
+    return compile(source, filename, mode, flags,
+E     File "/home/me/shop/tests/test_cart.py", line 157
+E       def broken(:
+E                  ^
+E   SyntaxError: invalid syntax"""
+
+
 def parts(raised: Raised) -> tuple[str, str]:
     return exception_parts("\n".join(raised.lines))
+
+
+def test_a_syntax_error_is_where_the_code_is_wrong() -> None:
+    """Its file and line are the innermost frame, with the line of code and the caret below it."""
+    (raised,) = parse_traceback(SYNTAX, "tests/test_cart.py")
+    frame = raised.frames[-1]
+    assert parts(raised) == ("SyntaxError", "invalid syntax")
+    assert (frame.path, frame.line, [line.text for line in frame.code]) == (
+        "tests/test_cart.py", 157, ["def broken(:", "           ^"],
+    )  # fmt: skip
+    assert [line.is_hit for line in frame.code] == [True, False]
+
+
+def test_paths_below_the_root_folder_are_short() -> None:
+    """Where a traceback has whole paths, the file of the test shows which part of them is the root folder."""
+    text = REPEATED.replace("/shop/tree.py", "/home/me/shop/tree.py").replace(
+        "Traceback (most recent call last):",
+        """\
+Traceback (most recent call last):
+  File "/home/me/tests/test_tree.py", line 3, in test_tree
+    walk(tree)""",
+    )
+    (raised,) = parse_traceback(text, "tests/test_tree.py")
+    assert [frame.path for frame in raised.frames] == ["tests/test_tree.py", "shop/tree.py"]
 
 
 @pytest.mark.parametrize("style", STYLES)

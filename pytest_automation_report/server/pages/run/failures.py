@@ -201,6 +201,7 @@ class FailureCards:
                 sentence,
                 self._command(card),
                 f"{site}{link('result', row['id'])}",
+                file=row["file"] or "",
             )
             sections.append(failure_markdown(failure))
         return sections
@@ -334,9 +335,10 @@ def _fields(row: Json) -> list[Json]:
 def _code(place: str, row: Json | None, text: Json | None, message: Json) -> Json:
     """Return the code that raised, and where it is; a message that says nothing becomes that line."""
     function = "" if row is None else split_name(row["name"]).function
+    file = place
     if row is not None and row["line"] is not None and place:
         place = f"{place}:{row['line']}"
-    frame = None if text is None else code_frame(parse_traceback(text["text"]))
+    frame = None if text is None else code_frame(parse_traceback(text["text"], file))
     if frame is None:
         return {"frame": None, "at": {"place": place, "function": function, "depth": 0}}
     text_of_message = "".join(part for part, _ in message["parts"])

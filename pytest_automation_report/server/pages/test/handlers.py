@@ -263,7 +263,7 @@ def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str
         "function": split_name(row["name"]),
         "attempts": attempts,
         "attempt": earlier if earlier is not None else attempts[-1].number,
-        "sections": view_models.sections_of(fields, earlier, comparison, colours),
+        "sections": view_models.sections_of(fields, earlier, comparison, colours, row["file"] or ""),
         "phases": phases,
         "steps": view_models.step_rows(row, fields, earlier, left),
         "facts": view_models.facts_of(fields),
@@ -388,5 +388,6 @@ def _markdown(row: Json, fields: Sequence[Json], values: Mapping[str, Any]) -> s
             "".join(piece.text for piece in values["sentence"]),
             values["command"],
             comparison=view_models.comparison(row),
+            file=row["file"] or "",
         )
     )

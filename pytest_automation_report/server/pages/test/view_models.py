@@ -175,13 +175,20 @@ def attempts_of(
 
 
 def sections_of(
-    fields: Sequence[Json], attempt: int | None, comparison: Comparison | None = None, colours: Colours = NO_COLOURS
+    fields: Sequence[Json],
+    attempt: int | None,
+    comparison: Comparison | None = None,
+    colours: Colours = NO_COLOURS,
+    file: str = "",
 ) -> list[FailureSection]:
-    """Return the failures of an attempt by its number, or of the last for None, with its comparison and colours."""
+    """Return the failures of an attempt by its number, or of the last for None, with its comparison and colours.
+
+    ``file`` is that of the test.
+    """
     if attempt is not None:
         texts = [field for field in fields if attempt_number(field["name"], field["meta"]) == attempt]
         # Under this name the extension ``attempts`` has the colours of the field.
-        return [_failure(field, comparison, colours.get("Text", ())) for field in texts[:1]]
+        return [_failure(field, comparison, colours.get("Text", ()), file) for field in texts[:1]]
     highlights = [field for field in fields if field.get("is_highlight") and field["type"] == _CONSOLE]
     if not highlights:
         # Other clients mark no field.
@@ -199,7 +206,8 @@ def sections_of(
             reason = str(meta.get("message") or field["value"])
             sections.append(FailureSection(title, "", reason, (), edge="calm"))
         else:
-            sections.append(_failure(field, None if number else comparison, spans_of(field, fields, colours)))
+            own = None if number else comparison
+            sections.append(_failure(field, own, spans_of(field, fields, colours), file))
     sections += [
         FailureSection("Passed, although it is marked xfail", "", field["value"], (), edge="odd")
         for field in fields
@@ -214,7 +222,7 @@ def spans_of(field: Json, fields: Sequence[Json], colours: Colours) -> Sequence[
     return spans if spans and field is next(other for other in fields if other["name"] == field["name"]) else ()
 
 
-def _failure(field: Json, comparison: Comparison | None, spans: Sequence[Span] = ()) -> FailureSection:
+def _failure(field: Json, comparison: Comparison | None, spans: Sequence[Span], file: str) -> FailureSection:
     meta: Mapping[str, str] = field["meta"]
     message, text = meta.get("message", ""), str(field["value"])
     on_phase = IN_PHASE.match(message)
@@ -224,7 +232,7 @@ def _failure(field: Json, comparison: Comparison | None, spans: Sequence[Span] =
     subtest = _SUBTEST.fullmatch(field["name"])
     title = f"Subtest {subtest[1]}" if subtest else "What failed"
     colours = _Colours()
-    exceptions = read_failure(text, message, meta.get("type", ""), comparison)
+    exceptions = read_failure(text, message, meta.get("type", ""), comparison, file)
     return FailureSection(
         title,
         phase,

@@ -324,6 +324,32 @@ def test_equal_changes_are_one_content(runs: Runs) -> None:
     ]
 
 
+def test_a_commit_is_named_with_failures_that_it_may_have_brought(runs: Runs) -> None:
+    """Not if the same files passed before, and without its author if the files differ from it."""
+    by_ann: Json = {"commit": "a1", "more": {"Commit author": "Ann"}}
+    runs("pppp", **by_ann)
+    again = runs.findings(runs("fppp", **by_ann))
+    changed = runs.findings(runs("pfpp", commit="a1", more={"Commit author": "Ann", "Changes": "d1"}))
+    mended = runs.findings(runs("fpfp", commit="b2", more={"Commit author": "Ben"}))
+    began = [found["tests"]["newly_failing"][-1]["since"] for found in (again, changed, mended)]
+    assert [(since["commit"], since["author"], since["changes"]) for since in began] == [
+        (None, None, None), ("a1", None, "d1"), ("b2", "Ben", None),
+    ]  # fmt: skip
+    assert [found["reasons"][0]["since"]["commit"] for found in (again, changed)] == [None, "a1"]
+
+
+def test_a_test_that_was_killed_with_pytest_is_not_flaky(runs: Runs) -> None:
+    """Whoever killed it need not be the test; one that let only its worker die is flaky if it passes, too."""
+    killed = {
+        1: "The process that ran this test died before it finished",
+        2: "The worker gw0 crashed while it ran this test",
+    }
+    runs("pppp", commit="a1")
+    runs("pfpp", messages=killed, commit="a1", more={"Session": "pytest died before the session ended"})
+    runs("ppfp", messages=killed, commit="a1")
+    assert names(runs.findings(runs("pppp", commit="a1"))["flaky"]) == ["test_2"]
+
+
 def test_a_run_that_was_cut_short_is_no_base(runs: Runs) -> None:
     """After an interrupted first run no test is new in the next; runs of one selection are compared with each other."""
     selected = {"Selection": "-k cart", "Collected": "3"}
