@@ -8,6 +8,5 @@ from support.repository import ROOT
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """Return a copy of the example project."""
     shutil.copytree(ROOT / "examples" / "shop", tmp_path / "shop", ignore=shutil.ignore_patterns(".*", "__pycache__"))
     return tmp_path / "shop"

@@ -20,12 +20,10 @@ PAGES = ("README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "d
 
 @cache
 def page(name: str) -> str:
-    """Return the text of a page."""
     return (ROOT / name).read_text(encoding="utf-8")
 
 
 def section(name: str, heading: str) -> str:
-    """Return the text of a page below a heading."""
     return page(name).partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 

@@ -104,9 +104,7 @@ def test_upload_is_tried_again(tmp_path: Path, server: ScriptedServer) -> None:
     ],
     ids=["413", "422", "500", "nonsense"],
 )
-def test_file_that_is_not_taken_keeps_no_result_back(
-    tmp_path: Path, server: ScriptedServer, fault: Fault, why: str
-) -> None:
+def test_refused_file_keeps_no_result_back(tmp_path: Path, server: ScriptedServer, fault: Fault, why: str) -> None:
     """A file that the server does not take costs its result nothing but the reference; both tell why."""
     (tmp_path / "test_files.py").write_text(ONE)
     server.script([Rule("POST", UPLOAD, fault, count=None)])

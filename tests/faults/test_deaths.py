@@ -63,7 +63,6 @@ class Death:
 
     @classmethod
     def from_seed(cls, seed: int) -> "Death":
-        """Return the death of this seed."""
         chance = random.Random(seed)
         arguments = chance.choice([(), ("-n", "2")])
         victims = ["pytest", "sender", "server", "group", "call", *(["worker"] if arguments else [])]

@@ -21,7 +21,6 @@ CONSOLE = (sys.executable, "-m", "pytest_automation_report.cli")
 
 
 def statuses(server: CheckedServer) -> Counter[str]:
-    """Return how many tests arrived with each status."""
     return Counter(server.statuses().values())
 
 
@@ -35,9 +34,7 @@ def test_it(number):
 
 
 @pytest.mark.parametrize("workers", ["0", "2"], ids=["21-full", "21-full-n2"])
-def test_full_disk_takes_all_outcomes(
-    project: Path, small_disk: Path, embedded_server: CheckedServer, workers: str
-) -> None:
+def test_full_disk_costs_texts(project: Path, small_disk: Path, embedded_server: CheckedServer, workers: str) -> None:
     """On a disk that becomes full texts go before outcomes: each result arrives once, and the rest is reported."""
     (project / "test_it.py").write_text(FILLING)
     spool = ["--automation-report-spool", str(small_disk / "spool"), "--automation-report-delivery=later"]
@@ -72,9 +69,7 @@ def test_worker_that_cannot_write_runs_its_tests(project: Path, embedded_server:
     assert {worker for worker, _ in embedded_server.tests()} == {"gw0", "gw1"}
 
 
-def test_descriptors_that_tests_close_cost_no_result_that_is_sent_later(
-    project: Path, embedded_server: CheckedServer
-) -> None:
+def test_closed_descriptors_cost_no_result_that_is_sent_later(project: Path, embedded_server: CheckedServer) -> None:
     """Of a suite that closes all descriptors, and takes their numbers, ``later`` keeps each result, too."""
     shutil.copy(SUITES / "suite_descriptors.py", project / "test_it.py")
     kept = ("--capture=sys", "-p", "no:logging", "-p", "no:faulthandler")  # what pytest itself could not do without
@@ -118,9 +113,7 @@ def test_results_of_a_while_without_room_arrive(project: Path, embedded_server: 
 
 
 @pytest.mark.parametrize("workers", ["0", "2"], ids=["21-lost", "21-lost-n2"])
-def test_results_that_never_reach_the_disk_are_told(
-    project: Path, embedded_server: CheckedServer, workers: str
-) -> None:
+def test_results_that_reach_no_disk_are_told(project: Path, embedded_server: CheckedServer, workers: str) -> None:
     """Results that no disk took until the end are lost with the process: their number is told, strict fails."""
     (project / "test_it.py").write_text(LIMITED.format(end="pass").replace("assert number % 2", "pass"))
     options = ["--automation-report-strict", "--dist=loadfile"] if workers != "0" else ["--automation-report-strict"]
@@ -263,9 +256,7 @@ def test_after(number):
 @pytest.mark.parametrize(
     ("delivery", "workers"), [("live", "0"), ("live", "2"), ("later", "2")], ids=["23", "23-n2", "23-later-n2"]
 )
-def test_deleted_spool_is_made_again(
-    project: Path, embedded_server: CheckedServer, delivery: str, workers: str
-) -> None:
+def test_deleted_spool_is_remade(project: Path, embedded_server: CheckedServer, delivery: str, workers: str) -> None:
     """When a test deletes all that we keep, results of before and after arrive once, and what is kept can be sent."""
     (project / "test_it.py").write_text(DELETING)
     ran = run_session(
@@ -303,9 +294,7 @@ def test_after(number):
 
 @pytest.mark.parametrize(("after", "seconds"), [(1, 0.0), (30, 0.05)], ids=["at the end", "long before"])
 @pytest.mark.parametrize("place", [".", "spool"])
-def test_renamed_spool_is_made_again(
-    project: Path, embedded_server: CheckedServer, place: str, after: int, seconds: float
-) -> None:
+def test_renamed_spool(project: Path, embedded_server: CheckedServer, place: str, after: int, seconds: float) -> None:
     """When a test renames all that we keep, its results arrive as they are, once, also from the renamed folder."""
     (project / "test_it.py").write_text(RENAMING.format(place=place, after=after, seconds=seconds))
     ran = run_session(project, address=embedded_server.address, exits=1)

@@ -170,7 +170,6 @@ class Row:
 
     @property
     def all_limits(self) -> dict[str, float]:
-        """The sender's limits."""
         waits = {"exit_down": 10.0} if self.arrives == "before the end" else {"exit_progress": 1.0, "alone": 0.1}
         return {"request": 0.7, "exit_all": self.seconds, **waits, **self.limits}
 

@@ -72,7 +72,6 @@ class Network(BaseAdapter):
     copies: list[Copy] = field(default_factory=list)
 
     def send(self, request: PreparedRequest, **_: object) -> Response:  # type: ignore[override]
-        """Deliver a request, or do something else with it."""
         self.commit()
         parts = urlsplit(request.url or "")
         body = request.body if isinstance(request.body, bytes) else b""
@@ -88,7 +87,6 @@ class Network(BaseAdapter):
         """Keep the server's memory: the session of one life ends, the network does not."""
 
     def let_go(self) -> None:
-        """Let late copies arrive now."""
         for each in self.copies:
             each.due = self.clock() if each.due is None else each.due
         self.commit()
@@ -178,7 +176,6 @@ class SenderModel(RuleBasedStateMachine):
     @rule()
     @precondition(lambda self: not self.has_ended and self.names)
     def end(self) -> None:
-        """End the session."""
         self.written.end()
         self.has_ended = True
 
@@ -204,18 +201,15 @@ class SenderModel(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.6, 1.1, 40.0]))
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
         self.clock.now += seconds
 
     @rule()
     def let_go(self) -> None:
-        """Let arrive what the network held back."""
         self.network.let_go()
 
     @rule(place=st.integers(0, 3))
     @precondition(lambda self: self.pending)
     def arrive(self, place: int) -> None:
-        """Let one of the requests arrive that are under way."""
         self.delivered(place)
 
     def delivered(self, place: int) -> bool:
@@ -270,11 +264,9 @@ class SenderModel(RuleBasedStateMachine):
         assert self.arrived() == Counter(self.names)
 
     def arrived(self) -> Counter[str]:
-        """Return how often the server has each result."""
         return Counter(test["name"] for _, _, test in self.store.results)
 
     def born(self) -> Stepper:
-        """Begin a new life of the sender."""
         timeouts = Timeouts(batch_age=0.0)
         ledger = LedgerFile(self.written.folder.ledger)
         self.stack.callback(ledger.close)
@@ -302,7 +294,6 @@ class _Living(Process):
         """Watch nobody."""
 
     def is_alive(self) -> bool:
-        """Whether it lives."""
         return True
 
 

@@ -53,7 +53,6 @@ def test_record_names_no_file_and_no_host(tmp_path: Path, server: ScriptedServer
 
 
 def listed(folder: Path) -> list[dict[str, Any]]:
-    """Return what the console command lists of each session in the spool."""
     ran = run(
         [sys.executable, "-m", "pytest_automation_report.cli", "spool", "list", "--json"],
         folder,

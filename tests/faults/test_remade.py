@@ -22,7 +22,6 @@ from support.sessions import clean_environment, run
 
 
 def remake(folder: Path, who: str, *more: str) -> None:
-    """Run the process that is killed."""
     command = [sys.executable, "-m", "support.killed_recreation", who, str(folder), *more]
     run(command, folder, clean_environment(PYTHONPATH=os.pathsep.join(sys.path)), exits=-signal.SIGKILL)
 

@@ -29,7 +29,6 @@ def kept_session(folder: Path, server: ScriptedServer, count: int) -> list[str]:
 
 
 def sending(folder: Path, server: ScriptedServer) -> AbstractContextManager[subprocess.Popen[str]]:
-    """Start ``automation-report send``."""
     command = [sys.executable, "-m", "pytest_automation_report.cli", "send", "--url", server.address]
     return subprocess.Popen(
         [*command, "--project-id", "1"], cwd=folder, env=session_environment(), stderr=subprocess.PIPE, text=True

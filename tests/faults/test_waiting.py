@@ -30,17 +30,14 @@ class Ledger:
     notices: list[tuple[float, float, str]] = field(default_factory=list)
 
     def write(self, kind: str, **members: object) -> None:
-        """Append a record."""
         with self.path.open("ab") as file:
             file.write(line(kind, **members))
 
     def intend(self) -> None:
-        """Append an intent."""
         self.number += 1
         self.write("intent", i=self.number, observed=0, computed=0, **INTENT)
 
     def acknowledge(self) -> None:
-        """Append an intent and its acknowledgement."""
         self.intend()
         self.write("ack", i=self.number, id=1)
 
@@ -51,17 +48,14 @@ class Ledger:
         self.write("trouble", why="no route", **{"class": trouble})
 
     def finish(self) -> None:
-        """Append the sender's last record."""
         self.write("done", complete=True, left=0, damaged=0, torn=0, why="")
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass, and the sender write what is due."""
         self.now += seconds
         while self.plan and self.plan[0][0] <= self.now:
             self.plan.pop(0)[1]()
 
     def wait(self, *, is_interrupted: bool = False) -> LedgerTail:
-        """Wait as pytest does."""
         view = LedgerTail(self.path)
         wait_for_sender(
             view,

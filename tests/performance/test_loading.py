@@ -35,7 +35,6 @@ def loaders(project: Project, *arguments: str, exits: int = 0) -> dict[str, str]
 
 
 def modules(project: Project, *arguments: str) -> set[str]:
-    """Return the names of the modules that a session with these arguments has loaded at its end."""
     return set(loaders(project, *arguments))
 
 
@@ -52,9 +51,7 @@ def test_session_that_is_not_reported_loads_the_entry_alone(arguments: list[str]
 
 
 @pytest.mark.parametrize("is_remote", [False, True])
-def test_reported_session_loads_nothing_of_sender_and_server(
-    project: Project, server: CheckedServer, *, is_remote: bool
-) -> None:
+def test_session_loads_no_sender_and_server(project: Project, server: CheckedServer, *, is_remote: bool) -> None:
     """The process of a reported session loads neither the HTTP client nor the server nor a database."""
     arguments = reporting_arguments(server.address if is_remote else None)[3:]
     loaded = modules(project, *arguments)

@@ -21,34 +21,27 @@ WORKERS = [pytest.param((), id="plain"), pytest.param(("-n2",), id="workers")]
 
 @dataclass(frozen=True)
 class Reported:
-    """One result as it was sent."""
-
     body: dict[str, Any]
 
     @property
     def fields(self) -> list[tuple[str, str, int]]:
-        """Name, value and type of each field."""
         return [(each["name"], each["value"], each["type"]) for each in self.body.get("fields", [])]
 
     @property
     def named(self) -> dict[str, dict[str, Any]]:
-        """Whole fields by name."""
         return {each["name"]: each for each in self.body.get("fields", [])}
 
     @property
     def values(self) -> dict[str, str]:
-        """Values by name."""
         return {name: value for name, value, _ in self.fields}
 
     @property
     def artifacts(self) -> list[dict[str, Any]]:
-        """The artifacts."""
         found: list[dict[str, Any]] = self.body.get("artifacts", [])
         return found
 
     @property
     def steps(self) -> list[tuple[str, str]]:
-        """Status and text of each step."""
         found = re.findall(r'<test-step status="(\w+)">(.*?)</test-step>', self.values.get("Steps", ""))
         return [(status, unescape(text)) for status, text in found]
 
@@ -62,17 +55,14 @@ class Suite:
     ran: Ran = field(default_factory=lambda: Ran(0, "", ""))
 
     def write(self, name: str, text: str) -> None:
-        """Write a file of the suite."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text))
 
     def tests(self, text: str) -> None:
-        """Write the module of tests."""
         self.write("test_suite.py", text)
 
     def conftest(self, text: str) -> None:
-        """Write the hooks and fixtures of all tests."""
         self.write("conftest.py", text)
 
     def report(self, *arguments: str, ini: str = "", output: str = "none", exit_status: int = 0) -> dict[str, Reported]:
@@ -83,7 +73,6 @@ class Suite:
         return {test["name"]: Reported(test) for _, test in self.server.tests()}
 
     def bare(self, *arguments: str, exit_status: int = 0) -> Ran:
-        """Run a session that is not reported."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
         return run(command, self.root, session_environment(), exits=exit_status)
 

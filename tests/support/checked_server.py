@@ -16,15 +16,12 @@ from support.contract import Contract
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
     from typing_extensions import Self
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One request and its response."""
-
     method: str
     path: str
     body: Any
@@ -49,16 +46,13 @@ class CheckedServer:
             self._open = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._open.close()
         if kind is None:
             assert self.contract.violations == []
 
     @property
     def address(self) -> str:
-        """The server's origin."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
@@ -94,7 +88,6 @@ class CheckedServer:
         return {each["name"]: each["status"] for each in tests}
 
     def runs(self) -> list[dict[str, Any]]:
-        """Return the bodies of the runs that were created."""
         return [seen.body for seen in self.posts("/automation/runs")]
 
     def run_fields(self) -> dict[str, str]:

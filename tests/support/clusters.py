@@ -36,7 +36,6 @@ class Cluster:
     password: str
 
     def place(self, name: str = "reports") -> PostgresDatabase:
-        """Return a database by its address on the socket."""
         return database_at(f"postgresql://{OWNER}@/{name}?host={quote(str(self.folder), safe='')}&port={self.port}")
 
     def address(self, name: str = "reports", user: str = OWNER, password: str = "") -> str:
@@ -44,7 +43,6 @@ class Cluster:
         return f"postgresql://{user}{f':{password}' if password else ''}@127.0.0.1:{self.port}/{name}"
 
     def execute(self, sql: str, name: str = "reports") -> list[Any]:
-        """Execute statements in a database, without a transaction."""
         import psycopg  # noqa: PLC0415 - the tests on SQLite need no driver
 
         with psycopg.connect(self.place(name).url, autocommit=True) as connection:
@@ -63,19 +61,16 @@ class Cluster:
         return self.place()
 
     def new(self, encoding: str = "UTF8") -> PostgresDatabase:
-        """Return a database of its own."""
         name = f"test_{secrets.token_hex(4)}"
         locale = "" if encoding == "UTF8" else " LOCALE 'C' LOCALE_PROVIDER libc"
         self.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}'{locale}", "postgres")
         return self.place(name)
 
     def control(self, *arguments: str) -> None:
-        """Start or stop the server."""
         run = [str(self.programs / "pg_ctl"), "-D", str(self.folder / "data"), "-s", "-w", *arguments]
         subprocess.run(run, check=True, stdin=subprocess.DEVNULL, timeout=60, **_identity())
 
     def restart(self) -> None:
-        """Start the server unless it runs."""
         if not (self.folder / "data" / "postmaster.pid").exists():
             self.control("-l", str(self.folder / "log"), "start")
 
@@ -87,7 +82,6 @@ def database_at(url: str) -> PostgresDatabase:
 
 
 def started(folder: Path) -> Cluster:
-    """Make a cluster and start it."""
     programs = needed("initdb").resolve().parent
     # In memory where there is room, since each database is many files.
     has_room = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES
@@ -123,7 +117,6 @@ def started(folder: Path) -> Cluster:
 
 
 def ended(cluster: Cluster) -> None:
-    """Stop a cluster and remove all of it."""
     cluster.control("-m", "immediate", "stop")
     shutil.rmtree(cluster.folder)
 

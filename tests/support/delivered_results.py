@@ -17,13 +17,11 @@ def appends(server: ScriptedServer) -> list[Seen]:
 
 
 def result_named(server: ScriptedServer, name: str) -> dict[str, Any]:
-    """Return the one result of this name."""
     (found,) = [test for _, _, test in server.results if test["name"] == name]
     return found
 
 
 def field_texts(test: dict[str, Any]) -> str:
-    """Return all that a result says in its fields."""
     return "\n".join(str(field["value"]) for field in test.get("fields", []))
 
 
@@ -44,7 +42,6 @@ def assert_one_run(server: ScriptedServer) -> None:
 
 
 def session_note(server: ScriptedServer) -> str:
-    """Return what our run says about the session's end."""
     fields = [each for run in server.store.runs.values() for each in run.resources.get("fields", [])]
     (value,) = [each["value"] for each in fields if each["name"] == "Session"]
     return str(value)

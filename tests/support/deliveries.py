@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Artifact, Field, FieldType, NewRun
+from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.models import Artifact, ArtifactStoreConfig, Field, FieldType, NewRun
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
-from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests
+from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests, Unknown
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.spool.artifacts import spooled_address
 from pytest_automation_report.spool.folder import FOLDER, SESSION_ID_FIELD, Process, SessionFolder, SessionManifest
@@ -23,16 +26,8 @@ from pytest_automation_report.spool.sessions import LedgerFile
 from pytest_automation_report.spool.writer import SpoolWriter
 from support.records import finish_line, line, start_line
 from support.scripted_adapter import client_of
+from support.scripted_server.server import ScriptedServer
 from support.sessions import SHORT_LIMITS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.models import ArtifactStoreConfig
-    from pytest_automation_report.delivery.requests import Unknown
-    from support.scripted_server.server import ScriptedServer
 
 Pending: TypeAlias = "list[Callable[[], None]]"
 """Requests that are under way and have not arrived: each arrives when it is called."""
@@ -49,7 +44,6 @@ class Clock:
     lines: list[str] = field(default_factory=list)
 
     def runtime(self) -> Runtime:
-        """Return the world that the delivery sees."""
         return Runtime(
             clock=lambda: self.now,
             random=lambda: self.number,
@@ -85,7 +79,6 @@ class WrittenSession:
 
     @classmethod
     def reopened(cls, other: WrittenSession) -> WrittenSession:
-        """Return the same session, to be written on."""
         again = cls.__new__(cls)
         again.folder, again.session, again._count = other.folder, other.session, other._count
         again._writer = other.folder.writer("main")
@@ -100,11 +93,9 @@ class WrittenSession:
         return found
 
     def collect(self, count: int) -> None:
-        """Write the number of collected tests."""
         self._writer.write(line("collected", count=count, repeated=[]))
 
     def start(self, name: str) -> None:
-        """Begin a test."""
         self._count += 1
         moment = 10 * self._count
         self._writer.write(start_line(self._count, moment, f"test_it.py::{name}", "test_it.py", 0))
@@ -121,7 +112,6 @@ class WrittenSession:
         self._writer.write(finish_line(self._count, moment, nodeid, "test_it.py", 0, attempt, began=began))
 
     def add(self, *names: str, text: str = "") -> None:
-        """Run these tests."""
         for name in names:
             self.start(name)
             self.finish(name, text)
@@ -164,12 +154,10 @@ class WrittenSession:
         self.folder.path.joinpath(FOLDER, file).write_text(f"content of {file}")
 
     def end(self) -> None:
-        """End the session in order."""
         self._writer.write(line("close", t=10 * self._count + 9, counts={"passed": self._count}))
         self._writer.write(line("end", t=10 * self._count + 9, exit=0, reason="all tests passed"))
 
     def close(self) -> None:
-        """Close the file."""
         self._writer.close()
 
 
@@ -204,7 +192,6 @@ class Stepper:
     idle: Callable[[], bool] = lambda: False
 
     def read(self) -> None:
-        """Take what is new in the spool."""
         self.following.read()
         self.following.decide_end(self.clock.now)
 
@@ -331,7 +318,6 @@ def awaited_life(
 
 
 def clock_for(seconds: float) -> Callable[[], float]:
-    """Return a clock that fails the test of a sender that lives for longer."""
     end = time.monotonic() + seconds
 
     def clock() -> float:
@@ -343,7 +329,6 @@ def clock_for(seconds: float) -> Callable[[], float]:
 
 
 def numbered(count: int) -> list[str]:
-    """Return names of tests."""
     return [f"test_{number}" for number in range(count)]
 
 

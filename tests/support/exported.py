@@ -31,7 +31,6 @@ def an_item(name: str, status: str = "passed", *fields: Json, folder: str = "tes
 
 
 def a_flaky_item(name: str, status: str = "passed", *more: Json) -> Json:
-    """Return a test of three attempts."""
     attempts = [
         a_field("Attempt 1", "E   assert 0", CONSOLE, meta={"status": "failure", "message": "assert 0"}),
         a_field("Attempt 2", "no server", CONSOLE, meta={"status": "error", "type": "OSError", "message": "no server"}),
@@ -44,7 +43,6 @@ def exported_from(*items: Json) -> list[ExportedTest]:
 
 
 def a_run(**more: object) -> ExportedRun:
-    """Return a completed run of the source ``shop``."""
     result = {
         "id": 12, "name": "nightly", "source_id": 3, "is_completed": True,
         "total_count": 4, "failure_count": 1, "success_count": 3,

@@ -58,7 +58,6 @@ class StoppingProject:
 
     @property
     def running_pid(self) -> int:
-        """The process that runs the stopping test."""
         return int((self.folder / "running").read_text())
 
 
@@ -115,9 +114,7 @@ class GatedProject:
         (folder / "test_gated.py").write_text(GATED.format(gates=dict.fromkeys(gates, True), count=count))
 
     def is_at(self, gate: int) -> bool:
-        """Whether the test at this gate waits."""
         return (self.folder / f"at-{gate}").exists()
 
     def let_through(self, gate: int) -> None:
-        """Open a gate."""
         (self.folder / f"go-{gate}").touch()

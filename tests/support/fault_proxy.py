@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Literal
 from support.raw_sockets import head_of
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
 
 
@@ -93,9 +91,7 @@ class FaultProxy:
         self._acceptor.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._is_off = True
         socket.create_connection(("127.0.0.1", self._port)).close()  # closing does not wake accept, a connection does
         self._acceptor.join()

@@ -20,8 +20,6 @@ from support.sessions import clean_environment
 
 @dataclass(frozen=True)
 class Python:
-    """An interpreter and the environment that its processes need."""
-
     executable: str
     env: Mapping[str, str]
 
@@ -34,7 +32,6 @@ class Wheelhouse:
 
     @cached_property
     def wheel(self) -> Path:
-        """The project's wheel."""
         pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(self.folder / "wheels"), str(ROOT))
         (found,) = (self.folder / "wheels").glob("*.whl")
         return found

@@ -1,20 +1,14 @@
 """Reports as pytest seldom makes them, the records of the attempts that they end, and the results of these."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 
-from pytest_automation_report.delivery.queues import WorkerQueues
+from pytest_automation_report.delivery.queues import Result, WorkerQueues
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.spool.records import FinishRecord, PositionedRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from pytest_automation_report.delivery.queues import Result
 
 NODE = "tests/test_a.py::test_x"
 PLACE = ("tests/test_a.py", 4, "test_x")
@@ -31,14 +25,12 @@ class MadeReport(pytest.TestReport):
 
 
 def ended(recorder: Recorder, nodeid: str = NODE, observed: int = 10_000) -> FinishRecord:
-    """Return the record of the attempt that runs."""
     record = recorder.finish(nodeid, number=1, began=0, moment=observed)
     assert record is not None
     return record
 
 
 def ran(*reports: MadeReport, recorder: Recorder | None = None, observed: int = 10_000) -> FinishRecord:
-    """Return the record of an attempt with these reports."""
     recorder = recorder or Recorder(RecordingOptions())
     recorder.start(NODE, PLACE)
     for each in reports:
@@ -58,6 +50,5 @@ def results_of(records: Iterable[FinishRecord], rules: RecordingOptions | None =
 
 
 def result_of(record: FinishRecord | None, rules: RecordingOptions | None = None) -> Result:
-    """Return the result that the sender makes of one attempt."""
     assert record is not None
     return next(results_of([record], rules))

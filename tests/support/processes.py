@@ -55,7 +55,6 @@ def running(
 
 @contextmanager
 def python(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a script as `running` does."""
     command = [sys.executable, "-W", "error", "-c", script, *arguments]
     with running(command, {**os.environ, "PYTHONPATH": str(ROOT)}) as process:
         yield process

@@ -54,14 +54,12 @@ class Project:
         self.write("test_suite.py", self.suite)
 
     def write(self, name: str, text: str) -> Path:
-        """Write a file, with its folders."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text))
         return path
 
     def tests(self, text: str) -> None:
-        """Write the test module."""
         self.write("test_suite.py", text)
 
     def report(
@@ -71,17 +69,14 @@ class Project:
         env: Mapping[str, str] | None = None,
         exits: int | None = None,
     ) -> Ran:
-        """Run a reported session."""
         return run_session(self.root, *arguments, address=address, env=env, exits=exits)
 
     def pytest(self, *arguments: str, env: Mapping[str, str] | None = None, exits: int | None = None) -> Ran:
-        """Run a session with these arguments alone."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
         return run(command, self.root, env if env is not None else session_environment(), exits=exits)
 
     @property
     def sessions(self) -> list[Path]:
-        """The sessions that the spool holds."""
         return [each for each in self.state.glob("spool/*") if each.is_dir()]
 
     @property
@@ -91,7 +86,6 @@ class Project:
 
 
 def console(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, exits: int | None = None) -> Ran:
-    """Run the console command to its end."""
     command = [sys.executable, "-m", "pytest_automation_report.cli", *arguments]
     return run(command, folder, env if env is not None else session_environment(), exits=exits)
 

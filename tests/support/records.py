@@ -1,16 +1,19 @@
 """Records as they stand in the files of a session: by their kinds and the members of their JSON, and of attempts."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_automation_report.api.models import decode
 from pytest_automation_report.spool.ledger import LEDGER_KINDS
-from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, FinishRecord, StartRecord, framed, unframed
-
-if TYPE_CHECKING:
-    from pytest_automation_report.spool.records import Record
+from pytest_automation_report.spool.records import (
+    SPOOL_KINDS,
+    Attempt,
+    FinishRecord,
+    Record,
+    StartRecord,
+    framed,
+    unframed,
+)
 
 
 def line(kind: str, **members: Any) -> bytes:  # noqa: ANN401 - whatever stands in a record
@@ -19,7 +22,6 @@ def line(kind: str, **members: Any) -> bytes:  # noqa: ANN401 - whatever stands 
 
 
 def members_in(data: bytes) -> list[dict[str, Any]]:
-    """Return the members of all whole records in a file."""
     payloads = map(unframed, data.split(b"\n"))
     return [json.loads(payload) for payload in payloads if payload]
 
@@ -37,7 +39,6 @@ def ledger_record(kind: str, **members: Any) -> Record:  # noqa: ANN401 - as abo
 
 
 def start_line(number: int, moment: int, nodeid: str, file: str, lineno: int | None = None) -> bytes:
-    """Return the line of an attempt that begins."""
     return StartRecord(number, moment, nodeid, file, lineno).framed()
 
 
@@ -52,5 +53,4 @@ def finish_line(
     began: int = 0,
     **more: Any,  # noqa: ANN401 - members of the record
 ) -> bytes:
-    """Return the line of an attempt that ended."""
     return FinishRecord(number, moment, nodeid, attempt, began, file, lineno, **more).framed()

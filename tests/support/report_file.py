@@ -15,34 +15,27 @@ def text_of(html: str) -> str:
 
 
 class ReportFile:
-    """One file, taken apart."""
-
     def __init__(self, html: str) -> None:
         self.html = html
         self.data: dict[str, Any] = json.loads(self.inflated('id="data"'))
 
     def inflated(self, attributes: str) -> bytes:
-        """Return the content of an element with deflated data."""
         text = self.html.partition(f'<script type="text/plain" {attributes}>')[2].partition("</script>")[0]
         return zlib.decompress(b64decode(text))
 
     @property
     def files(self) -> dict[str, str]:
-        """The media types of the artifacts that it has, by their hash."""
         return dict(re.findall(r'id="file-([0-9a-f]{64})" data-type="([^"]*)"', self.html))
 
     @property
     def addresses(self) -> list[str]:
-        """The addresses of the pages that it has."""
         return list(self.data["pages"])
 
     def page(self, address: str) -> str:
-        """Return the content of a page."""
         content: str = self.data["pages"][address][2]
         return content
 
     def column(self, name: str) -> list[Any]:
-        """Return the values of a column of the tests."""
         column = self.data["tests"]["columns"][name]
         values: list[Any] = column["values"]
         return [values[number] for number in column["at"]] if "at" in column else values
@@ -54,7 +47,6 @@ class ReportFile:
 
     @property
     def policy(self) -> str:
-        """The content policy of the file."""
         match = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', self.html)
         assert match is not None
         return match[1]

@@ -59,7 +59,6 @@ class ScriptedAdapter(BaseAdapter):
 
 
 def response_to(request: PreparedRequest, reply: Reply) -> Response:
-    """Return an answer as requests has it."""
     response = Response()
     response.status_code = reply.status
     response.headers = CaseInsensitiveDict(reply.headers)

@@ -21,7 +21,6 @@ def contract() -> Contract:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """Run one PostgreSQL server for all tests of this process."""
     needed("initdb")
     if importlib.util.find_spec("psycopg_pool") is None:
         pytest.skip("psycopg_pool is not installed: pip install 'psycopg[binary,pool]>=3.1'")
@@ -58,7 +57,6 @@ def service(place: Path | PostgresDatabase, contract: Contract) -> Iterator[Serv
 
 @pytest.fixture
 def site(place: Path | PostgresDatabase, contract: Contract) -> Iterator[Site]:
-    """Return the pages over a new store."""
     site = Site(place, contract)
     yield site
     site.service.store.close()

@@ -51,7 +51,6 @@ class Service:
 
     @property
     def file(self) -> Connections:
-        """The connections of a store in a file."""
         connections = self.store._connections
         assert isinstance(connections, Connections)
         return connections
@@ -67,7 +66,6 @@ class Service:
         return self._checked.simulate_post(API + path, headers=headers, body=json.dumps(body).encode())
 
     def get(self, path: str, query: str = "") -> Result:
-        """Read from below /api/v1."""
         headers = {"Authorization": f"Bearer {TOKEN.value}"}
         return self._checked.simulate_get(API + path, headers=headers, query_string=query)
 
@@ -103,7 +101,6 @@ class Service:
         assert answer.status_code == 204, answer.text
 
     def completed_run(self, *tests: Json, project_id: int = 1, **properties: object) -> int:
-        """Report a run of one thread with these tests."""
         run_id = self.new_run(project_id, **properties)
         self.append(self.new_thread(run_id), *tests)
         self.complete(run_id)

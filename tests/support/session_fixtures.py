@@ -50,7 +50,6 @@ def testmo() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def server_options(server: CheckedServer) -> list[str]:
-    """Return the options that name the server."""
     return [*server.options, "--source", "suite"]
 
 

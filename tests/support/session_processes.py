@@ -25,7 +25,6 @@ from support.sessions import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -58,9 +57,7 @@ class RunningSession:
         )
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.hit_group(signal.SIGKILL)
             self.process.wait()
@@ -69,7 +66,6 @@ class RunningSession:
 
     @property
     def pid(self) -> int:
-        """The process id of pytest."""
         return self.process.pid
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
@@ -80,7 +76,6 @@ class RunningSession:
             assert_not_in_process(TOKEN, ledger_from(each / "ledger").sender_pid)
 
     def hit(self, number: signal.Signals) -> None:
-        """Signal pytest alone."""
         self.process.send_signal(number)
 
     def hit_group(self, number: signal.Signals) -> None:
@@ -124,7 +119,6 @@ def unsent_session(folder: Path, server: ScriptedServer) -> Path:
 
 
 def sent(folder: Path, server: ScriptedServer, *more: str, exits: int | None = None) -> Ran:
-    """Run the console command that sends what the spool holds."""
     ran = send(folder, *server.options, *more, exits=exits)
     assert "Traceback" not in ran.text
     return ran

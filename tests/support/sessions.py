@@ -43,15 +43,12 @@ COVERAGE = "COVERAGE_PROCESS_CONFIG"
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command left behind."""
-
     exit: int
     out: str
     err: str
 
     @property
     def text(self) -> str:
-        """Both outputs."""
         return self.out + self.err
 
 
@@ -124,12 +121,10 @@ def run_session(
     env: Mapping[str, str] | None = None,
     exits: int | None = None,
 ) -> Ran:
-    """Run a reported pytest session in this folder."""
     command = [*reporting_arguments(address), *arguments]
     return run(command, folder, env if env is not None else session_environment(), exits=exits)
 
 
 def send(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, exits: int | None = None) -> Ran:
-    """Run ``automation-report send`` in this folder."""
     command = [sys.executable, "-m", "pytest_automation_report.cli", "send", *arguments]
     return run(command, folder, env if env is not None else session_environment(), exits=exits)

@@ -1,18 +1,12 @@
 """Settings as a console command resolves them, for tests of single settings."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_automation_report.settings.console import read_console_settings
 from pytest_automation_report.settings.resolver import settings_from
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pytest_automation_report.settings.settings import Settings
+from pytest_automation_report.settings.settings import Settings
 
 NOON = datetime(2026, 3, 4, 12, 30, 15)  # noqa: DTZ001 - the name of a run tells local time
 REMOTE = {"url": "https://a.example", "project_id": 3}

@@ -45,6 +45,5 @@ def printed_counts(ran: Ran) -> PrintedCounts:
 
 
 def printed_send_command(ran: Ran) -> list[str]:
-    """Return the command that the summary names to send what was kept."""
     (line,) = [each for each in ran.out.splitlines() if each.startswith("send: ")]
     return shlex.split(line.removeprefix("send: "))

@@ -84,10 +84,11 @@ class Transcript:
 
     def _output(self, command: str) -> str:
         if command in self.answers:
-            return self.answers[command]()
-        ran = run(["bash", "-c", command], self._folder, self._env)
-        err = "".join(f"! {line}\n" for line in ran.err.splitlines())
-        text = f"{ran.out}{err}" + (f"[{ran.exit}]\n" if ran.exit else "")
+            text = self.answers[command]()
+        else:
+            ran = run(["bash", "-c", command], self._folder, self._env)
+            err = "".join(f"! {line}\n" for line in ran.err.splitlines())
+            text = f"{ran.out}{err}" + (f"[{ran.exit}]\n" if ran.exit else "")
         for found, word in self._masks.items():
             text = text.replace(found, word)
         for pattern, word in _MASKS:

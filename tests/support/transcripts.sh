@@ -9,6 +9,12 @@ testmo() {
 }
 by_key() { server --automation-report-run-key="$KEY" "$@"; }
 summary() { python -m pytest -p no:cacheprovider --automation-report "$@" | sed -n '/= automation report =/,/^=/{//!p}'; }
+# Run again what failed, or what $WHICH says; show what is said of that, and the last line.
+again() {
+  python -m pytest -p no:cacheprovider --automation-report "--automation-report-rerun-failed${WHICH:+=$WHICH}" "$@" |
+    grep -e ' run [0-9]' -e ' in [0-9.]*s' | grep -v -e results -e open | sed 's/^=* \(.*\) =*$/\1/'
+  return "${PIPESTATUS[0]}"
+}
 
 # Serve until the address is known; print what is said on stderr.
 served() {

@@ -66,7 +66,6 @@ class Site:
         return text_of(self.shown(path).partition("<main")[2].partition("</main>")[0])
 
     def run_of(self, *tests: dict[str, Any], is_open: bool = False, **properties: Any) -> int:  # noqa: ANN401 - those of `Service.new_run`
-        """Report a run of one thread with these tests."""
         run = self.service.new_run(**properties)
         thread = self.service.new_thread(run, fields=[{"type": 1, "name": "Worker", "value": "gw0"}])
         for first in range(0, len(tests), 250):
@@ -81,7 +80,6 @@ class Site:
         return content_address(ArtifactContents(self.service.store).put(io.BytesIO(content)).hash, name)
 
     def remove(self, run: int) -> None:
-        """Remove a run, as ``store prune`` does."""
         self.service.store.write(partial(remove_run, run))
 
     def result_ids(self, run: int) -> list[int]:
@@ -96,7 +94,6 @@ def said(html: str) -> str:
 
 
 def links(html: str) -> list[str]:
-    """Return the addresses to which a page has links, in their order."""
     return [unescape(address) for address in re.findall(r'href="([^"]*)"', html)]
 
 
@@ -123,7 +120,6 @@ def field(name: str, value: str, kind: int = 1) -> Json:
 
 
 def attempts(count: str) -> Json:
-    """Return the field of a test that was tried so often."""
     return {**field("Attempts", count), "meta": {"counts": "attempts"}}
 
 
@@ -133,12 +129,10 @@ def failed_attempt(number: int, error: str = "KeyError: 'before'") -> Json:
 
 
 def on(branch: str, *more: Json, commit: str = "") -> dict[str, Any]:
-    """Return the properties of a run of a branch and a commit."""
     return {"fields": [field("Branch", branch), *([field("Commit", commit)] if commit else []), *more]}
 
 
 def failing(number: int = 0, message: str = "assert 90 == 89", **properties: object) -> dict[str, Any]:
-    """Return a test that failed, with a traceback."""
     meta = {"message": message, "type": "AssertionError"}
     failure = {"type": 4, "name": "Failure", "value": TRACEBACK, "meta": meta, "is_highlight": True}
     return a_test(number, "failed", **{"fields": [failure], **properties})

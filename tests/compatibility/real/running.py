@@ -34,7 +34,6 @@ class Way:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """Arguments of pytest for it."""
         return ("-n", str(self.processes), *(("-W", "error") if self.is_strict else ()))
 
 
@@ -59,7 +58,6 @@ class Suite:
     limit: float
 
     def bare(self, way: Way) -> Session:
-        """Run the tests without the plugin."""
         return self._session(way, ("-p", "no:automation-report"), clean_environment())
 
     def reported(self, way: Way, target: Target) -> tuple[Session, dict[str, Verdict]]:

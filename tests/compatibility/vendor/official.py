@@ -39,7 +39,6 @@ class SecureServer(CheckedServer):
 
     @property
     def address(self) -> str:
-        """The server's origin."""
         return f"https://127.0.0.1:{self._server.server_port}"
 
 

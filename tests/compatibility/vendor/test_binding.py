@@ -71,7 +71,6 @@ class Filled:
         return found
 
     def close(self) -> None:
-        """Close the connections."""
         self._session.close()
 
 

@@ -59,7 +59,6 @@ class Pair:
 
     @property
     def run_fields(self) -> dict[str, str]:
-        """The fields of the run."""
         return {each["name"]: each["value"] for each in self.run["fields"]}
 
     @property
@@ -75,11 +74,9 @@ class Pair:
         return found
 
     def statuses(self) -> dict[str, str]:
-        """Return the status of each test on the server by its name."""
         return {test["name"]: test["status"] for _, test in self.tests}
 
     def fields(self, name: str) -> dict[str, str]:
-        """Return the fields of the test with this name."""
         (test,) = (each for _, each in self.tests if each["name"] == name)
         return {each["name"]: each["value"] for each in test.get("fields", ())}
 

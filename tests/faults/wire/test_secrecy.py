@@ -95,9 +95,7 @@ def test_objects_without_the_token(server: ScriptedServer, client_for: ClientFor
     assert CANARY.encode() not in pickle.dumps(session.headers)
 
 
-def test_logging_without_the_token(
-    server: ScriptedServer, client_for: ClientFor, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_log_has_the_token(server: ScriptedServer, client_for: ClientFor, caplog: pytest.LogCaptureFixture) -> None:
     """What the libraries log at their most talkative has no token in it."""
     server.token = CANARY
     with caplog.at_level(0), pytest.raises(ClientError):

@@ -171,9 +171,7 @@ def test_printed_annotations_are_output_otherwise(suite: Suite) -> None:
 
 @pytest.mark.parametrize("arguments", WORKERS)
 @pytest.mark.parametrize("junit", [(), ("--junitxml=junit.xml",)])
-def test_suite_properties_are_fields_of_the_run(
-    arguments: tuple[str, ...], junit: tuple[str, ...], suite: Suite
-) -> None:
+def test_suite_properties_are_fields_of_runs(arguments: tuple[str, ...], junit: tuple[str, ...], suite: Suite) -> None:
     """``record_testsuite_property`` adds to the run, each property once, and JUnit XML gets what pytest gives it."""
     suite.tests("""
         import pytest

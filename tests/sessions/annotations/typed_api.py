@@ -19,7 +19,6 @@ from pytest_automation_report import (
 
 
 def functions(automation_report: AutomationReport) -> None:
-    """Call everything that a test can call."""
     for report in (automation_report, AutomationReport()):
         report.field("name", 1)
         report.field("name", "value", type="console")
@@ -37,11 +36,9 @@ def functions(automation_report: AutomationReport) -> None:
 
 
 def additions() -> tuple[Additions, RunAdditions]:
-    """Return what hooks return."""
     test = Additions(key="key", folder="folder", fields=[Field("a", "b")], artifacts=(Artifact("a", "https://b.c"),))
     return test, RunAdditions(name="name", tags=["tag"], links=[Link("a", "https://b.c")])
 
 
 def numbers(summary: Summary) -> int:
-    """Return what the last hook is told."""
     return summary.delivered + summary.kept + sum(summary.counts.values())

@@ -38,23 +38,19 @@ def test_files(automation_report, tmp_path):
 
 @pytest.fixture
 def shop(project: Project) -> Project:
-    """Return a project whose test adds files."""
     project.write("test_suite.py", SUITE)
     return project
 
 
 def artifacts(server: ScriptedServer) -> dict[str, dict[str, Any]]:
-    """Return the artifacts of all results by their names."""
     return {each["name"]: each for _, _, test in server.results for each in test.get("artifacts", ())}
 
 
 def fields(server: ScriptedServer) -> dict[str, str]:
-    """Return the values of all results' fields by their names."""
     return {each["name"]: each["value"] for _, _, test in server.results for each in test.get("fields", ())}
 
 
 def key(content: bytes, name: str) -> str:
-    """Return where a store has a content."""
     return f"{sha256(content).hexdigest()}/{name}"
 
 
@@ -69,9 +65,7 @@ def key(content: bytes, name: str) -> str:
         ("{job_url}/artifacts/file/{path}", "https://ci.example/job/3/artifacts/file/shots/page%201.png"),
     ],
 )
-def test_files_of_the_ci_have_addresses_by_a_template(
-    shop: Project, server: CheckedServer, template: str, address: str
-) -> None:
+def test_files_of_the_ci_have_addresses(shop: Project, server: CheckedServer, template: str, address: str) -> None:
     """A file below the root folder stays there and has the address of the template; others are kept by our server."""
     options = ("-oautomation_report_build=7", "-oautomation_report_job_url=https://ci.example/job/3/")
     shop.report(f"-oautomation_report_artifact_url={template}", *options, address=server.address, exits=0)
@@ -179,7 +173,6 @@ def _made(bucket: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def read(amazon: dict[str, str], place: str) -> bytes:
-    """Return what the bucket ``shots`` has."""
     import obstore.store  # noqa: PLC0415 - only where it is installed
 
     names = {name.lower(): value for name, value in amazon.items() if name != "AWS_ALLOW_HTTP"}
@@ -229,9 +222,7 @@ def test_keys_in_the_address_of_a_bucket_are_shown_nowhere(shop: Project, testmo
 
 
 @pytest.mark.parametrize("is_down", [False, True])
-def test_a_bucket_that_fails_keeps_no_result_back(
-    shop: Project, testmo: ScriptedServer, amazon: dict[str, str], *, is_down: bool
-) -> None:
+def test_a_bucket_that_fails(shop: Project, testmo: ScriptedServer, amazon: dict[str, str], *, is_down: bool) -> None:
     """No such bucket, or nobody who answers: results name their files, which is told once, with no secret."""
     down = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"} if is_down else {}
     env = session_environment({"exit_progress": 40.0, "exit_all": 60.0}, **{**amazon, **down})

@@ -233,7 +233,6 @@ def test_ok(automation_report):
 
 
 def of_run(server: CheckedServer) -> dict[str, Any]:
-    """Return what was added to the run at its end."""
     added: dict[str, Any]
     (added,) = (each.body for each in server.posts("/append") if "/threads/" not in each.path)
     return added
@@ -281,9 +280,7 @@ def test_files_that_nobody_keeps_are_named(project: Project) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("-n1", "--max-worker-restart=0")])
-def test_files_of_a_test_that_killed_its_process(
-    project: Project, server: CheckedServer, arguments: tuple[str, ...]
-) -> None:
+def test_files_of_a_test_that_died(project: Project, server: CheckedServer, arguments: tuple[str, ...]) -> None:
     """What a test added before its process died stands with its error result; what another test added does not."""
     project.write("test_suite.py", DIES)
     project.report(*arguments, address=server.address)

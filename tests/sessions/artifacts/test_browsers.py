@@ -160,9 +160,7 @@ def test_files_of_playwright_attach_themselves(project: Project, server: Checked
 
 
 @pytest.mark.slow
-def test_videos_of_playwright_attach_themselves(
-    project: Project, server: CheckedServer, plugin: Path, tmp_path: Path
-) -> None:
+def test_videos_attach_themselves(project: Project, server: CheckedServer, plugin: Path, tmp_path: Path) -> None:
     """A video that chromium and ffmpeg have recorded stands with the failed test, that of the other is not there."""
     folder = browsers(tmp_path / "browsers")
     project.write("conftest.py", CONFTEST)
@@ -177,9 +175,7 @@ def test_videos_of_playwright_attach_themselves(
 
 
 @pytest.mark.slow
-def test_a_real_driver_shows_what_the_browser_shows(
-    project: Project, server: CheckedServer, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_a_real_driver(project: Project, server: CheckedServer, tmp_path_factory: pytest.TempPathFactory) -> None:
     """With Selenium and Debian's chromedriver the failed test has the screenshot of its moment, the other has none."""
     needed("chromium")
     needed("chromedriver")
@@ -196,9 +192,7 @@ def test_a_real_driver_shows_what_the_browser_shows(
 
 
 @pytest.mark.parametrize("arguments", [(), ("-n1",)])
-def test_a_failed_tests_driver_shows_what_it_shows(
-    project: Project, server: CheckedServer, arguments: tuple[str, ...]
-) -> None:
+def test_a_failed_tests_driver_is_seen(project: Project, server: CheckedServer, arguments: tuple[str, ...]) -> None:
     """A Selenium driver among the fixtures of a failed test adds its screenshot; one that is gone changes nothing."""
     project.write("selenium.py", "")
     project.write("test_suite.py", f"PNG = {PNG!r}\n{DRIVER}")

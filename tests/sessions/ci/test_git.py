@@ -26,7 +26,6 @@ def checkout_facts(folder: Path, *, is_local: bool = False, environ: Mapping[str
 
 
 def git(folder: Path, *arguments: str, **variables: str) -> str:
-    """Run git and return what it writes."""
     command = [str(needed("git")), "-c", "protocol.file.allow=always", *arguments]
     env = {**ENVIRONMENT, **variables}
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True).stdout.strip()

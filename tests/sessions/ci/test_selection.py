@@ -61,7 +61,7 @@ def test_selection(pytester: pytest.Pytester, arguments: tuple[str, ...], select
         ("tests/unit", (), ""),
     ],
 )
-def test_part_of_a_usual_option_is_no_usual_option(
+def test_parts_of_usual_options(
     pytester: pytest.Pytester, usual: str, arguments: tuple[str, ...], selection: str
 ) -> None:
     """What is typed is told unless the ini file has the same option with the same value, not just the same letters."""
@@ -72,9 +72,7 @@ def test_part_of_a_usual_option_is_no_usual_option(
     assert selection_of(pytester.parseconfig(*arguments)) == selection
 
 
-def test_options_of_the_environment_are_the_usual_ones(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_options_of_the_environment_are_usual(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that sets PYTEST_ADDOPTS runs the same tests each time: that is no selection."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-k cart")
     assert selection_of(pytester.parseconfig()) == ""

@@ -62,9 +62,7 @@ def test_what_failed_is_found_behind_runs_of_many_threads(project: Project, serv
     assert _largest(server) < ANSWER_BYTES // 16
 
 
-def test_a_run_is_found_by_its_key_among_runs_of_many_threads(
-    project: Project, server: CheckedServer, server_options: list[str]
-) -> None:
+def test_a_run_is_found_by_its_key(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """A key with 20 completed runs of many threads finds the one that is open."""
     _crowded(server, 20, 1_000, tags=[key_tag("suite", "build-7")])
     with closing(Store(server.database)) as store:

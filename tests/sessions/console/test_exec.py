@@ -26,7 +26,7 @@ def completions(server: CheckedServer) -> list[Any]:
 
 
 @pytest.mark.parametrize("where", ["2>&-", "2>/dev/full", "2> >(exit)", "terminal"])
-def test_nobody_to_be_told_changes_nothing(
+def test_nobody_to_tell_changes_nothing(
     project: Project, server: CheckedServer, server_options: list[str], where: str
 ) -> None:
     """With stderr closed, full, or a reader or terminal that has gone, the exit code stays and the run is completed."""
@@ -44,9 +44,7 @@ def test_nobody_to_be_told_changes_nothing(
     assert sent_to(server) == [("bash", "error")]
 
 
-def test_defect_of_reporting_keeps_no_command_from_running(
-    execute: Execute, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_our_defect_keeps_no_command_from_running(execute: Execute, tmp_path_factory: pytest.TempPathFactory) -> None:
     """An error of our own, before the command or after it, is told; the command runs, and its exit code stays."""
     folder = tmp_path_factory.mktemp("defect")
     (folder / "sitecustomize.py").write_text(

@@ -11,10 +11,9 @@ import pytest
 
 from support.checked_server import CheckedServer
 from support.processes import running
-from support.projects import Project, console
-from support.result_files import written
+from support.projects import Project
 from support.session_fixtures import EXEC, Execute, shell
-from support.sessions import TOKEN, session_environment
+from support.sessions import session_environment
 
 CONSOLE = 4
 LIMIT = 16_384
@@ -34,16 +33,6 @@ def output_of(server: CheckedServer) -> str:
     found = re.fullmatch(r"(.*)\n\nbash [^\n]+ after \d+\.\d s", value, re.DOTALL)
     assert found is not None, value
     return found[1]
-
-
-def test_output_is_a_field_of_the_run(execute: Execute, server: CheckedServer) -> None:
-    """What the command prints on both streams is shown on ours, and sent with how it ended."""
-    ran = execute("echo one; echo two >&2; exit 3", exits=3)
-    assert ran.out == "one\n"
-    assert "two\n" in ran.err
-    (value,) = outputs(server)
-    assert sorted(value.splitlines()[:2]) == ["one", "two"]
-    assert re.search(r"\n\nbash ended with exit code 3 after \d+\.\d s$", value)
 
 
 def test_streams_that_are_one_stay_in_order(execute: Execute, server: CheckedServer) -> None:
@@ -93,55 +82,6 @@ def test_all_bytes_pass(project: Project, execute: Execute, server: CheckedServe
     assert sent.endswith("\\xfe\\xff\xe9")
 
 
-def test_output_of_a_killed_command(execute: Execute, server: CheckedServer) -> None:
-    """What a command printed before a signal ended it is shown and sent."""
-    assert execute("printf last; kill -9 $$", exits=137).out == "last"
-    assert "bash was ended by SIGKILL after" in outputs(server)[0]
-    assert output_of(server) == "last"
-
-
-def test_secrets_are_hidden(project: Project, execute: Execute, server: CheckedServer) -> None:
-    """The token, and what ``redact`` matches, are not sent; the user's own terminal has all that was printed."""
-    with (project.root / "shown").open("w") as shown:
-        env = session_environment(AUTOMATION_REPORT_REDACT="be[cd]ause")
-        execute("echo $AUTOMATION_REPORT_TOKEN, because", env=env, stdout=shown)
-    assert (project.root / "shown").read_text() == f"{TOKEN}, because\n"
-    assert output_of(server) == "[redacted], [redacted]"
-    assert all(TOKEN not in str(each.body) for each in server.log)
-
-
-def test_progress_bars_and_colours(execute: Execute, server: CheckedServer) -> None:
-    """Colours are left out, and of a line that is written over its last state is sent."""
-    execute(r"printf '\e[32m10%%\r50%%\r100%%\e[0m\r\n'; for each in {1..20000}; do printf '%s\r' $each; done")
-    assert output_of(server) == "100%\n20000"
-
-
-@pytest.mark.parametrize(("options", "output"), [(["--no-output"], "all"), ([], "none")], ids=["option", "setting"])
-def test_output_can_be_left_out(execute: Execute, server: CheckedServer, options: list[str], output: str) -> None:
-    """With --no-output, or ``output`` set to none, the command has our own streams, and nothing of it is sent."""
-    script = "echo shown; test /proc/$$/fd/1 -ef /proc/$PPID/fd/1 && echo same"
-    ran = execute(script, *options, env=session_environment(AUTOMATION_REPORT_OUTPUT=output))
-    assert ran.out.split() == ["shown", "same"], ran.text
-    assert outputs(server) == []
-
-
-def test_silence_is_no_field(execute: Execute, server: CheckedServer) -> None:
-    """A command that prints nothing adds no field."""
-    execute("echo")
-    assert outputs(server) == []
-
-
-def test_output_in_a_run_of_others(project: Project, server: CheckedServer, server_options: list[str]) -> None:
-    """In a run that others have made the output is a field of the command's thread."""
-    run_id = console(project.root, "run", "create", *server_options).out.strip()
-    written(project.root / "made.xml", ["one"])
-    options = ["--run-id", run_id, *server_options[:4], "--results", "out.xml"]
-    console(project.root, "exec", *options, *shell("echo mine; mv made.xml out.xml"))
-    assert output_of(server) == "mine"
-    (noted,) = [each.path for each in server.posts("/append") if "Output" in str(each.body)]
-    assert "/threads/" in noted
-
-
 def test_a_terminal_is_the_commands_own(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """Where stdout is a terminal the command has it itself and nothing of it is sent; a stderr in a pipe is sent."""
     leader, follower = pty.openpty()
@@ -169,9 +109,7 @@ def test_processes_left_behind_are_not_waited_for(project: Project, execute: Exe
     assert len(server.posts("/runs/1/complete")) == 1
 
 
-def test_reader_that_has_gone_ends_the_command(
-    project: Project, server: CheckedServer, server_options: list[str]
-) -> None:
+def test_a_reader_gone_ends_the_command(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """As without exec, a command whose reader has gone is ended by SIGPIPE; what it printed is sent."""
     command = [*EXEC, *server_options, *shell("exec yes")]
     with subprocess.Popen(command, cwd=project.root, env=session_environment(), stdout=subprocess.PIPE) as process:

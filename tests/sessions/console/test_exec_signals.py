@@ -57,7 +57,6 @@ def has_asked(server: ScriptedServer, method: str, end: str) -> bool:
 
 
 def completions(server: ScriptedServer) -> int:
-    """Return how often the run of ``exec`` was completed."""
     return sum(each.is_applied and each.path.endswith(f"/runs/{RUN}/complete") for each in server.log)
 
 
@@ -74,9 +73,7 @@ def sent_as_told(project: Project, err: str) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
-def test_signals_in_quick_succession_are_one(
-    project: Project, scripted: ScriptedServer, number: signal.Signals
-) -> None:
+def test_signals_in_succession_are_one(project: Project, scripted: ScriptedServer, number: signal.Signals) -> None:
     """A signal that comes again while exec completes its run changes nothing: the run is completed."""
     scripted.script([Rule("POST", rf"/runs/{RUN}/complete$", held())])
     script = f"trap 'exit 3' {number.name[3:]}; echo > ready; while :; do sleep 0.05; done"
@@ -219,9 +216,7 @@ def test_command_gets_a_signal_once(project: Project, scripted: ScriptedServer) 
 
 
 @pytest.mark.parametrize("joined", [(), ("--run-id", "1")], ids=["own", "joined"])
-def test_run_that_was_joined_is_not_said_to_be_completed_by_send(
-    project: Project, scripted: ScriptedServer, joined: tuple[str, ...]
-) -> None:
+def test_send_completes_no_joined_run(project: Project, scripted: ScriptedServer, joined: tuple[str, ...]) -> None:
     """Of a run that others complete only the results are kept, and the command that sends them is named."""
     scripted.script([Rule("POST", "/threads$", hang(), count=None)])
     written(project.root / "result.xml", ["one"])

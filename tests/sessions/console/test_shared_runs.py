@@ -194,31 +194,6 @@ def test_completion_waits_for_the_server_and_for_the_first_job(project: Project)
     assert f"run {out.strip()} is completed\n" in err
 
 
-def test_what_is_left_out_is_told_in_a_shared_run(
-    project: Project, server: CheckedServer, server_options: list[str]
-) -> None:
-    """In a run of others, what a session did not run and its suite's properties stand in a thread of its own."""
-    run_id = console(project.root, "run", "create", *server_options).out.strip()
-    suite = "def test_a(record_testsuite_property):\n    record_testsuite_property('seed', '7')\n    assert 0\n"
-    project.write("test_suite.py", suite + "def test_b(): pass\n")
-    project.report("-x", "--automation-report-run-id", run_id, address=server.address, exits=1)
-    (noted,) = [each for each in server.posts("/append") if "fields" in each.body]
-    fields = {each["name"]: each["value"] for each in noted.body["fields"]}
-    assert fields["Session"].startswith("tests failed")
-    assert (fields["Not run"], fields["seed"]) == ("1", "7")
-    assert "/threads/" in noted.path
-
-
-def test_key_from_the_ini_file_is_that_of_every_command(project: Project) -> None:
-    """Where the ini file has key and source, sessions share a run and a command completes it without an option."""
-    project.write("pytest.ini", "[pytest]\nautomation_report_source = suite\nautomation_report_run_key = b-{build}\n")
-    env = session_environment(AUTOMATION_REPORT_BUILD="7")
-    for _ in range(2):
-        project.report(env=env, exits=0)
-    ran = console(project.root, "run", "complete", "--expect-jobs", "2", "--timeout", "10s", env=env, exits=0)
-    assert ran.out == "1\n"
-
-
 GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_JOB": "test", "GITHUB_RUN_ATTEMPT": "2"}
 PYTHON = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
 NAMED_JOBS = [
@@ -261,9 +236,7 @@ def _key_options(address: str) -> list[str]:
     return [*KEY, "--url", address, "--project-id", "1", "--source", "suite"]
 
 
-def test_a_run_that_is_completed_while_tests_run_takes_the_rest(
-    project: Project, server: CheckedServer, server_options: list[str]
-) -> None:
+def test_a_completed_run_takes_the_rest(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """A job whose run another command completes goes on in a new thread of that run: nothing is lost."""
     run_id = console(project.root, "run", "create", *_key_options(server.address)).out.strip()
     with paused(project, "--automation-report-run-key", "build-7", address=server.address):

@@ -31,9 +31,7 @@ class _Terminal(io.StringIO):
         ({"NO_COLOR": "", "FORCE_COLOR": ""}, True, False),
     ],
 )  # fmt: skip
-def test_colours_are_for_terminals_and_for_who_asks(
-    environ: dict[str, str], *, on_terminal: bool, elsewhere: bool
-) -> None:
+def test_colours_are_for_terminals_and_who_asks(environ: dict[str, str], *, on_terminal: bool, elsewhere: bool) -> None:
     """NO_COLOR goes before FORCE_COLOR, and both before the terminal; empty is unset."""
     assert is_coloured(_Terminal(), environ) is on_terminal
     assert is_coloured(io.StringIO(), environ) is elsewhere
@@ -91,7 +89,6 @@ def test_bar_on_a_terminal(project: Project) -> None:
 
 
 def read_all(descriptor: int) -> str:
-    """Return what a terminal was written until nobody holds it any more."""
     seen = b""
     try:
         while piece := os.read(descriptor, 65536):

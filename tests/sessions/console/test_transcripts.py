@@ -137,7 +137,11 @@ def test_commands_print_what_is_expected(
         env["SERVER"] = f"--url {server.address} --project-id 1"
         env["ADDRESS"] = server.address
         masks = {server.address: "http://SERVER"}
-        answers = {"requests": lambda: _requests(server), "results": lambda: _results(server)}
+        answers = {
+            "requests": lambda: _requests(server),
+            "results": lambda: _results(server),
+            "outputs": lambda: _outputs(server),
+        }
     with ScriptedServer(token=TOKEN) as testmo:
         env["TESTMO"] = f"--url {testmo.address} --project-id 1"
         transcript = Transcript(path, folder, {**masks, testmo.address: "http://TESTMO"}, env)
@@ -153,3 +157,16 @@ def _requests(server: CheckedServer) -> str:
 
 def _results(server: CheckedServer) -> str:
     return "".join(sorted(f"{test['folder']}.{test['name']} {test['status']}\n" for _, test in server.tests()))
+
+
+def _outputs(server: CheckedServer) -> str:
+    """Return the lines of each output, sorted: those of two streams have no order."""
+    assert TOKEN not in str([seen.body for seen in server.log])
+    sent = [
+        f"{seen.path.partition('/automation/')[2]}: {sorted(each['value'].splitlines())}\n"
+        for seen in server.posts("/append")
+        for each in seen.body.get("fields", ())
+        if each["name"] == "Output"
+    ]
+    server.log.clear()
+    return "".join(sent)

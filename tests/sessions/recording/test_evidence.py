@@ -48,9 +48,7 @@ def _coloured(text: str, spans: Any) -> list[tuple[str, str]]:  # noqa: ANN401 -
 
 
 @pytest.mark.parametrize("options", [(), ("-n1",)], ids=["plain", "workers"])
-def test_a_server_of_ours_gets_what_each_attempt_left(
-    suite: Path, server: CheckedServer, options: tuple[str, ...]
-) -> None:
+def test_a_server_of_ours_gets_what_attempts_left(suite: Path, server: CheckedServer, options: tuple[str, ...]) -> None:
     """Colours stand at their characters, files at their steps, and each attempt has its own output and steps."""
     assert run_session(suite, *RERUNS, *options, address=server.address).exit == 0
     tests = {test["name"]: test for _, test in server.tests()}

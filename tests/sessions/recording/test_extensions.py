@@ -103,7 +103,6 @@ def suite(tmp_path: Path) -> Path:
 
 
 def _failures(text: str) -> list[str]:
-    """Return the tracebacks in pytest's output, sorted: workers end in any order."""
     section = re.split(r"^=+ (?:automation report|short test summary info) =+$", text, flags=re.MULTILINE)[0]
     section = section.partition("= FAILURES =")[2].replace("[gw0] linux", "")
     return sorted(re.split(r"^_{5,} ", section, flags=re.MULTILINE))

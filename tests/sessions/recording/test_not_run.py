@@ -130,9 +130,7 @@ def names(server: CheckedServer) -> dict[str, set[str]]:
         pytest.param("os._exit(0)", [], "error", id="died"),
     ],
 )
-def test_tests_that_were_not_run_are_named(
-    tmp_path: Path, server: CheckedServer, end: str, arguments: list[str], status: str
-) -> None:
+def test_untested_are_named(tmp_path: Path, server: CheckedServer, end: str, arguments: list[str], status: str) -> None:
     """Each test that nothing has begun arrives once as untested, with key, folder and name as ever."""
     (tmp_path / "test_suite.py").write_text(SUITE.format(end=end))
     ran = run_session(tmp_path, NOT_RUN, *arguments, address=server.address)

@@ -60,9 +60,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckedServer]:
 
 
 @pytest.mark.parametrize("arguments", [["-vv", "--setup-show", "-o", "log_cli=true", "--log-cli-level=DEBUG"], ["-n2"]])
-def test_token_is_nowhere_after_a_session(
-    arguments: list[str], tmp_path: Path, env: dict[str, str], server: CheckedServer
-) -> None:
+def test_token_is_nowhere(arguments: list[str], tmp_path: Path, env: dict[str, str], server: CheckedServer) -> None:
     """A delivered session with failures leaves the token in no output and no file."""
     project = Project(tmp_path / "project", MIXED)
     log = ["--log-file=all.log", "--log-file-level=DEBUG", "--junitxml=junit.xml", "--debug=debug.log"]
@@ -72,9 +70,7 @@ def test_token_is_nowhere_after_a_session(
     assert files_with_token(tmp_path, server.database.parent) == []
 
 
-def test_token_is_in_no_argument_and_no_environment_of_the_sender(
-    tmp_path: Path, env: dict[str, str], server: CheckedServer
-) -> None:
+def test_no_process_shows_the_token(tmp_path: Path, env: dict[str, str], server: CheckedServer) -> None:
     """While a session runs, no process has the token among its arguments, nor the sender in its environment."""
     project = Project(tmp_path / "project")
     with paused(project, "-n2", address=server.address, env=env):
@@ -84,9 +80,7 @@ def test_token_is_in_no_argument_and_no_environment_of_the_sender(
         assert files_with_token(tmp_path) == []
 
 
-def test_token_of_a_file_is_in_no_environment_at_all(
-    tmp_path: Path, env: dict[str, str], server: CheckedServer
-) -> None:
+def test_token_of_a_file_is_in_no_environment(tmp_path: Path, env: dict[str, str], server: CheckedServer) -> None:
     """A token that comes from a file works, and is in no environment, not even pytest's own."""
     project = Project(tmp_path / "project")
     token_file = tmp_path / "token"

@@ -237,9 +237,7 @@ def test_a_secret_of_one_text_is_hidden_in_all_of_its_result(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("option", ["-q", "-v", "-vv", "-l", "--tb=native"])
-def test_pytest_itself_shows_nothing_of_a_known_value(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, option: str
-) -> None:
+def test_pytest_shows_no_known_value(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
     """Whatever pytest shows of a comparison with a secret, at any verbosity, no six characters of it stay."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("KNOWN", KNOWN)

@@ -32,9 +32,7 @@ BROKEN = "import os\nassert 'FIXED' in os.environ\ndef test_inside(): pass\n"
 @pytest.mark.parametrize(
     ("place", "workers"), [("embedded", ()), ("server", ("-n", "2"))], ids=["alone-embedded", "xdist-server"]
 )
-def test_only_what_failed_runs_again(
-    project: Project, server: CheckedServer, place: str, workers: tuple[str, ...]
-) -> None:
+def test_only_failures_run_again(project: Project, server: CheckedServer, place: str, workers: tuple[str, ...]) -> None:
     """Failed tests, those with errors and those of modules that could not be collected run again, in every process."""
     project.write("test_suite.py", SUITE)
     project.write("test_broken.py", BROKEN)
@@ -108,69 +106,3 @@ def test_failed_tests_that_a_hook_has_named(project: Project, additions: str, wo
     again = project.report("--automation-report-rerun-failed", *workers)
     assert (again.exit, "1 failed" in again.out) == (1, True), again.text
     assert "1 test deselected that did not fail in run 1" in again.out
-
-
-def test_project_with_files_named_as_dependencies(project: Project) -> None:
-    """Files named as packages that this one needs are not taken for those."""
-    for name in ("click", "requests", "urllib3"):
-        project.write(f"{name}.py", "raise RuntimeError('a file of the project')\n")
-    project.write("test_suite.py", "def test_a(): assert 0\ndef test_b(): pass\n")
-    assert "2 of 2 results delivered" in project.report().out
-    again = project.report("--automation-report-rerun-failed")
-    assert (again.exit, "1 failed, 1 deselected" in again.out) == (1, True), again.text
-
-
-def test_nothing_failed(project: Project) -> None:
-    """When nothing failed before, no test runs and the exit code is 0; with ``=all`` all tests run."""
-    assert project.report().exit == 0
-    none = project.report("--automation-report-rerun-failed", "-n", "2", exits=0)
-    assert "passed" not in none.out.splitlines()[-1]
-    assert "nothing failed in run 1: no test is run (--automation-report-rerun-failed=all runs all)" in none.out
-    every = project.report("--automation-report-rerun-failed=all", exits=0)
-    assert "nothing failed in run 1: all tests are run" in every.out
-    assert "1 passed" in every.out.splitlines()[-1]
-    assert "deselected" not in every.out
-    assert project.report("--automation-report-rerun-failed", "test_nowhere.py").exit == 4
-
-
-def test_what_failed_is_not_among_the_tests(project: Project) -> None:
-    """When tests failed before and none of them is there, the exit code is pytest's for no tests."""
-    project.write("test_suite.py", "def test_a(): assert 0\n")
-    assert project.report().exit == 1
-    project.write("test_suite.py", "def test_b(): pass\n")
-    ran = project.report("--automation-report-rerun-failed", exits=5)
-    assert "1 test deselected that did not fail in run 1" in ran.out
-    assert "1 test that failed in run 1 not among the collected ones: test_suite.test_a" in ran.out
-
-
-def test_rerun_reads_the_embedded_store_where_the_ini_file_names_a_server(project: Project) -> None:
-    """With ``--automation-report-url local`` what failed is read from the embedded store, too."""
-    project.write("pytest.ini", "[pytest]\nautomation_report_url = https://nobody.invalid\n")
-    project.write("test_suite.py", "def test_a(): assert 0\ndef test_b(): pass\n")
-    local = ["--automation-report-url", "local"]
-    first = project.report(*local)
-    assert (first.exit, "to the embedded store" in first.out) == (1, True), first.text
-    again = project.report(*local, "--automation-report-rerun-failed")
-    assert "running again the failed tests of run 1: 1 test" in again.out
-    assert "1 failed, 1 deselected" in again.out.splitlines()[-1]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "part"),
-    [
-        (
-            ("--automation-report-rerun-failed", "yesterday"),
-            "'yesterday' cannot be used: write the id of a run",
-        ),
-        (
-            ("--automation-report-rerun-failed", "my tests/"),
-            "where 'my tests/' are tests to select from, write --automation-report-rerun-failed=last 'my tests/'",
-        ),
-        (("--automation-report-rerun-failed", "77"), "the failed tests cannot be read: Error: "),
-        (("--automation-report-rerun-failed",), "the failed tests cannot be read: Error: "),
-    ],
-)
-def test_run_that_is_not_there_is_a_usage_error(project: Project, arguments: tuple[str, ...], part: str) -> None:
-    """Where it cannot be known what failed, no test runs: running all, or none, would be a guess."""
-    ran = project.pytest(*arguments, exits=4)
-    assert part in ran.err

@@ -85,7 +85,6 @@ def test_memory_of_the_server_stays_flat(tmp_path: Path) -> None:
 
 
 def _peak_bytes(process: subprocess.Popen[str]) -> int:
-    """Return the most memory that a process has had."""
     status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
     match = re.search(r"VmHWM:\s+([0-9]+) kB", status)
     assert match is not None

@@ -472,7 +472,6 @@ def test_everything_is_reached_by_keyboard(visit: Visit) -> None:
 
 
 def _png(width: int, height: int) -> bytes:
-    """Return a picture of one colour."""
     rows = (b"\0" + b"\x22\x66\xcc" * width) * height
     head = struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
     content = b"\x89PNG\r\n\x1a\n"

@@ -60,7 +60,6 @@ def _waiting(cluster: Cluster, work: Callable[[], T]) -> Future[T]:
 
 
 def _elsewhere(service: Service, change: Callable[[Writer], T]) -> T:
-    """Write as another server."""
     with closing(Store(service.place, clock=service.clock)) as second:
         return second.write(change)
 
@@ -201,9 +200,7 @@ def test_durations_that_come_at_once_are_added(service: Service, cluster: Cluste
 
 
 @ON_POSTGRESQL
-def test_who_waits_for_contents_keeps_no_tests(
-    service: Service, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_waits_for_contents_keeps_none(service: Service, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks are taken in one order: a test that waits for the contents of its artifact blocks no others."""
     service.new_thread(service.new_run())
     artifacts = json_text([{"name": "a.png", "url": content_address("0" * 64, "a.png")}])

@@ -41,14 +41,12 @@ def _environment(**more: str) -> dict[str, str]:
 
 @contextmanager
 def _serving(folder: Path, address: str, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Serve a database whose address stands in the environment."""
     command = [sys.executable, "-W", "error", "-m", "pytest_automation_report.cli", "serve", "--port", "0", *options]
     with running(command, _environment(AUTOMATION_REPORT_DATABASE=address), folder) as process:
         yield process
 
 
 def _made(session: requests.Session, address: str, run_name: str = "n") -> tuple[int, int]:
-    """Make a run with a thread."""
     runs = f"{address}{API}/projects/1/automation/runs"
     run = session.post(runs, json={"name": run_name, "source": "s"}).json()["id"]
     return run, session.post(f"{address}{API}/automation/runs/{run}/threads", json={}).json()["id"]
@@ -73,10 +71,8 @@ def test_a_served_database_shows_no_password(tmp_path: Path, cluster: Cluster) -
 
 
 @pytest.mark.parametrize("way", ["PGPASSWORD", "PGPASSFILE"])
-def test_a_password_can_come_from_where_postgresql_looks(
-    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
-    """The address then needs none."""
+def test_passwords_of_postgresql(tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """A password can come from where PostgreSQL looks: the address then needs none."""
     cluster.emptied()
     kept = tmp_path / "pgpass"
     kept.touch(0o600)
@@ -175,7 +171,6 @@ class _Client:
 
     @staticmethod
     def _post(session: requests.Session, address: str, path: str, body: Any, key: str) -> requests.Response:  # noqa: ANN401 - JSON
-        """Send a request until it is no longer one of those that nothing was done for."""
         while True:
             headers = {"Idempotency-Key": key}
             answer = session.post(f"{address}{API}/automation/{path}", json=body, headers=headers, timeout=60)
@@ -215,7 +210,6 @@ def test_several_servers_of_one_database_keep_exact_counts(tmp_path: Path, clust
 
 
 def _append(session: requests.Session, path: str, number: int) -> None:
-    """Append a batch of 20 tests."""
     tests = [a_test(test, folder=f"{number}") for test in range(20)]
     assert session.post(path, json={"tests": tests}).status_code == 204
 

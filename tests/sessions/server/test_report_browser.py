@@ -39,11 +39,12 @@ SERVER = (
     "/runs/2?status=6",
     "/runs/2?status=flaky",
     "/runs/2?view=tests&change=new",
+    "/runs/2?view=tests&folder=tests.cart.deep.test_x",
     "/runs/2?view=tests&lane=2",
     "/runs/2?view=tests&lane=2.401.402.failed",
     "/results/403",
     "/results/403?show=pytest",
-    "/results/404?attempt=1&show=pytest",
+    "/results/404?attempt=1&show=pytest&from=view%3Dtests",
 )
 """Addresses of the server; the file must show the same texts there."""
 
@@ -146,14 +147,18 @@ def test_all_of_a_run_is_in_the_file(reader: Reader) -> None:
     page.get_by_role("button", name="150 more of 400 tests").click()
     page.get_by_role("button", name="100 more of 400 tests").click()
     wait_until(page, "() => document.querySelectorAll('.leaf').length === 400")
+    assert page.locator(".rest").count() == 0
+    visited = page.evaluate("history.length")
     page.keyboard.press("/")
     page.keyboard.type("REFUSED")
     page.get_by_text("1 test", exact=True).wait_for()
+    assert page.evaluate("history.length") == visited
     assert page.locator(".leaf .name").inner_text().startswith("test_2")
     page.locator(".leaf").click()
     page.get_by_role("heading", name="test_2").wait_for()
     assert page.title().startswith("✗ test_2")
-    page.go_back()
+    page.locator("#q").press("Enter")
+    page.get_by_text("1 test", exact=True).wait_for()
     page.locator("#q").fill("tests/a.py::test_3")
     page.locator(".leaf").click()
     page.get_by_role("link", name="Attempt 1").first.click()
@@ -180,9 +185,20 @@ def test_a_place_can_be_sent(reader: Reader) -> None:
     page = reader.opened("#/results/403?from=view%3Dtests")
     assert page.get_by_role("heading", name="test_2").is_visible()
     wait_until(page, "() => document.querySelector('#files img')?.naturalWidth === 1")
+    assert page.locator("a[download]").first.get_attribute("download") == "shot.png"
+    assert page.locator("a[download][target]").count() == 0
+    reader.go(page, "#/results/403?show=pytest")
+    assert page.locator("#failure .hit").inner_text().startswith(">")
+    assert page.locator("#failure .err").first.inner_text().startswith("E ")
     reader.go(page, "#/results/9999")
     page.get_by_role("alert").wait_for()
     assert "it has no page /results/9999" in page.get_by_role("alert").inner_text()
+    reader.go(page, "#/results/403")
+    page.get_by_role("alert").wait_for(state="hidden")
+    page.locator(".skip-to").press("Enter")
+    assert page.evaluate("[document.activeElement.id, location.hash]") == ["content", "#/results/403"]
+    low = reader.opened("#/results/403#files", viewport={"width": 999, "height": 99})
+    wait_until(low, "() => document.getElementById('files').getBoundingClientRect().top < 99")
 
 
 @pytest.mark.parametrize("address", SERVER)
@@ -212,6 +228,7 @@ def test_chips_of_fields_change_the_search(reader: Reader) -> None:
     chip.click()
     page.locator(".within", has_text="2 tests with “test_ owner:shop”").wait_for()
     assert chip.get_attribute("aria-current") == "true"
+    assert page.locator("#q").input_value() == "test_ owner:shop"
     # As on the server: of the run's failures, some of which are new, none is of this owner.
     numbers = page.locator(".count-line .chip:not([data-term])").all_inner_texts()
     assert [text.split() for text in numbers] == [["Failed", "0"], ["Flaky", "0"], ["Skipped", "0"], ["Passed", "2"]]
@@ -306,6 +323,10 @@ def test_files_open_in_their_place(reader: Reader) -> None:
     reader.go(page, "#/runs/2?view=tests&open=tests/cart/test_rules.py::TestTotals")
     page.locator(".leaf", has_text="test_alone").wait_for()
     assert page.locator(".leaf", has_text="test_2").count() == 0
+    low = reader.opened("#/runs/2?view=tests&open=tests/cart/test_rules.py", viewport={"width": 999, "height": 99})
+    wait_until(low, "() => document.querySelector('a.node[aria-expanded=true]')?.getBoundingClientRect().top < 99")
+    low.locator(".leaf", has_text="test_alone").click()
+    wait_until(low, "() => document.querySelector('h1').textContent.includes('test_alone') && scrollY === 0")
     assert reader.complaints == []
 
 

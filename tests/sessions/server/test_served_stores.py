@@ -58,7 +58,6 @@ def test_pruning_beside_a_server_frees_the_disk(filled: Service, tmp_path: Path)
 
 
 def _taken(folder: Path) -> int:
-    """Return how many bytes a store and its log take."""
     return sum(path.stat().st_size for path in folder.glob("store.db*"))
 
 

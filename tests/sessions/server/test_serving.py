@@ -25,9 +25,7 @@ from support.serving import NEW_RUN, RUNS, WITH_TOKEN, answer_of, asking, connec
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_answers_on_a_free_port_until_it_is_told_to_end(
-    tmp_path: Path, contract: Contract, number: signal.Signals
-) -> None:
+def test_a_server_answers_until_it_is_told_to_end(tmp_path: Path, contract: Contract, number: signal.Signals) -> None:
     """It says where it listens, keeps to the contract over a socket, and ends by itself on either signal."""
     with served_store(tmp_path, end=number) as (address, _), asking("t") as session:
         assert address.startswith("http://127.0.0.1:")
@@ -168,9 +166,7 @@ def test_a_port_that_is_taken_is_an_error_of_the_system(tmp_path: Path) -> None:
     ("options", "told"),
     [(("--host", "0.0.0.0"), "--allow-remote"), (("--host", "nonsense"), "--host"), (("--allow-host", "a:1"), "port")],
 )
-def test_a_host_is_refused_before_anything_is_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], told: str
-) -> None:
+def test_a_refused_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], told: str) -> None:
     """A mistyped option leaves neither a store nor a token behind."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(TOKEN_VARIABLE, raising=False)

@@ -98,7 +98,6 @@ def commit(project: Project) -> None:
 
 @pytest.fixture
 def good(suite: Path, tmp_path: Path) -> Project:
-    """Return a copy of that project."""
     shutil.copytree(suite, tmp_path / "suite")
     project = object.__new__(Project)
     object.__setattr__(project, "root", tmp_path / "suite")
@@ -107,14 +106,12 @@ def good(suite: Path, tmp_path: Path) -> Project:
 
 @pytest.fixture
 def site(good: Project, contract: Contract) -> Iterator[Site]:
-    """Return the pages over the project's store."""
     site = Site(good.state / "store.sqlite3", contract)
     yield site
     site.service.store.close()
 
 
 def tail_of(html: str) -> str:
-    """Return the row of the newest run in a list."""
     return text_of(html.partition('<li class="run-row"')[2].partition("</li>")[0])
 
 
@@ -160,7 +157,6 @@ def test_each_place_says_the_same_of_a_session(good: Project, site: Site, tmp_pa
 
 
 def _shown(project: Project, *runs: int) -> list[str]:
-    """Return what the console says of these runs."""
     return [console(project.root, "run", "show", str(run)).err for run in runs]
 
 

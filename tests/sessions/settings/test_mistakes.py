@@ -47,9 +47,7 @@ def test_mistake_ends_before_collection(arguments: list[str], ini: str, told: st
 @pytest.mark.parametrize(
     "how", [[], ["-n2"], ["-p", "no:terminal", "-p", "no:pytest-retry"]], ids=["plain", "workers", "no terminal"]
 )
-def test_mistake_in_the_environment_is_told_once_and_results_are_kept(
-    how: list[str], project: Project, server: CheckedServer
-) -> None:
+def test_mistake_in_the_environment_is_told_once(how: list[str], project: Project, server: CheckedServer) -> None:
     """With an unusable value in the environment tests run, it is told once with its remedy, and results can be sent."""
     variables = {"AUTOMATION_REPORT_PROJECT_ID": "one", "AUTOMATION_REPORT_URL": server.address}
     arguments = ["--automation-report", f"{OPTION}source=suite"]
@@ -61,9 +59,7 @@ def test_mistake_in_the_environment_is_told_once_and_results_are_kept(
 
 @pytest.mark.parametrize("how", ["", "-q", "-qq", "-pno:terminal"])
 @pytest.mark.parametrize("is_on", [True, False])
-def test_switch_in_the_environment_that_cannot_be_understood_is_told_once(
-    project: Project, how: str, *, is_on: bool
-) -> None:
+def test_switch_in_the_environment_that_makes_no_sense_is_told(project: Project, how: str, *, is_on: bool) -> None:
     """An unusable AUTOMATION_REPORT is shown, however quiet pytest is, and then the ini file decides."""
     project.write("pytest.ini", f"[pytest]\nautomation_report = {is_on}\nautomation_report_delivery = later\n")
     terminal = [how, "-p", "no:pytest-retry"] if how else []

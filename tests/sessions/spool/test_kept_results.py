@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from support.checked_server import CheckedServer
 from support.projects import Project, console
 from support.session_processes import RunningSession, eventually, sender_of
-from support.sessions import TOKEN, Ran, session_environment
+from support.sessions import Ran, session_environment
 from support.terminal_summary import printed_send_command
 
 OPTION = "--automation-report-"
@@ -27,59 +26,7 @@ def mistaken(project: Project, variables: dict[str, str]) -> Ran:
     return ran
 
 
-@pytest.mark.parametrize(
-    "mistake",
-    [
-        pytest.param({URL: "{url}", PROJECT_ID: "one"}, id="wrong project"),
-        pytest.param({URL: "{url}"}, id="no project"),
-        pytest.param({URL: "ftp://x", PROJECT_ID: "1"}, id="wrong address"),
-        pytest.param({URL: "ftp://x"}, id="wrong address, no project"),
-    ],
-)
-def test_printed_command_delivers_once_the_mistake_is_mended(
-    tmp_path: Path, project: Project, server: CheckedServer, mistake: dict[str, str]
-) -> None:
-    """A session without a usable address or project goes to the one that is configured when it is sent."""
-    variables = {name: value.format(url=server.address) for name, value in mistake.items()}
-    ran = mistaken(project, variables)
-    assert "project 0" not in ran.text
-    words = printed_send_command(ran)[1:]
-    (elsewhere := tmp_path / "elsewhere").mkdir()
-    refused = console(elsewhere, *words, env=session_environment() | variables)
-    why = "--project-id: missing" if mistake == {URL: "{url}"} else "cannot be used"
-    assert (refused.exit, why in refused.err) == (2, True), refused.text
-    console(elsewhere, *words, env=session_environment() | {URL: server.address, PROJECT_ID: "1"}, exits=0)
-    assert [test["name"] for _, test in server.tests()] == ["test_ok"]
-    assert project.sessions == []
-
-
-def test_summary_says_what_is_missing(project: Project, server: CheckedServer) -> None:
-    """The summary names the settings that the results wait for, and the list shows that they have no address yet."""
-    ran = mistaken(project, {URL: server.address})
-    assert f"1 result kept in .automation-report/spool/{project.sessions[0].name}: set {PROJECT_ID} first" in ran.out
-    assert (
-        f"1 to be sent for {server.address}, for the project that is configured when it is sent"
-        in console(project.root, "spool", "list").out
-    )
-    (project.sessions[0] / "session.json").unlink()
-    for each in project.sessions:
-        console(project.root, "spool", "drop", each.name)
-    assert f": set {URL} and {PROJECT_ID} first" in mistaken(project, {URL: "ftp://x"}).out
-
-
-def test_known_part_of_a_destination_counts(project: Project, server: CheckedServer) -> None:
-    """Results whose address was right, and only the project wrong, do not go to another address."""
-    words = printed_send_command(mistaken(project, {URL: NOBODY, PROJECT_ID: "one"}))[1:]
-    right = session_environment() | {URL: server.address, PROJECT_ID: "1"}
-    kept = console(project.root, "send", env=right, exits=3)
-    assert f"it is for {NOBODY}: name that with --url" in kept.err
-    assert server.log == []
-    assert f"--url={NOBODY}" in words
-
-
-def test_session_stays_with_the_destination_that_it_was_sent_to(
-    tmp_path: Path, project: Project, server: CheckedServer
-) -> None:
+def test_session_stays_where_it_was_sent(tmp_path: Path, project: Project, server: CheckedServer) -> None:
     """Once a part of it may have arrived, a session goes on to the same server, whatever is configured then."""
     mistaken(project, {URL: "ftp://x"})
     (session,) = project.sessions
@@ -109,24 +56,6 @@ def test_printed_command_of_the_store_works_from_any_folder(tmp_path: Path, wher
     assert "1 result sent to run 1" in sent.err
     assert project.sessions == []
     assert not other.state.exists()
-
-
-def test_printed_command_has_what_the_ini_file_said(tmp_path: Path, server: CheckedServer) -> None:
-    """Address, project and token file of an ini file stand in the command, each option with its value in one word."""
-    project = Project(tmp_path / "project")
-    project.write(
-        "pytest.ini",
-        f"[pytest]\nautomation_report_url = {server.address}\nautomation_report_project_id = 1\n"
-        "automation_report_source = suite\nautomation_report_token_file = my token\n",
-    )
-    env = session_environment()
-    del env["AUTOMATION_REPORT_TOKEN"]
-    ran = project.pytest("--automation-report", env=env)
-    words = printed_send_command(ran)[1:]
-    assert all(re.fullmatch(r"--[a-z-]+=.+", each) for each in words[1:]), words
-    project.write("my token", TOKEN)
-    console(tmp_path, *words, env=env, exits=0)
-    assert [test["name"] for _, test in server.tests()] == ["test_ok"]
 
 
 WAITS = """

@@ -73,9 +73,7 @@ def test_sender_finds_package_and_needs_of_an_install(
 
 
 @pytest.mark.slow
-def test_remote_reporting_needs_no_package_of_the_server(
-    wheelhouse: Wheelhouse, tmp_path: Path, server: CheckedServer
-) -> None:
+def test_remote_session_needs_no_server_package(wheelhouse: Wheelhouse, tmp_path: Path, server: CheckedServer) -> None:
     """Where the embedded server's packages are missing, a session reports to a server all the same."""
     python = wheelhouse.empty_venv(tmp_path / "venv", *SERVER_PACKAGES)
     pip("install", "--no-deps", str(wheelhouse.wheel), python=python)

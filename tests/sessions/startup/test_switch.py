@@ -39,7 +39,6 @@ TOLD = "tox passes no AUTOMATION_REPORT... variable on, no token either: add pas
 
 
 def without_ours() -> dict[str, str]:
-    """Return an environment without variables of this package."""
     return {name: value for name, value in session_environment().items() if not name.startswith("AUTOMATION_REPORT")}
 
 
@@ -91,9 +90,7 @@ def test_the_pages_lines_for_tox_are_enough(project: Project) -> None:
         pytest.param(["-n2", "-k", "nothing"], 5, id="no test for workers"),
     ],
 )
-def test_session_without_results_leaves_nothing(
-    arguments: list[str], status: int, project: Project, server: CheckedServer
-) -> None:
+def test_no_results_leave_nothing(arguments: list[str], status: int, project: Project, server: CheckedServer) -> None:
     """A session that runs no test makes no run and leaves no spool, and pytest's exit status is its own."""
     project.report(*arguments, address=server.address, exits=status)
     assert server.log == []
@@ -125,9 +122,7 @@ def test_with_arguments_of_its_own(pytester):
 
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]])
-def test_nested_session_reports_only_when_its_own_arguments_ask(
-    workers: list[str], project: Project, server: CheckedServer
-) -> None:
+def test_nested_session_reports_only_when_asked(workers: list[str], project: Project, server: CheckedServer) -> None:
     """Sessions inside a reported session are not reported for the environment's sake, only for their own arguments'."""
     project.write("test_suite.py", NESTED)
     variables = {

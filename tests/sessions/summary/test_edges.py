@@ -34,9 +34,7 @@ def _with_a_project(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("prepare", [_in_another_project, _with_settings_below, _with_a_project])
-def test_printed_command_sends_from_where_pytest_was_started(
-    prepare: Callable[[Path], list[str]], tmp_path: Path
-) -> None:
+def test_printed_command_sends_from_where_pytest_began(prepare: Callable[[Path], list[str]], tmp_path: Path) -> None:
     """Whatever root folder and ini file pytest used, the command that it names delivers what was kept."""
     ran = run_session(tmp_path, LATER, *prepare(tmp_path), exits=0)
     sent = run(printed_send_command(ran), tmp_path, session_environment(), exits=0)
@@ -75,9 +73,7 @@ ODD = "item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=(item.pat
     ],
     ids=["none", "odd"],
 )
-def test_test_whose_start_was_not_told_is_not_the_one_before(
-    tmp_path: Path, start: str, names: list[str], told: str
-) -> None:
+def test_untold_start_is_not_of_the_test_before(tmp_path: Path, start: str, names: list[str], told: str) -> None:
     """A test that a plugin runs without telling its start is reported as itself; one told oddly is told as a fault."""
     (tmp_path / "conftest.py").write_text(ODD_START.format(start=start))
     (tmp_path / "test_suite.py").write_text("def test_first(): pass\ndef test_second(): pass\ndef test_third(): pass\n")

@@ -67,7 +67,6 @@ def test_session_that_cannot_be_set_up(project: Project) -> None:
 
 @pytest.fixture
 def closed_port() -> Iterator[str]:
-    """Return the address of a port at which nobody listens."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{reserved.getsockname()[1]}"

@@ -38,7 +38,6 @@ class Listener(ThreadingTCPServer):
         self._acceptor.start()
 
     def close(self) -> None:
-        """Stop listening and end all connections."""
         self.shutdown()
         self._acceptor.join()
         with self._server.changed:
@@ -57,7 +56,6 @@ class Listener(ThreadingTCPServer):
         super().process_request(request, client_address)
 
     def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as above
-        """Serve one connection to its end."""
         try:
             connection = self._tls.wrap_socket(request, server_side=True) if self._tls else request
             with connection:
@@ -75,8 +73,6 @@ class Listener(ThreadingTCPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Serves one connection."""
-
     protocol_version = "HTTP/1.1"
     server: ScriptedServer  # type: ignore[assignment]  # see where it is made
 

@@ -30,7 +30,6 @@ from support.scripted_server.store import Reply, Store
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -108,15 +107,13 @@ class ScriptedServer:
         self.up()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         self.down()
         for timer, _ in self._late:
             if timer:
                 timer.cancel()
                 timer.join()
-        if error is None and self.violations:
+        if kind is None and self.violations:
             raise AssertionError("\n".join(self.violations))
 
     @contextmanager
@@ -132,19 +129,16 @@ class ScriptedServer:
 
     @property
     def address(self) -> str:
-        """The origin to configure."""
         if self._host:
             return f"http://{self._host}"
         return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     @property
     def options(self) -> list[str]:
-        """The options by which a command finds project 1 of this server."""
         return ["--url", self.address, "--project-id", "1"]
 
     @property
     def open_connections(self) -> int:
-        """How many connections are open now."""
         with self.changed:
             return len(self._listener.connections) if self._listener else 0
 
@@ -166,7 +160,6 @@ class ScriptedServer:
             self._rules.extend(rules)
 
     def forget(self) -> None:
-        """Answer well from now on."""
         with self.changed:
             self._rules.clear()
 

@@ -26,7 +26,6 @@ class LossyServer(ScriptedServer):
     """Confirms each append, and stores half of its results."""
 
     def applied(self, seen: Seen) -> Reply:
-        """Apply a request, an append by half."""
         if "/threads/" in seen.path and "tests" in seen.json:
             seen.json["tests"] = seen.json["tests"][: len(seen.json["tests"]) // 2]
         return super().applied(seen)
@@ -39,7 +38,6 @@ class HalfServer(LossyServer):
     reply = Reply(500, {"message": "Server error."})
 
     def applied(self, seen: Seen) -> Reply:
-        """Apply a request, the first append of several tests by half."""
         if self.is_done or len((seen.json or {}).get("tests", ())) < 2:
             return ScriptedServer.applied(self, seen)
         self.is_done = True
@@ -55,7 +53,6 @@ class EditedServer(HalfServer):
         self._path, self._edit, self.is_done = path, edit, not is_half
 
     def applied(self, seen: Seen) -> Reply:
-        """Apply a request, and edit the answer to a read."""
         reply = super().applied(seen)
         if seen.method == "GET" and reply.status == 200 and re.search(self._path, seen.path):
             self._edit(reply.document)
@@ -70,14 +67,12 @@ class PickyServer(ScriptedServer):
         self._judge = judge
 
     def applied(self, seen: Seen) -> Reply:
-        """Apply a request that the judge has nothing against."""
         is_append = "/threads/" in seen.path and seen.path.endswith("/append") and "tests" in seen.json
         refusal = self._judge(seen.json["tests"], seen.body) if is_append else None
         return refusal or super().applied(seen)
 
 
 def unprocessable(errors: dict[str, str] | None = None) -> Reply:
-    """Return a 422 that names these paths."""
     body: dict[str, Any] = {"message": "The given data was invalid."}
     if errors is not None:
         body["errors"] = {path: [text] for path, text in errors.items()}

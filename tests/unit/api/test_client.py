@@ -206,9 +206,7 @@ def test_tokens_that_no_header_takes(value: str) -> None:
 
 
 @pytest.mark.parametrize("is_ours", [True, False], ids=["ours", "another"])
-def test_threads_are_left_out_by_servers_that_can(
-    mocked: responses.RequestsMock, client: HttpClient, *, is_ours: bool
-) -> None:
+def test_threads_can_be_left_out(mocked: responses.RequestsMock, client: HttpClient, *, is_ours: bool) -> None:
     """The parameter of our own server is sent to no other one, which might refuse it, nor before that is known."""
     runs = f"{ORIGIN}/api/v1/projects/7/automation/runs"
     mocked.get(runs, json=PAGE, headers={KEEPS_HEADER: "9"} if is_ours else {})
@@ -221,9 +219,7 @@ def test_threads_are_left_out_by_servers_that_can(
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_a_read_is_tried_again_after_an_error_of_the_server(
-    mocked: responses.RequestsMock, client: HttpClient, status: int
-) -> None:
+def test_a_read_is_tried_again_after_an_error(mocked: responses.RequestsMock, client: HttpClient, status: int) -> None:
     """A GET that a server could not answer for a moment is made again; a change is not: it may have been applied."""
     url = f"{ORIGIN}/api/v1/automation/runs/4"
     mocked.add(responses.GET, url, status=status)

@@ -111,7 +111,6 @@ class Hooked(StoreAdapter):
         self._hook = hook
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:  # noqa: ANN401 - handed through
-        """Answer from the store, or as the test wants it."""
         url = request.url or ""
         self.asked += [url] if url.endswith("/findings") else []
         return self._hook(url, lambda: super(Hooked, self).send(request, *args, **options))
@@ -350,7 +349,6 @@ def late(folder: Path, file: Path) -> tuple[LedgerState, ReportRecord | None]:
 
 
 def expired(folder: Path) -> LeftoverCounts:
-    """Return what the next session finds in the spool."""
     own = SessionFolder(folder / "spool" / "20270102T030405-00000001")
     return expire_old_sessions(folder / "spool", own, keep_days=14, now=time.time())
 

@@ -59,9 +59,7 @@ HIDDEN_THREADS = answer(200, {"result": {"id": 2, "is_completed": True, "total_c
     ],
     ids=["honest", "lossy", "no-run", "no-threads"],
 )
-def test_life_accounts_for_all(
-    tmp_path: Path, server: type[ScriptedServer], shown: int | None, rules: list[Rule]
-) -> None:
+def test_life_tells_of_all(tmp_path: Path, server: type[ScriptedServer], shown: int | None, rules: list[Rule]) -> None:
     """At its end a sender writes what became of each worker's results, and how many of them the server shows.
 
     A server that shows no run, or none of its threads, contradicts nothing that it has confirmed.
@@ -120,9 +118,7 @@ def test_new_run_after_several_requests(tmp_path: Path, server: ScriptedServer, 
 
 
 @pytest.mark.parametrize("unknown", ["hold", "send", "drop"])
-def test_new_run_after_several_requests_that_nobody_knows_of(
-    tmp_path: Path, server: ScriptedServer, unknown: Unknown
-) -> None:
+def test_new_run_after_requests_that_nobody_knows_of(tmp_path: Path, server: ScriptedServer, unknown: Unknown) -> None:
     """Who leaves a deleted run decides about the results of all requests that were open: held, sent, or dropped."""
     written = with_open_requests(tmp_path, server)
     del server.store.runs[2]

@@ -85,7 +85,6 @@ class Rearranged(HalfServer):
         self.edit = edit
 
     def applied(self, seen: Seen) -> Reply:
-        """Apply a request, the first append as it is made."""
         if not self.is_done and "tests" in (seen.json or {}):
             seen.json["tests"] = self.edit(seen.json["tests"])
         return super().applied(seen)
@@ -193,7 +192,6 @@ class OpenServer(ScriptedServer):
     """Its completed threads take results all the same."""
 
     def applied(self, seen: Seen) -> Reply:
-        """Apply a request, an append as if its thread were open."""
         for thread in self.store.threads.values() if seen.path.endswith("/append") else ():
             if seen.path.endswith(f"/threads/{thread.id}/append"):
                 was_completed, thread.is_completed = thread.is_completed, False
@@ -379,7 +377,6 @@ class Stormy(ScriptedServer):
         self.answers: list[int] = []
 
     def applied(self, seen: Seen) -> Reply:
-        """Apply what is no append."""
         if self.is_over or not ("/threads/" in seen.path and seen.path.endswith("/append")):
             return super().applied(seen)
         if "tests" in seen.json:

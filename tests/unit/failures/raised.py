@@ -34,7 +34,6 @@ class BookingError(Exception):
 
 
 def parsed(text: str) -> object:
-    """Parse a text, and raise an error that has another one as its cause."""
     try:
         return json.loads(text)
     except ValueError as error:
@@ -42,7 +41,6 @@ def parsed(text: str) -> object:
 
 
 def chained() -> None:
-    """Fail because of a failure in the standard library."""
     parsed("{nonsense")
 
 
@@ -60,5 +58,4 @@ def walk(depth: int) -> object:
 
 
 def deep() -> None:
-    """Fail below 60 calls of one function."""
     walk(60)

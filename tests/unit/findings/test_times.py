@@ -208,9 +208,7 @@ def timed(
         ([timed(1, 1, 100), timed(2, 1, 3700)], 4, [96, 98]),
     ],
 )
-def test_starts_are_those_of_the_client_or_true_to_one_batch(
-    results: list[TimedResult], observed: int | None, starts: list[int]
-) -> None:
+def test_starts_of_results(results: list[TimedResult], observed: int | None, starts: list[int]) -> None:
     """Starts that the client sent are shown as they are; without them a batch had ended when it arrived."""
     found = starts_of(results, None if observed is None else observed * SECOND)
     assert found == [start * SECOND for start in starts]

@@ -44,9 +44,7 @@ def plain(**changes: Any) -> tuple[MadeReport, ...]:  # noqa: ANN401 - attribute
         ((0.0, 0.0, 0.0), -5, 0),
     ],
 )  # fmt: skip
-def test_elapsed_survives_clocks_that_tests_move(
-    durations: tuple[float, float, float], observed: int, expected: int
-) -> None:
+def test_elapsed_survives_moved_clocks(durations: tuple[float, float, float], observed: int, expected: int) -> None:
     """Elapsed is the sum of the phases where that can be, else what was observed from outside, never negative."""
     phases = zip(("setup", "call", "teardown"), durations, strict=True)
     finished = ran(*(MadeReport(when, duration=duration) for when, duration in phases), observed=observed)

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -20,6 +21,7 @@ from pytest_automation_report.spool.sessions import (
 
 NAME = "20260102T030405-00000001"
 NOBODY = 65534
+Meanwhile: TypeAlias = Callable[[Callable[[], object]], None]
 
 SESSION_FILES = (
     "session.json", "session.json~77", "main.records", "gw0.records~", "not-run.records", "ledger", "ledger~", "lock",
@@ -165,7 +167,7 @@ def test_link_with_the_name_of_a_session(tmp_path: Path, data: Path, name: str) 
 
 
 @pytest.fixture
-def after_the_check(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+def after_the_check(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
     """Return what lets something happen between the check of a folder and its removal."""
     check = spool_removal._foreign_under
     return lambda happens: monkeypatch.setattr(
@@ -178,7 +180,7 @@ def after_the_check(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], o
     [("", "it cannot be removed: Not a directory"), ("files", "it holds files, which no session made")],
 )
 def test_path_that_becomes_a_link_during_the_removal(
-    session: Path, data: Path, after_the_check: Callable[[Callable[[], object]], None], part: str, says: str
+    session: Path, data: Path, after_the_check: Meanwhile, part: str, says: str
 ) -> None:
     """When the folder, or that of its files, becomes a link to the user's data after the check, the data stays."""
     before = tree(data)
@@ -193,9 +195,7 @@ def test_path_that_becomes_a_link_during_the_removal(
     assert (session / part).is_symlink()
 
 
-def test_file_that_appears_during_the_removal(
-    session: Path, after_the_check: Callable[[Callable[[], object]], None]
-) -> None:
+def test_file_that_appears_during_the_removal(session: Path, after_the_check: Meanwhile) -> None:
     """What the user puts into the folder after it was checked stays, and it is said that it does."""
     after_the_check(lambda: (written(session / "thesis.txt"), written(session / "files" / "src" / "main.py")))
     assert remove_session(session) == "it holds files/src and thesis.txt, which no session made"

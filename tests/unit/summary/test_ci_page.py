@@ -107,7 +107,6 @@ def unescaped(text: str, *spelled: tuple[str, str]) -> str:
 
 
 def github(line: str) -> tuple[str, dict[str, str], str]:
-    """Read a line as GitHub's runner does."""
     found = re.fullmatch(r"::(\w+)(?: (.*?))?::(.*)", line)
     assert found
     order = (("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%"))
@@ -125,7 +124,6 @@ def azure(line: str) -> tuple[dict[str, str], str]:
 
 
 def teamcity(line: str) -> dict[str, str]:
-    """Read a line as TeamCity does."""
     found = re.fullmatch(r"##teamcity\[message ((?:\w+='(?:[^|'\[\]]|\|.)*' ?)+)\]", line)
     assert found
     pairs = re.findall(r"(\w+)='((?:[^|'\[\]]|\|.)*)'", found[1])

@@ -156,10 +156,7 @@ def test_there_is_a_limit_for_one_and_for_all(service: Service) -> None:
 
 
 class _Changing(io.BytesIO):
-    """A file that another process writes while it is read."""
-
     def seek(self, position: int, whence: int = 0, /) -> int:
-        """Change what is read from here on."""
         self.getbuffer()[-1:] = b"!"
         return super().seek(position, whence)
 

@@ -23,10 +23,8 @@ APPEND = f"{API}/automation/runs/threads/1/append"
         ("POST", f"{RUN}/complete", "", None),
     ],
 )  # fmt: skip
-def test_a_request_that_the_contract_does_not_have_is_told(
-    contract: Contract, method: str, path: str, query: str, body: bytes | None
-) -> None:
-    """Paths, methods, parameters and bodies are all checked."""
+def test_wrong_requests_are_told(contract: Contract, method: str, path: str, query: str, body: bytes | None) -> None:
+    """A request that the contract does not have is told: paths, methods, parameters and bodies are all checked."""
     with pytest.raises(AssertionError, match=path):
         contract.check_request(method, path, query, body)
 
@@ -39,10 +37,8 @@ def test_a_request_that_the_contract_does_not_have_is_told(
         (503, JSON, b'{"message": "m"}'),
     ],
 )  # fmt: skip
-def test_an_answer_that_the_contract_does_not_have_is_told(
-    contract: Contract, status: int, headers: dict[str, str], body: bytes
-) -> None:
-    """Statuses, types and bodies are all checked."""
+def test_wrong_answers_are_told(contract: Contract, status: int, headers: dict[str, str], body: bytes) -> None:
+    """An answer that the contract does not have is told: statuses, types and bodies are all checked."""
     with pytest.raises(AssertionError, match=str(status)):
         contract.check_response("GET", RUN, status, headers, body)
     with pytest.raises(AssertionError, match="204"):

@@ -44,7 +44,6 @@ _NONE_STORED = {"started": None, "setup": None, "teardown": None, "steps": None,
 
 
 def _row(service: Service, table: str) -> Any:  # noqa: ANN401 - a row of any table
-    """Return the last row of a table."""
     return service.store.look(lambda connection: connection.row(f"SELECT * FROM {table} ORDER BY id DESC LIMIT 1"))
 
 

@@ -82,9 +82,7 @@ def test_a_run_is_computed_once(service: Service, monkeypatch: pytest.MonkeyPatc
     assert (len(calls), [result.result()["run"] for result in results]) == (1, [run] * 3)
 
 
-def test_errors_end_no_worker(
-    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_error_ends_it(service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A run that was removed, and an error of ours, are logged; the runs after them are computed all the same."""
     seen: list[int] = []
 

@@ -30,7 +30,6 @@ def _cheap(send: Callable[[], Result]) -> Result:
 
 
 def _append(service: Service, body: bytes) -> Result:
-    """Append a compressed body to a new thread."""
     path = f"{API}/automation/runs/threads/{service.new_thread(service.new_run())}/append"
     return _cheap(lambda: service.raw("POST", path, gzip.compress(body), Content_Encoding="gzip"))
 

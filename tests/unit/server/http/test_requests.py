@@ -111,9 +111,7 @@ def test_a_gzip_body_is_limited_by_what_it_holds(service: Service) -> None:
 
 @pytest.mark.parametrize(("levels", "status"), [(62, 201), (63, 400), (900, 400)])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
-def test_a_body_may_be_nested_64_levels_deep(
-    service: Service, levels: int, status: int, opening: str, closing: str
-) -> None:
+def test_a_body_may_be_64_levels_deep(service: Service, levels: int, status: int, opening: str, closing: str) -> None:
     """The body and a list in it are two levels; one more than 64 is refused, in what is ignored, too."""
     deep = '{"name": "n", "source": "s", "unknown": [%s%s]}' % (opening * levels, "1" if "a" in opening else "")  # noqa: UP031 - braces
     body = deep[:-2] + closing * levels + deep[-2:]

@@ -113,9 +113,7 @@ def test_a_total_beyond_64_bits_is_refused(service: Service) -> None:
     ("body", "elapsed"),
     [({"measure_elapsed": True}, 90 * SECOND), ({"measure_elapsed": False}, 40), ({}, 40), (None, 40)],
 )
-def test_a_completed_run_has_measured_time_or_that_of_its_longest_thread(
-    service: Service, body: object, elapsed: int
-) -> None:
+def test_time_of_a_completed_run(service: Service, body: object, elapsed: int) -> None:
     """measure_elapsed chooses between the wall clock and the longest thread; a missing body means the latter."""
     run_id = service.new_run()
     for amount in (40, 30):

@@ -85,9 +85,7 @@ def test_a_commit_is_named_with_its_changes(site: Site, changes: str, words: str
     ],
     ids=["retry", "retry and failure", "one commit", "no commit", "outage"],
 )
-def test_every_place_calls_the_same_tests_flaky(
-    site: Site, letters: str, properties: dict[str, str], words: str
-) -> None:
+def test_all_places_call_the_same_tests_flaky(site: Site, letters: str, properties: dict[str, str], words: str) -> None:
     """Findings, the pages of suite, run and test, and the report say the same of a test, with the same evidence."""
     made = {"p": a_test(1), "f": failing(1), "r": a_test(1, fields=[attempts("2"), failed_attempt(1)])}
     others = [a_test(number) for number in range(2, 21)]

@@ -164,7 +164,6 @@ def test_only_failures(service: Service) -> None:
 
 
 def a_run(service: Service, source: str, *numbers: int, project: int = 1) -> int:
-    """Store a completed run of these tests and return its id."""
     return service.completed_run(*map(a_test, numbers), project_id=project, source=source)
 
 

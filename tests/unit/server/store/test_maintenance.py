@@ -161,9 +161,7 @@ def test_upkeep_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ("DELETE FROM source WHERE id = 1", "record 1 of run refers to a source that is not there"),
     ],
 )
-def test_a_store_that_is_not_right_is_told(
-    filled: Service, request: pytest.FixtureRequest, harm: str, told: str
-) -> None:
+def test_a_store_that_is_wrong_is_told(filled: Service, request: pytest.FixtureRequest, harm: str, told: str) -> None:
     """Each wrong count and each broken reference is a sentence, in the JSON and for people, and the exit code is 1."""
     if isinstance(filled.place, Path):
         with closing(sqlite3.connect(filled.place)) as database:

@@ -115,9 +115,7 @@ def test_a_store_that_stays_locked_is_429(service: Service, tmp_path: Path, monk
     assert service.new_run() == 1
 
 
-def test_a_new_store_waits_for_another_process_that_holds_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_store_waits_for_who_holds_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Opening goes on once the other process lets go, and gives up with an error when it does not."""
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0)
     path = tmp_path / "store.db"
@@ -144,10 +142,8 @@ def test_a_new_store_waits_for_another_process_that_holds_the_file(
         (None, "wal"),
     ],
 )
-def test_a_store_on_a_network_has_a_rollback_journal_and_says_so(
-    tmp_path: Path, contract: Contract, line: str | None, journal: str
-) -> None:
-    """Shared memory does not reach other machines: the nearest mount decides, and what is unknown counts as local."""
+def test_a_store_on_a_network(tmp_path: Path, contract: Contract, line: str | None, journal: str) -> None:
+    """A store on a network has a rollback journal and says so; the nearest mount decides, the unknown is local."""
     folder = tmp_path / "a folder"
     mounts = tmp_path / "mounts"
     if line is not None:

@@ -47,7 +47,6 @@ def said(html: str) -> str:
 
 
 def server_text(site: Site, address: str) -> str:
-    """Return what the server's own page says."""
     return said(site.shown(address).partition('<main id="content"')[2].partition(">")[2].partition("</main>")[0])
 
 
@@ -231,7 +230,6 @@ def test_the_base_can_be_chosen(site: Site) -> None:
 
 
 def asked(site: Site, run: int, query: str = "") -> Result:
-    """Ask the API for a report."""
     token = {"Authorization": "Bearer a-token-of-these-tests"}
     return site.client.simulate_get(f"/api/v1/automation/runs/{run}/report", query_string=query, headers=token)
 

@@ -13,7 +13,6 @@ CART = {"file": "tests/test_cart.py", "folder": "tests.test_cart"}
 
 
 def card(site: Site, *tests: dict[str, Any], **properties: Any) -> str:  # noqa: ANN401 - those of `Service.new_run`
-    """Report a run whose failures have one reason; return its card as HTML."""
     html = site.shown(f"/runs/{site.run_of(*tests, **properties)}")
     assert html.count('<details class="cause"') == 1
     return html.partition('<details class="cause"')[2].partition("</details>")[0]
@@ -83,9 +82,7 @@ def test_workers_are_told_apart(site: Site) -> None:
         (1, {"folder": "-k", "file": "-k.py"}, None),
     ],
 )
-def test_the_command_of_a_reason_names_tests_or_functions(
-    site: Site, count: int, where: dict[str, Any], command: str | None
-) -> None:
+def test_the_command_of_a_reason(site: Site, count: int, where: dict[str, Any], command: str | None) -> None:
     """Few tests are named one by one, many by their function; without a file that is one there is no command."""
     shown = card(site, *(failing(number, name=f"test_a[{number}]", **where) for number in range(count)))
     commands = re.findall('id="command-[0-9a-f]*">(.*?)<', shown)
@@ -190,8 +187,6 @@ def changed(site: Site, before: dict[str, str], after: dict[str, str]) -> str:
         ({}, {"Commits": "bbbbbbbbbb Round\ncccccccccc Up"}, ""),
     ],
 )
-def test_versions_and_commits_between_are_shown(
-    site: Site, before: dict[str, str], after: dict[str, str], shown: str
-) -> None:
+def test_versions_and_commits_are_shown(site: Site, before: dict[str, str], after: dict[str, str], shown: str) -> None:
     """The interpreter, and packages that have another version, are new or gone; commits after that of the base."""
     assert changed(site, before, after) == shown

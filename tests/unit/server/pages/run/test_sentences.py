@@ -50,9 +50,7 @@ CUT = RunNumbers(finished=9, passed=9, not_run=3, collected=12)
         (CUT, findings(kind="died"), None, ""),
     ],
 )  # fmt: skip
-def test_changes_are_told_since_the_base(
-    numbers: RunNumbers, found: RunFindings, longest: int | None, sentence: str
-) -> None:
+def test_changes_since_the_base(numbers: RunNumbers, found: RunFindings, longest: int | None, sentence: str) -> None:
     """Whose failures these are, then what passes again; always with the run it is compared with."""
     assert words(change_sentence(numbers, found, "main", "main", longest, is_first=False)) == sentence
 

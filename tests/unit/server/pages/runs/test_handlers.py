@@ -17,12 +17,10 @@ def _fields(**values: str) -> list[dict[str, Any]]:
 
 
 def _rows(site: Site, path: str) -> list[str]:
-    """Return the runs of a list as text, without their times."""
     return [text_of(row) for row in re.findall(r'<li class="run-row".*?</li>', site.shown(path), re.DOTALL)]
 
 
 def _numbers(site: Site, path: str) -> list[int]:
-    """Return the numbers of the runs of a list, in their order."""
     return [int(number) for number in re.findall(r'data-row><span class="id">#(\d+)<', site.shown(path))]
 
 

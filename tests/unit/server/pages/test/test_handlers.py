@@ -24,13 +24,11 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def _stored(site: Site, contents: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """Store these contents and return the artifacts that refer to them."""
     about = {"mime_type": "text/html", "size": 1}
     return [{"name": name, "url": site.kept(content, name), **about} for name, content in contents.items()]
 
 
 def _reported(site: Site, test: Json, **properties: Any) -> str:  # noqa: ANN401 - those of `Service.new_run`
-    """Report a run of this test; return the address of its page."""
     return f"/results/{site.result_ids(site.run_of(test, **properties))[0]}"
 
 

@@ -28,7 +28,6 @@ def outcomes(letters: str, branch: str = "main", first: int = 1, elapsed: int = 
 
 
 def said(letters: str, *others: Outcome) -> str:
-    """Return the sentence of the newest outcome on main."""
     history = sorted([*outcomes(letters), *others], key=lambda outcome: -outcome.run)
     return "".join(piece.text for piece in sentence(history, len(letters)))
 
@@ -90,7 +89,6 @@ def test_the_sentence_links_the_runs_that_it_names() -> None:
 
 
 def row(result: int, run: int, result_class: int = 2, **others: object) -> dict[str, Any]:
-    """Return a row of the store."""
     return {
         "id": result, "run": run, "branch": "main", "commit": "c", "result_class": result_class, "elapsed": 1,
         "created": 2, "changes": None, "failed_attempts": None, "fingerprint": None, "message": None, "job": None,

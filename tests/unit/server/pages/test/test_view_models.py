@@ -28,12 +28,10 @@ FAILED = Status(3, "Failed", "fail")
 def field(
     name: str, value: str = "", meta: dict[str, str] | None = None, *, is_highlight: bool = False
 ) -> dict[str, Any]:
-    """Return a console field with all properties."""
     return with_defaults({"type": 4, "name": name, "value": value, "meta": meta or {}, "is_highlight": is_highlight})
 
 
 def failure(name: str = "Failure", message: str = "assert 90 == 89", **meta: str) -> dict[str, Any]:
-    """Return the field of a failure."""
     return field(name, TRACEBACK, {"message": message, "type": "AssertionError", **meta}, is_highlight=True)
 
 
