@@ -120,6 +120,7 @@ class _SessionPlugin(Hooks):
             config.addinivalue_line("markers", marker)
         try:
             self._configure_rerun(config)
+            self._configure_known(config)
             if "automation_report" in getattr(config, "workerinput", {}):
                 self._configure_worker(config)
             elif not hasattr(config, "workerinput"):
@@ -141,6 +142,18 @@ class _SessionPlugin(Hooks):
 
         selection = failed_in(config, os.environ) if selection is None else selection
         config.pluginmanager.register(RerunFailedHooks(selection, self.internal_errors), "automation-report-rerun")
+
+    def _configure_known(self, config: pytest.Config) -> None:
+        """Excuse known failures, also in sessions that are not reported: the verdict is the same in both."""
+        file: tuple[str, str] | None = getattr(config, "workerinput", {}).get("automation_report_known")
+        is_nested = bool(_reporting_configs) or "PYTEST_CURRENT_TEST" in os.environ
+        if file is None and (hasattr(config, "workerinput") or is_nested or not settings.is_set(config, "known")):
+            return
+        from pytest_automation_report.session.known import KnownFailureHooks, known_file  # noqa: PLC0415 - only with the setting
+
+        file = known_file(config, os.environ) if file is None else file
+        if file is not None:
+            config.pluginmanager.register(KnownFailureHooks(file, self.internal_errors), "automation-report-known")
 
     def _configure_worker(self, config: pytest.Config) -> None:
         try:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
-from msgspec import Struct
 
 from pytest_automation_report.cli.context import CONNECTION, Exit, echo_result, echo_stderr, setting_options
+from pytest_automation_report.cli.known import read_known
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.findings.flakiness import evidence_words
+from pytest_automation_report.findings.known import KnownTests
 from pytest_automation_report.findings.sentences import changes_line, commit_text, is_torn, told, wholeness_words
 from pytest_automation_report.summary.findings_lines import reason_lines, test_title, verdict_line
-from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import printable, quantity
+from pytest_automation_report.text.node_ids import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.findings.flakiness import Flakiness
+    from pytest_automation_report.findings.known import KnownFailure
+
 _ID: Final = click.IntRange(min=1)
 _LISTS: Final = (
     "newly_failing", "still_failing", "fixed", "passed_again", "newly_skipped", "new_tests", "gone", "not_run",
@@ -104,7 +106,7 @@ def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: obj
 @click.option("--gone", "most_gone", type=click.IntRange(min=0), metavar="N",
               help="Stop if more tests are gone; they are named in any case.")  # fmt: skip
 @click.option("--known", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Tests that may fail: a date, a test and a reason on each line.")  # fmt: skip
+              help="File of known failures, as the setting known has it, if the sessions did not have it.")  # fmt: skip
 @BASE
 @click.option("--require-base", is_flag=True, help="Stop if there is no earlier run to compare with.")
 @click.option("--allow-partial", is_flag=True, help="Judge what is there, also of a run that is not whole.")
@@ -126,7 +128,7 @@ def gate(  # noqa: PLR0913 - one for each option
     pytest's own exit code stays pytest's; this command is a step after it. A run that is open or not whole ends with
     exit code 3. Without a run it is, in CI, the run of this commit and branch, elsewhere the newest of the source.
     """
-    entries = [] if known is None else _known_failures(known)
+    entries = [] if known is None else read_known(known, "--known")
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
         judged = reading.run(reading.run_id(chosen, of_source=True))
         document = reading.findings(judged.id, base)
@@ -232,26 +234,29 @@ def _rate(test: Flakiness) -> str:
 def _new_failures(
     document: RunFindings, entries: Sequence[KnownFailure], most: int, *, are_flaky_apart: bool
 ) -> _Judged:
-    """Judge the new failures that no entry excuses. An entry past its date stops the gate, too."""
-    today = datetime.now(tz=timezone.utc).date()
+    """Judge the new failures that neither an entry nor their session excuses.
+
+    An entry past its date stops the gate, too.
+    """
     failing = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
-    names = {name: test for test in failing for name in (test_title(test), test["key"])}
+    known = KnownTests(entries)
+    excused = {test["key"]: known.of(title_of(test["folder"], test["name"]), test["key"]) for test in failing}
+    found = {entry for entry in excused.values() if entry is not None}
     lines = []
-    excused: set[str] = set()
     for entry in entries:
         name = f"known failure {entry.test}"
-        if entry.test not in names:
+        if entry not in found:
             echo_stderr(f"{name}: it does not fail any more, or is not in this run: remove the line")
-        elif entry.until < today:
-            lines.append(f"{name}: its date {entry.until} is past ({entry.reason})")
-        else:
-            excused.add(names[entry.test]["key"])
+        elif entry.is_past:
+            lines.append(f"{name}: its date {entry.until} is past{f' ({entry.reason})' if entry.reason else ''}")
     past = len(lines)
     states = {test["key"]: test["state"] for test in document["flaky"]}
     counted = [
         test
         for test in document["tests"]["newly_failing"]
-        if test["key"] not in excused and not (are_flaky_apart and states.get(test["key"]) == "flaky")
+        if test["kind"] != "known"
+        and ((of := excused[test["key"]]) is None or of.is_past)
+        and not (are_flaky_apart and states.get(test["key"]) == "flaky")
     ]
     count = len(counted) + document["counts"]["newly_failing"] - len(document["tests"]["newly_failing"])
     if count > most:
@@ -280,36 +285,3 @@ def _gone_tests(document: RunFindings, most: int | None) -> _Judged:
 
 def _limit(count: int, most: int) -> str:
     return f", at most {most} {'is' if most == 1 else 'are'} allowed" if count > most else ""
-
-
-_MOST_BYTES: Final = 16 << 20
-
-
-class KnownFailure(Struct, frozen=True):
-    """A test, as ``folder.name`` or by its key, that may fail up to and including ``until``."""
-
-    until: date
-    test: str
-    reason: str
-
-
-def _known_failures(path: Path) -> list[KnownFailure]:
-    """Return the entries of a file; raises `click.UsageError` for a file or line that cannot be read."""
-    try:
-        lines = read_file(path, _MOST_BYTES).decode("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise click.UsageError(f"--known: {path}: cannot be read ({reason})") from error
-    entries = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        until, test, reason = (*line.split(maxsplit=2), "", "")[:3]
-        place = f"--known: {path}:{number}: {printable(line)!r}"
-        if not reason:
-            raise click.UsageError(f"{place}: write a date, a test and a reason: 2026-12-31 tests.test_a.test_b why")
-        try:
-            entries.append(KnownFailure(date.fromisoformat(until), test, reason))
-        except ValueError as error:
-            raise click.UsageError(f"{place}: {printable(until)!r} is no date: write it as 2026-12-31") from error
-    return entries

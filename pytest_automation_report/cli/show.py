@@ -162,7 +162,12 @@ def _records(shown: Run) -> Iterator[str]:
         yield f"tags: {', '.join(shown.tags)}"
 
 
-_KINDS: Final = {"new": "New failure", "back": "The failure is back", "flaky": "The test is known to be flaky"}
+_KINDS: Final = {
+    "new": "New failure",
+    "back": "The failure is back",
+    "flaky": "The test is known to be flaky",
+    "known": "Known failure",
+}
 
 
 def _one_test(reading: Opened, run_id: int, name: str) -> str:

@@ -246,6 +246,7 @@ def excerpt_from(document: RunFindings) -> FindingsExcerpt:
         "earlier_source": None if earlier is None else {"name": _cut(earlier["name"]), "runs": int(earlier["runs"])},
         "verdict": cast("VerdictWords", {name: _cut(str(text)) for name, text in document["verdict"].items()}),
         "mine": {name: int(number) for name, number in document["mine"].items()},
+        "known": _cut(document["known"]),
         "counts": {name: int(document["counts"][name]) for name in _COUNTS},
         "reasons": [
             {

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.times import RunTime
     from pytest_automation_report.findings.verdict import VerdictWords
 
-Mine: TypeAlias = Literal["new", "back", "flaky", "still"]
+Mine: TypeAlias = Literal["new", "back", "flaky", "still", "known"]
 """Whose a failure is, as `verdict.MINE` has it."""
 
 TimeShare: TypeAlias = Literal["before", "tests", "between", "waiting", "after"]
@@ -78,11 +78,15 @@ class NamedTest(TypedDict):
 
 
 class ChangedTest(NamedTest):
-    """A test of a list of changes; ``since`` is the run with which its failures began."""
+    """A test of a list of changes; ``since`` is the run with which its failures began.
+
+    ``known`` has the last day, and the reason, of a failure that is known.
+    """
 
     status: Verdict | None
     since: RunMention | None
     kind: Mine | None
+    known: str | None
     fingerprint: str | None
 
 
@@ -130,7 +134,7 @@ class FlakyTest(Flakiness):
 
 
 class RunFindings(TypedDict):
-    """The findings of a run."""
+    """The findings of a run; ``known`` says until when its known failures are, empty without any."""
 
     version: int
     run: int
@@ -142,6 +146,7 @@ class RunFindings(TypedDict):
     verdict: VerdictWords
     ran: RanTests
     mine: Mapping[str, int]
+    known: str
     counts: Mapping[str, int]
     tests: Mapping[str, Sequence[ChangedTest]]
     reasons: Sequence[FailureReason]
@@ -215,6 +220,7 @@ class FindingsExcerpt(TypedDict):
     whole: NotRequired[WholeRun | None]
     verdict: VerdictWords
     mine: Mapping[str, int]
+    known: str
     counts: Mapping[str, int]
     reasons: Sequence[ReasonExcerpt]
     failing: Sequence[FailureExcerpt]

@@ -21,6 +21,7 @@ _KINDS: Final = {
     "back": "back since {}",
     "flaky": "flaky, failing since {}",
     "still": "failing since {}",
+    "known": "known, failing since {}",
 }
 
 
@@ -107,6 +108,7 @@ _CHANGES: Final = (
     ("mine", "back", "back after a while", "back after a while"),
     ("mine", "flaky", "failure of a test known to be flaky", "failures of tests known to be flaky"),
     ("mine", "still", "still failing", "still failing"),
+    ("mine", "known", "known", "known"),
     ("counts", "fixed", "fixed", "fixed"),
     ("counts", "passed_again", "flaky test passed again", "flaky tests passed again"),
     ("counts", "flaky", "flaky", "flaky"),
@@ -119,11 +121,14 @@ _CHANGES: Final = (
 def change_counts(findings: Mapping[str, Any]) -> dict[str, str]:
     """Return the numbers of a run's findings that are not 0 by their names, in words: ``2 new failures``."""
     numbers = [(member, name, findings[member][name], words) for member, name, *words in _CHANGES]
-    return {
+    parts = {
         f"{member} {name}": f"{number:,} {words[0] if number == 1 else words[1]}"
         for member, name, number, words in numbers
         if number
     }
+    if "mine known" in parts:
+        parts["mine known"] = f"{findings['mine']['known']:,} {printable(findings['known'])}"
+    return parts
 
 
 def ago(microseconds: int) -> str:

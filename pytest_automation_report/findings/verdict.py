@@ -21,8 +21,8 @@ Kind: TypeAlias = Literal[
 Ending: TypeAlias = "tuple[Literal['died', 'interrupted', 'stopped', ''], int]"
 """How a session ended if not in order, and the number of failures at which it was to stop."""
 
-MINE: Final = ("new", "back", "flaky", "still")
-"""Whose a failure is: new, back after it was away, of a test known to be flaky, or in the base, too."""
+MINE: Final = ("new", "back", "flaky", "still", "known")
+"""Whose a failure is: new, back after it was away, of a flaky test, in the base, too, or known until a date."""
 
 _IN_ORDER: Final[Ending] = ("", 0)
 

@@ -38,7 +38,7 @@ from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import pytest
@@ -52,11 +52,13 @@ DefaultT = TypeVar("DefaultT")
 _PARSED_WITH_OTHERS: Final = frozenset({"url", "ca_file", "database", "artifact_store"})
 
 
-def read_pytest_settings(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, RawSetting]:
+def read_pytest_settings(
+    config: pytest.Config, environ: Mapping[str, str], settings: Sequence[Setting] = SETTINGS
+) -> dict[str, RawSetting]:
     """Return a session's settings by name; raises `SettingError` for an ini value that pytest cannot read."""
-    values = ini_values(config, [(setting.ini, setting.kind) for setting in SETTINGS])
+    values = ini_values(config, [(setting.ini, setting.kind) for setting in settings])
     found: dict[str, RawSetting] = {}
-    for setting, in_file in zip(SETTINGS, values, strict=True):
+    for setting, in_file in zip(settings, values, strict=True):
         option = config.getoption(setting.ini) if setting.is_option else None
         spelled = setting.off_option if option is False else setting.option
         if raw := raw_setting(setting, (option, spelled), environ, in_file):

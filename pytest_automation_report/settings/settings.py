@@ -281,6 +281,9 @@ class Settings:
         "Show what failed in the summary as automation-report failures does; on by itself where a coding agent runs",
         default=False,
     )
+    known: str = setting(
+        "File of failures that are known until a date: pytest's exit code does not count them; see docs/known.md"
+    )
     report_not_run: bool = setting(
         "Report the tests that a session did not reach, each as a result with the status untested", default=False
     )

@@ -294,6 +294,7 @@ def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str
     reasons = [
         (len(stats.get("xfailed", ())), "xfailed {} among the skipped"),
         (len(stats.get("xpassed", ())), "xpassed {} among the passed"),
+        (len(stats.get("known", ())), "known {} among the failed"),
         (len(stats.get("rerun", ())), "rerun {} part of their tests"),
         (subtests, "subtests {} part of their tests"),
         (repeated, "with several outcomes {} counted once"),

@@ -79,9 +79,9 @@ def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -
 VIEWS: Final = ("failures", "tests", "changes", "time", "details")
 CHANGES: Final = (
     "new", "back", "newly_failing", "fixed", "still_failing", "slower", "new_tests", "gone", "faster", "newly_skipped",
-    "passed_again", "not_run",
+    "passed_again", "not_run", "known",
 )  # fmt: skip
-"""Lists of findings that a page can show alone, by their names in the document; two are parts of the first of them."""
+"""Lists of findings that a page can show alone, by their names in the document; three are parts of other lists."""
 
 WORDS: Final = ("flaky", XPASS, *(name.replace("_", "-") for name in CHANGES))
 """Values of the field ``is`` in a search: what is known of a test, and lists of findings."""

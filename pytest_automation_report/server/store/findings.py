@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -11,6 +12,7 @@ from msgspec.structs import asdict
 from pytest_automation_report.findings.comparison import Apart, Changes, changes_between, is_partial
 from pytest_automation_report.findings.documents import RanTests
 from pytest_automation_report.findings.flakiness import flakiness_of
+from pytest_automation_report.findings.known import KNOWN_FIELD, known_words
 from pytest_automation_report.findings.times import HISTORY, LAST, change_of, ranked, time_shares
 from pytest_automation_report.findings.verdict import MINE, RunNumbers, verdict_of
 from pytest_automation_report.server.store import compared
@@ -144,7 +146,9 @@ def _computed(
         for key, entry in flaky.items()
         if entry["state"] == "flaky" and flakiness_of(known[key].outcomes(failures)[:-1])["state"] == "flaky"
     }
-    reasons = reasons_of(connection, subject, known_flaky)
+    excused = _known(connection, subject)
+    apart: dict[int, documents.Mine] = {**dict.fromkeys(known_flaky, "flaky"), **dict.fromkeys(excused, "known")}
+    reasons = reasons_of(connection, subject, apart)
     changes, numbers = _changes(connection, subject, whole, flaky, has_part=has_part, reasons=len(reasons))
     lists = cast("Mapping[str, Sequence[int]]", asdict(changes))
     series, durations, began = _changed_durations(connection, subject)
@@ -155,8 +159,8 @@ def _computed(
         **{key: "back" if failures.has_failed_before(key, base) else "new" for key in changes.newly_failing},
         **dict.fromkeys(changes.still_failing, "still"),
     }
-    kinds |= dict.fromkeys(kinds.keys() & known_flaky, "flaky")
-    tests = _Tests(connection, subject, known, kinds)
+    kinds |= {key: apart[key] for key in apart.keys() & (kinds.keys() | excused.keys())}
+    tests = _Tests(connection, subject, known, kinds, excused)
     listed = {key for keys in lists.values() for key in keys[: compared.MAX_TESTS]}
     tests.load({*listed, *list(flaky)[: compared.MAX_TESTS], *ranked(durations)[: compared.MAX_TESTS]})
     entries = {name: tests.entries(keys[: compared.MAX_TESTS]) for name, keys in lists.items()}
@@ -176,6 +180,7 @@ def _computed(
             "verdict": verdict_of(numbers),
             "ran": cast("RanTests", {name: getattr(numbers, name) for name in RanTests.__annotations__}),
             "mine": {name: sum(kind == name for kind in kinds.values()) for name in MINE},
+            "known": known_words([*excused.values()]) if excused else "",
             "counts": {
                 **{name: len(keys) for name, keys in lists.items()},
                 "flaky": sum(entry["state"] == "flaky" for entry in flaky.values()),
@@ -242,6 +247,21 @@ def _changes(
     return changes, numbers
 
 
+_WITH_FIELD: Final = 'SELECT "case_id", "fields" FROM "result" WHERE "id" IN ({ids}) AND "fields" LIKE ?'
+
+
+def _known(connection: StoreConnection, subject: compared.ComparedRun) -> dict[int, str]:
+    """Return the last day and the reason of the failures that a session knew of, by case."""
+    failed = [case.result_id for case in subject.results.values() if case.verdict == "failed"]
+    rows = rows_of(connection, _WITH_FIELD, failed, (f'%"{KNOWN_FIELD}"%',))
+    return {
+        case_id: str(field["value"])
+        for case_id, fields in rows
+        for field in json.loads(fields)
+        if field["name"] == KNOWN_FIELD
+    }
+
+
 def _base(subject: compared.ComparedRun) -> documents.BaseRun | None:
     base, row = subject.base, subject.base_row
     if base is None or row is None:
@@ -282,9 +302,10 @@ class _Tests:
         subject: compared.ComparedRun,
         known: Mapping[int, CaseHistory],
         kinds: Mapping[int, documents.Mine],
+        excused: Mapping[int, str],
     ) -> None:
         self._connection = connection
-        self._kinds = kinds
+        self._kinds, self._excused = kinds, excused
         self._subject = subject
         self._known = dict(known)
         self._before: Mapping[int, CaseHistory] = {}
@@ -347,6 +368,7 @@ class _Tests:
             "status": None if case is None else case.verdict,
             "since": self._since(case_id, case),
             "kind": self._kinds.get(case_id),
+            "known": self._excused.get(case_id),
             "fingerprint": fingerprint,
         }
 
@@ -406,15 +428,15 @@ _FIRST_RUNS: Final = (
 
 
 def reasons_of(
-    connection: StoreConnection, subject: compared.ComparedRun, flaky: Collection[int]
+    connection: StoreConnection, subject: compared.ComparedRun, apart: Mapping[int, documents.Mine]
 ) -> list[documents.FailureReason]:
-    """Return the reasons of a run's failures, those of most tests first; ``flaky`` are known to be flaky."""
+    """Return the reasons of a run's failures, those of most tests first; ``apart`` are flaky or known tests."""
     groups: dict[int, list[int]] = {}
-    others = set[int]()
+    kinds: defaultdict[int, set[documents.Mine | None]] = defaultdict(set)
     for case_id, case in subject.results.items():
         if case.verdict == "failed" and case.fingerprint is not None:
             groups.setdefault(case.fingerprint, []).append(case.result_id)
-            others |= {case.fingerprint} if case_id not in flaky else set()
+            kinds[case.fingerprint].add(apart.get(case_id))
     order = sorted(groups, key=lambda fingerprint: (-len(groups[fingerprint]), fingerprint))[:_MAX_REASONS]
     if not order:
         return []
@@ -434,7 +456,8 @@ def reasons_of(
         first = first_runs.get(fingerprint)
         was_seen = first is not None and first["run"] < min(subject.run["id"], base_id or 0)
         older: documents.Mine = "still" if fingerprint in known else "back" if was_seen else "new"
-        return older if fingerprint in others else "flaky"
+        found = kinds[fingerprint]
+        return older if None in found else "flaky" if "flaky" in found else "known"
 
     reasons: list[documents.FailureReason] = []
     for fingerprint in order:

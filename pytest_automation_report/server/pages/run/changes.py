@@ -115,9 +115,10 @@ def failing_runs(letters: str) -> int:
 
 
 def entries_of(findings: RunFindings, name: str) -> Sequence[Mapping[str, Any]]:
-    """Return the tests of a list of findings; ``new`` and ``back`` are those of the newly failing ones."""
-    if name in {"new", "back"}:
-        return [entry for entry in findings["tests"]["newly_failing"] if entry["kind"] == name]
+    """Return the tests of a list of findings; ``new``, ``back`` and ``known`` are those failures of that kind."""
+    if name in {"new", "back", "known"}:
+        failing = (*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"])
+        return [entry for entry in failing if entry["kind"] == name]
     if name == "slower":
         return findings["slower"]
     return findings["faster"] if name == "faster" else findings["tests"][name]

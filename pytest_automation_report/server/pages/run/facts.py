@@ -168,8 +168,8 @@ class RunFacts(Struct, frozen=True, dict=True):
 
 
 def marks_of(kind: str | None, *, is_flaky: bool) -> tuple[str, ...]:
-    """Return the marks of a failure of a kind: whether it is new, or back after a while, and its test flaky."""
-    return (*((kind.capitalize(),) if kind in {"new", "back"} else ()), *(("Flaky",) if is_flaky else ()))
+    """Return the marks of a failure of a kind: whether it is new, back after a while or known, and its test flaky."""
+    return (*((kind.capitalize(),) if kind in {"new", "back", "known"} else ()), *(("Flaky",) if is_flaky else ()))
 
 
 def tone_of(row: Mapping[str, Any]) -> str:

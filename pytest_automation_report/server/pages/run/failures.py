@@ -95,6 +95,7 @@ _LOTS: Final = (
     ("back", "Back after a while"),
     ("flaky", "Known to be flaky"),
     ("still", "Failing before"),
+    ("known", "Known"),
 )
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _CHANGE_CHIPS: Final = (
     ("new", "New", "fail-ink"),
     ("back", "Back", "fail-ink"),
+    ("known", "Known", "skip-ink"),
     ("fixed", "Fixed", "pass-ink"),
     ("slower", "Slower", "flaky-ink"),
 )
@@ -285,6 +286,8 @@ def _failing(findings: RunFindings, longest: int | None) -> list[Phrase]:
     if mine["still"]:
         runs = f" for up to {quantity(longest, 'run')}" if longest and longest > 1 else ""
         phrases.append((f", {mine['still']:,} still failing{runs}", ""))
+    if mine["known"]:
+        phrases.append((f", {mine['known']:,} {findings['known']}", ""))
     return phrases
 
 

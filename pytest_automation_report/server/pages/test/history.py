@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
 CHART_RUNS: Final = 30  # most runs of one drawing of durations
 # What a run's findings say of a test: whose its failure is, or that it is flaky and passes again.
-Kind: TypeAlias = Literal["new", "back", "flaky", "still", "passed again"]
+Kind: TypeAlias = Literal["new", "back", "flaky", "still", "known", "passed again"]
 _NEWS: Final[Mapping[Kind, str]] = {
     "new": "New failure.",
     "back": "Back after a while.",
     "flaky": "Known to be flaky.",
     "still": "It fails again.",
+    "known": "Known failure.",
     "passed again": "Passed again.",
 }
 _MEDIAN_RUNS, _LEAST_FOR_MEDIAN = 20, 3

@@ -1,0 +1,92 @@
+"""``automation-report known``: the entries of a file of known failures, and those that are to be removed."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from pytest_automation_report.api.client import run_pages
+from pytest_automation_report.cli.context import (
+    CONNECTION,
+    Exit,
+    configuration_of,
+    echo_result,
+    echo_stderr,
+    setting_options,
+)
+from pytest_automation_report.cli.queries import opened
+from pytest_automation_report.findings.known import KnownTests, known_failures
+from pytest_automation_report.server.store.values import RunStatus
+from pytest_automation_report.text.files import read_file
+from pytest_automation_report.text.limits import quantity
+
+if TYPE_CHECKING:
+    from pytest_automation_report.export.results import ExportedTest
+    from pytest_automation_report.findings.known import KnownFailure
+
+_MOST_BYTES: Final = 16 << 20
+_RUNS: Final = 10
+"""Runs in a row in which a known test must not have failed to be healed."""
+
+
+def read_known(path: Path, name: str) -> list[KnownFailure]:
+    """Return the entries of a file; raises `click.UsageError`, with the option's ``name``, if it cannot be read."""
+    try:
+        return known_failures(read_file(path, _MOST_BYTES).decode("utf-8"))
+    except OSError as error:
+        raise click.UsageError(f"{name}: {path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise click.UsageError(f"{name}: {path}: {error}") from error
+
+
+@click.command("known")
+@click.argument("file", metavar="[FILE]", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option("--check", is_flag=True, help="Exit code 1 if an entry is past its date, healed, or names no test.")
+@setting_options(*CONNECTION, "source", "known")
+def known(file: Path | None, *, check: bool, **options: object) -> int:
+    """Show the known failures of FILE, by default of the setting known, and what became of them.
+
+    A test is healed if it failed in none of the last ten runs of the source.
+    """
+    configuration, _ = configuration_of(dict(options), prints_warnings=False)
+    path = file or (Path(configuration.known) if configuration.known else None)
+    if path is None:
+        raise click.UsageError("name a file of known failures, or set automation_report_known")
+    entries = read_known(path, "FILE" if file else configuration.origins["known"])
+    names, runs, failed = _seen(options, entries)
+    is_wrong = False
+    for entry in entries:
+        words = f"known until {entry.until}"
+        if entry.is_past:
+            words = f"past: it was known until {entry.until}"
+        elif entry not in names:
+            words = "names no test of the last run"
+        elif entry not in failed and runs >= _RUNS:
+            words = f"healed: it failed in none of the last {runs} runs"
+        is_right = words.startswith("known")
+        is_wrong |= not is_right
+        echo_stderr(f"{path}:{entry.line}: {entry.test}: {words}", colour="" if is_right else "yellow")
+        if not is_right:
+            echo_result(entry.test)
+    echo_stderr(quantity(len(entries), "known failure"))
+    return Exit.REFUSED if check and is_wrong else Exit.DONE
+
+
+def _seen(options: dict[str, object], entries: list[KnownFailure]) -> tuple[set[KnownFailure], int, set[KnownFailure]]:
+    """Return the entries that name a test of the last run, the number of runs, and the entries that failed in them."""
+    tests = KnownTests(entries)
+
+    def entry_of(test: ExportedTest) -> KnownFailure | None:
+        return tests.of(test.node_id, test.title, test.key)
+
+    with opened(options, is_source_needed=True) as reading:
+        source = reading.source_id(reading.configuration.source)
+        completed = (RunStatus.SUCCESS, RunStatus.FAILURE)
+        pages = run_pages(reading.client, source_id=(source,), status=completed)
+        runs = [run.id for run in islice((run for page in pages for run in page.result), _RUNS)]
+        failed = {entry for run in runs for test in reading.tests(run, only_failures=True) if (entry := entry_of(test))}
+        named = {entry for run in runs[:1] for test in reading.tests(run, are_whole=False) if (entry := entry_of(test))}
+    return named, len(runs), failed

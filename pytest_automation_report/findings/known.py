@@ -1,0 +1,111 @@
+"""Read a file of known failures: tests that may fail until a date, in pytest, in ``gate`` and on pages."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timezone
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+KNOWN_FIELD: Final = "Known until"
+"""Name of the field of a failed result that is known: the last day that excuses it, and the reason."""
+
+_LINE: Final = re.compile(r"""until\s+(\S+)\s+("[^"]+"|'[^']+'|[^\s"']\S*)(?:\s+(.*))?""")
+_FORM: Final = "write: until 2026-12-31 tests/test_cart.py::test_total SHOP-1 reason"
+
+
+class KnownFailure(Struct, frozen=True):
+    """A test that may fail up to and including the day ``until``, in UTC.
+
+    ``test`` is a node id as pytest prints it, a key, or a pattern with ``*``. ``line`` counts from 1 in its file.
+    """
+
+    line: int
+    until: date
+    test: str
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """The last day and the reason, as the value of `KNOWN_FIELD`."""
+        return f"{self.until} {self.reason}".rstrip()
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the failure counts again."""
+        return self.until < datetime.now(tz=timezone.utc).date()
+
+
+def known_failures(text: str) -> list[KnownFailure]:
+    """Return the entries of a file; raises ValueError, with the number of the line, for one that cannot be read."""
+    entries = []
+    for number, line in enumerate(text.splitlines(), 1):
+        content = line.strip()
+        if not content or content.startswith("#"):
+            continue
+        match = _LINE.fullmatch(content)
+        if match is None:
+            raise ValueError(f"line {number}: {content!r}: {_FORM}")
+        day, test, reason = match[1], match[2], match[3] or ""
+        try:
+            until = date.fromisoformat(day)
+        except ValueError as error:
+            raise ValueError(f"line {number}: {day!r} is no date: write it as 2026-12-31") from error
+        entries.append(KnownFailure(number, until, test[1:-1] if test[0] in "\"'" else test, reason.strip()))
+    return entries
+
+
+class KnownTests:
+    """Finds the entry of a test; the last one that names it counts."""
+
+    def __init__(self, entries: Iterable[KnownFailure]) -> None:
+        self._exact: dict[str, KnownFailure] = {}
+        self._patterns: list[tuple[re.Pattern[str], KnownFailure]] = []
+        for entry in entries:
+            name = plain_name(entry.test)
+            if "*" in name:
+                pattern = ".*".join(map(re.escape, name.split("*")))
+                self._patterns.append((re.compile(pattern, re.DOTALL), entry))
+            else:
+                self._exact[name] = entry
+
+    def of(self, *names: str) -> KnownFailure | None:
+        """Return the entry of a test by any of its names: node id, ``folder.name`` or key."""
+        found = [*self._found(map(plain_name, names))]
+        return max(found, key=lambda entry: entry.line, default=None)
+
+    def _found(self, names: Iterable[str]) -> Iterator[KnownFailure]:
+        for name in names:
+            if (entry := self._exact.get(name)) is not None:
+                yield entry
+            yield from (entry for pattern, entry in self._patterns if pattern.fullmatch(name))
+
+
+def plain_name(name: str) -> str:
+    """Return a test's name as JUnit XML has it: ``a/b.py::c`` and ``a.b.c`` are one."""
+    return name.replace("/", ".").replace(".py::", ".").replace("::", ".")
+
+
+def read_until(value: str) -> tuple[date | None, str]:
+    """Return day and reason of the value of `KNOWN_FIELD`; the day is None for any other text."""
+    day, _, reason = value.partition(" ")
+    try:
+        return date.fromisoformat(day), reason
+    except ValueError:
+        return None, value
+
+
+def known_words(values: Sequence[str]) -> str:
+    """Return until when failures are known: ``known until 31 December 2026 (SHOP-1)``, the reason if they share one."""
+    read = [(day, reason.partition(" ")[0]) for day, reason in map(read_until, values) if day is not None]
+    if not read:
+        return "known"
+    first = min(day for day, _ in read)
+    shared = {reason for _, reason in read if reason}
+    several = "" if len({day for day, _ in read}) == 1 else " at the earliest"
+    why = f" ({shared.pop()})" if len(shared) == 1 else ""
+    return f"known until {first.day} {first:%B %Y}{several}{why}"

@@ -1,0 +1,202 @@
+"""Keep failures that a file names as known out of pytest's exit code, until the day that the file says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.findings.known import KNOWN_FIELD, KnownTests, known_failures
+from pytest_automation_report.guards import Hooks, guarded
+from pytest_automation_report.session.collection import plain_nodeids
+from pytest_automation_report.settings.resolver import read_pytest_settings
+from pytest_automation_report.settings.settings import setting_of
+from pytest_automation_report.text.files import read_file
+from pytest_automation_report.text.limits import printable, quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+    from pytest_automation_report.findings.known import KnownFailure
+    from pytest_automation_report.guards import InternalErrors
+
+# Of xdist's worker input for the file and its text, and of its worker output for the warnings.
+WORKER_KEY: Final = "automation_report_known"
+_MARK: Final = "automation_report_known"  # attribute of the report of a known failure
+_MOST_BYTES: Final = 16 << 20
+_SHOWN: Final = 5
+
+
+def known_file(config: pytest.Config, environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return name and text of the file of known failures, None without one; raises `SettingError`."""
+    raw = read_pytest_settings(config, environ, (setting_of("known"),)).get("known")
+    if raw is None:
+        return None
+    name = setting_of("known").parse(raw)
+    try:
+        text = read_file(config.rootpath / Path(name).expanduser(), _MOST_BYTES).decode("utf-8")
+        known_failures(text)
+    except OSError as error:
+        raise SettingError(
+            raw.origin, name, "name a file that can be read", reason=error.strerror or str(error)
+        ) from error
+    except ValueError as error:  # also of what is no UTF-8
+        raise SettingError(raw.origin, name, "correct the file", reason=str(error)) from error
+    return name, text
+
+
+class KnownFailureHooks(Hooks):
+    """Marks the failures of known tests where they run; where they are counted, pytest does not count them."""
+
+    def __init__(self, file: tuple[str, str], internal_errors: InternalErrors) -> None:
+        self.internal_errors = internal_errors
+        self._file = file
+        entries = known_failures(file[1])
+        self._entries = [entry for entry in entries if not entry.is_past]
+        self._past = [entry for entry in entries if entry.is_past]
+        self._tests: dict[str, KnownFailure] = {}
+        self._session: pytest.Session | None = None
+        self._is_marked = False  # whether the running attempt has its field
+        self._excused: dict[str, str] = {}
+        self._warnings: Sequence[str] = ()
+
+    @pytest.hookimpl(optionalhook=True)
+    @guarded
+    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
+        """Send the file to an xdist worker, which may be on another machine."""
+        node.workerinput[WORKER_KEY] = self._file
+
+    @guarded
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Keep the session, which counts failures."""
+        self._session = session
+
+    # trylast: other plugins have left out their tests.
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Find the collected tests that are known to fail."""
+        plain = plain_nodeids(session.items) if getattr(session.config.option, "loadgroup", False) else {}
+        known, found = KnownTests([*self._entries, *self._past]), set[int]()
+        for item in session.items:
+            entry = known.of(plain.get(item.nodeid, item.nodeid))
+            if entry is not None:
+                found.add(entry.line)
+                if not entry.is_past:
+                    self._tests[item.nodeid] = entry
+        unknown = [entry for entry in (*self._entries, *self._past) if entry.line not in found]
+        self._warnings = [
+            *(self._past_line(entry) for entry in self._past if entry.line in found),
+            *(_unknown_lines(unknown, session, self._file[0]) if unknown else ()),
+        ]
+
+    def _past_line(self, entry: KnownFailure) -> str:
+        return f"{self._file[0]}:{entry.line}: {entry.test} was known until {entry.until}: its failure counts again"
+
+    # Outermost: what other plugins make of the outcome is there.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @guarded
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Mark the report of a known failure."""
+        report = yield
+        if call.when == "setup":
+            self._is_marked = False
+        entry = self._tests.get(item.nodeid)
+        # Without an exception it is an xfail of the test's own that has passed.
+        if entry is None or not report.failed or call.excinfo is None or _is_of_others(call.excinfo.value):
+            return report
+        setattr(report, _MARK, entry.text)
+        if not self._is_marked:
+            self._is_marked = True
+            item.user_properties.append((KNOWN_FIELD, entry.text))
+        report.user_properties = [*item.user_properties]
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @guarded
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:
+        """Take a known failure out of the counts by which pytest, and xdist's controller, end a session."""
+        if report.failed and (known := getattr(report, _MARK, "")):
+            self._excused[report.nodeid] = known
+            if self._session is not None:
+                self._session.testsfailed -= 1
+                controller: Any = self._session.config.pluginmanager.get_plugin("dsession")
+                if controller is not None:
+                    controller.countfailures -= 1
+        return (yield)
+
+    # tryfirst: it would be a failure for pytest.
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """Name a known failure in pytest's output."""
+        if report.failed and hasattr(report, _MARK):
+            return "known", "k", ("KNOWN", {"yellow": True})
+        return None
+
+    @guarded
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Send the controller what a worker found of the file."""
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output[WORKER_KEY] = [*self._warnings]
+
+    @pytest.hookimpl(optionalhook=True)
+    @guarded
+    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - as above
+        """Read what a worker found; all workers collect the same tests."""
+        del error
+        self._warnings = getattr(node, "workeroutput", {}).get(WORKER_KEY, self._warnings)
+
+    @guarded
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show the failures that pytest's exit code does not count, and what is wrong with the file."""
+        lines = [*self._warnings]
+        if self._excused:
+            names = [f"{nodeid} (until {known})" for nodeid, known in [*self._excused.items()][:_SHOWN]]
+            more = len(self._excused) - _SHOWN
+            failures = quantity(len(self._excused), "known failure")
+            verb = "does" if len(self._excused) == 1 else "do"
+            listed = ", ".join([*names, *([f"{more} more"] if more > 0 else [])])
+            lines.insert(0, f"{failures} of {self._file[0]} {verb} not count: {listed}")
+        for line in lines:
+            terminalreporter.write_line(printable(f"automation report: {line}"))
+
+
+def _is_of_others(error: BaseException) -> bool:
+    """Whether a fixture that tests share has failed: its error is no test's own."""
+    if any(map(_is_of_others, getattr(error, "exceptions", ()))):
+        return True
+    trace = error.__traceback__
+    while trace is not None:
+        fixture = trace.tb_frame.f_locals.get("self")
+        if isinstance(fixture, pytest.FixtureDef) and fixture.scope != "function":
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _unknown_lines(entries: Sequence[KnownFailure], session: pytest.Session, file: str) -> list[str]:
+    """Return a line for each entry that names no test, if the session collected the whole suite."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only for mistakes
+
+    from pytest_automation_report.session.run import selection_of  # noqa: PLC0415 - as above
+
+    if session.testsfailed or selection_of(session.config):
+        return []
+    lines = []
+    for entry in entries[:_SHOWN]:
+        # Of a large suite the tests of the same file, or of the same name.
+        path, name = entry.test.partition("::")[0], entry.test.rpartition("::")[2].partition("[")[0]
+        near = [item.nodeid for item in session.items if path in item.nodeid or name in item.nodeid]
+        names = near or [item.nodeid for item in session.items[:1000]]
+        match = next(iter(get_close_matches(entry.test, names, 1, 0.8)), "")
+        meant = f": did you mean {match}?" if match else ""
+        lines.append(f"{file}:{entry.line}: no test is named {entry.test}{meant}")
+    return lines

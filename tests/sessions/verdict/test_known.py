@@ -1,0 +1,193 @@
+"""Known failures are reported as they are, and pytest's exit code does not count them until their day is past."""
+
+import re
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from support.projects import Project, console
+
+TODAY = datetime.now(tz=timezone.utc).date()
+
+SUITE = """
+    import os, pytest
+
+    @pytest.fixture
+    def own():
+        raise ValueError("of this test alone")
+
+    @pytest.fixture
+    def own_teardown():
+        yield
+        raise ValueError("of this test alone")
+
+    @pytest.fixture(scope="module")
+    def shared():
+        raise ValueError("of the module")
+
+    @pytest.fixture
+    def above(shared):
+        pass
+
+    @pytest.fixture(scope="module")
+    def shared_teardown():
+        yield
+        raise ValueError("of the module")
+
+    def test_passes(): pass
+    def test_call(): assert 1 == 2
+    def test_setup(own): pass
+    def test_teardown(own_teardown): pass
+    def test_shared(above): pass
+    @pytest.mark.xfail(strict=True)
+    def test_xpass(): pass
+    @pytest.mark.xfail
+    def test_xfail(): assert 0
+    def test_kills():
+        os._exit(1)
+    def test_last(shared_teardown): pass
+"""
+
+
+def known(project: Project, *names: str, until: object = TODAY, reason: str = "SHOP-1") -> None:
+    """Name tests of the suite as known to fail, in the file that the ini file names."""
+    project.write("pytest.ini", "[pytest]\nautomation_report_known = known.txt\n")
+    project.write("known.txt", "".join(f"until {until} test_suite.py::{name} {reason}\n" for name in names))
+
+
+@pytest.mark.parametrize("name", ["test_call", "test_setup", "test_teardown", "test_xfail"])
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["one process", "a worker"])
+def test_known_failure_does_not_fail_a_session(project: Project, name: str, workers: list[str]) -> None:
+    """A known test that fails, also in its own fixture, leaves exit code 0, and -x goes on, reported or not."""
+    project.tests(SUITE)
+    known(project, name)
+    for report in ([], ["--automation-report"]):
+        ran = project.pytest("-x", "-k", f"{name} or passes", *workers, *report, exits=0)
+        is_xfail = name == "test_xfail"
+        assert bool(re.search(r"\b1 known\b", ran.out)) is not is_xfail, ran.out
+        assert ("1 known failure of known.txt does not count: test_suite.py::" in ran.out) is not is_xfail
+    if name == "test_call":
+        assert "1 passed, 1 failed" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("name", "workers"),
+    [("test_shared", []), ("test_last", []), ("test_xpass", []), ("test_kills", ["-n1"]), ("test_shared", ["-n1"])],
+)
+def test_failure_that_is_not_the_tests_own_counts(project: Project, name: str, workers: list[str]) -> None:
+    """Errors of a fixture that tests share, crashes and strict xfails that pass count, whatever the file says."""
+    project.tests(SUITE)
+    known(project, "test_*")
+    ran = project.report("-k", f"{name} or passes", *workers, exits=1)
+    assert " known" not in ran.out.splitlines()[-1]
+
+
+def test_collection_error_counts(project: Project) -> None:
+    """A file that cannot be collected is no test that an entry can name."""
+    project.tests("import nothing_of_this_name\n")
+    known(project, "*")
+    assert project.report().exit == 2
+
+
+def test_the_day_is_the_last_that_excuses(project: Project) -> None:
+    """Past its day, in UTC, a failure counts again, and the summary says so."""
+    project.tests("def test_call(): assert 0\n")
+    known(project, "test_call", until=TODAY - timedelta(days=2))
+    ran = project.report(exits=1)
+    assert f"known.txt:1: test_suite.py::test_call was known until {TODAY - timedelta(days=2)}: its failure counts" in (
+        ran.out
+    )
+
+
+def test_each_attempt_keeps_its_outcome(project: Project) -> None:
+    """With reruns a known test is tried again as ever, and its last failure is excused."""
+    pytest.importorskip("pytest_rerunfailures")
+    project.tests("def test_call(): assert 0\n")
+    known(project, "test_call")
+    ran = project.report("--reruns=1", "-p", "no:retry", "-p", "no:flaky", exits=0)
+    assert "1 rerun, 1 known" in ran.out
+    shown = console(project.root, "run", "export", "--format", "json", exits=0).out
+    assert f"{TODAY} SHOP-1" in shown
+    assert all(shown.count(f'"{name}"') == 1 for name in ("Known until", "Attempt 1")), shown
+
+
+def test_subtests(project: Project) -> None:
+    """The failures of a known test's subtests are excused together with it."""
+    project.tests(
+        """
+        import unittest
+        class TestIt(unittest.TestCase):
+            def test_call(self):
+                for number in range(3):
+                    with self.subTest(number=number):
+                        assert number != 1
+        """
+    )
+    known(project, "TestIt::test_call")
+    project.report(exits=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("until 2026-12-31\n", "line 1: 'until 2026-12-31': write: until 2026-12-31 tests/test_cart.py::test_total"),
+        ("\nuntil tomorrow a.py::b\n", "line 2: 'tomorrow' is no date"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_file_that_cannot_be_read(project: Project, text: str | None, message: str) -> None:
+    """A wrong line is a usage error with its number, before any test runs; so is a file that is not there."""
+    project.write("pytest.ini", "[pytest]\nautomation_report_known = known.txt\n")
+    if text is not None:
+        project.write("known.txt", text)
+    ran = project.pytest(exits=4)
+    assert message in ran.err
+    assert "passed" not in ran.out
+    if text is not None:
+        assert message.partition(":")[0] in console(project.root, "known", exits=2).err
+
+
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["one process", "a worker"])
+def test_entry_that_names_no_test(project: Project, workers: list[str]) -> None:
+    """An entry of no test is named with the test that may be meant, unless a part of the suite was selected."""
+    known(project, "test_okk")
+    line = "known.txt:1: no test is named test_suite.py::test_okk: did you mean test_suite.py::test_ok?"
+    assert line in project.report(*workers, exits=0).out
+    assert "known.txt:1" not in project.report("-k", "ok", *workers, exits=0).out
+
+
+def test_the_verdict_everywhere(project: Project) -> None:
+    """Summary, digest, findings and gate tell known failures from new ones by what the session sent with the run."""
+    project.tests("def test_a(): pass\ndef test_b(): pass\n")
+    known(project, "test_a", until="2999-12-31")
+    project.report(exits=0)
+    project.tests("def test_a(): assert 1 == 2\ndef test_b(): pass\n")
+    ran = project.report(exits=0)
+    words = "1 known until 31 December 2999 (SHOP-1)"
+    assert words in ran.out
+    assert "1 known is among the failed" in ran.out
+    assert words in console(project.root, "failures", exits=0).out
+    assert '"kind":"known"' in console(project.root, "failures", "--format", "json", exits=0).out
+    assert "no new failure since run 1" in console(project.root, "gate", exits=0).err
+    project.tests("def test_a(): assert 1 == 2\ndef test_b(): assert 0\n")
+    assert project.report(exits=1).out.count("1 new failure since run 2") == 1
+    assert "new failure: test_suite.test_b" in console(project.root, "gate", exits=5).err
+
+
+def test_check(project: Project) -> None:
+    """`known --check` ends with 1 for entries that are past, healed for ten runs, or name no test."""
+    project.tests("def test_a(): assert 0\ndef test_b(): pass\n")
+    known(project, "test_a", "test_b", until="2999-12-31")
+    project.report(exits=0)
+    assert console(project.root, "known", "--check", exits=0).out == ""
+    for _ in range(9):
+        project.report(exits=0)
+    checked = console(project.root, "known", "--check", exits=1)
+    assert "test_suite.py::test_b: healed: it failed in none of the last 10 runs" in checked.err
+    known(project, "test_a", "test_c", until="2020-12-31")
+    checked = console(project.root, "known", "known.txt", "--check", exits=1)
+    assert "known.txt:1: test_suite.py::test_a: past: it was known until 2020-12-31" in checked.err
+    known(project, "test_a", "test_c", until="2999-12-31")
+    checked = console(project.root, "known", "--check", exits=1)
+    assert checked.out == "test_suite.py::test_c\n"
+    assert "names no test of the last run" in checked.err
