@@ -10,7 +10,10 @@ console field of it::
 
 from __future__ import annotations
 
+import posixpath
+from functools import lru_cache
 from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
@@ -28,15 +31,11 @@ from pytest_automation_report.api.models import (
     fit_to_limits,
     parse_steps,
 )
-from pytest_automation_report.recording.options import UNTESTED, cleaner_for
+from pytest_automation_report.findings.owners import OWNER_FIELD, CodeOwners
+from pytest_automation_report.recording.options import FAILED, UNTESTED, cleaner_for
 from pytest_automation_report.recording.results import identity_of, node_id_fields
-from pytest_automation_report.text.limits import (
-    NOTE_UNITS,
-    console,
-    cut_end,
-    cut_middle,
-    string,
-)
+from pytest_automation_report.text.files import read_file
+from pytest_automation_report.text.limits import NOTE_UNITS, console, cut_end, cut_middle, string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,6 +48,7 @@ _MAX_CHARACTERS: Final = 32_000
 _MAX_ATTEMPTS_BYTES: Final = 128_000
 _SPAN_CHARACTERS: Final = 18  # of a coloured part without its style
 _CHARACTERS_OF_ONE: Final = 6  # in JSON, at most
+_MAX_OWNERS_BYTES: Final = 3 << 20  # as on GitHub
 
 _OUTPUTS: Final = frozenset({"Output", "Errors", "Log"})
 # Names of fields that we make: a field with another name was added by the user.
@@ -100,6 +100,8 @@ def folded(
     """
     *earlier, last = attempts
     alias, fields, artifacts = options.statuses.get(last.status, last.status), last.fields, last.artifacts
+    if options.owners and last.status in FAILED and (owner := _owner(base.file or "", options)):
+        fields = (*fields, Field(OWNER_FIELD, owner))
     if earlier:
         fields = _with_attempts(fields, earlier, options)
         artifacts = (*artifacts, *_with_notes(earlier))
@@ -117,6 +119,20 @@ def folded(
         _entries(earlier) if earlier else (),
     )
     return test, extensions
+
+
+def _owner(file: str, options: RecordingOptions) -> str:
+    path = posixpath.normpath(posixpath.join(options.owned_folder, file))
+    return string(_code_owners(options.owners).of(path)) if file else ""
+
+
+@lru_cache(maxsize=1)
+def _code_owners(file: str) -> CodeOwners:
+    try:
+        text = read_file(Path(file), _MAX_OWNERS_BYTES).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return CodeOwners("")  # the session began with it, and a test may have removed it since
+    return CodeOwners(text, file)
 
 
 def with_kept_files(extensions: Extensions, attempts: Sequence[Attempt], kept: Sequence[bool]) -> Extensions:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pytest_automation_report.export.markdown import code, headline
 from pytest_automation_report.failures.reading import Call, read_failure
+from pytest_automation_report.findings.owners import OWNER_FIELD
 from pytest_automation_report.findings.sentences import changes_line, commit_text, flaky_line, since_words, told
 from pytest_automation_report.findings.verdict import MINE
 from pytest_automation_report.text.limits import cut_end, printable, quantity
@@ -77,6 +78,7 @@ class DigestReason(TypedDict):
     line: str
     values: Sequence[DifferingValue]
     tests: Sequence[str]
+    owner: str | None
     command: str
 
 
@@ -132,7 +134,16 @@ class Digest(Struct, frozen=True):
     def _written(self, head: str, form: _Form, limit: int | None) -> str:
         reasons = self.document["reasons"]
         flaky = "" if self.findings is None else flaky_line(self.findings, _VALUES, lambda text: form.shown(text, 80))
+        owners = dict.fromkeys(reason["owner"] for reason in reasons)
+        if len(owners) > 1 or any(owners):
+            order = [*owners]
+            reasons = sorted(reasons, key=lambda reason: order.index(reason["owner"]))
         entries = [_entry(reason, form, self.now) for reason in reasons[:limit]]
+        for place, reason in enumerate(reasons[:limit]):
+            if any(owners) and (place == 0 or reasons[place - 1]["owner"] != reason["owner"]):
+                owner = f"owned by {form.shown(reason['owner'], _LINE_UNITS)}" if reason["owner"] else "owned by nobody"
+                first, details = entries[place]
+                entries[place] = f"{owner}:\n{form.between[1:]}{first}", details
         room = None if limit else form.characters - len(head) - len(flaky) - _LINE_UNITS
         shown = _fitted(entries, room)
         left = len(reasons) - len(shown)
@@ -225,6 +236,7 @@ def _reason(
         "line": line,
         "values": values,
         "tests": [test.node_id or test.title for test in tests[:_TESTS]],
+        "owner": next((field.value for test in tests[:1] for field in test.fields if field.name == OWNER_FIELD), None),
         "command": run_command(ids, count, otherwise),
     }
 

@@ -34,6 +34,7 @@ class RecordingOptions(Struct, frozen=True):
     ``prefix`` stands before folders, as ``--junit-prefix`` does in pytest's XML. ``statuses`` maps a status to its
     alias on the wire. ``secrets`` are values to hide: each process collects them from its environment, and no file has
     them. ``artifact_size`` is in bytes, as is ``artifact_total``, for all copies that wait for their upload.
+    ``owners`` is the path of a CODEOWNERS file, ``owned_folder`` the path of the tests' root in its repository.
     ``is_shared``: the run is one of several jobs, so each session describes what it collected.
     """
 
@@ -51,6 +52,8 @@ class RecordingOptions(Struct, frozen=True):
     browser_artifacts: bool = True
     secrets: tuple[str, ...] = ()
     report_not_run: bool = False
+    owners: str = ""
+    owned_folder: str = ""
     is_shared: bool = False
 
     def __repr__(self) -> str:

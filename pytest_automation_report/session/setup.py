@@ -129,7 +129,7 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
             timeouts=timeouts_from(environ, is_embedded=is_embedded, exit_all=configuration.exit_wait),
             environ=environ,
             store=store,
-            options=recording_options(configuration, prefix, secrets, artifact_url=template),
+            options=recording_options(configuration, prefix, secrets, config.rootpath, artifact_url=template),
             facts=facts,
         )
     except BaseException:

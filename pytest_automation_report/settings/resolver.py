@@ -217,7 +217,12 @@ class _Resolver:
                 value = default if default in (None, "", False) else setting.parse(RawSetting(default, setting.name))
                 value = self.value(setting.name, setting.parse, value)
                 values[setting.name] = self.root / value if isinstance(value, Path) else value
-        values["token_file"] = values["token_file"] and str(self.root / parsers.expanded(values["token_file"]))
+        for name in ("token_file", "owners"):
+            values[name] = values[name] and str(self.root / parsers.expanded(values[name]))
+        if values["owners"] and not _is_readable(Path(values["owners"])):
+            raw, remedy = self.raw_settings["owners"], "name a file that can be read"
+            self.refuse("owners", SettingError(raw.origin, values["owners"], remedy), raw)
+            values["owners"] = ""
         if "redact" in self.refused:
             # The user wanted to hide something, and the pattern in the environment is invalid: hide all texts.
             values["redact"] = (r"[\s\S]+",)

@@ -6,6 +6,7 @@ readable form and a hash of source and key: two suites of one build have separat
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from hashlib import sha256
@@ -16,12 +17,14 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import RUN_KEY_TAG, Field, FieldType, NewRun, Resources
 from pytest_automation_report.ci.facts import JOB_LINK, with_facts
+from pytest_automation_report.findings.owners import repository_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.parsers import PLACEHOLDER
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.ci.facts import BuildInfo
@@ -162,12 +165,14 @@ def sharing_of(configuration: Settings, facts: BuildInfo) -> RunSharing:
 
 
 def recording_options(
-    configuration: Settings, junit_prefix: str, secrets: tuple[str, ...], *, artifact_url: str = ""
+    configuration: Settings, junit_prefix: str, secrets: tuple[str, ...], root: Path, *, artifact_url: str = ""
 ) -> RecordingOptions:
     """Return the options of the recorder; ``junit_prefix`` stands before folders if the user set no other prefix.
 
-    ``artifact_url`` is the filled template of the addresses of files that the CI provider uploads.
+    ``root`` is the folder that paths of tests start from, ``artifact_url`` the filled template of the addresses of
+    files that the CI provider uploads.
     """
+    owners = configuration.owners
     return RecordingOptions(
         prefix=configuration.folder_prefix or junit_prefix,
         output=configuration.output,
@@ -183,5 +188,7 @@ def recording_options(
         browser_artifacts=configuration.browser_artifacts,
         secrets=secrets,
         report_not_run=configuration.report_not_run,
+        owners=owners,
+        owned_folder=os.path.relpath(root, repository_of(owners)) if owners else "",
         is_shared=configuration.run_id is not None or bool(configuration.run_key),
     )

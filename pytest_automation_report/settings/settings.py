@@ -284,6 +284,7 @@ class Settings:
     known: str = setting(
         "File of failures that are known until a date: pytest's exit code does not count them; see docs/known.md"
     )
+    owners: str = setting("CODEOWNERS file: failed tests get a field with the owners of their file")
     report_not_run: bool = setting(
         "Report the tests that a session did not reach, each as a result with the status untested", default=False
     )

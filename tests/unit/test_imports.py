@@ -34,11 +34,11 @@ TABLE: dict[str, frozenset[str]] = {
         "text": "unpatched", "findings": "text", "failures": "text", "api": "findings text errors unpatched",
         "export": "findings failures api text", "recording": "spool api text unpatched guards",
         "ci": "api text unpatched", "spool": "findings api text errors unpatched",
-        "server": "findings failures export api text errors", "settings": "recording ci api text errors",
+        "server": "findings failures export api text errors", "settings": "findings recording ci api text errors",
         "delivery": "export findings recording server spool api text errors unpatched",
         "junit": "delivery settings recording spool api text errors",
         "summary": "findings settings recording spool ci api text errors unpatched",
-        "session": "junit summary delivery settings recording spool ci api text errors unpatched guards",
+        "session": "junit summary findings delivery settings recording spool ci api text errors unpatched guards",
         "cli": "junit summary delivery settings recording spool ci server export findings failures api text errors",
     }.items()
 }  # fmt: skip

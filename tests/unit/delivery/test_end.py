@@ -49,7 +49,7 @@ DOCUMENT: Any = {
     "run": 7,
     "base": {"run": 6, "why": "same branch", "commit": "a1", "author": None, "changes": "d1", "at": 5},
     "verdict": {**VERDICT, "part": LONG},
-    "mine": {"new": 1, "back": 0, "flaky": 0, "still": 2},
+    "mine": {"new": 1, "back": 0, "flaky": 0, "still": 2, "known": 0}, "known": "",
     "counts": COUNTS,
     "tests": {
         "newly_failing": [a_test("a")], "still_failing": [a_test("b", 4), {**a_test("c"), "since": None}], "fixed": [],
@@ -72,7 +72,7 @@ def test_excerpt_of_a_document() -> None:
     assert excerpt_from(DOCUMENT) == {
         "base": {"run": 6, "commit": "a1", "author": None, "changes": "d1", "at": 5},
         "earlier_source": {"name": CUT, "runs": 3},
-        "verdict": {**VERDICT, "part": CUT}, "mine": DOCUMENT["mine"], "counts": COUNTS,
+        "verdict": {**VERDICT, "part": CUT}, "mine": DOCUMENT["mine"], "known": "", "counts": COUNTS,
         "reasons": [
             {"count": 2, "kind": "new", "title": CUT, "since": a_test("a")["since"]},
             {"count": 1, "kind": "still", "title": "y", "since": None},

@@ -25,7 +25,7 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> Finding
     found: dict[str, Any] = {
         "verdict": PASSED,
         "earlier_source": None,
-        "mine": {"new": new, "back": 0, "flaky": 0, "still": still},
+        "mine": {"new": new, "back": 0, "flaky": 0, "still": still, "known": 0}, "known": "",
         "base": {"run": 12, "commit": "a1b2c3d4e5", "changes": None, "at": NOW - 26 * 60 * MINUTE, **base},
         "counts": {**dict(zip(COUNTS, (*counts, *[0] * 5), strict=False)), "passed_again": 0},
         "reasons": [], "failing": [], "flaky": [], "slower": [],
@@ -47,7 +47,7 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> Finding
         (findings(0, 0, 0, 0, 0, 0, 2), "2 new tests since run 12 (a1b2c3d, 1 day ago)"),
         ({**findings(2), "whole": {"missing": 3, "twice": 0, "jobs": []}}, "not whole: 3 missing"),
         (
-            {**findings(), "mine": {"new": 0, "back": 2, "flaky": 1, "still": 0}},
+            {**findings(), "mine": {"new": 0, "back": 2, "flaky": 1, "still": 0, "known": 0}},
             "2 back after a while, 1 failure of a test known to be flaky, compared with run 12 (a1b2c3d, 1 day ago)",
         ),
         (findings(), ""),

@@ -1,0 +1,70 @@
+"""A CODEOWNERS file is read by the rules of GitHub and of GitLab."""
+
+import pytest
+
+from pytest_automation_report.findings.owners import CodeOwners, repository_of
+
+GITHUB = r"""
+# everything else
+*           @org/all
+*_db.py     @dba  # inline
+/build/     @ops
+docs/*      docs@example.com
+apps/       @apps
+/apps/github
+**/logs     @logs @ops
+/a\ b/**/c/*.py @spaces
+"""
+
+GITLAB = """
+* @default
+[Database] @dba @dbo
+db/
+/db/own.py @me
+^[Docs][2]
+docs/*.md @writers
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "owners"),
+    [
+        ("test_a.py", "@org/all"),
+        ("deep/inside/test_db.py", "@dba"),
+        ("build/x/test_a.py", "@ops"),
+        ("x/build/test_a.py", "@org/all"),
+        ("docs/test_a.py", "docs@example.com"),
+        ("docs/x/test_a.py", "@org/all"),
+        ("x/docs/test_a.py", "@org/all"),
+        ("x/apps/y/test_a.py", "@apps"),
+        ("apps/github/test_a.py", ""),
+        ("x/logs/test_a.py", "@logs @ops"),
+        ("a b/x/y/c/t.py", "@spaces"),
+        ("a b/c/t.py", "@spaces"),
+        ("a b/c/d/t.py", "@org/all"),
+    ],
+)
+def test_github(path: str, owners: str) -> None:
+    """The last rule that matches counts, patterns are those of gitignore, and a rule without owners frees a file."""
+    assert CodeOwners(GITHUB, ".github/CODEOWNERS").of(path) == owners
+
+
+@pytest.mark.parametrize(
+    ("path", "owners"),
+    [
+        ("test_a.py", "@default"),
+        ("x/db/test_a.py", "@default @dba @dbo"),
+        ("db/own.py", "@default @me"),
+        ("x/docs/a.md", "@default @writers"),
+        ("x/docs/y/a.md", "@default"),
+    ],
+)
+def test_gitlab(path: str, owners: str) -> None:
+    """Each section has an owner of its own, its entries have those of its head, and patterns fit in any folder."""
+    assert CodeOwners(GITLAB).of(path) == owners
+
+
+@pytest.mark.parametrize("file", ["/r/CODEOWNERS", "/r/.github/CODEOWNERS", "/r/docs/CODEOWNERS"])
+def test_repository(file: str) -> None:
+    """The rules are about the repository, wherever the file of it stands."""
+    assert repository_of(file) == "/r"
