@@ -219,8 +219,8 @@ class _Resolver:
                 values[setting.name] = self.root / value if isinstance(value, Path) else value
         for name in ("token_file", "owners"):
             values[name] = values[name] and str(self.root / parsers.expanded(values[name]))
-        if values["owners"] and not _is_readable(Path(values["owners"])):
-            raw, remedy = self.raw_settings["owners"], "name a file that can be read"
+        if values["owners"] and not Path(values["owners"]).is_file():
+            raw, remedy = self.raw_settings["owners"], "name a file that is there"
             self.refuse("owners", SettingError(raw.origin, values["owners"], remedy), raw)
             values["owners"] = ""
         if "redact" in self.refused:

@@ -73,7 +73,7 @@ def test_the_document() -> None:
         "verdict": "1 of 4 tests failed, for 2 reasons",
         "counts": {
             "finished": 4, "failed": 1, "passed": 3, "skipped": 0, "not_run": 0,
-            "new": 1, "back": 0, "flaky": 0, "still": 0, "fixed": 2, "gone": 0,
+            "new": 1, "back": 0, "flaky": 0, "still": 0, "known": 0, "fixed": 2, "gone": 0,
         },
         "reasons": [
             {
@@ -82,7 +82,7 @@ def test_the_document() -> None:
                 "values": [
                     {"path": "cart.total( with_tax=True )", "left": "41", "operator": "==", "right": "42"}
                 ],
-                "tests": ["tests/test_a.py::test_one"], "command": "pytest tests/test_a.py::test_one",
+                "tests": ["tests/test_a.py::test_one"], "owner": None, "command": "pytest tests/test_a.py::test_one",
             }
         ],
     }  # fmt: skip
