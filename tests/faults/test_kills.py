@@ -40,32 +40,44 @@ def stopped(
     return ran
 
 
-@pytest.mark.parametrize(
-    ("arguments", "number", "whom", "exit_code"),
-    [
-        pytest.param((), signal.SIGKILL, "pytest", -9, id="KILL"),
-        pytest.param((), signal.SIGKILL, "group", -9, id="KILL-group"),
-        pytest.param((), signal.SIGTERM, "pytest", -15, id="TERM"),
-        pytest.param(TWO, signal.SIGKILL, "group", -9, id="n2-KILL-group"),
-        pytest.param(TWO, signal.SIGTERM, "group", -15, id="n2-TERM-group"),
-    ],
-)
-def test_killed_session(
-    tmp_path: Path,
-    server: ScriptedServer,
-    arguments: tuple[str, ...],
-    number: signal.Signals,
-    whom: str,
-    exit_code: int,
-) -> None:
-    """A killed session is delivered by its sender: each finished test once, the running one once as died."""
-    ran = stopped(tmp_path, server, arguments, WAITS, number, whom)
+NOTED = "pytest died before the session ended"
+LEAVES = "import pytest; pytest.exit('enough', returncode=7)"
+ENDS = {
+    "KILL": ((), WAITS, signal.SIGKILL, "pytest", -9, DIED, NOTED),
+    "KILL-group": ((), WAITS, signal.SIGKILL, "group", -9, DIED, NOTED),
+    "TERM": ((), WAITS, signal.SIGTERM, "pytest", -15, DIED, NOTED),
+    "n2-KILL-group": (TWO, WAITS, signal.SIGKILL, "group", -9, DIED, NOTED),
+    "n2-TERM-group": (TWO, WAITS, signal.SIGTERM, "group", -15, DIED, NOTED),
+    "KILL-worker": (("-n", "2"), WAITS, signal.SIGKILL, "worker", 1, CRASHED, "tests failed (exit status 1)"),
+    "os-exit": ((), "os._exit(0)", None, "", 0, DIED, NOTED),
+    "Ctrl-C": ((), WAITS, signal.SIGINT, "pytest", 2, INTERRUPTED, "interrupted by Ctrl-C"),
+    "n2-Ctrl-C-of-a-terminal": (TWO, WAITS, signal.SIGINT, "group", 2, INTERRUPTED, "interrupted by Ctrl-C"),
+    "exit": ((), LEAVES, None, "", 7, INTERRUPTED, "ended by pytest.exit: enough"),
+    # xdist asserts that a worker which ends in order has no test left, so pytest.exit in one is its internal error.
+    "n2-exit": (TWO, LEAVES, None, "", 3, INTERRUPTED, "internal error of pytest (exit status 3)"),
+}  # fmt: skip
+"""Options, the end of the running test, the signal and who gets it; exit code, what is said of test and session."""
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_end_of_a_session(tmp_path: Path, server: ScriptedServer, case: str) -> None:
+    """However a session ends, finished tests arrive once, the running one once with its end; the exit code is pytest's.
+
+    One that was interrupted has not failed. After a crash another worker goes on.
+    """
+    arguments, end, number, whom, exit_code, words, note = ENDS[case]
+    ran = stopped(tmp_path, server, arguments, end, number, whom)
     assert ran.exit == exit_code
-    assert_complete(server, [*FINISHED, "test_running"])
+    assert_complete(server, [*FINISHED, "test_running", *["test_after"] * (words == CRASHED)])
     running = result_named(server, "test_running")
-    assert running["status"] == "error"
-    assert DIED in field_texts(running)
-    assert session_note(server) == "pytest died before the session ended"
+    assert words in field_texts(running)
+    assert running["status"] == ("untested" if words == INTERRUPTED else "error")
+    assert session_note(server) == note
+    assert ("automation report ===" in ran.out) is (exit_code in {1, 2})
+    if number == signal.SIGINT:
+        assert (printed_counts(ran).delivered, printed_counts(ran).not_run) == (5, 2)
+    if words == CRASHED:
+        assert printed_counts(ran).delivered == 6
 
 
 def test_killed_controller(tmp_path: Path, server: ScriptedServer) -> None:
@@ -78,43 +90,6 @@ def test_killed_controller(tmp_path: Path, server: ScriptedServer) -> None:
     assert is_interrupted or DIED in field_texts(running)
     assert running["status"] == ("untested" if is_interrupted else "error")
     assert session_note(server) == "pytest died before the session ended"
-
-
-def test_killed_worker(tmp_path: Path, server: ScriptedServer) -> None:
-    """The test that ran when its worker was killed is reported once, as crashed; another worker goes on."""
-    ran = stopped(tmp_path, server, ("-n", "2"), WAITS, signal.SIGKILL, "worker")
-    assert ran.exit == 1
-    assert_complete(server, [*FINISHED, "test_running", "test_after"])
-    running = result_named(server, "test_running")
-    assert running["status"] == "error"
-    assert CRASHED in field_texts(running)
-    assert session_note(server) == "tests failed (exit status 1)"
-    assert printed_counts(ran).delivered == 6
-
-
-def test_exit_without_a_word(tmp_path: Path, server: ScriptedServer) -> None:
-    """After ``os._exit(0)`` in a test pytest says 0 and nothing else; the run shows the test as died."""
-    ran = stopped(tmp_path, server, (), "os._exit(0)", None, "")
-    assert ran.exit == 0
-    assert "automation report ===" not in ran.out
-    assert_complete(server, [*FINISHED, "test_running"])
-    assert result_named(server, "test_running")["status"] == "error"
-    assert DIED in field_texts(result_named(server, "test_running"))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "whom"), [pytest.param((), "pytest", id="n0"), pytest.param(TWO, "group", id="n2-as-a-terminal-does")]
-)
-def test_interrupted_session(tmp_path: Path, server: ScriptedServer, arguments: tuple[str, ...], whom: str) -> None:
-    """After Ctrl-C each finished test has arrived once, and the running one once as interrupted, not as a failure."""
-    ran = stopped(tmp_path, server, arguments, WAITS, signal.SIGINT, whom)
-    assert ran.exit == 2
-    assert_complete(server, [*FINISHED, "test_running"])
-    running = result_named(server, "test_running")
-    assert running["status"] == "untested"
-    assert INTERRUPTED in field_texts(running)
-    assert session_note(server) == "interrupted by Ctrl-C"
-    assert (printed_counts(ran).delivered, printed_counts(ran).not_run) == (5, 2)
 
 
 STUBBORN = f"""
@@ -146,23 +121,3 @@ def test_cancelled_job(tmp_path: Path, server: ScriptedServer, end: str, exit_co
     assert spools(tmp_path) == []
     assert_complete(server, [*FINISHED, "test_running"])
     assert words in field_texts(result_named(server, "test_running"))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "exit_code", "ending"),
-    [
-        pytest.param((), 7, "ended by pytest.exit: enough", id="n0"),
-        # xdist asserts that a worker which ends in order has no test left, so pytest.exit in one is its internal error
-        pytest.param(TWO, 3, "internal error of pytest (exit status 3)", id="n2"),
-    ],
-)
-def test_session_ended_by_a_test(
-    tmp_path: Path, server: ScriptedServer, arguments: tuple[str, ...], exit_code: int, ending: str
-) -> None:
-    """After ``pytest.exit`` in a test that test is reported once, as interrupted, and pytest's exit code stays."""
-    end = "import pytest; pytest.exit('enough', returncode=7)"
-    ran = stopped(tmp_path, server, arguments, end, None, "")
-    assert ran.exit == exit_code
-    assert_complete(server, [*FINISHED, "test_running"])
-    assert INTERRUPTED in field_texts(result_named(server, "test_running"))
-    assert session_note(server) == ending
