@@ -266,15 +266,29 @@ Block: TypeAlias = tuple[int, int, str, int, int, int]
 """Tests in a lane: start, end, two letters of the outcome, number of tests, id of the first and last result."""
 
 
-class TestFamily(TypedDict):
-    """A parametrized function with failures, and a cell for each of its tests."""
+class TestAxis(TypedDict):
+    """Something by which the tests of a function differ; ``of`` has the place of each cell's value in ``values``."""
+
+    name: str
+    values: Sequence[str]
+    of: Sequence[int]
+
+
+class TestCells(TypedDict):
+    """The tests of a function, and their axes."""
+
+    cells: Sequence[Cell]
+    axes: Sequence[TestAxis]
+
+
+class TestFamily(TestCells):
+    """A function with failures that has parameters, or that several jobs ran, and a cell for each of its tests."""
 
     file: str
     folder: str
     function: str
     failed: int
     count: int
-    cells: Sequence[Cell]
 
 
 class LaneOwner(TypedDict):

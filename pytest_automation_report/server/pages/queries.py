@@ -15,6 +15,7 @@ from pytest_automation_report.api.models import RUN_KEY_TAG
 from pytest_automation_report.server.pages.searches import Search, escaped, like_any
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.findings import summaries
+from pytest_automation_report.server.store.overview import natural_key
 from pytest_automation_report.server.store.reads import Reader, run_condition, run_rows
 from pytest_automation_report.server.store.values import RESULT_STATUSES, not_found
 
@@ -37,6 +38,8 @@ TREND_RUNS: Final = 30  # runs of a trend; on the page of a run the shown one in
 NEAR: Final = 2_500  # results before and after one that are looked through where no index leads to its neighbours
 HISTORY_ROWS: Final = 300  # most results of one test that its pages look at
 SIBLINGS: Final = 60  # most results of one function that a page of one of them names
+_FAILED_SIBLINGS: Final = 20  # most of them that are shown since they failed
+_MAX_SIBLINGS: Final = 10_000  # most that are counted
 _SHOWN: Final = 200
 _SAME_REASON: Final = 8
 _AT_ONCE: Final = 500
@@ -69,9 +72,13 @@ _ALL_REASONS: Final = (
     'WITH RECURSIVE f ("x") AS (SELECT MIN("fingerprint") FROM "result" WHERE "fingerprint" IS NOT NULL UNION ALL'
     ' SELECT (SELECT MIN("fingerprint") FROM "result" WHERE "fingerprint" > f."x") FROM f WHERE f."x" IS NOT NULL)'
 )
+# A reason can have a message for each of its tests.
+_OF_REASON: Final = (
+    'FROM "result" AS m JOIN "run" AS u ON u."id" = m."run_id" WHERE m."fingerprint" = f."x"{}'
+    ' ORDER BY m."run_id" DESC, m."id" DESC LIMIT 20'
+)
 _LAST_OF_REASON: Final = (
-    'FROM "result" AS n JOIN "run" AS u ON u."id" = n."run_id" WHERE n."fingerprint" = f."x"{}'
-    ' ORDER BY n."run_id" DESC, n."id" DESC LIMIT 1'
+    f'FROM "result" AS n WHERE n."id" IN (SELECT m."id" {_OF_REASON}){{}} ORDER BY n."run_id" DESC, n."id" DESC LIMIT 1'
 )
 _ALL_TESTS: Final = '(SELECT "id" AS "x" FROM "case" WHERE "source_id" = ?) AS f'
 _LAST_OF_TEST: Final = 'FROM "result" AS n WHERE n."case_id" = f."x" ORDER BY n."run_id" DESC, n."id" DESC LIMIT 1'
@@ -92,6 +99,34 @@ class Rows(Struct, frozen=True):
 
     items: Sequence[Json]
     has_more: bool
+
+
+class Siblings(Struct, frozen=True):
+    """Tests of one function with other parameters: how many there are and failed, and some of them."""
+
+    count: int = 0
+    failed: int = 0
+    rows: Sequence[Json] = ()
+
+
+_FAILED: Final = frozenset(status.id for status in RESULT_STATUSES.values() if status.is_failed)
+
+
+def siblings_of(row: Json, results: Iterable[Json]) -> Siblings:
+    """Return the siblings of a test of all ``results`` of its function: failed ones first, then those around it."""
+    # Of several jobs a result that failed counts, and on its page the test itself.
+    by_name = {
+        other["name"]: other
+        for other in sorted(results, key=lambda other: (other["id"] == row["id"], other["status"] in _FAILED))
+    }
+    ordered = sorted(by_name.values(), key=lambda other: natural_key(other["name"]))
+    failed = [other for other in ordered if other["status"] in _FAILED]
+    shown = {other["id"]: other for other in failed[:_FAILED_SIBLINGS]}
+    room = SIBLINGS - len(shown)
+    place = next((number for number, other in enumerate(ordered) if other["id"] == row["id"]), 0)
+    first = max(0, min(place - room // 2, len(ordered) - room))
+    shown |= {other["id"]: other for other in ordered[first : first + room]}
+    return Siblings(len(ordered), len(failed), list(shown.values()))
 
 
 class UsualTimes(Struct, frozen=True):
@@ -324,8 +359,8 @@ class PageReader(Reader):
         """Return the last failures of the reasons of all kept runs that a search finds, newest first."""
         own, source = ("", ()) if source_id is None else (' AND u."source_id" = ?', (source_id,))
         condition, values = Search(text).sql(self._like)
-        last = self._last_of("f", _LAST_OF_REASON.format(own))
-        rest = f'{last}{condition} ORDER BY "run_id" DESC, "id" LIMIT ?'
+        last = self._last_of("f", _LAST_OF_REASON.format(own, condition))
+        rest = f'{last} ORDER BY "run_id" DESC, "id" LIMIT ?'
         return self._ask(f'{_ALL_REASONS} SELECT {_TEST}, "run_id" {rest}', *source, *values, count)
 
     def _last_of(self, every: str, last: str) -> str:
@@ -341,9 +376,7 @@ class PageReader(Reader):
             f'SELECT COUNT(*), MIN("id"), MAX("id") FROM "run" WHERE {own}', source
         )
         tests = self.connection.number(f'SELECT COUNT(*) FROM "case" WHERE {own}', source)
-        of_source = (
-            "" if source_id is None else f" AND EXISTS (SELECT 1 {_LAST_OF_REASON.format(' AND u.source_id = ?')})"
-        )
+        of_source = "" if source_id is None else f" AND EXISTS (SELECT 1 {_OF_REASON.format(' AND u.source_id = ?')})"
         count = f'SELECT COUNT(*) FROM f WHERE f."x" IS NOT NULL{of_source}'
         return LookedAt(runs, first, last, tests, self.connection.number(f"{_ALL_REASONS} {count}", source))
 
@@ -419,19 +452,19 @@ class PageReader(Reader):
             return rows, len(rows)
         return rows, self._results('COUNT(*) AS "count"', is_same, *values)[0]["count"]
 
-    def siblings(self, row: Json) -> list[Json]:
-        """Return the results of the same function with other parameters, of those that arrived about the same time."""
+    def siblings(self, row: Json) -> Siblings:
+        """Return the tests of the same function with other parameters, of those that arrived about the same time."""
         # A run of 100,000 tests has no index by name, so the rows near this one are looked through.
         function = str(row["name"]).partition("[")[0]
         if function == row["name"]:
-            return []
+            return Siblings()
         prefix = f"{function}["
         rest = (
             '"id" BETWEEN ? AND ? AND "run_id" = ? AND "folder" = ? AND SUBSTR("name", 1, ?) = ?'
-            f' ORDER BY "id" LIMIT {SIBLINGS}'
+            f'{_COUNTS} ORDER BY "id" LIMIT {_MAX_SIBLINGS}'
         )
-        place = (row["id"] - NEAR, row["id"] + NEAR, row["run"], row["folder"])
-        return self._results('"id", "name", "status", "elapsed"', rest, *place, len(prefix), prefix)
+        place = (row["id"] - _MAX_SIBLINGS, row["id"] + _MAX_SIBLINGS, row["run"], row["folder"])
+        return siblings_of(row, self._results('"id", "name", "status", "elapsed"', rest, *place, len(prefix), prefix))
 
     def before(self, row: Json) -> list[Json]:
         """Return the three tests that ran on the same worker just before this one, the last one first."""

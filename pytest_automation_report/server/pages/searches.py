@@ -92,7 +92,7 @@ class Search(Struct, frozen=True):
     folder: str | None = None
     fingerprint: int | None = None
     ids: Collection[int] | None = None  # results of a list of findings
-    is_flaky: bool = False  # passed after a failed attempt
+    is_flaky: bool = False  # of those that passed the ones after a failed attempt
     lane: Lane | None = None
     lists: Mapping[str, Collection[int]] = {}
 
@@ -111,7 +111,7 @@ class Search(Struct, frozen=True):
         if self.ids is not None:
             found.append(_of_ids(self.ids))
         if self.is_flaky:
-            found.append(('"failed_attempts" IS NOT NULL', ()))
+            found.append((f'"failed_attempts" IS NOT NULL OR "result_class" <> {ResultClass.SUCCESS}', ()))
         if self.lane is not None:
             found.append(('"thread_id" = ?', (self.lane.thread,)))
             if self.lane.kind:

@@ -9,17 +9,18 @@ import json
 import re
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from msgspec import Struct, field
 
+from pytest_automation_report.findings.matrix import JOB, MOST_VALUES, axes_of, places
 from pytest_automation_report.findings.times import TimedResult, blocks_of, starts_of, waste_of
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.reads import IS_MODULE, keep_document, run_row, stored_documents
 from pytest_automation_report.server.store.values import ResultClass
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         RunLanes,
         RunOverview,
         SlowTest,
+        TestCells,
         TestFamily,
         WorkerWaste,
     )
@@ -36,15 +38,14 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
 
-VERSION: Final = 5  # version of the document; documents of an earlier one are computed anew
+VERSION: Final = 6  # version of the document; documents of an earlier one are computed anew
 MAX_LANES: Final = 64  # most workers with a lane: those that ran for the longest time
 _MAX_SLOWEST: Final = 50
 _MAX_FLAKY: Final = 200
 _MAX_FAMILIES: Final = 50
 _MAX_CELLS: Final = 1_000
 _MAX_FACT: Final = 60  # longest text of a field that selects
-_MAX_FACTS: Final = 4  # fields that lists offer, with so many values at most
-_MAX_VALUES: Final = 8
+_MAX_FACTS: Final = 4  # fields that lists offer
 
 BROWSERS: Final = ("chromium", "firefox", "webkit")
 """Parameters that are values of the field ``browser``, as pytest-playwright has them."""
@@ -57,12 +58,13 @@ XPASS_FIELD: Final = "Unexpected pass"
 HAS_FACTS: Final = '%"type":1,%'
 """What fields are like of which `facts_of` may return some."""
 
+_BROWSERS: Final = frozenset(BROWSERS)
 _OUR_FIELDS: Final = frozenset({"Node id", "Subtests"})
 _is_field = re.compile("[A-Za-z][A-Za-z0-9_ -]*").fullmatch
 _is_word = re.compile(r"[A-Za-z][\w.]{0,19}").fullmatch
 
 _THREADS: Final = (
-    'SELECT "id", "position", "session_started", "elapsed_observed", "elapsed_computed" FROM "thread"'
+    'SELECT "id", "position", "session_started", "elapsed_observed", "elapsed_computed", "job" FROM "thread"'
     ' WHERE "run_id" = ? ORDER BY "id"'
 )
 _NAMED: Final = 'SELECT "id", "case_id", "name", "folder", "file", "elapsed" FROM "result" WHERE "id" IN'
@@ -89,15 +91,28 @@ def overview(store: Store, run_id: int) -> RunOverview:
     return document
 
 
+_NO_FACTS: Final[Mapping[str, str]] = {}  # one for all tests: nearly all have none
+
+
+class _Parametrized(NamedTuple):
+    """A test with parameters, or one that several jobs have; ``facts`` are its fields and its job."""
+
+    result: int
+    kind: Kind
+    parameters: str
+    facts: Mapping[str, str]
+
+
 class _Walk(Struct):
     """All that one walk over the results of a run collects."""
 
     began: int
-    # When the session of each thread began, in microseconds since 1970.
+    # When the session of each thread began, in microseconds since 1970; and its job, of a run of several.
     sessions: dict[int, int | None]
+    jobs: dict[int, str]
     files: dict[str, FileTests] = field(default_factory=dict)
     threads: dict[int, list[TimedResult]] = field(default_factory=dict)
-    functions: dict[tuple[str, str, str], list[tuple[int, Kind, str]]] = field(default_factory=dict)
+    functions: dict[tuple[str, str, str], list[_Parametrized]] = field(default_factory=dict)
     flaky: list[int] = field(default_factory=list)
     facts: dict[str, Counter[str]] = field(default_factory=dict)
 
@@ -124,11 +139,15 @@ class _Walk(Struct):
         if kind == "flaky":
             file["flaky"] += 1
             self.flaky.append(result_id)
-        for fact, value in facts_of(fields):
+        facts = dict(facts_of(fields))
+        for fact, value in facts.items():
             self.facts.setdefault(fact, Counter())[value] += 1
         function, bracket, parameters = name.partition("[")
-        if bracket:
-            self.functions.setdefault((path or "", folder, function), []).append((result_id, kind, parameters))
+        if bracket or self.jobs:
+            if thread in self.jobs:
+                facts[JOB] = self.jobs[thread]
+            parametrized = _Parametrized(result_id, kind, parameters.removesuffix("]"), facts or _NO_FACTS)
+            self.functions.setdefault((path or "", folder, function), []).append(parametrized)
 
 
 def facts_of(fields: str | None) -> list[tuple[str, str]]:
@@ -156,21 +175,33 @@ def _differing(walk: _Walk) -> dict[str, dict[str, int]]:
             facts.setdefault("mark", Counter())[name] = values["yes"]
         else:
             facts[name] = values
-    functions: Counter[str] = Counter()
-    tests: Counter[str] = Counter()
+    _add_parameters(facts, walk)
+    differing: dict[str, dict[str, int]] = {}
+    for name, values in facts.items():
+        # Each marker is a field by itself, which the other tests do not have.
+        own = Counter({value: count for value, count in values.items() if 1 < count < total or name == "is"})
+        if name in {"is", "mark"} or (1 < len(values) <= MOST_VALUES and len(own) == len(values)):
+            differing[name] = dict(own.most_common(MOST_VALUES))
+    order = sorted(differing, key=lambda name: (name != "is", name == "param", -sum(differing[name].values())))
+    return {name: differing[name] for name in order[:_MAX_FACTS] if differing[name]}
+
+
+def _add_parameters(facts: dict[str, Counter[str]], walk: _Walk) -> None:
+    """Add browsers, and the parameters of most tests that together have few values."""
+    by_values: dict[frozenset[str], Counter[str]] = {}
     for results in walk.functions.values():
-        own = Counter(part for *_, text in results for part in text.removesuffix("]").split("-") if _is_word(part))
-        tests += own
-        functions.update(own.keys())
-    for value, count in tests.items():
-        if value in BROWSERS or functions[value] > 1:
-            facts.setdefault("browser" if value in BROWSERS else "param", Counter())[value] += count
-    differing = {
-        name: dict(values.most_common(_MAX_VALUES))
-        for name, values in facts.items()
-        if name in {"is", "param"} or (len(values) <= _MAX_VALUES and (len(values) > 1 or values.total() < total))
-    }
-    return dict(sorted(differing.items(), key=lambda item: (item[0] == "param", -sum(item[1].values())))[:_MAX_FACTS])
+        for column in places(result.parameters for result in results):
+            values = frozenset(column)
+            if values <= _BROWSERS:
+                facts.setdefault("browser", Counter()).update(column)
+            elif 1 < len(values) <= MOST_VALUES and all(map(_is_word, values)):
+                by_values.setdefault(values, Counter()).update(column)
+    chosen: Counter[str] = Counter()
+    for counts in sorted(by_values.values(), key=Counter.total, reverse=True):
+        if min(counts.values()) > 1 and len(chosen | counts) <= MOST_VALUES:
+            chosen += counts
+    if chosen:
+        facts["param"] = chosen
 
 
 def _kind(result_class: int, failed_attempts: int | None) -> Kind:
@@ -187,7 +218,8 @@ def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, RunOvervi
     sessions = {row["id"]: row["session_started"] for row in threads}
     # The run is created with its first results: its session began before.
     began = min([run["created"], *(start for start in sessions.values() if start is not None)])
-    walk = _Walk(began, sessions)
+    jobs = {row["id"]: row["job"] for row in threads if row["job"]}
+    walk = _Walk(began, sessions, jobs if len({*jobs.values()}) > 1 else {})
     for row in connection.execute(_RESULTS, (HAS_FACTS, run_id)):
         walk.add(row)
     document: RunOverview = {
@@ -215,7 +247,7 @@ def _rows(connection: StoreConnection, ids: Sequence[int]) -> dict[int, SlowTest
 
 
 def _families(walk: _Walk) -> list[TestFamily]:
-    failures = {key: sum(kind == "failed" for _, kind, _ in cells) for key, cells in walk.functions.items()}
+    failures = {key: sum(test.kind == "failed" for test in tests) for key, tests in walk.functions.items()}
     keys = [key for key, count in failures.items() if count and len(walk.functions[key]) > 1]
     keys.sort(key=lambda key: (-failures[key], key))
     return [
@@ -225,16 +257,25 @@ def _families(walk: _Walk) -> list[TestFamily]:
             "function": key[2],
             "failed": failures[key],
             "count": len(walk.functions[key]),
-            "cells": _cells(walk.functions[key]),
+            **_cells(walk.functions[key]),
         }
         for key in keys[:_MAX_FAMILIES]
     ]
 
 
-def _cells(tests: Sequence[tuple[int, Kind, str]]) -> list[Cell]:
-    """Return a cell for each test by its parameters: workers run them in any order."""
-    by_parameters = sorted(tests, key=lambda test: natural_key(test[2]))
-    return cast("list[Cell]", [[result_id, kind[:2]] for result_id, kind, _ in by_parameters[:_MAX_CELLS]])
+def _cells(tests: Sequence[_Parametrized]) -> TestCells:
+    """Return a cell for each test by its parameters, which workers run in any order; of too many failures first."""
+    shown = sorted(tests, key=lambda test: test.kind != "failed")[:_MAX_CELLS] if len(tests) > _MAX_CELLS else tests
+    shown = sorted(shown, key=lambda test: natural_key(test.parameters))
+    is_whole = len(shown) == len(tests)
+    axes = axes_of([test.parameters for test in shown], [test.facts for test in shown]) if is_whole else []
+    return {
+        "cells": cast("list[Cell]", [[test.result, test.kind[:2]] for test in shown]),
+        "axes": [
+            {"name": axis.name, "values": [*axis.values], "of": [axis.values.index(value) for value in column]}
+            for axis, column in axes[:_MAX_FACTS]
+        ],
+    }
 
 
 def natural_key(text: str) -> list[tuple[int, str]]:

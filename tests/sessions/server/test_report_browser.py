@@ -38,6 +38,8 @@ SERVER = (
     "/runs/2?q=file:deep+is:new-tests",
     "/runs/2?status=6",
     "/runs/2?status=flaky",
+    "/runs/2?status=3,flaky",
+    "/runs/2?status=3&change=new",
     "/runs/2?view=tests&change=new",
     "/runs/2?view=tests&folder=tests.cart.deep.test_x",
     "/runs/2?view=tests&lane=2",
@@ -92,8 +94,8 @@ def rules() -> list[dict[str, Any]]:
         failing(505, name="test_sum[<b>&amp;'\"]", elapsed=3_000, **place),
         a_test(506, name="test_alone", elapsed=2_000, fields=output, **place),
         a_test(507, name="test_beside", elapsed=50, file=place["file"], folder="tests.cart.test_rules"),
-        a_test(508, name="test_other", elapsed=2_500, **deep),
-        a_test(509, name="without a file", folder="a folder", elapsed=10_000),
+        a_test(508, name="test_other", elapsed=2_500, fields=[field("owner", "web")], **deep),
+        a_test(509, name="without a file", folder="a folder", elapsed=10_000, fields=[field("owner", "web")]),
         a_test(510, name="test_owned[webkit]", fields=[field("owner", "shop"), field("slow", "yes")], **deep),
         a_test(511, name="test_owned[firefox]", fields=[field("owner", "shop")], **deep),
     ]
@@ -166,7 +168,7 @@ def test_all_of_a_run_is_in_the_file(reader: Reader) -> None:
     reader.go(page, "#/runs/2?view=tests&status=6")
     page.get_by_text("1 test", exact=True).wait_for()
     page.locator(".chip", has_text="Passed").click()
-    page.get_by_text("395 tests", exact=True).wait_for()
+    page.get_by_text("396 tests", exact=True).wait_for()
     assert all(url.startswith(("file:", "blob:")) for url in reader.asked)
     assert reader.complaints == []
 
@@ -236,6 +238,17 @@ def test_chips_of_fields_change_the_search(reader: Reader) -> None:
     page.locator(".within", has_text="with “test_”").wait_for()
     reader.go(page, "#/runs/2?view=tests&q=is:odd")
     page.locator(".mistake", has_text="is:odd is left out: write is: with flaky, xpass, new").wait_for()
+    assert reader.complaints == []
+
+
+def test_chips_of_statuses_and_changes_add_up(reader: Reader) -> None:
+    """As on the server, a chip adds its filter to the others, and takes it away again."""
+    page = reader.opened("#/runs/2?view=tests")
+    for chip, shown in (("Failed", "4 tests"), ("Skipped", "5 tests"), ("New", "3 tests"), ("Skipped", "3 tests")):
+        page.locator(".count-line .chip", has_text=chip).click()
+        page.locator(".tools > .small", has_text=shown).wait_for()
+    assert page.evaluate("location.hash") == "#/runs/2?change=new&status=3&view=tests"
+    assert page.locator(".chip[aria-current]").count() == 2
     assert reader.complaints == []
 
 

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from markupsafe import Markup
 
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
-from pytest_automation_report.server.pages.queries import NEAR, SIBLINGS, PageReader
+from pytest_automation_report.server.pages.queries import PageReader, Siblings, siblings_of
 from pytest_automation_report.server.pages.rendering import macros, render
 from pytest_automation_report.server.pages.run.changes import entries_of
 from pytest_automation_report.server.pages.run.facts import tone_of
@@ -128,10 +128,10 @@ class _RunTests(PageReader):
             if bracket:
                 self._by_function.setdefault((row["folder"], function), []).append(row)
 
-    def siblings(self, row: Json) -> list[Json]:
+    def siblings(self, row: Json) -> Siblings:
         function, bracket, _ = str(row["name"]).partition("[")
         known = self._by_function.get((row["folder"], function), ()) if bracket else ()
-        return [other for other in known if abs(other["id"] - row["id"]) <= NEAR][:SIBLINGS]
+        return siblings_of(row, known)
 
 
 def shown_tests(tests: ReportedTests, code_links: CodeLinks) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pytest_automation_report.failures.reading import ReportedFailure, failure_m
 from pytest_automation_report.failures.tracebacks import one_line, parse_traceback
 from pytest_automation_report.findings.fingerprints import MASK, masked
 from pytest_automation_report.findings.flakiness import evidence_words
+from pytest_automation_report.findings.matrix import MOST_VALUES, TEST, Axis, Outcome, matrix_of
 from pytest_automation_report.server.pages.drawings import TONES, merged_letters, reduced_cells, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import failing_runs, since_words
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Raised
-    from pytest_automation_report.findings.documents import ChangedTest, RunFindings, TestFamily
+    from pytest_automation_report.findings.documents import ChangedTest, RunFindings, TestAxis, TestFamily
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.urls import RunState
 
@@ -141,8 +142,12 @@ def lots_of(cards: Sequence[Json], *, has_base: bool) -> list[Json]:
     return lots
 
 
+def _function_of(row: Json) -> Function:
+    return row["file"] or "", row["folder"], split_name(row["name"]).function
+
+
 def _grid_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) -> Json | None:
-    functions = Counter((row["file"] or "", row["folder"], split_name(row["name"]).function) for row in rows)
+    functions = Counter(_function_of(row) for row in rows if row["name"].endswith("]"))
     if not functions:
         return None
     (key, count), *_ = functions.most_common(1)
@@ -158,10 +163,51 @@ def _grid_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) -> J
     first, last = (names.get(cells[place]["id"], "") for place in (0, -1))
     return {
         "node": node_id(*key) or title_of(key[1], key[2]),
-        "failed": sum(cell["tone"] == "fail" for cell in cells),
+        "failed": count,
         "count": family["count"],
-        "range": f"{first} to {last}" if first and last and family["count"] > 1 else "",
+        "range": f"{first} to {last}" if first and last and len(cells) == family["count"] else "",
         **reduced_cells(cells),
+    }
+
+
+def _matrix_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) -> Json | None:
+    """Return the tests of a reason's functions by what tells the failed ones; None if nothing does, or squares do."""
+    counts = Counter(_function_of(row) for row in rows)
+    known = {key: families[key] for key, _ in counts.most_common() if key in families and families[key]["axes"]}
+    if not known or 2 * sum(counts[key] for key in known) < len(rows):
+        return None
+    shared = set.intersection(*({_axis(axis) for axis in family["axes"]} for family in known.values()))
+    if not shared:
+        known = dict(list(known.items())[:1])
+    functions = Axis(TEST, tuple(title_of(*key[1:]) for key in known))
+    tests = []
+    for name, family in zip(functions.values, known.values(), strict=True):
+        axes = {_axis(axis): axis["of"] for axis in family["axes"] if len(known) == 1 or _axis(axis) in shared}
+        for place, (result, kind) in enumerate(family["cells"]):
+            own = {axis: axis.values[of[place]] for axis, of in axes.items()}
+            if 1 < len(known) <= MOST_VALUES:
+                own[functions] = name
+            if kind != "sk":
+                tests.append(Outcome(result, kind == "fa", own))
+    found = matrix_of(tests)
+    if found is None or (found.columns is None and not found.rows.name and len(known) == 1):
+        return None
+    columns = found.columns.values if found.columns else ()
+    cells = [(row, [_cell(found.cell(row, column)) for column in columns]) for row in found.rows.values]
+    return {"sentence": found.sentence(), "columns": columns, "rows": cells}
+
+
+def _axis(axis: TestAxis) -> Axis:
+    return Axis(axis["name"], tuple(axis["values"]))
+
+
+def _cell(tests: Sequence[Outcome]) -> Json:
+    failed = sum(test.is_failed for test in tests)
+    return {
+        "tone": "fail" if failed == len(tests) else "flaky" if failed else "pass",
+        "words": f"{failed:,} of {len(tests):,} failed",
+        "count": len(tests),
+        "result": tests[0].result if len(tests) == 1 else None,
     }
 
 
@@ -248,6 +294,7 @@ class FailureCards:
             histories = (self._facts.histories.letters(row["case"]) for row in rows[:_MEMBERS_OF_STRIP])
             card["strip"] = strip_of(merged_letters(histories), has_now=True) if rows else None
             card["grid"] = _grid_of(rows, families)
+            card["matrix"] = _matrix_of(rows, families)
             card["command"] = self._command(card)
             card["members"] = self._members(rows[:_MAX_MEMBERS])
             text = texts.get(rows[0]["id"]) if rows else None

@@ -249,6 +249,9 @@ class TreeRows:
         }
 
 
+_PASSED: Final = frozenset(str(status.id) for status in STATUSES_RANKED if status.tone == "pass")
+
+
 class TestList:
     """The tests that a state of the page shows."""
 
@@ -291,8 +294,8 @@ class TestList:
         ids: set[int] | None = None
         if state.changes:
             ids = {result for name in state.changes for result in self._results(name)}
-        # Flaky beside other statuses only widens a list of passed tests, which then has all of them.
-        is_flaky = state.statuses == {FLAKY}
+        # A list of passed tests has the flaky ones already.
+        is_flaky = FLAKY in state.statuses and not state.statuses & _PASSED
         fingerprint = int.from_bytes(bytes.fromhex(state.reason), "big", signed=True) if state.reason else None
         words = [FLAKY, *CHANGES] if "is:" in state.text.lower() else []
         lists = {word.replace("_", "-"): self._results(word) for word in words}
@@ -312,12 +315,12 @@ class TestList:
         found = self._reader.count_by_status(self._state.run_id, search)
         flaky = 0
         if any(stretch["key"] == FLAKY for stretch in stretches):
-            flaky = sum(self._reader.count_by_status(self._state.run_id, replace(search, is_flaky=True)).values())
-        passed = {str(status.id) for status in STATUSES_RANKED if status.tone == "pass"}
+            counts = self._reader.count_by_status(self._state.run_id, replace(search, is_flaky=True))
+            flaky = sum(count for status, count in counts.items() if str(status) in _PASSED)
         counted = []
         for stretch in stretches:
             count = flaky if stretch["key"] == FLAKY else found.get(int(stretch["key"] or 0), 0)
-            counted.append({**stretch, "count": max(0, count - flaky) if stretch["key"] in passed else count})
+            counted.append({**stretch, "count": max(0, count - flaky) if stretch["key"] in _PASSED else count})
         return counted
 
     def changed(self, names: Iterable[str]) -> dict[str, int]:
@@ -352,7 +355,7 @@ class TestList:
         wanted = {int(key) for key in self._state.statuses if key != FLAKY}
         counts = self._all_counts()
         if FLAKY in self._state.statuses:
-            wanted |= {status.id for status in STATUSES_RANKED if status.tone == "pass"}
+            wanted |= {int(key) for key in _PASSED}
         return {status: count for status, count in counts.items() if not wanted or status in wanted}
 
     def _all_counts(self) -> dict[int, int]:

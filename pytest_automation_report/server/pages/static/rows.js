@@ -241,19 +241,25 @@ function filterHtml(parameters, count) {
  */
 function markLinks(root, parameters) {
   for (const link of root.querySelectorAll(".view [aria-label=Order] a, .count-line a")) {
-    const { term } = /** @type {HTMLElement} */ (link).dataset;
+    const { term, status, change } = /** @type {HTMLElement} */ (link).dataset;
+    if (status || change) {
+      const name = status ? "status" : "change";
+      const chosen = new Set((parameters.get(name) || "").split(",").filter(Boolean));
+      markCurrent(link, chosen.has(status || change));
+      if (!chosen.delete(status || change)) chosen.add(status || change);
+      link.setAttribute("href", `#${listAddress(parameters, { [name]: [...chosen].join(","), open: "", group: "" })}`);
+      continue;
+    }
     if (term) {
       const text = parameters.get("q") || "";
       markCurrent(link, termsOf(text).map(termText).includes(term));
       link.setAttribute("href", `#${listAddress(parameters, { q: toggled(text, term) })}`);
       continue;
     }
-    const own = new URLSearchParams(link.getAttribute("href")?.split("?")[1] || "");
-    const names = link.matches(".chip") ? ["status", "change"] : ["sort"];
-    const isCurrent = names.every((name) => (own.get(name) || "") === (parameters.get(name) || ""));
-    markCurrent(link, isCurrent);
-    const isOff = isCurrent && link.matches(".chip");
-    link.setAttribute("href", `#${listAddress(parameters, Object.fromEntries(names.map((name) => [name, isOff ? "" : own.get(name)])))}`);
+    if (link.matches(".chip")) continue; // of the names of tests that did not run, in another view
+    const sort = new URLSearchParams(link.getAttribute("href")?.split("?")[1] || "").get("sort") || "";
+    markCurrent(link, sort === (parameters.get("sort") || ""));
+    link.setAttribute("href", `#${listAddress(parameters, { sort })}`);
   }
 }
 

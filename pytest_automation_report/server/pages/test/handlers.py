@@ -229,10 +229,11 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
         "jobs": history.job_outcomes(results, row["run"]),
         "neighbours": neighbours_in(common, run, row, state.origin_query),
         **dict(zip(("same_reason", "same_count"), reader.same_reason(row), strict=True)),
-        "siblings": _with_status(reader.siblings(row)),
+        "siblings": reader.siblings(row),
         "before": _with_status(reader.before(row)),
         **_worker_values(row, run.row, common),
     }
+    values["parameters"] = _with_status(values["siblings"].rows)
     values["markdown"] = _markdown(row, fields, values)
     return values
 
@@ -275,7 +276,9 @@ def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str
         **_history_values((), None, state),
         "picture_modes": PICTURES,
         "way_back": way_back(row, state.origin_query),
-        **dict.fromkeys(("jobs", "all_files", "pictures", "videos", "files", "same_reason", "siblings", "before"), ()),
+        **dict.fromkeys(
+            ("jobs", "all_files", "pictures", "videos", "files", "same_reason", "parameters", "before"), ()
+        ),
         **dict.fromkeys(("neighbours", "offset")),
         **dict.fromkeys(("worker", "markdown"), ""),
         "previews": {},

@@ -62,7 +62,7 @@ OUTPUT: dict[str, object] = {"name": "Output", "value": "o"}
         pytest.param(a_result(told("E: full", "teardown")), "teardown", "E: full", id="said-teardown"),
         pytest.param(a_result(told("E: full", "lunch")), "call", "E: full", id="said-nothing"),
         pytest.param(a_result(failure("first\nsecond")), "call", "first", id="first-line"),
-        pytest.param(a_result(failure("x" * 300)), "call", "x" * 200, id="long"),
+        pytest.param(a_result(failure("x y " * 75)), "call", "x y " * 50, id="long"),
         pytest.param(a_result(OUTPUT, failure(is_highlight=False)), "call", "assert 3 == 4", id="not-highlighted"),
         pytest.param(a_result(failure("E: x", "Error"), name="tests.test_cart"), "collection", "E: x", id="collection"),
         pytest.param(a_result(OUTPUT), "call", "", id="no-failure-field"),

@@ -78,7 +78,7 @@ def test_streams_of_output_have_pages(site: Site) -> None:
 
 
 def test_other_parameters_are_those_of_the_servers_page(site: Site) -> None:
-    """A failure has the results of its function with other parameters that arrived near it, 60 at most."""
+    """A failure has the number of its function's parameters, and 60 of them at most."""
     names = [*(f"test_a[{number}]" for number in range(70)), "test_a", "test_ab[1]", "test_b[1]", "test_b[2]"]
     failed = (0, 69, 70, 73)
     tests = [(failing if number in failed else a_test)(number, name=name) for number, name in enumerate(names)]
@@ -86,7 +86,7 @@ def test_other_parameters_are_those_of_the_servers_page(site: Site) -> None:
     report, results = report_of(site, run), site.result_ids(run)
     pages = [f"/results/{results[number]}" for number in failed]
     assert [said(report.page(one)) for one in pages] == [server_text(site, one) for one in pages]
-    assert "Other parameters 60" in server_text(site, pages[0])
+    assert "Parameters 71 , 2 failed" in server_text(site, pages[0])
 
 
 @ON_SQLITE

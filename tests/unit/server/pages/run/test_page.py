@@ -3,6 +3,7 @@
 import re
 import time
 from html import unescape
+from itertools import product
 from typing import Any
 
 import pytest
@@ -81,6 +82,36 @@ def test_squares_stand_by_their_parameters(site: Site) -> None:
     assert "<code>[0] to [11]</code>" in html
     squares = [int(number) for number in re.findall(r'aria-label="\[([0-9]+)\]: failed', html)]
     assert squares == list(range(12))
+
+
+def test_a_card_says_which_values_fail(site: Site) -> None:
+    """Of tests with two parameters a table shows which value fails with all of the others, in words above it."""
+    tests = [
+        (failing if browser == "webkit" else a_test)(n, name=f"test_pay[{browser}-{language}]", **FILE)
+        for n, (browser, language) in enumerate(product(("chromium", "webkit"), ("de", "en", "fr")))
+    ]
+    run = site.run_of(*tests)
+    html = site.shown(f"/runs/{run}")
+    assert "webkit fails with each of de , en and fr ; chromium passes." in site.text(f"/runs/{run}")
+    table = html.partition('<div class="matrix">')[2].partition("</table>")[0]
+    rows = [re.findall(r'aria-label="(\w+)"', row) for row in table.split("<tr>")[2:]]
+    assert rows == [["passed"] * 3, ["failed"] * 3]
+    alone = site.run_of(*tests[:3], failing(3, name="test_pay[webkit-de]", **FILE), *tests[1:3])
+    assert 'class="matrix"' not in site.shown(f"/runs/{alone}")
+
+
+def test_a_card_says_in_which_job_its_tests_fail(site: Site) -> None:
+    """In a run of several jobs it is the job, for one function and for several."""
+    names = ("test_pay", "test_ship")
+    broken = [failing(n, name=name, message="OSError: no such host", **FILE) for n, name in enumerate(names)]
+    fine = [a_test(n, name=name, **FILE) for n, name in enumerate(names)]
+    run = site.service.run_of_jobs(("py3.10", 1, fine), ("py3.14", 1, broken))
+    folder = FILE["folder"]
+    assert f"py3.14 fails in each of {folder}.test_pay and {folder}.test_ship ; py3.10 passes." in site.text(
+        f"/runs/{run}"
+    )
+    run = site.service.run_of_jobs(("py3.10", 1, fine), ("py3.14", 1, [*fine[:1], *broken[1:]]))
+    assert "py3.14 fails; py3.10 passes." in site.text(f"/runs/{run}").replace(" ;", ";")
 
 
 def test_failures_stand_by_file_or_as_one_list_and_as_text(site: Site) -> None:

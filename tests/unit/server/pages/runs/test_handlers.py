@@ -291,7 +291,7 @@ def test_a_search_looks_into_all_kept_runs(site: Site) -> None:
     other = _run(site, failing(3, message="OSError: reason of another suite"), source="frontend")
     html = site.shown("/search?q=reason")
     assert re.findall(r"last in #([0-9]+)", html) == [str(other), str(fix), "1"]
-    words = "3 tests and the last message of each of 3 reasons of failures, in all 4 runs that are kept, #1 to #4."
+    words = "3 tests and the last 20 messages of each of 3 reasons of failures, in all 4 runs that are kept, #1 to #4."
     assert words in text_of(html)
     (address,) = (each for each in links(html) if each.startswith(f"/runs/{fix}?reason="))
     assert "reason of a branch" in site.text(address)
@@ -301,6 +301,13 @@ def test_a_search_looks_into_all_kept_runs(site: Site) -> None:
     assert missing(nothing, "Nothing matches “absent is:new”", "in all 4 runs", "is:new is left out") == []
     site.remove(fix)
     assert "reason of a branch" not in site.text("/search?q=reason")
+
+
+def test_a_reason_is_found_by_any_message_that_its_card_shows(site: Site) -> None:
+    """One reason has a message for each of its parameters: what was not the last one finds it, too."""
+    site.run_of(*(failing(n, f"OSError: no table rows_{n}", name=f"test_rows[{n}]", folder="t") for n in (1, 22, 3)))
+    html = site.shown("/search?q=rows_22")
+    assert ("1 reason, newest first" in text_of(html), "no table rows_22" in text_of(html)) == (True, True)
 
 
 def test_a_search_shows_the_test_of_this_very_name_first(site: Site) -> None:

@@ -18,7 +18,7 @@ from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLi
 from pytest_automation_report.server.store.contents import PART_BYTES
 from support.contract import Contract
 from support.service import a_test, command_runner
-from support.website import TRACEBACK, Site, attempts, failed_attempt, failing, field, links, missing
+from support.website import TRACEBACK, Site, attempts, failed_attempt, failing, field, links, missing, names
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -168,8 +168,21 @@ def test_failures_are_gone_through_by_their_reason(site: Site) -> None:
 def test_other_parameters_and_the_tests_before_are_shown(site: Site) -> None:
     """Tests of the same function with other parameters, and those that ran before on the worker, have links."""
     run = site.run_of(*(a_test(name=f"test_form[{name}]", key=name) for name in ("phone", "tablet")), a_test(7))
-    words = ("Other parameters 2 Passed phone Passed tablet", "Before it on gw0 test_form[phone]")
+    words = ("Parameters 2 Passed phone Passed tablet", "Before it on gw0 test_form[phone]")
     assert missing(site.text(f"/results/{site.result_ids(run)[1]}"), *words) == []
+
+
+def test_many_parameters_have_their_numbers_and_a_window(site: Site) -> None:
+    """Of 300 parameters the page counts all, and names those that failed and those around its own, in their order."""
+    failed = (3, 250)
+    tests = [(failing if n in failed else a_test)(n, name=f"test_many[{n}]", folder="t") for n in range(300)]
+    run = site.run_of(*tests, a_test(300, name="test_other[1]", folder="t"))
+    html = site.shown(f"/results/{site.result_ids(run)[100]}")
+    assert "Parameters 300 , 2 failed" in site.text(f"/results/{site.result_ids(run)[100]}")
+    shown = [int(number) for number in re.findall(r"<code>([0-9]+)</code>", html.partition('class="params"')[2])]
+    assert shown == [3, 250, *range(71, 129)]
+    (address,) = {each for each in links(html) if "q=test_many" in each}
+    assert names(site.shown(address))[:3] == ["test_many[3]", "test_many[250]", "test_many[0]"]
 
 
 def test_stored_files_are_shown_by_their_content(site: Site) -> None:
