@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import NewRun
 
 JOB_LINK: Final = "CI job"
+PLACEHOLDER: Final = r"\{([^{}]*)\}"
+"""A placeholder of a run key, such as ``{pipeline}``: the name of an attribute of `BuildInfo`."""
 
 
 class Shard(Struct, frozen=True):

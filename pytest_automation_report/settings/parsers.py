@@ -24,7 +24,7 @@ from pytest_automation_report.api.urls import (
     shown_address,
     web_address_hint,
 )
-from pytest_automation_report.ci.facts import Shard, without_user
+from pytest_automation_report.ci.facts import PLACEHOLDER, Shard, without_user
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
@@ -50,8 +50,6 @@ _STATUSES: Final = ("passed", "failure", "error", "skipped")
 _TEMPLATED: Final = ("case", "issue")
 _COMMA_HINT: Final = "(a comma inside a value is written \\,)"
 _RUN_KEY_NAMES: Final = ("pipeline", "build", "attempt", "branch", "tag", "commit", "pull_request", "provider")
-PLACEHOLDER: Final = r"\{([^{}]*)\}"
-"""A placeholder of a run key, such as ``{pipeline}``: the name of an attribute of `BuildInfo`."""
 
 ChoiceT = TypeVar("ChoiceT", bound=str)
 

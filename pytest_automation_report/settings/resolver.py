@@ -14,15 +14,13 @@ import sys
 import unicodedata
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
 from pytest_automation_report.api.urls import is_bucket, shown_address
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import with_fallbacks
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings import parsers
-from pytest_automation_report.settings.parsers import RawSetting
 from pytest_automation_report.settings.pytest_config import SWITCH_OPTION, ini_values, is_override
 from pytest_automation_report.settings.settings import (
     LOCAL_URL,
@@ -43,13 +41,13 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.settings.parsers import SettingSource
+    from pytest_automation_report.settings import parsers
+    from pytest_automation_report.settings.parsers import RawSetting, SettingSource
+else:
+    from pytest_automation_report.settings.settings import parsers  # loaded with the first value that a user set
 
 ValueT = TypeVar("ValueT")
 DefaultT = TypeVar("DefaultT")
-
-# Methods of the resolver parse these, since their values depend on other settings or on files.
-_PARSED_WITH_OTHERS: Final = frozenset({"url", "ca_file", "database", "artifact_store"})
 
 
 def read_pytest_settings(
@@ -101,7 +99,7 @@ def _unless_empty(value: object, origin: str, source: SettingSource) -> RawSetti
     if value is None or value in ("", ()):
         return None
     # A TOML file may hold a date or a table: as a text it is reported like any other wrong value.
-    return RawSetting(value if isinstance(value, (str, int, float, tuple)) else str(value), origin, source)
+    return parsers.RawSetting(value if isinstance(value, (str, int, float, tuple)) else str(value), origin, source)
 
 
 def _stripped(texts: Iterable[str]) -> tuple[str, ...]:
@@ -211,11 +209,8 @@ class _Resolver:
         """Return the values of all settings that depend on no others, by name; paths are absolute."""
         values: dict[str, Any] = {}
         for setting in SETTINGS:
-            if setting.name not in _PARSED_WITH_OTHERS:
-                default = setting.default
-                # Defaults are written as a user would write them ("32MB"); "", None and False stand for themselves.
-                value = default if default in (None, "", False) else setting.parse(RawSetting(default, setting.name))
-                value = self.value(setting.name, setting.parse, value)
+            if not setting.needs_others:
+                value = self.value(setting.name, setting.parse, setting.unset)
                 values[setting.name] = self.root / value if isinstance(value, Path) else value
         for name in ("token_file", "owners"):
             values[name] = values[name] and str(self.root / parsers.expanded(values[name]))
@@ -278,10 +273,10 @@ class _Resolver:
 
         origin = self.value("url", parse, "")
         if project_id is None and not self.refused & {"project_id", "url"}:
-            remedy = (
-                f"name the project at {_server(url)} that results go to: a whole number from 1 to {parsers.LARGEST_ID}"
-            )
-            self.refuse_missing("project_id", url, remedy)
+            from pytest_automation_report.settings.parsers import LARGEST_ID  # noqa: PLC0415 - only for a mistake
+
+            remedy = f"name the project at {_server(url)} that results go to: a whole number from 1 to"
+            self.refuse_missing("project_id", url, f"{remedy} {LARGEST_ID}")
         scheme = origin.partition("://")[0]
         proxies: dict[str, str] = {}
         # Proxies and the standard variables for certificates count for servers on other machines only.
@@ -307,9 +302,11 @@ class _Resolver:
             return source
         url = self.raw_settings.get("url")
         if url is not None and "run_id" not in self.raw_settings and not self.refused & {"source", "url"}:
+            from pytest_automation_report.settings.parsers import SOURCES  # noqa: PLC0415 - only for a mistake
+
             no_name = "no project name was found"
             reason = f"{project_name!r}, the project's name, makes none" if project_name else no_name
-            remedy = f"{reason}: name the source of the runs at {_server(url)}: {parsers.SOURCES}"
+            remedy = f"{reason}: name the source of the runs at {_server(url)}: {SOURCES}"
             self.refuse_missing("source", url, remedy)
         return _source_from(self.root.name) or "pytest"
 

@@ -16,10 +16,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import RUN_KEY_TAG, Field, FieldType, NewRun, Resources
-from pytest_automation_report.ci.facts import JOB_LINK, with_facts
+from pytest_automation_report.ci.facts import JOB_LINK, PLACEHOLDER, with_facts
 from pytest_automation_report.findings.owners import repository_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
-from pytest_automation_report.settings.parsers import PLACEHOLDER
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ pytest loads this module at every start, so it imports nothing else of the packa
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from pytest_automation_report.api.models import Endpoint, Field, Link, Status
     from pytest_automation_report.ci.detection import FactsScope
@@ -65,43 +65,6 @@ _TYPES: Final[Mapping[Kind, tuple[IniType, str]]] = {
 _KINDS: Final[Mapping[type, Kind]] = {bool: "flag", float: "seconds", int: "integer"}
 
 
-class Setting:
-    """One setting; its spellings follow from its name.
-
-    ``default`` is the value of an unset setting, as a user would write it, before anything is derived from the project
-    or the CI provider. ``parse`` returns the typed value of a raw one. Few settings have an option of pytest
-    (``is_option``): all of them would bury pytest's own options in ``pytest --help``.
-    """
-
-    def __init__(
-        self,
-        help: str,  # noqa: A002 - as argparse calls it
-        default: str | float | tuple[str, ...] | None,
-        kind: Kind,
-        choices: tuple[str, ...],
-        parse: Callable[[RawSetting], Any],
-        *,
-        is_option: bool,
-    ) -> None:
-        self.help, self.default, self.choices, self.parse = help, default, choices, parse
-        self.is_option = is_option
-        self.kind: Kind = kind
-        self.is_list = kind in ("list", "pairs")
-        self.ini_type: IniType = _TYPES[kind][0]
-        self.metavar = "{" + ",".join(choices) + "}" if choices else _TYPES[kind][1]
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        """Derive the spellings: of options, ini files and environment; ``off_option`` turns off a flag that is on."""
-        spelled = name.replace("_", "-")
-        self.name = name
-        self.option, self.off_option = f"--automation-report-{spelled}", f"--no-automation-report-{spelled}"
-        # Of the console command.
-        self.plain_option, self.plain_off_option = f"--{spelled}", f"--no-{spelled}"
-        # In ini files; also the option's name inside pytest.
-        self.ini = PREFIX + name
-        self.environment = self.ini.upper()
-
-
 def flag_from(text: str) -> bool | None:
     """Return the flag of a word such as ``1``, ``true`` or ``off``, None for any other word."""
     word = text.strip().lower()
@@ -119,50 +82,84 @@ def _flag(raw: RawSetting) -> bool:
     return value
 
 
-@overload
-def setting(help: str, *, kind: Literal["integer"], is_option: bool = ...) -> int | None: ...
-@overload
-def setting(help: str, *, default: bool, is_option: bool = ...) -> bool: ...
-@overload
-def setting(help: str, *, choices: tuple[ChoiceT, ...], is_option: bool = ...) -> ChoiceT: ...
-@overload
-def setting(
-    help: str,
-    *,
-    parse: Callable[[RawSetting], ValueT],
-    default: str | float | None = ...,
-    kind: Literal["list", "pairs"] = ...,
-    is_option: bool = ...,
-) -> ValueT: ...
-@overload
-def setting(help: str, *, is_option: bool = ...) -> str: ...
-def setting(
-    help: str,  # noqa: A002 - as argparse calls it
-    *,
-    default: str | float | tuple[str, ...] | None = "",
-    kind: Kind | None = None,
-    choices: tuple[str, ...] = (),
-    parse: Callable[[RawSetting], Any] | None = None,
-    is_option: bool = False,
-) -> Any:
-    """Declare a setting; type checkers compare the parser's type with the field's.
+class Setting:
+    """One setting; its spellings follow from its name.
 
-    The default is the first of the ``choices``, else empty; the parser follows from the ``kind``, that from the
-    default.
+    ``default`` is the value of an unset setting, as a user would write it, before anything is derived from the project
+    or the CI provider: the first of the ``choices``, else empty. ``unset`` is the same as a typed value, named where it
+    differs. ``parse`` returns the typed value of a raw one; if ``needs_others``, the resolver derives it, with other
+    settings or from files. Few settings have an option of pytest (``is_option``): all of them would bury pytest's own
+    options in ``pytest --help``.
     """
-    if choices:
-        default, kind = choices[0], "choice"
-    elif kind is not None:
-        default = None if kind == "integer" else ()
-    else:
-        kind = _KINDS.get(type(default), "text")
-    usual: Mapping[Kind, Callable[[RawSetting], Any]] = {
-        "choice": lambda raw: parsers.choice(raw, choices),
-        "integer": parsers.identifier,
-        "flag": _flag,
-        "text": parsers.text,
-    }
-    return Setting(help, default, kind, choices, parse or usual[kind], is_option=is_option)
+
+    def __init__(  # noqa: PLR0913 - the columns of the table
+        self,
+        help: str,  # noqa: A002 - as argparse calls it
+        *,
+        default: str | float | tuple[str, ...] | None = "",
+        kind: Kind | None = None,
+        choices: tuple[str, ...] = (),
+        parse: Callable[[RawSetting], Any] | None = None,
+        unset: object = None,
+        is_option: bool = False,
+        needs_others: bool = False,
+    ) -> None:
+        if choices:
+            default, kind = choices[0], "choice"
+        elif kind is not None:
+            default = None if kind == "integer" else ()
+        self.kind: Kind = kind or _KINDS.get(type(default), "text")
+        # The parser follows from the kind, and that from the default.
+        usual: Mapping[Kind, Callable[[RawSetting], Any]] = {
+            "choice": lambda raw: parsers.choice(raw, choices),
+            "integer": parsers.identifier,
+            "flag": _flag,
+            "text": parsers.text,
+        }
+        self.parse = parse or usual[self.kind]
+        self.help, self.default, self.choices = help, default, choices
+        self.unset = default if unset is None else unset
+        self.is_option, self.needs_others = is_option, needs_others
+        self.is_list = self.kind in ("list", "pairs")
+        self.ini_type: IniType = _TYPES[self.kind][0]
+        self.metavar = "{" + ",".join(choices) + "}" if choices else _TYPES[self.kind][1]
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Derive the spellings: of options, ini files and environment; ``off_option`` turns off a flag that is on."""
+        spelled = name.replace("_", "-")
+        self.name = name
+        self.option, self.off_option = f"--automation-report-{spelled}", f"--no-automation-report-{spelled}"
+        # Of the console command.
+        self.plain_option, self.plain_off_option = f"--{spelled}", f"--no-{spelled}"
+        # In ini files; also the option's name inside pytest.
+        self.ini = PREFIX + name
+        self.environment = self.ini.upper()
+
+
+if TYPE_CHECKING:
+    # A field of `Settings` has the type of its parser.
+    @overload
+    def setting(help: str, *, kind: Literal["integer"], is_option: bool = ...) -> int | None: ...
+    @overload
+    def setting(help: str, *, default: bool, is_option: bool = ...) -> bool: ...
+    @overload
+    def setting(help: str, *, choices: tuple[ChoiceT, ...], is_option: bool = ...) -> ChoiceT: ...
+    @overload
+    def setting(
+        help: str,
+        *,
+        parse: Callable[[RawSetting], ValueT],
+        default: str | float | None = ...,
+        kind: Literal["list", "pairs"] = ...,
+        unset: ValueT = ...,
+        is_option: bool = ...,
+        needs_others: bool = ...,
+    ) -> ValueT: ...
+    @overload
+    def setting(help: str, *, is_option: bool = ..., needs_others: bool = ...) -> str: ...
+    def setting(help: str, **columns: Any) -> Any: ...  # noqa: A002, D103 - `Setting` has the words
+else:
+    setting = Setting
 
 
 class Settings:
@@ -179,7 +176,9 @@ class Settings:
         "Count a switch in an ini file everywhere, or only if a CI provider is detected", choices=("always", "ci")
     )
     url: str = setting(
-        "Address of the Testmo instance, with or without /api/v1; unset or `local`: the embedded server", is_option=True
+        "Address of the Testmo instance, with or without /api/v1; unset or `local`: the embedded server",
+        is_option=True,
+        needs_others=True,
     )
     project_id: int | None = setting(
         "Id of the project on the server; required with an address, else 1", kind="integer", is_option=True
@@ -249,11 +248,13 @@ class Settings:
         "Addresses for the markers of cases and issues: case=https://.../{} and issue=https://.../{}",
         kind="pairs",
         parse=parsers.templates,
+        unset={},
     )
     statuses: Mapping[Status, str] = setting(
         "Words of the server for the statuses passed, failure, error and skipped, if they differ",
         kind="pairs",
         parse=parsers.statuses,
+        unset={},
     )
     redact: tuple[str, ...] = setting(
         "Regular expressions; their matches in the sent texts become [redacted]", kind="list", parse=parsers.patterns
@@ -303,25 +304,33 @@ class Settings:
         default=True,
     )
     artifact_size: int = setting(
-        "Largest file of an artifact that is kept, such as 500KB or 32MB", default="32MB", parse=parsers.size
+        "Largest file of an artifact that is kept, such as 500KB or 32MB",
+        default="32MB",
+        parse=parsers.size,
+        unset=32_000_000,
     )
     artifact_total: int = setting(
-        "Largest total of all files of artifacts that wait to be sent, such as 2GB", default="2GB", parse=parsers.size
+        "Largest total of all files of artifacts that wait to be sent, such as 2GB",
+        default="2GB",
+        parse=parsers.size,
+        unset=2_000_000_000,
     )
     artifact_url: str = setting(
         "Address of artifacts that the CI or artifact_store keeps: with {path}, {name}, {build}, {job_url} and so on",
         parse=parsers.artifact_template,
     )
     artifact_store: str = setting(
-        "Bucket (s3://, gs://, az://) or folder for artifacts; without artifact_url results have signed addresses"
+        "Bucket (s3://, gs://, az://) or folder for artifacts; without artifact_url results have signed addresses",
+        needs_others=True,
     )
     token_file: str = setting("File with the API token, used if the environment has none", is_option=True)
-    ca_file: str = setting("File of certificates to trust instead of the built-in ones")
+    ca_file: str = setting("File of certificates to trust instead of the built-in ones", needs_others=True)
     allow_http: bool = setting("Allow an address without TLS that is not on this machine", default=False)
     spool: Path = setting(
         "Folder that keeps results until they are sent; default: .automation-report/spool",
         default=".automation-report/spool",
         parse=parsers.path,
+        unset=Path(".automation-report/spool"),
         is_option=True,
     )
     keep_spool: int = setting(
@@ -332,6 +341,7 @@ class Settings:
         " default: .automation-report/store.sqlite3",
         parse=parsers.path,
         is_option=True,
+        needs_others=True,
     )
 
     endpoint: Endpoint
