@@ -15,13 +15,21 @@ from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, 
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.known import KnownTests
-from pytest_automation_report.findings.sentences import changes_line, commit_text, is_torn, told, wholeness_words
-from pytest_automation_report.summary.findings_lines import reason_lines, test_title, verdict_line
+from pytest_automation_report.findings.sentences import (
+    changes_line,
+    commit_text,
+    is_torn,
+    reason_lines,
+    told,
+    verdict_line,
+    wholeness_words,
+)
 from pytest_automation_report.text.limits import printable, quantity
 from pytest_automation_report.text.node_ids import title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.findings.documents import RunFindings
@@ -90,7 +98,7 @@ def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: obj
         return Exit.DONE
     for test in document["tests"]:
         echo_result(test["key"])
-        echo_stderr(f"{test['state']}: {test_title(test)}: {_rate(test)}")
+        echo_stderr(f"{test['state']}: {_title_of(test)}: {_rate(test)}")
     if not document["tests"]:
         where = f" on {document['branch']}" if document["branch"] else ""
         echo_stderr(f"no flaky tests{where}")
@@ -211,7 +219,7 @@ def _show_lists(document: RunFindings) -> None:
         for test in tests[:_MOST_SHOWN]:
             since = test["since"]
             began = f" (since run {since['run']})" if since and since["run"] != document["run"] else ""
-            echo_stderr(f"  {words}: {test_title(test)}{began}")
+            echo_stderr(f"  {words}: {_title_of(test)}{began}")
         if document["counts"][name] > _MOST_SHOWN:
             echo_stderr(f"  {words}: and {document['counts'][name] - _MOST_SHOWN} more")
     for line in reason_lines(document):
@@ -260,7 +268,7 @@ def _new_failures(
     ]
     count = len(counted) + document["counts"]["newly_failing"] - len(document["tests"]["newly_failing"])
     if count > most:
-        lines += [f"new failure: {test_title(test)}" for test in counted[:_MOST_SHOWN]]
+        lines += [f"new failure: {_title_of(test)}" for test in counted[:_MOST_SHOWN]]
     words = quantity(count, "new failure") if count else "no new failure"
     limit = _limit(count, most) + (f"; {quantity(past, 'known failure')} past the date" if past else "")
     return _Judged(lines, words, limit, bool(past) or count > most)
@@ -270,7 +278,7 @@ def _flaky_tests(document: RunFindings, most: int | None) -> _Judged:
     count = document["counts"]["flaky"]
     is_stopped = most is not None and count > most
     shown = [test for test in document["flaky"] if test["state"] == "flaky"][:_MOST_SHOWN] if is_stopped else []
-    lines = [f"flaky: {test_title(test)}: {_rate(test)}" for test in shown]
+    lines = [f"flaky: {_title_of(test)}: {_rate(test)}" for test in shown]
     return _Judged(lines, quantity(count, "flaky test"), _limit(count, most or 0), is_stopped)
 
 
@@ -278,10 +286,14 @@ def _gone_tests(document: RunFindings, most: int | None) -> _Judged:
     """Name the tests that are gone, and judge their number."""
     count = document["counts"]["gone"]
     for test in document["tests"]["gone"][:_MOST_SHOWN]:
-        echo_stderr(f"gone: {test_title(test)}")
+        echo_stderr(f"gone: {_title_of(test)}")
     words = f"{quantity(count, 'test')} {'is' if count == 1 else 'are'} gone"
     return _Judged([], words, _limit(count, most or 0), most is not None and count > most)
 
 
 def _limit(count: int, most: int) -> str:
     return f", at most {most} {'is' if most == 1 else 'are'} allowed" if count > most else ""
+
+
+def _title_of(test: Mapping[str, Any]) -> str:
+    return printable(title_of(test["folder"], test["name"]))

@@ -29,9 +29,8 @@ from pytest_automation_report.cli.run import run, run_line
 from pytest_automation_report.export.digest import digest_of, new_keys
 from pytest_automation_report.export.markdown import markdown_of
 from pytest_automation_report.export.results import ExportedRun
-from pytest_automation_report.findings.sentences import changes_line, told
+from pytest_automation_report.findings.sentences import changes_line, reason_lines, told
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
-from pytest_automation_report.summary.findings_lines import reason_lines
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import STDOUT, encoded, write_output
 from pytest_automation_report.text.limits import cut_end, printable, quantity

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.limits import SHORT_COMMIT, printable, quantity
+from pytest_automation_report.text.limits import SHORT_COMMIT, cut_end, printable, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeGuard
 
-    from pytest_automation_report.findings.documents import FindingsExcerpt, Mine, RunFindings, RunMention
+    from pytest_automation_report.findings.documents import (
+        FailureReason,
+        FindingsExcerpt,
+        Mine,
+        ReasonExcerpt,
+        RunFindings,
+        RunMention,
+    )
     from pytest_automation_report.findings.verdict import VerdictWords
 
+MAX_LINES: Final = 5
+"""Most lines below the numbers of changes, and most with a reason."""
+
+_NAMES: Final = 3  # most names of tests in such a line
+_TITLE_UNITS: Final = 140
 _MOST_JOBS: Final = 5
+# Counts say as much of these verdicts, beside which they stand.
+_COUNTED: Final = ("passed", "failed", "not whole")
 # Not behind the other counts: "3 still failing since run 12" would be wrong, they fail since an earlier run.
 _SINCE_BASE: Final = ("mine new", "counts fixed", "counts new_tests")
 _KINDS: Final = {
@@ -23,6 +37,7 @@ _KINDS: Final = {
     "still": "failing since {}",
     "known": "known, failing since {}",
 }
+_CHANGES_WORDS: Final = {"": "", "unknown": ", changes unknown"}
 
 
 def changes_line(findings: RunFindings | FindingsExcerpt, now: int) -> str:
@@ -69,9 +84,9 @@ def flaky_line(findings: RunFindings | FindingsExcerpt, most: int, shown: Callab
     return f"{count:,} flaky: {_listed(names, count)}"
 
 
-def slower_line(findings: FindingsExcerpt, most: int) -> str:
+def _slower_line(findings: FindingsExcerpt) -> str:
     """Return the tests that got slower in one line: ``1 slower: test_sum (0.4 s, 0.1 s before)``."""
-    count, tests = findings["counts"]["slower"], findings["slower"][:most]
+    count, tests = findings["counts"]["slower"], findings["slower"][:_NAMES]
     names = [
         f"{printable(test['name'])} ({test['elapsed'] / 1e6:.2g} s, {test['median'] / 1e6:.2g} s before)"
         for test in tests
@@ -79,17 +94,14 @@ def slower_line(findings: FindingsExcerpt, most: int) -> str:
     return f"{count:,} slower: {_listed(names, count)}" if names else ""
 
 
-def still_lines(findings: FindingsExcerpt, now: int, most: int) -> list[str]:
-    """Return a line for each run since which tests fail, those of most tests first.
-
-    ``now`` is in microseconds since 1970.
-    """
+def _still_lines(findings: FindingsExcerpt, now: int) -> list[str]:
+    """Return a line for each run since which tests fail, those of most tests first."""
     groups: dict[str, list[str]] = {}
     for test in findings["failing"]:
         if test["kind"] == "still" and test["since"] is not None:
             groups.setdefault(since_words("still", test["since"], now), []).append(printable(test["name"]))
     largest = sorted(groups.items(), key=lambda group: -len(group[1]))
-    return [f"still {since}: {_listed(names[:most], len(names))}" for since, names in largest]
+    return [f"still {since}: {_listed(names[:_NAMES], len(names))}" for since, names in largest]
 
 
 def _listed(names: Sequence[str], count: int) -> str:
@@ -157,11 +169,63 @@ def wholeness_words(document: Mapping[str, Any]) -> str:
     return ", ".join(counts) + (f", from {', '.join([*jobs[:_MOST_JOBS], *more])}" if jobs else "")
 
 
-_CHANGES_WORDS: Final = {"": "", "unknown": ", changes unknown"}
-
-
 def commit_text(commit: str | None, changes: str | None) -> str:
     """Return what a run tested, ``9d5b37a`` or ``9d5b37a + changes``; empty without a commit."""
     if not commit:
         return ""
     return printable(commit)[:SHORT_COMMIT] + _CHANGES_WORDS.get(changes or "", " + changes")
+
+
+def findings_lines(findings: FindingsExcerpt, now: int) -> list[str]:
+    """Return the lines below a session's numbers, of a first run the verdict alone; ``now`` is in microseconds.
+
+    Where the summary has the digest of the run, it says all of that.
+    """
+    if "digest" in findings:
+        return ["", *findings["digest"].splitlines(), ""]
+    if findings["base"] is None:
+        return [*filter(None, [verdict_line(findings)])]
+    lines = filter(None, (verdict_line(findings), changes_line(findings, now)))
+    return [*lines, *(f"  {line}" for line in _named(findings, now))]
+
+
+def _named(findings: FindingsExcerpt, now: int) -> list[str]:
+    """Return what the numbers of changes count, in five lines at most: reasons, and names of tests."""
+    tests = [flaky_line(findings, _NAMES), _slower_line(findings), *_still_lines(findings, now)]
+    names = [*filter(None, tests)][: MAX_LINES - 2]
+    return [*reason_lines(findings, MAX_LINES - len(names)), *names]
+
+
+def verdict_line(findings: RunFindings | FindingsExcerpt) -> str:
+    """Return the verdict of a run if its counts alone would mislead: it was cut short, or is a part of the suite."""
+    verdict = findings["verdict"]
+    return printable(told(verdict)) if verdict["part"] or verdict["kind"] not in _COUNTED else ""
+
+
+def earlier_source_line(findings: FindingsExcerpt, source: str) -> str:
+    """Return that a new source has the tests of an older one, and the setting that goes on with it; empty if not."""
+    earlier = findings["earlier_source"]
+    if earlier is None:
+        return ""
+    name = printable(earlier["name"])
+    return (
+        f"source {source} is new, and its tests have a history of {quantity(earlier['runs'], 'run')} as source {name}:"
+        f" automation_report_source = {name} goes on with it"
+    )
+
+
+def reason_lines(findings: RunFindings | FindingsExcerpt, most: int = MAX_LINES) -> list[str]:
+    """Return a line for each reason of the failures, the most tests first; nothing if only one test failed.
+
+    Of more than ``most`` reasons the last line has the number of the others.
+    """
+    reasons: Sequence[FailureReason | ReasonExcerpt] = findings["reasons"]
+    if sum(reason["count"] for reason in reasons) <= 1:
+        return []
+    shown = reasons if len(reasons) <= most else reasons[: most - 1]
+    lines = []
+    for reason in shown:
+        kind = "" if reason["kind"] in (None, "still") else f"{reason['kind']}: "
+        lines.append(f"{reason['count']} {kind}{cut_end(printable(reason['title']), _TITLE_UNITS)}")
+    left = len(reasons) - len(shown)
+    return [*lines, f"and {quantity(left, 'more reason')}"] if left else lines

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.launch import Timeouts
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.spool.folder import SessionFolder
-    from pytest_automation_report.summary.lines import SessionOutcome
+    from pytest_automation_report.summary.counts import SessionOutcome
 
 
 class TerminalReport:

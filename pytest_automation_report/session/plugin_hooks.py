@@ -22,7 +22,7 @@ from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, Log
 from pytest_automation_report.spool.records import EndRecord, PlanRecord
 from pytest_automation_report.spool.writer import WriteLosses
-from pytest_automation_report.summary.lines import SessionOutcome, tally_from
+from pytest_automation_report.summary.counts import SessionOutcome, tally_from
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:

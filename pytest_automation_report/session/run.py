@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.settings.settings import Settings
-    from pytest_automation_report.summary.lines import SessionOutcome
+    from pytest_automation_report.summary.counts import SessionOutcome
 
 
 def software_fields(config: pytest.Config) -> tuple[Field, ...]:

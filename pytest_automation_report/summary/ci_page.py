@@ -16,16 +16,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_facts
-from pytest_automation_report.findings.sentences import changes_line, since_words
+from pytest_automation_report.findings.sentences import changes_line, reason_lines, since_words, verdict_line
 from pytest_automation_report.recording.results import SHOWN
-from pytest_automation_report.summary.findings_lines import (
-    FLAKY_NOTE,
-    failing_notes,
-    reason_lines,
-    verdict_line,
-)
-from pytest_automation_report.summary.lines import counts_by_status, job_lines
+from pytest_automation_report.summary.lines import counts_by_status, trouble_lines
 from pytest_automation_report.summary.shell import run_page
+from pytest_automation_report.summary.undelivered import undelivered_lines
 from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
 from pytest_automation_report.text.limits import quantity, string
 from pytest_automation_report.text.node_ids import title_of
@@ -38,11 +33,13 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import FindingsExcerpt
     from pytest_automation_report.recording.results import FailedTest
     from pytest_automation_report.settings.settings import Settings
-    from pytest_automation_report.summary.lines import SessionCounts, SessionOutcome
+    from pytest_automation_report.summary.counts import SessionCounts, SessionOutcome
     from pytest_automation_report.summary.shell import Shell
 
 MAX_ANNOTATIONS: Final = 10
 """Most marks of one kind that GitHub shows for a step."""
+
+_FLAKY: Final = "flaky"  # begins the note on a failing test that is known to be flaky
 
 
 def annotation_lines(provider: str, failures: Sequence[FailedTest], failed: int, undelivered: str = "") -> list[str]:
@@ -59,13 +56,28 @@ def annotation_lines(provider: str, failures: Sequence[FailedTest], failed: int,
     return lines
 
 
+def failing_notes(findings: FindingsExcerpt | None, now: int) -> dict[tuple[str, str], str]:
+    """Return for each failing test, by folder and name, whether it is a flaky one, and since when it fails."""
+    notes: dict[tuple[str, str], str] = {}
+    if findings is None or findings["base"] is None:
+        return notes
+    for test in findings["failing"]:
+        if test["flaky"] is None:
+            note = since_words(test["kind"], test["since"], now)
+        else:
+            failed, runs = test["flaky"]
+            note = f"{_FLAKY}, {failed} of {quantity(runs, 'run')} failed"
+        notes[test["folder"], test["name"]] = note
+    return notes
+
+
 def marked_flaky(failures: Iterable[FailedTest], notes: Mapping[tuple[str, str], str]) -> list[FailedTest]:
     """Return failures with those of flaky tests at the end, whose messages say it: a provider shows the first ten."""
     others: list[FailedTest] = []
     flaky: list[FailedTest] = []
     for failure in failures:
         note = notes.get((failure.folder, failure.name), "")
-        if note.startswith(FLAKY_NOTE):
+        if note.startswith(_FLAKY):
             texts = filter(None, (f"known to be {note}", failure.message))
             flaky.append(replace(failure, message=": ".join(texts)))
         else:
@@ -230,7 +242,8 @@ class JobOutput:
 
     def write(self, configuration: Settings, ending: SessionOutcome, troubles: Sequence[str]) -> None:
         """Write the summary and the marks, if there is anything to say."""
-        warnings, undelivered = job_lines(configuration, ending, troubles, shell=self._shell)
+        warnings, is_whole = trouble_lines(ending, troubles), ending.is_whole or ending.tally.seen == 0
+        undelivered = [] if is_whole else undelivered_lines(configuration, ending, self._shell)
         if ending.tally.seen == 0 and not warnings:
             return
         page = JobPage(

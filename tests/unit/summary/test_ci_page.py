@@ -11,7 +11,7 @@ from pytest_automation_report.api.models import Field, FieldType, Status
 from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
 from pytest_automation_report.spool.records import Attempt, FinishRecord
 from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, marked_flaky, plain
-from pytest_automation_report.summary.lines import SessionCounts
+from pytest_automation_report.summary.counts import SessionCounts
 
 FAILED = FailedTest("failure", "tests.test_cart", "test_pay[a|b]", "assert 1 == 2", "tests/test_cart.py", 12)
 ROOM = 1024 * 1024

@@ -5,13 +5,14 @@ from typing import Any, cast
 import pytest
 
 from pytest_automation_report.findings.documents import FindingsExcerpt, Mine, ReasonExcerpt
-from pytest_automation_report.findings.sentences import ago, changes_line
-from pytest_automation_report.findings.verdict import VerdictWords
-from pytest_automation_report.summary.findings_lines import (
+from pytest_automation_report.findings.sentences import (
+    ago,
+    changes_line,
     earlier_source_line,
     findings_lines,
     reason_lines,
 )
+from pytest_automation_report.findings.verdict import VerdictWords
 
 MINUTE = 60_000_000
 NOW = 1_000_000 * MINUTE

@@ -1,0 +1,215 @@
+"""Count a session's results: from the spool's files, or from the ledger once the sender is done; both must agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from pytest_automation_report.recording.options import FAILED, UNTESTED
+from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
+from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, head_and_tail
+from pytest_automation_report.spool.records import SPOOL_KINDS, CloseRecord, CollectedRecord, Decoder, FinishRecord
+from pytest_automation_report.spool.writer import WriteLosses
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_automation_report.spool.folder import SessionFolder
+    from pytest_automation_report.spool.ledger import LedgerState
+    from pytest_automation_report.spool.sessions import LeftoverCounts
+
+
+_LEADING: Final = frozenset({CONTROLLER, MAIN})
+
+
+class _WorkerFile(Struct, frozen=True):
+    """What one worker's spool file states about itself; ``collected`` is None if it did not end its collection."""
+
+    worker: str
+    collected: CollectedRecord | None
+    closing: CloseRecord
+
+    @classmethod
+    def read(cls, worker: str, path: Path, prefix: str) -> _WorkerFile:
+        """Read the COLLECTED and CLOSE records of a worker, or count its results if it did not end in order."""
+        # Both records stand in the first or last 64 KiB, so the end of a large session reads no whole file.
+        first, last = head_and_tail(path)
+        collected = next((entry.record for entry in (*last, *first) if isinstance(entry.record, CollectedRecord)), None)
+        closing = next((entry.record for entry in last if isinstance(entry.record, CloseRecord)), None)
+        return cls(worker, collected, closing or _count_results(path, prefix))
+
+
+class SessionCounts(Struct, frozen=True):
+    """A session's numbers.
+
+    ``seen`` are all results; the server has confirmed ``acknowledged`` of them, refuses ``rejected``, and may have
+    ``held``. ``counts`` are results by pytest's statuses, ``modules`` those that stand for modules. ``expected`` is the
+    number of tests that were to run, None if the collection did not end. ``repeated`` are tests that share a key.
+    ``lost`` are sentences about workers whose files hold fewer results than they recorded. ``faults`` are errors of
+    this package, ``warnings`` are about users' annotations and hooks.
+    """
+
+    run: int | None
+    seen: int
+    acknowledged: int
+    rejected: int
+    held: int
+    threads: int
+    counts: Mapping[str, int]
+    expected: int | None
+    modules: int
+    skipped_modules: int
+    repeated: tuple[tuple[str, int], ...]
+    is_done: bool
+    is_complete: bool
+    damaged: int
+    lost: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    failures: tuple[FailedTest, ...] = ()
+
+    @property
+    def left(self) -> int:
+        """Number of results that are kept to be sent."""
+        return self.seen - self.acknowledged - self.rejected - self.held
+
+    @property
+    def not_run(self) -> int:
+        """Number of collected tests without a result; negative if there are more results than tests."""
+        return 0 if self.expected is None else self.expected - self.reported
+
+    @property
+    def reported(self) -> int:
+        """Number of tests that were run and have a result."""
+        # UNTESTED results stand for tests that were not run; the sender adds them with `report_not_run`.
+        return self.seen - self.modules - self.counts.get(UNTESTED, 0)
+
+    @property
+    def mismatches(self) -> list[str]:
+        """Sums that disagree: each is a bug of this package or a damaged disk."""
+        mismatches = list(self.lost)
+        if self.not_run < 0:
+            mismatches.append(f"{-self.not_run} more results than tests")
+        if self.is_done and self.is_complete and self.left:
+            mismatches.append(f"{self.left} results are neither confirmed nor refused")
+        if self.damaged:
+            mismatches.append(f"{self.damaged} damaged records in the spool")
+        return mismatches
+
+    @property
+    def is_removable(self) -> bool:
+        """Whether the session's spool folder holds nothing that is still needed."""
+        return self.is_done and self.is_complete and not (self.rejected or self.held or self.left or self.damaged)
+
+
+def tally_from(  # noqa: PLR0913 - what each process knows
+    folder: SessionFolder,
+    state: LedgerState,
+    leading_counts: Mapping[str, int],
+    *,
+    modules: int,
+    skipped_modules: int,
+    is_each: bool,
+    prefix: str = "",
+    crashed: Sequence[FailedTest] = (),
+) -> SessionCounts:
+    """Return the session's numbers, with those of the leading process and the tests whose worker crashed."""
+    files = [_WorkerFile.read(worker, folder.written(worker), prefix) for worker in folder.workers()]
+    # Crashed tests come first, so that the workers' own failures do not push them out of the bounded list.
+    failures = [*crashed, *(FailedTest(*row) for file in files for row in file.closing.failures)]
+    # The sender's own count of a file, once it has read all of it. Workers whose files are gone are not counted.
+    seen = {file.worker: sum(file.closing.counts.values()) for file in files}
+    progress = [state.progress_of(worker) for worker in seen]
+    collected = [file.collected for file in files if file.collected is not None]
+    counts = [record.count for record in collected]
+    lost = []
+    if state.is_done:
+        reported, seen = seen, {worker: state.done.seen.get(worker, count) for worker, count in seen.items()}
+        # More in the file than reported is no error: the sender adds results of crashed and of skipped tests.
+        lost = [
+            f"{worker} recorded {reported[worker]} results, its file holds {count}"
+            for worker, count in seen.items()
+            if count < reported[worker]
+        ]
+    return SessionCounts(
+        run=state.run,
+        seen=sum(seen.values()),
+        acknowledged=sum(each.acknowledged.count for each in progress),
+        rejected=sum(each.rejected.count for each in progress),
+        held=sum(each.held.count for each in progress),
+        threads=sum(len(each.threads) for each in progress),
+        lost=tuple(lost),
+        counts=_status_counts(files, state, leading_counts),
+        # Every xdist worker collects all tests and runs its share of them, unless each worker runs all.
+        expected=None if not collected else sum(counts) if is_each else max(counts),
+        modules=modules,
+        skipped_modules=skipped_modules,
+        # Every worker collects the same tests, so the first list that names some is the whole list.
+        repeated=next((record.repeated for record in collected if record.repeated), ()),
+        is_done=state.is_done,
+        is_complete=state.done.complete,
+        damaged=state.done.damaged,
+        faults=tuple(fault for file in files for fault in file.closing.faults),
+        # A dictionary for its order without duplicates: workers report the same warning about the same conftest.
+        warnings=tuple(dict.fromkeys(message for file in files for message in file.closing.warnings)),
+        failures=tuple(failures[:SHOWN]),
+    )
+
+
+def _status_counts(
+    files: Sequence[_WorkerFile], state: LedgerState, leading_counts: Mapping[str, int]
+) -> Mapping[str, int]:
+    if state.is_done:
+        return state.done.counts
+    totals = Counter(leading_counts)
+    for file in files:
+        # The leading process has its counts in memory: its file may lack records that the disk refused.
+        if file.worker not in _LEADING:
+            totals.update(file.closing.counts)
+    return dict(totals)
+
+
+def _count_results(path: Path, prefix: str) -> CloseRecord:
+    """Return the missing CLOSE record of a worker, from its results."""
+    counts: Counter[str] = Counter()
+    failures = Failures()
+    decoder = Decoder(SPOOL_KINDS)
+    for piece in bytes_from(path, 0):
+        for record in (entry.record for entry in decoder.feed(piece)):
+            if isinstance(record, FinishRecord) and record.is_final:
+                counts[record.attempt.status] += 1
+                if record.attempt.status in FAILED:
+                    failures.add(record, prefix)
+    return CloseRecord(0, counts, failures.rows)
+
+
+class SessionOutcome(Struct, frozen=True):
+    """End of a session's reporting; ``ended`` is its time in microseconds since 1970.
+
+    ``state`` is that of the ledger. ``log`` has the last lines of a sender that failed at its start. ``leftovers`` are
+    None if there are no other sessions in the spool.
+    """
+
+    tally: SessionCounts
+    state: LedgerState
+    folder: str
+    is_sent: bool
+    log: Sequence[str] = ()
+    losses: WriteLosses = WriteLosses()
+    leftovers: LeftoverCounts | None = None
+    ended: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every result is confirmed by the server and every number adds up."""
+        tally = self.tally
+        adds_up = not (tally.mismatches or self.state.difference)
+        return tally.is_removable and adds_up and not (self.losses.results or self.losses.records)
+
+    @property
+    def is_removable(self) -> bool:
+        """Whether nothing in the session's folder is still needed."""
+        return self.tally.is_removable and not self.state.is_report_late

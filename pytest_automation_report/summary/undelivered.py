@@ -1,0 +1,74 @@
+"""Say which results were not delivered, why, and how to send them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.settings.settings import setting_of
+from pytest_automation_report.text.limits import quantity, sanitize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.spool.sessions import LeftoverCounts
+    from pytest_automation_report.summary.counts import SessionOutcome
+    from pytest_automation_report.summary.shell import Shell
+
+_REASONS: Final = 3
+_REMEDIES: Final[Mapping[str, str]] = {
+    "token": "the token was refused: set AUTOMATION_REPORT_TOKEN to one that is valid for this project, then send",
+    "again": "the server could not be reached",
+    "throttled": "the server asks to wait",
+    "unknown": "the server's answers were lost or broken",
+    "refused": "the server refused it",
+    "store": "the store could not be used",
+}
+
+
+def left_behind_lines(configuration: Settings, leftovers: LeftoverCounts, shell: Shell) -> list[str]:
+    """Return the lines about earlier sessions that stay in the spool, or were removed because of their age."""
+    lines = []
+    if leftovers.kept:
+        kept = f"{quantity(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
+        where = shell.typed(configuration.spool)
+        lines.append(f"{kept} in {where}: send with {shell.send_command(configuration)}")
+    if leftovers.removed:
+        removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
+        lines.append(f"{removed} removed, kept for {days} without being sent")
+    lines += [
+        f"left alone in {shell.typed(configuration.spool)}: {sanitize(reason)}" for reason in leftovers.alone[:_REASONS]
+    ]
+    if len(leftovers.alone) > _REASONS:
+        lines.append(f"{len(leftovers.alone) - _REASONS} more folders are left alone: see automation-report spool list")
+    return lines
+
+
+def undelivered_lines(configuration: Settings, ending: SessionOutcome, shell: Shell) -> list[str]:
+    """Return the lines about results that the server does not have, and the command that sends them."""
+    tally, folder, lines = ending.tally, shell.typed(Path(ending.folder)), []
+    if tally.rejected:
+        lines.append(f"{quantity(tally.rejected, 'result')} rejected by the server, kept in {folder}")
+    if tally.held:
+        held = quantity(tally.held, "result")
+        lines.append(f"{held} held in {folder}: delivery unconfirmed: the server may or may not have them")
+    lines += [f"  {sanitize(reason)}" for reason in ending.state.reasons[:3]]
+    if tally.left or not tally.is_complete:
+        kept = f"{quantity(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
+        needed = (("url", configuration.endpoint.origin), ("project_id", configuration.project_id))
+        missing = [setting_of(name).environment for name, value in needed if not value]
+        lines.append(f"{kept}: set {' and '.join(missing)} first" if missing else f"{kept}{_why(ending)}")
+        lines.append(f"send: {shell.send_command(configuration, is_new_run=ending.state.is_run_gone)}")
+    lines += [f"  sender: {sanitize(line)}" for line in ending.log]
+    return lines
+
+
+def _why(ending: SessionOutcome) -> str:
+    if not ending.is_sent:
+        return ""
+    remedy = _REMEDIES.get(ending.state.trouble_class, "")
+    if trouble := sanitize(ending.state.trouble or ending.state.done.why):
+        return f": {remedy} ({trouble})" if remedy else f": {trouble}"
+    late = ": the sender did not finish within the time that pytest waits; it may go on for a while"
+    return "" if ending.tally.is_done else late
