@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -222,7 +223,7 @@ def _show_lists(document: RunFindings) -> None:
             echo_stderr(f"  {words}: {_title_of(test)}{began}")
         if document["counts"][name] > _MOST_SHOWN:
             echo_stderr(f"  {words}: and {document['counts'][name] - _MOST_SHOWN} more")
-    for line in reason_lines(document):
+    for line in reason_lines(document, time.time_ns() // 1000):
         echo_stderr(f"  reason: {line}")
 
 
@@ -267,11 +268,20 @@ def _new_failures(
         and not (are_flaky_apart and states.get(test["key"]) == "flaky")
     ]
     count = len(counted) + document["counts"]["newly_failing"] - len(document["tests"]["newly_failing"])
+    flaky = sum(test["kind"] == "flaky" for test in counted)
     if count > most:
-        lines += [f"new failure: {_title_of(test)}" for test in counted[:_MOST_SHOWN]]
-    words = quantity(count, "new failure") if count else "no new failure"
+        alike = Counter(test["fingerprint"] for test in counted)
+        # Those that few others are like come first, so that an outage does not hide them.
+        counted.sort(key=lambda test: alike[test["fingerprint"]])
+        lines += [
+            f"{'failure of a flaky test' if test['kind'] == 'flaky' else 'new failure'}: {_title_of(test)}"
+            for test in counted[:_MOST_SHOWN]
+        ]
+    words = [quantity(count - flaky, "new failure")] if count > flaky else []
+    if flaky:
+        words.append(f"{quantity(flaky, 'failure')} of {'a flaky test' if flaky == 1 else 'flaky tests'}")
     limit = _limit(count, most) + (f"; {quantity(past, 'known failure')} past the date" if past else "")
-    return _Judged(lines, words, limit, bool(past) or count > most)
+    return _Judged(lines, " and ".join(words) or "no new failure", limit, bool(past) or count > most)
 
 
 def _flaky_tests(document: RunFindings, most: int | None) -> _Judged:

@@ -91,9 +91,10 @@ def _failures(reading: Opened, shown: Run) -> Iterator[str]:
     yield printable(told(ExportedRun.from_document(shown.document).verdict(findings)))
     if findings is not None:
         base = findings["base"]
-        changes = changes_line(findings, time.time_ns() // 1000)
+        now = time.time_ns() // 1000
+        changes = changes_line(findings, now)
         yield changes or (f"nothing changed since run {base['run']}" if base else "no earlier run to be compared with")
-        yield from (f"reason: {line}" for line in reason_lines(findings))
+        yield from (f"reason: {line}" for line in reason_lines(findings, now))
     failed = reading.count(shown, only_failures=True) if shown.failure else 0
     since = _since(shown.id, findings)
     try:

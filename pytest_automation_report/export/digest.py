@@ -15,7 +15,6 @@ from pytest_automation_report.export.markdown import code, headline
 from pytest_automation_report.failures.reading import Call, read_failure
 from pytest_automation_report.findings.owners import OWNER_FIELD
 from pytest_automation_report.findings.sentences import changes_line, commit_text, flaky_line, since_words, told
-from pytest_automation_report.findings.verdict import MINE
 from pytest_automation_report.text.limits import cut_end, printable, quantity
 from pytest_automation_report.text.node_ids import place_of, rerun_of, run_command
 from pytest_automation_report.text.visible import plain
@@ -197,13 +196,12 @@ def _counts(run: ExportedRun, findings: RunFindings | None) -> dict[str, int]:
 def _reasons(
     tests: Mapping[str, ExportedTest], findings: RunFindings | None, kept: Collection[str] | None
 ) -> list[DigestReason]:
-    """Return the reasons of failures, new ones first, and those of most tests; ``kept`` tests alone if not None."""
+    """Return the reasons of failures in the order of the findings; ``kept`` tests alone if not None."""
     if findings is None:
         groups: dict[str, list[ExportedTest]] = {}
         for test in tests.values():
             groups.setdefault(test.message.strip().partition("\n")[0], []).append(test)
         return [_reason(title, len(group), group) for title, group in groups.items() if kept is None]
-    order = [*MINE, None]
     reasons = []
     for found in findings["reasons"]:
         keys = [key for key in found["keys"] if kept is None or key in kept]
@@ -214,7 +212,7 @@ def _reasons(
             reasons.append(
                 _reason(found["title"], count, [tests[key] for key in keys if key in tests], found, otherwise)
             )
-    return sorted(reasons, key=lambda reason: (order.index(reason["kind"]), -reason["count"]))
+    return reasons
 
 
 def _reason(

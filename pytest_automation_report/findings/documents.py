@@ -28,8 +28,8 @@ TimeShare: TypeAlias = Literal["before", "tests", "between", "waiting", "after"]
 class RunMention(TypedDict):
     """A run: its commit, the author of it if the files were as in the commit, their ``changes``, when it was created.
 
-    Of a run with which failures began ``commit``, ``author`` and ``changes`` are None if the test had passed before
-    with the same files.
+    Of a run with which failures began ``commit``, ``author`` and ``changes`` are None if no commit need have brought
+    them: the test is known to be flaky, or had passed before with the same files.
     """
 
     run: int

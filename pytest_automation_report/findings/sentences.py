@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_LINES: Final = 5
 """Most lines below the numbers of changes, and most with a reason."""
 
+_FRESH: Final = ("new", "back")
 _NAMES: Final = 3  # most names of tests in such a line
 _TITLE_UNITS: Final = 140
 _MOST_JOBS: Final = 5
@@ -114,6 +115,11 @@ def told(verdict: VerdictWords) -> str:
     return ", ".join(filter(None, (verdict["long"], verdict["part"])))
 
 
+def brief(verdict: VerdictWords) -> str:
+    """Return a verdict in a few words, with a word on that it is about a part of the suite."""
+    return f"{verdict['short']}{', part of the suite' if verdict['part'] else ''}"
+
+
 # Numbers of a run's findings in the order in which people read them, each with its words for one and for many.
 _CHANGES: Final = (
     ("mine", "new", "new failure", "new failures"),
@@ -191,9 +197,11 @@ def findings_lines(findings: FindingsExcerpt, now: int) -> list[str]:
 
 def _named(findings: FindingsExcerpt, now: int) -> list[str]:
     """Return what the numbers of changes count, in five lines at most: reasons, and names of tests."""
-    tests = [flaky_line(findings, _NAMES), _slower_line(findings), *_still_lines(findings, now)]
-    names = [*filter(None, tests)][: MAX_LINES - 2]
-    return [*reason_lines(findings, MAX_LINES - len(names)), *names]
+    tests = [*_still_lines(findings, now), flaky_line(findings, _NAMES), _slower_line(findings)]
+    names = [*filter(None, tests)]
+    # Reasons of what failed say more than names of what did not.
+    most = max(MAX_LINES - len(names), min(len(reason_lines(findings, now)), MAX_LINES - 1))
+    return [*reason_lines(findings, now, most), *names][:MAX_LINES]
 
 
 def verdict_line(findings: RunFindings | FindingsExcerpt) -> str:
@@ -214,18 +222,21 @@ def earlier_source_line(findings: FindingsExcerpt, source: str) -> str:
     )
 
 
-def reason_lines(findings: RunFindings | FindingsExcerpt, most: int = MAX_LINES) -> list[str]:
-    """Return a line for each reason of the failures, the most tests first; nothing if only one test failed.
+def reason_lines(findings: RunFindings | FindingsExcerpt, now: int, most: int = MAX_LINES) -> list[str]:
+    """Return a line for each reason of the failures; of a single failure only if it is new.
 
-    Of more than ``most`` reasons the last line has the number of the others.
+    Of more than ``most`` reasons the last line has the number of the others. ``now`` is in microseconds since 1970.
     """
     reasons: Sequence[FailureReason | ReasonExcerpt] = findings["reasons"]
-    if sum(reason["count"] for reason in reasons) <= 1:
+    if sum(reason["count"] for reason in reasons) <= 1 and not any(reason["kind"] in _FRESH for reason in reasons):
         return []
     shown = reasons if len(reasons) <= most else reasons[: most - 1]
     lines = []
     for reason in shown:
-        kind = "" if reason["kind"] in (None, "still") else f"{reason['kind']}: "
-        lines.append(f"{reason['count']} {kind}{cut_end(printable(reason['title']), _TITLE_UNITS)}")
+        kind = reason["kind"]
+        # When the others began stands beside their names.
+        whose = since_words(kind, reason["since"], now) if kind in _FRESH else kind
+        title = cut_end(printable(reason["title"]), _TITLE_UNITS)
+        lines.append(f"{reason['count']} {whose}: {title}" if whose else f"{reason['count']} {title}")
     left = len(reasons) - len(shown)
     return [*lines, f"and {quantity(left, 'more reason')}"] if left else lines

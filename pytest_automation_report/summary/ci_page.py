@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_facts
-from pytest_automation_report.findings.sentences import changes_line, reason_lines, since_words, verdict_line
+from pytest_automation_report.findings.sentences import changes_line, since_words, verdict_line
 from pytest_automation_report.recording.results import SHOWN
 from pytest_automation_report.summary.lines import counts_by_status, trouble_lines
 from pytest_automation_report.summary.shell import run_page
@@ -138,6 +139,8 @@ SUMMARY_BYTES: Final = 1024 * 1024
 """Maximum size of a summary that GitHub shows for one step; Buildkite's is the same."""
 
 _MAX_REASONS: Final = 20
+# Rows with one message: the table of reasons has the number of all.
+_MAX_ROWS_ALIKE: Final = 10
 _FAILURES_FIRST: Final = ("failure", "error", "passed", "skipped", "untested")
 
 
@@ -163,7 +166,11 @@ class JobPage(Struct, frozen=True, kw_only=True):
         since = (" Since |", " --- |") if notes else ("", "")
         head = [f"| Failed | Message |{since[0]}", f"| --- | --- |{since[1]}"]
         rows = []
+        same: Counter[str] = Counter()
         for failure in self.tally.failures[:SHOWN]:
+            same[failure.message] += 1
+            if same[failure.message] > _MAX_ROWS_ALIKE:
+                continue
             # In <code>, GitHub makes no links or notifications of @names and #numbers.
             message = f"<code>{plain(failure.message)}</code>" if failure.message else ""
             note = f" {plain(notes.get((failure.folder, failure.name), ''))} |" if notes else ""
@@ -201,7 +208,7 @@ class JobPage(Struct, frozen=True, kw_only=True):
             return []
         line = changes_line(findings, self.now)
         lines = [plain(line), ""] if line else []
-        reasons = findings["reasons"] if reason_lines(findings) else []
+        reasons = findings["reasons"] if self.failed > 1 else []
         lines += ["| Reason | Tests | Since |", "| --- | --- | --- |"] if reasons else []
         for reason in reasons[:_MAX_REASONS]:
             since = plain(since_words(reason["kind"], reason["since"], self.now))

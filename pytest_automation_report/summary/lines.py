@@ -199,7 +199,8 @@ def _collected(tally: SessionCounts) -> str:
     tests = f"{quantity(tally.reported, 'test')} reported"
     if tally.expected is not None:
         collected = quantity(tally.expected, "test")
-        tests = f"{collected} collected = {tally.reported:,} reported + {tally.not_run:,} not run"
+        missing = f" + {tally.not_run:,} not run" if tally.not_run else ""
+        tests = f"{collected} collected = {tally.reported:,} reported{missing}"
     # The modules whose tests pytest does not know.
     skipped = tally.skipped_modules
     broken = tally.modules - skipped

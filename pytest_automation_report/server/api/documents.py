@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 from msgspec.json import encode
 from msgspec.structs import replace
 
+from pytest_automation_report.findings.sentences import brief
 from pytest_automation_report.server.api.decoding import Mistakes, storable
 from pytest_automation_report.server.store.compared import flaky_tests
 from pytest_automation_report.server.store.findings import findings, summaries, verdict_in_list
@@ -441,7 +442,7 @@ def _listed_run(run_id: int, max_threads: int | None, connection: StoreConnectio
     if not has_verdict:
         return run_view(run)
     summary = summaries(connection, [run_id]).get(run_id)
-    return {**run_view(run), "verdict": verdict_in_list(run.row, summary)["short"]}
+    return {**run_view(run), "verdict": brief(verdict_in_list(run.row, summary))}
 
 
 DOCUMENTS: Final[Mapping[str, Document]] = {

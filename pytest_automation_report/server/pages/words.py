@@ -18,6 +18,7 @@ from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.tracebacks import margin_of
 from pytest_automation_report.findings.sentences import ago as time_ago
+from pytest_automation_report.findings.sentences import brief
 from pytest_automation_report.server.store.findings import verdict_in_list
 from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus, slot_name
 from pytest_automation_report.text.limits import quantity
@@ -28,10 +29,22 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.failures.highlighting import TerminalLine
+    from pytest_automation_report.findings.verdict import VerdictWords
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.text.visible import Span
 
 _MILLISECOND, _SECOND, _MINUTE, _HOUR = 1_000, 1_000_000, 60_000_000, 3_600_000_000
+
+
+def tests_and_files(count: int, files: int) -> str:
+    """Return some of a list's entries in words, of which some are files that could not be collected."""
+    words = [quantity(count - files, "test")] if count > files or not files else []
+    return " and ".join([*words, quantity(files, "file")] if files else words)
+
+
+def files_in(entries: Iterable[Mapping[str, Any]]) -> int:
+    """Return how many of these tests are files: these have their folder's name."""
+    return sum(entry["folder"] == entry["name"] for entry in entries)
 
 
 def duration(microseconds: int | None) -> str:
@@ -217,9 +230,9 @@ def parts(row: Mapping[str, Any]) -> list[dict[str, Any]]:
 _SIGNS: Final = {"fail": "✗", "pass": "✓", "live": "●", "flaky": "●", "skip": "–"}  # noqa: RUF001 - typography
 
 
-def titled(said: Mapping[str, Any]) -> str:
+def titled(said: VerdictWords) -> str:
     """Return a verdict for the title of a window."""
-    return f"{_SIGNS[said['tone']]} {said['short']}"
+    return f"{_SIGNS[said['tone']]} {brief(said)}"
 
 
 def comparable_time(run: Mapping[str, Any], base: Mapping[str, Any]) -> int | None:

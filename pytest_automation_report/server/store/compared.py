@@ -22,6 +22,7 @@ from pytest_automation_report.server.store.values import ResultClass, not_found,
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.comparison import WholeRun
@@ -317,6 +318,23 @@ def flaky_in_run(subject: ComparedRun, failures: Failures, known: Mapping[int, C
         if state["state"] in _SHOWN_STATES:
             found.append((case_id, state))
     return dict(sorted(found, key=lambda entry: (entry[1]["state"] != "flaky", -entry[1]["low"], entry[0])))
+
+
+def flaky_on_main(connection: StoreConnection, subject: ComparedRun, known: AbstractSet[int]) -> dict[int, Flakiness]:
+    """Return the tests that fail in a run of another branch, or failed in its base, and are flaky on the main branch.
+
+    Those ``known`` to be flaky are left out. What the runs of the branch itself show is too little at first.
+    """
+    run, before = subject.run, subject.before or {}
+    failed = {case_id for case_id, case in subject.results.items() if "failed" in {case.verdict, before.get(case_id)}}
+    main = main_branch(connection, run["source"]) if failed - known else run["branch"]
+    series = series_of(connection, {**run, "branch": main})
+    if run["branch"] in {None, main} or not series.runs:
+        return {}
+    failures = Failures(connection, series)
+    found = histories(connection, series, (failed - known) & failures.unstable())
+    states = {case_id: flakiness_of(history.outcomes(failures)) for case_id, history in found.items()}
+    return {case_id: state for case_id, state in states.items() if state["state"] == "flaky"}
 
 
 # Tests that are looked up in other sources, spread over the run.

@@ -146,9 +146,12 @@ def _computed(
         for key, entry in flaky.items()
         if entry["state"] == "flaky" and flakiness_of(known[key].outcomes(failures)[:-1])["state"] == "flaky"
     }
+    elsewhere = compared.flaky_on_main(connection, subject, known_flaky)
+    known_flaky |= elsewhere.keys()
+    flaky |= elsewhere
     excused = _known(connection, subject)
     apart: dict[int, documents.Mine] = {**dict.fromkeys(known_flaky, "flaky"), **dict.fromkeys(excused, "known")}
-    reasons = reasons_of(connection, subject, apart)
+    reasons = reasons_of(connection, subject)
     changes, numbers = _changes(connection, subject, whole, flaky, has_part=has_part, reasons=len(reasons))
     lists = cast("Mapping[str, Sequence[int]]", asdict(changes))
     series, durations, began = _changed_durations(connection, subject)
@@ -164,6 +167,7 @@ def _computed(
     listed = {key for keys in lists.values() for key in keys[: compared.MAX_TESTS]}
     tests.load({*listed, *list(flaky)[: compared.MAX_TESTS], *ranked(durations)[: compared.MAX_TESTS]})
     entries = {name: tests.entries(keys[: compared.MAX_TESTS]) for name, keys in lists.items()}
+    _add_kinds(reasons, subject, kinds)
     _add_beginnings(reasons, [*entries["still_failing"], *entries["newly_failing"]], mention(run))
     speed = series.last.speed or 1.0
     return (
@@ -378,7 +382,8 @@ class _Tests:
             return None
         history = self._before.get(case_id) or self._known[case_id]
         first = self._mention(streak_start(self._connection, history))
-        if first is not None and history.has_passed_with_files_of(first["run"]):
+        is_flaky = self._kinds.get(case_id) == "flaky"
+        if first is not None and (is_flaky or history.has_passed_with_files_of(first["run"])):
             return {**first, "commit": None, "author": None, "changes": None}
         return first
 
@@ -418,7 +423,6 @@ _FAILURES: Final = (
     'SELECT r."fingerprint", c."key", r."message", r."phase", r."file" FROM "result" AS r'
     ' JOIN "case" AS c ON c."id" = r."case_id" WHERE r."id" IN ({ids}) ORDER BY r."id"'
 )
-_KNOWN: Final = 'SELECT DISTINCT "fingerprint" FROM "result" WHERE "fingerprint" IN ({ids}) AND "run_id" = ?'
 # The index has the runs of a fingerprint in their order: the first that fits ends the search.
 _FIRST_RUNS: Final = (
     'WITH f ("fingerprint") AS (VALUES {values})'
@@ -427,38 +431,24 @@ _FIRST_RUNS: Final = (
 )
 
 
-def reasons_of(
-    connection: StoreConnection, subject: compared.ComparedRun, apart: Mapping[int, documents.Mine]
-) -> list[documents.FailureReason]:
-    """Return the reasons of a run's failures, those of most tests first; ``apart`` are flaky or known tests."""
+def reasons_of(connection: StoreConnection, subject: compared.ComparedRun) -> list[documents.FailureReason]:
+    """Return the reasons of a run's failures, those of most tests first, without kinds and beginnings."""
     groups: dict[int, list[int]] = {}
-    kinds: defaultdict[int, set[documents.Mine | None]] = defaultdict(set)
-    for case_id, case in subject.results.items():
+    for case in subject.results.values():
         if case.verdict == "failed" and case.fingerprint is not None:
             groups.setdefault(case.fingerprint, []).append(case.result_id)
-            kinds[case.fingerprint].add(apart.get(case_id))
     order = sorted(groups, key=lambda fingerprint: (-len(groups[fingerprint]), fingerprint))[:_MAX_REASONS]
     if not order:
         return []
     # Its expressions take 10 ms to compile: a run without failures does not pay for them.
     from pytest_automation_report.findings.fingerprints import masked  # noqa: PLC0415
 
-    base_id = None if subject.base is None else subject.base.run.id
-    known = set() if base_id is None else {row[0] for row in rows_of(connection, _KNOWN, order, (base_id,))}
     # Key, message, phase and file of the failures, by fingerprint.
     failures: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
     shown = sorted(result_id for group in order for result_id in groups[group][: compared.MAX_TESTS])
     for fingerprint, *columns in rows_of(connection, _FAILURES, shown):
         failures[fingerprint].append(columns)
     first_runs = _first_runs(connection, subject.run, order)
-
-    def kind(fingerprint: int) -> documents.Mine:
-        first = first_runs.get(fingerprint)
-        was_seen = first is not None and first["run"] < min(subject.run["id"], base_id or 0)
-        older: documents.Mine = "still" if fingerprint in known else "back" if was_seen else "new"
-        found = kinds[fingerprint]
-        return older if None in found else "flaky" if "flaky" in found else "known"
-
     reasons: list[documents.FailureReason] = []
     for fingerprint in order:
         rows = failures[fingerprint]
@@ -475,12 +465,29 @@ def reasons_of(
                 "keys": [key for key, _, _, _ in rows],
                 "fingerprint": hexadecimal(fingerprint),
                 "count": len(groups[fingerprint]),
-                "kind": None if base_id is None else kind(fingerprint),
+                "kind": None,
                 "first": first_runs.get(fingerprint),
                 "since": None,
             }
         )
     return reasons
+
+
+_KINDS: Final[Sequence[documents.Mine]] = ("still", "new", "back", "flaky", "known")
+
+
+def _add_kinds(
+    reasons: list[documents.FailureReason], subject: compared.ComparedRun, kinds: Mapping[int, documents.Mine]
+) -> None:
+    """Add to each reason the kind of its failures, the first one in the order of `_KINDS`; put new reasons first."""
+    found: defaultdict[str, set[documents.Mine]] = defaultdict(set)
+    for case_id, kind in kinds.items():
+        fingerprint = subject.results[case_id].fingerprint
+        if fingerprint is not None:
+            found[hexadecimal(fingerprint)].add(kind)
+    for reason in reasons:
+        reason["kind"] = next((kind for kind in _KINDS if kind in found[reason["fingerprint"]]), None)
+    reasons.sort(key=lambda reason: (*MINE, None).index(reason["kind"]))
 
 
 def _add_beginnings(

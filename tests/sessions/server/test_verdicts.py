@@ -129,6 +129,7 @@ def test_each_place_says_the_same_of_a_session(good: Project, site: Site, tmp_pa
     for place in ("/runs/2", "/sources/1", "/"):
         assert missing(site.text(place), kind.long, kind.part) == [], place
     title = {"fail": "✗", "pass": "✓", "skip": "–"}[kind.tone] + f" {kind.short}"  # noqa: RUF001 - typography
+    title += ", part of the suite" if kind.part else ""
     for place in ("/runs/2", "/sources/1"):
         assert f"<title>{title} ·" in site.shown(place)
         head = site.shown(place).partition("<title>")[2].partition("</head>")[0]

@@ -132,15 +132,6 @@ def test_new_failures_alone() -> None:
     ]
 
 
-def test_new_reasons_are_first() -> None:
-    """What is new stands before what is back, flaky or was there before; then the reason of most tests."""
-    one, two = a_failure("test_one"), a_failure("test_two")
-    kinds = ["still", "flaky", "back", "new"]
-    reasons = [a_reason(kind, one, kind=kind) for kind in kinds] + [a_reason("new too", one, two)]
-    digest = digest_from([one, two], reasons)
-    assert [reason["title"] for reason in digest.document["reasons"]] == ["new too", "new", "back", "flaky", "still"]
-
-
 def test_without_findings_tests_of_one_message_are_a_reason() -> None:
     """A server without findings tells nothing of earlier runs, and without texts it has the names of the tests."""
     items = [an_item(f"test_{number}", "failed", file=None) for number in range(30)]

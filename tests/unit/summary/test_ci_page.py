@@ -56,11 +56,16 @@ def test_page() -> None:
 
 
 def test_more_failures_than_are_shown() -> None:
-    """The page tells how many failures it leaves out."""
-    many = [FailedTest("failure", "f", f"test_{each}", "") for each in range(SHOWN)]
+    """The page tells how many failures it leaves out: of those with one message it shows ten."""
+    many = [FailedTest("failure", "f", f"test_{each}", f"{each}") for each in range(SHOWN)]
     text = JobPage(title="s", tally=tally(*many, failure=SHOWN + 3, error=1)).text(ROOM)
     assert text.count("| <code>f") == SHOWN
     assert text.endswith("\n4 more failed.\n")
+    alike = [FailedTest("failure", "f", f"test_{each}", "no server") for each in range(SHOWN - 1)]
+    own = FailedTest("failure", "g", "test_own", "assert 1 == 2")
+    text = JobPage(title="s", tally=tally(*alike, own, failure=SHOWN)).text(ROOM)
+    assert (text.count("| <code>f"), text.count("| <code>g")) == (10, 1)
+    assert text.endswith(f"\n{SHOWN - 11} more failed.\n")
 
 
 @pytest.mark.parametrize("room", [0, 30, 100, 200, 1000, 3000])

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_automation_report.findings.documents import FindingsExcerpt, Mine, ReasonExcerpt
+from pytest_automation_report.findings.documents import FindingsExcerpt, Mine, ReasonExcerpt, RunMention
 from pytest_automation_report.findings.sentences import (
     ago,
     changes_line,
@@ -16,6 +16,9 @@ from pytest_automation_report.findings.verdict import VerdictWords
 
 MINUTE = 60_000_000
 NOW = 1_000_000 * MINUTE
+SINCE: RunMention = {
+    "run": 5, "commit": "b2c3d4e5f6", "author": "Ann", "changes": None, "at": NOW - 48 * 60 * MINUTE,
+}  # fmt: skip
 COUNTS = ("fixed", "flaky", "slower", "gone", "new_tests")
 PASSED: VerdictWords = {
     "kind": "passed", "tone": "pass", "long": "All 9 tests passed", "short": "passed", "part": "",
@@ -62,8 +65,11 @@ def test_sentence_of_changes(document: FindingsExcerpt, line: str) -> None:
 
 def test_lines_of_a_session() -> None:
     """A session shows a verdict that its counts don't, the changes and the reasons; nothing without any of them."""
-    document: FindingsExcerpt = {**findings(2), "reasons": [a_reason(2, "KeyError: 'id'", kind="new")]}
-    assert findings_lines(document, NOW) == [changes_line(document, NOW), "  2 new: KeyError: 'id'"]
+    document: FindingsExcerpt = {**findings(1), "reasons": [a_reason(1, "KeyError: 'id'", kind="new")]}
+    assert findings_lines(document, NOW) == [
+        changes_line(document, NOW),
+        "  1 new since b2c3d4e (Ann, 2 days ago): KeyError: 'id'",
+    ]
     assert findings_lines({**document, "base": None}, NOW) == []
     assert findings_lines(findings(), NOW) == []
     cut: FindingsExcerpt = {
@@ -78,8 +84,7 @@ def test_lines_of_a_session() -> None:
 
 def test_what_the_numbers_count_is_named() -> None:
     """Flaky, slower and still failing tests are named, with since when and by whose commit; in five lines at most."""
-    since = {"run": 5, "commit": "b2c3d4e5f6", "author": "Ann", "changes": None, "at": NOW - 48 * 60 * MINUTE}
-    entry = {"folder": "a", "kind": "still", "since": since, "flaky": None}
+    entry = {"folder": "a", "kind": "still", "since": SINCE, "flaky": None}
     still = [{**entry, "name": f"test_{name}"} for name in "abcde"]
     reasons = [a_reason(9 - number, f"reason {number}") for number in range(7)]
     document = {
@@ -88,11 +93,16 @@ def test_what_the_numbers_count_is_named() -> None:
         "slower": [{"name": "test_sum", "elapsed": 400_000, "median": 100_000}],
     }  # fmt: skip
     assert findings_lines(cast("FindingsExcerpt", document), NOW)[1:] == [
-        "  9 reason 0",
-        "  and 6 more reasons",
+        *(f"  {9 - number} still: reason {number}" for number in range(3)),
+        "  and 4 more reasons",
+        "  still failing since b2c3d4e (Ann, 2 days ago): test_a, test_b, test_c, 2 more",
+    ]
+    few = {**document, "reasons": reasons[:1]}
+    assert findings_lines(cast("FindingsExcerpt", few), NOW)[1:] == [
+        "  9 still: reason 0",
+        "  still failing since b2c3d4e (Ann, 2 days ago): test_a, test_b, test_c, 2 more",
         "  1 flaky: test_rate (2 of 7 runs)",
         "  1 slower: test_sum (0.4 s, 0.1 s before)",
-        "  still failing since b2c3d4e (Ann, 2 days ago): test_a, test_b, test_c, 2 more",
     ]
 
 
@@ -107,22 +117,22 @@ def test_line_of_a_source_that_was_renamed() -> None:
 
 
 def a_reason(count: int, title: str, *, kind: Mine = "still") -> ReasonExcerpt:
-    return {"count": count, "title": title, "kind": kind, "since": None}
+    return {"count": count, "title": title, "kind": kind, "since": SINCE}
 
 
 def test_lines_of_reasons() -> None:
-    """Each reason has a line, five at most, with foreign text made printable; one failure needs none."""
+    """Each reason has a line, five at most, with foreign text made printable; one failure needs none if it is old."""
     many = [a_reason(9 - number, f"reason {number}") for number in range(7)]
-    assert reason_lines({**findings(), "reasons": many}) == [
-        *(f"{9 - n} reason {n}" for n in range(4)),
+    assert reason_lines({**findings(), "reasons": many}, NOW) == [
+        *(f"{9 - n} still: reason {n}" for n in range(4)),
         "and 3 more reasons",
     ]
-    assert reason_lines({**findings(), "reasons": [a_reason(1, "one")]}) == []
+    assert reason_lines({**findings(), "reasons": [a_reason(1, "one")]}, NOW) == []
     hostile = [a_reason(2, "\x1b]0;title\x07 \u202e" + "x" * 500, kind="new")]
-    (line,) = reason_lines({**findings(), "reasons": hostile})
-    assert line.startswith("2 new: ")
+    (line,) = reason_lines({**findings(), "reasons": hostile}, NOW)
+    assert line.startswith("2 new since b2c3d4e (Ann, 2 days ago): ")
     assert line.isprintable()
-    assert len(line) < 160
+    assert len(line) < 200
 
 
 @pytest.mark.parametrize(

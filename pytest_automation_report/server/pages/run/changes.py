@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD, WORKER_FIELD
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import factor
-from pytest_automation_report.server.pages.words import OUTCOME_TONES, RUN_WORDS, attached, duration, parts
+from pytest_automation_report.server.pages.words import (
+    OUTCOME_TONES,
+    RUN_WORDS,
+    attached,
+    duration,
+    files_in,
+    parts,
+    tests_and_files,
+)
 from pytest_automation_report.server.store.overview import natural_key
 from pytest_automation_report.text.limits import SHORT_COMMIT, quantity
 from pytest_automation_report.text.node_ids import split_name
@@ -95,7 +103,7 @@ def changes_of(
         lists.append(
             {
                 "heading": each.word.capitalize() + (", known to be flaky" if name == "passed_again" else ""),
-                "note": _note(name, counts[name], rows),
+                "note": _note(name, tests_and_files(counts[name], files_in(entries)), rows),
                 "rows": rows[:most],
                 "rest": max(0, len(rows) - most),
                 "address": list_state.address,
@@ -188,13 +196,11 @@ def _folded(rows: Sequence[Json]) -> list[Json]:
     return sorted(folded, key=lambda row: -row["count"])
 
 
-def _note(name: str, count: int, rows: Sequence[Json]) -> str:
-    if name == "newly_failing":
-        reasons = {row["reason"] for row in rows if row["reason"]}
-        return f"{quantity(count, 'test')}, {quantity(len(reasons), 'reason')}" if reasons else quantity(count, "test")
+def _note(name: str, counted: str, rows: Sequence[Json]) -> str:
     if name in {"slower", "faster"}:
         return "this run beside the usual duration before; a slower or faster machine is no change"
-    return quantity(count, "test")
+    reasons = {row["reason"] for row in rows if row["reason"]} if name == "newly_failing" else ()
+    return f"{counted}, {quantity(len(reasons), 'reason')}" if reasons else counted
 
 
 def commits_since(text: str, base_commit: str | None) -> list[Json]:
@@ -286,15 +292,15 @@ def _collected(facts: RunFacts) -> int | None:
 
 
 def _arrived(counts: RunNumbers, collected: int) -> str:
-    missing = collected - counts.finished
-    if missing < 0:
+    missing = collected - counts.finished if counts.is_open else counts.not_run - counts.lost
+    if collected < counts.finished:
         # Of modules that cannot be collected, or several of one test: nothing says how many tests these results are of.
         return f"{collected:,}, {quantity(counts.finished, 'result')}"
     if not missing:
         return f"{collected:,}, all reported"
     if counts.is_open:
         return f"{collected:,}, {missing:,} to come"
-    return f"{collected:,}, {quantity(missing, 'test')} without a result"
+    return f"{collected:,}, {missing:,} did not run"
 
 
 def _thread(facts: RunFacts, row: Mapping[str, Any]) -> Json:

@@ -19,7 +19,7 @@ from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import failing_runs, since_words
 from pytest_automation_report.server.pages.run.facts import marks_of
 from pytest_automation_report.server.pages.urls import link
-from pytest_automation_report.server.pages.words import with_defaults
+from pytest_automation_report.server.pages.words import tests_and_files, with_defaults
 from pytest_automation_report.server.store.values import RESULT_STATUSES, hexadecimal
 from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.node_ids import (
@@ -121,7 +121,6 @@ def cards_of(findings: RunFindings, failures: Sequence[Json]) -> list[Json]:
                 "is_new": is_new,
                 "marks": marks_of(reason["kind"], is_flaky=any(flaky.get(key) == "flaky" for key in reason["keys"])),
                 "new_count": 0 if is_new or not has_base else newly[fingerprint],
-                "newly": newly[fingerprint],
                 "phase_word": _PHASES.get(reason["phase"] or "", ""),
                 "place": reason["place"] or "",
                 "rows": members.get(fingerprint, []),
@@ -132,14 +131,17 @@ def cards_of(findings: RunFindings, failures: Sequence[Json]) -> list[Json]:
 
 def lots_of(cards: Sequence[Json], *, has_base: bool) -> list[Json]:
     """Return the lots of cards, by whose their failures are; one lot if there is nothing to compare with."""
-    if not has_base:
-        return [{"name": "Failed", "cards": list(cards), "is_new": False}] if cards else []
-    lots: list[Json] = []
-    for kind, name in _LOTS:
-        own = [card for card in cards if card["kind"] == kind]
-        all_newly = all(card["newly"] == card["count"] for card in own)
-        lots += [{"name": name, "cards": own, "is_new": kind == "new", "all_newly": all_newly}] if own else []
-    return lots
+    own = {kind: [card for card in cards if card["kind"] == kind] for kind, _ in _LOTS} if has_base else {"": cards}
+    return [
+        {"name": name, "cards": own[kind], "is_new": kind == "new", "counted": _counted(own[kind])}
+        for kind, name in (_LOTS if has_base else (("", "Failed"),))
+        if own[kind]
+    ]
+
+
+def _counted(cards: Sequence[Json]) -> str:
+    files = sum(card["count"] for card in cards if card["noun"] == "file")
+    return tests_and_files(sum(card["count"] for card in cards), files)
 
 
 def _function_of(row: Json) -> Function:

@@ -15,7 +15,9 @@ from pytest_automation_report.server.pages.words import (
     comparable_time,
     duration,
     duration_change,
+    files_in,
     parts,
+    tests_and_files,
     titled,
 )
 from pytest_automation_report.text.limits import quantity
@@ -261,11 +263,12 @@ def change_sentence(
     end = ". " if is_first else " can be compared with it. "
     sentence: list[Phrase] = [("No earlier run on ", ""), (branch, "b"), (end, "")] if is_apart else []
     named = f"#{base['run']}{f' on {base_branch}' if base_branch else ''}"
-    failing, changed = _failing(findings, longest), _changed(findings["counts"])
+    failing, changed = _failing(findings, longest), _changed(findings)
     if failing:
         sentence += [(f"Compared with {named}: ", ""), *failing, (".", "")]
         sentence += [(f" {changed}.", "")] if changed else []
-    elif changed or findings["verdict"]["kind"] not in _CUT:  # the tests that did not run may have changed
+    # The tests that did not run may have changed.
+    elif changed or (findings["verdict"]["kind"] not in _CUT and not findings["counts"]["slower"]):
         sentence += [(changed or "No change", "b"), (f" since {named}.", "")]
     return [*sentence, *_also(numbers, findings)]
 
@@ -291,9 +294,10 @@ def _failing(findings: RunFindings, longest: int | None) -> list[Phrase]:
     return phrases
 
 
-def _changed(counts: Mapping[str, int]) -> str:
-    fixed, again, new, gone = (counts[name] for name in ("fixed", "passed_again", "new_tests", "gone"))
-    parts = [f"{quantity(fixed, 'test')} fixed"] if fixed else []
+def _changed(findings: RunFindings) -> str:
+    names = ("fixed", "passed_again", "new_tests", "gone")
+    fixed, again, new, gone = (findings["counts"][name] for name in names)
+    parts = [f"{tests_and_files(fixed, files_in(findings['tests']['fixed']))} fixed"] if fixed else []
     if again:
         parts.append(f"{again:,} flaky {'test' if again == 1 else 'tests'} passed again")
     if new:
@@ -305,6 +309,8 @@ def _changed(counts: Mapping[str, int]) -> str:
 
 def _also(numbers: RunNumbers, findings: RunFindings) -> list[Phrase]:
     parts: list[str] = []
+    if slower := findings["counts"]["slower"]:
+        parts.append(f"{quantity(slower, 'test')} slower than usual")
     if not numbers.failed and numbers.flaky:
         one = numbers.flaky == 1
         parts.append(f"{numbers.flaky:,} passed only when {'it was' if one else 'they were'} tried again")

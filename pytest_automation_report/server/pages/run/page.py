@@ -37,6 +37,7 @@ from pytest_automation_report.server.pages.run.time import (
     waste_sentence,
 )
 from pytest_automation_report.server.pages.urls import VIEWS, link, paging, run_state, single_values
+from pytest_automation_report.server.pages.words import files_in, tests_and_files
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import results_page, run_row
@@ -351,17 +352,19 @@ class RunView:
         }
 
     def _commands(self) -> list[Json]:
-        """Return the commands of *Run again*: for the failed tests, for the new ones, for the whole run (count 0)."""
+        """Return the commands of *Run again*: for the failed tests, for the new ones, for the whole run."""
         run, found = self._facts.row, self._facts.findings
         failed, new = run["failure_count"], found["mine"]["new"] if found else 0
-        commands: list[tuple[str, int, str]] = []
+        commands: list[tuple[str, str, str]] = []
         if failed:
-            commands.append(("What failed in this run", failed, rerun_of(run["id"])))
+            counted = tests_and_files(failed, self._facts.counts.uncollected)
+            commands.append(("What failed in this run", counted, rerun_of(run["id"])))
+        entries = changes.entries_of(found, "new") if found else ()
         # The command knows the usual base, and the failures that findings list.
-        if found and 0 < new < failed and self._state.base is None and new == len(changes.entries_of(found, "new")):
-            commands.append(("Only what is new", new, rerun_of(run["id"], "new")))
-        commands.append(("All of it", 0, command_of(self._facts.field(SELECTION_FIELD))))
-        return [{"word": word, "count": count, "command": command} for word, count, command in commands]
+        if 0 < new < failed and self._state.base is None and new == len(entries):
+            commands.append(("Only what is new", tests_and_files(new, files_in(entries)), rerun_of(run["id"], "new")))
+        commands.append(("All of it", "", command_of(self._facts.field(SELECTION_FIELD))))
+        return [{"word": word, "counted": counted, "command": command} for word, counted, command in commands]
 
     def _base(self) -> Json:
         """Return the base and others to choose from; ``passed_over`` are runs since a base that nobody chose."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from pytest_automation_report.findings.comparison import JobResult, deciding_result, remaining
+from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.pages.drawings import TrendPoint
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     import falcon
 
+    from pytest_automation_report.findings.documents import RunMention
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
     from pytest_automation_report.server.pages.queries import PageReader
 
@@ -157,7 +159,7 @@ class FoundTests(NamedTuple):
 
     kinds: Mapping[int | None, Kind | None] = {}
     flaky: Mapping[int | None, Flakiness] = {}
-    since: Mapping[int | None, int] = {}  # the runs in which failures began
+    since: Mapping[int | None, RunMention] = {}  # the runs in which failures began
 
 
 NOTHING_FOUND: Final = FoundTests()
@@ -172,7 +174,7 @@ def found_tests(reader: PageReader, run_id: int) -> FoundTests:
     kinds: dict[int | None, Kind | None] = {entry["result"]: "passed again" for entry in tests["passed_again"]}
     kinds |= {entry["result"]: entry["kind"] for entry in (*tests["newly_failing"], *tests["still_failing"])}
     failing = (*tests["newly_failing"], *tests["still_failing"])
-    since = {entry["result"]: entry["since"]["run"] for entry in failing if entry["since"]}
+    since = {entry["result"]: entry["since"] for entry in failing if entry["since"]}
     return FoundTests(kinds, {entry["result"]: entry for entry in found["flaky"]}, since)
 
 
@@ -184,7 +186,10 @@ def sentence(outcomes: Sequence[Outcome], current: int, found: FoundTests = NOTH
     decided = [outcome for outcome in before[: CHART_RUNS - 1] if outcome.letter != "s"]
     on_branch = f" on {now.branch}" if now.branch else ""
     if now.letter == "f":
-        pieces = _failing(now, decided, on_branch, kind, since)
+        pieces = _failing(now, decided, on_branch, kind, None if since is None else since["run"])
+        if since is not None and since["commit"]:
+            author = f" by {since['author']}" if since["author"] else ""
+            pieces.append(Piece(f" It began with {commit_text(since['commit'], since['changes'])}{author}."))
     elif now.letter == "s":
         pieces = [Piece("Skipped.", is_strong=True)]
         if decided:

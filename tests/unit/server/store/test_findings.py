@@ -170,6 +170,18 @@ def test_reasons(runs: Runs) -> None:
     assert (many["keys"], known["since"]["run"], known["since"]["commit"]) == (["key0", "key1", "key2"], first, "a1")
 
 
+def test_new_reasons_are_first(runs: Runs) -> None:
+    """What is new stands before what is back, flaky or was there before; then the reason of most tests."""
+    runs("ppppf", commit="a1")
+    runs("pfppf", commit="a1")
+    runs("ppfpp", commit="b2")
+    runs("pppff", commit="c3")
+    reasons = runs.findings(runs("fffffff", messages=dict.fromkeys((5, 6), "OSError: no space is left")))["reasons"]
+    assert [(reason["kind"], reason["count"]) for reason in reasons] == [
+        ("new", 2), ("new", 1), ("back", 1), ("flaky", 1), ("still", 1), ("still", 1),
+    ]  # fmt: skip
+
+
 def test_a_reason_has_its_first_run_and_that_of_its_streak(runs: Runs) -> None:
     """A reason that was away for a while was first seen before its tests began to fail again."""
     first, _, back, last = (runs(letters) for letters in ("fp", "pp", "fp", "fp"))
@@ -336,6 +348,31 @@ def test_a_commit_is_named_with_failures_that_it_may_have_brought(runs: Runs) ->
         (None, None, None), ("a1", None, "d1"), ("b2", "Ben", None),
     ]  # fmt: skip
     assert [found["reasons"][0]["since"]["commit"] for found in (again, changed)] == [None, "a1"]
+
+
+def test_a_test_that_is_flaky_on_main_is_known_to_be_so_on_a_branch(runs: Runs) -> None:
+    """Neither is its failure new in the first runs of the branch, nor is it fixed when it passes again."""
+    runs("ppp", commit="a1")
+    runs("fpp", commit="a1")
+    runs("ppp", commit="b2")
+    first = runs.findings(runs("ffp", branch="topic"))
+    second = runs.findings(runs("ppp", branch="topic"))
+    assert [(test["name"], test["kind"]) for test in first["tests"]["newly_failing"]] == [
+        ("test_0", "flaky"), ("test_1", "new"),
+    ]  # fmt: skip
+    assert first["mine"] == {"new": 1, "back": 0, "flaky": 1, "still": 0, "known": 0}
+    assert [(entry["name"], entry["is_known"]) for entry in first["flaky"]] == [("test_0", True)]
+    assert [names(second["tests"][change]) for change in ("fixed", "passed_again")] == [["test_1"], ["test_0"]]
+
+
+def test_a_reason_is_as_new_as_its_failures(runs: Runs) -> None:
+    """One that main had long ago is new on a branch whose test never failed, and old where one of its tests is."""
+    same = dict.fromkeys(range(3), "KeyError: 'the same key in each test'")
+    runs("fpp", messages=same)
+    runs("ppp")
+    (new,) = runs.findings(runs("pfp", branch="topic", messages=same))["reasons"]
+    (old,) = runs.findings(runs("pff", branch="topic", messages=same))["reasons"]
+    assert (new["kind"], old["kind"], new["first"]["run"] < new["since"]["run"]) == ("new", "still", True)
 
 
 def test_a_test_that_was_killed_with_pytest_is_not_flaky(runs: Runs) -> None:

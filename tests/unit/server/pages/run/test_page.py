@@ -386,11 +386,11 @@ def test_an_assertion_without_a_message_is_its_line_of_code(site: Site, code: st
     assert f"AssertionError : {shown} " in site.text(f"/runs/{run}")
 
 
-def test_new_reasons_say_whether_their_tests_passed_before(site: Site) -> None:
-    """A new reason may fail tests that failed for another one before, and new ones, which did not pass."""
+def test_new_reasons_are_those_of_new_failures(site: Site) -> None:
+    """A test that fails for another reason than before is among those that failed before."""
     site.run_of(failing(0), a_test(1), **on("main"))
     run = site.run_of(failing(0, message="KeyError: 'a'"), failing(1, message="KeyError: 'a'"), **on("main"))
-    assert "1 reason, 2 tests; #1 did not have this reason" in site.text(f"/runs/{run}")
+    assert missing(site.text(f"/runs/{run}"), "Failing before 1 reason, 2 tests", "1 new", "Never seen before") == []
     passed = site.run_of(a_test(0), a_test(1), **on("side"))
     again = site.run_of(*(failing(number, message="KeyError: 'b'") for number in (0, 2)), **on("side"))
     assert f"2 tests that did not fail in #{passed}" in site.text(f"/runs/{again}")

@@ -8,18 +8,24 @@ from pytest_automation_report.findings.documents import RunFindings
 from pytest_automation_report.findings.verdict import MINE, RunNumbers
 from pytest_automation_report.server.pages.run.head import ToGo, change_sentence, live_sentence, words
 
-COUNTS = ("fixed", "passed_again", "new_tests", "gone")
+COUNTS = ("fixed", "passed_again", "new_tests", "gone", "slower")
 PASSED = RunNumbers(finished=9, passed=9)
 FAILED = RunNumbers(finished=9, failed=3, passed=6)
 
 
-def findings(*, why: str = "same branch", kind: str = "failed", new_reasons: int = 1, **counts: int) -> RunFindings:
-    """Return findings with these numbers, some of failures by whose they are, others of what changed."""
+def findings(
+    *, why: str = "same branch", kind: str = "failed", new_reasons: int = 1, files: int = 0, **counts: int
+) -> RunFindings:
+    """Return findings with these numbers, some of failures by whose they are, others of what changed.
+
+    ``files`` of the fixed tests are files.
+    """
     found = {
         "base": {"run": 1213, "why": why},
         "verdict": {"kind": kind},
         "mine": {name: counts.pop(name, 0) for name in MINE},
         "counts": {**dict.fromkeys(COUNTS, 0), **counts},
+        "tests": {"fixed": [{"folder": "tests.test_a", "name": "tests.test_a"}] * files},
         "reasons": [{"kind": "new"}] * new_reasons + [{"kind": "still"}],
     }
     return cast("RunFindings", found)
@@ -43,6 +49,9 @@ CUT = RunNumbers(finished=9, passed=9, not_run=3, collected=12)
          ("4 tests fixed, 1 flaky test passed again since #1213 on main. 1 passed only when it was tried again,"
          " 12 were skipped.")),
         (PASSED, findings(), None, "No change since #1213 on main."),
+        (PASSED, findings(slower=2), None, "2 tests slower than usual."),
+        (PASSED, findings(fixed=1, slower=1), None, "1 test fixed since #1213 on main. 1 test slower than usual."),
+        (PASSED, findings(fixed=3, files=1), None, "2 tests and 1 file fixed since #1213 on main."),
         (PASSED, findings(new_tests=14), None, "14 new tests since #1213 on main."),
         (PASSED, findings(new_tests=1, gone=2), None, "1 new test, 2 gone since #1213 on main."),
         (PASSED, findings(gone=1), None, "1 test gone since #1213 on main."),

@@ -153,6 +153,16 @@ def test_a_failure_is_new_or_back_as_on_the_page_of_its_run(site: Site) -> None:
         assert words in site.text(address)
 
 
+def test_a_failure_has_the_commit_with_which_it_began(site: Site) -> None:
+    """With the author of the commit, in each run that it fails in."""
+    fields = {"Branch": "main", "Commit author": "Ann"}
+    for result, commit in ((a_test(), "a1"), (failing(), "b2"), (failing(), "c3")):
+        run = site.run_of(result, fields=[field(name, value) for name, value in {**fields, "Commit": commit}.items()])
+        site.shown(f"/runs/{run}")
+    for result_id in (2, 3):
+        assert "It began with b2 by Ann." in site.text(f"/results/{result_id}")
+
+
 def test_failures_are_gone_through_by_their_reason(site: Site) -> None:
     """Previous and next lead to the other reasons of the run; other tests of the same one are listed."""
     run = site.run_of(failing(0), failing(1), failing(2, message="KeyError: 'a'"), a_test(3))
