@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
+from msgspec import Struct
 
 from pytest_automation_report.cli.context import CONNECTION, Exit, echo_result, echo_stderr, setting_options
-from pytest_automation_report.cli.known import read_known
+from pytest_automation_report.cli.known import is_excused, read_known
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.findings.flakiness import evidence_words
@@ -137,14 +138,30 @@ def gate(  # noqa: PLR0913 - one for each option
     pytest's own exit code stays pytest's; this command is a step after it. A run that is open or not whole ends with
     exit code 3. Without a run it is, in CI, the run of this commit and branch, elsewhere the newest of the source.
     """
+    limits = Limits(new_failures, most_flaky, most_gone, require_base=require_base, allow_partial=allow_partial)
     entries = [] if known is None else read_known(known, "--known")
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
         judged = reading.run(reading.run_id(chosen, of_source=True))
         document = reading.findings(judged.id, base)
+    return judge(judged, document, entries, limits)
+
+
+class Limits(Struct, frozen=True):
+    """What stops a pipeline: more tests of a kind than these, None for any number, or a run without a base."""
+
+    new_failures: int = 0
+    flaky: int | None = None
+    gone: int | None = None
+    require_base: bool = False
+    allow_partial: bool = False
+
+
+def judge(judged: Run, document: RunFindings, entries: Sequence[KnownFailure], limits: Limits) -> Exit:
+    """Print what stops a pipeline at a run, or that nothing does, and return the exit code."""
     kinds = [
-        _new_failures(document, entries, new_failures, are_flaky_apart=most_flaky is not None),
-        _flaky_tests(document, most_flaky),
-        _gone_tests(document, most_gone),
+        _new_failures(document, entries, limits.new_failures, are_flaky_apart=limits.flaky is not None),
+        _flaky_tests(document, limits.flaky),
+        _gone_tests(document, limits.gone),
     ]
     for line in (line for kind in kinds for line in kind.lines):
         echo_stderr(line, colour="red")
@@ -156,9 +173,9 @@ def gate(  # noqa: PLR0913 - one for each option
         echo_stderr(f"{name}: {said}", colour="yellow")
     if missing := _not_whole(judged, document):
         echo_stderr(f"{name} {missing}", colour="yellow")
-    is_baseless = require_base and document["base"] is None
+    is_baseless = limits.require_base and document["base"] is None
     is_stopped = is_baseless or any(kind.is_stopped for kind in kinds)
-    if missing and not (is_stopped or allow_partial):
+    if missing and not (is_stopped or limits.allow_partial):
         echo_stderr("--allow-partial judges what is there")
         return Exit.KEPT
     verdict = f"{kinds[0].words}{_compared(document, is_needed=is_baseless)}{kinds[0].limit}"
@@ -247,10 +264,9 @@ def _new_failures(
 
     An entry past its date stops the gate, too.
     """
-    failing = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
     known = KnownTests(entries)
-    excused = {test["key"]: known.of(title_of(test["folder"], test["name"]), test["key"]) for test in failing}
-    found = {entry for entry in excused.values() if entry is not None}
+    failing = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
+    found = {known.of(title_of(test["folder"], test["name"]), test["key"]) for test in failing}
     lines = []
     for entry in entries:
         name = f"known failure {entry.test}"
@@ -263,9 +279,7 @@ def _new_failures(
     counted = [
         test
         for test in document["tests"]["newly_failing"]
-        if test["kind"] != "known"
-        and ((of := excused[test["key"]]) is None or of.is_past)
-        and not (are_flaky_apart and states.get(test["key"]) == "flaky")
+        if not is_excused(test, known) and not (are_flaky_apart and states.get(test["key"]) == "flaky")
     ]
     count = len(counted) + document["counts"]["newly_failing"] - len(document["tests"]["newly_failing"])
     flaky = sum(test["kind"] == "flaky" for test in counted)

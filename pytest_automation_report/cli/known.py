@@ -22,9 +22,11 @@ from pytest_automation_report.findings.known import KnownTests, known_failures
 from pytest_automation_report.server.store.values import RunStatus
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import quantity
+from pytest_automation_report.text.node_ids import title_of
 
 if TYPE_CHECKING:
     from pytest_automation_report.export.results import ExportedTest
+    from pytest_automation_report.findings.documents import ChangedTest
     from pytest_automation_report.findings.known import KnownFailure
 
 _MOST_BYTES: Final = 16 << 20
@@ -40,6 +42,12 @@ def read_known(path: Path, name: str) -> list[KnownFailure]:
         raise click.UsageError(f"{name}: {path}: cannot be read ({error.strerror or error})") from error
     except ValueError as error:
         raise click.UsageError(f"{name}: {path}: {error}") from error
+
+
+def is_excused(test: ChangedTest, known: KnownTests) -> bool:
+    """Whether its session, or an entry whose day is not past, excuses the failure of a test."""
+    entry = known.of(title_of(test["folder"], test["name"]), test["key"])
+    return test["kind"] == "known" or (entry is not None and not entry.is_past)
 
 
 @click.command("known")

@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS: Final = 30.0
 WHICH: Final = ("source", "run_id", "run_key", *FACTS)  # settings that name a run where no id is typed
 
+ExpectedJobs: TypeAlias = "int | tuple[str, ...]"
+"""How many jobs report to a run, or their names."""
+
 _T = TypeVar("_T")
 _TRANSIENT_ERRORS: Final = (NotSentError, ThrottledError, UnknownAnswerError)
 # How often an error that stays the same is shown: CI providers end jobs whose log is silent for long.
@@ -149,20 +152,53 @@ def jobs_of(thread: Thread) -> set[str]:
     return {field.value for field in thread.fields if field.name == JOB_FIELD and field.value}
 
 
-def wait_for_jobs(client: Client, configuration: Settings, count: int, end: float) -> str:
-    """Wait until N jobs have delivered their results or the runs are completed; return "", or why not by ``end``."""
+def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, end: float) -> str:
+    """Wait until these jobs have delivered their results or the runs are completed; return "", or why not by ``end``.
+
+    Of a number of jobs the missing ones are named as the last run of the source has them.
+    """
+    names = () if isinstance(jobs, int) else jobs
+    count = jobs if isinstance(jobs, int) else len(jobs)
+    arrived: set[str] = set()
 
     def check() -> None:
         runs = [client.run(run_id) for run_id in find_runs(client, configuration)]
-        arrived = sum(len(completed_jobs(run)) for run in runs)
-        if arrived < count and not all(run.is_completed for run in runs):
-            raise _JobsMissingError(f"{arrived} of {count} jobs are in")
+        arrived.clear()
+        arrived.update(job for run in runs for job in completed_jobs(run))
+        missing = [name for name in names if name not in arrived]
+        is_short = bool(missing) if names else sum(len(completed_jobs(run)) for run in runs) < count
+        if is_short and not all(run.is_completed for run in runs):
+            of = f", {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else ""
+            raise _JobsMissingError(f"{count - len(missing) if names else len(arrived)} of {count} jobs are in{of}")
 
     try:
         retry_until(check, end, also=(_JobsMissingError, NoRunError))
     except (_JobsMissingError, *_TRANSIENT_ERRORS) as error:
-        return str(error)
+        known = [] if names or not arrived else sorted(_jobs_of_last_run(client, configuration) - arrived)
+        return f"{error}; the last run had {', '.join(known)}, too" if known else str(error)
     return ""
+
+
+def _jobs_of_last_run(client: Client, configuration: Settings) -> set[str]:
+    """Return the jobs of the newest completed run of the source."""
+    opened_client = Opened(client, configuration)
+    filters: RunFilters = {
+        "source_id": (opened_client.source_id(configuration.source),),
+        "status": (RunStatus.SUCCESS, RunStatus.FAILURE),
+    }
+    newest = next((run for page in run_pages(client, **filters) for run in page.result), None)
+    return set() if newest is None else completed_jobs(client.run(newest.id))
+
+
+def _expected_jobs(text: str) -> ExpectedJobs:
+    names = tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+    if not names or (len(names) == 1 and names[0].isdecimal() and not int(names[0])):
+        raise click.BadParameter(f"{text!r}: write how many jobs there are, such as 4, or their names: unit,web")
+    return int(names[0]) if len(names) == 1 and names[0].isdecimal() else names
+
+
+JOBS: Final = click.types.FuncParamType(_expected_jobs)
+JOBS.name = "JOBS"
 
 
 LAST: Final = "last"

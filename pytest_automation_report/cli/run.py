@@ -37,6 +37,7 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.queries import (
     DEADLINE_SECONDS,
+    JOBS,
     WHICH,
     NoRunsYetError,
     Opened,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_automation_report.api.client import Client, RunFilters
+    from pytest_automation_report.cli.queries import ExpectedJobs
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.settings.settings import Settings
 
@@ -187,23 +189,29 @@ def append(chosen: int | None, resources: Resources, **options: object) -> int:
     return Exit.DONE
 
 
+EXPECT_JOBS: Final = click.option(
+    "--expect-jobs", type=JOBS, help="Wait until so many jobs, or these, have delivered their results: 4 or unit,web."
+)
+TIMEOUT: Final = click.option(
+    "--timeout", type=AGE, default="30m", show_default=True, help="Give up after this time, such as 90s or 30m."
+)
+
+
 @run.command()
 @_NUMBER
 @click.option("--measure-elapsed/--longest-thread", default=True,
               help="Time of the run: from its creation to now, or that of its longest thread.")  # fmt: skip
-@click.option("--expect-jobs", type=click.IntRange(min=1), metavar="N",
-              help="Wait until N jobs have delivered their results.")  # fmt: skip
-@click.option("--timeout", type=AGE, default="30m", show_default=True,
-              help="Give up after this time, such as 90s or 30m.")  # fmt: skip
+@EXPECT_JOBS
+@TIMEOUT
 @setting_options(*CONNECTION, *WHICH)
 def complete(
-    chosen: int | None, *, measure_elapsed: bool, expect_jobs: int | None, timeout: float, **options: object
+    chosen: int | None, *, measure_elapsed: bool, expect_jobs: ExpectedJobs | None, timeout: float, **options: object
 ) -> int:
     """Complete the run RUN_ID, or the run of --run-key, and print its id.
 
-    With --expect-jobs N the command waits until N jobs have delivered their results, in whichever of their attempts. If
-    they do not within --timeout, the run stays open and the exit code is 3. A run that is completed already is left as
-    it is. Where jobs of one key have different configurations, each of their runs is completed.
+    With --expect-jobs the command waits until these jobs have delivered their results, in whichever of their attempts.
+    If they do not within --timeout, the run stays open and the exit code is 3. A run that is completed already is left
+    as it is. Where jobs of one key have different configurations, each of their runs is completed.
 
     The command waits for a server that does not answer: 30 seconds, or --timeout with --expect-jobs.
     """
@@ -211,25 +219,35 @@ def complete(
     if chosen is not None:  # the run of a key may still be created
         configuration = store_to_read(configuration)
     with connected_to(configuration, token) as client:
-        end = time.monotonic() + (DEADLINE_SECONDS if expect_jobs is None else timeout)
-        missing = "" if expect_jobs is None else wait_for_jobs(client, configuration, expect_jobs, end)
-        for run_id in retry_until(lambda: find_runs(client, configuration, is_open=True), end):
-            if missing:
-                waited = quantity(round(timeout), "second")
-                echo_stderr(f"run {run_id} stays open after {waited}: {missing}", colour="yellow")
-                command = shlex.join([*user_shell().command, "run", "complete", str(run_id)])
-                echo_stderr(f"to complete it all the same: {command}")
-                continue
-            is_new = retry_until(
-                partial(_completed, client, run_id, measure_elapsed=measure_elapsed),
-                max(end, time.monotonic() + DEADLINE_SECONDS),
-            )
-            echo_stderr(f"run {run_id} is completed" if is_new else f"run {run_id} was completed before")
+        runs, missing = completed_runs(client, configuration, expect_jobs, timeout, measure_elapsed=measure_elapsed)
+        for run_id in () if missing else runs:
             if Opened(client, configuration).is_ours:
-                _echo_jobs(client.findings_document(run_id))
+                echo_jobs(client.findings_document(run_id))
             echo_link(configuration, run_id)
             echo_result(run_id)
     return Exit.KEPT if missing else Exit.DONE
+
+
+def completed_runs(
+    client: Client, configuration: Settings, jobs: ExpectedJobs | None, timeout: float, *, measure_elapsed: bool
+) -> tuple[list[int], str]:
+    """Complete the runs that the settings name once their jobs are in; return their ids, and why they stay open."""
+    end = time.monotonic() + (DEADLINE_SECONDS if jobs is None else timeout)
+    missing = "" if jobs is None else wait_for_jobs(client, configuration, jobs, end)
+    runs = retry_until(lambda: find_runs(client, configuration, is_open=True), end)
+    for run_id in runs:
+        if missing:
+            waited = quantity(round(timeout), "second")
+            echo_stderr(f"run {run_id} stays open after {waited}: {missing}", colour="yellow")
+            command = shlex.join([*user_shell().command, "run", "complete", str(run_id)])
+            echo_stderr(f"to complete it all the same: {command}")
+            continue
+        is_new = retry_until(
+            partial(_completed, client, run_id, measure_elapsed=measure_elapsed),
+            max(end, time.monotonic() + DEADLINE_SECONDS),
+        )
+        echo_stderr(f"run {run_id} is completed" if is_new else f"run {run_id} was completed before")
+    return runs, missing
 
 
 @run.command("list")
@@ -342,7 +360,7 @@ def _echo_runs(configuration: Settings, runs: Sequence[Run]) -> None:
     echo_table(head, rows)
 
 
-def _echo_jobs(findings: RunFindings) -> None:
+def echo_jobs(findings: RunFindings) -> None:
     """Print whether the jobs of a run ran each test once, and how many tests have results of several jobs."""
     whole, several = findings["whole"], findings["counts"]["in_several_jobs"]
     if whole is not None:

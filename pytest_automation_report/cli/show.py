@@ -365,14 +365,14 @@ def html(
     """
     with opened(options, chosen) as reading:
         run_id = reading.run_id(chosen)
-        text = _report(reading, run_id, base, which, artifacts_size)
+        text = report_of(reading, run_id, base, which, artifacts_size)
         write_file(file, [text])
     if file != STDOUT:
         echo_stderr(f"run {run_id} is in {file} ({len(text.encode()) / 1000:,.0f} kB)")
     return Exit.DONE
 
 
-def _report(reading: Opened, run_id: int, base: int | None, which: Which, max_bytes: int | None) -> str:
+def report_of(reading: Opened, run_id: int, base: int | None, which: Which, max_bytes: int | None) -> str:
     """Return the report; raises `click.UsageError` for a server that has no pages, or sends less than the files."""
     from pytest_automation_report.delivery.report import NO_PAGES, embedded_report  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.contents import DEFAULT_BYTES, FileRule  # noqa: PLC0415 - as above

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -144,6 +144,33 @@ _MAX_ROWS_ALIKE: Final = 10
 _FAILURES_FIRST: Final = ("failure", "error", "passed", "skipped", "untested")
 
 
+class PageOfJob(Protocol):
+    """What a provider shows on the page of a job: a text in Markdown, and marks of failures."""
+
+    @property
+    def title(self) -> str:
+        """The title."""
+
+    @property
+    def url(self) -> str:
+        """Address of the run's page, "" without one."""
+
+    @property
+    def failed(self) -> int:
+        """Number of failed tests."""
+
+    @property
+    def failures(self) -> Sequence[FailedTest]:
+        """The first of them."""
+
+    @property
+    def notes(self) -> Mapping[tuple[str, str], str]:
+        """What is to be said of failing tests, by folder and name."""
+
+    def text(self, max_bytes: int) -> str:
+        """Return the Markdown, "" if it does not fit."""
+
+
 class JobPage(Struct, frozen=True, kw_only=True):
     """The summary of a session for a job's page; ``url`` is that of the run, ``now`` in microseconds since 1970."""
 
@@ -159,10 +186,19 @@ class JobPage(Struct, frozen=True, kw_only=True):
         """Number of results that failed."""
         return self.tally.counts.get("failure", 0) + self.tally.counts.get("error", 0)
 
+    @property
+    def failures(self) -> Sequence[FailedTest]:
+        """The first of them."""
+        return self.tally.failures
+
+    @property
+    def notes(self) -> Mapping[tuple[str, str], str]:
+        """Since when tests fail, and which are flaky, by folder and name."""
+        return failing_notes(self.findings, self.now)
+
     def text(self, max_bytes: int) -> str:
         """Return the page in Markdown, "" if not even its totals fit into ``max_bytes``; failures may be left out."""
-        lines = self._head()
-        notes = failing_notes(self.findings, self.now)
+        lines, notes = self._head(), self.notes
         since = (" Since |", " --- |") if notes else ("", "")
         head = [f"| Failed | Message |{since[0]}", f"| --- | --- |{since[1]}"]
         rows = []
@@ -261,12 +297,16 @@ class JobOutput:
             findings=ending.state.findings,
             now=ending.ended,
         )
+        self.show(page, "; ".join(undelivered))
+
+    def show(self, page: PageOfJob, undelivered: str = "") -> None:
+        """Write a page and its marks where the provider shows them."""
         if self._summary:
             self._append(Path(self._summary), page)
         if self._provider:
-            self._mark(page, "; ".join(undelivered))
+            self._mark(page, undelivered)
 
-    def _append(self, path: Path, page: JobPage) -> None:
+    def _append(self, path: Path, page: PageOfJob) -> None:
         """Append the summary to the file, whose size is limited for all commands of the step together."""
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
@@ -280,8 +320,8 @@ class JobOutput:
         if not text:
             self.troubles.append(f"the job's summary is not shown: {path} holds all that a step may write")
 
-    def _mark(self, page: JobPage, undelivered: str) -> None:
-        failures = marked_flaky(map(self._with_path, page.tally.failures), failing_notes(page.findings, page.now))
+    def _mark(self, page: PageOfJob, undelivered: str) -> None:
+        failures = marked_flaky(map(self._with_path, page.failures), page.notes)
         self.lines = annotation_lines(self._provider, failures, page.failed, undelivered)
         if self._provider == "Buildkite":
             style = "error" if page.failed else "warning" if undelivered else "success"

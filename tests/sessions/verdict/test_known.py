@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from docs.written import block
 from support.projects import Project, console
 
 TODAY = datetime.now(tz=timezone.utc).date()
@@ -172,6 +173,23 @@ def test_the_verdict_everywhere(project: Project) -> None:
     project.tests("def test_a(): assert 1 == 2\ndef test_b(): assert 0\n")
     assert project.report(exits=1).out.count("1 new failure since run 2") == 1
     assert "new failure: test_suite.test_b" in console(project.root, "gate", exits=5).err
+
+
+def test_example_of_the_page(project: Project) -> None:
+    """The page's file and its setting excuse what they name, on days that are not past."""
+    lines = re.sub("until [0-9]{4}", "until 2999", block("docs/known.md", "until 2026-12-31 tests"))
+    project.write("pytest.ini", block("docs/known.md", "automation_report_known"))
+    project.write("known-failures.txt", lines)
+    project.write(
+        "tests/test_cart.py",
+        """
+        import pytest
+        @pytest.mark.parametrize("currency", ["eur", "us d", "gbp"])
+        def test_total(currency): assert currency == "gbp"
+    """,
+    )
+    project.write("tests/test_export.py", "def test_a(): assert 0\ndef test_b(): assert 0\n")
+    assert "2 passed, 4 known" in project.report(exits=0).out
 
 
 def test_check(project: Project) -> None:

@@ -1,0 +1,164 @@
+"""`run finish`: the last step of a pipeline waits for its jobs, proves their run whole, judges it and passes it on."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from support.projects import Project, console
+from support.sessions import Ran, session_environment
+
+KEY = ("--run-key", "build-{build}")
+PARTS = """
+import os
+def pytest_collection_modifyitems(config, items):
+    number, total = map(int, os.environ["PART"].split("/"))
+    left = items[number - 1 :: total]
+    config.hook.pytest_deselected(items=[item for item in items if item not in left])
+    items[:] = left
+"""
+GREEN = "def test_a(): pass\ndef test_b(): pass\ndef test_c(): pass\ndef test_d(): pass\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project(tmp_path, GREEN)
+    project.write("conftest.py", PARTS)
+    return project
+
+
+def job(project: Project, build: int, part: str, *arguments: str) -> None:
+    """Run one job of a build, with its part of the suite."""
+    env = session_environment(
+        AUTOMATION_REPORT_BUILD=str(build),
+        AUTOMATION_REPORT_JOB=f"unit {part}",
+        PART=part,
+        AUTOMATION_REPORT_BRANCH="b",
+    )
+    project.report("--automation-report-run-key", "build-{build}", *arguments, env=env)
+
+
+def finish(project: Project, build: int, *arguments: str, exits: int, **more: str) -> Ran:
+    env = {**session_environment(AUTOMATION_REPORT_BUILD=str(build), AUTOMATION_REPORT_BRANCH="b"), **more}
+    return console(project.root, "run", "finish", *KEY, *arguments, env=env, exits=exits)
+
+
+def test_whole_run_is_completed_and_judged(project: Project, tmp_path: Path) -> None:
+    """With all jobs in, each test once and nothing new, it ends with 0, and leaves summary, comment and report."""
+    for part in ("1/2", "2/2"):
+        job(project, 1, part)
+    files = ("--summary", "--comment", "comment.md", "--html", "run.html")
+    page = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    ran = finish(project, 1, "--expect-jobs", "unit 1/2,unit 2/2", "--gate", *files, exits=0, **page)
+    assert ran.out == "1\n"
+    assert "run 1 is completed" in ran.err
+    assert "4 tests, each once" in ran.err
+    assert "no new failure" in ran.err
+    comment = (tmp_path / "comment.md").read_text()
+    assert comment.startswith("### ✅ All 4 tests passed")
+    assert (tmp_path / "summary.md").read_text() == comment
+    assert "<!doctype html>" in (tmp_path / "run.html").read_text().lower()
+
+
+def test_jobs_that_are_missing_are_named(project: Project) -> None:
+    """Without a job the run stays open and the exit code is 3; the job is named, also of a number of jobs."""
+    for part in ("1/2", "2/2"):
+        job(project, 1, part)
+    finish(project, 1, "--expect-jobs", "2", exits=0)
+    job(project, 2, "1/2")
+    ran = finish(project, 2, "--expect-jobs", "2", "--timeout", "1s", exits=3)
+    assert ran.out == "2\n"
+    assert "run 2 stays open after 1 second: 1 of 2 jobs are in; the last run had unit 2/2, too" in ran.err
+    ran = finish(project, 2, "--expect-jobs", "unit 1/2,unit 2/2", "--timeout", "1s", exits=3)
+    assert "stays open after 1 second: 1 of 2 jobs are in, unit 2/2 is missing" in ran.err
+    job(project, 2, "2/2")
+    assert "4 tests, each once" in finish(project, 2, "--expect-jobs", "2", exits=0).err
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [(("1/3", "2/3"), "1 missing, from unit 3/3"), (("1/2", "2/2", "1/3"), "2 twice, from unit 1/3")],
+    ids=["missing", "twice"],
+)
+def test_tests_that_are_missing_or_twice(project: Project, parts: tuple[str, ...], words: str) -> None:
+    """A run of wrong shards is completed, and ends with 3 and the jobs to blame; a new failure wins over it: 5."""
+    for part in ("1/2", "2/2"):
+        job(project, 1, part)
+    finish(project, 1, exits=0)
+    for part in parts:
+        job(project, 2, part)
+    ran = finish(project, 2, exits=3)
+    assert ran.out == "2\n"
+    assert "run 2 is completed" in ran.err
+    assert words in ran.err
+    project.tests(GREEN.replace("test_a(): pass", "test_a(): assert 0"))
+    job(project, 3, "1/3")
+    ran = finish(project, 3, "--gate", "--summary", exits=5, GITHUB_ACTIONS="true")
+    assert ran.out == "3\n"
+    assert "new failure: test_suite.test_a" in ran.err
+    assert "::error file=test_suite.py,line=1,title=test_a::test_suite.test_a: assert 0" in ran.err
+
+
+def test_several_configurations(project: Project, tmp_path: Path) -> None:
+    """A matrix has a run for each configuration: all are completed and judged, and each has a report of its own."""
+    for config in ("py310", "py313"):
+        job(project, 1, "1/1", "-oautomation_report_config=" + config)
+    ran = finish(project, 1, "--html", "run.html", "--comment", "comment.md", exits=0)
+    assert ran.out == "1\n2\n"
+    assert {path.name for path in tmp_path.glob("run*.html")} == {"run-1.html", "run-2.html"}
+    assert (tmp_path / "comment.md").read_text().count("###") == 2
+
+
+@pytest.fixture
+def messages() -> Iterator[tuple[str, list[str]]]:
+    """Serve an address that takes messages; yield it with what came."""
+    came: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            came.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Be silent."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/secret-path", came
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_webhook(project: Project, messages: tuple[str, list[str]]) -> None:
+    """One message when a branch turns red and one when it is green again; its address is shown nowhere."""
+    address, came = messages
+    project.write("hook.txt", address + "\n")
+    for build, result in enumerate(("pass", "assert 0", "assert 0", "pass"), 1):
+        project.tests(GREEN.replace("test_a(): pass", f"test_a(): {result}"))
+        job(project, build, "1/1")
+        ran = finish(project, build, "--webhook-url-file", "hook.txt", exits=0)
+        assert "secret-path" not in ran.text
+    folder = project.root.name.replace("_", "-")
+    assert [text.partition(" is ")[2] for text in came] == ["red: 1 failed, run 2", "green again: passed, run 4"], (
+        folder
+    )
+
+
+def test_webhook_that_does_not_answer(project: Project) -> None:
+    """A message that cannot be sent changes no exit code; an address that is none is a usage error."""
+    project.tests("def test_a(): assert 0\n")
+    job(project, 1, "1/1")
+    project.write("hook.txt", "http://127.0.0.1:1/secret-path")
+    ran = finish(project, 1, "--webhook-url-file", "hook.txt", exits=0)
+    assert "the webhook was not told: ConnectionError" in ran.err
+    assert "secret-path" not in ran.text
+    project.write("hook.txt", "secret-path")
+    assert "secret-path" not in finish(project, 1, "--webhook-url-file", "hook.txt", exits=2).text
