@@ -29,8 +29,7 @@ from pytest_automation_report.delivery.report import excerpt_from
 from pytest_automation_report.findings.known import KnownTests
 from pytest_automation_report.findings.sentences import is_torn, told
 from pytest_automation_report.recording.results import FailedTest
-from pytest_automation_report.summary.ci_page import JobOutput
-from pytest_automation_report.summary.findings_lines import failing_notes
+from pytest_automation_report.summary.ci_page import JobOutput, failing_notes
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import printable
