@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.recording.functions import AutomationReport
     from pytest_automation_report.settings.pytest_config import Switch
+    from pytest_automation_report.settings.settings import Settings
 
 
 def _past_ours(find_spec: Callable[..., ModuleSpec | None]) -> Callable[..., ModuleSpec | None]:
@@ -104,6 +105,14 @@ class _SessionPlugin(Hooks):
             help="Run only the tests that failed in the run of this id; without one, in the source's last completed "
             "run. With ':new' only its new failures. When none failed, none is run; with 'all', all are.",
         )
+        parser.getgroup("automation-report").addoption(
+            "--automation-report-shard",
+            dest="automation_report_shard",
+            default=None,
+            metavar="3/8|auto",
+            help="Run the third of eight parts of the tests, of about equal time by earlier runs; with 'auto' the part "
+            "of this parallel job, by the CI provider's numbers.",
+        )
 
     # tryfirst: xdist's own implementation starts those sessions, which inherit the options.
     @pytest.hookimpl(tryfirst=True)
@@ -125,6 +134,7 @@ class _SessionPlugin(Hooks):
                 self._configure_worker(config)
             elif not hasattr(config, "workerinput"):
                 self._configure_session(config)
+            self._configure_history(config)
         except Exception as error:
             from pytest_automation_report.errors import SettingError  # noqa: PLC0415 - only for mistakes
 
@@ -154,6 +164,28 @@ class _SessionPlugin(Hooks):
         file = known_file(config, os.environ) if file is None else file
         if file is not None:
             config.pluginmanager.register(KnownFailureHooks(file, self.internal_errors), "automation-report-known")
+
+    def _configure_history(self, config: pytest.Config, configuration: Settings | None = None) -> None:
+        """Run a part of the tests, or in another order, if the user wants that; ``configuration`` if it is reported."""
+        sent: dict[str, Any] | None = getattr(config, "workerinput", {}).get("automation_report_history")
+        is_cut = not hasattr(config, "workerinput") and config.getoption("automation_report_shard") is not None
+        is_ordered = configuration is not None and configuration.order != "none"
+        if config.pluginmanager.has_plugin("automation-report-history") or not (sent or is_cut or is_ordered):
+            return
+        from pytest_automation_report.session.history import HistoryHooks  # noqa: PLC0415 - only with the option
+
+        if sent is not None:
+            hooks = HistoryHooks.of_worker(sent, self.internal_errors)
+        else:
+            from pytest_automation_report.session.setup import session_configuration  # noqa: PLC0415 - as above
+
+            settings_used = configuration or session_configuration(config, os.environ)
+            if settings_used.shard is None and not is_ordered:  # no parallel job
+                return
+            hooks = HistoryHooks.of_session(
+                config, os.environ, settings_used, self.internal_errors, is_reported=configuration is not None
+            )
+        config.pluginmanager.register(hooks, "automation-report-history")
 
     def _configure_worker(self, config: pytest.Config) -> None:
         try:
@@ -186,6 +218,7 @@ class _SessionPlugin(Hooks):
 
         setup = session_setup(config, os.environ, switch.warning)
         try:
+            self._configure_history(config, setup.configuration)
             # Imported after the sender's start, which imports its modules at the same time.
             from pytest_automation_report.session.plugin_hooks import SessionHooks  # noqa: PLC0415 - as above
 

@@ -164,6 +164,14 @@ class Client(ABC):
         document = self._read(f"/automation/sources/{source_id}/flaky", {"branch": branch}, _result)
         return cast("SourceFlakiness", document)
 
+    def durations_document(self, source: str, branch: str, key: str) -> Json:
+        """Return the usual durations of a source's tests and those that failed last; only a server of ours has them.
+
+        All calls with one ``key`` get those of the same runs.
+        """
+        query = {"source": source, "branch": branch, "key": key}
+        return self._read(f"/projects/{self._project_id}/automation/durations", query, _result)
+
     def results_document(self, run_id: int, *, after: int, status_id: Iterable[int]) -> Json:
         """Return ``tests``, whole results of a run after that id, and ``next``, the id for the next request or None.
 

@@ -94,6 +94,7 @@ class Runtime(Struct, frozen=True):
 # Packages that the sender imports, for a server and for the embedded store.
 NEEDED: Final = ("pytest_automation_report", "msgspec", "requests", "urllib3", "certifi", "idna")
 NEEDED_EMBEDDED: Final = ("pytest_automation_report", "msgspec")
+NEEDED_CONSOLE: Final = (*NEEDED, "click")
 # Of the pages, from which the sender writes a report of the embedded store; a server writes its own.
 _OF_REPORTS: Final = ("falcon", "jinja2", "markupsafe")
 # Dependencies of some versions of those: their folders are added if they are installed.

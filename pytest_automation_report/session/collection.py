@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.spool.folder import SessionFolder
 
+HISTORY_HOOKS: Final = "automation-report-history"
+"""Name of the plugin that cuts the tests into shards."""
+
 _MAX_REPEATED: Final = 5
 
 

@@ -300,13 +300,13 @@ class SessionHooks(Hooks):
     # `compare_junit` reads.
     @pytest.hookimpl(trylast=True)
     @guarded
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Close the session, wait for the sender within limits, and set the exit status of ``strict``."""
         if self._is_forked:
             return
         try:
             if self._running is not None:
-                self._running.close(session, int(exitstatus), self._interruption)
+                self._running.close(session, int(session.exitstatus), self._interruption)
                 outcome = self._running.outcome(session.config, is_interrupted=self._is_interrupted)
                 self._report.outcome = outcome
                 call_finished_hooks(session.config, outcome, self._running.configuration, self._report.user_errors)
@@ -314,7 +314,7 @@ class SessionHooks(Hooks):
         finally:
             # Also if an error of this package kept it from counting: then the delivery is not confirmed.
             is_whole = self._report.outcome is not None and self._report.outcome.is_whole
-            if self._setup.configuration.strict and not is_whole and int(exitstatus) == 0:
+            if self._setup.configuration.strict and not is_whole and int(session.exitstatus) == 0:
                 session.exitstatus = STRICT_EXIT_STATUS
                 self._report.explain_strict(STRICT_EXIT_STATUS)
 

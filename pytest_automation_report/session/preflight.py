@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -47,7 +48,7 @@ def check_before(configuration: Settings, token: Token | None) -> None:
     needed = NEEDED_EMBEDDED if endpoint.is_embedded else NEEDED
     start = {"endpoint": to_builtins(endpoint), "token": token.value}
     try:
-        printed = printed_by(_CHECKS, start, needed=needed, seconds=_CHECKS_SECONDS)
+        printed = PrintingProcess(_CHECKS, start, needed=needed, seconds=_CHECKS_SECONDS).printed()
     except LaunchError as error:
         raise pytest.UsageError(f"{origin}: the checks could not be made: {error}: leave preflight out") from error
     if printed.strip():
@@ -55,36 +56,55 @@ def check_before(configuration: Settings, token: Token | None) -> None:
         raise pytest.UsageError(f"{origin}: {target} cannot be used: {printed.strip()}")
 
 
-def printed_by(
-    code: str,
-    start: Mapping[str, object],
-    *,
-    needed: Iterable[str],
-    seconds: int,
-    environ: Mapping[str, str] | None = None,
-    folder: str = "/",
-) -> str:
-    """Run Python code, to which ``start`` is a variable, in an interpreter of its own; return what it prints.
+class PrintingProcess:
+    """Python code, to which ``start`` is a variable, that runs in an interpreter of its own while pytest goes on.
 
-    ``needed`` are the packages that it imports. Raises `LaunchError` if it fails, or takes longer than ``seconds``.
+    ``needed`` are the packages that it imports. Raises `LaunchError` if it cannot be started.
     """
-    line = Unpatched.encode({**start, "folders": folders_of(needed)})
-    # The kernel ends it, since the clock of pytest's process may be a test's.
-    alarm = f"signal.alarm({seconds})"
-    try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and text; secrets go through the pipe
-            command_for(f"'pytest_automation_report'\n{BEGIN}{alarm}\n{code}"),
-            input=f"{line}\n".encode(),
-            capture_output=True,
-            cwd=folder,
-            env=loader_environment() if environ is None else dict(environ),
-            check=False,
-        )
-    except OSError as error:
-        raise LaunchError(f"{sys.executable} could not be started: {error.strerror or error}") from error
-    if done.returncode == -signal.SIGALRM:
-        raise LaunchError(f"it took longer than {seconds} s")
-    if done.returncode:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise LaunchError(lines[-1] if lines else f"exit code {done.returncode}")
-    return done.stdout.decode("utf-8", "replace")
+
+    def __init__(
+        self,
+        code: str,
+        start: Mapping[str, object],
+        *,
+        needed: Iterable[str],
+        seconds: int,
+        environ: Mapping[str, str] | None = None,
+        folder: str = "/",
+    ) -> None:
+        self._seconds = seconds
+        line = Unpatched.encode({**start, "folders": folders_of(needed)})
+        # The kernel ends it, since the clock of pytest's process may be a test's.
+        alarm = f"signal.alarm({seconds})"
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and text; secrets go through the pipe
+                command_for(f"'pytest_automation_report'\n{BEGIN}{alarm}\n{code}"),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=folder,
+                env=loader_environment() if environ is None else dict(environ),
+            )
+        except OSError as error:
+            raise LaunchError(f"{sys.executable} could not be started: {error.strerror or error}") from error
+        stdin, self._process.stdin = self._process.stdin, None
+        assert stdin is not None
+        with suppress(OSError), stdin:  # it may have ended: `printed` says why
+            stdin.write(f"{line}\n".encode())
+
+    def printed(self) -> str:
+        """Wait for the end and return what was printed; raises `LaunchError` for an error, or when time was up."""
+        out, err = self._process.communicate()
+        status = self._process.returncode
+        if status == -signal.SIGALRM:
+            raise LaunchError(f"it took longer than {self._seconds} s")
+        if status:
+            lines = err.decode("utf-8", "replace").strip().splitlines()
+            raise LaunchError(lines[-1] if lines else f"exit code {status}")
+        return out.decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """End the process, if it was not waited for."""
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.communicate()

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report.delivery.launch import NEEDED, LaunchError
+from pytest_automation_report.delivery.launch import NEEDED_CONSOLE, LaunchError
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.results import identity_of, key_of
 from pytest_automation_report.session.collection import plain_nodeids
-from pytest_automation_report.session.preflight import printed_by
-from pytest_automation_report.session.setup import session_configuration
-from pytest_automation_report.settings.settings import LOCAL_URL
+from pytest_automation_report.session.preflight import PrintingProcess
+from pytest_automation_report.session.setup import connection_options, session_configuration
 from pytest_automation_report.text.limits import printable, quantity
 from pytest_automation_report.unpatched import Unpatched
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.guards import InternalErrors
-    from pytest_automation_report.settings.settings import Settings
 
 OPTION: Final = "--automation-report-rerun-failed"
 # Of xdist's worker input for the failed tests, and of its worker output for what the worker found of them.
@@ -56,24 +54,15 @@ def failed_in(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, An
     configuration = session_configuration(config, environ)
     # In CI, without a word, it would be the run of this commit, which has none yet.
     chosen, only = match[1] or LAST, match[2]
-    arguments = [chosen, *(["--only", only] if only else []), *_connection(configuration)]
+    arguments = [chosen, *(["--only", only] if only else []), *connection_options(configuration)]
     start, root = {"arguments": arguments}, str(config.rootpath)
     try:
-        printed = printed_by(_CODE, start, needed=(*NEEDED, "click"), seconds=_SECONDS, environ=environ, folder=root)
+        process = PrintingProcess(_CODE, start, needed=NEEDED_CONSOLE, seconds=_SECONDS, environ=environ, folder=root)
+        printed = process.printed()
     except LaunchError as error:
         raise pytest.UsageError(f"{OPTION}: the failed tests cannot be read: {error}") from error
     prefix = configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or "")
     return {**Unpatched.decode(printed), "prefix": prefix, "is_all_if_none": which == ALL, "only": only}
-
-
-def _connection(configuration: Settings) -> list[str]:
-    """Return the options with which the console command reads from the same project as the session reports to."""
-    options = ["--project-id", str(configuration.project_id), "--source", configuration.source]
-    if configuration.endpoint.is_embedded:
-        return [*options, "--url", LOCAL_URL, "--database", configuration.endpoint.database]
-    options += ["--url", configuration.url, *(["--allow-http"] if configuration.allow_http else [])]
-    options += ["--ca-file", configuration.ca_file] if configuration.ca_file else []
-    return [*options, *(["--token-file", configuration.token_file] if configuration.token_file else [])]
 
 
 class RerunFailedHooks(Hooks):

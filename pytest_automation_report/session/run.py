@@ -115,7 +115,8 @@ def session_run(
     software: tuple[Field, ...] = ()
     # A run that jobs share has what they have in common: each may select a part, which make the whole suite together.
     if not sharing.is_shared:
-        selection = selection_of(config)
+        shard = "" if configuration.shard is None else f"--automation-report-shard={configuration.shard}"
+        selection = " ".join(filter(None, [shard, selection_of(config)]))
         software = software_fields(config) if configuration.facts != "none" else ()
         software += (Field(SELECTION_FIELD, string(selection)),) if selection else ()
     is_joined = configuration.run_id is not None

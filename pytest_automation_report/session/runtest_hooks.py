@@ -22,7 +22,13 @@ from pytest_automation_report.recording.options import FAILED
 from pytest_automation_report.recording.phases import merged
 from pytest_automation_report.recording.recorder import FailedComparisons, Recorder, line_of
 from pytest_automation_report.recording.results import Failures
-from pytest_automation_report.session.collection import before_sharding, captured_files, collected_record, plain_nodeids
+from pytest_automation_report.session.collection import (
+    HISTORY_HOOKS,
+    before_sharding,
+    captured_files,
+    collected_record,
+    plain_nodeids,
+)
 from pytest_automation_report.spool.records import (
     FORMAT,
     ArtifactRecord,
@@ -166,10 +172,9 @@ class RuntestHooks(Hooks):
         self._add_hooks(session.config)
         if getattr(session.config.option, "loadgroup", False):
             self.plain_nodeids.update(plain_nodeids(session.items))
-        left = self._before_sharding(session.config)
         self._collected = collected_record(
             [self.plain_nodeids.get(item.nodeid, item.nodeid) for item in session.items],
-            None if left is None else [self._items[item] for item in left],
+            self._before_sharding(session.config),
             max(0, self._found - len(session.items)),
         )
         self._items.clear()
@@ -190,8 +195,12 @@ class RuntestHooks(Hooks):
             config.pluginmanager.register(hooks)
 
     @guarded
-    def _before_sharding(self, config: pytest.Config) -> list[pytest.Item] | None:
-        return before_sharding(list(self._items), config) if self._items else None
+    def _before_sharding(self, config: pytest.Config) -> list[str] | None:
+        own: list[str] | None = getattr(config.pluginmanager.get_plugin(HISTORY_HOOKS), "collected", None)
+        if own is not None and self._options.is_shared:
+            return own
+        left = before_sharding(list(self._items), config) if self._items else None
+        return None if left is None else [self._items[item] for item in left]
 
     # tryfirst: START is on disk before another plugin's hook can end the process, and its time is the attempt's.
     @pytest.hookimpl(tryfirst=True)

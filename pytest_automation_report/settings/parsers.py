@@ -24,7 +24,7 @@ from pytest_automation_report.api.urls import (
     shown_address,
     web_address_hint,
 )
-from pytest_automation_report.ci.facts import PLACEHOLDER, Shard, without_user
+from pytest_automation_report.ci.facts import PLACEHOLDER, without_user
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
@@ -152,15 +152,6 @@ def source(raw: RawSetting) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]+", value) or len(value) > STRING_UNITS:
         raise SettingError(raw.origin, value, f"write {SOURCES}")
     return value
-
-
-def shard(raw: RawSetting) -> Shard:
-    """Return a shard from ``2/5``, or from ``2`` with an unknown total."""
-    match = re.fullmatch(r"([0-9]{1,9})(?:\s*/\s*([0-9]{1,9}))?", text(raw))
-    index, total = (int(match[1]), int(match[2]) if match[2] else None) if match else (0, None)
-    if index < 1 or (total is not None and index > total):
-        raise SettingError(raw.origin, raw.value, "write its number, from 1, and the number of all: 2/5")
-    return Shard(index, total)
 
 
 def page(raw: RawSetting) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.ci.facts import BuildInfo
+    from pytest_automation_report.ci.facts import BuildInfo, Shard
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.text.redaction import TextCleaner
 
@@ -125,16 +125,22 @@ def _clean_field(field: Field, cleaner: TextCleaner) -> Field:
     return field if value == field.value else replace(field, value=value)
 
 
-def job_of(job: str, facts: BuildInfo) -> tuple[str, bool]:
-    """Return the name of a session's job, empty if unknown, and whether other jobs of the build may have it, too."""
+def job_of(job: str, facts: BuildInfo, shard: Shard | None = None) -> tuple[str, bool]:
+    """Return the name of a session's job, empty if unknown, and whether other jobs of the build may have it, too.
+
+    ``shard`` is the part of the tests that the session runs: jobs that are numbered otherwise have the names they have.
+    """
     if job or facts.job is None:
-        return string(job), False
-    name = facts.job.name
-    shard = "" if facts.shard is None or name.endswith(f" {facts.shard}") else f" {facts.shard}"
+        return string(_numbered(job or ("shard" if shard else ""), shard)), False
+    name = _numbered(facts.job.name, facts.shard)
     if not facts.job.is_shared:
-        return string(f"{name}{shard}"), False
+        return string(name), False
     # All jobs of the matrix have this name.
-    return string(f"{name}{shard}, Python {sys.version_info[0]}.{sys.version_info[1]}"), facts.shard is None
+    return string(f"{name}, Python {sys.version_info[0]}.{sys.version_info[1]}"), facts.shard is None
+
+
+def _numbered(name: str, shard: Shard | None) -> str:
+    return name if shard is None or name.endswith(f" {shard}") else f"{name} {shard}"
 
 
 def sharing_of(configuration: Settings, facts: BuildInfo) -> RunSharing:
@@ -144,7 +150,7 @@ def sharing_of(configuration: Settings, facts: BuildInfo) -> RunSharing:
     shard = () if facts.shard is None else (Field("Shard", str(facts.shard)),)
     has_page = facts.url and utf16_length(facts.url) <= STRING_UNITS
     page = (Field(JOB_LINK, facts.url, FieldType.URL),) if has_page else ()
-    job, is_job_shared = job_of(configuration.job, facts)
+    job, is_job_shared = job_of(configuration.job, facts, configuration.shard)
     shared = RunSharing(
         is_shared=True,
         job=job,

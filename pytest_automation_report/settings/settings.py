@@ -36,6 +36,7 @@ Kind: TypeAlias = 'Literal["text", "integer", "seconds", "flag", "list", "pairs"
 IniType: TypeAlias = 'Literal["string", "int", "float", "bool", "linelist"]'
 Delivery: TypeAlias = 'Literal["live", "later"]'
 When: TypeAlias = 'Literal["always", "ci"]'
+Order: TypeAlias = 'Literal["none", "failed-first", "slowest-first"]'
 ValueT = TypeVar("ValueT")
 ChoiceT = TypeVar("ChoiceT", bound=str)
 
@@ -169,7 +170,7 @@ class Settings:
     holds address (empty if it is invalid), project, proxies and certificates. ``origins`` maps the names of the
     settings that the user set to the spelling of each. ``warnings`` are shown once, while the tests run.
     ``blocking_error`` is the one that keeps results from being sent, ``token_error`` that about a missing token; both
-    are empty for none.
+    are empty for none. ``shard`` is the part of the tests that a session runs, None for all.
     """
 
     when: When = setting(
@@ -226,15 +227,14 @@ class Settings:
     branch_tag: bool = setting("Make the branch's name a tag of the run", default=False)
     build: str = setting("Number of the build; default: the CI provider's")
     attempt: int | None = setting("Number of the job's attempt, from 1; default: the CI provider's", kind="integer")
-    shard: Shard | None = setting(
-        "Number of this job among parallel ones: 2/5, or 2 if the total is unknown; default: the CI provider's",
-        default=None,
-        parse=parsers.shard,
-    )
     job_url: str = setting("Web address of the CI job; default: the CI provider's", parse=parsers.page)
     fields: tuple[Field, ...] = setting("Fields of the run", kind="pairs", parse=parsers.fields, is_option=True)
     links: tuple[Link, ...] = setting(
         "Links of the run: web addresses, each with a name", kind="pairs", parse=parsers.links, is_option=True
+    )
+    order: Order = setting(
+        "Order of the tests: those that failed last first, then new ones, or the modules that take longest first",
+        choices=("none", "failed-first", "slowest-first"),
     )
     output: Output = setting("Tests that keep their captured output", choices=("failed", "all", "none"), is_option=True)
     output_annotations: bool = setting(
@@ -349,6 +349,7 @@ class Settings:
     warnings: tuple[str, ...]
     blocking_error: str
     token_error: str = ""
+    shard: Shard | None = None
 
     # A proxy's address may hold a password, so there is no `__repr__`: an instance shows no values.
     def __init__(self, values: Mapping[str, object]) -> None:

@@ -43,7 +43,10 @@ DOORS = frozenset(
 """What a test may import by name from any module of ours, beside errors: the doors, and what is handed through them."""
 
 OPEN = frozenset(
-    {"api.models", "testing", "findings", "failures", "text", "export", "ci", "junit", "server.pages.searches"}
+    {
+        *("api.models", "testing", "findings", "failures", "text", "export", "ci", "junit", "server.pages.searches"),
+        "session.cut",
+    }
 )
 """What a test may import everything of: the values of the API, what users import, and rooms of rules, whose functions
 tables of cases call."""

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from pytest_automation_report.findings.sentences import brief
 from pytest_automation_report.server.api.decoding import Mistakes, storable
 from pytest_automation_report.server.store.compared import flaky_tests
+from pytest_automation_report.server.store.durations import usual_durations
 from pytest_automation_report.server.store.findings import findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.reads import (
     RUN_FILTERS,
@@ -179,6 +180,8 @@ WHOLE_RESULTS: Final[Query] = {"after": in_range(range(INT64_MAX + 1), 0), "stat
 FINDINGS: Final[Query] = {"base": in_range(_IDS)}  # parameters of findings, which are beside the contract
 # Parameters of the flaky tests of a source, which are beside the contract.
 FLAKY: Final[Query] = {"branch": Parameter(str)}
+# Parameters of the usual durations of tests, which are beside the contract.
+DURATIONS: Final[Query] = {name: Parameter(storable, "") for name in ("source", "branch", "key")}
 SOURCE_QUERY: Final[Query] = {"expands": _some_of(SOURCE_REFERENCES)}  # parameters of one source
 SOURCE_PAGE: Final[Query] = {
     **_PAGE,
@@ -417,6 +420,12 @@ def flaky_document(store: Store, source_id: int, parameters: Parameters) -> byte
     return encode({"result": flaky_tests(store, source_id, query["branch"])})
 
 
+def durations_document(store: Store, project_id: int, parameters: Parameters) -> bytes:
+    """Return the usual durations of a source's tests, with ``key`` of the runs that its first call settled."""
+    query = query_from(DURATIONS, parameters)
+    return encode({"result": usual_durations(store, project_id, **query)})
+
+
 def _pieces(
     store: Store, page: Page[Json], expands: References, max_threads: int | None, *, has_verdicts: bool
 ) -> Iterator[bytes]:
@@ -448,6 +457,7 @@ def _listed_run(run_id: int, max_threads: int | None, connection: StoreConnectio
 DOCUMENTS: Final[Mapping[str, Document]] = {
     "/projects/{}/automation/runs": runs_document,
     "/projects/{}/automation/sources": sources_document,
+    "/projects/{}/automation/durations": durations_document,
     "/automation/runs/{}": run_document,
     "/automation/runs/{}/tests": tests_document,
     "/automation/runs/{}/results": results_document,

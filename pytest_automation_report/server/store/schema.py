@@ -143,6 +143,13 @@ CREATE TABLE secret (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 -- Runs that `store prune` removed, for their old links.
 CREATE TABLE removed_run (id BIGINT PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source);
 
+-- The runs whose durations cut the tests of a pipeline into shards, as a JSON list, by the tag of its key. The project
+-- may have no run yet.
+CREATE TABLE plan (
+  project_id BIGINT NOT NULL, key TEXT NOT NULL, runs TEXT NOT NULL, created BIGINT NOT NULL,
+  PRIMARY KEY (project_id, key)
+);
+
 -- A request that had an idempotency key, and the id of what it created.
 CREATE TABLE applied_request (
   key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, record_id BIGINT, created BIGINT NOT NULL

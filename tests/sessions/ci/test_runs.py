@@ -123,12 +123,13 @@ def test_changes_and_children(project: Path, server: CheckedServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "names"), [("ci", ["Session id", *SOFTWARE, "CI", "Shard"]), ("none", ["Session id", "Shard"])]
+    ("facts", "names"),
+    [("ci", ["Session id", *SOFTWARE, "Selection", "CI", "Shard"]), ("none", ["Session id", "Selection", "Shard"])],
 )
 def test_less_is_told(project: Path, server: CheckedServer, facts: str, names: list[str]) -> None:
     """A run tells nothing of git, or nothing but what was said, when it is to."""
     new_repository(project)
-    options = (f"-oautomation_report_facts={facts}", "-oautomation_report_shard=2")
+    options = (f"-oautomation_report_facts={facts}", "--automation-report-shard=1/1")
     run_session(project, *options, address=server.address, env=session_environment(CI="true", BUILD="9"), exits=0)
     assert [each for each in told(server)[0] if each not in {"Ended", "Collected"}] == names
 
@@ -137,7 +138,7 @@ def test_what_is_said_counts(project: Path, server: CheckedServer) -> None:
     """Each value that was said goes before the provider's, from any of the places that settings come from."""
     said = {
         "AUTOMATION_REPORT_BRANCH": "mine", "AUTOMATION_REPORT_BUILD": "b8", "AUTOMATION_REPORT_ATTEMPT": "3",
-        "AUTOMATION_REPORT_SHARD": "2/5", "AUTOMATION_REPORT_JOB_URL": "https://ann:secret@concourse.example.org/7",
+        "AUTOMATION_REPORT_JOB_URL": "https://ann:secret@concourse.example.org/7",
         "AUTOMATION_REPORT_FIELDS": "CI=Concourse,Commit=c0ffee1,Pull request=13",
         "AUTOMATION_REPORT_LINKS": "Commit=https://git.example.org/c0ffee1",
     }  # fmt: skip
@@ -149,7 +150,6 @@ def test_what_is_said_counts(project: Path, server: CheckedServer) -> None:
     }
     assert values == {
         "CI": "Concourse", "Branch": "mine", "Commit": "c0ffee1", "Pull request": "13", "Build": "b8", "Attempt": "3",
-        "Shard": "2/5",
     }  # fmt: skip
     assert links == {"CI job": "https://concourse.example.org/7", "Commit": "https://git.example.org/c0ffee1"}
     assert run["name"] == "suite mine #b8"
@@ -158,8 +158,9 @@ def test_what_is_said_counts(project: Path, server: CheckedServer) -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("-oautomation_report_shard=6/5", "-o automation_report_shard: '6/5' cannot be used: write its number"),
-        ("-oautomation_report_shard=0", "-o automation_report_shard: '0' cannot be used: write its number"),
+        ("--automation-report-shard=6/5", "--automation-report-shard: '6/5' cannot be used: write 3/8"),
+        ("--automation-report-shard=3", "--automation-report-shard: '3' cannot be used: write 3/8"),
+        ("-oautomation_report_shard=6/5", "-o automation_report_shard: is not a setting"),
         ("-oautomation_report_attempt=0", "-o automation_report_attempt: 0 cannot be used: write a whole number"),
         (
             "-oautomation_report_job_url=https://ann:secret@[",

@@ -50,7 +50,8 @@ def test_sessions_of_one_key_share_one_run(project: Project, server: CheckedServ
 
     The run stays open until it is completed by its key, once however often that is asked for.
     """
-    shards = [_session(project, server, AUTOMATION_REPORT_SHARD=f"{number}/3") for number in (1, 2, 3)]
+    project.tests("import pytest\n@pytest.mark.parametrize('n', range(3))\ndef test_ok(n): pass\n")
+    shards = [_session(project, server, f"--automation-report-shard={number}/3") for number in (1, 2, 3)]
     outputs = [each.communicate(timeout=120)[0] for each in shards]
     assert [each.returncode for each in shards] == [0, 0, 0], outputs
     assert all("in the run of the key build-7\n" in each for each in outputs)
@@ -196,11 +197,16 @@ def test_completion_waits_for_the_server_and_for_the_first_job(project: Project)
 
 GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_JOB": "test", "GITHUB_RUN_ATTEMPT": "2"}
 PYTHON = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
+CUT = "--automation-report-shard=1/4"
 NAMED_JOBS = [
-    ({**GITHUB, "AUTOMATION_REPORT_SHARD": "1/4"}, f"test 1/4, {PYTHON}", f"test 1/4, {PYTHON}", 2),
-    (GITHUB, f"test, {PYTHON}", rf"test, {PYTHON} \(\S+\)", 2),
-    ({**GITHUB, "AUTOMATION_REPORT_JOB": "mine"}, "mine", "mine", 2),
+    ((CUT,), GITHUB, f"test 1/4, {PYTHON}", f"test 1/4, {PYTHON}", 2),
+    ((), GITHUB, f"test, {PYTHON}", rf"test, {PYTHON} \(\S+\)", 2),
+    ((), {**GITHUB, "AUTOMATION_REPORT_JOB": "mine"}, "mine", "mine", 2),
+    ((CUT,), {**GITHUB, "AUTOMATION_REPORT_JOB": "mine"}, "mine 1/4", "mine 1/4", 2),
+    ((CUT,), {"AUTOMATION_REPORT_JOB": "mine 1/4"}, "mine 1/4", "mine 1/4", 1),
+    ((CUT,), {}, "shard 1/4", "shard 1/4", 1),
     (
+        (),
         {"GITLAB_CI": "1", "CI_JOB_NAME": "unit 1/3", "CI_NODE_INDEX": "1", "CI_NODE_TOTAL": "3"},
         "unit 1/3",
         "unit 1/3",
@@ -209,15 +215,22 @@ NAMED_JOBS = [
 ]
 
 
-@pytest.mark.parametrize(("environ", "name", "label", "attempt"), NAMED_JOBS)
+@pytest.mark.parametrize(("arguments", "environ", "name", "label", "attempt"), NAMED_JOBS)
 def test_the_server_is_told_whose_results_they_are(
-    project: Project, server: CheckedServer, environ: dict[str, str], name: str, label: str, attempt: int
+    project: Project,
+    server: CheckedServer,
+    arguments: tuple[str, ...],
+    environ: dict[str, str],
+    name: str,
+    label: str,
+    attempt: int,
 ) -> None:
     """A thread has the user's name of the job, else the provider's with its part, and its attempt.
 
     Where the provider gives one name to all jobs of a matrix, the Python tells them apart, and each session counts.
+    The number of a shard that this plugin cuts belongs to each name.
     """
-    session = _session(project, server, **environ)
+    session = _session(project, server, *arguments, **environ)
     out, _ = session.communicate(timeout=120)
     assert session.returncode == 0, out
     (thread,) = server.posts("/threads")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.api.models import Field, FieldType, Link
-from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.console import read_console_settings
 from pytest_automation_report.settings.pytest_config import switch
@@ -55,13 +54,13 @@ SAMPLES: Mapping[str, Sample] = {
     "branch_tag": Sample(given=True),
     "build": Sample("20260304.1"),
     "attempt": Sample(2),
-    "shard": Sample("2/5", Shard(2, 5)),
     "job_url": Sample("https://ann:secret@ci.example.org/7", "https://ci.example.org/7"),
     "fields": Sample(
         ["version=1.2", "page=https://example.org/a"],
         (Field("version", "1.2"), Field("page", "https://example.org/a", FieldType.URL)),
     ),
     "links": Sample(["build=https://example.org/b?c=1"], (Link("build", "https://example.org/b?c=1"),)),
+    "order": Sample("failed-first"),
     "output": Sample("none"),
     "output_annotations": Sample(given=True),
     "markers": Sample(["owner", "feature"], ("owner", "feature")),
@@ -227,7 +226,7 @@ def test_defaults(pytester: pytest.Pytester) -> None:
     """What nobody gave resolves to the default of the table, or to what project and clock tell."""
     found = read(pytester)
     derived = {
-        "source": "shop", "name": "shop 2026-03-04 12:30:15", "project_id": 1, "shard": None, "statuses": {},
+        "source": "shop", "name": "shop 2026-03-04 12:30:15", "project_id": 1, "statuses": {},
         "link_templates": {}, "artifact_size": 32_000_000, "artifact_total": 2_000_000_000,
         "spool": pytester.path / ".automation-report/spool",
         "database": pytester.path / ".automation-report/store.sqlite3",

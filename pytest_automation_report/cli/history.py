@@ -1,0 +1,66 @@
+"""What earlier runs say of a source's tests: a session that cuts or orders them runs this in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pytest_automation_report.api.client import run_pages
+from pytest_automation_report.ci.detection import facts_for
+from pytest_automation_report.cli.context import CONNECTION, Exit, setting_options
+from pytest_automation_report.cli.queries import WHICH, opened, project_of
+from pytest_automation_report.findings.comparison import MAIN_BRANCHES
+from pytest_automation_report.findings.times import median
+from pytest_automation_report.server.store.values import RunStatus
+from pytest_automation_report.settings.run import filled_key, key_tag
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.cli.queries import Opened
+
+
+# No command of the console.
+@click.command()
+@setting_options(*CONNECTION, *WHICH)
+def history(**options: object) -> int:
+    """Print the usual durations of the source's tests and those that failed last, as JSON."""
+    with opened(options, is_source_needed=True) as reading, project_of(reading.configuration):
+        configuration = reading.configuration
+        facts = facts_for(configuration.build_info, configuration.facts, os.environ, Path.cwd())
+        source, branch = configuration.source, facts.branch or ""
+        if reading.is_ours:
+            key = "" if configuration.run_id is None else f"run {configuration.run_id}"
+            if configuration.run_id is None and (filled := filled_key(configuration.run_key, facts)[0]):
+                key = key_tag(source, filled)
+            found = reading.client.durations_document(source, branch, key)
+        else:
+            found = _of_newest_run(reading, branch)
+    # pytest may read it later than the time limit of this process allows.
+    signal.alarm(0)
+    click.echo(json.dumps(found))
+    return Exit.DONE
+
+
+def _of_newest_run(reading: Opened, branch: str) -> Json:
+    """Return the durations in the newest completed run of the branch, else of the main branch, else of any."""
+    statuses = (RunStatus.SUCCESS, RunStatus.FAILURE)
+    source_id = reading.source_id(reading.configuration.source)
+    page = next(run_pages(reading.client, status=statuses, source_id=(source_id,)))
+    runs = [run for run in page.result if run.is_completed]
+    if not runs:
+        return {"runs": [], "failed": [], "durations": {}}
+    branches = [branch, *MAIN_BRANCHES]
+    newest = min(runs, key=lambda run: [(run.field_value("Branch") or "") != name for name in branches])
+    durations: dict[str, list[int]] = defaultdict(list)
+    failed: list[str] = []
+    for test in reading.tests(newest.id, are_whole=False):
+        durations[test.key].append(test.elapsed or 0)
+        failed += [test.key] if test.verdict == "failed" else []
+    usual = {key: round(median(times)) for key, times in durations.items()}
+    return {"runs": [newest.id], "failed": failed, "durations": usual}

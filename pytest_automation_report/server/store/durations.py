@@ -1,0 +1,105 @@
+"""Read how long the tests of a source usually take, and which failed last, for sessions that cut or order their tests.
+
+All jobs of a pipeline get the durations of the same runs: the first one that asks with a key settles which.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.findings.times import median
+from pytest_automation_report.server.store.compared import main_branch
+from pytest_automation_report.server.store.database import try_lock
+from pytest_automation_report.server.store.reads import IS_MODULE, rows_of
+from pytest_automation_report.server.store.values import DAY_US, ResultClass
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.database import StoreConnection
+    from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.writes import Writer
+
+_RUNS: Final = 5
+# A job of a pipeline that is older does not run again.
+_KEEP_US: Final = 30 * DAY_US
+_SOURCE: Final = 'SELECT "id" FROM "source" WHERE "project_id" = ? AND "name" = ?'
+_OF_BRANCH: Final = (
+    'SELECT "id" FROM "run" WHERE "source_id" = ? AND {branch} AND "is_completed" AND "total_count" > 0'
+    ' ORDER BY "id" DESC LIMIT ?'
+)
+_SETTLED: Final = 'SELECT "runs" FROM "plan" WHERE "project_id" = ? AND "key" = ?'
+_SETTLE: Final = (
+    'INSERT INTO "plan" ("project_id", "key", "runs", "created") VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'
+)
+# Not the tests that are only named since they did not run. In PostgreSQL an order by the id alone would be served by
+# the primary key: see `database`.
+_RESULTS: Final = (
+    f'SELECT "case_id", "result_class", "elapsed", {IS_MODULE} FROM "result"'  # nosec B608
+    ' WHERE "run_id" = ? AND "status" <> 1 AND NOT "is_replaced" ORDER BY "run_id", "id"'
+)
+_KEYS: Final = 'SELECT "id", "key" FROM "case" WHERE "id" IN ({ids})'
+
+
+def usual_durations(store: Store, project_id: int, source: str, branch: str, key: str) -> Json:
+    """Return ``runs``, the medians in them as ``durations`` by key, and the keys of tests that ``failed`` last.
+
+    The runs are the last ones of the branch, then those of the main branch, newest first; with a key they are those
+    of its first call. Durations are in microseconds.
+    """
+    settled = store.look(lambda connection: connection.execute(_SETTLED, (project_id, key))) if key else []
+    if settled:
+        runs = json.loads(settled[0][0])
+    else:
+        runs = store.read(partial(_last_runs, project_id=project_id, source=source, branch=branch))
+        if key:
+            runs = store.write(partial(_settled, project_id, key, runs))
+    return store.read(partial(_history, runs=runs))
+
+
+def _last_runs(connection: StoreConnection, project_id: int, source: str, branch: str) -> list[int]:
+    sources = connection.execute(_SOURCE, (project_id, source))
+    if not sources:
+        return []
+    ((source_id,),) = sources
+    found: list[int] = []
+    for name in dict.fromkeys([branch, main_branch(connection, source_id)]):
+        condition, values = ('"branch" = ?', (name,)) if name else ('"branch" IS NULL', ())
+        rows = connection.execute(_OF_BRANCH.format(branch=condition), (source_id, *values, _RUNS))
+        found += [run_id for (run_id,) in rows]
+    return found[:_RUNS]
+
+
+def _settled(project_id: int, key: str, runs: Sequence[int], writer: Writer) -> list[int]:
+    """Store the runs for a key, unless another job was first; return those that are stored."""
+    connection = writer.connection
+    connection.change(_SETTLE, (project_id, key, json.dumps(runs), writer.now))
+    # Two purges at once would lock the same rows in different orders.
+    if try_lock(connection, "plans"):
+        connection.change('DELETE FROM "plan" WHERE "created" < ?', (writer.now - _KEEP_US,))
+    ((stored,),) = connection.execute(_SETTLED, (project_id, key))
+    found: list[int] = json.loads(stored)
+    return found
+
+
+def _history(connection: StoreConnection, runs: Sequence[int]) -> Json:
+    durations: dict[int, list[int]] = defaultdict(list)
+    has_failed: dict[int, bool] = {}
+    for run_id in runs:
+        here: dict[int, bool] = {}
+        for case_id, result_class, elapsed, is_module in connection.execute(_RESULTS, (run_id,)):
+            # Several jobs of a run may have results of a test: it failed if it failed in any of them.
+            here[case_id] = here.get(case_id, False) or result_class == ResultClass.FAILURE
+            if not is_module:
+                durations[case_id].append(elapsed or 0)
+        has_failed = {**here, **has_failed}  # the newest run that has the test decides
+    keys: dict[int, str] = dict(rows_of(connection, _KEYS, sorted(has_failed)))
+    return {
+        "runs": runs,
+        "failed": [keys[case_id] for case_id, failed in has_failed.items() if failed],
+        "durations": {keys[case_id]: round(median(times)) for case_id, times in durations.items()},
+    }

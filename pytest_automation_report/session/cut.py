@@ -1,0 +1,72 @@
+"""Cut tests into shards of about equal time: in every process the same tests and durations give the same cut."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# How much longer than the mean a shard may take so that a module stays whole.
+_TOLERANCE: Final = 1.05
+
+
+def module_of(nodeid: str) -> str:
+    """Return the module of a test."""
+    return nodeid.partition("::")[0]
+
+
+def estimated(durations: Mapping[str, int | None]) -> dict[str, int]:
+    """Return a duration of at least 1 for each test: an unknown one is the mean of its module, else of all tests."""
+    # Not the median: most tests are short, so a new module's sum would be far too small.
+    known: dict[str, list[int]] = defaultdict(list)
+    for nodeid, duration in durations.items():
+        if duration is not None:
+            known[module_of(nodeid)].append(duration)
+    means = {module: _mean(times) for module, times in known.items()}
+    usual = _mean([duration for times in known.values() for duration in times] or [1])
+    return {
+        nodeid: max(1, means.get(module_of(nodeid), usual) if duration is None else duration)
+        for nodeid, duration in durations.items()
+    }
+
+
+def cut(durations: Mapping[str, int | None], total: int, together: Mapping[str, str] | None = None) -> dict[str, int]:
+    """Return the shard of each test, from 1 to ``total``, by node id.
+
+    Durations are in microseconds, None for an unknown one; if none is known, the numbers of tests count. A module is
+    split where its shard would take over 5 % more than the mean. Tests with one name in ``together`` are never split.
+    """
+    groups = together or {}
+    times = estimated(durations)
+    modules: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    # By name: a plugin may have shuffled the tests.
+    for nodeid in sorted(times):
+        modules[module_of(nodeid)][groups.get(nodeid, nodeid)].append(nodeid)
+    lengths = {
+        module: _sum(times, [each for unit in units.values() for each in unit]) for module, units in modules.items()
+    }
+    full = max([sum(times.values()) / total, *times.values()])
+    loads = [0] * total
+    shards: dict[str, int] = {}
+    # The longest first, each into the shard that has least so far.
+    for module in sorted(modules, key=lambda name: (-lengths[name], name)):
+        shard = loads.index(min(loads))
+        is_whole = loads[shard] + lengths[module] <= full * _TOLERANCE
+        for unit in modules[module].values():
+            length = _sum(times, unit)
+            # Into as few shards as can be: the next one begins where this one is full.
+            if not is_whole and loads[shard] + length > full:
+                shard = loads.index(min(loads))
+            loads[shard] += length
+            shards |= dict.fromkeys(unit, shard + 1)
+    return shards
+
+
+def _mean(values: Sequence[int]) -> int:
+    return sum(values) // len(values)
+
+
+def _sum(times: Mapping[str, int], nodeids: Sequence[str]) -> int:
+    return sum(times[nodeid] for nodeid in nodeids)

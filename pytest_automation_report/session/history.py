@@ -1,0 +1,245 @@
+"""Leave the tests of other shards to their jobs, and put the rest in order, by what earlier runs say of the tests.
+
+pytest's process opens no socket and no store: the console command, in a process that starts early, prints the history.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from msgspec import Struct, convert, to_builtins
+
+from pytest_automation_report.ci.facts import Shard  # noqa: TC001 - a member of a Struct
+from pytest_automation_report.delivery.launch import NEEDED_CONSOLE, LaunchError
+from pytest_automation_report.guards import Hooks, guarded
+from pytest_automation_report.recording.results import identity_of
+from pytest_automation_report.session.collection import plain_nodeids
+from pytest_automation_report.session.cut import cut, module_of
+from pytest_automation_report.session.order import failed_first, is_bound, slowest_first, unit_of
+from pytest_automation_report.session.preflight import PrintingProcess
+from pytest_automation_report.session.setup import connection_options
+from pytest_automation_report.text.limits import printable, quantity
+from pytest_automation_report.unpatched import Unpatched
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_automation_report.guards import InternalErrors
+    from pytest_automation_report.settings.settings import Settings
+
+# Of xdist's worker input for the history and what is wanted, and of its worker output for what the worker did.
+WORKER_KEY: Final = "automation_report_history"
+
+_SECONDS: Final = 3
+_CODE: Final = """\
+from pytest_automation_report.cli.history import history
+history(start['arguments'], prog_name='automation-report')
+"""
+# Settings on which a run's key and branch depend, in the spelling of the console command.
+_OF_RUN: Final = ("run_id", "run_key", "branch", "build", "attempt", "facts")
+
+
+class History(Struct, frozen=True):
+    """What runs, newest first, say of tests by key: medians in microseconds, and which failed last.
+
+    ``trouble`` is why nothing is known.
+    """
+
+    runs: tuple[int, ...] = ()
+    failed: frozenset[str] = frozenset()
+    durations: dict[str, int] = {}
+    trouble: str = "no run has durations yet"
+
+
+class Wanted(Struct, frozen=True):
+    """What a session wants, from the history: its shard, an order; ``prefix`` stands before folders.
+
+    ``is_alone``: a shard whose jobs do not share a run.
+    """
+
+    shard: Shard | None
+    order: str
+    prefix: str
+    is_alone: bool = False
+
+
+class Arranged(Struct, frozen=True):
+    """Numbers of tests: collected before the cut, in the shard, and of those in front by why they are there."""
+
+    collected: int
+    chosen: int
+    failed: int
+    new: int
+
+
+class HistoryHooks(Hooks):
+    """Cuts and orders the collected tests, in each process that collects; shows what was done."""
+
+    def __init__(
+        self, wanted: Wanted, history: History | PrintingProcess | LaunchError, internal_errors: InternalErrors
+    ) -> None:
+        self.internal_errors = internal_errors
+        # The ids of all tests before the cut, for the proof that the jobs ran each of them; None without a shard.
+        self.collected: list[str] | None = None
+        self._wanted = wanted
+        self._source = history
+        self._arranged: Arranged | None = None
+
+    @classmethod
+    def of_session(
+        cls,
+        config: pytest.Config,
+        environ: Mapping[str, str],
+        configuration: Settings,
+        internal_errors: InternalErrors,
+        *,
+        is_reported: bool,
+    ) -> HistoryHooks:
+        """Return the hooks of a session's leading process; the history is being read from now on."""
+        prefix = configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or "")
+        is_alone = (
+            is_reported and configuration.shard is not None and not (configuration.run_id or configuration.run_key)
+        )
+        wanted = Wanted(configuration.shard, configuration.order, prefix, is_alone)
+        arguments = connection_options(configuration)
+        for name in _OF_RUN:
+            value = getattr(configuration, name)
+            arguments += [f"--{name.replace('_', '-')}={value}"] if value else []
+        start, root = {"arguments": arguments}, str(config.rootpath)
+        if configuration.endpoint.is_embedded and not configuration.database.exists():
+            return cls(wanted, History(), internal_errors)
+        try:
+            process: PrintingProcess | LaunchError = PrintingProcess(
+                _CODE, start, needed=NEEDED_CONSOLE, seconds=_SECONDS, environ=environ, folder=root
+            )
+        except LaunchError as error:
+            process = error
+        return cls(wanted, process, internal_errors)
+
+    @classmethod
+    def of_worker(cls, sent: Mapping[str, Any], internal_errors: InternalErrors) -> HistoryHooks:
+        """Return the hooks of an xdist worker, by what its controller sent."""
+        return cls(convert(sent["wanted"], Wanted), convert(sent["history"], History), internal_errors)
+
+    @property
+    def _history(self) -> History:
+        """The history; the first use waits for it."""
+        if isinstance(self._source, PrintingProcess):
+            try:
+                history = convert(Unpatched.decode(self._source.printed()), History)
+                self._source = history if history.durations else History(history.runs)
+            except LaunchError as error:
+                self._source = error
+        # The console command says "Error: " first.
+        return (
+            History(trouble=str(self._source).removeprefix("Error: "))
+            if isinstance(self._source, LaunchError)
+            else self._source
+        )
+
+    @pytest.hookimpl(optionalhook=True)
+    @guarded
+    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
+        """Send an xdist worker the history: all workers make the same cut."""
+        node.workerinput[WORKER_KEY] = {"wanted": to_builtins(self._wanted), "history": to_builtins(self._history)}
+
+    # A wrapper: the tests are those that all other plugins leave.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Any:  # noqa: ANN401 - a generator
+        """Cut the tests and put them in order."""
+        result = yield
+        self._arrange(config, items)
+        return result
+
+    @guarded
+    def _arrange(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        plain = plain_nodeids(items) if getattr(config.option, "loadgroup", False) else {}
+        nodeids = [plain.get(item.nodeid, item.nodeid) for item in items]
+        keys = {nodeid: identity_of(nodeid, prefix=self._wanted.prefix).key for nodeid in nodeids}
+        durations = {nodeid: self._history.durations.get(key) for nodeid, key in keys.items()}
+        places = list(range(len(items)))
+        if self._wanted.shard is not None:
+            self.collected = nodeids
+            index, total = self._wanted.shard.index, self._wanted.shard.total or 1
+            bound = {nodeid: module_of(nodeid) for nodeid, item in zip(nodeids, items, strict=True) if is_bound(item)}
+            shards = cut(durations, total, bound)
+            places = [place for place, nodeid in enumerate(nodeids) if shards[nodeid] == index]
+            if left := [item for item, nodeid in zip(items, nodeids, strict=True) if shards[nodeid] != index]:
+                config.hook.pytest_deselected(items=left)
+        chosen, ids = [items[place] for place in places], [nodeids[place] for place in places]
+        failed, new = self._places(ids, keys)
+        order = list(range(len(chosen)))
+        if self._wanted.order == "failed-first":
+            order = failed_first([unit_of(item, nodeid) for item, nodeid in zip(chosen, ids, strict=True)], failed, new)
+        elif self._wanted.order == "slowest-first" and self._history.durations:
+            order = slowest_first(ids, durations)
+        self._arranged = Arranged(len(items), len(chosen), len(failed), len(new))
+        items[:] = [chosen[place] for place in order]
+
+    def _places(self, nodeids: Sequence[str], keys: Mapping[str, str]) -> tuple[set[int], set[int]]:
+        """Return the places of the tests that failed last, and of those that are new."""
+        history, prefix = self._history, self._wanted.prefix
+        modules = {module: identity_of(module, prefix=prefix).key for module in {*map(module_of, nodeids)}}
+        failed = {
+            place
+            for place, nodeid in enumerate(nodeids)
+            # A module that could not be collected stands for all of its tests.
+            if keys[nodeid] in history.failed or modules[module_of(nodeid)] in history.failed
+        }
+        known = history.durations or keys.values()
+        return failed, {place for place, nodeid in enumerate(nodeids) if keys[nodeid] not in known} - failed
+
+    @guarded
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
+        """Let a shard pass that has no test; send the controller what a worker did."""
+        arranged = self._arranged
+        is_empty = arranged is not None and arranged.collected > 0 and not arranged.chosen
+        if is_empty and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None and arranged is not None:
+            output[WORKER_KEY] = to_builtins(arranged)
+
+    @pytest.hookimpl(optionalhook=True)
+    @guarded
+    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - as above
+        """Read what a worker did; all workers do the same."""
+        del error
+        sent = getattr(node, "workeroutput", {}).get(WORKER_KEY)
+        self._arranged = self._arranged if sent is None else convert(sent, Arranged)
+
+    @guarded
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show the shard, and what is in front."""
+        for line in () if self._arranged is None else self._lines(self._arranged):
+            terminalreporter.write_line(printable(f"automation report: {line}"))
+
+    def _lines(self, arranged: Arranged) -> list[str]:
+        wanted, history, lines = self._wanted, self._history, list[str]()
+        if wanted.shard is not None:
+            more = f" and {len(history.runs) - 1} before" if len(history.runs) > 1 else ""
+            by = f"durations in run {history.runs[0]}{more}" if history.durations else f"number: {history.trouble}"
+            tests = f"{arranged.chosen:,} of {quantity(arranged.collected, 'test')}"
+            lines.append(f"shard {wanted.shard}: {tests}, cut by {by}")
+        if wanted.is_alone:
+            lines.append("the jobs of these shards have a run each: with automation_report_run_key they share one")
+        if wanted.order != "none":
+            lines.append(f"ordered: {_ordered(wanted.order, history, arranged)}")
+        return lines
+
+    @guarded
+    def pytest_unconfigure(self) -> None:
+        """End the process that reads the history, if no test was collected."""
+        if isinstance(self._source, PrintingProcess):
+            self._source.close()
+
+
+def _ordered(order: str, history: History, arranged: Arranged) -> str:
+    if not history.durations:
+        return f"as collected: {history.trouble}"
+    if order == "slowest-first":
+        return f"slowest modules first, by run {history.runs[0]}"
+    words = [f"{arranged.failed:,} failed last time"] * bool(arranged.failed)
+    words += [f"{arranged.new:,} new"] * bool(arranged.new)
+    return f"{', '.join(words)} first" if words else "as collected: none failed last time"

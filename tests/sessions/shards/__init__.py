@@ -1,0 +1,1 @@
+"""Tests are cut among jobs, and put in order."""
