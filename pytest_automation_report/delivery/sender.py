@@ -46,6 +46,7 @@ from pytest_automation_report.spool.ledger import (
 )
 from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader, ledger_from
 from pytest_automation_report.text.files import Disk
+from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -359,10 +360,11 @@ class DeliveryEnd(Struct):
         """Write the totals, the last record of this life, for pytest's summary."""
         unsent, queues, files = self._count_unsent(), self.delivery.queues.by_worker.values(), self.follower.files
         shown = None if counts is None else counts.wait(self._seconds_for_answers())
-        is_finished, stopped = self.delivery.is_finished, self.delivery.retry_policy.stopped
+        is_finished = self.delivery.is_finished
+        why = self.delivery.retry_policy.stopped or self.delivery.state.trouble
         # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
-        self.delivery.runtime.log("done" if is_finished else f"{unsent} results left: {stopped}")
-        why = stopped or self.delivery.state.trouble
+        kept = f"{quantity(unsent, 'result')} kept for automation-report send: {why or 'the time is up'}"
+        self.delivery.runtime.log("done" if is_finished else kept)
         seen = {queue.worker: queue.counts.total() for queue in queues}
         by_status = sum((queue.counts for queue in queues), Counter[str]())
         done = DoneRecord(is_finished, unsent, files.damaged, files.torn, why, shown, seen=seen, counts=by_status)

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import RUN_KEY_TAG, Field, FieldType, NewRun, Resources
 from pytest_automation_report.ci.facts import JOB_LINK, PLACEHOLDER, with_facts
-from pytest_automation_report.findings.owners import repository_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 
@@ -177,7 +176,11 @@ def recording_options(
     ``root`` is the folder that paths of tests start from, ``artifact_url`` the filled template of the addresses of
     files that the CI provider uploads.
     """
-    owners = configuration.owners
+    owned_folder = ""
+    if configuration.owners:
+        from pytest_automation_report.findings.owners import repository_of  # noqa: PLC0415 - few projects name them
+
+        owned_folder = os.path.relpath(root, repository_of(configuration.owners))
     return RecordingOptions(
         prefix=configuration.folder_prefix or junit_prefix,
         output=configuration.output,
@@ -193,7 +196,7 @@ def recording_options(
         browser_artifacts=configuration.browser_artifacts,
         secrets=secrets,
         report_not_run=configuration.report_not_run,
-        owners=owners,
-        owned_folder=os.path.relpath(root, repository_of(owners)) if owners else "",
+        owners=configuration.owners,
+        owned_folder=owned_folder,
         is_shared=configuration.run_id is not None or bool(configuration.run_key),
     )

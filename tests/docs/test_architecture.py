@@ -70,6 +70,18 @@ def test_each_address_is_there() -> None:
     paths = {path.format("{id}") for kind, path in _PATHS.items() if kind not in {"run-live", "run-branch", "theme"}}
     assert {path for path in paths if f"`{path}`" not in table and f"`{path.rpartition('/')[2]}`" not in table} == set()
     state = RunState(
-        1, "tests", 2, frozenset("3"), frozenset({"fixed"}), "r", "q", "f", Lane(4), "o", "none", "ran", page=5
+        run_id=1,
+        view="tests",
+        base=2,
+        statuses=frozenset("3"),
+        changes=frozenset({"fixed"}),
+        reason="r",
+        text="q",
+        folder="f",
+        lane=Lane(4),
+        opened="o",
+        group="none",
+        sort="ran",
+        page=5,
     )
     assert {name for name in state.parameters if f"`{name}`" not in table} == set()

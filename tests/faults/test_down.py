@@ -23,7 +23,10 @@ def run_told_command(folder: Path, ran: Ran) -> Ran:
 
 
 def test_down_from_the_start(tmp_path: Path, server: ScriptedServer) -> None:
-    """All tests run, pytest ends about 1 s after the last one, and the command that it names delivers all."""
+    """All tests run, pytest ends about 1 s after the last one, and the command that it names delivers all.
+
+    The sender's log ends with what became of the results.
+    """
     StoppingProject(tmp_path, end="pass")
     server.down()
     with RunningSession(tmp_path, address=server.address, env=session_environment(SOON_OVER)) as running:
@@ -34,6 +37,8 @@ def test_down_from_the_start(tmp_path: Path, server: ScriptedServer) -> None:
     assert (printed_counts(ran).kept, printed_counts(ran).delivered) == (6, 0)
     assert "the server could not be reached" in ran.out
     wait_for_senders(tmp_path)
+    (session,) = spools(tmp_path)
+    assert "6 results kept for automation-report send: " in (session / "sender.log").read_text().splitlines()[-1]
     server.up()
     sent = run_told_command(tmp_path, ran)
     assert sent.exit == 0, sent.text

@@ -159,11 +159,11 @@ def test_pages_and_findings_of_a_run_read_its_own_rows(grown: Service, cluster: 
     cluster.execute("VACUUM ANALYZE")
     documents = RunDocuments(grown.store).of(4, None)
     states = (
-        *(RunState(4, view=view) for view in VIEWS),
-        RunState(4, view="tests", text="test_1"),
-        RunState(4, view="tests", sort="slowest"),
-        RunState(4, view="tests", opened="a/"),
-        RunState(4, view="tests", statuses=frozenset({"3"})),
+        *(RunState(run_id=4, view=view) for view in VIEWS),
+        RunState(run_id=4, view="tests", text="test_1"),
+        RunState(run_id=4, view="tests", sort="slowest"),
+        RunState(run_id=4, view="tests", opened="a/"),
+        RunState(run_id=4, view="tests", statuses=frozenset({"3"})),
     )
     questions: dict[str, Callable[[], object]] = {
         state.address: partial(ask, grown.store, partial(_view, documents, state)) for state in states

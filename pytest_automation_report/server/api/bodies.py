@@ -401,7 +401,7 @@ def complete_thread(store: Store, thread_id: int, body: bytes, request: Idempote
     return store.change(lambda writer: writer.complete_thread(thread_id, observed, computed), request)
 
 
-CHANGES: Final[Mapping[str, Change]] = {
+POSTS: Final[Mapping[str, Change]] = {
     "/projects/{}/automation/runs": create_run,
     "/automation/runs/{}/append": append_to_run,
     "/automation/runs/{}/complete": complete_run,

@@ -13,7 +13,7 @@ from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import EXTENSIONS
 from pytest_automation_report.api.responses import HttpResponse, classify
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.api.bodies import CHANGES
+from pytest_automation_report.server.api.bodies import POSTS
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, ArtifactContents, stored_artifact
 from pytest_automation_report.server.store.store import IdempotentRequest, Store
 from pytest_automation_report.server.store.values import ApiError, json_text
@@ -89,7 +89,7 @@ class StoreClient(Client):
                 path, record_id = _addressed(request)
                 key, body = request.key, request.body
                 idempotent = IdempotentRequest.of(key, request.method, request.path, body) if key else None
-                created = CHANGES[path](store, record_id, body, idempotent)
+                created = POSTS[path](store, record_id, body, idempotent)
                 document = None if created is None else {"id": created}
         except ApiError as error:
             text = json_text(error.document)

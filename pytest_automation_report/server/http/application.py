@@ -16,7 +16,7 @@ from falcon.routing import BaseConverter
 from msgspec.json import encode
 
 from pytest_automation_report.api.urls import ARTIFACTS_PATH, file_name
-from pytest_automation_report.server.api.bodies import CHANGES, OPTIONAL_BODIES, complete_run, create_run
+from pytest_automation_report.server.api.bodies import OPTIONAL_BODIES, POSTS, complete_run, create_run
 from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, check_length
 from pytest_automation_report.server.api.documents import DOCUMENTS
 from pytest_automation_report.server.http import guard
@@ -62,7 +62,7 @@ def create_application(
     application.add_error_handler(falcon.HTTPError, _answer_http_error)
     application.add_error_handler(ApiError, _answer_api_error)
     application.add_route(guard.HEALTH, HealthResource())
-    for path in {**DOCUMENTS, **CHANGES}:
+    for path in {**DOCUMENTS, **POSTS}:
         # For an id that its converter refuses, falcon answers 404.
         application.add_route(_API + path.format("{record_id:id}"), ApiResource(store, options, path))
     contents = ArtifactContents(store, max_bytes=options.max_artifact_bytes)
@@ -218,7 +218,7 @@ class ApiResource:
 
     def __init__(self, store: Store, options: guard.ServerOptions, path: str) -> None:
         self._store = store
-        change = CHANGES.get(path)
+        change = POSTS.get(path)
         self._done = options.on_run_completed if change is complete_run else None
         if change is create_run:
             change = partial(create_run, are_references_strict=options.are_references_strict)

@@ -77,13 +77,13 @@ def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -
 
 # The views of a run's page, in the order of their tabs and of the keys 1 to 5.
 VIEWS: Final = ("failures", "tests", "changes", "time", "details")
-CHANGES: Final = (
+CHANGE_LISTS: Final = (
     "new", "back", "newly_failing", "fixed", "still_failing", "slower", "new_tests", "gone", "faster", "newly_skipped",
     "passed_again", "not_run", "known",
 )  # fmt: skip
 """Lists of findings that a page can show alone, by their names in the document; three are parts of other lists."""
 
-WORDS: Final = ("flaky", XPASS, *(name.replace("_", "-") for name in CHANGES))
+WORDS: Final = ("flaky", XPASS, *(name.replace("_", "-") for name in CHANGE_LISTS))
 """Values of the field ``is`` in a search: what is known of a test, and lists of findings."""
 
 FLAKY: Final = "flaky"  # stands among the numbers of statuses for tests that passed after a failed attempt
@@ -97,7 +97,7 @@ STATUSES: Final = {"running": RunStatus.RUNNING, "failed": RunStatus.FAILURE, "p
 _is_status = re.compile(r"0{0,8}[1-9][0-9]?").fullmatch
 
 
-class RunState(Struct, frozen=True):
+class RunState(Struct, frozen=True, kw_only=True):
     """State of a run's page; an empty value is the usual one."""
 
     run_id: int
@@ -127,7 +127,7 @@ class RunState(Struct, frozen=True):
             "view": self.view,
             "base": str(self.base) if self.base is not None else "",
             "status": ",".join(sorted(self.statuses, key=lambda status: (not status.isdecimal(), status))),
-            "change": ",".join(change for change in CHANGES if change in self.changes),
+            "change": ",".join(change for change in CHANGE_LISTS if change in self.changes),
             "reason": self.reason,
             "q": self.text,
             "folder": self.folder,
@@ -154,7 +154,7 @@ class RunState(Struct, frozen=True):
 
     def at(self, view: str, **values: Any) -> RunState:  # noqa: ANN401 - the fields of this class
         """Return a view of the same run and base, without the filters of the present one but with these values."""
-        return RunState(self.run_id, view, self.base, **values)
+        return RunState(run_id=self.run_id, view=view, base=self.base, **values)
 
     def toggled(self, **values: str) -> RunState:
         """Return the list of tests with a status or change added to the chosen ones, or removed from them."""
@@ -239,7 +239,7 @@ def run_state(run_id: int, parameters: Mapping[str, Any], *, is_strict: bool = F
     """Return the state of a run's URL; with ``is_strict`` raises `ApiError` (422) that lists invalid parameters."""
     values, mistakes = (read_parameters(_OF_RUN, parameters), []) if is_strict else _usable(_OF_RUN, parameters)
     names = {"status": "statuses", "change": "changes", "q": "text", "open": "opened"}
-    state = RunState(run_id, **{names.get(name, name): value for name, value in values.items()})
+    state = RunState(run_id=run_id, **{names.get(name, name): value for name, value in values.items()})
     return replace(state, mistakes=(*mistakes, *mistakes_in(state.text, WORDS)))
 
 
@@ -317,8 +317,8 @@ def _statuses(text: str) -> frozenset[str]:
 
 def _changes(text: str) -> frozenset[str]:
     found = frozenset(word for word in text.split(",") if word)
-    if not found <= set(CHANGES):
-        raise ValueError(f"Must be some of {', '.join(CHANGES)}, separated by commas.")
+    if not found <= set(CHANGE_LISTS):
+        raise ValueError(f"Must be some of {', '.join(CHANGE_LISTS)}, separated by commas.")
     return found
 
 

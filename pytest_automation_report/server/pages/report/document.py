@@ -191,7 +191,7 @@ class _Report:
         self._files = ReportedFiles(reader, names, rule.max_bytes)
         self._results = {row["id"] for row in self._tests.rows}
         # Without failures the usual view is the list of tests.
-        self._view = RunView(self._facts, RunState(run_id)).view
+        self._view = RunView(self._facts, RunState(run_id=run_id)).view
         self._pages: dict[str, str] = {}
         # The flat list of all tests, and the tree of their files.
         self._list, self._tree = (

@@ -24,7 +24,7 @@ from pytest_automation_report.server.pages.run.facts import tone_of
 from pytest_automation_report.server.pages.run.failures import says_of
 from pytest_automation_report.server.pages.run.tests import file_branches, ordered, path_of
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
-from pytest_automation_report.server.pages.urls import CHANGES, FLAKY, WORDS, TestState, link, paging, result_state
+from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, WORDS, TestState, link, paging, result_state
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, duration, with_defaults
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.overview import HAS_FACTS, facts_of
@@ -206,7 +206,7 @@ class ReportedTests:
         # The place of each status in lists: failures first.
         self.ranks = {status.id: place for place, status in enumerate(STATUSES_RANKED)}
         self.changes: dict[int, list[str]] = {}
-        for name in CHANGES:
+        for name in CHANGE_LISTS:
             for entry in entries_of(findings, name):
                 if entry["result"]:
                     self.changes.setdefault(entry["result"], []).append(name)

@@ -13,7 +13,7 @@ from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows
 from pytest_automation_report.server.pages.run.changes import entries_of
 from pytest_automation_report.server.pages.run.facts import tone_of
 from pytest_automation_report.server.pages.searches import Search
-from pytest_automation_report.server.pages.urls import CHANGES, FLAKY, link, paging
+from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, link, paging
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, common_phrase, duration, parts
 from pytest_automation_report.text.node_ids import class_path, split_name
 
@@ -297,7 +297,7 @@ class TestList:
         # A list of passed tests has the flaky ones already.
         is_flaky = FLAKY in state.statuses and not state.statuses & _PASSED
         fingerprint = int.from_bytes(bytes.fromhex(state.reason), "big", signed=True) if state.reason else None
-        words = [FLAKY, *CHANGES] if "is:" in state.text.lower() else []
+        words = [FLAKY, *CHANGE_LISTS] if "is:" in state.text.lower() else []
         lists = {word.replace("_", "-"): self._results(word) for word in words}
         return Search(state.text, state.folder or None, fingerprint, ids, is_flaky, state.lane, lists)
 

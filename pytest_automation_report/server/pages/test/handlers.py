@@ -87,7 +87,7 @@ def neighbours_in(common: CommonValues, record: RunRecord, row: Json, origin: Ma
         kind = FLAKY if tone == "pass" and row["failed_attempts"] else "" if tone == "pass" else str(row["status"])
         if not kind:
             return None
-        state = RunState(row["run"], "tests", statuses=frozenset({kind}))
+        state = RunState(run_id=row["run"], view="tests", statuses=frozenset({kind}))
     ids, has_more = common.once(("list", state), partial(_listed, common.reader, record, state))
     return _at(ids, row["id"], "test", has_more=has_more)
 
@@ -116,7 +116,7 @@ def _state(run_id: int, origin: Mapping[str, str]) -> RunState:
         return run_state(run_id, origin, is_strict=True)
     except ApiError:
         # The reader has changed the address by hand.
-        return RunState(run_id)
+        return RunState(run_id=run_id)
 
 
 def _among_failures(common: CommonValues, row: Json, state: RunState) -> Neighbours | None:
