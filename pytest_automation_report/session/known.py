@@ -10,6 +10,7 @@ import pytest
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.findings.known import KNOWN_FIELD, KnownTests, known_failures
 from pytest_automation_report.guards import Hooks, guarded
+from pytest_automation_report.recording.phases import is_subtest
 from pytest_automation_report.session.collection import plain_nodeids
 from pytest_automation_report.settings.resolver import read_pytest_settings
 from pytest_automation_report.settings.settings import setting_of
@@ -136,7 +137,9 @@ class KnownFailureHooks(Hooks):
         self, report: pytest.TestReport
     ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
         """Name a known failure in pytest's output."""
-        if report.failed and hasattr(report, _MARK):
+        # pytest makes a failure of the call after its subtests, here and after the counts.
+        is_of_subtests = report.passed and report.when == "call" and report.nodeid in self._excused
+        if (report.failed and hasattr(report, _MARK)) or (is_of_subtests and not is_subtest(report)):
             return "known", "k", ("KNOWN", {"yellow": True})
         return None
 

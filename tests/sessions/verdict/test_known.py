@@ -112,7 +112,8 @@ def test_each_attempt_keeps_its_outcome(project: Project) -> None:
     assert all(shown.count(f'"{name}"') == 1 for name in ("Known until", "Attempt 1")), shown
 
 
-def test_subtests(project: Project) -> None:
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["one process", "a worker"])
+def test_subtests(project: Project, workers: list[str]) -> None:
     """The failures of a known test's subtests are excused together with it."""
     project.tests(
         """
@@ -122,10 +123,16 @@ def test_subtests(project: Project) -> None:
                 for number in range(3):
                     with self.subTest(number=number):
                         assert number != 1
+        def test_fixture(subtests):
+            for number in range(3):
+                with subtests.test(number=number):
+                    assert number != 1
+        def test_last(): pass
         """
     )
-    known(project, "TestIt::test_call")
-    project.report(exits=0)
+    known(project, "TestIt::test_call", "test_fixture")
+    ran = project.report("-x", *workers, exits=0)
+    assert " failed" not in ran.out.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
