@@ -57,6 +57,10 @@ def changes_line(findings: RunFindings | FindingsExcerpt, now: int) -> str:
     commit = commit_text(base["commit"], base["changes"])
     described = f"run {base['run']} ({', '.join(filter(None, (commit, ago(now - base['at']))))})"
     first = next((name for name in _SINCE_BASE if name in parts), None)
+    began = _beginning_of_new(findings)
+    if first == "mine new" and began is not None and began["commit"]:
+        parts[first] += f" since {_beginning(began, now)}"
+        first = None
     if first is None:
         return f"{', '.join(parts.values())}, compared with {described}"
     parts[first] += f" since {described}"
@@ -70,9 +74,20 @@ def since_words(kind: Mine | None, since: RunMention | None, now: int, shown: Ca
     """
     if kind is None or since is None:
         return kind or ""
+    return _KINDS[kind].format(_beginning(since, now, shown))
+
+
+def _beginning(since: RunMention, now: int, shown: Callable[[str], str] = printable) -> str:
     place = shown(commit_text(since["commit"], since["changes"])) if since["commit"] else f"run {since['run']}"
     author = [shown(since["author"])] if since["author"] else []
-    return _KINDS[kind].format(f"{place} ({', '.join([*author, ago(now - since['at'])])})")
+    return f"{place} ({', '.join([*author, ago(now - since['at'])])})"
+
+
+def _beginning_of_new(findings: RunFindings | FindingsExcerpt) -> RunMention | None:
+    """Return the run with which the new failures began; None if they began with several."""
+    reasons: Sequence[FailureReason | ReasonExcerpt] = findings["reasons"]
+    began = [reason["since"] for reason in reasons if reason["kind"] == "new"]
+    return began[0] if began and all(since == began[0] for since in began) else None
 
 
 def flaky_line(findings: RunFindings | FindingsExcerpt, most: int, shown: Callable[[str], str] = printable) -> str:

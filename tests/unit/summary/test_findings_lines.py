@@ -135,6 +135,19 @@ def test_lines_of_reasons() -> None:
     assert len(line) < 200
 
 
+def test_new_failures_are_new_since_a_commit() -> None:
+    """The commit with which they began stands there with its author and age, and what they are compared with last."""
+    began = {"run": 13, "commit": "b2c3d4e5f6", "author": "Ann", "changes": "3 files", "at": NOW - 2 * 60 * MINUTE}
+    new = [{**a_reason(1, "E", kind="new"), "since": began}]
+    base = "compared with run 12 (a1b2c3d, 1 day ago)"
+    told = changes_line(cast("FindingsExcerpt", {**findings(2, 0, 1), "reasons": new}), NOW)
+    assert told == f"2 new failures since b2c3d4e + changes (Ann, 2 h ago), 1 fixed, {base}"
+    others = [*new, {**new[0], "since": {**began, "run": 11}}]
+    for unknown in (others, [{**new[0], "since": {**began, "commit": None}}]):
+        told = changes_line(cast("FindingsExcerpt", {**findings(2), "reasons": unknown}), NOW)
+        assert told == "2 new failures since run 12 (a1b2c3d, 1 day ago)"
+
+
 @pytest.mark.parametrize(
     ("minutes", "words"),
     [

@@ -15,7 +15,7 @@ from pytest_automation_report.server.pages.drawings import TrendPoint
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.urls import link
-from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, duration
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, duration, moment
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.values import ResultClass
 from pytest_automation_report.text.node_ids import split_name
@@ -71,11 +71,12 @@ class Outcome(Struct, frozen=True):
 
 
 class Piece(NamedTuple):
-    """A piece of a sentence: strong, or with a link to a result."""
+    """A piece of a sentence: strong, with a link to a result, or how long ago the moment ``at`` was."""
 
     text: str
     is_strong: bool = False
     result: int | None = None
+    at: int | None = None
 
 
 class BranchHistory(NamedTuple):
@@ -180,16 +181,21 @@ def found_tests(reader: PageReader, run_id: int) -> FoundTests:
 
 def sentence(outcomes: Sequence[Outcome], current: int, found: FoundTests = NOTHING_FOUND) -> list[Piece]:
     """Return what the outcome of a run means beside the earlier ones on its branch, and beside other branches."""
-    kind, since = found.kinds.get(current), found.since.get(current)
+    kind, began = found.kinds.get(current), found.since.get(current)
     now = next(outcome for outcome in outcomes if outcome.result == current)
     before = [outcome for outcome in outcomes if outcome.branch == now.branch and outcome.run < now.run]
     decided = [outcome for outcome in before[: CHART_RUNS - 1] if outcome.letter != "s"]
     on_branch = f" on {now.branch}" if now.branch else ""
     if now.letter == "f":
-        pieces = _failing(now, decided, on_branch, kind, None if since is None else since["run"])
-        if since is not None and since["commit"]:
-            author = f" by {since['author']}" if since["author"] else ""
-            pieces.append(Piece(f" It began with {commit_text(since['commit'], since['changes'])}{author}."))
+        pieces = _failing(now, decided, on_branch, kind, None if began is None else began["run"])
+        if began is not None and began["commit"]:
+            author = f" by {began['author']}" if began["author"] else ""
+            commit = commit_text(began["commit"], began["changes"])
+            pieces += [
+                Piece(f" It began with {commit}{author}, "),
+                Piece(moment(began["at"]), at=began["at"]),
+                Piece("."),
+            ]
     elif now.letter == "s":
         pieces = [Piece("Skipped.", is_strong=True)]
         if decided:

@@ -18,7 +18,7 @@ from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLi
 from pytest_automation_report.server.store.contents import PART_BYTES
 from support.contract import Contract
 from support.service import a_test, command_runner
-from support.website import TRACEBACK, Site, attempts, failed_attempt, failing, field, links, missing, names
+from support.website import TRACEBACK, Site, attempts, failed_attempt, failing, field, links, missing, names, on
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -140,6 +140,20 @@ def test_a_test_is_compared_with_its_history(site: Site) -> None:
     assert 'data-key="["' in html
 
 
+def test_a_failure_names_the_commit_it_began_with(site: Site) -> None:
+    """Author and age of the first commit of its streak stand in the sentence, on later runs, too."""
+    for number, test in enumerate((a_test(), failing(), failing())):
+        author = field("Commit author", ("Zoe", "Ann", "Ben")[number])
+        run = site.run_of(test, **on("main", author, commit=f"{number}b2c3d4e5f"))
+        site.shown(f"/runs/{run}")
+    first, second, fine = (site.text(f"/results/{site.result_ids(number)[0]}") for number in (run - 1, run, 1))
+    assert "New failure. It passed in #1 , its only run before on main. It began with 1b2c3d4 by Ann, " in first
+    told = [
+        re.search(r"It began with 1b2c3d4 by Ann, \S+ days ago \.", text) is not None for text in (first, second, fine)
+    ]
+    assert told == [True, True, False]
+
+
 def test_a_failure_is_new_or_back_as_on_the_page_of_its_run(site: Site) -> None:
     """What failed before the run that it is compared with is back, and a failure of a flaky test is not new."""
     for letters in ("fp", "pp", "ff"):
@@ -151,16 +165,6 @@ def test_a_failure_is_new_or_back_as_on_the_page_of_its_run(site: Site) -> None:
     for address, words in ((f"/results/{back}", "Back after a while."), ("/tests/1", "Back after a while."),
                            (f"/results/{new}", "New failure."), ("/tests/2", "New failure.")):  # fmt: skip
         assert words in site.text(address)
-
-
-def test_a_failure_has_the_commit_with_which_it_began(site: Site) -> None:
-    """With the author of the commit, in each run that it fails in."""
-    fields = {"Branch": "main", "Commit author": "Ann"}
-    for result, commit in ((a_test(), "a1"), (failing(), "b2"), (failing(), "c3")):
-        run = site.run_of(result, fields=[field(name, value) for name, value in {**fields, "Commit": commit}.items()])
-        site.shown(f"/runs/{run}")
-    for result_id in (2, 3):
-        assert "It began with b2 by Ann." in site.text(f"/results/{result_id}")
 
 
 def test_failures_are_gone_through_by_their_reason(site: Site) -> None:
