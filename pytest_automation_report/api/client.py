@@ -20,6 +20,7 @@ from pytest_automation_report.api.responses import (
     ApiRequest,
     Created,
     Page,
+    RefusedError,
     Run,
     RunTest,
     Source,
@@ -28,7 +29,6 @@ from pytest_automation_report.api.responses import (
     stored_file,
 )
 from pytest_automation_report.api.urls import ARTIFACTS_PATH
-from pytest_automation_report.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

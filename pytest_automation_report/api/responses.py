@@ -1,4 +1,4 @@
-"""Responses: `classify` sorts each into a success or an error; the classes are the bodies in the words of the contract.
+"""Responses: `classify` sorts each into a success or an error; other classes are bodies in the words of the contract.
 
 `classify` is the only rule, and opens no connection, so that tests can try every case: a result is lost or delivered
 twice exactly where this rule is wrong.
@@ -33,19 +33,11 @@ from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Json
-from pytest_automation_report.errors import (
-    ClientError,
-    InProgressError,
-    NotSentError,
-    RefusedError,
-    ThrottledError,
-    TokenRefusedError,
-    UnknownAnswerError,
-)
+from pytest_automation_report.errors import AutomationReportError
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import BinaryIO
 
 T = TypeVar("T")
@@ -54,6 +46,57 @@ TEXT_CHARACTERS: Final = 200  # of the server in a message, at most
 _CONFLICT: Final = 409
 # Time-out and conflict: the server may apply the request all the same.
 _UNKNOWN_4XX: Final = (408, _CONFLICT)
+
+
+class ClientError(AutomationReportError):
+    """A request to the server did not succeed."""
+
+
+class NotSentError(ClientError):
+    """The whole request never left this machine (DNS, connect, TLS, proxy, cut body): safe to repeat."""
+
+
+class ThrottledError(ClientError):
+    """The server answered 429; ``retry_after_seconds`` is None if its ``Retry-After`` is missing or invalid."""
+
+    def __init__(self, message: str, retry_after_seconds: float | None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RefusedError(ClientError):
+    """The server refused the request, and would refuse it again (3xx, or 4xx but 401, 403, 408, 409 and 429).
+
+    ``errors`` is the server's map of property paths to messages.
+    """
+
+    def __init__(self, message: str, status: int, errors: Mapping[str, Sequence[str]] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.errors = dict(errors or {})
+
+
+class TokenRefusedError(ClientError):
+    """The server answered 401 or 403: the token is wrong, revoked, or its user may not do this.
+
+    Not a `RefusedError`: a caller can skip a refused request and send others, but not without a valid token.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class UnknownAnswerError(ClientError):
+    """The server may or may not have applied the request (time-out, reset, 5xx, an invalid response)."""
+
+
+class InProgressError(UnknownAnswerError):
+    """The server answered 409 with ``Retry-After``: it is still working on a request with the same idempotency key."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ApiRequest(Struct, frozen=True):

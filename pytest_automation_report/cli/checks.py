@@ -27,20 +27,18 @@ from msgspec import Struct, field
 
 from pytest_automation_report import __version__
 from pytest_automation_report.api.http import proxies_for, reason
-from pytest_automation_report.api.urls import DEFAULT_PORTS
-from pytest_automation_report.delivery.stores import connected
-from pytest_automation_report.errors import (
+from pytest_automation_report.api.responses import (
     ClientError,
     NotSentError,
     RefusedError,
-    SettingError,
-    SpoolError,
     ThrottledError,
     TokenRefusedError,
 )
+from pytest_automation_report.api.urls import DEFAULT_PORTS
+from pytest_automation_report.delivery.stores import connected
+from pytest_automation_report.errors import SettingError, SpoolError
 from pytest_automation_report.spool.cleaning import named, others_in
-from pytest_automation_report.spool.folder import is_lock_taken, session_folders, without_locks
-from pytest_automation_report.spool.sessions import delivered_state
+from pytest_automation_report.spool.sessions import delivered_state, is_lock_taken, session_folders, without_locks
 from pytest_automation_report.text.limits import quantity, string
 
 if TYPE_CHECKING:

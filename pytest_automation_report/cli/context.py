@@ -18,17 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import click
 
 from pytest_automation_report.api.models import Field, Token
+from pytest_automation_report.api.responses import ClientError, RefusedError, TokenRefusedError
 from pytest_automation_report.ci.detection import facts_for
-from pytest_automation_report.errors import (
-    ClientError,
-    RefusedError,
-    ResultFileError,
-    SettingError,
-    SpoolError,
-    StoreError,
-    TokenMissingError,
-    TokenRefusedError,
-)
+from pytest_automation_report.errors import ResultFileError, SettingError, SpoolError, StoreError, TokenMissingError
 from pytest_automation_report.recording.options import secrets_from
 from pytest_automation_report.settings.console import check_database, project_ini, read_console_settings, token_to_send
 from pytest_automation_report.settings.mistakes import misspelling

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from pytest_automation_report.api.client import MOST_RUNS, learn_kind, run_pages
 from pytest_automation_report.api.models import NOTE_FIELD
+from pytest_automation_report.api.responses import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
 from pytest_automation_report.ci.detection import facts_for, is_ci
 from pytest_automation_report.cli.context import (
     FACTS,
@@ -32,7 +33,6 @@ from pytest_automation_report.cli.context import (
 from pytest_automation_report.delivery.launch import Runtime, timeouts_from
 from pytest_automation_report.delivery.shared_run import SharedRunLookup, runs_of_key
 from pytest_automation_report.delivery.stores import connected
-from pytest_automation_report.errors import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
 from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.server.store.values import ResultClass, RunStatus
 from pytest_automation_report.settings.run import JOB_FIELD

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pytest_automation_report.api.client import MOST_RUNS, run_pages
-from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, Resources, fitted_field, joined
-from pytest_automation_report.api.responses import Page, Run, time_of
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, Resources, joined
+from pytest_automation_report.api.responses import Page, RefusedError, Run, time_of
 from pytest_automation_report.api.urls import web_address_hint
 from pytest_automation_report.cli.context import (
     AGE,
@@ -52,8 +52,9 @@ from pytest_automation_report.cli.queries import (
     retry_until,
     wait_for_jobs,
 )
-from pytest_automation_report.errors import RefusedError
+from pytest_automation_report.delivery.attempts import fitted_field
 from pytest_automation_report.findings.sentences import is_torn, wholeness_words
+from pytest_automation_report.recording.functions import FIELD_TYPES
 from pytest_automation_report.server.store.values import RunStatus
 from pytest_automation_report.settings.run import without_secrets
 from pytest_automation_report.summary.shell import run_page
@@ -68,15 +69,12 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.settings import Settings
 
 
-_TYPES: Final = {kind.name.lower(): kind for kind in FieldType}
-
-
 def _resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add options to a command, which gets the keyword ``resources`` in their place."""
 
     @click.option("--field", "one_fields", metavar="NAME=VALUE", multiple=True,
                   help="A field; @FILE as its value is read from the file, - from stdin. Can be repeated.")  # fmt: skip
-    @click.option("--field-type", "field_types", type=click.Choice([*_TYPES]), multiple=True,
+    @click.option("--field-type", "field_types", type=click.Choice([*FIELD_TYPES]), multiple=True,
                   help="Type of the fields: given once for all, or once for each in the same order.")  # fmt: skip
     @click.option("--link", "one_links", metavar="NAME=URL", multiple=True, help="A link. Can be repeated.")
     @click.option("--link-note", "link_notes", metavar="TEXT", multiple=True,
@@ -96,7 +94,7 @@ def _resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
         types = _each("--field-type", field_types or ("string",), one_fields)
         notes = _each("--link-note", link_notes or (None,), one_links)
         resources = Resources(
-            fields=tuple(_field(text, _TYPES[kind]) for text, kind in zip(one_fields, types, strict=True)),
+            fields=tuple(_field(text, FIELD_TYPES[kind]) for text, kind in zip(one_fields, types, strict=True)),
             links=tuple(Link(*_address("--link", text), note) for text, note in zip(one_links, notes, strict=True)),
             artifacts=tuple(Artifact(*_address("--artifact", text)) for text in artifacts),
         )

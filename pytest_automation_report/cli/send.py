@@ -34,8 +34,8 @@ from pytest_automation_report.settings.console import project_ini
 from pytest_automation_report.settings.servers import artifact_store
 from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
 from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import Log, process_start_time, session_folders
-from pytest_automation_report.spool.sessions import ledger_from, remove_empty
+from pytest_automation_report.spool.folder import Log, process_start_time
+from pytest_automation_report.spool.sessions import check_owner, ledger_from, locked, remove_empty, session_folders
 from pytest_automation_report.summary.lines import counts_by_status, report_line, unstored_lines
 from pytest_automation_report.text.limits import printable, quantity
 
@@ -98,7 +98,7 @@ def _turn(folder: SessionFolder) -> tuple[bool, int]:
 
 def _send(folder: SessionFolder, configuration: Settings, token: Token, options: DeliveryOptions = _DEFAULTS) -> Exit:
     try:
-        folder.check_owner()
+        check_owner(folder)
         session = folder.read_session()
         blocking_error = _blocking_error(folder, session, configuration)
         lock = None if blocking_error else _lock(folder)
@@ -143,12 +143,12 @@ def _lock(folder: SessionFolder) -> int | None:
     """Return the folder's lock, None if a sender keeps it; raises `FileNotFoundError` if that sent everything."""
     timeouts = timeouts_from(os.environ)
     seconds = timeouts.exit_all + timeouts.alone
-    lock, end = folder.locked(), time.monotonic() + seconds
+    lock, end = locked(folder), time.monotonic() + seconds
     if lock is None:
         echo_stderr(f"{folder.id}: waits for the sender that is at work on it, {seconds:g} seconds at most")
     while lock is None and time.monotonic() < end:
         time.sleep(timeouts.poll)
-        lock = folder.locked()
+        lock = locked(folder)
     if lock is not None and folder.is_empty:  # the sender removed its files just before we got the lock
         os.close(lock)
         remove_session(folder.path, is_own=True)
@@ -159,7 +159,7 @@ def _lock(folder: SessionFolder) -> int | None:
 def unsendable(folder: SessionFolder, configuration: Settings) -> str:
     """Return why `send` with this configuration would leave a session in the spool, "" if it would send it."""
     try:
-        folder.check_owner()
+        check_owner(folder)
         return _blocking_error(folder, folder.read_session(), configuration)
     except SpoolError as error:
         return str(error)

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import click
-from msgspec import to_builtins
+from msgspec import Struct, to_builtins
 
 from pytest_automation_report.cli.context import (
     Exit,
@@ -17,14 +17,20 @@ from pytest_automation_report.cli.context import (
     is_person_reading,
     setting_options,
 )
-from pytest_automation_report.errors import SettingError
+from pytest_automation_report.errors import SettingError, SpoolError
 from pytest_automation_report.spool.cleaning import named, others_in
-from pytest_automation_report.spool.folder import session_folders
+from pytest_automation_report.spool.records import FinishRecord
 from pytest_automation_report.spool.sessions import (
+    SpoolReader,
+    State,
+    age_of,
     discard_session,
-    read_spooled_session,
+    files_of,
+    ledger_from,
     remove_abandoned,
     remove_empty,
+    session_folders,
+    state_of,
 )
 from pytest_automation_report.text.limits import STRING_UNITS, quantity, sanitize
 
@@ -32,7 +38,62 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_automation_report.spool.sessions import SpooledSession
+    from pytest_automation_report.spool.folder import SessionFolder
+
+
+class SpooledSession(Struct, frozen=True):
+    """One session in the spool, as ``spool list`` shows it; its JSON has the same names.
+
+    ``age_seconds`` is the time since the last write, ``address`` the server's origin or the embedded store's path,
+    ``trouble`` the reason why the session cannot be read. The counts are of results.
+    """
+
+    id: str
+    state: State
+    age_seconds: float
+    size_bytes: int
+    results: int = 0
+    acknowledged: int = 0
+    rejected: int = 0
+    held: int = 0
+    name: str = ""
+    address: str = ""
+    project_id: int = 0
+    trouble: str = ""
+
+    @property
+    def left(self) -> int:
+        """Number of results that remain to be sent, without tests that never finished."""
+        return max(0, self.results - self.acknowledged - self.rejected - self.held)
+
+
+def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
+    """Return one session with its counts; reads all its records, in pieces."""
+    try:
+        state, size = state_of(folder), sum(file.stat().st_size for file in files_of(folder))
+        age = age_of(folder, now)
+    except PermissionError as error:
+        age = max(0.0, now - folder.path.stat().st_mtime)
+        return SpooledSession(folder.id, "unreadable", age, 0, trouble=f"{folder.path}: {error.strerror}")
+    try:
+        session = folder.read_session()
+        ledger = ledger_from(folder.ledger)
+    except SpoolError as error:
+        return SpooledSession(folder.id, state, age, size, trouble=str(error))
+    records = (placed.record for _, added in SpoolReader(folder).added() for placed in added)
+    return SpooledSession(
+        id=folder.id,
+        state=state,
+        age_seconds=age,
+        size_bytes=size,
+        results=sum(isinstance(record, FinishRecord) and record.is_final for record in records),
+        acknowledged=ledger.total("acknowledged"),
+        rejected=ledger.total("rejected"),
+        held=ledger.total("held"),
+        name=session.run.name,
+        address=session.database if session.is_embedded else session.origin,
+        project_id=session.project_id,
+    )
 
 
 @click.group("spool")

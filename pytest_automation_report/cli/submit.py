@@ -13,6 +13,7 @@ import click
 from msgspec import Struct
 
 from pytest_automation_report.api.models import Field, FieldType, Test, Token
+from pytest_automation_report.api.responses import ClientError
 from pytest_automation_report.cli.command import CommandOutput, Interrupted, Interrupts, run_command, signal_name
 from pytest_automation_report.cli.context import (
     CONNECTION,
@@ -30,7 +31,7 @@ from pytest_automation_report.cli.context import (
 from pytest_automation_report.cli.queries import connected_to, jobs_of, join_or_create_run
 from pytest_automation_report.cli.send import delivered, left_by
 from pytest_automation_report.delivery.launch import timeouts_from
-from pytest_automation_report.errors import AutomationReportError, ClientError, ResultFileError, SpoolError
+from pytest_automation_report.errors import AutomationReportError, ResultFileError, SpoolError
 from pytest_automation_report.junit.results import JunitResult
 from pytest_automation_report.junit.sessions import Submission
 from pytest_automation_report.recording.options import cleaner_for
@@ -38,7 +39,7 @@ from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.recording.results import key_of
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.settings.token import token_from
-from pytest_automation_report.spool.folder import session_folders
+from pytest_automation_report.spool.sessions import session_folders
 from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, ValidationError, convert, field
 
+from pytest_automation_report.api.responses import ClientError, RefusedError, UnknownAnswerError
 from pytest_automation_report.delivery.reconciliation import Reconciliation
 from pytest_automation_report.delivery.requests import (
     NOT_FOUND_OR_GONE,
@@ -24,7 +25,7 @@ from pytest_automation_report.delivery.requests import (
 )
 from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.stores import Uploads
-from pytest_automation_report.errors import ClientError, RefusedError, SpoolError, StoreError, UnknownAnswerError
+from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import Process
 from pytest_automation_report.spool.ledger import AckRecord, AsideRecord, NotRecord, RejectedRecord

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.models import JOB
+from pytest_automation_report.api.responses import RefusedError, UnknownAnswerError
 from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE, digest_of
-from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.spool.ledger import (
     AckRecord,

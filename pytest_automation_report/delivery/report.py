@@ -17,11 +17,12 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.client import learn_kind
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun
+from pytest_automation_report.api.responses import RefusedError
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, options_of
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.requests import NOT_FOUND, DeliveryOptions
 from pytest_automation_report.delivery.stores import REPORT_FILE_BYTES
-from pytest_automation_report.errors import AutomationReportError, RefusedError, SpoolError
+from pytest_automation_report.errors import AutomationReportError, SpoolError
 from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.ledger import ReportRecord
 from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader

@@ -20,18 +20,18 @@ from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import BATCH_TESTS, CONNECTIONS, Field, FieldType, encode
-from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
-from pytest_automation_report.delivery.queues import BATCH_BYTES, ENVELOPE_BYTES, batch_from
-from pytest_automation_report.errors import (
+from pytest_automation_report.api.responses import (
     ClientError,
     InProgressError,
     NotSentError,
     RefusedError,
-    StoreError,
     ThrottledError,
     TokenRefusedError,
     UnknownAnswerError,
 )
+from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
+from pytest_automation_report.delivery.queues import BATCH_BYTES, ENVELOPE_BYTES, batch_from
+from pytest_automation_report.errors import StoreError
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger import AliasRecord, TroubleRecord
 from pytest_automation_report.text.limits import cut_middle, string

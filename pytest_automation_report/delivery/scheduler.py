@@ -22,9 +22,9 @@ from pytest_automation_report.api.models import (
     Resources,
     encode,
 )
+from pytest_automation_report.api.responses import RefusedError
 from pytest_automation_report.delivery.requests import Request, digest_of, reason_of
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
-from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.spool.ledger import Intent, JoinedRecord
 
 if TYPE_CHECKING:

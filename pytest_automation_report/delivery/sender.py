@@ -27,15 +27,7 @@ from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import AutomationReportError, SpoolError
 from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import (
-    LAST_WORDS,
-    MAIN,
-    Log,
-    Process,
-    SessionFolder,
-    process_start_time,
-    session_folders,
-)
+from pytest_automation_report.spool.folder import LAST_WORDS, MAIN, Log, Process, SessionFolder, process_start_time
 from pytest_automation_report.spool.ledger import (
     DoneRecord,
     FindingsRecord,
@@ -44,7 +36,14 @@ from pytest_automation_report.spool.ledger import (
     ReportRecord,
     UnheldRecord,
 )
-from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader, ledger_from
+from pytest_automation_report.spool.sessions import (
+    LedgerFile,
+    SpoolReader,
+    check_owner,
+    ledger_from,
+    locked,
+    session_folders,
+)
 from pytest_automation_report.text.files import Disk
 from pytest_automation_report.text.limits import quantity
 
@@ -138,7 +137,7 @@ class Sender(Struct):
         """Create and lock the folder that a test has deleted: a lock on the deleted file excludes no other sender."""
         manifest = self.folder.file_of(self.session)
         manifest.copy(Disk())
-        lock = self.folder.locked()
+        lock = locked(self.folder)
         if lock is None:
             raise SpoolError(f"{self.folder.path} was deleted, and another sender has locked it since")
         self._locks.append(lock)
@@ -430,7 +429,7 @@ def run(config: SenderConfig) -> None:
     folder = SessionFolder(Path(config.folder))
     log = Log(folder.log)
     try:
-        lock = folder.locked()
+        lock = locked(folder)
     except SpoolError as error:
         log.write(f"{LAST_WORDS}{error}")
         raise
@@ -467,8 +466,8 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
             is_ours = session.is_embedded and session.is_followed and (session.database, session.project_id) == target
             if not is_ours or not session.pid_birth or process_start_time(session.pid) == session.pid_birth:
                 continue
-            folder.check_owner()
-            lock = folder.locked()
+            check_owner(folder)
+            lock = locked(folder)
             if lock is None or ledger_from(folder.ledger).is_done:
                 continue
             # Without their reports: a path in a file is followed for users who ask for it alone.

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.models import JOB, Field, Resources
+from pytest_automation_report.api.responses import ClientError, RefusedError
 from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE
-from pytest_automation_report.errors import ClientError, RefusedError
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:

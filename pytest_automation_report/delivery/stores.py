@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Artifact, Field, fit_to_limits
-from pytest_automation_report.api.responses import StoredFile
+from pytest_automation_report.api.models import Artifact, Field
+from pytest_automation_report.api.responses import ClientError, RefusedError, StoredFile, UnknownAnswerError
 from pytest_automation_report.api.urls import address_of, file_name, is_bucket, shown_store
-from pytest_automation_report.delivery.attempts import with_kept_files
-from pytest_automation_report.errors import ClientError, RefusedError, SpoolError, StoreError, UnknownAnswerError
+from pytest_automation_report.delivery.attempts import fit_to_limits, with_kept_files
+from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import FAILED
 from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file, spooled_size
 from pytest_automation_report.spool.ledger import StoredRecord, UnstoredRecord

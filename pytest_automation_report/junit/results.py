@@ -24,10 +24,11 @@ from pytest_automation_report.api.models import (
     FieldType,
     Status,
     Test,
-    fit_to_limits,
 )
 from pytest_automation_report.api.urls import is_web_address
-from pytest_automation_report.recording.fields import artifact_from, field_type_of, property_field, typed_field
+from pytest_automation_report.delivery.attempts import fit_to_limits
+from pytest_automation_report.recording.fields import artifact_from, property_field
+from pytest_automation_report.recording.functions import field_type_of, typed_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.recording.results import key_of

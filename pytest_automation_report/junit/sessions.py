@@ -31,7 +31,7 @@ from pytest_automation_report.spool.records import (
     OpenRecord,
     PropertyRecord,
 )
-from pytest_automation_report.spool.sessions import SpoolReader, remove_abandoned
+from pytest_automation_report.spool.sessions import SpoolReader, locked, remove_abandoned
 from pytest_automation_report.text.files import open_file
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.node_ids import title_of
@@ -160,7 +160,7 @@ class Submission:
         )
         try:
             self._folder.write_session(session)
-            lock = self._folder.locked()
+            lock = locked(self._folder)
             assert lock is not None
             return self._folder.publish(), session, lock
         except OSError as error:

@@ -9,13 +9,13 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.api.urls import is_web_address
-from pytest_automation_report.text.limits import STRING_UNITS, TEXT_UNITS, utf16_length
+from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 from pytest_automation_report.text.redaction import KnownSecrets
 from pytest_automation_report.text.visible import ColouredText, marked, remarked, unmasked, visible
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pytest_automation_report.spool.records import Attempt, Step
     from pytest_automation_report.text.redaction import TextCleaner
@@ -27,7 +27,6 @@ FieldKind: TypeAlias = 'Literal["string", "text", "html", "console", "url"]'
 NO_NAME: Final = "(no name)"
 """Name of a field or an artifact whose own name is empty: the server requires one."""
 
-_TYPES: Final[Mapping[str, FieldType]] = {type_.name.lower(): type_ for type_ in FieldType}
 # As the JUnit plugins of CI servers read it: alone at the end of a line.
 _PRINTED: Final = lazy_pattern(r"\[\[(PROPERTY|ATTACHMENT)\|([^\r\n]*?)\]\](?=[ \t]*(?:\r?\n|\Z))")
 
@@ -47,27 +46,6 @@ def property_field(name: str, value: str, cleaner: TextCleaner) -> Field:
     clean_value = cleaner.address(value) if is_web_address(value) else cleaner.string(value)
     # Redaction or a cut may have left a text that is not an address any more.
     return Field(name, clean_value, FieldType.URL if is_web_address(clean_value) else FieldType.STRING)
-
-
-def field_type_of(kind: FieldType | FieldKind | int) -> FieldType:
-    """Return the field type for one of the words or one of the server's numbers; ValueError for any other."""
-    type_ = _TYPES.get(kind) if isinstance(kind, str) else FieldType(kind)
-    if type_ is None:
-        raise ValueError(f"{kind!r} is not a type of field: write {', '.join(_TYPES)}")
-    return type_
-
-
-def typed_field(name: str, value: str, kind: FieldType | None, cleaner: TextCleaner) -> Field:
-    """Return a field of this type, or of the nearest that can hold the whole value; without a type the fitting one."""
-    if kind is None or kind is FieldType.URL:
-        return property_field(name, value, cleaner)
-    value = cleaner.redact_by_name(name, value)
-    name = cleaner.string(name) or NO_NAME
-    if kind is FieldType.STRING:
-        return Field(name, cleaner.string(value), kind)
-    if kind is FieldType.HTML and utf16_length(value[: TEXT_UNITS + 1]) > TEXT_UNITS:
-        kind = FieldType.TEXT  # markup that is cut is broken
-    return Field(name, cleaner.console(value), kind)
 
 
 def artifact_from(

@@ -22,19 +22,12 @@ from msgspec import Struct
 from pytest_automation_report.api.models import STEP_LIMIT, Artifact, Field, FieldType
 from pytest_automation_report.api.urls import address_of, is_web_address
 from pytest_automation_report.recording.collector import PUBLISH_ARTIFACT, AnnotationCollector, active
-from pytest_automation_report.recording.fields import (
-    NO_NAME,
-    artifact_from,
-    field_type_of,
-    is_address,
-    last_segment,
-    property_field,
-    typed_field,
-)
+from pytest_automation_report.recording.fields import NO_NAME, artifact_from, is_address, last_segment, property_field
 from pytest_automation_report.recording.phases import Annotations, merged
 from pytest_automation_report.spool.artifacts import spooled_address
 from pytest_automation_report.spool.records import Step as TimedStep
-from pytest_automation_report.text.redaction import safe_str
+from pytest_automation_report.text.limits import TEXT_UNITS, utf16_length
+from pytest_automation_report.text.redaction import TextCleaner, safe_str
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
@@ -53,6 +46,31 @@ _MAX_STEPS: Final = 10_000
 _INDENT: Final = "\u203a "
 # Steps may nest deeply: those below are in the field of the steps alone.
 _MAX_DEPTH: Final = 20
+
+
+FIELD_TYPES: Final[Mapping[str, FieldType]] = {type_.name.lower(): type_ for type_ in FieldType}
+"""The types of fields by the words of users."""
+
+
+def field_type_of(kind: FieldType | FieldKind | int) -> FieldType:
+    """Return the field type for one of the words or one of the server's numbers; ValueError for any other."""
+    type_ = FIELD_TYPES.get(kind) if isinstance(kind, str) else FieldType(kind)
+    if type_ is None:
+        raise ValueError(f"{kind!r} is not a type of field: write {', '.join(FIELD_TYPES)}")
+    return type_
+
+
+def typed_field(name: str, value: str, kind: FieldType | None, cleaner: TextCleaner) -> Field:
+    """Return a field of this type, or of the nearest that can hold the whole value; without a type the fitting one."""
+    if kind is None or kind is FieldType.URL:
+        return property_field(name, value, cleaner)
+    value = cleaner.redact_by_name(name, value)
+    name = cleaner.string(name) or NO_NAME
+    if kind is FieldType.STRING:
+        return Field(name, cleaner.string(value), kind)
+    if kind is FieldType.HTML and utf16_length(value[: TEXT_UNITS + 1]) > TEXT_UNITS:
+        kind = FieldType.TEXT  # markup that is cut is broken
+    return Field(name, cleaner.console(value), kind)
 
 
 class OpenStep:

@@ -20,14 +20,15 @@ from pytest_automation_report.api.models import Artifact, Field, FieldType, Link
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_TEST
-from pytest_automation_report.recording.fields import (
-    artifact_from,
+from pytest_automation_report.recording.fields import artifact_from, is_address, property_field
+from pytest_automation_report.recording.functions import (
+    attach,
+    attachment,
+    check_content,
+    current_attempt,
     field_type_of,
-    is_address,
-    property_field,
     typed_field,
 )
-from pytest_automation_report.recording.functions import attach, attachment, check_content, current_attempt
 from pytest_automation_report.recording.options import MARKER_PREFIX
 from pytest_automation_report.recording.phases import Annotations
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string

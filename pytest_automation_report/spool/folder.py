@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import select
 import stat
@@ -52,22 +50,12 @@ _SESSION_NAME: Final = lazy_pattern(r"\.?[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 # A manifest has some kilobytes; a foreign one may have any size.
 _MAX_MANIFEST_BYTES: Final = 16 << 20
 _END_BYTES: Final = 1 << 16
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock", "report.html"})
 
 
 def is_spooled_name(name: str) -> bool:
     """Whether a file in the spool may have this name; a forged record can have any."""
     return _FILE_NAME.fullmatch(name) is not None
-
-
-def is_lock_taken(descriptor: int) -> bool:
-    """Lock an open file for this process; False if another one has it. Raises `OSError` without locks, as on NFS."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @contextmanager
@@ -78,11 +66,6 @@ def open_folder(path: Path | str, *, inside: int | None = None) -> Iterator[int]
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def without_locks(error: OSError) -> str:
-    """Return the message for a spool whose lock failed with this error."""
-    return f"the spool's file system has no locks ({error.strerror or error}), without which nothing is sent"
 
 
 def new_session_name() -> str:
@@ -142,18 +125,18 @@ class SessionFolder:
         """Return the path to read a worker's records from: a copy, if its process died before renaming that."""
         path = self.records(worker)
         copy = path.with_name(path.name + COPY)
-        return copy if not _is_regular(path) and _is_regular(copy) else path
+        return copy if not is_regular(path) and is_regular(copy) else path
 
     @property
     def has_ended(self) -> bool:
         """Whether the leading process has written the session's END."""
-        leading = [path for path in (self.records(CONTROLLER), self.records(MAIN)) if _is_regular(path)]
+        leading = [path for path in (self.records(CONTROLLER), self.records(MAIN)) if is_regular(path)]
         return any(isinstance(placed.record, EndRecord) for path in leading for placed in head_and_tail(path)[1])
 
     def workers(self) -> list[str]:
         """Return the names of all workers with a regular file, sorted."""
         try:
-            names = {path.name.removesuffix(COPY) for path in self.path.iterdir() if _is_regular(path)}
+            names = {path.name.removesuffix(COPY) for path in self.path.iterdir() if is_regular(path)}
         except FileNotFoundError:
             return []  # a test has deleted it: the next process that writes a record creates it again
         return sorted(name.removesuffix(RECORDS_SUFFIX) for name in names if name.endswith(RECORDS_SUFFIX))
@@ -210,44 +193,6 @@ class SessionFolder:
             raise SpoolError(f"{path}: cannot be read: {error}") from error
         return session
 
-    def check_owner(self) -> None:
-        """Raise `SpoolError` if another user may have written the session: this user's token would send it."""
-        status = self.path.stat()
-        if status.st_uid != os.geteuid():
-            raise SpoolError(f"it belongs to user {status.st_uid}: send it as that user, or chown it once you know it")
-        if status.st_mode & _OTHERS_WRITE:
-            raise SpoolError(f"others can write to {self.path}: chmod it to 0700 once you know what it holds")
-        for path in sorted(self.path.iterdir()):
-            if not _is_regular(path) and not stat.S_ISDIR(path.lstat().st_mode):
-                raise SpoolError(f"{path} is a link or a pipe, which no session makes: remove it")
-
-    def locked(self) -> int | None:
-        """Lock the folder; return a descriptor that holds the lock, None if another process has it.
-
-        Raises `FileNotFoundError` if the folder is gone, `SpoolError` if it cannot be locked.
-        """
-        try:
-            # By the folder's descriptor: if the path is a link, nothing is created behind it.
-            with open_folder(self.path) as folder:
-                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-                descriptor = os.open("lock", flags, 0o600, dir_fd=folder)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise SpoolError(f"{self.path / 'lock'}: cannot be opened: {error.strerror or error}") from error
-        try:
-            is_ours = is_lock_taken(descriptor)
-        except OSError as error:
-            os.close(descriptor)
-            raise SpoolError(f"{without_locks(error)}: set spool to a folder on a local disk") from error
-        if not is_ours:
-            os.close(descriptor)
-            return None
-        if not os.fstat(descriptor).st_nlink:  # the former holder has removed the folder: this lock excludes no process
-            os.close(descriptor)
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(self.path))
-        return descriptor
-
     def publish(self) -> SessionFolder:
         """Rename the hidden folder to its final name, and return it: senders may send it now."""
         path = self.path.with_name(self.id)
@@ -259,7 +204,7 @@ class SessionFolder:
 
 def new_session_folder(spool: Path, name: str, *, is_hidden: bool = False) -> SessionFolder:
     """Create the folder of a new session; a hidden one is not sent before it is published. Raises `SpoolError`."""
-    _check_links(spool)
+    check_links(spool)
     try:
         for folder in _ignored_with(spool):
             make_ignored_folder(folder)
@@ -270,7 +215,7 @@ def new_session_folder(spool: Path, name: str, *, is_hidden: bool = False) -> Se
     return SessionFolder(path)
 
 
-def _check_links(spool: Path) -> None:
+def check_links(spool: Path) -> None:
     """Raise `SpoolError` for a link in a project: a foreign repository may contain it, to have another place used."""
     if spool.parent.name == STATE_FOLDER:
         for folder in (spool.parent, spool):
@@ -283,31 +228,8 @@ def _ignored_with(spool: Path) -> tuple[Path, ...]:
     return (spool.parent, spool) if spool.parent.name == STATE_FOLDER else (spool,)
 
 
-def session_folders(spool: Path) -> list[SessionFolder]:
-    """Return the spool's sessions, oldest first, without those that have nothing left to send.
-
-    A user may name any folder as the spool: folders with other names are not sessions. Raises `SpoolError` if the spool
-    is not a folder, is a planted link, or cannot be read; one that does not exist is empty.
-    """
-    _check_links(spool)
-    try:
-        return [folder for folder in folders_in(spool, is_hidden=False) if not folder.is_empty]
-    except FileNotFoundError:
-        return []
-    except NotADirectoryError as error:
-        raise SpoolError(f"the spool {spool} is no folder: name the folder of a spool with --spool") from error
-    except OSError as error:
-        raise SpoolError(f"the spool {spool} cannot be read: {error.strerror or error}") from error
-
-
-def folders_in(spool: Path, *, is_hidden: bool) -> list[SessionFolder]:
-    """Return the folders with a session's name, oldest first; hidden ones were not published. Raises `OSError`."""
-    named = [path for path in sorted(spool.iterdir()) if is_session_name(path.name)]
-    paths = [path for path in named if path.name.startswith(".") is is_hidden and path.is_dir()]
-    return [SessionFolder(path) for path in paths if not path.is_symlink()]
-
-
-def _is_regular(path: Path) -> bool:
+def is_regular(path: Path) -> bool:
+    """Whether a regular file has this path."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except FileNotFoundError:

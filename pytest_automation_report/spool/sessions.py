@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import stat
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -14,11 +17,13 @@ from pytest_automation_report.spool.cleaning import foreign_in, remove_session
 from pytest_automation_report.spool.folder import (
     CONTROLLER,
     MAIN,
+    SessionFolder,
     bytes_from,
-    folders_in,
-    is_lock_taken,
+    check_links,
+    is_regular,
+    is_session_name,
+    open_folder,
     process_start_time,
-    session_folders,
 )
 from pytest_automation_report.spool.ledger import (
     LEDGER_KINDS,
@@ -31,7 +36,7 @@ from pytest_automation_report.spool.ledger import (
     TroubleRecord,
     UnstoredRecord,
 )
-from pytest_automation_report.spool.records import SPOOL_KINDS, CrashRecord, Decoder, FinishRecord
+from pytest_automation_report.spool.records import SPOOL_KINDS, CrashRecord, Decoder
 from pytest_automation_report.spool.writer import APPEND_FLAGS, is_moved, restored
 from pytest_automation_report.text.files import Disk, open_file
 
@@ -39,9 +44,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.records import PositionedRecord, Record
 
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _END: Final = b'{"k":"end"'
 # Longest END: its reason is a text of a user, whose characters may all be escaped.
 _END_BYTES: Final = 8192
@@ -132,6 +137,84 @@ class SpoolReader(Struct):
             return  # a test has deleted it: its writer makes it again, with all that it held
 
 
+def is_lock_taken(descriptor: int) -> bool:
+    """Lock an open file for this process; False if another one has it. Raises `OSError` without locks, as on NFS."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def without_locks(error: OSError) -> str:
+    """Return the message for a spool whose lock failed with this error."""
+    return f"the spool's file system has no locks ({error.strerror or error}), without which nothing is sent"
+
+
+def session_folders(spool: Path) -> list[SessionFolder]:
+    """Return the spool's sessions, oldest first, without those that have nothing left to send.
+
+    A user may name any folder as the spool: folders with other names are not sessions. Raises `SpoolError` if the spool
+    is not a folder, is a planted link, or cannot be read; one that does not exist is empty.
+    """
+    check_links(spool)
+    try:
+        return [folder for folder in folders_in(spool, is_hidden=False) if not folder.is_empty]
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError as error:
+        raise SpoolError(f"the spool {spool} is no folder: name the folder of a spool with --spool") from error
+    except OSError as error:
+        raise SpoolError(f"the spool {spool} cannot be read: {error.strerror or error}") from error
+
+
+def folders_in(spool: Path, *, is_hidden: bool) -> list[SessionFolder]:
+    """Return the folders with a session's name, oldest first; hidden ones were not published. Raises `OSError`."""
+    named = [path for path in sorted(spool.iterdir()) if is_session_name(path.name)]
+    paths = [path for path in named if path.name.startswith(".") is is_hidden and path.is_dir()]
+    return [SessionFolder(path) for path in paths if not path.is_symlink()]
+
+
+def check_owner(folder: SessionFolder) -> None:
+    """Raise `SpoolError` if another user may have written the session: this user's token would send it."""
+    status = folder.path.stat()
+    if status.st_uid != os.geteuid():
+        raise SpoolError(f"it belongs to user {status.st_uid}: send it as that user, or chown it once you know it")
+    if status.st_mode & _OTHERS_WRITE:
+        raise SpoolError(f"others can write to {folder.path}: chmod it to 0700 once you know what it holds")
+    for path in sorted(folder.path.iterdir()):
+        if not is_regular(path) and not stat.S_ISDIR(path.lstat().st_mode):
+            raise SpoolError(f"{path} is a link or a pipe, which no session makes: remove it")
+
+
+def locked(folder: SessionFolder) -> int | None:
+    """Lock the folder; return a descriptor that holds the lock, None if another process has it.
+
+    Raises `FileNotFoundError` if the folder is gone, `SpoolError` if it cannot be locked.
+    """
+    try:
+        # By the folder's descriptor: if the path is a link, nothing is created behind it.
+        with open_folder(folder.path) as inside:
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            descriptor = os.open("lock", flags, 0o600, dir_fd=inside)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise SpoolError(f"{folder.path / 'lock'}: cannot be opened: {error.strerror or error}") from error
+    try:
+        is_ours = is_lock_taken(descriptor)
+    except OSError as error:
+        os.close(descriptor)
+        raise SpoolError(f"{without_locks(error)}: set spool to a folder on a local disk") from error
+    if not is_ours:
+        os.close(descriptor)
+        return None
+    if not os.fstat(descriptor).st_nlink:  # the former holder has removed the folder: this lock excludes no process
+        os.close(descriptor)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(folder.path))
+    return descriptor
+
+
 State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
 """State of a session: no process works on it, its pytest runs, a sender holds its lock, its manifest is unreadable."""
 
@@ -166,13 +249,14 @@ def _is_locked(folder: SessionFolder) -> bool:
         os.close(descriptor)
 
 
-def _files_of(folder: SessionFolder) -> list[Path]:
+def files_of(folder: SessionFolder) -> list[Path]:
+    """Return the files of a session."""
     return [path for path in folder.path.iterdir() if path.is_file() and not path.is_symlink()]
 
 
-def _age_of(folder: SessionFolder, now: float) -> float:
+def age_of(folder: SessionFolder, now: float) -> float:
     """Return the seconds since the last write to a session; ``now`` is in seconds since 1970."""
-    written = (file.stat().st_mtime for file in _files_of(folder))
+    written = (file.stat().st_mtime for file in files_of(folder))
     return max(0.0, now - max(written, default=folder.path.stat().st_mtime))
 
 
@@ -184,7 +268,7 @@ def discard_session(folder: SessionFolder) -> str:
     if state == "running":
         return "its pytest is still running"
     try:
-        lock = None if state == "sending" else folder.locked()
+        lock = None if state == "sending" else locked(folder)
     except FileNotFoundError:
         return ""  # another process has removed it meanwhile
     except SpoolError as error:
@@ -243,7 +327,7 @@ def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now:
     others = [folder for folder in session_folders(spool) if folder.id != own.id]
     for folder in others[:_MAX_SESSIONS_LOOKED_AT]:
         try:
-            is_old = 0 < keep_days * DAY_SECONDS < _age_of(folder, now)
+            is_old = 0 < keep_days * DAY_SECONDS < age_of(folder, now)
             if is_old and (why := foreign_in(folder.path)):
                 alone.append(f"{folder.path.name}: {why}")
             if not (folder.has_manifest or folder.workers()) or state_of(folder) in {"running", "sending"}:
@@ -277,61 +361,6 @@ def remove_abandoned(spool: Path, *, now: float, is_dry: bool = False) -> list[s
                 why = foreign_in(path) if is_dry else remove_session(path, unwritten_since=expiry)
                 alone += [f"{path.name}: {why}"] if why else []
     return alone
-
-
-class SpooledSession(Struct, frozen=True):
-    """One session in the spool, as ``spool list`` shows it; its JSON has the same names.
-
-    ``age_seconds`` is the time since the last write, ``address`` the server's origin or the embedded store's path,
-    ``trouble`` the reason why the session cannot be read. The counts are of results.
-    """
-
-    id: str
-    state: State
-    age_seconds: float
-    size_bytes: int
-    results: int = 0
-    acknowledged: int = 0
-    rejected: int = 0
-    held: int = 0
-    name: str = ""
-    address: str = ""
-    project_id: int = 0
-    trouble: str = ""
-
-    @property
-    def left(self) -> int:
-        """Number of results that remain to be sent, without tests that never finished."""
-        return max(0, self.results - self.acknowledged - self.rejected - self.held)
-
-
-def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
-    """Return one session with its counts; reads all its records, in pieces."""
-    try:
-        state, size = state_of(folder), sum(file.stat().st_size for file in _files_of(folder))
-        age = _age_of(folder, now)
-    except PermissionError as error:
-        age = max(0.0, now - folder.path.stat().st_mtime)
-        return SpooledSession(folder.id, "unreadable", age, 0, trouble=f"{folder.path}: {error.strerror}")
-    try:
-        session = folder.read_session()
-        ledger = ledger_from(folder.ledger)
-    except SpoolError as error:
-        return SpooledSession(folder.id, state, age, size, trouble=str(error))
-    records = (placed.record for _, added in SpoolReader(folder).added() for placed in added)
-    return SpooledSession(
-        id=folder.id,
-        state=state,
-        age_seconds=age,
-        size_bytes=size,
-        results=sum(isinstance(record, FinishRecord) and record.is_final for record in records),
-        acknowledged=ledger.total("acknowledged"),
-        rejected=ledger.total("rejected"),
-        held=ledger.total("held"),
-        name=session.run.name,
-        address=session.database if session.is_embedded else session.origin,
-        project_id=session.project_id,
-    )
 
 
 # A power cut may cost these kinds: no decision about a result depends on them, and a sync takes 1.4 ms (p99 15 ms).

@@ -20,6 +20,7 @@ from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.session.end import LedgerTail
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import Process
+from pytest_automation_report.spool.sessions import locked
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import WrittenSession, numbered
 from support.projects import wait_for_death
@@ -94,7 +95,7 @@ def test_unusable_session_is_told_in_the_log(server: ScriptedServer, written: Wr
     with pytest.raises(SpoolError, match="cannot be read"):
         run(handed_over(written, dead()))
     assert "cannot be read" in written.folder.log.read_text()
-    lock = written.folder.locked()
+    lock = locked(written.folder)
     assert lock is not None
     os.close(lock)
     assert result_names(server) == []

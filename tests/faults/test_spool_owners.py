@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_automation_report.cli.spool import read_spooled_session
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions, read_spooled_session
+from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions
 from support.delivered_results import assert_complete
 from support.fault_projects import NUMBERED
 from support.scripted_server.server import ScriptedServer

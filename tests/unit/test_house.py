@@ -45,7 +45,7 @@ DOORS = frozenset(
 OPEN = frozenset(
     {
         *("api.models", "testing", "findings", "failures", "text", "export", "ci", "junit", "server.pages.searches"),
-        "session.cut",
+        *("session.cut", "delivery.attempts.fit_to_limits"),
     }
 )
 """What a test may import everything of: the values of the API, what users import, and rooms of rules, whose functions

@@ -10,7 +10,7 @@ import requests
 
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import NewRun, Resources
-from pytest_automation_report.errors import ClientError, RefusedError, UnknownAnswerError
+from pytest_automation_report.api.responses import ClientError, RefusedError, UnknownAnswerError
 from support.client_fixtures import ClientFor
 from support.contract import Contract
 from support.raw_sockets import RawServer, answering, head_of

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.api.http import HttpClient
-from pytest_automation_report.errors import ClientError
+from pytest_automation_report.api.responses import ClientError
 from support.client_fixtures import ClientFor
 from support.raw_sockets import RawServer, head_of
 from support.scripted_server.faults import (

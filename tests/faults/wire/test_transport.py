@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from pytest_automation_report.api.models import NewRun
-from pytest_automation_report.errors import ClientError, NotSentError, RefusedError, UnknownAnswerError
+from pytest_automation_report.api.responses import ClientError, NotSentError, RefusedError, UnknownAnswerError
 from support.client_fixtures import ClientFor
 from support.fault_proxy import FaultProxy
 from support.raw_sockets import RawServer, answering, head_of

@@ -11,9 +11,9 @@ from contextlib import suppress
 import pytest
 
 from pytest_automation_report.api.models import NewRun
+from pytest_automation_report.api.responses import UnknownAnswerError
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.shared_run import LEFT_FIELD, SharedRunLookup
-from pytest_automation_report.errors import UnknownAnswerError
 from pytest_automation_report.settings.run import key_tag
 from support.checked_server import CheckedServer
 from support.projects import PAUSED, Project, console, paused

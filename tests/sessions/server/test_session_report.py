@@ -15,8 +15,7 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.spool.folder import session_folders
-from pytest_automation_report.spool.sessions import state_of
+from pytest_automation_report.spool.sessions import session_folders, state_of
 from pytest_automation_report.testing import serving
 from support.projects import MIXED, SUITE, Project
 from support.report_file import ReportFile, text_of

@@ -3,15 +3,19 @@ import json
 import pytest
 
 from pytest_automation_report.api.client import created_id
-from pytest_automation_report.api.responses import ApiRequest, HttpResponse, NoResponse, Outcome, classify
-from pytest_automation_report.errors import (
+from pytest_automation_report.api.responses import (
+    ApiRequest,
     ClientError,
+    HttpResponse,
     InProgressError,
+    NoResponse,
     NotSentError,
+    Outcome,
     RefusedError,
     ThrottledError,
     TokenRefusedError,
     UnknownAnswerError,
+    classify,
 )
 
 CREATE = ApiRequest("POST", "/runs", 201)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_automation_report.api.responses import NotSentError, ThrottledError
 from pytest_automation_report.delivery.launch import Timeouts
-from pytest_automation_report.errors import NotSentError, ThrottledError
 from support.delivered_results import assert_complete, field_texts, result_named, result_names
 from support.deliveries import (
     Clock,

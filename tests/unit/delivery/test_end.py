@@ -19,9 +19,15 @@ from pytest_automation_report.delivery.report import OWN_RESULTS, excerpt_from, 
 from pytest_automation_report.delivery.sender import Deadlines
 from pytest_automation_report.server.api.embedded import StoreClient
 from pytest_automation_report.spool.artifacts import spooled_size
-from pytest_automation_report.spool.folder import SessionFolder, session_folders
+from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger import LedgerState, ReportRecord
-from pytest_automation_report.spool.sessions import LedgerFile, LeftoverCounts, expire_old_sessions, ledger_from
+from pytest_automation_report.spool.sessions import (
+    LedgerFile,
+    LeftoverCounts,
+    expire_old_sessions,
+    ledger_from,
+    session_folders,
+)
 from support.deliveries import WrittenSession, awaited_life, numbered
 from support.report_file import ReportFile, text_of
 from support.scripted_adapter import client_of

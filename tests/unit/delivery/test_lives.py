@@ -23,6 +23,7 @@ from pytest_automation_report.spool.sessions import (
     delivered_state,
     expire_old_sessions,
     ledger_from,
+    locked,
 )
 from support.delivered_results import result_names
 from support.deliveries import (
@@ -228,7 +229,7 @@ def test_lock_of_a_folder_that_was_removed(written: WrittenSession) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "open", removed)
         with pytest.raises(FileNotFoundError):
-            written.folder.locked()
+            locked(written.folder)
 
 
 @pytest.mark.parametrize(

@@ -15,16 +15,16 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.delivery.dispatcher import options_of
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.folder import (
-    SessionFolder,
-    SessionManifest,
+from pytest_automation_report.spool.folder import SessionFolder, SessionManifest, head_and_tail, new_session_folder
+from pytest_automation_report.spool.records import Attempt
+from pytest_automation_report.spool.sessions import (
+    LedgerFile,
+    SpoolReader,
+    check_owner,
     folders_in,
-    head_and_tail,
-    new_session_folder,
+    locked,
     session_folders,
 )
-from pytest_automation_report.spool.records import Attempt
-from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,21 +156,21 @@ def test_lock_is_held_by_one(folder: SessionFolder, tmp_path: Path) -> None:
 
     Where there can be no lock the error names it and says why.
     """
-    held = folder.locked()
+    held = locked(folder)
     assert held is not None
     before = len(list(DESCRIPTORS.iterdir()))
-    assert folder.locked() is None
+    assert locked(folder) is None
     assert len(list(DESCRIPTORS.iterdir())) == before
     os.close(held)
-    again = folder.locked()
+    again = locked(folder)
     assert again is not None
     os.close(again)
     with pytest.raises(FileNotFoundError):
-        SessionFolder(tmp_path / "gone").locked()
+        locked(SessionFolder(tmp_path / "gone"))
     (folder.path / "lock").unlink()
     (folder.path / "lock").mkdir()
     with pytest.raises(SpoolError, match="lock: cannot be opened: Is a directory"):
-        folder.locked()
+        locked(folder)
 
 
 def test_spool_that_is_none(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_folder_that_others_can_write(folder: SessionFolder, mode: int) -> None:
     """A session that others can read may be sent; one that they can write may be anybody's."""
     folder.path.chmod(mode)
     with nullcontext() if mode in {0o700, 0o755} else pytest.raises(SpoolError, match="chmod it to 0700"):
-        folder.check_owner()
+        check_owner(folder)
 
 
 @pytest.mark.parametrize("name", ["session.json", "gw0.records", "ledger", "lock", "rejected.jsonl", "sender.log"])
@@ -227,7 +227,7 @@ def test_planted_files(folder: SessionFolder, tmp_path: Path, name: str, kind: s
     else:
         os.mkfifo(place)
     with pytest.raises(SpoolError, match=f"{name} is a link or a pipe"):
-        folder.check_owner()
+        check_owner(folder)
     assert folder.workers() == ["main"]
     assert folder.has_ended
     if name == "session.json":
@@ -238,7 +238,7 @@ def test_planted_files(folder: SessionFolder, tmp_path: Path, name: str, kind: s
             LedgerFile(place)
     if (name, kind) == ("lock", "link"):
         with pytest.raises(SpoolError, match="lock: cannot be opened"):
-            folder.locked()
+            locked(folder)
 
 
 def test_session_without_usable_recording_options() -> None:

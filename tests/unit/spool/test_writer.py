@@ -21,7 +21,7 @@ from pytest_automation_report.spool.artifacts import (
     spooled_file,
     spooled_name,
 )
-from pytest_automation_report.spool.folder import SessionManifest, is_spooled_name, new_session_folder, session_folders
+from pytest_automation_report.spool.folder import SessionManifest, is_spooled_name, new_session_folder
 from pytest_automation_report.spool.records import (
     SPOOL_KINDS,
     Decoder,
@@ -31,6 +31,7 @@ from pytest_automation_report.spool.records import (
     collected_names,
     framed,
 )
+from pytest_automation_report.spool.sessions import session_folders
 from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 from support.records import line, members_in
 

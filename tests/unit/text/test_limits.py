@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_automation_report.api.models import (
-    ARTIFACT_LIMIT,
-    FIELD_LIMIT,
-    Artifact,
-    Field,
-    FieldType,
-    Test,
-    fit_to_limits,
-)
+from pytest_automation_report.api.models import ARTIFACT_LIMIT, FIELD_LIMIT, Artifact, Field, FieldType, Test
+from pytest_automation_report.delivery.attempts import fit_to_limits
 from pytest_automation_report.text.limits import (
     STRING_UNITS,
     TEXT_UNITS,

@@ -28,7 +28,8 @@ from pytest_automation_report.api.models import (
     Token,
     encode,
 )
-from pytest_automation_report.errors import ClientError, StoreError, ThrottledError, UnknownAnswerError
+from pytest_automation_report.api.responses import ClientError, ThrottledError, UnknownAnswerError
+from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.api.embedded import StoreClient
 from pytest_automation_report.server.store import store as stores
 from pytest_automation_report.server.store.store import Store
