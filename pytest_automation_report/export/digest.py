@@ -127,7 +127,7 @@ class Digest(Struct, frozen=True):
 
     def markdown(self, limit: int | None = None) -> str:
         """Return Markdown: ``limit`` whole reasons, or as much of all as fits into `MARKDOWN_CHARACTERS`."""
-        head = headline(self.run, self.findings, self.document["run"]["url"] or "")
+        head = headline(self.run, self.findings, self.document["run"]["url"] or "", self.now)
         return self._written("\n".join(head), _MARKDOWN, limit)
 
     def _written(self, head: str, form: _Form, limit: int | None) -> str:

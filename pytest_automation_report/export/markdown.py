@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.export.results import OUTPUTS
 from pytest_automation_report.failures.reading import ReportedFailure, code_block, code_span, failure_markdown
-from pytest_automation_report.findings.sentences import change_counts, commit_text
+from pytest_automation_report.findings.sentences import changes_line, commit_text
 from pytest_automation_report.text.limits import cut_end
 from pytest_automation_report.text.node_ids import place_of
 from pytest_automation_report.text.visible import plain
@@ -72,8 +72,8 @@ def block(text: str, characters: int) -> str:
     return code_block(shown, "text")
 
 
-def headline(run: ExportedRun, findings: RunFindings | None, url: str) -> list[str]:
-    """Return the lines that say how a run ended, what it was of, and what changed."""
+def headline(run: ExportedRun, findings: RunFindings | None, url: str, now: int) -> list[str]:
+    """Return the lines that say how a run ended, what it was of, and what changed; ``now`` in us since 1970."""
     said = run.verdict(findings)
     verdict = f"{_SIGNS.get(said['tone'], '')}{said['long']}"
     if said["part"]:
@@ -85,7 +85,7 @@ def headline(run: ExportedRun, findings: RunFindings | None, url: str) -> list[s
         facts.append(f"{minutes:.0f} min {int(seconds):02d} s" if minutes else f"{seconds:.1f} s")
     if not run.is_completed:
         facts.append("not completed yet")
-    changes = _changes(findings)
+    changes = "" if findings is None else _changes(findings, now)
     return [f"### {verdict}", "", " · ".join(facts), *(["", changes] if changes else [])]
 
 
@@ -95,14 +95,9 @@ def _run_facts(run: ExportedRun) -> list[str]:
     return [f"{name} {code(value)}" for name, value in facts.items() if value]
 
 
-def _changes(findings: RunFindings | None) -> str:
-    if findings is None:
-        return ""
+def _changes(findings: RunFindings, now: int) -> str:
     base = findings["base"]
     if base is None:
         return "There is no earlier run to be compared with."
-    parts = change_counts(findings)
-    commit = f" ({code(commit_text(base['commit'], base['changes']))})" if base["commit"] else ""
-    if not parts:
-        return f"Nothing changed since run {base['run']}{commit}."
-    return f"**{', '.join(parts.values())}** since run {base['run']}{commit}."
+    changes = changes_line(findings, now, code)
+    return f"{changes}." if changes else f"Nothing changed since run {base['run']}."

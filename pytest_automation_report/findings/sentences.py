@@ -41,10 +41,11 @@ _KINDS: Final = {
 _CHANGES_WORDS: Final = {"": "", "unknown": ", changes unknown"}
 
 
-def changes_line(findings: RunFindings | FindingsExcerpt, now: int) -> str:
+def changes_line(findings: RunFindings | FindingsExcerpt, now: int, shown: Callable[[str], str] = printable) -> str:
     """Return what changed since the base in one sentence; empty without a base, and if nothing is worth a word.
 
-    Of a run that is not whole nothing is said but what it lacks. ``now`` is in microseconds since 1970.
+    Of a run that is not whole nothing is said but what it lacks. ``now`` is in microseconds since 1970, ``shown`` makes
+    a foreign text safe.
     """
     base, whole = findings["base"], findings.get("whole")
     if is_torn(whole):
@@ -54,7 +55,7 @@ def changes_line(findings: RunFindings | FindingsExcerpt, now: int) -> str:
     parts = change_counts(findings)
     if not parts:
         return ""
-    commit = commit_text(base["commit"], base["changes"])
+    commit = shown(commit_text(base["commit"], base["changes"])) if base["commit"] else ""
     described = f"run {base['run']} ({', '.join(filter(None, (commit, ago(now - base['at']))))})"
     first = next((name for name in _SINCE_BASE if name in parts), None)
     began = _beginning_of_new(findings)

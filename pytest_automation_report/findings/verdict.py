@@ -21,7 +21,7 @@ Kind: TypeAlias = Literal[
 Ending: TypeAlias = "tuple[Literal['died', 'interrupted', 'stopped', ''], int]"
 """How a session ended if not in order, and the number of failures at which it was to stop."""
 
-MINE: Final = ("new", "back", "flaky", "still", "known")
+MINE: Final = {"new": "new", "back": "back", "flaky": "flaky", "still": "still failing", "known": "known"}
 """Whose a failure is: new, back after it was away, of a flaky test, in the base, too, or known until a date."""
 
 _IN_ORDER: Final[Ending] = ("", 0)
@@ -75,8 +75,8 @@ def verdict_of(numbers: RunNumbers) -> VerdictWords:
 
 
 def mine(counts: Mapping[str, int]) -> str:
-    """Return failures by `MINE`, as ``1 new, 2 still``."""
-    return ", ".join(f"{counts[name]:,} {name}" for name in MINE if counts.get(name))
+    """Return failures by `MINE`, as ``1 new, 2 still failing``."""
+    return ", ".join(f"{counts[name]:,} {word}" for name, word in MINE.items() if counts.get(name))
 
 
 def ending_of(notes: Iterable[str]) -> Ending:

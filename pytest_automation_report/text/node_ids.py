@@ -68,14 +68,16 @@ MOST_NAMED: Final = 5
 def run_command(node_ids: Iterable[str], count: int | None = None, otherwise: str = "") -> str:
     """Return the command that runs ``count`` tests, some of which may have an empty node id: they are not known.
 
-    More than five tests are named by their functions; for those of more than five functions it is ``otherwise``.
+    For more than five tests it is ``otherwise``, and without that it names their functions, of which it may run more
+    tests than failed. It is empty if there are more than five functions.
     """
     known = list(dict.fromkeys(filter(None, node_ids)))
-    functions = list(dict.fromkeys(text.partition("[")[0] for text in known))
-    choices = [known, functions] if count in {None, len(known)} else [functions]
-    ids = next((choice for choice in choices if 0 < len(choice) <= MOST_NAMED), None)
-    if ids is None:
-        return otherwise if known else ""
+    is_whole = count in {None, len(known)} and len(known) <= MOST_NAMED
+    if known and otherwise and not is_whole:
+        return otherwise
+    ids = known if is_whole else list(dict.fromkeys(text.partition("[")[0] for text in known))
+    if not 0 < len(ids) <= MOST_NAMED:
+        return ""
     # The name of a function has no dot before its parameters; that of a doctest begins with its module's name.
     names = [text.partition("[")[0].rpartition("::") for text in ids]
     has_doctest = any("." in name for _, separator, name in names if separator)

@@ -113,7 +113,10 @@ def failure_trend(rows: Iterable[Mapping[str, Any]], known: Mapping[int, Finding
 
 
 def polyline(values: Sequence[float | None]) -> list[str]:
-    """Return the points of a line through values, from left to right, as SVG has them; a None interrupts the line."""
+    """Return the points of lines through values, from left to right, as SVG has them.
+
+    A None interrupts the line; a single point is a line from and to itself, which is drawn as a dot.
+    """
     most = max((value for value in values if value is not None), default=0) or 1
     step, height = 400 / max(len(values) - 1, 1), 48
     lines: list[list[str]] = [[]]
@@ -122,7 +125,7 @@ def polyline(values: Sequence[float | None]) -> list[str]:
             lines.append([])
         else:
             lines[-1].append(f"{place * step:.1f},{height - height * value / most:.1f}")
-    return [" ".join(line) for line in lines if line]
+    return [" ".join(line * 2 if len(line) == 1 else line) for line in lines if line]
 
 
 STRIP_RUNS: Final = 20  # runs that a strip shows, the newest at its right end

@@ -213,11 +213,12 @@ def _environment() -> Environment:
     )
     # A page without a request, which a report in one file has, has neither a chosen theme nor a clock.
     environment.globals.update(link=link, asset=asset_path, sprite=asset_path("icons.svg"))
-    environment.globals.update(theme="", here="/", now=None, is_fragment=False, mistakes=(), trace_viewer="")
+    environment.globals.update(theme="", here="/", now=None, is_fragment=False, mistakes=())
+    environment.globals.update(is_report=False, trace_viewer="")
     filters: tuple[Callable[..., Any], ...] = (
         words.ago, words.by_day, words.duration, words.duration_change, words.file_size, words.machine_moment,
         words.moment, words.web_address, drawings.polyline, drawings.slices, drawings.trend, content_path, plain,
-        commit_text, evidence_words, quantity,
+        commit_text, evidence_words, quantity, words.halves,
     )  # fmt: skip
     environment.filters.update({each.__name__: each for each in filters})
     environment.filters.update(code=_code, strip=drawings.strip_of, text_lines=words.lines)

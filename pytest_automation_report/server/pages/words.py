@@ -192,6 +192,19 @@ def common_phrase(texts: Iterable[str], word: str) -> str | None:
     return candidates[near[0]] if near else None
 
 
+_WHOLE_LENGTH, _END_LENGTH = 24, 16
+
+
+def halves(name: str) -> tuple[str, str]:
+    """Return a long name in two parts: the second, its parameters or its end, stands where the first is cut."""
+    if len(name) <= _WHOLE_LENGTH:
+        return name, ""
+    parameters = name.find("[")
+    end = len(name) - _END_LENGTH
+    place = max(parameters, end)
+    return name[:place], name[place:]
+
+
 Tone: TypeAlias = Literal["pass", "fail", "skip", "warn", "block", "idle", "live"]
 
 _TONES: Final[Mapping[int, Tone]] = {1: "idle", 2: "pass", 3: "fail", 4: "warn", 5: "block", 6: "skip"}

@@ -124,6 +124,62 @@ def test_every_page_is_accessible_and_fits(visit: Visit, size: dict[str, int]) -
     assert visit.is_at_home()
 
 
+def test_narrow_pages_show_where_one_is(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tab of the shown view is in the window, also the last one; names of tests have room in tables."""
+    page = visit.page(viewport=NARROW)
+    page.goto("/runs/2?view=details")
+    tab = page.locator(".tabs [aria-current]").bounding_box() or {"x": 999, "width": 0}
+    assert 0 <= tab["x"] <= tab["x"] + tab["width"] <= NARROW["width"]
+    # The page shows the last days of the server's clock.
+    monkeypatch.setattr(visit.site.service.clock, "now", time.time_ns() // 1_000)
+    name = "test_a_name_of_many_words_that_says_what_is_promised[chromium]"
+    for fields in ([], [attempts("2"), failed_attempt(1)], []):
+        run = visit.site.run_of(a_test(0, name=name, fields=fields, elapsed=900_000), source="costs", **on("main"))
+    page.goto(f"/runs/{run}")
+    suite = page.locator(".crumbs [data-key='g s']").get_attribute("href")
+    page.goto(f"{suite}/tests")
+    widths = [cell.evaluate("cell => cell.clientWidth") for cell in page.locator("td:first-child").all()]
+    assert len(widths) == 2
+    assert min(widths) > NARROW["width"] / 3
+
+
+def test_a_long_branch_keeps_the_pages_of_a_test_in_the_window(visit: Visit) -> None:
+    """Wide and narrow, with its outcomes on other branches in the rail."""
+    branch = "feature/" + "-".join(["a-long-name-of-a-branch"] * 5)
+    for name in ("main", branch):
+        run = visit.site.run_of(failing(0, elapsed=900_000), source="branches", **on(name))
+    for size in (WIDE, NARROW):
+        page = visit.page(viewport=size)
+        page.goto(f"/results/{visit.site.result_ids(run - 1)[0]}")
+        assert page.locator(".branches", has_text=branch).count() == 1
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+def test_paper_has_all_reasons(visit: Visit) -> None:
+    """Cards that are closed are printed open, on white."""
+    run = visit.site.run_of(failing(0), failing(1, message="KeyError: 'x'"), source="paper")
+    page = visit.page(color_scheme="dark")
+    page.goto(f"/runs/{run}")
+    assert page.locator("details.cause:not([open])").count() == 1
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.locator("details.cause:not([open])").count() == 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_cards_are_stops_of_the_tab_key(visit: Visit) -> None:
+    """From one card it goes to the next one; rows of a list are one stop together."""
+    run = visit.site.run_of(*(failing(number, message=f"{'ABC'[number]}Error") for number in range(3)), source="stops")
+    page = visit.page()
+    page.goto(f"/runs/{run}")
+    cards = page.locator("details.cause > summary")
+    cards.nth(1).focus()
+    page.keyboard.press("Tab")
+    assert cards.nth(2).evaluate("card => card === document.activeElement")
+    page.goto(f"/runs/{run}?view=tests&group=none")
+    assert page.locator('.leaf[tabindex="0"]').count() == 1
+
+
 def test_a_link_on_another_site_opens_the_run(visit: Visit) -> None:
     """A click in the summary of a CI job shows the run to a browser that has its pass, and not to another one."""
     link = f'<a href="{visit.address}/automation/runs/view/3">the run</a>'
@@ -161,6 +217,8 @@ def test_pages_read_without_scripts(visit: Visit) -> None:
     assert page.get_by_text("assert discount(99, 10) == 89").is_visible()
     page.locator("summary", has_text="Run again").click()
     assert page.get_by_text("pytest --automation-report-rerun-failed=2").is_visible()
+    command = page.locator("details.cause[open] .foot code").bounding_box() or {"width": 0}
+    assert command["width"] > 100
     page.get_by_role("navigation", name="Views").get_by_role("link", name=re.compile("Tests")).click()
     page.locator("a.node", has_text="tests.a").click()
     assert page.locator("a.leaf").count() == 150
@@ -319,8 +377,9 @@ def test_keys_copy_and_go_to_suites_and_latest_runs(visit: Visit) -> None:
     page.locator("details.cause > summary", has_text="KeyError").focus()
     press(page, "o", "c")
     assert copied() == "pytest tests/b.py::test_1"
-    for keys, url in ((("g", "l"), f"/runs/{newest}"), (("Shift+C",), f"/runs/{run}/failures.txt"),
-                      (("g", "s"), "/sources/[0-9]+")):  # fmt: skip
+    press(page, "Shift+C")
+    assert copied().startswith("# Both tests failed, for 2 reasons")
+    for keys, url in ((("g", "l"), f"/runs/{newest}"), (("g", "s"), "/sources/[0-9]+")):
         page.goto(f"/runs/{run}")
         press(page, *keys, url=re.compile(f"{url}$"))
 

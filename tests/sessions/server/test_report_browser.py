@@ -182,6 +182,21 @@ def test_the_plain_reports_style_does_not_show_through_the_pages(reader: Reader)
     assert plain.evaluate(border) == "1px"
 
 
+def test_nothing_is_offered_that_the_file_lacks(reader: Reader) -> None:
+    """Links to lists of runs and keys that lead out of the file are left out; the base is text and no button."""
+    page = reader.opened()
+    assert page.locator(".trend").get_by_text("All runs").is_hidden()
+    assert page.get_by_text("#1 on main", exact=True).evaluate("text => getComputedStyle(text).borderStyle") == "none"
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog").inner_text()
+    assert missing(keys, "all runs", "the suite", "choose the run", "the run before", "back to the run") == [
+        "all runs", "the suite", "choose the run", "the run before",
+    ]  # fmt: skip
+    reader.go(page, "#/results/403")
+    page.get_by_text("About the test").wait_for()
+    assert page.get_by_text("Whole history").is_hidden()
+
+
 def test_a_place_can_be_sent(reader: Reader) -> None:
     """An address behind the # opens the file at a test; one that the file does not have says so."""
     page = reader.opened("#/results/403?from=view%3Dtests")

@@ -118,10 +118,10 @@ def test_a_command_runs_the_tests(ids: list[str], command: str) -> None:
 
 
 def test_a_command_names_few_tests_and_has_another_way_to_run_many() -> None:
-    """Up to five tests stand in it, or up to five functions; for more, and never for none, it is the given one."""
+    """Up to five tests stand in it; for more, and never for none, it is the given one, which runs no test besides."""
     params = [f"t.py::test_a[{number}]" for number in range(6)]
     functions = [f"t.py::test_{number}" for number in range(6)]
     assert run_command(functions[:5], 5, "other") == f"pytest {' '.join(functions[:5])}"
-    assert run_command(params, 6, "other") == run_command(params[:2], 6, "other") == "pytest t.py::test_a"
-    assert run_command(functions, 6, "other") == "other"
+    assert run_command(params, 6) == run_command(params[:2], 6) == "pytest t.py::test_a"
+    assert run_command(params, 6, "other") == run_command(functions, 6, "other") == "other"
     assert run_command([*functions, *functions], 6) == run_command(["", ""], 2, "other") == ""

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from markupsafe import Markup
 
 from pytest_automation_report import __version__
+from pytest_automation_report.findings.verdict import MINE
 from pytest_automation_report.server.api.documents import in_range, one_of
 from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.queries import ask
@@ -29,8 +30,8 @@ from pytest_automation_report.server.pages.test.handlers import NO_LINKS
 from pytest_automation_report.server.pages.urls import RunState, link, read_parameters, run_state
 from pytest_automation_report.server.pages.words import parts, run_summary, with_defaults
 from pytest_automation_report.server.store import contents
-from pytest_automation_report.server.store.values import json_text
-from pytest_automation_report.text.node_ids import place_of, title_of
+from pytest_automation_report.server.store.values import hexadecimal, json_text
+from pytest_automation_report.text.node_ids import place_of, rerun_of, title_of
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import RunFindings
+    from pytest_automation_report.findings.documents import Mine, RunFindings
     from pytest_automation_report.server.api.documents import Query
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.facts import RunFacts
@@ -62,18 +63,24 @@ def plain_values(facts: RunFacts, findings: RunFindings) -> dict[str, Any]:
     """Return the values of the template ``report/plain.html``."""
     row = facts.row
     counted = ((part["status"].name, part["count"]) for part in parts(row))
+    reasons = sorted(findings["reasons"], key=lambda reason: [*MINE, None].index(reason["kind"]))
+    order = {reason["fingerprint"]: place for place, reason in enumerate(reasons)}
+    failures = facts.reader.connection.rows(_FAILURES, (row["id"], _FAILURES_SHOWN))
+    failures.sort(key=lambda failure: order.get(hexadecimal(failure["fingerprint"] or 0), len(order)))
+    kinds: dict[str, Mine | None] = {reason["fingerprint"]: reason["kind"] for reason in reasons}
     return {
         "plain_run": row,
         "source": facts.source,
         "statuses": sorted(counted, key=lambda entry: (-entry[1], entry[0])),
         "findings": findings,
-        "failures": _failures(facts.reader.connection.rows(_FAILURES, (row["id"], _FAILURES_SHOWN))),
+        "reasons": [{**reason, "command": rerun_of(row["id"], reason["fingerprint"])} for reason in reasons],
+        "failures": _failures(failures, kinds),
         "failures_left": max(0, row["failure_count"] - _FAILURES_SHOWN),
         "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"],
     }
 
 
-def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Json]:
+def _failures(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Mine | None]) -> list[Json]:
     """Return failures; the text of the first one of each reason is longer, since those of the others are alike."""
     texts = []
     for row in rows:
@@ -91,6 +98,7 @@ def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Json]:
             "title": title_of(row["folder"], row["name"]),
             "place": place_of(row["file"], row["line"]),
             "message": row["message"] or "",
+            "kind": kinds.get(hexadecimal(row["fingerprint"] or 0)),
             "text": shown,
             "left_out": len(text) - len(shown),
         }
@@ -257,7 +265,7 @@ class _Report:
         # The script of the report searches.
         top = pages.relinked(header[0], self._is_inside).replace(" data-find", "") if header else ""
         icons = re.sub(r"</?svg[^>]*>", "", rendering.file_text("icons.svg"))
-        values = {"icons": _own(icons), "top": _own(top.replace("<header ", "<header hidden ", 1))}
+        values = {"is_report": True, "icons": _own(icons), "top": _own(top.replace("<header ", "<header hidden ", 1))}
         return {part: rendering.render(f"report/{part}.html", **values) for part in ("head", "foot")}
 
     def _collect(self, start: str) -> None:

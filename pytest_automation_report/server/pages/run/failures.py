@@ -95,7 +95,7 @@ _LOTS: Final = (
     ("new", "New"),
     ("back", "Back after a while"),
     ("flaky", "Known to be flaky"),
-    ("still", "Failing before"),
+    ("still", "Still failing"),
     ("known", "Known"),
 )
 

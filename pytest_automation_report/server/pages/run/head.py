@@ -168,11 +168,8 @@ def chips_of(
 def tabs_of(facts: RunFacts, state: RunState, view: str) -> list[Json]:
     """Return the tabs of the views with their numbers."""
     findings = facts.findings
-    reasons = 0 if findings is None else len(findings["reasons"])
-    # Old results have no reason, and are failures nonetheless.
-    failures = reasons or facts.row["failure_count"]
     moved = sum(findings["counts"][name] for name in _MOVES) if findings else 0
-    numbers = {"failures": failures, "tests": facts.row["total_count"], "changes": moved}
+    numbers = {"failures": facts.row["failure_count"], "tests": facts.row["total_count"], "changes": moved}
     return [
         {
             "view": name,

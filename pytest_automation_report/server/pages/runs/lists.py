@@ -232,9 +232,10 @@ def project_values(reader: PageReader, project_id: int, filters: urls.RunFilters
 def suites_values(reader: PageReader, project_id: int) -> dict[str, Any]:
     """Return the values of the page with a project's suites."""
     newest = reader.newest_by_source(project_id)
-    # The suite that ran last comes first.
+    # Those that fail come first, then those that ran last.
     ordered = sorted(reader.sources(project_id), key=lambda source: -newest.get(source["id"], {"id": 0})["id"])
     cards = [card_of(reader, source) for source in ordered[:_CARDS_SHOWN]]
+    cards.sort(key=lambda card: not card["failing"])
     others = [
         {**source, "run": run, "tone": verdict_in_list(run, None)["tone"]}
         for source in ordered[_CARDS_SHOWN:]

@@ -69,6 +69,7 @@ def run_row(
         "failed": row["failure_count"],
         "is_uncomputed": summary is None and not summed["is_open"],
         "changes": change_words(row, summary),
+        "base": None if base is None else base["id"],
         "before": None if base is None else comparable_time(row, base),
         # What the counts beside it do not show.
         "state": summed["said"]["short"] if summed["said"]["kind"] not in {"passed", "failed", "running"} else "",
@@ -82,7 +83,7 @@ def change_words(row: Json, summary: FindingsSummary | None) -> list[ChangeWords
         words = [ChangeWords(row["failure_count"], "failed", "fail")]
     else:
         inks = {"new": "fail", "flaky": "flaky"}
-        words = [ChangeWords(summary["mine"][name], name, inks.get(name, "skip")) for name in MINE]
+        words = [ChangeWords(summary["mine"][name], word, inks.get(name, "skip")) for name, word in MINE.items()]
         words += [
             ChangeWords(summary["counts"][name], name.replace("_", " "), "pass") for name in ("fixed", "passed_again")
         ]

@@ -14,13 +14,13 @@ const isShown = (element) => element.checkVisibility ? element.checkVisibility()
 const rows = () => every(document, "[data-row]").filter(isShown);
 
 /**
- * One row is a stop of the Tab key, not each of them.
+ * One row is a stop of the Tab key, not each of them; cards are, since each has controls of its own.
  * @param {Element | null} current
  */
 function rove(current) {
   const all = rows();
   const stop = all.find((row) => row === current) || all.find((row) => row.tabIndex === 0) || all[0];
-  for (const row of all) row.tabIndex = row === stop ? 0 : -1;
+  for (const row of all) if (!row.matches("summary")) row.tabIndex = row === stop ? 0 : -1;
 }
 
 /** @param {1 | -1} step */
@@ -81,6 +81,10 @@ function act(key) {
   else {
     const element = elementForKey(key);
     if (!element) return false;
+    if (element instanceof HTMLAnchorElement && "copies" in element.dataset) {
+      fetch(element.href).then((answer) => answer.text()).then((text) => copyText(text));
+      return true;
+    }
     element.click();
     if (element.matches("summary")) element.focus();
   }

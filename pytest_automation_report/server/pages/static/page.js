@@ -109,10 +109,22 @@ document.addEventListener("change", (event) => {
 document.addEventListener("page:changed", (event) => {
   localTimes(targetOf(event) ?? document);
   showButtons(targetOf(event) ?? document);
+  showCurrentTabs(targetOf(event) ?? document);
+});
+
+/** @param {ParentNode} root */
+function showCurrentTabs(root) {
+  for (const tab of every(root, ".tabs > [aria-current]")) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 24;
+}
+
+// On paper nobody can open a card.
+window.addEventListener("beforeprint", () => {
+  for (const card of /** @type {HTMLDetailsElement[]} */ (every(document, "details.cause"))) card.open = true;
 });
 
 localTimes(document);
 showButtons(document);
+showCurrentTabs(document);
 for (const button of every(document, "form[data-submit] button")) button.hidden = true;
 
 // The store is busy: the page is loaded again, as its button does.

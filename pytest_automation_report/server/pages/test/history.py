@@ -18,7 +18,7 @@ from pytest_automation_report.server.pages.urls import link
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, duration, moment
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.values import ResultClass
-from pytest_automation_report.text.node_ids import split_name
+from pytest_automation_report.text.node_ids import node_id_of, run_command, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -368,6 +368,7 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
     on_branch = [] if chosen is None else chosen.outcomes
     shown = on_branch[0] if on_branch else None
     newest = rows[0] if rows else None
+    found = found_tests(reader, shown.run) if shown else NOTHING_FOUND
     return {
         "case": case,
         "source": {"id": case["source"], "name": reader.source_name(case["source"])},
@@ -381,7 +382,9 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
         "usual": usual_duration(on_branch[1:], on_branch[0]) if len(on_branch) > 1 else None,
         "reliability": reliability(outcomes),
         "reasons": reason_rows(outcomes),
-        "sentence": sentence(outcomes, shown.result, found_tests(reader, shown.run)) if shown else (),
+        "sentence": sentence(outcomes, shown.result, found) if shown else (),
+        "flakiness": found.flaky.get(shown.result) if shown else None,
+        "command": run_command([node_id_of(newest)]) if newest else "",
     }
 
 

@@ -407,6 +407,9 @@ def short_link(url: str) -> str:
     values = [value for _, value in parse_qsl(parts.query) if value]
     path = unquote(parts.path.rstrip("/").rpartition("/")[2])
     last = values[-1] if len(values) == 1 else path or (values[-1] if values else "")
+    if last.isdecimal():
+        # A number says too little: ``grafana.example.com/d/7``.
+        last = unquote(url.partition("://")[2])
     # A fragment of a few letters is a place inside of a page, and no name.
     return last if last and len(last) <= _SHORT else parts.netloc.rpartition("@")[2] or url[:_SHORT]
 

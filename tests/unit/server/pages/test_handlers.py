@@ -126,6 +126,24 @@ def _remove(site: Site, run: int) -> None:
     site.remove(run)
 
 
+def test_a_page_of_an_error_leads_on(site: Site) -> None:
+    """It has the search of all suites and the way to them."""
+    site.run_of(a_test(0))
+    html = site.get("/runs/99").text
+    assert missing(html, 'action="/search"', '<nav class="crumbs"', "Not found") == []
+
+
+def test_long_names_do_not_fill_titles_and_rails(site: Site) -> None:
+    """A title has 80 characters of a test's name; in a rail its end can be read, and all of it stands in its title."""
+    name = f"test_total_of_many_items_in_the_cart[{'x' * 400}]"
+    run = site.run_of(a_test(0, name=name, elapsed=900_000), failing(1))
+    html = site.shown(f"/results/{site.result_ids(run)[0]}")
+    assert f"<title>✓ {name[:77]}... ·" in html
+    assert f'<code title="{name}"><span>{name[:-16]}</span><span>{name[-16:]}</span></code>' in site.shown(
+        f"/runs/{run}"
+    )
+
+
 def test_a_removed_run_leads_to_the_newest_of_its_suite(site: Site) -> None:
     """The page says that the run was removed, and has a way on; a run that never existed is not found."""
     assert [site.get(path).status_code for path in ("/runs/1", "/results/1")] == [404, 404]

@@ -181,8 +181,8 @@ def test_style_and_script_are_the_only_files(site: Site) -> None:
 
 
 def test_style_and_scripts_are_small() -> None:
-    """A first visit on a slow network has them soon: 40 KB of style, 20 KB of scripts, 9 and 7 KB compressed."""
-    for names, most, most_packed in ((["style.css"], 40_000, 9_000), (SCRIPTS, 20_000, 7_000)):
+    """A first visit on a slow network has them soon: 40 KB of style, 20 KB of scripts, 9.5 and 7 KB compressed."""
+    for names, most, most_packed in ((["style.css"], 40_000, 9_500), (SCRIPTS, 20_000, 7_000)):
         content = b"".join(ASSETS[asset_path(name)].content for name in names)
         assert (len(content) <= most, len(gzip.compress(content, 5)) <= most_packed) == (True, True), names
 

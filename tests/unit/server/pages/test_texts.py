@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from jinja2 import DictLoader, Environment
 
-from pytest_automation_report.server.pages.drawings import slices
+from pytest_automation_report.server.pages.drawings import polyline, slices
 from pytest_automation_report.server.pages.rendering import CompiledTemplates
-from pytest_automation_report.server.pages.words import LINES_SHOWN, duration, lines
+from pytest_automation_report.server.pages.words import LINES_SHOWN, duration, halves, lines
 from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.node_ids import node_id_of, run_command
 
@@ -55,6 +55,25 @@ def test_durations_are_written_for_people() -> None:
         None: "–",  # noqa: RUF001 - typography
     }  # fmt: skip
     assert {microseconds: duration(microseconds) for microseconds in texts} == texts
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("test_short[1]", ""),
+        ("test_total_of_many_items_in_the_cart", "tems_in_the_cart"),
+        ("test_total_of_many_items_in_the_cart[en-webkit]", "[en-webkit]"),
+        ("test_total[" + 40 * "x" + "y]", 14 * "x" + "y]"),
+    ],
+)
+def test_a_long_name_keeps_its_end(name: str, end: str) -> None:
+    """Where a name is cut, its parameters, or the end of them, can still be read."""
+    assert halves(name) == (name.removesuffix(end), end)
+
+
+def test_a_single_duration_between_failures_is_a_dot() -> None:
+    """A line from and to one place is drawn, a line of one point is not."""
+    assert polyline([1.0, None, 2.0, 1.0]) == ["0.0,24.0 0.0,24.0", "266.7,0.0 400.0,24.0"]
 
 
 def test_the_smallest_slice_of_a_bar_can_be_seen() -> None:

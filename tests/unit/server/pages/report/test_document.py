@@ -37,7 +37,7 @@ def two_runs(site: Site) -> int:
     return site.run_of(*tests, source="shop", fields=MAIN)
 
 
-MENU = re.compile(r'<details class="menu.*?</details>|<span class="btn[^>]*title=.*?</span>', re.DOTALL)
+MENU = re.compile(r'<details class="menu.*?</details>|<span class="(?:btn|small)"[^>]*title=.*?</span>', re.DOTALL)
 MOMENT = re.compile(r"[0-9,]+ (days?|h|min) ago|[0-9]+ [A-Z][a-z]+ 20[0-9]+, [0-9:]+ UTC")
 
 
@@ -142,6 +142,18 @@ def test_the_plain_report_has_what_matters(site: Site) -> None:
     assert "2 tests , new : assert 90 == 89" in plain or "2 tests: assert 90 == 89" in plain
 
 
+def test_the_plain_report_has_reasons_and_failures_in_one_order(site: Site) -> None:
+    """New reasons come first and are called so, each with the command that runs its tests again."""
+    messages = ("KeyError: 'old'", "assert 90 == 89")
+    site.run_of(failing(0, message=messages[0]), *map(a_test, (1, 2, 3)))
+    tests = (failing(0, message=messages[0]), a_test(1), failing(2, message=messages[0]), failing(3))
+    plain = text_of(report_of(site, site.run_of(*tests)).plain)
+    reasons, failures = plain.partition(" Failures ")[::2]
+    assert re.findall(r"pytest --automation-report-rerun-failed=2:[0-9a-f]{16}", reasons)[1:]
+    assert [part.index(messages[1]) < part.index(messages[0]) for part in (reasons, failures)] == [True, True]
+    assert "new tests.a.test_3 : assert 90 == 89" in failures
+
+
 def test_the_policy_allows_its_own_style_and_script_alone(site: Site) -> None:
     """The hashes of the policy are those of both styles and both scripts, and nothing may reach a network."""
     report = report_of(site, two_runs(site))
@@ -199,7 +211,8 @@ def test_the_plain_report_has_an_end(site: Site, count: int, lines: int, least: 
     texts = re.findall("<pre>(.*?)</pre>", report.plain, re.DOTALL)
     assert len(texts) == count
     assert [text for text in texts if not least <= len(text) <= most] == []
-    assert all(f"E   AssertionError: {number}\n" in text for number, text in enumerate(texts))
+    errors = [re.findall(r"E   AssertionError: (\d+)\n", text) for text in texts]
+    assert sorted(errors, key=lambda found: int(found[0])) == [[str(number)] for number in range(count)]
     assert sum(map(len, texts)) <= 48_000
     assert report.plain.count("characters left out") == (0 if lines < 30 else count)
 

@@ -42,12 +42,13 @@ def test_failures_stand_by_reason_and_new_ones_first(site: Site) -> None:
     html, text = site.shown(f"/runs/{run}"), site.text(f"/runs/{run}")
     assert "<h1>17 of 20 tests failed, for 2 reasons</h1>" in html
     assert "Compared with #1 on main: 15 new , 2 still failing for up to 2 runs." in text
-    assert re.findall(r"<h2>(New|Failing before|Flaky)</h2>", html) == ["New", "Failing before"]
+    assert re.search(r'title="Failures \(1\)">Failures\s*<span class="fail">17</span>', html), "tests, not reasons"
+    assert re.findall(r"<h2>(New|Still failing|Flaky)</h2>", html) == ["New", "Still failing"]
     first, second = re.findall(r'<details class="cause" id="reason-[0-9a-f]{16}".*?</details>', html, re.DOTALL)
     assert missing(
         first, "data-scope open>", "<var>90</var> == <var>89</var>", '<span class="badge new">New</span>',
         "<code>tests/test_cart.py:29</code> in <code>test_discount</code>", '<span class="hit" data-n="29">',
-        "15 of its 18 parameters", "pytest tests/test_cart.py::test_price</code>", "last 2 runs: 1 passed, 1 failed",
+        "15 of its 18 parameters", "pytest --automation-report-rerun-failed=2:", "last 2 runs: 1 passed, 1 failed",
     ) == []  # fmt: skip
     assert missing(second, "data-scope>", "since #1") == []
     assert first.count('class="fail" x=') == 15
@@ -390,7 +391,7 @@ def test_new_reasons_are_those_of_new_failures(site: Site) -> None:
     """A test that fails for another reason than before is among those that failed before."""
     site.run_of(failing(0), a_test(1), **on("main"))
     run = site.run_of(failing(0, message="KeyError: 'a'"), failing(1, message="KeyError: 'a'"), **on("main"))
-    assert missing(site.text(f"/runs/{run}"), "Failing before 1 reason, 2 tests", "1 new", "Never seen before") == []
+    assert missing(site.text(f"/runs/{run}"), "Still failing 1 reason, 2 tests", "1 new", "never seen before") == []
     passed = site.run_of(a_test(0), a_test(1), **on("side"))
     again = site.run_of(*(failing(number, message="KeyError: 'b'") for number in (0, 2)), **on("side"))
     assert f"2 tests that did not fail in #{passed}" in site.text(f"/runs/{again}")
@@ -411,13 +412,13 @@ def test_time_is_shown_by_share_worker_test_and_file(site: Site) -> None:
     assert missing(
         site.text(f"/runs/{run}?view=time"), "Tests ran", "Between tests", "Before the first test",
         "Waiting for the last worker", "gw1 began test_2 at 0:03 and kept the other workers waiting for 8.00 s",
-        "tests/test_cart.py", "Starts are about right",
-    ) == ["Starts are about right"]  # fmt: skip
+        "tests/test_cart.py", "Start times are approximate",
+    ) == ["Start times are approximate"]  # fmt: skip
     assert "<title>test_2, passed, 8.00 s, from 0:03</title>" in site.shown(f"/runs/{run}?view=time")
     about = site.run_of(a_test(0, elapsed=SECOND), source="other")
     alone = site.text(f"/runs/{about}?view=time")
     # In its first run nothing is usual, and a worker that is alone waits for nobody.
-    assert missing(alone, "Starts are about right", "test_0 1.00 s –", "Waiting for the last worker") == [  # noqa: RUF001 - typography
+    assert missing(alone, "Start times are approximate", "test_0 1.00 s –", "Waiting for the last worker") == [  # noqa: RUF001 - typography
         "Waiting for the last worker"
     ]
     assert "No test of this run has a duration." in site.text(f"/runs/{site.run_of(source='none')}?view=time")

@@ -47,11 +47,27 @@ def test_a_row_says_what_changed_since_the_run_before(site: Site) -> None:
     tests = (failing(1), a_test(2), failing(3), failing(4))
     site.run_of(*tests, source="backend", tags=["nightly"], **properties)
     newest, first = _rows(site, "/")
-    words = ("2 new · 1 still · 1 passed again", "#2", "Move the gateway", "4f2a9c1", "nightly", "CI job", "2.50 s")
+    words = (
+        "2 new · 1 still failing · 1 passed again",
+        "#2",
+        "Move the gateway",
+        "4f2a9c1",
+        "nightly",
+        "CI job",
+        "2.50 s",
+    )
     assert missing(newest, *words) == []
     assert "2 failed" in first
     link = '<a href="https://ci.example.com/7" rel="noopener noreferrer"'
     assert missing(site.shown("/"), link, 'aria-label="3 failed, 1 passed"') == []
+
+
+def test_suites_that_fail_come_first(site: Site) -> None:
+    """Of these and of the others the one that ran last is the first."""
+    for source, test in (("a", failing(0)), ("b", a_test(0)), ("c", failing(0)), ("d", a_test(0))):
+        site.run_of(test, source=source)
+    cards = site.shown("/").partition('<ul class="cards">')[2].partition("</ul>")[0]
+    assert re.findall(r'<h2><a href="/sources/\d+" data-row>(\w)</a>', cards) == ["c", "a", "d", "b"]
 
 
 def test_a_branch_is_compared_with_itself(site: Site) -> None:
@@ -59,7 +75,7 @@ def test_a_branch_is_compared_with_itself(site: Site) -> None:
     _run(site, failing(1), a_test(2))
     other = _run(site, failing(1), failing(2), branch="fix/rounding")
     newest = _run(site, failing(1), a_test(2))
-    assert "1 still" in _rows(site, "/")[0]
+    assert "1 still failing" in _rows(site, "/")[0]
     assert _numbers(site, "/") == [newest, 1]
     assert _numbers(site, "/sources/1?branch=fix/rounding") == [other]
     assert "main" in site.text("/sources/1?branch=fix/rounding")
@@ -197,7 +213,7 @@ def test_a_suite_without_branches_does_not_name_them(site: Site) -> None:
     for _ in range(3):
         site.run_of(failing(1), a_test(2, elapsed=200))
     assert "branch" not in site.shown("/").partition("<main")[2].partition("</main>")[0].replace("branch=", "")
-    words = "Compared with #2 : nothing new , 1 still. The oldest failure began in #1 ,"
+    words = "Compared with #2 : nothing new , 1 still failing. The oldest failure began in #1 ,"
     assert missing(site.text("/"), words, "Slowest") == ["Slowest"]
     assert "Branch" not in site.shown("/projects/1").partition("<main")[2]
 

@@ -16,7 +16,7 @@ from pytest_automation_report.server.pages.test.history import (
     usual_duration,
 )
 from support.service import SECOND, a_test
-from support.website import Site, failing, missing, on
+from support.website import Site, attempts, failing, missing, on
 
 
 def outcomes(letters: str, branch: str = "main", first: int = 1, elapsed: int = SECOND) -> list[Outcome]:
@@ -152,8 +152,18 @@ def test_the_page_of_a_test_across_runs(site: Site) -> None:
     """It shows outcomes by branch, reasons with counts, and each outcome leads to its result."""
     for test, branch in ((a_test(), "main"), (failing(), "main"), (a_test(), "feature/x")):
         site.run_of(test, source="s", **on(branch))
-    words = ("the last 3 runs", "feature/x", "passed at once in 1 of 2 runs", "assert 90 == 89", "key0")
+    words = ("the last 3 runs", "feature/x", "passed at the first attempt in 1 of 2 runs", "assert 90 == 89", "key0")
     assert missing(site.text("/tests/1"), *words) == []
     results = [f'href="/results/{number}"' for number in (1, 2, 3)]
     assert missing(site.shown("/tests/1?branch=feature/x"), *results, "Duration on feature/x") == []
     assert site.get("/tests/99").status_code == 404
+
+
+def test_the_page_of_a_test_across_runs_has_its_command_and_why_it_is_flaky(site: Site) -> None:
+    """Both are those of the pages of its runs."""
+    for test in (a_test(), a_test(fields=[attempts("2")]), failing()):
+        run = site.run_of({**test, "file": "tests/a.py"}, source="s", **on("main"))
+    site.shown(f"/runs/{run}")
+    for path in ("/tests/1", f"/results/{site.result_ids(run)[0]}"):
+        words = ("pytest tests/a.py::test_0", "a first attempt failed in 1 of 3 runs")
+        assert missing(site.text(path), *words) == [], path

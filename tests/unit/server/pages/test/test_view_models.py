@@ -133,6 +133,7 @@ def test_links_have_short_texts() -> None:
         "jira.example/browse/HARB-207": "HARB-207", "testmo.example/repositories/1?case=C1042": "C1042",
         "grafana.example/d/7/harbour/": "harbour", "host.example": "host.example", "host.example/a%20b?x=1&y=2": "a b",
         "user:password@host.example/": "host.example", "host.example/" + "x" * 100: "host.example",
+        "grafana.example/d/7": "grafana.example/d/7",
     }  # fmt: skip
     assert {url: short_link(f"https://{url}") for url in texts} == texts
 
