@@ -116,9 +116,12 @@ class TerminalReport:
         line = f"exit status {exit_status}: no test failed, but not all results were delivered ({origin})"
         self._strict_lines = [line]
 
-    def write_summary(self, reporter: pytest.TerminalReporter) -> None:
-        """Write the outcome, the warnings and the next step for the rest into pytest's summary."""
-        lines = self._lines(reporter.verbosity, reporter.stats)
+    def write_summary(self, reporter: pytest.TerminalReporter, stats: Mapping[str, Sequence[object]]) -> None:
+        """Write the outcome, the warnings and the next step for the rest into pytest's summary.
+
+        ``stats`` are pytest's reports by the words of its last line, empty if that does not count all of them.
+        """
+        lines = self._lines(reporter.verbosity, stats)
         self._is_shown = True
         for line in self._ci_lines:
             reporter.write_line(line)

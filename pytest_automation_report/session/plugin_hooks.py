@@ -325,7 +325,8 @@ class SessionHooks(Hooks):
             return
         if self._running is not None:
             self._report.compare(self._running.folder)
-        self._report.write_summary(terminalreporter)
+        # Workers report tests that pytest does not count any more once it is interrupted.
+        self._report.write_summary(terminalreporter, {} if self._interruption else terminalreporter.stats)
 
     @guarded
     def pytest_unconfigure(self, config: pytest.Config) -> None:

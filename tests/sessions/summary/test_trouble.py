@@ -135,3 +135,22 @@ def test_header_tells_target_without_token(project: Project, server: CheckedServ
     assert f"{server.address}, project 1, source suite" in line
     assert TOKEN not in ran.text
     assert project.sessions == []
+
+
+INTERRUPTED = """
+import os, pathlib, signal, threading
+
+def test_it():
+    os.kill(os.getppid(), signal.SIGINT)
+    while not pathlib.Path("stopped").exists():
+        threading.Event().wait(0.01)
+"""
+
+
+def test_what_workers_report_after_ctrl_c_is_nobodys_fault(project: Project, server: CheckedServer) -> None:
+    """Pytest does not count it any more: the summary blames no plugin for that."""
+    project.write("conftest.py", "import pathlib\ndef pytest_keyboard_interrupt(): pathlib.Path('stopped').touch()\n")
+    project.write("test_suite.py", INTERRUPTED)
+    ran = project.report("-n1", address=server.address, exits=2)
+    assert "1 of 1 result delivered in 1 thread: 1 passed" in ran.text
+    assert "counted otherwise" not in ran.text
