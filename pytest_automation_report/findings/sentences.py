@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 MAX_LINES: Final = 5
 """Most lines below the numbers of changes, and most with a reason."""
 
-_FRESH: Final = ("new", "back")
 _NAMES: Final = 3  # most names of tests in such a line
 _TITLE_UNITS: Final = 140
 _MOST_JOBS: Final = 5
@@ -239,19 +238,22 @@ def earlier_source_line(findings: FindingsExcerpt, source: str) -> str:
 
 
 def reason_lines(findings: RunFindings | FindingsExcerpt, now: int, most: int = MAX_LINES) -> list[str]:
-    """Return a line for each reason of the failures; of a single failure only if it is new.
+    """Return a line for each reason of the failures; of a single failure only for its beginning.
 
     Of more than ``most`` reasons the last line has the number of the others. ``now`` is in microseconds since 1970.
     """
     reasons: Sequence[FailureReason | ReasonExcerpt] = findings["reasons"]
-    if sum(reason["count"] for reason in reasons) <= 1 and not any(reason["kind"] in _FRESH for reason in reasons):
+    began = _beginning_of_new(findings)
+    # The line of changes has the commit of all new failures, if they have one.
+    fresh = ("back",) if began is not None and began["commit"] else ("new", "back")
+    if sum(reason["count"] for reason in reasons) <= 1 and not any(reason["kind"] in fresh for reason in reasons):
         return []
     shown = reasons if len(reasons) <= most else reasons[: most - 1]
     lines = []
     for reason in shown:
         kind = reason["kind"]
         # When the others began stands beside their names.
-        whose = since_words(kind, reason["since"], now) if kind in _FRESH else kind
+        whose = since_words(kind, reason["since"], now) if kind in fresh else kind
         title = cut_end(printable(reason["title"]), _TITLE_UNITS)
         lines.append(f"{reason['count']} {whose}: {title}" if whose else f"{reason['count']} {title}")
     left = len(reasons) - len(shown)

@@ -65,10 +65,14 @@ def test_sentence_of_changes(document: FindingsExcerpt, line: str) -> None:
 
 def test_lines_of_a_session() -> None:
     """A session shows a verdict that its counts don't, the changes and the reasons; nothing without any of them."""
-    document: FindingsExcerpt = {**findings(1), "reasons": [a_reason(1, "KeyError: 'id'", kind="new")]}
+    again: ReasonExcerpt = {
+        **a_reason(1, "KeyError: 'id'", kind="new"),
+        "since": {**SINCE, "commit": None, "author": None},
+    }
+    document: FindingsExcerpt = {**findings(1), "reasons": [again]}
     assert findings_lines(document, NOW) == [
         changes_line(document, NOW),
-        "  1 new since b2c3d4e (Ann, 2 days ago): KeyError: 'id'",
+        "  1 new since run 5 (2 days ago): KeyError: 'id'",
     ]
     assert findings_lines({**document, "base": None}, NOW) == []
     assert findings_lines(findings(), NOW) == []
@@ -130,9 +134,12 @@ def test_lines_of_reasons() -> None:
     assert reason_lines({**findings(), "reasons": [a_reason(1, "one")]}, NOW) == []
     hostile = [a_reason(2, "\x1b]0;title\x07 \u202e" + "x" * 500, kind="new")]
     (line,) = reason_lines({**findings(), "reasons": hostile}, NOW)
-    assert line.startswith("2 new since b2c3d4e (Ann, 2 days ago): ")
+    assert line.startswith("2 new: ")
     assert line.isprintable()
-    assert len(line) < 200
+    assert len(line) < 160
+    back = [a_reason(1, "one", kind="back"), *many[:1]]
+    (line, _) = reason_lines({**findings(), "reasons": back}, NOW)
+    assert line == "1 back since b2c3d4e (Ann, 2 days ago): one"
 
 
 def test_new_failures_are_new_since_a_commit() -> None:

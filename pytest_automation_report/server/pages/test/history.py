@@ -211,6 +211,7 @@ def _failing(
 ) -> list[Piece]:
     if not decided:
         fails = f"Failing since #{since}." if since not in {None, now.run} else "It fails."
+        fails = _NEWS["flaky"] if kind == "flaky" else fails
         return [Piece(fails, is_strong=True), Piece(f" This is its first run{on_branch}.")]
     passed = sum(outcome.letter == "p" for outcome in decided)
     last = decided[0]

@@ -167,6 +167,15 @@ def test_a_failure_is_new_or_back_as_on_the_page_of_its_run(site: Site) -> None:
         assert words in site.text(address)
 
 
+def test_what_is_flaky_on_main_is_so_in_the_first_run_of_a_branch(site: Site) -> None:
+    """The sentence of its page says that it is known."""
+    for tests, branch in ((a_test(), "main"), (failing(), "main"), (a_test(), "main"), (failing(), "topic")):
+        run = site.run_of(tests, a_test(1), **on(branch, commit="a1"))
+        site.shown(f"/runs/{run}")
+    result, _ = site.result_ids(run)
+    assert "Known to be flaky. This is its first run on topic." in site.text(f"/results/{result}")
+
+
 def test_failures_are_gone_through_by_their_reason(site: Site) -> None:
     """Previous and next lead to the other reasons of the run; other tests of the same one are listed."""
     run = site.run_of(failing(0), failing(1), failing(2, message="KeyError: 'a'"), a_test(3))
