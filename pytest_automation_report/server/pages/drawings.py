@@ -197,6 +197,7 @@ _STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 90
 _MOST_STEPS: Final = 12
 # Pixels from which the name of a test fits on its block, and width of one character.
 _LABEL_LEAST, _CHARACTER = 50.0, 6.7
+_MOST_LEFT: Final = 260.0  # of the names of jobs
 
 
 def clock(microseconds: float) -> str:
@@ -210,12 +211,15 @@ def clock(microseconds: float) -> str:
 def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[int, str], state: RunState) -> Json:
     """Return the drawing of the lanes; ``name_of`` names a thread, ``names`` the tests of long blocks by result."""
     wall = max(1, overview["wall"])
-    scale = (_RIGHT - _LEFT) / wall
+    who = [name_of(worker["thread"]) or "pytest" for worker in overview["workers"]]
+    left = round(min(_MOST_LEFT, max([_LEFT, *(_CHARACTER * len(name) + 12 for name in who)])))
+    most = int((left - 12) / _CHARACTER)
+    scale = (_RIGHT - left) / wall
     seconds = wall / 1_000_000
     # Beyond two days, which a clock that was wrong pretends, the step is as long as it must be.
     step = next((step for step in _STEPS_S if seconds / step <= _MOST_STEPS), max(_STEPS_S[-1], seconds / _MOST_STEPS))
     ticks = [
-        {"x": f"{_LEFT + number * step * 1_000_000 * scale:.1f}", "text": _tick(number * step, step)}
+        {"x": f"{left + number * step * 1_000_000 * scale:.1f}", "text": _tick(number * step, step)}
         for number in range(int(seconds / step) + 1)
     ]
     lanes = []
@@ -223,7 +227,7 @@ def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[i
         top = _TOP + row * _LANE
         drawn = []
         for start, end, kind, count, result, last in blocks:
-            x, width = _LEFT + start * scale, max(1.6, (end - start) * scale - 1.0)
+            x, width = left + start * scale, max(1.6, (end - start) * scale - 1.0)
             name = names[result] if count == 1 and result in names else quantity(count, "test")
             since = _tick(start / 1_000_000, step)
             drawn.append(
@@ -239,10 +243,11 @@ def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[i
                     "label_x": f"{x + 5:.1f}",
                 }
             )
-        end_x = _LEFT + worker["end"] * scale
+        end_x = left + worker["end"] * scale
         lanes.append(
             {
-                "name": name_of(worker["thread"]),
+                "name": who[row],
+                "label": who[row] if len(who[row]) <= most else f"{who[row][: most - 1]}…",
                 "href": state.at("tests", lane=Lane(worker["thread"])).address,
                 "top": top,
                 "text_y": top + 19,
@@ -257,8 +262,8 @@ def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[i
         "ticks": ticks,
         "lanes": lanes,
         "width": _WIDTH,
-        "left": _LEFT,
-        "lane_width": _RIGHT - _LEFT,
+        "left": left,
+        "lane_width": _RIGHT - left,
         "lane_height": _HEIGHT,
         "bottom": _TOP + len(lanes) * _LANE,
         "height": _TOP + len(lanes) * _LANE + 6,

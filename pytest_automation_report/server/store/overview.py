@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
 
-VERSION: Final = 6  # version of the document; documents of an earlier one are computed anew
+VERSION: Final = 7  # version of the document; documents of an earlier one are computed anew
 MAX_LANES: Final = 64  # most workers with a lane: those that ran for the longest time
 _MAX_SLOWEST: Final = 50
 _MAX_FLAKY: Final = 200
@@ -285,7 +285,8 @@ def natural_key(text: str) -> list[tuple[int, str]]:
 
 def _lanes(connection: StoreConnection, run: Json, threads: Sequence[Json], walk: _Walk) -> RunLanes:
     chosen = sorted(threads, key=lambda row: -(row["elapsed_computed"] or 0))[:MAX_LANES]
-    rows = sorted((row for row in chosen if row["id"] in walk.threads), key=lambda row: row["position"])
+    shown = [row for row in chosen if row["id"] in walk.threads]
+    rows = sorted(shown, key=lambda row: (natural_key(row["job"] or ""), row["position"]))
     placed: dict[int, list[tuple[int, TimedResult]]] = {}
     for row in rows:
         results = walk.threads[row["id"]]

@@ -179,7 +179,7 @@ def tone_of(row: Mapping[str, Any]) -> str:
 
 
 def worker_names(record: RunRecord) -> dict[int, str]:
-    """Return the names of a run's threads: those of pytest-xdist's workers, else their numbers."""
+    """Return the names of a run's threads: those of their jobs and of pytest-xdist's workers, else their numbers."""
     names: dict[int, str] = {}
     for entry in record.attachments:
         if entry["thread"] is not None and entry["kind"] == "fields":
@@ -189,6 +189,10 @@ def worker_names(record: RunRecord) -> dict[int, str]:
     # The only thread of a run needs no name if it is pytest's own process: *main* reads like a branch.
     if record.row["thread_count"] == 1 and MAIN_WORKER in names.values():
         names.clear()
+    if len({row["job"] for row in record.threads}) > 1:
+        for row in record.threads:
+            worker = names.get(row["id"], MAIN_WORKER)
+            names[row["id"]] = " ".join(filter(None, [row["job"], worker if worker != MAIN_WORKER else ""]))
     repeated = Counter(names.values())
     for row in record.threads:
         name, number = names.get(row["id"], ""), f"thread {row['position']}"

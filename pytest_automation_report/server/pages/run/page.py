@@ -29,6 +29,7 @@ from pytest_automation_report.server.pages.run.head import CHANGE_CHIPS, bar_of,
 from pytest_automation_report.server.pages.run.tests import TestList, TreeRows
 from pytest_automation_report.server.pages.run.time import (
     arrived_words,
+    jobs_sentence,
     running_now,
     shares_of,
     slowest_files,
@@ -458,7 +459,7 @@ class RunView:
         return {
             "shares": shares_of(shares) if shares and shares["workers"] else [],
             "lanes": lanes_of(view, facts.worker, names, self._state.at("time")) if view["workers"] else None,
-            "waste": waste_sentence(view, shares, facts.worker),
+            "waste": jobs_sentence(view, shares, facts.record.threads) or waste_sentence(view, shares, facts.worker),
             "slowest": slowest,
             "slowest_share": round(100 * sum(row["elapsed"] for row in slowest) / total) if total else 0,
             "slowest_files": slowest_files(view),

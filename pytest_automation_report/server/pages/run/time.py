@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.json import Decoder
@@ -51,6 +52,22 @@ def shares_of(time: RunTime) -> list[Json]:
         # A worker that is alone waits for nobody.
         if key != "waiting" or len(time["workers"]) > 1
     ]
+
+
+def jobs_sentence(overview: RunLanes, time: RunTime | None, threads: Sequence[Json]) -> list[Phrase]:
+    """Return the sentence on how even the jobs of a run cut its tests; nothing if it has no such jobs."""
+    cuts = (json.loads(row["collection"]) for row in threads if row["collection"])
+    jobs = {row["id"]: row["job"] for row in threads}
+    spans: dict[str, tuple[int, int]] = {}
+    for worker in overview["workers"]:
+        job = jobs.get(worker["thread"]) or ""
+        start, end = spans.get(job, (worker["start"], 0))
+        spans[job] = min(start, worker["start"]), max(end, worker["end"])
+    if time is None or len(spans) <= 1 or not any(each["chosen"] < each["tests"] for each in cuts):
+        return []
+    times = sorted(end - start for start, end in spans.values())
+    words = f"The tests took {duration(times[0])} to {duration(times[-1])} a job"
+    return [(f"{words}; a balanced cut would have taken {duration(time['balanced'])}", "")]
 
 
 def waste_sentence(overview: RunLanes, time: RunTime | None, name_of: Callable[[int], str]) -> list[Phrase]:

@@ -192,3 +192,27 @@ def changed(site: Site, before: dict[str, str], after: dict[str, str]) -> str:
 def test_versions_and_commits_are_shown(site: Site, before: dict[str, str], after: dict[str, str], shown: str) -> None:
     """The interpreter, and packages that have another version, are new or gone; commits after that of the base."""
     assert changed(site, before, after) == shown
+
+
+def test_the_lanes_of_jobs_have_their_names_and_say_what_a_balanced_cut_takes(site: Site) -> None:
+    """The lanes of a run that jobs share stand by job, and are named; of shards it is said how even they are."""
+    service, run = site.service, site.service.new_run()
+    long = "a job with so long a name that no page has room for it 3/3"
+    shards = (("unit 10/12", 2, "gw0"), ("unit 2/12", 4, ""), (long, 6, ""), ("unit 10/12", 2, "gw1"))
+    for number, (job, seconds, worker) in enumerate(shards):
+        fields = [field("Worker", worker)] if worker else []
+        thread = service.new_thread(run, job={"name": job}, session_started=service.clock.now, fields=fields)
+        tests = [a_test(10 * number + each, elapsed=SECOND, started=each * SECOND) for each in range(seconds)]
+        collection = {"digest": "ab" * 8, "tests": 14, "chosen": seconds}
+        service.append(thread, *tests, elapsed_observed=seconds * SECOND, collection=collection)
+    service.complete(run)
+    html = site.shown(f"/runs/{run}?view=time")
+    assert re.findall(r"<title>All tests of (.*?)</title>", html) == [
+        long,
+        "unit 2/12",
+        "unit 10/12 gw0",
+        "unit 10/12 gw1",
+    ]
+    assert re.findall(r'<text class="mono" x="0"[^>]*>(.*?)</text>', html)[0] == f"{long[:36]}…"
+    sentence = "The tests took 2.00 s to 6.00 s a job; a balanced cut would have taken 4.00 s"
+    assert sentence in site.text(f"/runs/{run}?view=time")
