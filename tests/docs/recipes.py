@@ -50,7 +50,7 @@ def github(file: str = "github.yml") -> Iterator[Job]:
                 if "run" in step
             )
             env = {**document.get("env", {}), **job.get("env", {})}
-            filled = {key: _filled(value, part) for key, value in env.items()}
+            filled = {"GITHUB_JOB": name} | {key: _filled(value, part) for key, value in env.items()}
             yield Job(name + part, steps, filled, job.get("needs") is not None and job["if"] == "always()")
 
 
@@ -59,11 +59,10 @@ def gitlab(file: str = "gitlab.yml") -> Iterator[Job]:
     for name, job in document.items():
         if "script" not in job:
             continue
-        for matrix in job.get("parallel", {}).get("matrix", [{"PART": [""]}]):
-            for part in matrix["PART"]:
-                env = {**document.get("variables", {}), **job.get("variables", {}), "PART": part}
-                scripts = Step("\n".join(job["script"])), Step("\n".join(job.get("after_script", ["true"])), True)  # noqa: FBT003 - always
-                yield Job(name + part, scripts, _expanded(env, part), job.get("when") == "always")
+        for part, told in _parts(job.get("parallel", "1"), "CI_NODE_INDEX", "CI_NODE_TOTAL", first=1):
+            env = {**document.get("variables", {}), **job.get("variables", {}), **told}
+            scripts = Step("\n".join(job["script"])), Step("\n".join(job.get("after_script", ["true"])), True)  # noqa: FBT003 - always
+            yield Job(name + part, scripts, {**_expanded(env), "CI_JOB_NAME": name}, job.get("when") == "always")
 
 
 def jenkins() -> Iterator[Job]:
@@ -89,11 +88,12 @@ def jenkins_report() -> Iterator[Job]:
 def azure() -> Iterator[Job]:
     document = recipe("azure.yml")
     for job in document["jobs"]:
-        for part in job.get("strategy", {}).get("matrix", {"": {}}):
-            env = {**document["variables"], **job.get("variables", {})}
+        total = job.get("strategy", {}).get("parallel", "1")
+        for part, told in _parts(total, "SYSTEM_JOBPOSITIONINPHASE", "SYSTEM_TOTALJOBSINPHASE", first=1):
+            env = {**document["variables"], **job.get("variables", {}), **told, "AGENT_JOBNAME": job["job"]}
             steps = tuple(
                 Step(
-                    step["script"].replace("$(PART)", part),
+                    step["script"],
                     "always()" in step.get("condition", ""),
                     {"AUTOMATION_REPORT_TOKEN": "canary"} if "env" in step else {},
                     needs_secrets="'System.PullRequest.IsFork'" in step.get("condition", ""),
@@ -102,44 +102,41 @@ def azure() -> Iterator[Job]:
                 for step in job["steps"]
                 if "script" in step
             )
-            filled = {key: value.replace("$(PART)", part) for key, value in env.items()}
-            yield Job(job["job"] + part, steps, filled, job.get("condition") == "always()")
+            yield Job(job["job"] + part, steps, env, job.get("condition") == "always()")
 
 
 def circleci() -> Iterator[Job]:
     document = recipe("circleci.yml")
     shared = document["executors"]["python"]["environment"]
     for entry in document["workflows"]["tests"]["jobs"]:
-        ((name, how),) = entry.items()
+        ((name, how),) = entry.items() if isinstance(entry, dict) else ((entry, {}),)
         job = document["jobs"][name]
-        for part in how.get("matrix", {}).get("parameters", {}).get("part", [""]):
-            env = {**shared, **job.get("environment", {})}
+        for part, numbers in _parts(job.get("parallelism", "1"), "CIRCLE_NODE_INDEX", "CIRCLE_NODE_TOTAL", first=0):
+            env = {**shared, **job.get("environment", {}), **numbers, "CIRCLE_JOB": name}
             runs = [step["run"] for step in job["steps"] if isinstance(step, dict) and "run" in step]
             told = [each if isinstance(each, dict) else {"command": each} for each in runs]
-            steps = tuple(
-                Step(each["command"].replace("<< parameters.part >>", part), each.get("when") == "always")
-                for each in told
-            )
-            filled = {key: value.replace("<< parameters.part >>", part) for key, value in env.items()}
-            yield Job(name + part, steps, filled, "requires" in how)
+            steps = tuple(Step(each["command"], each.get("when") == "always") for each in told)
+            yield Job(name + part, steps, env, "requires" in how)
 
 
 def buildkite() -> Iterator[Job]:
     document = recipe("buildkite.yml")
     for step in document["steps"]:
-        for part in step.get("matrix", [""]) if "command" in step else ():
-            env = {**document["env"], **step.get("env", {})}
-            filled = {key: value.replace("{{matrix}}", part) for key, value in env.items()}
-            script = step["command"].replace("{{matrix}}", part).replace("$$", "$")
-            yield Job(step["label"] + part, (Step(script),), filled, "matrix" not in step)
+        total, names = step.get("parallelism", "1"), ("BUILDKITE_PARALLEL_JOB", "BUILDKITE_PARALLEL_JOB_COUNT")
+        for part, told in _parts(total, *names, first=0) if "command" in step else ():
+            env = {**document["env"], **step.get("env", {}), **told, "BUILDKITE_LABEL": step["label"]}
+            script = step["command"].replace("$$", "$")
+            yield Job(step["label"] + part, (Step(script),), env, "parallelism" not in step)
 
 
 def bitbucket() -> Iterator[Job]:
     document = recipe("bitbucket.yml")
-    for entry in document["pipelines"]["default"][0]["parallel"]:
+    steps = document["pipelines"]["default"][0]["parallel"]
+    told = _parts(str(len(steps)), "BITBUCKET_PARALLEL_STEP", "BITBUCKET_PARALLEL_STEP_COUNT", first=0)
+    for entry, (part, env) in zip(steps, told, strict=True):
         step = entry["step"]
         after = Step("\n".join(step["after-script"]), is_always=True)
-        yield Job(step["name"], (Step("\n".join(step["script"])), after), {})
+        yield Job(step["name"] + part, (Step("\n".join(step["script"])), after), env)
 
 
 RECIPES: Mapping[str, Callable[[], Iterator[Job]]] = {
@@ -156,14 +153,19 @@ REPORTS: Mapping[str, Callable[[], Iterator[Job]]] = {
 """Those for a report without a server."""
 
 
+def _parts(total: str, index: str, count: str, *, first: int) -> list[tuple[str, dict[str, str]]]:
+    """Return a name for each of so many parallel jobs, and the variables by which the provider numbers it."""
+    if total == "1":
+        return [("", {})]
+    return [(f"-{number}", {index: str(first + number), count: total}) for number in range(int(total))]
+
+
 def _filled(text: str, part: str) -> str:
     return text.replace("${{ matrix.part }}", part)
 
 
-def _expanded(env: Mapping[str, str], part: str) -> dict[str, str]:
-    return {
-        key: value.replace("$PART", part).replace("$CI_JOB_URL", "https://gitlab.test/5") for key, value in env.items()
-    }
+def _expanded(env: Mapping[str, str]) -> dict[str, str]:
+    return {key: value.replace("$CI_JOB_URL", "https://gitlab.test/5") for key, value in env.items()}
 
 
 def _shell(text: str) -> list[str]:
