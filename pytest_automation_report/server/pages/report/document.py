@@ -20,7 +20,6 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from markupsafe import Markup
 
 from pytest_automation_report import __version__
-from pytest_automation_report.findings.verdict import MINE
 from pytest_automation_report.server.api.documents import in_range, one_of
 from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.queries import ask
@@ -63,7 +62,7 @@ def plain_values(facts: RunFacts, findings: RunFindings) -> dict[str, Any]:
     """Return the values of the template ``report/plain.html``."""
     row = facts.row
     counted = ((part["status"].name, part["count"]) for part in parts(row))
-    reasons = sorted(findings["reasons"], key=lambda reason: [*MINE, None].index(reason["kind"]))
+    reasons = findings["reasons"]
     order = {reason["fingerprint"]: place for place, reason in enumerate(reasons)}
     failures = facts.reader.connection.rows(_FAILURES, (row["id"], _FAILURES_SHOWN))
     failures.sort(key=lambda failure: order.get(hexadecimal(failure["fingerprint"] or 0), len(order)))

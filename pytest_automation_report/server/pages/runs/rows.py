@@ -118,6 +118,8 @@ def card_of(reader: PageReader, source: Json) -> dict[str, Any]:
     summary = None if last is None else known.get(last["id"])
     said = None if last is None else verdict_in_list(last, summary)
     times = [row["elapsed"] for row in rows[:-1] if row["elapsed"]]
+    # A run of a part of the suite, or one that was cut short, knows of its own tests alone.
+    is_part = summary is not None and bool(summary["not_run"] or summary["verdict"]["part"])
     return {
         "id": source["id"],
         "name": source["name"],
@@ -125,7 +127,7 @@ def card_of(reader: PageReader, source: Json) -> dict[str, Any]:
         "said": said,
         "last": last,
         "running": newest if newest is not None and not newest["is_completed"] else None,
-        "flaky": summary["counts"]["flaky"] if summary else None,
+        "flaky": summary["counts"]["flaky"] if summary and not is_part else None,
         "failing": None if last is None else last["failure_count"],
         "usual": int(median(times)) if times else None,
         "points": failure_trend(rows, known),

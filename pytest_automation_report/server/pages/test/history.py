@@ -210,8 +210,8 @@ def _failing(
     now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Kind | None, since: int | None
 ) -> list[Piece]:
     if not decided:
-        fails = f"Failing since #{since}." if since not in {None, now.run} else "It fails."
-        fails = _NEWS["flaky"] if kind == "flaky" else fails
+        is_old = since not in {None, now.run}
+        fails = f"Failing since #{since}." if is_old else "It fails." if kind is None else _NEWS[kind]
         return [Piece(fails, is_strong=True), Piece(f" This is its first run{on_branch}.")]
     passed = sum(outcome.letter == "p" for outcome in decided)
     last = decided[0]

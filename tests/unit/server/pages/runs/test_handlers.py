@@ -30,6 +30,15 @@ def _run(site: Site, *tests: dict[str, Any], branch: str = "main", **properties:
     return site.run_of(*tests, fields=_fields(Branch=branch, Commit="4f2a9c1d" * 5), **properties)
 
 
+def test_a_card_tells_flaky_tests_of_whole_runs(site: Site) -> None:
+    """A run of a part of the suite does not say how many tests of it are flaky."""
+    site.run_of(a_test(0), source="other")
+    for part in ("", "-k test_1"):
+        run = site.run_of(a_test(1, fields=[attempts("2")]), fields=_fields(Branch="main", Selection=part), source="s")
+        site.shown(f"/runs/{run}")
+        assert ("Flaky 1" in site.text("/")) != bool(part)
+
+
 def test_an_empty_store_waits_for_its_first_run(site: Site) -> None:
     """The first page shows the command that fills it, and becomes another page when a run begins."""
     assert missing(site.text("/"), "Waiting for the first run", "pytest --automation-report") == []
