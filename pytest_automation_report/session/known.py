@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,7 @@ from pytest_automation_report.errors import SettingError
 from pytest_automation_report.findings.known import KNOWN_FIELD, KnownTests, known_failures
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.phases import is_subtest
+from pytest_automation_report.recording.results import identity_of
 from pytest_automation_report.session.collection import plain_nodeids
 from pytest_automation_report.settings.resolver import read_pytest_settings
 from pytest_automation_report.settings.settings import setting_of
@@ -81,8 +83,10 @@ class KnownFailureHooks(Hooks):
         """Find the collected tests that are known to fail."""
         plain = plain_nodeids(session.items) if getattr(session.config.option, "loadgroup", False) else {}
         known, found = KnownTests([*self._entries, *self._past]), set[int]()
+        prefix = _prefix(session.config) if known.has_keys else ""
         for item in session.items:
-            entry = known.of(plain.get(item.nodeid, item.nodeid))
+            nodeid = plain.get(item.nodeid, item.nodeid)
+            entry = known.of(nodeid, *([identity_of(nodeid, prefix=prefix).key] if known.has_keys else []))
             if entry is not None:
                 found.add(entry.line)
                 if not entry.is_past:
@@ -170,6 +174,12 @@ class KnownFailureHooks(Hooks):
             lines.insert(0, f"{failures} of {self._file[0]} {verb} not count: {listed}")
         for line in lines:
             terminalreporter.write_line(printable(f"automation report: {line}"))
+
+
+def _prefix(config: pytest.Config) -> str:
+    """Return what stands before folders in the keys of tests."""
+    given = read_pytest_settings(config, os.environ, (setting_of("folder_prefix"),)).get("folder_prefix")
+    return str(given.value) if given else str(getattr(config.option, "junitprefix", None) or "")
 
 
 def _is_of_others(error: BaseException) -> bool:

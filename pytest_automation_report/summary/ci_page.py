@@ -72,18 +72,21 @@ def failing_notes(findings: FindingsExcerpt | None, now: int) -> dict[tuple[str,
     return notes
 
 
-def marked_flaky(failures: Iterable[FailedTest], notes: Mapping[tuple[str, str], str]) -> list[FailedTest]:
-    """Return failures with those of flaky tests at the end, whose messages say it: a provider shows the first ten."""
+def marked_last(failures: Iterable[FailedTest], notes: Mapping[tuple[str, str], str]) -> list[FailedTest]:
+    """Return failures with those of flaky and known tests at the end, and in their messages why.
+
+    A provider shows the first ten.
+    """
     others: list[FailedTest] = []
-    flaky: list[FailedTest] = []
+    last: list[FailedTest] = []
     for failure in failures:
         note = notes.get((failure.folder, failure.name), "")
-        if note.startswith(_FLAKY):
-            texts = filter(None, (f"known to be {note}", failure.message))
-            flaky.append(replace(failure, message=": ".join(texts)))
+        if note.startswith((_FLAKY, "known,")):
+            texts = filter(None, (f"known to be {note}" if note.startswith(_FLAKY) else note, failure.message))
+            last.append(replace(failure, message=": ".join(texts)))
         else:
             others.append(failure)
-    return [*others, *flaky]
+    return [*others, *last]
 
 
 def _message(failure: FailedTest) -> str:
@@ -321,7 +324,7 @@ class JobOutput:
             self.troubles.append(f"the job's summary is not shown: {path} holds all that a step may write")
 
     def _mark(self, page: PageOfJob, undelivered: str) -> None:
-        failures = marked_flaky(map(self._with_path, page.failures), page.notes)
+        failures = marked_last(map(self._with_path, page.failures), page.notes)
         self.lines = annotation_lines(self._provider, failures, page.failed, undelivered)
         if self._provider == "Buildkite":
             style = "error" if page.failed else "warning" if undelivered else "success"

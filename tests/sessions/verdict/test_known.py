@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from docs.written import block
+from pytest_automation_report.recording.results import identity_of
 from support.projects import Project, console
 
 TODAY = datetime.now(tz=timezone.utc).date()
@@ -133,6 +134,17 @@ def test_subtests(project: Project, workers: list[str]) -> None:
     known(project, "TestIt::test_call", "test_fixture")
     ran = project.report("-x", *workers, exits=0)
     assert " failed" not in ran.out.splitlines()[-1]
+
+
+def test_keys(project: Project) -> None:
+    """An entry names a test by its key, too, which has the prefix of its folder."""
+    project.tests("def test_a(): assert 0\n")
+    key = identity_of("test_suite.py::test_a", prefix="web").key
+    project.write("known.txt", f"until 2999-12-31 {key}\n")
+    project.write(
+        "pytest.ini", "[pytest]\nautomation_report_known = known.txt\nautomation_report_folder_prefix = web\n"
+    )
+    assert "1 known failure of known.txt" in project.report(exits=0).out
 
 
 @pytest.mark.parametrize(

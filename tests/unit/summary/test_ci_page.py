@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import Field, FieldType, Status
 from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
 from pytest_automation_report.spool.records import Attempt, FinishRecord
-from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, marked_flaky, plain
+from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, marked_last, plain
 from pytest_automation_report.summary.counts import SessionCounts
 
 FAILED = FailedTest("failure", "tests.test_cart", "test_pay[a|b]", "assert 1 == 2", "tests/test_cart.py", 12)
@@ -204,13 +204,17 @@ def test_failures_are_bounded(sign: str) -> None:
 
 
 def test_flaky_failures_are_marked_last() -> None:
-    """A provider shows the first ten marks: those of flaky tests come last, and their messages say so."""
+    """A provider shows the first ten marks: those of flaky and known tests come last, and their messages say so."""
     flaky, bare = replace(FAILED, name="test_flaky"), replace(FAILED, name="test_bare", message="")
     notes = {(FAILED.folder, name): "flaky, 3 of 120 runs failed" for name in ("test_flaky", "test_bare")}
-    marked = marked_flaky([flaky, bare, FAILED], notes)
+    marked = marked_last([flaky, bare, FAILED], notes)
     assert [(failure.name, failure.message) for failure in marked] == [
         ("test_pay[a|b]", "assert 1 == 2"),
         ("test_flaky", "known to be flaky, 3 of 120 runs failed: assert 1 == 2"),
         ("test_bare", "known to be flaky, 3 of 120 runs failed"),
     ]
-    assert marked_flaky([flaky, FAILED], {}) == [flaky, FAILED]
+    assert marked_last([flaky, FAILED], {}) == [flaky, FAILED]
+    notes = {(FAILED.folder, "test_flaky"): "known, failing since a1b2c3d (Ann, 2 days ago)"}
+    assert [failure.message for failure in marked_last([flaky, FAILED], notes)] == [
+        "assert 1 == 2", "known, failing since a1b2c3d (Ann, 2 days ago): assert 1 == 2",
+    ]  # fmt: skip
