@@ -139,16 +139,7 @@ def _computed(
     whole = compared.wholeness(connection, run["id"]) if run["is_completed"] else None
     failures = Failures(connection, subject.series)
     known = histories(connection, subject.series, failures.unstable())
-    flaky = compared.flaky_in_run(subject, failures, known)
-    # What this run adds is no evidence against itself: a test is known to be flaky by the runs before, too.
-    known_flaky = {
-        key
-        for key, entry in flaky.items()
-        if entry["state"] == "flaky" and flakiness_of(known[key].outcomes(failures)[:-1])["state"] == "flaky"
-    }
-    elsewhere = compared.flaky_on_main(connection, subject, known_flaky)
-    known_flaky |= elsewhere.keys()
-    flaky |= elsewhere
+    flaky, known_flaky = _flaky(connection, subject, failures, known)
     excused = _known(connection, subject)
     apart: dict[int, documents.Mine] = {**dict.fromkeys(known_flaky, "flaky"), **dict.fromkeys(excused, "known")}
     reasons = reasons_of(connection, subject)
@@ -203,6 +194,24 @@ def _computed(
             "time": _time(connection, subject),
         },
     )
+
+
+def _flaky(
+    connection: StoreConnection,
+    subject: compared.ComparedRun,
+    failures: Failures,
+    known: Mapping[int, CaseHistory],
+) -> tuple[dict[int, Flakiness], set[int]]:
+    """Return the tests of a run that are not stable, and those that are known to be flaky."""
+    flaky = compared.flaky_in_run(subject, failures, known)
+    # What this run adds is no evidence against itself: a test is known to be flaky by the runs before, too.
+    known_flaky = {
+        key
+        for key, entry in flaky.items()
+        if entry["state"] == "flaky" and flakiness_of(known[key].outcomes(failures)[:-1])["state"] == "flaky"
+    }
+    elsewhere = compared.flaky_on_main(connection, subject, known_flaky)
+    return flaky | elsewhere, known_flaky | elsewhere.keys()
 
 
 def _changes(
