@@ -169,7 +169,8 @@ def test_paper_has_all_reasons(visit: Visit) -> None:
 
 def test_cards_are_stops_of_the_tab_key(visit: Visit) -> None:
     """From one card it goes to the next one; rows of a list are one stop together."""
-    run = visit.site.run_of(*(failing(number, message=f"{'ABC'[number]}Error") for number in range(3)), source="stops")
+    messages = ("AError: no", "BError: no", "CError: no")
+    run = visit.site.run_of(*(failing(number, message=each) for number, each in enumerate(messages)), source="stops")
     page = visit.page()
     page.goto(f"/runs/{run}")
     cards = page.locator("details.cause > summary")

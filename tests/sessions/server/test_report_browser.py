@@ -186,6 +186,7 @@ def test_nothing_is_offered_that_the_file_lacks(reader: Reader) -> None:
     """Links to lists of runs and keys that lead out of the file are left out; the base is text and no button."""
     page = reader.opened()
     assert page.locator(".trend").get_by_text("All runs").is_hidden()
+    assert all(bar.is_visible() for bar in page.locator(".trend rect:not(.now)").all())
     assert page.get_by_text("#1 on main", exact=True).evaluate("text => getComputedStyle(text).borderStyle") == "none"
     page.keyboard.press("?")
     keys = page.get_by_role("dialog").inner_text()
