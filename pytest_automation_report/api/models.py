@@ -34,8 +34,8 @@ RUN_KEY_TAG = "run-key-"  # begins the tag by which jobs find a run that they sh
 # Names of fields that we add to runs, and to threads.
 WORKER_FIELD = "Worker"  # of a thread: the name of its worker
 SELECTION_FIELD = "Selection"  # the options that select tests
-NOTE_FIELD = "Session"  # why the session ended
-DIED_NOTE = "pytest died before the session ended"
+ENDING_FIELD = "Session"  # why the session ended
+DIED_ENDING = "pytest died before the session ended"
 COLLECTED_FIELD = "Collected"  # number of tests that are to run, as a rule known before the first of them
 DESELECTED_FIELD = "Deselected"  # number of tests that options and plugins deselected; absent for none
 NOT_RUN_FIELD = "Not run"  # number of tests without a result

@@ -18,7 +18,7 @@ import click
 from msgspec import Struct
 
 from pytest_automation_report.api.client import MOST_RUNS, learn_kind, run_pages
-from pytest_automation_report.api.models import NOTE_FIELD
+from pytest_automation_report.api.models import ENDING_FIELD
 from pytest_automation_report.api.responses import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
 from pytest_automation_report.ci.detection import facts_for, is_ci
 from pytest_automation_report.cli.context import (
@@ -97,8 +97,8 @@ def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing, *, is_l
         return run_id
 
     run_id = retry_until(join_or_create, time.monotonic() + DEADLINE_SECONDS)
-    if lookup.note:
-        echo_stderr(lookup.note)
+    if lookup.remark:
+        echo_stderr(lookup.remark)
     return run_id
 
 
@@ -143,7 +143,7 @@ def retry_until(call: Callable[[], _T], end: float, *, also: tuple[type[Exceptio
 
 def completed_jobs(run: Run) -> set[str]:
     """Return the jobs of a run whose results have all arrived: their thread has the field of its end."""
-    ended = (thread for thread in run.threads if any(field.name == NOTE_FIELD for field in thread.fields))
+    ended = (thread for thread in run.threads if any(field.name == ENDING_FIELD for field in thread.fields))
     return {job for thread in ended for job in jobs_of(thread)}
 
 

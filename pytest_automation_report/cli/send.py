@@ -233,8 +233,8 @@ def delivered(
 
 def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
     """Print what was decided while sending: statuses, artifacts, dropped results, the report."""
-    for note in filter(None, (state.joined_note, state.difference)):
-        echo_stderr(f"{folder.id}: {note}")
+    for remark in filter(None, (state.join_remark, state.difference)):
+        echo_stderr(f"{folder.id}: {remark}")
     for before, now in state.renamed.items():
         echo_stderr(f"{folder.id}: the server does not know the status {before!r}: sent as {now!r}")
     for line in unstored_lines(state.unstored_reasons):

@@ -259,7 +259,7 @@ class Reconciliation:
         def has_note() -> bool:
             count, fields = self.intent.count, read()
             starts = range(len(fields) - count + 1)
-            return any(digest_of(fields[first : first + count]) == self.intent.note for first in starts)
+            return any(digest_of(fields[first : first + count]) == self.intent.digest for first in starts)
 
         # One that cannot be read counts as arrived: it must not come twice.
         return self._decide_by(has_note, if_refused=True)

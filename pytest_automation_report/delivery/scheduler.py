@@ -12,9 +12,9 @@ from pytest_automation_report.api.models import (
     COLLECTED_FIELD,
     COLLECTION,
     DESELECTED_FIELD,
-    DIED_NOTE,
+    DIED_ENDING,
+    ENDING_FIELD,
     NOT_RUN_FIELD,
-    NOTE_FIELD,
     RUNNING,
     STARTED,
     WORKER_FIELD,
@@ -127,7 +127,7 @@ class Scheduler:
     def _find_shared_run(self) -> None:
         run = self._life.retry_policy.attempt(self._lookup.step)
         if run is not None:
-            self._life.ledger.write(JoinedRecord(run, self._lookup.note))
+            self._life.ledger.write(JoinedRecord(run, self._lookup.remark))
 
     # Rule 3: the workers.
 
@@ -344,7 +344,7 @@ class Scheduler:
     def _note_request(self, operation: Operation, worker: str = "", thread: int = 0) -> Request:
         """Return the request that adds the note: how the session ended, tests not run, properties, files."""
         queues = self._queues
-        session_fields = [Field(NOTE_FIELD, DIED_NOTE if queues.end is None else queues.end.reason)]
+        session_fields = [Field(ENDING_FIELD, DIED_ENDING if queues.end is None else queues.end.reason)]
         if queues.not_run:
             session_fields.append(Field(NOT_RUN_FIELD, str(queues.not_run)))
         if operation == "append_run" and not self._has_sent_collected:
@@ -355,8 +355,8 @@ class Scheduler:
             call: Call = partial(self._client.append_run, self._run, resources)
         else:
             call = partial(self._client.append_thread, thread, encode(resources))
-        count, note = len(resources.fields), digest_of(resources.fields)
-        return self._request(operation, call, worker, thread, count=count, note=note)
+        count, digest = len(resources.fields), digest_of(resources.fields)
+        return self._request(operation, call, worker, thread, count=count, digest=digest)
 
     @property
     def _collected_fields(self) -> tuple[Field, ...]:

@@ -96,7 +96,7 @@ class SharedRunLookup(Struct):
     # Whether this job is the one that creates the run, for which others wait a while; None if the CI does not show it.
     is_first: bool | None = None
     is_late_refused: bool = False  # a completed run is left alone on any server, since the run is to be filled from now
-    note: str = ""  # why results go to a run that is not simply the open run of the key
+    remark: str = ""  # why results go to a run that is not simply the open run of the key
     _stage: Callable[[], int | None] | None = None
     _created_run: int = 0
     _last_oldest: int = 0
@@ -142,7 +142,7 @@ class SharedRunLookup(Struct):
             return None
         completed = max((run.id for run in matching), default=0)
         if completed and JOB in self.client.extensions and not self.is_late_refused:
-            self.note = f"run {completed} of this key was completed before: it takes these results, too"
+            self.remark = f"run {completed} of this key was completed before: it takes these results, too"
             return completed
         self._key_suffix = completed
         self._stage = self._create
@@ -158,15 +158,15 @@ class SharedRunLookup(Struct):
         return True
 
     def _joined(self, run_id: int) -> int:
-        """Return the run, with a note if it is not the only open run of the key, or not the first one."""
+        """Return the run, with a remark if it is not the only open run of the key, or not the first one."""
         foreign = next(((run.id, what) for run, what in self._others if not run.is_completed), None)
         if self._key_suffix and not self.is_late_refused:
-            self.note = (
+            self.remark = (
                 f"run {self._key_suffix} of this key was completed before: run {run_id} has these results and stays "
                 f"open, complete it by automation-report run complete {run_id}"
             )
         elif foreign is not None:
-            self.note = f"run {foreign[0]} of this key is of {foreign[1]}: run {run_id} has these results"
+            self.remark = f"run {foreign[0]} of this key is of {foreign[1]}: run {run_id} has these results"
         return run_id
 
     def _create(self) -> int | None:

@@ -58,10 +58,10 @@ class DoneRecord(Record, frozen=True, tag="done"):
 
 
 class JoinedRecord(Record, frozen=True, tag="joined"):
-    """The id of a run that exists already, for which there is no intent; ``note`` is a remark for the user."""
+    """The id of a run that exists already, for which there is no intent; ``remark`` is for the user."""
 
     run: Int64
-    note: str = ""
+    remark: str = ""
 
 
 class Intent(Record, frozen=True, tag="intent"):
@@ -69,7 +69,7 @@ class Intent(Record, frozen=True, tag="intent"):
 
     ``at`` is in seconds since 1970. Of a batch, ``first`` and ``last`` are the offsets of its first and last result,
     ``count`` is their number; ``observed`` and ``computed`` are its share of the thread's elapsed times in
-    microseconds. Of a note, ``count`` is the number of its fields and ``note`` the digest of their names and values.
+    microseconds. Of a note, ``count`` is the number of its fields and ``digest`` that of their names and values.
     """
 
     number: Int64 = field(name="i")
@@ -86,7 +86,7 @@ class Intent(Record, frozen=True, tag="intent"):
     observed: Int64 = 0
     computed: Int64 = 0
     at: float = 0.0
-    note: str = ""
+    digest: str = ""
 
 
 class AckRecord(Record, frozen=True, tag="ack"):
@@ -270,7 +270,7 @@ class LedgerState(Struct):
     # The run and its life. A joined run is completed by the one who created it, unless the manifest says otherwise.
     run: int | None = None
     is_joined: bool = False
-    joined_note: str = ""
+    join_remark: str = ""
     is_noted: bool = False  # the run, or the thread of a joined one, has the note on how the session ended
     is_complete: bool = False
     # Runs that the user left by ``--new-run``: they have this session's id, but are not found again by it.
@@ -361,7 +361,7 @@ class LedgerState(Struct):
             case DoneRecord():
                 self.is_done, self.done = True, record
             case JoinedRecord():
-                self.run, self.is_joined, self.joined_note = record.run, True, record.note
+                self.run, self.is_joined, self.join_remark = record.run, True, record.remark
             case NewRunRecord():
                 self._leave_run()
             case Intent():

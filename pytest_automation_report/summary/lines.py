@@ -146,7 +146,7 @@ def trouble_lines(ending: SessionOutcome | None, troubles: Sequence[str]) -> lis
     tally = ending.tally
     lines += [
         sanitize(message, STRING_UNITS)
-        for message in (ending.state.joined_note, ending.state.difference, *tally.warnings)
+        for message in (ending.state.join_remark, ending.state.difference, *tally.warnings)
         if message
     ]
     for before, now in ending.state.renamed.items():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_NOTE, NOT_RUN_FIELD, NOTE_FIELD
+from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES, Base, RunFacts, Share, base_of, wholeness_of
 from pytest_automation_report.findings.flakiness import flakiness_of
 from pytest_automation_report.findings.sentences import is_torn
@@ -85,7 +85,7 @@ def numbers_of(
     fields = _fields(connection, run["id"])
     torn = is_torn(whole)
     # What jobs together have run says more than how one of their attempts ended.
-    ending = ending_of(_texts(fields, NOTE_FIELD) if whole is None or torn else ())
+    ending = ending_of(_texts(fields, ENDING_FIELD) if whole is None or torn else ())
     killed = connection.execute(_KILLED, (run["id"],))[0][0] if ending[0] == "died" else 0
     finished = run["total_count"] - run["untested_count"] - modules.results - killed
     if whole is not None:
@@ -187,8 +187,8 @@ _CANDIDATES: Final = (
 
 def with_death(connection: StoreConnection, facts: RunFacts) -> RunFacts:
     """Return the facts of a run with whether its session was killed, or that of one of the jobs that share it."""
-    notes = _texts(_fields(connection, facts.id), NOTE_FIELD)
-    return replace(facts, has_died=any(note.startswith(DIED_NOTE) for note in notes))
+    notes = _texts(_fields(connection, facts.id), ENDING_FIELD)
+    return replace(facts, has_died=any(note.startswith(DIED_ENDING) for note in notes))
 
 
 def _base(connection: StoreConnection, run: Json, base_id: int | None) -> Base | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import DIED_NOTE
+from pytest_automation_report.api.models import DIED_ENDING
 from pytest_automation_report.findings.comparison import JobResult, deciding_result
 from pytest_automation_report.findings.flakiness import WINDOW, Content, Outcome, storm
 from pytest_automation_report.findings.times import (
@@ -178,7 +178,7 @@ class Failures:
             failures = [result.fingerprint or 0 for result in results if result.verdict == "failed"]
             self._storms[run.id] = storm(failures, run.decided)
         self._last = series.last.id
-        dead = rows_of(connection, _DEAD, sorted(self._found), (f"%{DIED_NOTE}%",))
+        dead = rows_of(connection, _DEAD, sorted(self._found), (f"%{DIED_ENDING}%",))
         running = [result.result_id for (run_id,) in dead for result in self._found[run_id].values()]
         # Whoever killed pytest, or took its machine, need not be the test that was running.
         self._killed = {(run_id, case_id) for run_id, case_id in rows_of(connection, _KILLED, running)}

@@ -270,7 +270,7 @@ def test_another_server_gets_a_run_for_late_results() -> None:
             lookup = SharedRunLookup(client, run, TAG, Timeouts(read_back=0.0), _Clock().runtime())
             while (run_id := lookup.step()) is None:
                 pass
-            found.append((run_id, lookup.note))
+            found.append((run_id, lookup.remark))
         second = client.run(found[0][0])
     assert second.name == f"suite 7 (again, after run {first})"
     assert found[1] == (second.id, "")
