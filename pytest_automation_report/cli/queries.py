@@ -40,7 +40,7 @@ from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.limits import SHORT_COMMIT, quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from pytest_automation_report.api.client import Client, RunFilters
@@ -155,14 +155,17 @@ def jobs_of(thread: Thread) -> set[str]:
 def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, end: float) -> str:
     """Wait until these jobs have delivered their results or the runs are completed; return "", or why not by ``end``.
 
-    Of a number of jobs the missing ones are named as the last run of the source has them.
+    Of a number of jobs the missing ones are named as the last run of their source has them.
     """
     names = () if isinstance(jobs, int) else jobs
     count = jobs if isinstance(jobs, int) else len(jobs)
     arrived: set[str] = set()
+    sources: set[int] = set()
 
     def check() -> None:
         runs = [client.run(run_id) for run_id in find_runs(client, configuration)]
+        # A run that is named by its id may be of another source than that of the settings.
+        sources.update(run.source_id for run in runs if run.source_id)
         arrived.clear()
         arrived.update(job for run in runs for job in completed_jobs(run))
         missing = [name for name in names if name not in arrived]
@@ -174,18 +177,14 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
     try:
         retry_until(check, end, also=(_JobsMissingError, NoRunError))
     except (_JobsMissingError, *_TRANSIENT_ERRORS) as error:
-        known = [] if names or not arrived else sorted(_jobs_of_last_run(client, configuration) - arrived)
+        known = [] if names or not arrived else sorted(_jobs_of_last_run(client, sources) - arrived)
         return f"{error}; the last run had {', '.join(known)}, too" if known else str(error)
     return ""
 
 
-def _jobs_of_last_run(client: Client, configuration: Settings) -> set[str]:
-    """Return the jobs of the newest completed run of the source."""
-    opened_client = Opened(client, configuration)
-    filters: RunFilters = {
-        "source_id": (opened_client.source_id(configuration.source),),
-        "status": (RunStatus.SUCCESS, RunStatus.FAILURE),
-    }
+def _jobs_of_last_run(client: Client, sources: Collection[int]) -> set[str]:
+    """Return the jobs of the newest completed run of these sources."""
+    filters: RunFilters = {"source_id": tuple(sources), "status": (RunStatus.SUCCESS, RunStatus.FAILURE)}
     newest = next((run for page in run_pages(client, **filters) for run in page.result), None)
     return set() if newest is None else completed_jobs(client.run(newest.id))
 
