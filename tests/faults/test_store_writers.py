@@ -13,7 +13,7 @@ from pytest_automation_report.server.store.store import Store
 from support.contract import Contract
 from support.processes import WRITER, line_of, python
 from support.service import Service
-from unit.server.store.test_maintenance import _backup
+from unit.server.store.test_maintenance import _store
 
 
 def test_processes_that_make_a_store_and_write_at_once_lose_nothing(tmp_path: Path, contract: Contract) -> None:
@@ -73,7 +73,7 @@ def test_a_backup_is_of_one_moment_while_another_process_writes(tmp_path: Path) 
     with python(WRITER, str(store), "a run", "10000") as writer:
         for _ in range(11):
             line_of(writer)
-        done = _backup(store, tmp_path / "copy.db")
+        done = _store("backup", "--database", str(store), str(tmp_path / "copy.db"))
         assert done.exit_code == 0, done.output
         answered = int(line_of(writer))
         writer.send_signal(signal.SIGKILL)

@@ -9,6 +9,15 @@ testmo() {
 }
 by_key() { server --automation-report-run-key="$KEY" "$@"; }
 summary() { python -m pytest -p no:cacheprovider --automation-report "$@" | sed -n '/= automation report =/,/^=/{//!p}'; }
+# Run a session whose server is not there, in a spool of its own; show what is said of its results.
+unheard() {
+  local ADDRESS=http://127.0.0.1:9 spool
+  spool=$(mktemp -d spool.XXXX)
+  python -m pytest -p no:cacheprovider --automation-report --automation-report-url=$ADDRESS --automation-report-project-id=1 \
+    --automation-report-source=suite --automation-report-spool="$spool" "$@" 2>&1 |
+    grep -e kept -e ^send: -e 'exit status' | sed "s/ --spool=.*//; s/$spool/SPOOL/"
+  return "${PIPESTATUS[0]}"
+}
 # Run again what failed, or what $WHICH says; show what is said of that, and the last line.
 again() {
   python -m pytest -p no:cacheprovider --automation-report "--automation-report-rerun-failed${WHICH:+=$WHICH}" "$@" |

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.errors import SettingError
-from pytest_automation_report.server.http.serving import team_code
 from support.processes import line_of, python
 from support.service import API, ON_SQLITE, TOKEN, Service, a_test
 from support.serving import asking, served
@@ -88,20 +86,6 @@ def test_the_printed_line_reports_from_another_folder(tmp_path: Path) -> None:
         opened = session.get(f"{address}/open/a-code-of-ten-colleagues?to=/runs/1", timeout=20)
         assert 'content="0; url=/runs/1"' in opened.text
         assert session.get(f"{address}/runs/1", timeout=20).status_code == 200
-
-
-def test_a_code_that_is_no_part_of_an_address_is_refused(tmp_path: Path) -> None:
-    """The error names option, file and remedy, and not the text; nothing is served."""
-    code = tmp_path / "pages.token"
-    for text in ("short", "with a space in the middle", "a/path/of/several/parts", ""):
-        code.write_text(text)
-        with pytest.raises(SettingError) as caught:
-            team_code(code)
-        assert str(caught.value).startswith(f"--pages-token-file: '{code}'")
-        assert "openssl rand -hex 24" in str(caught.value)
-        assert not text or text not in str(caught.value)
-    with pytest.raises(SettingError, match="it cannot be read"):
-        team_code(tmp_path / "missing")
 
 
 FIRST = """

@@ -15,12 +15,11 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.cli.main import main
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, serve, server_token, token_beside
 from pytest_automation_report.server.store.store import Store
 from support.contract import Contract
-from support.service import a_test, command_runner
+from support.service import a_test
 from support.serving import NEW_RUN, RUNS, WITH_TOKEN, answer_of, asking, connect, posting, served_store
 
 
@@ -160,28 +159,6 @@ def test_a_port_that_is_taken_is_an_error_of_the_system(tmp_path: Path) -> None:
                 serve(store, Token("t"), host=host, port=0, ready=pytest.fail)
         with pytest.raises(SettingError, match="--port"):
             serve(store, Token("t"), host="localhost", port=65536, ready=pytest.fail)
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [(("--host", "0.0.0.0"), "--allow-remote"), (("--host", "nonsense"), "--host"), (("--allow-host", "a:1"), "port")],
-)
-def test_a_refused_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], told: str) -> None:
-    """A mistyped option leaves neither a store nor a token behind."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
-    ran = command_runner().invoke(main, ["serve", "--port", "0", *options, "--database", "made/store.db"])
-    assert (ran.exit_code, told in ran.stderr) == (2, True), ran.output
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_address_of_another_machine_is_told_by_its_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another port would not help: the message names the host."""
-    monkeypatch.setenv(TOKEN_VARIABLE, "a-token-of-these-tests")
-    options = ["--host", "192.0.2.1", "--allow-remote", "--database", str(tmp_path / "store.db")]
-    ran = command_runner().invoke(main, ["serve", *options])
-    assert (ran.exit_code, "--port" in ran.stderr) == (2, False)
-    assert "--host: '192.0.2.1' cannot be used" in ran.stderr
 
 
 def test_the_token_of_the_environment_comes_first(tmp_path: Path) -> None:

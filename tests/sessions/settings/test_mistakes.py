@@ -6,7 +6,6 @@ import pytest
 
 from pytest_automation_report.settings.mistakes import misspelling
 from pytest_automation_report.settings.settings import SETTINGS
-from support.checked_server import CheckedServer
 from support.projects import Project, console
 from support.repository import ROOT
 from support.sessions import session_environment
@@ -42,30 +41,6 @@ def test_mistake_ends_before_collection(arguments: list[str], ini: str, told: st
     if "is not a setting" in told:
         command = console(project.root, "spool", "list", exits=0 if "take it out" in told else 2)
         assert (command.err.count(told), SECRET in command.text) == (1, False)
-
-
-@pytest.mark.parametrize(
-    "how", [[], ["-n2"], ["-p", "no:terminal", "-p", "no:pytest-retry"]], ids=["plain", "workers", "no terminal"]
-)
-def test_mistake_in_the_environment_is_told_once(how: list[str], project: Project, server: CheckedServer) -> None:
-    """With an unusable value in the environment tests run, it is told once with its remedy, and results can be sent."""
-    variables = {"AUTOMATION_REPORT_PROJECT_ID": "one", "AUTOMATION_REPORT_URL": server.address}
-    arguments = ["--automation-report", f"{OPTION}source=suite"]
-    ran = project.pytest(*how, *arguments, env={**session_environment(), **variables}, exits=0)
-    assert ran.text.count("AUTOMATION_REPORT_PROJECT_ID: 'one' cannot be used") == 1
-    assert server.log == []
-    assert len(project.sessions) == 1
-
-
-@pytest.mark.parametrize("how", ["", "-q", "-qq", "-pno:terminal"])
-@pytest.mark.parametrize("is_on", [True, False])
-def test_switch_in_the_environment_that_makes_no_sense_is_told(project: Project, how: str, *, is_on: bool) -> None:
-    """An unusable AUTOMATION_REPORT is shown, however quiet pytest is, and then the ini file decides."""
-    project.write("pytest.ini", f"[pytest]\nautomation_report = {is_on}\nautomation_report_delivery = later\n")
-    terminal = [how, "-p", "no:pytest-retry"] if how else []
-    ran = project.pytest("-W", "error", *terminal, env=session_environment(AUTOMATION_REPORT="ja"), exits=0)
-    assert ran.text.count("AUTOMATION_REPORT: 'ja' cannot be used: write 1 or 0") == 1
-    assert len(project.sessions) == is_on
 
 
 MISSPELLED = {

@@ -1,4 +1,3 @@
-import re
 import socket
 import sys
 from pathlib import Path
@@ -6,88 +5,10 @@ from pathlib import Path
 import pytest
 
 from support.checked_server import CheckedServer
-from support.projects import MIXED, Project, console
-from support.sessions import TOKEN, run, session_environment
-from support.terminal_summary import printed_send_command
+from support.projects import Project
+from support.sessions import TOKEN, run, run_session, session_environment
 
 OPTION = "--automation-report-"
-NOBODY = "http://127.0.0.1:9"
-"""An address of this machine where nobody listens."""
-
-ANY_END = """
-import pytest
-
-def test_ok():
-    pass
-
-def test_end():
-    {end}
-"""
-
-
-def without_token() -> dict[str, str]:
-    env = session_environment()
-    del env["AUTOMATION_REPORT_TOKEN"]
-    return env
-
-
-def test_printed_command_has_what_only_the_command_line_said(project: Project, server: CheckedServer) -> None:
-    """Token file, spool and address of the session's own arguments stand in the command that delivers its results."""
-    token_file = project.write("the token", "")
-    own = [f"{OPTION}token-file={token_file}", f"{OPTION}spool=my spool"]
-    ran = project.report(*own, address=server.address, env=without_token(), exits=0)
-    assert ran.text.count("is empty: write the token into it") == 1
-    token_file.write_text(TOKEN)
-    (project.root / "below").mkdir()
-    sent = console(project.root / "below", *printed_send_command(ran)[1:], env=without_token())
-    assert (sent.exit, sent.out) == (0, ""), sent.text
-    assert [test["name"] for _, test in server.tests()] == ["test_ok"]
-
-
-@pytest.mark.parametrize(
-    "how",
-    [
-        pytest.param(["-p", "no:terminal", "-p", "no:pytest-retry"], id="no terminal"),
-        pytest.param(["-qq"], id="very quiet"),
-        pytest.param(["--no-summary"], id="no summary"),
-    ],
-)
-def test_undelivered_results_are_told_whatever_is_silenced(how: list[str], project: Project) -> None:
-    """Results that were not delivered are told with the command that sends them, also where pytest is kept quiet."""
-    ran = project.report(*how, address=NOBODY, exits=0)
-    assert ran.text.count("1 result kept") == 1
-    assert ran.text.count("send: automation-report send") == 1
-
-
-@pytest.mark.parametrize(
-    ("end", "status"),
-    [
-        pytest.param("pass", 0, id="passed"),
-        pytest.param("assert False", 1, id="failed"),
-        pytest.param("pytest.exit('enough', returncode=7)", 7, id="exit with a status of its own"),
-        pytest.param("raise KeyboardInterrupt", 2, id="interrupted"),
-    ],
-)
-def test_exit_status_is_that_of_pytest_when_the_server_is_down(end: str, status: int, project: Project) -> None:
-    """With a server that is down, pytest's exit status is what the tests led to, and the results are told and kept."""
-    project.write("test_suite.py", ANY_END.format(end=end))
-    ran = project.report(address=NOBODY, exits=status)
-    assert re.findall(r"(\d+) results? kept", ran.text) == ["2"]
-    assert ran.text.count("send: automation-report send") == 1
-    assert len(project.sessions) == 1
-
-
-def test_strict_fails_a_session_whose_results_were_not_delivered(project: Project, server: CheckedServer) -> None:
-    """With strict, undelivered results end a good session with a status of their own, delivered ones do not."""
-    delivered = project.report(f"{OPTION}strict", address=server.address)
-    assert (delivered.exit, "exit status" in delivered.text) == (0, False)
-    why = "exit status 11: no test failed, but not all results were delivered (--automation-report-strict)"
-    for quiet in ("-v", "-qq"):
-        ran = project.report(f"{OPTION}strict", quiet, address=NOBODY, exits=11)
-        assert ran.text.count(why) == 1, ran.text
-    project.write("test_suite.py", MIXED)
-    failed = project.report(f"{OPTION}strict", address=NOBODY)
-    assert (failed.exit, "exit status" in failed.text) == (1, False)
 
 
 def test_wait_at_the_end_is_shown(project: Project) -> None:
@@ -116,25 +37,73 @@ def test_warnings_as_errors_find_nothing(project: Project, server: CheckedServer
     assert len(server.tests()) == 1
 
 
-def test_tests_that_share_a_key_are_named_once(tmp_path: Path, server: CheckedServer) -> None:
-    """Two tests that the server cannot tell apart are both delivered, and named in one line."""
-    project = Project(tmp_path / "project")
-    project.write("test_a.py", "class TestB:\n    def test_same(self): pass\n")
-    project.write("test_a/TestB.py", "def test_same(): pass\n")
-    ran = project.report("-n2", "test_a.py", "test_a/TestB.py", address=server.address, exits=0)
-    assert len({test["key"] for _, test in server.tests()}) == 1
-    assert len(server.tests()) == 2
-    assert ran.text.count("2 tests share one key") == 1
-    assert "test_a.TestB.test_same" in ran.out
+LATER = "--automation-report-delivery=later"
+PASSES = "def test_passes():\n    pass\n"
 
 
-def test_header_tells_target_without_token(project: Project, server: CheckedServer) -> None:
-    """The head of the output names address, project and source, and a passing session leaves nothing in the spool."""
-    ran = project.report(address=f"{server.address}/api/v1/", exits=0)
-    (line,) = [each for each in ran.out.splitlines() if each.startswith("automation report: to ")]
-    assert f"{server.address}, project 1, source suite" in line
-    assert TOKEN not in ran.text
-    assert project.sessions == []
+ODD_START = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    if item.name == "test_second":
+        {start}
+        runtestprotocol(item, nextitem=nextitem)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+"""
+
+
+ODD = "item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=(item.path, 1, item.name))"
+
+
+@pytest.mark.parametrize(
+    ("start", "names", "told"),
+    [
+        ("pass", ["test_first", "test_second", "test_third"], "3 of 3 results delivered"),
+        (ODD, ["test_first", "test_third"], "pytest_runtest_logstart: TypeError"),
+    ],
+    ids=["none", "odd"],
+)
+def test_untold_start_is_not_of_the_test_before(tmp_path: Path, start: str, names: list[str], told: str) -> None:
+    """A test that a plugin runs without telling its start is reported as itself; one told oddly is told as a fault."""
+    (tmp_path / "conftest.py").write_text(ODD_START.format(start=start))
+    (tmp_path / "test_suite.py").write_text("def test_first(): pass\ndef test_second(): pass\ndef test_third(): pass\n")
+    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
+        ran = run_session(tmp_path, address=server.address, exits=0)
+        found = sorted(test["name"] for _, test in server.tests())
+    assert found == names
+    assert told in ran.out
+
+
+def test_ended_session_of_a_process_that_lives_on_is_sent(tmp_path: Path) -> None:
+    """A session that is over is sent although its process goes on, as notebooks and watchers do."""
+    (tmp_path / "test_suite.py").write_text(PASSES)
+    (tmp_path / "watcher.py").write_text(
+        "import subprocess, sys, pytest\n"
+        f"pytest.main(['--automation-report', '{LATER}', '-p', 'no:cacheprovider'])\n"
+        "sys.exit(subprocess.call([sys.executable, '-m', 'pytest_automation_report.cli', 'send']))\n"
+    )
+    ran = run([sys.executable, "watcher.py"], tmp_path, session_environment(), exits=0)
+    assert "nothing is left" in ran.err
+
+
+def test_sender_gets_the_paths_of_libraries_alone(tmp_path: Path) -> None:
+    """Of the environment the sender has what its interpreter may need to start, and nothing of the user's."""
+    (tmp_path / "conftest.py").write_text(
+        "import pathlib, pytest\n\n"
+        "@pytest.hookimpl(tryfirst=True)\n"
+        "def pytest_sessionfinish():\n"
+        "    for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):\n"
+        "        try:\n"
+        "            command, environ = path.read_bytes(), (path.parent / 'environ').read_bytes()\n"
+        "        except OSError:\n"
+        "            continue\n"
+        "        if b'pytest_automation_report sender' in command and b'/of/ours' in environ:\n"
+        "            pathlib.Path('seen').write_bytes(environ)\n"
+    )
+    (tmp_path / "test_suite.py").write_text(PASSES)
+    run_session(tmp_path, env=session_environment(LD_LIBRARY_PATH="/of/ours", MINE="secret"), exits=0)
+    assert (tmp_path / "seen").read_bytes().split(b"\0") == [b"LD_LIBRARY_PATH=/of/ours", b""]
 
 
 INTERRUPTED = """

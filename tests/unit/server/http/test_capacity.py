@@ -7,14 +7,13 @@ import pytest
 from falcon.testing import Result, TestClient
 
 from pytest_automation_report.api.models import PostgresDatabase
-from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.store.contents import ArtifactContents
 from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.values import ApiError
 from support.contract import Contract
-from support.service import API, TOKEN, Service, a_test, command_runner
+from support.service import API, TOKEN, Service, a_test
 
 ROOM = 1_000_000
 
@@ -77,12 +76,3 @@ def test_a_full_store_keeps_no_artifact(service: Service, limit: int) -> None:
         ArtifactContents(store).put(content)
         with pytest.raises(ApiError, match="The store is full"):
             ArtifactContents(store).put(io.BytesIO(b"y"))
-
-
-@pytest.mark.parametrize("option", ["--max-size", "--max-artifacts"])
-def test_a_size_that_is_none_is_named(option: str) -> None:
-    """A usage error names the option, the value and how to write one."""
-    for size in ("", "0GB", "5", "5 PB", "-1MB", "1.5GB", "all"):
-        ran = command_runner().invoke(main, ["serve", option, size])
-        assert ran.exit_code == 2
-        assert f"'{option}': {size!r} is no size; use a number with KB, MB, GB or TB" in " ".join(ran.stderr.split())

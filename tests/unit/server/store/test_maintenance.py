@@ -122,32 +122,6 @@ def test_a_run_that_is_being_filled_stays(filled: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        ("", "--keep-runs N or --older-than"),
-        ("--keep-runs 1 --older-than 1d", "--keep-runs N or --older-than"),
-        ("--keep-runs 0", "--keep-runs"),
-        ("--older-than soon", "30m or 2h"),
-        ("--older-than -1d", "30m or 2h"),
-    ],
-)
-def test_a_mistyped_prune_removes_nothing(filled: Service, arguments: str, told: str) -> None:
-    """It is a usage error that names the option."""
-    done = _store("prune", *arguments.split())
-    assert (done.exit_code, told in done.stderr) == (2, True), done.stderr
-    assert len(_ids(filled)) == 6
-
-
-def test_upkeep_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistyped file is told and not made."""
-    monkeypatch.chdir(tmp_path)
-    for command in (("check",), ("prune", "--keep-runs", "1")):
-        done = _store(*command)
-        assert (done.exit_code, "there is no store" in done.stderr) == (2, True)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
     ("harm", "told"),
     [
         ("UPDATE run SET success_count = 9 WHERE id = 3", "run 3: success_count is 9, counted are 2"),
@@ -212,26 +186,3 @@ def test_the_ids_of_threads_are_not_given_twice(filled: Service) -> None:
     assert _ids(filled) == [old, newest]
     assert filled.new_thread(newest) == last + 1
     assert _store("prune", "--older-than", "0h").stdout.split() == [str(old)]
-
-
-def _backup(store: Path | str, target: Path) -> Result:
-    return _store("backup", "--database", str(store), str(target))
-
-
-def test_a_backup_that_cannot_be_made_leaves_nothing(tmp_path: Path, contract: Contract) -> None:
-    """What is there is not written over; what is wrong is named, with the remedy, and without a password."""
-    Service(tmp_path / "store.db", contract).store.close()
-    (tmp_path / "there").write_text("mine")
-    (tmp_path / "other.db").write_text("no database")
-    for store, target, exit_code, words in (
-        ("store.db", "there", 2, "it is there already; name a new file"),
-        ("store.db", "no/copy", 2, "No such file or directory; name a file that can be written"),
-        ("other.db", "copy", 3, "file is not a database"),
-        ("missing.db", "copy", 2, "name the file of a store with --database"),
-        ("postgresql://u:hidden@db.test/reports", "copy", 2, "pg_dump"),
-    ):
-        done = _backup(store if "://" in store else tmp_path / store, tmp_path / target)
-        assert (done.exit_code, done.stdout, words in done.stderr) == (exit_code, "", True), done.output
-        assert "hidden" not in done.output
-    assert {path.name for path in tmp_path.iterdir()} == {"store.db", "there", "other.db"}
-    assert (tmp_path / "there").read_text() == "mine"

@@ -13,11 +13,10 @@ from zipfile import ZipFile
 import pytest
 
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks, neighbours_of
 from pytest_automation_report.server.store.contents import PART_BYTES
 from support.contract import Contract
-from support.service import a_test, command_runner
+from support.service import a_test
 from support.website import TRACEBACK, Site, attempts, failed_attempt, failing, field, links, missing, names, on
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -471,19 +470,3 @@ def test_lines_of_the_project_have_links(file: str, source: str, editor: str) ->
     assert NO_LINKS.source_url(file, 12, "4f2a9c1") == NO_LINKS.editor_url(file, 12) == ""
     assert LINKS.source_url(file, 12, "") == ""
     assert LINKS.editor_url("a.py", 0) == "vscode://file/work/a.py:1"
-
-
-@pytest.mark.parametrize(
-    ("option", "templates"),
-    [
-        ("--source-url", "ftp://code.example/{file} https://code.example/ {file}"),
-        ("--editor-url", "javascript:alert({file}) JavaScript:alert({file}) vscode://file/ /usr/bin/vi{file}"),
-    ],
-)
-def test_a_template_that_makes_no_links_is_refused(option: str, templates: str) -> None:
-    """A usage error names the option, the value and how to write one."""
-    for template in templates.split():
-        result = command_runner().invoke(main, ["serve", option, template])
-        assert result.exit_code == 2
-        message = " ".join(result.stderr.split())
-        assert f"'{option}': {template!r} is no template of links: write an address" in message
