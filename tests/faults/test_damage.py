@@ -1,16 +1,13 @@
 """A damaged spool: what can be read arrives, what cannot is counted and told; a spool of others is left alone."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from support.delivered_results import assert_complete, field_texts, result_named
 from support.fault_projects import NUMBERED
-from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import sent, spools
-from support.sessions import send
 
 
 def finish_of(records: bytes, number: int) -> int:
@@ -63,37 +60,3 @@ def test_cut_tail(tmp_path: Path, server: ScriptedServer, session: Path) -> None
     assert_complete(server, ["test_number[0]", "test_number[1]", "test_number[2]"])
     assert "died before it finished" in field_texts(result_named(server, "test_number[2]"))
     assert spools(tmp_path) == []
-
-
-def test_newer_format(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
-    """A spool of a newer version is refused and left as it is."""
-    path = session / "session.json"
-    document = json.loads(path.read_text())
-    path.write_text(json.dumps({**document, "format": document["format"] + 1}))
-    before = sorted(each.name for each in session.iterdir())
-    ran = sent(tmp_path, server, exits=3)
-    assert "written by another version (format 2, this version reads 1)" in ran.err
-    assert server.log == []
-    assert sorted(each.name for each in session.iterdir()) == before
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"format": 1}'])
-def test_unreadable_session(tmp_path: Path, server: ScriptedServer, session: Path, content: str) -> None:
-    """A session that cannot be read is kept and told; no traceback."""
-    (session / "session.json").write_text(content)
-    ran = sent(tmp_path, server, exits=3)
-    assert "session.json: cannot be read" in ran.err
-    assert "Traceback" not in ran.text
-    assert server.log == []
-
-
-def test_spool_for_another_address(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
-    """Results go nowhere but where they were meant to: with another address, project or store they are kept."""
-    with checked_scripted_server() as other:
-        there, here = ["--url", other.address, "--project-id"], ["--url", server.address, "--project-id"]
-        for arguments in ([*there, "1"], [*here, "2"], []):
-            ran = send(tmp_path, *arguments, exits=3)
-            assert f"it is for {server.address}, project 1: name that with --url and --project-id" in ran.err
-        assert other.log == []
-    assert server.log == []
-    assert session.exists()

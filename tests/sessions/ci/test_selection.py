@@ -20,22 +20,16 @@ def nothing_usual(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "selection"),
     [
-        ((), ""),
-        (("tests",), ""),
-        ((".",), ""),
-        (("-m", "not slow"), ""),
-        (("-v", "--maxfail=2"), ""),
-        (("-k", "cart and pay"), "-k 'cart and pay'"),
-        (("-k", "cart", "-m", "smoke"), "-k cart -m smoke"),
+        ((), ""), (("tests",), ""), ((".",), ""), (("-m", "not slow"), ""), (("-v", "--maxfail=2"), ""),
+        (("-k", "cart and pay"), "-k 'cart and pay'"), (("-k", "cart", "-m", "smoke"), "-k cart -m smoke"),
         (("tests/unit",), "tests/unit"),
         (("./tests/unit/", "tests/test_a.py::test_b[x y]"), "tests/unit 'tests/test_a.py::test_b[x y]'"),
         (("--deselect=tests/test_a.py::test_b",), "--deselect=tests/test_a.py::test_b"),
         (("--ignore=tests/unit", "--ignore-glob=*_old.py"), "--ignore=tests/unit '--ignore-glob=*_old.py'"),
-        (("--lf",), "--lf"),
-        (("--sw", "-k", "cart"), "-k cart --sw"),
+        (("--lf",), "--lf"), (("--sw", "-k", "cart"), "-k cart --sw"),
         (("--automation-report-rerun-failed",), "--automation-report-rerun-failed"),
     ],
-)
+)  # fmt: skip
 def test_selection(pytester: pytest.Pytester, arguments: tuple[str, ...], selection: str) -> None:
     """Options and paths that select tests are told as typed; those of ini files, and the usual paths, are not."""
     pytester.makeini(INI)
@@ -48,19 +42,14 @@ def test_selection(pytester: pytest.Pytester, arguments: tuple[str, ...], select
 @pytest.mark.parametrize(
     ("usual", "arguments", "selection"),
     [
-        ("-p no:cacheprovider", ("-k", "cache"), "-k cache"),
-        ("-k cache", ("-k", "cache"), ""),
-        ("-kcache", (), ""),
-        ("-m slow", ("-k", "slow"), "-k slow"),
-        ("--ignore=tests/unit_old", ("tests/unit",), "tests/unit"),
+        ("-p no:cacheprovider", ("-k", "cache"), "-k cache"), ("-k cache", ("-k", "cache"), ""), ("-kcache", (), ""),
+        ("-m slow", ("-k", "slow"), "-k slow"), ("--ignore=tests/unit_old", ("tests/unit",), "tests/unit"),
         ("--ignore tests/unit", ("tests/unit/a.py", "--ignore=tests/uni"), "--ignore=tests/uni tests/unit/a.py"),
         ("--ignore tests/unit", ("tests/unit",), "tests/unit"),
         ("--deselect=tests/a.py::b --deselect tests/a.py::c", ("--deselect=tests/a.py",), "--deselect=tests/a.py"),
-        ("--lfnf=all", ("--lf",), "--lf"),
-        ("--last-failed", (), ""),
-        ("tests/unit", (), ""),
+        ("--lfnf=all", ("--lf",), "--lf"), ("--last-failed", (), ""), ("tests/unit", (), ""),
     ],
-)
+)  # fmt: skip
 def test_parts_of_usual_options(
     pytester: pytest.Pytester, usual: str, arguments: tuple[str, ...], selection: str
 ) -> None:
@@ -81,21 +70,16 @@ def test_options_of_the_environment_are_usual(pytester: pytest.Pytester, monkeyp
 @pytest.mark.parametrize(
     ("others", "arguments", "selection"),
     [
-        ((), ".", ""),
-        ((), "tests", ""),
-        ((), "tests/test_a.py", ""),
+        ((), ".", ""), ((), "tests", ""), ((), "tests/test_a.py", ""),
         ((), "tests/test_a.py::test_b", "tests/test_a.py::test_b"),
-        ((), "tests tests/test_a.py", "tests tests/test_a.py"),
-        ((), "--pyargs tests", ""),
+        ((), "tests tests/test_a.py", "tests tests/test_a.py"), ((), "--pyargs tests", ""),
         ((), "--pyargs package.tests", "package.tests"),
         (("src/app.py", "build/test_a.py", ".git/test_a.py", "env/pyvenv.cfg", "env/lib/test_a.py"), "tests", ""),
-        (("src/app.py",), "tests --doctest-modules", "tests"),
-        (("src/test_app.py",), "tests", "tests"),
-        (("src/test_app.py",), "tests src", ""),
-        (("test_readme.txt",), "tests", "tests"),
+        (("src/app.py",), "tests --doctest-modules", "tests"), (("src/test_app.py",), "tests", "tests"),
+        (("src/test_app.py",), "tests src", ""), (("test_readme.txt",), "tests", "tests"),
         (tuple(f"src/{number}.json" for number in range(2001)), "tests", "tests"),
     ],
-)
+)  # fmt: skip
 def test_without_paths_in_the_ini_file(
     pytester: pytest.Pytester, others: tuple[str, ...], arguments: str, selection: str
 ) -> None:

@@ -202,6 +202,7 @@ def test_a_place_can_be_sent(reader: Reader) -> None:
     """An address behind the # opens the file at a test; one that the file does not have says so."""
     page = reader.opened("#/results/403?from=view%3Dtests")
     assert page.get_by_role("heading", name="test_2").is_visible()
+    assert page.locator("header .crumbs").inner_text().endswith("#2\nTest")
     wait_until(page, "() => document.querySelector('#files img')?.naturalWidth === 1")
     assert page.locator("a[download]").first.get_attribute("download") == "shot.png"
     assert page.locator("a[download][target]").count() == 0

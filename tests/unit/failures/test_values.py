@@ -63,15 +63,12 @@ def test_what_is_no_whole_value_is_none(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sides"),
     [
-        ("[1, 2] == [1, 3]", ("[1, 2]", "==", "[1, 3]")),
-        ("(0.1 + 0.2) == 0.3", ("0.1 + 0.2", "==", "0.3")),
-        ("'a == b' != 'c'", ("'a == b'", "!=", "'c'")),
-        ("3 not in {1: 'x'}", ("3", "not in", "{1: 'x'}")),
+        ("[1, 2] == [1, 3]", ("[1, 2]", "==", "[1, 3]")), ("(0.1 + 0.2) == 0.3", ("0.1 + 0.2", "==", "0.3")),
+        ("'a == b' != 'c'", ("'a == b'", "!=", "'c'")), ("3 not in {1: 'x'}", ("3", "not in", "{1: 'x'}")),
         ("None is not None", ("None", "is not", "None")),
-        ("<Color.RED: 1> == <Color.BLUE: 2>", ("<Color.RED: 1>", "==", "<Color.BLUE: 2>")),
-        ("1 < 0", ("1", "<", "0")),
+        ("<Color.RED: 1> == <Color.BLUE: 2>", ("<Color.RED: 1>", "==", "<Color.BLUE: 2>")), ("1 < 0", ("1", "<", "0")),
     ],
-)
+)  # fmt: skip
 def test_a_comparison_has_two_sides(text: str, sides: tuple[str, str, str]) -> None:
     """The operator is the first one outside of brackets and strings."""
     found = read_comparison(text)

@@ -36,22 +36,15 @@ def test_local_is_the_embedded_store(tmp_path: Path, word: str, project: str | N
 
 
 ORIGINS = [
-    ("https://a.example", "https://a.example"),
-    ("https://a.example/", "https://a.example"),
-    ("https://a.example/api/v1", "https://a.example"),
-    ("https://a.example/api/v1//", "https://a.example"),
-    ("  HTTPS://A.Example:443/api/v1/  ", "https://a.example"),
-    ("https://a.example:8443", "https://a.example:8443"),
-    ("https://a.example:", "https://a.example"),
-    ("https://my_host", "https://my_host"),
-    ("https://bücher.example", "https://xn--bcher-kva.example"),
-    ("https://faß.example", "https://xn--fa-hia.example"),
-    ("https://[2001:DB8::1]:444/api/v1", "https://[2001:db8::1]:444"),
-    ("http://[::1]:80", "http://[::1]"),
-    ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-    ("http://127.9.8.7", "http://127.9.8.7"),
+    ("https://a.example", "https://a.example"), ("https://a.example/", "https://a.example"),
+    ("https://a.example/api/v1", "https://a.example"), ("https://a.example/api/v1//", "https://a.example"),
+    ("  HTTPS://A.Example:443/api/v1/  ", "https://a.example"), ("https://a.example:8443", "https://a.example:8443"),
+    ("https://a.example:", "https://a.example"), ("https://my_host", "https://my_host"),
+    ("https://bücher.example", "https://xn--bcher-kva.example"), ("https://faß.example", "https://xn--fa-hia.example"),
+    ("https://[2001:DB8::1]:444/api/v1", "https://[2001:db8::1]:444"), ("http://[::1]:80", "http://[::1]"),
+    ("http://127.0.0.1:8080", "http://127.0.0.1:8080"), ("http://127.9.8.7", "http://127.9.8.7"),
     ("http://LOCALHOST:1", "http://localhost:1"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("address", "origin"), ORIGINS)

@@ -215,21 +215,16 @@ def test_a_style_has_one_spelling(codes: str, style: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "parts"),
     [
-        ("plain", []),
-        ("\x1b[31mbad\x1b[0m and \x1b[1;32mgood\x1b[m", [("bad", "31"), ("good", "1;32")]),
-        ("\x1b[31ma\x1b[31mb\x1b[2Kc\x1b[m", [("abc", "31")]),
-        ("\x1b[31mtwo\nlines\x1b[m", [("two\nlines", "31")]),
-        ("\x1b[31m\n\x1b[m", []),
-        ("\x1b[31m\x00\x1b[m\x00", [("\\x00", "31")]),
+        ("plain", []), ("\x1b[31mbad\x1b[0m and \x1b[1;32mgood\x1b[m", [("bad", "31"), ("good", "1;32")]),
+        ("\x1b[31ma\x1b[31mb\x1b[2Kc\x1b[m", [("abc", "31")]), ("\x1b[31mtwo\nlines\x1b[m", [("two\nlines", "31")]),
+        ("\x1b[31m\n\x1b[m", []), ("\x1b[31m\x00\x1b[m\x00", [("\\x00", "31")]),
         ("\u202e\U0001f600\x1b[31m\u202e\U0001f600x\x1b[m", [("\\u202e\U0001f600x", "31")]),
         ("\r\x1b[31m\nx", [("\nx", "31")]),
-        ("\x1b[31mx\r\x1b[32m\r\n\x1b[33my\r", [("x", "31"), ("\\x0d\n", "32"), ("y", "33")]),
-        ("\x1b[31", []),
+        ("\x1b[31mx\r\x1b[32m\r\n\x1b[33my\r", [("x", "31"), ("\\x0d\n", "32"), ("y", "33")]), ("\x1b[31", []),
         ("\x1b]8;;https://e.example\x07\x1b[34mlink\x1b]8;;\x07 on", [("link on", "34")]),
-        ("\x1b[31mred to the end", [("red to the end", "31")]),
-        ("\x1b[0m\x1b[5;5H\x1b[?25l\x1b(B", []),
+        ("\x1b[31mred to the end", [("red to the end", "31")]), ("\x1b[0m\x1b[5;5H\x1b[?25l\x1b(B", []),
     ],
-)
+)  # fmt: skip
 def test_colours_stand_at_their_characters(raw: str, parts: list[tuple[str, str]]) -> None:
     """Colours are at the characters that had them, also around escaped ones; other sequences leave nothing."""
     text = console(raw)

@@ -176,16 +176,12 @@ def test_messages_say_what_is_expected() -> None:
     with pytest.raises(ApiError) as refused:
         body_from(json.dumps(body).encode(), Decoder(bodies.RunBody))
     assert refused.value.errors == {
-        "name": ["This property may not be null."],
-        "source": [f"Must be a text of 1 to {NAME_LENGTH} characters."],
-        "tags": ["Must be a list."],
-        "config_id": ["Must be an integer from 1 to 9223372036854775807."],
-        "links.0": ["Must be an object."],
-        "fields.0.type": ["Must be an integer from 1 to 5."],
-        "fields.0.is_highlight": ["Must be true or false."],
-        "fields.0.meta": ["Must be an object."],
+        "name": ["This property may not be null."], "source": [f"Must be a text of 1 to {NAME_LENGTH} characters."],
+        "tags": ["Must be a list."], "config_id": ["Must be an integer from 1 to 9223372036854775807."],
+        "links.0": ["Must be an object."], "fields.0.type": ["Must be an integer from 1 to 5."],
+        "fields.0.is_highlight": ["Must be true or false."], "fields.0.meta": ["Must be an object."],
         "artifacts.0.url": ["Must be an address with a scheme, like https://."],
-    }
+    }  # fmt: skip
     with pytest.raises(ApiError) as refused:
         body_from(b'{"tests":[{"key":"A","name":"n","status":"odd"}]}', BODIES["thread append"][0])
     assert refused.value.errors == {
