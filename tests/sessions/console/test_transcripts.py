@@ -1,7 +1,8 @@
 """What console commands print, state by state: each file in ``expected`` is a session in a shell (support/transcripts).
 
 Its folder is the state in which its commands begin. ``$SERVER`` are the options of a server of ours that has nothing
-yet, ``$ADDRESS`` its address; ``requests`` shows what it was asked since the last time, and ``results`` what it has.
+yet, ``$ADDRESS`` its address; ``requests`` shows what it was asked since the last time, ``outputs`` which output of
+commands it was sent, and ``results`` what it has.
 ``$TESTMO`` are the options of a server that stands for a Testmo instance.
 """
 
