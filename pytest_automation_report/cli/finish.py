@@ -16,6 +16,7 @@ from pytest_automation_report.cli.context import CONNECTION, Exit, echo_result, 
 from pytest_automation_report.cli.findings import Limits, judge
 from pytest_automation_report.cli.known import is_excused, read_known
 from pytest_automation_report.cli.queries import (
+    OURS_ONLY,
     RUN_ID,
     WHICH,
     Opened,
@@ -103,8 +104,6 @@ def finish(  # noqa: PLR0913 - one for each option
     with connected_to(configuration, token) as client:
         runs, missing = completed_runs(client, configuration, expect_jobs, timeout, measure_elapsed=True)
         reading = Opened(client, configuration)
-        if is_gate and not reading.is_ours:
-            raise click.UsageError("--gate needs the embedded store or a server of automation-report serve")
         for run_id in runs:
             echo_result(run_id)
             finished = reading.run(run_id)
@@ -131,7 +130,9 @@ def _judged(
     code = Exit.KEPT if is_open else Exit.DONE
     if findings is None:
         echo_stderr("this server does not tell whether each test ran once")
-        return code
+        if is_gate:
+            echo_stderr(f"--gate: findings {OURS_ONLY}", colour="red")
+        return max(code, Exit.USAGE) if is_gate else code
     echo_jobs(findings)
     if is_torn(findings["whole"]):
         code = Exit.KEPT
@@ -155,6 +156,8 @@ def _show_on_page(reading: Opened, finished: Run, shown: Digest, findings: RunFi
         digest=shown,
     )
     output = JobOutput(reading.configuration, os.environ, root=Path.cwd(), shell=user_shell())
+    if not output.is_shown:
+        echo_stderr("--summary: this is no job of a CI provider that shows one", colour="yellow")
     output.show(page)
     for line in output.lines:
         click.echo(line, err=True)

@@ -206,7 +206,7 @@ WhichRun: TypeAlias = 'int | Literal["last"] | None'
 
 NOT_FOUND: Final = 404
 _NAMES_SHOWN: Final = 5
-_OURS_ONLY: Final = "need the embedded store or a server of automation-report serve: this server has none"
+OURS_ONLY: Final = "need the embedded store or a server of automation-report serve: this server has none"
 
 
 def _which(text: str) -> WhichRun:
@@ -350,7 +350,7 @@ class Opened(Struct, frozen=True):
         except RefusedError as error:
             if error.status != NOT_FOUND or self.is_ours:
                 raise
-            raise click.UsageError(f"the results of run {run_id} {_OURS_ONLY}") from error
+            raise click.UsageError(f"the results of run {run_id} {OURS_ONLY}") from error
 
     def count(self, run: Run, *, only_failures: bool = False) -> int:
         """Return the number of results that `items` yields of a run."""
@@ -386,7 +386,7 @@ def opened(
         learn_kind(client)
         reading = Opened(client, configuration)
         if needs_findings and not reading.is_ours:
-            raise click.UsageError(f"findings {_OURS_ONLY}")
+            raise click.UsageError(f"findings {OURS_ONLY}")
         yield reading
 
 

@@ -302,6 +302,11 @@ class JobOutput:
         )
         self.show(page, "; ".join(undelivered))
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether the provider shows anything of it."""
+        return bool(self._summary or self._provider)
+
     def show(self, page: PageOfJob, undelivered: str = "") -> None:
         """Write a page and its marks where the provider shows them."""
         if self._summary:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.projects import Project, console
+from support.scripted_server.server import ScriptedServer
 from support.sessions import Ran, session_environment
 
 KEY = ("--run-key", "build-{build}")
@@ -30,7 +31,7 @@ def project(tmp_path: Path) -> Project:
     return project
 
 
-def job(project: Project, build: int, part: str, *arguments: str) -> None:
+def job(project: Project, build: int, part: str, *arguments: str, address: str | None = None) -> None:
     """Run one job of a build, with its part of the suite."""
     env = session_environment(
         AUTOMATION_REPORT_BUILD=str(build),
@@ -38,7 +39,7 @@ def job(project: Project, build: int, part: str, *arguments: str) -> None:
         PART=part,
         AUTOMATION_REPORT_BRANCH="b",
     )
-    project.report("--automation-report-run-key", "build-{build}", *arguments, env=env)
+    project.report("--automation-report-run-key", "build-{build}", *arguments, env=env, address=address)
 
 
 def finish(project: Project, build: int, *arguments: str, exits: int, **more: str) -> Ran:
@@ -110,6 +111,18 @@ def test_several_configurations(project: Project, tmp_path: Path) -> None:
     assert ran.out == "1\n2\n"
     assert {path.name for path in tmp_path.glob("run*.html")} == {"run-1.html", "run-2.html"}
     assert (tmp_path / "comment.md").read_text().count("###") == 2
+
+
+def test_testmo(project: Project, testmo: ScriptedServer) -> None:
+    """A Testmo instance has no findings: the run is completed, and --gate, which judges nothing then, is an error."""
+    options = ("--url", testmo.address, "--project-id", "1", "--source", "suite")
+    for build, gate, exits in ((1, (), 0), (2, ("--gate",), 2)):
+        job(project, build, "1/1", address=testmo.address)
+        ran = finish(project, build, *options, *gate, exits=exits)
+        assert ran.out == f"{build}\n"
+        assert f"run {build} is completed" in ran.err
+        assert "this server does not tell whether each test ran once" in ran.err
+        assert ("--gate: findings need the embedded store" in ran.err) is bool(gate)
 
 
 @pytest.fixture
