@@ -5,7 +5,7 @@ import pytest
 from jinja2 import DictLoader, Environment
 
 from pytest_automation_report.server.pages.drawings import polyline, slices
-from pytest_automation_report.server.pages.rendering import CompiledTemplates
+from pytest_automation_report.server.pages.rendering import CompiledTemplates, macros
 from pytest_automation_report.server.pages.words import LINES_SHOWN, duration, halves, lines
 from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.node_ids import node_id_of, run_command
@@ -74,6 +74,13 @@ def test_a_long_name_keeps_its_end(name: str, end: str) -> None:
 def test_a_single_duration_between_failures_is_a_dot() -> None:
     """A line from and to one place is drawn, a line of one point is not."""
     assert polyline([1.0, None, 2.0, 1.0]) == ["0.0,24.0 0.0,24.0", "266.7,0.0 400.0,24.0"]
+
+
+def test_a_change_of_a_duration_says_since_what() -> None:
+    """Its title has the duration before, and what that is of; a small change is not shown."""
+    lasted = macros("parts/marks.html").lasted
+    assert 'title="#41: 3.00 s">+2.00 s<' in str(lasted(5_000_000, 3_000_000, "#41"))
+    assert "title" not in str(lasted(5_000_000, 4_900_000, "#41"))
 
 
 def test_the_smallest_slice_of_a_bar_can_be_seen() -> None:
