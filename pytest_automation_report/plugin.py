@@ -179,12 +179,10 @@ class _SessionPlugin(Hooks):
         else:
             from pytest_automation_report.session.setup import session_configuration  # noqa: PLC0415 - as above
 
-            settings_used = configuration or session_configuration(config, os.environ)
-            if settings_used.shard is None and not is_ordered:  # no parallel job
+            configuration = configuration or session_configuration(config, os.environ)
+            if configuration.shard is None and not is_ordered:  # no parallel job
                 return
-            hooks = HistoryHooks.of_session(
-                config, os.environ, settings_used, self.internal_errors, is_reported=configuration is not None
-            )
+            hooks = HistoryHooks.of_session(config, os.environ, configuration, self.internal_errors)
         config.pluginmanager.register(hooks, "automation-report-history")
 
     def _configure_worker(self, config: pytest.Config) -> None:

@@ -53,15 +53,11 @@ class History(Struct, frozen=True):
 
 
 class Wanted(Struct, frozen=True):
-    """What a session wants, from the history: its shard, an order; ``prefix`` stands before folders.
-
-    ``is_alone``: a shard whose jobs do not share a run.
-    """
+    """What a session wants of the history: its shard, and an order; ``prefix`` stands before folders."""
 
     shard: Shard | None
     order: str
     prefix: str
-    is_alone: bool = False
 
 
 class Arranged(Struct, frozen=True):
@@ -76,9 +72,7 @@ class Arranged(Struct, frozen=True):
 class HistoryHooks(Hooks):
     """Cuts and orders the collected tests, in each process that collects; shows what was done."""
 
-    def __init__(
-        self, wanted: Wanted, history: History | PrintingProcess | LaunchError, internal_errors: InternalErrors
-    ) -> None:
+    def __init__(self, wanted: Wanted, history: History | PrintingProcess, internal_errors: InternalErrors) -> None:
         self.internal_errors = internal_errors
         # The ids of all tests before the cut, for the proof that the jobs ran each of them; None without a shard.
         self.collected: list[str] | None = None
@@ -88,20 +82,11 @@ class HistoryHooks(Hooks):
 
     @classmethod
     def of_session(
-        cls,
-        config: pytest.Config,
-        environ: Mapping[str, str],
-        configuration: Settings,
-        internal_errors: InternalErrors,
-        *,
-        is_reported: bool,
+        cls, config: pytest.Config, environ: Mapping[str, str], configuration: Settings, internal_errors: InternalErrors
     ) -> HistoryHooks:
         """Return the hooks of a session's leading process; the history is being read from now on."""
         prefix = configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or "")
-        is_alone = (
-            is_reported and configuration.shard is not None and not (configuration.run_id or configuration.run_key)
-        )
-        wanted = Wanted(configuration.shard, configuration.order, prefix, is_alone)
+        wanted = Wanted(configuration.shard, configuration.order, prefix)
         arguments = connection_options(configuration)
         for name in _OF_RUN:
             value = getattr(configuration, name)
@@ -110,11 +95,11 @@ class HistoryHooks(Hooks):
         if configuration.endpoint.is_embedded and not configuration.database.exists():
             return cls(wanted, History(), internal_errors)
         try:
-            process: PrintingProcess | LaunchError = PrintingProcess(
+            process = PrintingProcess(
                 _CODE, start, needed=NEEDED_CONSOLE, seconds=_SECONDS, environ=environ, folder=root
             )
         except LaunchError as error:
-            process = error
+            return cls(wanted, History(trouble=str(error)), internal_errors)
         return cls(wanted, process, internal_errors)
 
     @classmethod
@@ -127,16 +112,11 @@ class HistoryHooks(Hooks):
         """The history; the first use waits for it."""
         if isinstance(self._source, PrintingProcess):
             try:
-                history = convert(Unpatched.decode(self._source.printed()), History)
-                self._source = history if history.durations else History(history.runs)
+                self._source = convert(Unpatched.decode(self._source.printed()), History)
             except LaunchError as error:
-                self._source = error
-        # The console command says "Error: " first.
-        return (
-            History(trouble=str(self._source).removeprefix("Error: "))
-            if isinstance(self._source, LaunchError)
-            else self._source
-        )
+                # The console command says "Error: " first.
+                self._source = History(trouble=str(error).removeprefix("Error: "))
+        return self._source
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
@@ -218,12 +198,11 @@ class HistoryHooks(Hooks):
     def _lines(self, arranged: Arranged) -> list[str]:
         wanted, history, lines = self._wanted, self._history, list[str]()
         if wanted.shard is not None:
-            more = f" and {len(history.runs) - 1} before" if len(history.runs) > 1 else ""
-            by = f"durations in run {history.runs[0]}{more}" if history.durations else f"number: {history.trouble}"
+            newest, *others = history.runs or (0,)
+            more = f" and {len(others)} before" if others else ""
+            by = f"durations in run {newest}{more}" if history.durations else f"number: {history.trouble}"
             tests = f"{arranged.chosen:,} of {quantity(arranged.collected, 'test')}"
             lines.append(f"shard {wanted.shard}: {tests}, cut by {by}")
-        if wanted.is_alone:
-            lines.append("the jobs of these shards have a run each: with automation_report_run_key they share one")
         if wanted.order != "none":
             lines.append(f"ordered: {_ordered(wanted.order, history, arranged)}")
         return lines

@@ -145,7 +145,8 @@ def _numbered(name: str, shard: Shard | None) -> str:
 def sharing_of(configuration: Settings, facts: BuildInfo) -> RunSharing:
     """Return how a session takes part in its run: alone, if the user set neither ``run_id`` nor ``run_key``."""
     if configuration.run_id is None and not configuration.run_key:
-        return RunSharing()
+        alone = "each shard has a run of its own: with automation_report_run_key the jobs share one"
+        return RunSharing(warning=alone if configuration.shard else "")
     shard = () if facts.shard is None else (Field("Shard", str(facts.shard)),)
     has_page = facts.url and utf16_length(facts.url) <= STRING_UNITS
     page = (Field(JOB_LINK, facts.url, FieldType.URL),) if has_page else ()

@@ -51,13 +51,9 @@ def usual_durations(store: Store, project_id: int, source: str, branch: str, key
     The runs are the last ones of the branch, then those of the main branch, newest first; with a key they are those
     of its first call. Durations are in microseconds.
     """
-    settled = store.look(lambda connection: connection.execute(_SETTLED, (project_id, key))) if key else []
-    if settled:
-        runs = json.loads(settled[0][0])
-    else:
-        runs = store.read(partial(_last_runs, project_id=project_id, source=source, branch=branch))
-        if key:
-            runs = store.write(partial(_settled, project_id, key, runs))
+    runs = store.read(partial(_last_runs, project_id=project_id, source=source, branch=branch))
+    if key:
+        runs = store.write(partial(_settled, project_id, key, runs))
     return store.read(partial(_history, runs=runs))
 
 
@@ -92,6 +88,8 @@ def _history(connection: StoreConnection, runs: Sequence[int]) -> Json:
     for run_id in runs:
         here: dict[int, bool] = {}
         for case_id, result_class, elapsed, is_module in connection.execute(_RESULTS, (run_id,)):
+            if is_module and run_id != runs[0]:  # one that is collected again has no result
+                continue
             # Several jobs of a run may have results of a test: it failed if it failed in any of them.
             here[case_id] = here.get(case_id, False) or result_class == ResultClass.FAILURE
             if not is_module:
