@@ -36,6 +36,8 @@ MARKDOWN_CHARACTERS: Final = 6_000
 _TITLE_UNITS: Final = 140
 _LINE_UNITS: Final = 120
 _VALUE_UNITS: Final = 60
+_NOTE_UNITS: Final = 300
+_NOTES: Final = 20
 _VALUES: Final = 5
 _TESTS: Final = 10
 _COUNTS: Final = ("finished", "failed", "passed", "skipped", "not_run")
@@ -64,7 +66,8 @@ class DifferingValue(TypedDict):
 class DigestReason(TypedDict):
     """A reason of failures: ``count`` tests failed for it, of which ``tests`` names the first.
 
-    ``place`` and ``line`` are those of the code that raised in one of them. ``command`` runs them again, empty if no
+    ``place`` and ``line`` are those of the code that raised in one of them, ``notes`` lines below its message, such as
+    the example of hypothesis that fails. ``command`` runs them again, empty if no
     command is known.
     """
 
@@ -76,6 +79,7 @@ class DigestReason(TypedDict):
     since: RunMention | None
     line: str
     values: Sequence[DifferingValue]
+    notes: Sequence[str]
     tests: Sequence[str]
     owner: str | None
     command: str
@@ -222,7 +226,7 @@ def _reason(
 
     ``otherwise`` is the command if a list of the tests would be too long.
     """
-    place, line, values = _raised(tests[0]) if tests else ("", "", [])
+    place, line, values, notes = _raised(tests[0]) if tests else ("", "", [], [])
     ids = [test.node_id for test in tests]
     return {
         "title": title,
@@ -233,23 +237,28 @@ def _reason(
         "since": found["since"] if found else None,
         "line": line,
         "values": values,
+        "notes": notes,
         "tests": [test.node_id or test.title for test in tests[:_TESTS]],
         "owner": next((field.value for test in tests[:1] for field in test.fields if field.name == OWNER_FIELD), None),
         "command": run_command(ids, count, otherwise),
     }
 
 
-def _raised(test: ExportedTest) -> tuple[str, str, list[DifferingValue]]:
-    """Return where a failure was raised, the statement, and the values that it compared."""
+def _raised(test: ExportedTest) -> tuple[str, str, list[DifferingValue], list[str]]:
+    """Return where a failure was raised, the statement, the values that it compared, and the notes of exceptions."""
     place = place_of(test.file, test.line)
     problem = next(iter(test.problems), None)
     if problem is None:
-        return place, "", []
-    shown = read_failure(plain(problem.text), plain(problem.message), plain(problem.type), file=test.file or "")[0]
+        return place, "", [], []
+    found = read_failure(plain(problem.text), plain(problem.message), plain(problem.type), file=test.file or "")
+    shown = found[0]
+    # The last lines are the notes of a message that is long itself.
+    lines = (line for exception in found for line in exception.notes[-_NOTES // 2 :])
+    notes = [cut_end(line, _LINE_UNITS) for line in lines if line.strip()][:_NOTES]
     frame = next((call.frame for call in shown.calls if isinstance(call, Call) and call.is_open), None)
     if frame is None:
-        return place, "", _values(shown.table)
-    return place_of(frame.path, frame.line), frame.raising_line, _values(shown.table)
+        return place, "", _values(shown.table), notes
+    return place_of(frame.path, frame.line), frame.raising_line, _values(shown.table), notes
 
 
 def _values(table: Table | None) -> list[DifferingValue]:
@@ -278,7 +287,7 @@ _MARKDOWN: Final = _Form(code, "- ", "  - ", "\n", MARKDOWN_CHARACTERS)
 
 
 def _entry(reason: DigestReason, form: _Form, now: int) -> tuple[str, list[str]]:
-    """Return the first line of a reason, and those of its place, values and command; an unknown one is empty."""
+    """Return the first line of a reason, and those of its place, values, notes and command; unknown ones are empty."""
 
     def shown(text: str) -> str:
         return form.shown(text, _LINE_UNITS)
@@ -292,18 +301,19 @@ def _entry(reason: DigestReason, form: _Form, now: int) -> tuple[str, list[str]]
     values = [f"{value['path']}: {value['left']} {value['operator']} {value['right']}" for value in reason["values"]]
     # A command that is cut would run something else.
     command = form.shown(reason["command"], len(reason["command"]) + 1)
-    details = [place, shown("; ".join(values)), command or shown(", ".join(reason["tests"]))]
+    notes = form.shown(" ".join(line.strip() for line in reason["notes"]), _NOTE_UNITS)
+    details = [place, shown("; ".join(values)), notes, command or shown(", ".join(reason["tests"]))]
     return f"{form.reason}{head}", [detail and f"{form.detail}{detail}" for detail in details]
 
 
 def _fitted(entries: Sequence[tuple[str, Sequence[str]]], room: int | None) -> list[str]:
-    """Return reasons as texts: the first lines for which there is room, then all places, commands and values."""
+    """Return reasons as texts: the first lines for which there is room, then places, commands, notes and values."""
     shown = [{0: head} for head, _ in entries]
     room = sys.maxsize if room is None else room
     while shown and sum(len(lines[0]) + 2 for lines in shown) > room:
         shown.pop()
     room -= sum(len(lines[0]) + 2 for lines in shown)
-    for number in (0, 2, 1):
+    for number in (0, 3, 2, 1):
         for lines, (_, details) in zip(shown, entries, strict=False):
             if details[number] and len(details[number]) < room:
                 lines[number + 1] = details[number]

@@ -29,7 +29,8 @@ class ShownException(Struct, frozen=True):
     """One exception of a failure as it is shown.
 
     ``said`` is one line: the message, or the condition of the assertion. ``details`` are the other lines of the
-    message, empty if ``table`` shows the same. ``link`` shows how it led to the exception before it.
+    message, empty if ``table`` shows the same. ``link`` shows how it led to the exception before it. ``notes`` are the
+    lines below the message, and messages and notes of a group's members.
     """
 
     type_name: str
@@ -39,6 +40,7 @@ class ShownException(Struct, frozen=True):
     calls: tuple[Call | Fold, ...] = ()
     link: Link = ""
     remark: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def read_failure(
@@ -73,7 +75,7 @@ def _shown(raised: Raised, comparison: Comparison | None, fallback: tuple[str, s
         table: Table | None = table_from_values(comparison, assertion)
     else:
         table = table_from_text(message, assertion)
-    said, details = _said(message, assertion, table)
+    said, details, notes = _said(message, assertion, table)
     return ShownException(
         (type_name or fallback[0])[:_MAX_TYPE],
         said,
@@ -82,23 +84,51 @@ def _shown(raised: Raised, comparison: Comparison | None, fallback: tuple[str, s
         tuple(folded(raised.frames)),
         raised.link,
         raised.remark,
+        (*notes.splitlines(), *_members(raised.remark)),
     )
 
 
-def _said(message: str, assertion: Assertion | None, table: Table | None) -> tuple[str, str]:
-    """Return the line that says what happened, and the lines that it leaves out."""
+def _said(message: str, assertion: Assertion | None, table: Table | None) -> tuple[str, str, str]:
+    """Return the line that says what happened, the lines that it leaves out, and the notes among these."""
     mark = _ASSERT.search(message)
     if mark is None or (assertion is None and table is None):
         line, _, rest = message.strip("\n").partition("\n")
-        return line, "" if table is not None and assertion is not None else rest.rstrip()
+        if table is not None and assertion is not None:
+            rest = _notes(f"\n{rest}", " -+?")
+        return line, rest.rstrip(), rest.strip()
     own_message = message[: mark.start()].strip("\n")
     values = message[mark.start() :].strip("\n")
     condition = f"assert {assertion.condition}" if assertion is not None else values.partition("\n")[0]
-    details = "" if table is not None or values == condition else values
+    notes = _notes(values, " ")
+    details = notes if table is not None or values == condition else values
     if not own_message:
-        return condition, details
+        return condition, details, notes
     line, _, rest = own_message.partition("\n")
-    return line, "\n".join(part for part in (rest, condition, details) if part)
+    return line, "\n".join(part for part in (rest, condition, details) if part), notes
+
+
+def _notes(explanation: str, marks: str) -> str:
+    """Return the notes of an exception, which follow an explanation whose further lines begin with one of ``marks``."""
+    lines = explanation.split("\n")
+    first = next((number for number, line in enumerate(lines) if number and line and line[0] not in marks), len(lines))
+    return "\n".join(lines[first:]).rstrip()
+
+
+_MEMBER: Final = re.compile(r"\s*\| ?")
+
+
+def _members(tree: str) -> Iterator[str]:
+    """Yield the messages and notes of a group's members, without their calls and the lines around them."""
+    is_call = False
+    for line in tree.split("\n"):
+        text = _MEMBER.sub("", line, count=1)
+        if _MEMBER.match(line) is None or text.lstrip().startswith("+-"):
+            is_call = False
+        elif "Traceback (most recent call last)" in text or text.startswith("  File "):
+            is_call = True
+        elif not (is_call and text.startswith("  ")):
+            is_call = False
+            yield text
 
 
 # What stands outside of the user's code: libraries, the standard library, code without a file.

@@ -265,7 +265,9 @@ class _EntryReader:
 
     def _read_error(self, line: str, mark: re.Match[str]) -> None:
         """Read a line that describes the exception: ``E`` and the margin of the code that raised it."""
-        if not self._is_after_error:
+        # Below a cut stands the rest of the message that it began in.
+        is_rest = bool(self._errors) and any(map(_CUT.fullmatch, self._remark))
+        if not self._is_after_error and not is_rest:
             # A test may have several such blocks, as a missing fixture has: the last one is the exception.
             self._errors, self._margin = [], len(mark.group())
         self._is_after_error = True

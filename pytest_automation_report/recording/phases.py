@@ -151,6 +151,26 @@ def _is_same_file(path: str, other: str) -> bool:
     return bool(short) and long[-len(short) :] == short
 
 
+_MAX_ERRORS = 100
+
+
+def notes_of(error: BaseException) -> list[str]:
+    """Return the notes of an exception, of those that led to it, and of the members of groups."""
+    notes: list[str] = []
+    seen: set[int] = set()
+    errors: list[object] = [error]
+    while errors and len(seen) < _MAX_ERRORS:
+        each = errors.pop(0)
+        if isinstance(each, BaseException) and id(each) not in seen:
+            seen.add(id(each))
+            # Both names may have anything: a test can write them.
+            own, members = getattr(each, "__notes__", ()), getattr(each, "exceptions", ())
+            notes += [note for note in own if isinstance(note, str)] if isinstance(own, list) else []
+            errors += [each.__cause__ or (None if each.__suppress_context__ else each.__context__)]
+            errors += members if isinstance(members, tuple) else ()
+    return notes
+
+
 def console_field(name: str, text: str, message: str, type_name: str = "", phase: str = "") -> Field:
     """Return a highlighted console field; the texts must be clean already. ``phase`` is that of a failure."""
     meta = {key: value for key, value in (("message", message), ("type", type_name), ("phase", phase)) if value}

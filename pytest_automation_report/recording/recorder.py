@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, Status
+from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, FieldType, Status
 from pytest_automation_report.recording.comparison import captured_sides, clean_comparison
 from pytest_automation_report.recording.fields import FoundSecrets, printed_annotations, property_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
@@ -26,6 +26,7 @@ from pytest_automation_report.recording.phases import (
     console_field,
     is_subtest,
     merged,
+    notes_of,
     read_phase,
     steps_field,
     worst_status,
@@ -85,7 +86,7 @@ _NOTHING_LEFT: Final = Leftovers()
 class RunningAttempt:
     """The reports of the running attempt of one test."""
 
-    __slots__ = ("before", "durations", "hidden", "location", "phases", "properties", "sections", "subtests")
+    __slots__ = ("before", "durations", "hidden", "location", "notes", "phases", "properties", "sections", "subtests")
 
     def __init__(self, before: Leftovers, location: Location) -> None:
         self.before = before
@@ -97,6 +98,7 @@ class RunningAttempt:
         self.properties: Sequence[tuple[str, object]] = ()
         self.subtests: Subtests | None = None
         self.hidden: tuple[HiddenAttempt, ...] = ()
+        self.notes: Sequence[str] = ()
 
     def times_us(self, observed_us: int) -> Times:
         """Return the observed time if a test moved pytest's clock, else the sum of the phases' durations."""
@@ -185,6 +187,8 @@ class Recorder:
         self._open: dict[str, RunningAttempt] = {}
         # What attempts that are not final left, until the next start of the same test.
         self._before: dict[str, Leftovers] = {}
+        # Those of the exceptions of the running attempt.
+        self._notes: list[str] = []
         self._needs_output = options.output == "all" or options.output_annotations
         # A prefix that must be respelled makes each folder differ from its node id: 0 then excludes all node ids.
         is_plain_prefix = options.prefix.isascii() and options.prefix.isprintable()
@@ -214,6 +218,10 @@ class Recorder:
         attempt.sections = report.sections
         attempt.properties = report.user_properties
 
+    def add_notes(self, error: BaseException) -> None:
+        """Keep the notes of an exception of the running attempt, whose text may be cut where they stand."""
+        self._notes += notes_of(error)
+
     def finish(
         self,
         nodeid: str,
@@ -230,8 +238,10 @@ class Recorder:
         before it to the hidden attempts within the same start and finish.
         """
         attempt = self._open.pop(nodeid, None)
+        notes, self._notes = self._notes, []
         if attempt is None:
             return None
+        attempt.notes = notes
         plain_nodeid = self._groups.get(nodeid, nodeid)
         file, line = attempt.location[0] if attempt.location else "", line_of(attempt.location)
         times = attempt.times_us(moment - began)
@@ -336,6 +346,8 @@ class Recorder:
         if _is_without_call(attempt):
             highlights.append(console_field("Error", _NO_CALL, _NO_CALL))
         others = self._output_fields(sections, subtests, status)
+        if subtests is None and (lost := _lost(attempt.notes, highlights)):
+            others.insert(0, Field("Notes", self._cleaner.console("\n\n".join(lost)), FieldType.CONSOLE))
         if not self._has_plain_name(nodeid):
             others += node_id_fields(identity_of(nodeid, prefix=self._options.prefix), self._cleaner)
         if attempt.properties:
@@ -425,6 +437,16 @@ def _verdict(attempt: RunningAttempt, phases: Sequence[Phase]) -> tuple[Status, 
     if attempt.subtests is not None and attempt.subtests.has_failed:
         statuses.append("failure")
     return worst_status(statuses), not is_without_call and all(phase.outcome != _RERUN for phase in phases)
+
+
+def _lost(notes: Sequence[str], shown: Sequence[Field]) -> list[str]:
+    """Return the notes of exceptions of which a line stands in no field: the text of a failure is cut in its middle."""
+    texts = [str(field.value) for field in shown]
+    return [
+        note
+        for note in notes
+        if texts and not any(all(line.strip() in text for line in note.splitlines()) for text in texts)
+    ]
 
 
 def _phase_fields(phases: Sequence[Phase], subtests: Subtests | None) -> list[Field]:

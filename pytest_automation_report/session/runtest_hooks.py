@@ -250,6 +250,7 @@ class RuntestHooks(Hooks):
         """Keep the last comparison if it has failed the test."""
         if call.excinfo is not None and isinstance(report, pytest.TestReport):
             self._comparisons.keep(call.excinfo, report)
+            self._recorder.add_notes(call.excinfo.value)
 
     @guarded
     def _annotations(self) -> Sequence[Annotations | None] | None:

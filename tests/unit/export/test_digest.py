@@ -82,7 +82,8 @@ def test_the_document() -> None:
                 "values": [
                     {"path": "cart.total( with_tax=True )", "left": "41", "operator": "==", "right": "42"}
                 ],
-                "tests": ["tests/test_a.py::test_one"], "owner": None, "command": "pytest tests/test_a.py::test_one",
+                "notes": [], "tests": ["tests/test_a.py::test_one"], "owner": None,
+                "command": "pytest tests/test_a.py::test_one",
             }
         ],
     }  # fmt: skip

@@ -420,3 +420,55 @@ def test_a_marked_line_may_be_empty() -> None:
     found = parse_traceback("    def test_a():\n>   \nE   KeyError: 'a'\n\ntests/a.py:3: KeyError")
     ((frame,),) = [raised.frames for raised in found]
     assert (frame.function, [line.is_hit for line in frame.code]) == ("test_a", [False])
+
+
+def test_notes_stand_below_compared_values() -> None:
+    """What a table shows is left out of the message, but not the notes below it, as those of hypothesis."""
+    text = """>       assert [1, 2] == [1, 3]
+E       assert [1, 2] == [1, 3]
+E         At index 1 diff: 2 != 3
+E         Use -v to get more diff
+E       Failing test case: test_it(
+E           x=10,
+E       )
+
+test_it.py:2: AssertionError"""
+    (shown,) = read_failure(text)
+    assert shown.table is not None
+    assert shown.details == "Failing test case: test_it(\n    x=10,\n)"
+    assert shown.notes == ("Failing test case: test_it(", "    x=10,", ")")
+
+
+def test_members_of_a_group_have_notes() -> None:
+    """Messages and notes of the members, of groups within it, too, without their calls."""
+    text = """  + Exception Group Traceback (most recent call last):
+  |   File "test_it.py", line 2, in test_it
+  |     raise error
+  | ExceptionGroup: two (2 sub-exceptions)
+  | of the group
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "test_it.py", line 9, in make
+    |     raise ValueError
+    | ValueError: one
+    | of one
+    |     x=10
+    +---------------- 2 ----------------
+    | ExceptionGroup: inner (1 sub-exception)
+    +-+---------------- 1 ----------------
+      | KeyError: 'a'
+      | of a
+      +------------------------------------"""
+    (shown,) = read_failure(text)
+    assert shown.notes == (
+        "of the group", "ValueError: one", "of one", "    x=10", "ExceptionGroup: inner (1 sub-exception)",
+        "KeyError: 'a'", "of a",
+    )  # fmt: skip
+
+
+def test_a_message_that_was_cut_has_its_note() -> None:
+    """What stands below the cut belongs to the message above it."""
+    cut = "E       ValueError: xxx\n... 30,000 characters cut ...\nxxx\nE       a note"
+    text = f">       raise error\n{cut}\n\nt.py:2: ValueError"
+    (shown,) = read_failure(text)
+    assert (shown.type_name, shown.said, shown.notes) == ("ValueError", "xxx", ("a note",))

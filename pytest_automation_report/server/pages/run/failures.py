@@ -402,7 +402,7 @@ def _code(place: str, row: Json | None, text: Json | None, message: Json) -> Jso
 _LINES_BEFORE, _LINES_AFTER = 4, 3
 # Lines above those that show whether they begin inside of a docstring.
 _LINES_ABOVE: Final = 100
-_ERROR_LINES: Final = 6
+_ERROR_LINES: Final = 10
 _LINE_LENGTH: Final = 240
 
 
@@ -421,9 +421,12 @@ def code_frame(exceptions: Sequence[Raised]) -> Json | None:
     tokens = coloured([*(line.text for line in before), *texts])[len(before) :] if is_torn else coloured(texts)
     # Calls of the same function around it.
     depth = sum(1 + other.repeats for other in raised.frames if other.function == frame.function)
-    errors = [line[:_LINE_LENGTH] for line in raised.lines if line.strip()]
+    members = raised.remark.split("\n") if raised.remark.lstrip().startswith("+-") else []
+    errors = [line[:_LINE_LENGTH] for line in (*raised.lines, *members) if line.strip()]
     if len(errors) > _ERROR_LINES:
-        errors = [*errors[: _ERROR_LINES - 1], f"… {len(errors) - _ERROR_LINES + 1} more lines"]
+        # Notes stand at the end, such as the example of hypothesis that fails.
+        left = f"… {len(errors) - _ERROR_LINES + 1} more lines"
+        errors = [*errors[: _ERROR_LINES // 2 - 1], left, *errors[-_ERROR_LINES // 2 :]]
     return {
         "place": place_of(frame.path, frame.line),
         "function": frame.function,

@@ -115,6 +115,19 @@ def test_a_card_says_in_which_job_its_tests_fail(site: Site) -> None:
     assert "py3.14 fails; py3.10 passes." in site.text(f"/runs/{run}").replace(" ;", ";")
 
 
+def test_a_card_ends_with_the_notes_of_its_failure(site: Site) -> None:
+    """Of a long message the card leaves lines out, and none of an example that stands as a note at its end."""
+    lines = [f"E       line {number}" for number in range(30)]
+    text = "\n".join(
+        [">       f()", *lines, "E       Falsifying example: f(", "E           x=1,", "E       )", "", "t.py:3: E"]
+    )
+    failed = {**field("Failure", text, 4), "is_highlight": True, "meta": {"message": "line 0"}}
+    run = site.run_of(a_test(1, "failed", fields=[failed], **FILE))
+    shown = site.text(f"/runs/{run}")
+    assert missing(shown, "line 0", "line 3", "more lines", "Falsifying example: f(", "x=1,") == []
+    assert "line 20" not in shown
+
+
 def test_failures_stand_by_file_or_as_one_list_and_as_text(site: Site) -> None:
     """The same failures in other arrangements; the text has one section for each reason, as Markdown."""
     run = site.run_of(failing(0, **FILE), failing(1, **OTHER), a_test(2))
