@@ -256,9 +256,13 @@ class Share(NamedTuple):
 
 
 class WholeRun(TypedDict):
-    """How many tests were collected, and how many of them no job ran, or more than one; ``jobs`` are those to blame."""
+    """How many tests were collected, and how many of them no job ran, or more than one.
+
+    ``of_jobs`` is the number of jobs that ran them, ``jobs`` are those to blame.
+    """
 
     tests: int
+    of_jobs: int
     missing: int
     twice: int
     jobs: Sequence[str]
@@ -277,6 +281,7 @@ def wholeness_of(shares: Sequence[Share]) -> WholeRun | None:
     found = [*map(_of_parts, parts.values()), *_of_whole_jobs(share for share in shares if share.chosen >= share.tests)]
     return {
         "tests": sum(each["tests"] for each in found),
+        "of_jobs": sum(each["of_jobs"] for each in found),
         "missing": sum(each["missing"] for each in found),
         "twice": sum(each["twice"] for each in found),
         "jobs": list(dict.fromkeys(job for each in found for job in each["jobs"])),
@@ -297,7 +302,8 @@ def _of_whole_jobs(shares: Iterable[Share]) -> Iterable[WholeRun]:
         if all(share.attempt < attempt and share.tests < tests for share in group):
             continue
         missing = max(0, group[0].tests - len(frozenset().union(*(share.cases for share in group))))
-        yield {"tests": group[0].tests, "missing": missing, "twice": 0, "jobs": [job] if missing else []}
+        jobs_to_blame = [job] if missing else []
+        yield {"tests": group[0].tests, "of_jobs": 1, "missing": missing, "twice": 0, "jobs": jobs_to_blame}
 
 
 def _of_parts(shares: Sequence[Share]) -> WholeRun:
@@ -318,7 +324,8 @@ def _of_parts(shares: Sequence[Share]) -> WholeRun:
         done = {share.job for share in shares if len(share.cases) >= share.chosen}
         jobs = dict.fromkeys(share.job for share in shares)
         blamed |= dict.fromkeys([*_absent(jobs), *(job for job in jobs if job not in done)])
-    return {"tests": shares[0].tests, "missing": missing, "twice": twice, "jobs": [*blamed]}
+    of_jobs = len({share.job for share in shares})
+    return {"tests": shares[0].tests, "of_jobs": of_jobs, "missing": missing, "twice": twice, "jobs": [*blamed]}
 
 
 def _absent(jobs: Iterable[str]) -> list[str]:

@@ -181,9 +181,10 @@ def is_torn(document: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
 
 
 def wholeness_words(document: Mapping[str, Any]) -> str:
-    """Return the proof in words: ``108 tests, each once``, or ``27 missing, 27 twice, from unit 4/4``."""
+    """Return the proof in words: ``108 tests, each once in 4 jobs``, or ``27 missing, 27 twice, from unit 4/4``."""
     if not is_torn(document):
-        return f"{quantity(document['tests'], 'test')}, each once"
+        where = f" in {document['of_jobs']:,} jobs" if document["of_jobs"] > 1 else ""
+        return f"{quantity(document['tests'], 'test')}, each once{where}"
     counts = [f"{document[name]:,} {name}" for name in ("missing", "twice") if document[name]]
     jobs = [printable(job) for job in document["jobs"]]
     more = [f"{len(jobs) - _MOST_JOBS} more"] if len(jobs) > _MOST_JOBS else []

@@ -102,7 +102,7 @@ def test_recipe(provider: str, tmp_path: Path, server: CheckedServer) -> None:
     statuses = [runner.run(job) for job in jobs]
     assert any(any(each) for each in statuses[:4]), runner.said  # two tests of the shop fail
     assert not any(any(each) for each in statuses[4:]), runner.said
-    assert "15 tests, each once" in runner.said
+    assert "15 tests, each once in 4 jobs\n" in runner.said
     assert run_count(server) == 1, runner.said
     assert server.posts("/complete")[-1].path.endswith("/runs/1/complete"), runner.said
     assert len(server.tests()) == 15, runner.said

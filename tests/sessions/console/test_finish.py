@@ -56,7 +56,7 @@ def test_whole_run_is_completed_and_judged(project: Project, tmp_path: Path) -> 
     ran = finish(project, 1, "--expect-jobs", "unit 1/2,unit 2/2", "--gate", *files, exits=0, **page)
     assert ran.out == "1\n"
     assert "run 1 is completed" in ran.err
-    assert "4 tests, each once" in ran.err
+    assert "4 tests, each once in 2 jobs\n" in ran.err
     assert "no new failure" in ran.err
     comment = (tmp_path / "comment.md").read_text()
     assert comment.startswith("### ✅ All 4 tests passed")

@@ -24,7 +24,7 @@ def _shared_run(site: Site, *parts: range) -> int:
 def test_a_page_says_whether_the_run_is_whole(site: Site) -> None:
     """Heading and sentence have the proof, and a run whose jobs lost tests is not the base of a later one."""
     whole = _shared_run(site, range(3), range(3, 6))
-    assert "6 tests, each once." in site.text(f"/runs/{whole}")
+    assert "6 tests, each once in 2 jobs." in site.text(f"/runs/{whole}")
     torn = _shared_run(site, range(3), range(2, 5))
     shown = site.text(f"/runs/{torn}")
     assert "1 missing, 1 twice, from unit 2/2" in shown
