@@ -243,7 +243,7 @@ class Recorder:
             return None
         attempt.notes = notes
         plain_nodeid = self._groups.get(nodeid, nodeid)
-        file, line = attempt.location[0] if attempt.location else "", line_of(attempt.location)
+        file, line = place_in(plain_nodeid, attempt.location) if attempt.location else ("", None)
         times = attempt.times_us(moment - began)
         if not annotations and self._is_plain_pass(attempt, plain_nodeid):
             return FinishRecord(number, moment, plain_nodeid, Attempt("passed", *times), began, file, line)
@@ -404,6 +404,15 @@ def without_earlier(entries: Sequence[_Entry], earlier: Sequence[_Entry]) -> Seq
     # They are not there if a plugin cleared the item between attempts.
     is_behind = earlier and list(entries[: len(earlier)]) == list(earlier)
     return entries[len(earlier) :] if is_behind else entries
+
+
+def place_in(nodeid: str, location: tuple[str, int | None, str]) -> tuple[str, int | None]:
+    """Return file and line of a test; where a library wraps it, as pytest-bdd does, the file of its node id alone."""
+    path = location[0]
+    own = nodeid.partition("::")[0]
+    if path != own and ("site-packages" in path or "dist-packages" in path):
+        return own, None
+    return path, line_of(location)
 
 
 def line_of(location: Location) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from types import FunctionType
 from typing import TYPE_CHECKING, Final, cast
 
 import pytest
@@ -19,8 +20,8 @@ from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, AnnotationCollector, active
 from pytest_automation_report.recording.fields import property_field
 from pytest_automation_report.recording.options import FAILED
-from pytest_automation_report.recording.phases import merged
-from pytest_automation_report.recording.recorder import FailedComparisons, Recorder, line_of
+from pytest_automation_report.recording.phases import Annotations, merged
+from pytest_automation_report.recording.recorder import FailedComparisons, Recorder, place_in
 from pytest_automation_report.recording.results import Failures
 from pytest_automation_report.session.collection import (
     HISTORY_HOOKS,
@@ -39,6 +40,7 @@ from pytest_automation_report.spool.records import (
     PropertyRecord,
     StartRecord,
 )
+from pytest_automation_report.text.node_ids import place_of
 from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.unpatched import Unpatched
 
@@ -47,7 +49,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.recording.hooks import ArtifactFile
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.recording.phases import Annotations
     from pytest_automation_report.spool.records import FinishRecord
     from pytest_automation_report.spool.writer import SpoolWriter
 
@@ -78,6 +79,17 @@ def record_testsuite_property(
         hooks.record_property(name, value)
 
     return record
+
+
+def _feature_place(item: pytest.Item) -> str:
+    """Return file and line of the scenario that pytest-bdd made this test of; empty for other tests."""
+    scenarios = getattr(sys.modules.get("pytest_bdd.scenario"), "scenario_wrapper_template_registry", None)
+    function = getattr(item, "obj", None)
+    scenario = scenarios.get(function) if scenarios and type(function) is FunctionType else None
+    file = getattr(getattr(scenario, "feature", None), "filename", None)
+    if not isinstance(file, str):
+        return ""
+    return place_of(os.path.relpath(file, item.config.rootpath), getattr(scenario, "line_number", None))
 
 
 class Clock:
@@ -214,7 +226,8 @@ class RuntestHooks(Hooks):
         self.collector.begin()
         self._comparisons.take()  # those of the attempt before, of which none has failed it
         self._recorder.start(nodeid, location)
-        plain_nodeid, file, line = self.plain_nodeids.get(nodeid, nodeid), location[0], line_of(location)
+        plain_nodeid = self.plain_nodeids.get(nodeid, nodeid)
+        file, line = place_in(plain_nodeid, location)
         self._open_nodeid = nodeid
         self.writer.write(StartRecord(self._attempt_number, self._started_us, plain_nodeid, file, line).framed())
 
@@ -256,7 +269,12 @@ class RuntestHooks(Hooks):
     def _annotations(self) -> Sequence[Annotations | None] | None:
         """Return the annotations of the attempt; None if collecting them raised: the result must not be lost."""
         annotations, item = self.collector.end(), self.collector.item
-        if item is None or not self.collector.is_marked(item):
+        if item is None:
+            return annotations
+        if place := _feature_place(item):
+            own = Annotations((Field("Feature", self.collector.cleaner.string(place)),))
+            annotations = [*annotations[:-1], merged([own, *annotations[-1:]])]
+        if not self.collector.is_marked(item):
             return annotations
         from pytest_automation_report.recording.hooks import Markers  # noqa: PLC0415 - only for marked tests
 
