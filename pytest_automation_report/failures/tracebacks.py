@@ -164,7 +164,11 @@ def _from_root(exceptions: Sequence[Raised], file: str) -> tuple[Raised, ...]:
     if not root:
         return tuple(exceptions)
     return tuple(
-        replace(raised, frames=tuple(replace(frame, path=frame.path.removeprefix(root)) for frame in raised.frames))
+        replace(
+            raised,
+            frames=tuple(replace(frame, path=frame.path.removeprefix(root)) for frame in raised.frames),
+            remark=raised.remark.replace(f'File "{root}', 'File "'),
+        )
         for raised in exceptions
     )
 

@@ -472,3 +472,17 @@ def test_a_message_that_was_cut_has_its_note() -> None:
     text = f">       raise error\n{cut}\n\nt.py:2: ValueError"
     (shown,) = read_failure(text)
     assert (shown.type_name, shown.said, shown.notes) == ("ValueError", "xxx", ("a note",))
+
+
+def test_members_of_a_group_have_places_from_the_root() -> None:
+    """Where a frame of the group shows the root folder, calls of its members are shown from there, too."""
+    call = '  |   File "/home/ann/shop/tests/{}.py", line 2, in test_it\n  |     raise error\n'
+    text = (
+        "  + Exception Group Traceback (most recent call last):\n" + call.format("test_it")
+        + "  | ExceptionGroup: one (1 sub-exception)\n  +-+---------------- 1 ----------------\n"
+        + "    | Traceback (most recent call last):\n  " + call.format("other").replace("\n  |", "\n    |")
+        + "    | ValueError: one\n    +------------------------------------"
+    )  # fmt: skip
+    (shown,) = read_failure(text, file="tests/test_it.py")
+    assert 'File "tests/other.py", line 2' in shown.remark
+    assert "/home/ann" not in shown.remark
