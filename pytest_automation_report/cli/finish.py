@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 import click
 import requests
-from msgspec import Struct
 
 from pytest_automation_report.cli.context import CONNECTION, Exit, echo_result, echo_stderr, setting_options, user_shell
 from pytest_automation_report.cli.findings import Limits, judge
@@ -30,13 +29,13 @@ from pytest_automation_report.delivery.report import excerpt_from
 from pytest_automation_report.findings.known import KnownTests
 from pytest_automation_report.findings.sentences import is_torn, told
 from pytest_automation_report.recording.results import FailedTest
-from pytest_automation_report.summary.ci_page import JobOutput, failing_notes
+from pytest_automation_report.summary.ci_page import JobOutput, PageOfJob, failing_notes
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.queries import ExpectedJobs, WhichRun
@@ -47,22 +46,6 @@ if TYPE_CHECKING:
 _WEBHOOK_SECONDS: Final = 5
 _MOST_BYTES: Final = 10_000
 _FAILURES: Final = 50
-
-
-class _Page(Struct, frozen=True):
-    """A run for the page of a job, by its digest."""
-
-    title: str
-    url: str
-    failed: int
-    failures: Sequence[FailedTest]
-    notes: Mapping[tuple[str, str], str]
-    digest: Digest
-
-    def text(self, max_bytes: int) -> str:
-        """Return the digest in Markdown, "" if it does not fit."""
-        text = self.digest.markdown()
-        return text if len(text.encode()) <= max_bytes else ""
 
 
 @run.command("finish")
@@ -144,7 +127,8 @@ def _judged(
 
 def _show_on_page(reading: Opened, finished: Run, shown: Digest, findings: RunFindings | None) -> None:
     tests = list(reading.tests(finished.id, only_failures=True))
-    page = _Page(
+    text = shown.markdown()
+    page = PageOfJob(
         title=f"Automation report: {finished.name}",
         url=run_page(reading.configuration, finished.id),
         failed=len({test.key for test in tests}),
@@ -153,7 +137,7 @@ def _show_on_page(reading: Opened, finished: Run, shown: Digest, findings: RunFi
             for test in tests[:_FAILURES]
         ],
         notes={} if findings is None else failing_notes(excerpt_from(findings), shown.now),
-        digest=shown,
+        text=lambda most: text if len(text.encode()) <= most else "",
     )
     output = JobOutput(reading.configuration, os.environ, root=Path.cwd(), shell=user_shell())
     if not output.is_shown:

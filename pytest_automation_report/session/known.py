@@ -37,7 +37,7 @@ def known_file(config: pytest.Config, environ: Mapping[str, str]) -> tuple[str, 
     raw = read_pytest_settings(config, environ, (setting_of("known"),)).get("known")
     if raw is None:
         return None
-    name = setting_of("known").parse(raw)
+    name = str(raw.value)
     try:
         text = read_file(config.rootpath / Path(name).expanduser(), _MOST_BYTES).decode("utf-8")
         known_failures(text)

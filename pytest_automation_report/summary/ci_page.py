@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -147,31 +147,19 @@ _MAX_ROWS_ALIKE: Final = 10
 _FAILURES_FIRST: Final = ("failure", "error", "passed", "skipped", "untested")
 
 
-class PageOfJob(Protocol):
-    """What a provider shows on the page of a job: a text in Markdown, and marks of failures."""
+class PageOfJob(Struct, frozen=True):
+    """What a provider shows on the page of a job: a text in Markdown, and marks of failures.
 
-    @property
-    def title(self) -> str:
-        """The title."""
+    ``failures`` are the first of the ``failed`` ones, ``notes`` say more of them by folder and name. ``text`` takes
+    the largest size in bytes, and returns "" if nothing fits.
+    """
 
-    @property
-    def url(self) -> str:
-        """Address of the run's page, "" without one."""
-
-    @property
-    def failed(self) -> int:
-        """Number of failed tests."""
-
-    @property
-    def failures(self) -> Sequence[FailedTest]:
-        """The first of them."""
-
-    @property
-    def notes(self) -> Mapping[tuple[str, str], str]:
-        """What is to be said of failing tests, by folder and name."""
-
-    def text(self, max_bytes: int) -> str:
-        """Return the Markdown, "" if it does not fit."""
+    title: str
+    url: str
+    failed: int
+    failures: Sequence[FailedTest]
+    notes: Mapping[tuple[str, str], str]
+    text: Callable[[int], str]
 
 
 class JobPage(Struct, frozen=True, kw_only=True):
@@ -189,19 +177,9 @@ class JobPage(Struct, frozen=True, kw_only=True):
         """Number of results that failed."""
         return self.tally.counts.get("failure", 0) + self.tally.counts.get("error", 0)
 
-    @property
-    def failures(self) -> Sequence[FailedTest]:
-        """The first of them."""
-        return self.tally.failures
-
-    @property
-    def notes(self) -> Mapping[tuple[str, str], str]:
-        """Since when tests fail, and which are flaky, by folder and name."""
-        return failing_notes(self.findings, self.now)
-
     def text(self, max_bytes: int) -> str:
         """Return the page in Markdown, "" if not even its totals fit into ``max_bytes``; failures may be left out."""
-        lines, notes = self._head(), self.notes
+        lines, notes = self._head(), failing_notes(self.findings, self.now)
         since = (" Since |", " --- |") if notes else ("", "")
         head = [f"| Failed | Message |{since[0]}", f"| --- | --- |{since[1]}"]
         rows = []
@@ -300,7 +278,9 @@ class JobOutput:
             findings=ending.state.findings,
             now=ending.ended,
         )
-        self.show(page, "; ".join(undelivered))
+        notes = failing_notes(page.findings, page.now)
+        shown = PageOfJob(page.title, page.url, page.failed, page.tally.failures, notes, page.text)
+        self.show(shown, "; ".join(undelivered))
 
     @property
     def is_shown(self) -> bool:

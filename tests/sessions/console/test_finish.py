@@ -136,7 +136,7 @@ def messages() -> Iterator[tuple[str, list[str]]]:
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
             """Be silent."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)

@@ -141,6 +141,7 @@ def test_a_test_is_compared_with_its_history(site: Site) -> None:
 
 def test_a_failure_names_the_commit_it_began_with(site: Site) -> None:
     """Author and age of the first commit of its streak stand in the sentence, on later runs, too."""
+    run = 0
     for number, test in enumerate((a_test(), failing(), failing())):
         author = field("Commit author", ("Zoe", "Ann", "Ben")[number])
         run = site.run_of(test, **on("main", author, commit=f"{number}b2c3d4e5f"))
