@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
@@ -175,26 +174,16 @@ def _tell(
     is_gate: bool,
 ) -> None:
     """Post a message if the branch turned from green to red or back; of the first run of a branch only if it is red."""
-    base = findings["base"]
-    is_red = _is_red(findings, entries, is_gate=is_gate)
-    was_red = False
-    if base is not None and base["why"] == "same branch":
-        was_red = _is_red(reading.findings(base["run"]), entries, is_gate=is_gate)
-    if is_red == was_red:
+    base, is_red = findings["base"], _is_red(findings, entries, is_gate=is_gate)
+    before = None if base is None or base["why"] != "same branch" else reading.findings(base["run"])
+    if is_red == (before is not None and _is_red(before, entries, is_gate=is_gate)):
         return
-    branch = finished.field_value("Branch")
-    name = " ".join(filter(None, (reading.configuration.source, branch)))
+    name = " ".join(filter(None, (reading.configuration.source, finished.field_value("Branch"))))
     page = run_page(reading.configuration, finished.id)
     state = "red" if is_red else "green again"
     text = f"{name} is {state}: {findings['verdict']['short']}, run {finished.id}{f' {page}' if page else ''}"
     try:
-        answer = requests.post(
-            address,
-            data=json.dumps({"text": text}),
-            headers={"Content-Type": "application/json"},
-            timeout=_WEBHOOK_SECONDS,
-            allow_redirects=False,
-        )
+        answer = requests.post(address, json={"text": text}, timeout=_WEBHOOK_SECONDS, allow_redirects=False)
         why = "" if answer.ok else f"it answered {answer.status_code}"
     except requests.RequestException as error:  # its text has the address
         why = type(error).__name__

@@ -18,9 +18,8 @@ from pytest_automation_report.cli.context import (
     setting_options,
 )
 from pytest_automation_report.cli.queries import opened
-from pytest_automation_report.findings.known import KnownTests, known_failures
+from pytest_automation_report.findings.known import KnownTests, known_failures, known_text
 from pytest_automation_report.server.store.values import RunStatus
-from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.node_ids import title_of
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import ChangedTest
     from pytest_automation_report.findings.known import KnownFailure
 
-_MOST_BYTES: Final = 16 << 20
 _RUNS: Final = 10
 """Runs in a row in which a known test must not have failed to be healed."""
 
@@ -37,11 +35,10 @@ _RUNS: Final = 10
 def read_known(path: Path, name: str) -> list[KnownFailure]:
     """Return the entries of a file; raises `click.UsageError`, with the option's ``name``, if it cannot be read."""
     try:
-        return known_failures(read_file(path, _MOST_BYTES).decode("utf-8"))
-    except OSError as error:
-        raise click.UsageError(f"{name}: {path}: cannot be read ({error.strerror or error})") from error
-    except ValueError as error:
-        raise click.UsageError(f"{name}: {path}: {error}") from error
+        return known_failures(known_text(path))
+    except (OSError, ValueError) as error:
+        reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else error
+        raise click.UsageError(f"{name}: {path}: {reason}") from error
 
 
 def is_excused(test: ChangedTest, known: KnownTests) -> bool:

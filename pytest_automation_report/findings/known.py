@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from pytest_automation_report.text.files import read_file
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 KNOWN_FIELD: Final = "Known until"
 """Name of the field of a failed result that is known: the last day that excuses it, and the reason."""
 
 _LINE: Final = re.compile(r"""until\s+(\S+)\s+("[^"]+"|'[^']+'|[^\s"']\S*)(?:\s+(.*))?""")
+_MOST_BYTES: Final = 16 << 20
 _FORM: Final = "write: until 2026-12-31 tests/test_cart.py::test_total SHOP-1 reason"
 
 
@@ -38,6 +43,13 @@ class KnownFailure(Struct, frozen=True):
     def is_past(self) -> bool:
         """Whether the failure counts again."""
         return self.until < datetime.now(tz=timezone.utc).date()
+
+
+def known_text(path: Path) -> str:
+    """Return the text of a file of known failures; raises OSError, and ValueError if it cannot be read as one."""
+    text = read_file(path, _MOST_BYTES).decode("utf-8")
+    known_failures(text)
+    return text
 
 
 def known_failures(text: str) -> list[KnownFailure]:
@@ -67,7 +79,7 @@ class KnownTests:
         self._patterns: list[tuple[re.Pattern[str], KnownFailure]] = []
         self.has_keys = False
         for entry in entries:
-            name = plain_name(entry.test)
+            name = _plain_name(entry.test)
             self.has_keys |= re.fullmatch("[0-9a-f]{64}", name) is not None
             if "*" in name:
                 pattern = ".*".join(map(re.escape, name.split("*")))
@@ -77,37 +89,31 @@ class KnownTests:
 
     def of(self, *names: str) -> KnownFailure | None:
         """Return the entry of a test by any of its names: node id, ``folder.name`` or key."""
-        found = [*self._found(map(plain_name, names))]
+        plain = [*map(_plain_name, names)]
+        found = [self._exact[name] for name in plain if name in self._exact]
+        found += [entry for pattern, entry in self._patterns if any(map(pattern.fullmatch, plain))]
         return max(found, key=lambda entry: entry.line, default=None)
 
-    def _found(self, names: Iterable[str]) -> Iterator[KnownFailure]:
-        for name in names:
-            if (entry := self._exact.get(name)) is not None:
-                yield entry
-            yield from (entry for pattern, entry in self._patterns if pattern.fullmatch(name))
 
-
-def plain_name(name: str) -> str:
+def _plain_name(name: str) -> str:
     """Return a test's name as JUnit XML has it: ``a/b.py::c`` and ``a.b.c`` are one."""
     return name.replace("/", ".").replace(".py::", ".").replace("::", ".")
 
 
-def read_until(value: str) -> tuple[date | None, str]:
-    """Return day and reason of the value of `KNOWN_FIELD`; the day is None for any other text."""
-    day, _, reason = value.partition(" ")
-    try:
-        return date.fromisoformat(day), reason
-    except ValueError:
-        return None, value
-
-
 def known_words(values: Sequence[str]) -> str:
-    """Return until when failures are known: ``known until 31 December 2026 (SHOP-1)``, the reason if they share one."""
-    read = [(day, reason.partition(" ")[0]) for day, reason in map(read_until, values) if day is not None]
-    if not read:
+    """Return until when failures are known: ``known until 31 December 2026 (SHOP-1)``, the reason if they share one.
+
+    ``values`` are those of `KNOWN_FIELD`; another text is known without a day.
+    """
+    days, reasons = set[date](), set[str]()
+    for value in values:
+        with suppress(ValueError):
+            day, *reason = value.split()[:2]
+            days.add(date.fromisoformat(day))
+            reasons.update(reason)
+    if not days:
         return "known"
-    first = min(day for day, _ in read)
-    shared = {reason for _, reason in read if reason}
-    several = "" if len({day for day, _ in read}) == 1 else " at the earliest"
-    why = f" ({shared.pop()})" if len(shared) == 1 else ""
+    first = min(days)
+    several = "" if len(days) == 1 else " at the earliest"
+    why = f" ({reasons.pop()})" if len(reasons) == 1 else ""
     return f"known until {first.day} {first:%B %Y}{several}{why}"

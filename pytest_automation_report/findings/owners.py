@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from pathlib import PurePath
-from typing import Final, NamedTuple
+from typing import Final
 
 OWNER_FIELD: Final = "Owner"
 """Name of the field of a failed result with the owners of its file."""
@@ -18,11 +19,6 @@ _PARTS: Final = re.compile(r"/\*\*/|\*\*|\*|\?|\\.|.", re.DOTALL)
 _WILD: Final = {"/**/": "/(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
-class _Rule(NamedTuple):
-    pattern: re.Pattern[str]
-    owners: str
-
-
 class CodeOwners:
     """The owners of files; ``file`` is the path of the CODEOWNERS file, which tells GitLab's from others."""
 
@@ -30,7 +26,7 @@ class CodeOwners:
         lines = [stripped for line in text.splitlines() if (stripped := line.strip()) and stripped[0] != "#"]
         self._is_gitlab = PurePath(file).parent.name == ".gitlab" or any(map(_SECTION.fullmatch, lines))
         # Rules by section, in lower case; elsewhere all are of the section without a name.
-        self._sections: dict[str, list[_Rule]] = {}
+        self._sections: dict[str, list[tuple[re.Pattern[str], str]]] = {}
         section = usual = ""
         for line in lines:
             if self._is_gitlab and (head := _SECTION.fullmatch(line)):
@@ -38,7 +34,7 @@ class CodeOwners:
                 continue
             pattern, *owners = _WORD.findall(line)
             if pattern[0] != "!":
-                rule = _Rule(self._compiled(pattern), _owners(owners) or usual)
+                rule = self._compiled(pattern), _owners(owners) or usual
                 self._sections.setdefault(section, []).append(rule)
 
     def of(self, path: str) -> str:
@@ -47,7 +43,7 @@ class CodeOwners:
         Of the rules of a section the last one that matches counts.
         """
         found = [
-            next((rule.owners for rule in reversed(rules) if rule.pattern.fullmatch(path)), "")
+            next((owners for pattern, owners in reversed(rules) if pattern.fullmatch(path)), "")
             for rules in self._sections.values()
         ]
         return " ".join(dict.fromkeys(filter(None, found)))
@@ -63,12 +59,7 @@ class CodeOwners:
 
 
 def _owners(words: list[str]) -> str:
-    names = []
-    for word in words:
-        if word.startswith("#"):
-            break
-        names.append(word)
-    return " ".join(names)
+    return " ".join(takewhile(lambda word: not word.startswith("#"), words))
 
 
 def repository_of(file: str) -> str:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.findings.known import KNOWN_FIELD, KnownTests, known_failures
+from pytest_automation_report.findings.known import KNOWN_FIELD, KnownTests, known_failures, known_text
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.phases import is_subtest
 from pytest_automation_report.recording.results import identity_of
 from pytest_automation_report.session.collection import plain_nodeids
 from pytest_automation_report.settings.resolver import read_pytest_settings
 from pytest_automation_report.settings.settings import setting_of
-from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import printable, quantity
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 # Of xdist's worker input for the file and its text, and of its worker output for the warnings.
 WORKER_KEY: Final = "automation_report_known"
 _MARK: Final = "automation_report_known"  # attribute of the report of a known failure
-_MOST_BYTES: Final = 16 << 20
 _SHOWN: Final = 5
 
 
@@ -39,15 +37,10 @@ def known_file(config: pytest.Config, environ: Mapping[str, str]) -> tuple[str, 
         return None
     name = str(raw.value)
     try:
-        text = read_file(config.rootpath / Path(name).expanduser(), _MOST_BYTES).decode("utf-8")
-        known_failures(text)
-    except OSError as error:
-        raise SettingError(
-            raw.origin, name, "name a file that can be read", reason=error.strerror or str(error)
-        ) from error
-    except ValueError as error:  # also of what is no UTF-8
-        raise SettingError(raw.origin, name, "correct the file", reason=str(error)) from error
-    return name, text
+        return name, known_text(config.rootpath / Path(name).expanduser())
+    except (OSError, ValueError) as error:
+        reason = str((isinstance(error, OSError) and error.strerror) or error)
+        raise SettingError(raw.origin, name, "correct the file, or its name", reason=reason) from error
 
 
 class KnownFailureHooks(Hooks):

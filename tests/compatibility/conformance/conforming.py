@@ -38,7 +38,8 @@ def pytest_configure_node(node):
 
 _TOLD = frozenset({"Attempts", "Subtests"})
 _COLLECTED = re.compile(
-    r"^(\d+) tests? collected = (\d+) reported \+ (\d+) not run(?:, and (?:(\d+) modules? that could not be collected)?"
+    r"^(\d+) tests? collected = (\d+) reported(?: \+ (\d+) not run)?"
+    r"(?:, and (?:(\d+) modules? that could not be collected)?"
     r"(?: and )?(?:(\d+) modules? that skipped (?:itself|themselves))?)?$",
     re.MULTILINE,
 )
@@ -199,5 +200,5 @@ def _check_summary(pair: Pair, collected: int) -> None:
     if counted is None:  # not said where each collected test has its result
         assert collected == total
         return
-    assert int(counted[1]) == collected == int(counted[2]) + int(counted[3])
+    assert int(counted[1]) == collected == int(counted[2]) + int(counted[3] or 0)
     assert int(counted[2]) + int(counted[4] or 0) + int(counted[5] or 0) + told.get("untested", 0) == total
