@@ -48,9 +48,10 @@ _NO_SOURCE: Final = "source"
 _ADDRESS: Final = f"{__name__}.address"
 # Settings of: the way to a server or store, a run's build metadata, a run to create, a run that jobs share.
 CONNECTION: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database")
-FACTS: Final = ("facts", "branch", "branch_tag", "build", "attempt", "job_url")
+FACTS: Final = ("facts", "branch", "build", "attempt")
 NEW_RUN: Final = (
     "source", "name", "config", "config_id", "milestone", "milestone_id", "tags", "fields", "links", *FACTS,
+    "branch_tag", "job_url",
 )  # fmt: skip
 SHARING: Final = ("run_id", "run_key", "job")
 # Options that most users of a command need, in the order of the help.

@@ -116,11 +116,22 @@ HELP: Final[dict[str, tuple[str, str]]] = {
 """For each command its summary in one short sentence, and the arguments of its example."""
 
 
+_ADDING: Final = frozenset({"exec", "run create", "submit"})
+# Of commands that make no run and add no results.
+_OF_READERS: Final = {
+    "run_id": "Id of the run.",
+    "run_key": "Key of the run that jobs share, as {pipeline}.",
+    "source": "Name of the source; default: the project's name in pyproject.toml.",
+}
+
+
 def add_help(command: click.Command, path: str = "") -> None:
     """Give a command, and those below it that are loaded, their summaries and examples."""
     command.short_help, example = HELP[path]
     command.epilog = f"\b\nExample:\n  automation-report {example}"
     for parameter in command.params:
+        if isinstance(parameter, click.Option) and path not in _ADDING and parameter.name in _OF_READERS:
+            parameter.help = _OF_READERS[parameter.name]
         if isinstance(parameter, click.Option) and parameter.name == "database":
             is_store = path.partition(" ")[0] in {"serve", "store"}  # whose store may be in a database
             what = "store, or its postgresql:// address" if is_store else "embedded store, used without --url"
