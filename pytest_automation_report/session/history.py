@@ -126,6 +126,7 @@ class HistoryHooks(Hooks):
 
     # A wrapper: the tests are those that all other plugins leave.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @guarded
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Any:  # noqa: ANN401 - a generator
         """Cut the tests and put them in order."""
         result = yield

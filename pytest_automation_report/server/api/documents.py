@@ -33,6 +33,7 @@ from pytest_automation_report.server.store.reads import (
     results_page,
 )
 from pytest_automation_report.server.store.values import COUNT_NAMES, EPOCH, INT64_MAX, ApiError, ResultClass, RunStatus
+from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -59,6 +60,12 @@ class Parameter(NamedTuple):
 
 
 Query: TypeAlias = Mapping[str, Parameter]  # the parameters of a URL by name; others are ignored
+
+
+def _string(text: str) -> str:
+    if utf16_length(text) > STRING_UNITS:
+        raise ValueError(f"Must not have more than {STRING_UNITS} characters.")
+    return storable(text)
 
 
 def _number(text: str) -> int:
@@ -181,7 +188,7 @@ FINDINGS: Final[Query] = {"base": in_range(_IDS)}  # parameters of findings, whi
 # Parameters of the flaky tests of a source, which are beside the contract.
 FLAKY: Final[Query] = {"branch": Parameter(str)}
 # Parameters of the usual durations of tests, which are beside the contract.
-DURATIONS: Final[Query] = {name: Parameter(storable, "") for name in ("source", "branch", "key")}
+DURATIONS: Final[Query] = {name: Parameter(_string, "") for name in ("source", "branch", "key")}
 SOURCE_QUERY: Final[Query] = {"expands": _some_of(SOURCE_REFERENCES)}  # parameters of one source
 SOURCE_PAGE: Final[Query] = {
     **_PAGE,

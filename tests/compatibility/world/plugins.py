@@ -15,6 +15,7 @@ _PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     "anyio": ("anyio", "sniffio", "exceptiongroup"),
     "pyfakefs": ("pyfakefs",),
     "pytest-asyncio": ("pytest-asyncio", "backports-asyncio-runner"),
+    "pytest-bdd": ("pytest-bdd", "gherkin-official", "mako", "markupsafe", "parse", "parse-type", "six"),
     "pytest-cov": ("pytest-cov",),
     "pytest-forked": ("pytest-forked", "py"),
     "pytest-html": ("pytest-html", "pytest-metadata", "jinja2", "markupsafe"),

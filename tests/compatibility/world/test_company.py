@@ -21,6 +21,7 @@ from compatibility.world.differing import (
     differ,
 )
 from compatibility.world.plugins import search_path
+from support.projects import Project, console
 from support.repository import ROOT
 from support.sessions import session_environment
 
@@ -92,6 +93,35 @@ class TestCase(unittest.TestCase):
             with self.subTest(number=number):
                 self.assertNotEqual(number, 1)
 """
+_FEATURE = """Feature: Cart
+
+  Scenario: Pay by card
+    Given a cart with 3 articles
+    Then the total is 4
+
+  Scenario Outline: Discounts
+    Given a cart with <n> articles
+    Then the total is <t>
+
+    Examples:
+      | n | t |
+      | 1 | 1 |
+      | 2 | 3 |
+"""
+_STEPS = """
+from pytest_bdd import given, parsers, scenarios, then
+
+scenarios("features/cart.feature")
+
+@given(parsers.parse("a cart with {n:d} articles"), target_fixture="cart")
+def cart(n):
+    return n
+
+@then(parsers.parse("the total is {t:d}"))
+def total(cart, t):
+    assert cart == t
+"""
+
 TESTED = {
     "`--dist load`, `loadscope`, `loadfile`, `loadgroup`, `worksteal`": "test_distribution",
     "`--dist each`": "test_distribution_to_each", "`--max-worker-restart`": "test_worker_restarts",
@@ -100,7 +130,8 @@ TESTED = {
     "`--looponfail`": "test_loop_on_failures", "pytest-randomly": "test_random_order",
     "pytest-repeat": "test_repeated_tests", "pytest-timeout": "test_timeouts",
     "pytest-rerunfailures, pytest-retry, flaky": "test_tests_run_again", "pytest-asyncio, anyio": "test_async_tests",
-    "pytest-subtests (pytest 8.4)": "test_subtests_of_a_plugin", "pytest-cov": "test_coverage",
+    "pytest-bdd": "test_scenarios", "pytest-subtests (pytest 8.4)": "test_subtests_of_a_plugin",
+    "pytest-cov": "test_coverage",
     "pytest-html, allure-pytest": "test_other_reports", "pytest-forked": "test_forked_tests",
 }  # fmt: skip
 
@@ -253,6 +284,22 @@ def test_async_tests(tmp_path: Path, plugin: str) -> None:
         suite += "\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n"
     pair = _checked(differ(tmp_path, suite, env=search_path(plugin)), 2)
     assert pair.statuses() == {"test_passes": "passed", "test_fails": "failure"}
+
+
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids="".join)
+def test_scenarios(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Node ids that the digest prints are those that pytest finds, and a field has the line of the feature."""
+    project, env = Project(tmp_path), {**session_environment(), **search_path("pytest-bdd")}
+    project.write("tests/features/cart.feature", _FEATURE)
+    project.write("tests/test_cart.py", _STEPS)
+    project.report(*options, env=env, exits=1)
+    names = ["tests/test_cart.py::test_pay_by_card", "tests/test_cart.py::test_discounts[2-3]"]
+    shown = console(project.root, "failures").out
+    assert [name for name in names if name not in shown.partition("pytest ")[2]] == []
+    fields = console(project.root, "run", "export", "1", "--format", "json").out
+    assert [place for place in (":3", ":7") if f"tests/features/cart.feature{place}" not in fields] == []
+    assert "site-packages/pytest_bdd/scenario.py" not in fields.replace("\\", "/").partition("Traceback")[0][:400]
+    project.report(*names, env=env, exits=1)
 
 
 @pytest.mark.skipif(not IS_OLD_PYTEST, reason="pytest 9 has subtests of its own")
