@@ -409,7 +409,7 @@ def without_earlier(entries: Sequence[_Entry], earlier: Sequence[_Entry]) -> Seq
 def place_in(nodeid: str, location: tuple[str, int | None, str]) -> tuple[str, int | None]:
     """Return file and line of a test; where a library wraps it, as pytest-bdd does, the file of its node id alone."""
     path, own = location[0], nodeid.partition("::")[0]
-    if path != own and (path.startswith(("..", "/")) or "site-packages" in path or "dist-packages" in path):
+    if path != own and ("site-packages" in path or "dist-packages" in path or path.startswith(("..", "/"))):
         return own, None
     return path, line_of(location)
 
