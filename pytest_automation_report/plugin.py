@@ -156,8 +156,9 @@ class _SessionPlugin(Hooks):
     def _configure_known(self, config: pytest.Config) -> None:
         """Excuse known failures, also in sessions that are not reported: the verdict is the same in both."""
         file: tuple[str, str] | None = getattr(config, "workerinput", {}).get("automation_report_known")
-        is_nested = bool(_reporting_configs) or "PYTEST_CURRENT_TEST" in os.environ
-        if file is None and (hasattr(config, "workerinput") or is_nested or not settings.is_set(config, "known")):
+        if file is None and (
+            hasattr(config, "workerinput") or _is_inside() or not settings.is_set(config, os.environ, "known")
+        ):
             return
         from pytest_automation_report.session.known import KnownFailureHooks, known_file  # noqa: PLC0415 - only with the setting
 
@@ -277,4 +278,8 @@ def _refuse_misspelled(config: pytest.Config, switch: Switch) -> None:
 
 def _is_nested(switch: Switch) -> bool:
     """Whether this session runs inside a test or a reported session, and its own arguments do not ask to report."""
-    return not switch.is_from_arguments and (bool(_reporting_configs) or "PYTEST_CURRENT_TEST" in os.environ)
+    return not switch.is_from_arguments and _is_inside()
+
+
+def _is_inside() -> bool:
+    return bool(_reporting_configs) or "PYTEST_CURRENT_TEST" in os.environ

@@ -274,7 +274,7 @@ def _read(options: dict[str, Any]) -> tuple[ProjectIni, dict[str, RawSetting], l
 def rules_of(configuration: Settings, token: Token | None) -> RecordingOptions:
     """Return how results are recorded, and which texts are hidden in them and in runs."""
     secrets = secrets_from(os.environ, token, is_builtin=configuration.redact_builtin)
-    return recording_options(configuration, "", secrets, Path.cwd())
+    return recording_options(configuration, configuration.folder_prefix, secrets, Path.cwd())
 
 
 def new_run(configuration: Settings, token: Token | None, session_id: str = "") -> tuple[NewRun, RunSharing]:

@@ -158,11 +158,9 @@ class Limits(Struct, frozen=True):
 
 def judge(judged: Run, document: RunFindings, entries: Sequence[KnownFailure], limits: Limits) -> Exit:
     """Print what stops a pipeline at a run, or that nothing does, and return the exit code."""
-    kinds = [
-        _new_failures(document, entries, limits.new_failures, are_flaky_apart=limits.flaky is not None),
-        _flaky_tests(document, limits.flaky),
-        _gone_tests(document, limits.gone),
-    ]
+    kinds = judgements(document, entries, limits)
+    for line in (line for kind in kinds for line in kind.remarks):
+        echo_stderr(line)
     for line in (line for kind in kinds for line in kind.lines):
         echo_stderr(line, colour="red")
     commit = commit_text(judged.field_value("Commit"), judged.field_value("Changes"))
@@ -184,13 +182,26 @@ def judge(judged: Run, document: RunFindings, entries: Sequence[KnownFailure], l
     return Exit.STOPPED if is_stopped else Exit.DONE
 
 
-class _Judged(NamedTuple):
-    """Tests of one kind: the lines that name them, their number in words, the words for a limit that they exceed."""
+class Judged(NamedTuple):
+    """Tests of one kind: the lines that name them, their number in words, the words for a limit that they exceed.
+
+    ``remarks`` are lines about tests that stop nothing.
+    """
 
     lines: Sequence[str]
     words: str
     limit: str
     is_stopped: bool
+    remarks: Sequence[str] = ()
+
+
+def judgements(document: RunFindings, entries: Sequence[KnownFailure], limits: Limits) -> list[Judged]:
+    """Return what the gate says of the new failures of a run, of its flaky tests, and of those that are gone."""
+    return [
+        _new_failures(document, entries, limits.new_failures, are_flaky_apart=limits.flaky is not None),
+        _flaky_tests(document, limits.flaky),
+        _gone_tests(document, limits.gone),
+    ]
 
 
 def _not_whole(judged: Run, document: RunFindings) -> str:
@@ -259,7 +270,7 @@ def _rate(test: Flakiness) -> str:
 
 def _new_failures(
     document: RunFindings, entries: Sequence[KnownFailure], most: int, *, are_flaky_apart: bool
-) -> _Judged:
+) -> Judged:
     """Judge the new failures that neither an entry nor their session excuses.
 
     An entry past its date stops the gate, too.
@@ -267,11 +278,11 @@ def _new_failures(
     known = KnownTests(entries)
     failing = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
     found = {known.of(title_of(test["folder"], test["name"]), test["key"]) for test in failing}
-    lines = []
+    lines, remarks = [], []
     for entry in entries:
         name = f"known failure {entry.test}"
         if entry not in found:
-            echo_stderr(f"{name}: it does not fail any more, or is not in this run: remove the line")
+            remarks.append(f"{name}: it does not fail any more, or is not in this run: remove the line")
         elif entry.is_past:
             lines.append(f"{name}: its date {entry.until} is past{f' ({entry.reason})' if entry.reason else ''}")
     past = len(lines)
@@ -295,24 +306,22 @@ def _new_failures(
     if flaky:
         words.append(f"{quantity(flaky, 'failure')} of {'a flaky test' if flaky == 1 else 'flaky tests'}")
     limit = _limit(count, most) + (f"; {quantity(past, 'known failure')} past the date" if past else "")
-    return _Judged(lines, " and ".join(words) or "no new failure", limit, bool(past) or count > most)
+    return Judged(lines, " and ".join(words) or "no new failure", limit, bool(past) or count > most, remarks)
 
 
-def _flaky_tests(document: RunFindings, most: int | None) -> _Judged:
+def _flaky_tests(document: RunFindings, most: int | None) -> Judged:
     count = document["counts"]["flaky"]
     is_stopped = most is not None and count > most
     shown = [test for test in document["flaky"] if test["state"] == "flaky"][:_MOST_SHOWN] if is_stopped else []
     lines = [f"flaky: {_title_of(test)}: {_rate(test)}" for test in shown]
-    return _Judged(lines, quantity(count, "flaky test"), _limit(count, most or 0), is_stopped)
+    return Judged(lines, quantity(count, "flaky test"), _limit(count, most or 0), is_stopped)
 
 
-def _gone_tests(document: RunFindings, most: int | None) -> _Judged:
-    """Name the tests that are gone, and judge their number."""
+def _gone_tests(document: RunFindings, most: int | None) -> Judged:
     count = document["counts"]["gone"]
-    for test in document["tests"]["gone"][:_MOST_SHOWN]:
-        echo_stderr(f"gone: {_title_of(test)}")
+    named = [f"gone: {_title_of(test)}" for test in document["tests"]["gone"][:_MOST_SHOWN]]
     words = f"{quantity(count, 'test')} {'is' if count == 1 else 'are'} gone"
-    return _Judged([], words, _limit(count, most or 0), most is not None and count > most)
+    return Judged([], words, _limit(count, most or 0), most is not None and count > most, named)
 
 
 def _limit(count: int, most: int) -> str:

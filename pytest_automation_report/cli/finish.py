@@ -11,7 +11,7 @@ import click
 import requests
 
 from pytest_automation_report.cli.context import CONNECTION, Exit, echo_result, echo_stderr, setting_options, user_shell
-from pytest_automation_report.cli.findings import Limits, judge
+from pytest_automation_report.cli.findings import Limits, judge, judgements
 from pytest_automation_report.cli.known import is_excused, read_known
 from pytest_automation_report.cli.queries import (
     OURS_ONLY,
@@ -34,13 +34,14 @@ from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.queries import ExpectedJobs, WhichRun
-    from pytest_automation_report.export.digest import Digest
+    from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.findings.known import KnownFailure
+    from pytest_automation_report.settings.settings import Settings
 
 _WEBHOOK_SECONDS: Final = 5
 _MOST_BYTES: Final = 10_000
@@ -91,10 +92,11 @@ def finish(  # noqa: PLR0913 - one for each option
             finished = reading.run(run_id)
             findings = reading.findings(run_id) if reading.is_ours else None
             code = max(code, _judged(finished, findings, entries, is_gate=is_gate, is_open=bool(missing)))
-            shown = digest(reading, run_id, findings, now=time.time_ns() // 1000)
-            comments.append(shown.markdown())
+            failures, now = [*reading.tests(run_id, only_failures=True)], time.time_ns() // 1000
+            comments.append(digest(reading, finished, failures, findings, now=now).markdown())
             if is_summary:
-                _show_on_page(reading, finished, shown, findings)
+                notes = {} if findings is None else failing_notes(excerpt_from(findings), now)
+                _show_on_page(reading.configuration, finished, failures, notes, comments[-1])
             if html_file is not None:
                 write_file(_numbered(html_file, run_id, len(runs)), [report_of(reading, run_id, None, "failed", None)])
             if webhook and findings is not None and not missing:
@@ -124,21 +126,25 @@ def _judged(
     return max(code, judge(finished, findings, entries, Limits()))
 
 
-def _show_on_page(reading: Opened, finished: Run, shown: Digest, findings: RunFindings | None) -> None:
-    tests = list(reading.tests(finished.id, only_failures=True))
-    text = shown.markdown()
+def _show_on_page(
+    configuration: Settings,
+    finished: Run,
+    tests: Sequence[ExportedTest],
+    notes: Mapping[tuple[str, str], str],
+    text: str,
+) -> None:
     page = PageOfJob(
         title=f"Automation report: {finished.name}",
-        url=run_page(reading.configuration, finished.id),
+        url=run_page(configuration, finished.id),
         failed=len({test.key for test in tests}),
         failures=[
             FailedTest("failure", test.folder, test.name, test.message.partition("\n")[0], test.file or "", test.line)
             for test in tests[:_FAILURES]
         ],
-        notes={} if findings is None else failing_notes(excerpt_from(findings), shown.now),
+        notes=notes,
         text=lambda most: text if len(text.encode()) <= most else "",
     )
-    output = JobOutput(reading.configuration, os.environ, root=Path.cwd(), shell=user_shell())
+    output = JobOutput(configuration, os.environ, root=Path.cwd(), shell=user_shell())
     if not output.is_shown:
         echo_stderr("--summary: this is no job of a CI provider that shows one", colour="yellow")
     output.show(page)
@@ -192,9 +198,9 @@ def _tell(
 
 def _is_red(findings: RunFindings, entries: Sequence[KnownFailure], *, is_gate: bool) -> bool:
     """Whether a run is red: by the gate, or by any failure that is not known."""
-    known, tests, ran = KnownTests(entries), findings["tests"], findings["ran"]
     if is_gate:
-        return any(not is_excused(test, known) for test in tests["newly_failing"])
+        return any(kind.is_stopped for kind in judgements(findings, entries, Limits()))
+    known, tests, ran = KnownTests(entries), findings["tests"], findings["ran"]
     excused = sum(is_excused(test, known) for name in ("newly_failing", "still_failing") for test in tests[name])
     has_failed = ran["failed"] + ran["files"] > max(excused, findings["mine"]["known"])
     return has_failed or findings["verdict"]["kind"] == "died"

@@ -251,7 +251,8 @@ def _exported(form: str, reading: Opened, run_id: int, base: int | None) -> Iter
     if form == "ctrf":
         return [documents.ctrf_text(run, reading.tests(run_id), None if findings is None else findings["base"])]
     # The same run gives the same bytes: the digest is of the time of its end.
-    return [digest(reading, run_id, findings, now=_end_of(run)).markdown()]
+    failed = [*reading.tests(run_id, only_failures=True)]
+    return [digest(reading, shown, failed, findings, now=_end_of(run)).markdown()]
 
 
 def _end_of(run: ExportedRun) -> int:
@@ -280,7 +281,8 @@ def failures(chosen: WhichRun, *, form: str, is_new_only: bool, limit: int | Non
         if form in {"keys", "nodeids"}:
             _echo_tests(reading, run_id, new_keys(findings) if is_new_only else None, form, limit)
             return Exit.DONE
-        told_now = digest(reading, run_id, findings, now=time.time_ns() // 1000, is_new_only=is_new_only)
+        failed, now = [*reading.tests(run_id, only_failures=True)], time.time_ns() // 1000
+        told_now = digest(reading, reading.run(run_id), failed, findings, now=now, is_new_only=is_new_only)
     click.echo({"text": told_now.text, "markdown": told_now.markdown, "json": told_now.json}[form](limit), nl=False)
     return Exit.DONE
 
@@ -300,15 +302,18 @@ def _echo_tests(reading: Opened, run_id: int, kept: set[str] | None, form: str, 
 
 
 def digest(
-    reading: Opened, run_id: int, findings: RunFindings | None, *, now: int, is_new_only: bool = False
+    reading: Opened,
+    shown: Run,
+    failures: Sequence[ExportedTest],
+    findings: RunFindings | None,
+    *,
+    now: int,
+    is_new_only: bool = False,
 ) -> Digest:
-    """Return the digest of a run; ``now`` is in microseconds since 1970."""
-    shown = reading.run(run_id)
-    tests = list(reading.tests(run_id, only_failures=True))
-    run = replace(ExportedRun.from_document(shown.document), total=reading.count(shown), failed=len(tests))
-    return digest_of(
-        run, tests, findings, now=now, url=run_page(reading.configuration, run_id), is_new_only=is_new_only
-    )
+    """Return the digest of a run and its failures; ``now`` is in microseconds since 1970."""
+    run = replace(ExportedRun.from_document(shown.document), total=reading.count(shown), failed=len(failures))
+    url = run_page(reading.configuration, shown.id)
+    return digest_of(run, failures, findings, now=now, url=url, is_new_only=is_new_only)
 
 
 # No command of the console: a session that runs failed tests again calls it in a process of its own.

@@ -137,22 +137,21 @@ class Digest(Struct, frozen=True):
     def _written(self, head: str, form: _Form, limit: int | None) -> str:
         reasons = self.document["reasons"]
         flaky = "" if self.findings is None else flaky_line(self.findings, _VALUES, lambda text: form.shown(text, 80))
-        owners = dict.fromkeys(reason["owner"] for reason in reasons)
-        if len(owners) > 1 or any(owners):
-            order = [*owners]
-            reasons = sorted(reasons, key=lambda reason: order.index(reason["owner"]))
+        owners = [*dict.fromkeys(reason["owner"] for reason in reasons)]
+        reasons = sorted(reasons, key=lambda reason: owners.index(reason["owner"]))
+        headings = {owner: _owned(owner, form) for owner in owners} if any(owners) else {}
         entries = [_entry(reason, form, self.now) for reason in reasons[:limit]]
-        for place, reason in enumerate(reasons[:limit]):
-            if any(owners) and (place == 0 or reasons[place - 1]["owner"] != reason["owner"]):
-                owner = f"owned by {form.shown(reason['owner'], _LINE_UNITS)}" if reason["owner"] else "owned by nobody"
-                first, details = entries[place]
-                entries[place] = f"{owner}:\n{form.between[1:]}{first}", details
-        room = None if limit else form.characters - len(head) - len(flaky) - _LINE_UNITS
-        shown = _fitted(entries, room)
+        taken = len(head) + len(flaky) + sum(len(heading) + 4 for heading in headings.values())
+        shown = _fitted(entries, None if limit else form.characters - taken - _LINE_UNITS)
         left = len(reasons) - len(shown)
         command = f"automation-report failures {self.run.id} --limit {len(reasons)}"
         more = f"and {quantity(left, 'more reason')}: {command}" if left else ""
-        return "\n\n".join(filter(None, [head, form.between.join(shown), more, flaky])) + "\n"
+        groups: dict[str, list[str]] = {}
+        for text, reason in zip(shown, reasons, strict=False):
+            groups.setdefault(headings.get(reason["owner"], ""), []).append(text)
+        # Below its owner a list of Markdown needs an empty line before it, and the next owner one after it.
+        parts = [part for heading, texts in groups.items() for part in (heading, form.between.join(texts))]
+        return "\n\n".join(filter(None, [head, *parts, more, flaky])) + "\n"
 
 
 def digest_of(
@@ -276,6 +275,10 @@ def _values(table: Table | None) -> list[DifferingValue]:
 
 def _side(side: Segments | None) -> str | None:
     return None if side is None else cut_end("".join(text for text, _ in side), _VALUE_UNITS)
+
+
+def _owned(owner: str | None, form: _Form) -> str:
+    return f"owned by {form.shown(owner, _LINE_UNITS)}:" if owner else "owned by nobody:"
 
 
 def _in_text(text: str, units: int) -> str:

@@ -14,7 +14,7 @@ from pytest_automation_report.ci.facts import Shard  # noqa: TC001 - a member of
 from pytest_automation_report.delivery.launch import NEEDED_CONSOLE, LaunchError
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.results import identity_of
-from pytest_automation_report.session.collection import plain_nodeids
+from pytest_automation_report.session.collection import nodeids_of, prefix_of
 from pytest_automation_report.session.cut import cut, module_of
 from pytest_automation_report.session.order import failed_first, is_bound, slowest_first, unit_of
 from pytest_automation_report.session.preflight import PrintingProcess
@@ -85,7 +85,7 @@ class HistoryHooks(Hooks):
         cls, config: pytest.Config, environ: Mapping[str, str], configuration: Settings, internal_errors: InternalErrors
     ) -> HistoryHooks:
         """Return the hooks of a session's leading process; the history is being read from now on."""
-        prefix = configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or "")
+        prefix = prefix_of(config, configuration.folder_prefix)
         wanted = Wanted(configuration.shard, configuration.order, prefix)
         arguments = connection_options(configuration)
         for name in _OF_RUN:
@@ -135,8 +135,7 @@ class HistoryHooks(Hooks):
 
     @guarded
     def _arrange(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        plain = plain_nodeids(items) if getattr(config.option, "loadgroup", False) else {}
-        nodeids = [plain.get(item.nodeid, item.nodeid) for item in items]
+        nodeids = nodeids_of(config, items)
         keys = {nodeid: identity_of(nodeid, prefix=self._wanted.prefix).key for nodeid in nodeids}
         durations = {nodeid: self._history.durations.get(key) for nodeid, key in keys.items()}
         places = list(range(len(items)))

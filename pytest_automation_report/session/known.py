@@ -13,7 +13,7 @@ from pytest_automation_report.findings.known import KNOWN_FIELD, KnownTests, kno
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.phases import is_subtest
 from pytest_automation_report.recording.results import identity_of
-from pytest_automation_report.session.collection import plain_nodeids
+from pytest_automation_report.session.collection import nodeids_of, prefix_of
 from pytest_automation_report.settings.resolver import read_pytest_settings
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.text.limits import printable, quantity
@@ -74,11 +74,9 @@ class KnownFailureHooks(Hooks):
     @guarded
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Find the collected tests that are known to fail."""
-        plain = plain_nodeids(session.items) if getattr(session.config.option, "loadgroup", False) else {}
         known, found = KnownTests([*self._entries, *self._past]), set[int]()
         prefix = _prefix(session.config) if known.has_keys else ""
-        for item in session.items:
-            nodeid = plain.get(item.nodeid, item.nodeid)
+        for item, nodeid in zip(session.items, nodeids_of(session.config, session.items), strict=True):
             entry = known.of(nodeid, *([identity_of(nodeid, prefix=prefix).key] if known.has_keys else []))
             if entry is not None:
                 found.add(entry.line)
@@ -172,7 +170,7 @@ class KnownFailureHooks(Hooks):
 def _prefix(config: pytest.Config) -> str:
     """Return what stands before folders in the keys of tests."""
     given = read_pytest_settings(config, os.environ, (setting_of("folder_prefix"),)).get("folder_prefix")
-    return str(given.value) if given else str(getattr(config.option, "junitprefix", None) or "")
+    return prefix_of(config, str(given.value) if given else "")
 
 
 def _is_of_others(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from pytest_automation_report.delivery.launch import NEEDED_CONSOLE, LaunchError
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.results import identity_of, key_of
-from pytest_automation_report.session.collection import plain_nodeids
+from pytest_automation_report.session.collection import nodeids_of, prefix_of
 from pytest_automation_report.session.preflight import PrintingProcess
 from pytest_automation_report.session.setup import connection_options, session_configuration
 from pytest_automation_report.text.limits import printable, quantity
@@ -61,7 +61,7 @@ def failed_in(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, An
         printed = process.printed()
     except LaunchError as error:
         raise pytest.UsageError(f"{OPTION}: the failed tests cannot be read: {error}") from error
-    prefix = configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or "")
+    prefix = prefix_of(config, configuration.folder_prefix)
     return {**Unpatched.decode(printed), "prefix": prefix, "is_all_if_none": which == ALL, "only": only}
 
 
@@ -107,8 +107,7 @@ class RerunFailedHooks(Hooks):
         """Deselect the tests that did not fail."""
         if self._is_all:
             return
-        plain = plain_nodeids(items) if getattr(config.option, "loadgroup", False) else {}
-        nodeids = [plain.get(item.nodeid, item.nodeid) for item in items]
+        nodeids = nodeids_of(config, items)
         found, self._missing = found_tests(self._failed, nodeids, prefix=self._selection["prefix"])
         deselected = [item for number, item in enumerate(items) if number not in found]
         self._deselected = len(deselected)

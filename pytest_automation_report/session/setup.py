@@ -14,7 +14,7 @@ from pytest_automation_report.ci.detection import FactsSearch, ci_facts
 from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.delivery.launch import SenderProcess, timeouts_from
 from pytest_automation_report.recording.options import cleaner_for, secrets_from
-from pytest_automation_report.session.collection import captured_files
+from pytest_automation_report.session.collection import captured_files, prefix_of
 from pytest_automation_report.settings.resolver import (
     project_name,
     read_pytest_settings,
@@ -154,7 +154,7 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
     try:
         from pytest_automation_report.settings.run import recording_options  # noqa: PLC0415 - after the sender's start
 
-        prefix = str(getattr(config.option, "junitprefix", None) or "")
+        prefix = prefix_of(config, configuration.folder_prefix)
         secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)
         return SessionSetup(
             name=name,

@@ -5,7 +5,6 @@ Loaded at every start of pytest, so it imports nothing else of the package but t
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.settings.settings import PREFIX, SETTINGS, flag_from, setting_of
@@ -86,10 +85,10 @@ def unknown_ini_names(config: pytest.Config) -> list[str]:
     return [name for name in names if looks_like_ours(name) and not _is_registered(config, name)]
 
 
-def is_set(config: pytest.Config, name: str) -> bool:
+def is_set(config: pytest.Config, environ: Mapping[str, str], name: str) -> bool:
     """Whether environment or ini file may have a value for a setting; its parser tells."""
     row = setting_of(name)
-    return row.environment in os.environ or config.getini(row.ini) is not None
+    return row.environment in environ or config.getini(row.ini) is not None
 
 
 def is_override(origin: str) -> bool:

@@ -170,9 +170,9 @@ def sharing_of(configuration: Settings, facts: BuildInfo) -> RunSharing:
 
 
 def recording_options(
-    configuration: Settings, junit_prefix: str, secrets: tuple[str, ...], root: Path, *, artifact_url: str = ""
+    configuration: Settings, prefix: str, secrets: tuple[str, ...], root: Path, *, artifact_url: str = ""
 ) -> RecordingOptions:
-    """Return the options of the recorder; ``junit_prefix`` stands before folders if the user set no other prefix.
+    """Return the options of the recorder; ``prefix`` stands before folders.
 
     ``root`` is the folder that paths of tests start from, ``artifact_url`` the filled template of the addresses of
     files that the CI provider uploads.
@@ -183,7 +183,7 @@ def recording_options(
 
         owned_folder = os.path.relpath(root, repository_of(configuration.owners))
     return RecordingOptions(
-        prefix=configuration.folder_prefix or junit_prefix,
+        prefix=prefix,
         output=configuration.output,
         statuses=configuration.statuses,
         redact=configuration.redact,
