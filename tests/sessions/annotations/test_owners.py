@@ -18,6 +18,9 @@ def test_failed_tests_have_owners(project: Project) -> None:
     assert "owned by @web:" in web
     assert ["::test_a" in part for part in (web, others)] == [True, True]
     assert ["test_web.py" in part for part in (web, others)] == [True, False]
+    comment = console(root, "failures", "--format", "markdown", exits=0).out
+    # Without the empty lines the second owner would be a part of the item before it.
+    assert [f"\n\nowned by `{owner}`:\n\n- 1 test" in comment for owner in ("@web", "@all")] == [True, True]
     document = console(root, "failures", "--format", "json", exits=0).out
     assert '"owner":"@web"' in document
     results = console(root, "run", "export", "--format", "json", exits=0).out
