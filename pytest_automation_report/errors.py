@@ -15,8 +15,8 @@ class AutomationReportError(Exception):
 class SettingError(AutomationReportError):
     """A setting has a value that cannot be used; ``reason`` replaces the value in the message."""
 
-    def __init__(self, spelling: str, value: object, remedy: str, *, reason: str = "") -> None:
-        super().__init__(f"{spelling}: {reason or f'{value!r} cannot be used'}: {remedy}")
+    def __init__(self, spelling: str, value: object, hint: str, *, reason: str = "") -> None:
+        super().__init__(f"{spelling}: {reason or f'{value!r} cannot be used'}: {hint}")
 
 
 class ResultFileError(AutomationReportError):

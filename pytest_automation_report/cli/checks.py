@@ -58,17 +58,17 @@ State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
 
 class Check(Struct, frozen=True):
-    """One check, with the keys of ``doctor --json``; the remedy is empty if there is nothing to do."""
+    """One check, with the keys of ``doctor --json``; the hint is empty if there is nothing to do."""
 
     name: str
     state: State
     finding: str = field(name="told")
-    remedy: str = ""
+    hint: str = ""
 
     @property
     def line(self) -> str:
         """The check as one line of text."""
-        return f"{self.name}: {self.finding}{f': {self.remedy}' if self.remedy else ''}"
+        return f"{self.name}: {self.finding}{f': {self.hint}' if self.hint else ''}"
 
 
 _ANSWERS: Final = Check("connection", "ok", "the server answers")
@@ -113,14 +113,14 @@ def _name_check(endpoint: Endpoint) -> Check:
 
     # In a thread: a name server can take minutes, and the call has no time limit.
     threading.Thread(target=look_up, daemon=True).start()
-    remedy = "check the address (url), this machine's DNS, or set HTTPS_PROXY"
+    hint = "check the address (url), this machine's DNS, or set HTTPS_PROXY"
     try:
         result = results.get(timeout=_STEP_SECONDS)
     except queue.Empty:
-        return Check("DNS", "failed", f"{host} was not resolved within {_STEP_SECONDS:g} s", remedy)
+        return Check("DNS", "failed", f"{host} was not resolved within {_STEP_SECONDS:g} s", hint)
     if isinstance(result, Exception):
         why = "no name of a host" if isinstance(result, UnicodeError) else reason(result)
-        return Check("DNS", "failed", f"{host}: {why}", remedy)
+        return Check("DNS", "failed", f"{host}: {why}", hint)
     return Check("DNS", "ok", f"{host} is {', '.join(sorted({str(address[4][0]) for address in result}))}")
 
 
@@ -139,13 +139,13 @@ def _tls_check(endpoint: Endpoint) -> Check:
             until = certificate.get("notAfter", "an unknown day")
             return Check("TLS", "ok", f"{secure.version()}, certificate valid until {until}")
     except ssl.SSLCertVerificationError as error:
-        remedy = "name the file of your company's certificates with ca_file, or correct the server's certificate"
-        return Check("TLS", "failed", error.verify_message or str(error), remedy)
+        hint = "name the file of your company's certificates with ca_file, or correct the server's certificate"
+        return Check("TLS", "failed", error.verify_message or str(error), hint)
     except ssl.SSLError as error:
         return Check("TLS", "failed", error.reason or str(error), "check that the address (url) is the server's own")
     except OSError as error:
-        remedy = "check the address and port (url), a firewall, or set HTTPS_PROXY"
-        return Check("TLS", "failed", f"{host}:{port}: {reason(error)}", remedy)
+        hint = "check the address and port (url), a firewall, or set HTTPS_PROXY"
+        return Check("TLS", "failed", f"{host}:{port}: {reason(error)}", hint)
 
 
 def _request_checks(endpoint: Endpoint, token: Token) -> list[Check]:
@@ -169,23 +169,23 @@ def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:
     """Return the checks that an error of the one request stands for."""
     status = error.status if isinstance(error, (RefusedError, TokenRefusedError)) else 0
     if isinstance(error, TokenRefusedError) and status == _FORBIDDEN:
-        remedy = "give the token's user access to the project, or set project_id to one of theirs"
-        return [_ANSWERS, _ACCEPTED, Check("project", "failed", string(str(error)), remedy)]
+        hint = "give the token's user access to the project, or set project_id to one of theirs"
+        return [_ANSWERS, _ACCEPTED, Check("project", "failed", string(str(error)), hint)]
     if isinstance(error, TokenRefusedError):
-        remedy = "set AUTOMATION_REPORT_TOKEN to a valid token of a user of this project"
-        refused = Check("token", "failed", string(str(error)), remedy)
+        hint = "set AUTOMATION_REPORT_TOKEN to a valid token of a user of this project"
+        refused = Check("token", "failed", string(str(error)), hint)
         return [_ANSWERS, refused, *_skipped("no valid token", "project")]
     if status == _NOT_FOUND and _NEW_PROJECT in str(error):
         return [_ANSWERS, _ACCEPTED, Check("project", "ok", f"{endpoint.project_id} is created with the first run")]
     if status == _NOT_FOUND:
-        remedy = f"check the number of the project (project_id {endpoint.project_id}), and the address (url)"
-        return [_ANSWERS, _ACCEPTED, Check("project", "failed", string(str(error)), remedy)]
-    remedies = {
+        hint = f"check the number of the project (project_id {endpoint.project_id}), and the address (url)"
+        return [_ANSWERS, _ACCEPTED, Check("project", "failed", string(str(error)), hint)]
+    hints = {
         NotSentError: "check the address (url), the proxy, and that the server runs",
         ThrottledError: "wait, the server takes no more requests for now",
     }
-    remedy = remedies.get(type(error), "check that the address (url) is that of a Testmo instance")
-    failed = Check("connection", "failed", string(str(error)), remedy)
+    hint = hints.get(type(error), "check that the address (url) is that of a Testmo instance")
+    failed = Check("connection", "failed", string(str(error)), hint)
     return [failed, *_skipped("the server could not be asked", "token", "project")]
 
 
@@ -248,8 +248,8 @@ def spool_check(spool: Path, unsendable: Callable[[SessionFolder], str]) -> Chec
         finding = f"{quantity(len(waiting), 'session')} {'waits' if len(waiting) == 1 else 'wait'} in {spool}"
         if kept:
             finding += f", and automation-report send would keep {len(kept):,}: {'; '.join(kept[:_MOST_KEPT])}"
-        remedy = "" if len(kept) == len(waiting) else "send what is left with automation-report send"
-        return Check("spool", "warning", finding, remedy)
+        hint = "" if len(kept) == len(waiting) else "send what is left with automation-report send"
+        return Check("spool", "warning", finding, hint)
     more = f"; what else it holds is left alone: {named(others)}" if others else ""
     return Check("spool", "ok", f"nothing waits in {spool}{more}")
 
@@ -287,8 +287,8 @@ def _database_check(path: Path) -> Check:
     if whole != "ok":
         return Check("database", "failed", f"{finding}: {string(str(whole))}", restore)
     if tables_version > SCHEMA_VERSION:
-        remedy = f"update pytest-automation-report, which knows version {SCHEMA_VERSION}"
-        return Check("database", "failed", finding, remedy)
+        hint = f"update pytest-automation-report, which knows version {SCHEMA_VERSION}"
+        return Check("database", "failed", finding, hint)
     updated = "" if tables_version == SCHEMA_VERSION else ", updated with the next report"
     return Check("database", "ok", f"{finding}{updated}, whole")
 
@@ -302,8 +302,8 @@ def process_check(pid: int, parent: int, process_1: Path = Path("/proc/1/comm"))
     if name in _INITS or 1 not in {pid, parent}:
         return Check("process 1", "ok", string(name))
     finding = f"{string(name)} is no init: when it ends, it ends the sender"
-    remedy = "start the container with an init (docker run --init), or set delivery = later"
-    return Check("process 1", "warning", finding, remedy)
+    hint = "start the container with an init (docker run --init), or set delivery = later"
+    return Check("process 1", "warning", finding, hint)
 
 
 def versions() -> Mapping[str, str]:

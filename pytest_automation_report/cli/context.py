@@ -24,7 +24,7 @@ from pytest_automation_report.errors import ResultFileError, SettingError, Spool
 from pytest_automation_report.recording.options import secrets_from
 from pytest_automation_report.settings.console import check_database, project_ini, read_console_settings, token_to_send
 from pytest_automation_report.settings.mistakes import misspelling
-from pytest_automation_report.settings.parsers import SIZE_REMEDY, RawSetting, size_bytes
+from pytest_automation_report.settings.parsers import SIZE_HINT, RawSetting, size_bytes
 from pytest_automation_report.settings.pytest_config import looks_like_ours
 from pytest_automation_report.settings.resolver import project_name, settings_from, spool_candidates
 from pytest_automation_report.settings.run import configured_run, recording_options, sharing_of, without_secrets
@@ -201,8 +201,8 @@ def needed(token: Token | None, configuration: Settings, *, kept: str = "") -> T
     if configuration.endpoint.is_embedded:
         token = Token("embedded")
     if token is None:
-        trouble = configuration.token_error.replace("(token_file)", "(--token-file)")
-        raise TokenMissingError("; ".join(filter(None, (trouble, kept))))
+        error = configuration.token_error.replace("(token_file)", "(--token-file)")
+        raise TokenMissingError("; ".join(filter(None, (error, kept))))
     click.get_current_context().meta[_ADDRESS] = configuration.url
     return token
 
@@ -233,9 +233,9 @@ def configuration_of(
     if raises_errors and configuration.setting_error:
         raise click.UsageError(configuration.setting_error)
     error = configuration.blocking_error if raises_errors else ""
-    for trouble in configuration.warnings:
-        if prints_warnings and trouble != error:
-            echo_stderr(trouble)
+    for warning in configuration.warnings:
+        if prints_warnings and warning != error:
+            echo_stderr(warning)
     return configuration, token
 
 
@@ -302,7 +302,7 @@ def _seconds(text: str) -> float:
 def _bytes(text: str) -> int:
     size = size_bytes(text)
     if size is None:
-        raise click.BadParameter(f"{text!r} is no size; {SIZE_REMEDY}")
+        raise click.BadParameter(f"{text!r} is no size; {SIZE_HINT}")
     return size
 
 
@@ -323,8 +323,8 @@ class NoStoreError(click.UsageError):
 
     def __init__(self, place: Path) -> None:
         shown = user_shell().typed(place)
-        remedy = stores_below() or "report a session here, or name the file of a store with --database"
-        super().__init__(f"there is no store {shown}: {remedy}")
+        hint = stores_below() or "report a session here, or name the file of a store with --database"
+        super().__init__(f"there is no store {shown}: {hint}")
 
 
 def store_to_read(configuration: Settings) -> Settings:
@@ -347,7 +347,7 @@ def store_to_read(configuration: Settings) -> Settings:
 
 
 def stores_below() -> str:
-    """Return a remedy that names the stores in folders below the current one, "" if there is none."""
+    """Return a hint that names the stores in folders below the current one, "" if there is none."""
     here = Path.cwd()
     # In the folders of a monorepo, none that is hidden.
     patterns = (f"{below}/{STORE}" for below in ("[!.]*", "[!.]*/[!.]*"))

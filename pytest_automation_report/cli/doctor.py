@@ -77,10 +77,10 @@ def doctor(*, is_json: bool, **options: object) -> int:
 def _settings_check(configuration: Settings) -> Check:
     """Report warnings and errors of the settings, but no missing token, which has a check of its own."""
     missing = configuration.token_error
-    troubles = [warning for warning in configuration.warnings if not (missing and warning.startswith(missing))]
-    if troubles:
-        is_in_the_way = configuration.blocking_error in troubles
-        return Check("settings", "failed" if is_in_the_way else "warning", "; ".join(troubles))
+    warnings = [warning for warning in configuration.warnings if not (missing and warning.startswith(missing))]
+    if warnings:
+        is_in_the_way = configuration.blocking_error in warnings
+        return Check("settings", "failed" if is_in_the_way else "warning", "; ".join(warnings))
     where = configuration.url or "the embedded store"
     return Check("settings", "ok", f"{where}, project {configuration.project_id}, source {configuration.source}")
 
@@ -94,9 +94,9 @@ def _server_checks(configuration: Settings, token: Token | None) -> list[Check]:
     if token is None and configuration.setting_error:
         return [Check("token", "skipped", "it is not sent before the settings are right")]
     if token is None:
-        trouble = token_from(os.environ, configuration.token_file).error or "no token"
-        what, _, remedy = trouble.partition(": ")
-        return [Check("token", "failed", what, remedy)]
+        error = token_from(os.environ, configuration.token_file).error or "no token"
+        what, _, hint = error.partition(": ")
+        return [Check("token", "failed", what, hint)]
     return connection_checks(endpoint, token)
 
 

@@ -150,8 +150,8 @@ def _show_on_page(
     output.show(page)
     for line in output.lines:
         click.echo(line, err=True)
-    for trouble in output.troubles:
-        echo_stderr(trouble, colour="yellow")
+    for warning in output.warnings:
+        echo_stderr(warning, colour="yellow")
 
 
 def _numbered(file: str, run_id: int, count: int) -> str:

@@ -272,8 +272,8 @@ class Opened(Struct, frozen=True):
         if len(words) == 1:
             raise click.UsageError(no_runs_yet(self.configuration))
         limit = "" if self.is_ours else f" among the newest {MOST_RUNS}"
-        remedy = f"name one by its id, --run-id or --run-key, or write {LAST} for the newest"
-        raise click.UsageError(f"there is no {' '.join(words)}{limit}: {remedy}")
+        hint = f"name one by its id, --run-id or --run-key, or write {LAST} for the newest"
+        raise click.UsageError(f"there is no {' '.join(words)}{limit}: {hint}")
 
     def _check_run(self, run_id: int) -> None:
         """Raise `RefusedError` for a run that our server lacks."""
@@ -284,15 +284,15 @@ class Opened(Struct, frozen=True):
             if error.status != NOT_FOUND:
                 raise
             where = user_shell().target(self.configuration)
-            remedy = "automation-report run list shows those it has"
-            raise RefusedError(f"there is no run {run_id} in {where}: {remedy}", NOT_FOUND) from error
+            hint = "automation-report run list shows those it has"
+            raise RefusedError(f"there is no run {run_id} in {where}: {hint}", NOT_FOUND) from error
 
     def _add_commit(self, filters: RunFilters) -> str:
         """Add this job's commit and branch to the filters; return them in words."""
         facts = facts_for(self.configuration.build_info, self.configuration.facts, os.environ, Path.cwd())
         if not facts.commit:
-            remedy = f"give the run's id, --run-id or --run-key, or {LAST}"
-            raise click.UsageError(f"which run? this job's commit is not known: {remedy}")
+            hint = f"give the run's id, --run-id or --run-key, or {LAST}"
+            raise click.UsageError(f"which run? this job's commit is not known: {hint}")
         filters["commit"] = facts.commit
         words = f"of commit {facts.commit[:SHORT_COMMIT]}"
         if facts.branch:
@@ -400,8 +400,8 @@ def project_of(configuration: Settings) -> Iterator[None]:
             raise
         if configuration.endpoint.is_embedded:  # the only store of this folder: the id cannot be the mistake
             raise NoRunsYetError(no_runs_yet(configuration)) from error
-        remedy = f"nothing was reported to project {configuration.project_id} yet, or there is no such project"
-        raise RefusedError(f"{error}: {remedy}", NOT_FOUND) from error
+        hint = f"nothing was reported to project {configuration.project_id} yet, or there is no such project"
+        raise RefusedError(f"{error}: {hint}", NOT_FOUND) from error
 
 
 def no_runs_yet(configuration: Settings) -> str:
@@ -410,7 +410,7 @@ def no_runs_yet(configuration: Settings) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return a remedy for an unknown name: the nearest ones, or some of all."""
+    """Return a hint for an unknown name: the nearest ones, or some of all."""
     known = [*names]
     near = get_close_matches(name, known, n=_NAMES_SHOWN, cutoff=0.5)
     if near:

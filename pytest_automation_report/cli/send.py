@@ -210,9 +210,9 @@ def delivered(
     # A report that the user's environment names is written wherever it is.
     is_named = configuration.origins.get("html") == setting_of("html").environment and configuration.html == report
     refusal = "" if not report or is_named else refusal_of_kept(project_ini(Path.cwd()).root, Path(report))
-    store, trouble = artifact_store(configuration, os.environ, Path.cwd())
-    if trouble:
-        echo_stderr(trouble)
+    store, error = artifact_store(configuration, os.environ, Path.cwd())
+    if error:
+        echo_stderr(error)
     with (
         connected(configuration.endpoint, token, deadline_seconds=timeouts.request) as client,
         Progress(sys.stderr, time.monotonic) as progress,
@@ -225,8 +225,8 @@ def delivered(
     if prints_run and state.run is not None:
         echo_result(state.run)
     if refusal and state.run is not None:
-        remedy = f"write it with automation-report html {state.run} -o {report}"
-        echo_stderr(f"{folder.id}: no report in {report}: {refusal}: {remedy}")
+        hint = f"write it with automation-report html {state.run} -o {report}"
+        echo_stderr(f"{folder.id}: no report in {report}: {refusal}: {hint}")
     _echo_decisions(folder, state, state.total("dropped") - before.total("dropped"))
     return _echo_outcome(folder, delivery, state.total("acknowledged") - before.total("acknowledged"), configuration)
 
@@ -269,7 +269,7 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
         (state.done.damaged, "damaged records that cannot be read"),
     ]
     parts = ", ".join(f"{count:,} {what}" for count, what in remaining if count) or "the run is not completed"
-    why = delivery.retry_policy.stopped or state.trouble or "; ".join(state.reasons[:3])
+    why = delivery.retry_policy.stopped or state.error or "; ".join(state.reasons[:3])
     if state.is_run_gone:
         why = f"{why}: add --new-run to send it to a new run"
     if state.run is not None and sent:
@@ -278,9 +278,9 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
     # Last: it is what the user has to act on.
     text = f"{folder.id}: {arrived}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
     echo_stderr(text, colour="yellow")
-    if state.trouble_class == "token":
+    if state.error_class == "token":
         return Exit.TOKEN
-    return Exit.REFUSED if rejected or state.trouble_class == "refused" else Exit.KEPT
+    return Exit.REFUSED if rejected or state.error_class == "refused" else Exit.KEPT
 
 
 def _arrived(delivery: Delivery, sent: int, *, has_results: bool) -> str:
@@ -323,8 +323,8 @@ class Progress(ExitStack):
         sent = delivery.state.total("acknowledged")
         if not is_terminal:
             more = "" if delivery.queues.is_decided else " so far"
-            trouble = f": {printable(delivery.state.trouble)}" if delivery.state.trouble else ""
-            line = f"sent {sent:,} of {quantity(read, 'result')}{more}{trouble}"
+            error = f": {printable(delivery.state.error)}" if delivery.state.error else ""
+            line = f"sent {sent:,} of {quantity(read, 'result')}{more}{error}"
             if line != self._line or self._last - self._line_at >= _SAME_LINE_SECONDS:
                 echo_stderr(line)
                 self._line, self._line_at = line, self._last

@@ -54,12 +54,12 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
     scheme, colon, _rest = template.partition(":")
     if parameter.name == "source_url":
         is_known = scheme in {"http", "https"}
-        remedy = "write an address with {file}, and {commit} and {line} if your host of code has them"
+        hint = "write an address with {file}, and {commit} and {line} if your host of code has them"
     else:
         is_known = scheme.isidentifier() and scheme.lower() not in _SCRIPT_SCHEMES
-        remedy = "write an address that your editor opens, with {file} and {line}"
+        hint = "write an address that your editor opens, with {file} and {line}"
     if template and not (colon and is_known and "{file}" in template):
-        raise click.BadParameter(f"{template!r} is no template of links: {remedy}")
+        raise click.BadParameter(f"{template!r} is no template of links: {hint}")
     return template
 
 
@@ -143,8 +143,8 @@ def serve(
     store = Store(place, max_bytes=options["max_size"])
     try:
         if run_id is not None and not store.look(partial(run_rows, run_ids=[run_id])):
-            remedy = "the store has no such run: automation-report run list shows those it has"
-            raise SettingError("--run", run_id, remedy)
+            hint = "the store has no such run: automation-report run list shows those it has"
+            raise SettingError("--run", run_id, hint)
         _set_main_branches(store, main_branches)
         empty_note = _empty_note(store, place, is_new=is_new)
         page_link = _PageLink(run_id, is_opened=is_opened)
@@ -218,8 +218,8 @@ def _empty_note(store: Store, place: object, *, is_new: bool) -> str:
     """Return a line for a store without runs, as the user may expect the runs of another folder; "" for any other."""
     if store.look(has_runs):
         return ""
-    remedy = stores_below() or "start serve in their project's folder or name their store with --database"
-    return f"this store is {'new and ' if is_new else ''}empty: {place}; if you expected runs, {remedy}"
+    hint = stores_below() or "start serve in their project's folder or name their store with --database"
+    return f"this store is {'new and ' if is_new else ''}empty: {place}; if you expected runs, {hint}"
 
 
 def _refused(error: OSError, host: str, port: int) -> SettingError:

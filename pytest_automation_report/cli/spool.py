@@ -45,7 +45,7 @@ class SpooledSession(Struct, frozen=True):
     """One session in the spool, as ``spool list`` shows it; its JSON has the same names.
 
     ``age_seconds`` is the time since the last write, ``address`` the server's origin or the embedded store's path,
-    ``trouble`` the reason why the session cannot be read. The counts are of results.
+    ``error`` the reason why the session cannot be read. The counts are of results.
     """
 
     id: str
@@ -59,7 +59,7 @@ class SpooledSession(Struct, frozen=True):
     name: str = ""
     address: str = ""
     project_id: int = 0
-    trouble: str = ""
+    error: str = ""
 
     @property
     def left(self) -> int:
@@ -74,12 +74,12 @@ def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
         age = age_of(folder, now)
     except PermissionError as error:
         age = max(0.0, now - folder.path.stat().st_mtime)
-        return SpooledSession(folder.id, "unreadable", age, 0, trouble=f"{folder.path}: {error.strerror}")
+        return SpooledSession(folder.id, "unreadable", age, 0, error=f"{folder.path}: {error.strerror}")
     try:
         session = folder.read_session()
         ledger = ledger_from(folder.ledger)
     except SpoolError as error:
-        return SpooledSession(folder.id, state, age, size, trouble=str(error))
+        return SpooledSession(folder.id, state, age, size, error=str(error))
     records = (placed.record for _, added in SpoolReader(folder).added() for placed in added)
     return SpooledSession(
         id=folder.id,
@@ -177,7 +177,7 @@ def _row(session: SpooledSession) -> tuple[str, ...]:
         (session.rejected, "rejected"),
         (session.held, "held"),
     ]
-    results = ", ".join(f"{count:,} {state}" for count, state in parts if count) or session.trouble or "no results"
+    results = ", ".join(f"{count:,} {state}" for count, state in parts if count) or session.error or "no results"
     return session.id, session.state, age(session.age_seconds), f"{results}{_destination(session)}"
 
 
@@ -190,7 +190,7 @@ def age(seconds: float) -> str:
 
 
 def _destination(session: SpooledSession) -> str:
-    if session.trouble:
+    if session.error:
         return ""
     parts = {"address": session.address, "project": f"project {session.project_id}" if session.project_id else ""}
     known = ", ".join(filter(None, parts.values()))

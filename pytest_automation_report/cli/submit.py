@@ -100,8 +100,8 @@ def _add_files(submission: Submission, paths: Iterable[Path], *, is_lenient: boo
                 echo_stderr(f"{path}: no results")
         except ResultFileError as error:  # noqa: PERF203 - reading a file takes longer
             if not is_lenient:
-                remedy = "nothing was sent (--ignore-parse-error sends the other files)"
-                raise ResultFileError(f"{error}; {remedy}") from error
+                hint = "nothing was sent (--ignore-parse-error sends the other files)"
+                raise ResultFileError(f"{error}; {hint}") from error
             echo_stderr(f"passed over: {error}")
 
 
@@ -304,14 +304,14 @@ class _CommandRun(Struct):
         """Print after a signal which run is open, and the command that sends the rest and completes it."""
         amount = quantity(results, "result")
         if self.is_own:
-            state, remedy = f"run {self.run} is open, {amount} and its end are", f"complete run {self.run}"
+            state, hint = f"run {self.run} is open, {amount} and its end are", f"complete run {self.run}"
         else:
             where = "" if self.run is None else f" for run {self.run}"
             state = f"{amount}{where} {'is' if results == 1 else 'are'}"
-            remedy = f"send {'it' if results == 1 else 'them'}"
+            hint = f"send {'it' if results == 1 else 'them'}"
         by = signal_name(self.interrupts.last or signal.SIGINT)
         echo_stderr(f"interrupted by {by}: {state} kept in {folder.path}", colour="yellow")
-        echo_stderr(f"{remedy} with: {user_shell().send_command(self.configuration)}")
+        echo_stderr(f"{hint} with: {user_shell().send_command(self.configuration)}")
 
     def _echo_counts(self) -> None:
         """Print the results of a run that only has those of the command's own sessions."""

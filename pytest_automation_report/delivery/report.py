@@ -63,22 +63,22 @@ def write_report(
     missing, as pytest's ``--junitxml`` does.
     """
     file = delivery.session.report
-    note, remedy = "", f": try automation-report html {run_id} -o {Path(file).name}"
+    note, hint = "", f": try automation-report html {run_id} -o {Path(file).name}"
     path = delivery.folder.report if file == STDOUT else Path(file)  # pytest copies the first to its stdout
     try:
         if creates_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         html = _with_history(delivery, run_id)
         if html is None:
-            note, remedy = OWN_RESULTS, ""  # the command has no pages either
+            note, hint = OWN_RESULTS, ""  # the command has no pages either
             html = _of_own_results(delivery, run_id, last_words)
         write_output(path, encoded([html]))
     except OSError as error:
         why = f"it cannot be written ({error.strerror or error}): name a file in a folder that can be written"
     except AutomationReportError as error:
-        why = f"{error}{remedy}"
+        why = f"{error}{hint}"
     except Exception as error:  # noqa: BLE001 - whatever the pages raise, the results are delivered
-        why = f"{error!r}{remedy}"
+        why = f"{error!r}{hint}"
     else:
         return ReportRecord(file, "written", note)
     delivery.runtime.log(f"no report of run {run_id}: {why}")

@@ -33,7 +33,7 @@ from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
 from pytest_automation_report.delivery.queues import BATCH_BYTES, ENVELOPE_BYTES, batch_from
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.ledger import AliasRecord, TroubleRecord
+from pytest_automation_report.spool.ledger import AliasRecord, ErrorRecord
 from pytest_automation_report.text.limits import cut_middle, string
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -257,7 +257,7 @@ class RetryPolicy:
     def record_error(self) -> None:
         """Write the reason of the wait, or of the stop, to the ledger."""
         error_class, reason = self._last_error
-        self.ledger.write(TroubleRecord(reason, error_class, self._is_run_gone))
+        self.ledger.write(ErrorRecord(reason, error_class, self._is_run_gone))
 
     def resume(self) -> None:
         """Send again, as if there had been no error."""

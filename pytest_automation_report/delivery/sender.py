@@ -128,10 +128,10 @@ class Sender(Struct):
         while state.open_intents and not delivery.retry_policy.stopped:
             deadlines.note_progress(state.answers, is_busy=delivery.is_busy)
             if deadlines.is_stalled:
-                delivery.retry_policy.stop(state.trouble_class or "again", state.trouble or "there is no progress")
+                delivery.retry_policy.stop(state.error_class or "again", state.error or "there is no progress")
             elif not delivery.reconcile():
                 time.sleep(self.timeouts.poll)
-        return not delivery.retry_policy.stopped or state.trouble_class == "refused"
+        return not delivery.retry_policy.stopped or state.error_class == "refused"
 
     def _restore(self) -> None:
         """Create and lock the folder that a test has deleted: a lock on the deleted file excludes no other sender."""
@@ -360,7 +360,7 @@ class DeliveryEnd(Struct):
         unsent, queues, files = self._count_unsent(), self.delivery.queues.by_worker.values(), self.follower.files
         shown = None if counts is None else counts.wait(self._seconds_for_answers())
         is_finished = self.delivery.is_finished
-        why = self.delivery.retry_policy.stopped or self.delivery.state.trouble
+        why = self.delivery.retry_policy.stopped or self.delivery.state.error
         # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
         kept = f"{quantity(unsent, 'result')} kept for automation-report send: {why or 'the time is up'}"
         self.delivery.runtime.log("done" if is_finished else kept)

@@ -180,7 +180,7 @@ class Submission:
         writer = writer or self._writer
         writer.write(record)
         if writer.waiting:
-            raise SpoolError(f"nothing was sent: {writer.trouble}")
+            raise SpoolError(f"nothing was sent: {writer.error}")
 
 
 _SEVERITY: Final[tuple[Status, ...]] = ("passed", "skipped", "failure", "error")

@@ -13,7 +13,7 @@ from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.guards import InternalErrors, guarded
 from pytest_automation_report.recording.collector import UserErrors
 from pytest_automation_report.spool.folder import LAST_WORDS, Log, Process, bytes_from
-from pytest_automation_report.spool.ledger import LEDGER_KINDS, LedgerState, TroubleRecord
+from pytest_automation_report.spool.ledger import LEDGER_KINDS, ErrorRecord, LedgerState
 from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.summary.lines import header_line, report_lines
 from pytest_automation_report.summary.shell import Shell
@@ -80,7 +80,7 @@ class TerminalReport:
             job = JobOutput(configuration, self._environ, root=self._config.rootpath, shell=self._shell)
             job.write(configuration, outcome, self._all_warnings())
             self._ci_lines = job.lines
-            self._warnings += job.troubles
+            self._warnings += job.warnings
 
     @guarded
     def compare(self, folder: SessionFolder) -> None:
@@ -274,7 +274,7 @@ class _Wait(Struct):
         # While it works on the report no more responses arrive: `longest` alone ends the wait.
         if state.answers != self.responses or state.is_reporting:
             self.responses, self.progress_at = state.answers, now
-        is_down = state.trouble_class in {"again", "unknown"} and now - self.began >= self.timeouts.exit_down
+        is_down = state.error_class in {"again", "unknown"} and now - self.began >= self.timeouts.exit_down
         if not is_down and now - self.progress_at < self.timeouts.exit_progress:
             return True
         if not state.is_ready:
@@ -295,4 +295,4 @@ class _Wait(Struct):
         """Add a warning to the state, with the reason that the sender logged before it died, if it could."""
         lines = Log(self.tail.path.with_name("sender.log")).tail(1)
         _, mark, last_words = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
-        self.tail.state.apply(TroubleRecord(f"{reason}: {last_words}" if mark else reason, "dead"))
+        self.tail.state.apply(ErrorRecord(f"{reason}: {last_words}" if mark else reason, "dead"))

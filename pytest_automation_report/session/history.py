@@ -43,13 +43,13 @@ _OF_RUN: Final = ("run_id", "run_key", "branch", "build", "attempt", "facts")
 class History(Struct, frozen=True):
     """What runs, newest first, say of tests by key: medians in microseconds, and which failed last.
 
-    ``trouble`` is why nothing is known.
+    ``error`` is why nothing is known.
     """
 
     runs: tuple[int, ...] = ()
     failed: frozenset[str] = frozenset()
     durations: dict[str, int] = {}
-    trouble: str = "no run has durations yet"
+    error: str = "no run has durations yet"
 
 
 class Wanted(Struct, frozen=True):
@@ -99,7 +99,7 @@ class HistoryHooks(Hooks):
                 _CODE, start, needed=NEEDED_CONSOLE, seconds=_SECONDS, environ=environ, folder=root
             )
         except LaunchError as error:
-            return cls(wanted, History(trouble=str(error)), internal_errors)
+            return cls(wanted, History(error=str(error)), internal_errors)
         return cls(wanted, process, internal_errors)
 
     @classmethod
@@ -115,7 +115,7 @@ class HistoryHooks(Hooks):
                 self._source = convert(Unpatched.decode(self._source.printed()), History)
             except LaunchError as error:
                 # The console command says "Error: " first.
-                self._source = History(trouble=str(error).removeprefix("Error: "))
+                self._source = History(error=str(error).removeprefix("Error: "))
         return self._source
 
     @pytest.hookimpl(optionalhook=True)
@@ -200,7 +200,7 @@ class HistoryHooks(Hooks):
         if wanted.shard is not None:
             newest, *others = history.runs or (0,)
             more = f" and {len(others)} before" if others else ""
-            by = f"durations in run {newest}{more}" if history.durations else f"number: {history.trouble}"
+            by = f"durations in run {newest}{more}" if history.durations else f"number: {history.error}"
             tests = f"{arranged.chosen:,} of {quantity(arranged.collected, 'test')}"
             lines.append(f"shard {wanted.shard}: {tests}, cut by {by}")
         if wanted.order != "none":
@@ -216,7 +216,7 @@ class HistoryHooks(Hooks):
 
 def _ordered(order: str, history: History, arranged: Arranged) -> str:
     if not history.durations:
-        return f"as collected: {history.trouble}"
+        return f"as collected: {history.error}"
     if order == "slowest-first":
         return f"slowest modules first, by run {history.runs[0]}"
     words = [f"{arranged.failed:,} failed last time"] * bool(arranged.failed)

@@ -158,7 +158,7 @@ class KnownAddresses:
                 text = read_file(self.list_file, _MOST_BYTES)
         lines = map(str.strip, text.decode("utf-8", "replace").splitlines())
         return origin in {
-            origin_from(line, f"{self.list_file}, line {number}", is_http_allowed=True, http_remedy="")
+            origin_from(line, f"{self.list_file}, line {number}", is_http_allowed=True, http_hint="")
             for number, line in enumerate(lines, 1)
             if line and not line.startswith("#")
         }
@@ -240,8 +240,8 @@ def token_to_send(
     real_file, root = Path(os.path.realpath(settings.token_file)), os.path.realpath(ini.root)
     # With a token in the environment the file is not read.
     if "token_file" in untrusted and not real_file.is_relative_to(root) and not token_from(environ, "").is_configured:
-        remedy = f"an ini file can only name a file below {ini.root}: name this one with {_named('token_file')}"
-        return settings.blocked(str(SettingError(untrusted["token_file"], given["token_file"].value, remedy))), None
+        hint = f"an ini file can only name a file below {ini.root}: name this one with {_named('token_file')}"
+        return settings.blocked(str(SettingError(untrusted["token_file"], given["token_file"].value, hint))), None
     settings, token = token_for(settings, environ)
     if token is None or not settings.is_sendable:
         return settings, token
@@ -257,8 +257,8 @@ def token_to_send(
 def check_database(given: RawSetting, database: PostgresDatabase, ini: ProjectIni) -> None:
     """Raise `SettingError` for a database server that only an ini file names: it would get the user's password."""
     if given.source == "ini file":
-        remedy = f"an ini file cannot choose who gets your database password: name it with {_named('database')}"
-        raise SettingError(_place("database", ini), database.shown, remedy)
+        hint = f"an ini file cannot choose who gets your database password: name it with {_named('database')}"
+        raise SettingError(_place("database", ini), database.shown, hint)
 
 
 def _address_error(settings: Settings, untrusted: Mapping[str, str], known: KnownAddresses) -> str:

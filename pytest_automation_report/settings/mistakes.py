@@ -32,17 +32,17 @@ def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
     near = _nearest(word)
     is_token = word.endswith("_token") or near.endswith("_token")
     if is_token:
-        remedy = (
+        hint = (
             f"an API token never belongs into an ini file: take it out, make a new one if others could read it, and"
             f" set AUTOMATION_REPORT_TOKEN, or name a file that holds it with {setting_of('token_file').ini}"
         )
     elif near:
-        remedy = f"did you mean {near}?"
+        hint = f"did you mean {near}?"
     elif word.startswith(PREFIX):
-        remedy = "take it out, or choose one that pytest --help shows"
+        hint = "take it out, or choose one that pytest --help shows"
     else:
         return None, False
-    return SettingError(origin, None, remedy, reason="is not a setting"), is_token or bool(near)
+    return SettingError(origin, None, hint, reason="is not a setting"), is_token or bool(near)
 
 
 def _nearest(word: str) -> str:

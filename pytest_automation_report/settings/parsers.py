@@ -1,6 +1,6 @@
 """Parse the raw value of one setting to its typed value: one parser for each type of value.
 
-Every parser raises SettingError with the setting's spelling, the value and a remedy.
+Every parser raises SettingError with the setting's spelling, the value and a hint.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ LARGEST_ID: Final = 2**53 - 1
 
 SOURCES: Final = "a letter (a-z, A-Z), then letters, digits and dashes, from 2 to 750 characters"
 LONGEST_WAIT_SECONDS: Final = 3600
-SIZE_REMEDY: Final = "use a number with KB, MB, GB or TB, such as 500MB"
+SIZE_HINT: Final = "use a number with KB, MB, GB or TB, such as 500MB"
 _UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _STATUSES: Final = ("passed", "failure", "error", "skipped")
 _TEMPLATED: Final = ("case", "issue")
@@ -91,8 +91,8 @@ def html_file(raw: RawSetting) -> str:
         return STDOUT
     is_device = os.path.exists(value) and not os.path.isfile(value) and not os.path.isdir(value)  # noqa: PTH110, PTH112, PTH113 - a text
     if not is_device and not value.lower().endswith((".html", ".htm")):
-        remedy = "name a file that ends in .html or .htm, a device or a pipe, or - for stdout"
-        raise SettingError(raw.origin, value, remedy)
+        hint = "name a file that ends in .html or .htm, a device or a pipe, or - for stdout"
+        raise SettingError(raw.origin, value, hint)
     return value
 
 
@@ -114,8 +114,8 @@ def seconds(raw: RawSetting) -> float:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     number = float(cast("float", value)) if is_number else math.nan
     if not 0 <= number <= LONGEST_WAIT_SECONDS:
-        remedy = f"write a number of seconds from 0 to {LONGEST_WAIT_SECONDS}, without a unit"
-        raise SettingError(raw.origin, raw.value, remedy)
+        hint = f"write a number of seconds from 0 to {LONGEST_WAIT_SECONDS}, without a unit"
+        raise SettingError(raw.origin, raw.value, hint)
     return number
 
 
@@ -128,7 +128,7 @@ def size(raw: RawSetting) -> int:
     """Return a size in bytes."""
     size_in_bytes = size_bytes(text(raw))
     if size_in_bytes is None:
-        raise SettingError(raw.origin, raw.value, SIZE_REMEDY)
+        raise SettingError(raw.origin, raw.value, SIZE_HINT)
     return size_in_bytes
 
 
@@ -244,8 +244,8 @@ def patterns(raw: RawSetting) -> tuple[str, ...]:
                 warnings.simplefilter("ignore")
                 re.compile(pattern)
         except (re.error, OverflowError, RecursionError) as error:
-            remedy = f"write a regular expression of Python ({error}) {_COMMA_HINT}"
-            raise SettingError(raw.origin, pattern, remedy) from error
+            hint = f"write a regular expression of Python ({error}) {_COMMA_HINT}"
+            raise SettingError(raw.origin, pattern, hint) from error
     return _texts(raw)
 
 

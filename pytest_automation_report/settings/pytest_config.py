@@ -27,7 +27,7 @@ _GROUP_TITLE: Final = (
     f"reporting (other settings: {PREFIX}... in the list of ini options below, or -o {PREFIX}NAME=VALUE;"
     " see docs/settings.md)"
 )
-_INI_REMEDIES: Final[Mapping[Kind, str]] = {
+_INI_HINTS: Final[Mapping[Kind, str]] = {
     "text": "write one text, in TOML in quotes",
     "choice": "write one word, in TOML in quotes",
     "integer": "write a whole number, in native TOML without quotes",
@@ -195,7 +195,7 @@ def ini_values(config: pytest.Config, names: Iterable[tuple[str, Kind]]) -> list
                 if value != "":
                     from pytest_automation_report.errors import SettingError  # noqa: PLC0415  # only for a wrong value
 
-                    raise SettingError(origin, value, _INI_REMEDIES[kind]) from error
+                    raise SettingError(origin, value, _INI_HINTS[kind]) from error
                 values.append((None, origin))
     return values
 

@@ -201,9 +201,9 @@ class _Resolver:
         self.warnings.append(warning)
         self.blocking_error = self.blocking_error or warning
 
-    def refuse_missing(self, name: str, url: RawSetting, remedy: str) -> None:
+    def refuse_missing(self, name: str, url: RawSetting, hint: str) -> None:
         """Refuse an address without the setting that it needs."""
-        self.refuse(name, SettingError(spelled_like(name, url), None, remedy, reason="missing"), url)
+        self.refuse(name, SettingError(spelled_like(name, url), None, hint, reason="missing"), url)
 
     def values(self) -> dict[str, Any]:
         """Return the values of all settings that depend on no others, by name; paths are absolute."""
@@ -215,8 +215,8 @@ class _Resolver:
         for name in ("token_file", "owners"):
             values[name] = values[name] and str(self.root / parsers.expanded(values[name]))
         if values["owners"] and not Path(values["owners"]).is_file():
-            raw, remedy = self.raw_settings["owners"], "name a file that is there"
-            self.refuse("owners", SettingError(raw.origin, values["owners"], remedy), raw)
+            raw, hint = self.raw_settings["owners"], "name a file that is there"
+            self.refuse("owners", SettingError(raw.origin, values["owners"], hint), raw)
             values["owners"] = ""
         if "redact" in self.refused:
             # The user wanted to hide something, and the pattern in the environment is invalid: hide all texts.
@@ -235,8 +235,8 @@ class _Resolver:
                 return self.root / parsers.path(raw)
             if is_server_named:
                 return default
-            remedy = "serve it with `automation-report serve`, and report to the address of that with"
-            raise SettingError(raw.origin, place.shown, f"{remedy} {spelled_like('url', raw)}")
+            hint = "serve it with `automation-report serve`, and report to the address of that with"
+            raise SettingError(raw.origin, place.shown, f"{hint} {spelled_like('url', raw)}")
 
         return self.value("database", parse, default)
 
@@ -248,8 +248,8 @@ class _Resolver:
             if is_bucket(store):
                 return store
             if not artifact_url and "artifact_url" not in self.refused:
-                remedy = f"say with {spelled_like('artifact_url', raw)} where the files of a folder can be read"
-                raise SettingError(raw.origin, raw.value, remedy)
+                hint = f"say with {spelled_like('artifact_url', raw)} where the files of a folder can be read"
+                raise SettingError(raw.origin, raw.value, hint)
             return str(self.root / parsers.expanded(store))
 
         return self.value("artifact_store", parse, "")
@@ -266,17 +266,17 @@ class _Resolver:
             return Endpoint(EMBEDDED_ORIGIN, project_id or 1, str(database), ca_file=ca_file)
 
         def parse(raw: RawSetting) -> str:
-            remedy = f"write https://, or allow it with {spelled_like('allow_http', raw)}"
+            hint = f"write https://, or allow it with {spelled_like('allow_http', raw)}"
             # `origin_from` refuses control characters itself: its message shows no password, as the text parser's does.
             address = raw.value if isinstance(raw.value, str) else parsers.text(raw)
-            return servers.origin_from(address, raw.origin, is_http_allowed=is_http_allowed, http_remedy=remedy)
+            return servers.origin_from(address, raw.origin, is_http_allowed=is_http_allowed, http_hint=hint)
 
         origin = self.value("url", parse, "")
         if project_id is None and not self.refused & {"project_id", "url"}:
             from pytest_automation_report.settings.parsers import LARGEST_ID  # noqa: PLC0415 - only for a mistake
 
-            remedy = f"name the project at {_server(url)} that results go to: a whole number from 1 to"
-            self.refuse_missing("project_id", url, f"{remedy} {LARGEST_ID}")
+            hint = f"name the project at {_server(url)} that results go to: a whole number from 1 to"
+            self.refuse_missing("project_id", url, f"{hint} {LARGEST_ID}")
         scheme = origin.partition("://")[0]
         proxies: dict[str, str] = {}
         # Proxies and the standard variables for certificates count for servers on other machines only.
@@ -306,8 +306,8 @@ class _Resolver:
 
             no_name = "no project name was found"
             reason = f"{project_name!r}, the project's name, makes none" if project_name else no_name
-            remedy = f"{reason}: name the source of the runs at {_server(url)}: {SOURCES}"
-            self.refuse_missing("source", url, remedy)
+            hint = f"{reason}: name the source of the runs at {_server(url)}: {SOURCES}"
+            self.refuse_missing("source", url, hint)
         return _source_from(self.root.name) or "pytest"
 
 

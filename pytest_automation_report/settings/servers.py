@@ -38,26 +38,26 @@ _BAD_CHARACTERS: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]|\s")
 _LABEL: Final = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME: Final = re.compile(rf"(?=.{{1,254}}\Z){_LABEL}(\.{_LABEL})*\.?")
 _API_PATH: Final = "/api/v1"
-_HOST_REMEDY: Final = "write https://HOST or https://HOST:PORT, with a port from 1 to 65535"
+_HOST_HINT: Final = "write https://HOST or https://HOST:PORT, with a port from 1 to 65535"
 _CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
-def origin_from(address: str, spelling: str, *, is_http_allowed: bool, http_remedy: str) -> str:
+def origin_from(address: str, spelling: str, *, is_http_allowed: bool, http_hint: str) -> str:
     """Return scheme, host and port of a server's URL; an international host name in its ASCII form.
 
-    Raises SettingError for anything but a plain web address. ``http_remedy`` is the hint for a URL without TLS on
+    Raises SettingError for anything but a plain web address. ``http_hint`` is the hint for a URL without TLS on
     another machine: it names the setting that allows it.
     """
     try:
         split = urlsplit(address)
         scheme, host, port = split.scheme, _host(split), split.port
-        remedy = _remedy(address, split)
+        hint = _hint(address, split)
     except ValueError:
-        scheme, host, port, remedy = "", "", None, _spelling_remedy(address) or _HOST_REMEDY
-    if not remedy and scheme == "http" and not (is_http_allowed or is_loopback(host)):
-        remedy = f"the token would travel in the clear: {http_remedy}"
-    if remedy:
-        raise SettingError(spelling, shown_address(address), remedy)
+        scheme, host, port, hint = "", "", None, _spelling_hint(address) or _HOST_HINT
+    if not hint and scheme == "http" and not (is_http_allowed or is_loopback(host)):
+        hint = f"the token would travel in the clear: {http_hint}"
+    if hint:
+        raise SettingError(spelling, shown_address(address), hint)
     # An IPv6 address stands in brackets; a default port is left out, so that equal servers have equal origins.
     literal = f"[{host}]" if ":" in host else host
     return f"{scheme}://{literal}" + ("" if port in (None, DEFAULT_PORTS[scheme]) else f":{port}")
@@ -110,19 +110,19 @@ def _is_proxy(proxy: str) -> bool:
     return is_clean and is_whole and split.scheme in DEFAULT_PORTS and split.path in ("", "/")
 
 
-def _remedy(address: str, split: SplitResult) -> str:
+def _hint(address: str, split: SplitResult) -> str:
     """Return the hint for a server's URL that cannot be used, empty for a valid one."""
     checks = (
         (split.scheme not in DEFAULT_PORTS, "write https:// (or http://) in front of the host"),
         ("@" in split.netloc, "write it without user and password; the token comes from AUTOMATION_REPORT_TOKEN"),
         ("?" in address or "#" in address, "write it without query and fragment"),
-        (split.port == 0, _HOST_REMEDY),
+        (split.port == 0, _HOST_HINT),
         (split.path.rstrip("/") not in ("", _API_PATH), f"write scheme and host alone, or with {_API_PATH}"),
     )
-    return _spelling_remedy(address) or next((remedy for is_wrong, remedy in checks if is_wrong), "")
+    return _spelling_hint(address) or next((hint for is_wrong, hint in checks if is_wrong), "")
 
 
-def _spelling_remedy(address: str) -> str:
+def _spelling_hint(address: str) -> str:
     """Return the hint for a text that is not a URL at all, empty if it looks like one."""
     if "://" not in address:
         return f"write https://{shown_address(address.lstrip('/'))}"
@@ -175,7 +175,7 @@ def _is_readable(path: Path) -> bool:
 
 _SCHEMES: Final = ("postgresql", "postgres")
 _PORT: Final = r"\[[^\]]*\](?::[0-9]{0,5})?|[^:\[\]]*(?::[0-9]{0,5})?"
-_REMEDY: Final = (
+_HINT: Final = (
     "write postgresql://USER@HOST:PORT/DATABASE, with special characters of user and password as % and two hex"
     " digits (@ is %40), or leave the password to PGPASSWORD or a .pgpass file"
 )
@@ -188,13 +188,13 @@ def postgres_database(raw: RawSetting) -> PostgresDatabase | None:
     if scheme is None:
         return None
     if scheme[1].lower() not in _SCHEMES:
-        raise SettingError(raw.origin, f"{scheme[1]}://", f"name a file, or {_REMEDY}")
+        raise SettingError(raw.origin, f"{scheme[1]}://", f"name a file, or {_HINT}")
     rest = text[scheme.end() :]
     url = f"{_SCHEMES[0]}://{rest}"
     try:
         split = urlsplit(url)
     except ValueError:
-        raise SettingError(raw.origin, f"{scheme[1]}://", _REMEDY) from None
+        raise SettingError(raw.origin, f"{scheme[1]}://", _HINT) from None
     user, _, hosts = split.netloc.rpartition("@")
     # A password with an unescaped "/", "#" or "@" ends its part too early: the rest would be shown as host or path.
     is_clear = rest.count("@") <= 1 and ("@" in split.netloc) == ("@" in rest) and not split.fragment
@@ -203,7 +203,7 @@ def postgres_database(raw: RawSetting) -> PostgresDatabase | None:
         or re.search(r"[\s\x00-\x1f\x7f]", rest)
         or not all(re.fullmatch(_PORT, host) for host in hosts.split(","))
     ):
-        raise SettingError(raw.origin, f"{scheme[1]}://", _REMEDY)
+        raise SettingError(raw.origin, f"{scheme[1]}://", _HINT)
     name = f"{user.partition(':')[0]}@" if user else ""
     return PostgresDatabase(url, f"{_SCHEMES[0]}://{name}{hosts}{split.path}")
 
@@ -230,8 +230,8 @@ def artifact_store(
         return ArtifactStoreConfig(address, url), ""
     if find_spec("obstore") is None:
         origin = settings.origins.get("artifact_store", "artifact_store")
-        remedy = "a bucket needs packages that are not installed: pip install 'obstore>=0.10'"
-        error = SettingError(origin, shown_store(address), remedy)
+        hint = "a bucket needs packages that are not installed: pip install 'obstore>=0.10'"
+        error = SettingError(origin, shown_store(address), hint)
         if origin != setting_of("artifact_store").environment:
             raise error
         return None, str(error)

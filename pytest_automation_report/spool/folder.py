@@ -220,8 +220,8 @@ def check_links(spool: Path) -> None:
     if spool.parent.name == STATE_FOLDER:
         for folder in (spool.parent, spool):
             if folder.is_symlink():
-                remedy = "remove it, or name the folder of the spool with automation_report_spool"
-                raise SpoolError(f"{folder} is a link: {remedy}")
+                hint = "remove it, or name the folder of the spool with automation_report_spool"
+                raise SpoolError(f"{folder} is a link: {hint}")
 
 
 def _ignored_with(spool: Path) -> tuple[Path, ...]:

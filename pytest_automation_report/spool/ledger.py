@@ -191,7 +191,7 @@ class ReportRecord(Record, frozen=True, tag="report"):
     why: str = ""
 
 
-class TroubleRecord(Record, frozen=True, tag="trouble"):
+class ErrorRecord(Record, frozen=True, tag="error"):
     """Why nothing is sent at the moment; ``error_class`` decides the summary's advice and the exit code."""
 
     why: str
@@ -208,7 +208,7 @@ Closing: TypeAlias = "AckRecord | PartRecord | NotRecord | RejectedRecord | Held
 LEDGER_KINDS: Final = JsonDecoder(
     ReadyRecord | DoneRecord | JoinedRecord | Intent | AckRecord | PartRecord | NotRecord | RejectedRecord
     | HeldRecord | DroppedRecord | UnheldRecord | AsideRecord | AliasRecord | FencedRecord | FencingIsRecord
-    | StoredRecord | UnstoredRecord | FindingsRecord | ReportRecord | TroubleRecord | NewRunRecord
+    | StoredRecord | UnstoredRecord | FindingsRecord | ReportRecord | ErrorRecord | NewRunRecord
 )  # fmt: skip
 
 
@@ -286,8 +286,8 @@ class LedgerState(Struct):
     # Number of requests with a definite response: time limits begin again with each, since only these are progress.
     answers: int = 0
     # The error of the last request, empty after a success. Its class decides the summary's advice and the exit code.
-    trouble: str = ""
-    trouble_class: str = ""
+    error: str = ""
+    error_class: str = ""
     is_run_gone: bool = False  # the run is completed or unknown to the server: the rest needs ``--new-run``
     # None until a probe has shown it; then no thread needs a probe.
     fencing: Fencing | None = None
@@ -381,8 +381,8 @@ class LedgerState(Struct):
                 self._leave_thread(record.worker)
             case FencingIsRecord():
                 self.fencing = record.fencing
-            case TroubleRecord():
-                self.trouble, self.trouble_class = record.why, record.error_class
+            case ErrorRecord():
+                self.error, self.error_class = record.why, record.error_class
                 self.is_run_gone = record.is_run_gone
             case AliasRecord():
                 self.aliases[record.status] = self.renamed[record.before] = record.now
@@ -426,9 +426,9 @@ class LedgerState(Struct):
                 self._set_aside(intent, record)
 
     def _note_response(self, *, is_answer: bool = True) -> None:
-        """Forget the trouble: the server has answered, or another request has failed since."""
+        """Forget the last error: the server has answered, or another request has failed since."""
         self.answers += is_answer
-        self.trouble = self.trouble_class = ""
+        self.error = self.error_class = ""
         self.is_run_gone = False
 
     def _set_aside(self, intent: Intent, record: RejectedRecord | HeldRecord | DroppedRecord) -> None:

@@ -28,12 +28,12 @@ from pytest_automation_report.spool.folder import (
 from pytest_automation_report.spool.ledger import (
     LEDGER_KINDS,
     DoneRecord,
+    ErrorRecord,
     FindingsRecord,
     LedgerState,
     ReadyRecord,
     ReportRecord,
     StoredRecord,
-    TroubleRecord,
     UnstoredRecord,
 )
 from pytest_automation_report.spool.records import SPOOL_KINDS, CrashRecord, Decoder
@@ -365,7 +365,7 @@ def remove_abandoned(spool: Path, *, now: float, is_dry: bool = False) -> list[s
 
 # A power cut may cost these kinds: no decision about a result depends on them, and a sync takes 1.4 ms (p99 15 ms).
 _NOT_SYNCED: Final = (
-    ReadyRecord, TroubleRecord, FindingsRecord, ReportRecord, DoneRecord, StoredRecord, UnstoredRecord,
+    ReadyRecord, ErrorRecord, FindingsRecord, ReportRecord, DoneRecord, StoredRecord, UnstoredRecord,
 )  # fmt: skip
 
 _sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync

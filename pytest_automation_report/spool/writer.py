@@ -120,7 +120,7 @@ class WriteLosses(Struct, frozen=True):
     results: int = 0
     records: int = 0
     shortened: int = 0
-    trouble: str = ""
+    error: str = ""
 
     @classmethod
     def together(cls, parts: Iterable[WriteLosses]) -> WriteLosses:
@@ -130,7 +130,7 @@ class WriteLosses(Struct, frozen=True):
             results=sum(part.results for part in losses),
             records=sum(part.records for part in losses),
             shortened=sum(part.shortened for part in losses),
-            trouble=next((part.trouble for part in losses if part.trouble), ""),
+            error=next((part.error for part in losses if part.error), ""),
         )
 
 
@@ -148,7 +148,7 @@ class SpoolWriter:
 
     __slots__ = (
         "_descriptor", "_disk", "_file", "_is_torn", "_looked_at", "_path", "_pid", "_session", "_waiting", "dropped",
-        "shortened", "trouble",
+        "error", "shortened",
     )  # fmt: skip
 
     def __init__(self, path: Path, session: ManifestFile | None = None) -> None:
@@ -161,7 +161,7 @@ class SpoolWriter:
         self._looked_at = self._disk.monotonic()
         self.shortened = 0
         self.dropped = 0
-        self.trouble = ""
+        self.error = ""
         self._use_descriptor(self._open())
 
     @property
@@ -175,7 +175,7 @@ class SpoolWriter:
         results = sum(map(_is_result, self._waiting))
         records = len(self._waiting) - results
         is_whole = not (self._waiting or self.dropped or self.shortened)
-        return WriteLosses(results + self.dropped, records, self.shortened, "" if is_whole else self.trouble)
+        return WriteLosses(results + self.dropped, records, self.shortened, "" if is_whole else self.error)
 
     @property
     def folder(self) -> str:
@@ -218,11 +218,11 @@ class SpoolWriter:
                 self._append(self._waiting[0])
                 self._waiting.popleft()  # only after it was written
             if leaves_reserve and self._is_nearly_full():
-                self.trouble = f"{self._path}: the disk is nearly full"
+                self.error = f"{self._path}: the disk is nearly full"
                 return False
             self._append(record)
         except OSError as error:
-            self.trouble = f"{self._path}: {error.strerror or error}"
+            self.error = f"{self._path}: {error.strerror or error}"
             return False
         return True
 

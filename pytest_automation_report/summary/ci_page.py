@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_facts
 from pytest_automation_report.findings.sentences import changes_line, since_words, verdict_line
 from pytest_automation_report.recording.results import SHOWN
-from pytest_automation_report.summary.lines import counts_by_status, trouble_lines
+from pytest_automation_report.summary.lines import counts_by_status, warning_lines
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.summary.undelivered import undelivered_lines
 from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
@@ -249,10 +249,10 @@ _WORKSPACES: Final = ("GITHUB_WORKSPACE", "BUILD_SOURCESDIRECTORY")
 
 
 class JobOutput:
-    """Writes the summary of a session, and its marks into ``lines``; ``troubles`` are for users."""
+    """Writes the summary of a session, and its marks into ``lines``; ``warnings`` are for users."""
 
     def __init__(self, configuration: Settings, environ: Mapping[str, str], *, root: Path, shell: Shell) -> None:
-        self.troubles: list[str] = []
+        self.warnings: list[str] = []
         self.lines: list[str] = []
         # The provider that failures are marked for, "" for none: GitHub's are marked by default.
         facts = ci_facts(environ)
@@ -264,17 +264,17 @@ class JobOutput:
         self._root, self._shell = root, shell
         self._workspace = next((folder for name in _WORKSPACES if (folder := environ.get(name, "").strip())), "")
 
-    def write(self, configuration: Settings, ending: SessionOutcome, troubles: Sequence[str]) -> None:
+    def write(self, configuration: Settings, ending: SessionOutcome, warnings: Sequence[str]) -> None:
         """Write the summary and the marks, if there is anything to say."""
-        warnings, is_whole = trouble_lines(ending, troubles), ending.is_whole or ending.tally.seen == 0
+        lines, is_whole = warning_lines(ending, warnings), ending.is_whole or ending.tally.seen == 0
         undelivered = [] if is_whole else undelivered_lines(configuration, ending, self._shell)
-        if ending.tally.seen == 0 and not warnings:
+        if ending.tally.seen == 0 and not lines:
             return
         page = JobPage(
             title=f"Automation report: {configuration.name}",
             tally=ending.tally,
             url=run_page(configuration, ending.tally.run),
-            warnings=(*warnings, *undelivered),
+            warnings=(*lines, *undelivered),
             findings=ending.state.findings,
             now=ending.ended,
         )
@@ -303,10 +303,10 @@ class JobOutput:
                 text = page.text(SUMMARY_BYTES - size - 1)
                 file.write(("\n" if size and text else "").encode() + text.encode())
         except (OSError, ValueError) as error:
-            self.troubles.append(f"the job's summary could not be written: {path}: {_reason(error)}")
+            self.warnings.append(f"the job's summary could not be written: {path}: {_reason(error)}")
             return
         if not text:
-            self.troubles.append(f"the job's summary is not shown: {path} holds all that a step may write")
+            self.warnings.append(f"the job's summary is not shown: {path} holds all that a step may write")
 
     def _mark(self, page: PageOfJob, undelivered: str) -> None:
         failures = marked_last(map(self._with_path, page.failures), page.notes)
@@ -349,7 +349,7 @@ class JobOutput:
         except OSError as error:
             why = f"{_AGENT}: {_reason(error)}"
         if why:
-            self.troubles.append(f"the build is not annotated: {why}")
+            self.warnings.append(f"the build is not annotated: {why}")
 
     def _write_links(self, labels: Sequence[str], url: str) -> None:
         """Write GitLab's report of links for a job's page to the file that the job names as an artifact."""
@@ -360,7 +360,7 @@ class JobOutput:
             make_ignored_folder(folder)
             (folder / LINKS_FILE).write_text(report, encoding="utf-8")
         except OSError as error:
-            self.troubles.append(f"the job's links could not be written: {folder / LINKS_FILE}: {_reason(error)}")
+            self.warnings.append(f"the job's links could not be written: {folder / LINKS_FILE}: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:

@@ -38,7 +38,7 @@ def header_line(configuration: Settings, shell: Shell, *, key: str = "") -> str:
 def report_lines(
     configuration: Settings,
     ending: SessionOutcome | None,
-    troubles: Sequence[str],
+    warnings: Sequence[str],
     *,
     shell: Shell,
     verbosity: int = 0,
@@ -50,7 +50,7 @@ def report_lines(
     session has its numbers, its digest or one line with what changed, and its link; below that nothing. Problems are
     always shown.
     """
-    lines = trouble_lines(ending, troubles)
+    lines = warning_lines(ending, warnings)
     if ending is None or ending.tally.seen == 0:
         return lines
     tally = ending.tally
@@ -110,13 +110,13 @@ def _findings(configuration: Settings, ending: SessionOutcome) -> list[str]:
 
 
 def _lost(losses: WriteLosses) -> list[str]:
-    lines, trouble = [], sanitize(losses.trouble, STRING_UNITS)
+    lines, error = [], sanitize(losses.error, STRING_UNITS)
     if losses.results or losses.records:
         what = quantity(losses.results, "result") if losses.results else "the session's end"
-        lines.append(f"{what} could not be written to disk and went with the process: {trouble}")
+        lines.append(f"{what} could not be written to disk and went with the process: {error}")
     if losses.shortened:
         short = quantity(losses.shortened, "result")
-        lines.append(f"{short} went without texts, since the disk took no more: {trouble}")
+        lines.append(f"{short} went without texts, since the disk took no more: {error}")
     return lines
 
 
@@ -138,9 +138,9 @@ def report_line(report: ReportRecord, shell: Shell | None = None) -> str:
     return f"report: {file}{f' ({sanitize(note)})' if note else ''}"
 
 
-def trouble_lines(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[str]:
+def warning_lines(ending: SessionOutcome | None, warnings: Sequence[str]) -> list[str]:
     """Return the warnings and errors, without those about undelivered results."""
-    lines = [sanitize(warning, STRING_UNITS) for warning in troubles]
+    lines = [sanitize(warning, STRING_UNITS) for warning in warnings]
     if ending is None:
         return lines
     tally = ending.tally

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.summary.shell import Shell
 
 _REASONS: Final = 3
-_REMEDIES: Final[Mapping[str, str]] = {
+_HINTS: Final[Mapping[str, str]] = {
     "token": "the token was refused: set AUTOMATION_REPORT_TOKEN to one that is valid for this project, then send",
     "again": "the server could not be reached",
     "throttled": "the server asks to wait",
@@ -67,8 +67,8 @@ def undelivered_lines(configuration: Settings, ending: SessionOutcome, shell: Sh
 def _why(ending: SessionOutcome) -> str:
     if not ending.is_sent:
         return ""
-    remedy = _REMEDIES.get(ending.state.trouble_class, "")
-    if trouble := sanitize(ending.state.trouble or ending.state.done.why):
-        return f": {remedy} ({trouble})" if remedy else f": {trouble}"
+    hint = _HINTS.get(ending.state.error_class, "")
+    if error := sanitize(ending.state.error or ending.state.done.why):
+        return f": {hint} ({error})" if hint else f": {error}"
     late = ": the sender did not finish within the time that pytest waits; it may go on for a while"
     return "" if ending.tally.is_done else late

@@ -134,7 +134,7 @@ writer = SpoolWriter(pathlib.Path(sys.argv[1]))
 for number in range(12):
     writer.write(framed(b'{"k":"x","n":%d,"text":"yyyyyyyyyyyyyyyyyyyyyyyyyyyy"}' % number))
 writer.close()
-print(writer.waiting, writer.trouble)
+print(writer.waiting, writer.error)
 """
 
 
@@ -159,8 +159,8 @@ def test_writes_that_fail_lose_nothing(tmp_path: Path, inject: str, words: str) 
     if "ptrace" in ran.stderr:
         pytest.skip(f"this container does not let strace trace: {ran.stderr.splitlines()[-1]}")
     assert ran.returncode == 0, ran.stderr
-    waiting, trouble = ran.stdout.split(maxsplit=1)
-    assert (waiting, words in trouble) == ("0", True)
+    waiting, error = ran.stdout.split(maxsplit=1)
+    assert (waiting, words in error) == ("0", True)
     assert [each["n"] for each in members_in(path.read_bytes())] == list(range(12))
 
 

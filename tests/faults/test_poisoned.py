@@ -91,7 +91,7 @@ def test_ledger_of_wrong_content(tmp_path: Path, server: ScriptedServer, session
     assert run_session(tmp_path, "--automation-report-delivery", "later", address=server.address).exit == 0
     told = f"{session / 'ledger'}: a record cannot be used: Object missing required field `op`"
     # In any order: both sessions may have begun in one second.
-    sessions = [(kept["results"], kept["trouble"].startswith(told)) for kept in listed(tmp_path)]
+    sessions = [(kept["results"], kept["error"].startswith(told)) for kept in listed(tmp_path)]
     assert sorted(sessions) == [(0, True), (4, False)]
     ran = sent(tmp_path, server, exits=3)
     assert f"kept: {session / 'ledger'}: a record cannot be used: Object missing required field `op`" in ran.err

@@ -1,4 +1,4 @@
-"""A spool that somebody else may have had a hand in: nothing of it is sent, it stays as it is, the remedy is told."""
+"""A spool that somebody else may have had a hand in: nothing of it is sent, it stays as it is, the hint is told."""
 
 import os
 import shutil
@@ -28,17 +28,17 @@ def test_spool_of_another_owner_is_not_sent(tmp_path: Path, server: ScriptedServ
     """A session that belongs to another user, or has a link in it, is kept as it is; what is told helps."""
     os.chown(session, NOBODY, -1)
     (session / "gw0.records").symlink_to("/etc/passwd")
-    remedies: list[tuple[str, Callable[[], None]]] = [
+    hints: list[tuple[str, Callable[[], None]]] = [
         (f"it belongs to user {NOBODY}: send it as that user, or chown it", lambda: os.chown(session, 0, -1)),
         (f"{session / 'gw0.records'} is a link or a pipe", (session / "gw0.records").unlink),
     ]
-    for says, remedy in remedies:
+    for says, hint in hints:
         before = sorted(each.name for each in session.iterdir())
         ran = sent(tmp_path, server, exits=3)
         assert f"{session.name}: kept: {says}" in ran.err
         assert server.log == []
         assert sorted(each.name for each in session.iterdir()) == before
-        remedy()
+        hint()
     assert sent(tmp_path, server).exit == 0
     assert_complete(server, NUMBERED)
 
@@ -60,7 +60,7 @@ def test_session_that_another_user_may_not_read(session: Path) -> None:
             os.seteuid(0)
         assert found == LeftoverCounts(kept=1)
         assert (listed.state, listed.left) == ("unreadable", 0)
-        assert "Permission denied" in listed.trouble
+        assert "Permission denied" in listed.error
         assert (spool / hidden.name).exists()
     finally:
         shutil.rmtree(root)

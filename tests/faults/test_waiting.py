@@ -41,11 +41,11 @@ class Ledger:
         self.intend()
         self.write("ack", i=self.number, id=1)
 
-    def fail(self, trouble: str) -> None:
+    def fail(self, error: str) -> None:
         """Append an intent that did not reach the server."""
         self.intend()
         self.write("not", i=self.number)
-        self.write("trouble", why="no route", **{"class": trouble})
+        self.write("error", why="no route", **{"class": error})
 
     def finish(self) -> None:
         self.write("done", complete=True, left=0, damaged=0, torn=0, why="")
@@ -104,10 +104,10 @@ def each(step: float, act: Callable[[Ledger], None], end: float = 100.0) -> Plan
     [
         pytest.param(lambda ledger: [(0.0, ledger.finish)], 0.0, True, id="a sender that is done is not waited for"),
         pytest.param(each(4.0, Ledger.acknowledge, 22.0), 22.0, True, id="each answer gives another 5 s"),
-        pytest.param(each(1.0, partial(Ledger.fail, trouble="throttled")), 5.0, False, id="attempts are no progress"),
+        pytest.param(each(1.0, partial(Ledger.fail, error="throttled")), 5.0, False, id="attempts are no progress"),
         pytest.param(each(1.0, Ledger.acknowledge), 30.0, False, id="30 s are the end, whatever the sender does"),
-        pytest.param(each(0.1, partial(Ledger.fail, trouble="again")), 1.0, False, id="a server that is down"),
-        pytest.param(each(0.1, partial(Ledger.fail, trouble="unknown")), 1.0, False, id="a server without answers"),
+        pytest.param(each(0.1, partial(Ledger.fail, error="again")), 1.0, False, id="a server that is down"),
+        pytest.param(each(0.1, partial(Ledger.fail, error="unknown")), 1.0, False, id="a server without answers"),
         # A fence that was answered shows that the server is there: what follows is waited for.
         pytest.param(
             lambda ledger: [
@@ -196,13 +196,13 @@ def test_wait_ends_with_a_dead_sender(ledger: Ledger) -> None:
         ledger.plan = [(1.0, die)]
         state = ledger.wait().state
     assert ledger.now == pytest.approx(1.0, abs=0.1)
-    assert state.trouble == f"the sender (process {sender.pid}) has died"
-    assert state.trouble_class == "dead"
+    assert state.error == f"the sender (process {sender.pid}) has died"
+    assert state.error_class == "dead"
     assert state.run == 1
 
 
 def test_last_words_of_a_sender(ledger: Ledger) -> None:
     """A sender that does not become ready is told, with the error that it died of, if it could write that."""
-    assert ledger.wait().state.trouble == "the sender did not become ready"
+    assert ledger.wait().state.error == "the sender did not become ready"
     (ledger.path.parent / "sender.log").write_text("12:00 x\n12:01 the sender died: SpoolError('no room')\n")
-    assert ledger.wait().state.trouble == "the sender did not become ready: SpoolError('no room')"
+    assert ledger.wait().state.error == "the sender did not become ready: SpoolError('no room')"

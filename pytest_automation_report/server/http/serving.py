@@ -154,16 +154,16 @@ def token_beside(database: Path) -> Token:
 
 def _read_private(path: Path) -> str:
     """Return the text of a file that only this user can read or write; raises `StoreError` for every other file."""
-    remedy = "remove it, and a new one is created"
+    hint = "remove it, and a new one is created"
     if path.is_symlink() or not path.is_file():
-        raise StoreError(f"{path}: is {'a link' if path.is_symlink() else 'no file'}: {remedy}")
+        raise StoreError(f"{path}: is {'a link' if path.is_symlink() else 'no file'}: {hint}")
     with open_file(path, is_foreign=True) as file:
         status = os.fstat(file.fileno())
         if status.st_uid != os.geteuid():
-            raise StoreError(f"{path}: belongs to user {status.st_uid}, who knows what it holds: {remedy}")
+            raise StoreError(f"{path}: belongs to user {status.st_uid}, who knows what it holds: {hint}")
         if status.st_mode & _OTHERS_MODE:
             mode = stat.S_IMODE(status.st_mode)
-            raise StoreError(f"{path}: others can read or write it (mode {mode:o}): {remedy}")
+            raise StoreError(f"{path}: others can read or write it (mode {mode:o}): {hint}")
         return file.read(_TOKEN_BYTES).decode("utf-8")
 
 

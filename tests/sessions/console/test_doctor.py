@@ -111,7 +111,7 @@ def test_process_1(tmp_path: Path, name: str | None, pid: int, parent: int, stat
         path.write_text(f"{name}\n")
     found = process_check(pid, parent, path)
     assert found.state == state
-    assert ("docker run --init" in found.remedy) is (state == "warning")
+    assert ("docker run --init" in found.hint) is (state == "warning")
 
 
 def test_options_whose_value_pytest_takes_for_tests(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_options_whose_value_pytest_takes_for_tests(tmp_path: Path) -> None:
     misused = addopts_check(f"-q --automation-report-token-file {shlex.quote(str(token))}", options)
     assert misused is not None
     assert misused.state == "warning"
-    assert misused.remedy == f"write --automation-report-token-file={token}"
+    assert misused.hint == f"write --automation-report-token-file={token}"
     for text in (
         "",
         f"--automation-report-token-file={token}",

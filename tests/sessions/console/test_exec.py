@@ -57,14 +57,14 @@ def test_our_defect_keeps_no_command_from_running(execute: Execute, tmp_path_fac
     assert ran.err.count("error in reporting, please report it; it changes no exit code: LookupError: made up") == 2
 
 
-@pytest.mark.parametrize("trouble", ["server", "token"])
-def test_trouble_with_reporting_changes_nothing(project: Project, server: CheckedServer, trouble: str) -> None:
+@pytest.mark.parametrize("error", ["server", "token"])
+def test_an_error_of_reporting_changes_nothing(project: Project, server: CheckedServer, error: str) -> None:
     """Without a server or a token the command runs, its exit code stays, and its results are kept and sent later."""
     written(project.root / "result.xml", ["one"])
     env = session_environment({"send_progress": 0.3})
-    if trouble == "token":
+    if error == "token":
         env = clean_environment()
-    place = NOBODY if trouble == "server" else ["--url", server.address, *NOBODY[2:]]
+    place = NOBODY if error == "server" else ["--url", server.address, *NOBODY[2:]]
     script = "mv result.xml out.xml; exit 6"
     ran = console(project.root, "exec", *place, "--results", "out.xml", *shell(script), env=env, exits=6)
     assert "Traceback" not in ran.err

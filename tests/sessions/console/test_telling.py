@@ -63,7 +63,7 @@ def test_line_every_ten_seconds_in_a_log(tmp_path: Path, capsys: pytest.CaptureF
         for seconds in (0.0, 9.9, 10.0, 15.0, 20.1, 69.0, 79.1):
             now = seconds
             progress.show(stepper.delivery)
-        stepper.delivery.state.trouble = "Connection refused"
+        stepper.delivery.state.error = "Connection refused"
         for seconds in (89.2, 99.3):
             now = seconds
             progress.show(stepper.delivery)

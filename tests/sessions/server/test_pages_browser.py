@@ -114,13 +114,13 @@ PATHS = {
 def test_every_page_is_accessible_and_fits(visit: Visit, size: dict[str, int]) -> None:
     """In light and dark the checker finds nothing, nothing sticks out sideways, no other server is asked."""
     page = visit.page(viewport=size, reduced_motion="reduce")
-    troubles = list[str]()
+    errors = list[str]()
     for name, path in PATHS.items():
         page.goto(path)
         if name.startswith("long") and "WWW" not in page.inner_text("main"):
-            troubles.append(f"{name}: without its long value")
-        troubles += [f"{name}: {fault}" for fault in accessibility_faults(page)]
-    assert troubles == []
+            errors.append(f"{name}: without its long value")
+        errors += [f"{name}: {fault}" for fault in accessibility_faults(page)]
+    assert errors == []
     assert visit.is_at_home()
 
 

@@ -214,7 +214,7 @@ def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(tmp_path: Path, te
 
 @pytest.mark.parametrize("says", ["mode 644", "belongs to user 65534", "is a link", "is no file"])
 def test_a_token_file_that_somebody_planted_is_not_taken(tmp_path: Path, says: str) -> None:
-    """A kept token that others know, or could have made, is refused with a sentence that has the remedy."""
+    """A kept token that others know, or could have made, is refused with a sentence that has the hint."""
     if "belongs" in says and os.geteuid() != 0:
         pytest.skip("only root can give a file away")
     path, elsewhere = tmp_path / "store.db.token", tmp_path / "elsewhere"
@@ -253,7 +253,7 @@ def test_a_link_in_place_of_a_store_is_not_followed(tmp_path: Path, link: str) -
 
 
 def test_a_token_file_without_a_token_is_named(tmp_path: Path) -> None:
-    """The path and the reason are told; a damaged file beside the database is told with its remedy."""
+    """The path and the reason are told; a damaged file beside the database is told with its hint."""
     with pytest.raises(SettingError, match=r"absent.*No such file"):
         server_token({}, tmp_path / "store.db", tmp_path / "absent")
     made = tmp_path / "store.db.token"

@@ -28,7 +28,7 @@ ENDS = {
 
 @pytest.mark.parametrize(("arguments", "ini", "told"), ENDS.values(), ids=ENDS)
 def test_mistake_ends_before_collection(arguments: list[str], ini: str, told: str, project: Project) -> None:
-    """A wrong value or name is a usage error with its remedy, reported or not; a value, maybe a token, is not shown.
+    """A wrong value or name is a usage error with its hint, reported or not; a value, maybe a token, is not shown.
 
     A command ends, too, but for a name that resembles no setting: it shows that once.
     """
@@ -57,7 +57,7 @@ MISSPELLED = {
 
 
 @pytest.mark.parametrize("name", MISSPELLED)
-def test_misspelled_name_has_its_remedy(name: str) -> None:
+def test_misspelled_name_has_its_hint(name: str) -> None:
     """A name that is nearly a setting is an error with the right name, or with the place of a token."""
     error, is_meant = misspelling(name, f"pytest.ini: {name}")
     assert is_meant

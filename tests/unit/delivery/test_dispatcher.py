@@ -213,7 +213,7 @@ def test_answers_are_awaited_when_nothing_more_is_sent(tmp_path: Path, server: S
         assert len(result_names(server)) == 2
         assert state.total("acknowledged") == (2 if second == 204 else 1)
         assert (state.open_intent is None) is (second == 204)
-        assert (state.trouble_class, state.trouble) == ("token", stopped)
+        assert (state.error_class, state.error) == ("token", stopped)
 
 
 def test_pause_stays_the_reason(tmp_path: Path, server: ScriptedServer) -> None:
@@ -227,12 +227,12 @@ def test_pause_stays_the_reason(tmp_path: Path, server: ScriptedServer) -> None:
         going_on(stepper, pending)
         state = stepper.delivery.state
         assert state.total("acknowledged") == 1
-        assert (state.trouble_class, "429" in state.trouble) == ("throttled", True)
+        assert (state.error_class, "429" in state.error) == ("throttled", True)
         pending.clear()
         stepper.clock.now += 61
         stepper.idle = lambda: bool(pending and [pending.pop(0)()])
         stepper.run()
-        assert not state.trouble
+        assert not state.error
     assert_complete(server, NAMES[:2])
 
 

@@ -199,7 +199,7 @@ def test_findings_that_cannot_be_had(tmp_path: Path, change: Callable[[Callable[
     hook: Hook = lambda url, answer: change(answer) if url.endswith("/findings") else answer()  # noqa: E731 - short
     with served(tmp_path, hook) as (client, adapter):
         state = lived(tmp_path / "1", client, log=lines.append)
-    assert (state.findings, len(adapter.asked), state.trouble) == (None, 1, "")
+    assert (state.findings, len(adapter.asked), state.error) == (None, 1, "")
     assert [line for line in lines if line.startswith("no findings of run 1: ")]
 
 
@@ -272,7 +272,7 @@ def test_places_that_take_no_report(tmp_path: Path, name: str, why: str) -> None
     with store(tmp_path) as client:
         state = lived(tmp_path, client, str(tmp_path / name))
     outcome, told = outcome_of(state)
-    assert (outcome, why in told, state.trouble) == ("none", True, "")
+    assert (outcome, why in told, state.error) == ("none", True, "")
     assert (tmp_path / "file").read_text() == "precious"
 
 

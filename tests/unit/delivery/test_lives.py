@@ -154,11 +154,11 @@ def test_new_run_that_the_server_does_not_let_us_begin(tmp_path: Path, server: S
     written = with_open_requests(tmp_path, server, arrived=1)
     server.script([Rule("*", "/api", answer(401), count=None)])
     delivery = lived(written, server, is_in_new_run=True)
-    assert (delivery.state.trouble_class, delivery.state.total("held")) == ("token", 0)
+    assert (delivery.state.error_class, delivery.state.total("held")) == ("token", 0)
     server.forget()
     server.down()
     delivery = lived(written, server, is_in_new_run=True)
-    assert (delivery.state.trouble_class, delivery.state.total("held")) == ("again", 0)
+    assert (delivery.state.error_class, delivery.state.total("held")) == ("again", 0)
     server.up()
     assert lived(written, server, is_in_new_run=True).is_finished
     assert result_names(server) == numbered(3)
@@ -193,7 +193,7 @@ def test_store_that_cannot_be_opened(tmp_path: Path, is_open: bool) -> None:  # 
     database.write_bytes(b"no database" * 1000)
     with connected(Endpoint(EMBEDDED_ORIGIN, 1, str(database)), Token(TOKEN), deadline_seconds=5.0) as client:
         delivery = awaited_life(written, client, Timeouts(**SHORT_LIMITS), is_awaited=False)
-    assert delivery.state.trouble_class == "store"
+    assert delivery.state.error_class == "store"
     assert str(database) in delivery.retry_policy.stopped
     assert delivery.state.done.left == 3
     assert (delivery.state.open_intent is not None) is is_open

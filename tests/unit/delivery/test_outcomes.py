@@ -253,20 +253,22 @@ def test_reads_that_are_refused(server: ScriptedServer, written: WrittenSession,
 
 
 @pytest.mark.parametrize(
-    ("fault", "trouble"),
+    ("fault", "failure"),
     [(throttled("7"), "throttled"), (answer(502), "unknown"), (answer(404), "")],
     ids=["throttled", "error", "gone"],
 )
-def test_trouble_while_finding_out(server: ScriptedServer, written: WrittenSession, fault: Fault, trouble: str) -> None:
+def test_an_error_while_finding_out(
+    server: ScriptedServer, written: WrittenSession, fault: Fault, failure: str
+) -> None:
     """A count that cannot be read now is read later; the pause is the server's where it asks for one."""
     server.script([Rule("POST", APPEND, answer(500)), Rule("GET", RUN, fault)])
     with stepping(written) as stepper:
         step_until(stepper, lambda: any(each.method == "GET" for each in server.log), seconds_a_step=0.5)
-        assert stepper.delivery.state.trouble_class == trouble
-        if trouble == "throttled":
+        assert stepper.delivery.state.error_class == failure
+        if failure == "throttled":
             stepper.clock.now += 6.5
             assert stepper.delivery.retry_policy.is_waiting
-        if trouble:
+        if failure:
             stepper.run()
             assert_complete(server, numbered(3))
 
@@ -279,7 +281,7 @@ def test_token_refused(server: ScriptedServer, written: WrittenSession, operatio
     delivery = delivered(written)
     assert [each.status for each in server.log].count(status) == 1
     assert server.log[-1].status == status
-    assert (delivery.state.trouble_class, delivery.state.open_intent, delivery.has_kept) == ("token", None, False)
+    assert (delivery.state.error_class, delivery.state.open_intent, delivery.has_kept) == ("token", None, False)
     settled(written)
     assert_complete(server, numbered(3))
 
@@ -289,7 +291,7 @@ def test_gone(server: ScriptedServer, written: WrittenSession, operation: str) -
     """A 404 ends the sending: what is left can be sent when the address is right, or to a new run."""
     server.script([Rule("POST", OPERATIONS[operation], answer(404, {"message": "It is gone."}))])
     delivery = delivered(written)
-    assert (delivery.state.trouble_class, server.log[-1].status) == ("refused", 404)
+    assert (delivery.state.error_class, server.log[-1].status) == ("refused", 404)
     assert "It is gone." in delivery.retry_policy.stopped
 
 
@@ -324,7 +326,7 @@ def test_fence_that_is_refused(server: ScriptedServer, written: WrittenSession) 
     """A thread that cannot be completed, and not since it is, is no fence: nothing is decided."""
     server.script([Rule("POST", APPEND, answer(500)), Rule("POST", COMPLETE_THREAD, answer(405), count=None)])
     delivery = delivered(written)
-    assert (delivery.state.trouble_class, delivery.has_kept) == ("refused", False)
+    assert (delivery.state.error_class, delivery.has_kept) == ("refused", False)
     assert delivery.state.open_intent is not None
     server.forget()
     settled(written)
@@ -360,7 +362,7 @@ def test_token_refused_while_finding_out(tmp_path: Path, where: str) -> None:
         server.script(list(map(copy, TOKEN_REFUSED[where])))
         written = ended_session(tmp_path, server, 4)
         delivery = delivered(written)
-        assert delivery.state.trouble_class == "token"
+        assert delivery.state.error_class == "token"
         assert not delivery.is_finished
         assert not delivery.has_kept
         server.forget()
@@ -388,8 +390,8 @@ class Stormy(ScriptedServer):
         return Reply(self.status, {"message": "No."}, {"Retry-After": "7"} if self.status == 429 else {})
 
 
-@pytest.mark.parametrize(("status", "trouble"), [(401, "token"), (404, ""), (429, "throttled"), (503, "unknown")])
-def test_answer_to_a_probe(tmp_path: Path, status: int, trouble: str) -> None:
+@pytest.mark.parametrize(("status", "failure"), [(401, "token"), (404, ""), (429, "throttled"), (503, "unknown")])
+def test_answer_to_a_probe(tmp_path: Path, status: int, failure: str) -> None:
     """In a storm a refused token ends the sending, a throttled probe waits, any other refusal is an answer."""
     server = Stormy(status)
     with checked_in_process(server):
@@ -397,7 +399,7 @@ def test_answer_to_a_probe(tmp_path: Path, status: int, trouble: str) -> None:
         with stepping(written) as stepper:
             step_until(stepper, lambda: bool(server.answers), seconds_a_step=0.5)
             assert server.answers == [status]
-            assert stepper.delivery.state.trouble_class == trouble or not trouble
+            assert stepper.delivery.state.error_class == failure or not failure
             asked = len(server.log)
             assert bool(stepper.delivery.retry_policy.stopped) is (status == 401)
             stepper.step()

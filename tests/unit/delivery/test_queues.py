@@ -254,7 +254,7 @@ def test_life_with_a_refused_token_ends_at_once(tmp_path: Path, server: Scripted
     began = time.monotonic()
     delivery = lived(written, server)
     assert time.monotonic() - began < 10
-    assert delivery.state.trouble_class == "token"
+    assert delivery.state.error_class == "token"
     assert delivery.state.done.left == MORE_THAN_IS_READ_AHEAD
     assert len(server.log) == 1
     assert lived(written, server).is_finished

@@ -135,12 +135,12 @@ def test_missing_certificates(tmp_path: Path) -> None:
     missing = str(tmp_path / "none")
     with pytest.raises(SettingError):
         resolve({"ca_file": missing}, root=tmp_path)
-    remedy = "name a file of certificates that can be read"
+    hint = "name a file of certificates that can be read"
     found = resolve(REMOTE, {"CURL_CA_BUNDLE": missing}, root=tmp_path)
-    assert found.warnings == (f"CURL_CA_BUNDLE: {missing!r} cannot be used: {remedy}, or unset it",)
+    assert found.warnings == (f"CURL_CA_BUNDLE: {missing!r} cannot be used: {hint}, or unset it",)
     assert not found.is_sendable
     found = resolve(REMOTE, {"AUTOMATION_REPORT_CA_FILE": missing, "CURL_CA_BUNDLE": missing}, root=tmp_path)
-    assert found.warnings == (f"AUTOMATION_REPORT_CA_FILE: {missing!r} cannot be used: {remedy}; {missing} is none",)
+    assert found.warnings == (f"AUTOMATION_REPORT_CA_FILE: {missing!r} cannot be used: {hint}; {missing} is none",)
 
 
 @pytest.mark.parametrize(

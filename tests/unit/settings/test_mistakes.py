@@ -1,4 +1,4 @@
-"""Every bad input and its whole message: an error where it was typed, a trouble where it stands in the environment."""
+"""Every bad input and its whole message: an error where it was typed, a warning where it stands in the environment."""
 
 import pytest
 
@@ -116,21 +116,21 @@ MISTAKES: list[tuple[str, str, str, str]] = [
 IDS = [f"{name}-{value.encode('unicode_escape').decode()[:40]}" for name, value, _, _ in MISTAKES]
 
 
-@pytest.mark.parametrize(("name", "value", "shown", "remedy"), MISTAKES, ids=IDS)
-def test_mistakes(name: str, value: str, shown: str, remedy: str) -> None:
-    """A mistake on the command line is an error that names option, value and remedy, and never shows a password.
+@pytest.mark.parametrize(("name", "value", "shown", "hint"), MISTAKES, ids=IDS)
+def test_mistakes(name: str, value: str, shown: str, hint: str) -> None:
+    """A mistake on the command line is an error that names option, value and hint, and never shows a password.
 
     In the environment it is told once with the same words, and results are kept instead of sent.
     """
     with pytest.raises(SettingError) as caught:
         resolve({"project_id": 3, name: value})
-    typed = remedy.replace("{allow_http}", "--allow-http").replace("{artifact_url}", "--artifact-url")
+    typed = hint.replace("{allow_http}", "--allow-http").replace("{artifact_url}", "--artifact-url")
     assert str(caught.value) == f"--{name.replace('_', '-')}: {shown} cannot be used: {typed}"
     variable = f"AUTOMATION_REPORT_{name.upper()}"
     found = resolve({"project_id": 3} if name == "url" else {}, {variable: value})
-    remedy = remedy.replace("{allow_http}", "AUTOMATION_REPORT_ALLOW_HTTP")
-    remedy = remedy.replace("{artifact_url}", "AUTOMATION_REPORT_ARTIFACT_URL")
-    assert found.warnings == (f"{variable}: {shown} cannot be used: {remedy}",)
+    hint = hint.replace("{allow_http}", "AUTOMATION_REPORT_ALLOW_HTTP")
+    hint = hint.replace("{artifact_url}", "AUTOMATION_REPORT_ARTIFACT_URL")
+    assert found.warnings == (f"{variable}: {shown} cannot be used: {hint}",)
     assert (found.is_sendable, found.blocking_error) == (False, found.warnings[0])
     assert name not in found.origins
     if name == "url":

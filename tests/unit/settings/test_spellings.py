@@ -316,7 +316,7 @@ INI_MISTAKES: Mapping[str, list[tuple[str, str]]] = {
         ("exit_wait = nan", "nan cannot be used: write a number of seconds from 0 to 3600, without a unit"),
         ("output = some", "'some' cannot be used: write failed or all or none"),
     ],
-    # pytest's own messages about a wrong type in native TOML have no remedy.
+    # pytest's own messages about a wrong type in native TOML have no hint.
     "pytest.toml": [
         ('project_id = "7"', f"'7' {WHOLE}"), ("project_id = true", f"True {WHOLE}"),
         ("name = 7", "7 cannot be used: write one text, in TOML in quotes"),
@@ -336,7 +336,7 @@ INI_MISTAKES: Mapping[str, list[tuple[str, str]]] = {
     ("file", "line", "message"), [(file, *mistake) for file, mistakes in INI_MISTAKES.items() for mistake in mistakes]
 )
 def test_mistakes_in_ini_files(pytester: pytest.Pytester, file: str, line: str, message: str) -> None:
-    """A wrong value in an ini file is an error that names file, setting, value and remedy, whoever finds it."""
+    """A wrong value in an ini file is an error that names file, setting, value and hint, whoever finds it."""
     if file == "pytest.toml" and not HAS_NATIVE_TOML:
         pytest.skip("this pytest has no native TOML")
     head = "[tool.pytest.ini_options]" if file == "pyproject.toml" else "[pytest]"

@@ -73,12 +73,12 @@ def test_long_tokens(tmp_path: Path) -> None:
 def test_files_that_hold_none(tmp_path: Path) -> None:
     """A file that is missing, empty, a folder or no path at all is told by its name."""
     (tmp_path / "empty").write_text(" \n", encoding="utf-8")
-    troubles = {
+    warnings = {
         "missing": "cannot be read (No such file or directory): name a file that holds the token",
         "empty": "is empty: write the token into it",
         ".": "cannot be read (Is a directory): name a file that holds the token",
     }
-    for name, told in troubles.items():
+    for name, told in warnings.items():
         path = str(tmp_path / name)
         assert token_from({}, path).error == f"token file {path!r}: {told}"
     assert token_from({}, "a\x00b").error == (

@@ -62,25 +62,25 @@ def test_ranges_tell_every_offset(pieces: list[tuple[int, int]], own: int) -> No
     assert ranges.count == 2 * len(pieces)
 
 
-def test_answers_are_progress_and_end_troubles() -> None:
-    """What the server says yes or no to is counted and ends the trouble; what has changed nothing only ends it."""
-    state = _state(("trouble", {"why": "down", "class": "again"}))
-    assert (state.trouble, state.trouble_class, state.answers) == ("down", "again", 0)
+def test_answers_are_progress_and_end_errors() -> None:
+    """What the server says yes or no to is counted and ends the error; what has changed nothing only ends it."""
+    state = _state(("error", {"why": "down", "class": "again"}))
+    assert (state.error, state.error_class, state.answers) == ("down", "again", 0)
     endings: list[tuple[str, dict[str, Any], int]] = [
         ("not", {}, 0), ("ack", {"id": None}, 1), ("rejected", {"why": "no"}, 2), ("held", {"why": "no"}, 3),
         ("part", {"ranges": []}, 4),
     ]  # fmt: skip
     for number, (kind, members, answers) in enumerate(endings):
         state.apply(Intent(number, "append_thread", "gw0", 5, 0, 9, 2))
-        state.apply(ledger_record("trouble", why="down", **{"class": "again"}))
+        state.apply(ledger_record("error", why="down", **{"class": "again"}))
         state.apply(ledger_record(kind, i=number, **members))
-        assert (state.trouble, state.trouble_class, state.answers) == ("", "", answers)
+        assert (state.error, state.error_class, state.answers) == ("", "", answers)
     more: list[tuple[str, dict[str, Any]]] = [("fenced", {"worker": "gw0"}), ("stored", {"name": "a", "url": "u"})]
     for kind, told in more:
         before = state.answers
-        state.apply(ledger_record("trouble", why="down", **{"class": "again"}))
+        state.apply(ledger_record("error", why="down", **{"class": "again"}))
         state.apply(ledger_record(kind, **told))
-        assert (state.trouble, state.answers) == ("", before + 1)
+        assert (state.error, state.answers) == ("", before + 1)
 
 
 def test_files_that_were_stored_or_not() -> None:
@@ -133,7 +133,7 @@ def test_what_is_announced_is_on_disk_first(path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(module, "_sync", note)
     ledger = LedgerFile(path)
     for kind, members in (
-        ("ready", {"pid": 1}), ("trouble", {"why": "", "class": ""}),
+        ("ready", {"pid": 1}), ("error", {"why": "", "class": ""}),
         ("done", {}), ("stored", {"name": "a", "url": "u"}),
         ("unstored", {"name": "a", "why": ""}), ("joined", {"run": 5}),
         ("fenced", {"worker": "gw0"}),

@@ -174,7 +174,7 @@ def test_lock_is_held_by_one(folder: SessionFolder, tmp_path: Path) -> None:
 
 
 def test_spool_that_is_none(tmp_path: Path) -> None:
-    """A spool that is a file is told with the remedy; a folder that cannot be made is told with the reason."""
+    """A spool that is a file is told with the hint; a folder that cannot be made is told with the reason."""
     (tmp_path / "file").touch()
     with pytest.raises(SpoolError, match="is no folder: name the folder of a spool with --spool"):
         session_folders(tmp_path / "file")

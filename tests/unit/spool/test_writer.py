@@ -113,7 +113,7 @@ def test_planted_link_is_not_followed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("link", [".automation-report", ".automation-report/spool"])
 def test_link_in_place_of_the_spool_is_not_followed(tmp_path: Path, link: str) -> None:
-    """A repository can bring a link along: nothing is written or sent where it leads, and the error has the remedy."""
+    """A repository can bring a link along: nothing is written or sent where it leads, and the error has the hint."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / link).parent.mkdir(exist_ok=True)
     (tmp_path / link).symlink_to(tmp_path / "elsewhere")

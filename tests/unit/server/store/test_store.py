@@ -194,7 +194,7 @@ def test_a_reader_that_keeps_a_writer_waiting_makes_429(tmp_path: Path, contract
 
 @pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, 10])
 def test_a_store_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
-    """Other tables are not guessed at: the error names file, version and remedy, and the file stays as it is."""
+    """Other tables are not guessed at: the error names file, version and hint, and the file stays as it is."""
     Store(path := tmp_path / "store.db").close()
     with closing(sqlite3.connect(path)) as other:
         other.execute(f"PRAGMA user_version = {version}")
