@@ -28,8 +28,9 @@ from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.server.api.embedded import StoreClient
 from pytest_automation_report.settings.parsers import RawSetting
-from pytest_automation_report.settings.run import JOB_FIELD, key_tag
+from pytest_automation_report.settings.run import JOB_FIELD
 from pytest_automation_report.settings.servers import postgres_database
+from pytest_automation_report.settings.sharing import key_tag
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client

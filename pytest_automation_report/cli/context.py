@@ -27,9 +27,10 @@ from pytest_automation_report.settings.mistakes import misspelling
 from pytest_automation_report.settings.parsers import SIZE_HINT, RawSetting, size_bytes
 from pytest_automation_report.settings.pytest_config import looks_like_ours
 from pytest_automation_report.settings.resolver import project_name, settings_from, spool_candidates
-from pytest_automation_report.settings.run import configured_run, recording_options, sharing_of, without_secrets
+from pytest_automation_report.settings.run import configured_run, recording_options, without_secrets
 from pytest_automation_report.settings.servers import postgres_database
 from pytest_automation_report.settings.settings import STORE, setting_of
+from pytest_automation_report.settings.sharing import sharing_of
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.shell import Shell
 from pytest_automation_report.text.limits import STRING_UNITS, sanitize

@@ -18,7 +18,7 @@ from pytest_automation_report.cli.queries import WHICH, opened, project_of
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.store.values import RunStatus
-from pytest_automation_report.settings.run import filled_key, key_tag
+from pytest_automation_report.settings.sharing import filled_key, key_tag
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from hashlib import sha256
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -32,6 +33,7 @@ from pytest_automation_report.recording.functions import (
 from pytest_automation_report.recording.options import MARKER_PREFIX
 from pytest_automation_report.recording.phases import Annotations
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
+from pytest_automation_report.text.node_ids import place_of
 from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -257,6 +259,21 @@ def _attach_folder(attempt: AttemptAnnotations, folder: object) -> None:
         subfolders.sort()  # In place: `os.walk` descends in this order.
         for name in sorted(names):
             attach(attempt, Path(parent, name), name, None)
+
+
+def feature_of(item: pytest.Item, bdd: object, cleaner: TextCleaner) -> Annotations | None:
+    """Return a field with the file and line of the scenario that a test was made of; None for other tests.
+
+    ``bdd`` is the module of pytest-bdd that made tests of scenarios, None without one.
+    """
+    scenarios = getattr(bdd, "scenario_wrapper_template_registry", None)
+    function = getattr(item, "obj", None)
+    scenario = scenarios.get(function) if scenarios and type(function) is FunctionType else None
+    file = getattr(getattr(scenario, "feature", None), "filename", None)
+    if not isinstance(file, str):
+        return None
+    place = place_of(os.path.relpath(file, item.config.rootpath), getattr(scenario, "line_number", None))
+    return Annotations((Field("Feature", cleaner.string(place)),))
 
 
 _SIGNATURES: Final = {

@@ -6,8 +6,7 @@ import hashlib
 import os
 import sys
 from collections import Counter
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.spool.folder import NOT_RUN
 from pytest_automation_report.spool.records import CollectedRecord, collected_names
@@ -43,33 +42,6 @@ def collected_record(nodeids: Sequence[str], collected: Sequence[str] | None = N
 def _key_name(nodeid: str) -> str:
     """Return the parts of a key as JUnit XML has them: `a/b.py::c` and `a.b::c` share one."""
     return nodeid.replace("/", ".").replace(".py::", ".").replace("::", ".")
-
-
-class _SilentConfig:
-    """pytest's configuration for a second look at the items: nobody is told which are deselected."""
-
-    hook = SimpleNamespace(pytest_deselected=lambda items: None)  # noqa: ARG005 - pytest names it
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever pytest asks for
-        return getattr(self._config, name)
-
-
-def before_sharding(items: Sequence[pytest.Item], config: pytest.Config) -> list[pytest.Item] | None:
-    """Return those of the collected items that pytest's own options leave; None if that cannot be known.
-
-    Items that other plugins deselect, as pytest-split does, are left to other jobs.
-    """
-    options = config.option
-    if any(getattr(options, name, False) for name in ("lf", "failedfirst", "stepwise")):
-        return None
-    left = [item for item in items if not item.nodeid.startswith(tuple(options.deselect or ()))]
-    if options.keyword or options.markexpr:
-        mark: Any = config.pluginmanager.get_plugin("mark")
-        mark.pytest_collection_modifyitems(left, _SilentConfig(config))
-    return left
 
 
 def write_collected_ids(folder: SessionFolder, nodeids: Sequence[str]) -> None:

@@ -1,12 +1,18 @@
-"""Cut tests into shards of about equal time: in every process the same tests and durations give the same cut."""
+"""Cut tests into shards of about equal time, and find the tests before another plugin cut them.
+
+In every process the same tests and durations give the same cut.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pytest
 
 # How much longer than the mean a shard may take so that a module stays whole.
 _TOLERANCE: Final = 1.05
@@ -70,3 +76,30 @@ def _mean(values: Sequence[int]) -> int:
 
 def _sum(times: Mapping[str, int], nodeids: Sequence[str]) -> int:
     return sum(times[nodeid] for nodeid in nodeids)
+
+
+class _SilentConfig:
+    """pytest's configuration for a second look at the items: nobody is told which are deselected."""
+
+    hook = SimpleNamespace(pytest_deselected=lambda items: None)  # noqa: ARG005 - pytest names it
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever pytest asks for
+        return getattr(self._config, name)
+
+
+def before_sharding(items: Sequence[pytest.Item], config: pytest.Config) -> list[pytest.Item] | None:
+    """Return those of the collected items that pytest's own options leave; None if that cannot be known.
+
+    Items that other plugins deselect, as pytest-split does, are left to other jobs.
+    """
+    options = config.option
+    if any(getattr(options, name, False) for name in ("lf", "failedfirst", "stepwise")):
+        return None
+    left = [item for item in items if not item.nodeid.startswith(tuple(options.deselect or ()))]
+    if options.keyword or options.markexpr:
+        mark: Any = config.pluginmanager.get_plugin("mark")
+        mark.pytest_collection_modifyitems(left, _SilentConfig(config))
+    return left

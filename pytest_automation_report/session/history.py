@@ -5,20 +5,21 @@ pytest's process opens no socket and no store: the console command, in a process
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from msgspec import Struct, convert, to_builtins
 
-from pytest_automation_report.ci.facts import Shard  # noqa: TC001 - a member of a Struct
-from pytest_automation_report.delivery.launch import NEEDED_CONSOLE, LaunchError
+from pytest_automation_report.ci.detection import ci_facts
+from pytest_automation_report.ci.facts import Shard
+from pytest_automation_report.delivery.launch import LaunchError
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.results import identity_of
 from pytest_automation_report.session.collection import nodeids_of, prefix_of
 from pytest_automation_report.session.cut import cut, module_of
 from pytest_automation_report.session.order import failed_first, is_bound, slowest_first, unit_of
-from pytest_automation_report.session.preflight import PrintingProcess
-from pytest_automation_report.session.setup import connection_options
+from pytest_automation_report.session.preflight import PrintingProcess, console_process
 from pytest_automation_report.text.limits import printable, quantity
 from pytest_automation_report.unpatched import Unpatched
 
@@ -38,6 +39,25 @@ history(start['arguments'], prog_name='automation-report')
 """
 # Settings on which a run's key and branch depend, in the spelling of the console command.
 _OF_RUN: Final = ("run_id", "run_key", "branch", "build", "attempt", "facts")
+_SHARD_OPTION: Final = "--automation-report-shard"
+
+
+def shard_of(text: str, environ: Mapping[str, str]) -> Shard | None:
+    """Return the shard of a session, None for all tests; raises `pytest.UsageError` for a value that cannot be used."""
+    if text == "auto":
+        facts = ci_facts(environ)
+        if facts is None or facts.shard is not None:
+            return facts.shard if facts else None
+        from pytest_automation_report.ci.providers import PROVIDERS  # noqa: PLC0415 - only in jobs of a provider
+
+        name = facts.provider or ""
+        if name in PROVIDERS and PROVIDERS[name].shards:
+            return None
+        raise pytest.UsageError(f"{_SHARD_OPTION}: {name} does not number parallel jobs: write the number, as in 3/8")
+    match = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise pytest.UsageError(f"{_SHARD_OPTION}: {text!r} cannot be used: write 3/8 for the third of eight, or auto")
+    return Shard(int(match[1]), int(match[2]))
 
 
 class History(Struct, frozen=True):
@@ -87,17 +107,13 @@ class HistoryHooks(Hooks):
         """Return the hooks of a session's leading process; the history is being read from now on."""
         prefix = prefix_of(config, configuration.folder_prefix)
         wanted = Wanted(configuration.shard, configuration.order, prefix)
-        arguments = connection_options(configuration)
-        for name in _OF_RUN:
-            value = getattr(configuration, name)
-            arguments += [f"--{name.replace('_', '-')}={value}"] if value else []
-        start, root = {"arguments": arguments}, str(config.rootpath)
         if configuration.endpoint.is_embedded and not configuration.database.exists():
             return cls(wanted, History(), internal_errors)
+        values = {name: getattr(configuration, name) for name in _OF_RUN}
+        arguments = [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value]
+        root = config.rootpath
         try:
-            process = PrintingProcess(
-                _CODE, start, needed=NEEDED_CONSOLE, seconds=_SECONDS, environ=environ, folder=root
-            )
+            process = console_process(_CODE, arguments, configuration, seconds=_SECONDS, environ=environ, root=root)
         except LaunchError as error:
             return cls(wanted, History(error=str(error)), internal_errors)
         return cls(wanted, process, internal_errors)

@@ -14,16 +14,19 @@ from msgspec import to_builtins
 from pytest_automation_report.delivery.launch import (
     BEGIN,
     NEEDED,
+    NEEDED_CONSOLE,
     NEEDED_EMBEDDED,
     LaunchError,
     command_for,
     folders_of,
     loader_environment,
 )
+from pytest_automation_report.settings.settings import LOCAL_URL
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from pytest_automation_report.api.models import Token
     from pytest_automation_report.settings.settings import Settings
@@ -108,3 +111,26 @@ class PrintingProcess:
         if self._process.returncode is None:
             self._process.kill()
             self._process.communicate()
+
+
+def console_process(
+    code: str,
+    arguments: Sequence[str],
+    configuration: Settings,
+    *,
+    seconds: int,
+    environ: Mapping[str, str],
+    root: Path,
+) -> PrintingProcess:
+    """Run a command of the console on the project that a session reports to; `LaunchError` if it cannot be started."""
+    start = {"arguments": [*arguments, *_connection_options(configuration)]}
+    return PrintingProcess(code, start, needed=NEEDED_CONSOLE, seconds=seconds, environ=environ, folder=str(root))
+
+
+def _connection_options(configuration: Settings) -> list[str]:
+    options = ["--project-id", str(configuration.project_id), "--source", configuration.source]
+    if configuration.endpoint.is_embedded:
+        return [*options, "--url", LOCAL_URL, "--database", configuration.endpoint.database]
+    options += ["--url", configuration.url, *(["--allow-http"] if configuration.allow_http else [])]
+    options += ["--ca-file", configuration.ca_file] if configuration.ca_file else []
+    return [*options, *(["--token-file", configuration.token_file] if configuration.token_file else [])]

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report.delivery.launch import NEEDED_CONSOLE, LaunchError
+from pytest_automation_report.delivery.launch import LaunchError
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.results import identity_of, key_of
 from pytest_automation_report.session.collection import nodeids_of, prefix_of
-from pytest_automation_report.session.preflight import PrintingProcess
-from pytest_automation_report.session.setup import connection_options, session_configuration
+from pytest_automation_report.session.preflight import console_process
+from pytest_automation_report.session.setup import session_configuration
 from pytest_automation_report.text.limits import printable, quantity
 from pytest_automation_report.unpatched import Unpatched
 
@@ -54,10 +54,9 @@ def failed_in(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, An
     configuration = session_configuration(config, environ)
     # In CI, without a word, it would be the run of this commit, which has none yet.
     chosen, only = match[1] or LAST, match[2]
-    arguments = [chosen, *(["--only", only] if only else []), *connection_options(configuration)]
-    start, root = {"arguments": arguments}, str(config.rootpath)
+    arguments, root = [chosen, *(["--only", only] if only else [])], config.rootpath
     try:
-        process = PrintingProcess(_CODE, start, needed=NEEDED_CONSOLE, seconds=_SECONDS, environ=environ, folder=root)
+        process = console_process(_CODE, arguments, configuration, seconds=_SECONDS, environ=environ, root=root)
         printed = process.printed()
     except LaunchError as error:
         raise pytest.UsageError(f"{OPTION}: the failed tests cannot be read: {error}") from error

@@ -24,7 +24,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.collector import DESCRIBE_RUN, FINISHED
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.resolver import spool_candidates
-from pytest_automation_report.settings.run import configured_run, sharing_of, without_secrets
+from pytest_automation_report.settings.run import RunSharing, configured_run, without_secrets
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import (
     SESSION_ID_FIELD,
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.collector import UserErrors
     from pytest_automation_report.recording.hooks import ArtifactFile
     from pytest_automation_report.session.setup import SessionSetup
-    from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.summary.counts import SessionOutcome
 
@@ -111,8 +110,11 @@ def session_run(
 
     A run that is joined gets no description, since it belongs to another session.
     """
-    sharing = sharing_of(configuration, facts)
-    software: tuple[Field, ...] = ()
+    sharing, software = RunSharing(), tuple[Field, ...]()
+    if configuration.run_id is not None or configuration.run_key or configuration.shard is not None:
+        from pytest_automation_report.settings.sharing import sharing_of  # noqa: PLC0415 - few sessions share a run
+
+        sharing = sharing_of(configuration, facts)
     # A run that jobs share has what they have in common: each may select a part, which make the whole suite together.
     if not sharing.is_shared:
         shard = "" if configuration.shard is None else f"--automation-report-shard={configuration.shard}"

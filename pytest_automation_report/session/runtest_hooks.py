@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from types import FunctionType
 from typing import TYPE_CHECKING, Final, cast
 
 import pytest
@@ -25,7 +24,6 @@ from pytest_automation_report.recording.recorder import FailedComparisons, Recor
 from pytest_automation_report.recording.results import Failures
 from pytest_automation_report.session.collection import (
     HISTORY_HOOKS,
-    before_sharding,
     captured_files,
     collected_record,
     plain_nodeids,
@@ -40,7 +38,6 @@ from pytest_automation_report.spool.records import (
     PropertyRecord,
     StartRecord,
 )
-from pytest_automation_report.text.node_ids import place_of
 from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.unpatched import Unpatched
 
@@ -79,17 +76,6 @@ def record_testsuite_property(
         hooks.record_property(name, value)
 
     return record
-
-
-def _feature_place(item: pytest.Item) -> str:
-    """Return file and line of the scenario that pytest-bdd made this test of; empty for other tests."""
-    scenarios = getattr(sys.modules.get("pytest_bdd.scenario"), "scenario_wrapper_template_registry", None)
-    function = getattr(item, "obj", None)
-    scenario = scenarios.get(function) if scenarios and type(function) is FunctionType else None
-    file = getattr(getattr(scenario, "feature", None), "filename", None)
-    if not isinstance(file, str):
-        return ""
-    return place_of(os.path.relpath(file, item.config.rootpath), getattr(scenario, "line_number", None))
 
 
 class Clock:
@@ -211,7 +197,11 @@ class RuntestHooks(Hooks):
         own: list[str] | None = getattr(config.pluginmanager.get_plugin(HISTORY_HOOKS), "collected", None)
         if own is not None and self._options.is_shared:
             return own
-        left = before_sharding(list(self._items), config) if self._items else None
+        if not self._items:
+            return None
+        from pytest_automation_report.session.cut import before_sharding  # noqa: PLC0415 - few sessions share a run
+
+        left = before_sharding(list(self._items), config)
         return None if left is None else [self._items[item] for item in left]
 
     # tryfirst: START is on disk before another plugin's hook can end the process, and its time is the attempt's.
@@ -271,15 +261,14 @@ class RuntestHooks(Hooks):
         annotations, item = self.collector.end(), self.collector.item
         if item is None:
             return annotations
-        if place := _feature_place(item):
-            own = Annotations((Field("Feature", self.collector.cleaner.string(place)),))
-            annotations = [*annotations[:-1], merged([own, *annotations[-1:]])]
-        if not self.collector.is_marked(item):
+        is_marked, bdd = self.collector.is_marked(item), sys.modules.get("pytest_bdd.scenario")
+        if not is_marked and bdd is None:
             return annotations
-        from pytest_automation_report.recording.hooks import Markers  # noqa: PLC0415 - only for marked tests
+        from pytest_automation_report.recording.hooks import Markers, feature_of  # noqa: PLC0415 - few tests need them
 
-        of_markers = Markers(self._options, self.collector).annotations(item)
-        return [*annotations[:-1], merged([of_markers, *annotations[-1:]])]
+        of_markers = Markers(self._options, self.collector).annotations(item) if is_marked else None
+        feature = feature_of(item, bdd, self.collector.cleaner)
+        return [*annotations[:-1], merged([of_markers, feature, *annotations[-1:]])]
 
     def finish_attempt(self, nodeid: str, annotations: Sequence[Annotations | None]) -> None:
         """Write the result of an attempt, if its reports make one."""

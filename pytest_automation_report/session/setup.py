@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import pytest
 from msgspec import Struct
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.urls import is_bucket
-from pytest_automation_report.ci.detection import FactsSearch, ci_facts
-from pytest_automation_report.ci.facts import Shard
+from pytest_automation_report.ci.detection import FactsSearch
 from pytest_automation_report.delivery.launch import SenderProcess, timeouts_from
 from pytest_automation_report.recording.options import cleaner_for, secrets_from
 from pytest_automation_report.session.collection import captured_files, prefix_of
-from pytest_automation_report.settings.resolver import (
-    project_name,
-    read_pytest_settings,
-    settings_from,
-)
-from pytest_automation_report.settings.settings import LOCAL_URL
+from pytest_automation_report.settings.resolver import project_name, read_pytest_settings, settings_from
 from pytest_automation_report.spool.folder import new_session_name
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pytest
 
     from pytest_automation_report.api.models import ArtifactStoreConfig
     from pytest_automation_report.delivery.launch import Timeouts
@@ -72,38 +66,11 @@ def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> 
         here=config.invocation_params.dir,
     )
     shard = config.getoption("automation_report_shard")
-    return settings if shard is None else settings.changed(shard=_shard(shard, environ))
+    if shard is None:
+        return settings
+    from pytest_automation_report.session.history import shard_of  # noqa: PLC0415 - only with the option
 
-
-_SHARD_OPTION: Final = "--automation-report-shard"
-
-
-def _shard(text: str, environ: Mapping[str, str]) -> Shard | None:
-    """Return the shard of a session, None for all tests; raises `pytest.UsageError` for a value that cannot be used."""
-    if text == "auto":
-        facts = ci_facts(environ)
-        if facts is None or facts.shard is not None:
-            return facts.shard if facts else None
-        from pytest_automation_report.ci.providers import PROVIDERS  # noqa: PLC0415 - only in jobs of a provider
-
-        name = facts.provider or ""
-        if name in PROVIDERS and PROVIDERS[name].shards:
-            return None
-        raise pytest.UsageError(f"{_SHARD_OPTION}: {name} does not number parallel jobs: write the number, as in 3/8")
-    match = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text)
-    if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise pytest.UsageError(f"{_SHARD_OPTION}: {text!r} cannot be used: write 3/8 for the third of eight, or auto")
-    return Shard(int(match[1]), int(match[2]))
-
-
-def connection_options(configuration: Settings) -> list[str]:
-    """Return the options with which the console command reads from the project that a session reports to."""
-    options = ["--project-id", str(configuration.project_id), "--source", configuration.source]
-    if configuration.endpoint.is_embedded:
-        return [*options, "--url", LOCAL_URL, "--database", configuration.endpoint.database]
-    options += ["--url", configuration.url, *(["--allow-http"] if configuration.allow_http else [])]
-    options += ["--ca-file", configuration.ca_file] if configuration.ca_file else []
-    return [*options, *(["--token-file", configuration.token_file] if configuration.token_file else [])]
+    return settings.changed(shard=shard_of(shard, environ))
 
 
 def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: str = "") -> SessionSetup:

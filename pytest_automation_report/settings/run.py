@@ -1,31 +1,24 @@
-"""Build the run that a session creates, and decide how the session takes part in a run that several jobs share.
-
-Jobs find a shared run by its key. A list of runs can be filtered by a tag only, so the run has a tag with the key in
-readable form and a hash of source and key: two suites of one build have separate runs.
-"""
+"""Build the run that a session creates, and the options of its recorder."""
 
 from __future__ import annotations
 
 import os
-import re
-import sys
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import RUN_KEY_TAG, Field, FieldType, NewRun, Resources
-from pytest_automation_report.ci.facts import JOB_LINK, PLACEHOLDER, with_facts
+from pytest_automation_report.api.models import Field, FieldType, NewRun, Resources
+from pytest_automation_report.ci.facts import with_facts
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
-from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
+from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.ci.facts import BuildInfo, Shard
+    from pytest_automation_report.ci.facts import BuildInfo
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.text.redaction import TextCleaner
 
@@ -67,22 +60,6 @@ class RunSharing(Struct, frozen=True):
         return {"name": self.job or session_id, "attempt": self.attempt} if self.is_shared else {}
 
 
-def filled_key(key: str, facts: BuildInfo) -> tuple[str, tuple[str, ...]]:
-    """Return a key with its placeholders filled, empty with an unknown one, and the names of the unknown ones."""
-    facts = replace(facts, attempt=facts.attempt or 1)
-    unknown = [name for name in re.findall(PLACEHOLDER, key) if getattr(facts, name) is None]
-    if unknown:
-        return "", tuple(dict.fromkeys(unknown))
-    return re.sub(PLACEHOLDER, lambda match: str(getattr(facts, match[1])), key), ()
-
-
-def key_tag(source: str, key: str) -> str:
-    """Return the tag of the run with this key."""
-    # The hash keeps longer keys apart.
-    readable = re.sub(r"[^A-Za-z0-9_]+", "-", key).strip("-")[:60]
-    return f"{RUN_KEY_TAG}{readable}-{sha256(f'{source}:{key}'.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
-
-
 def configured_run(
     configuration: Settings, facts: BuildInfo, sharing: RunSharing, *, own: Sequence[Field] = ()
 ) -> NewRun:
@@ -122,51 +99,6 @@ def _clean_field(field: Field, cleaner: TextCleaner) -> Field:
     value = cleaner.redact_by_name(field.name, field.value)
     value = cleaner.address(value) if field.type is FieldType.URL else cleaner.console(value)
     return field if value == field.value else replace(field, value=value)
-
-
-def job_of(job: str, facts: BuildInfo, shard: Shard | None = None) -> tuple[str, bool]:
-    """Return the name of a session's job, empty if unknown, and whether other jobs of the build may have it, too.
-
-    ``shard`` is the part of the tests that the session runs: jobs that are numbered otherwise have the names they have.
-    """
-    if job or facts.job is None:
-        return string(_numbered(job or ("shard" if shard else ""), shard)), False
-    name = _numbered(facts.job.name, facts.shard)
-    if not facts.job.is_shared:
-        return string(name), False
-    # All jobs of the matrix have this name.
-    return string(f"{name}, Python {sys.version_info[0]}.{sys.version_info[1]}"), facts.shard is None
-
-
-def _numbered(name: str, shard: Shard | None) -> str:
-    return name if shard is None or name.endswith(f" {shard}") else f"{name} {shard}"
-
-
-def sharing_of(configuration: Settings, facts: BuildInfo) -> RunSharing:
-    """Return how a session takes part in its run: alone, if the user set neither ``run_id`` nor ``run_key``."""
-    if configuration.run_id is None and not configuration.run_key:
-        alone = "each shard has a run of its own: with automation_report_run_key the jobs share one"
-        return RunSharing(warning=alone if configuration.shard else "")
-    shard = () if facts.shard is None else (Field("Shard", str(facts.shard)),)
-    has_page = facts.url and utf16_length(facts.url) <= STRING_UNITS
-    page = (Field(JOB_LINK, facts.url, FieldType.URL),) if has_page else ()
-    job, is_job_shared = job_of(configuration.job, facts, configuration.shard)
-    shared = RunSharing(
-        is_shared=True,
-        job=job,
-        is_job_shared=is_job_shared,
-        attempt=(facts.job.execution if facts.job else None) or facts.attempt or 1,
-        fields=(*shard, *page),
-    )
-    if configuration.run_id is not None:
-        return shared
-    key, unknown = filled_key(configuration.run_key, facts)
-    if unknown:
-        placeholders = ", ".join(f"{{{name}}}" for name in unknown)
-        warning = f"run_key {configuration.run_key!r}: {placeholders} is not known here: a separate run is created"
-        return RunSharing(warning=warning)
-    is_first = None if facts.shard is None else facts.shard.index == 1
-    return replace(shared, key=key, tag=key_tag(configuration.source, key), is_first=is_first)
 
 
 def recording_options(

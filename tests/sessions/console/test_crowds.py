@@ -10,7 +10,7 @@ from pytest_automation_report.api.http import ANSWER_BYTES, HttpClient, new_sess
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.writes import Writer
-from pytest_automation_report.settings.run import key_tag
+from pytest_automation_report.settings.sharing import key_tag
 from support.checked_server import CheckedServer
 from support.crowded_runs import create_crowded_runs
 from support.projects import Project, console

@@ -14,7 +14,7 @@ from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.api.responses import UnknownAnswerError
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.shared_run import LEFT_FIELD, SharedRunLookup
-from pytest_automation_report.settings.run import key_tag
+from pytest_automation_report.settings.sharing import key_tag
 from support.checked_server import CheckedServer
 from support.projects import PAUSED, Project, console, paused
 from support.result_files import written

@@ -13,8 +13,8 @@ from pytest_automation_report.ci.facts import BuildInfo, Shard
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import servers as artifact_stores
 from pytest_automation_report.settings.resolver import project_name
-from pytest_automation_report.settings.run import filled_key, key_tag
 from pytest_automation_report.settings.settings import Settings
+from pytest_automation_report.settings.sharing import filled_key, key_tag
 from support.settings import REMOTE, resolve
 
 
