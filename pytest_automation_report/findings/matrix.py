@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 MOST_VALUES: Final = 8
 """Most values of an axis: tests that differ by more have another reason to."""
 
-TEST, JOB = "test", "job"
-"""Names of the axes of functions and of jobs; those of other axes are of fields, and parameters have none."""
+TEST, JOB, BRANCH = "test", "job", "branch"
+"""Names of the axes of functions, jobs and branches; those of other axes are of fields, and parameters have none."""
 
 
 class Axis(Struct, frozen=True):
@@ -58,17 +58,23 @@ class Matrix(Struct, frozen=True):
         counts = {value: Counter(test.is_failed for test in self.cell(value)) for value in self.rows.values}
         failing = [value for value, count in counts.items() if not count[False]]
         passing = [value for value, count in counts.items() if not count[True]]
-        clauses = [[*_listed(failing), (_verb("fail", failing), ""), *self._each_column()]] if failing else []
+        clauses = [[*self._clause("fail", failing), *self._each_column()]] if failing else []
         clauses += [
             [(value, "code"), (f" fails in {count[True]:,} of {quantity(count.total(), 'test')}", "")]
             for value, count in counts.items()
             if count[True] and count[False]
         ]
-        clauses += [[*_listed(passing), (_verb("pass", passing), "")]] if passing else []
+        clauses += [self._clause("pass", passing)] if passing else []
         parts: list[tuple[str, str]] = []
         for clause in clauses:
             parts += [*([("; ", "")] if parts else []), *clause]
-        return [*parts, (".", "")]
+        first, kind = parts[0]
+        return [(first if kind else first.capitalize(), kind), *parts[1:], (".", "")]
+
+    def _clause(self, verb: str, values: Sequence[str]) -> list[tuple[str, str]]:
+        if self.rows.name == BRANCH:
+            return [("on ", ""), *_listed(values), (f" it{_verb(verb, values[:1])}", "")]
+        return [*_listed(values), (_verb(verb, values), "")]
 
     def _each_column(self) -> list[tuple[str, str]]:
         if self.columns is None:
@@ -95,6 +101,12 @@ def matrix_of(tests: Sequence[Outcome]) -> Matrix | None:
     pairs = {axis: {(test.values[rows], test.values[axis]) for test in tests} for axis in axes[1:]}
     others = [axis for axis in pairs if len(pairs[axis]) > max(len(rows.values), len(axis.values))]
     return Matrix(rows, others[0] if others else None, tests)
+
+
+def by_branch(outcomes: Mapping[str, tuple[int, bool]]) -> Matrix:
+    """Return a test, or a reason, by branch: its result on each, and whether it failed there."""
+    axis = Axis(BRANCH, tuple(outcomes))
+    return Matrix(axis, None, [Outcome(*outcome, {axis: branch}) for branch, outcome in outcomes.items()])
 
 
 def axes_of(ids: Sequence[str], facts: Sequence[Mapping[str, str]]) -> list[tuple[Axis, tuple[str, ...]]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from msgspec import Struct
 
 from pytest_automation_report.api.models import RUN_KEY_TAG
+from pytest_automation_report.findings.matrix import MOST_VALUES
 from pytest_automation_report.server.pages.searches import Search, escaped, like_any
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.findings import summaries
@@ -66,6 +67,21 @@ _HISTORY: Final = (
     ' t."job", t."attempt", t."id" AS "thread" FROM "result" AS r INNER JOIN "run" AS u ON u."id" = r."run_id"'
     ' INNER JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."case_id" = ?'
     ' ORDER BY r."run_id" DESC, r."id" DESC LIMIT ?'
+)
+_BRANCH_US: Final = 14 * 86_400_000_000
+_NEAR_RUNS: Final = 1_000  # runs of the store before and after one among which its other branches are looked for
+_OTHER_BRANCHES: Final = (
+    'SELECT MAX("id") AS "id", "branch" FROM "run" WHERE "source_id" = ? AND "id" BETWEEN ? AND ?'
+    ' AND "created" BETWEEN ? AND ? AND "is_completed" AND "branch" <> ? AND COALESCE("config_id", 0) = ?'
+    ' GROUP BY "branch" ORDER BY 1 DESC LIMIT ?'
+)
+# The most telling outcome of some tests in each run: 3 for the reason, 2 for another one, 1 passed.
+_IN_RUNS: Final = (
+    'WITH t ("case_id", "reason") AS (VALUES {tests}) SELECT t."reason", r."run_id", MAX(r."id") AS "id", MAX(CASE'
+    ' WHEN EXISTS (SELECT 1 FROM "result" AS f WHERE f."fingerprint" = t."reason" AND f."run_id" = r."run_id") THEN 3'
+    ' WHEN r."result_class" = 3 THEN CASE WHEN t."reason" = 0 THEN 3 ELSE 2 END WHEN r."result_class" = 2 THEN 1'
+    ' ELSE 0 END) AS "rank" FROM t JOIN "result" AS r ON r."case_id" = t."case_id" WHERE r."run_id" IN ({runs})'
+    ' AND NOT r."is_replaced" GROUP BY t."reason", r."run_id" ORDER BY r."run_id" DESC'
 )
 # The index of fingerprints is searched from each one to the next: an order of all its entries would take seconds.
 _ALL_REASONS: Final = (
@@ -273,6 +289,36 @@ class PageReader(Reader):
         own, values = _on_branch(run["source"], run["branch"] or "")
         config, of_config = ("IS NULL", ()) if run["config"] is None else ("= ?", (run["config"],))
         return self._runs(_RUN, f'{own} AND "config_id" {config} AND {rest}', *values, *of_config, run["id"])
+
+    def other_branches(self, run: Json) -> dict[int, str]:
+        """Return the newest completed runs of other branches within two weeks of a run, newest first, with these."""
+        if not run["branch"]:
+            return {}
+        near = (
+            run["id"] - _NEAR_RUNS,
+            run["id"] + _NEAR_RUNS,
+            run["created"] - _BRANCH_US,
+            run["created"] + _BRANCH_US,
+        )
+        values = (run["source"], *near, run["branch"], run["config"] or 0, MOST_VALUES - 1)
+        return {row["id"]: row["branch"] for row in self._ask(_OTHER_BRANCHES, *values)}
+
+    def by_branch(
+        self, tests: Iterable[tuple[int, int]], branches: Mapping[int, str]
+    ) -> dict[int, dict[str, tuple[int, bool]]]:
+        """Return where some tests fail and pass, by the newest runs of these branches: a result of each, by reason.
+
+        ``tests`` are cases with the reason for which they fail, 0 for any. Where they fail for another one is left out.
+        """
+        found: dict[int, dict[str, tuple[int, bool]]] = {}
+        values = [value for test in tests for value in test]
+        if not values or not branches:
+            return found
+        sql = _IN_RUNS.format(tests=", ".join(["(?, ?)"] * (len(values) // 2)), runs=marks([*branches]))
+        for row in self._ask(sql, *values, *branches):
+            if row["rank"] in {1, 3}:
+                found.setdefault(row["reason"], {})[branches[row["run"]]] = row["id"], row["rank"] == 3  # noqa: PLR2004 - failed
+        return found
 
     def possible_bases(self, run: Json) -> list[Json]:
         """Return runs that the user can compare a run with: the newest completed ones before it, of any branch."""

@@ -13,7 +13,7 @@ from pytest_automation_report.failures.reading import ReportedFailure, failure_m
 from pytest_automation_report.failures.tracebacks import one_line, parse_traceback
 from pytest_automation_report.findings.fingerprints import MASK, masked
 from pytest_automation_report.findings.flakiness import evidence_words
-from pytest_automation_report.findings.matrix import MOST_VALUES, TEST, Axis, Outcome, matrix_of
+from pytest_automation_report.findings.matrix import MOST_VALUES, TEST, Axis, Outcome, by_branch, matrix_of
 from pytest_automation_report.server.pages.drawings import TONES, merged_letters, reduced_cells, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import failing_runs, since_words
@@ -291,17 +291,29 @@ class FailureCards:
         self._facts.histories.load(row["case"] for card in shown for row in card["rows"][:_MEMBERS_OF_STRIP])
         texts = self._texts([card["rows"][0]["id"] for card in shown if card["rows"]])
         families = {(each["file"], each["folder"], each["function"]): each for each in self._facts.overview["families"]}
+        tests = ((row["case"], row["fingerprint"]) for card in shown for row in card["rows"][:_MEMBERS_OF_STRIP])
+        elsewhere = self._reader.by_branch(tests, self._reader.other_branches(self._facts.row) if shown else {})
         for card in shown:
             rows = card["rows"]
             histories = (self._facts.histories.letters(row["case"]) for row in rows[:_MEMBERS_OF_STRIP])
             card["strip"] = strip_of(merged_letters(histories), has_now=True) if rows else None
             card["grid"] = _grid_of(rows, families)
             card["matrix"] = _matrix_of(rows, families)
+            card["branches"] = self._branches(rows[0], elsewhere) if rows else ()
             card["command"] = self._command(card)
             card["members"] = self._members(rows[:_MAX_MEMBERS])
             text = texts.get(rows[0]["id"]) if rows else None
             message = says_of(card["title"]) if text is None else says_of(rows[0]["message"] or "", text["type"])
             card.update(says=message, **_code(card["place"], rows[0] if rows else None, text, message))
+
+    def _branches(
+        self, row: Json, elsewhere: Mapping[int, Mapping[str, tuple[int, bool]]]
+    ) -> Sequence[tuple[str, str]]:
+        """Return on which branches a reason is, and on which its tests pass; nothing if they pass on none."""
+        others = elsewhere.get(row["fingerprint"], {})
+        if all(is_failed for _, is_failed in others.values()):
+            return ()
+        return by_branch({self._facts.row["branch"]: (row["id"], True), **others}).sentence()
 
     def _command(self, card: Json) -> str:
         """Return the command that runs the tests of a reason; empty if there is none that runs all of them."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.test.history import FoundTests, Outcome
+    from pytest_automation_report.server.pages.test.history import Branches, FoundTests, Outcome
     from pytest_automation_report.server.pages.test.view_models import TestFile
     from pytest_automation_report.server.pages.urls import TestState
     from pytest_automation_report.server.store.reads import RunRecord
@@ -222,10 +222,12 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
     outcomes = history.outcomes_of(results, result_id)
     current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
     found = common.once(("found", row["run"]), partial(history.found_tests, reader, row["run"]))
+    others = common.once(("branches", row["run"]), partial(reader.other_branches, run.row))
+    elsewhere = reader.by_branch([(row["case"], 0)], others).get(0, {})
     values |= {
         "run": common.once(("summary", row["run"]), lambda: run_summary(run, reader.source_name(run.row["source"]))),
         **_file_values(row, reader, earlier, outcomes, current),
-        **_history_values(outcomes, current, state, found),
+        **_history_values(outcomes, current, state, found, elsewhere),
         "jobs": history.job_outcomes(results, row["run"]),
         "neighbours": neighbours_in(common, run, row, state.origin_query),
         **dict(zip(("same_reason", "same_count"), reader.same_reason(row), strict=True)),
@@ -331,7 +333,11 @@ def _beside_earlier(
 
 
 def _history_values(
-    outcomes: Sequence[Outcome], current: Outcome | None, state: TestState, found: FoundTests = history.NOTHING_FOUND
+    outcomes: Sequence[Outcome],
+    current: Outcome | None,
+    state: TestState,
+    found: FoundTests = history.NOTHING_FOUND,
+    elsewhere: Branches = history.NO_BRANCHES,
 ) -> dict[str, Any]:
     if current is None:
         return {
@@ -341,7 +347,7 @@ def _history_values(
     on_branch = [outcome for outcome in outcomes if outcome.branch == current.branch]
     place = on_branch.index(current)
     return {
-        "sentence": history.sentence(outcomes, current.result, found),
+        "sentence": history.sentence(outcomes, current.result, found, elsewhere),
         "current": current,
         "trend": history.trend_of(
             outcomes if state.has_all_branches else on_branch, current, has_branches=state.has_all_branches

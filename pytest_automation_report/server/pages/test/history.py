@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from pytest_automation_report.findings.comparison import JobResult, deciding_result, remaining
+from pytest_automation_report.findings.matrix import by_branch
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.pages.drawings import TrendPoint
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
     from pytest_automation_report.server.pages.queries import PageReader
 
+    Branches: TypeAlias = Mapping[str, tuple[int, bool]]
+
 CHART_RUNS: Final = 30  # most runs of one drawing of durations
 # What a run's findings say of a test: whose its failure is, or that it is flaky and passes again.
 Kind: TypeAlias = Literal["new", "back", "flaky", "still", "known", "passed again"]
@@ -42,6 +45,7 @@ _NEWS: Final[Mapping[Kind, str]] = {
 }
 _MEDIAN_RUNS, _LEAST_FOR_MEDIAN = 20, 3
 _PAST: Final[Mapping[str, str]] = {"f": "failed", "r": "passed after a failed attempt", "p": "passed"}
+NO_BRANCHES: Final[Branches] = {}
 _VERDICTS: Final[Mapping[str, Verdict]] = {"f": "failed", "r": "passed", "p": "passed", "s": "skipped"}
 
 
@@ -179,7 +183,9 @@ def found_tests(reader: PageReader, run_id: int) -> FoundTests:
     return FoundTests(kinds, {entry["result"]: entry for entry in found["flaky"]}, since)
 
 
-def sentence(outcomes: Sequence[Outcome], current: int, found: FoundTests = NOTHING_FOUND) -> list[Piece]:
+def sentence(
+    outcomes: Sequence[Outcome], current: int, found: FoundTests = NOTHING_FOUND, elsewhere: Branches = NO_BRANCHES
+) -> list[Piece]:
     """Return what the outcome of a run means beside the earlier ones on its branch, and beside other branches."""
     kind, began = found.kinds.get(current), found.since.get(current)
     now = next(outcome for outcome in outcomes if outcome.result == current)
@@ -203,7 +209,7 @@ def sentence(outcomes: Sequence[Outcome], current: int, found: FoundTests = NOTH
             pieces += [Piece(" It last ran in "), _linked(last), Piece(f" and {_PAST[last.letter]}.")]
     else:
         pieces = _passing(now, decided, on_branch, kind)
-    return [*pieces, *_elsewhere(outcomes, now)]
+    return [*pieces, *_on_branches(now, elsewhere)]
 
 
 def _failing(
@@ -267,21 +273,17 @@ def _passing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Kin
     return [Piece("Passed,", is_strong=True), Piece(f" as in {_of(passed, len(decided))}{on_branch}.")]
 
 
-def _elsewhere(outcomes: Sequence[Outcome], now: Outcome) -> list[Piece]:
-    newest: dict[str, Outcome] = {}
-    for outcome in outcomes:
-        if outcome.branch != now.branch and outcome.branch and outcome.letter != "s":
-            newest.setdefault(outcome.branch, outcome)
-    failing = [branch for branch, outcome in newest.items() if outcome.letter == "f"]
-    if not newest or (now.letter != "f" and not failing):
+def _on_branches(now: Outcome, elsewhere: Branches) -> list[Piece]:
+    """Return on which branches the test fails and passes; nothing if it fails on none, or if it ran on no other."""
+    own = {} if now.letter == "s" else {now.branch: (now.result, now.letter == "f")}
+    branches = {**own, **elsewhere}
+    if not elsewhere or not any(is_failed for _, is_failed in branches.values()):
         return []
-    if not failing:
-        where = f"On {len(newest)} other branches" if len(newest) > 1 else f"On {next(iter(newest))}"
-        return [Piece(f" {where} it passes.")]
-    too = ", too" if now.letter == "f" else ""
-    if len(failing) == 1:
-        return [Piece(" On "), Piece(failing[0], result=newest[failing[0]].result), Piece(f" it fails{too}.")]
-    return [Piece(f" On {len(failing)} of {len(newest)} other branches it fails{too}.")]
+    pieces = [
+        Piece(text, result=elsewhere[text][0] if kind and text in elsewhere else None)
+        for text, kind in by_branch(branches).sentence()
+    ]
+    return [Piece(" "), *pieces]
 
 
 def _of(count: int, total: int, noun: str = " before") -> str:
@@ -370,6 +372,9 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
     shown = on_branch[0] if on_branch else None
     newest = rows[0] if rows else None
     found = found_tests(reader, shown.run) if shown else NOTHING_FOUND
+    run = reader.known_run(shown.run) if shown else None
+    others = {} if run is None else reader.other_branches(run)
+    elsewhere = reader.by_branch([(case_id, 0)], others).get(0, {})
     return {
         "case": case,
         "source": {"id": case["source"], "name": reader.source_name(case["source"])},
@@ -383,7 +388,7 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
         "usual": usual_duration(on_branch[1:], on_branch[0]) if len(on_branch) > 1 else None,
         "reliability": reliability(outcomes),
         "reasons": reason_rows(outcomes),
-        "sentence": sentence(outcomes, shown.result, found) if shown else (),
+        "sentence": sentence(outcomes, shown.result, found, elsewhere) if shown else (),
         "flakiness": found.flaky.get(shown.result) if shown else None,
         "command": run_command([node_id_of(newest)]) if newest else "",
     }

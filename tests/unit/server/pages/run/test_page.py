@@ -101,6 +101,33 @@ def test_a_card_says_which_values_fail(site: Site) -> None:
     assert 'class="matrix"' not in site.shown(f"/runs/{alone}")
 
 
+def test_card_and_test_say_on_which_branches_they_fail(site: Site) -> None:
+    """By the newest run of each branch within two weeks; a branch where the tests fail for another reason is silent."""
+    day = 24 * 3600 * SECOND
+    now = site.service.clock.now
+    site.service.clock.now = now - 15 * day
+    site.run_of(a_test(0), a_test(1), **on("long ago"))
+    site.service.clock.now = now
+    for tests, branch in (
+        ((a_test(0), a_test(1)), "topic/x"),
+        ((failing(0), a_test(1)), "topic/x"),
+        ((a_test(0), a_test(1)), "release/2"),
+        ((failing(0, message="OSError: no such host"), a_test(1)), "offline"),
+        ((a_test(5),), "docs"),
+    ):
+        site.run_of(*tests, **on(branch))
+    run = site.run_of(failing(0), failing(1), **on("main"))
+    words = "On main and topic/x it fails; on release/2 it passes."
+    assert words in said(site.shown(f"/runs/{run}"))
+    first, second = site.result_ids(run)
+    assert "On main, offline and topic/x it fails; on release/2 it passes." in said(site.shown(f"/results/{first}"))
+    assert "On main it fails; on offline, release/2 and topic/x it passes." in said(site.shown(f"/results/{second}"))
+    case = re.findall(r"/tests/([0-9]+)", site.shown(f"/results/{first}"))[0]
+    assert "On topic/x, main and offline it fails; on release/2" in said(site.shown(f"/tests/{case}"))
+    site.run_of(failing(0), failing(1), **on("release/2"))
+    assert "on release/2 it passes" not in site.text(f"/runs/{run}"), "it fails on each branch"
+
+
 def test_a_card_says_in_which_job_its_tests_fail(site: Site) -> None:
     """In a run of several jobs it is the job, for one function and for several."""
     names = ("test_pay", "test_ship")

@@ -64,23 +64,24 @@ def test_the_sentence(letters: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("letters", "others", "words"),
     [
-        ("pf", {"a": "p"}, " On a it passes."),
-        ("pf", {"a": "pp", "b": "fr"}, " On 2 other branches it passes."),
-        ("pf", {"a": "p", "b": "pf"}, " On b it fails, too."),
-        ("pf", {"a": "f", "b": "pf", "c": "p"}, " On 2 of 3 other branches it fails, too."),
-        ("pp", {"a": "f"}, " On a it fails."),
-        ("pp", {"a": "p"}, ""),
-        ("pf", {"a": "s"}, ""),
+        ("pf", {"a": False}, " On main it fails; on a it passes."),
+        ("pf", {"a": False, "b": True, "c": False}, " On main and b it fails; on a and c it passes."),
+        ("pf", {"a": True}, " On main and a it fails."),
+        ("pp", {"a": True}, " On a it fails; on main it passes."),
+        ("ps", {"a": True, "b": False}, " On a it fails; on b it passes."),
+        ("pp", {"a": False}, ""),
+        ("pf", {}, ""),
     ],
 )
-def test_other_branches_in_the_sentence(letters: str, others: dict[str, str], words: str) -> None:
-    """The newest decided outcome of each other branch counts, and is silent where it says nothing new."""
-    added = [
-        outcome
-        for number, (branch, text) in enumerate(others.items(), 1)
-        for outcome in outcomes(text, branch, 100 * number)
-    ]
-    assert said(letters, *added) == said(letters) + words
+def test_other_branches_in_the_sentence(letters: str, others: dict[str, bool], words: str) -> None:
+    """It is silent where a test fails on no branch; each other branch is a link to its result there."""
+    elsewhere = {branch: (100 + place, is_failed) for place, (branch, is_failed) in enumerate(others.items())}
+    found = sentence(outcomes(letters), len(letters), elsewhere=elsewhere)
+    assert "".join(piece.text for piece in found) == said(letters) + words
+    if words:
+        assert {piece.text: piece.result for piece in found if (piece.result or 0) >= 100} == {
+            branch: result for branch, (result, _) in elsewhere.items()
+        }
 
 
 def test_the_sentence_links_the_runs_that_it_names() -> None:
