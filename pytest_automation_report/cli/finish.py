@@ -95,7 +95,9 @@ def finish(  # noqa: PLR0913 - one for each option
             failures, now = [*reading.tests(run_id, only_failures=True)], time.time_ns() // 1000
             comments.append(digest(reading, finished, failures, findings, now=now).markdown())
             if is_summary:
-                notes = {} if findings is None else failing_notes(excerpt_from(findings), now)
+                notes = (
+                    {} if findings is None else failing_notes(excerpt_from(findings, configuration.source, now), now)
+                )
                 _show_on_page(reading.configuration, finished, failures, notes, comments[-1])
             if html_file is not None:
                 write_file(_numbered(html_file, run_id, len(runs)), [report_of(reading, run_id, None, "failed", None)])

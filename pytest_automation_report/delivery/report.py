@@ -23,11 +23,12 @@ from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.requests import NOT_FOUND, DeliveryOptions
 from pytest_automation_report.delivery.stores import REPORT_FILE_BYTES
 from pytest_automation_report.errors import AutomationReportError, SpoolError
+from pytest_automation_report.findings.sentences import earlier_source_line, findings_lines
 from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.ledger import ReportRecord
 from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader
 from pytest_automation_report.text.files import STDOUT, encoded, open_file, write_output
-from pytest_automation_report.text.limits import cut_end
+from pytest_automation_report.text.limits import STRING_UNITS, cut_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -228,23 +229,23 @@ def embedded_report(
             gc.enable()
 
 
-_MAX_NAMED: Final = 5
 _TEXT_UNITS: Final = 240
 _MAX_FAILING: Final = 200  # the page of a CI job shows 50
 _COUNTS: Final = ("fixed", "passed_again", "flaky", "slower", "new_tests", "gone")
 
 
-def excerpt_from(document: RunFindings) -> FindingsExcerpt:
-    """Return the members of a document that a summary shows, with its texts cut to a safe length.
+def excerpt_from(document: RunFindings, source: str, now: int) -> FindingsExcerpt:
+    """Return what a session's summary shows of the findings of a run of this source, with texts of a safe length.
 
-    Raises KeyError, TypeError, ValueError or AttributeError for a document of another form.
+    ``now`` is in microseconds since 1970. Raises KeyError, TypeError, ValueError or AttributeError for a document of
+    another form.
     """
-    base, earlier = document["base"], document["earlier_source"]
     flaky = {test["key"]: test for test in document["flaky"] if test["state"] == "flaky"}
     tests = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
     return {
-        "base": _mention(base),
-        "earlier_source": None if earlier is None else {"name": _cut(earlier["name"]), "runs": int(earlier["runs"])},
+        "lines": [cut_end(line, STRING_UNITS) for line in findings_lines(document, now)],
+        "earlier_source": cut_end(earlier_source_line(document, source), STRING_UNITS),
+        "base": _mention(document["base"]),
         "verdict": cast("VerdictWords", {name: _cut(str(text)) for name, text in document["verdict"].items()}),
         "mine": {name: int(number) for name, number in document["mine"].items()},
         "known": _cut(document["known"]),
@@ -259,14 +260,6 @@ def excerpt_from(document: RunFindings) -> FindingsExcerpt:
             for reason in document["reasons"]
         ],
         "failing": [_failing(test, flaky.get(test["key"])) for test in tests[:_MAX_FAILING]],
-        "flaky": [
-            {"name": _cut(test["name"]), "state": "flaky", "failed": int(test["failed"]), "runs": int(test["runs"])}
-            for test in [*flaky.values()][:_MAX_NAMED]
-        ],
-        "slower": [
-            {"name": _cut(test["name"]), "elapsed": int(test["elapsed"]), "median": int(test["median"])}
-            for test in document["slower"][:_MAX_NAMED]
-        ],
     }
 
 

@@ -311,8 +311,8 @@ class DeliveryEnd(Struct):
 
     def _excerpt(self, client: Client, run_id: int) -> FindingsExcerpt:
         """Return what the summary shows of the findings of a run, with its digest if the session wants that."""
-        document = client.findings_document(run_id)
-        excerpt = excerpt_from(document)
+        document, now = client.findings_document(run_id), time.time_ns() // 1000
+        excerpt = excerpt_from(document, self.delivery.session.run.source, now)
         if self.delivery.session.has_digest and document["reasons"]:
             # Few sessions load what reads failures.
             from pytest_automation_report.export.digest import digest_of  # noqa: PLC0415
@@ -323,7 +323,7 @@ class DeliveryEnd(Struct):
             # Of more failures than a page has, each reason has a few that are known.
             items = client.results_document(run_id, after=0, status_id=(ResultClass.FAILURE,))["tests"]
             tests = map(ExportedTest.from_item, items)
-            excerpt["digest"] = digest_of(run, tests, document, now=time.time_ns() // 1000).text()
+            excerpt["digest"] = digest_of(run, tests, document, now=now).text()
         return excerpt
 
     def _write_report(self) -> LateAnswer[ReportRecord] | None:

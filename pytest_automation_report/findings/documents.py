@@ -195,28 +195,16 @@ class FailureExcerpt(TypedDict):
     flaky: Sequence[int] | None
 
 
-class FlakyExcerpt(TypedDict):
-    """A test that is not stable in a session's summary."""
-
-    name: str
-    state: str
-    failed: int
-    runs: int
-
-
-class SlowerExcerpt(TypedDict):
-    """A test that got slower in a session's summary."""
-
-    name: str
-    elapsed: int
-    median: int
-
-
 class FindingsExcerpt(TypedDict):
-    """The part of a run's findings that a session's summary shows, with short texts; ``digest`` is ready text."""
+    """The part of a run's findings that a session's summary shows, with short texts.
 
+    ``lines``, ``earlier_source`` and ``digest`` are ready text; the second is empty unless the source is new.
+    """
+
+    lines: Sequence[str]
+    earlier_source: str
+    digest: NotRequired[str]
     base: RunMention | None
-    earlier_source: EarlierSource | None
     whole: NotRequired[WholeRun | None]
     verdict: VerdictWords
     mine: Mapping[str, int]
@@ -224,9 +212,6 @@ class FindingsExcerpt(TypedDict):
     counts: Mapping[str, int]
     reasons: Sequence[ReasonExcerpt]
     failing: Sequence[FailureExcerpt]
-    flaky: Sequence[FlakyExcerpt]
-    slower: Sequence[SlowerExcerpt]
-    digest: NotRequired[str]
 
 
 class FileTests(TypedDict):

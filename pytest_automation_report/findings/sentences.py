@@ -90,7 +90,7 @@ def _beginning_of_new(findings: RunFindings | FindingsExcerpt) -> RunMention | N
     return began[0] if began and all(since == began[0] for since in began) else None
 
 
-def flaky_line(findings: RunFindings | FindingsExcerpt, most: int, shown: Callable[[str], str] = printable) -> str:
+def flaky_line(findings: RunFindings, most: int, shown: Callable[[str], str] = printable) -> str:
     """Return the flaky tests of a run in one line: ``2 flaky: test_rate (2 of 7 runs), test_up (1 of 9 runs)``."""
     tests = [test for test in findings["flaky"] if test["state"] == "flaky"]
     if not tests:
@@ -100,7 +100,7 @@ def flaky_line(findings: RunFindings | FindingsExcerpt, most: int, shown: Callab
     return f"{count:,} flaky: {_listed(names, count)}"
 
 
-def _slower_line(findings: FindingsExcerpt) -> str:
+def _slower_line(findings: RunFindings) -> str:
     """Return the tests that got slower in one line: ``1 slower: test_sum (0.4 s, 0.1 s before)``."""
     count, tests = findings["counts"]["slower"], findings["slower"][:_NAMES]
     names = [
@@ -110,10 +110,10 @@ def _slower_line(findings: FindingsExcerpt) -> str:
     return f"{count:,} slower: {_listed(names, count)}" if names else ""
 
 
-def _still_lines(findings: FindingsExcerpt, now: int) -> list[str]:
+def _still_lines(findings: RunFindings, now: int) -> list[str]:
     """Return a line for each run since which tests fail, those of most tests first."""
     groups: dict[str, list[str]] = {}
-    for test in findings["failing"]:
+    for test in findings["tests"]["still_failing"]:
         if test["kind"] == "still" and test["since"] is not None:
             groups.setdefault(since_words("still", test["since"], now), []).append(printable(test["name"]))
     largest = sorted(groups.items(), key=lambda group: -len(group[1]))
@@ -198,20 +198,15 @@ def commit_text(commit: str | None, changes: str | None) -> str:
     return printable(commit)[:SHORT_COMMIT] + _CHANGES_WORDS.get(changes or "", " + changes")
 
 
-def findings_lines(findings: FindingsExcerpt, now: int) -> list[str]:
-    """Return the lines below a session's numbers, of a first run the verdict alone; ``now`` is in microseconds.
-
-    Where the summary has the digest of the run, it says all of that.
-    """
-    if "digest" in findings:
-        return ["", *findings["digest"].splitlines(), ""]
+def findings_lines(findings: RunFindings, now: int) -> list[str]:
+    """Return the lines below a session's numbers, of a first run the verdict alone; ``now`` is in microseconds."""
     if findings["base"] is None:
         return [*filter(None, [verdict_line(findings)])]
     lines = filter(None, (verdict_line(findings), changes_line(findings, now)))
     return [*lines, *(f"  {line}" for line in _named(findings, now))]
 
 
-def _named(findings: FindingsExcerpt, now: int) -> list[str]:
+def _named(findings: RunFindings, now: int) -> list[str]:
     """Return what the numbers of changes count, in five lines at most: reasons, and names of tests."""
     tests = [*_still_lines(findings, now), flaky_line(findings, _NAMES), _slower_line(findings)]
     names = [*filter(None, tests)]
@@ -226,7 +221,7 @@ def verdict_line(findings: RunFindings | FindingsExcerpt) -> str:
     return printable(told(verdict)) if verdict["part"] or verdict["kind"] not in _COUNTED else ""
 
 
-def earlier_source_line(findings: FindingsExcerpt, source: str) -> str:
+def earlier_source_line(findings: RunFindings, source: str) -> str:
     """Return that a new source has the tests of an older one, and the setting that goes on with it; empty if not."""
     earlier = findings["earlier_source"]
     if earlier is None:

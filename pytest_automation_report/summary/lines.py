@@ -99,14 +99,15 @@ def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str
 
 
 def _findings(configuration: Settings, ending: SessionOutcome) -> list[str]:
-    if ending.state.findings is None:
+    """Return what the sender wrote about the changes in the run, or the digest, which says all of that."""
+    findings = ending.state.findings
+    if findings is None:
         return []
-    from pytest_automation_report.findings.sentences import earlier_source_line, findings_lines  # noqa: PLC0415 - only servers of ours have findings
-
     # A user who names a source knows that it is another one.
     is_named = "source" in configuration.origins or configuration.run_id
-    earlier = "" if is_named else earlier_source_line(ending.state.findings, configuration.source)
-    return [*filter(None, (earlier,)), *findings_lines(ending.state.findings, ending.ended)]
+    earlier = [] if is_named or not findings["earlier_source"] else [findings["earlier_source"]]
+    lines = ["", *findings["digest"].splitlines(), ""] if "digest" in findings else findings["lines"]
+    return [*earlier, *lines]
 
 
 def _lost(losses: WriteLosses) -> list[str]:

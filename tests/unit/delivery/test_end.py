@@ -28,6 +28,7 @@ from pytest_automation_report.spool.sessions import (
     ledger_from,
     session_folders,
 )
+from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 from support.deliveries import WrittenSession, awaited_life, numbered
 from support.report_file import ReportFile, text_of
 from support.scripted_adapter import client_of
@@ -42,7 +43,7 @@ LIMITS = Timeouts(**{**SHORT_LIMITS, "exit_all": 30.0, "alone": 30.0, "findings"
 
 LONG, CUT = "x" * 999, "x" * 217 + " ... 782 characters cut"
 VERDICT = {"kind": "failed", "tone": "fail", "long": "3 of 9 tests failed", "short": "3 failed"}
-COUNTS = {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 4, "new_tests": 7}
+COUNTS = {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 1, "gone": 4, "new_tests": 7}
 
 
 def a_test(key: str, since: int = 7) -> Json:
@@ -73,11 +74,16 @@ DOCUMENT: Any = {
 
 
 def test_excerpt_of_a_document() -> None:
-    """An excerpt has what a summary shows: base, counts, reasons with short titles, failing tests with their state."""
+    """An excerpt has what a summary shows: lines, base, counts, reasons with short titles, failing tests."""
     failing = [("a", 7, [3, 120]), ("b", 4, None), ("c", None, None)]
-    assert excerpt_from(DOCUMENT) == {
+    excerpt: Any = excerpt_from(DOCUMENT, "shop", 5)
+    lines, earlier = excerpt.pop("lines"), excerpt.pop("earlier_source")
+    assert lines[1].startswith("1 new failure since run 6 (a1 + changes, just now)")
+    assert lines[-1].startswith("  1 slower: xxx")
+    assert earlier.startswith("source shop is new, and its tests have a history of 3 runs as source xxx")
+    assert all(utf16_length(line) <= STRING_UNITS for line in (*lines, earlier))
+    assert excerpt == {
         "base": {"run": 6, "commit": "a1", "author": None, "changes": "d1", "at": 5},
-        "earlier_source": {"name": CUT, "runs": 3},
         "verdict": {**VERDICT, "part": CUT}, "mine": DOCUMENT["mine"], "known": "", "counts": COUNTS,
         "reasons": [
             {"count": 2, "kind": "new", "title": CUT, "since": a_test("a")["since"]},
@@ -90,18 +96,16 @@ def test_excerpt_of_a_document() -> None:
             }
             for key, since, flaky in failing
         ],
-        "flaky": [{"name": "test_a", "state": "flaky", "failed": 3, "runs": 120}],
-        "slower": [{"name": CUT, "elapsed": 3, "median": 1}],
     }  # fmt: skip
     fresh: Any = {**DOCUMENT, "earlier_source": None}
-    assert excerpt_from(fresh)["earlier_source"] is None
+    assert excerpt_from(fresh, "shop", 5)["earlier_source"] == ""
 
 
 def test_excerpt_is_bounded() -> None:
     """A run in which all fails has an excerpt of its first 200 failures: it is one record of the ledger."""
     tests = {"newly_failing": [a_test(str(number)) for number in range(1000)], "still_failing": []}
     document: Any = {**DOCUMENT, "tests": tests}
-    assert len(excerpt_from(document)["failing"]) == 200
+    assert len(excerpt_from(document, "shop", 5)["failing"]) == 200
 
 
 Hook = Callable[[str, Callable[[], Response]], Response]

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_automation_report.findings.documents import FindingsExcerpt, Mine, ReasonExcerpt, RunMention
+from pytest_automation_report.findings.documents import FailureReason, Mine, RunFindings, RunMention
 from pytest_automation_report.findings.sentences import (
     ago,
     changes_line,
@@ -25,16 +25,16 @@ PASSED: VerdictWords = {
 }  # fmt: skip
 
 
-def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> FindingsExcerpt:  # noqa: ANN401 - any JSON
+def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> RunFindings:  # noqa: ANN401 - any JSON
     found: dict[str, Any] = {
         "verdict": PASSED,
         "earlier_source": None,
         "mine": {"new": new, "back": 0, "flaky": 0, "still": still, "known": 0}, "known": "",
         "base": {"run": 12, "commit": "a1b2c3d4e5", "changes": None, "at": NOW - 26 * 60 * MINUTE, **base},
         "counts": {**dict(zip(COUNTS, (*counts, *[0] * 5), strict=False)), "passed_again": 0},
-        "reasons": [], "failing": [], "flaky": [], "slower": [],
+        "reasons": [], "tests": {"still_failing": []}, "flaky": [], "slower": [],
     }  # fmt: skip
-    return cast("FindingsExcerpt", found)
+    return cast("RunFindings", found)
 
 
 @pytest.mark.parametrize(
@@ -58,51 +58,47 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> Finding
         ({**findings(1), "base": None}, ""),
     ],
 )
-def test_sentence_of_changes(document: FindingsExcerpt, line: str) -> None:
+def test_sentence_of_changes(document: RunFindings, line: str) -> None:
     """One sentence has what changed since which run; without a base, or without a change, there is none."""
     assert changes_line(document, NOW) == line
 
 
 def test_lines_of_a_session() -> None:
     """A session shows a verdict that its counts don't, the changes and the reasons; nothing without any of them."""
-    again: ReasonExcerpt = {
+    again: FailureReason = {
         **a_reason(1, "KeyError: 'id'", kind="new"),
         "since": {**SINCE, "commit": None, "author": None},
     }
-    document: FindingsExcerpt = {**findings(1), "reasons": [again]}
+    document: Any = {**findings(1), "reasons": [again]}
     assert findings_lines(document, NOW) == [
         changes_line(document, NOW),
         "  1 new since run 5 (2 days ago): KeyError: 'id'",
     ]
-    assert findings_lines({**document, "base": None}, NOW) == []
+    assert findings_lines(cast("RunFindings", {**document, "base": None}), NOW) == []
     assert findings_lines(findings(), NOW) == []
-    cut: FindingsExcerpt = {
-        **document,
-        "verdict": {**PASSED, "kind": "interrupted", "long": "Interrupted after 3 of 9 tests"},
-    }
-    assert findings_lines({**cut, "base": None}, NOW) == ["Interrupted after 3 of 9 tests"]
-    assert findings_lines(cut, NOW)[0] == "Interrupted after 3 of 9 tests"
-    part: FindingsExcerpt = {**document, "verdict": {**PASSED, "part": "part of the suite: -k a"}}
-    assert findings_lines(part, NOW)[0] == "All 9 tests passed, part of the suite: -k a"
+    cut = {**document, "verdict": {**PASSED, "kind": "interrupted", "long": "Interrupted after 3 of 9 tests"}}
+    assert findings_lines(cast("RunFindings", {**cut, "base": None}), NOW) == ["Interrupted after 3 of 9 tests"]
+    assert findings_lines(cast("RunFindings", cut), NOW)[0] == "Interrupted after 3 of 9 tests"
+    part = {**document, "verdict": {**PASSED, "part": "part of the suite: -k a"}}
+    assert findings_lines(cast("RunFindings", part), NOW)[0] == "All 9 tests passed, part of the suite: -k a"
 
 
 def test_what_the_numbers_count_is_named() -> None:
     """Flaky, slower and still failing tests are named, with since when and by whose commit; in five lines at most."""
-    entry = {"folder": "a", "kind": "still", "since": SINCE, "flaky": None}
-    still = [{**entry, "name": f"test_{name}"} for name in "abcde"]
+    still = [{"name": f"test_{name}", "kind": "still", "since": SINCE} for name in "abcde"]
     reasons = [a_reason(9 - number, f"reason {number}") for number in range(7)]
     document = {
-        **findings(0, 5, 0, 1, 1), "failing": still, "reasons": reasons,
+        **findings(0, 5, 0, 1, 1), "tests": {"still_failing": still}, "reasons": reasons,
         "flaky": [{"name": "test_rate", "state": "flaky", "failed": 2, "runs": 7}],
         "slower": [{"name": "test_sum", "elapsed": 400_000, "median": 100_000}],
     }  # fmt: skip
-    assert findings_lines(cast("FindingsExcerpt", document), NOW)[1:] == [
+    assert findings_lines(cast("RunFindings", document), NOW)[1:] == [
         *(f"  {9 - number} still: reason {number}" for number in range(3)),
         "  and 4 more reasons",
         "  still failing since b2c3d4e (Ann, 2 days ago): test_a, test_b, test_c, 2 more",
     ]
     few = {**document, "reasons": reasons[:1]}
-    assert findings_lines(cast("FindingsExcerpt", few), NOW)[1:] == [
+    assert findings_lines(cast("RunFindings", few), NOW)[1:] == [
         "  9 still: reason 0",
         "  still failing since b2c3d4e (Ann, 2 days ago): test_a, test_b, test_c, 2 more",
         "  1 flaky: test_rate (2 of 7 runs)",
@@ -112,7 +108,7 @@ def test_what_the_numbers_count_is_named() -> None:
 
 def test_line_of_a_source_that_was_renamed() -> None:
     """It has both names and the setting; there is none without an older source."""
-    document: FindingsExcerpt = {**findings(), "base": None, "earlier_source": {"name": "shop\x1b", "runs": 12}}
+    document: Any = {**findings(), "base": None, "earlier_source": {"name": "shop\x1b", "runs": 12}}
     assert earlier_source_line(document, "shop-app") == (
         "source shop-app is new, and its tests have a history of 12 runs as source shop\\x1b:"
         " automation_report_source = shop\\x1b goes on with it"
@@ -120,8 +116,8 @@ def test_line_of_a_source_that_was_renamed() -> None:
     assert earlier_source_line(findings(), "a") == ""
 
 
-def a_reason(count: int, title: str, *, kind: Mine = "still") -> ReasonExcerpt:
-    return {"count": count, "title": title, "kind": kind, "since": SINCE}
+def a_reason(count: int, title: str, *, kind: Mine = "still") -> FailureReason:
+    return cast("FailureReason", {"count": count, "title": title, "kind": kind, "since": SINCE})
 
 
 def test_lines_of_reasons() -> None:
@@ -147,11 +143,11 @@ def test_new_failures_are_new_since_a_commit() -> None:
     began = {"run": 13, "commit": "b2c3d4e5f6", "author": "Ann", "changes": "3 files", "at": NOW - 2 * 60 * MINUTE}
     new = [{**a_reason(1, "E", kind="new"), "since": began}]
     base = "compared with run 12 (a1b2c3d, 1 day ago)"
-    told = changes_line(cast("FindingsExcerpt", {**findings(2, 0, 1), "reasons": new}), NOW)
+    told = changes_line(cast("RunFindings", {**findings(2, 0, 1), "reasons": new}), NOW)
     assert told == f"2 new failures since b2c3d4e + changes (Ann, 2 h ago), 1 fixed, {base}"
     others = [*new, {**new[0], "since": {**began, "run": 11}}]
     for unknown in (others, [{**new[0], "since": {**began, "commit": None}}]):
-        told = changes_line(cast("FindingsExcerpt", {**findings(2), "reasons": unknown}), NOW)
+        told = changes_line(cast("RunFindings", {**findings(2), "reasons": unknown}), NOW)
         assert told == "2 new failures since run 12 (a1b2c3d, 1 day ago)"
 
 
