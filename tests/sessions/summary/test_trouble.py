@@ -127,6 +127,7 @@ def test_what_workers_report_after_ctrl_c_is_nobodys_fault(project: Project, ser
 
 def test_a_source_of_another_name_is_told(project: Project) -> None:
     """A new source with the tests of an older one is named with the setting that goes on; not if the user named it."""
+    project.tests("import pytest\n@pytest.mark.parametrize('n', range(8))\ndef test_n(n): pass\n")
     for name in ("shop", "shop-app"):
         project.write("pyproject.toml", f"[project]\nname = '{name}'\n")
         ran = project.report(exits=0)
