@@ -40,6 +40,7 @@ from pytest_automation_report.recording.results import key_of
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.settings.token import token_from
 from pytest_automation_report.spool.sessions import session_folders
+from pytest_automation_report.summary.undelivered import send_command
 from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
@@ -311,7 +312,7 @@ class _CommandRun(Struct):
             hint = f"send {'it' if results == 1 else 'them'}"
         by = signal_name(self.interrupts.last or signal.SIGINT)
         echo_stderr(f"interrupted by {by}: {state} kept in {folder.path}", colour="yellow")
-        echo_stderr(f"{hint} with: {user_shell().send_command(self.configuration)}")
+        echo_stderr(f"{hint} with: {send_command(user_shell(), self.configuration)}")
 
     def _echo_counts(self) -> None:
         """Print the results of a run that only has those of the command's own sessions."""

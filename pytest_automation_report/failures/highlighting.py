@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from pytest_automation_report.text.visible import SGR, StyleState, sequences_from, visible
+from pytest_automation_report.text.visible import SGR, StyleState, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -130,6 +130,19 @@ def terminal_lines(text: str, spans: Iterable[Span] = ()) -> Screen:
         lines = lines[:head] + lines[len(lines) - tail :]
     state = StyleState()
     return Screen(tuple(_line(line, state) for line in lines), head, omitted)
+
+
+def sequences_from(text: str, spans: Iterable[Span]) -> str:
+    """Return the text with sequences for its spans, but not for those outside of it or out of order."""
+    pieces: list[str] = []
+    done = 0
+    for start, end, style in spans:
+        if start < done or end <= start or end > len(text):
+            continue
+        part = text[start:end].replace("\n", f"\x1b[m\n\x1b[{style}m")
+        pieces += [text[done:start], f"\x1b[{style}m{part}\x1b[m"]
+        done = end
+    return "".join((*pieces, text[done:]))
 
 
 def _shown_lines(lines: Sequence[str]) -> tuple[int, int]:

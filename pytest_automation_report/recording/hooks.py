@@ -7,6 +7,7 @@ session.
 from __future__ import annotations
 
 import os
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from types import FunctionType
@@ -20,7 +21,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, NewRun, Resources, joined
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.guards import Hooks, guarded
-from pytest_automation_report.recording.collector import DESCRIBE_TEST
+from pytest_automation_report.recording.collector import DESCRIBE_RUN, DESCRIBE_TEST
 from pytest_automation_report.recording.fields import artifact_from, is_address, property_field
 from pytest_automation_report.recording.functions import (
     attach,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from pytest_automation_report.guards import InternalErrors
-    from pytest_automation_report.recording.collector import AnnotationCollector
+    from pytest_automation_report.recording.collector import AnnotationCollector, UserErrors
     from pytest_automation_report.recording.functions import AttemptAnnotations, LazyContent
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.text.redaction import TextCleaner
@@ -153,6 +154,21 @@ def with_additions(run: NewRun, additions: object, cleaner: TextCleaner) -> NewR
     name = "" if additions.name is None else string(safe_str(additions.name))
     tagged = replace(run, name=name or run.name, tags=tuple(dict.fromkeys((*run.tags, *additions.tags))))
     return joined(tagged, added)
+
+
+def described_run(
+    config: pytest.Config, run: NewRun, cleaner: TextCleaner, user_errors: UserErrors
+) -> tuple[NewRun, tuple[ArtifactFile, ...]]:
+    """Return the run with the additions of all hooks, and the files to attach to it."""
+    returned = user_errors.call(DESCRIBE_RUN, getattr(config.hook, DESCRIBE_RUN), config=config) or ()
+    files: list[ArtifactFile] = []
+    # pytest returns the value of the hook that was registered last first: reversed, its name counts.
+    for value in reversed(returned):
+        described = user_errors.validated(DESCRIBE_RUN, partial(with_additions, run), value, cleaner)
+        if described is not None:
+            run = described
+            files += files_of(value)
+    return run, tuple(files)
 
 
 def _field(field: object, cleaner: TextCleaner) -> Field:

@@ -8,7 +8,6 @@ import shlex
 import sys
 from contextlib import suppress
 from fnmatch import fnmatch
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -124,9 +123,11 @@ def session_run(
     is_joined = configuration.run_id is not None
     run = configured_run(configuration, BuildInfo() if is_joined else facts, sharing, own=software)
     run = without_secrets(run, options)
-    if is_joined:
+    if is_joined or not getattr(config.hook, DESCRIBE_RUN).get_hookimpls():
         return run, (), sharing
-    return *described_run(config, run, options, user_errors), sharing
+    from pytest_automation_report.recording.hooks import described_run  # noqa: PLC0415 - only with hooks
+
+    return *described_run(config, run, cleaner_for(options), user_errors), sharing
 
 
 _VALUES: Final = (("-k", "keyword"), ("-m", "markexpr"))
@@ -212,26 +213,6 @@ def _shown(path: str, config: pytest.Config) -> str:
     if not full.is_relative_to(config.rootpath):
         return path
     return f"{full.relative_to(config.rootpath).as_posix()}{mark}{name}"
-
-
-def described_run(
-    config: pytest.Config, run: NewRun, options: RecordingOptions, user_errors: UserErrors
-) -> tuple[NewRun, tuple[ArtifactFile, ...]]:
-    """Return the run with the additions of all hooks, and the files to attach to it."""
-    returned = user_errors.call(DESCRIBE_RUN, getattr(config.hook, DESCRIBE_RUN), config=config) or ()
-    if not returned:
-        return run, ()
-    from pytest_automation_report.recording.hooks import files_of, with_additions  # noqa: PLC0415 - only with hooks
-
-    cleaner = cleaner_for(options)
-    files: list[ArtifactFile] = []
-    # pytest returns the value of the hook that was registered last first: reversed, its name counts.
-    for value in reversed(returned):
-        described = user_errors.validated(DESCRIBE_RUN, partial(with_additions, run), value, cleaner)
-        if described is not None:
-            run = described
-            files += files_of(value)
-    return run, tuple(files)
 
 
 def call_finished_hooks(

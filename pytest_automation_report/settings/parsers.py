@@ -5,6 +5,7 @@ Every parser raises SettingError with the setting's spelling, the value and a hi
 
 from __future__ import annotations
 
+import ast
 import math
 import os
 import re
@@ -30,7 +31,7 @@ from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Status
 
@@ -50,6 +51,16 @@ _STATUSES: Final = ("passed", "failure", "error", "skipped")
 _TEMPLATED: Final = ("case", "issue")
 _COMMA_HINT: Final = "(a comma inside a value is written \\,)"
 _RUN_KEY_NAMES: Final = ("pipeline", "build", "attempt", "branch", "tag", "commit", "pull_request", "provider")
+
+_INI_HINTS: Final[Mapping[str, str]] = {
+    "text": "write one text, in TOML in quotes",
+    "choice": "write one word, in TOML in quotes",
+    "integer": "write a whole number, in native TOML without quotes",
+    "seconds": "write a number of seconds, in native TOML without quotes",
+    "flag": "write true or false, in native TOML without quotes",
+    "list": "write one value a line, in TOML a list of texts",
+    "pairs": "write one name=value a line, in TOML a list of texts",
+}
 
 ChoiceT = TypeVar("ChoiceT", bound=str)
 
@@ -305,7 +316,7 @@ def _texts(raw: RawSetting) -> tuple[str, ...]:
     entries = raw.value if isinstance(raw.value, tuple) else (raw.value,)
     for entry in entries:
         if not isinstance(entry, str):
-            raise SettingError(raw.origin, entry, "write one value a line, in TOML a list of texts")
+            raise SettingError(raw.origin, entry, _INI_HINTS["list"])
     return cast("tuple[str, ...]", entries)
 
 
@@ -318,3 +329,21 @@ def _pairs(raw: RawSetting) -> tuple[tuple[str, str], ...]:
             raise SettingError(raw.origin, entry, f"write name=value {_COMMA_HINT}")
         pairs.append((name.strip(), value.strip()))
     return tuple(pairs)
+
+
+def refused_value(message: str, kind: str, origin: str) -> SettingError | None:
+    """Return the error for an ini value of this kind that pytest refused with a message; None if it is empty."""
+    value = _quoted_value(message)
+    return None if value == "" else SettingError(origin, value, _INI_HINTS[kind])
+
+
+def _quoted_value(message: str) -> object:
+    """Return the value that pytest's message quotes at its end; no public function returns the raw value."""
+    quoted = re.search(r"(?:base 10: |float: |\bgot: |\b(?:got|is) \w+: |truth value )(.*)", message, re.DOTALL)
+    if quoted is None:
+        return message
+    try:
+        value: object = ast.literal_eval(quoted[1])
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return quoted[1]
+    return value

@@ -27,15 +27,6 @@ _GROUP_TITLE: Final = (
     f"reporting (other settings: {PREFIX}... in the list of ini options below, or -o {PREFIX}NAME=VALUE;"
     " see docs/settings.md)"
 )
-_INI_HINTS: Final[Mapping[Kind, str]] = {
-    "text": "write one text, in TOML in quotes",
-    "choice": "write one word, in TOML in quotes",
-    "integer": "write a whole number, in native TOML without quotes",
-    "seconds": "write a number of seconds, in native TOML without quotes",
-    "flag": "write true or false, in native TOML without quotes",
-    "list": "write one value a line, in TOML a list of texts",
-    "pairs": "write one name=value a line, in TOML a list of texts",
-}
 
 
 class Switch:
@@ -191,11 +182,10 @@ def ini_values(config: pytest.Config, names: Iterable[tuple[str, Kind]]) -> list
             try:
                 values.append((config.getini(name), origin))
             except (TypeError, ValueError, UsageError) as error:
-                value = _refused_value(str(error))
-                if value != "":
-                    from pytest_automation_report.errors import SettingError  # noqa: PLC0415  # only for a wrong value
+                from pytest_automation_report.settings.parsers import refused_value  # noqa: PLC0415 - only for mistakes
 
-                    raise SettingError(origin, value, _INI_HINTS[kind]) from error
+                if refused := refused_value(str(error), kind, origin):
+                    raise refused from error
                 values.append((None, origin))
     return values
 
@@ -210,18 +200,3 @@ def ini_origin(config: pytest.Config, name: str) -> str:
 def _overridden_names(config: pytest.Config) -> list[str]:
     overrides: list[str] = config.getoption("override_ini") or []
     return [override.partition("=")[0].strip() for override in overrides]
-
-
-def _refused_value(message: str) -> object:
-    """Return the value that pytest's message quotes at its end; no public function returns the raw value."""
-    import ast  # noqa: PLC0415  # only for a wrong value
-    import re  # noqa: PLC0415  # only for a wrong value
-
-    quoted = re.search(r"(?:base 10: |float: |\bgot: |\b(?:got|is) \w+: |truth value )(.*)", message, re.DOTALL)
-    if quoted is None:
-        return message
-    try:
-        value: object = ast.literal_eval(quoted[1])
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return quoted[1]
-    return value

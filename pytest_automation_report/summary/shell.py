@@ -9,8 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.urls import shown_store
-from pytest_automation_report.settings.settings import LOCAL_URL, STORE, setting_of
+from pytest_automation_report.settings.settings import STORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,8 +21,6 @@ RUN_PAGE: Final = "/automation/runs/view/{run}"
 
 _NAME: Final = "automation-report"
 _MODULE: Final = "pytest_automation_report.cli"
-_PRINTED: Final = frozenset({"spool", "url", "database", "project_id"})
-"""Settings of the printed command that are in it wherever their values came from: they name results and server."""
 
 
 def run_page(configuration: Settings, run: int | None) -> str:
@@ -70,33 +67,6 @@ class Shell:
             # Absolute: a relative path would start from the root folder of the project that the current folder is in.
             words += ["--database", str(configuration.database)]
         return shlex.join(words)
-
-    def send_command(self, configuration: Settings, *, is_new_run: bool = False) -> str:
-        """Return the command that sends, from any folder, the results that this session left in the spool."""
-        is_embedded = configuration.endpoint.is_embedded
-        options: dict[str, str | bool] = {
-            "spool": str(configuration.spool),
-            # Also for the embedded store: an ini file or the environment may name a server where the command runs.
-            "url": LOCAL_URL if is_embedded else configuration.url,
-            "database": str(configuration.database) if is_embedded else "",
-            "project_id": str(configuration.project_id or ""),  # not known: the configured one is used
-        }
-        if not is_embedded:
-            options["token_file"] = configuration.token_file
-            options["ca_file"] = configuration.endpoint.ca_file
-        if configuration.artifact_store:
-            options["artifact_store"] = shown_store(configuration.artifact_store)
-            options["artifact_url"] = configuration.artifact_url
-        if not is_embedded:
-            options["allow_http"] = configuration.allow_http
-        words = [*self.command, "send"]
-        for name, value in options.items():
-            setting = setting_of(name)
-            # The environment is the same in every folder, while an ini file is only found below its own.
-            is_found = name not in _PRINTED and configuration.origins.get(name) in {None, setting.environment}
-            if value and not is_found:
-                words.append(setting.plain_option if value is True else f"{setting.plain_option}={value}")
-        return shlex.join([*words, *(["--new-run"] if is_new_run else [])])
 
     def _script_folders(self) -> Iterator[str]:
         yield str(Path(self._python).parent)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.settings.settings import setting_of
+from pytest_automation_report.api.urls import shown_store
+from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
 from pytest_automation_report.text.limits import quantity, sanitize
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def left_behind_lines(configuration: Settings, leftovers: LeftoverCounts, shell:
     if leftovers.kept:
         kept = f"{quantity(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
         where = shell.typed(configuration.spool)
-        lines.append(f"{kept} in {where}: send with {shell.send_command(configuration)}")
+        lines.append(f"{kept} in {where}: send with {send_command(shell, configuration)}")
     if leftovers.removed:
         removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
         lines.append(f"{removed} removed, kept for {days} without being sent")
@@ -59,7 +61,7 @@ def undelivered_lines(configuration: Settings, ending: SessionOutcome, shell: Sh
         needed = (("url", configuration.endpoint.origin), ("project_id", configuration.project_id))
         missing = [setting_of(name).environment for name, value in needed if not value]
         lines.append(f"{kept}: set {' and '.join(missing)} first" if missing else f"{kept}{_why(ending)}")
-        lines.append(f"send: {shell.send_command(configuration, is_new_run=ending.state.is_run_gone)}")
+        lines.append(f"send: {send_command(shell, configuration, is_new_run=ending.state.is_run_gone)}")
     lines += [f"  sender: {sanitize(line)}" for line in ending.log]
     return lines
 
@@ -72,3 +74,35 @@ def _why(ending: SessionOutcome) -> str:
         return f": {hint} ({error})" if hint else f": {error}"
     late = ": the sender did not finish within the time that pytest waits; it may go on for a while"
     return "" if ending.tally.is_done else late
+
+
+_PRINTED: Final = frozenset({"spool", "url", "database", "project_id"})
+"""Settings of the printed command that are in it wherever their values came from: they name results and server."""
+
+
+def send_command(shell: Shell, configuration: Settings, *, is_new_run: bool = False) -> str:
+    """Return the command that sends, from any folder, the results that this session left in the spool."""
+    is_embedded = configuration.endpoint.is_embedded
+    options: dict[str, str | bool] = {
+        "spool": str(configuration.spool),
+        # Also for the embedded store: an ini file or the environment may name a server where the command runs.
+        "url": LOCAL_URL if is_embedded else configuration.url,
+        "database": str(configuration.database) if is_embedded else "",
+        "project_id": str(configuration.project_id or ""),  # not known: the configured one is used
+    }
+    if not is_embedded:
+        options["token_file"] = configuration.token_file
+        options["ca_file"] = configuration.endpoint.ca_file
+    if configuration.artifact_store:
+        options["artifact_store"] = shown_store(configuration.artifact_store)
+        options["artifact_url"] = configuration.artifact_url
+    if not is_embedded:
+        options["allow_http"] = configuration.allow_http
+    words = [*shell.command, "send"]
+    for name, value in options.items():
+        setting = setting_of(name)
+        # The environment is the same in every folder, while an ini file is only found below its own.
+        is_found = name not in _PRINTED and configuration.origins.get(name) in {None, setting.environment}
+        if value and not is_found:
+            words.append(setting.plain_option if value is True else f"{setting.plain_option}={value}")
+    return shlex.join([*words, *(["--new-run"] if is_new_run else [])])

@@ -344,16 +344,3 @@ def _same_parts(shown: str, clean: str) -> list[tuple[int, int, int]]:
         parts.append((place, found, found + len(piece)))
         place, start = place + len(piece) + len(MARK), found + len(piece)
     return parts
-
-
-def sequences_from(text: str, spans: Iterable[Span]) -> str:
-    """Return the text with sequences for its spans, but not for those outside of it or out of order."""
-    pieces: list[str] = []
-    done = 0
-    for start, end, style in spans:
-        if start < done or end <= start or end > len(text):
-            continue
-        part = text[start:end].replace("\n", f"\x1b[m\n\x1b[{style}m")
-        pieces += [text[done:start], f"\x1b[{style}m{part}\x1b[m"]
-        done = end
-    return "".join((*pieces, text[done:]))

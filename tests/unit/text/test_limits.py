@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_automation_report.api.models import ARTIFACT_LIMIT, FIELD_LIMIT, Artifact, Field, FieldType, Test
 from pytest_automation_report.delivery.attempts import fit_to_limits
+from pytest_automation_report.failures.highlighting import sequences_from
 from pytest_automation_report.text.limits import (
     STRING_UNITS,
     TEXT_UNITS,
@@ -20,7 +21,7 @@ from pytest_automation_report.text.limits import (
     utf16_length,
 )
 from pytest_automation_report.text.redaction import TextCleaner
-from pytest_automation_report.text.visible import ColouredText, StyleState, sequences_from, visible, without_ansi
+from pytest_automation_report.text.visible import ColouredText, StyleState, visible, without_ansi
 
 # Every code point, lone surrogates included, with the troublesome ones often.
 TROUBLE = st.sampled_from("\x00\x1b\r\n\t\x9f\u202e\U0001f600")
