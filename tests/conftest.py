@@ -54,6 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--suites", default="", help="whose tests run with the plugin and without (tests/compatibility/real)"
     )
+    group.addoption(
+        "--record", action="store_true", help="keep this version's exchanges (tests/compatibility/releases)"
+    )
     group.addoption("--seed", type=int, default=None, help="the one kill to try: it is printed by one that failed")
 
 

@@ -3,7 +3,6 @@
 import html
 import os
 import re
-import shutil
 import venv
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from pytest_automation_report.cli.context import Exit
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.session.plugin_hooks import STRICT_EXIT_STATUS
 from support.checked_server import CheckedServer
-from support.needs import needed
+from support.installs import unpacked_sdist
 from support.repository import ROOT
-from support.sessions import clean_environment, run, run_session
+from support.sessions import clean_environment, run_session
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -40,9 +39,8 @@ def test_ci_runs_the_readmes_test_command() -> None:
 
 @pytest.mark.slow
 def test_first_command_runs_the_main_job(tmp_path: Path) -> None:
-    """From a clone, the README's line installs the project and reports the shop to the embedded store."""
-    clone = tmp_path / "clone"
-    _clone(clone)
+    """From the sources, the README's line installs the project and reports the shop to the embedded store."""
+    clone = unpacked_sdist(tmp_path)
     done = bash(block("README.md", "examples/shop"), clone, clean_environment(), exits=1)
     assert "15 of 15 results delivered in 1 thread: 10 passed, 1 failed, 1 error, 3 skipped" in done.stdout
     assert (clone / "examples" / "shop" / ".automation-report" / "store.sqlite3").exists()
@@ -59,19 +57,10 @@ def test_embedded_commands_run(shop: Path) -> None:
     assert (done.returncode, ids, verdict) == (0, "2\n1\n2\n", "2 of 15 tests failed, for 2 reasons"), done.stderr
 
 
-def _clone(folder: Path) -> None:
-    """Copy the files that git knows."""
-    files = run([str(needed("git")), "ls-files", "-z"], ROOT, os.environ).out.split("\0")
-    for name in filter(None, files):
-        if (ROOT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-
-
 @pytest.mark.slow
 def test_way_of_a_newcomer(shop: Path, tmp_path: Path) -> None:
-    """Installed from a copy of the repository into a project's own environment, the plugin reports its tests."""
-    _clone(tmp_path / "pytest-automation-report")
+    """Installed from its sources into a project's own environment, the plugin reports its tests."""
+    unpacked_sdist(tmp_path).rename(tmp_path / "pytest-automation-report")
     venv.EnvBuilder(with_pip=True, symlinks=True).create(shop / ".venv")
     env = environment()
     env["PATH"] = os.pathsep.join((str(shop / ".venv" / "bin"), env["PATH"]))

@@ -6,6 +6,7 @@ package is never among them, and single packages can be left out.
 
 import subprocess
 import sys
+import tarfile
 import venv
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,6 +54,16 @@ class Wheelhouse:
         (site,) = folder.glob("lib/python*/site-packages")
         (site / "borrowed.pth").write_text(f"{borrowed}\n")
         return Python(str(executable), {})
+
+
+def unpacked_sdist(folder: Path) -> Path:
+    """Build the source distribution in this folder, unpack it there and return its root."""
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(folder)]
+    subprocess.run(build, cwd=ROOT, env=clean_environment(), capture_output=True, timeout=120, check=True)
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        opened.extractall(folder, filter="data")
+    return folder / archive.name.removesuffix(".tar.gz")
 
 
 def pip(*arguments: str, python: Python | None = None) -> None:
