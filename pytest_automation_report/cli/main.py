@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "run": ("run", "run", "show", "findings", "finish"),
     "send": ("send", "send"),
     "serve": ("serve", "serve"),
+    "server": ("server", "server"),
     "spool": ("spool", "spool"),
     "store": ("store", "store"),
     "submit": ("submit", "submit"),
@@ -104,6 +105,11 @@ HELP: Final[dict[str, tuple[str, str]]] = {
     "run show": ("Show one run, or one of its tests.", "run show 71"),
     "send": ("Send the results that the spool holds.", "send --url https://example.testmo.net --project-id 1"),
     "serve": ("Serve the embedded store and its pages.", "serve --open"),
+    "server": ("Create, list and revoke the tokens of a server.", "server token list"),
+    "server token": ("Create, list and revoke the tokens of a server.", "server token list"),
+    "server token create": ("Create a token and print it, once.", "server token create ci --role report --project 1"),
+    "server token list": ("List the tokens.", "server token list"),
+    "server token revoke": ("Revoke a token.", "server token revoke ci"),
     "spool": ("List or remove results that were not sent.", "spool list"),
     "spool drop": ("Remove sessions whose results nobody will send.", "spool drop --all"),
     "spool list": ("List the sessions in the spool.", "spool list --json"),
@@ -133,7 +139,7 @@ def add_help(command: click.Command, path: str = "") -> None:
         if isinstance(parameter, click.Option) and path not in _ADDING and parameter.name in _OF_READERS:
             parameter.help = _OF_READERS[parameter.name]
         if isinstance(parameter, click.Option) and parameter.name == "database":
-            is_store = path.partition(" ")[0] in {"serve", "store"}  # whose store may be in a database
+            is_store = path.partition(" ")[0] in {"serve", "server", "store"}  # whose store may be in a database
             what = "store, or its postgresql:// address" if is_store else "embedded store, used without --url"
             parameter.help = f"File of the {what}; default: .automation-report/store.sqlite3."
     if isinstance(command, click.Group):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
+import logging
 import os
 import shlex
 import threading
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +38,7 @@ from pytest_automation_report.server.http.serving import (
     team_code,
 )
 from pytest_automation_report.server.http.serving import serve as serve_store
+from pytest_automation_report.server.pages.access import ProxyUser
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
 from pytest_automation_report.server.store.reads import has_runs, run_rows
@@ -42,9 +46,7 @@ from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.writes import set_main_branch, source_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from pytest_automation_report.server.http.guard import AccessLogEntry
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript"})
 
@@ -83,6 +85,11 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
     "--pages-token-file", type=click.Path(dir_okay=False, path_type=Path),
     help="File with the code of a link that opens the pages for a whole team, any number of times.",
 )  # fmt: skip
+@click.option("--trusted-user-header", metavar="NAME",
+              help="Header in which a proxy names the user that it has logged in; they need no link.")  # fmt: skip
+@click.option("--trusted-proxy", "trusted_proxies", multiple=True, metavar="ADDRESS",
+              help="Address or network of the proxy whose header counts. Can be repeated.")  # fmt: skip
+@click.option("--metrics-public", is_flag=True, help="Answer /metrics without a token.")
 @click.option("--max-size", type=SIZE, help="Largest size of the store, such as 20GB.")
 @click.option("--max-artifacts", type=SIZE, default="2GB", show_default=True,
               help="Largest size of all stored artifacts together.")  # fmt: skip
@@ -103,7 +110,7 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
 )  # fmt: skip
 @click.option("--editor-url", default="", callback=_link_template, metavar="TEMPLATE",
               help="Links from code to your editor, such as vscode://file/home/me/shop/{file}:{line}.")  # fmt: skip
-@click.option("-v", "--verbose", is_flag=True, help="Print each request to stderr.")
+@click.option("-v", "--verbose", is_flag=True, help="Log each request.")
 @setting_options("database")
 def serve(
     host: str,
@@ -140,6 +147,8 @@ def serve(
     is_in_environment = bool(os.environ.get(TOKEN_VARIABLE, "").strip())
     kept = token_file or (None if is_in_environment else Path(f"{configuration.database}.token"))
     code = None if pages_token_file is None else team_code(pages_token_file)
+    proxy_user = _proxy_user(options["trusted_user_header"], options["trusted_proxies"])
+    log_to_stderr(is_verbose=options["verbose"])
     store = Store(place, max_bytes=options["max_size"])
     try:
         if run_id is not None and not store.look(partial(run_rows, run_ids=[run_id])):
@@ -150,7 +159,14 @@ def serve(
         page_link = _PageLink(run_id, is_opened=is_opened)
         passes = passes_secret(store, is_new=options["revoke_browsers"])
         links = CodeLinks(options["source_url"], options["editor_url"])
-        pages = Pages(store, passes, on_link_used=page_link.show_next, code_links=links, team_code=code)
+        pages = Pages(
+            store,
+            passes,
+            on_link_used=page_link.show_next,
+            code_links=links,
+            team_code=code,
+            proxy_user=proxy_user,
+        )
 
         def announce(address: str) -> None:
             click.echo(address)
@@ -172,13 +188,10 @@ def serve(
 
 
 def _serve_options(options: Mapping[str, Any], pages: Pages) -> ServeOptions:
-    def log_request(entry: AccessLogEntry) -> None:
-        echo_stderr(f"{entry.method} {entry.path} {entry.status} {entry.milliseconds:.0f} ms")
-
     server_options = ServerOptions(
         are_references_strict=options["strict_references"],
         requests_per_minute=options["rate_limit"],
-        log=log_request if options["verbose"] else None,
+        are_metrics_public=options["metrics_public"],
         max_artifact_bytes=options["max_artifacts"],
     )
     return ServeOptions(
@@ -187,6 +200,34 @@ def _serve_options(options: Mapping[str, Any], pages: Pages) -> ServeOptions:
         server_options=server_options,
         extension=pages.extension,
     )
+
+
+class _Stderr(logging.Handler):
+    """Writes log lines to stderr, each with its time in UTC."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        time = datetime.fromtimestamp(record.created, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for line in self.format(record).splitlines():
+            echo_stderr(f"{time} {line}")
+
+
+def log_to_stderr(*, is_verbose: bool) -> None:
+    """Print what the server logs, and with ``is_verbose`` each request."""
+    logging.basicConfig(format="%(message)s", handlers=[_Stderr()])
+    logging.getLogger("pytest_automation_report").setLevel(logging.DEBUG if is_verbose else logging.INFO)
+
+
+def _proxy_user(header: str | None, proxies: Sequence[str]) -> ProxyUser | None:
+    """Return the header of a proxy, None without one; raises `SettingError` for one without the other."""
+    if not header and not proxies:
+        return None
+    if not header or not proxies:
+        missing = "--trusted-proxy" if header else "--trusted-user-header"
+        raise SettingError(missing, "", "--trusted-user-header NAME and --trusted-proxy ADDRESS need each other")
+    try:
+        return ProxyUser(header, tuple(map(ipaddress.ip_network, proxies)))
+    except ValueError as error:
+        raise SettingError("--trusted-proxy", ", ".join(proxies), f"{error}: write 10.0.0.7 or 10.0.0.0/24") from error
 
 
 def _serve_on_a_port(serve_on: Callable[..., None], host: str, port: int, *, may_move: bool) -> None:

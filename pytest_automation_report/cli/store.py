@@ -39,7 +39,8 @@ _SHOWN_PROBLEMS: Final = 20
 
 
 @contextmanager
-def _opened(place: Path | PostgresDatabase) -> Iterator[Store]:
+def opened_store(place: Path | PostgresDatabase) -> Iterator[Store]:
+    """Yield the store of a place; raises `NoStoreError` without one, `StoreError` for a failure of the database."""
     if isinstance(place, Path) and not place.exists():
         raise NoStoreError(place)
     store = Store(place, must_exist=True)
@@ -63,7 +64,7 @@ def check(**options: object) -> int:
 
     The findings are a JSON document on stdout, unless both outputs are a terminal.
     """
-    with _opened(stored_at(options)[1]) as opened:
+    with opened_store(stored_at(options)[1]) as opened:
         findings = maintenance.check(opened)
     echo_result(json.dumps(asdict(findings), indent=2))
     for problem in findings.problems[:_SHOWN_PROBLEMS]:
@@ -104,7 +105,7 @@ def prune(keep_runs: int | None, older_than: float | None, *, dry_run: bool, **o
     if (keep_runs is None) == (older_than is None):
         raise click.UsageError("name either --keep-runs N or --older-than AGE")
     now, artifacts = time.time_ns() // 1000, 0
-    with _opened(stored_at(options)[1]) as opened:
+    with opened_store(stored_at(options)[1]) as opened:
         if keep_runs is not None:
             runs = opened.read(partial(maintenance.runs_beyond, max_runs=keep_runs, now=now))
         else:

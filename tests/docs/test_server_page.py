@@ -1,6 +1,7 @@
 """What ``docs/server.md`` says to those who run the embedded server is true: its commands are run as they are."""
 
 import os
+import re
 import shlex
 import signal
 import socket
@@ -16,9 +17,10 @@ from typing import Any
 import pytest
 import requests
 import trustme
+import yaml
 
 from compatibility.vendor.official import tool
-from docs.written import bash, block, environment
+from docs.written import bash, block, environment, page
 from pytest_automation_report.cli.serve import serve
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
 from support.needs import needed
@@ -91,6 +93,40 @@ def test_a_new_token_keeps_the_old_ones_results(shop: Path) -> None:
         after = {**before, "AUTOMATION_REPORT_TOKEN": given.read_text().strip()}
         send(shop, *there, env=after, exits=0)
         assert [each["total_count"] for each in _runs(address, given.read_text().strip()).json()["result"]] == [15]
+
+
+def test_a_token_for_jobs(shop: Path) -> None:
+    """The page's commands make a token that sessions report with, and revoke it; log and metrics are as it says."""
+    create, listing, revoke = block(PAGE, "server token create").splitlines()
+    with _served("automation-report serve", shop) as (address, server):
+        token = bash(create, shop, environment(), exits=0).stdout.strip()
+        variables = {**session_environment(), "AUTOMATION_REPORT_TOKEN": token}
+        assert run_session(shop, address=address, env=variables).exit == 1
+        assert [each["total_count"] for each in _runs(address, token).json()["result"]] == [15]
+        assert bash(listing, shop, environment(), exits=0).stdout == "ci\n"
+        with asking((shop / ".automation-report" / "store.sqlite3.token").read_text().strip()) as session:
+            numbers = session.get(f"{address}/metrics").text
+        bash(revoke, shop, environment(), exits=0)
+        server.send_signal(signal.SIGTERM)
+        told = server.communicate(timeout=20)[1]
+    assert "automation_report_results 15\n" in numbers
+    (job,) = yaml.safe_load(block(PAGE, "scrape_configs"))["scrape_configs"]
+    assert "authorization" in job
+    assert "metrics_path" not in job, "Prometheus' own is /metrics"
+    named = {each.partition("{")[0].partition(" ")[0] for each in numbers.splitlines() if not each.startswith("#")}
+    rows = re.findall(r"(?m)^\| (`.*?) \|", page(PAGE).partition("| metric, after")[2].partition("\n\n")[0])
+    written = {f"automation_report_{name}" for row in rows for name in re.findall("`(.*?)`", row)}
+    assert {re.sub("_(sum|count)$", "", name) for name in named} == written - {"automation_report_prune_age_seconds"}
+    assert re.search(r"(?m)^20..-..-..T..:..:..Z 127\.0\.0\.1 \(ci\) created run 1 in project 1$", told)
+    assert token not in told
+
+
+def test_users_of_a_proxy_that_logs_them_in(shop: Path) -> None:
+    """The page's command lets in whom the proxy at that address names."""
+    serving = block(PAGE, "--trusted-user-header").replace("10.0.0.7", "127.0.0.1")
+    with _served(serving, shop) as (address, _), asking() as session:
+        statuses = [session.get(address, headers=each).status_code for each in ({"X-Forwarded-User": "ann"}, {})]
+    assert statuses == [200, 403]
 
 
 def test_a_link_for_a_team(shop: Path) -> None:

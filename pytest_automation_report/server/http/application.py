@@ -20,6 +20,8 @@ from pytest_automation_report.server.api.bodies import OPTIONAL_BODIES, POSTS, c
 from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, check_length
 from pytest_automation_report.server.api.documents import DOCUMENTS
 from pytest_automation_report.server.http import guard
+from pytest_automation_report.server.http.metrics import Metrics, sender_of
+from pytest_automation_report.server.http.tokens import METRICS, Tokens
 from pytest_automation_report.server.store.contents import (
     DOWNLOAD,
     MAX_CONTENT_BYTES,
@@ -49,12 +51,15 @@ _JAVASCRIPT_MAX = 2**53 - 1
 
 
 def create_application(
-    store: Store, token: Token, options: guard.ServerOptions = _OPTIONS, extension: guard.Extension = _NO_EXTENSION
+    store: Store,
+    token: Token | Tokens,
+    options: guard.ServerOptions = _OPTIONS,
+    extension: guard.Extension = _NO_EXTENSION,
 ) -> falcon.App[falcon.Request, falcon.Response]:
-    """Return the WSGI application for requests with this token; the caller opens and closes the store."""
-    middleware: list[Any] = [guard.RequestGuard(token, options, extension)]
-    if options.log is not None:
-        middleware.insert(0, guard.AccessLog(token, options.log))
+    """Return the WSGI application for the server's token and those of the store, which the caller opens and closes."""
+    tokens = token if isinstance(token, Tokens) else Tokens(store, token)
+    metrics = Metrics(store, tokens)
+    middleware: list[Any] = [metrics, guard.RequestGuard(tokens, options, extension)]
     application = falcon.App(middleware=middleware)
     application.router_options.converters["id"] = _IdConverter
     application.router_options.converters["hash"] = _HashConverter
@@ -62,6 +67,8 @@ def create_application(
     application.add_error_handler(falcon.HTTPError, _answer_http_error)
     application.add_error_handler(ApiError, _answer_api_error)
     application.add_route(guard.HEALTH, HealthResource())
+    application.add_route(guard.READY, HealthResource(store))
+    application.add_route(METRICS, metrics)
     for path in {**DOCUMENTS, **POSTS}:
         # For an id that its converter refuses, falcon answers 404.
         application.add_route(_API + path.format("{record_id:id}"), ApiResource(store, options, path))
@@ -91,7 +98,8 @@ class _HashConverter(BaseConverter):
         return value if re.fullmatch("[0-9a-f]{64}", value) else None
 
 
-def _answer_api_error(_: falcon.Request, resp: falcon.Response, error: ApiError, __: Mapping[str, Any]) -> None:
+def _answer_api_error(req: falcon.Request, resp: falcon.Response, error: ApiError, _: Mapping[str, Any]) -> None:
+    req.context["error"] = error.kind
     resp.status = error.status
     resp.set_headers(dict(error.headers))
     _write(resp, error.document)
@@ -206,11 +214,27 @@ _GZIP_PIECE_BYTES = 64 * 1024
 
 
 class HealthResource:
-    """Health check of the server; needs no token."""
+    """Health check of the server, and with a store of its database; needs no token."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        self._store = store
 
     def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
-        """Answer 200."""
+        """Answer 200, or 503 if the database does not answer."""
+        if self._store is not None:
+            try:
+                self._store.look(lambda connection: connection.execute("SELECT 1"))
+            except ApiError as error:
+                raise ApiError(503, error.message, headers=error.headers) from error
         resp.data = b'{"status":"ok"}'
+
+
+# What the log says of a change. Threads and their tests are in it with ``--verbose`` alone, like every request.
+_WORDS: Final[Mapping[str, str]] = {
+    "/projects/{}/automation/runs": "created run {created} in project {record}",
+    "/automation/runs/{}/append": "added to run {record}",
+    "/automation/runs/{}/complete": "completed run {record}",
+}
 
 
 class ApiResource:
@@ -218,6 +242,7 @@ class ApiResource:
 
     def __init__(self, store: Store, options: guard.ServerOptions, path: str) -> None:
         self._store = store
+        self._words = _WORDS.get(path, "")
         change = POSTS.get(path)
         self._done = options.on_run_completed if change is complete_run else None
         if change is create_run:
@@ -243,6 +268,8 @@ class ApiResource:
         resp.status = 204 if created is None else 201
         if created is not None:
             resp.data = encode({"id": created})
+        if self._words:
+            _logger.info("%s %s", sender_of(req), self._words.format(created=created, record=record_id))
         if self._done is not None:
             self._done(record_id)
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from waitress.adjustments import Adjustments  # type: ignore[import-untyped] # as above
 
-    HeaderCheck: TypeAlias = Callable[[str | None], ApiError | None]
-    """Returns the error for a request with a body, by its Authorization header; None accepts it."""
+    HeaderCheck: TypeAlias = Callable[[str | None, str], ApiError | None]
+    """Returns the error for a request with a body, by its Authorization header and address; None accepts it."""
 
 _JSON_HEADERS = (("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff"))
 # A client that has just connected is about to send its request: it does not make room for others yet.
@@ -97,9 +97,10 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no t
 
     error: Any = None
 
-    def __init__(self, adj: Adjustments, check: HeaderCheck) -> None:
+    def __init__(self, adj: Adjustments, check: HeaderCheck, address: str) -> None:
         super().__init__(adj)
         self._check = check
+        self._address = address
         # True once the header was checked: each piece of the body comes through `received`, too.
         self._is_checked = False
 
@@ -116,7 +117,7 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no t
         if self.headers_finished and not self._is_checked:
             self._is_checked = True
             if self.error is None and self.body_rcv is not None:
-                self.error = self._check(self.headers.get("AUTHORIZATION"))
+                self.error = self._check(self.headers.get("AUTHORIZATION"), self._address)
             if self.error is not None:
                 self.completed = True
                 self.expect_continue = False
@@ -155,7 +156,7 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
     # waitress calls it as it would the class that it expects here
     def parser_class(self, adj: Adjustments) -> StrictParser:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Return the parser of the next request."""
-        return StrictParser(adj, self.server.header_check)
+        return StrictParser(adj, self.server.header_check, self.addr[0])
 
     def received(self, data: bytes) -> bool:
         """Parse bytes; a new request, the end of its header and its end each begin a new deadline."""
@@ -227,11 +228,18 @@ _FULL = 7 / 8
 class Loop:
     """waitress's loop, ended by a flag: its own end, an exception of a signal handler, can cut a response in two."""
 
-    def __init__(self, server: Any, deadlines: Deadlines, check: HeaderCheck) -> None:  # noqa: ANN401 - waitress has no types
+    def __init__(  # ``on_turn`` is called about once a second
+        self,
+        server: Any,  # noqa: ANN401 - waitress has no types
+        deadlines: Deadlines,
+        check: HeaderCheck,
+        on_turn: Callable[[], None],
+    ) -> None:
         server.channel_class = TimedChannel
         server.header_check = check
         self._server = server
         self._deadlines = deadlines
+        self._on_turn = on_turn
         self._turn_seconds = min(_TURN_SECONDS, *astuple(deadlines))
         self._next_check = 0.0
         self._is_stopping = False
@@ -265,6 +273,7 @@ class Loop:
         now = time.monotonic()
         if now >= self._next_check:
             self._next_check = now + self._turn_seconds * _PAUSE
+            self._on_turn()
             for channel in list(server.active_channels.values()):
                 channel.close_if_late(now, self._deadlines)
         self._make_room(now)

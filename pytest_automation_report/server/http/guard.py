@@ -1,4 +1,4 @@
-"""Check each request before it is answered: the Host header, the token, the limits of requests; and log it.
+"""Check each request before it is answered: the Host header, the token, the limits of requests.
 
 A foreign site can let its own name resolve to this machine (DNS rebinding): then a browser sends that site's requests
 here, and lets the site read the responses. Their Host header has the site's name, so only names that are known to be
@@ -7,7 +7,6 @@ ours are answered.
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import math
 import re
@@ -22,13 +21,12 @@ from msgspec import Struct
 from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER
 from pytest_automation_report.api.urls import KEEPS_HEADER
 from pytest_automation_report.errors import SettingError
+from pytest_automation_report.server.http.tokens import METRICS, Tokens
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, MAX_TOTAL_BYTES
 from pytest_automation_report.server.store.values import ApiError, validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from pytest_automation_report.api.models import Token
 
     Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -108,21 +106,14 @@ class RateLimit:
 
 
 OPENING = "/open/"  # path below which a code opens the pages: the log of requests hides the code
-HEALTH = "/healthz"  # path of the health check. It needs no token and no known host, since load balancers have neither.
+HEALTH = "/healthz"  # path of the health check: the process answers
+READY = "/readyz"  # path of the check that the database answers, too
+PROBES = frozenset({HEALTH, READY})  # they need no token and no known host, since load balancers have neither
 _EXTENSIONS = ", ".join(EXTENSIONS)
 _METHODS = ("GET", "POST")
 _OWN_SITES = ("same-origin", "none")
 _find_code = re.compile(f"({OPENING}+).+")
 _is_idempotency_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
-
-
-class AccessLogEntry(Struct, frozen=True):
-    """One answered request without secrets: the path has no query, and tokens and codes in it are replaced."""
-
-    method: str
-    path: str
-    status: int
-    milliseconds: float
 
 
 class ServerOptions(Struct, frozen=True):
@@ -131,7 +122,7 @@ class ServerOptions(Struct, frozen=True):
     are_references_strict: bool = False  # refuse runs that name an unknown configuration or milestone
     requests_per_minute: int | None = None
     hosts: frozenset[str] | None = None  # answered besides this machine's own names; None answers all
-    log: Callable[[AccessLogEntry], None] | None = None  # called after each response
+    are_metrics_public: bool = False  # answered without a token
     max_artifact_bytes: int = MAX_TOTAL_BYTES  # of all stored artifacts together
     on_run_completed: Callable[[int], None] = lambda _: None  # called before the response: it must return at once
 
@@ -150,8 +141,9 @@ class Extension(Struct, frozen=True):
 class RequestGuard:
     """Refuse requests of other sites, without the token, above the rate limit, or with an unknown method."""
 
-    def __init__(self, token: Token, options: ServerOptions, extension: Extension) -> None:
-        self._token = token
+    def __init__(self, tokens: Tokens, options: ServerOptions, extension: Extension) -> None:
+        self._tokens = tokens
+        self._open_paths = PROBES | {METRICS} if options.are_metrics_public else PROBES
         self._hosts = options.hosts
         self._extension = extension
         per_minute = options.requests_per_minute
@@ -161,7 +153,7 @@ class RequestGuard:
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Check a request, and set the headers by which clients recognise this server; raises `ApiError`."""
         resp.set_header("X-Content-Type-Options", "nosniff")
-        if req.path == HEALTH:
+        if req.path in self._open_paths:
             return
         if self._hosts is not None and not is_answered(req.get_header("Host"), self._hosts):
             raise ApiError(403, "This server does not answer for this host; serve it with --allow-host NAME.")
@@ -169,8 +161,8 @@ class RequestGuard:
             self._answer_other_site(req, resp)
             return
         is_visitor = self._extension.authorize(req)
-        if not is_visitor and (refused := refusal(self._token, req.auth)) is not None:
-            raise refused
+        if not is_visitor:
+            req.context["grant"] = self._tokens.grant(req.auth, req.remote_addr)
         resp.set_header(KEEPS_HEADER, str(MAX_CONTENT_BYTES))
         resp.set_header(EXTENSIONS_HEADER, _EXTENSIONS)
         limit = self._visitors if is_visitor else self._clients
@@ -188,11 +180,14 @@ class RequestGuard:
     def process_resource(
         self, req: falcon.Request, resp: falcon.Response, resource: object, params: Mapping[str, Any]
     ) -> None:
-        """Refuse every method that the resource does not have, also OPTIONS, which falcon would answer itself."""
-        del resp, params
+        """Refuse what the token may not do, and methods that the resource lacks: falcon would answer OPTIONS itself."""
+        del resp
         allowed = [method for method in _METHODS if hasattr(resource, f"on_{method.lower()}")]
         if req.method not in allowed:
             raise falcon.HTTPMethodNotAllowed(allowed)
+        grant: Any = req.context.get("grant")
+        if grant is not None:
+            self._tokens.check(grant, req, params)
 
     def process_response(
         self,
@@ -218,40 +213,3 @@ class RequestGuard:
 def without_code(path: str) -> str:
     """Return the path of a request for a log: whoever has the code of a link is let in."""
     return _find_code.sub(r"\1***", path)
-
-
-def refusal(token: Token, authorization: str | None) -> ApiError | None:
-    """Return the refusal (401) of a request with this Authorization header; None if it has the server's token."""
-    scheme, _, value = (authorization or "").partition(" ")
-    sent, own = value.strip().encode("latin-1", "replace"), token.value.encode("utf-8", "surrogatepass")
-    if scheme.lower() == "bearer" and hmac.compare_digest(sent, own):
-        return None
-    headers = {"WWW-Authenticate": "Bearer"}
-    return ApiError(401, "Send the token of this server: Authorization: Bearer TOKEN.", headers=headers)
-
-
-class AccessLog:
-    """Log every response, also of refused requests, with its duration; the first middleware, so that it sees all."""
-
-    def __init__(self, token: Token, log: Callable[[AccessLogEntry], None]) -> None:
-        self._token = token.value
-        self._log = log
-
-    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Store the start time of the request."""
-        del resp
-        req.context["started"] = time.perf_counter()
-
-    def process_response(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        resource: object,
-        req_succeeded: bool,  # noqa: FBT001 - the signature is falcon's
-    ) -> None:
-        """Log the response."""
-        del resource, req_succeeded
-        started: Any = req.context["started"]
-        milliseconds = (time.perf_counter() - started) * 1000
-        path = without_code(req.path).replace(self._token, "***")
-        self._log(AccessLogEntry(req.method, path, resp.status_code, milliseconds))

@@ -11,7 +11,6 @@ import socket
 import stat
 import threading
 from contextlib import suppress
-from functools import partial
 from queue import Queue
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +23,7 @@ from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.http import guard
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.connections import Deadlines, Loop
+from pytest_automation_report.server.http.tokens import Tokens
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.sqlite import make_state_folder
@@ -90,16 +90,20 @@ def serve(
     """
     # It warns when a request waits for a free thread, and users cannot do anything about that.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    # Each try to connect again would be a line; the store tells begin and end.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     address = guard.listening_address(host, is_remote_allowed=options.is_remote_allowed)
     worker = FindingsWorker(store)
     server_options = replace(
         options.server_options, hosts=guard.answered_hosts(address, options.host_names), on_run_completed=worker.add
     )
     with listening(address, port) as listener:
-        application: Any = create_application(store, token, server_options, options.extension)
+        tokens = Tokens(store, token)
+        application: Any = create_application(store, tokens, server_options, options.extension)
         server = _create_server(application, listener, options)
         try:
-            Loop(server, options.deadlines, partial(guard.refusal, token)).run(lambda: ready(_url(listener)))
+            loop = Loop(server, options.deadlines, tokens.refusal, on_turn=tokens.notice_quiet)
+            loop.run(lambda: ready(_url(listener)))
         finally:
             server.task_dispatcher.shutdown()
             worker.close()
@@ -292,6 +296,6 @@ class FindingsWorker:
                 findings(self._store, run_id)
             except ApiError as error:
                 # The run was removed meanwhile, or other processes use the store: the next reader computes it.
-                _logger.info("findings of run %s: %s", run_id, error.message)
+                _logger.debug("findings of run %s: %s", run_id, error.message)
             except Exception:
                 _logger.exception("findings of run %s could not be computed", run_id)

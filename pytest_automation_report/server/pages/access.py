@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import re
 import secrets
 import threading
@@ -10,6 +11,8 @@ import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
+
+from msgspec import Struct
 
 from pytest_automation_report.server.http.guard import OPENING
 from pytest_automation_report.server.pages.rendering import frame_of, is_encrypted, render, set_html
@@ -82,6 +85,20 @@ class PageAccess:
 
     def _sign(self, number: str) -> str:
         return hmac.new(self._secret, number.encode("utf-8", "replace"), sha256).hexdigest()
+
+
+class ProxyUser(Struct, frozen=True):
+    """The header in which a proxy names the user whom it has logged in, and the networks of such proxies."""
+
+    header: str
+    proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
+    def of(self, req: falcon.Request) -> str:
+        """Return the user of a request, "" if it comes from elsewhere or names none."""
+        # Anybody else could write the header. The address is that of the connection, whatever X-Forwarded-For says.
+        address = ipaddress.ip_address(req.remote_addr.partition("%")[0])
+        is_trusted = any(address in network for network in self.proxies)
+        return req.get_header(self.header, default="").strip() if is_trusted else ""
 
 
 class OpeningLink:

@@ -19,7 +19,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.urls import ARTIFACTS_PATH
-from pytest_automation_report.server.http.guard import HEALTH, OPENING, Extension
+from pytest_automation_report.server.http.guard import OPENING, PROBES, Extension
+from pytest_automation_report.server.http.tokens import METRICS
 from pytest_automation_report.server.pages import access
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.rendering import (
@@ -75,7 +76,7 @@ class Pages:
     """The pages over one store, as an extension of the application.
 
     ``secret`` signs the passes of browsers. The link with ``team_code`` opens any number of times. ``on_link_used`` is
-    called with the path of the next link after a browser has used one.
+    called with the path of the next link after a browser has used one. ``proxy_user`` lets the users of a proxy in.
     """
 
     def __init__(
@@ -86,8 +87,10 @@ class Pages:
         on_link_used: Callable[[str], None] = lambda _: None,
         code_links: CodeLinks = NO_LINKS,
         team_code: Token | None = None,
+        proxy_user: access.ProxyUser | None = None,
     ) -> None:
         self._store = store
+        self._proxy_user = proxy_user
         self._access = access.PageAccess(secret, team_code=team_code)
         documents = page.RunDocuments(store)
         self._code_links = code_links
@@ -144,6 +147,9 @@ class Pages:
         if _is_api(req):
             return False
         if req.path in ASSETS or req.path == _OPENING_FORM or req.path.startswith(OPENING):
+            return True
+        if self._proxy_user is not None and (user := self._proxy_user.of(req)):
+            req.context["user"] = user
             return True
         if not any(map(self._access.is_pass, req.get_cookie_values(access.cookie_name(req)) or ())):
             raise ApiError(403, "")
@@ -229,7 +235,7 @@ def _is_api(req: falcon.Request) -> bool:
     """Whether a request is of a program: of the API, or of an artifact with a token or to upload it."""
     is_program = req.auth is not None or req.method == "POST"
     is_artifact = is_program and _is_artifact(req.path)
-    return is_artifact or req.path in (HEALTH, "/api") or req.path.startswith("/api/")
+    return is_artifact or req.path in (*PROBES, METRICS, "/api") or req.path.startswith("/api/")
 
 
 def _is_artifact(path: str) -> bool:

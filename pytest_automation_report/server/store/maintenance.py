@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.store.database import lock
+from pytest_automation_report.server.store.database import lock, used_bytes
 from pytest_automation_report.server.store.schema import REFERENCES
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
 from pytest_automation_report.server.store.values import DAY_US, RESULT_STATUSES, STORED_COUNTS
@@ -128,6 +128,30 @@ def _compare_counts(title: str, row: Json, counts: Mapping[str, int], names: Ite
         count = counts.get(name, 0)
         if row[name] != count:
             yield f"{title}: {name} is {row[name]}, counted are {count}"
+
+
+class StoreNumbers(Struct, frozen=True):
+    """Numbers of a store; ``size`` is in bytes, ``pruned`` the time of the last prune in microseconds since 1970."""
+
+    runs: int
+    open_runs: int
+    results: int
+    size: int
+    pruned: int | None
+
+
+_RUN_NUMBERS = (
+    'SELECT COUNT(*), COALESCE(SUM(CASE WHEN "is_completed" THEN 0 ELSE 1 END), 0), COALESCE(SUM("total_count"), 0)'
+    ' FROM "run"'
+)
+_PRUNED = 'INSERT INTO "moment" VALUES (?, ?) ON CONFLICT ("name") DO UPDATE SET "time" = EXCLUDED."time"'
+
+
+def store_numbers(connection: StoreConnection) -> StoreNumbers:
+    """Return the numbers of a store; the time grows with the number of its runs."""
+    ((runs, open_runs, results),) = connection.execute(_RUN_NUMBERS)
+    moments = connection.execute('SELECT "time" FROM "moment" WHERE "name" = ?', ("prune",))
+    return StoreNumbers(runs, open_runs, int(results), used_bytes(connection), moments[0][0] if moments else None)
 
 
 _REMEMBER = (

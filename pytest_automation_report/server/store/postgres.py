@@ -18,7 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import StoreConnection, TransactionRolledBackError
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, TABLE_NAMES, statements_after
-from pytest_automation_report.server.store.values import DiskFullError, try_again, unreachable
+from pytest_automation_report.server.store.values import DiskFullError, UnreachableError, try_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -197,7 +197,7 @@ class PostgresConnections:
             try:
                 raw = self._pool.getconn()
             except PoolTimeout as error:
-                raise unreachable() from error
+                raise UnreachableError from error
             if not _is_lost(raw):
                 return PostgresConnection(raw)
             raw.close()

@@ -140,6 +140,14 @@ CREATE INDEX content_use_hash ON content_use (hash);
 -- A secret that all servers of a store share; "pages" signs the passes of browsers.
 CREATE TABLE secret (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 
+-- A token of clients beside the server's own; ``project_id`` is null for all, and the project may have no run yet.
+CREATE TABLE token (
+  name TEXT PRIMARY KEY, hash TEXT NOT NULL, role TEXT NOT NULL, project_id BIGINT, created BIGINT NOT NULL
+);
+
+-- When something was done last: "prune".
+CREATE TABLE moment (name TEXT PRIMARY KEY, time BIGINT NOT NULL);
+
 -- Runs that `store prune` removed, for their old links.
 CREATE TABLE removed_run (id BIGINT PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source);
 

@@ -6,6 +6,7 @@ the same request was answered before.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import suppress
@@ -18,7 +19,7 @@ from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import TransactionRolledBackError, try_lock
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
-from pytest_automation_report.server.store.values import DAY_US, try_again, validation_error
+from pytest_automation_report.server.store.values import DAY_US, ApiError, try_again, validation_error
 from pytest_automation_report.server.store.writes import Writer
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.postgres import PostgresConnections
 
 T = TypeVar("T")
+_logger = logging.getLogger(__name__)
 
 # How long an idempotency key is stored; clients that repeat a request do so within hours.
 _KEEP_KEYS_US = 7 * DAY_US
@@ -84,6 +86,7 @@ class Store:
         self.findings_lock = threading.Lock()
         # The first request with a key purges: a store may have been closed for longer than keys are kept.
         self._requests_until_purge = 1
+        self._bad_states = _BadStates(str(location))
 
     def change(self, work: Callable[[Writer], int | None], request: IdempotentRequest | None = None) -> int | None:
         """Run a change, once for each idempotency key, and return the id of what it created when that is on disk."""
@@ -95,21 +98,19 @@ class Store:
         earlier = self.look(lambda connection: _earlier_record(connection, request, self._clock()))
         if earlier:
             return earlier[0]
-        return _run_transaction(
-            self._connections.writing, lambda connection: self._apply_once(connection, work, request)
-        )
+        return self._run(self._connections.writing, lambda connection: self._apply_once(connection, work, request))
 
     def write(self, work: Callable[[Writer], T]) -> T:
         """Run a change in one transaction and return its value, once it is on disk."""
-        return _run_transaction(self._connections.writing, lambda connection: work(self._writer(connection)))
+        return self._run(self._connections.writing, lambda connection: work(self._writer(connection)))
 
     def read(self, question: Callable[[StoreConnection], T]) -> T:
         """Run statements on one snapshot of the store and return their value."""
-        return _run_transaction(self._connections.reading, question)
+        return self._run(self._connections.reading, question)
 
     def look(self, question: Callable[[StoreConnection], T]) -> T:
         """Run a single statement without a transaction, which PostgreSQL begins and ends by two messages more."""
-        return _run_transaction(self._connections.looking, question)
+        return self._run(self._connections.looking, question)
 
     def compact(self) -> None:
         """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store."""
@@ -118,6 +119,17 @@ class Store:
     def close(self) -> None:
         """Close the store for good; closing it twice is harmless."""
         self._connections.close()
+
+    def _run(
+        self, enter: Callable[[], AbstractContextManager[StoreConnection]], work: Callable[[StoreConnection], T]
+    ) -> T:
+        try:
+            value = _run_transaction(enter, work)
+        except ApiError as error:
+            self._bad_states.begin(error)
+            raise
+        self._bad_states.end(has_written=enter == self._connections.writing)
+        return value
 
     def _apply_once(
         self, connection: StoreConnection, work: Callable[[Writer], int | None], request: IdempotentRequest
@@ -145,6 +157,29 @@ class Store:
 
     def _writer(self, connection: StoreConnection) -> Writer:
         return Writer(connection, self._clock(), self._max_bytes, self.main_branch)
+
+
+class _BadStates:
+    """Log when the database is gone or the disk is full, and when that is over, each in one line."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._since: dict[str, float] = {}  # monotonic seconds, by `ApiError.kind`
+
+    def begin(self, error: ApiError) -> None:
+        """Log the begin of a state, unless it has begun before."""
+        now = time.monotonic()
+        if error.kind and self._since.setdefault(error.kind, now) == now:
+            _logger.info("%s: %s", self._place, error.message)
+
+    def end(self, *, has_written: bool) -> None:
+        """Log the end of the states that a transaction without an error shows to be over."""
+        # While the disk is full, reads go on.
+        for kind in [kind for kind in self._since if has_written or kind != "disk"]:
+            since = self._since.pop(kind, None)
+            if since is not None:  # no other thread was first
+                seconds = time.monotonic() - since
+                _logger.info("%s: the %s is usable again, after %.0f s", self._place, kind, seconds)
 
 
 def _connections(

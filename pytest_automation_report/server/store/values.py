@@ -9,7 +9,7 @@ import json
 import re
 from datetime import datetime, timezone
 from enum import IntEnum
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from msgspec import Meta, Struct
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 class ApiError(Exception):
     """A 4xx response: nothing was stored. ``errors`` maps dotted paths of a body, or query parameters, to messages."""
+
+    kind: ClassVar[str] = ""
+    """The state of the store that causes it, for log and metrics; "" for none."""
 
     def __init__(
         self,
@@ -61,14 +64,20 @@ def validation_error(errors: Mapping[str, Sequence[str]]) -> ApiError:
     return ApiError(422, "The request has values that cannot be used.", errors)
 
 
-def unreachable() -> ApiError:
-    """Return the error (429) for a database that cannot be reached."""
-    # Clients repeat a request after 429. After a 5xx they would have to find out first whether it was applied.
-    return ApiError(429, "The database of the store cannot be reached.", headers={"Retry-After": "5"})
+class UnreachableError(ApiError):
+    """The store's database cannot be reached (429)."""
+
+    kind = "database"
+
+    def __init__(self) -> None:
+        # Clients repeat a request after 429. After a 5xx they would have to find out first whether it was applied.
+        super().__init__(429, "The database of the store cannot be reached.", headers={"Retry-After": "5"})
 
 
 class DiskFullError(ApiError):
     """The store's disk is full (429): the transaction was rolled back, so the request is safe to repeat."""
+
+    kind = "disk"
 
     def __init__(self) -> None:
         message = "The disk is full: free space where the store is. Nothing of this request was stored."

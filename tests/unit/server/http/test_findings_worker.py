@@ -96,12 +96,12 @@ def test_no_error_ends_it(service: Service, monkeypatch: pytest.MonkeyPatch, cap
     monkeypatch.setattr(serving, "findings", failing)
     run = a_run(service)
     worker = FindingsWorker(service.store)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.DEBUG):
         for run_id in (99, 2, run):
             worker.add(run_id)
         ended(worker)
     assert (seen, versions(service, run)) == ([99, 2, run], [store_findings.VERSION])
-    assert [record.levelname for record in caplog.records] == ["INFO", "ERROR"]
+    assert [record.levelname for record in caplog.records] == ["DEBUG", "ERROR"]
 
 
 def test_an_end_with_runs_that_wait(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

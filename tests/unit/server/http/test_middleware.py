@@ -1,4 +1,6 @@
 import json
+import re
+from functools import partial
 from typing import Any
 
 import falcon
@@ -9,7 +11,6 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.guard import (
-    AccessLogEntry,
     Extension,
     RateLimit,
     ServerOptions,
@@ -19,6 +20,7 @@ from pytest_automation_report.server.http.guard import (
 )
 from pytest_automation_report.server.pages.rendering import ASSETS
 from pytest_automation_report.server.pages.site import Pages
+from pytest_automation_report.server.store.tokens import create_token
 from support.service import API, TOKEN, Service
 from support.website import Site
 
@@ -124,31 +126,43 @@ def test_requests_without_a_token_use_up_no_limit_of_clients(site: Site) -> None
     assert [answer.status_code for answer in answers] == [201, 201, 429]
 
 
-def test_no_code_of_a_link_is_told(site: Site) -> None:
+def test_no_code_of_a_link_is_told(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     """The log of requests has neither the code that opens once nor that of a team, however its path is spelled."""
-    seen: list[AccessLogEntry] = []
-    rules, code = ServerOptions(log=seen.append), "a-code-of-ten-colleagues"
+    caplog.set_level("DEBUG")
+    code = "a-code-of-ten-colleagues"
     pages = Pages(site.service.store, TOKEN, team_code=Token(code))
-    client = TestClient(create_application(site.service.store, TOKEN, rules, pages.extension))
+    client = TestClient(create_application(site.service.store, TOKEN, extension=pages.extension))
     for path in (f"/open/{code}", f"//open//{code}", f"/open/{code}/", f"/%6Fpen/{code}", pages.opening_path):
         client.simulate_get(path)
-    assert [each.path for each in seen] == ["/open/***", "//open//***", "/open/***", "/open/***", "/open/***"]
+    paths = [message.split()[2] for message in caplog.messages]
+    assert paths == ["/open/***", "//open//***", "/open/***", "/open/***", "/open/***"]
 
 
-def test_every_answer_is_told_without_the_token(service: Service) -> None:
-    """Method, path, status and time: of success, refusal and failure, without query or token wherever it stands."""
-    seen: list[AccessLogEntry] = []
-    client = TestClient(create_application(service.store, TOKEN, ServerOptions(log=seen.append)))
+def test_every_answer_is_told_without_the_token(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """A line has address, name of the token, method, path, status and time, and no query or token."""
+    caplog.set_level("DEBUG")
+    client = TestClient(create_application(service.store, TOKEN))
+    named = service.store.write(partial(create_token, "ci", "admin", None))
+    assert named is not None
     client.simulate_post(RUNS, headers=SIGNED, body=RUN)
-    client.simulate_get(f"/{TOKEN.value}/x", query_string=f"token={TOKEN.value}", headers=SIGNED)
+    for token in (TOKEN, named):
+        headers = {"Authorization": f"Bearer {token.value}"}
+        client.simulate_get(f"/{token.value}/x", query_string=f"token={token.value}", headers=headers)
     client.simulate_get(RUNS)
     client.simulate_get("/healthz")
     service.store.close()
     client.simulate_get(RUNS, headers=SIGNED)
-    assert [f"{each.method} {each.path} {each.status}" for each in seen] == [
-        *(f"POST {RUNS} 201", "GET /***/x 404", f"GET {RUNS} 401", "GET /healthz 200", f"GET {RUNS} 500")
+    told = [re.sub(r"[0-9]+ ms$", "N ms", message) for message in caplog.messages if message.endswith(" ms")]
+    assert told == [
+        f"127.0.0.1 (the server's token): POST {RUNS} 201 N ms",
+        "127.0.0.1 (the server's token): GET /***/x 404 N ms",
+        "127.0.0.1 (ci): GET /***/x 404 N ms",
+        f"127.0.0.1: GET {RUNS} 401 N ms",
+        "127.0.0.1: GET /healthz 200 N ms",
+        f"127.0.0.1 (the server's token): GET {RUNS} 500 N ms",
     ]
-    assert all(0 < each.milliseconds < 60_000 for each in seen)
+    assert TOKEN.value not in caplog.text
+    assert named.value not in caplog.text
 
 
 def test_more_addresses_can_be_added_with_a_login_of_their_own(service: Service) -> None:

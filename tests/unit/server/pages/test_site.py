@@ -4,6 +4,7 @@ import gzip
 import re
 from contextlib import closing
 from html import unescape
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from pytest_automation_report.api.models import PostgresDatabase, Token
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.serving import passes_secret
 from pytest_automation_report.server.pages import rendering
-from pytest_automation_report.server.pages.access import PASS_SECONDS, PageAccess
+from pytest_automation_report.server.pages.access import PASS_SECONDS, PageAccess, ProxyUser
 from pytest_automation_report.server.pages.rendering import ASSETS, SCRIPTS, STYLE_LAYERS, asset_path
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
@@ -361,6 +362,28 @@ def test_the_link_of_a_team_opens_for_each_colleague(site: Site) -> None:
     assert pages.opening_path == before
     assert client.simulate_get("/open/another-code-of-colleagues").status_code == 403
     assert PageAccess(TOKEN).new_pass(CODE.value) is None
+
+
+def test_users_of_a_trusted_proxy_need_no_link(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """The header lets in whom the proxy names, from the proxy alone, to the pages alone; the log has the name."""
+    caplog.set_level("DEBUG")
+    site.run_of()
+    user = ProxyUser("X-Forwarded-User", (ip_network("10.0.0.0/24"), ip_network("::1")))
+    pages = Pages(site.service.store, TOKEN, proxy_user=user)
+    client = TestClient(create_application(site.service.store, TOKEN, extension=pages.extension))
+
+    def asked(path: str, address: str, name: str = "ann@example.com", **more: str) -> int:
+        headers = {"X-Forwarded-User": name, **{key.replace("_", "-"): value for key, value in more.items()}}
+        return client.simulate_get(path, headers=headers, remote_addr=address).status_code
+
+    for path in ("/", "/runs/1", "/runs/1/report.html"):
+        assert [asked(path, address) for address in ("10.0.0.7", "::1")] == [200, 200]
+        assert [asked(path, address) for address in ("10.0.1.7", "127.0.0.1")] == [403, 403]
+        assert asked(path, "10.0.1.7", X_Forwarded_For="10.0.0.7") == 403
+        assert asked(path, "10.0.0.7", "") == asked(path, "10.0.0.7", " ") == 403
+    assert asked("/api/v1/automation/runs/1", "10.0.0.7") == 401
+    assert asked("/metrics", "10.0.0.7") == 401
+    assert "10.0.0.7 (ann@example.com): GET /runs/1 200" in caplog.text
 
 
 def test_a_closed_page_takes_the_link(site: Site) -> None:
