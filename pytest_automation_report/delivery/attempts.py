@@ -15,7 +15,7 @@ import posixpath
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -34,7 +34,9 @@ from pytest_automation_report.api.models import (
 )
 from pytest_automation_report.findings.owners import OWNER_FIELD, CodeOwners
 from pytest_automation_report.recording.options import FAILED, UNTESTED, cleaner_for
+from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.recording.results import identity_of, node_id_fields
+from pytest_automation_report.spool.records import Attempt
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import (
     NOTE_UNITS,
@@ -50,8 +52,9 @@ from pytest_automation_report.text.limits import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from pytest_automation_report.api.models import Status
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.spool.records import Attempt, Colours, Step
+    from pytest_automation_report.spool.records import Colours, Step
 
 # The server stores 64 KiB of each extension, steps and colours among them, and 256 KiB of `attempts`.
 _MAX_CHARACTERS: Final = 32_000
@@ -64,6 +67,42 @@ _OUTPUTS: Final = frozenset({"Output", "Errors", "Log"})
 # Names of fields that we make: a field with another name was added by the user.
 _OUR_NAMES: Final = frozenset({*_OUTPUTS, "Node id", "Subtests", "Unexpected pass"})
 _TEXT: Final = "Text"
+
+
+Unfinished: TypeAlias = 'Literal["crashed", "died", "interrupted"]'
+"""Why a test has no end: its xdist worker died, its pytest process died, or pytest stopped in the test."""
+
+_SENTENCES: Final[Mapping[Unfinished, str]] = {
+    "crashed": "The worker {worker} crashed while it ran this test (os._exit, a signal or a lost machine).",
+    "died": "The process that ran this test died before it finished (os._exit, a signal or a lost machine).",
+    "interrupted": "This test was interrupted (Ctrl-C, pytest.exit or -x) before it finished.",
+}
+
+
+def unfinished_attempt(
+    nodeid: str,
+    options: RecordingOptions,
+    *,
+    kind: Unfinished,
+    detail: str,
+    observed_us: int | None,
+    worker: str,
+    artifacts: Iterable[Artifact] = (),
+) -> Attempt:
+    """Return an attempt that was running when its process ended: an error, or untested if it was interrupted.
+
+    ``nodeid`` must not have pytest-xdist's ``@group``. ``detail`` is further text for the error, such as the last
+    output. ``observed_us`` is the time since the test's start.
+    """
+    cleaner = cleaner_for(options)
+    sentence = _SENTENCES[kind].format(worker=string(worker))
+    # Who presses Ctrl-C stops a test that may be good: nothing is known of it.
+    name = "Not run" if kind == "interrupted" else "Error"
+    status: Status = UNTESTED if kind == "interrupted" else "error"
+    cause = console_field(name, cleaner.console(sentence, "\n\n" if detail else "", detail), sentence)
+    fields = (cause, *node_id_fields(identity_of(nodeid, prefix=options.prefix), cleaner))
+    elapsed_us = None if observed_us is None else max(0, observed_us)
+    return Attempt(status, elapsed_us, fields=fields, artifacts=tuple(artifacts))
 
 
 class EarlierAttempt(Struct, frozen=True, omit_defaults=True):

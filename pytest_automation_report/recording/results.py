@@ -1,17 +1,17 @@
-"""Identity of tests, results of those that have no phases, and the first failures of a process."""
+"""Identity of tests, results of modules, and the first failures of a process."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import astuple
 
 from pytest_automation_report.api.models import Field, FieldType, Status
-from pytest_automation_report.recording.options import FAILED, UNTESTED, RecordingOptions, cleaner_for
+from pytest_automation_report.recording.options import FAILED, RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.spool.records import Attempt, FinishRecord
 from pytest_automation_report.text.limits import cut_end, string, utf16_length
@@ -19,11 +19,10 @@ from pytest_automation_report.text.visible import NOT_IN_XML, ColouredText
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import pytest
 
-    from pytest_automation_report.api.models import Artifact
     from pytest_automation_report.spool.records import Colours
     from pytest_automation_report.text.redaction import TextCleaner
     from pytest_automation_report.text.visible import Span
@@ -86,14 +85,6 @@ def _visual_escape(match: re.Match[str]) -> str:
     return f"#x{code:02X}" if code <= 0xFF else f"#x{code:04X}"  # noqa: PLR2004 - the largest two-digit escape
 
 
-Unfinished: TypeAlias = 'Literal["crashed", "died", "interrupted"]'
-"""Why a test has no end: its xdist worker died, its pytest process died, or pytest stopped in the test."""
-
-_SENTENCES: Final[Mapping[Unfinished, str]] = {
-    "crashed": "The worker {worker} crashed while it ran this test (os._exit, a signal or a lost machine).",
-    "died": "The process that ran this test died before it finished (os._exit, a signal or a lost machine).",
-    "interrupted": "This test was interrupted (Ctrl-C, pytest.exit or -x) before it finished.",
-}
 # A line of pytest's traceback that shows an exception.
 _RAISED = lazy_pattern(r"^E   (\S.*)$", re.MULTILINE)
 
@@ -122,32 +113,6 @@ def collection_record(report: pytest.CollectReport, options: RecordingOptions) -
     fields = (cause, *(output_fields(report.sections, cleaner) if keeps_output(options, status) else ()))
     attempt = Attempt(status, fields=fields, colours=colours_of(fields))
     return FinishRecord(0, 0, report.nodeid, attempt, file=report.nodeid.partition("::")[0], folder=folder)
-
-
-def unfinished_attempt(
-    nodeid: str,
-    options: RecordingOptions,
-    *,
-    kind: Unfinished,
-    detail: str,
-    observed_us: int | None,
-    worker: str,
-    artifacts: Iterable[Artifact] = (),
-) -> Attempt:
-    """Return an attempt that was running when its process ended: an error, or untested if it was interrupted.
-
-    ``nodeid`` must not have pytest-xdist's ``@group``. ``detail`` is further text for the error, such as the last
-    output. ``observed_us`` is the time since the test's start.
-    """
-    cleaner = cleaner_for(options)
-    sentence = _SENTENCES[kind].format(worker=string(worker))
-    # Who presses Ctrl-C stops a test that may be good: nothing is known of it.
-    name = "Not run" if kind == "interrupted" else "Error"
-    status: Status = UNTESTED if kind == "interrupted" else "error"
-    cause = console_field(name, cleaner.console(sentence, "\n\n" if detail else "", detail), sentence)
-    fields = (cause, *node_id_fields(identity_of(nodeid, prefix=options.prefix), cleaner))
-    elapsed_us = None if observed_us is None else max(0, observed_us)
-    return Attempt(status, elapsed_us, fields=fields, artifacts=tuple(artifacts))
 
 
 def colours_of(fields: Iterable[Field]) -> Colours:

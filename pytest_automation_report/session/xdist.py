@@ -22,7 +22,7 @@ from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, a
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for, secrets_from
 from pytest_automation_report.recording.phases import is_subtest
 from pytest_automation_report.recording.recorder import line_of
-from pytest_automation_report.recording.results import Failures, unfinished_attempt
+from pytest_automation_report.recording.results import Failures
 from pytest_automation_report.session.collection import collected_record, write_collected_ids
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.settings.token import token_from
@@ -255,6 +255,8 @@ class ControllerHooks(Hooks):
         nodeid = _without_group(report.nodeid) if self._is_grouped else report.nodeid
         file, line = report.location[0], self._lines.get(report.nodeid)
         if report.outcome == "failed" and not self._is_pending:
+            from pytest_automation_report.delivery.attempts import unfinished_attempt  # noqa: PLC0415 - few workers crash
+
             attempt = unfinished_attempt(
                 nodeid, self._options, kind="crashed", detail="", observed_us=None, worker=worker
             )

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.api.models import FieldType, Test
+from pytest_automation_report.delivery.attempts import unfinished_attempt
 from pytest_automation_report.guards import InternalErrors
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
-from pytest_automation_report.recording.results import collection_record, identity_of, unfinished_attempt
+from pytest_automation_report.recording.results import collection_record, identity_of
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.spool.records import SPOOL_KINDS, Decoder, FinishRecord
 from pytest_automation_report.spool.writer import SpoolWriter
