@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import stat
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -127,11 +126,8 @@ def _file_text(path: str) -> str:
 
 # The time of git, and of reading what differs, from git's start on. ``git status`` of 100,000 files takes 0.2 s.
 _SECONDS: Final = 2.0
-_UNKNOWN: Final = "unknown"  # of a checkout that git cannot compare, or that differs in more than is read
 _MAX_BYTES: Final = 1024 * 1024
-_MAX_CHANGED_BYTES: Final = 50_000_000
 _MAX_COMMITS: Final = 20
-_DIGEST_CHARACTERS: Final = 12
 # A monitor of the file system is a program that the repository's configuration names, and it would stay.
 _GIT: Final = "git -c core.fsmonitor=false"
 # Status 1 is a detached HEAD; 127 that there is no git, 128 no repository, or one that git refuses.
@@ -146,6 +142,7 @@ _CHANGES_COMMAND: Final = (
     f" && printf '\\0' && {_GIT} ls-files -z --others --exclude-standard --full-name"
     " -x __pycache__ -x .pytest_cache -x .automation-report && printf ="
 )
+_CLEAN: Final = b"\0="
 
 # Variables by which a hook of git, or a user, tells git where the repository is, would lead to that one instead of
 # the one around the project. These say how git reads its configuration, and how far it looks for a repository.
@@ -189,12 +186,16 @@ class Checkout:
 
     def facts(self) -> BuildInfo:
         """Return what git has said in time: branch, commits, changes and the repository's page."""
-        *told, changes = (*self._read().split(b"\0", 3), b"", b"", b"")[:4]
+        *told, differing = (*self._read().split(b"\0", 3), b"", b"", b"")[:4]
         branch, log, remotes = (text.decode("utf-8", errors="replace") for text in told)
         lines = [line.partition(":")[::2] for line in log.split("\n") if ":" in line]
         commits = [(commit, *text.partition("\x1f")[::2]) for commit, text in lines]
         commit, author, subject = commits[0] if commits else ("", "", "")
-        is_compared = self._is_local and bool(commit)
+        changes = None
+        if self._is_local and commit and differing != _CLEAN:
+            from pytest_automation_report.ci.changes import digest_of  # noqa: PLC0415 - only with changes
+
+            changes = digest_of(differing, self._folder, self._deadline)
         history = [f"{commit[:SHORT_COMMIT]} {subject}".rstrip() for commit, _, subject in commits]
         return BuildInfo(
             branch=branch.strip().removeprefix("refs/heads/") if branch.startswith("refs/heads/") else None,
@@ -202,7 +203,7 @@ class Checkout:
             commit_subject=subject or None,
             author=author or None,
             commits="\n".join(history) if len(history) > 1 else None,
-            changes=_digest(changes, self._folder, self._deadline) if is_compared else None,
+            changes=changes,
             repository=repository_page(_remote(remotes)),
         )
 
@@ -229,45 +230,6 @@ class Checkout:
             output += data
         self.close()
         return output
-
-
-def _digest(told: bytes, folder: Path, deadline: float) -> str | None:
-    """Return ``changes`` by the output of the command: a digest of the names, modes and contents of what differs."""
-    *names, sign = told.split(b"\0")
-    if sign != b"=":
-        return _UNKNOWN
-    between = names.index(b"")
-    paths = sorted({*(name[3:] for name in names[:between]), *names[between + 1 :]})
-    if not paths:
-        return None
-    root = next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), folder)
-    from hashlib import sha256  # noqa: PLC0415 - most sessions of pipelines have no changes
-
-    digest, left = sha256(), _MAX_CHANGED_BYTES
-    for path in paths:
-        try:
-            mode, content = _file_content(root / os.fsdecode(path), left)
-        except (OSError, ValueError):
-            return _UNKNOWN
-        left -= len(content)
-        if left < 0 or monotonic() > deadline:
-            return _UNKNOWN
-        digest.update(b"%d %d %b\0%b" % (mode, len(content), path, content))
-    return digest.hexdigest()[:_DIGEST_CHARACTERS]
-
-
-def _file_content(path: Path, most: int) -> tuple[int, bytes]:
-    """Return mode and content as git knows them, of a missing file 0 and nothing; raises OSError and ValueError."""
-    try:
-        found = path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return 0, b""
-    if stat.S_ISLNK(found.st_mode):
-        return stat.S_IFLNK, os.fsencode(path.readlink())
-    # A folder is a repository in this one, whose files nobody has listed.
-    if not stat.S_ISREG(found.st_mode) or found.st_size > most:
-        raise ValueError(path)
-    return found.st_mode & stat.S_IXUSR, read_file(path, most, is_foreign=True)
 
 
 def _remote(text: str) -> str | None:
