@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from itertools import count
 from threading import get_ident
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     import pytest
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.recording.phases import Annotations
     from pytest_automation_report.spool.artifacts import ArtifactSpool
-    from pytest_automation_report.text.redaction import TextCleaner
 
     class Target(Protocol):
         """A receiver of the functions' annotations."""
@@ -47,20 +45,13 @@ HOOKS: Final = "automation-report-tests"
 active: list[Target] = []
 """Receivers of the functions' annotations. The last one gets them: a session inside a test (pytester) has its own."""
 
-_Returned = TypeVar("_Returned")
-
 # The prefix and the names of all hooks of this plugin.
 PREFIX: Final = "pytest_automation_report"
 DESCRIBE_RUN: Final = f"{PREFIX}_describe_run"
 DESCRIBE_TEST: Final = f"{PREFIX}_describe_test"
 PUBLISH_ARTIFACT: Final = f"{PREFIX}_publish_artifact"
 FINISHED: Final = f"{PREFIX}_finished"
-_CONSEQUENCES: Final[Mapping[str, str]] = {
-    DESCRIBE_RUN: "the run goes without its additions",
-    DESCRIBE_TEST: "results go without its additions",
-    PUBLISH_ARTIFACT: "files go without an address",
-    FINISHED: "the report is not affected",
-}
+_HOOKS: Final = (DESCRIBE_RUN, DESCRIBE_TEST, PUBLISH_ARTIFACT, FINISHED)
 _MAX_TEXTS: Final = 10
 _MORE_TEXTS: Final = f"more errors of this kind occurred; the first {_MAX_TEXTS} are shown"
 
@@ -86,59 +77,17 @@ class UserErrors:
         """Report each function in a plugin or conftest that is named like a hook of ours but is none."""
         # pytest itself refuses such a name, but not with ``optionalhook=True``, as ours are to be marked.
         # Without the prefix: with it, all names would be similar to each other.
-        endings = [hook.removeprefix(PREFIX) for hook in _CONSEQUENCES]
+        endings = [hook.removeprefix(PREFIX) for hook in _HOOKS]
         for name, caller in sorted(vars(config.pluginmanager.hook).items()):
             if name.startswith(PREFIX) and not caller.has_spec():
                 import difflib  # noqa: PLC0415 - only for mistakes
 
                 near = difflib.get_close_matches(name.removeprefix(PREFIX), endings)
-                hint = f"did you mean {PREFIX}{near[0]}?" if near else f"the hooks are {', '.join(_CONSEQUENCES)}"
+                hint = f"did you mean {PREFIX}{near[0]}?" if near else f"the hooks are {', '.join(_HOOKS)}"
                 for implementation in caller.get_hookimpls():
                     code = getattr(implementation.function, "__code__", None)
                     place = f" in {code.co_filename}" if code is not None else ""
                     self.add(f"{name}{place}: no hook has this name, so it is never called; {hint}")
-
-    def call(self, name: str, hook: Callable[..., _Returned], **arguments: object) -> _Returned | None:
-        """Call a hook and return its value, None if it raised; `pytest.exit` and Ctrl-C still end the session."""
-        import pytest  # noqa: PLC0415 - code that annotates must not load pytest where no test runs
-
-        try:
-            return hook(**arguments)
-        except (KeyboardInterrupt, pytest.exit.Exception):
-            raise
-        except BaseException as error:  # noqa: BLE001 - a user's code may raise anything; it is reported
-            self.add_hook_error(name, error, _file_of_hook(name, error))
-            return None
-
-    def validated(
-        self, name: str, validate: Callable[[object, TextCleaner], _Returned], value: object, cleaner: TextCleaner
-    ) -> _Returned | None:
-        """Return the validated value of a hook, None if it cannot be used."""
-        try:
-            return validate(value, cleaner)
-        except KeyboardInterrupt:
-            raise
-        # A value of the right class may still hold others of wrong ones, such as `Field(meta=None)`.
-        except BaseException as error:  # noqa: BLE001 - the value and its parts are users' objects
-            self.add_hook_error(name, error)
-            return None
-
-    def add_hook_error(self, name: str, error: BaseException, file: str = "") -> None:
-        """Add the error of a hook, with its consequence for the report."""
-        place = f" in {file}" if file else ""
-        self.add(f"{name}{place}: {type(error).__name__}: {safe_str(error)}; {_CONSEQUENCES[name]}")
-
-
-def _file_of_hook(name: str, error: BaseException) -> str:
-    """Return the file of the hook that raised, or of the innermost frame if no frame is the hook's."""
-    file, trace = "", error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        file = code.co_filename
-        if code.co_name == name:
-            return file
-        trace = trace.tb_next
-    return file
 
 
 class AnnotationCollector:

@@ -1,37 +1,29 @@
 """The functions and the fixture with which tests add fields, links, artifacts and steps to their results.
 
 Without reporting they do nothing. A value that can never be used raises in both cases: reporting changes no verdict.
-
-A file gets its address from a user's hook that publishes it, else from the template ``artifact_url`` of files that the
-CI uploads, else from the sender, which uploads the spool's copy. Without an address it becomes a field that names it.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from contextvars import ContextVar
 from itertools import count
-from pathlib import Path
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_automation_report.api.models import STEP_LIMIT, Artifact, Field, FieldType
-from pytest_automation_report.api.urls import address_of, is_web_address
-from pytest_automation_report.recording.collector import PUBLISH_ARTIFACT, AnnotationCollector, active
-from pytest_automation_report.recording.fields import NO_NAME, artifact_from, is_address, last_segment, property_field
+from pytest_automation_report.recording.collector import AnnotationCollector, active
+from pytest_automation_report.recording.fields import NO_NAME, property_field
 from pytest_automation_report.recording.phases import Annotations, merged
-from pytest_automation_report.spool.artifacts import spooled_address
+from pytest_automation_report.recording.user_code import LazyContent, attachment, check_content
 from pytest_automation_report.spool.records import Step as TimedStep
 from pytest_automation_report.text.limits import TEXT_UNITS, utf16_length
 from pytest_automation_report.text.redaction import TextCleaner, safe_str
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
 
     import pytest
@@ -249,131 +241,6 @@ def _attempt_here(collector: AnnotationCollector) -> AttemptAnnotations | None:
     if step is None or step.attempt.collector is not collector or step.thread == collector.thread:
         return current_attempt(collector)
     return step.attempt
-
-
-Content: TypeAlias = "str | os.PathLike[str] | bytes"
-LazyContent: TypeAlias = "Content | Callable[[], Content]"
-"""The web address, path or bytes of an artifact, or a function that returns one, called in reported sessions only."""
-
-_ARTIFACT_NAME: Final = "Artifact"
-
-
-def check_content(content: object) -> None:
-    """Raise TypeError for a content that can never be an artifact, before any function is called or file read."""
-    if not (isinstance(content, (str, bytes, os.PathLike)) or callable(content)):
-        raise TypeError(f"an artifact is an address, a path, bytes or a function, not {content.__class__.__name__}")
-
-
-def attachment(
-    collector: AnnotationCollector,
-    item: pytest.Item | pytest.Session | None,
-    content: LazyContent,
-    name: str | None,
-    mime_type: str | None,
-    *,
-    folder: Path | None = None,
-) -> Artifact | Field | None:
-    """Return the artifact or field for a file of a result or a run; None, with an error of the user, if that failed.
-
-    ``folder`` is the folder that a relative path starts from, by default the current one.
-    """
-    try:
-        file = _Attachment(collector, item, safe_str(name or _ARTIFACT_NAME), mime_type)
-        value = content() if callable(content) else content
-        if isinstance(value, bytes):
-            return file.of_bytes(value)
-        if isinstance(value, str) and is_web_address(value):
-            file.name = safe_str(name or last_segment(value) or _ARTIFACT_NAME)
-            return file.of_address(value)
-        path = ((folder or Path()) / value).absolute()
-        file.name = safe_str(name or path.name or _ARTIFACT_NAME)
-        return file.of_file(path)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - neither a user's function nor a patched file system may change a verdict
-        reason = f"{type(error).__name__}: {safe_str(error)}"
-        collector.user_errors.add(f"artifact {safe_str(name or _ARTIFACT_NAME)} was not added: {reason}")
-        return None
-
-
-class _Attachment(Struct):
-    """One address, file or bytes of one attempt, or of a session."""
-
-    collector: AnnotationCollector
-    item: pytest.Item | pytest.Session | None
-    name: str
-    mime_type: str | None
-
-    def of_address(self, address: str, size: int | None = None) -> Artifact | Field:
-        """Return the artifact of an address, or a field if the server would refuse the address, such as a long one."""
-        artifact = artifact_from(self.name, address, self.mime_type, size, self.collector.cleaner)
-        return self._field(address) if artifact is None else artifact
-
-    def of_file(self, path: Path) -> Artifact | Field:
-        """Return the artifact of a file, or the field that names it."""
-        shown = str(path)
-        if not path.is_file():
-            self.collector.add_missing_file("whose file is missing", shown)
-            return self._field(f"{shown} (no such file)")
-        size = path.stat().st_size
-        address = self._published(path) or self._templated(path)
-        return self._spooled(path, shown) if address is None else self.of_address(address, size)
-
-    def of_bytes(self, data: bytes) -> Artifact | Field:
-        """Return the artifact of bytes; the hook gets them as a temporary file."""
-        address = None
-        if self._has_hook():
-            import tempfile  # noqa: PLC0415 - only for bytes with a hook
-
-            with tempfile.TemporaryDirectory(prefix="automation-report-") as folder:
-                path = Path(folder) / (Path(self.name).name or _ARTIFACT_NAME)
-                path.write_bytes(data)
-                address = self._published(path)
-        if address is None:
-            return self._spooled(data, f"{len(data):,} bytes")
-        return self.of_address(address, len(data))
-
-    def _spooled(self, content: Path | bytes, shown: str) -> Artifact | Field:
-        """Return the reference to a copy in the spool."""
-        cleaner = self.collector.cleaner
-        try:
-            name, size = self.collector.artifact_spool().add(content)
-        except ValueError as error:
-            self.collector.add_missing_file(f"that are not kept ({error})", shown)
-            return self._field(f"{shown} (not kept: {error})")
-        mime_type = cleaner.string(self.mime_type) if self.mime_type else None
-        address = spooled_address(name, cleaner.string(shown))
-        return Artifact(cleaner.string(self.name) or NO_NAME, address, None, mime_type, size)
-
-    def _templated(self, path: Path) -> str | None:
-        """Return the address by the template; None without one, and for files outside of the root folder."""
-        template = self.collector.options.artifact_url
-        if not template or self.item is None:
-            return None
-        # The template has the path from the root folder, so a file outside of it has no address.
-        relative = os.path.relpath(path, self.item.config.rootpath)
-        if relative.startswith(os.pardir):
-            return None
-        address = address_of(template, Path(relative).as_posix(), self.name)
-        return address if is_address(address) else None
-
-    def _has_hook(self) -> bool:
-        return self.item is not None and bool(getattr(self.item.config.hook, PUBLISH_ARTIFACT).get_hookimpls())
-
-    def _published(self, path: Path) -> str | None:
-        """Return the address that a user's hook returns for a file, None without one."""
-        if self.item is None or not self._has_hook():
-            return None
-        # The hook relative to the item: conftests of the item's folders are called, others are not.
-        errors, hook = self.collector.user_errors, getattr(self.item.ihook, PUBLISH_ARTIFACT)
-        address: object = errors.call(PUBLISH_ARTIFACT, hook, path=path)
-        if address is None or (isinstance(address, str) and is_address(address)):
-            return address
-        errors.add_hook_error(PUBLISH_ARTIFACT, ValueError(f"{safe_str(address)!r} is no web address"))
-        return None
-
-    def _field(self, text: str) -> Field:
-        return property_field(self.name, text, self.collector.cleaner)
 
 
 def attach(attempt: AttemptAnnotations, content: LazyContent, name: str | None, mime_type: str | None) -> None:

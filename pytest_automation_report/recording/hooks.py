@@ -23,16 +23,10 @@ from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_RUN, DESCRIBE_TEST
 from pytest_automation_report.recording.fields import artifact_from, is_address, property_field
-from pytest_automation_report.recording.functions import (
-    attach,
-    attachment,
-    check_content,
-    current_attempt,
-    field_type_of,
-    typed_field,
-)
+from pytest_automation_report.recording.functions import attach, current_attempt, field_type_of, typed_field
 from pytest_automation_report.recording.options import MARKER_PREFIX
 from pytest_automation_report.recording.phases import Annotations
+from pytest_automation_report.recording.user_code import attachment, call_hook, check_content, validated
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
 from pytest_automation_report.text.node_ids import place_of
 from pytest_automation_report.text.redaction import safe_str
@@ -43,8 +37,9 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.guards import InternalErrors
     from pytest_automation_report.recording.collector import AnnotationCollector, UserErrors
-    from pytest_automation_report.recording.functions import AttemptAnnotations, LazyContent
+    from pytest_automation_report.recording.functions import AttemptAnnotations
     from pytest_automation_report.recording.options import RecordingOptions
+    from pytest_automation_report.recording.user_code import LazyContent
     from pytest_automation_report.text.redaction import TextCleaner
 
 
@@ -160,11 +155,11 @@ def described_run(
     config: pytest.Config, run: NewRun, cleaner: TextCleaner, user_errors: UserErrors
 ) -> tuple[NewRun, tuple[ArtifactFile, ...]]:
     """Return the run with the additions of all hooks, and the files to attach to it."""
-    returned = user_errors.call(DESCRIBE_RUN, getattr(config.hook, DESCRIBE_RUN), config=config) or ()
+    returned = call_hook(user_errors, DESCRIBE_RUN, getattr(config.hook, DESCRIBE_RUN), config=config) or ()
     files: list[ArtifactFile] = []
     # pytest returns the value of the hook that was registered last first: reversed, its name counts.
     for value in reversed(returned):
-        described = user_errors.validated(DESCRIBE_RUN, partial(with_additions, run), value, cleaner)
+        described = validated(user_errors, DESCRIBE_RUN, partial(with_additions, run), value, cleaner)
         if described is not None:
             run = described
             files += files_of(value)
@@ -257,10 +252,10 @@ class AnnotationHooks(Hooks):
 
     def _describe(self, attempt: AttemptAnnotations, item: pytest.Item, report: pytest.TestReport) -> None:
         errors = self._collector.user_errors
-        returned = errors.call(DESCRIBE_TEST, getattr(item.ihook, DESCRIBE_TEST), item=item, report=report) or ()
+        returned = call_hook(errors, DESCRIBE_TEST, getattr(item.ihook, DESCRIBE_TEST), item=item, report=report) or ()
         # The hook nearest to the test returns first; reversed, its key and folder win, since the last ones do.
         for value in reversed(returned):
-            annotations = errors.validated(DESCRIBE_TEST, annotations_from, value, self._collector.cleaner)
+            annotations = validated(errors, DESCRIBE_TEST, annotations_from, value, self._collector.cleaner)
             if annotations is not None:
                 attempt.hook_annotations.append(annotations)
                 for file in files_of(value):

@@ -224,6 +224,7 @@ def call_finished_hooks(
     if not hook.get_hookimpls():
         return
     from pytest_automation_report.recording.hooks import Summary  # noqa: PLC0415 - as above
+    from pytest_automation_report.recording.user_code import call_hook  # noqa: PLC0415 - as above
 
     tally = outcome.tally
     # The page of a run of the embedded store while `automation-report serve` shows it.
@@ -239,7 +240,7 @@ def call_finished_hooks(
         not_run=max(0, tally.not_run),
         is_whole=outcome.is_whole,
     )
-    user_errors.call(FINISHED, hook, config=config, summary=summary)
+    call_hook(user_errors, FINISHED, hook, config=config, summary=summary)
 
 
 def create_session_folder(

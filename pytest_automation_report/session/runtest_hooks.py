@@ -22,12 +22,7 @@ from pytest_automation_report.recording.options import FAILED
 from pytest_automation_report.recording.phases import Annotations, merged
 from pytest_automation_report.recording.recorder import FailedComparisons, Recorder, place_in
 from pytest_automation_report.recording.results import Failures
-from pytest_automation_report.session.collection import (
-    HISTORY_HOOKS,
-    captured_files,
-    collected_record,
-    plain_nodeids,
-)
+from pytest_automation_report.session.collection import HISTORY_HOOKS, captured_files, collected_record, plain_nodeids
 from pytest_automation_report.spool.records import (
     FORMAT,
     ArtifactRecord,
@@ -308,7 +303,7 @@ class RuntestHooks(Hooks):
 
     def add_to_run(self, session: pytest.Session, files: Sequence[ArtifactFile]) -> None:
         """Add files to the run; they are copied now, and stored by the sender or named in a field."""
-        from pytest_automation_report.recording.functions import attachment  # noqa: PLC0415 - few runs have files
+        from pytest_automation_report.recording.user_code import attachment  # noqa: PLC0415 - few runs have files
 
         for file in files:
             attached = attachment(self.collector, session, file.content, file.name, file.mime_type, folder=session.path)

@@ -1,0 +1,215 @@
+"""Call users' hooks, and take the files that they and tests name; what goes wrong is reported, and raises nothing.
+
+A file gets its address from a user's hook that publishes it, else from the template ``artifact_url`` of files that the
+CI uploads, else from the sender, which uploads the spool's copy. Without an address it becomes a field that names it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+
+from msgspec import Struct
+
+from pytest_automation_report.api.models import Artifact, Field
+from pytest_automation_report.api.urls import address_of, is_web_address
+from pytest_automation_report.recording.collector import (
+    DESCRIBE_RUN,
+    DESCRIBE_TEST,
+    FINISHED,
+    PUBLISH_ARTIFACT,
+    AnnotationCollector,
+    UserErrors,
+)
+from pytest_automation_report.recording.fields import NO_NAME, artifact_from, is_address, last_segment, property_field
+from pytest_automation_report.spool.artifacts import spooled_address
+from pytest_automation_report.text.redaction import TextCleaner, safe_str
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pytest
+
+_Returned = TypeVar("_Returned")
+
+_CONSEQUENCES: Final[Mapping[str, str]] = {
+    DESCRIBE_RUN: "the run goes without its additions",
+    DESCRIBE_TEST: "results go without its additions",
+    PUBLISH_ARTIFACT: "files go without an address",
+    FINISHED: "the report is not affected",
+}
+
+
+def call_hook(errors: UserErrors, name: str, hook: Callable[..., _Returned], **arguments: object) -> _Returned | None:
+    """Call a hook and return its value, None if it raised; `pytest.exit` and Ctrl-C still end the session."""
+    import pytest  # noqa: PLC0415 - code that annotates must not load pytest where no test runs
+
+    try:
+        return hook(**arguments)
+    except (KeyboardInterrupt, pytest.exit.Exception):
+        raise
+    except BaseException as error:  # noqa: BLE001 - a user's code may raise anything; it is reported
+        add_hook_error(errors, name, error, _file_of_hook(name, error))
+        return None
+
+
+def validated(
+    errors: UserErrors,
+    name: str,
+    validate: Callable[[object, TextCleaner], _Returned],
+    value: object,
+    cleaner: TextCleaner,
+) -> _Returned | None:
+    """Return the validated value of a hook, None if it cannot be used."""
+    try:
+        return validate(value, cleaner)
+    except KeyboardInterrupt:
+        raise
+    # A value of the right class may still hold others of wrong ones, such as `Field(meta=None)`.
+    except BaseException as error:  # noqa: BLE001 - the value and its parts are users' objects
+        add_hook_error(errors, name, error)
+        return None
+
+
+def add_hook_error(errors: UserErrors, name: str, error: BaseException, file: str = "") -> None:
+    """Add the error of a hook, with its consequence for the report."""
+    place = f" in {file}" if file else ""
+    errors.add(f"{name}{place}: {type(error).__name__}: {safe_str(error)}; {_CONSEQUENCES[name]}")
+
+
+def _file_of_hook(name: str, error: BaseException) -> str:
+    """Return the file of the hook that raised, or of the innermost frame if no frame is the hook's."""
+    file, trace = "", error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        file = code.co_filename
+        if code.co_name == name:
+            return file
+        trace = trace.tb_next
+    return file
+
+
+Content: TypeAlias = "str | os.PathLike[str] | bytes"
+LazyContent: TypeAlias = "Content | Callable[[], Content]"
+"""The web address, path or bytes of an artifact, or a function that returns one, called in reported sessions only."""
+
+_ARTIFACT_NAME: Final = "Artifact"
+
+
+def check_content(content: object) -> None:
+    """Raise TypeError for a content that can never be an artifact, before any function is called or file read."""
+    if not (isinstance(content, (str, bytes, os.PathLike)) or callable(content)):
+        raise TypeError(f"an artifact is an address, a path, bytes or a function, not {content.__class__.__name__}")
+
+
+def attachment(
+    collector: AnnotationCollector,
+    item: pytest.Item | pytest.Session | None,
+    content: LazyContent,
+    name: str | None,
+    mime_type: str | None,
+    *,
+    folder: Path | None = None,
+) -> Artifact | Field | None:
+    """Return the artifact or field for a file of a result or a run; None, with an error of the user, if that failed.
+
+    ``folder`` is the folder that a relative path starts from, by default the current one.
+    """
+    try:
+        file = _Attachment(collector, item, safe_str(name or _ARTIFACT_NAME), mime_type)
+        value = content() if callable(content) else content
+        if isinstance(value, bytes):
+            return file.of_bytes(value)
+        if isinstance(value, str) and is_web_address(value):
+            file.name = safe_str(name or last_segment(value) or _ARTIFACT_NAME)
+            return file.of_address(value)
+        path = ((folder or Path()) / value).absolute()
+        file.name = safe_str(name or path.name or _ARTIFACT_NAME)
+        return file.of_file(path)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - neither a user's function nor a patched file system may change a verdict
+        reason = f"{type(error).__name__}: {safe_str(error)}"
+        collector.user_errors.add(f"artifact {safe_str(name or _ARTIFACT_NAME)} was not added: {reason}")
+        return None
+
+
+class _Attachment(Struct):
+    """One address, file or bytes of one attempt, or of a session."""
+
+    collector: AnnotationCollector
+    item: pytest.Item | pytest.Session | None
+    name: str
+    mime_type: str | None
+
+    def of_address(self, address: str, size: int | None = None) -> Artifact | Field:
+        """Return the artifact of an address, or a field if the server would refuse the address, such as a long one."""
+        artifact = artifact_from(self.name, address, self.mime_type, size, self.collector.cleaner)
+        return self._field(address) if artifact is None else artifact
+
+    def of_file(self, path: Path) -> Artifact | Field:
+        """Return the artifact of a file, or the field that names it."""
+        shown = str(path)
+        if not path.is_file():
+            self.collector.add_missing_file("whose file is missing", shown)
+            return self._field(f"{shown} (no such file)")
+        size = path.stat().st_size
+        address = self._published(path) or self._templated(path)
+        return self._spooled(path, shown) if address is None else self.of_address(address, size)
+
+    def of_bytes(self, data: bytes) -> Artifact | Field:
+        """Return the artifact of bytes; the hook gets them as a temporary file."""
+        address = None
+        if self._has_hook():
+            import tempfile  # noqa: PLC0415 - only for bytes with a hook
+
+            with tempfile.TemporaryDirectory(prefix="automation-report-") as folder:
+                path = Path(folder) / (Path(self.name).name or _ARTIFACT_NAME)
+                path.write_bytes(data)
+                address = self._published(path)
+        if address is None:
+            return self._spooled(data, f"{len(data):,} bytes")
+        return self.of_address(address, len(data))
+
+    def _spooled(self, content: Path | bytes, shown: str) -> Artifact | Field:
+        """Return the reference to a copy in the spool."""
+        cleaner = self.collector.cleaner
+        try:
+            name, size = self.collector.artifact_spool().add(content)
+        except ValueError as error:
+            self.collector.add_missing_file(f"that are not kept ({error})", shown)
+            return self._field(f"{shown} (not kept: {error})")
+        mime_type = cleaner.string(self.mime_type) if self.mime_type else None
+        address = spooled_address(name, cleaner.string(shown))
+        return Artifact(cleaner.string(self.name) or NO_NAME, address, None, mime_type, size)
+
+    def _templated(self, path: Path) -> str | None:
+        """Return the address by the template; None without one, and for files outside of the root folder."""
+        template = self.collector.options.artifact_url
+        if not template or self.item is None:
+            return None
+        # The template has the path from the root folder, so a file outside of it has no address.
+        relative = os.path.relpath(path, self.item.config.rootpath)
+        if relative.startswith(os.pardir):
+            return None
+        address = address_of(template, Path(relative).as_posix(), self.name)
+        return address if is_address(address) else None
+
+    def _has_hook(self) -> bool:
+        return self.item is not None and bool(getattr(self.item.config.hook, PUBLISH_ARTIFACT).get_hookimpls())
+
+    def _published(self, path: Path) -> str | None:
+        """Return the address that a user's hook returns for a file, None without one."""
+        if self.item is None or not self._has_hook():
+            return None
+        # The hook relative to the item: conftests of the item's folders are called, others are not.
+        errors, hook = self.collector.user_errors, getattr(self.item.ihook, PUBLISH_ARTIFACT)
+        address: object = call_hook(errors, PUBLISH_ARTIFACT, hook, path=path)
+        if address is None or (isinstance(address, str) and is_address(address)):
+            return address
+        add_hook_error(errors, PUBLISH_ARTIFACT, ValueError(f"{safe_str(address)!r} is no web address"))
+        return None
+
+    def _field(self, text: str) -> Field:
+        return property_field(self.name, text, self.collector.cleaner)
