@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from itertools import count
 from threading import get_ident
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from pytest_automation_report.recording.options import cleaner_for
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Protocol
 
     import pytest
 
     from pytest_automation_report.api.models import Artifact
-    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.recording.phases import Annotations
     from pytest_automation_report.spool.artifacts import ArtifactSpool
 

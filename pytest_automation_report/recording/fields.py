@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
-from pytest_automation_report.text.redaction import KnownSecrets
+from pytest_automation_report.text.redaction import KnownSecrets, TextCleaner
 from pytest_automation_report.text.visible import ColouredText, marked, remarked, unmasked, visible
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_automation_report.spool.records import Attempt, Step
-    from pytest_automation_report.text.redaction import TextCleaner
 
 
 FieldKind: TypeAlias = 'Literal["string", "text", "html", "console", "url"]'

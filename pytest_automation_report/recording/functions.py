@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_automation_report.api.models import STEP_LIMIT, Artifact, Field, FieldType
 from pytest_automation_report.recording.collector import AnnotationCollector, active
-from pytest_automation_report.recording.fields import NO_NAME, property_field
+from pytest_automation_report.recording.fields import NO_NAME, FieldKind, property_field
 from pytest_automation_report.recording.phases import Annotations, merged
 from pytest_automation_report.recording.user_code import LazyContent, attachment, check_content
 from pytest_automation_report.spool.records import Step as TimedStep
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.recording.fields import FieldKind
     from pytest_automation_report.spool.records import StepStatus
 
 # Limits of memory, for a test that adds in an endless loop. A result shows fewer: the recorder cuts it to the API's

@@ -20,27 +20,22 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, NewRun, Resources, joined
 from pytest_automation_report.api.urls import is_web_address
-from pytest_automation_report.guards import Hooks, guarded
-from pytest_automation_report.recording.collector import DESCRIBE_RUN, DESCRIBE_TEST
+from pytest_automation_report.guards import Hooks, InternalErrors, guarded
+from pytest_automation_report.recording.collector import DESCRIBE_RUN, DESCRIBE_TEST, AnnotationCollector, UserErrors
 from pytest_automation_report.recording.fields import artifact_from, is_address, property_field
 from pytest_automation_report.recording.functions import attach, current_attempt, field_type_of, typed_field
-from pytest_automation_report.recording.options import MARKER_PREFIX
+from pytest_automation_report.recording.options import MARKER_PREFIX, RecordingOptions
 from pytest_automation_report.recording.phases import Annotations
-from pytest_automation_report.recording.user_code import attachment, call_hook, check_content, validated
+from pytest_automation_report.recording.user_code import LazyContent, attachment, call_hook, check_content, validated
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
 from pytest_automation_report.text.node_ids import place_of
-from pytest_automation_report.text.redaction import safe_str
+from pytest_automation_report.text.redaction import TextCleaner, safe_str
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.guards import InternalErrors
-    from pytest_automation_report.recording.collector import AnnotationCollector, UserErrors
     from pytest_automation_report.recording.functions import AttemptAnnotations
-    from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.recording.user_code import LazyContent
-    from pytest_automation_report.text.redaction import TextCleaner
 
 
 class ArtifactFile(Struct, frozen=True):

@@ -25,7 +25,7 @@ from pytest_automation_report.api.models import (
 )
 from pytest_automation_report.recording.options import FAILED
 from pytest_automation_report.text.limits import TEXT_UNITS, cut_end, string, utf16_length
-from pytest_automation_report.text.redaction import safe_str
+from pytest_automation_report.text.redaction import TextCleaner, safe_str
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Artifact
     from pytest_automation_report.spool.records import Step, StepStatus
-    from pytest_automation_report.text.redaction import TextCleaner
 
 
 # A crash message that begins with the name of an exception: ``pkg.SomeError: text`` or the name alone.

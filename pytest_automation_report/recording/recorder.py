@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, FieldType, Status
-from pytest_automation_report.recording.comparison import captured_sides, clean_comparison
+from pytest_automation_report.recording.comparison import Sides, captured_sides, clean_comparison
 from pytest_automation_report.recording.fields import FoundSecrets, printed_annotations, property_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import (
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.recording.comparison import Sides
 
 _Entry = TypeVar("_Entry")
 _MAX_LINE: Final = 1 << 31

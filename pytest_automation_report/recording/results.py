@@ -13,9 +13,9 @@ from msgspec.structs import astuple
 from pytest_automation_report.api.models import Field, FieldType, Status
 from pytest_automation_report.recording.options import FAILED, RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
-from pytest_automation_report.spool.records import Attempt, FinishRecord
+from pytest_automation_report.spool.records import Attempt, Colours, FinishRecord
 from pytest_automation_report.text.limits import cut_end, string, utf16_length
-from pytest_automation_report.text.visible import NOT_IN_XML, ColouredText
+from pytest_automation_report.text.visible import NOT_IN_XML, ColouredText, Span
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.spool.records import Colours
     from pytest_automation_report.text.redaction import TextCleaner
-    from pytest_automation_report.text.visible import Span
 
 
 _NO_NAME = "(no name)"

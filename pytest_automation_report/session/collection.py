@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.spool.folder import NOT_RUN
+from pytest_automation_report.spool.folder import NOT_RUN, SessionFolder
 from pytest_automation_report.spool.records import CollectedRecord, collected_names
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.spool.folder import SessionFolder
 
 HISTORY_HOOKS: Final = "automation-report-history"
 """Name of the plugin that cuts the tests into shards."""

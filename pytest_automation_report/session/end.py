@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.guards import InternalErrors, guarded
 from pytest_automation_report.recording.collector import UserErrors
-from pytest_automation_report.spool.folder import LAST_WORDS, Log, Process, bytes_from
+from pytest_automation_report.spool.folder import LAST_WORDS, Log, Process, SessionFolder, bytes_from
 from pytest_automation_report.spool.ledger import LEDGER_KINDS, ErrorRecord, LedgerState
 from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.summary.lines import header_line, report_lines
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.delivery.launch import Timeouts
     from pytest_automation_report.session.setup import SessionSetup
-    from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.summary.counts import SessionOutcome
 
 

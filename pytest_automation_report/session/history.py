@@ -14,7 +14,7 @@ from msgspec import Struct, convert, to_builtins
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.delivery.launch import LaunchError
-from pytest_automation_report.guards import Hooks, guarded
+from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.results import identity_of
 from pytest_automation_report.session.collection import nodeids_of, prefix_of
 from pytest_automation_report.session.cut import cut, module_of
@@ -26,7 +26,6 @@ from pytest_automation_report.unpatched import Unpatched
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.guards import InternalErrors
     from pytest_automation_report.settings.settings import Settings
 
 # Of xdist's worker input for the history and what is wanted, and of its worker output for what the worker did.

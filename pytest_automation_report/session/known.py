@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.findings.known import KNOWN_FIELD, KnownTests, known_failures, known_text
-from pytest_automation_report.guards import Hooks, guarded
+from pytest_automation_report.findings.known import KNOWN_FIELD, KnownFailure, KnownTests, known_failures, known_text
+from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.phases import is_subtest
 from pytest_automation_report.recording.results import identity_of
 from pytest_automation_report.session.collection import nodeids_of, prefix_of
@@ -21,8 +21,6 @@ from pytest_automation_report.text.limits import printable, quantity
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
-    from pytest_automation_report.findings.known import KnownFailure
-    from pytest_automation_report.guards import InternalErrors
 
 # Of xdist's worker input for the file and its text, and of its worker output for the warnings.
 WORKER_KEY: Final = "automation_report_known"

@@ -19,7 +19,7 @@ from pytest_automation_report.session.end import LedgerTail, TerminalReport, wai
 from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import CONTROLLER, MAIN, Log
+from pytest_automation_report.spool.folder import CONTROLLER, MAIN, Log, SessionFolder, SessionManifest
 from pytest_automation_report.spool.records import EndRecord, PlanRecord
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.summary.counts import SessionOutcome, tally_from
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.session.xdist import ControllerHooks
     from pytest_automation_report.settings.settings import Settings
-    from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
     from pytest_automation_report.spool.sessions import LeftoverCounts
     from pytest_automation_report.text.redaction import TextCleaner
 

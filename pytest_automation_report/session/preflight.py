@@ -21,7 +21,7 @@ from pytest_automation_report.delivery.launch import (
     folders_of,
     loader_environment,
 )
-from pytest_automation_report.settings.settings import LOCAL_URL
+from pytest_automation_report.settings.settings import LOCAL_URL, Settings
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.api.models import Token
-    from pytest_automation_report.settings.settings import Settings
 
 _CHECKS: Final = """\
 from pytest_automation_report.cli.checks import connection_checks

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_automation_report.delivery.launch import LaunchError
-from pytest_automation_report.guards import Hooks, guarded
+from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.results import identity_of, key_of
 from pytest_automation_report.session.collection import nodeids_of, prefix_of
 from pytest_automation_report.session.preflight import console_process
@@ -24,7 +24,6 @@ from pytest_automation_report.unpatched import Unpatched
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.guards import InternalErrors
 
 OPTION: Final = "--automation-report-rerun-failed"
 # Of xdist's worker input for the failed tests, and of its worker output for what the worker found of them.

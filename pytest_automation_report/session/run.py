@@ -20,7 +20,7 @@ from pytest_automation_report.api.models import SELECTION_FIELD, SERVE_PORT, Fie
 from pytest_automation_report.ci.detection import is_agent
 from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.recording.collector import DESCRIBE_RUN, FINISHED
+from pytest_automation_report.recording.collector import DESCRIBE_RUN, FINISHED, UserErrors
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.resolver import spool_candidates
 from pytest_automation_report.settings.run import RunSharing, configured_run, without_secrets
@@ -39,7 +39,6 @@ from pytest_automation_report.unpatched import Unpatched
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_automation_report.recording.collector import UserErrors
     from pytest_automation_report.recording.hooks import ArtifactFile
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.settings.settings import Settings

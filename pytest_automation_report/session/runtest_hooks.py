@@ -18,7 +18,7 @@ from pytest_automation_report.api.models import Artifact, Field
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, AnnotationCollector, active
 from pytest_automation_report.recording.fields import property_field
-from pytest_automation_report.recording.options import FAILED
+from pytest_automation_report.recording.options import FAILED, RecordingOptions
 from pytest_automation_report.recording.phases import Annotations, merged
 from pytest_automation_report.recording.recorder import FailedComparisons, Recorder, place_in
 from pytest_automation_report.recording.results import Failures
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_automation_report.recording.hooks import ArtifactFile
-    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.spool.records import FinishRecord
     from pytest_automation_report.spool.writer import SpoolWriter
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import Token
+from pytest_automation_report.api.models import ArtifactStoreConfig, Token
 from pytest_automation_report.api.urls import is_bucket
 from pytest_automation_report.ci.detection import FactsSearch
-from pytest_automation_report.delivery.launch import SenderProcess, timeouts_from
-from pytest_automation_report.recording.options import cleaner_for, secrets_from
+from pytest_automation_report.delivery.launch import SenderProcess, Timeouts, timeouts_from
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for, secrets_from
 from pytest_automation_report.session.collection import captured_files, prefix_of
 from pytest_automation_report.settings.resolver import project_name, read_pytest_settings, settings_from
 from pytest_automation_report.spool.folder import new_session_name
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.api.models import ArtifactStoreConfig
-    from pytest_automation_report.delivery.launch import Timeouts
-    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.text.redaction import TextCleaner
 

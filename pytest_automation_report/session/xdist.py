@@ -28,14 +28,13 @@ from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.settings.token import token_from
 from pytest_automation_report.spool.folder import NOT_RUN, SessionFolder, head_and_tail
 from pytest_automation_report.spool.records import AGAIN, CapturedRecord, CrashRecord, FinishRecord, OpenRecord
-from pytest_automation_report.spool.writer import WriteLosses
+from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.session.end import TerminalReport
     from pytest_automation_report.session.setup import SessionSetup
-    from pytest_automation_report.spool.writer import SpoolWriter
 
 
 # Keys of xdist's worker output: the worker's write losses, and that its tests have annotations that are not reported.

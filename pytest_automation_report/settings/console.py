@@ -21,7 +21,7 @@ from msgspec import Struct, field
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.resolver import raw_setting, toml_document, user_place
 from pytest_automation_report.settings.servers import is_loopback_origin, origin_from
-from pytest_automation_report.settings.settings import SETTINGS, setting_of
+from pytest_automation_report.settings.settings import SETTINGS, Settings, setting_of
 from pytest_automation_report.settings.token import token_for, token_from
 from pytest_automation_report.text.files import read_file
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import PostgresDatabase, Token
     from pytest_automation_report.settings.parsers import RawSetting
-    from pytest_automation_report.settings.settings import Settings
 
 _SECTIONS: Final[Mapping[str, str]] = {
     "pytest.toml": "pytest",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, cast
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import Field, FieldType, Link
+from pytest_automation_report.api.models import Field, FieldType, Link, Status
 from pytest_automation_report.api.urls import (
     BUCKETS,
     OF_FILE,
@@ -33,7 +33,6 @@ from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_len
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.api.models import Status
 
 RawValue: TypeAlias = "str | int | float | bool | tuple[object, ...]"
 """A value before it is parsed: a text, or the value that pytest or TOML made of it."""

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.settings.settings import PREFIX, SETTINGS, flag_from, setting_of
+from pytest_automation_report.settings.settings import PREFIX, SETTINGS, Kind, flag_from, setting_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import pytest
 
-    from pytest_automation_report.settings.settings import Kind
 
 SWITCH_NAME: Final = "automation_report"
 """Name of the switch in ini files; it turns reporting on and is no setting of the table."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Field, FieldType, NewRun, Resources
-from pytest_automation_report.ci.facts import with_facts
+from pytest_automation_report.api.models import Field, FieldType, Json, NewRun, Resources
+from pytest_automation_report.ci.facts import BuildInfo, with_facts
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.text.limits import string
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_automation_report.api.models import Json
-    from pytest_automation_report.ci.facts import BuildInfo
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.text.redaction import TextCleaner
 

@@ -25,13 +25,12 @@ from pytest_automation_report.api.urls import (
 from pytest_automation_report.ci.detection import facts_for
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers
-from pytest_automation_report.settings.settings import setting_of
+from pytest_automation_report.settings.settings import Settings, setting_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_automation_report.settings.parsers import RawSetting
-    from pytest_automation_report.settings.settings import Settings
 
 _BAD_CHARACTERS: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]|\s")
 # Wider than the standard: names of containers and of test machines have underscores.

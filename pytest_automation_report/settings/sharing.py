@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import RUN_KEY_TAG, Field, FieldType
-from pytest_automation_report.ci.facts import JOB_LINK, PLACEHOLDER
+from pytest_automation_report.ci.facts import JOB_LINK, PLACEHOLDER, BuildInfo, Shard
 from pytest_automation_report.settings.run import RunSharing
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 
 if TYPE_CHECKING:
-    from pytest_automation_report.ci.facts import BuildInfo, Shard
     from pytest_automation_report.settings.settings import Settings
 
 
