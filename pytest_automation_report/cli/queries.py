@@ -30,12 +30,12 @@ from pytest_automation_report.cli.context import (
     store_to_read,
     user_shell,
 )
-from pytest_automation_report.delivery.launch import Runtime, timeouts_from
+from pytest_automation_report.delivery.launch import Runtime
 from pytest_automation_report.delivery.shared_run import SharedRunLookup, runs_of_key
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.server.store.values import ResultClass, RunStatus
-from pytest_automation_report.settings.run import JOB_FIELD
+from pytest_automation_report.settings.run import JOB_FIELD, timeouts_from
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.limits import SHORT_COMMIT, quantity
 

@@ -24,13 +24,14 @@ from pytest_automation_report.cli.context import (
     setting_options,
 )
 from pytest_automation_report.cli.queries import echo_link
-from pytest_automation_report.delivery.launch import Runtime, timeouts_from
+from pytest_automation_report.delivery.launch import Runtime
 from pytest_automation_report.delivery.report import refusal_of_kept
 from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.settings.console import project_ini
+from pytest_automation_report.settings.run import timeouts_from
 from pytest_automation_report.settings.servers import artifact_store
 from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
 from pytest_automation_report.spool.cleaning import remove_session

@@ -30,13 +30,13 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.queries import connected_to, jobs_of, join_or_create_run
 from pytest_automation_report.cli.send import delivered, left_by
-from pytest_automation_report.delivery.launch import timeouts_from
 from pytest_automation_report.errors import AutomationReportError, ResultFileError, SpoolError
 from pytest_automation_report.junit.results import JunitResult
 from pytest_automation_report.junit.sessions import Submission
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.recording.results import key_of
+from pytest_automation_report.settings.run import timeouts_from
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.settings.token import token_from
 from pytest_automation_report.spool.sessions import session_folders

@@ -23,11 +23,7 @@ from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterable, Mapping
-
-
-# Not a setting: the project's own tests shorten the timeouts with it.
-LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
+    from collections.abc import Callable, Iterable
 
 
 class Timeouts(Struct, frozen=True):
@@ -55,13 +51,6 @@ class Timeouts(Struct, frozen=True):
     alone: float = 30.0  # how long the sender goes on when pytest does not wait for it any more
     send_progress: float = 30.0  # how long `automation-report send` goes on without a response
     same_signal: float = 1.0  # signals to `exec` within this time count as one
-
-
-def timeouts_from(environ: Mapping[str, str], *, is_embedded: bool = False, **overrides: float) -> Timeouts:
-    """Return the timeouts with these overrides, and with those of the environment, which come first."""
-    # An append to the embedded store takes 3 ms, so its pages can follow closely.
-    own = {"batch_age": 1.0} if is_embedded else {}
-    return Timeouts(**{**own, **overrides, **Unpatched.decode(environ.get(LIMITS_VARIABLE, "{}"))})
 
 
 class SenderConfig(Struct, frozen=True):

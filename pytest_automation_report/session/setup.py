@@ -9,7 +9,7 @@ from msgspec import Struct
 from pytest_automation_report.api.models import ArtifactStoreConfig, Token
 from pytest_automation_report.api.urls import is_bucket
 from pytest_automation_report.ci.detection import FactsSearch
-from pytest_automation_report.delivery.launch import SenderProcess, Timeouts, timeouts_from
+from pytest_automation_report.delivery.launch import SenderProcess, Timeouts
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for, secrets_from
 from pytest_automation_report.session.collection import captured_files, prefix_of
 from pytest_automation_report.settings.resolver import project_name, read_pytest_settings, settings_from
@@ -116,7 +116,7 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
         )
     facts = FactsSearch(configuration.build_info, configuration.facts, environ, config.rootpath)
     try:
-        from pytest_automation_report.settings.run import recording_options  # noqa: PLC0415 - after the sender's start
+        from pytest_automation_report.settings.run import recording_options, timeouts_from  # noqa: PLC0415 - after the sender's start
 
         prefix = prefix_of(config, configuration.folder_prefix)
         secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)

@@ -1,4 +1,4 @@
-"""Build the run that a session creates, and the options of its recorder."""
+"""Build the run that a session creates, the options of its recorder, and the timeouts of its sender."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Field, FieldType, Json, NewRun, Resources
 from pytest_automation_report.ci.facts import BuildInfo, with_facts
+from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_automation_report.settings.settings import Settings
@@ -131,3 +133,14 @@ def recording_options(
         owned_folder=owned_folder,
         is_shared=configuration.run_id is not None or bool(configuration.run_key),
     )
+
+
+# Not a setting: the project's own tests shorten the timeouts with it.
+LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
+
+
+def timeouts_from(environ: Mapping[str, str], *, is_embedded: bool = False, **overrides: float) -> Timeouts:
+    """Return the timeouts with these overrides, and with those of the environment, which come first."""
+    # An append to the embedded store takes 3 ms, so its pages can follow closely.
+    own = {"batch_age": 1.0} if is_embedded else {}
+    return Timeouts(**{**own, **overrides, **Unpatched.decode(environ.get(LIMITS_VARIABLE, "{}"))})

@@ -11,10 +11,11 @@ import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
 from pytest_automation_report.delivery.captured_output import CapturedOutput
-from pytest_automation_report.delivery.launch import LIMITS_VARIABLE, Timeouts, timeouts_from
+from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.delivery.requests import Unknown
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.settings.run import LIMITS_VARIABLE, timeouts_from
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger import DoneRecord, Intent
 from pytest_automation_report.spool.sessions import (
