@@ -173,10 +173,7 @@ class Client(ABC):
         return self._read(f"/projects/{self._project_id}/automation/durations", query, _result)
 
     def results_document(self, run_id: int, *, after: int, status_id: Iterable[int]) -> Json:
-        """Return ``tests``, whole results of a run after that id, and ``next``, the id for the next request or None.
-
-        Only a server of ours has them.
-        """
+        """Return ``tests``, whole results after that id, and ``next``, the next request's; only our server has them."""
         return self._read(f"/automation/runs/{run_id}/results", {"after": after, "status_id": status_id}, _result)
 
     def report_html(

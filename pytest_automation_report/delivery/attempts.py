@@ -185,10 +185,7 @@ def _code_owners(file: str) -> CodeOwners:
 
 
 def with_kept_files(extensions: Extensions, attempts: Sequence[Attempt], kept: Sequence[bool]) -> Extensions:
-    """Return the extensions of a result with the new places of its files in steps.
-
-    ``kept`` has a flag for each artifact of the result: whether it still has it.
-    """
+    """Return a result's extensions with new places of the files in steps; ``kept`` says which artifacts it still has."""
     *earlier, last = attempts
     counts = [len(attempt.artifacts) for attempt in (last, *earlier)]
     flags = [kept[end - count : end] for count, end in zip(counts, accumulate(counts), strict=True)]

@@ -295,10 +295,7 @@ def _kind_of(value: str) -> str:
 
 
 def _place(text: str, file: str) -> tuple[str, str]:
-    """Return the innermost frame of a traceback that is in the user's code: ``file:function``, and its statement.
-
-    ``file`` is that of the test.
-    """
+    """Return the innermost frame in the user's code, ``file:function``, and its statement; ``file`` is the test's."""
     place = statement = ""
     start = 0
     for entry in _ENTRY.finditer(text):

@@ -153,10 +153,7 @@ class JunitDocument:
         return self._total if stated is None else stated
 
     def results(self, pieces: Iterable[bytes]) -> Iterator[JunitResult]:
-        """Yield the document's results in its order; raises `JunitError` for a document that cannot be used.
-
-        Only the open case is in memory.
-        """
+        """Yield the results in the document's order, one case in memory; raises `JunitError` if it cannot be used."""
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.buffer_size = 1 << 16

@@ -268,10 +268,7 @@ def _attach_folder(attempt: AttemptAnnotations, folder: object) -> None:
 
 
 def feature_of(item: pytest.Item, bdd: object, cleaner: TextCleaner) -> Annotations | None:
-    """Return a field with the file and line of the scenario that a test was made of; None for other tests.
-
-    ``bdd`` is the module of pytest-bdd that made tests of scenarios, None without one.
-    """
+    """Return a field with the place of the scenario that ``bdd``, pytest-bdd's module, made a test of, else None."""
     scenarios = getattr(bdd, "scenario_wrapper_template_registry", None)
     function = getattr(item, "obj", None)
     scenario = scenarios.get(function) if scenarios and type(function) is FunctionType else None

@@ -60,15 +60,12 @@ def shard_of(text: str, environ: Mapping[str, str]) -> Shard | None:
 
 
 class History(Struct, frozen=True):
-    """What runs, newest first, say of tests by key: medians in microseconds, and which failed last.
-
-    ``error`` is why nothing is known.
-    """
+    """What runs, newest first, say of tests by key: medians in microseconds, and which failed last."""
 
     runs: tuple[int, ...] = ()
     failed: frozenset[str] = frozenset()
     durations: dict[str, int] = {}
-    error: str = "no run has durations yet"
+    error: str = "no run has durations yet"  # why nothing is known
 
 
 class Wanted(Struct, frozen=True):

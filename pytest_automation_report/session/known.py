@@ -82,12 +82,13 @@ class KnownFailureHooks(Hooks):
                     self._tests[item.nodeid] = entry
         unknown = [entry for entry in (*self._entries, *self._past) if entry.line not in found]
         self._warnings = [
-            *(self._past_line(entry) for entry in self._past if entry.line in found),
+            *(
+                f"{self._file[0]}:{entry.line}: {entry.test} was known until {entry.until}: its failure counts again"
+                for entry in self._past
+                if entry.line in found
+            ),
             *(_unknown_lines(unknown, session, self._file[0]) if unknown else ()),
         ]
-
-    def _past_line(self, entry: KnownFailure) -> str:
-        return f"{self._file[0]}:{entry.line}: {entry.test} was known until {entry.until}: its failure counts again"
 
     # Outermost: what other plugins make of the outcome is there.
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -245,10 +245,7 @@ def call_finished_hooks(
 def create_session_folder(
     setup: SessionSetup, configuration: Settings, run: NewRun, sharing: RunSharing
 ) -> tuple[Settings, SessionFolder, SessionManifest]:
-    """Create the session's folder in the first candidate that can be written, else raise `SpoolError`.
-
-    Returns that candidate's configuration, too.
-    """
+    """Create the session's folder for the first settings whose spool can be written; `SpoolError` if there are none."""
     reasons: list[str] = []
     for candidate in spool_candidates(configuration, setup.environ):
         try:

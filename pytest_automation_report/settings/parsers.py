@@ -10,6 +10,7 @@ import math
 import os
 import re
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, cast
 
@@ -332,17 +333,10 @@ def _pairs(raw: RawSetting) -> tuple[tuple[str, str], ...]:
 
 def refused_value(message: str, kind: str, origin: str) -> SettingError | None:
     """Return the error for an ini value of this kind that pytest refused with a message; None if it is empty."""
-    value = _quoted_value(message)
-    return None if value == "" else SettingError(origin, value, _INI_HINTS[kind])
-
-
-def _quoted_value(message: str) -> object:
-    """Return the value that pytest's message quotes at its end; no public function returns the raw value."""
+    # The message quotes the value at its end; no public function returns the raw value.
     quoted = re.search(r"(?:base 10: |float: |\bgot: |\b(?:got|is) \w+: |truth value )(.*)", message, re.DOTALL)
-    if quoted is None:
-        return message
-    try:
-        value: object = ast.literal_eval(quoted[1])
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return quoted[1]
-    return value
+    value: object = message if quoted is None else quoted[1]
+    if quoted is not None:
+        with suppress(SyntaxError, ValueError, MemoryError, RecursionError):
+            value = ast.literal_eval(quoted[1])
+    return None if value == "" else SettingError(origin, value, _INI_HINTS[kind])
