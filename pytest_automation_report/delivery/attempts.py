@@ -185,7 +185,7 @@ def _code_owners(file: str) -> CodeOwners:
 
 
 def with_kept_files(extensions: Extensions, attempts: Sequence[Attempt], kept: Sequence[bool]) -> Extensions:
-    """Return a result's extensions with new places of the files in steps; ``kept`` says which artifacts it still has."""
+    """Return a result's extensions with new places of files in steps; ``kept`` says which artifacts it still has."""
     *earlier, last = attempts
     counts = [len(attempt.artifacts) for attempt in (last, *earlier)]
     flags = [kept[end - count : end] for count, end in zip(counts, accumulate(counts), strict=True)]
