@@ -1,3 +1,4 @@
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 import pytest
+from falcon.testing import TestClient
 from psycopg import OperationalError
 from psycopg_pool import PoolClosed
 
@@ -14,6 +16,7 @@ from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.findings.documents import RunFindings
 from pytest_automation_report.server.api.bodies import RunBody
+from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.store import postgres
 from pytest_automation_report.server.store.database import lock
 from pytest_automation_report.server.store.findings import findings
@@ -30,7 +33,7 @@ from pytest_automation_report.server.store.values import (
 )
 from pytest_automation_report.server.store.writes import Writer
 from support.clusters import Cluster, database_at
-from support.service import ON_POSTGRESQL, Service, a_test
+from support.service import ON_POSTGRESQL, TOKEN, Service, a_test
 
 T = TypeVar("T")
 
@@ -279,8 +282,9 @@ def test_a_connection_that_is_always_lost_is_429(service: Service, cluster: Clus
     assert service.get("/projects/1/automation/runs").status_code == 404
 
 
-def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster) -> None:
-    """Nothing was done, so it is safe to repeat; the server need not be started again."""
+def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing was done, so it is safe to repeat; the server need not be started again, and logs begin and end."""
+    caplog.set_level("INFO", "pytest_automation_report")
     place = cluster.emptied()
     try:
         with closing(Store(place)) as store:
@@ -291,8 +295,18 @@ def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster) -> No
                 with pytest.raises(ApiError, match="cannot be reached") as refused:
                     ask()
                 assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "5")
+            client = TestClient(create_application(store, TOKEN))
+            assert [client.simulate_get(path).status_code for path in ("/healthz", "/readyz")] == [200, 503]
+            numbers = client.simulate_get("/metrics", headers={"Authorization": f"Bearer {TOKEN.value}"}).text
+            assert "automation_report_store_up 0\n" in numbers
+            assert "automation_report_results" not in numbers
             cluster.restart()
             assert (store.read(read)["id"], store.write(write)) == (made, made + 1)
+            assert client.simulate_get("/readyz").status_code == 200
+        ours = [each.getMessage() for each in caplog.records if each.name.startswith("pytest_automation_report")]
+        assert ours[0] == f"{place}: The database of the store cannot be reached."
+        assert re.fullmatch(rf"{re.escape(str(place))}: the database is usable again, after [0-9]+ s", ours[1])
+        assert len(ours) == 2
     finally:
         cluster.restart()
 

@@ -1,0 +1,95 @@
+"""What a team's monitoring asks a server for: checks of health, numbers for Prometheus, lines of the log."""
+
+import pytest
+from falcon.testing import TestClient
+
+from pytest_automation_report.api.models import Json
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.http.guard import ServerOptions
+from support.service import API, ON_SQLITE, TOKEN, Service, a_test
+
+SIGNED = {"Authorization": f"Bearer {TOKEN.value}"}
+
+
+def _numbers(client: TestClient) -> dict[str, float]:
+    """Return all numbers by their names with labels, without our prefix."""
+    answer = client.simulate_get("/metrics", headers=SIGNED)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
+    return {
+        name.removeprefix("automation_report_"): float(value) for name, _, value in (x.rpartition(" ") for x in lines)
+    }
+
+
+def test_health_needs_no_token_and_numbers_do(service: Service) -> None:
+    """Load balancers ask whether process and database answer; the numbers are for tokens, unless they are public."""
+    client = TestClient(create_application(service.store, TOKEN, ServerOptions(hosts=frozenset())))
+    for path in ("/healthz", "/readyz"):
+        answer = client.simulate_get(path, headers={"Host": "10.0.0.5:8000"})
+        assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+    assert client.simulate_get("/metrics", headers={"Host": "localhost"}).status_code == 401
+    public = TestClient(create_application(service.store, TOKEN, ServerOptions(are_metrics_public=True)))
+    assert public.simulate_get("/metrics").status_code == 200
+    assert public.simulate_get(f"{API}/projects/1/automation/runs").status_code == 401
+
+
+def test_numbers_are_those_of_requests_and_store(service: Service) -> None:
+    """Requests by method and status, errors by kind, appends and seconds of this server, and what the store has."""
+    service.completed_run(a_test())
+    client = TestClient(create_application(service.store, TOKEN))
+    run = client.simulate_post(f"{API}/projects/1/automation/runs", headers=SIGNED, json={"name": "n", "source": "s"})
+    runs = f"{API}/automation/runs"
+    thread = client.simulate_post(f"{runs}/{run.json['id']}/threads", headers=SIGNED, json={}).json["id"]
+    appended: list[list[Json]] = [[a_test(1), a_test(2)], [a_test(3)], [{}]]
+    for tests in appended:
+        client.simulate_post(f"{runs}/threads/{thread}/append", headers=SIGNED, json={"tests": tests})
+    client.simulate_get(f"{runs}/99", headers=SIGNED)
+    client.simulate_get(f"{runs}/1")
+    found = _numbers(client)
+    seconds = {name: found.pop(name) for name in sorted(found) if name.startswith("request_seconds_sum")}
+    size = found.pop("store_bytes")
+    assert found == {
+        'requests_total{method="POST",status="201"}': 2,
+        'requests_total{method="POST",status="204"}': 2,
+        'requests_total{method="POST",status="422"}': 1,
+        'requests_total{method="GET",status="404"}': 1,
+        'requests_total{method="GET",status="401"}': 1,
+        'errors_total{kind="invalid"}': 1,
+        'errors_total{kind="not_found"}': 1,
+        'errors_total{kind="token"}': 1,
+        'request_seconds_count{kind="api"}': 4,
+        'request_seconds_count{kind="append"}': 3,
+        "appends_total": 3,
+        "store_up": 1,
+        "runs": 2,
+        "open_runs": 1,
+        "results": 4,
+    }
+    assert [*seconds] == [f'request_seconds_sum{{kind="{kind}"}}' for kind in ("api", "append")]
+    assert all(0 < each < 60 for each in seconds.values())
+    assert size > 10_000
+
+
+@ON_SQLITE
+def test_a_full_disk_is_a_line_when_it_begins_and_one_when_it_ends(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Reads go on meanwhile and say nothing of it; the errors are counted by their kind."""
+    caplog.set_level("INFO")
+    client = TestClient(create_application(service.store, TOKEN))
+    thread = service.new_thread(service.new_run())
+    connection = service.file._writer.raw
+    caplog.clear()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    append, tests = f"{API}/automation/runs/threads/{thread}/append", [a_test(n, folder="f" * 999) for n in range(99)]
+    for _ in range(3):
+        assert client.simulate_post(append, headers=SIGNED, json={"tests": tests}).status_code == 429
+        assert client.simulate_get(f"{API}/automation/runs/1", headers=SIGNED).status_code == 200
+    connection.execute("PRAGMA max_page_count = 1000000")
+    for _ in range(2):
+        assert client.simulate_post(append, headers=SIGNED, json={"tests": [a_test()]}).status_code == 204
+    begin, end = caplog.messages
+    assert begin.startswith(f"{service.place}: The disk is full")
+    assert end == f"{service.place}: the disk is usable again, after 0 s"
+    assert _numbers(client)['errors_total{kind="disk"}'] == 3
