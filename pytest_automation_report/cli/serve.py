@@ -18,6 +18,7 @@ from click.core import ParameterSource
 
 from pytest_automation_report.api.models import SERVE_PORT
 from pytest_automation_report.cli.context import (
+    AGE,
     SIZE,
     Exit,
     NoStoreError,
@@ -42,12 +43,14 @@ from pytest_automation_report.server.pages.access import ProxyUser
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
 from pytest_automation_report.server.store.reads import has_runs, run_rows
+from pytest_automation_report.server.store.retention import Retention
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.writes import set_main_branch, source_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+_MOST_DAYS: Final = 100_000
 _SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript"})
 
 
@@ -63,6 +66,16 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
     if template and not (colon and is_known and "{file}" in template):
         raise click.BadParameter(f"{template!r} is no template of links: {hint}")
     return template
+
+
+def _keep_days(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, int] | None:
+    """Return days by branch; raises `click.BadParameter` for another form."""
+    if text is None:
+        return None
+    pairs = [part.strip().rpartition("=") for part in text.split(",")]
+    if not all(branch and days.isdecimal() and 0 < int(days) <= _MOST_DAYS for branch, _, days in pairs):
+        raise click.BadParameter(f"{text!r}: write branches with days, such as main=365,*=30; * is all others")
+    return {branch: int(days) for branch, _, days in pairs}
 
 
 @click.command()
@@ -93,6 +106,9 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
 @click.option("--max-size", type=SIZE, help="Largest size of the store, such as 20GB.")
 @click.option("--max-artifacts", type=SIZE, default="2GB", show_default=True,
               help="Largest size of all stored artifacts together.")  # fmt: skip
+@click.option("--keep-days", callback=_keep_days, metavar="BRANCH=DAYS,...",
+              help="Remove runs after so many days by their branch, such as main=365,*=30.")  # fmt: skip
+@click.option("--complete-after", type=AGE, help="Complete open runs that did not change for so long, such as 6h.")
 @click.option("--rate-limit", type=click.IntRange(min=1), metavar="N",
               help="Answer N requests with the token a minute; default: all.")  # fmt: skip
 @click.option(
@@ -194,11 +210,13 @@ def _serve_options(options: Mapping[str, Any], pages: Pages) -> ServeOptions:
         are_metrics_public=options["metrics_public"],
         max_artifact_bytes=options["max_artifacts"],
     )
+    retention = Retention(options["keep_days"] or {}, options["complete_after"])
     return ServeOptions(
         is_remote_allowed=options["allow_remote"],
         host_names=options["allow_host"],
         server_options=server_options,
         extension=pages.extension,
+        retention=retention if retention != Retention() else None,
     )
 
 

@@ -24,7 +24,7 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store import maintenance
-from pytest_automation_report.server.store.contents import remove_unused
+from pytest_automation_report.server.store.retention import remove_runs
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.values import ApiError, DiskFullError
 from pytest_automation_report.text.limits import quantity
@@ -124,18 +124,9 @@ def prune(keep_runs: int | None, older_than: float | None, *, dry_run: bool, **o
 
 def remove_old(opened: Store, runs: Sequence[OldRun]) -> tuple[list[OldRun], int]:
     """Remove runs that are unchanged, and artifacts that no run refers to; return the runs and how many artifacts."""
-    removed = []
-    if runs:
-        # Each in a transaction of its own, so that others can write between them.
-        steps = sum(run.results + 1 for run in runs)
-        with click.progressbar(length=steps, label="removing", file=sys.stderr) as bar:
-            for run in runs:
-                if opened.write(partial(maintenance.remove_unchanged, run)):
-                    removed.append(run)
-                bar.update(run.results + 1)
-    for source in sorted({run.source for run in removed}):
-        opened.write(partial(maintenance.remove_unused_tests, source))
-    artifacts = opened.write(lambda writer: remove_unused(writer.connection, writer.now))
+    # Runs of many results take longer.
+    with click.progressbar(length=sum(run.results + 1 for run in runs), label="removing", file=sys.stderr) as bar:
+        removed, artifacts = remove_runs(opened, runs, lambda run: bar.update(run.results + 1))
     if removed or artifacts:
         try:
             opened.compact()

@@ -11,6 +11,7 @@ import socket
 import stat
 import threading
 from contextlib import suppress
+from functools import partial
 from queue import Queue
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,7 @@ from pytest_automation_report.server.http.connections import Deadlines, Loop
 from pytest_automation_report.server.http.tokens import Tokens
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.findings import findings
+from pytest_automation_report.server.store.retention import Retention, apply_retention
 from pytest_automation_report.server.store.sqlite import make_state_folder
 from pytest_automation_report.server.store.values import ApiError
 from pytest_automation_report.text.files import open_file, read_file
@@ -69,6 +71,7 @@ class ServeOptions(Struct, frozen=True):
     deadlines: Deadlines = Deadlines()
     connections: int = CONNECTIONS
     extension: guard.Extension = guard.Extension()
+    retention: Retention | None = None
 
 
 _DEFAULT = ServeOptions()
@@ -94,6 +97,7 @@ def serve(
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     address = guard.listening_address(host, is_remote_allowed=options.is_remote_allowed)
     worker = FindingsWorker(store)
+    upkeep = Upkeep(store, options.retention, worker.add) if options.retention else None
     server_options = replace(
         options.server_options, hosts=guard.answered_hosts(address, options.host_names), on_run_completed=worker.add
     )
@@ -106,6 +110,8 @@ def serve(
             loop.run(lambda: ready(_url(listener)))
         finally:
             server.task_dispatcher.shutdown()
+            if upkeep is not None:
+                upkeep.close()
             worker.close()
             server.asyncore.close_all(server._map)  # noqa: SLF001 - waitress has no other name for its connections
 
@@ -256,6 +262,35 @@ _logger = logging.getLogger(__name__)
 
 # How long the end of the process waits for the run that is being computed; 100,000 tests take 3 seconds.
 _SECONDS_TO_END: Final = 10.0
+
+
+_UPKEEP_SECONDS: Final = 600.0
+
+
+class Upkeep:
+    """One thread that applies the retention now and every ten minutes."""
+
+    def __init__(self, store: Store, retention: Retention, on_completed: Callable[[int], None]) -> None:
+        self._is_over = threading.Event()
+        self._apply = partial(apply_retention, store, retention, on_completed, self._is_over.is_set)
+        self._thread = threading.Thread(target=self._work, name="upkeep", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread after the run that it is at."""
+        self._is_over.set()
+        self._thread.join(_SECONDS_TO_END)
+
+    def _work(self) -> None:
+        while True:
+            try:
+                self._apply()
+            except ApiError as error:
+                _logger.info("retention: %s It is tried again in ten minutes.", error.message)
+            except Exception:
+                _logger.exception("retention failed; it is tried again in ten minutes")
+            if self._is_over.wait(_UPKEEP_SECONDS):
+                return
 
 
 class FindingsWorker:

@@ -161,10 +161,12 @@ _REMEMBER = (
 
 
 class OldRun(Struct, frozen=True):
-    """A run that can be removed; ``updated`` is in microseconds since 1970, ``results`` is their number."""
+    """A run that can be removed; times are in microseconds since 1970, ``results`` is their number."""
 
     id: int
     source: int
+    branch: str | None
+    created: int
     updated: int | None
     results: int
 
@@ -189,6 +191,11 @@ def remove_unchanged(run: OldRun, writer: Writer) -> bool:
     return True
 
 
+def note_prune(writer: Writer) -> None:
+    """Store that runs were pruned now, for the metrics."""
+    writer.connection.change(_PRUNED, ("prune", writer.now))
+
+
 def remove_run(run_id: int, writer: Writer) -> int:
     """Remove a run with its threads, results and attachments; return the number of results, 0 for a missing run."""
     lock(writer.connection, "run", run_id)
@@ -209,8 +216,8 @@ def remove_unused_tests(source_id: int, writer: Writer) -> int:
 
 # ``place`` counts the runs of a source from 1, the newest first.
 _OLD_RUNS = (
-    'SELECT * FROM (SELECT "id", "source_id", "created", "updated", "is_completed", "total_count", ROW_NUMBER() OVER'
-    ' (PARTITION BY "source_id" ORDER BY "created" DESC, "id" DESC) AS "place" FROM "run") AS r'
+    'SELECT * FROM (SELECT "id", "source_id", "branch", "created", "updated", "is_completed", "total_count",'
+    ' ROW_NUMBER() OVER (PARTITION BY "source_id" ORDER BY "created" DESC, "id" DESC) AS "place" FROM "run") AS r'
     ' WHERE {condition} ORDER BY "created", "id"'
 )
 
@@ -223,7 +230,7 @@ def _removable(connection: StoreConnection, condition: str, value: int, now: int
     last_thread = 'SELECT "run_id" FROM "thread" WHERE "id" = (SELECT MAX("id") FROM "thread")'
     kept = {last_run, *(run_id for (run_id,) in connection.execute(last_thread))}
     return [
-        OldRun(row["id"], row["source"], row["updated"], row["total_count"])
+        OldRun(row["id"], row["source"], row["branch"], row["created"], row["updated"], row["total_count"])
         for row in connection.each(_OLD_RUNS.format(condition=condition), (value,))
         # A run without a change for a day was left open by a job that was killed.
         if row["id"] not in kept and (row["is_completed"] or (row["updated"] or row["created"]) <= now - DAY_US)

@@ -116,10 +116,14 @@ class Writer:
         self._attach(run_id, None, attachments)
         self._update_run(run_id, run_columns(attachments))
 
-    def complete_run(self, run_id: int, *, measure_elapsed: bool) -> None:
-        """Complete a run and its open threads; its time is measured since it began, or that of its longest thread."""
+    def complete_run(self, run_id: int, *, measure_elapsed: bool, reason: Sequence[StoredAttachment] = ()) -> None:
+        """Complete a run and its open threads; its time is measured since it began, or that of its longest thread.
+
+        ``reason`` is added to the run, also when the store is full.
+        """
         database.lock(self.connection, "run", run_id)
         run = self._open_run(run_id)
+        self._attach(run_id, None, reason)
         for thread_id, failure_count in self.connection.execute(_OPEN_THREADS, (run_id,)):
             self._close_thread(thread_id, failure_count)
         if measure_elapsed:

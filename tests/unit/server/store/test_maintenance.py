@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -12,12 +13,15 @@ from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.cli.store import remove_old
 from pytest_automation_report.server.store.database import used_bytes
-from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond
+from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond, store_numbers
+from pytest_automation_report.server.store.retention import Retention, apply_retention
+from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.text.limits import quantity
 from support.contract import Contract
 from support.service import ON_SQLITE, SECOND, Service, a_test, command_runner, option
 
-DAY = 24 * 3600 * SECOND
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
 
 
 @pytest.fixture
@@ -119,6 +123,61 @@ def test_a_run_that_is_being_filled_stays(filled: Service) -> None:
     assert [run.id for run in removed] == [left]
     assert filled.get(f"/automation/runs/{late}/tests").json["total"] == 1
     assert filled.get(f"/automation/runs/{left}").status_code == 404
+
+
+def _on(branch: str) -> dict[str, Any]:
+    return {"fields": [{"type": 1, "name": "Branch", "value": branch}]} if branch else {}
+
+
+def test_runs_stay_as_long_as_their_branch_says(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """The first pattern that fits a branch has its days, a run that none fits stays; each removal is a line."""
+    caplog.set_level("INFO", "pytest_automation_report.server.store.retention")
+    ages = {"main": (100, 364, 366), "release/1": (89, 91), "topic": (29, 31), "": (31,), "kept/x": (900,)}
+    now = service.clock.now
+    runs = {}
+    for branch, days in ages.items():
+        for age in days:
+            service.clock.now = now - age * DAY
+            runs[branch, age] = service.completed_run(a_test(), **_on(branch))
+    service.clock.now = now
+    service.new_thread(service.new_run())
+    completed: list[int] = []
+    rules = {"main": 365, "release/*": 90, "kept/*": 1000, "*": 30}
+    apply_retention(service.store, Retention(rules), completed.append, lambda: True)
+    assert set(_ids(service)) == {*runs.values(), len(runs) + 1}, "the server ends"
+    for _ in range(2):
+        apply_retention(service.store, Retention(rules), completed.append)
+    gone = {key: run for key, run in runs.items() if key in {("main", 366), ("release/1", 91), ("topic", 31), ("", 31)}}
+    assert set(_ids(service)) == {*runs.values(), len(runs) + 1} - {*gone.values()}
+    for (branch, age), run in gone.items():
+        name = f" of branch {branch}" if branch else ""
+        assert f"removed run {run}{name} with 1 results, {age} days old" in caplog.messages
+    assert (len(caplog.messages), completed) == (len(gone), [])
+    assert service.store.read(store_numbers).pruned == now
+    apply_retention(service.store, Retention({"kept/*": 1}), completed.append)
+    assert set(_ids(service)) == {*runs.values(), len(runs) + 1} - {*gone.values(), runs["kept/x", 900]}
+
+
+def test_runs_that_were_left_open_are_completed(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """One that did not change for so long, by the server's clock, is completed with the reason, in a full store too."""
+    caplog.set_level("INFO", "pytest_automation_report.server.store.retention")
+    left, busy = service.new_run(), service.new_run()
+    threads = [service.new_thread(run) for run in (left, busy)]
+    service.append(threads[0], a_test(status="failed"))
+    service.clock.now += 4 * HOUR
+    service.append(threads[1], a_test())
+    service.clock.now += 2 * HOUR + SECOND
+    completed: list[int] = []
+    with closing(Store(service.place, clock=service.clock, max_bytes=1)) as full:
+        apply_retention(full, Retention(complete_seconds=6 * 3600), completed.append)
+    run = service.run(left)
+    assert (completed, run["is_completed"], run["status"]) == ([left], True, 3)
+    assert [each["is_completed"] for each in run["threads"]] == [True]
+    (reason,) = run["fields"]
+    assert (reason["name"], reason["value"]) == ("Completed", "by the server: nothing changed for 6h")
+    assert not service.run(busy)["is_completed"]
+    assert caplog.messages == [f"completed run {left}, which did not change for 6h"]
+    service.append(threads[1], a_test(2))
 
 
 @pytest.mark.parametrize(
