@@ -28,6 +28,7 @@ from pytest_automation_report.cli.context import (
     stored_at,
     stores_below,
 )
+from pytest_automation_report.cli.store import BUCKET_HELP, bucket_address
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.guard import ServerOptions, answered_hosts, listening_address
 from pytest_automation_report.server.http.serving import (
@@ -109,6 +110,7 @@ def _keep_days(_: click.Context, __: click.Parameter, text: str | None) -> dict[
 @click.option("--keep-days", callback=_keep_days, metavar="BRANCH=DAYS,...",
               help="Remove runs after so many days by their branch, such as main=365,*=30.")  # fmt: skip
 @click.option("--complete-after", type=AGE, help="Complete open runs that did not change for so long, such as 6h.")
+@click.option("--artifact-store", callback=bucket_address, metavar="ADDRESS", help=BUCKET_HELP)
 @click.option("--rate-limit", type=click.IntRange(min=1), metavar="N",
               help="Answer N requests with the token a minute; default: all.")  # fmt: skip
 @click.option(
@@ -210,13 +212,13 @@ def _serve_options(options: Mapping[str, Any], pages: Pages) -> ServeOptions:
         are_metrics_public=options["metrics_public"],
         max_artifact_bytes=options["max_artifacts"],
     )
-    retention = Retention(options["keep_days"] or {}, options["complete_after"])
+    retention = Retention(options["keep_days"] or {}, options["complete_after"], options["artifact_store"] or "")
     return ServeOptions(
         is_remote_allowed=options["allow_remote"],
         host_names=options["allow_host"],
         server_options=server_options,
         extension=pages.extension,
-        retention=retention if retention != Retention() else None,
+        retention=retention if retention.is_wanted else None,
     )
 
 
@@ -236,12 +238,11 @@ def log_to_stderr(*, is_verbose: bool) -> None:
 
 
 def _proxy_user(header: str | None, proxies: Sequence[str]) -> ProxyUser | None:
-    """Return the header of a proxy, None without one; raises `SettingError` for one without the other."""
+    """Return the header of a proxy, None without one; raises `click.UsageError` and `SettingError` for mistakes."""
     if not header and not proxies:
         return None
     if not header or not proxies:
-        missing = "--trusted-proxy" if header else "--trusted-user-header"
-        raise SettingError(missing, "", "--trusted-user-header NAME and --trusted-proxy ADDRESS need each other")
+        raise click.UsageError("--trusted-user-header NAME and --trusted-proxy ADDRESS need each other")
     try:
         return ProxyUser(header, tuple(map(ipaddress.ip_network, proxies)))
     except ValueError as error:

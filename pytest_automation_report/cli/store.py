@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from msgspec.structs import asdict
 
+from pytest_automation_report.api.urls import is_bucket, shown_store
 from pytest_automation_report.cli.context import (
     AGE,
     Exit,
@@ -27,6 +28,7 @@ from pytest_automation_report.server.store import maintenance
 from pytest_automation_report.server.store.retention import remove_runs
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.values import ApiError, DiskFullError
+from pytest_automation_report.settings.servers import bucket_error
 from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
@@ -92,12 +94,30 @@ def backup(target: Path, **options: object) -> int:
     return Exit.DONE
 
 
+# An option and no setting: the ini file of a foreign checkout must not choose whose files are removed.
+def bucket_address(_: click.Context, __: click.Parameter, address: str | None) -> str:
+    """Return the address of a bucket, "" without one; raises `click.UsageError` for another one."""
+    if not address:
+        return ""
+    if not is_bucket(address):
+        raise click.BadParameter(f"{shown_store(address)!r} is no bucket: write s3://NAME, gs://NAME or az://NAME")
+    if (error := bucket_error(address, "--artifact-store")) is not None:
+        raise click.UsageError(str(error))
+    return address
+
+
+BUCKET_HELP: Final = "Bucket of the sessions' artifact_store, with credentials as theirs: files go with their runs."
+
+
 @store.command()
 @click.option("--keep-runs", type=click.IntRange(min=1), metavar="N", help="Keep the newest N runs of each source.")
 @click.option("--older-than", type=AGE, help="Remove runs of this age: 30m, 12h, 90d or 8w.")
+@click.option("--artifact-store", callback=bucket_address, metavar="ADDRESS", help=BUCKET_HELP)
 @click.option("--dry-run", is_flag=True, help="List the runs that would be removed, and remove nothing.")
 @setting_options("database")
-def prune(keep_runs: int | None, older_than: float | None, *, dry_run: bool, **options: object) -> int:
+def prune(
+    keep_runs: int | None, older_than: float | None, artifact_store: str, *, dry_run: bool, **options: object
+) -> int:
     """Remove old runs with their results and the artifacts that only they refer to, and print their ids.
 
     Runs that are open and changed in the last day stay, and so does the newest run.
@@ -112,7 +132,7 @@ def prune(keep_runs: int | None, older_than: float | None, *, dry_run: bool, **o
             before = now - int((older_than or 0) * 1_000_000)
             runs = opened.read(partial(maintenance.runs_before, time_us=before, now=now))
         if not dry_run:
-            runs, artifacts = remove_old(opened, runs)
+            runs, artifacts = remove_old(opened, runs, artifact_store)
     for run in runs:
         click.echo(run.id)
     what = "would be removed" if dry_run else "removed"
@@ -122,11 +142,11 @@ def prune(keep_runs: int | None, older_than: float | None, *, dry_run: bool, **o
     return Exit.DONE
 
 
-def remove_old(opened: Store, runs: Sequence[OldRun]) -> tuple[list[OldRun], int]:
+def remove_old(opened: Store, runs: Sequence[OldRun], bucket: str = "") -> tuple[list[OldRun], int]:
     """Remove runs that are unchanged, and artifacts that no run refers to; return the runs and how many artifacts."""
     # Runs of many results take longer.
     with click.progressbar(length=sum(run.results + 1 for run in runs), label="removing", file=sys.stderr) as bar:
-        removed, artifacts = remove_runs(opened, runs, lambda run: bar.update(run.results + 1))
+        removed, artifacts = remove_runs(opened, runs, lambda run: bar.update(run.results + 1), bucket)
     if removed or artifacts:
         try:
             opened.compact()

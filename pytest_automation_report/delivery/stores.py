@@ -20,6 +20,7 @@ from pytest_automation_report.api.urls import address_of, file_name, is_bucket, 
 from pytest_automation_report.delivery.attempts import fit_to_limits, with_kept_files
 from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import FAILED
+from pytest_automation_report.server.store.buckets import open_bucket
 from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file, spooled_size
 from pytest_automation_report.spool.ledger import StoredRecord, UnstoredRecord
 from pytest_automation_report.text.files import replace_file
@@ -99,7 +100,8 @@ class BucketStore:
         key = key_of(file, name)
         try:
             if self._bucket is None:
-                self._bucket = self._open()
+                os.environ.update(self._config.environ)  # of the sender alone
+                self._bucket = open_bucket(self._config.address, os.environ)
             media_type = stored_file("https://host", name, mime_type).mime_type or "application/octet-stream"
             obstore.put(self._bucket, key, file, attributes={"Content-Type": media_type})
             if self._config.url:
@@ -112,18 +114,6 @@ class BucketStore:
             self._failed_at, self._failure = self._clock(), f"{shown_store(self._config.address)}: {line}"
             raise ArtifactStoreError(self._failure) from error
         return stored_file(url, name, mime_type)
-
-    def _open(self) -> Any:  # noqa: ANN401 - a store of any kind
-        from obstore.store import from_url  # noqa: PLC0415 - an extra that only a session with a bucket needs
-
-        os.environ.update(self._config.environ)  # of the sender alone
-        is_plain = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
-        open_bucket: Any = from_url  # untyped: it has an overload for each kind of bucket, and the URL selects it
-        return open_bucket(
-            self._config.address,
-            client_options={"timeout": "30s", "connect_timeout": "5s", "allow_http": is_plain},
-            retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=20)},
-        )
 
 
 def import_client(*, is_embedded: bool) -> None:

@@ -227,10 +227,8 @@ def artifact_store(
         return None, f"artifact_url: {reason}: artifacts are not stored in {shown_store(address)}"
     if not is_bucket(address):
         return ArtifactStoreConfig(address, url), ""
-    if find_spec("obstore") is None:
-        origin = settings.origins.get("artifact_store", "artifact_store")
-        hint = "a bucket needs packages that are not installed: pip install 'obstore>=0.10'"
-        error = SettingError(origin, shown_store(address), hint)
+    origin = settings.origins.get("artifact_store", "artifact_store")
+    if (error := bucket_error(address, origin)) is not None:
         if origin != setting_of("artifact_store").environment:
             raise error
         return None, str(error)
@@ -241,6 +239,14 @@ def artifact_store(
         if name.startswith(_VARIABLES) or name.upper() in _OTHER_VARIABLES
     }
     return ArtifactStoreConfig(address, url, variables), ""
+
+
+def bucket_error(address: str, origin: str) -> SettingError | None:
+    """Return the error of a bucket if the packages that reach it are missing."""
+    if find_spec("obstore") is not None:
+        return None
+    hint = "a bucket needs packages that are not installed: pip install 'obstore>=0.10'"
+    return SettingError(origin, shown_store(address), hint)
 
 
 def files_template(settings: Settings, environ: Mapping[str, str], root: Path) -> str:

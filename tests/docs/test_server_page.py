@@ -121,6 +121,14 @@ def test_a_token_for_jobs(shop: Path) -> None:
     assert token not in told
 
 
+def test_upkeep_by_the_server(shop: Path) -> None:
+    """The page's command serves, and what is new stays."""
+    assert run_session(shop).exit == 1
+    with _served(block(PAGE, "--keep-days 'main"), shop) as (address, _):
+        token = (shop / ".automation-report" / "store.sqlite3.token").read_text().strip()
+        assert [each["total_count"] for each in _runs(address, token).json()["result"]] == [15]
+
+
 def test_users_of_a_proxy_that_logs_them_in(shop: Path) -> None:
     """The page's command lets in whom the proxy at that address names."""
     serving = block(PAGE, "--trusted-user-header").replace("10.0.0.7", "127.0.0.1")

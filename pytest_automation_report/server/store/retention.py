@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import takewhile
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.json import encode
 
+from pytest_automation_report.api.urls import shown_store
+from pytest_automation_report.server.store.buckets import open_bucket, remove_files
 from pytest_automation_report.server.store.contents import remove_unused
 from pytest_automation_report.server.store.database import lock
 from pytest_automation_report.server.store.maintenance import (
@@ -22,8 +25,9 @@ from pytest_automation_report.server.store.maintenance import (
 from pytest_automation_report.server.store.values import DAY_US, StoredAttachment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.maintenance import OldRun
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
@@ -32,16 +36,30 @@ _logger = logging.getLogger(__name__)
 
 _LEFT_OPEN: Final = 'SELECT "id" FROM "run" WHERE NOT "is_completed" AND COALESCE("updated", "created") < ?'
 
+# Hashes of files that no other run refers to, and that the store itself does not have.
+_ITS_ALONE: Final = (
+    'SELECT "hash" FROM "content_use" AS u WHERE "run_id" = ?'
+    ' AND NOT EXISTS (SELECT 1 FROM "content_use" AS o WHERE o."hash" = u."hash" AND o."run_id" <> u."run_id")'
+    ' AND NOT EXISTS (SELECT 1 FROM "content" AS c WHERE c."hash" = u."hash")'
+)
+
 
 class Retention(Struct, frozen=True):
     """How long a server keeps runs, and when it completes those that are open.
 
     ``keep_days`` has days by pattern of the branch: the first one that fits a run counts, and a run that none fits
-    stays. An open run that did not change for ``complete_seconds`` is completed; None completes none.
+    stays. An open run that did not change for ``complete_seconds`` is completed; None completes none. Files in the
+    ``bucket`` go with their runs.
     """
 
     keep_days: Mapping[str, int] = {}
     complete_seconds: float | None = None
+    bucket: str = ""
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.keep_days) or self.complete_seconds is not None
 
     def keeps(self, branch: str | None, age_us: int) -> bool:
         """Whether a run of this branch and age, in microseconds, stays."""
@@ -49,13 +67,15 @@ class Retention(Struct, frozen=True):
         return days is None or age_us <= days * DAY_US
 
 
-def remove_runs(store: Store, runs: Iterable[OldRun], after_each: Callable[[OldRun], None]) -> tuple[list[OldRun], int]:
+def remove_runs(
+    store: Store, runs: Iterable[OldRun], after_each: Callable[[OldRun], None], bucket: str = ""
+) -> tuple[list[OldRun], int]:
     """Remove the runs that did not change since they were chosen, and then the artifacts and tests without a run.
 
     ``after_each`` is called for each run. Returns the removed runs, and the number of removed artifacts.
     """
     removed = []
-    for run in runs:
+    for run in _emptied(store, runs, bucket) if bucket else runs:
         # In a transaction of its own, so that others can write between them.
         if store.write(partial(remove_unchanged, run)):
             removed.append(run)
@@ -65,6 +85,28 @@ def remove_runs(store: Store, runs: Iterable[OldRun], after_each: Callable[[OldR
     artifacts = store.write(lambda writer: remove_unused(writer.connection, writer.now))
     store.write(note_prune)
     return removed, artifacts
+
+
+def _emptied(store: Store, runs: Iterable[OldRun], address: str) -> Iterator[OldRun]:
+    """Yield runs after their files in the bucket are gone; those that another run has, too, stay."""
+    bucket = None
+    for run in runs:
+        # Files first: if the bucket does not answer, the run stays until it does, and no file is forgotten.
+        hashes = store.look(partial(_its_alone, run.id))
+        try:
+            if hashes:
+                bucket = bucket or open_bucket(address, os.environ)
+                now = store.write(lambda writer: writer.now)
+                remove_files(bucket, hashes, now)
+        except Exception as error:  # noqa: BLE001 - those of obstore, which is imported only here
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            _logger.warning("%s: %s; run %s and later ones stay until it answers", shown_store(address), reason, run.id)
+            return
+        yield run
+
+
+def _its_alone(run_id: int, connection: StoreConnection) -> list[str]:
+    return [content_hash for (content_hash,) in connection.execute(_ITS_ALONE, (run_id,))]
 
 
 def apply_retention(
@@ -88,7 +130,7 @@ def apply_retention(
         latest = now - min(retention.keep_days.values()) * DAY_US
         found = store.read(lambda connection: runs_before(connection, latest, now))
         old = [run for run in found if not retention.keeps(run.branch, now - run.created)]
-        removed, _ = remove_runs(store, takewhile(lambda _: not is_over(), old), lambda _: None)
+        removed, _ = remove_runs(store, takewhile(lambda _: not is_over(), old), lambda _: None, retention.bucket)
         for run in removed:
             of_branch = f" of branch {run.branch}" if run.branch else ""
             days = (now - run.created) // DAY_US

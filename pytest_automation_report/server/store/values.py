@@ -292,7 +292,7 @@ def hexadecimal(fingerprint: int) -> str:
 
 ADDRESS: Final = f"{EMBEDDED_ORIGIN}{ARTIFACTS_PATH}/"  # beginning of the URL of every stored content
 _content = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})(?:/([A-Za-z0-9._~%-]{{1,900}}))?").fullmatch
-_contents = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})").findall
+_hashes = re.compile("/([0-9a-f]{64})(?![0-9a-f])").findall
 
 
 def content_address(content_hash: str, name: str) -> str:
@@ -317,6 +317,5 @@ def content_path(address: str) -> str | None:
 
 
 def hashes_in(text: str | None) -> set[str]:
-    """Return the hashes of all stored contents whose URLs stand in a text."""
-    # The search for a fixed text comes first: most results have artifacts of other stores, and the pattern is slower.
-    return set(_contents(text)) if text and ADDRESS in text else set()
+    """Return the hashes of all contents whose URLs stand in a text: those stored here, and those in buckets."""
+    return set(_hashes(text)) if text else set()

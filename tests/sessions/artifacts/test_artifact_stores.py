@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import requests
 from support.checked_server import CheckedServer
 from support.needs import needed_module
 from support.projects import Project, console
+from support.repository import ROOT
 from support.scripted_server.server import ScriptedServer
 from support.sessions import session_environment
 
@@ -172,13 +173,16 @@ def _made(bucket: str, process: subprocess.Popen[bytes], log: Path) -> None:
             return
 
 
-def read(amazon: dict[str, str], place: str) -> bytes:
+def bucket(amazon: dict[str, str]) -> Any:  # noqa: ANN401 - obstore gives no type
     import obstore.store  # noqa: PLC0415 - only where it is installed
 
     names = {name.lower(): value for name, value in amazon.items() if name != "AWS_ALLOW_HTTP"}
     opened: Any = obstore.store.S3Store
-    store = opened("shots", config=names, client_options={"allow_http": True})
-    return bytes(store.get(place).bytes())
+    return opened("shots", config=names, client_options={"allow_http": True})
+
+
+def read(amazon: dict[str, str], place: str) -> bytes:
+    return bytes(bucket(amazon).get(place).bytes())
 
 
 def test_a_bucket_is_a_store(shop: Project, testmo: ScriptedServer, amazon: dict[str, str]) -> None:
@@ -209,6 +213,48 @@ def test_a_bucket_is_filled_later(shop: Project, testmo: ScriptedServer, amazon:
     assert artifacts(testmo)["dump.txt"]["url"] == f"https://cdn.example/{key(b'in memory', 'dump.txt')}"
     assert read(amazon, key(b"in memory", "dump.txt")) == b"in memory"
     assert shop.sessions == []
+
+
+IN_TWO_DAYS = """
+import logging, sys, time
+from pathlib import Path
+from pytest_automation_report.server.store.retention import Retention, apply_retention
+from pytest_automation_report.server.store.store import Store
+logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stdout)
+in_two_days = time.time_ns() // 1000 + 2 * 86_400_000_000
+store = Store(Path(".automation-report/store.sqlite3"), clock=lambda: in_two_days)
+apply_retention(store, Retention({"*": 1}, bucket="s3://shots/pruned"), print)
+store.close()
+"""
+
+
+def test_files_in_a_bucket_go_with_their_runs(shop: Project, amazon: dict[str, str]) -> None:
+    """Those that a later run has, too, stay, and those that were just written; without the bucket the run stays."""
+
+    def removed_by(command: Sequence[str], **variables: str) -> str:
+        env = {**session_environment(None, **amazon), "PYTHONPATH": str(ROOT), **variables}
+        done = subprocess.run(command, cwd=shop.root, env=env, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def kept() -> set[bytes]:
+        store = bucket(amazon)
+        return {bytes(store.get(each["path"]).bytes()) for page in store.list(prefix="pruned") for each in page}
+
+    options = ("-oautomation_report_artifact_store=s3://shots/pruned",)
+    for number in range(1, 4):
+        shop.write("test_suite.py", SUITE.replace('b"in memory"', f'b"in memory {number}"'))
+        shop.report(*options, env=session_environment(None, **amazon), exits=0)
+    always = {b"in the project", b"outside of it", b"in memory 1", b"in memory 3"}
+    assert kept() == {*always, b"in memory 2"}
+    later = [sys.executable, "-c", IN_TWO_DAYS]
+    told = removed_by(later, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert "s3://shots/pruned: " in told
+    assert "run 1 and later ones stay until it answers" in told
+    prune = ("store", "prune", "--keep-runs", "2", "--artifact-store", "s3://shots/pruned")
+    command = [sys.executable, "-m", "pytest_automation_report.cli", *prune]
+    assert (removed_by(command), kept()) == ("1\n", {*always, b"in memory 2"})
+    assert "removed run 2 " in removed_by(later)
+    assert kept() == always
 
 
 def test_keys_in_the_address_of_a_bucket_are_shown_nowhere(shop: Project, testmo: ScriptedServer) -> None:
