@@ -71,7 +71,7 @@ def __dir__() -> list[str]:
 def automation_report(request: pytest.FixtureRequest) -> AutomationReport:
     """Add fields, links, artifacts and steps to the result of the test; does nothing when it is not reported."""
     from pytest_automation_report.recording.collector import HOOKS  # noqa: PLC0415 - only for tests that ask for it
-    from pytest_automation_report.recording.functions import report_of  # noqa: PLC0415 - as above
+    from pytest_automation_report.recording.functions import report_of  # noqa: PLC0415 - only for tests that ask for it
 
     return report_of(getattr(request.config.pluginmanager.get_plugin(HOOKS), "collector", None))
 
@@ -178,7 +178,7 @@ class _SessionPlugin(Hooks):
         if sent is not None:
             hooks = HistoryHooks.of_worker(sent, self.internal_errors)
         else:
-            from pytest_automation_report.session.setup import session_configuration  # noqa: PLC0415 - as above
+            from pytest_automation_report.session.setup import session_configuration  # noqa: PLC0415 - workers get it
 
             configuration = configuration or session_configuration(config, os.environ)
             if configuration.shard is None and not is_ordered:  # no parallel job
@@ -219,7 +219,7 @@ class _SessionPlugin(Hooks):
         try:
             self._configure_history(config, setup.configuration)
             # Imported after the sender's start, which imports its modules at the same time.
-            from pytest_automation_report.session.plugin_hooks import SessionHooks  # noqa: PLC0415 - as above
+            from pytest_automation_report.session.plugin_hooks import SessionHooks  # noqa: PLC0415 - not for sessions without us
 
             hooks = SessionHooks(setup, config, self.internal_errors)
             config.pluginmanager.register(hooks, "automation-report-session")
@@ -250,7 +250,7 @@ class _SessionPlugin(Hooks):
             return []
         try:
             from pytest_automation_report.recording.options import secrets_from  # noqa: PLC0415 - only with something to say
-            from pytest_automation_report.text.redaction import TextCleaner  # noqa: PLC0415 - as above
+            from pytest_automation_report.text.redaction import TextCleaner  # noqa: PLC0415 - only with something to say
         except Exception as error:  # noqa: BLE001 - a file of the project in the place of a package may raise anything
             # Without redaction no text of an error may be shown: the name of a missing package is none.
             missing = getattr(error, "name", None) or type(error).__name__

@@ -152,7 +152,7 @@ class RecordingServer:
 def serving(application: Callable[..., Iterable[bytes]]) -> Iterator[WSGIServer]:
     """Serve a WSGI application on a free port of this machine, each connection in a separate thread."""
     from socketserver import ThreadingMixIn  # noqa: PLC0415 - only for tests that use the fixture
-    from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server  # noqa: PLC0415 - as above
+    from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server  # noqa: PLC0415 - only for tests that use the fixture
 
     class Server(ThreadingMixIn, WSGIServer):
         daemon_threads = False
@@ -160,7 +160,7 @@ def serving(application: Callable[..., Iterable[bytes]]) -> Iterator[WSGIServer]
 
     class Handler(WSGIRequestHandler):
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as http.server has it
-            """Write no log: its lines would stand between those of the tests."""
+            """Write no log: its lines would stand between the tests' own."""
 
     server = make_server("127.0.0.1", 0, application, Server, Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -176,8 +176,8 @@ def serving(application: Callable[..., Iterable[bytes]]) -> Iterator[WSGIServer]
 @contextmanager
 def recording_server(folder: Path) -> Iterator[RecordingServer]:
     """Yield a server that listens on a free port of this machine and keeps its store in this folder."""
-    from pytest_automation_report.server.http.application import create_application  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.http.application import create_application  # noqa: PLC0415 - only for tests that use the fixture
+    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - only for tests that use the fixture
 
     recording = RecordingServer(secrets.token_urlsafe(16))
     with closing(Store(folder / "store.sqlite3")) as store:

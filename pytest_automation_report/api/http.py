@@ -19,7 +19,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import (  # type: ignore[attr-defined]  # typeshed leaves it out; requests relies on it, too
-    proxy_bypass_environment,  # pyright: ignore[reportAttributeAccessIssue] # as above
+    proxy_bypass_environment,  # pyright: ignore[reportAttributeAccessIssue] # the same
 )
 
 import requests

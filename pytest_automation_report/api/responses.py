@@ -351,7 +351,7 @@ class Page(Struct, Generic[T], frozen=True):
 
 
 class StoredFile(Struct, frozen=True):
-    """A stored file; raises `ValueError` for a URL that is none of a file."""
+    """A stored file; raises `ValueError` for a URL of anything else."""
 
     url: str
     mime_type: str = ""  # the store's judgement, empty if it made none

@@ -268,7 +268,7 @@ def _lock_error(spool: Path) -> str:
 def _database_check(path: Path) -> Check:
     """Check the embedded store: its size, the version of its tables and its integrity."""
     from pytest_automation_report.server.store.schema import SCHEMA_VERSION  # noqa: PLC0415 - remote needs none of it
-    from pytest_automation_report.server.store.sqlite import APPLICATION_ID  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.sqlite import APPLICATION_ID  # noqa: PLC0415 - remote needs none of it
 
     if not path.exists():
         return Check("database", "ok", f"{path} is created with the first report")
@@ -301,7 +301,7 @@ def process_check(pid: int, parent: int, process_1: Path = Path("/proc/1/comm"))
         return Check("process 1", "skipped", "this system does not show it")
     if name in _INITS or 1 not in {pid, parent}:
         return Check("process 1", "ok", string(name))
-    finding = f"{string(name)} is no init: when it ends, it ends the sender"
+    finding = f"{string(name)} is not an init: when it ends, it ends the sender"
     hint = "start the container with an init (docker run --init), or set delivery = later"
     return Check("process 1", "warning", finding, hint)
 

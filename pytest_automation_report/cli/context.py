@@ -132,6 +132,46 @@ def _from_here(context: click.Context, parameter: click.Parameter, given: str | 
     return str(Path.cwd() / given)
 
 
+class SettingOption(click.Option):
+    """The option of a setting; the help has both spellings of a switch in one."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the spelling and the help."""
+        record = super().get_help_record(ctx)
+        return (self.opts[0].replace("--", "--[no-]"), record[1]) if record and self.secondary_opts else record
+
+
+class Command(click.Command):
+    """A command whose help has the options that matter first, then the example, then the rest, one a line."""
+
+    first: tuple[str, ...] = ()  # names of the options that matter; empty for all that are no settings
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in two parts around the example."""
+        first: list[tuple[str, str]] = []
+        rest: list[tuple[str, str]] = []
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx) if isinstance(option, click.Option) else None
+            is_own = "--help" not in option.opts and not isinstance(option, SettingOption)
+            if record:
+                (first if option.name in self.first or (is_own and not self.first) else rest).append(record)
+        for title, rows in (("Options", first), ("More options", rest)):
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+            if rows is first:
+                super().format_epilog(ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write nothing more: the example stands between the options."""
+
+
+class CommandGroup(click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+
+
 def setting_options(*names: str) -> Callable[[Callable[..., int]], Callable[..., None]]:
     """Return a decorator of a command: it gets the options of these settings, and its errors become exit codes."""
 
@@ -141,16 +181,17 @@ def setting_options(*names: str) -> Callable[[Callable[..., int]], Callable[...,
             row = setting_of(name)
             if row.kind == "flag":
                 switch = f"{row.plain_option}/{row.plain_off_option}"
-                option = click.option(switch, row.name, default=None, help=f"{row.help}.")
+                option = click.option(switch, row.name, cls=SettingOption, default=None, help=f"{row.short_help}.")
             else:
                 is_list = row.kind in {"list", "pairs"}
                 option = click.option(
                     row.plain_option,
                     row.name,
+                    cls=SettingOption,
                     multiple=is_list,
-                    metavar=row.metavar,
+                    metavar=f"{row.metavar},..." if is_list else row.metavar,
                     default=None,
-                    help=f"{row.help}.{' Can be repeated; commas separate.' if is_list else ''}",
+                    help=f"{row.short_help}.",
                     callback=_from_here if row.name in _PATHS else None,
                 )
             command = option(command)
@@ -303,7 +344,7 @@ def _seconds(text: str) -> float:
 def _bytes(text: str) -> int:
     size = size_bytes(text)
     if size is None:
-        raise click.BadParameter(f"{text!r} is no size; {SIZE_HINT}")
+        raise click.BadParameter(f"{text!r} is not a size; {SIZE_HINT}")
     return size
 
 

@@ -21,7 +21,14 @@ from pytest_automation_report.cli.checks import (
     spool_check,
     versions,
 )
-from pytest_automation_report.cli.context import CONNECTION, Exit, configuration_of, echo_stderr, setting_options
+from pytest_automation_report.cli.context import (
+    CONNECTION,
+    Command,
+    Exit,
+    configuration_of,
+    echo_stderr,
+    setting_options,
+)
 from pytest_automation_report.cli.send import unsendable
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.settings import SETTINGS
@@ -37,7 +44,7 @@ _EXITS: Final = {"settings": Exit.USAGE, "token": Exit.TOKEN, "project": Exit.RE
 _DERIVED: Final = ("source", "name", "spool", "database")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--json", "is_json", is_flag=True, help="Print everything as one JSON document.")
 @setting_options(*CONNECTION, "spool")
 def doctor(*, is_json: bool, **options: object) -> int:

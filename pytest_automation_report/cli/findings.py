@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import click
 from msgspec import Struct
 
-from pytest_automation_report.cli.context import CONNECTION, Exit, echo_result, echo_stderr, setting_options
+from pytest_automation_report.cli.context import CONNECTION, Command, Exit, echo_result, echo_stderr, setting_options
 from pytest_automation_report.cli.known import is_excused, read_known
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened
 from pytest_automation_report.cli.run import run
@@ -76,7 +76,7 @@ def diff(first: int, second: int, *, is_json: bool, **options: object) -> int:
     return Exit.DONE
 
 
-@click.command("flaky")
+@click.command("flaky", cls=Command)
 @RUN_ID
 @click.option("--branch", metavar="NAME", help="The branch; without it that of the run, else the main branch.")
 @click.option("--json", "is_json", is_flag=True, help="Print the document of docs/findings.md.")
@@ -107,10 +107,10 @@ def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: obj
     return Exit.DONE
 
 
-@click.command("gate")
+@click.command("gate", cls=Command)
 @RUN_ID
 @click.option("--new-failures", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
-              help="Stop if more tests fail that did not fail before.")  # fmt: skip
+              help="Stop at more than N new failures.")  # fmt: skip
 @click.option("--flaky", "most_flaky", type=click.IntRange(min=0), metavar="N",
               help="Stop if more tests are flaky; new failures of flaky tests then count here alone.")  # fmt: skip
 @click.option("--gone", "most_gone", type=click.IntRange(min=0), metavar="N",
@@ -231,7 +231,7 @@ def _show_numbers(document: RunFindings, *, is_json: bool) -> None:
     echo_result(document["run"])
     echo_stderr(printable(told(document["verdict"])))
     if base is None:
-        echo_stderr(f"run {document['run']} has no earlier run to be compared with")
+        echo_stderr(f"run {document['run']} has no earlier run to compare it with")
     else:
         line = changes_line(document, time.time_ns() // 1000)
         echo_stderr(line or f"nothing changed since run {base['run']}")
@@ -282,7 +282,7 @@ def _new_failures(
     for entry in entries:
         name = f"known failure {entry.test}"
         if entry not in found:
-            remarks.append(f"{name}: it does not fail any more, or is not in this run: remove the line")
+            remarks.append(f"{name}: it did not fail in this run, or no test has this name: check the line")
         elif entry.is_past:
             lines.append(f"{name}: its date {entry.until} is past{f' ({entry.reason})' if entry.reason else ''}")
     past = len(lines)

@@ -148,7 +148,7 @@ def _show_on_page(
     )
     output = JobOutput(configuration, os.environ, root=Path.cwd(), shell=user_shell())
     if not output.is_shown:
-        echo_stderr("--summary: this is no job of a CI provider that shows one", colour="yellow")
+        echo_stderr("--summary: this CI provider shows no summary", colour="yellow")
     output.show(page)
     for line in output.lines:
         click.echo(line, err=True)
@@ -195,7 +195,7 @@ def _tell(
         why = "" if answer.ok else f"it answered {answer.status_code}"
     except requests.RequestException as error:  # its text has the address
         why = type(error).__name__
-    echo_stderr(f"the webhook was not told: {why}" if why else f"the webhook was told: {name} is {state}")
+    echo_stderr(f"the webhook was not called: {why}" if why else f"the webhook was called: {name} is {state}")
 
 
 def _is_red(findings: RunFindings, entries: Sequence[KnownFailure], *, is_gate: bool) -> bool:

@@ -13,7 +13,7 @@ import click
 
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.ci.detection import facts_for
-from pytest_automation_report.cli.context import CONNECTION, Exit, setting_options
+from pytest_automation_report.cli.context import CONNECTION, Command, Exit, setting_options
 from pytest_automation_report.cli.queries import WHICH, opened, project_of
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES
 from pytest_automation_report.findings.times import median
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 # No command of the console.
-@click.command()
+@click.command(cls=Command)
 @setting_options(*CONNECTION, *WHICH)
 def history(**options: object) -> int:
     """Print the usual durations of the source's tests and those that failed last, as JSON."""

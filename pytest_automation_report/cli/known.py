@@ -11,6 +11,7 @@ import click
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.cli.context import (
     CONNECTION,
+    Command,
     Exit,
     configuration_of,
     echo_result,
@@ -47,7 +48,7 @@ def is_excused(test: ChangedTest, known: KnownTests) -> bool:
     return test["kind"] == "known" or (entry is not None and not entry.is_past)
 
 
-@click.command("known")
+@click.command("known", cls=Command)
 @click.argument("file", metavar="[FILE]", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @click.option("--check", is_flag=True, help="Exit code 1 if an entry is past its date, healed, or names no test.")
 @setting_options(*CONNECTION, "source", "known")

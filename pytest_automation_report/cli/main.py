@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 import click
 
 from pytest_automation_report import __version__
-from pytest_automation_report.cli.context import Exit, echo_stderr
+from pytest_automation_report.cli.context import Command, Exit, echo_stderr
 
 _OF_STREAMS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 """Errors of writing to a stream. Click handles a reader that has ended (EPIPE)."""
@@ -105,7 +105,7 @@ HELP: Final[dict[str, tuple[str, str]]] = {
     "run show": ("Show one run, or one of its tests.", "run show 71"),
     "send": ("Send the results that the spool holds.", "send --url https://example.testmo.net --project-id 1"),
     "serve": ("Serve the embedded store and its pages.", "serve --open"),
-    "server": ("Create, list and revoke the tokens of a server.", "server token list"),
+    "server": ("Manage a server.", "server token list"),
     "server token": ("Create, list and revoke the tokens of a server.", "server token list"),
     "server token create": ("Create a token and print it, once.", "server token create ci --role report --project 1"),
     "server token list": ("List the tokens.", "server token list"),
@@ -123,25 +123,35 @@ HELP: Final[dict[str, tuple[str, str]]] = {
 
 
 _ADDING: Final = frozenset({"exec", "run create", "submit"})
+# Options that matter most to a command, where these are not all that are no settings.
+_MATTER: Final = {
+    "exec": ("patterns", "source", "run_key"),
+    "run create": ("source", "name", "run_key"),
+    "serve": ("is_opened", "port", "allow_remote"),
+    "submit": ("source", "name", "run_key"),
+}
 # Of commands that make no run and add no results.
 _OF_READERS: Final = {
+    "facts": "Find the run by facts of CI and git, CI or none.",
     "run_id": "Id of the run.",
     "run_key": "Key of the run that jobs share, as {pipeline}.",
-    "source": "Name of the source; default: the project's name in pyproject.toml.",
+    "source": "Name of the source; default: the project's name.",
 }
 
 
 def add_help(command: click.Command, path: str = "") -> None:
     """Give a command, and those below it that are loaded, their summaries and examples."""
     command.short_help, example = HELP[path]
+    if isinstance(command, Command):
+        command.first = _MATTER.get(path, ())
     command.epilog = f"\b\nExample:\n  automation-report {example}"
     for parameter in command.params:
         if isinstance(parameter, click.Option) and path not in _ADDING and parameter.name in _OF_READERS:
             parameter.help = _OF_READERS[parameter.name]
         if isinstance(parameter, click.Option) and parameter.name == "database":
             is_store = path.partition(" ")[0] in {"serve", "server", "store"}  # whose store may be in a database
-            what = "store, or its postgresql:// address" if is_store else "embedded store, used without --url"
-            parameter.help = f"File of the {what}; default: .automation-report/store.sqlite3."
+            what = "store, or its postgresql:// address" if is_store else "embedded store"
+            parameter.help = f"File of the {what}."
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
             add_help(inner, f"{path} {name}")

@@ -77,7 +77,7 @@ def connected_to(configuration: Settings, token: Token) -> AbstractContextManage
 
 
 def configured_for(chosen: object, options: dict[str, Any], *, is_source_needed: bool = True) -> tuple[Settings, Token]:
-    """Return the configuration and token for a command on this run, or on that of the settings."""
+    """Return the configuration and token for a command on this run, or on the run that the settings name."""
     if isinstance(chosen, int):
         options["run_id"] = str(chosen)
     return configured(options, is_source_needed=is_source_needed and not isinstance(chosen, int))
@@ -213,7 +213,7 @@ def _which(text: str) -> WhichRun:
     if text == LAST:
         return LAST
     if not text.isdecimal() or int(text) < 1:
-        raise click.BadParameter(f"{text!r} is no run: write its id, or {LAST}")
+        raise click.BadParameter(f"{text!r} is not a run: write its id, or {LAST}")
     return int(text)
 
 
@@ -305,7 +305,7 @@ class Opened(Struct, frozen=True):
         pages = _pages(lambda number: self.client.sources(page=number))
         ids = {each.name: each.id for page in pages for each in page.result}
         if source not in ids:
-            raise click.UsageError(f"no run is of source {source!r}: {nearest(source, ids)}")
+            raise click.UsageError(f"no run has source {source!r}: {nearest(source, ids)}")
         return ids[source]
 
     def check_branch(self, branch: str, source_id: tuple[int, ...] = ()) -> None:
@@ -314,7 +314,7 @@ class Opened(Struct, frozen=True):
             return
         runs = (run for page in run_pages(self.client, source_id=source_id) for run in page.result)
         branches = dict.fromkeys(name for run in runs if (name := run.field_value("Branch")))
-        raise click.UsageError(f"no run is of branch {branch!r}: {nearest(branch, branches)}")
+        raise click.UsageError(f"no run is on branch {branch!r}: {nearest(branch, branches)}")
 
     def run(self, run_id: int) -> Run:
         """Return a run, without its threads if the server can leave them out."""

@@ -22,6 +22,7 @@ from pytest_automation_report.cli.context import (
     AGE,
     CONNECTION,
     NEW_RUN,
+    CommandGroup,
     Exit,
     NoStoreError,
     configured,
@@ -123,7 +124,7 @@ def _address(option: str, text: str) -> tuple[str, str]:
     """Return name and address of a link or an artifact."""
     name, address = _pair(option, text)
     if hint := web_address_hint(address):
-        raise click.UsageError(f"{option}: behind {name}=, {hint}")
+        raise click.UsageError(f"{option}: after {name}=, {hint}")
     return name, address
 
 
@@ -145,7 +146,7 @@ _NUMBER: Final = click.argument("chosen", metavar="[RUN_ID]", type=click.IntRang
 """The run that a command changes: no newest one stands for it."""
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def run() -> None:
     """Create, fill, complete and read runs."""
 
@@ -238,7 +239,7 @@ def completed_runs(
             waited = quantity(round(timeout), "second")
             echo_stderr(f"run {run_id} stays open after {waited}: {missing}", colour="yellow")
             command = shlex.join([*user_shell().command, "run", "complete", str(run_id)])
-            echo_stderr(f"to complete it all the same: {command}")
+            echo_stderr(f"to complete it anyway: {command}")
             continue
         is_new = retry_until(
             partial(_completed, client, run_id, measure_elapsed=measure_elapsed),
@@ -339,7 +340,7 @@ def _listed(reading: Opened, page: int, per_page: int, filters: RunFilters) -> P
     if reading.is_ours or not filters.get("branch"):
         return reading.client.runs(page=page, per_page=per_page, has_threads=False, has_verdicts=True, **filters)
     found = [run for each in run_pages(reading.client, **filters) for run in each.result]
-    echo_stderr(f"this server cannot filter by branch: these are of its newest {MOST_RUNS} runs")
+    echo_stderr(f"this server cannot filter by branch: only its newest {MOST_RUNS} runs were searched")
     return Page(tuple(found[(page - 1) * per_page : page * per_page]), total=len(found))
 
 
@@ -365,7 +366,7 @@ def echo_jobs(findings: RunFindings) -> None:
         echo_stderr(wholeness_words(whole), colour="red" if is_torn(whole) else "")
     if several:
         tests = quantity(several, "test")
-        echo_stderr(f"{tests} with results of several jobs: one that failed in any of them failed")
+        echo_stderr(f"several jobs ran {tests}: a test that failed in one of them counts as failed")
 
 
 def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.cli.context import (
     CONNECTION,
+    Command,
     Exit,
     configuration_of,
     echo_result,
@@ -54,7 +55,7 @@ _DEFAULTS: Final = DeliveryOptions()
 _TRUST: Final = "if you know that server: everyone who can write to a spool can write any address into it"
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--unknown", type=click.Choice(["hold", "send", "drop"]), default="hold", show_default=True,
     help="Results whose delivery is unconfirmed: keep them, send them (perhaps again), or remove them.",
@@ -105,7 +106,7 @@ def _send(folder: SessionFolder, configuration: Settings, token: Token, options:
         lock = None if blocking_error else _lock(folder)
     except (SpoolError, FileNotFoundError) as error:
         if not folder.path.exists():
-            echo_stderr(f"{folder.id}: another sender has sent it meanwhile")
+            echo_stderr(f"{folder.id}: another sender has sent it already")
             return Exit.DONE
         return _kept(folder, str(error))
     if blocking_error:

@@ -20,6 +20,7 @@ from pytest_automation_report.api.models import SERVE_PORT
 from pytest_automation_report.cli.context import (
     AGE,
     SIZE,
+    Command,
     Exit,
     NoStoreError,
     echo_stderr,
@@ -65,7 +66,7 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
         is_known = scheme.isidentifier() and scheme.lower() not in _SCRIPT_SCHEMES
         hint = "write an address that your editor opens, with {file} and {line}"
     if template and not (colon and is_known and "{file}" in template):
-        raise click.BadParameter(f"{template!r} is no template of links: {hint}")
+        raise click.BadParameter(f"{template!r} is not a template for links: {hint}")
     return template
 
 
@@ -79,7 +80,7 @@ def _keep_days(_: click.Context, __: click.Parameter, text: str | None) -> dict[
     return {branch: int(days) for branch, _, days in pairs}
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--open", "is_opened", is_flag=True,
               help="Open the pages in this machine's browser, on a free port if the usual one is in use.")  # fmt: skip
 @click.option("--run", "run_id", type=click.IntRange(min=1), metavar="RUN_ID", help="Open this run.")

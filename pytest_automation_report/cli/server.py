@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Final, get_args
 
 import click
 
-from pytest_automation_report.cli.context import Exit, echo_result, echo_stderr, echo_table, setting_options, stored_at
+from pytest_automation_report.cli.context import (
+    CommandGroup,
+    Exit,
+    echo_result,
+    echo_stderr,
+    echo_table,
+    setting_options,
+    stored_at,
+)
 from pytest_automation_report.cli.store import opened_store
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.api.documents import iso_time
@@ -22,12 +30,12 @@ if TYPE_CHECKING:
 _is_name: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}").fullmatch
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def server() -> None:
     """Create, list and revoke the tokens of a server."""
 
 
-@server.group()
+@server.group(cls=CommandGroup)
 def token() -> None:
     """Create, list and revoke the tokens of a server: any number is valid at once."""
 

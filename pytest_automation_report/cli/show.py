@@ -18,6 +18,7 @@ from pytest_automation_report.api.responses import time_of
 from pytest_automation_report.cli.context import (
     CONNECTION,
     SIZE,
+    Command,
     Exit,
     echo_result,
     echo_stderr,
@@ -93,7 +94,7 @@ def _failures(reading: Opened, shown: Run) -> Iterator[str]:
         base = findings["base"]
         now = time.time_ns() // 1000
         changes = changes_line(findings, now)
-        yield changes or (f"nothing changed since run {base['run']}" if base else "no earlier run to be compared with")
+        yield changes or (f"nothing changed since run {base['run']}" if base else "no earlier run to compare with")
         yield from (f"reason: {line}" for line in reason_lines(findings, now))
     failed = reading.count(shown, only_failures=True) if shown.failure else 0
     since = _since(shown.id, findings)
@@ -261,7 +262,7 @@ def _end_of(run: ExportedRun) -> int:
     return 0 if time is None else round(time.timestamp() * 1_000_000)
 
 
-@click.command("failures")
+@click.command("failures", cls=Command)
 @RUN_ID
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json", "keys", "nodeids"]), default="text",
               show_default=True, help="The digest, or the keys or node ids of the tests.")  # fmt: skip
@@ -317,7 +318,7 @@ def digest(
 
 
 # No command of the console: a session that runs failed tests again calls it in a process of its own.
-@click.command()
+@click.command(cls=Command)
 @RUN_ID
 @click.option("--only", metavar="new|REASON")
 @setting_options(*CONNECTION, *WHICH)
@@ -353,7 +354,7 @@ _SERVER_BYTES: Final = 8_000_000
 """Most bytes of files that a server puts into a report."""
 
 
-@click.command("html")
+@click.command("html", cls=Command)
 @RUN_ID
 @click.option("-o", "--file", "file", metavar="FILE", required=True, help="The file to write; - is stdout.")
 @BASE
@@ -379,8 +380,8 @@ def html(
 
 def report_of(reading: Opened, run_id: int, base: int | None, which: Which, max_bytes: int | None) -> str:
     """Return the report; raises `click.UsageError` for a server that has no pages, or sends less than the files."""
-    from pytest_automation_report.delivery.report import NO_PAGES, embedded_report  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.store.contents import DEFAULT_BYTES, FileRule  # noqa: PLC0415 - as above
+    from pytest_automation_report.delivery.report import NO_PAGES, embedded_report  # noqa: PLC0415 - only for reports
+    from pytest_automation_report.server.store.contents import DEFAULT_BYTES, FileRule  # noqa: PLC0415 - only for reports
 
     rule = FileRule(which, DEFAULT_BYTES if max_bytes is None else max_bytes)
     if reading.configuration.endpoint.is_embedded:
@@ -395,7 +396,7 @@ def report_of(reading: Opened, run_id: int, base: int | None, which: Which, max_
     return reading.client.report_html(run_id, base, artifacts=rule.which, artifacts_size=rule.max_bytes)
 
 
-@click.command("open")
+@click.command("open", cls=Command)
 @RUN_ID
 @setting_options(*CONNECTION, *WHICH)
 def open_run(chosen: WhichRun, **options: object) -> int:

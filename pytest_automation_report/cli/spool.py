@@ -10,6 +10,7 @@ import click
 from msgspec import Struct, to_builtins
 
 from pytest_automation_report.cli.context import (
+    CommandGroup,
     Exit,
     configuration_of,
     echo_stderr,
@@ -96,7 +97,7 @@ def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
     )
 
 
-@click.group("spool")
+@click.group("spool", cls=CommandGroup)
 def spool() -> None:
     """List or remove results that were not sent."""
 

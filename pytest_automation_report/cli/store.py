@@ -16,6 +16,7 @@ from msgspec.structs import asdict
 from pytest_automation_report.api.urls import is_bucket, shown_store
 from pytest_automation_report.cli.context import (
     AGE,
+    CommandGroup,
     Exit,
     NoStoreError,
     echo_result,
@@ -54,7 +55,7 @@ def opened_store(place: Path | PostgresDatabase) -> Iterator[Store]:
         store.close()
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def store() -> None:
     """Back up, check and prune the embedded store."""
 

@@ -19,6 +19,7 @@ from pytest_automation_report.cli.context import (
     CONNECTION,
     NEW_RUN,
     SHARING,
+    Command,
     Exit,
     configuration_of,
     configured,
@@ -55,17 +56,17 @@ if TYPE_CHECKING:
 _RESULT_SETTINGS: Final = ("folder_prefix", "statuses", "redact", "redact_builtin", "spool")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @click.option("--ignore-parse-error", is_flag=True,
-              help="Report files that cannot be read, and send the results of the others.")  # fmt: skip
+              help="Skip files that cannot be read.")  # fmt: skip
 @click.option("--allow-empty", is_flag=True, help="Exit with 0 where there is no result to send.")
 @setting_options(*CONNECTION, *NEW_RUN, *SHARING, *_RESULT_SETTINGS)
 def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: bool, **options: object) -> int:
     """Send the results in JUnit XML files to a run, and print its id.
 
-    FILES are names or patterns such as "reports/**/*.xml". A new run is created and completed; a run of --run-id or
-    --run-key stays open. When the server is down the results stay in the spool until "automation-report send".
+    FILES are names or patterns. A run of --run-id or --run-key stays open. If the server is down, results stay in the
+    spool.
     """
     configuration, token = configured(options)
     paths = _paths_of(files)
@@ -103,7 +104,7 @@ def _add_files(submission: Submission, paths: Iterable[Path], *, is_lenient: boo
             if not is_lenient:
                 hint = "nothing was sent (--ignore-parse-error sends the other files)"
                 raise ResultFileError(f"{error}; {hint}") from error
-            echo_stderr(f"passed over: {error}")
+            echo_stderr(f"skipped: {error}")
 
 
 def _matches(pattern: str) -> list[Path]:
@@ -127,26 +128,23 @@ def _paths_of(patterns: Iterable[str]) -> list[Path]:
 
 
 _FOLDER: Final = "automation-report exec"  # of the result that reports a failed command without results
-_DEFECT: Final = "error in reporting, please report it; it changes no exit code: "
+_DEFECT: Final = "error in reporting, which does not change the exit code; please report it: "
 # Settings typed for ``exec`` that the command's own pytest sessions get through their environment.
 _INHERITED: Final = (*CONNECTION, "spool", "source")
 
 
-@click.command("exec", context_settings={"allow_interspersed_args": False})
+@click.command("exec", cls=Command, context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
 @click.option("--results", "patterns", multiple=True, metavar="FILES",
-              help="JUnit XML files that COMMAND writes. Can be repeated; may be patterns.")  # fmt: skip
+              help="Names or patterns of JUnit XML files that COMMAND writes.")  # fmt: skip
 @click.option("--no-output", is_flag=True,
-              help="Do not send what COMMAND prints; it then writes to this terminal or file itself.")  # fmt: skip
+              help="Do not send what COMMAND prints.")  # fmt: skip
 @setting_options(*CONNECTION, *NEW_RUN, *SHARING, *_RESULT_SETTINGS)
 def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], no_output: bool, **options: object) -> int:
-    """Run COMMAND and report it as one run, which is completed however COMMAND ends.
+    """Run COMMAND, report it as one run, and exit with COMMAND's own exit code.
 
-    With --results the JUnit XML files that COMMAND wrote are sent. Sessions of pytest with --automation-report join the
-    run, whose id is in AUTOMATION_REPORT_RUN_ID. A run of --run-id or --run-key stays open.
-
-    The exit code is that of COMMAND, or 128 and the number of the signal that ended it. Errors of reporting are shown
-    and change no exit code. Results that were not delivered stay in the spool for "automation-report send".
+    The run has the files of --results, and what COMMAND's own pytest --automation-report sent. A run of --run-id or
+    --run-key stays open.
     """
     interrupts = Interrupts(timeouts_from(os.environ).same_signal)
     interrupts.install()
@@ -194,8 +192,8 @@ def _run_and_report(
     try:
         command_run.end(ended, _new_files(patterns, before), output)
     except (AutomationReportError, OSError) as error:
-        echo_stderr(f"reporting failed, which changes no exit code: {error}")
-    except Exception as error:  # noqa: BLE001 - as above: the exit code is the command's
+        echo_stderr(f"reporting failed, which does not change the exit code: {error}")
+    except Exception as error:  # noqa: BLE001 - a defect of ours must not keep the command from running: the exit code is the command's
         echo_stderr(f"{_DEFECT}{error.__class__.__name__}: {error}")
     return ended.code
 
@@ -351,7 +349,7 @@ class _CommandRun(Struct):
             with connected_to(self.configuration, self.token) as client:
                 return client.run(self.run)
         except ClientError as error:
-            echo_stderr(f"run {self.run} cannot be looked at: {error}")
+            echo_stderr(f"run {self.run} cannot be read: {error}")
             return None
 
 

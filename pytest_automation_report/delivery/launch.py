@@ -225,7 +225,7 @@ def _folder_of(name: str, folders: Iterable[str]) -> str | None:
         if _holds(folder, name):
             return folder
     from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - 25 ms that the sender saves
-    from importlib.util import find_spec  # noqa: PLC0415 - as above
+    from importlib.util import find_spec  # noqa: PLC0415 - 25 ms that the sender saves
 
     try:
         installed = str(distribution(name).locate_file(""))

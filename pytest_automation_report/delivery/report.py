@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.contents import FileRule
     from pytest_automation_report.spool.folder import SessionManifest
 
-# Why there is no report of any run of a Testmo instance.
+# The error for a server without report pages, such as a Testmo instance.
 NO_PAGES: Final = (
     "the report needs the embedded store or a server of automation-report serve: this server has no pages"
     " (pytest --automation-report-html writes the report of a session that reports to it)"
@@ -210,9 +210,9 @@ def embedded_report(
     Raises `RefusedError` for a store or a run that is not there.
     """
     # The pages and their templates take 0.2 s to load, for which neither sessions nor other commands pay.
-    from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_of  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.store.values import ApiError  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_of  # noqa: PLC0415 - loads templates
+    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - loads peewee
+    from pytest_automation_report.server.store.values import ApiError  # noqa: PLC0415 - loads peewee
 
     if not database.exists():
         raise RefusedError(f"there is no store at {database}: report a session first", NOT_FOUND)

@@ -203,7 +203,7 @@ class RetryPolicy:
             self._probes += 1
             self._pause("unknown", str(error), seconds)
         except RefusedError as error:
-            self.runtime.log(f"{error}: a response all the same")
+            self.runtime.log(f"{error}: the response counts anyway")
             self.unanswered_appends = 0
         except (ClientError, StoreError) as error:
             self.handle_error(error)
@@ -234,8 +234,8 @@ class RetryPolicy:
             is_run_gone = is_run_gone if is_run_completed is None else is_run_completed
             self.stop("refused", reason_of(error), is_run_gone=is_run_gone)
         else:
-            # A random time, whose upper bound doubles with each failure ("full jitter"). A failure during a wait is of
-            # a request that was in flight with the one that failed first: it neither lengthens the wait nor counts.
+            # A random time, whose upper bound doubles with each failure ("full jitter"). Requests that were in flight
+            # may fail during the wait: they do not lengthen it, and do not count.
             ceiling = 0.0
             if not self.is_waiting:
                 # 30 bounds the power: a float overflows after 1,023 failures, which a night without a server can bring.
@@ -376,7 +376,7 @@ class RefusalHandling:
             suspects = list(takewhile(lambda result: result.offset <= bisection.until, waiting))
             if suspects:
                 if len(suspects) < bisection.size:
-                    # Some were taken: the next append has half of those that remain.
+                    # The server took some: the next append has half of the remaining suspects.
                     bisection.size, bisection.next_size = len(suspects), max(1, len(suspects) // 2)
                 # Full, whatever its size: to find the wrong result does not wait for more results.
                 sent = (self._in_form(bisection, result) for result in suspects)

@@ -142,7 +142,7 @@ class SharedRunLookup(Struct):
             return None
         completed = max((run.id for run in matching), default=0)
         if completed and JOB in self.client.extensions and not self.is_late_refused:
-            self.remark = f"run {completed} of this key was completed before: it takes these results, too"
+            self.remark = f"run {completed} with this key was already completed, and takes these results, too"
             return completed
         self._key_suffix = completed
         self._stage = self._create
@@ -162,11 +162,11 @@ class SharedRunLookup(Struct):
         foreign = next(((run.id, what) for run, what in self._others if not run.is_completed), None)
         if self._key_suffix and not self.is_late_refused:
             self.remark = (
-                f"run {self._key_suffix} of this key was completed before: run {run_id} has these results and stays "
-                f"open, complete it by automation-report run complete {run_id}"
+                f"run {self._key_suffix} with this key was already completed, so these results are in run {run_id}; it "
+                f"stays open until automation-report run complete {run_id}"
             )
         elif foreign is not None:
-            self.remark = f"run {foreign[0]} of this key is of {foreign[1]}: run {run_id} has these results"
+            self.remark = f"run {foreign[0]} with this key is of {foreign[1]}, so these results are in run {run_id}"
         return run_id
 
     def _create(self) -> int | None:

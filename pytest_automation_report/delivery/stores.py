@@ -93,7 +93,7 @@ class BucketStore:
     def put(self, file: BinaryIO, name: str, mime_type: str | None) -> StoredFile:
         """Store a file under its hash."""
         import obstore  # noqa: PLC0415 - an extra that only a session with a bucket needs
-        from obstore.exceptions import BaseError  # noqa: PLC0415 - as above
+        from obstore.exceptions import BaseError  # noqa: PLC0415 - an extra that only a session with a bucket needs
 
         if self._failed_at is not None and self._clock() - self._failed_at < _PAUSE_SECONDS:
             raise ArtifactStoreError(self._failure)
@@ -232,7 +232,7 @@ class Uploads:
             name, self._in_doubt = self._in_doubt, ""
             self._tries[name] += 1
             if self._tries[name] >= _MAX_TRIES:
-                self._give_up(name, "the server does not answer when it is given it")
+                self._give_up(name, "the server did not answer its upload")
 
     def _store(self, artifact: Artifact, name: str) -> None:
         max_bytes = self._client.artifact_bytes
@@ -265,7 +265,7 @@ class Uploads:
             self._retry_policy.handle_error(error)
         except RefusedError as error:
             if name:
-                self._give_up(name, f"the server would not take it ({error})")
+                self._give_up(name, f"the server refused it ({error})")
             return True
         except (ClientError, StoreError) as error:
             self._retry_policy.handle_error(error)

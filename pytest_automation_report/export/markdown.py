@@ -98,6 +98,6 @@ def _run_facts(run: ExportedRun) -> list[str]:
 def _changes(findings: RunFindings, now: int) -> str:
     base = findings["base"]
     if base is None:
-        return "There is no earlier run to be compared with."
+        return "There is no earlier run to compare with."
     changes = changes_line(findings, now, code)
     return f"{changes}." if changes else f"Nothing changed since run {base['run']}."

@@ -67,7 +67,7 @@ def _class_of(token_type: str) -> str:
 @cache
 def _lexer() -> Any:  # noqa: ANN401 - Pygments has no types
     # 25 ms: a server starts without it, and the first page of a failure pays.
-    from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]  # noqa: PLC0415 - as above, and no stubs
+    from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no stubs
 
     return PythonLexer()
 

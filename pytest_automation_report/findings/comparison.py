@@ -189,7 +189,7 @@ _WITH_VALUE: Final = frozenset({"-k", "-m"})
 
 
 def has_last_failures(selection: str) -> bool:
-    """Whether a selection is that of the last failures, which are others in each run."""
+    """Whether a selection depends on an earlier run's failures (``--lf``), so that its tests differ from run to run."""
     return not _BY_LAST_FAILURES.isdisjoint(_parts(selection)[0])
 
 

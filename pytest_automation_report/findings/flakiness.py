@@ -61,7 +61,7 @@ class Content(NamedTuple):
 
     @property
     def is_commit(self) -> bool:
-        """Whether it is that of a commit, and not of an author at work, who breaks tests and mends them."""
+        """Whether the files are a commit's, without changes of an author who breaks and mends tests."""
         return bool(self.commit) and not self.changes
 
 

@@ -66,7 +66,7 @@ def known_failures(text: str) -> list[KnownFailure]:
         try:
             until = date.fromisoformat(day)
         except ValueError as error:
-            raise ValueError(f"line {number}: {day!r} is no date: write it as 2026-12-31") from error
+            raise ValueError(f"line {number}: {day!r} is not a date: write it as 2026-12-31") from error
         entries.append(KnownFailure(number, until, test[1:-1] if test[0] in "\"'" else test, reason.strip()))
     return entries
 

@@ -111,7 +111,7 @@ def _slower_line(findings: RunFindings) -> str:
 
 
 def _still_lines(findings: RunFindings, now: int) -> list[str]:
-    """Return a line for each run since which tests fail, those of most tests first."""
+    """Return a line for each run in which failures began, the run with most of them first."""
     groups: dict[str, list[str]] = {}
     for test in findings["tests"]["still_failing"]:
         if test["kind"] == "still" and test["since"] is not None:
@@ -228,8 +228,8 @@ def earlier_source_line(findings: RunFindings, source: str) -> str:
         return ""
     name = printable(earlier["name"])
     return (
-        f"source {source} is new, and its tests have a history of {quantity(earlier['runs'], 'run')} as source {name}:"
-        f" automation_report_source = {name} goes on with it"
+        f"source {source} is new, but its tests have {quantity(earlier['runs'], 'earlier run')} as source {name};"
+        f" to go on with that history, set automation_report_source = {name}"
     )
 
 

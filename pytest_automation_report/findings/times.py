@@ -37,7 +37,7 @@ _OBSERVED_RATIO: Final = 1.2
 _USUAL_SPEEDS: Final = (0.9, 1.1)
 # A single long test must not be the measure of all others.
 _MOST_WEIGHT_US: Final = 100_000
-# Of fewer tests nothing says whether the machine or a test was slower, so none has more than this part of the weight.
+# With fewer tests a slow test looks like a slow machine, so no test weighs more than a fifth.
 _LEAST_TESTS_FOR_SPEED: Final = 5
 # Before that the runs of a series say nothing of the speed that is usual in it.
 _LEAST_SPEEDS: Final = 5
@@ -76,8 +76,8 @@ def speed_of(durations: Iterable[tuple[int, Sequence[float]]]) -> float:
 
     ``durations`` has for each test that passed its microseconds, and its earlier ones at usual speed, oldest first.
     """
-    # The median of the ratios to some single earlier durations, each with the shorter of the two as its weight: tests
-    # of a millisecond measure the scheduler. Ratios to the median of the earlier ones would be biased, since a median
+    # A weighted median of duration / earlier duration. The shorter of the two is the weight, since tests of a
+    # millisecond measure the scheduler. Ratios to the median of the earlier ones would be biased, since a median
     # varies less than a single duration: the speeds of some suites grew from run to run.
     tests = [
         (elapsed, spread([duration for duration in earlier[-HISTORY:] if duration > 0]))

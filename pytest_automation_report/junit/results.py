@@ -167,7 +167,7 @@ class JunitDocument:
             try:
                 parser.Parse(piece or b"", piece is None)
             except expat.ExpatError as error:
-                raise JunitError(f"it is no whole XML document: {error}") from error
+                raise JunitError(f"it is not a whole XML document: {error}") from error
             except (LookupError, ValueError) as error:
                 # For an encoding that Python does not know, or that has more than one byte a character.
                 if type(error) is LookupError or "multi-byte encoding" in str(error):

@@ -105,7 +105,7 @@ class _Capture:
                 nodes = self._sets(left, right, depth)
         return (self.single(left, depth), self.single(right, depth)) if nodes is None else nodes
 
-    def single(self, value: Any, depth: int = 0) -> Node:  # noqa: ANN401 - as above
+    def single(self, value: Any, depth: int = 0) -> Node:  # noqa: ANN401 - values of any class
         """Return one value with its first parts."""
         self.nodes -= 1
         kind = type(value)
@@ -344,7 +344,7 @@ def _leaf_text(value: Any) -> str | None:  # noqa: ANN401 - values of any class
     return f"{_name(kind)}.{object.__getattribute__(value, '_name_')}" if issubclass(kind, Enum) else None
 
 
-def _fields(value: Any) -> dict[str, object] | None:  # noqa: ANN401 - as above
+def _fields(value: Any) -> dict[str, object] | None:  # noqa: ANN401 - values of any class
     """Return the compared fields of a dataclass, or those of an attrs class or named tuple; None for any other."""
     kind = type(value)
     if kind in _LEAVES or issubclass(kind, type):

@@ -66,7 +66,7 @@ def printed_annotations(
     fields: list[Field] = []
     artifacts: list[Artifact] = []
     for heading, content in sections:
-        # Only printed text: a log line that quotes such a mark is none. The search for "[[" passes over most output.
+        # Only printed text counts: a log line may quote such a mark. The search for "[[" passes over most output.
         if not heading.startswith(("Captured stdout", "Captured stderr")) or "[[" not in content:
             continue
         for mark, text in _PRINTED.findall(content):

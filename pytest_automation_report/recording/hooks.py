@@ -111,7 +111,7 @@ def annotations_from(additions: object, cleaner: TextCleaner) -> Annotations | N
     texts: Mapping[str, object] = {"key": key, "folder": folder}
     for name, value in texts.items():
         if value is not None and not (isinstance(value, str) and value):
-            raise ValueError(f"{name} {value!r} is no text")
+            raise ValueError(f"{name} {value!r} is not a text")
     # Its hash if the server would not accept it: all other keys are hashes of texts.
     if key is not None and not _KEY.fullmatch(key):
         key = sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
@@ -163,7 +163,7 @@ def described_run(
 
 def _field(field: object, cleaner: TextCleaner) -> Field:
     if not isinstance(field, Field):
-        raise TypeError(f"{type(field).__name__} is no Field")
+        raise TypeError(f"{type(field).__name__} is not a Field")
     clean = typed_field(safe_str(field.name), safe_str(field.value), field_type_of(field.type), cleaner)
     pairs = ((safe_str(name), safe_str(value)) for name, value in field.meta.items())
     meta = {cleaner.string(name): cleaner.string(cleaner.redact_by_name(name, value)) for name, value in pairs}
@@ -177,22 +177,22 @@ def _references(artifacts: Iterable[object], cleaner: TextCleaner) -> tuple[Arti
         if isinstance(artifact, ArtifactFile):
             continue
         if not isinstance(artifact, Artifact):
-            raise TypeError(f"{type(artifact).__name__} is no Artifact")
+            raise TypeError(f"{type(artifact).__name__} is not an Artifact")
         size = artifact.size if isinstance(artifact.size, int) and artifact.size >= 0 else None
         mime_type = None if artifact.mime_type is None else safe_str(artifact.mime_type)
         clean = artifact_from(safe_str(artifact.name), safe_str(artifact.url), mime_type, size, cleaner)
         if clean is None:
-            raise ValueError(f"artifact {safe_str(artifact.name)!r}: {safe_str(artifact.url)!r} is no web address")
+            raise ValueError(f"artifact {safe_str(artifact.name)!r}: {safe_str(artifact.url)!r} is not a web address")
         references.append(replace(clean, note=_note(artifact.note, cleaner)))
     return tuple(references)
 
 
 def _link(link: object, cleaner: TextCleaner) -> Link:
     if not isinstance(link, Link):
-        raise TypeError(f"{type(link).__name__} is no Link")
+        raise TypeError(f"{type(link).__name__} is not a Link")
     address = safe_str(link.url)
     if not is_address(address):
-        raise ValueError(f"link {safe_str(link.name)!r}: {address!r} is no web address")
+        raise ValueError(f"link {safe_str(link.name)!r}: {address!r} is not a web address")
     address = cleaner.address(address)
     return Link(cleaner.string(safe_str(link.name)) or address, address, _note(link.note, cleaner))
 

@@ -148,7 +148,7 @@ class FailedComparisons:
             frame = following
 
     def keep(self, excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> None:
-        """Keep the last comparison if this exception of a test comes from it; that of the call comes before others."""
+        """Keep the last comparison if it raised this exception; the call's wins over setup's and teardown's."""
         last, self._last = self._last, None
         trace: TracebackType | None = excinfo.tb  # None if another plugin has dropped it
         # Subtests have no place for values. By the type: `isinstance` asks an object for its class.
@@ -414,7 +414,7 @@ def place_in(nodeid: str, location: tuple[str, int | None, str]) -> tuple[str, i
 
 
 def line_of(location: Location) -> int | None:
-    """Return pytest's line of a test, None for what is none: items of other plugins may have anything there."""
+    """Return pytest's line of a test; None for anything else, which items of other plugins may have there."""
     line: object = location[1] if location else None
     return line if type(line) is int and abs(line) < _MAX_LINE else None
 

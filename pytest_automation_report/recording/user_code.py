@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 _Returned = TypeVar("_Returned")
 
 _CONSEQUENCES: Final[Mapping[str, str]] = {
-    DESCRIBE_RUN: "the run goes without its additions",
-    DESCRIBE_TEST: "results go without its additions",
-    PUBLISH_ARTIFACT: "files go without an address",
+    DESCRIBE_RUN: "the run has none of its additions",
+    DESCRIBE_TEST: "results have none of its additions",
+    PUBLISH_ARTIFACT: "files have no address",
     FINISHED: "the report is not affected",
 }
 
@@ -208,7 +208,7 @@ class _Attachment(Struct):
         address: object = call_hook(errors, PUBLISH_ARTIFACT, hook, path=path)
         if address is None or (isinstance(address, str) and is_address(address)):
             return address
-        add_hook_error(errors, PUBLISH_ARTIFACT, ValueError(f"{safe_str(address)!r} is no web address"))
+        add_hook_error(errors, PUBLISH_ARTIFACT, ValueError(f"{safe_str(address)!r} is not a web address"))
         return None
 
     def _field(self, text: str) -> Field:

@@ -100,7 +100,7 @@ class TerminalReport:
         ends = "what is not delivered is kept"
         if report:
             awaited = f"all results are delivered, waiting for the report {self._shell.typed(Path(report))}"
-            ends = "the report is written all the same"
+            ends = "the report is written anyway"
         line = f"automation report: {awaited}, at most {max_seconds:.3g} s (Ctrl-C ends the wait; {ends})"
         with suppress(OSError, ValueError):  # A terminal that is gone or closed must not end the session differently.
             reporter.ensure_newline()

@@ -195,7 +195,7 @@ class HistoryHooks(Hooks):
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
-    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - as above
+    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
         """Read what a worker did; all workers do the same."""
         del error
         sent = getattr(node, "workeroutput", {}).get(WORKER_KEY)

@@ -146,7 +146,7 @@ class KnownFailureHooks(Hooks):
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
-    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - as above
+    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
         """Read what a worker found; all workers collect the same tests."""
         del error
         self._warnings = getattr(node, "workeroutput", {}).get(WORKER_KEY, self._warnings)
@@ -189,7 +189,7 @@ def _unknown_lines(entries: Sequence[KnownFailure], session: pytest.Session, fil
     """Return a line for each entry that names no test, if the session collected the whole suite."""
     from difflib import get_close_matches  # noqa: PLC0415 - only for mistakes
 
-    from pytest_automation_report.session.run import selection_of  # noqa: PLC0415 - as above
+    from pytest_automation_report.session.run import selection_of  # noqa: PLC0415 - only for mistakes
 
     if session.testsfailed or selection_of(session.config):
         return []

@@ -41,7 +41,7 @@ def failed_first(units: Sequence[str], failed: Collection[int], new: Collection[
 
 
 def slowest_first(nodeids: Sequence[str], durations: Mapping[str, int | None]) -> list[int]:
-    """Return the places of tests in the new order: that of their modules, of which the longest is first."""
+    """Return the places of tests ordered by module, the module that takes longest first."""
     times = estimated(durations)
     totals: Counter[str] = Counter()
     first: dict[str, int] = {}

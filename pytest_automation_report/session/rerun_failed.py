@@ -47,8 +47,8 @@ def failed_in(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, An
     if match is None:
         # The option's value is optional, so argparse takes a test path after the option for the value.
         raise pytest.UsageError(
-            f"{OPTION}: {which!r} cannot be used: write the id of a run (with ':new' its new failures), {LAST!r} or "
-            f"{ALL!r} after it; where {which!r} are tests to select from, write {OPTION}={LAST} {shlex.quote(which)}"
+            f"{OPTION}: {which!r} cannot be used: write the id of a run (with ':new' for its new failures), {LAST!r} "
+            f"or {ALL!r} after it; if {which!r} are tests to choose from, write {OPTION}={LAST} {shlex.quote(which)}"
         )
     configuration = session_configuration(config, environ)
     # In CI, without a word, it would be the run of this commit, which has none yet.
@@ -85,9 +85,9 @@ class RerunFailedHooks(Hooks):
     def pytest_report_header(self) -> str:
         """Return the line with the run and the number of tests to run again."""
         if not self._failed:
-            selection = "all tests are run" if self._is_all else f"no test is run ({OPTION}={ALL} runs all)"
-            none = "no new failure" if self._only else "nothing failed"
-            return f"automation report: {none} in run {self._run}: {selection}"
+            selection = "all tests run" if self._is_all else f"no test runs ({OPTION}={ALL} runs all)"
+            none = "no new failures" if self._only else "nothing failed"
+            return f"automation report: {none} in run {self._run}, so {selection}"
         tests = quantity(len(self._failed), "test")
         which = {None: "failed tests", "new": "new failures"}.get(self._only, "failures for one reason")
         return f"automation report: running again the {which} of run {self._run}: {tests}"
@@ -126,7 +126,7 @@ class RerunFailedHooks(Hooks):
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
-    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - as above
+    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
         """Read what a worker found; all workers collect the same tests."""
         del error
         found = self._deselected, self._missing
@@ -146,7 +146,7 @@ class RerunFailedHooks(Hooks):
         if self._missing:
             missing = quantity(len(self._missing), "test")
             names = self._missing[:_SHOWN] + (["..."] if len(self._missing) > _SHOWN else [])
-            line = f"automation report: {missing} that failed in run {self._run} not among the collected ones"
+            line = f"automation report: {missing} that failed in run {self._run} not collected"
             terminalreporter.write_line(printable(f"{line}: {', '.join(names)}"))
 
 

@@ -222,8 +222,8 @@ def call_finished_hooks(
     hook = getattr(config.hook, FINISHED)
     if not hook.get_hookimpls():
         return
-    from pytest_automation_report.recording.hooks import Summary  # noqa: PLC0415 - as above
-    from pytest_automation_report.recording.user_code import call_hook  # noqa: PLC0415 - as above
+    from pytest_automation_report.recording.hooks import Summary  # noqa: PLC0415 - only with hooks
+    from pytest_automation_report.recording.user_code import call_hook  # noqa: PLC0415 - only with hooks
 
     tally = outcome.tally
     # The page of a run of the embedded store while `automation-report serve` shows it.

@@ -169,7 +169,7 @@ class ControllerHooks(Hooks):
         }
 
     @guarded
-    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - as above
+    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
         """Add what a worker reported at its end."""
         if error is None:  # else xdist reports the test that was running next
             self._captured.forget(node.gateway.id)
@@ -183,7 +183,7 @@ class ControllerHooks(Hooks):
             self._report.warn(_REMOTE_ANNOTATIONS)
 
     @guarded
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ANN401 - as above
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
         """Write the number of tests for a worker that cannot write it, and once the names of all tests."""
         recorder = self._recorder(node.gateway.id)
         # The worker waits for its first test: now its capture files can be opened, for its last words.
@@ -202,7 +202,7 @@ class ControllerHooks(Hooks):
             write_collected_ids(self._folder, names)
 
     @guarded
-    def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:  # noqa: ANN401 - as above
+    def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
         """Note whether the crashed test, reported next, runs again: schedulers by scope put it into their queue."""
         # Attributes of xdist 3.8's LoadScopeScheduling: scopes by name, each with its tests and whether they are done.
         assigned = getattr(sched, "assigned_work", {}).values()

@@ -86,7 +86,7 @@ def _values(path: Path) -> Mapping[str, object] | None:
 def _ini_values(path: Path, sections: Mapping[str, Mapping[str, str]]) -> Mapping[str, object] | None:
     section = _SECTIONS[path.name]
     if section not in sections and section != "pytest" and "pytest" in sections:
-        raise SettingError(str(path), "[pytest]", f"call the section [{section}]: pytest refuses it in this file")
+        raise SettingError(str(path), "[pytest]", f"pytest wants the section to be named [{section}] in this file")
     return dict(sections[section]) if section in sections else None
 
 
@@ -273,7 +273,7 @@ def _address_error(settings: Settings, untrusted: Mapping[str, str], known: Know
     is_clear = origin.startswith("http:") and not is_loopback_origin(origin)
     if "allow_http" in untrusted and is_clear and not is_known:
         return (
-            f"it would travel in the clear, which only an ini file allows ({untrusted['allow_http']})."
+            f"it would be sent unencrypted, which only an ini file allows ({untrusted['allow_http']})."
             f" Use https://, or allow it with {_named('allow_http')}"
         )
     if "ca_file" in untrusted and ca_file and not known.is_used(origin, ca_file):

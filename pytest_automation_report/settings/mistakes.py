@@ -1,4 +1,4 @@
-"""Find the setting that a user meant by a name that is none: in an ini file, or of an environment variable."""
+"""Find the setting that a user meant by a misspelled name in an ini file or the environment."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ def links(raw: RawSetting) -> tuple[Link, ...]:
         if not hint and utf16_length(address) > STRING_UNITS:
             hint = f"write a web address of at most {STRING_UNITS} characters"
         if hint:
-            raise SettingError(raw.origin, f"{name}={shown_address(address)}", f"behind {name}=, {hint}")
+            raise SettingError(raw.origin, f"{name}={shown_address(address)}", f"after {name}=, {hint}")
         parsed.append(Link(string(name), address))
     return tuple(parsed)
 
@@ -218,12 +218,12 @@ def templates(raw: RawSetting) -> dict[str, str]:
     parsed: dict[str, str] = {}
     for name, address in _pairs(raw):
         if name not in _TEMPLATED:
-            raise SettingError(raw.origin, f"{name}=", f"in front of = write {' or '.join(_TEMPLATED)}")
+            raise SettingError(raw.origin, f"{name}=", f"before = write {' or '.join(_TEMPLATED)}")
         hint = web_address_hint(address)
         if not hint and "{}" not in address:
             hint = "write {} where the id belongs"
         if hint:
-            raise SettingError(raw.origin, f"{name}={shown_address(address)}", f"behind {name}=, {hint}")
+            raise SettingError(raw.origin, f"{name}={shown_address(address)}", f"after {name}=, {hint}")
         parsed[name] = address
     return parsed
 
@@ -233,10 +233,10 @@ def statuses(raw: RawSetting) -> dict[Status, str]:
     parsed: dict[Status, str] = {}
     for name, alias in _pairs(raw):
         if name not in _STATUSES:
-            raise SettingError(raw.origin, f"{name}={alias}", f"in front of = write {' or '.join(_STATUSES)}")
+            raise SettingError(raw.origin, f"{name}={alias}", f"before = write {' or '.join(_STATUSES)}")
         status = cast("Status", name)
         if not alias or utf16_length(alias) > STRING_UNITS or not alias.isprintable():
-            raise SettingError(raw.origin, f"{name}={alias}", f"behind {name}= write the server's word for it")
+            raise SettingError(raw.origin, f"{name}={alias}", f"after {name}= write the server's word for it")
         if parsed.get(status, alias) != alias:
             raise SettingError(raw.origin, f"{name}={alias}", f"write {name}= once; {parsed[status]!r} was given too")
         parsed[status] = alias

@@ -136,7 +136,7 @@ def _tox_warning(config: pytest.Config, environ: Mapping[str, str]) -> str:
     if "TOX_ENV_NAME" not in environ or any(name.startswith(SWITCH_ENVIRONMENT) for name in environ):
         return ""
     import re  # noqa: PLC0415 - only in tox
-    from pathlib import Path  # noqa: PLC0415 - as above
+    from pathlib import Path  # noqa: PLC0415 - only in tox
 
     root = config.rootpath
     passed = re.compile(r"""AUTOMATION_(?:REPORT|\*)|pass_?env\s*=\s*\[?\s*["']?\*""")
@@ -148,7 +148,7 @@ def _tox_warning(config: pytest.Config, environ: Mapping[str, str]) -> str:
             return ""
     except OSError:
         return ""  # it cannot be told
-    return f"tox passes no {SWITCH_ENVIRONMENT}... variable on, no token either: add pass_env = {SWITCH_ENVIRONMENT}*"
+    return f"tox holds back {SWITCH_ENVIRONMENT}... variables, also the token: add pass_env = {SWITCH_ENVIRONMENT}*"
 
 
 def _counts_here(config: pytest.Config, environ: Mapping[str, str]) -> bool:

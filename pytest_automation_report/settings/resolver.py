@@ -190,7 +190,7 @@ class _Resolver:
             return default
 
     def refuse(self, name: str, error: SettingError, raw: RawSetting) -> None:
-        """Raise the error of a value that a user typed; keep that of the environment, as a CI provider's."""
+        """Raise the error of a typed value; keep that of an environment variable, which a CI provider may have set."""
         if raw.source != "environment":
             raise error
         self.refused.add(name)
@@ -235,7 +235,7 @@ class _Resolver:
                 return self.root / parsers.path(raw)
             if is_server_named:
                 return default
-            hint = "serve it with `automation-report serve`, and report to the address of that with"
+            hint = "start `automation-report serve` with it, and report to the address of the server with"
             raise SettingError(raw.origin, place.shown, f"{hint} {spelled_like('url', raw)}")
 
         return self.value("database", parse, default)
@@ -248,7 +248,7 @@ class _Resolver:
             if is_bucket(store):
                 return store
             if not artifact_url and "artifact_url" not in self.refused:
-                hint = f"say with {spelled_like('artifact_url', raw)} where the files of a folder can be read"
+                hint = f"add {spelled_like('artifact_url', raw)}, the address of the folder's files"
                 raise SettingError(raw.origin, raw.value, hint)
             return str(self.root / parsers.expanded(store))
 
@@ -275,8 +275,8 @@ class _Resolver:
         if project_id is None and not self.refused & {"project_id", "url"}:
             from pytest_automation_report.settings.parsers import LARGEST_ID  # noqa: PLC0415 - only for a mistake
 
-            hint = f"name the project at {_server(url)} that results go to: a whole number from 1 to"
-            self.refuse_missing("project_id", url, f"{hint} {LARGEST_ID}")
+            hint = f"add the number of the project at {_server(url)}, from 1 to {LARGEST_ID}"
+            self.refuse_missing("project_id", url, hint)
         scheme = origin.partition("://")[0]
         proxies: dict[str, str] = {}
         # Proxies and the standard variables for certificates count for servers on other machines only.
@@ -305,8 +305,8 @@ class _Resolver:
             from pytest_automation_report.settings.parsers import SOURCES  # noqa: PLC0415 - only for a mistake
 
             no_name = "no project name was found"
-            reason = f"{project_name!r}, the project's name, makes none" if project_name else no_name
-            hint = f"{reason}: name the source of the runs at {_server(url)}: {SOURCES}"
+            reason = f"the project's name {project_name!r} cannot be a source" if project_name else no_name
+            hint = f"{reason}: name the suite for {_server(url)}: {SOURCES}"
             self.refuse_missing("source", url, hint)
         return _source_from(self.root.name) or "pytest"
 
@@ -352,7 +352,7 @@ def toml_document(path: Path) -> dict[str, Any]:
     if sys.version_info >= (3, 11):
         import tomllib  # noqa: PLC0415 - only for a project that has such a file
     else:
-        import tomli as tomllib  # noqa: PLC0415 - as above
+        import tomli as tomllib  # noqa: PLC0415 - only for a project that has such a file
 
     return tomllib.loads(text)
 

@@ -54,7 +54,7 @@ def origin_from(address: str, spelling: str, *, is_http_allowed: bool, http_hint
     except ValueError:
         scheme, host, port, hint = "", "", None, _spelling_hint(address) or _HOST_HINT
     if not hint and scheme == "http" and not (is_http_allowed or is_loopback(host)):
-        hint = f"the token would travel in the clear: {http_hint}"
+        hint = f"the token would be sent unencrypted: {http_hint}"
     if hint:
         raise SettingError(spelling, shown_address(address), hint)
     # An IPv6 address stands in brackets; a default port is left out, so that equal servers have equal origins.
@@ -112,7 +112,7 @@ def _is_proxy(proxy: str) -> bool:
 def _hint(address: str, split: SplitResult) -> str:
     """Return the hint for a server's URL that cannot be used, empty for a valid one."""
     checks = (
-        (split.scheme not in DEFAULT_PORTS, "write https:// (or http://) in front of the host"),
+        (split.scheme not in DEFAULT_PORTS, "write https:// (or http://) before the host"),
         ("@" in split.netloc, "write it without user and password; the token comes from AUTOMATION_REPORT_TOKEN"),
         ("?" in address or "#" in address, "write it without query and fragment"),
         (split.port == 0, _HOST_HINT),
@@ -149,7 +149,7 @@ def certificates(raw: RawSetting, root: Path) -> str:
     """Return the path of the certificates that a setting names; a relative one starts from ``root``."""
     path = root / parsers.path(raw)
     if not _is_readable(path):
-        raise SettingError(raw.origin, raw.value, f"name a file of certificates that can be read; {path} is none")
+        raise SettingError(raw.origin, raw.value, f"name a file of certificates that can be read; {path} cannot")
     return str(path)
 
 

@@ -119,6 +119,7 @@ class Setting:
         }
         self.parse = parse or usual[self.kind]
         self.help, self.default, self.choices = help, default, choices
+        self.short_help = help.partition(";")[0]  # in one line of the console command's help
         self.unset = default if unset is None else unset
         self.is_option, self.needs_others = is_option, needs_others
         self.is_list = self.kind in ("list", "pairs")
@@ -174,18 +175,19 @@ class Settings:
     """
 
     when: When = setting(
-        "Count a switch in an ini file everywhere, or only if a CI provider is detected", choices=("always", "ci")
+        "Where a switch in an ini file takes effect: everywhere, or only where a CI provider is detected",
+        choices=("always", "ci"),
     )
     url: str = setting(
-        "Address of the Testmo instance, with or without /api/v1; unset or `local`: the embedded server",
+        "Address of the Testmo instance or server; with or without /api/v1, unset or `local`: the embedded server",
         is_option=True,
         needs_others=True,
     )
     project_id: int | None = setting(
-        "Id of the project on the server; required with an address, else 1", kind="integer", is_option=True
+        "Number of the project on the server; required with an address, else 1", kind="integer", is_option=True
     )
     source: str = setting(
-        "Name that groups runs and keeps the history of tests; default: the project's name in pyproject.toml",
+        "Name of the suite, in which tests keep a history; default: the project's name in pyproject.toml",
         parse=parsers.source,
         is_option=True,
     )
@@ -194,33 +196,31 @@ class Settings:
         parse=parsers.line,
         is_option=True,
     )
-    folder_prefix: str = setting("Text before every test's folder; default: that of --junit-prefix")
+    folder_prefix: str = setting("Text before every test's folder; default: the text of --junit-prefix")
     delivery: Delivery = setting(
         "Send results while the tests run, or later by 'automation-report send'",
         choices=("live", "later"),
         is_option=True,
     )
     tags: tuple[str, ...] = setting(
-        "Tags of the run: letters, digits, underscore and dash", kind="list", parse=parsers.tags, is_option=True
+        "Tags of the run; letters, digits, underscore and dash", kind="list", parse=parsers.tags, is_option=True
     )
     config: str = setting("Name of the run's configuration on the server")
     config_id: int | None = setting("Id of the run's configuration on the server", kind="integer")
     milestone: str = setting("Name of the run's milestone on the server")
     milestone_id: int | None = setting("Id of the run's milestone on the server", kind="integer")
-    run_id: int | None = setting(
-        "Id of an existing run: join it, add results to it and leave it open", kind="integer", is_option=True
-    )
+    run_id: int | None = setting("Id of an existing run to join; it stays open", kind="integer", is_option=True)
     run_key: str = setting(
-        "Key of a run that several jobs share, as {pipeline}: the first creates it, the others join it, it stays open",
+        "Key of the run that jobs share, as {pipeline}; the first job creates the run, and it stays open",
         parse=parsers.run_key,
         is_option=True,
     )
     job: str = setting(
-        "Name of the job in a run that several jobs share; default: the CI provider's, else the session's id",
+        "Name of this job in a run that jobs share; default: the CI provider's, else the session's id",
         parse=parsers.line,
     )
     facts: FactsScope = setting(
-        "Facts that a run shows of its build: those of CI, git and versions; all but git's; or none",
+        "Facts that a run shows; `all`: of CI, git and versions, `ci`: all but git's",
         choices=("all", "ci", "none"),
     )
     branch: str = setting("Branch that is tested; default: the CI provider's, else git's")
@@ -230,7 +230,7 @@ class Settings:
     job_url: str = setting("Web address of the CI job; default: the CI provider's", parse=parsers.page)
     fields: tuple[Field, ...] = setting("Fields of the run", kind="pairs", parse=parsers.fields, is_option=True)
     links: tuple[Link, ...] = setting(
-        "Links of the run: web addresses, each with a name", kind="pairs", parse=parsers.links, is_option=True
+        "Links of the run; web addresses, each with a name", kind="pairs", parse=parsers.links, is_option=True
     )
     order: Order = setting(
         "Order of the tests: those that failed last first, then new ones, or the modules that take longest first",
@@ -251,23 +251,25 @@ class Settings:
         unset={},
     )
     statuses: Mapping[Status, str] = setting(
-        "Words of the server for the statuses passed, failure, error and skipped, if they differ",
+        "Names of the server's statuses, if they differ; for passed, failure, error and skipped",
         kind="pairs",
         parse=parsers.statuses,
         unset={},
     )
     redact: tuple[str, ...] = setting(
-        "Regular expressions; their matches in the sent texts become [redacted]", kind="list", parse=parsers.patterns
+        "Regular expressions of texts to hide; their matches in the sent texts become [redacted]",
+        kind="list",
+        parse=parsers.patterns,
     )
     redact_builtin: bool = setting(
-        "Hide also texts that look like credentials, and the values of environment variables named like secrets",
+        "Hide texts that look like credentials; and the values of environment variables named like secrets",
         default=True,
     )
     compare_junit: str = setting(
-        "File that --junitxml writes of the same session: the summary shows the keys and statuses that differ from it"
+        "File that --junitxml writes of the same session; the summary shows the keys and statuses that differ from it"
     )
     html: str = setting(
-        "File that gets the report of the run as one HTML page, - for stdout; with Testmo that of this session alone",
+        "File for the report of the run as one HTML page, - for stdout; with Testmo only of this session",
         parse=parsers.html_file,
         is_option=True,
     )
@@ -283,9 +285,9 @@ class Settings:
         default=False,
     )
     known: str = setting(
-        "File of failures that are known until a date: pytest's exit code does not count them; see docs/known.md"
+        "File of failures that are known until a date; they do not fail the session, see docs/known.md"
     )
-    owners: str = setting("CODEOWNERS file: failed tests get a field with the owners of their file")
+    owners: str = setting("CODEOWNERS file; failed tests get a field with the owners of their file")
     report_not_run: bool = setting(
         "Report the tests that a session did not reach, each as a result with the status untested", default=False
     )
@@ -297,35 +299,37 @@ class Settings:
         default=False,
     )
     exit_wait: float = setting(
-        "Seconds that pytest waits at its end for the delivery, from 0 to 3600", default=30.0, parse=parsers.seconds
+        "Seconds that pytest waits for the delivery at its end, from 0 to 3600", default=30.0, parse=parsers.seconds
     )
     browser_artifacts: bool = setting(
         "Add the files of pytest-playwright to its tests, and a screenshot of the Selenium driver to failed ones",
         default=True,
     )
     artifact_size: int = setting(
-        "Largest file of an artifact that is kept, such as 500KB or 32MB",
+        "Largest artifact that is kept, such as 500KB or 32MB",
         default="32MB",
         parse=parsers.size,
         unset=32_000_000,
     )
     artifact_total: int = setting(
-        "Largest total of all files of artifacts that wait to be sent, such as 2GB",
+        "Largest total of all artifacts that wait to be sent, such as 2GB",
         default="2GB",
         parse=parsers.size,
         unset=2_000_000_000,
     )
     artifact_url: str = setting(
-        "Address of artifacts that the CI or artifact_store keeps: with {path}, {name}, {build}, {job_url} and so on",
+        "Address of artifacts that CI or artifact_store keeps; with {path}, {name}, {build}, {job_url} and so on",
         parse=parsers.artifact_template,
     )
     artifact_store: str = setting(
         "Bucket (s3://, gs://, az://) or folder for artifacts; without artifact_url results have signed addresses",
         needs_others=True,
     )
-    token_file: str = setting("File with the API token, used if the environment has none", is_option=True)
-    ca_file: str = setting("File of certificates to trust instead of the built-in ones", needs_others=True)
-    allow_http: bool = setting("Allow an address without TLS that is not on this machine", default=False)
+    token_file: str = setting("File with the API token; used if the environment has none", is_option=True)
+    ca_file: str = setting("File of certificates to trust; they replace the built-in ones", needs_others=True)
+    allow_http: bool = setting(
+        "Allow http:// addresses of other machines; others can read the token then", default=False
+    )
     spool: Path = setting(
         "Folder that keeps results until they are sent; default: .automation-report/spool",
         default=".automation-report/spool",
@@ -333,9 +337,7 @@ class Settings:
         unset=Path(".automation-report/spool"),
         is_option=True,
     )
-    keep_spool: int = setting(
-        "Days that the spool keeps unsent results; 0 keeps them for ever", default=14, parse=parsers.days
-    )
+    keep_spool: int = setting("Days that the spool keeps unsent results; 0: for ever", default=14, parse=parsers.days)
     database: Path = setting(
         "Database file of the embedded server; `serve` and `store` also take a postgresql:// address;"
         " default: .automation-report/store.sqlite3",

@@ -59,7 +59,7 @@ def _numbered(name: str, shard: Shard | None) -> str:
 def sharing_of(configuration: Settings, facts: BuildInfo) -> RunSharing:
     """Return how a session takes part in its run: alone, if the user set neither ``run_id`` nor ``run_key``."""
     if configuration.run_id is None and not configuration.run_key:
-        alone = "each shard has a run of its own: with automation_report_run_key the jobs share one"
+        alone = "each shard gets a run of its own; set automation_report_run_key so that the jobs share one"
         return RunSharing(warning=alone if configuration.shard else "")
     shard = () if facts.shard is None else (Field("Shard", str(facts.shard)),)
     has_page = facts.url and utf16_length(facts.url) <= STRING_UNITS
@@ -77,7 +77,7 @@ def sharing_of(configuration: Settings, facts: BuildInfo) -> RunSharing:
     key, unknown = filled_key(configuration.run_key, facts)
     if unknown:
         placeholders = ", ".join(f"{{{name}}}" for name in unknown)
-        warning = f"run_key {configuration.run_key!r}: {placeholders} is not known here: a separate run is created"
+        warning = f"run_key {configuration.run_key!r}: {placeholders} is unknown here, so no other job shares this run"
         return RunSharing(warning=warning)
     is_first = None if facts.shard is None else facts.shard.index == 1
     return replace(shared, key=key, tag=key_tag(configuration.source, key), is_first=is_first)

@@ -77,7 +77,7 @@ class ArtifactSpool:
         """Copy a file, or bytes; return its name and size in bytes. Raises `ArtifactSpoolError` if it is too large."""
         # A forked child counts on with the same numbers: its files would have the names of its parent's.
         if self._disk.getpid() != self._pid:
-            raise ArtifactSpoolError("a forked process keeps none")
+            raise ArtifactSpoolError("a forked process cannot keep files")
         if isinstance(content, bytes):
             return self._put(iter((content,)))
         with content.open("rb") as file:
@@ -139,7 +139,7 @@ def _size(entry: os.DirEntry[str]) -> int:
 def open_spooled(session: Path, name: str) -> BinaryIO:
     """Open a file of a session's results for reading; raises `SpoolError` for all others, as for a link or a path."""
     if not is_spooled_name(name):
-        raise SpoolError("its record names no file that pytest has copied")
+        raise SpoolError("its record does not name a file that pytest has copied")
     try:
         with _folder(session) as folder:
             descriptor = os.open(name, _READ, dir_fd=folder)
@@ -149,7 +149,7 @@ def open_spooled(session: Path, name: str) -> BinaryIO:
     # A file with a second name may be a hard link to a file of the user, which a forged spool would have uploaded.
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         os.close(descriptor)
-        raise SpoolError("its copy in the spool is none that pytest has made")
+        raise SpoolError("its copy in the spool was replaced")
     return os.fdopen(descriptor, "rb")
 
 

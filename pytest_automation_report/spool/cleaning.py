@@ -88,9 +88,9 @@ def remove_session(folder: Path, *, is_own: bool = False, unwritten_since: float
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[tuple[int, int]]:
-    """Yield descriptors of the spool and of a session's folder; raises `SpoolError` if it is none."""
+    """Yield descriptors of the spool and of a session's folder; raises `SpoolError` for anything else."""
     if not is_session_name(folder.name):
-        raise SpoolError("its name is not that of a session")
+        raise SpoolError("it is not named like a session")
     with open_folder(os.path.realpath(folder.parent)) as spool:
         if not stat.S_ISDIR(os.stat(folder.name, dir_fd=spool, follow_symlinks=False).st_mode):
             raise SpoolError("it is a link or a file, not a session's folder")
@@ -182,7 +182,7 @@ def _unlink(names: Sequence[str], descriptor: int) -> None:
 
 
 def _reason(names: Sequence[str]) -> str:
-    return f"it holds {named(sorted(names))}, which no session made" if names else ""
+    return f"it holds {named(sorted(names))}, which is not of a session" if names else ""
 
 
 def named(names: Sequence[str]) -> str:

@@ -163,7 +163,7 @@ def session_folders(spool: Path) -> list[SessionFolder]:
     except FileNotFoundError:
         return []
     except NotADirectoryError as error:
-        raise SpoolError(f"the spool {spool} is no folder: name the folder of a spool with --spool") from error
+        raise SpoolError(f"the spool {spool} is not a folder: name the folder of a spool with --spool") from error
     except OSError as error:
         raise SpoolError(f"the spool {spool} cannot be read: {error.strerror or error}") from error
 
@@ -372,10 +372,10 @@ _sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macO
 
 
 def ledger_from(path: Path) -> LedgerState:
-    """Return the state of a ledger, which may be missing; raises `SpoolError` for what is none, or a bad record."""
+    """Return the state of a ledger, which may be missing; raises `SpoolError` for another file, or a bad record."""
     state, decoder = LedgerState(), Decoder(LEDGER_KINDS, is_strict=True)
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise SpoolError(f"{path}: cannot be used: it is no file")  # opening a pipe would wait for its writer
+        raise SpoolError(f"{path}: cannot be used: it is not a file")  # opening a pipe would wait for its writer
     try:
         for piece in bytes_from(path, 0):
             for placed in decoder.feed(piece):

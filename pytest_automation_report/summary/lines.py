@@ -87,15 +87,17 @@ def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str
     repeated = sum(1 for amount in nodeids.values() if amount > 1)
     subtests = sum(len(reports) for word, reports in stats.items() if word.startswith("subtests"))
     reasons = [
-        (len(stats.get("xfailed", ())), "xfailed {} among the skipped"),
-        (len(stats.get("xpassed", ())), "xpassed {} among the passed"),
-        (len(stats.get("known", ())), "known {} among the failed"),
-        (len(stats.get("rerun", ())), "rerun {} part of their tests"),
-        (subtests, "subtests {} part of their tests"),
-        (repeated, "with several outcomes {} counted once"),
+        (len(stats.get("xfailed", ())), "xfailed (skipped here)"),
+        (len(stats.get("xpassed", ())), "xpassed (passed here)"),
+        (len(stats.get("known", ())), "known (failed here)"),
+        (len(stats.get("rerun", ())), "rerun (part of their tests here)"),
+        (subtests, "subtests (part of their tests here)"),
+        (repeated, "with several outcomes (one here)"),
     ]
-    parts = [f"{amount:,} {text.format('is' if amount == 1 else 'are')}" for amount, text in reasons if amount]
-    return f"counted otherwise than in pytest's last line: {', '.join(parts) or 'a plugin changes or repeats reports'}"
+    parts = [f"{amount:,} {text}" for amount, text in reasons if amount]
+    if not parts:
+        return "pytest counts differently: a plugin changes or repeats reports"
+    return f"pytest counts these separately: {', '.join(parts)}"
 
 
 def _findings(configuration: Settings, ending: SessionOutcome) -> list[str]:
@@ -114,10 +116,10 @@ def _lost(losses: WriteLosses) -> list[str]:
     lines, error = [], sanitize(losses.error, STRING_UNITS)
     if losses.results or losses.records:
         what = quantity(losses.results, "result") if losses.results else "the session's end"
-        lines.append(f"{what} could not be written to disk and went with the process: {error}")
+        lines.append(f"lost {what}, which could not be written to disk: {error}")
     if losses.shortened:
         short = quantity(losses.shortened, "result")
-        lines.append(f"{short} went without texts, since the disk took no more: {error}")
+        lines.append(f"sent {short} without texts, which could not be written to disk: {error}")
     return lines
 
 
@@ -182,7 +184,7 @@ def _delivered(configuration: Settings, ending: SessionOutcome, shell: Shell, ot
     is_plain = tally.expected is not None and not (tally.not_run or tally.modules)
     lines = [*([] if is_plain else [_collected(tally)]), _counted(tally), *filter(None, [otherwise])]
     lines += [
-        f"{count} tests share one key, the server cannot tell them apart: {sanitize(name)}"
+        f"{count} tests share one key, so the server cannot tell them apart: {sanitize(name)}"
         for name, count in tally.repeated
     ]
     lines += _findings(configuration, ending)

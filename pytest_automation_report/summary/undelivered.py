@@ -38,7 +38,7 @@ def left_behind_lines(configuration: Settings, leftovers: LeftoverCounts, shell:
         lines.append(f"{kept} in {where}: send with {send_command(shell, configuration)}")
     if leftovers.removed:
         removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
-        lines.append(f"{removed} removed, kept for {days} without being sent")
+        lines.append(f"{removed} removed, not sent within {days}")
     lines += [
         f"left alone in {shell.typed(configuration.spool)}: {sanitize(reason)}" for reason in leftovers.alone[:_REASONS]
     ]
@@ -72,7 +72,7 @@ def _why(ending: SessionOutcome) -> str:
     hint = _HINTS.get(ending.state.error_class, "")
     if error := sanitize(ending.state.error or ending.state.done.why):
         return f": {hint} ({error})" if hint else f": {error}"
-    late = ": the sender did not finish within the time that pytest waits; it may go on for a while"
+    late = ": pytest stopped waiting, and the sender may still be sending"
     return "" if ending.tally.is_done else late
 
 

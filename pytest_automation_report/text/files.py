@@ -153,7 +153,7 @@ def _check_kind(descriptor: int, *, is_foreign: bool) -> None:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         if is_foreign or not stat.S_ISFIFO(mode):
-            raise OSError(errno.EINVAL, "it is no file")
+            raise OSError(errno.EINVAL, "it is not a file")
         import select  # noqa: PLC0415 - few files are pipes
 
         waiting = select.poll()

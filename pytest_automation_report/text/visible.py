@@ -219,7 +219,7 @@ class StyleState:
                 position += count
             number = _colour_of(values)
             if number is not None:
-                self._parts["colour" if code == 38 else "ground"] = number  # noqa: PLR2004 - as above
+                self._parts["colour" if code == 38 else "ground"] = number  # noqa: PLR2004 - the codes are those of the standard
 
 
 def _number(text: str) -> int:

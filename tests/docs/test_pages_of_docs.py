@@ -48,14 +48,22 @@ def reported_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_settings_page_is_the_codes() -> None:
-    """The page of settings is what its program writes from the code's table."""
-    spec = spec_from_file_location("settings_page", ROOT / "docs" / "settings_page.py")
+def _reference() -> Any:  # noqa: ANN401 - a module
+    spec = spec_from_file_location("reference", ROOT / "docs" / "reference.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert page("docs/settings.md") == module.page(), "run python docs/settings_page.py"
+    return module
+
+
+def test_parts_that_are_written_from_the_code_are_the_codes() -> None:
+    """Settings, options, records, and the pipelines and variables of CI providers are as the code has them."""
+    reference = _reference()
+    written = [name for name in PAGES if "<!-- written: " in page(name)]
+    assert len(written) == 10
+    for name in written:
+        assert page(name) == reference.filled(page(name)), f"{name}: run python docs/reference.py"
 
 
 def test_hooks_page_has_all_hooks_with_their_arguments() -> None:

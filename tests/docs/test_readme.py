@@ -114,14 +114,29 @@ def test_pytest_toml_reports(shop: Path, tmp_path: Path) -> None:
         assert (reported["source"], reported["tags"]) == ("backend", ["nightly", "linux"])
 
 
-def test_testmo_commands_run(shop: Path, tmp_path: Path) -> None:
-    """The settings and commands for a server report to it, with pytest-xdist."""
+def add_settings(shop: Path, settings: str) -> None:
+    """Add the lines of a block for pyproject.toml to that of the shop, which ends with pytest's table."""
+    with (shop / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write(settings.partition("ini_options]\n")[2])
+
+
+def test_switch_of_a_project_reports(shop: Path) -> None:
+    """With the line of the page each session of the project is reported, but for one that leaves itself out."""
+    add_settings(shop, block("docs/start.md", "# pyproject.toml"))
+    assert "15 of 15 results delivered" in bash("pytest", shop, environment(), exits=1).stdout
+    assert "delivered" not in bash("pytest --no-automation-report", shop, environment(), exits=1).stdout
+
+
+@pytest.mark.parametrize(("name", "command"), [("README.md", "-n 4"), ("docs/testmo.md", "doctor")])
+def test_testmo_commands_run(shop: Path, tmp_path: Path, name: str, command: str) -> None:
+    """The settings and commands for a server check it, and report to it, with pytest-xdist."""
     pytest.importorskip("xdist", reason="the README's line uses -n 4")
-    settings = block("README.md", "# pyproject.toml")
+    settings = block(name, "# pyproject.toml")
     with CheckedServer(tmp_path / "server.sqlite3", "...") as server:
-        given = settings.replace("https://example.testmo.net", server.address).partition("ini_options]\n")[2]
-        with (shop / "pyproject.toml").open("a", encoding="utf-8") as file:
-            file.write(given)
+        add_settings(shop, settings.replace("https://example.testmo.net", server.address))
+        if command == "doctor":
+            done = bash(block(name, command), shop, environment(AUTOMATION_REPORT_URL=server.address), exits=0)
+            assert "token" in done.stdout + done.stderr
         bash(block("README.md", "-n 4"), shop, environment(), exits=1)
         assert len(server.tests()) == 15
         assert [each["source"] for each in server.runs()] == ["backend"]

@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from docs.recipes import FOLDER, RECIPES, REPORTS, Job, recipe
+from docs.written import block
 from support.checked_server import CheckedServer
 from support.ci_environments import PUSHES
 from support.junit_schema import mistakes
@@ -120,7 +122,7 @@ def test_failed_jobs_that_run_again(tmp_path: Path, server: CheckedServer) -> No
     statuses = [runner.run(job, GITHUB_RUN_ATTEMPT="2") for job in (jobs[0], jobs[-1])]
     assert not any(statuses[-1]), runner.said
     assert run_count(server) == 1, runner.said
-    assert "run 1 of this key was completed before: it takes these results, too" in runner.said
+    assert "run 1 with this key was already completed, and takes these results, too" in runner.said
     assert runner.said.count("15 tests, each once") == 2, runner.said
 
 
@@ -133,9 +135,13 @@ def test_matrix(provider: str, tmp_path: Path, server: CheckedServer) -> None:
         replace(job, steps=tuple(replace(step, script=step.script.replace("jobs 4", "jobs 8")) for step in job.steps))
         for job in jobs
     ]
-    for config in ("Python 3.10", "Python 3.13"):
+    written = yaml.safe_load(block("docs/matrix.md", "# GitHub Actions: one job"))
+    env, versions = written["env"], written["strategy"]["matrix"]["python"]
+    assert len(versions) == 2
+    for version in versions:
+        given = {name: value.replace("${{ matrix.python }}", version) for name, value in env.items()}
         for job in eight[:4]:
-            runner.run(job, AUTOMATION_REPORT_CONFIG=config)
+            runner.run(job, **given)
     assert not any(any(runner.run(job)) for job in eight[4:]), runner.said
     assert run_count(server) == 2, runner.said
     assert runner.said.count("15 tests, each once") == 2, runner.said

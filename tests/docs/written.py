@@ -11,6 +11,8 @@ from pathlib import Path
 from support.repository import ROOT
 from support.sessions import clean_environment
 
+# Parts of a page that are written from the code have a test of their own.
+_WRITTEN = re.compile(r"<!-- written: .*?<!-- end -->", re.DOTALL)
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -28,8 +30,8 @@ def section(name: str, heading: str) -> str:
 
 
 def blocks(name: str) -> list[tuple[str, str]]:
-    """Return language and text of each fenced block of a page."""
-    return _BLOCK.findall(page(name))
+    """Return language and text of each fenced block of a page, without those that are written from the code."""
+    return _BLOCK.findall(_WRITTEN.sub("", page(name)))
 
 
 def block(name: str, part: str) -> str:

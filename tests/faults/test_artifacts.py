@@ -97,10 +97,10 @@ def test_upload_is_tried_again(tmp_path: Path, server: ScriptedServer) -> None:
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        (answer(413, {"message": "Too large."}), "the server would not take it (413: Too large.)"),
-        (answer(422, {"message": "No room."}), "the server would not take it (422: No room.)"),
-        (answer(500, {"message": "Failed."}), "the server does not answer when it is given it"),
-        (answer(201, {"url": "javascript:alert(1)"}), "the server does not answer when it is given it"),
+        (answer(413, {"message": "Too large."}), "the server refused it (413: Too large.)"),
+        (answer(422, {"message": "No room."}), "the server refused it (422: No room.)"),
+        (answer(500, {"message": "Failed."}), "the server did not answer its upload"),
+        (answer(201, {"url": "javascript:alert(1)"}), "the server did not answer its upload"),
     ],
     ids=["413", "422", "500", "nonsense"],
 )

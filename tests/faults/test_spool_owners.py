@@ -71,4 +71,4 @@ def test_spool_list_waits_for_no_pipe(tmp_path: Path, session: Path) -> None:
     (session / "session.json").unlink()
     os.mkfifo(session / "session.json")
     ran = run([*CONSOLE, "spool", "list"], tmp_path, clean_environment(), exits=0)
-    assert "it is no file" in ran.out
+    assert "it is not a file" in ran.out

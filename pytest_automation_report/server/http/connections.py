@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 from msgspec.structs import astuple
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped] # waitress has no types
-from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped] # as above
-from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped] # as above
+from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped] # waitress has no types
+from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped] # waitress has no types
 
 from pytest_automation_report.server.store.values import ApiError, json_text
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import TypeAlias
 
-    from waitress.adjustments import Adjustments  # type: ignore[import-untyped] # as above
+    from waitress.adjustments import Adjustments  # type: ignore[import-untyped] # waitress has no types
 
     HeaderCheck: TypeAlias = Callable[[str | None, str], ApiError | None]
     """Returns the error for a request with a body, by its Authorization header and address; None accepts it."""
@@ -281,7 +281,7 @@ class Loop:
     def _make_room(self, now: float) -> None:
         """Close the connections that have waited longest for a request, if the server is nearly full."""
         # waitress counts its listening socket and its trigger, too.
-        excess = len(self._server._map) - int(self._server.adj.connection_limit * _FULL)  # noqa: SLF001 - as above
+        excess = len(self._server._map) - int(self._server.adj.connection_limit * _FULL)  # noqa: SLF001 - waitress has no other name for its connections
         if excess <= 0:
             return
         channels = list(self._server.active_channels.values())

@@ -228,7 +228,7 @@ class PageReader(Reader):
         return [tuple(row.values()) for row in rows], [run_id for run_id in completed if run_id not in known]
 
     def branches(self, project_id: int, source_id: int | None) -> list[str]:
-        """Return the branches of a project or suite, that of the newest run first; "" for runs without one."""
+        """Return the branches of a project or suite, the newest run's first; "" for runs without one."""
         own, value = ('"project_id" = ?', project_id) if source_id is None else ('"source_id" = ?', source_id)
         rows = self._runs('"branch"', f'{own} GROUP BY "branch" ORDER BY MAX("id") DESC LIMIT ?', value, _SHOWN)
         return [row["branch"] or "" for row in rows]

@@ -253,7 +253,7 @@ def is_encrypted(req: falcon.Request) -> bool:
     if req.get_header("X-Forwarded-Proto", default="").lower() == "https":
         return True
     # A report in one file needs no falcon, which takes 0.1 s to import.
-    from pytest_automation_report.server.http.guard import is_answered  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.http.guard import is_answered  # noqa: PLC0415 - loads falcon
 
     return req.get_header("Sec-Fetch-Site") is not None and not is_answered(req.get_header("Host"), frozenset())
 

@@ -1,4 +1,4 @@
-"""Read what the findings of a run are made of: its results, its base, its series, its jobs, and its flaky tests."""
+"""Read what findings need: a run's results, its base, its series, its jobs, and its flaky tests."""
 
 from __future__ import annotations
 

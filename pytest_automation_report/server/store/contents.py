@@ -90,7 +90,7 @@ class StoredContent(Struct, frozen=True):
 
 
 def stored_contents(connection: StoreConnection, hashes: Iterable[str]) -> dict[str, StoredContent]:
-    """Return those of these contents that are stored, by hash."""
+    """Return the stored ones of these contents, by hash."""
     wanted = list(hashes)
     if not wanted:
         return {}

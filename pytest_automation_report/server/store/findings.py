@@ -92,7 +92,7 @@ def stored_findings(connection: StoreConnection, run_id: int) -> documents.RunFi
 
 
 def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int, documents.FindingsSummary]:
-    """Return the summaries of those of these runs whose findings are stored."""
+    """Return the summaries of these runs, without runs whose findings are not stored."""
     return stored_documents(connection, "summary", [*run_ids], VERSION)
 
 

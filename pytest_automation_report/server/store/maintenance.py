@@ -263,7 +263,7 @@ def _write_backup(store: Path, draft: Path) -> None:
     try:
         with closing(sqlite3.connect(store, timeout=BUSY_SECONDS, isolation_level=None)) as database:
             if database.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
-                raise StoreError(f"{store}: is no store of this program")
+                raise StoreError(f"{store}: is not a store of automation-report")
             database.execute("VACUUM INTO ?", (str(draft),))
         # VACUUM INTO does not wait until the file is on disk.
         os.fsync(descriptor)

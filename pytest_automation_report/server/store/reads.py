@@ -27,7 +27,7 @@ def has_runs(connection: StoreConnection) -> bool:
 
 
 def run_rows(connection: StoreConnection, run_ids: Sequence[int]) -> list[Json]:
-    """Return the rows of those of these runs that exist, in no order."""
+    """Return the rows of these runs, without runs that do not exist, in no order."""
     return connection.rows(f'SELECT * FROM "run" WHERE "id" IN ({marks(run_ids)})', run_ids) if run_ids else []
 
 
@@ -231,7 +231,7 @@ class Reader:
         return RunRecord(row, threads, self._attachments(f'"run_id" = ? AND {of_these}', (run_id, *ids)))
 
     def runs(self, run_ids: Sequence[int]) -> dict[int, RunRecord]:
-        """Return those of these runs that exist, by id, without their threads."""
+        """Return these runs by id, without their threads and without runs that do not exist."""
         return {record.row["id"]: record for record in self._bare_records(run_rows(self.connection, run_ids))}
 
     def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:

@@ -145,9 +145,9 @@ def test_hook_that_fails_is_told_once(arguments: tuple[str, ...], suite: Suite) 
     names = [[*each.values, *(artifact["name"] for artifact in each.artifacts)] for each in tests.values()]
     assert names == [["a.txt"]] * 4
     for told in (
-        f"describe_run in {suite.root}/conftest.py: KeyError: 'no branch'; the run goes without its additions",
-        f"describe_test in {suite.root}/conftest.py: Failed: no page; results go without its additions",
-        "publish_artifact: ValueError: '7' is no web address; files go without an address",
+        f"describe_run in {suite.root}/conftest.py: KeyError: 'no branch'; the run has none of its additions",
+        f"describe_test in {suite.root}/conftest.py: Failed: no page; results have none of its additions",
+        "publish_artifact: ValueError: '7' is not a web address; files have no address",
         f"finished in {suite.root}/conftest.py: SystemError: no chat; the report is not affected",
     ):
         assert suite.ran.out.count(f"pytest_automation_report_{told}\n") == 1, suite.ran.out
@@ -205,12 +205,12 @@ def test_address_of_a_run_in_the_embedded_store(suite: Suite) -> None:
     ("answer", "told"),
     [
         ("'text'", "TypeError: the hook returned str, not Additions"),
-        ("Additions(key='')", "ValueError: key '' is no text"),
-        ("Additions(key=7)", "ValueError: key 7 is no text"),
-        ("Additions(folder='')", "ValueError: folder '' is no text"),
-        ("Additions(fields=['a'])", "TypeError: str is no Field"),
+        ("Additions(key='')", "ValueError: key '' is not a text"),
+        ("Additions(key=7)", "ValueError: key 7 is not a text"),
+        ("Additions(folder='')", "ValueError: folder '' is not a text"),
+        ("Additions(fields=['a'])", "TypeError: str is not a Field"),
         ("Additions(fields=[Field('a', 'b', 9)])", "ValueError: 9 is not a valid FieldType"),
-        ("Additions(artifacts=[Artifact('a', 'b')])", "ValueError: artifact 'a': 'b' is no web address"),
+        ("Additions(artifacts=[Artifact('a', 'b')])", "ValueError: artifact 'a': 'b' is not a web address"),
     ],
 )
 def test_answer_that_cannot_be_sent_is_told(answer: str, told: str, suite: Suite) -> None:
@@ -225,7 +225,7 @@ def test_answer_that_cannot_be_sent_is_told(answer: str, told: str, suite: Suite
     (test,) = suite.report().values()
     assert "fields" not in test.body
     assert test.body["folder"] == "test_suite"
-    assert f"pytest_automation_report_describe_test: {told}; results go without its additions" in suite.ran.out
+    assert f"pytest_automation_report_describe_test: {told}; results have none of its additions" in suite.ran.out
 
 
 def test_hook_can_end_the_session(suite: Suite) -> None:

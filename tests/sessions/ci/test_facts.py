@@ -142,5 +142,5 @@ def test_commit_pages(repository: str, page: str | None) -> None:
     ],
 )  # fmt: skip
 def test_users_are_taken_off(url: str | None, bare: str | None) -> None:
-    """An address loses user and password, and what is no web address is dropped."""
+    """An address loses user and password, and what is not a web address is dropped."""
     assert without_user(url) == bare

@@ -176,7 +176,7 @@ def test_webhook_that_does_not_answer(project: Project) -> None:
     job(project, 1, "1/1")
     project.write("hook.txt", "http://127.0.0.1:1/secret-path")
     ran = finish(project, 1, "--webhook-url-file", "hook.txt", exits=0)
-    assert "the webhook was not told: ConnectionError" in ran.err
+    assert "the webhook was not called: ConnectionError" in ran.err
     assert "secret-path" not in ran.text
     project.write("hook.txt", "secret-path")
     assert "secret-path" not in finish(project, 1, "--webhook-url-file", "hook.txt", exits=2).text

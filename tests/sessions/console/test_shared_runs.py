@@ -275,6 +275,6 @@ def test_another_server_gets_a_run_for_late_results() -> None:
     assert second.name == f"suite 7 (again, after run {first})"
     assert found[1] == (second.id, "")
     assert found[0][1] == (
-        f"run {first} of this key was completed before: run {second.id} has these results and stays open, "
-        f"complete it by automation-report run complete {second.id}"
+        f"run {first} with this key was already completed, so these results are in run {second.id}; it stays open "
+        f"until automation-report run complete {second.id}"
     )

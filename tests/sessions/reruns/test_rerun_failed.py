@@ -48,7 +48,7 @@ def test_only_failures_run_again(project: Project, server: CheckedServer, place:
         "--automation-report-rerun-failed", "2", address=address, env=session_environment(FIXED="1"), exits=0
     )
     assert (
-        named.out.count("nothing failed in run 2: no test is run (--automation-report-rerun-failed=all runs all)") == 2
+        named.out.count("nothing failed in run 2, so no test runs (--automation-report-rerun-failed=all runs all)") == 2
     )
     assert "passed" not in named.out.splitlines()[-1]
 
@@ -83,7 +83,7 @@ def test_only_new_failures_or_those_of_a_reason_run_again(project: Project, work
     assert "running again the failures for one reason of run 2: 6 tests" in still.out
     assert "6 failed" in still.out.splitlines()[-1]
     none = project.report("--automation-report-rerun-failed=1:new", *workers, env=environment, exits=0)
-    assert "no new failure in run 1: no test is run" in none.out
+    assert "no new failures in run 1, so no test runs" in none.out
     unknown = project.report(f"--automation-report-rerun-failed=2:{'0' * 16}", env=environment, exits=4)
     assert f"no failure of run 2 is for the reason '{'0' * 16}'" in unknown.err
 

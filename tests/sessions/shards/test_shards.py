@@ -206,7 +206,7 @@ def test_jobs_without_a_key_have_runs_of_their_own(project: Project, server: Che
     A session that is not reported runs the same part.
     """
     ran = project.report("--automation-report-shard=1/3", address=server.address, exits=0)
-    assert "each shard has a run of its own: with automation_report_run_key the jobs share one" in ran.out
+    assert "each shard gets a run of its own; set automation_report_run_key so that the jobs share one" in ran.out
     fields = {each["name"]: each["value"] for each in server.runs()[0]["fields"]}
     assert (fields["Selection"], fields["Shard"]) == ("--automation-report-shard=1/3", "1/3")
     bare = project.pytest("--automation-report-shard=1/3", exits=0)

@@ -151,7 +151,7 @@ def test_keys(project: Project) -> None:
     ("text", "message"),
     [
         ("until 2026-12-31\n", "line 1: 'until 2026-12-31': write: until 2026-12-31 tests/test_cart.py::test_total"),
-        ("\nuntil tomorrow a.py::b\n", "line 2: 'tomorrow' is no date"),
+        ("\nuntil tomorrow a.py::b\n", "line 2: 'tomorrow' is not a date"),
         (None, "No such file or directory"),
     ],
 )
@@ -185,7 +185,7 @@ def test_the_verdict_everywhere(project: Project) -> None:
     ran = project.report(exits=0)
     words = "1 known until 31 December 2999 (SHOP-1)"
     assert words in ran.out
-    assert "1 known is among the failed" in ran.out
+    assert "1 known (failed here)" in ran.out
     assert words in console(project.root, "failures", exits=0).out
     assert '"kind":"known"' in console(project.root, "failures", "--format", "json", exits=0).out
     assert "no new failure since run 1" in console(project.root, "gate", exits=0).err

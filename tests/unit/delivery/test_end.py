@@ -80,7 +80,7 @@ def test_excerpt_of_a_document() -> None:
     lines, earlier = excerpt.pop("lines"), excerpt.pop("earlier_source")
     assert lines[1].startswith("1 new failure since run 6 (a1 + changes, just now)")
     assert lines[-1].startswith("  1 slower: xxx")
-    assert earlier.startswith("source shop is new, and its tests have a history of 3 runs as source xxx")
+    assert earlier.startswith("source shop is new, but its tests have 3 earlier runs as source xxx")
     assert all(utf16_length(line) <= STRING_UNITS for line in (*lines, earlier))
     assert excerpt == {
         "base": {"run": 6, "commit": "a1", "author": None, "changes": "d1", "at": 5},

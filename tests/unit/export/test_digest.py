@@ -150,7 +150,7 @@ def test_verdicts() -> None:
     assert markdown(failure_count=0, success_count=4).startswith("### ✅ All 4 tests passed\n")
     assert markdown(failure_count=0, success_count=0, total_count=0).startswith("### No test ran\n")
     assert "not completed yet" in markdown(is_completed=False)
-    assert "There is no earlier run to be compared with." in markdown({})
+    assert "There is no earlier run to compare with." in markdown({})
 
 
 def test_texts_of_tests_are_shown_and_never_obeyed() -> None:

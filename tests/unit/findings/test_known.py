@@ -28,8 +28,8 @@ def test_lines() -> None:
     [
         ("2026-12-31 test_a.py::test_b", "line 2: '2026-12-31 test_a.py::test_b': write: until 2026-12-31"),
         ("until 2026-12-31", "line 2: 'until 2026-12-31': write: until"),
-        ("until 31.12.2026 test_a.py::test_b", "line 2: '31.12.2026' is no date: write it as 2026-12-31"),
-        ("until 2026-02-30 test_a.py::test_b", "line 2: '2026-02-30' is no date"),
+        ("until 31.12.2026 test_a.py::test_b", "line 2: '31.12.2026' is not a date: write it as 2026-12-31"),
+        ("until 2026-02-30 test_a.py::test_b", "line 2: '2026-02-30' is not a date"),
         ('until 2026-12-31 "test_a.py::test_b', "line 2: 'until 2026-12-31 \"test_a.py::test_b': write: until"),
     ],
     ids=["no until", "no test", "no ISO date", "no day", "an open quote"],

@@ -9,7 +9,7 @@ from support.settings import resolve
 
 HOST = "write https://HOST or https://HOST:PORT, with a port from 1 to 65535"
 PLAIN = "write it without spaces, backslashes and control characters"
-CLEAR = "the token would travel in the clear: write https://, or allow it with {allow_http}"
+CLEAR = "the token would be sent unencrypted: write https://, or allow it with {allow_http}"
 ID = "write a whole number from 1 to 9007199254740991"
 SOURCE = "write a letter (a-z, A-Z), then letters, digits and dashes, from 2 to 750 characters"
 TAG = "write tags of letters (a-z, A-Z), digits, underscores and dashes, between commas, in ini files one a line"
@@ -33,7 +33,7 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("url", "example.testmo.net", "'example.testmo.net'", "write https://example.testmo.net"),
     ("url", "//example.testmo.net", "'//example.testmo.net'", "write https://example.testmo.net"),
     ("url", "localhost:8080", "'localhost:8080'", "write https://localhost:8080"),
-    ("url", "ftp://a.example", "'ftp://a.example'", "write https:// (or http://) in front of the host"),
+    ("url", "ftp://a.example", "'ftp://a.example'", "write https:// (or http://) before the host"),
     ("url", "file:///etc/passwd", "'file:///etc/passwd'", HOST),
     (
         "url", "https://ann:geheim@a.example/x", "'https://***@a.example/x'",
@@ -79,19 +79,19 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("fields", "a=1,b", "'b'", PAIR),
     ("fields", "=1", "'=1'", PAIR),
     ("links", "a", "'a'", PAIR),
-    ("links", "a=ftp://b.example", "'a=ftp://b.example'", f"behind a=, {WEB}"),
-    ("links", "a=javascript:alert(1)", "'a=javascript:alert(1)'", f"behind a=, {WEB}"),
-    ("links", "a=https://b.example/ c", "'a=https://b.example/ c'", "behind a=, write a web address without spaces"),
-    ("links", "a=https://b.example:0", "'a=https://b.example:0'", f"behind a=, {WEB}"),
-    ("statuses", "xfailed=skip", "'xfailed=skip'", "in front of = write passed or failure or error or skipped"),
-    ("statuses", "passed=", "'passed='", "behind passed= write the server's word for it"),
+    ("links", "a=ftp://b.example", "'a=ftp://b.example'", f"after a=, {WEB}"),
+    ("links", "a=javascript:alert(1)", "'a=javascript:alert(1)'", f"after a=, {WEB}"),
+    ("links", "a=https://b.example/ c", "'a=https://b.example/ c'", "after a=, write a web address without spaces"),
+    ("links", "a=https://b.example:0", "'a=https://b.example:0'", f"after a=, {WEB}"),
+    ("statuses", "xfailed=skip", "'xfailed=skip'", "before = write passed or failure or error or skipped"),
+    ("statuses", "passed=", "'passed='", "after passed= write the server's word for it"),
     ("statuses", "passed=a,passed=b", "'passed=b'", "write passed= once; 'a' was given too"),
     ("markers", "a b", "'a b'", "write names of markers, such as owner, between commas, in ini files one a line"),
-    ("link_templates", "bug=https://b.example/{}", "'bug='", "in front of = write case or issue"),
-    ("link_templates", "case=b/{}", "'case=b/{}'", f"behind case=, {WEB}"),
+    ("link_templates", "bug=https://b.example/{}", "'bug='", "before = write case or issue"),
+    ("link_templates", "case=b/{}", "'case=b/{}'", f"after case=, {WEB}"),
     (
         "link_templates", "issue=https://b.example/", "'issue=https://b.example/'",
-        "behind issue=, write {} where the id belongs",
+        "after issue=, write {} where the id belongs",
     ),
     ("redact", "(", "'('", PATTERN),
     ("redact", "x{2,3}", "'x{2'", "write a comma inside a pattern as \\,"),
@@ -106,9 +106,9 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("artifact_url", "https://a.example/{}", "'https://a.example/{}'", BRACED),
     ("artifact_store", "https://a.example/b", "'https://a.example/b'", STORE),
     ("artifact_store", "ftp://a.example/b", "'ftp://a.example/b'", STORE),
-    ("artifact_store", "kept", "'kept'", "say with {artifact_url} where the files of a folder can be read"),
+    ("artifact_store", "kept", "'kept'", "add {artifact_url}, the address of the folder's files"),
     ("artifact_store", "a\nb", "'a\\nb'", "write it without control characters, on one line"),
-    ("ca_file", "no.pem", "'no.pem'", "name a file of certificates that can be read; /root-folder/no.pem is none"),
+    ("ca_file", "no.pem", "'no.pem'", "name a file of certificates that can be read; /root-folder/no.pem cannot"),
     *(("strict", value, repr(value), "write 1 or 0 (or true or false)") for value in ("perhaps", "2", "yess")),
     ("spool", "a\x00b", "'a\\x00b'", "write it without control characters, on one line"),
     ("database", "a\rb", "'a\\rb'", "write it without control characters, on one line"),
@@ -162,14 +162,14 @@ def test_texts_that_are_too_long() -> None:
             resolve({name: value})
     address = "https://b.example/".ljust(751, "x")
     assert resolve({"links": [f"a = {address[:750]}"]}).links == (Link("a", address[:750]),)
-    with pytest.raises(SettingError, match=r"behind a=, write a web address of at most 750 characters"):
+    with pytest.raises(SettingError, match=r"after a=, write a web address of at most 750 characters"):
         resolve({"links": [f"a={address}"]})
 
 
 def test_project_is_required_with_an_address() -> None:
     """A missing project is named as missing in the user's own spelling; the address beside it is not blamed."""
     url = "https://a.example"
-    missing = "{}: missing: name the project at https://a.example ({}) that results go to: a whole number from 1 to {}"
+    missing = "{}: missing: add the number of the project at https://a.example ({}), from 1 to {}"
     with pytest.raises(SettingError) as caught:
         resolve({"url": url})
     assert str(caught.value) == missing.format("--project-id", "--url", 2**53 - 1)
@@ -184,13 +184,13 @@ def test_project_is_required_with_an_address() -> None:
 
 
 @pytest.mark.parametrize(
-    ("project", "why"), [(None, "no project name was found"), ("42", "'42', the project's name, makes none")]
+    ("project", "why"), [(None, "no project name was found"), ("42", "the project's name '42' cannot be a source")]
 )
 def test_source_is_required_with_an_address(project: str | None, why: str) -> None:
     """A missing source is named as missing, with why none was derived and which characters it may have."""
     given = {"url": "https://a.example", "project_id": 3}
     missing = (
-        "{}: missing: " + why + ": name the source of the runs at https://a.example ({}):"
+        "{}: missing: " + why + ": name the suite for https://a.example ({}):"
         " a letter (a-z, A-Z), then letters, digits and dashes, from 2 to 750 characters"
     )
     with pytest.raises(SettingError) as caught:

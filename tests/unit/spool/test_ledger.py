@@ -204,7 +204,7 @@ def test_ledger_of_another_kind(path: Path) -> None:
         ledger.write(JoinedRecord(12))
     path.unlink()
     path.mkdir()
-    with pytest.raises(SpoolError, match="cannot be used: it is no file"):
+    with pytest.raises(SpoolError, match="cannot be used: it is not a file"):
         ledger_from(path)
     with pytest.raises(SpoolError, match="cannot be written: No such file or directory"):
         LedgerFile(path.parent / "gone" / "ledger")

@@ -176,7 +176,7 @@ def test_lock_is_held_by_one(folder: SessionFolder, tmp_path: Path) -> None:
 def test_spool_that_is_none(tmp_path: Path) -> None:
     """A spool that is a file is told with the hint; a folder that cannot be made is told with the reason."""
     (tmp_path / "file").touch()
-    with pytest.raises(SpoolError, match="is no folder: name the folder of a spool with --spool"):
+    with pytest.raises(SpoolError, match="is not a folder: name the folder of a spool with --spool"):
         session_folders(tmp_path / "file")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(SpoolError, match="cannot be read: Too many levels of symbolic links"):
@@ -201,7 +201,7 @@ def test_session_without_an_end(folder: SessionFolder) -> None:
     path.unlink()
     os.mkfifo(path)
     before = len(list(DESCRIPTORS.iterdir()))
-    with pytest.raises(SpoolError, match="cannot be read: it is no file"):
+    with pytest.raises(SpoolError, match="cannot be read: it is not a file"):
         folder.read_session()
     assert len(list(DESCRIPTORS.iterdir())) == before
 
@@ -234,7 +234,7 @@ def test_planted_files(folder: SessionFolder, tmp_path: Path, name: str, kind: s
         with pytest.raises(SpoolError, match=r"session\.json: cannot be read"):
             folder.read_session()
     if name == "ledger":
-        with pytest.raises(SpoolError, match="it is no file"):
+        with pytest.raises(SpoolError, match="it is not a file"):
             LedgerFile(place)
     if (name, kind) == ("lock", "link"):
         with pytest.raises(SpoolError, match="lock: cannot be opened"):

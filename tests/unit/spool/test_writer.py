@@ -181,7 +181,7 @@ def test_only_our_names_are_opened(tmp_path: Path, name: str) -> None:
     """Whatever a record calls a file, a path is never one."""
     stash(tmp_path).add(b"1")
     assert not is_spooled_name(name)
-    with pytest.raises(SpoolError, match="names no file"):
+    with pytest.raises(SpoolError, match="does not name a file"):
         open_spooled(tmp_path, name)
 
 

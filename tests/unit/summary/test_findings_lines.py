@@ -110,8 +110,8 @@ def test_line_of_a_source_that_was_renamed() -> None:
     """It has both names and the setting; there is none without an older source."""
     document: Any = {**findings(), "base": None, "earlier_source": {"name": "shop\x1b", "runs": 12}}
     assert earlier_source_line(document, "shop-app") == (
-        "source shop-app is new, and its tests have a history of 12 runs as source shop\\x1b:"
-        " automation_report_source = shop\\x1b goes on with it"
+        "source shop-app is new, but its tests have 12 earlier runs as source shop\\x1b;"
+        " to go on with that history, set automation_report_source = shop\\x1b"
     )
     assert earlier_source_line(findings(), "a") == ""
 

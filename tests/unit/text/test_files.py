@@ -82,10 +82,10 @@ def test_files_are_read_to_a_limit(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     assert read_file(link, 5) == b"12345"
     for wrong in (file, tmp_path, Path("/dev/zero")):
-        with pytest.raises(OSError, match=r"more than 4 bytes|Is a directory|it is no file"):
+        with pytest.raises(OSError, match=r"more than 4 bytes|Is a directory|it is not a file"):
             read_file(wrong, 4)
     for foreign in (link, pipe):
-        with pytest.raises(OSError, match=r"symbolic link|it is no file"):
+        with pytest.raises(OSError, match=r"symbolic link|it is not a file"):
             read_file(foreign, 9, is_foreign=True)
 
 

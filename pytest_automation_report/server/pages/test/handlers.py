@@ -291,7 +291,7 @@ def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str
 def _file_values(
     row: Json, reader: PageReader, attempt: int | None, outcomes: Sequence[Outcome], current: Outcome | None
 ) -> dict[str, Any]:
-    """Return the files of an attempt, pictures with those of the last run in which the test passed."""
+    """Return the files of an attempt; pictures beside the ones of the last run in which the test passed."""
     artifacts = [with_defaults(artifact) for artifact in json.loads(row["artifacts"] or "[]")]
     contents = stored_contents(reader.connection, hashes_in(row["artifacts"]))
     files = [
