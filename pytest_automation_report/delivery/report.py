@@ -211,8 +211,8 @@ def embedded_report(
     """
     # The pages and their templates take 0.2 s to load, for which neither sessions nor other commands pay.
     from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_of  # noqa: PLC0415 - loads templates
-    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - loads peewee
-    from pytest_automation_report.server.store.values import ApiError  # noqa: PLC0415 - loads peewee
+    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - loads the database
+    from pytest_automation_report.server.store.values import ApiError  # noqa: PLC0415 - loads the database
 
     if not database.exists():
         raise RefusedError(f"there is no store at {database}: report a session first", NOT_FOUND)
