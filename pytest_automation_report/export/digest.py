@@ -139,7 +139,8 @@ class Digest(Struct, frozen=True):
         flaky = "" if self.findings is None else flaky_line(self.findings, _VALUES, lambda text: form.shown(text, 80))
         owners = [*dict.fromkeys(reason["owner"] for reason in reasons)]
         reasons = sorted(reasons, key=lambda reason: owners.index(reason["owner"]))
-        headings = {owner: _owned(owner, form) for owner in owners} if any(owners) else {}
+        shown_owners = {owner: form.shown(owner, _LINE_UNITS) if owner else "nobody" for owner in owners}
+        headings = {owner: f"owned by {name}:" for owner, name in shown_owners.items()} if any(owners) else {}
         entries = [_entry(reason, form, self.now) for reason in reasons[:limit]]
         taken = len(head) + len(flaky) + sum(len(heading) + 4 for heading in headings.values())
         shown = _fitted(entries, None if limit else form.characters - taken - _LINE_UNITS)
@@ -275,10 +276,6 @@ def _values(table: Table | None) -> list[DifferingValue]:
 
 def _side(side: Segments | None) -> str | None:
     return None if side is None else cut_end("".join(text for text, _ in side), _VALUE_UNITS)
-
-
-def _owned(owner: str | None, form: _Form) -> str:
-    return f"owned by {form.shown(owner, _LINE_UNITS)}:" if owner else "owned by nobody:"
 
 
 def _in_text(text: str, units: int) -> str:

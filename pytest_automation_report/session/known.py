@@ -72,8 +72,11 @@ class KnownFailureHooks(Hooks):
     @guarded
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Find the collected tests that are known to fail."""
-        known, found = KnownTests([*self._entries, *self._past]), set[int]()
-        prefix = _prefix(session.config) if known.has_keys else ""
+        known, found, prefix = KnownTests([*self._entries, *self._past]), set[int](), ""
+        if known.has_keys:
+            setting = setting_of("folder_prefix")
+            given = read_pytest_settings(session.config, os.environ, (setting,)).get(setting.name)
+            prefix = prefix_of(session.config, str(given.value) if given else "")
         for item, nodeid in zip(session.items, nodeids_of(session.config, session.items), strict=True):
             entry = known.of(nodeid, *([identity_of(nodeid, prefix=prefix).key] if known.has_keys else []))
             if entry is not None:
@@ -164,12 +167,6 @@ class KnownFailureHooks(Hooks):
             lines.insert(0, f"{failures} of {self._file[0]} {verb} not count: {listed}")
         for line in lines:
             terminalreporter.write_line(printable(f"automation report: {line}"))
-
-
-def _prefix(config: pytest.Config) -> str:
-    """Return what stands before folders in the keys of tests."""
-    given = read_pytest_settings(config, os.environ, (setting_of("folder_prefix"),)).get("folder_prefix")
-    return prefix_of(config, str(given.value) if given else "")
 
 
 def _is_of_others(error: BaseException) -> bool:
