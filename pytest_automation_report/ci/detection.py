@@ -6,15 +6,14 @@ No value of a variable raises an error: a value that cannot be parsed is an unkn
 from __future__ import annotations
 
 import os
-import select
-import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from pytest_automation_report.ci.facts import BuildInfo, repository_page, text_of, with_fallbacks
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import SHORT_COMMIT
 
@@ -160,7 +159,7 @@ class Checkout:
         self._folder = folder
         self._is_local = is_local
         self._deadline = monotonic() + _SECONDS
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
         kept = {
             name: text
             for name, text in environ.items()
@@ -173,7 +172,7 @@ class Checkout:
         with suppress(OSError, ValueError):
             # One shell for all commands: it starts in half a millisecond, and the caller does something else meanwhile.
             self._process = subprocess.Popen(  # noqa: S603 - our own text
-                ["/bin/sh", "-c", "; printf '\\0'; ".join(commands)],
+                [system.SHELL, "-c", "; printf '\\0'; ".join(commands)],
                 cwd=folder,
                 # It only reads: it writes no index and fetches nothing for a partial clone.
                 env={**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_ALLOW_PROTOCOL": "none"},
@@ -181,7 +180,7 @@ class Checkout:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
-                start_new_session=True,  # to end the shell together with its git
+                **system.GROUP,  # to end the shell together with its git
             )
 
     def facts(self) -> BuildInfo:
@@ -213,17 +212,14 @@ class Checkout:
         if process is None or process.stdout is None:
             return
         process.stdout.close()
-        with suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
+        system.end_group(process)
         process.wait()
 
     def _read(self) -> bytes:
         if self._process is None or self._process.stdout is None:
             return b""
         output, descriptor = b"", self._process.stdout.fileno()
-        poll = select.poll()  # `select.select` refuses descriptors above 1,023
-        poll.register(descriptor, select.POLLIN)
-        while len(output) < _MAX_BYTES and poll.poll(max(0, self._deadline - monotonic()) * 1000):
+        while len(output) < _MAX_BYTES and system.ready([descriptor], max(0, self._deadline - monotonic())):
             data = os.read(descriptor, _MAX_BYTES)
             if not data:
                 break

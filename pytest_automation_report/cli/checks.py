@@ -38,7 +38,8 @@ from pytest_automation_report.api.urls import DEFAULT_PORTS
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SettingError, SpoolError
 from pytest_automation_report.spool.cleaning import named, others_in
-from pytest_automation_report.spool.sessions import delivered_state, is_lock_taken, session_folders, without_locks
+from pytest_automation_report.spool.sessions import delivered_state, session_folders, without_locks
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import quantity, string
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ def _lock_error(spool: Path) -> str:
     folder = next(path for path in (spool, *spool.absolute().parents) if path.is_dir())
     with suppress(OSError), TemporaryFile(dir=folder) as file:  # if it is not writable, sessions use another folder
         try:
-            is_lock_taken(file.fileno())
+            system.is_lock_taken(file.fileno())
         except OSError as error:
             return without_locks(error)
     return ""

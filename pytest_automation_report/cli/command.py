@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -15,16 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, field
 
+from pytest_automation_report.system.console import ENDING, OF_COMMAND, CommandSignals, exit_code_of, is_writable
+from pytest_automation_report.system.here import system
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-
-# Signals by which users, CI runners and ``timeout`` end a command.
-_ENDING: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
-# Signals that only commands use: without a running command they are ignored.
-_OF_COMMAND: Final = frozenset({signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH})
-_FORWARDED: Final = _ENDING | _OF_COMMAND
-_OF_TERMINALS: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGWINCH})
 
 _STDOUT: Final = 1
 _STDERR: Final = 2
@@ -55,7 +50,7 @@ class Interrupts:
 
     def install(self) -> None:
         """Handle the signals from now on, except those that the parent process ignores, as ``nohup`` does."""
-        for number in _FORWARDED:
+        for number in ENDING | OF_COMMAND:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._received)
 
@@ -63,7 +58,7 @@ class Interrupts:
         """Ignore the signals from now on: no section is left that one could end."""
         # Python resets its handlers, but no ignored signals, before it has ended. A signal in that moment would
         # change the exit code.
-        for number in _FORWARDED:
+        for number in ENDING | OF_COMMAND:
             signal.signal(number, signal.SIG_IGN)
 
     def note(self, number: int) -> tuple[bool, bool]:
@@ -90,7 +85,7 @@ class Interrupts:
 
     def _received(self, number: int, frame: Any) -> None:  # noqa: ANN401 - the signal module's own type
         del frame
-        if number in _OF_COMMAND or not self.note(number)[0]:
+        if number in OF_COMMAND or not self.note(number)[0]:
             return
         if self.allowed:
             self.allowed -= 1
@@ -109,9 +104,7 @@ class Interrupts:
 def _drop_stuck_stderr() -> None:
     """Replace stderr by the null device if its reader, such as a pager, reads no more."""
     # After the handler of signals that calls this, Python repeats the write that waited for the reader.
-    writable = select.poll()
-    writable.register(_STDERR, select.POLLOUT)
-    if not writable.poll(0):
+    if not is_writable(_STDERR, 0):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, _STDERR)
         os.close(null)
@@ -122,7 +115,7 @@ _KEPT_CHARACTERS: Final = 1 << 16
 _CHUNK_BYTES: Final = 1 << 16
 # Most bytes in a pipe: after so many all that a command wrote before its end is read.
 _PIPE_BYTES: Final = 1 << 20
-_IDLE_MILLISECONDS: Final = 50
+_IDLE_SECONDS: Final = 0.05
 _POLL_SECONDS: Final = 0.05
 
 
@@ -255,15 +248,13 @@ class CommandOutput:
 
     def _chunks(self, channel: _Channel) -> Iterator[bytes]:
         """Yield the output to the stream's end; set ``is_drained`` once all from before the command's end is read."""
-        waiting = select.poll()
-        waiting.register(channel.source, select.POLLIN)
-        waiting.register(self._ended_reader, select.POLLIN)
+        waited = {channel.source, self._ended_reader}
         timeout, remaining = None, _PIPE_BYTES
         while True:
-            ready = {descriptor for descriptor, _ in waiting.poll(timeout)}
+            ready = system.ready(waited, timeout)
             if self._ended_reader in ready:
-                waiting.unregister(self._ended_reader)
-                timeout = _IDLE_MILLISECONDS
+                waited.remove(self._ended_reader)
+                timeout = _IDLE_SECONDS
             if channel.source in ready:
                 data = os.read(channel.source, _CHUNK_BYTES)
                 if not data:
@@ -286,12 +277,10 @@ def _is_open(descriptor: int) -> bool:
 def _has_written(target: int, data: bytes) -> bool:
     """Write everything; return False if the stream fails."""
     view = memoryview(data)
-    waiting = select.poll()
-    waiting.register(target, select.POLLOUT)
     try:
         while view:
             # Another process may have made the user's terminal or pipe non-blocking, and others may fill it.
-            waiting.poll()
+            is_writable(target, None)
             with suppress(BlockingIOError):
                 view = view[os.write(target, view) :]
     except OSError:
@@ -324,16 +313,14 @@ def run_command(
 ) -> Ended:
     """Run a command to its end and forward signals to it. It is not started if a signal to end came before."""
     began = time.monotonic()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # while it is ignored, the end of a child is not signalled
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_FORWARDED, signal.SIGCHLD})
-    try:
-        code, words = _outcome(command, environ, before, interrupts, output)
-        if code < 0 or code > _SIGNAL_CODES:
-            # A CI runner that signals each process of a job may reach us only after the command has ended by it.
-            interrupts.note(abs(code) % _SIGNAL_CODES)
-    finally:
-        interrupts.allowed = 0
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with CommandSignals() as signals:
+        try:
+            code, words = _outcome(command, environ, signals, interrupts, output)
+            if code < 0 or _SIGNAL_CODES < code < 2 * _SIGNAL_CODES:
+                # A CI runner that signals each process of a job may reach us only after the command has ended by it.
+                interrupts.note(abs(code) % _SIGNAL_CODES)
+        finally:
+            interrupts.allowed = 0
     exit_code = code if code >= 0 else _SIGNAL_CODES - code
     return Ended(exit_code, round((time.monotonic() - began) * 1e6), f"{command[0]} {words}")
 
@@ -341,7 +328,7 @@ def run_command(
 def _outcome(
     command: Sequence[str],
     environ: Mapping[str, str],
-    mask: set[signal.Signals | int],
+    signals: CommandSignals,
     interrupts: Interrupts,
     output: CommandOutput,
 ) -> tuple[int, str]:
@@ -350,59 +337,41 @@ def _outcome(
         output.close()
         return -interrupts.last, f"was not started: {signal_name(interrupts.last)} came first"
 
-    def reset_signals() -> None:
-        for number in _FORWARDED:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, signal.SIG_DFL)  # our handler would swallow one that comes before the exec
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
     try:
         process = subprocess.Popen(  # noqa: S603 - the command is the user's own
             command,
             env=dict(environ),
             stdout=output.command_end(_STDOUT),
             stderr=output.command_end(_STDERR),
-            preexec_fn=reset_signals,  # noqa: PLW1509 - there are no threads
+            **signals.arguments,
         )
     except OSError as error:
         output.close()
         code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_STARTED
         return code, f"could not be started: {error.strerror or error}"
     output.start()
-    code = _wait(process, interrupts, output)
+    code = _wait(process, signals, interrupts, output)
     return code, f"ended with exit code {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
 
 
-def _wait(process: subprocess.Popen[bytes], interrupts: Interrupts, output: CommandOutput) -> int:
+def _wait(
+    process: subprocess.Popen[Any], signals: CommandSignals, interrupts: Interrupts, output: CommandOutput
+) -> int:
     """Wait for the command's end; return its exit code, negative for a signal."""
     while process.poll() is None:
-        # The command is in our group of processes: it gets the signals of a terminal from the terminal.
-        number, is_from_terminal = _next_signal()
-        is_new = number in _OF_COMMAND or (number in _ENDING and interrupts.note(number)[1])
-        if is_new and not is_from_terminal and process.poll() is None:
+        number, has_command_it = signals.next(process)
+        is_new = number in OF_COMMAND or (number in ENDING and interrupts.note(number)[1])
+        if is_new and not has_command_it and process.poll() is None:
             process.send_signal(number)
-    _note_pending(interrupts)  # signals to the whole group of processes, which ended the command
-    output.drain(lambda: _note_pending(interrupts))
-    return process.returncode
+    _note_pending(signals, interrupts)  # signals to the whole group of processes, which ended the command
+    output.drain(lambda: _note_pending(signals, interrupts))
+    return exit_code_of(process)
 
 
-def _note_pending(interrupts: Interrupts) -> bool:
+def _note_pending(signals: CommandSignals, interrupts: Interrupts) -> bool:
     """Add pending signals to their groups; return whether one of them begins a group."""
-    is_first = False
-    for number in signal.sigpending() & _ENDING:
-        signal.sigwait({number})
-        is_first = interrupts.note(number)[0] or is_first
-    return is_first
-
-
-def _next_signal() -> tuple[int, bool]:
-    """Wait for a signal; return it, and whether it is the terminal's."""
-    waited = {*_FORWARDED, signal.SIGCHLD}
-    if sys.platform == "darwin":
-        number = int(signal.sigwait(waited))
-        return number, number in _OF_TERMINALS and os.isatty(0)
-    info = signal.sigwaitinfo(waited)
-    return info.si_signo, info.si_signo in _OF_TERMINALS and info.si_code > 0  # the kernel's codes are positive
+    are_first = [interrupts.note(number)[0] for number in signals.pending()]
+    return any(are_first)
 
 
 def signal_name(number: int) -> str:

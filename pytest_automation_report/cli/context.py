@@ -33,6 +33,7 @@ from pytest_automation_report.settings.settings import STORE, setting_of
 from pytest_automation_report.settings.sharing import sharing_of
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.shell import Shell
+from pytest_automation_report.system.console import has_screen
 from pytest_automation_report.text.limits import STRING_UNITS, sanitize
 
 if TYPE_CHECKING:
@@ -119,8 +120,7 @@ def open_in_browser(address: str) -> None:
     """Open a page in this machine's browser; say so if there is none."""
     import webbrowser  # noqa: PLC0415 - it looks for browsers when it is imported
 
-    has_screen = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
-    if not (has_screen and webbrowser.open(address)):
+    if not (has_screen(os.environ) and webbrowser.open(address)):
         echo_stderr("no browser was found here: open the address yourself")
 
 

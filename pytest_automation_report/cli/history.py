@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from pytest_automation_report.findings.comparison import MAIN_BRANCHES
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.store.values import RunStatus
 from pytest_automation_report.settings.sharing import filled_key, key_tag
+from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
@@ -42,7 +42,7 @@ def history(**options: object) -> int:
         else:
             found = _of_newest_run(reading, branch)
     # pytest may read it later than the time limit of this process allows.
-    signal.alarm(0)
+    system.end_after(0)
     click.echo(json.dumps(found))
     return Exit.DONE
 

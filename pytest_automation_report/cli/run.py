@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import shlex
 import sys
 import time
 from datetime import datetime, timedelta, timezone
@@ -59,6 +58,7 @@ from pytest_automation_report.recording.functions import FIELD_TYPES
 from pytest_automation_report.server.store.values import RunStatus
 from pytest_automation_report.settings.run import without_secrets
 from pytest_automation_report.summary.shell import run_page
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import printable, quantity, string
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def completed_runs(
         if missing:
             waited = quantity(round(timeout), "second")
             echo_stderr(f"run {run_id} stays open after {waited}: {missing}", colour="yellow")
-            command = shlex.join([*user_shell().command, "run", "complete", str(run_id)])
+            command = system.quoted([*user_shell().command, "run", "complete", str(run_id)])
             echo_stderr(f"to complete it anyway: {command}")
             continue
         is_new = retry_until(

@@ -36,9 +36,10 @@ from pytest_automation_report.settings.run import timeouts_from
 from pytest_automation_report.settings.servers import artifact_store
 from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
 from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import Log, process_start_time
+from pytest_automation_report.spool.folder import Lock, Log
 from pytest_automation_report.spool.sessions import check_owner, ledger_from, locked, remove_empty, session_folders
 from pytest_automation_report.summary.lines import counts_by_status, report_line, unstored_lines
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import printable, quantity
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _send(folder: SessionFolder, configuration: Settings, token: Token, options:
     except SpoolError as error:
         return _kept(folder, str(error))
     finally:
-        os.close(lock)
+        lock.close()
 
 
 def left_by(run: int, configuration: Settings, token: Token) -> Exit:
@@ -141,7 +142,7 @@ def left_by(run: int, configuration: Settings, token: Token) -> Exit:
     return worst
 
 
-def _lock(folder: SessionFolder) -> int | None:
+def _lock(folder: SessionFolder) -> Lock | None:
     """Return the folder's lock, None if a sender keeps it; raises `FileNotFoundError` if that sent everything."""
     timeouts = timeouts_from(os.environ)
     seconds = timeouts.exit_all + timeouts.alone
@@ -152,7 +153,7 @@ def _lock(folder: SessionFolder) -> int | None:
         time.sleep(timeouts.poll)
         lock = locked(folder)
     if lock is not None and folder.is_empty:  # the sender removed its files just before we got the lock
-        os.close(lock)
+        lock.close()
         remove_session(folder.path, is_own=True)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder.path))
     return lock
@@ -184,7 +185,7 @@ def _blocking_error(folder: SessionFolder, session: SessionManifest, configurati
         return f"it is for {there}: name that with --url and --project-id to send it, {_TRUST}"
     if session.is_embedded and session.database != endpoint.database:
         return f"it is for the store {session.database}: name that with --database to send it"
-    is_running = session.pid_birth != "" and process_start_time(session.pid) == session.pid_birth
+    is_running = session.pid_birth != "" and system.process_start_time(session.pid) == session.pid_birth
     return f"its pytest (process {session.pid}) is still running" if is_running and not folder.has_ended else ""
 
 

@@ -91,7 +91,7 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
     try:
         return delivered(folder, session, configuration, token, prints_run=True)
     finally:
-        os.close(lock)
+        lock.close()
 
 
 def _add_files(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> None:
@@ -269,7 +269,7 @@ class _CommandRun(Struct):
         try:
             self._deliver(folder, session, results)
         finally:
-            os.close(lock)
+            lock.close()
 
     def _deliver(self, folder: SessionFolder, session: SessionManifest, results: int) -> None:
         try:

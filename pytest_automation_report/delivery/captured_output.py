@@ -12,6 +12,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.recording.options import cleaner_for
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.visible import without_ansi
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class CapturedOutput:
         words: list[str] = []
         for stream, descriptor in self._descriptors.get(worker, ()):
             size = os.fstat(descriptor).st_size
-            data = os.pread(descriptor, _READ_BYTES, max(0, size - _READ_BYTES))
+            data = system.read_at(descriptor, _READ_BYTES, max(0, size - _READ_BYTES))
             # Read more than is shown, and cut last: a secret that the cut, or a colour code, splits would not be found.
             text = self._hide(without_ansi(data.decode("utf-8", "replace")))[-8192:]
             if text:
@@ -88,7 +89,7 @@ def _open_captured(path: str, identity: tuple[object, object]) -> int | None:
     try:
         if not _is_captured(os.stat(path), identity):  # noqa: PTH116 - follows the link to a file without a name
             return None
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | system.NO_WAIT)
     except OSError:
         return None
     if _is_captured(os.fstat(descriptor), identity):
@@ -99,5 +100,5 @@ def _open_captured(path: str, identity: tuple[object, object]) -> int | None:
 
 def _is_captured(status: os.stat_result, identity: tuple[object, object]) -> bool:
     """Whether this is the file with this device and inode, a regular one of this user without a name."""
-    is_nameless = stat.S_ISREG(status.st_mode) and status.st_nlink == 0 and status.st_uid == os.geteuid()
+    is_nameless = stat.S_ISREG(status.st_mode) and status.st_nlink == 0 and system.is_own(status)
     return is_nameless and (status.st_dev, status.st_ino) == identity

@@ -27,8 +27,8 @@ from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.stores import Uploads
 from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.spool.folder import Process
 from pytest_automation_report.spool.ledger import AckRecord, AsideRecord, NotRecord, RejectedRecord
+from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
     from pytest_automation_report.delivery.captured_output import CapturedOutput
@@ -50,10 +50,10 @@ class SessionFollower(Struct):
     files: SpoolReader
     queues: WorkerQueues
     timeouts: Timeouts
-    controller: Process | None  # the leading pytest process, None in `automation-report send`
+    controller: system.Process | None  # the leading pytest process, None in `automation-report send`
     captured_output: CapturedOutput | None = None
     epoch: float | None = None  # when the session's clock began, in seconds of the performance counter
-    _processes: dict[str, Process] = field(default_factory=dict)
+    _processes: dict[str, system.Process] = field(default_factory=dict)
     _controller_died_at: float | None = None
 
     def read(self) -> None:
@@ -65,7 +65,7 @@ class SessionFollower(Struct):
             queue.position = self.files.position(worker)
             # Both are opened while the process lives: later its id, and its files without a name, are gone.
             if queue.pid and worker not in self._processes and self.controller is not None:
-                self._processes[worker] = Process(queue.pid)
+                self._processes[worker] = system.Process(queue.pid)
             if queue.captured_files and self.captured_output is not None:
                 self.captured_output.watch(worker, queue.pid, queue.captured_files)
                 queue.captured_files = ()

@@ -19,6 +19,7 @@ from msgspec import Struct, field
 
 from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token, encode
 from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.system.here import system
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
@@ -89,9 +90,8 @@ _OF_REPORTS: Final = ("falcon", "jinja2", "markupsafe")
 # Dependencies of some versions of those: their folders are added if they are installed.
 _OPTIONAL: Final = ("charset_normalizer", "chardet", "packaging", "typing_extensions", "backports")
 
-# The sender forks once, so that pytest's own child ends at once and the sender is not pytest's child. It reads a second
-# line when pytest's session begins, its configuration: only through this pipe are secrets passed on. In between it
-# imports its modules, on another core.
+# The sender reads a second line when pytest's session begins, its configuration: only through this pipe are secrets
+# passed on. In between it imports its modules, on another core.
 BEGIN: Final = """\
 import json, os, signal, sys
 lines = os.fdopen(0, 'rb', closefd=False)
@@ -100,10 +100,7 @@ sys.path += start['folders']
 """
 _BOOT: Final = f"""\
 'pytest_automation_report sender'
-import os
-if os.fork():
-    os._exit(0)
-{BEGIN}
+{system.BOOT}{BEGIN}
 from msgspec.json import decode
 from pytest_automation_report.delivery.launch import SenderConfig
 from pytest_automation_report.delivery.stores import import_client
@@ -138,10 +135,9 @@ class SenderProcess:
     def __init__(
         self, session: str, *, is_embedded: bool, has_bucket: bool, inherited: Iterable[int], has_report: bool = False
     ) -> None:
-        import subprocess  # noqa: PLC0415 - the sender needs none
-
         self._process: subprocess.Popen[bytes] | None = None
         self._error: LaunchError | None = None
+        self.is_independent = True
         needed = (
             *(NEEDED_EMBEDDED if is_embedded else NEEDED),
             *(("obstore",) if has_bucket else ()),
@@ -149,18 +145,9 @@ class SenderProcess:
         )
         try:
             start = {"folders": folders_of(needed), "is_embedded": is_embedded}
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and text
-                # The session's name is not read: it shows in a list of processes which session the sender is of.
-                command_for(_BOOT, session),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                bufsize=0,
-                cwd="/",
-                env=loader_environment(),
-                start_new_session=True,
-                pass_fds=list(inherited),
-            )
+            # The session's name is not read: it shows in a list of processes which session the sender is of.
+            command = command_for(_BOOT, session)
+            self._process, self.is_independent = system.start_detached(command, loader_environment(), inherited)
             self._write(Unpatched.encode(start))
         except LaunchError as error:
             self._error = error
@@ -187,7 +174,7 @@ class SenderProcess:
             return 0
         if process.stdin is not None:
             process.stdin.close()
-        return process.wait()
+        return system.detached_status(process)
 
     def _write(self, line: str) -> None:
         assert self._process is not None
@@ -199,8 +186,7 @@ class SenderProcess:
 
 def loader_environment() -> dict[str, str]:
     """Return the environment for an isolated interpreter."""
-    # Without these variables some interpreters do not find their own libraries.
-    return {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
+    return {name: os.environ[name] for name in system.LOADER_VARIABLES if name in os.environ}
 
 
 def folders_of(packages: Iterable[str]) -> list[str]:

@@ -34,6 +34,7 @@ from pytest_automation_report.delivery.queues import BATCH_BYTES, ENVELOPE_BYTES
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger import AliasRecord, ErrorRecord
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import cut_middle, string
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -490,7 +491,7 @@ def write_rejected(path: Path, result: Result, reason: str) -> None:
     Each line is a JSON object: the worker, the node id, the server's reason, and the test as it was sent.
     """
     line = json.dumps({"worker": result.worker, "id": result.nodeid, "why": reason, "test": to_builtins(result.test)})
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | system.OWN_FILE
     with os.fdopen(os.open(path, flags, 0o600), "a", encoding="ascii") as file:
         file.write(f"{line}\n")
 

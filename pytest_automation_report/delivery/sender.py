@@ -27,7 +27,7 @@ from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import AutomationReportError, SpoolError
 from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import LAST_WORDS, MAIN, Log, Process, SessionFolder, process_start_time
+from pytest_automation_report.spool.folder import LAST_WORDS, MAIN, Lock, Log, SessionFolder
 from pytest_automation_report.spool.ledger import (
     DoneRecord,
     FindingsRecord,
@@ -44,6 +44,7 @@ from pytest_automation_report.spool.sessions import (
     locked,
     session_folders,
 )
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import Disk
 from pytest_automation_report.text.limits import quantity
 
@@ -73,12 +74,12 @@ class Sender(Struct):
     timeouts: Timeouts
     client: Client
     runtime: Runtime
-    controller: Process | None = None  # the pytest process that waits
+    controller: system.Process | None = None  # the pytest process that waits
     options: DeliveryOptions = DeliveryOptions()
     on_progress: Callable[[Delivery], None] = lambda _: None
     captured_output: CapturedOutput | None = None
     epoch: float | None = None  # as in `SenderConfig`
-    _locks: list[int] = field(default_factory=list)
+    _locks: list[Lock] = field(default_factory=list)
 
     def run(self) -> Delivery:
         """Deliver until everything is sent or time is up; return the delivery, whose state shows the result."""
@@ -94,7 +95,7 @@ class Sender(Struct):
             follower.close()
             ledger.close()
             for lock in self._locks:
-                os.close(lock)
+                lock.close()
         return delivery
 
     def begin(self, ledger: LedgerFile) -> tuple[SessionFollower, Delivery]:
@@ -201,7 +202,9 @@ class Deadlines:
     ``controller``, is gone. A sender of the console command ends after ``send_progress`` seconds without a response.
     """
 
-    def __init__(self, timeouts: Timeouts, clock: Callable[[], float], controller: Process | None = None) -> None:
+    def __init__(
+        self, timeouts: Timeouts, clock: Callable[[], float], controller: system.Process | None = None
+    ) -> None:
         self.timeouts, self.clock, self.controller = timeouts, clock, controller
         self.session_ended_at: float | None = None
         self.is_interrupted = False
@@ -349,8 +352,8 @@ class DeliveryEnd(Struct):
     def _write_unless_full(self, record: Record) -> None:
         """Write a record for the summary to the ledger, unless the disk is nearly full: the totals need the rest."""
         try:
-            disk = os.statvfs(self.delivery.ledger.folder)
-            if disk.f_bavail * disk.f_frsize > _MIN_FREE_BYTES:
+            free = system.free_bytes(self.delivery.ledger.folder)
+            if free is None or free > _MIN_FREE_BYTES:
                 self.delivery.ledger.write(record)
         except (OSError, SpoolError) as error:
             self.delivery.runtime.log(f"the {record.__struct_config__.tag} could not be written: {error}")
@@ -410,9 +413,11 @@ class LateAnswer(Generic[T]):
             self._log(f"no {self._what}: {error!r}")
 
 
-def _remove_after_pytest(folder: SessionFolder, config: SenderConfig) -> None:
+def _remove_after_pytest(folder: SessionFolder, lock: Lock, config: SenderConfig) -> None:
     """Remove a delivered session when pytest is gone, unless pytest removes it first, or lives on and may read it."""
-    controller = Process(config.controller)
+    if system.IS_CLOSED_FIRST:
+        lock.close()
+    controller = system.Process(config.controller)
     end = time.monotonic() + config.timeouts.alone
     try:
         while controller.is_alive():
@@ -421,7 +426,7 @@ def _remove_after_pytest(folder: SessionFolder, config: SenderConfig) -> None:
             controller.wait(config.timeouts.poll)
     finally:
         controller.close()
-    remove_session(folder.path, is_own=True)
+    remove_session(folder.path, lock, is_own=True)
 
 
 def run(config: SenderConfig) -> None:
@@ -439,17 +444,17 @@ def run(config: SenderConfig) -> None:
     try:
         if config.endpoint.is_embedded:
             _deliver_killed(folder, config, log)
-        session, controller = folder.read_session(), Process(config.controller)
+        session, controller = folder.read_session(), system.Process(config.controller)
         log.write(f"sender {os.getpid()} follows session {session.id} of pytest {config.controller}")
         delivery = _deliver(folder, session, config, log, controller)
         if delivery.is_finished and not delivery.has_kept and not delivery.state.lost_report:
             # Without its report the session stays: pytest removes it when it has shown the reason, else the next one.
-            _remove_after_pytest(folder, config)
+            _remove_after_pytest(folder, lock, config)
     except BaseException as error:
         log.write(f"{LAST_WORDS}{error!r}")
         raise
     finally:
-        os.close(lock)
+        lock.close()
 
 
 def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
@@ -464,7 +469,7 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
         try:
             session = folder.read_session()
             is_ours = session.is_embedded and session.is_followed and (session.database, session.project_id) == target
-            if not is_ours or not session.pid_birth or process_start_time(session.pid) == session.pid_birth:
+            if not is_ours or not session.pid_birth or system.process_start_time(session.pid) == session.pid_birth:
                 continue
             check_owner(folder)
             lock = locked(folder)
@@ -473,16 +478,20 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
             # Without their reports: a path in a file is followed for users who ask for it alone.
             delivery = _deliver(folder, replace(session, report=""), config, Log(folder.log))
             if delivery.is_finished and not delivery.has_kept:
-                remove_session(folder.path, is_own=True)
+                remove_session(folder.path, lock, is_own=True)
         except Exception as error:  # noqa: BLE001 - whatever was left behind must not cost this session its results
             log.write(f"session {folder.id} was killed and stays: {error}")
         finally:
             if lock is not None:
-                os.close(lock)
+                lock.close()
 
 
 def _deliver(
-    folder: SessionFolder, session: SessionManifest, config: SenderConfig, log: Log, controller: Process | None = None
+    folder: SessionFolder,
+    session: SessionManifest,
+    config: SenderConfig,
+    log: Log,
+    controller: system.Process | None = None,
 ) -> Delivery:
     with connected(config.endpoint, config.token, deadline_seconds=config.timeouts.request) as client:
         sender = Sender(folder, session, config.timeouts, client, Runtime(log.write), controller)

@@ -17,6 +17,7 @@ from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import (
     MAIN,
+    Lock,
     SessionManifest,
     bytes_from,
     new_session_folder,
@@ -32,6 +33,7 @@ from pytest_automation_report.spool.records import (
     PropertyRecord,
 )
 from pytest_automation_report.spool.sessions import SpoolReader, locked, remove_abandoned
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import open_file
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.node_ids import title_of
@@ -134,8 +136,8 @@ class Submission:
         sharing: RunSharing,
         joined_run: int | None = None,
         is_closing: bool = False,
-    ) -> tuple[SessionFolder, SessionManifest, int]:
-        """End the session; return its folder, its manifest and the descriptor of its lock, which stays locked."""
+    ) -> tuple[SessionFolder, SessionManifest, Lock]:
+        """End the session; return its folder, its manifest and its lock."""
         ended, more = self.observed or 0, self._elapsed - self._computed if self.files else 0
         self._write(CloseRecord(ended, self.counts, elapsed_correction=more).framed())
         self._write(EndRecord(note, ended).framed())
@@ -160,9 +162,12 @@ class Submission:
         )
         try:
             self._folder.write_session(session)
-            lock = locked(self._folder)
-            assert lock is not None
-            return self._folder.publish(), session, lock
+            # Other processes see it locked, but where a folder cannot be renamed with an open file in it.
+            folder = self._folder.publish() if system.IS_CLOSED_FIRST else self._folder
+            lock = locked(folder)
+            if lock is None:
+                raise SpoolError(f"{folder.path} is sent by another process")
+            return (folder if system.IS_CLOSED_FIRST else folder.publish()), session, lock
         except OSError as error:
             raise SpoolError(f"{self._folder.path} cannot be written: {error.strerror or error}") from error
 

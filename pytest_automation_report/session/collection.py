@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.spool.folder import NOT_RUN, SessionFolder
 from pytest_automation_report.spool.records import CollectedRecord, collected_names
+from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,6 +57,8 @@ def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
 
     The sender reads the last output of a killed process by them. Nothing without capturing, or with that in memory.
     """
+    if not system.IS_INHERITED:
+        return []
     # The attributes are private to pytest 8.4 to 9.2.
     capturing = getattr(config.pluginmanager.getplugin("capturemanager"), "_global_capturing", None)
     files: list[tuple[str, int, int, int]] = []

@@ -12,11 +12,12 @@ from msgspec import Struct, field
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.guards import InternalErrors, guarded
 from pytest_automation_report.recording.collector import UserErrors
-from pytest_automation_report.spool.folder import LAST_WORDS, Log, Process, SessionFolder, bytes_from
+from pytest_automation_report.spool.folder import LAST_WORDS, Log, SessionFolder, bytes_from
 from pytest_automation_report.spool.ledger import LEDGER_KINDS, ErrorRecord, LedgerState
 from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.summary.lines import header_line, report_lines
 from pytest_automation_report.summary.shell import Shell
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import printable
 from pytest_automation_report.unpatched import Unpatched
@@ -250,7 +251,7 @@ class _Wait(Struct):
     # Responses in the ledger at the last progress: more of them are progress.
     responses: int = 0
     # None until the ledger has its process id, so a death before that cannot be noticed.
-    sender: Process | None = None
+    sender: system.Process | None = None
     # The path of the report if that alone is awaited, since when, and whether the user was told.
     awaited: str = ""
     awaited_since: float = 0.0
@@ -268,7 +269,7 @@ class _Wait(Struct):
             self._warn(f"the sender (process {state.sender_pid}) has died")
             return False
         if self.sender is None and state.is_ready:
-            self.sender = Process(state.sender_pid)
+            self.sender = system.Process(state.sender_pid)
             self.progress_at = now  # a busy machine delays the sender's start
         # While it works on the report no more responses arrive: `longest` alone ends the wait.
         if state.answers != self.responses or state.is_reporting:

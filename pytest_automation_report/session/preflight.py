@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -22,6 +21,7 @@ from pytest_automation_report.delivery.launch import (
     loader_environment,
 )
 from pytest_automation_report.settings.settings import LOCAL_URL, Settings
+from pytest_automation_report.system.here import system
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ class PrintingProcess:
         needed: Iterable[str],
         seconds: int,
         environ: Mapping[str, str] | None = None,
-        folder: str = "/",
+        folder: str = system.ROOT,
     ) -> None:
         self._seconds = seconds
         line = Unpatched.encode({**start, "folders": folders_of(needed)})
-        # The kernel ends it, since the clock of pytest's process may be a test's.
-        alarm = f"signal.alarm({seconds})"
+        # The system ends it, since the clock of pytest's process may be a test's.
+        alarm = f"from pytest_automation_report.system.here import system\nsystem.end_after({seconds})"
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and text; secrets go through the pipe
                 command_for(f"'pytest_automation_report'\n{BEGIN}{alarm}\n{code}"),
@@ -98,7 +98,7 @@ class PrintingProcess:
         """Wait for the end and return what was printed; raises `LaunchError` for an error, or when time was up."""
         out, err = self._process.communicate()
         status = self._process.returncode
-        if status == -signal.SIGALRM:
+        if status == system.TIME_IS_UP:
             raise LaunchError(f"it took longer than {self._seconds} s")
         if status:
             lines = err.decode("utf-8", "replace").strip().splitlines()

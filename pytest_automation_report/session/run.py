@@ -30,9 +30,9 @@ from pytest_automation_report.spool.folder import (
     SessionFolder,
     SessionManifest,
     new_session_folder,
-    process_start_time,
 )
 from pytest_automation_report.summary.shell import RUN_PAGE, run_page
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.unpatched import Unpatched
 
@@ -49,7 +49,7 @@ def software_fields(config: pytest.Config) -> tuple[Field, ...]:
     """Return the versions of Python, pytest, its plugins, the system and the installed packages as fields."""
     implementation, python = platform.python_implementation(), platform.python_version()
     packages = [_name_and_version(dist) for _, dist in config.pluginmanager.list_plugin_distinfo()]
-    system, mac = os.uname(), platform.mac_ver()[0]
+    kernel, mac = platform.uname(), platform.mac_ver()[0]
     distribution = f"macOS {mac}" if mac else ""
     with suppress(OSError):  # there is no such file, as on macOS
         distribution = distribution or platform.freedesktop_os_release().get("PRETTY_NAME", "")
@@ -58,7 +58,7 @@ def software_fields(config: pytest.Config) -> tuple[Field, ...]:
         "pytest": pytest.__version__,
         "Plugins": ", ".join(sorted(set(packages))),
         # Not `platform.platform`, which starts a process.
-        "OS": ", ".join(filter(None, (distribution, f"{system.sysname} {system.release} {system.machine}"))),
+        "OS": ", ".join(filter(None, (distribution, f"{kernel.system} {kernel.release} {kernel.machine}"))),
     }
     installed = installed_packages(sys.path)
     return (
@@ -271,7 +271,7 @@ def _written(
         joined_run=candidate.run_id,
         rules=to_builtins(setup.options.for_sender()),
         pid=os.getpid(),
-        pid_birth=process_start_time(os.getpid()),
+        pid_birth=system.process_start_time(os.getpid()),
         run_tag=sharing.tag,
         is_first=sharing.is_first,
         is_followed=setup.sender is not None,

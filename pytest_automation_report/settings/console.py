@@ -23,6 +23,7 @@ from pytest_automation_report.settings.resolver import raw_setting, toml_documen
 from pytest_automation_report.settings.servers import is_loopback_origin, origin_from
 from pytest_automation_report.settings.settings import SETTINGS, Settings, setting_of
 from pytest_automation_report.settings.token import token_for, token_from
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import read_file
 
 if TYPE_CHECKING:
@@ -199,9 +200,9 @@ class KnownAddresses:
             return "" if isinstance(error, FileNotFoundError) else f"it cannot be read ({error.strerror or error})"
         if self._is_in_checkout(place):
             return "it is in the checkout"
-        if status.st_uid not in {0, os.geteuid()}:
+        if status.st_uid and not system.is_own(status):
             return "it belongs to another user"
-        if status.st_mode & 0o022:
+        if system.permissions_of(status) & 0o022:
             return "others can write it (chmod go-w takes that away)"
         return "" if os.access(place, os.R_OK) else "it cannot be read"
 

@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.folder import FOLDER, is_spooled_name, open_folder
+from pytest_automation_report.spool.folder import FOLDER, is_spooled_name
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import Disk
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -46,8 +47,8 @@ def spooled_file(address: str) -> tuple[str, str] | None:
 
 
 _PIECE_BYTES: Final = 1 << 20
-_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.OWN_FILE
+_READ: Final = os.O_RDONLY | system.OWN_FILE | system.NO_WAIT
 
 
 class ArtifactSpoolError(ValueError):
@@ -64,7 +65,7 @@ class ArtifactSpool:
     def __init__(self, session: str, worker: str, *, most_bytes: int, most_together: int) -> None:
         self._disk = Disk()
         self._session = session
-        self._path = f"{session}/{FOLDER}"
+        self._path = f"{session}{os.sep}{FOLDER}"
         self._worker = worker
         self._pid = os.getpid()
         self._number = 0
@@ -86,7 +87,7 @@ class ArtifactSpool:
     def _put(self, pieces: Iterator[bytes]) -> tuple[str, int]:
         self._number += 1
         name = spooled_name(self._worker, self._number)
-        path, size = f"{self._path}/{name}", 0
+        path, size = f"{self._path}{os.sep}{name}", 0
         descriptor = self._new(path)
         try:
             for piece in pieces:
@@ -142,7 +143,7 @@ def open_spooled(session: Path, name: str) -> BinaryIO:
         raise SpoolError("its record does not name a file that pytest has copied")
     try:
         with _folder(session) as folder:
-            descriptor = os.open(name, _READ, dir_fd=folder)
+            descriptor = folder.open(name, _READ)
     except OSError as error:
         raise SpoolError(f"its copy in the spool cannot be read ({error.strerror or error})") from error
     status = os.fstat(descriptor)
@@ -165,11 +166,11 @@ def spooled_size(session: Path, name: str) -> int | None:
 def remove_spooled(session: Path, name: str) -> None:
     """Remove a file that was opened, if it still exists."""
     with suppress(FileNotFoundError), _folder(session) as folder:  # a test that adds it by two names has one copy
-        os.unlink(name, dir_fd=folder)
+        folder.remove(name)
 
 
 @contextmanager
-def _folder(session: Path) -> Iterator[int]:
-    """Yield a descriptor of the folder with a session's files; raises `OSError` if one of the two is not a folder."""
-    with open_folder(session) as folder, open_folder(FOLDER, inside=folder) as files:
+def _folder(session: Path) -> Iterator[system.Folder]:
+    """Yield the folder with a session's files; raises `OSError` if one of the two is not a folder."""
+    with system.Folder(session) as folder, system.Folder(FOLDER, inside=folder) as files:
         yield files

@@ -2,7 +2,7 @@
 
 A user may name any folder as the spool, as a home or the temporary folder of all users. A folder is removed only if it
 has a session's name, is not a link, and holds only files that a session creates, all of this user. Everything is
-checked and removed through descriptors, so a path that is replaced by a link meanwhile leads to no other file.
+checked and removed in open folders, so a path that is replaced by a link meanwhile leads to no other file.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from pytest_automation_report.spool.folder import (
     RECORDS_SUFFIX,
     is_session_name,
     is_spooled_name,
-    open_folder,
 )
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from pytest_automation_report.spool.folder import Lock
 
 # Removed after all others, in this order. A process that dies in between must leave nothing that is sent twice: as long
 # as there are records, there is the ledger that shows which of them were sent, and its lock.
@@ -38,8 +40,8 @@ _SHOWN_NAMES: Final = 3
 def foreign_in(folder: Path) -> str:
     """Return why a folder is not removed as a session's, "" if a session of this user created all of it."""
     try:
-        with _opened(folder) as (_, descriptor):
-            return _foreign_under(descriptor)
+        with _opened(folder) as (_, opened):
+            return _foreign_under(opened)
     except SpoolError as error:
         return str(error)
     except OSError as error:
@@ -56,26 +58,28 @@ def others_in(spool: Path) -> list[str]:
         )
 
 
-def remove_session(folder: Path, *, is_own: bool = False, unwritten_since: float | None = None) -> str:
+def remove_session(
+    folder: Path, lock: Lock | None = None, *, is_own: bool = False, unwritten_since: float | None = None
+) -> str:
     """Remove a session's folder; return why it, or a part of it, is still there, "" if it is gone.
 
     Nothing is removed if anything in it is not a session's or not this user's, or was written after ``unwritten_since``
     (seconds since 1970, no reason). With ``is_own``, for the process that created or delivered the session, the
-    session's files are removed and others stay.
+    session's files are removed and others stay. ``lock`` is the folder's, if this process has it.
     """
     try:
-        with _opened(folder) as (spool, descriptor):
-            # By the descriptor: meanwhile the folder may have been published, and the path may be another one's.
-            statuses = (os.fstat(descriptor), *_contents(descriptor).values())
+        with _opened(folder) as (spool, opened):
+            # Of the open folder: meanwhile it may have been published, and the path may be another one's.
+            statuses = (opened.status(), *_contents(opened).values())
             if unwritten_since is not None and max(status.st_mtime for status in statuses) > unwritten_since:
                 return ""
-            if not is_own and (why := _foreign_under(descriptor)):
+            if not is_own and (why := _foreign_under(opened)):
                 return why
-            _empty(descriptor)
+            _empty(opened, lock)
             # Asked again, since another process may have written a file after the check.
-            left = _contents(descriptor)
+            left = _contents(opened)
             if not left:
-                os.rmdir(folder.name, dir_fd=spool)
+                spool.remove_folder(folder.name)
             has_files = any("/" in name for name in left)
             return _reason([name for name in left if not (has_files and name == FOLDER)])
     except FileNotFoundError:
@@ -87,22 +91,22 @@ def remove_session(folder: Path, *, is_own: bool = False, unwritten_since: float
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[tuple[int, int]]:
-    """Yield descriptors of the spool and of a session's folder; raises `SpoolError` for anything else."""
+def _opened(folder: Path) -> Iterator[tuple[system.Folder, system.Folder]]:
+    """Yield the spool and a session's folder; raises `SpoolError` for anything else."""
     if not is_session_name(folder.name):
         raise SpoolError("it is not named like a session")
-    with open_folder(os.path.realpath(folder.parent)) as spool:
-        if not stat.S_ISDIR(os.stat(folder.name, dir_fd=spool, follow_symlinks=False).st_mode):
+    with system.Folder(os.path.realpath(folder.parent)) as spool:
+        if not stat.S_ISDIR(spool.status(folder.name).st_mode):
             raise SpoolError("it is a link or a file, not a session's folder")
-        with open_folder(folder.name, inside=spool) as descriptor:
-            yield spool, descriptor
+        with system.Folder(folder.name, inside=spool) as opened:
+            yield spool, opened
 
 
 @contextmanager
-def _files_folder(descriptor: int) -> Iterator[int | None]:
+def _files_folder(opened: system.Folder) -> Iterator[system.Folder | None]:
     with ExitStack() as stack:
         try:
-            files = stack.enter_context(open_folder(FOLDER, inside=descriptor))
+            files = stack.enter_context(system.Folder(FOLDER, inside=opened))
         except OSError as error:
             if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:  # a link or a file is no folder
                 raise
@@ -111,32 +115,32 @@ def _files_folder(descriptor: int) -> Iterator[int | None]:
             yield files
 
 
-def _contents(descriptor: int) -> dict[str, os.stat_result]:
+def _contents(opened: system.Folder) -> dict[str, os.stat_result]:
     """Return the status of everything in an open folder by its name, files of results as ``files/NAME``."""
-    found = _statuses(descriptor)
-    with _files_folder(descriptor) as files:
+    found = _statuses(opened)
+    with _files_folder(opened) as files:
         if files is not None:
             found |= {f"{FOLDER}/{name}": status for name, status in _statuses(files).items()}
     return found
 
 
-def _statuses(descriptor: int) -> dict[str, os.stat_result]:
+def _statuses(opened: system.Folder) -> dict[str, os.stat_result]:
     found = {}
-    for name in os.listdir(descriptor):
+    for name in opened.names():
         with suppress(FileNotFoundError):  # another process removes the same session
-            found[name] = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            found[name] = opened.status(name)
     return found
 
 
-def _foreign_under(descriptor: int) -> str:
+def _foreign_under(opened: system.Folder) -> str:
     """Return why an open folder is not removed: what no session creates in it, or another owner."""
-    contents = _contents(descriptor)
+    contents = _contents(opened)
     if why := _reason([name for name, status in contents.items() if not _is_ours(name, status)]):
         return why
-    if (owner := os.fstat(descriptor).st_uid) != os.geteuid():
-        return f"it belongs to user {owner}"
+    if not system.is_own(own := opened.status()):
+        return f"it belongs to user {own.st_uid}"
     for name, status in contents.items():
-        if status.st_uid != os.geteuid():
+        if not system.is_own(status):
             return f"{sanitize(name)} in it belongs to user {status.st_uid}"
     return ""
 
@@ -160,25 +164,27 @@ def _is_records(name: str) -> bool:
     return worker.endswith(RECORDS_SUFFIX) and worker != RECORDS_SUFFIX
 
 
-def _empty(descriptor: int) -> None:
+def _empty(opened: system.Folder, lock: Lock | None) -> None:
     """Remove the session's files from an open folder: records first, those of `_LAST` last."""
-    names = [name for name, status in _statuses(descriptor).items() if name != FOLDER and _is_ours(name, status)]
-    _unlink([name for name in names if _is_records(name)], descriptor)
-    with _files_folder(descriptor) as files:
+    names = [name for name, status in _statuses(opened).items() if name != FOLDER and _is_ours(name, status)]
+    _unlink([name for name in names if _is_records(name)], opened)
+    with _files_folder(opened) as files:
         if files is not None:
-            _unlink([name for name in os.listdir(files) if is_spooled_name(name)], files)  # noqa: PTH208 - a descriptor
+            _unlink([name for name in files.names() if is_spooled_name(name)], files)
             with suppress(OSError):  # something else is in it
-                os.rmdir(FOLDER, dir_fd=descriptor)
-    _unlink([name for name in names if not _is_records(name) and name not in _LAST], descriptor)
-    _unlink([name for name in _LAST if name in names], descriptor)
+                opened.remove_folder(FOLDER)
+    _unlink([name for name in names if not _is_records(name) and name not in _LAST], opened)
+    if lock is not None and system.IS_CLOSED_FIRST:
+        lock.close()
+    _unlink([name for name in _LAST if name in names], opened)
 
 
-def _unlink(names: Sequence[str], descriptor: int) -> None:
+def _unlink(names: Sequence[str], opened: system.Folder) -> None:
     """Remove the regular files with these names; links and folders stay."""
     for name in names:
         with suppress(FileNotFoundError):  # another process removes the same session
-            if stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
-                os.unlink(name, dir_fd=descriptor)
+            if stat.S_ISREG(opened.status(name).st_mode):
+                opened.remove(name)
 
 
 def _reason(names: Sequence[str]) -> str:

@@ -8,12 +8,9 @@
 from __future__ import annotations
 
 import os
-import select
 import stat
 import time
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
@@ -23,12 +20,14 @@ from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, Int64, J
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.records import FORMAT, SPOOL_KINDS, Decoder, EndRecord
 from pytest_automation_report.spool.writer import COPY, SESSION_FILE, ManifestFile, SpoolWriter
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import STATE_FOLDER, Disk, make_ignored_folder, read_file, write_draft
 from pytest_automation_report.text.limits import sanitize
 from pytest_automation_report.unpatched import Unpatched, lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_automation_report.spool.records import PositionedRecord
 
@@ -56,16 +55,6 @@ _OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock", 
 def is_spooled_name(name: str) -> bool:
     """Whether a file in the spool may have this name; a forged record can have any."""
     return _FILE_NAME.fullmatch(name) is not None
-
-
-@contextmanager
-def open_folder(path: Path | str, *, inside: int | None = None) -> Iterator[int]:
-    """Yield a descriptor of a folder, ``inside`` of the one of that descriptor; raises `OSError` for a link, too."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=inside)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def new_session_name() -> str:
@@ -228,6 +217,19 @@ def _ignored_with(spool: Path) -> tuple[Path, ...]:
     return (spool.parent, spool) if spool.parent.name == STATE_FOLDER else (spool,)
 
 
+class Lock:
+    """The lock of a session's folder, which this process holds until it closes it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def close(self) -> None:
+        """Let other processes have it; a second call changes nothing."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
 def is_regular(path: Path) -> bool:
     """Whether a regular file has this path."""
     try:
@@ -317,65 +319,6 @@ _ANY_MANIFEST: Final = JsonDecoder(_AnyManifest)
 _MANIFEST: Final = JsonDecoder(SessionManifest)
 
 
-def process_start_time(pid: int) -> str:
-    """Return the start time of a process, since ids are used again; "" if there is none, or no ``/proc``."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    # The process's name comes before the last parenthesis, and may hold spaces and parentheses.
-    state, *numbers = stat.rpartition(")")[2].split()
-    return "" if state in {"Z", "X"} else numbers[18]
-
-
-class Process:
-    """Another process, watched from the creation of this object on; one that does not exist then counts as dead."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._descriptor: int | None = None
-        self._is_gone = False
-        opener = getattr(os, "pidfd_open", None)
-        try:
-            if opener is not None:
-                self._descriptor = opener(pid)
-            else:
-                os.kill(pid, 0)
-        except ProcessLookupError:
-            self._is_gone = True
-        except OSError:
-            self._descriptor = None  # an old kernel or a sandbox without the call: ask by id
-
-    def is_alive(self) -> bool:
-        """Whether the process lives; a zombie does not, except on systems without process descriptors."""
-        self.wait(0.0)
-        return not self._is_gone
-
-    def wait(self, seconds: float) -> None:
-        """Wait until the process ends, at most for this time."""
-        if self._is_gone:
-            Unpatched.sleep(seconds)
-        elif self._descriptor is not None:
-            poll = select.poll()
-            poll.register(self._descriptor, select.POLLIN)
-            if poll.poll(seconds * 1000):
-                self._is_gone = True
-        else:
-            Unpatched.sleep(seconds)
-            try:
-                os.kill(self._pid, 0)
-            except ProcessLookupError:
-                self._is_gone = True
-            except PermissionError:
-                pass  # it lives, and belongs to another user
-
-    def close(self) -> None:
-        """Close the descriptor."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-
 LOG_BYTES: Final = 256 << 10
 LAST_WORDS: Final = "the sender died: "
 """Mark before the error that ended a sender: pytest looks for it in the last line, to show the reason."""
@@ -393,9 +336,7 @@ class Log:
         """Append one line."""
         line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {sanitize(text, _LINE_UNITS)}\n"
         try:
-            descriptor = os.open(
-                self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-            )
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | system.OWN_FILE, 0o600)
             try:
                 if os.fstat(descriptor).st_size < LOG_BYTES:
                     os.write(descriptor, line.encode("utf-8", "backslashreplace"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 from collections import Counter
@@ -17,13 +16,12 @@ from pytest_automation_report.spool.cleaning import foreign_in, remove_session
 from pytest_automation_report.spool.folder import (
     CONTROLLER,
     MAIN,
+    Lock,
     SessionFolder,
     bytes_from,
     check_links,
     is_regular,
     is_session_name,
-    open_folder,
-    process_start_time,
 )
 from pytest_automation_report.spool.ledger import (
     LEDGER_KINDS,
@@ -38,6 +36,7 @@ from pytest_automation_report.spool.ledger import (
 )
 from pytest_automation_report.spool.records import SPOOL_KINDS, CrashRecord, Decoder
 from pytest_automation_report.spool.writer import APPEND_FLAGS, is_moved, restored
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import Disk, open_file
 
 if TYPE_CHECKING:
@@ -137,15 +136,6 @@ class SpoolReader(Struct):
             return  # a test has deleted it: its writer makes it again, with all that it held
 
 
-def is_lock_taken(descriptor: int) -> bool:
-    """Lock an open file for this process; False if another one has it. Raises `OSError` without locks, as on NFS."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def without_locks(error: OSError) -> str:
     """Return the message for a spool whose lock failed with this error."""
     return f"the spool's file system has no locks ({error.strerror or error}), without which nothing is sent"
@@ -178,31 +168,30 @@ def folders_in(spool: Path, *, is_hidden: bool) -> list[SessionFolder]:
 def check_owner(folder: SessionFolder) -> None:
     """Raise `SpoolError` if another user may have written the session: this user's token would send it."""
     status = folder.path.stat()
-    if status.st_uid != os.geteuid():
+    if not system.is_own(status):
         raise SpoolError(f"it belongs to user {status.st_uid}: send it as that user, or chown it once you know it")
-    if status.st_mode & _OTHERS_WRITE:
+    if system.permissions_of(status) & _OTHERS_WRITE:
         raise SpoolError(f"others can write to {folder.path}: chmod it to 0700 once you know what it holds")
     for path in sorted(folder.path.iterdir()):
         if not is_regular(path) and not stat.S_ISDIR(path.lstat().st_mode):
             raise SpoolError(f"{path} is a link or a pipe, which no session makes: remove it")
 
 
-def locked(folder: SessionFolder) -> int | None:
-    """Lock the folder; return a descriptor that holds the lock, None if another process has it.
+def locked(folder: SessionFolder) -> Lock | None:
+    """Lock the folder; return the lock, None if another process has it.
 
     Raises `FileNotFoundError` if the folder is gone, `SpoolError` if it cannot be locked.
     """
     try:
-        # By the folder's descriptor: if the path is a link, nothing is created behind it.
-        with open_folder(folder.path) as inside:
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open("lock", flags, 0o600, dir_fd=inside)
+        # In the open folder: if the path is a link, nothing is created behind it.
+        with system.Folder(folder.path) as inside:
+            descriptor = inside.open("lock", os.O_RDWR | os.O_CREAT | system.OWN_FILE)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise SpoolError(f"{folder.path / 'lock'}: cannot be opened: {error.strerror or error}") from error
     try:
-        is_ours = is_lock_taken(descriptor)
+        is_ours = system.is_lock_taken(descriptor)
     except OSError as error:
         os.close(descriptor)
         raise SpoolError(f"{without_locks(error)}: set spool to a folder on a local disk") from error
@@ -212,7 +201,7 @@ def locked(folder: SessionFolder) -> int | None:
     if not os.fstat(descriptor).st_nlink:  # the former holder has removed the folder: this lock excludes no process
         os.close(descriptor)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(folder.path))
-    return descriptor
+    return Lock(descriptor)
 
 
 State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
@@ -231,18 +220,18 @@ def state_of(folder: SessionFolder) -> State:
         session = folder.read_session()
     except SpoolError:
         return "unreadable"
-    is_alive = session.pid_birth != "" and process_start_time(session.pid) == session.pid_birth
+    is_alive = session.pid_birth != "" and system.process_start_time(session.pid) == session.pid_birth
     return "running" if is_alive and not folder.has_ended else "kept"
 
 
 def _is_locked(folder: SessionFolder) -> bool:
     """Whether a sender holds a session's lock; creates no lock file."""
     try:
-        descriptor = os.open(folder.path / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(folder.path / "lock", os.O_RDWR | system.OWN_FILE)
     except OSError:
         return False
     try:
-        return not is_lock_taken(descriptor)
+        return not system.is_lock_taken(descriptor)
     except OSError:
         return False  # without locks no sender can hold it; `locked` raises the error for those that want to
     finally:
@@ -276,9 +265,9 @@ def discard_session(folder: SessionFolder) -> str:
     if lock is None:
         return "a sender is at work on it"
     try:
-        return remove_session(folder.path)
+        return remove_session(folder.path, lock)
     finally:
-        os.close(lock)
+        lock.close()
 
 
 def remove_empty(spool: Path) -> None:
@@ -356,7 +345,7 @@ def remove_abandoned(spool: Path, *, now: float, is_dry: bool = False) -> list[s
         for path in [folder.path for folder in folders_in(spool, is_hidden=True)]:
             with suppress(FileNotFoundError):  # published meanwhile
                 status = path.lstat()
-                if status.st_uid != os.geteuid() or (is_dry and status.st_mtime >= expiry):
+                if not system.is_own(status) or (is_dry and status.st_mtime >= expiry):
                     continue
                 why = foreign_in(path) if is_dry else remove_session(path, unwritten_since=expiry)
                 alone += [f"{path.name}: {why}"] if why else []
@@ -367,8 +356,6 @@ def remove_abandoned(spool: Path, *, now: float, is_dry: bool = False) -> list[s
 _NOT_SYNCED: Final = (
     ReadyRecord, ErrorRecord, FindingsRecord, ReportRecord, DoneRecord, StoredRecord, UnstoredRecord,
 )  # fmt: skip
-
-_sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 def ledger_from(path: Path) -> LedgerState:
@@ -422,7 +409,7 @@ class LedgerFile:
             written = os.write(self._descriptor, line)
             self._is_torn = written != len(line)
             if not (self._is_torn or isinstance(record, _NOT_SYNCED)):
-                _sync(self._descriptor)
+                system.sync(self._descriptor)
         except OSError as error:
             raise SpoolError(f"the ledger {path} cannot be written: {error.strerror or error}") from error
         if self._is_torn:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import Disk, make_ignored_folder, write_draft
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ COPY: Final = "~"
 SESSION_FILE: Final = "session.json"
 """The manifest's file name. Without that file the destination of a session's records is unknown."""
 
-APPEND_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+APPEND_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | system.OWN_FILE
 """How files of a session are opened for more lines. Readable, too: a deleted file is read through its descriptor."""
 
 # While the disk is full, records wait in pytest's memory, which must not grow with the session.
@@ -63,7 +64,7 @@ class ManifestFile(Struct, frozen=True):
         except FileNotFoundError:
             for folder in self.ignored:
                 make_ignored_folder(folder, disk)
-            disk.makedirs(self.path.rpartition("/")[0], 0o700, exist_ok=True)
+            disk.makedirs(self.path.rpartition(os.sep)[0], 0o700, exist_ok=True)
             self.write_copy(disk)
 
     def write_copy(self, disk: Disk, *, is_durable: bool = False) -> None:
@@ -74,7 +75,7 @@ class ManifestFile(Struct, frozen=True):
     def show(self, disk: Disk) -> None:
         """Rename the copy to its final name; does nothing if there is no copy."""
         with suppress(FileNotFoundError):
-            disk.rename(self._copy_of(disk), self.path)
+            disk.replace(self._copy_of(disk), self.path)
 
     def _copy_of(self, disk: Disk) -> str:
         return f"{self.path}{COPY}{disk.getpid()}"
@@ -82,6 +83,8 @@ class ManifestFile(Struct, frozen=True):
 
 def is_moved(disk: Disk, path: str, status: os.stat_result) -> bool:
     """Whether another file than the one with this status, or none, has the path."""
+    if system.IS_CLOSED_FIRST:  # nobody could move it
+        return False
     try:
         return not os.path.samestat(disk.lstat(path), status)
     except FileNotFoundError:
@@ -96,15 +99,15 @@ def restored(disk: Disk, descriptor: int, path: str, on_copied: Callable[[], Non
     Readers see the old file or the new one, with the same offsets, or the copy if this process dies before it renames
     it. ``on_copied`` is called before that. Raises OSError on failure; the old descriptor stays open then.
     """
-    disk.makedirs(path.rpartition("/")[0], 0o700, exist_ok=True)
+    disk.makedirs(path.rpartition(os.sep)[0], 0o700, exist_ok=True)
     copy = disk.open(path + COPY, APPEND_FLAGS | os.O_TRUNC, 0o600)
     try:
         offset = 0
         # The offset grows by the bytes written, so a short write is continued where it stopped.
-        while piece := disk.pread(descriptor, _PIECE_BYTES, offset):
+        while piece := disk.read_at(descriptor, _PIECE_BYTES, offset):
             offset += disk.write(copy, piece)
         on_copied()
-        disk.rename(path + COPY, path)
+        disk.replace(path + COPY, path)
         # Empty where it was moved to: nobody may send from there what is sent from here.
         disk.ftruncate(descriptor, 0)
     except BaseException:
@@ -180,7 +183,7 @@ class SpoolWriter:
     @property
     def folder(self) -> str:
         """The session's folder."""
-        return self._path.rpartition("/")[0]
+        return self._path.rpartition(os.sep)[0]
 
     def write(self, record: bytes, short: Callable[[], bytes] | None = None) -> bool:
         """Append one record, on a full disk its ``short`` form; False in a forked child. Never raises for the disk."""
@@ -240,9 +243,8 @@ class SpoolWriter:
 
     def _is_nearly_full(self) -> bool:
         """Whether the free space is reserved for outcomes; costs a microsecond, so only long records ask."""
-        filesystem = self._disk.fstatvfs(self._descriptor)
-        # A file system that reports no blocks shows nothing about its free space.
-        return filesystem.f_blocks > 0 and filesystem.f_bavail * filesystem.f_frsize < _RESERVED_BYTES
+        free = self._disk.free_bytes(self.folder, self._descriptor)
+        return free is not None and free < _RESERVED_BYTES
 
     def _ensure_file(self) -> None:
         status = self._stat_of_file()
@@ -279,7 +281,7 @@ class SpoolWriter:
         except FileNotFoundError:
             if self._session is not None:
                 self._session.restore(self._disk)
-            self._disk.makedirs(self._path.rpartition("/")[0], 0o700, exist_ok=True)
+            self._disk.makedirs(self._path.rpartition(os.sep)[0], 0o700, exist_ok=True)
             return self._disk.open(self._path, APPEND_FLAGS, 0o600)
 
     def _use_descriptor(self, descriptor: int) -> None:

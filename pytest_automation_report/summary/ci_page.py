@@ -22,6 +22,7 @@ from pytest_automation_report.recording.results import SHOWN
 from pytest_automation_report.summary.lines import counts_by_status, warning_lines
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.summary.undelivered import undelivered_lines
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
 from pytest_automation_report.text.limits import quantity, string
 from pytest_automation_report.text.node_ids import title_of
@@ -297,7 +298,7 @@ class JobOutput:
     def _append(self, path: Path, page: PageOfJob) -> None:
         """Append the summary to the file, whose size is limited for all commands of the step together."""
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | system.NO_WAIT, 0o644)
             with os.fdopen(descriptor, "wb") as file:
                 size = os.fstat(descriptor).st_size
                 text = page.text(SUMMARY_BYTES - size - 1)

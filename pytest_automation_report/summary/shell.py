@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 from functools import cached_property
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.settings.settings import STORE
+from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,7 +66,7 @@ class Shell:
         if configuration.database != self._here / STORE:
             # Absolute: a relative path would start from the root folder of the project that the current folder is in.
             words += ["--database", str(configuration.database)]
-        return shlex.join(words)
+        return system.quoted(words)
 
     def _script_folders(self) -> Iterator[str]:
         yield str(Path(self._python).parent)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.urls import shown_store
 from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import quantity, sanitize
 
 if TYPE_CHECKING:
@@ -105,4 +105,4 @@ def send_command(shell: Shell, configuration: Settings, *, is_new_run: bool = Fa
         is_found = name not in _PRINTED and configuration.origins.get(name) in {None, setting.environment}
         if value and not is_found:
             words.append(setting.plain_option if value is True else f"{setting.plain_option}={value}")
-    return shlex.join([*words, *(["--new-run"] if is_new_run else [])])
+    return system.quoted([*words, *(["--new-run"] if is_new_run else [])])

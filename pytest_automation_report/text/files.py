@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.system.here import system
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import BinaryIO
@@ -26,23 +28,23 @@ STDOUT: Final = "-"
 PIPE_SECONDS: Final = 10.0
 """How long a pipe may have no program that writes to it."""
 
-_DRAFT: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-# Without O_NONBLOCK, opening a pipe would wait for a writer, for ever if there is none.
-_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_DRAFT: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | system.OWN_FILE
+_READ: Final = os.O_RDONLY | system.NO_WAIT
 
 
 class Disk:
     """The functions of modules needed for writing, saved when the object is created: users' tests patch modules."""
 
     __slots__ = (
-        "close", "fstat", "fstatvfs", "fsync", "ftruncate", "getpid", "lstat", "makedirs", "mkdir", "monotonic", "open",
-        "pread", "rename", "scandir", "unlink", "utime", "write",
+        "close", "free_bytes", "fstat", "fsync", "ftruncate", "getpid", "lstat", "makedirs", "mkdir", "monotonic",
+        "open", "read_at", "replace", "scandir", "unlink", "utime", "write",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.open, self.close, self.fstat, self.write, self.pread = os.open, os.close, os.fstat, os.write, os.pread
-        self.makedirs, self.rename, self.ftruncate, self.getpid = os.makedirs, os.rename, os.ftruncate, os.getpid
-        self.fstatvfs, self.lstat, self.mkdir, self.utime = os.fstatvfs, os.lstat, os.mkdir, os.utime
+        self.read_at, self.replace, self.free_bytes = system.read_at, system.replace, system.free_bytes
+        self.open, self.close, self.fstat, self.write = os.open, os.close, os.fstat, os.write
+        self.makedirs, self.ftruncate, self.getpid = os.makedirs, os.ftruncate, os.getpid
+        self.lstat, self.mkdir, self.utime = os.lstat, os.mkdir, os.utime
         self.fsync, self.monotonic, self.scandir, self.unlink = os.fsync, time.monotonic, os.scandir, os.unlink
 
 
@@ -73,16 +75,16 @@ def write_draft(
 def make_ignored_folder(place: str | Path, disk: Disk | None = None, *, is_ours: bool = False) -> None:
     """Create a private folder that git ignores, with its parents; an existing one is ignored only if it is ours."""
     disk, folder = disk or Disk(), os.fspath(place)
-    disk.makedirs(folder.rpartition("/")[0] or ".", exist_ok=True)
+    disk.makedirs(folder.rpartition(os.sep)[0] or ".", exist_ok=True)
     try:
         disk.mkdir(folder, 0o700)
     except FileExistsError:
         if not is_ours:
             return
     try:
-        disk.lstat(f"{folder}/.gitignore")
+        disk.lstat(f"{folder}{os.sep}.gitignore")
     except FileNotFoundError:
-        write_draft(disk, f"{folder}/.gitignore", [b"*\n"])
+        write_draft(disk, f"{folder}{os.sep}.gitignore", [b"*\n"])
 
 
 def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
@@ -95,7 +97,7 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
         write_draft(disk, os.fspath(draft), pieces, 0o666)
         with suppress(FileNotFoundError):
             draft.chmod(stat.S_IMODE(path.stat().st_mode))
-        draft.replace(path)
+        system.replace(draft, path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
@@ -139,7 +141,7 @@ def open_file(path: Path, *, is_foreign: bool = False) -> BinaryIO:
 
     If ``is_foreign``, another user may have put it there: no link is followed, and no pipe is read. Raises `OSError`.
     """
-    flags = _READ | (os.O_NOFOLLOW if is_foreign else 0)
+    flags = _READ | (system.OWN_FILE if is_foreign else 0)
     file = open(path, "rb", opener=lambda name, _: os.open(name, flags))  # noqa: SIM115 - with these flags, and the caller closes it
     try:
         _check_kind(file.fileno(), is_foreign=is_foreign)
@@ -154,11 +156,7 @@ def _check_kind(descriptor: int, *, is_foreign: bool) -> None:
     if not stat.S_ISREG(mode):
         if is_foreign or not stat.S_ISFIFO(mode):
             raise OSError(errno.EINVAL, "it is not a file")
-        import select  # noqa: PLC0415 - few files are pipes
-
-        waiting = select.poll()
-        waiting.register(descriptor, select.POLLIN)
-        if not waiting.poll(PIPE_SECONDS * 1000):
+        if not system.ready([descriptor], PIPE_SECONDS):
             with suppress(BlockingIOError):  # a program has it open, and takes its time
                 os.read(descriptor, 1)
                 raise OSError(errno.ENXIO, "it is a pipe that no program writes to")

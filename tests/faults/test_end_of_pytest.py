@@ -19,8 +19,8 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.session.end import LedgerTail
 from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import Process
 from pytest_automation_report.spool.sessions import locked
+from pytest_automation_report.system.here import system
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import WrittenSession, numbered
 from support.projects import wait_for_death
@@ -97,7 +97,7 @@ def test_unusable_session_is_told_in_the_log(server: ScriptedServer, written: Wr
     assert "cannot be read" in written.folder.log.read_text()
     lock = locked(written.folder)
     assert lock is not None
-    os.close(lock)
+    lock.close()
     assert result_names(server) == []
 
 
@@ -123,7 +123,13 @@ def test_end_of_a_session_is_noticed_at_the_next_look(tmp_path: Path, end: str) 
         try:
             with client_of(server.address) as client:
                 Sender(
-                    written.folder, written.session, timeouts, client, runtime, Process(leader.pid), on_progress=stop
+                    written.folder,
+                    written.session,
+                    timeouts,
+                    client,
+                    runtime,
+                    system.Process(leader.pid),
+                    on_progress=stop,
                 ).run()
         finally:
             leader.kill()

@@ -25,10 +25,10 @@ from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.delivery.reconciliation import Outcome, Reconciliation
 from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests
 from pytest_automation_report.delivery.sender import Sender
-from pytest_automation_report.spool.folder import Process
 from pytest_automation_report.spool.ledger import FencedRecord, Intent
 from pytest_automation_report.spool.records import Record
 from pytest_automation_report.spool.sessions import LedgerFile
+from pytest_automation_report.system.here import system
 from support.deliveries import Clock, Stepper, WrittenSession
 from support.scripted_adapter import response_to
 from support.scripted_server.store import Reply, Store
@@ -287,7 +287,7 @@ class ManyRequests(SenderModel):
     max_in_flight = 4
 
 
-class _Living(Process):
+class _Living(system.Process):
     """A pytest that lives: nothing is decided before the session's end is written."""
 
     def __init__(self) -> None:

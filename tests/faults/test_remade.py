@@ -11,9 +11,10 @@ import pytest
 from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.spool.artifacts import ArtifactSpool, ArtifactSpoolError
 from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import Process, SessionFolder
+from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.records import OpenRecord
 from pytest_automation_report.spool.sessions import SpoolReader
+from pytest_automation_report.system.here import system
 from support.delivered_results import assert_complete
 from support.deliveries import SESSION_ID, WrittenSession, lived
 from support.records import line
@@ -88,7 +89,7 @@ def test_results_whose_ledger_is_gone_are_sent(tmp_path: Path, server: ScriptedS
 
     if is_sent:
         with pytest.raises(KilledError):
-            lived(written, server, controller=Process(os.getpid()), on_progress=die)
+            lived(written, server, controller=system.Process(os.getpid()), on_progress=die)
     shutil.rmtree(written.folder.path)
     written.add("test_late")
     written.end()

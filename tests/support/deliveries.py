@@ -20,10 +20,11 @@ from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests, Unknown
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.spool.artifacts import spooled_address
-from pytest_automation_report.spool.folder import FOLDER, SESSION_ID_FIELD, Process, SessionFolder, SessionManifest
+from pytest_automation_report.spool.folder import FOLDER, SESSION_ID_FIELD, SessionFolder, SessionManifest
 from pytest_automation_report.spool.records import Attempt
 from pytest_automation_report.spool.sessions import LedgerFile
 from pytest_automation_report.spool.writer import SpoolWriter
+from pytest_automation_report.system.here import system
 from support.records import finish_line, line, start_line
 from support.scripted_adapter import client_of
 from support.scripted_server.server import ScriptedServer
@@ -234,7 +235,10 @@ def stepping(
     clock, timeouts = clock or Clock(), timeouts or Timeouts()
     ledger = LedgerFile(written.folder.ledger)
     # This process stands for a pytest that lives: nothing is decided before the session's end is written.
-    controller, options = Process(os.getpid()), DeliveryOptions(unknown, max_in_flight=1 if pending is None else 4)
+    controller, options = (
+        system.Process(os.getpid()),
+        DeliveryOptions(unknown, max_in_flight=1 if pending is None else 4),
+    )
     with client_of(written.session.origin, deadline_seconds=request_seconds) as client:
         sender = Sender(written.folder, written.session, timeouts, client, clock.runtime(), controller, options)
         following, delivery = sender.begin(ledger)
@@ -268,7 +272,7 @@ def lived(
     server: ScriptedServer,
     unknown: Unknown = "hold",
     *,
-    controller: Process | None = None,
+    controller: system.Process | None = None,
     is_in_new_run: bool = False,
     max_in_flight: int = 1,
     on_progress: Callable[[Delivery], None] = lambda _: None,
@@ -312,7 +316,7 @@ def awaited_life(
     written.end()
     written.close()
     runtime = Runtime(clock=time.monotonic, random=random.random, log=log)
-    controller = Process(os.getpid()) if is_awaited else None
+    controller = system.Process(os.getpid()) if is_awaited else None
     session, options = replace(written.session, **members), DeliveryOptions(artifact_store=artifact_store)
     return Sender(written.folder, session, timeouts, client, runtime, controller, options).run()
 

@@ -9,14 +9,17 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.writer import SpoolWriter
+from pytest_automation_report.system.here import system
 from support.deliveries import SESSION_ID, WrittenSession
 from support.records import line
 
 
 def die_at_rename() -> None:
-    os.rename = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+    pytest.MonkeyPatch().setattr(system, "replace", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
 
 
 def record(path: Path) -> None:

@@ -13,7 +13,7 @@ PACKAGE = "pytest_automation_report"
 ROOT = Path(pytest_automation_report.__file__).parent
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"text", "findings", "failures", "errors", "unpatched", "guards"}),
+    frozenset({"system", "text", "findings", "failures", "errors", "unpatched", "guards"}),
     frozenset({"api"}),
     frozenset({"export"}),
     frozenset({"recording", "spool", "ci", "server"}),
@@ -31,16 +31,19 @@ SERVER_FLOORS: tuple[str, ...] = ("store", "api", "http", "pages")
 TABLE: dict[str, frozenset[str]] = {
     folder: frozenset(others.split())
     for folder, others in {
-        "text": "unpatched", "findings": "text", "failures": "text", "api": "findings text errors unpatched",
+        "system": "unpatched", "text": "unpatched system", "findings": "text", "failures": "text",
+        "api": "findings text errors unpatched",
         "export": "findings failures api text", "recording": "spool api text unpatched guards",
-        "ci": "api text unpatched", "spool": "findings api text errors unpatched",
-        "server": "findings failures export api text errors",
-        "settings": "delivery findings recording ci api text errors unpatched",
-        "delivery": "export findings recording server spool api text errors unpatched",
-        "junit": "delivery settings recording spool api text errors",
-        "summary": "findings settings recording spool ci api text errors unpatched",
-        "session": "junit summary findings delivery settings recording spool ci api text errors unpatched guards",
-        "cli": "junit summary delivery settings recording spool ci server export findings failures api text errors",
+        "ci": "api text unpatched system", "spool": "findings api text errors unpatched system",
+        "server": "findings failures export api text errors system",
+        "settings": "delivery findings recording ci api text errors unpatched system",
+        "delivery": "export findings recording server spool api text errors unpatched system",
+        "junit": "delivery settings recording spool api text errors system",
+        "summary": "findings settings recording spool ci api text errors unpatched system",
+        "session": "junit summary findings delivery settings recording spool ci api text errors unpatched guards"
+        " system",
+        "cli": "junit summary delivery settings recording spool ci server export findings failures api text errors"
+        " system",
     }.items()
 }  # fmt: skip
 """What each folder may import, beside itself."""
@@ -109,6 +112,51 @@ def test_imports_of_the_server_point_down() -> None:
     ]
     floor = SERVER_FLOORS.index
     assert [pair for pair in inside if floor(pair[1][1]) > floor(pair[0][1])] == []
+
+
+OF_SYSTEMS: dict[str, frozenset[str]] = {
+    module: frozenset(names.split())
+    for module, names in {
+        "import": "fcntl resource pwd grp termios tty pty syslog posix readline curses msvcrt winreg nt _winapi ctypes",
+        "os": "fork forkpty getuid geteuid getgid getegid setuid setgid setsid getpgid killpg kill wait3 wait4 WNOHANG"
+        " chown lchown fchown fchmod fdatasync sync pread pwrite statvfs fstatvfs link mkfifo mknod pidfd_open"
+        " register_at_fork uname getloadavg nice openpty posix_spawn sendfile pipe2 name startfile"
+        " O_NOFOLLOW O_CLOEXEC O_NONBLOCK O_DIRECTORY O_SYNC O_DSYNC O_BINARY O_NOINHERIT",
+        "signal": "SIGHUP SIGQUIT SIGKILL SIGUSR1 SIGUSR2 SIGWINCH SIGCHLD SIGALRM SIGPIPE SIGBREAK CTRL_C_EVENT alarm"
+        " setitimer pthread_sigmask pthread_kill sigwait sigwaitinfo sigtimedwait sigpending pause",
+        "select": "poll epoll kqueue devpoll",
+        "socket": "AF_UNIX SO_REUSEADDR SO_REUSEPORT SO_EXCLUSIVEADDRUSE",
+        "subprocess": "CREATE_NO_WINDOW CREATE_NEW_PROCESS_GROUP CREATE_BREAKAWAY_FROM_JOB STARTUPINFO list2cmdline",
+        "argument": "dir_fd pass_fds preexec_fn start_new_session process_group creationflags",
+    }.items()
+}
+"""Modules, names of modules and arguments that some systems lack, or that mean something else there."""
+
+
+def _uses(path: Path) -> list[str]:
+    """Return what a file uses that systems differ in, or by which it asks which one it runs on."""
+    uses: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            uses += [alias.name for alias in node.names if alias.name in OF_SYSTEMS["import"]]
+        elif isinstance(node, ast.ImportFrom):
+            uses += [str(node.module)] if node.module in OF_SYSTEMS["import"] else []
+            uses += [alias.name for alias in node.names if alias.name in OF_SYSTEMS.get(str(node.module), ())]
+        elif isinstance(node, ast.Attribute):
+            uses += [node.attr] if node.attr in OF_SYSTEMS.get(ast.unparse(node.value), ()) else []
+        elif isinstance(node, ast.keyword):
+            uses += [node.arg] if node.arg in OF_SYSTEMS["argument"] else []
+        elif isinstance(node, ast.Compare):
+            uses += [text for text in map(ast.unparse, (node.left, *node.comparators)) if text == "sys.platform"]
+    return uses
+
+
+def test_systems_differ_in_one_room_alone() -> None:
+    """Only `system` uses what some systems lack, or asks which one it runs on; each module of it does."""
+    users = {module: found for module, path in MODULES.items() if (found := _uses(path))}
+    del users["plugin"]  # a session on Windows is a usage error
+    assert {module: found for module, found in users.items() if _folder(module) != "system"} == {}
+    assert set(users) == {module for module in MODULES if module.startswith("system.")}
 
 
 def circle_in(needs: Mapping[str, frozenset[str]]) -> list[str]:

@@ -22,6 +22,7 @@ from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[impo
 from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped] # waitress has no types
 
 from pytest_automation_report.server.store.values import ApiError, json_text
+from pytest_automation_report.system.console import STOPPING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -248,7 +249,7 @@ class Loop:
 
     def run(self, announce: Callable[[], None]) -> None:
         """Answer requests until SIGTERM or SIGINT, and then finish those that had begun."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOPPING:
             self._previous_handlers[number] = signal.signal(number, self._stop)
         try:
             announce()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-import resource
 import secrets
 import socket
-import stat
 import threading
 from contextlib import suppress
 from functools import partial
@@ -30,6 +28,8 @@ from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.retention import Retention, apply_retention
 from pytest_automation_report.server.store.sqlite import make_state_folder
 from pytest_automation_report.server.store.values import ApiError
+from pytest_automation_report.system.console import LISTENING, max_files, publish
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import open_file, read_file
 
 if TYPE_CHECKING:
@@ -169,10 +169,9 @@ def _read_private(path: Path) -> str:
         raise StoreError(f"{path}: is {'a link' if path.is_symlink() else 'no file'}: {hint}")
     with open_file(path, is_foreign=True) as file:
         status = os.fstat(file.fileno())
-        if status.st_uid != os.geteuid():
+        if not system.is_own(status):
             raise StoreError(f"{path}: belongs to user {status.st_uid}, who knows what it holds: {hint}")
-        if status.st_mode & _OTHERS_MODE:
-            mode = stat.S_IMODE(status.st_mode)
+        if (mode := system.permissions_of(status)) & _OTHERS_MODE:
             raise StoreError(f"{path}: others can read or write it (mode {mode:o}): {hint}")
         return file.read(_TOKEN_BYTES).decode("utf-8")
 
@@ -186,9 +185,9 @@ def _create_token(path: Path) -> None:
             file.write(f"{secrets.token_urlsafe(32)}\n")
         # Not `rename`: it would replace the token of a process that was first.
         with suppress(FileExistsError):
-            os.link(draft, path)
+            publish(draft, path)
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
 
 
 def passes_secret(store: Store, *, is_new: bool = False) -> Token:
@@ -234,7 +233,7 @@ def listening(address: guard.Address, port: int) -> socket.socket:
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET  # noqa: PLR2004 - a version of IP
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, LISTENING, 1)
         listener.bind((str(address), port))
         listener.listen()
     except OSError:
@@ -246,10 +245,8 @@ def listening(address: guard.Address, port: int) -> socket.socket:
 def _connection_limit(wanted: int) -> int:
     """Return the largest number of connections, which is less than ``wanted`` if this process may open few files."""
     # Each connection needs a descriptor, and those with a large body need a second one for its temporary file.
-    max_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if max_files == resource.RLIM_INFINITY:
-        return wanted
-    return max(16, min(wanted, (max_files - _OTHER_FILES) * 3 // 4))
+    most = max_files()
+    return wanted if most is None else max(16, min(wanted, (most - _OTHER_FILES) * 3 // 4))
 
 
 def _url(listener: socket.socket) -> str:

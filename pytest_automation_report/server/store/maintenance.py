@@ -17,6 +17,7 @@ from pytest_automation_report.server.store.database import lock, used_bytes
 from pytest_automation_report.server.store.schema import REFERENCES
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
 from pytest_automation_report.server.store.values import DAY_US, RESULT_STATUSES, STORED_COUNTS
+from pytest_automation_report.system.console import publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -246,7 +247,7 @@ def back_up(store: Path, target: Path) -> int:
     draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         _write_backup(store, draft)
-        os.link(draft, target)
+        publish(draft, target)
     except FileExistsError as error:
         raise SettingError("FILE", str(target), "it is there already; name a new file") from error
     except OSError as error:
@@ -259,7 +260,7 @@ def back_up(store: Path, target: Path) -> int:
 
 
 def _write_backup(store: Path, draft: Path) -> None:
-    descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+    descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with closing(sqlite3.connect(store, timeout=BUSY_SECONDS, isolation_level=None)) as database:
             if database.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):

@@ -6,7 +6,6 @@ wait for each other's locks (see `database`), and readers do not wait.
 
 from __future__ import annotations
 
-import select
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -19,6 +18,7 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import StoreConnection, TransactionRolledBackError
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, TABLE_NAMES, statements_after
 from pytest_automation_report.server.store.values import DiskFullError, UnreachableError, try_again
+from pytest_automation_report.system.console import is_socket_readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -213,9 +213,7 @@ def _is_lost(raw: psycopg.Connection[Any]) -> bool:
     """Whether the database has closed an idle connection, as it does when it restarts."""
     if raw.closed:
         return True
-    waiting = select.poll()
-    waiting.register(raw.fileno(), select.POLLIN)
-    return bool(waiting.poll(0))
+    return is_socket_readable(raw.fileno())
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, statements_after
 from pytest_automation_report.server.store.values import DiskFullError, try_again
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ _OCTAL_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 def network_type(path: Path, mounts: Path = MOUNTS) -> str | None:
     """Return the type of the network file system that a file is on; None for a local file."""
+    if system.is_on_share(path):
+        return "a share"
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
@@ -150,7 +153,7 @@ class Connections:
             make_state_folder(path)
             # SQLite would create the file with the permissions of the umask, which others can mostly read; it gives
             # its journal those of the file.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             file_system = network_type(path, mounts)
             if file_system:
                 note = (
@@ -279,8 +282,8 @@ def _open_failure(path: Path, error: Exception) -> str:
     is_full = _FULL in str(error) or getattr(error, "errno", None) == errno.ENOSPC
     try:
         # When the shared memory of the log does not fit on the disk, SQLite reports an I/O error and no full disk.
-        disk = os.statvfs(path.parent)
-        is_full = is_full or ("disk I/O" in str(error) and disk.f_bavail * disk.f_frsize < _MIN_FREE_BYTES)
+        free = system.free_bytes(path.parent)
+        is_full = is_full or ("disk I/O" in str(error) and free is not None and free < _MIN_FREE_BYTES)
     except OSError:
         return str(error)
     return "the disk is full: free space there, or set another database" if is_full else str(error)

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import platform
 import re
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,8 @@ def test_software(project: Path, server: CheckedServer) -> None:
     assert set(plugins) <= {f"{metadata['Name']} {metadata['Version']}" for metadata in installed}
     packages = dict(line.split(" ") for line in fields["Packages"].split("\n"))
     assert packages == {re.sub("[-_.]+", "-", metadata["Name"]).lower(): metadata["Version"] for metadata in installed}
-    system = os.uname()
-    assert fields["OS"].endswith(f"{system.sysname} {system.release} {system.machine}")
+    system = platform.uname()
+    assert fields["OS"].endswith(f"{system.system} {system.release} {system.machine}")
 
 
 def test_packages_are_found_by_their_folders(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.queues import Result, WorkerQueues
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.spool.folder import Process
 from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, Decoder, FinishRecord, Step
 from pytest_automation_report.spool.sessions import ledger_from
+from pytest_automation_report.system.here import system
 from support.delivered_results import assert_complete, field_texts, result_named, result_names
 from support.deliveries import WrittenSession, ended_session, lived, stepping
 from support.records import finish_line, line, start_line
@@ -223,7 +223,7 @@ def test_attempts_in_several_processes_are_numbered_on() -> None:
 
 MORE_THAN_IS_READ_AHEAD = 3000
 WORKERS = ("gw0", "gw1")
-GONE = Process(2**30)
+GONE = system.Process(2**30)
 """A process that is gone: no system has so large an id."""
 
 CONTROLLER_BEGINS = line("open", format=1, worker="controller", pid=0, t=0)

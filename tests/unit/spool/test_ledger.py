@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from msgspec import to_builtins
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool import sessions as module
 from pytest_automation_report.spool.ledger import (
     AckRecord,
     Intent,
@@ -23,6 +22,7 @@ from pytest_automation_report.spool.ledger import (
     StoredRecord,
 )
 from pytest_automation_report.spool.sessions import LedgerFile, ledger_from
+from pytest_automation_report.system.here import system
 from support.records import ledger_record
 
 
@@ -130,7 +130,7 @@ def test_what_is_announced_is_on_disk_first(path: Path, monkeypatch: pytest.Monk
         synced.append(path.read_text().splitlines()[-1].partition('"k":"')[2].partition('"')[0])
         os.fsync(descriptor)
 
-    monkeypatch.setattr(module, "_sync", note)
+    monkeypatch.setattr(system, "sync", note)
     ledger = LedgerFile(path)
     for kind, members in (
         ("ready", {"pid": 1}), ("error", {"why": "", "class": ""}),

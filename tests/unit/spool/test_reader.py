@@ -161,10 +161,10 @@ def test_lock_is_held_by_one(folder: SessionFolder, tmp_path: Path) -> None:
     before = len(list(DESCRIPTORS.iterdir()))
     assert locked(folder) is None
     assert len(list(DESCRIPTORS.iterdir())) == before
-    os.close(held)
+    held.close()
     again = locked(folder)
     assert again is not None
-    os.close(again)
+    again.close()
     with pytest.raises(FileNotFoundError):
         locked(SessionFolder(tmp_path / "gone"))
     (folder.path / "lock").unlink()
