@@ -1,5 +1,5 @@
 """The automation runs REST API: values, limits, responses and client.
 
-Runs in every process as far as values go; `client`, `http` and `responses` run in the sender
-and the console command alone, since they load requests. Imports `text`, `errors`, `unpatched` and types of `findings`.
+Runs in every process as far as values go; `client`, `http` and `responses` run in the sender and the console command
+alone, since they load requests.
 """

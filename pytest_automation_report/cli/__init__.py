@@ -1,4 +1,4 @@
 """The console command `automation-report`: a module for one command, or for those that are read together.
 
-Runs in a separate process. Imports every folder but `session`.
+Runs in a separate process.
 """

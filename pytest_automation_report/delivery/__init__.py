@@ -3,7 +3,5 @@
 The way of a result from the spool to a request: `dispatcher` reads and sends, `queues` turns records into results and
 batches, `scheduler` chooses the next request, `requests` holds one and decides about the next try.
 
-Runs in the sender process, which `launch` starts from pytest, and in `automation-report send`. Imports `spool`,
-`recording`, `api`, `export`, `findings`, `text`, `errors` and `unpatched`, and the embedded server where a session is
-delivered to it.
+Runs in the sender process, which `launch` starts from pytest, and in `automation-report send`.
 """

@@ -1,4 +1,4 @@
 """Findings about a run: changes since an earlier one, reasons of failures, flaky tests, changes of duration.
 
-Runs in the server; its sentences wherever they are said. It takes and returns plain values; imports only `text`.
+Runs in the server; its sentences wherever they are said. It takes and returns plain values.
 """

@@ -6,5 +6,4 @@
   those of the running test. `user_code` calls users' hooks, and takes their files.
 
 Runs in each process that runs tests, and in the sender, which creates the results that no test process could write.
-Imports `spool`, `api`, `text`, `guards` and `unpatched`.
 """

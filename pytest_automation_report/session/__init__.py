@@ -6,6 +6,5 @@
 - pytest-xdist: `xdist`, in the controller and in the workers.
 - Separate: `rerun_failed` selects tests, with and without reporting; `preflight` runs the console's code apart.
 
-Runs in pytest, in the leading process and in each xdist worker. Imports what `cli` does, but
-neither `server`, `export`, `findings` nor `failures`.
+Runs in pytest, in the leading process and in each xdist worker.
 """

@@ -1,4 +1,1 @@
-"""Make foreign text short, visible and free of secrets.
-
-Runs in every process of ours. Imports nothing of the package but `unpatched`.
-"""
+"""Make foreign text short, visible and free of secrets. Runs in every process of ours."""

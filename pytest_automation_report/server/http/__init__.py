@@ -1,4 +1,1 @@
-"""The HTTP server over the REST API: connections, checks of requests, responses.
-
-Runs in `serve`. Imports `server.api` and `server.store`, and no pages.
-"""
+"""The HTTP server over the REST API: connections, checks of requests, responses. Runs in `serve`."""

@@ -1,5 +1,4 @@
 """The database of the embedded server: tables, reads and writes, stored files.
 
-Runs in the sender, `serve` and the `store` commands. Imports `api`, `text` and `errors`, and neither `http` nor
-`pages`.
+Runs in the sender, `serve` and the `store` commands.
 """

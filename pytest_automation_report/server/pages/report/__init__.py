@@ -1,4 +1,1 @@
-"""The pages of one run in one HTML file.
-
-Runs in the embedded server, in the console command and in the sender. Imports the pages around it, and the store.
-"""
+"""The pages of one run in one HTML file. Runs in the embedded server, in the console command and in the sender."""
