@@ -15,6 +15,7 @@ import msgspec
 
 from pytest_automation_report.ci.detection import MARKS
 from pytest_automation_report.ci.providers import PROVIDERS
+from pytest_automation_report.cli.context import EXIT_CODES
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.settings.settings import SETTINGS, Setting
 from pytest_automation_report.spool import ledger, records
@@ -120,6 +121,12 @@ def options(_: str) -> str:
     return "\n".join(parts)
 
 
+def exit_codes(_: str) -> str:
+    """Return the table of the console command's exit codes."""
+    rows = [f"| {code:d} | {meaning} |" for code, meaning in EXIT_CODES.items()]
+    return "\n".join(["| code | meaning |", "| --- | --- |", *rows])
+
+
 def record_tables(which: str) -> str:
     """Return a section for each kind of record of the spool or of the ledger: its sentence and members."""
     decoder = {"spool": records.SPOOL_KINDS, "ledger": ledger.LEDGER_KINDS}[which]
@@ -162,6 +169,7 @@ def _code(names: tuple[str, ...]) -> str:
 
 
 WRITERS: Final[Mapping[str, Callable[[str], str]]] = {
+    "exit_codes": exit_codes,
     "options": options,
     "recipe": recipe,
     "records": record_tables,

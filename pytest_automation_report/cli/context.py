@@ -74,6 +74,17 @@ class Exit(IntEnum):
     STOPPED = 5
 
 
+EXIT_CODES: Final = {
+    Exit.DONE: "done",
+    Exit.REFUSED: "refused by the server; `store check`: the store is damaged; `known --check`: remove a line",
+    Exit.USAGE: "wrong usage or configuration",
+    Exit.KEPT: "results are kept, or a run is not whole; or the time to wait is over",
+    Exit.TOKEN: "token missing or refused",
+    Exit.STOPPED: "stopped by gate; `gate`, `run finish --gate`: tests fail that did not fail before",
+}
+"""What they mean: up to the first semicolon in the help, all of it in the docs."""
+
+
 def echo_stderr(text: str, *, colour: str = "") -> None:
     """Print one line to stderr, in this colour if colours are wanted. Errors while writing are ignored."""
     stream: TextIO | None = sys.stderr

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import sys
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any, Final, cast
 
 import click
 
 from pytest_automation_report import __version__
-from pytest_automation_report.cli.context import Command, Exit, echo_stderr
+from pytest_automation_report.cli.context import EXIT_CODES, Command, Exit, echo_stderr
 
 _OF_STREAMS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 """Errors of writing to a stream. Click handles a reader that has ended (EPIPE)."""
@@ -72,13 +73,11 @@ def main() -> None:
 
     Settings count as they do for pytest: options, then AUTOMATION_REPORT_* variables, then pytest's ini file. The
     token comes from AUTOMATION_REPORT_TOKEN, TESTMO_TOKEN or the file of --token-file, never from an argument.
+    """
 
-    \b
-    Exit codes: 0 done, 1 refused by the server, 2 usage or configuration,
-    3 not delivered and kept, or a run that is not whole,
-    4 token missing or refused, 5 stopped by gate.
-    """  # noqa: D301 - click reads the backslash as: keep these lines
 
+_CODES: Final = ", ".join(f"{code:d} {meaning.partition(';')[0]}" for code, meaning in EXIT_CODES.items())
+main.help = f"{cleandoc(main.help or '')}\n\nExit codes: {_CODES}."
 
 HELP: Final[dict[str, tuple[str, str]]] = {
     "": ("Report test results to Testmo or an embedded server.", 'exec --results "reports/*.xml" -- npm test'),
