@@ -82,10 +82,7 @@ def diff(first: int, second: int, *, is_json: bool, **options: object) -> int:
 @click.option("--json", "is_json", is_flag=True, help="Print the document of docs/findings.md.")
 @setting_options(*CONNECTION, *(name for name in WHICH if name != "branch"))
 def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: object) -> int:
-    """Show the flaky, broken and suspect tests of a source, those that fail most often first.
-
-    Where a run is named, it is that of the run.
-    """
+    """Show the flaky, broken and suspect tests of a source, or of a run's source, most failures first."""
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
         run_id = reading.named_run(chosen)
         named = None if run_id is None else reading.run(run_id)
@@ -112,14 +109,14 @@ def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: obj
 @click.option("--new-failures", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
               help="Stop at more than N new failures.")  # fmt: skip
 @click.option("--flaky", "most_flaky", type=click.IntRange(min=0), metavar="N",
-              help="Stop if more tests are flaky; new failures of flaky tests then count here alone.")  # fmt: skip
+              help="Stop at more than N flaky tests; their new failures alone do not stop it then.")  # fmt: skip
 @click.option("--gone", "most_gone", type=click.IntRange(min=0), metavar="N",
-              help="Stop if more tests are gone; they are named in any case.")  # fmt: skip
+              help="Stop at more than N gone tests; they are always named.")  # fmt: skip
 @click.option("--known", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="File of known failures, as the setting known has it, if the sessions did not have it.")  # fmt: skip
+              help="File of known failures, if the sessions did not have it.")  # fmt: skip
 @BASE
 @click.option("--require-base", is_flag=True, help="Stop if there is no earlier run to compare with.")
-@click.option("--allow-partial", is_flag=True, help="Judge what is there, also of a run that is not whole.")
+@click.option("--allow-partial", is_flag=True, help="Judge a run that is open or not whole, too.")
 @setting_options(*CONNECTION, *WHICH)
 def gate(  # noqa: PLR0913 - one for each option
     chosen: WhichRun,
@@ -133,10 +130,10 @@ def gate(  # noqa: PLR0913 - one for each option
     allow_partial: bool,
     **options: object,
 ) -> int:
-    """Stop a pipeline at new failures: exit code 5, with what stopped it on stderr.
+    """Stop a pipeline at new failures: exit code 5, and stderr says what stopped it.
 
-    pytest's own exit code stays pytest's; this command is a step after it. A run that is open or not whole ends with
-    exit code 3. Without a run it is, in CI, the run of this commit and branch, elsewhere the newest of the source.
+    Run it after pytest. Exit code 3 means that the run is open or not whole. Without RUN_ID it judges the run of this
+    commit and branch in CI, and the newest run of the source elsewhere.
     """
     limits = Limits(new_failures, most_flaky, most_gone, require_base=require_base, allow_partial=allow_partial)
     entries = [] if known is None else read_known(known, "--known")

@@ -219,7 +219,7 @@ def _which(text: str) -> WhichRun:
 
 RUN_ID: Final = click.argument("chosen", metavar="[RUN_ID]", type=_which, required=False)
 BASE: Final = click.option("--base", type=click.IntRange(min=1), metavar="RUN_ID",
-                           help="Compare with this run, and not with the one that fits best.")  # fmt: skip
+                           help="Compare with this run instead of the one that fits best.")  # fmt: skip
 
 
 class NoRunsYetError(click.UsageError):

@@ -76,10 +76,10 @@ def _resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--field", "one_fields", metavar="NAME=VALUE", multiple=True,
                   help="A field; @FILE as its value is read from the file, - from stdin. Can be repeated.")  # fmt: skip
     @click.option("--field-type", "field_types", type=click.Choice([*FIELD_TYPES]), multiple=True,
-                  help="Type of the fields: given once for all, or once for each in the same order.")  # fmt: skip
+                  help="Type of the fields: once for all, or once for each in the same order.")  # fmt: skip
     @click.option("--link", "one_links", metavar="NAME=URL", multiple=True, help="A link. Can be repeated.")
     @click.option("--link-note", "link_notes", metavar="TEXT", multiple=True,
-                  help="Note of the links: given once for all, or once for each in the same order.")  # fmt: skip
+                  help="Note of the links: once for all, or once for each in the same order.")  # fmt: skip
     @click.option("--artifact", "artifacts", metavar="NAME=URL", multiple=True,
                   help="Address of a stored file. Can be repeated.")  # fmt: skip
     @functools.wraps(command)
@@ -189,7 +189,7 @@ def append(chosen: int | None, resources: Resources, **options: object) -> int:
 
 
 EXPECT_JOBS: Final = click.option(
-    "--expect-jobs", type=JOBS, help="Wait until so many jobs, or these, have delivered their results: 4 or unit,web."
+    "--expect-jobs", type=JOBS, help="Wait for this number of jobs, or for these names: 4 or unit,web."
 )
 TIMEOUT: Final = click.option(
     "--timeout", type=AGE, default="30m", show_default=True, help="Give up after this time, such as 90s or 30m."
@@ -208,11 +208,10 @@ def complete(
 ) -> int:
     """Complete the run RUN_ID, or the run of --run-key, and print its id.
 
-    With --expect-jobs the command waits until these jobs have delivered their results, in whichever of their attempts.
-    If they do not within --timeout, the run stays open and the exit code is 3. A run that is completed already is left
-    as it is. Where jobs of one key have different configurations, each of their runs is completed.
+    With --expect-jobs it waits for jobs first. If they are not in within --timeout, the run stays open and the exit
+    code is 3. If jobs of one key have several configurations, it completes the run of each.
 
-    The command waits for a server that does not answer: 30 seconds, or --timeout with --expect-jobs.
+    It waits for a server that does not answer, too: 30 seconds, or --timeout with --expect-jobs.
     """
     configuration, token = configured_for(chosen, options)
     if chosen is not None:  # the run of a key may still be created

@@ -62,7 +62,7 @@ _TRUST: Final = "if you know that server: everyone who can write to a spool can 
     help="Results whose delivery is unconfirmed: keep them, send them (perhaps again), or remove them.",
 )  # fmt: skip
 @click.option("--new-run", is_flag=True,
-              help="Send the remaining results to a new run: the earlier one is removed or completed.")  # fmt: skip
+              help="Send the rest to a new run, if the earlier one was removed or completed.")  # fmt: skip
 @setting_options(*CONNECTION, "spool", "artifact_store", "artifact_url")
 def send(*, unknown: Unknown, new_run: bool, **options: object) -> int:
     """Send the results that the spool holds, each of them once.

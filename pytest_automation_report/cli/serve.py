@@ -144,8 +144,7 @@ def serve(
 ) -> int:
     """Serve the embedded store, or one in a PostgreSQL database, on this machine until Ctrl-C or SIGTERM.
 
-    The first line on stdout is the address alone. On stderr stand the link that opens the pages and the settings to
-    report here.
+    The first line on stdout is the address. stderr has the link that opens the pages, and the settings to report here.
     """
     configuration, place = stored_at({"database": options["database"]})
     # Hosts and ports that the server would refuse end the command here: before it leaves a token or a store behind.

@@ -209,7 +209,7 @@ def _changes(test: ExportedTest, findings: RunFindings | None) -> list[str]:
     help="JUnit XML, CTRF, JSON with everything, Markdown for a comment on a pull request, or CSV.",
 )  # fmt: skip
 @click.option("-o", "--file", "file", metavar="FILE", default=STDOUT,
-              help="The file to write; without it, or -, stdout.")  # fmt: skip
+              help="File to write; default: stdout.")  # fmt: skip
 @BASE
 @setting_options(*CONNECTION, *WHICH)
 def export(chosen: WhichRun, *, form: str, file: str, base: int | None, **options: object) -> int:
@@ -357,19 +357,16 @@ _SERVER_BYTES: Final = 8_000_000
 
 @click.command("html", cls=Command)
 @RUN_ID
-@click.option("-o", "--file", "file", metavar="FILE", required=True, help="The file to write; - is stdout.")
+@click.option("-o", "--file", "file", metavar="FILE", required=True, help="File to write; - is stdout.")
 @BASE
 @click.option("--artifacts", "which", type=click.Choice(["none", "failed", "all"]), default="failed", show_default=True,
-              help="Files in the report: none, those of failures, or of all tests that have a page.")  # fmt: skip
+              help="Files in the report: none, of failed tests, or of all tests with a page.")  # fmt: skip
 @click.option("--artifacts-size", type=SIZE, help="Largest size of all these files, 5MB; others are named.")
 @setting_options(*CONNECTION, *WHICH)
 def html(
     chosen: WhichRun, *, file: str, base: int | None, which: Which, artifacts_size: int | None, **options: object
 ) -> int:
-    """Write the pages of a run into one HTML file, which opens without a server and reaches no network.
-
-    The file is complete or not there.
-    """
+    """Write the pages of a run into one HTML file, which opens without a server and reaches no network."""
     with opened(options, chosen) as reading:
         run_id = reading.run_id(chosen)
         text = report_of(reading, run_id, base, which, artifacts_size)

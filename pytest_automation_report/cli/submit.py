@@ -60,7 +60,7 @@ _RESULT_SETTINGS: Final = ("folder_prefix", "statuses", "redact", "redact_builti
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @click.option("--ignore-parse-error", is_flag=True,
               help="Skip files that cannot be read.")  # fmt: skip
-@click.option("--allow-empty", is_flag=True, help="Exit with 0 where there is no result to send.")
+@click.option("--allow-empty", is_flag=True, help="Exit with 0 if there is no result to send.")
 @setting_options(*CONNECTION, *NEW_RUN, *SHARING, *_RESULT_SETTINGS)
 def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: bool, **options: object) -> int:
     """Send the results in JUnit XML files to a run, and print its id.
