@@ -10,12 +10,12 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeAlias, TypedDict, TypeVar, cast
 
 from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import JOB, encode
+from pytest_automation_report.api.models import JOB, Json, NewRun, Resources, encode
 from pytest_automation_report.api.responses import (
     ApiRequest,
     Created,
@@ -32,11 +32,9 @@ from pytest_automation_report.api.urls import ARTIFACTS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import BinaryIO
 
     from typing_extensions import Unpack
 
-    from pytest_automation_report.api.models import Json, NewRun, Resources
     from pytest_automation_report.api.responses import StoredFile
     from pytest_automation_report.findings.documents import RunFindings, SourceFlakiness
 

@@ -16,7 +16,7 @@ from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address, ip_network
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import (  # type: ignore[attr-defined]  # typeshed leaves it out; requests relies on it, too
     proxy_bypass_environment,  # pyright: ignore[reportAttributeAccessIssue] # the same
@@ -32,17 +32,14 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 
 from pytest_automation_report import __version__
 from pytest_automation_report.api.client import Client
-from pytest_automation_report.api.models import CONNECTIONS, EXTENSIONS_HEADER, announced
-from pytest_automation_report.api.responses import HttpResponse, NoResponse, Outcome, classify
+from pytest_automation_report.api.models import CONNECTIONS, EXTENSIONS_HEADER, Token, announced
+from pytest_automation_report.api.responses import ApiRequest, HttpResponse, NoResponse, Outcome, classify
 from pytest_automation_report.api.urls import DEFAULT_PORTS, KEEPS_HEADER, is_loopback
 from pytest_automation_report.errors import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import BinaryIO
 
-    from pytest_automation_report.api.models import Token
-    from pytest_automation_report.api.responses import ApiRequest
 
 # The longest response body that is read; a run of a thousand threads has more than a million bytes.
 ANSWER_BYTES: Final = 16 * 1024 * 1024

@@ -26,7 +26,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct, convert, field
 from msgspec.json import Decoder
@@ -38,7 +38,6 @@ from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import BinaryIO
 
 T = TypeVar("T")
 

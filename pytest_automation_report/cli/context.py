@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
-from pytest_automation_report.api.models import Field, Token
+from pytest_automation_report.api.models import Field, NewRun, PostgresDatabase, Token
 from pytest_automation_report.api.responses import ClientError, RefusedError, TokenRefusedError
 from pytest_automation_report.ci.detection import facts_for
 from pytest_automation_report.errors import ResultFileError, SettingError, SpoolError, StoreError, TokenMissingError
-from pytest_automation_report.recording.options import secrets_from
+from pytest_automation_report.recording.options import RecordingOptions, secrets_from
 from pytest_automation_report.settings.console import check_database, project_ini, read_console_settings, token_to_send
 from pytest_automation_report.settings.mistakes import misspelling
 from pytest_automation_report.settings.parsers import SIZE_HINT, RawSetting, size_bytes
 from pytest_automation_report.settings.pytest_config import looks_like_ours
 from pytest_automation_report.settings.resolver import project_name, settings_from, spool_candidates
-from pytest_automation_report.settings.run import configured_run, recording_options, without_secrets
+from pytest_automation_report.settings.run import RunSharing, configured_run, recording_options, without_secrets
 from pytest_automation_report.settings.servers import postgres_database
-from pytest_automation_report.settings.settings import STORE, setting_of
+from pytest_automation_report.settings.settings import STORE, Settings, setting_of
 from pytest_automation_report.settings.sharing import sharing_of
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.shell import Shell
@@ -39,11 +39,7 @@ from pytest_automation_report.text.limits import STRING_UNITS, sanitize
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import NewRun, PostgresDatabase
-    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.console import ProjectIni
-    from pytest_automation_report.settings.run import RunSharing
-    from pytest_automation_report.settings.settings import Settings
 
 
 _NO_SOURCE: Final = "source"

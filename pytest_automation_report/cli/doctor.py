@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 from msgspec import to_builtins
@@ -31,12 +31,10 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.send import unsendable
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.settings import SETTINGS
+from pytest_automation_report.settings.settings import SETTINGS, Settings
 from pytest_automation_report.settings.token import TOKEN_ENVIRONMENTS, token_from
 from pytest_automation_report.text.limits import quantity
 
-if TYPE_CHECKING:
-    from pytest_automation_report.settings.settings import Settings
 _EXITS: Final = {"settings": Exit.USAGE, "token": Exit.TOKEN, "project": Exit.REFUSED}
 """Exit codes of failed checks; any other failed check exits with KEPT, since nothing can be delivered now."""
 

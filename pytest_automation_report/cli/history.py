@@ -13,7 +13,7 @@ import click
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.ci.detection import facts_for
 from pytest_automation_report.cli.context import CONNECTION, Command, Exit, setting_options
-from pytest_automation_report.cli.queries import WHICH, opened, project_of
+from pytest_automation_report.cli.queries import WHICH, Opened, opened, project_of
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.store.values import RunStatus
@@ -22,7 +22,6 @@ from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.cli.queries import Opened
 
 
 # No command of the console.

@@ -19,7 +19,7 @@ from pytest_automation_report.cli.context import (
     setting_options,
 )
 from pytest_automation_report.cli.queries import opened
-from pytest_automation_report.findings.known import KnownTests, known_failures, known_text
+from pytest_automation_report.findings.known import KnownFailure, KnownTests, known_failures, known_text
 from pytest_automation_report.server.store.values import RunStatus
 from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.node_ids import title_of
@@ -27,7 +27,6 @@ from pytest_automation_report.text.node_ids import title_of
 if TYPE_CHECKING:
     from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import ChangedTest
-    from pytest_automation_report.findings.known import KnownFailure
 
 _RUNS: Final = 10
 """Runs in a row in which a known test must not have failed to be healed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Final, get_args
+from typing import Final, get_args
 
 import click
 
@@ -20,11 +20,8 @@ from pytest_automation_report.cli.context import (
 from pytest_automation_report.cli.store import opened_store
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.api.documents import iso_time
-from pytest_automation_report.server.store.tokens import Role, create_token, grants, revoke_token
+from pytest_automation_report.server.store.tokens import Grant, Role, create_token, grants, revoke_token
 from pytest_automation_report.text.limits import quantity
-
-if TYPE_CHECKING:
-    from pytest_automation_report.server.store.tokens import Grant
 
 # A log shows names beside addresses.
 _is_name: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}").fullmatch

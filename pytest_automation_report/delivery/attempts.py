@@ -33,10 +33,10 @@ from pytest_automation_report.api.models import (
     parse_steps,
 )
 from pytest_automation_report.findings.owners import OWNER_FIELD, CodeOwners
-from pytest_automation_report.recording.options import FAILED, UNTESTED, cleaner_for
+from pytest_automation_report.recording.options import FAILED, UNTESTED, RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.recording.results import identity_of, node_id_fields
-from pytest_automation_report.spool.records import Attempt
+from pytest_automation_report.spool.records import Attempt, Colours, Step
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import (
     NOTE_UNITS,
@@ -53,8 +53,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.api.models import Status
-    from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.spool.records import Colours, Step
 
 # The server stores 64 KiB of each extension, steps and colours among them, and 256 KiB of `attempts`.
 _MAX_CHARACTERS: Final = 32_000

@@ -11,14 +11,13 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.recording.options import cleaner_for
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.visible import without_ansi
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_automation_report.recording.options import RecordingOptions
 
 _READ_BYTES: Final = 64 << 10
 

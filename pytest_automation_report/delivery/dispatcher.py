@@ -27,7 +27,7 @@ from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.stores import Uploads
 from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.spool.ledger import AckRecord, AsideRecord, NotRecord, RejectedRecord
+from pytest_automation_report.spool.ledger import AckRecord, AsideRecord, Intent, NotRecord, RejectedRecord
 from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.queues import Batch, Result, WorkerQueues
     from pytest_automation_report.delivery.requests import Call, RequestError
     from pytest_automation_report.spool.folder import SessionManifest
-    from pytest_automation_report.spool.ledger import Intent
     from pytest_automation_report.spool.sessions import SpoolReader
 
 

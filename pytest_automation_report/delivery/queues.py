@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import BATCH_TESTS, Test, encode
+from pytest_automation_report.api.models import BATCH_TESTS, Artifact, Field, Json, Test, encode
 from pytest_automation_report.delivery.attempts import (
     NO_EXTENSIONS,
     Extensions,
@@ -21,7 +21,7 @@ from pytest_automation_report.delivery.attempts import (
     not_run_test,
     unfinished_attempt,
 )
-from pytest_automation_report.recording.options import UNTESTED
+from pytest_automation_report.recording.options import UNTESTED, RecordingOptions
 from pytest_automation_report.recording.results import identity_of, one_based
 from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
 from pytest_automation_report.spool.records import (
@@ -44,9 +44,7 @@ from pytest_automation_report.text.limits import string
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Artifact, Field, Json
     from pytest_automation_report.delivery.attempts import Unfinished
-    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.spool.records import Attempt, PositionedRecord, Record
 
 

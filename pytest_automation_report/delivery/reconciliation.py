@@ -10,10 +10,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.api.client import run_pages
+from pytest_automation_report.api.client import Client, run_pages
 from pytest_automation_report.api.models import JOB
-from pytest_automation_report.api.responses import RefusedError, UnknownAnswerError
-from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE, digest_of
+from pytest_automation_report.api.responses import FieldText, RefusedError, Run, RunTest, Thread, UnknownAnswerError
+from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE, Life, digest_of
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.spool.ledger import (
     AckRecord,
@@ -28,10 +28,7 @@ from pytest_automation_report.spool.ledger import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.responses import FieldText, Run, RunTest, Thread
     from pytest_automation_report.delivery.queues import Result
-    from pytest_automation_report.delivery.requests import Life
     from pytest_automation_report.spool.ledger import Closing, Intent
 
 # The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import BATCH_TESTS, CONNECTIONS, Field, FieldType, encode
+from pytest_automation_report.api.models import BATCH_TESTS, CONNECTIONS, ArtifactStoreConfig, Field, FieldType, encode
 from pytest_automation_report.api.responses import (
     ClientError,
     InProgressError,
@@ -32,8 +32,8 @@ from pytest_automation_report.api.responses import (
 from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
 from pytest_automation_report.delivery.queues import BATCH_BYTES, ENVELOPE_BYTES, batch_from
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.ledger import AliasRecord, ErrorRecord
+from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
+from pytest_automation_report.spool.ledger import AliasRecord, ErrorRecord, Intent, WorkerProgress
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import cut_middle, string
 from pytest_automation_report.unpatched import lazy_pattern
@@ -43,12 +43,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.models import ArtifactStoreConfig
     from pytest_automation_report.api.responses import FieldText
     from pytest_automation_report.delivery.launch import Runtime, Timeouts
     from pytest_automation_report.delivery.queues import Batch, Result, WorkerQueue, WorkerQueues
-    from pytest_automation_report.spool.folder import SessionManifest
-    from pytest_automation_report.spool.ledger import Intent, WorkerProgress
     from pytest_automation_report.spool.sessions import LedgerFile
 
 

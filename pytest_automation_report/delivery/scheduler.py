@@ -23,18 +23,16 @@ from pytest_automation_report.api.models import (
     encode,
 )
 from pytest_automation_report.api.responses import RefusedError
-from pytest_automation_report.delivery.requests import Request, digest_of, reason_of
+from pytest_automation_report.delivery.requests import Call, Life, RepeatableStep, Request, digest_of, reason_of
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
-from pytest_automation_report.spool.ledger import Intent, JoinedRecord
+from pytest_automation_report.spool.ledger import Intent, JoinedRecord, Operation, WorkerProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.delivery.queues import Batch, WorkerQueue
-    from pytest_automation_report.delivery.requests import Call, Life, RepeatableStep
     from pytest_automation_report.delivery.stores import Uploads
-    from pytest_automation_report.spool.ledger import Operation, WorkerProgress
 
 
 # How long a test must run until it is shown by itself: a worker then has one such request in a second at most.

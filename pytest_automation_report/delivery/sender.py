@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, options_of
-from pytest_automation_report.delivery.launch import Runtime
+from pytest_automation_report.delivery.launch import Runtime, SenderConfig, Timeouts
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import DECISIONS
 from pytest_automation_report.delivery.report import excerpt_from, unfinished_reason, write_report
@@ -27,7 +27,7 @@ from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import AutomationReportError, SpoolError
 from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import LAST_WORDS, MAIN, Lock, Log, SessionFolder
+from pytest_automation_report.spool.folder import LAST_WORDS, MAIN, Lock, Log, SessionFolder, SessionManifest
 from pytest_automation_report.spool.ledger import (
     DoneRecord,
     FindingsRecord,
@@ -52,9 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.delivery.launch import SenderConfig, Timeouts
     from pytest_automation_report.findings.documents import FindingsExcerpt
-    from pytest_automation_report.spool.folder import SessionManifest
     from pytest_automation_report.spool.records import Record
 
 

@@ -14,18 +14,15 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.client import run_pages
-from pytest_automation_report.api.models import JOB, Field, Resources
-from pytest_automation_report.api.responses import ClientError, RefusedError
+from pytest_automation_report.api.client import Client, run_pages
+from pytest_automation_report.api.models import JOB, Field, Json, NewRun, Resources
+from pytest_automation_report.api.responses import ClientError, RefusedError, Run
 from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.models import Json, NewRun
-    from pytest_automation_report.api.responses import Run
     from pytest_automation_report.delivery.launch import Runtime, Timeouts
 
 LEFT_FIELD: Final = "Left empty"

@@ -10,11 +10,11 @@ from functools import partial
 from hashlib import sha256
 from mimetypes import guess_type
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Artifact, Field
+from pytest_automation_report.api.models import Artifact, ArtifactStoreConfig, Endpoint, Field, Token
 from pytest_automation_report.api.responses import ClientError, RefusedError, StoredFile, UnknownAnswerError
 from pytest_automation_report.api.urls import address_of, file_name, is_bucket, shown_store
 from pytest_automation_report.delivery.attempts import fit_to_limits, with_kept_files
@@ -28,10 +28,8 @@ from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import BinaryIO
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
     from pytest_automation_report.delivery.queues import Batch, Result
     from pytest_automation_report.delivery.requests import Life, RepeatableStep
 

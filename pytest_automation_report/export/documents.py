@@ -10,13 +10,12 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.models import FieldType
+from pytest_automation_report.api.models import FieldType, Json
 from pytest_automation_report.api.responses import time_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.export.results import Attempt, ExportedRun, ExportedTest
     from pytest_automation_report.findings.documents import BaseRun, RunFindings
 

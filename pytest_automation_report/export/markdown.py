@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.export.results import OUTPUTS
+from pytest_automation_report.export.results import OUTPUTS, ExportedRun, ExportedTest
 from pytest_automation_report.failures.reading import ReportedFailure, code_block, code_span, failure_markdown
 from pytest_automation_report.findings.sentences import changes_line, commit_text
 from pytest_automation_report.text.limits import cut_end
@@ -18,7 +18,6 @@ from pytest_automation_report.text.visible import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_automation_report.export.results import ExportedRun, ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
 
 _SIGNS: Final = {"fail": "❌ ", "pass": "✅ "}

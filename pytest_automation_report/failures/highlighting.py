@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from pytest_automation_report.text.visible import SGR, StyleState, visible
+from pytest_automation_report.text.visible import SGR, Span, StyleState, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from pytest_automation_report.text.visible import Span
 
 
 Tokens: TypeAlias = "list[tuple[str, str]]"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from pytest_automation_report.failures.comparisons import assertion_of, table_from_text, table_from_values
-from pytest_automation_report.failures.tracebacks import exception_parts, parse_traceback
+from pytest_automation_report.failures.tracebacks import Frame, Link, Raised, exception_parts, parse_traceback
 from pytest_automation_report.text.limits import telling_text
 from pytest_automation_report.text.node_ids import place_of
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_automation_report.failures.comparisons import Assertion, Table
-    from pytest_automation_report.failures.tracebacks import Frame, Link, Raised
     from pytest_automation_report.failures.values import Comparison, Segments
 
 

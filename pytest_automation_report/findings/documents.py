@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict
-from pytest_automation_report.findings.times import Waste
+from pytest_automation_report.findings.times import RunTime, Waste
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from typing_extensions import NotRequired
 
     from pytest_automation_report.findings.comparison import WholeRun, Why
-    from pytest_automation_report.findings.times import RunTime
     from pytest_automation_report.findings.verdict import VerdictWords
 
 Mine: TypeAlias = Literal["new", "back", "flaky", "still", "known"]

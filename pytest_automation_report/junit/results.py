@@ -27,7 +27,7 @@ from pytest_automation_report.api.models import (
 )
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.delivery.attempts import fit_to_limits
-from pytest_automation_report.recording.fields import artifact_from, property_field
+from pytest_automation_report.recording.fields import FieldKind, artifact_from, property_field
 from pytest_automation_report.recording.functions import field_type_of, typed_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
@@ -37,7 +37,6 @@ from pytest_automation_report.text.limits import TEXT_UNITS, string, utf16_lengt
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_automation_report.recording.fields import FieldKind
     from pytest_automation_report.text.redaction import TextCleaner
 
 FOLDER: Final = "Unnamed folder"

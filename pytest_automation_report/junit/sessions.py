@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.delivery.queues import WorkerQueues
+from pytest_automation_report.delivery.queues import Result, WorkerQueues
 from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit.results import FOLDER, JunitDocument, JunitError, JunitResult
 from pytest_automation_report.recording.options import RecordingOptions
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.api.models import Endpoint, Field, NewRun, Status
-    from pytest_automation_report.delivery.queues import Result
     from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.writer import SpoolWriter

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import FOLDER, is_spooled_name
@@ -21,7 +21,6 @@ from pytest_automation_report.unpatched import lazy_pattern
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import BinaryIO
 
 MARK: Final = '"url":"spooled:'
 """Part of the JSON of each result with such an address, by which the sender finds it without decoding all."""

@@ -14,12 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.folder import (
-    FOLDER,
-    RECORDS_SUFFIX,
-    is_session_name,
-    is_spooled_name,
-)
+from pytest_automation_report.spool.folder import FOLDER, RECORDS_SUFFIX, Lock, is_session_name, is_spooled_name
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import sanitize
 
@@ -27,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pytest_automation_report.spool.folder import Lock
 
 # Removed after all others, in this order. A process that dies in between must leave nothing that is sent twice: as long
 # as there are records, there is the ledger that shows which of them were sent, and its lock.

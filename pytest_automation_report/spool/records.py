@@ -8,17 +8,13 @@ line. Times are in microseconds, moments in microseconds since the session began
 from __future__ import annotations
 
 from binascii import crc32
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.json import Decoder as JsonDecoder
 
 from pytest_automation_report.api.models import Artifact, Field, Int64, Json, Status, decode, encode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
 
 FORMAT: Final = 1
 """Version of records and manifest, the only one that a reader accepts; a new member with a default needs no other."""

@@ -18,9 +18,9 @@ from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_facts
 from pytest_automation_report.findings.sentences import changes_line, since_words, verdict_line
-from pytest_automation_report.recording.results import SHOWN
+from pytest_automation_report.recording.results import SHOWN, FailedTest
 from pytest_automation_report.summary.lines import counts_by_status, warning_lines
-from pytest_automation_report.summary.shell import run_page
+from pytest_automation_report.summary.shell import Shell, run_page
 from pytest_automation_report.summary.undelivered import undelivered_lines
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.disk import STATE_FOLDER, make_ignored_folder
@@ -33,10 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import FindingsExcerpt
-    from pytest_automation_report.recording.results import FailedTest
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.summary.counts import SessionCounts, SessionOutcome
-    from pytest_automation_report.summary.shell import Shell
 
 MAX_ANNOTATIONS: Final = 10
 """Most marks of one kind that GitHub shows for a step."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from pytest_automation_report.recording.options import FAILED, UNTESTED
 from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
-from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, head_and_tail
+from pytest_automation_report.spool.folder import CONTROLLER, MAIN, SessionFolder, bytes_from, head_and_tail
 from pytest_automation_report.spool.records import SPOOL_KINDS, CloseRecord, CollectedRecord, Decoder, FinishRecord
 from pytest_automation_report.spool.writer import WriteLosses
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.ledger import LedgerState
     from pytest_automation_report.spool.sessions import LeftoverCounts
 

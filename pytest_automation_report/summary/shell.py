@@ -8,13 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.settings.settings import STORE
+from pytest_automation_report.settings.settings import STORE, Settings
 from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_automation_report.settings.settings import Settings
 
 RUN_PAGE: Final = "/automation/runs/view/{run}"
 """Path of a run's web page, on Testmo's servers and on the embedded one."""

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.urls import shown_store
-from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
+from pytest_automation_report.settings.settings import LOCAL_URL, Settings, setting_of
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import quantity, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.spool.sessions import LeftoverCounts
     from pytest_automation_report.summary.counts import SessionOutcome
     from pytest_automation_report.summary.shell import Shell

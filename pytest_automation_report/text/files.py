@@ -7,14 +7,13 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.disk import Disk, write_draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import BinaryIO
 
 ENCODING: Final = "utf-8"
 """The encoding of written texts; characters that it has not are escaped with backslashes."""

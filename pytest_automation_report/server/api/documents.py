@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
@@ -36,8 +36,6 @@ from pytest_automation_report.server.store.values import COUNT_NAMES, EPOCH, INT
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.reads import Item, Page, Reference, RunRecord

@@ -10,8 +10,8 @@ import threading
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_automation_report.api.client import Client
-from pytest_automation_report.api.models import EXTENSIONS
-from pytest_automation_report.api.responses import HttpResponse, classify
+from pytest_automation_report.api.models import EXTENSIONS, PostgresDatabase
+from pytest_automation_report.api.responses import ApiRequest, HttpResponse, classify
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.api.bodies import POSTS
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, ArtifactContents, stored_artifact
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from pytest_automation_report.api.models import PostgresDatabase
-    from pytest_automation_report.api.responses import ApiRequest
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ import signal
 import socket
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import astuple
@@ -27,7 +27,6 @@ from pytest_automation_report.system.console import STOPPING
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
-    from typing import TypeAlias
 
     from waitress.adjustments import Adjustments  # type: ignore[import-untyped] # waitress has no types
 

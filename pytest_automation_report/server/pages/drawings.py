@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from msgspec import Struct
 
 from pytest_automation_report.server.pages.searches import Lane
-from pytest_automation_report.server.pages.urls import link
+from pytest_automation_report.server.pages.urls import RunState, link
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, duration
 from pytest_automation_report.server.store.findings import verdict_in_list
 from pytest_automation_report.text.limits import quantity
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FindingsSummary, RunLanes
     from pytest_automation_report.findings.times import Kind
-    from pytest_automation_report.server.pages.urls import RunState
 
 # Width of a bar, of its smallest part, and of the gaps: one failure among 100,000 tests must be seen.
 _BAR, _MIN_PART, _GAP = 1_000.0, 5.0, 2.0

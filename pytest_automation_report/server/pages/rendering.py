@@ -21,7 +21,7 @@ from msgspec import Struct
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.server.pages import drawings, words
-from pytest_automation_report.server.pages.queries import ask
+from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import content_path
 from pytest_automation_report.text.limits import quantity
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from jinja2.bccache import Bucket
 
     from pytest_automation_report.failures.highlighting import Tokens
-    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.store import Store
 
 STYLE_LAYERS: Final[Mapping[str, Sequence[str]]] = {

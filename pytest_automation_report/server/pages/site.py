@@ -13,7 +13,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +22,7 @@ from pytest_automation_report.api.urls import ARTIFACTS_PATH
 from pytest_automation_report.server.http.guard import OPENING, PROBES, Extension
 from pytest_automation_report.server.http.tokens import METRICS
 from pytest_automation_report.server.pages import access
-from pytest_automation_report.server.pages.queries import ask
+from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.rendering import (
     ASSETS,
     THEME_COOKIE,
@@ -36,20 +36,16 @@ from pytest_automation_report.server.pages.report import document
 from pytest_automation_report.server.pages.run import page
 from pytest_automation_report.server.pages.runs.costs import CostsPage
 from pytest_automation_report.server.pages.runs.lists import HomePage, LatestRun, ProjectPage, SearchPage, SuitePage
-from pytest_automation_report.server.pages.test.handlers import NO_LINKS, TestPage
+from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks, TestPage
 from pytest_automation_report.server.pages.test.history import CasePage
 from pytest_automation_report.server.pages.traces import VIEWER, viewer_files
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import ApiError, not_found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     import falcon
 
     from pytest_automation_report.api.models import Token
-    from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.test.handlers import CodeLinks
     from pytest_automation_report.server.store.contents import FileRule
     from pytest_automation_report.server.store.store import Store
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.server.api.decoding import storable
-from pytest_automation_report.server.api.documents import Parameter, in_range, one_of, query_from
+from pytest_automation_report.server.api.documents import Parameter, Query, in_range, one_of, query_from
 from pytest_automation_report.server.pages.searches import Lane, mistakes_in
 from pytest_automation_report.server.store.overview import XPASS
 from pytest_automation_report.server.store.values import RESULT_STATUSES, STATUS_IDS, RunStatus
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.api.documents import Query
 
 _PATHS: Final[Mapping[str, str]] = {
     "home": "/",

@@ -15,23 +15,21 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from pytest_automation_report.api.urls import is_web_address
-from pytest_automation_report.failures.highlighting import terminal_lines
+from pytest_automation_report.failures.highlighting import TerminalLine, terminal_lines
 from pytest_automation_report.failures.tracebacks import margin_of
 from pytest_automation_report.findings.sentences import ago as time_ago
 from pytest_automation_report.findings.sentences import brief
 from pytest_automation_report.server.store.findings import verdict_in_list
 from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus, slot_name
 from pytest_automation_report.text.limits import quantity
-from pytest_automation_report.text.visible import plain
+from pytest_automation_report.text.visible import Span, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.failures.highlighting import TerminalLine
     from pytest_automation_report.findings.verdict import VerdictWords
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.text.visible import Span
 
 _MILLISECOND, _SECOND, _MINUTE, _HOUR = 1_000, 1_000_000, 60_000_000, 3_600_000_000
 

@@ -10,19 +10,17 @@ from __future__ import annotations
 import codecs
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from pytest_automation_report.server.store.database import lock, marks
+from pytest_automation_report.server.store.database import StoreConnection, lock, marks
 from pytest_automation_report.server.store.values import DAY_US, ApiError, content_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import BinaryIO
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 

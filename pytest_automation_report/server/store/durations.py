@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.store.compared import main_branch
-from pytest_automation_report.server.store.database import try_lock
+from pytest_automation_report.server.store.database import StoreConnection, try_lock
 from pytest_automation_report.server.store.reads import IS_MODULE, rows_of
 from pytest_automation_report.server.store.values import DAY_US, ResultClass
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 

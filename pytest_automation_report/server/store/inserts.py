@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DESELECTED_FIELD, SELECTION_FIELD
+from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DESELECTED_FIELD, SELECTION_FIELD, Json
 from pytest_automation_report.findings.comparison import is_replaced
-from pytest_automation_report.server.store.database import array_text, marks, share
+from pytest_automation_report.server.store.database import StoreConnection, array_text, marks, share
 from pytest_automation_report.server.store.reads import IS_MODULE, change_rows, find_cases, rows_of
-from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, StoredTest
+from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, StoredAttachment, StoredTest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.fingerprints import Kind
-    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.sqlite import SqliteConnection
-    from pytest_automation_report.server.store.values import StoredAttachment
 
 
 class Derived(NamedTuple):

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.store.database import lock, used_bytes
+from pytest_automation_report.server.store.database import StoreConnection, lock, used_bytes
 from pytest_automation_report.server.store.schema import REFERENCES
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
 from pytest_automation_report.server.store.values import DAY_US, RESULT_STATUSES, STORED_COUNTS
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 

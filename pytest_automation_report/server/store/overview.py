@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from msgspec import Struct, field
 
 from pytest_automation_report.findings.matrix import JOB, MOST_VALUES, axes_of, places
-from pytest_automation_report.findings.times import TimedResult, blocks_of, starts_of, waste_of
-from pytest_automation_report.server.store.database import marks
+from pytest_automation_report.findings.times import Kind, TimedResult, Waste, blocks_of, starts_of, waste_of
+from pytest_automation_report.server.store.database import StoreConnection, marks
 from pytest_automation_report.server.store.reads import IS_MODULE, keep_document, run_row, stored_documents
 from pytest_automation_report.server.store.values import ResultClass
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
         TestFamily,
         WorkerWaste,
     )
-    from pytest_automation_report.findings.times import Kind, Waste
-    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
 
 VERSION: Final = 7  # version of the document; documents of an earlier one are computed anew

@@ -6,7 +6,7 @@ wait for each other's locks (see `database`), and readers do not wait.
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -22,7 +22,6 @@ from pytest_automation_report.system.console import is_socket_readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from pytest_automation_report.api.models import PostgresDatabase
 

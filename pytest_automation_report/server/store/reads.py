@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeV
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from pytest_automation_report.server.store.database import MAX_THREADS, marks, share
+from pytest_automation_report.server.store.database import MAX_THREADS, StoreConnection, marks, share
 from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, hexadecimal, json_text, not_found
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunMention
-    from pytest_automation_report.server.store.database import StoreConnection
 
 _IDS_AT_ONCE: Final = 500
 

@@ -15,7 +15,7 @@ from msgspec.json import encode
 from pytest_automation_report.api.urls import shown_store
 from pytest_automation_report.server.store.buckets import open_bucket, remove_files
 from pytest_automation_report.server.store.contents import remove_unused
-from pytest_automation_report.server.store.database import lock
+from pytest_automation_report.server.store.database import StoreConnection, lock
 from pytest_automation_report.server.store.maintenance import (
     note_prune,
     remove_unchanged,
@@ -27,7 +27,6 @@ from pytest_automation_report.server.store.values import DAY_US, StoredAttachmen
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.maintenance import OldRun
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,17 +17,15 @@ from msgspec import Struct
 
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.store.database import TransactionRolledBackError, try_lock
+from pytest_automation_report.server.store.database import StoreConnection, TransactionRolledBackError, try_lock
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
 from pytest_automation_report.server.store.values import DAY_US, ApiError, try_again, validation_error
 from pytest_automation_report.server.store.writes import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.postgres import PostgresConnections
 
 T = TypeVar("T")

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.server.store.database import insert_into
+from pytest_automation_report.server.store.database import StoreConnection, insert_into
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.writes import Writer
 
 Role: TypeAlias = Literal["report", "read", "admin"]

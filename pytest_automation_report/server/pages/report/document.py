@@ -20,12 +20,12 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from markupsafe import Markup
 
 from pytest_automation_report import __version__
-from pytest_automation_report.server.api.documents import in_range, one_of
+from pytest_automation_report.server.api.documents import Query, in_range, one_of
 from pytest_automation_report.server.pages import rendering
-from pytest_automation_report.server.pages.queries import ask
+from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.report import pages
-from pytest_automation_report.server.pages.run.page import RunDocuments, RunView, facts_in
-from pytest_automation_report.server.pages.test.handlers import NO_LINKS
+from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunView, facts_in
+from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks
 from pytest_automation_report.server.pages.urls import RunState, link, read_parameters, run_state
 from pytest_automation_report.server.pages.words import parts, run_summary, with_defaults
 from pytest_automation_report.server.store import contents
@@ -40,11 +40,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import Mine, RunFindings
-    from pytest_automation_report.server.api.documents import Query
-    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.facts import RunFacts
-    from pytest_automation_report.server.pages.run.page import Documents
-    from pytest_automation_report.server.pages.test.handlers import CodeLinks
     from pytest_automation_report.server.store.store import Store
 
 _FAILURES_SHOWN: Final = 100

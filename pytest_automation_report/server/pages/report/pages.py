@@ -20,7 +20,7 @@ from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
 from pytest_automation_report.server.pages.queries import PageReader, Siblings, siblings_of
 from pytest_automation_report.server.pages.rendering import macros, render
 from pytest_automation_report.server.pages.run.changes import entries_of
-from pytest_automation_report.server.pages.run.facts import tone_of
+from pytest_automation_report.server.pages.run.facts import RunFacts, tone_of
 from pytest_automation_report.server.pages.run.failures import says_of
 from pytest_automation_report.server.pages.run.tests import file_branches, ordered, path_of
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings
-    from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.test.handlers import CodeLinks
 
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)

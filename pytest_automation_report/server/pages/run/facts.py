@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, WORKER_FIELD
+from pytest_automation_report.api.models import COLLECTED_FIELD, WORKER_FIELD, Json
 from pytest_automation_report.findings.flakiness import WINDOW
 from pytest_automation_report.findings.times import HISTORY, LAST, factor
 from pytest_automation_report.findings.verdict import RunNumbers
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, attached
-from pytest_automation_report.server.store.histories import histories, last_letters, series_of
+from pytest_automation_report.server.store.histories import SeriesRun, histories, last_letters, series_of
 from pytest_automation_report.text.node_ids import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import BaseRun, RunFindings, RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.store.histories import SeriesRun
     from pytest_automation_report.server.store.reads import RunRecord
 
 THREADS_SHOWN: Final = 100  # most threads that the page of a run shows

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import SELECTION_FIELD
+from pytest_automation_report.api.models import SELECTION_FIELD, Json
 from pytest_automation_report.export.documents import csv_table, json_document
 from pytest_automation_report.export.junit_xml import junit_xml
 from pytest_automation_report.export.results import ExportedRun, ExportedTest
 from pytest_automation_report.findings.comparison import command_of
 from pytest_automation_report.server.api.documents import run_document
 from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of, small_lanes
-from pytest_automation_report.server.pages.queries import PAGE_ROWS
+from pytest_automation_report.server.pages.queries import PAGE_ROWS, PageReader
 from pytest_automation_report.server.pages.rendering import Page, site_of
 from pytest_automation_report.server.pages.run import changes
 from pytest_automation_report.server.pages.run.facts import SILENT_US, THREADS_SHOWN, RunFacts
@@ -37,7 +37,7 @@ from pytest_automation_report.server.pages.run.time import (
     to_go_of,
     waste_sentence,
 )
-from pytest_automation_report.server.pages.urls import VIEWS, link, paging, run_state, single_values
+from pytest_automation_report.server.pages.urls import VIEWS, RunState, link, paging, run_state, single_values
 from pytest_automation_report.server.pages.words import files_in, tests_and_files
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
@@ -50,11 +50,8 @@ if TYPE_CHECKING:
 
     import falcon
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import ChangedTest, RunFindings, RunOverview
     from pytest_automation_report.findings.verdict import RunNumbers
-    from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.urls import RunState
     from pytest_automation_report.server.store.store import Store
 
 T = TypeVar("T")

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from pytest_automation_report.server.pages.drawings import reduced_cells
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows
 from pytest_automation_report.server.pages.run.changes import entries_of
-from pytest_automation_report.server.pages.run.facts import tone_of
+from pytest_automation_report.server.pages.run.facts import RunFacts, tone_of
 from pytest_automation_report.server.pages.searches import Search
-from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, link, paging
+from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, RunState, link, paging
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, common_phrase, duration, parts
 from pytest_automation_report.text.node_ids import class_path, split_name
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FileTests
-    from pytest_automation_report.server.pages.run.facts import RunFacts
-    from pytest_automation_report.server.pages.urls import RunState
 
 # In the order *failures first*.
 _TONES_RANKED: Final = ("fail", "block", "warn", "flaky", "skip", "idle", "pass", "live")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.json import Decoder
 
-from pytest_automation_report.findings.times import time_to_go
+from pytest_automation_report.findings.times import RunTime, time_to_go
 from pytest_automation_report.server.pages.drawings import clock
-from pytest_automation_report.server.pages.run.head import ToGo
+from pytest_automation_report.server.pages.run.head import Phrase, ToGo
 from pytest_automation_report.server.pages.words import duration
 from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.server.store.values import RunningTest
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunLanes, RunOverview, TimeShare
-    from pytest_automation_report.findings.times import RunTime
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.run.facts import RunFacts
-    from pytest_automation_report.server.pages.run.head import Phrase
 
 SLOWEST_SHOWN: Final = 10  # tests and files in the lists of the slowest
 _WORTH_WORDS_PERCENT: Final = 30

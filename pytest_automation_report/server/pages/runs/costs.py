@@ -11,7 +11,7 @@ from pytest_automation_report.server.pages import urls
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of, newest_runs
 from pytest_automation_report.server.store.findings import stored_findings
-from pytest_automation_report.server.store.histories import Failures, Series, histories, series_of
+from pytest_automation_report.server.store.histories import CaseHistory, Failures, Series, histories, series_of
 from pytest_automation_report.server.store.reads import find_cases, mention, run_rows
 from pytest_automation_report.server.store.values import DAY_US
 from pytest_automation_report.text.limits import quantity
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FlakyTest
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.store.histories import CaseHistory
 
 PERIODS: Final = (30, 90)  # days
 _MOST_RUNS: Final = 500

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.findings.verdict import mine
 from pytest_automation_report.server.pages import drawings, urls
-from pytest_automation_report.server.pages.queries import PAGE_RUNS
+from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader
 from pytest_automation_report.server.pages.rendering import Page, render, set_html
 from pytest_automation_report.server.pages.runs.rows import card_of, flaky_rows, run_row, slowest_rows
 from pytest_automation_report.server.pages.searches import mistakes_in
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings, RunMention
-    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.store import Store
 
 

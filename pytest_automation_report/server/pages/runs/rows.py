@@ -13,8 +13,8 @@ from pytest_automation_report.server.pages.drawings import STRIP_RUNS, failure_t
 from pytest_automation_report.server.pages.words import attached, comparable_time, run_summary
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.findings import summaries, verdict_in_list
-from pytest_automation_report.server.store.histories import histories
-from pytest_automation_report.server.store.reads import find_cases
+from pytest_automation_report.server.store.histories import Series, histories
+from pytest_automation_report.server.store.reads import RunRecord, find_cases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FindingsSummary
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.store.histories import Series
-    from pytest_automation_report.server.store.reads import RunRecord
 
 _is_count = re.compile(r"[0-9]{1,9}").fullmatch
 _is_time = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?").fullmatch

@@ -11,16 +11,16 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import WORKER_FIELD
+from pytest_automation_report.api.models import WORKER_FIELD, Json
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.run.facts import MAIN_WORKER, RunFacts
 from pytest_automation_report.server.pages.run.tests import TestList
 from pytest_automation_report.server.pages.test import history, view_models
-from pytest_automation_report.server.pages.test.view_models import compared_pictures, files_of, preview_of
+from pytest_automation_report.server.pages.test.view_models import TestFile, compared_pictures, files_of, preview_of
 from pytest_automation_report.server.pages.traces import is_trace
-from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState, result_state, run_state
+from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState, TestState, result_state, run_state
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, run_summary, with_defaults
 from pytest_automation_report.server.store.contents import part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings, summaries
@@ -32,12 +32,9 @@ if TYPE_CHECKING:
 
     import falcon
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.test.history import Branches, FoundTests, Outcome
-    from pytest_automation_report.server.pages.test.view_models import TestFile
-    from pytest_automation_report.server.pages.urls import TestState
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
 

@@ -11,28 +11,22 @@ from msgspec import Struct
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import ATTEMPTS_META, parse_steps
+from pytest_automation_report.api.models import ATTEMPTS_META, Json, parse_steps
 from pytest_automation_report.export.results import attempt_number
-from pytest_automation_report.failures.highlighting import coloured, terminal_lines
-from pytest_automation_report.failures.reading import Call, is_in_package, read_failure
+from pytest_automation_report.failures.highlighting import Screen, Tokens, coloured, terminal_lines
+from pytest_automation_report.failures.reading import Call, Fold, ShownException, is_in_package, read_failure
 from pytest_automation_report.failures.values import Comparison
 from pytest_automation_report.findings.fingerprints import IN_PHASE
 from pytest_automation_report.server.pages.urls import STREAMS
-from pytest_automation_report.server.pages.words import OUTCOME_TONES, web_address
-from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, Status, web_address
+from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, StoredContent
 from pytest_automation_report.server.store.values import StepNode, content_hash
-from pytest_automation_report.text.visible import plain
+from pytest_automation_report.text.visible import Span, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
-    from pytest_automation_report.failures.highlighting import Screen, Tokens
-    from pytest_automation_report.failures.reading import Fold, ShownException
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame
-    from pytest_automation_report.server.pages.words import Status
-    from pytest_automation_report.server.store.contents import StoredContent
-    from pytest_automation_report.text.visible import Span
 
 # Extensions in rows of threads and results. Each is missing in a row of a client that does not send it.
 Colours: TypeAlias = dict[str, tuple[tuple[int, int, str], ...]]
