@@ -33,6 +33,7 @@ from pytest_automation_report.cli.store import BUCKET_HELP, bucket_address
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.guard import ServerOptions, answered_hosts, listening_address
 from pytest_automation_report.server.http.serving import (
+    CODE_VARIABLE,
     TOKEN_VARIABLE,
     ServeOptions,
     listening,
@@ -98,7 +99,8 @@ def _keep_days(_: click.Context, __: click.Parameter, text: str | None) -> dict[
 )
 @click.option(
     "--pages-token-file", type=click.Path(dir_okay=False, path_type=Path),
-    help="File with the code of a link that opens the pages for a whole team, any number of times.",
+    help="File with the code of a link that opens the pages for a whole team, any number of times; "
+    "AUTOMATION_REPORT_PAGES_TOKEN wins.",
 )  # fmt: skip
 @click.option("--trusted-user-header", metavar="NAME",
               help="Header in which a proxy names the user that it has logged in; they need no link.")  # fmt: skip
@@ -164,7 +166,7 @@ def serve(
     token = server_token(os.environ, configuration.database, token_file)
     is_in_environment = bool(os.environ.get(TOKEN_VARIABLE, "").strip())
     kept = token_file or (None if is_in_environment else Path(f"{configuration.database}.token"))
-    code = None if pages_token_file is None else team_code(pages_token_file)
+    code = team_code(os.environ, pages_token_file)
     proxy_user = _proxy_user(options["trusted_user_header"], options["trusted_proxies"])
     log_to_stderr(is_verbose=options["verbose"])
     store = Store(place, max_bytes=options["max_size"])
@@ -190,8 +192,9 @@ def serve(
             click.echo(address)
             echo_stderr(f"serving {place}; Ctrl-C ends it")
             page_link.show(address, pages.opening_path)
-            if pages_token_file is not None:
-                echo_stderr(f"for a team: {address}/open/CODE, with the code of {pages_token_file}")
+            if code is not None:
+                holder = CODE_VARIABLE if os.environ.get(CODE_VARIABLE, "").strip() else pages_token_file
+                echo_stderr(f"for a team: {address}/open/CODE, with the code of {holder}")
             echo_stderr(f"report to it: {_reporting_line(address, kept)}")
             if empty_note:
                 echo_stderr(empty_note)

@@ -43,7 +43,7 @@ ChoiceT = TypeVar("ChoiceT", bound=str)
 PREFIX: Final = "automation_report_"
 """Prefix of a setting's name in ini files, and of an option's name inside pytest."""
 
-TOKEN_VARIABLES: Final = ("AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPORT_SERVER_TOKEN")
+TOKEN_VARIABLES: Final = ("AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPORT_SERVER_TOKEN", "AUTOMATION_REPORT_PAGES_TOKEN")
 """Environment variables that have the prefix and are no settings."""
 
 LOCAL_URL: Final = "local"

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from compatibility.vendor.official import tool
 from docs.written import bash, block, environment, page
 from pytest_automation_report.cli.serve import serve
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
+from support.clusters import Cluster
 from support.needs import needed
 from support.processes import line_of, running
 from support.repository import ROOT
@@ -36,8 +37,9 @@ RUNS = "/api/v1/projects/1/automation/runs"
 
 @contextmanager
 def _served(command: str, folder: Path, **more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run a line of the page that serves, on a free port; give its address."""
-    words = [*shlex.split(command), "--port", "0"]
+    """Run a line of the page that serves, on a free port unless it names one; give its address."""
+    words = shlex.split(command)
+    words += [] if "--port" in words else ["--port", "0"]
     words[0] = str(Path(sys.executable).parent / words[0])
     with running(words, environment(**more), folder) as server:
         yield line_of(server), server
@@ -97,7 +99,7 @@ def test_a_new_token_keeps_the_old_ones_results(shop: Path) -> None:
 
 def test_a_token_for_jobs(shop: Path) -> None:
     """The page's commands make a token that sessions report with, and revoke it; log and metrics are as it says."""
-    create, listing, revoke = block(PAGE, "server token create").splitlines()
+    create, listing, revoke = block(PAGE, "server token list").splitlines()
     with _served("automation-report serve", shop) as (address, server):
         token = bash(create, shop, environment(), exits=0).stdout.strip()
         variables = {**session_environment(), "AUTOMATION_REPORT_TOKEN": token}
@@ -149,8 +151,8 @@ def test_a_link_for_a_team(shop: Path) -> None:
 
 
 @contextmanager
-def _nginx(folder: Path, upstream: str, secret: Path) -> Iterator[str]:
-    """Run Debian's nginx with the page's server; give its address."""
+def _nginx(folder: Path, upstream: str, secret: Path, *, before: str = "") -> Iterator[str]:
+    """Run Debian's nginx with the page's server, and what stands before it; give its address."""
     program = str(needed("nginx"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -163,7 +165,7 @@ def _nginx(folder: Path, upstream: str, secret: Path) -> Iterator[str]:
     )
     (folder / "nginx.conf").write_text(
         f"daemon off; master_process off; pid {folder}/nginx.pid; events {{}}\n"
-        f"http {{ access_log off; {places}\n{told}}}\n"
+        f"http {{ access_log off; {places}\n{before}{told}}}\n"
     )
     command = [program, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
     with running(command, dict(os.environ), folder) as nginx:
@@ -178,20 +180,61 @@ def _nginx(folder: Path, upstream: str, secret: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def front(tmp_path: Path) -> Iterator[Mapping[str, Any]]:
-    """Return nginx before a server, with a certificate of an authority of the test's own."""
+def certified(tmp_path: Path) -> tuple[Path, str]:
+    """Return a file with key and certificate, and one with the authority of the test's own that made it."""
     authority = trustme.CA()
     secret, trusted = tmp_path / "reports.pem", tmp_path / "authority.pem"
     authority.issue_cert("127.0.0.1", "reports.example.com").private_key_and_cert_chain_pem.write_to_path(str(secret))
     authority.cert_pem.write_to_path(str(trusted))
     (tmp_path / "nginx").mkdir()
+    return secret, str(trusted)
+
+
+@pytest.fixture
+def front(tmp_path: Path, certified: tuple[Path, str]) -> Iterator[Mapping[str, Any]]:
+    """Return nginx before a server, with a certificate of an authority of the test's own."""
+    secret, trusted = certified
     (tmp_path / "pages.token").write_text("a-code-of-ten-colleagues")
     serving = block(PAGE, "--allow-host") + " --pages-token-file pages.token"
     with (
         _served(serving, tmp_path, AUTOMATION_REPORT_SERVER_TOKEN=TOKEN) as (upstream, _),
         _nginx(tmp_path / "nginx", upstream, secret) as address,
     ):
-        yield {"address": address, "trusted": str(trusted)}
+        yield {"address": address, "trusted": trusted}
+
+
+def test_two_servers_are_restarted_one_by_one(tmp_path: Path, certified: tuple[Path, str], cluster: Cluster) -> None:
+    """Each request is answered at its first try while either of them is away, and a pass is valid at both."""
+    secret, trusted = certified
+    database = cluster.emptied().url
+    names = {"AUTOMATION_REPORT_SERVER_TOKEN": TOKEN, "AUTOMATION_REPORT_PAGES_TOKEN": "a-code-of-ten-colleagues"}
+
+    def served(port: str = "0") -> AbstractContextManager[tuple[str, subprocess.Popen[str]]]:
+        command = f"automation-report serve --allow-host 127.0.0.1 --port {port}"
+        return _served(command, tmp_path, AUTOMATION_REPORT_DATABASE=database, **names)
+
+    def statuses(session: requests.Session) -> set[int]:
+        runs = [session.post(address + RUNS, json={"name": "n", "source": "s"}, timeout=20) for _ in range(6)]
+        pages = [session.get(address, timeout=20) for _ in range(6)]
+        return {each.status_code for each in (*runs, *pages)}
+
+    with ExitStack() as stack, asking(TOKEN) as session:
+        session.verify = trusted
+        places = [stack.enter_context(ExitStack()) for _ in range(2)]
+        servers = [(place, place.enter_context(served())[0]) for place in places]
+        upstream = block(PAGE, "max_fails")
+        for number, (_, server) in zip((5, 6), servers, strict=True):
+            upstream = upstream.replace(f"10.0.0.{number}:8000", server.removeprefix("http://"))
+        address = stack.enter_context(_nginx(tmp_path / "nginx", "http://reports", secret, before=upstream))
+        session.get(f"{address}/open/a-code-of-ten-colleagues", timeout=20)
+        assert statuses(session) == {201, 200}
+        for place, server in servers:
+            place.close()
+            assert statuses(session) == {201, 200}
+            place.enter_context(served(server.rpartition(":")[2]))
+            assert requests.get(f"{server}/readyz", timeout=20).status_code == 200
+        assert statuses(session) == {201, 200}
+        assert session.get(address + RUNS, timeout=20).json()["total"] == 24
 
 
 def test_nginx_before_it(shop: Path, front: Mapping[str, Any]) -> None:

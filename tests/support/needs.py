@@ -26,6 +26,7 @@ PROGRAMS: Final[Mapping[str, str]] = {
     "npm": "npm",
     "ps": "procps",
     "strace": "strace",
+    "systemd-analyze": "systemd",
 }
 """Programs with their packages of Debian."""
 
@@ -43,7 +44,7 @@ MODULES: Final[Mapping[str, str]] = {"moto": "test-s3"}
 # Places that are not on every user's path.
 _FOLDERS: Final = ("/usr/bin", "/usr/sbin", "/usr/lib/postgresql/*/bin")
 _REASON: Final = "needs {}, which is not installed: {}"
-_SKIPPED: Final = re.compile("Skipped: " + _REASON.format("([a-z]+)", ".*"))
+_SKIPPED: Final = re.compile("Skipped: " + _REASON.format("([a-z-]+)", ".*"))
 
 
 def found(name: str) -> Path | None:

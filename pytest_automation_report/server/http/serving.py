@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "AUTOMATION_REPORT_SERVER_TOKEN"  # noqa: S105 - the name of a variable
 """The environment variable that holds the server's token."""
 
+CODE_VARIABLE = "AUTOMATION_REPORT_PAGES_TOKEN"
+"""The environment variable that holds the code of the link for a team."""
+
 CONNECTIONS = 512  # most connections at a time; fewer where the process may open few files
 _TOKEN_LENGTH: Final = 16  # minimum length of a server's token; a shorter one can be guessed
 _TOKEN_BYTES: Final = 4096  # maximum size of a file with a secret
@@ -136,15 +139,13 @@ def _create_server(application: Any, listener: socket.socket, options: ServeOpti
 
 def server_token(environ: Mapping[str, str], database: Path, token_file: Path | None) -> Token:
     """Return the server's token, of the environment or a file; raises `SettingError` or `StoreError` without one."""
-    # No error has a token in its text.
-    text = environ.get(TOKEN_VARIABLE, "").strip()
-    if text:
-        if not _is_token(text):
-            raise SettingError(TOKEN_VARIABLE, Token(text), f"use {_TOKEN_FORM}")
-        return Token(text)
-    if token_file is not None:
-        return _secret_from("--token-file", token_file, _is_token, _TOKEN_FORM)
-    return token_beside(database)
+    given = _given(environ, TOKEN_VARIABLE, "--token-file", token_file, _is_token, _TOKEN_FORM)
+    return token_beside(database) if given is None else given
+
+
+def team_code(environ: Mapping[str, str], path: Path | None) -> Token | None:
+    """Return the code of a link that opens the pages for a team, None without one; raises `SettingError`."""
+    return _given(environ, CODE_VARIABLE, "--pages-token-file", path, _is_code, _CODE_FORM)
 
 
 def token_beside(database: Path) -> Token:
@@ -206,13 +207,23 @@ def passes_secret(store: Store, *, is_new: bool = False) -> Token:
     return Token(rows[0][0]) if rows and not is_new else store.write(create)
 
 
-def team_code(path: Path) -> Token:
-    """Return the code of a link that opens the pages for a team, from a file; raises `SettingError` without one."""
-    return _secret_from("--pages-token-file", path, _is_code, _CODE_FORM)
-
-
-def _secret_from(option: str, path: Path, is_right: Callable[[str], object], form: str) -> Token:
-    """Return the secret in a file of the user; raises `SettingError` if it cannot be read or has another form."""
+def _given(
+    environ: Mapping[str, str],
+    variable: str,
+    option: str,
+    path: Path | None,
+    is_right: Callable[[str], object],
+    form: str,
+) -> Token | None:
+    """Return the secret of a variable, else of a file; raises `SettingError` for one that cannot be used."""
+    # No error has a secret in its text.
+    text = environ.get(variable, "").strip()
+    if text:
+        if not is_right(text):
+            raise SettingError(variable, Token(text), f"use {form}")
+        return Token(text)
+    if path is None:
+        return None
     try:
         text = read_file(path, _TOKEN_BYTES).decode("utf-8").strip()
     except (OSError, ValueError) as error:
