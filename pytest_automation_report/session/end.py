@@ -169,7 +169,7 @@ def _write(stream: TextIO | None, lines: Sequence[str]) -> None:
         stream.flush()
 
 
-_QUIET_SECONDS: Final = 1.0
+_QUIET_SECONDS: Final = 1.0  # nobody wonders about a shorter wait
 _MIN_PAUSE_SECONDS: Final = 0.002
 
 

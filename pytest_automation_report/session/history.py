@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # Of xdist's worker input for the history and what is wanted, and of its worker output for what the worker did.
 WORKER_KEY: Final = "automation_report_history"
 
-_SECONDS: Final = 3
+_SECONDS: Final = 3  # the first test waits for it
 _CODE: Final = """\
 from pytest_automation_report.cli.history import history
 history(start['arguments'], prog_name='automation-report')

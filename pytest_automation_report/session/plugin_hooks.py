@@ -209,7 +209,7 @@ def _reason(session: pytest.Session | None, exitstatus: int, cleaner: TextCleane
     return f"{text}{f', {cleaner.string(stop)}' if isinstance(stop, str) else ''} (exit status {exitstatus})"
 
 
-STRICT_EXIT_STATUS: Final = 11
+STRICT_EXIT_STATUS: Final = 11  # pytest's own are 0 to 5
 
 
 class SessionHooks(Hooks):

@@ -36,7 +36,7 @@ from pytest_automation_report.api.models import Endpoint, Token
 checks = connection_checks(Endpoint(**start['endpoint']), Token(start['token']))
 print('; '.join(check.line for check in checks if check.state == 'failed'))
 """
-_CHECKS_SECONDS: Final = 40
+_CHECKS_SECONDS: Final = 40  # three checks of 10 s each, and the start of Python
 
 
 def check_before(configuration: Settings, token: Token | None) -> None:

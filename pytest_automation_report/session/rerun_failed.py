@@ -31,7 +31,7 @@ WORKER_KEY: Final = "automation_report_rerun"
 LAST: Final = "last"
 ALL: Final = "all"
 
-_SECONDS: Final = 120
+_SECONDS: Final = 120  # without an answer no test can run, so a slow server gets time
 _WHICH: Final = re.compile(r"([0-9]+|last)(?::(new|[0-9a-f]{16}))?|all")
 _SHOWN: Final = 5
 _CODE: Final = """\
