@@ -199,10 +199,11 @@ def _tell(
 
 
 def _is_red(findings: RunFindings, entries: Sequence[KnownFailure], *, is_gate: bool) -> bool:
-    """Whether a run is red: by the gate, or by any failure that is not known."""
+    """Whether a run is red: its session died, or by the gate, or by any failure that is not known."""
+    if findings["verdict"]["kind"] == "died":
+        return True
     if is_gate:
         return any(kind.is_stopped for kind in judgements(findings, entries, Limits()))
     known, tests, ran = KnownTests(entries), findings["tests"], findings["ran"]
     excused = sum(is_excused(test, known) for name in ("newly_failing", "still_failing") for test in tests[name])
-    has_failed = ran["failed"] + ran["files"] > max(excused, findings["mine"]["known"])
-    return has_failed or findings["verdict"]["kind"] == "died"
+    return ran["failed"] + ran["files"] > max(excused, findings["mine"]["known"])

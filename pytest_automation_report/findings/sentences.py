@@ -57,7 +57,7 @@ def changes_line(findings: RunFindings | FindingsExcerpt, now: int, shown: Calla
     commit = shown(commit_text(base["commit"], base["changes"])) if base["commit"] else ""
     described = f"run {base['run']} ({', '.join(filter(None, (commit, ago(now - base['at']))))})"
     first = next((name for name in _SINCE_BASE if name in parts), None)
-    began = _beginning_of_new(findings)
+    began = beginning_of_new(findings)
     if first == "mine new" and began is not None and began["commit"]:
         parts[first] += f" since {_beginning(began, now)}"
         first = None
@@ -83,7 +83,7 @@ def _beginning(since: RunMention, now: int, shown: Callable[[str], str] = printa
     return f"{place} ({', '.join([*author, ago(now - since['at'])])})"
 
 
-def _beginning_of_new(findings: RunFindings | FindingsExcerpt) -> RunMention | None:
+def beginning_of_new(findings: RunFindings | FindingsExcerpt) -> RunMention | None:
     """Return the run with which the new failures began; None if they began with several."""
     reasons: Sequence[FailureReason | ReasonExcerpt] = findings["reasons"]
     began = [reason["since"] for reason in reasons if reason["kind"] == "new"]
@@ -180,8 +180,13 @@ def is_torn(document: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
     return document is not None and bool(document["missing"] or document["twice"])
 
 
-def wholeness_words(document: Mapping[str, Any]) -> str:
-    """Return the proof in words: ``108 tests, each once in 4 jobs``, or ``27 missing, 27 twice, from unit 4/4``."""
+def wholeness_words(document: Mapping[str, Any], *, are_results: bool = False) -> str:
+    """Return the proof in words: ``108 tests, each once in 4 jobs``, or ``27 missing, 27 twice, from unit 4/4``.
+
+    ``are_results``: several jobs ran the same tests.
+    """
+    if are_results and not is_torn(document):
+        return f"{quantity(document['tests'], 'result')} in {document['of_jobs']:,} jobs, each test once in its jobs"
     if not is_torn(document):
         where = f" in {document['of_jobs']:,} jobs" if document["of_jobs"] > 1 else ""
         return f"{quantity(document['tests'], 'test')}, each once{where}"
@@ -239,7 +244,7 @@ def reason_lines(findings: RunFindings | FindingsExcerpt, now: int, most: int = 
     Of more than ``most`` reasons the last line has the number of the others. ``now`` is in microseconds since 1970.
     """
     reasons: Sequence[FailureReason | ReasonExcerpt] = findings["reasons"]
-    began = _beginning_of_new(findings)
+    began = beginning_of_new(findings)
     # The line of changes has the commit of all new failures, if they have one.
     fresh = ("back",) if began is not None and began["commit"] else ("new", "back")
     if sum(reason["count"] for reason in reasons) <= 1 and not any(reason["kind"] in fresh for reason in reasons):

@@ -34,8 +34,8 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     after a failed attempt. ``collected`` is None if it is not known. ``not_run`` tests were collected and did not
     finish, without those that died; ``lost`` ones are those of ``files``. ``modules`` are the results of modules, of
     which each job may have one; ``uncollected`` ones failed. ``selection`` has the options that chose a part of the
-    suite. ``is_torn``: jobs lost tests of the run or ran some twice. ``is_silent``: there has been no news of an open
-    run for a while.
+    suite. ``are_results``: several jobs ran the same tests, so these are numbers of results. ``is_torn``: jobs lost
+    tests of the run or ran some twice. ``is_silent``: there has been no news of an open run for a while.
     """
 
     finished: int = 0
@@ -52,9 +52,14 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     reasons: int = 0
     ending: Ending = _IN_ORDER
     selection: str = ""
+    are_results: bool = False
     is_open: bool = False
     is_silent: bool = False
     is_torn: bool = False
+
+    def counted(self, number: int) -> str:
+        """Return a number of tests in words."""
+        return quantity(number, "result" if self.are_results else "test")
 
 
 class VerdictWords(TypedDict):
@@ -117,10 +122,11 @@ def _cut(numbers: RunNumbers) -> _Words | None:
     """Return the words for a run that ended before its last test; None for others."""
     ending, limit = numbers.ending
     of = max(numbers.collected or 0, numbers.finished + numbers.not_run)
-    after = f"after {numbers.finished:,}" + (f" of {of:,}" if of > numbers.finished else "")
+    some = f"{numbers.finished:,} of " if of > numbers.finished else ""
+    after, counted = f"after {some}{of:,}", f"after {some}{numbers.counted(of)}"
     failed = f", {numbers.failed:,} failed" if numbers.failed else ""
     if ending == "died":
-        return "died", "fail", f"The session died {after} {_noun(of)}{failed}", f"died {after}{failed}"
+        return "died", "fail", f"The session died {counted}{failed}", f"died {after}{failed}"
     if numbers.files and not numbers.finished:
         long = f"Collection failed: {quantity(numbers.files, 'file')}, so no test ran"
         return "not collected", "fail", long, "collection failed"
@@ -128,11 +134,11 @@ def _cut(numbers: RunNumbers) -> _Words | None:
         return None
     tone: Tone = "fail" if numbers.failed or numbers.files else "skip"
     if ending == "interrupted":
-        return "interrupted", tone, f"Interrupted {after} {_noun(of)}{failed}", f"interrupted {after}{failed}"
+        return "interrupted", tone, f"Interrupted {counted}{failed}", f"interrupted {after}{failed}"
     if ending == "stopped":
         at = "the first failure (-x)" if limit == 1 else f"{limit:,} failures (--maxfail)"
         return "stopped", "fail", f"Stopped at {at} {after}", f"stopped {after}{failed}"
-    return "ended", tone, f"Ended {after} {_noun(of)}{failed}", f"ended {after}{failed}"
+    return "ended", tone, f"Ended {counted}{failed}", f"ended {after}{failed}"
 
 
 def _whole(numbers: RunNumbers) -> _Words:
@@ -149,9 +155,9 @@ def _whole(numbers: RunNumbers) -> _Words:
     if failed:
         return "failed", "fail", _failed(numbers) + _reasons(numbers), short
     if numbers.is_torn:
-        return "not whole", "skip", f"{quantity(finished, 'test')} passed, the run is not whole", "not whole"
+        return "not whole", "skip", f"{numbers.counted(finished)} passed, the run is not whole", "not whole"
     if numbers.passed:
-        return "passed", "pass", f"{_all(numbers.passed)} passed", "passed"
+        return "passed", "pass", f"{_all(numbers, numbers.passed)} passed", "passed"
     return _nothing(numbers)
 
 
@@ -160,14 +166,14 @@ def _nothing(numbers: RunNumbers) -> _Words:
     if not finished:
         return "no tests", "skip", "No test ran", "no test ran"
     if numbers.skipped == finished:
-        return "skipped", "skip", f"{_all(finished)} skipped", f"{finished:,} skipped"
+        return "skipped", "skip", f"{_all(numbers, finished)} skipped", f"{finished:,} skipped"
     return "skipped", "skip", "No test passed", "no test passed"
 
 
 def _failed(numbers: RunNumbers) -> str:
     if numbers.failed == numbers.finished and not numbers.files:
-        return f"{_all(numbers.failed)} failed"
-    return f"{numbers.failed:,} of {quantity(numbers.finished, 'test')} failed"
+        return f"{_all(numbers, numbers.failed)} failed"
+    return f"{numbers.failed:,} of {numbers.counted(numbers.finished)} failed"
 
 
 def _reasons(numbers: RunNumbers) -> str:
@@ -176,9 +182,6 @@ def _reasons(numbers: RunNumbers) -> str:
     return f", for {quantity(numbers.reasons, 'reason')}" if numbers.reasons and has_many else ""
 
 
-def _all(number: int) -> str:
-    return {1: "The only test", 2: "Both tests"}.get(number, f"All {number:,} tests")
-
-
-def _noun(number: int) -> str:
-    return "test" if number == 1 else "tests"
+def _all(numbers: RunNumbers, number: int) -> str:
+    counted = numbers.counted(number)
+    return {1: "The only", 2: "Both"}.get(number, f"All {number:,}") + f" {counted.partition(' ')[2]}"

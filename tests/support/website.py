@@ -138,6 +138,13 @@ def failing(number: int = 0, message: str = "assert 90 == 89", **properties: obj
     return a_test(number, "failed", **{"fields": [failure], **properties})
 
 
+def killed(number: int) -> dict[str, Any]:
+    """Return a test that was running when its process died."""
+    said = "The process that ran this test died before it finished (os._exit, a signal or a lost machine)."
+    failure = {"type": 4, "name": "Error", "value": said, "meta": {"message": said}, "is_highlight": True}
+    return a_test(number, "error", fields=[failure])
+
+
 def hostile(site: Site) -> tuple[int, int]:
     """Report a run that has a hostile value wherever the API takes one; return its id and that of its test."""
     fields = [{"type": kind, "name": HOSTILE, "value": HOSTILE + LONG} for kind in range(1, 5)]

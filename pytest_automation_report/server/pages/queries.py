@@ -18,7 +18,7 @@ from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.overview import natural_key
 from pytest_automation_report.server.store.reads import Reader, run_condition, run_rows
-from pytest_automation_report.server.store.values import RESULT_STATUSES, not_found
+from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -79,9 +79,9 @@ _OTHER_BRANCHES: Final = (
 _IN_RUNS: Final = (
     'WITH t ("case_id", "reason") AS (VALUES {tests}) SELECT t."reason", r."run_id", MAX(r."id") AS "id", MAX(CASE'
     ' WHEN EXISTS (SELECT 1 FROM "result" AS f WHERE f."fingerprint" = t."reason" AND f."run_id" = r."run_id") THEN 3'
-    ' WHEN r."result_class" = 3 THEN CASE WHEN t."reason" = 0 THEN 3 ELSE 2 END WHEN r."result_class" = 2 THEN 1'
-    ' ELSE 0 END) AS "rank" FROM t JOIN "result" AS r ON r."case_id" = t."case_id" WHERE r."run_id" IN ({runs})'
-    ' AND NOT r."is_replaced" GROUP BY t."reason", r."run_id" ORDER BY r."run_id" DESC'
+    ' WHEN r."result_class" = 3 THEN CASE WHEN t."reason" = 0 AND r."fingerprint" <> ? THEN 3 ELSE 2 END'
+    ' WHEN r."result_class" = 2 THEN 1 ELSE 0 END) AS "rank" FROM t JOIN "result" AS r ON r."case_id" = t."case_id"'
+    ' WHERE r."run_id" IN ({runs}) AND NOT r."is_replaced" GROUP BY t."reason", r."run_id" ORDER BY r."run_id" DESC'
 )
 # The index of fingerprints is searched from each one to the next: an order of all its entries would take seconds.
 _ALL_REASONS: Final = (
@@ -315,7 +315,7 @@ class PageReader(Reader):
         if not values or not branches:
             return found
         sql = _IN_RUNS.format(tests=", ".join(["(?, ?)"] * (len(values) // 2)), runs=marks([*branches]))
-        for row in self._ask(sql, *values, *branches):
+        for row in self._ask(sql, *values, KILLED, *branches):
             if row["rank"] in {1, 3}:
                 found.setdefault(row["reason"], {})[branches[row["run"]]] = row["id"], row["rank"] == 3  # noqa: PLR2004 - failed
         return found

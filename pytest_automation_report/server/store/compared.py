@@ -18,7 +18,7 @@ from pytest_automation_report.findings.verdict import RunNumbers, ending_of
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
 from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row
-from pytest_automation_report.server.store.values import ResultClass, not_found, validation_error
+from pytest_automation_report.server.store.values import KILLED, ResultClass, not_found, validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -36,10 +36,7 @@ if TYPE_CHECKING:
 _MODULES: Final = (
     f'SELECT "case_id", "result_class", "file" FROM "result" WHERE "run_id" = ? AND {IS_MODULE} AND NOT "is_replaced"'  # nosec B608
 )
-_KILLED: Final = (
-    'SELECT COUNT(*) FROM "result" WHERE "run_id" = ? AND "result_class" = 3 AND "phase" = \'crash\''
-    ' AND NOT "is_replaced"'
-)
+_KILLED: Final = 'SELECT COUNT(*) FROM "result" WHERE "run_id" = ? AND "fingerprint" = ? AND NOT "is_replaced"'
 _OF_FILES: Final = f'SELECT "case_id" FROM "result" WHERE "file" IN ({{ids}}) AND "run_id" = ? AND NOT ({IS_MODULE})'  # nosec B608
 _FIELDS: Final = 'SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = \'fields\''
 # A file that has not been collected for longer has no tests that anybody misses.
@@ -79,14 +76,21 @@ def lost_tests(connection: StoreConnection, series: Series, files: Iterable[str]
 
 
 def numbers_of(
-    connection: StoreConnection, run: Json, modules: Modules, whole: WholeRun | None, *, lost: int, reasons: int
+    connection: StoreConnection,
+    run: Json,
+    modules: Modules,
+    whole: WholeRun | None,
+    *,
+    lost: int,
+    reasons: int,
+    are_results: bool,
 ) -> RunNumbers:
     """Return the numbers of a run by its row; ``whole`` is what its jobs prove, None if they do not say enough."""
     fields = _fields(connection, run["id"])
     torn = is_torn(whole)
     # What jobs together have run says more than how one of their attempts ended.
     ending = ending_of(_texts(fields, ENDING_FIELD) if whole is None or torn else ())
-    killed = connection.execute(_KILLED, (run["id"],))[0][0] if ending[0] == "died" else 0
+    killed = connection.number(_KILLED, (run["id"], KILLED))
     finished = run["total_count"] - run["untested_count"] - modules.results - killed
     if whole is not None:
         collected: int | None = whole["tests"]
@@ -109,6 +113,7 @@ def numbers_of(
         reasons=reasons,
         ending=ending,
         selection=run["selection"] or "",
+        are_results=are_results,
         is_open=not run["is_completed"],
         is_torn=torn,
     )

@@ -35,7 +35,7 @@ from pytest_automation_report.server.store.reads import (
     run_rows,
     stored_documents,
 )
-from pytest_automation_report.server.store.values import hexadecimal
+from pytest_automation_report.server.store.values import KILLED, hexadecimal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -178,6 +178,7 @@ def _computed(
             "known": known_words([*excused.values()]) if excused else "",
             "counts": {
                 **{name: len(keys) for name, keys in lists.items()},
+                "not_run": numbers.not_run if run["is_completed"] else len(changes.not_run),
                 "flaky": sum(entry["state"] == "flaky" for entry in flaky.values()),
                 "slower": len(slower),
                 "faster": len(faster),
@@ -227,7 +228,10 @@ def _changes(
     modules = compared.modules_of(connection, run["id"])
     before = compared.Modules() if base is None else compared.modules_of(connection, base.run.id)
     lost = compared.lost_tests(connection, subject.series, modules.broken) - subject.results.keys()
-    numbers = compared.numbers_of(connection, run, modules, whole, lost=len(lost), reasons=reasons)
+    are_results = any(case.is_shared for case in subject.results.values())
+    numbers = compared.numbers_of(
+        connection, run, modules, whole, lost=len(lost), reasons=reasons, are_results=are_results
+    )
     # The cases that the run only names since they did not run: nothing is known of them, not even a skip.
     unknown = connection.execute(_UNTESTED, (run["id"],)) if run["untested_count"] else ()
     untested = {case_id for (case_id,) in unknown}
@@ -235,12 +239,14 @@ def _changes(
         # Another job of the run, or the same one again, may have run a test that this one did not get to.
         case_id: case.verdict
         for case_id, case in subject.results.items()
-        if case.verdict != "skipped" or case_id not in untested
+        if case.fingerprint != KILLED and (case.verdict != "skipped" or case_id not in untested)
     }
     is_cut = bool(untested) or numbers.is_torn or numbers.not_run > numbers.lost or numbers.ending[0] == "died"
     not_run = lost | untested
-    if is_cut and run["is_completed"] and base is not None and base.run.selection == numbers.selection:
-        not_run |= (subject.before or {}).keys() - verdicts.keys() - before.cases
+    # Where the run does not name all of them, the base has their names.
+    is_named = len(not_run) >= numbers.not_run
+    if is_cut and not is_named and run["is_completed"] and base is not None and base.run.selection == numbers.selection:
+        not_run |= (subject.before or {}).keys() - subject.results.keys() - before.cases
     imported = before.broken.keys() - modules.broken.keys()
     tests = compared.tests_in(connection, imported, run["id"]) if imported else set[int]()
     # A file without tests, or one that nobody collected, has not been mended.
@@ -444,7 +450,7 @@ def reasons_of(connection: StoreConnection, subject: compared.ComparedRun) -> li
     """Return the reasons of a run's failures, those of most tests first, without kinds and beginnings."""
     groups: dict[int, list[int]] = {}
     for case in subject.results.values():
-        if case.verdict == "failed" and case.fingerprint is not None:
+        if case.fingerprint is not None:
             groups.setdefault(case.fingerprint, []).append(case.result_id)
     order = sorted(groups, key=lambda fingerprint: (-len(groups[fingerprint]), fingerprint))[:_MAX_REASONS]
     if not order:
@@ -458,6 +464,7 @@ def reasons_of(connection: StoreConnection, subject: compared.ComparedRun) -> li
     for fingerprint, *columns in rows_of(connection, _FAILURES, shown):
         failures[fingerprint].append(columns)
     first_runs = _first_runs(connection, subject.run, order)
+    first_runs.pop(KILLED, None)
     reasons: list[documents.FailureReason] = []
     for fingerprint in order:
         rows = failures[fingerprint]

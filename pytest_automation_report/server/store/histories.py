@@ -1,7 +1,7 @@
 """Read the history of tests from their results: the runs of a series, and what each test did in them.
 
 A series are the completed runs of a source with one configuration and branch. Letters of outcomes: ``p`` passed,
-``r`` passed after a failed attempt, ``f`` failed, ``s`` skipped or undecided, ``.`` not in the run.
+``r`` passed after a failed attempt, ``f`` failed, ``s`` skipped or undecided, ``.`` not in the run, or killed with it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import DIED_ENDING
 from pytest_automation_report.findings.comparison import JobResult, deciding_result
 from pytest_automation_report.findings.flakiness import WINDOW, Content, Outcome, storm
 from pytest_automation_report.findings.times import (
@@ -26,7 +25,7 @@ from pytest_automation_report.findings.times import (
 )
 from pytest_automation_report.server.store.database import marks, share
 from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row, run_rows
-from pytest_automation_report.server.store.values import ResultClass
+from pytest_automation_report.server.store.values import KILLED, ResultClass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -117,6 +116,7 @@ _OF_CASES: Final = (
     'SELECT "run_id", "case_id", "result_class", "failed_attempts", NULL, "elapsed", "id" FROM "result"'
     ' WHERE "case_id" IN ({ids}) AND "run_id" IN ({runs})'
 )
+_KILLED: Final = 'SELECT "run_id", "case_id", "id" FROM "result" WHERE "run_id" IN ({ids}) AND "fingerprint" = ?'
 _JOBS: Final = (
     'SELECT r."id", t."job", t."attempt", r."status" = 1, t."id" FROM "result" AS r'
     ' JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."id" IN ({ids})'
@@ -136,14 +136,20 @@ def _folded(connection: StoreConnection, rows: Iterable[Sequence[Any]]) -> dict[
             several.setdefault((run_id, case_id), [cases[case_id]]).append(result)
         else:
             cases[case_id] = result
+    killed = set[int]()
+    for run_id, case_id, result_id in rows_of(connection, _KILLED, sorted(runs), (KILLED,)):
+        killed.add(result_id)
+        if case_id in runs[run_id]:
+            runs[run_id][case_id] = _unfinished(runs[run_id][case_id])
     jobs: dict[int, tuple[str | None, int | None, bool, int]] = {
-        result_id: (job, attempt, bool(is_untested), thread)
+        result_id: (job, attempt, bool(is_untested) or result_id in killed, thread)
         for result_id, job, attempt, is_untested, thread in rows_of(
             connection, _JOBS, sorted(result.result_id for results in several.values() for result in results)
         )
     }
-    for (run_id, case_id), results in several.items():
-        results.sort(key=lambda result: -result.result_id)
+    for (run_id, case_id), rest in several.items():
+        rest.sort(key=lambda result: -result.result_id)
+        results = [_unfinished(result) if result.result_id in killed else result for result in rest]
         of_jobs = [JobResult(result.verdict, *jobs[result.result_id][:3]) for result in results]
         place, has_failed = deciding_result(of_jobs)
         chosen = results[place]
@@ -153,16 +159,13 @@ def _folded(connection: StoreConnection, rows: Iterable[Sequence[Any]]) -> dict[
     return runs
 
 
+def _unfinished(result: CaseResult) -> CaseResult:
+    return result._replace(verdict="skipped", letter=".")
+
+
 def results_of(connection: StoreConnection, run_id: int) -> dict[int, CaseResult]:
     """Return the result of each test of a run by case; one statement, whatever their number."""
     return _folded(connection, connection.execute(_RESULTS, (run_id,))).get(run_id, {})
-
-
-# To search the texts of all fields takes less time than to read them.
-_DEAD: Final = (
-    'SELECT DISTINCT "run_id" FROM "attachment" WHERE "run_id" IN ({ids}) AND "kind" = \'fields\' AND "body" LIKE ?'
-)
-_KILLED: Final = 'SELECT "run_id", "case_id" FROM "result" WHERE "id" IN ({ids}) AND "phase" = \'crash\''
 
 
 class Failures:
@@ -178,15 +181,9 @@ class Failures:
             failures = [result.fingerprint or 0 for result in results if result.verdict == "failed"]
             self._storms[run.id] = storm(failures, run.decided)
         self._last = series.last.id
-        dead = rows_of(connection, _DEAD, sorted(self._found), (f"%{DIED_ENDING}%",))
-        running = [result.result_id for (run_id,) in dead for result in self._found[run_id].values()]
-        # Whoever killed pytest, or took its machine, need not be the test that was running.
-        self._killed = {(run_id, case_id) for run_id, case_id in rows_of(connection, _KILLED, running)}
 
     def is_storm(self, run_id: int, case_id: int) -> bool:
-        """Whether a test failed with many others, or was killed with pytest: neither can show that it is flaky."""
-        if (run_id, case_id) in self._killed:
-            return True
+        """Whether a test failed with many others, which cannot show that it is flaky."""
         shared = self._storms[run_id]
         return shared is None or (bool(shared) and (self._found[run_id][case_id].fingerprint or 0) in shared)
 
@@ -352,8 +349,9 @@ class EarlierDurations:
 
 
 _LETTERS_OF_RUN: Final = (
-    'SELECT "case_id", CASE WHEN "result_class" = 3 THEN \'f\' WHEN "result_class" <> 2 THEN \'s\''
-    ' WHEN "failed_attempts" IS NULL THEN \'p\' ELSE \'r\' END FROM "result" WHERE "run_id" = ?'
+    'SELECT "case_id", CASE WHEN "fingerprint" = ? THEN \'.\' WHEN "result_class" = 3 THEN \'f\''
+    " WHEN \"result_class\" <> 2 THEN 's' WHEN \"failed_attempts\" IS NULL THEN 'p' ELSE 'r' END"
+    ' FROM "result" WHERE "run_id" = ?'
 )
 
 
@@ -361,7 +359,7 @@ def last_letters(connection: StoreConnection, runs: Sequence[SeriesRun]) -> dict
     """Return the letters of all tests in these runs, for a page that shows each test of a run."""
     found: dict[int, str] = {}
     for place, run in enumerate(runs):
-        for case_id, letter in connection.execute(_LETTERS_OF_RUN, (run.id,)):
+        for case_id, letter in connection.execute(_LETTERS_OF_RUN, (KILLED, run.id)):
             before = found.get(case_id, "")
             if len(before) <= place:
                 found[case_id] = before + "." * (place - len(before)) + letter

@@ -290,6 +290,9 @@ def hexadecimal(fingerprint: int) -> str:
     return fingerprint.to_bytes(8, "big", signed=True).hex()
 
 
+KILLED: Final = -0x4C92471975094132
+"""Fingerprint of the tests that were running when their process died: nobody knows whether it was their fault."""
+
 ADDRESS: Final = f"{EMBEDDED_ORIGIN}{ARTIFACTS_PATH}/"  # beginning of the URL of every stored content
 _content = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})(?:/([A-Za-z0-9._~%-]{{1,900}}))?").fullmatch
 _hashes = re.compile("/([0-9a-f]{64})(?![0-9a-f])").findall

@@ -15,7 +15,7 @@ from support.accessibility import accessibility_faults
 from support.browsers import NARROW, WIDE
 from support.contract import Contract
 from support.service import a_test
-from support.website import Site, attempts, failing, field, on
+from support.website import Site, attempts, failing, field, killed, on
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -64,8 +64,7 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
     first = site.run_of(a_test(0), source="frontend")
     site.run_of(a_test(0), a_test(1), source="died")
     notes = [field("Session", "pytest died before the session ended"), field("Not run", "1214")]
-    crash = failing(1, message="The worker gw1 crashed while it ran this test (signal 9)")
-    died = site.run_of(a_test(0), crash, source="died", fields=notes)
+    died = site.run_of(a_test(0), killed(1), source="died", fields=notes)
     causes = [failing(number, message=f"{chr(65 + number)}lphaError: no") for number in range(REASONS)]
     huge = site.run_of(*causes, *map(a_test, range(REASONS, 400)), source="huge")
     clock.now = now_us - 3_000_000

@@ -23,6 +23,8 @@ def cut(ending: str, limit: int = 0, **numbers: int) -> RunNumbers:
         (of(9, 9, reasons=2), "fail", "All 9 tests failed, for 2 reasons", "9 failed"),
         (of(1, 1), "fail", "The only test failed", "1 failed"),
         (of(2418, passed=2406, skipped=12), "pass", "All 2,406 tests passed", "passed"),
+        (of(6, 2, are_results=True), "fail", "2 of 6 results failed", "2 failed"),
+        (of(2, are_results=True), "pass", "Both results passed", "passed"),
         (of(1), "pass", "The only test passed", "passed"),
         (of(2), "pass", "Both tests passed", "passed"),
         (of(5, passed=0, skipped=5), "skip", "All 5 tests skipped", "5 skipped"),

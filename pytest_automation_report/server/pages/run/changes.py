@@ -103,7 +103,7 @@ def changes_of(
         lists.append(
             {
                 "heading": each.word.capitalize() + (", known to be flaky" if name == "passed_again" else ""),
-                "note": _note(name, tests_and_files(counts[name], files_in(entries)), rows),
+                "note": _note(name, counts[name], tests_and_files(counts[name], files_in(entries)), rows),
                 "rows": rows[:most],
                 "rest": max(0, len(rows) - most),
                 "address": list_state.address,
@@ -196,9 +196,12 @@ def _folded(rows: Sequence[Json]) -> list[Json]:
     return sorted(folded, key=lambda row: -row["count"])
 
 
-def _note(name: str, counted: str, rows: Sequence[Json]) -> str:
+def _note(name: str, count: int, counted: str, rows: Sequence[Json]) -> str:
     if name in {"slower", "faster"}:
         return "this run beside the usual duration before; a slower or faster machine is no change"
+    named = sum(row["count"] for row in rows)
+    if name == "not_run" and named != count:
+        return f"{counted}, {f'{named:,} of them by name' if named < count else f'among these {named:,} of the base'}"
     reasons = {row["reason"] for row in rows if row["reason"]} if name == "newly_failing" else ()
     return f"{counted}, {quantity(len(reasons), 'reason')}" if reasons else counted
 

@@ -20,7 +20,7 @@ from pytest_automation_report.server.pages.run.changes import failing_runs, sinc
 from pytest_automation_report.server.pages.run.facts import marks_of
 from pytest_automation_report.server.pages.urls import link
 from pytest_automation_report.server.pages.words import tests_and_files, with_defaults
-from pytest_automation_report.server.store.values import RESULT_STATUSES, hexadecimal
+from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, hexadecimal
 from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.node_ids import (
     MOST_NAMED,
@@ -97,6 +97,7 @@ _LOTS: Final = (
     ("flaky", "Known to be flaky"),
     ("still", "Still failing"),
     ("known", "Known"),
+    (None, "Running when the process died"),
 )
 
 
@@ -131,11 +132,11 @@ def cards_of(findings: RunFindings, failures: Sequence[Json]) -> list[Json]:
 
 def lots_of(cards: Sequence[Json], *, has_base: bool) -> list[Json]:
     """Return the lots of cards, by whose their failures are; one lot if there is nothing to compare with."""
-    own = {kind: [card for card in cards if card["kind"] == kind] for kind, _ in _LOTS} if has_base else {"": cards}
+    lots = [(kind, name, [card for card in cards if card["kind"] == kind]) for kind, name in _LOTS]
     return [
-        {"name": name, "cards": own[kind], "is_new": kind == "new", "counted": _counted(own[kind])}
-        for kind, name in (_LOTS if has_base else (("", "Failed"),))
-        if own[kind]
+        {"name": name, "cards": own, "is_new": kind == "new", "counted": _counted(own)}
+        for kind, name, own in (lots if has_base else [("", "Failed", cards)])
+        if own
     ]
 
 
@@ -291,7 +292,12 @@ class FailureCards:
         self._facts.histories.load(row["case"] for card in shown for row in card["rows"][:_MEMBERS_OF_STRIP])
         texts = self._texts([card["rows"][0]["id"] for card in shown if card["rows"]])
         families = {(each["file"], each["folder"], each["function"]): each for each in self._facts.overview["families"]}
-        tests = ((row["case"], row["fingerprint"]) for card in shown for row in card["rows"][:_MEMBERS_OF_STRIP])
+        tests = (
+            (row["case"], row["fingerprint"])
+            for card in shown
+            for row in card["rows"][:_MEMBERS_OF_STRIP]
+            if row["fingerprint"] != KILLED
+        )
         elsewhere = self._reader.by_branch(tests, self._reader.other_branches(self._facts.row) if shown else {})
         for card in shown:
             rows = card["rows"]

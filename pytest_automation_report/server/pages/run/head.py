@@ -5,28 +5,31 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from pytest_automation_report.findings.sentences import is_torn, wholeness_words
+from pytest_automation_report.findings.sentences import beginning_of_new, commit_text, is_torn, wholeness_words
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
 from pytest_automation_report.server.pages.run.facts import SILENT_US
 from pytest_automation_report.server.pages.searches import Term, terms_of, toggled
 from pytest_automation_report.server.pages.urls import FLAKY, VIEWS
 from pytest_automation_report.server.pages.words import (
+    ago,
     attached,
     comparable_time,
     duration,
     duration_change,
     files_in,
+    moment,
     parts,
     tests_and_files,
     titled,
 )
+from pytest_automation_report.server.store.values import KILLED
 from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import RunFindings
+    from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.urls import RunState
 
@@ -51,16 +54,19 @@ def head_of(facts: RunFacts, to_go: ToGo | None, *, is_first: bool) -> Json:
     branch = facts.row["branch"] or ""
     sentence: list[Phrase] = []
     if whole is not None:
-        sentence = [(wholeness_words(whole), "b" if is_torn(whole) else ""), (". ", "")]
+        proof = wholeness_words(whole, are_results=found is not None and found["counts"]["in_several_jobs"] > 0)
+        sentence = [(proof, "b" if is_torn(whole) else ""), (". ", "")]
     if counts.is_open:
         new = None if found is None or found["base"] is None else found["mine"]["new"]
         sentence = live_sentence(counts, to_go, facts.silence if counts.is_silent else None, new)
     else:
-        sentence += death_sentence(found) if found and said["kind"] == "died" else []
+        sentence += death_sentence(facts.failures) if said["kind"] == "died" else []
         # Without the tests that are missing nobody can say that nothing changed.
         if counts.failed or not is_torn(whole):
             base_branch = (facts.base_row or {}).get("branch") or ""
-            sentence += change_sentence(counts, found, base_branch, branch, facts.longest, is_first=is_first)
+            sentence += change_sentence(
+                counts, found, base_branch, branch, facts.longest, is_first=is_first, now=facts.now
+            )
     return {
         "heading": said["long"],
         "tone": said["tone"],
@@ -150,7 +156,9 @@ def chips_of(
     if to_come is not None:
         has_names = findings is not None and findings["base"] is not None and bool(findings["tests"]["not_run"])
         address = state.at("changes", changes=frozenset({"not_run"})).address if has_names else ""
-        to_come = {**to_come, "address": address, "is_on": "not_run" in state.changes}
+        # Here it has those, too, that are named since they did not run.
+        count = to_come["count"] if facts.counts.is_open else facts.counts.not_run
+        to_come = {**to_come, "count": count, "address": address, "is_on": "not_run" in state.changes}
     fields = [
         {
             "name": value if name == "is" else f"{name}: {value}",
@@ -224,17 +232,13 @@ def to_go_words(time: int) -> str:
     return f"About {duration(round(time / tens) * tens)} to go"
 
 
-def death_sentence(findings: RunFindings) -> list[Phrase]:
-    """Return which worker died in which test, as the failure of that test has it; nothing if no test is known."""
-    crash = next((reason for reason in findings["reasons"] if reason["phase"] == "crash"), None)
-    if crash is None:
+def death_sentence(failures: Iterable[Json]) -> list[Phrase]:
+    """Return which test was running when the process died, of several the first; nothing if it is not known."""
+    names = [row["name"] for row in failures if row["fingerprint"] == KILLED]
+    if not names:
         return []
-    entries = [*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"]]
-    name = next((entry["name"] for entry in entries if entry["fingerprint"] == crash["fingerprint"]), "")
-    before, this_test, after = crash["title"].partition("this test")
-    if not this_test or not name:
-        return [(f"{crash['title'].rstrip('.')}. ", "")]
-    return [(before, ""), (name, "code"), (f"{after.rstrip('.')}. ", "")]
+    more = f" and {quantity(len(names) - 1, 'more test')}" if len(names) > 1 else ""
+    return [("It died while it ran ", ""), (names[0], "code"), (f"{more}. ", "")]
 
 
 def change_sentence(
@@ -245,6 +249,7 @@ def change_sentence(
     longest: int | None,
     *,
     is_first: bool,
+    now: int = 0,
 ) -> list[Phrase]:
     """Return the changes since the base as phrases; ``longest`` is the number of runs that a reason has failed for."""
     if findings is None:
@@ -260,7 +265,7 @@ def change_sentence(
     end = ". " if is_first else " can be compared with it. "
     sentence: list[Phrase] = [("No earlier run on ", ""), (branch, "b"), (end, "")] if is_apart else []
     named = f"#{base['run']}{f' on {base_branch}' if base_branch else ''}"
-    failing, changed = _failing(findings, longest), _changed(findings)
+    failing, changed = _failing(findings, longest, now), _changed(findings)
     if failing:
         sentence += [(f"Compared with {named}: ", ""), *failing, (".", "")]
         sentence += [(f" {changed}.", "")] if changed else []
@@ -270,14 +275,16 @@ def change_sentence(
     return [*sentence, *_also(numbers, findings)]
 
 
-def _failing(findings: RunFindings, longest: int | None) -> list[Phrase]:
+def _failing(findings: RunFindings, longest: int | None, now: int) -> list[Phrase]:
     """Return whose the failures are: new, back, of flaky tests, or in the base, too; nothing without failures."""
     mine = findings["mine"]
     if not sum(mine.values()):
         return []
     new = sum(reason["kind"] == "new" for reason in findings["reasons"])
     reasons = f", for {quantity(new, 'reason')}" if new > 1 else ""
-    phrases: list[Phrase] = [(f"{mine['new']:,} new", "b"), (reasons, "")] if mine["new"] else [("nothing new", "b")]
+    phrases: list[Phrase] = [("nothing new", "b")]
+    if mine["new"]:
+        phrases = [(f"{mine['new']:,} new", "b"), *_since(beginning_of_new(findings), now), (reasons, "")]
     if mine["back"]:
         phrases.append((f", {mine['back']:,} back after a while", ""))
     if mine["flaky"]:
@@ -289,6 +296,15 @@ def _failing(findings: RunFindings, longest: int | None) -> list[Phrase]:
     if mine["known"]:
         phrases.append((f", {mine['known']:,} {findings['known']}", ""))
     return phrases
+
+
+def _since(began: RunMention | None, now: int) -> list[Phrase]:
+    """Return the commit with which the new failures began, its author and its age."""
+    if began is None or not began["commit"]:
+        return []
+    age = ago(began["at"], now) if now else moment(began["at"])
+    author = f"{began['author']}, " if began["author"] else ""
+    return [(" since ", ""), (commit_text(began["commit"], began["changes"]), "code"), (f" ({author}{age})", "")]
 
 
 def _changed(findings: RunFindings) -> str:

@@ -18,7 +18,7 @@ from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.urls import link
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, duration, moment
 from pytest_automation_report.server.store.findings import stored_findings
-from pytest_automation_report.server.store.values import ResultClass
+from pytest_automation_report.server.store.values import KILLED, ResultClass
 from pytest_automation_report.text.node_ids import node_id_of, run_command, split_name
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ _NEWS: Final[Mapping[Kind, str]] = {
 _MEDIAN_RUNS, _LEAST_FOR_MEDIAN = 20, 3
 _PAST: Final[Mapping[str, str]] = {"f": "failed", "r": "passed after a failed attempt", "p": "passed"}
 NO_BRANCHES: Final[Branches] = {}
-_VERDICTS: Final[Mapping[str, Verdict]] = {"f": "failed", "r": "passed", "p": "passed", "s": "skipped"}
+_VERDICTS: Final[Mapping[str, Verdict]] = {"f": "failed", "r": "passed", "p": "passed", "s": "skipped", ".": "skipped"}
+_DECIDED: Final = frozenset("prf")
 
 
 class Outcome(Struct, frozen=True):
@@ -66,7 +67,7 @@ class Outcome(Struct, frozen=True):
     @property
     def tone(self) -> str:
         """Name of the colour."""
-        return OUTCOME_TONES[self.word]
+        return OUTCOME_TONES.get(self.word, "idle")
 
     @property
     def word(self) -> str:
@@ -98,7 +99,7 @@ class BranchHistory(NamedTuple):
     def counts(self) -> tuple[int, int]:
         """How many runs passed at once, of how many decided ones."""
         letters = [outcome.letter for outcome in self.outcomes]
-        return letters.count("p"), len(letters) - letters.count("s")
+        return letters.count("p"), sum(letter in _DECIDED for letter in letters)
 
 
 def outcomes_of(rows: Iterable[Mapping[str, Any]], current: int | None = None) -> list[Outcome]:
@@ -146,12 +147,22 @@ def job_outcomes(rows: Iterable[Mapping[str, Any]], run: int) -> list[JobOutcome
     jobs = []
     for row in own:
         word, is_replaced = OUTCOMES[_letter(row)], row["id"] not in kept
-        job = (row["id"], row["job"] or "", row["attempt"] or 1, OUTCOME_TONES[word], word, row["elapsed"], is_replaced)
+        job = (
+            row["id"],
+            row["job"] or "",
+            row["attempt"] or 1,
+            OUTCOME_TONES.get(word, "idle"),
+            word,
+            row["elapsed"],
+            is_replaced,
+        )
         jobs.append(JobOutcome(*job))
     return jobs
 
 
 def _letter(row: Mapping[str, Any]) -> str:
+    if row["status"] == 1 or row["fingerprint"] == KILLED:
+        return "."
     if row["result_class"] == ResultClass.FAILURE:
         return "f"
     if row["result_class"] == ResultClass.SUCCESS:
@@ -190,7 +201,7 @@ def sentence(
     kind, began = found.kinds.get(current), found.since.get(current)
     now = next(outcome for outcome in outcomes if outcome.result == current)
     before = [outcome for outcome in outcomes if outcome.branch == now.branch and outcome.run < now.run]
-    decided = [outcome for outcome in before[: CHART_RUNS - 1] if outcome.letter != "s"]
+    decided = [outcome for outcome in before[: CHART_RUNS - 1] if outcome.letter in _DECIDED]
     on_branch = f" on {now.branch}" if now.branch else ""
     if now.letter == "f":
         pieces = _failing(now, decided, on_branch, kind, None if began is None else began["run"])
@@ -202,8 +213,8 @@ def sentence(
                 Piece(moment(began["at"]), at=began["at"]),
                 Piece("."),
             ]
-    elif now.letter == "s":
-        pieces = [Piece("Skipped.", is_strong=True)]
+    elif now.letter not in _DECIDED:
+        pieces = [Piece("Skipped." if now.letter == "s" else "It did not finish.", is_strong=True)]
         if decided:
             last = decided[0]
             pieces += [Piece(" It last ran in "), _linked(last), Piece(f" and {_PAST[last.letter]}.")]
@@ -275,7 +286,7 @@ def _passing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Kin
 
 def _on_branches(now: Outcome, elsewhere: Branches) -> list[Piece]:
     """Return on which branches the test fails and passes; nothing if it fails on none, or if it ran on no other."""
-    own = {} if now.letter == "s" else {now.branch: (now.result, now.letter == "f")}
+    own = {now.branch: (now.result, now.letter == "f")} if now.letter in _DECIDED else {}
     branches = {**own, **elsewhere}
     if not elsewhere or not any(is_failed for _, is_failed in branches.values()):
         return []
@@ -319,7 +330,7 @@ def usual_duration(outcomes: Iterable[Outcome], current: Outcome) -> int | None:
 
 def reliability(outcomes: Iterable[Outcome]) -> tuple[int, int, int, int] | None:
     """Return how many of the last 50 decided runs passed at once, were flaky, failed, and are there; None for none."""
-    letters = [outcome.letter for outcome in outcomes if outcome.letter != "s"][:50]
+    letters = [outcome.letter for outcome in outcomes if outcome.letter in _DECIDED][:50]
     if not letters:
         return None
     return letters.count("p"), letters.count("r"), letters.count("f"), len(letters)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.api.models import Json
+from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.recording.results import unfinished_attempt
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.store import findings as store_findings
 from pytest_automation_report.server.store.compared import flaky_tests, main_branch
@@ -375,16 +377,25 @@ def test_a_reason_is_as_new_as_its_failures(runs: Runs) -> None:
     assert (new["kind"], old["kind"], new["first"]["run"] < new["since"]["run"]) == ("new", "still", True)
 
 
-def test_a_test_that_was_killed_with_pytest_is_not_flaky(runs: Runs) -> None:
-    """Whoever killed it need not be the test; one that let only its worker die is flaky if it passes, too."""
-    killed = {
-        1: "The process that ran this test died before it finished",
-        2: "The worker gw0 crashed while it ran this test",
-    }
+def test_a_test_that_was_killed_with_pytest_has_not_failed(runs: Runs) -> None:
+    """Whoever killed it need not be the test: it is not new, back or flaky; one that let its worker die is all of it.
+
+    It is named as a reason without a kind.
+    """
+    died = unfinished_attempt(
+        "t.py::t", RecordingOptions(), kind="died", detail="last words", observed_us=1, worker="main"
+    )
+    killed = {1: died.fields[0].meta["message"], 2: "The worker gw0 crashed while it ran this test"}
     runs("pppp", commit="a1")
-    runs("pfpp", messages=killed, commit="a1", more={"Session": "pytest died before the session ended"})
-    runs("ppfp", messages=killed, commit="a1")
-    assert names(runs.findings(runs("pppp", commit="a1"))["flaky"]) == ["test_2"]
+    dead = {"Session": "pytest died before the session ended", "Collected": "4"}
+    found = runs.findings(runs("pff", messages=killed, commit="a1", more=dead))
+    assert (found["verdict"]["long"], found["mine"]["new"]) == ("The session died after 2 of 4 tests, 1 failed", 1)
+    assert names(found["tests"]["newly_failing"]) == ["test_2"]
+    assert [(reason["count"], reason["kind"], reason["first"]) for reason in found["reasons"][1:]] == [(1, None, None)]
+    assert names(found["tests"]["not_run"]) == ["test_3"]
+    after = runs.findings(runs("pppp", commit="a1"))
+    assert (names(after["flaky"]), names(after["tests"]["fixed"])) == (["test_2"], [])
+    assert runs.findings(runs("pfpp", commit="b2"))["tests"]["newly_failing"][0]["kind"] == "new"
 
 
 def test_a_run_that_was_cut_short_is_no_base(runs: Runs) -> None:

@@ -4,6 +4,7 @@ from typing import cast
 
 import pytest
 
+from pytest_automation_report.api.models import Json
 from pytest_automation_report.findings.documents import RunFindings
 from pytest_automation_report.findings.verdict import MINE, RunNumbers
 from pytest_automation_report.server.pages.run.head import ToGo, change_sentence, live_sentence, words
@@ -14,7 +15,13 @@ FAILED = RunNumbers(finished=9, failed=3, passed=6)
 
 
 def findings(
-    *, why: str = "same branch", kind: str = "failed", new_reasons: int = 1, files: int = 0, **counts: int
+    *,
+    why: str = "same branch",
+    kind: str = "failed",
+    new_reasons: int = 1,
+    files: int = 0,
+    since: Json | None = None,
+    **counts: int,
 ) -> RunFindings:
     """Return findings with these numbers, some of failures by whose they are, others of what changed.
 
@@ -26,11 +33,13 @@ def findings(
         "mine": {name: counts.pop(name, 0) for name in MINE},
         "counts": {**dict.fromkeys(COUNTS, 0), **counts},
         "tests": {"fixed": [{"folder": "tests.test_a", "name": "tests.test_a"}] * files},
-        "reasons": [{"kind": "new"}] * new_reasons + [{"kind": "still"}],
+        "reasons": [{"kind": "new", "since": since}] * new_reasons + [{"kind": "still", "since": None}],
     }
     return cast("RunFindings", found)
 
 
+NOW = 1_700_000_000_000_000
+BEGAN = {"run": 1214, "commit": "a1b2c3d4", "author": "Ann", "changes": None, "at": NOW - 7_200_000_000}
 RETRIED = RunNumbers(finished=2418, passed=2406, flaky=1, skipped=12)
 CUT = RunNumbers(finished=9, passed=9, not_run=3, collected=12)
 
@@ -41,6 +50,10 @@ CUT = RunNumbers(finished=9, passed=9, not_run=3, collected=12)
         (FAILED, findings(new=301, still=18, fixed=4, new_reasons=2), 9,
          "Compared with #1213 on main: 301 new, for 2 reasons, 18 still failing for up to 9 runs. 4 tests fixed."),
         (FAILED, findings(new=1), None, "Compared with #1213 on main: 1 new."),
+        (FAILED, findings(new=2, still=1, since=BEGAN), None,
+         "Compared with #1213 on main: 2 new since a1b2c3d (Ann, 2 h ago), 1 still failing."),
+        (FAILED, findings(new=1, since={**BEGAN, "author": None, "changes": "d1"}), None,
+         "Compared with #1213 on main: 1 new since a1b2c3d + changes (2 h ago)."),
         (FAILED, findings(new=1, back=2, flaky=1, still=3), 1,
          ("Compared with #1213 on main: 1 new, 2 back after a while, 1 of a test that is known to be flaky,"
          " 3 still failing.")),
@@ -61,7 +74,7 @@ CUT = RunNumbers(finished=9, passed=9, not_run=3, collected=12)
 )  # fmt: skip
 def test_changes_since_the_base(numbers: RunNumbers, found: RunFindings, longest: int | None, sentence: str) -> None:
     """Whose failures these are, then what passes again; always with the run it is compared with."""
-    assert words(change_sentence(numbers, found, "main", "main", longest, is_first=False)) == sentence
+    assert words(change_sentence(numbers, found, "main", "main", longest, is_first=False, now=NOW)) == sentence
 
 
 MAIN = findings(new=17, why="main branch")

@@ -6,7 +6,7 @@ from itertools import permutations
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.server.store.maintenance import check
 from support.service import a_test
-from support.website import Site, failing
+from support.website import Site, failing, missing
 
 
 def _shared_run(site: Site, *parts: range) -> int:
@@ -29,9 +29,27 @@ def test_a_page_says_whether_the_run_is_whole(site: Site) -> None:
     shown = site.text(f"/runs/{torn}")
     assert "1 missing, 1 twice, from unit 2/2" in shown
     assert "No change" not in shown
-    assert "6 tests passed, the run is not whole" in shown
+    assert "6 results passed, the run is not whole" in shown
     later = _shared_run(site, range(3), range(3, 6))
     assert f"since #{whole}" in site.text(f"/runs/{later}")
+
+
+def test_a_test_of_two_jobs_is_not_counted_as_two_tests(site: Site) -> None:
+    """Where jobs ran the same tests, what is counted are results; changes and reasons count the test once."""
+    site.run_of(*map(a_test, range(6)))
+    run = site.service.new_run()
+    for place, name in enumerate(("py3.10", "py3.14"), 1):
+        thread = site.service.new_thread(run, job={"name": name, "attempt": 1}, session_started=place)
+        collection = {"digest": "0" * 32, "tests": 6, "chosen": 6}
+        site.service.append(thread, failing(0), *map(a_test, range(1, 6)), collection=collection)
+    site.service.complete(run)
+    words = (
+        "2 of 12 results failed",
+        "12 results in 2 jobs, each test once in its jobs",
+        "1 new .",
+        "New 1 reason, 1 test",
+    )
+    assert missing(site.text(f"/runs/{run}"), *words) == []
 
 
 def _attempt(number: int, *statuses: str) -> tuple[str, int, list[Json]]:

@@ -103,11 +103,20 @@ def test_runs_that_go_on_come_first_with_their_progress(site: Site) -> None:
 
 
 def test_tests_that_did_not_run_are_counted(site: Site) -> None:
-    """A session that died says how many tests it did not start; a list of their names counts those that are known."""
+    """Lists, chip and changes have one number, by the collection; names are those of the run, else of the base."""
     site.run_of(a_test(1), a_test(2))
     run = site.run_of(a_test(1), fields=_fields(Not_run="1214"))
     assert "1,214 not run" in _rows(site, "/")[0]
-    assert "1 not run" in site.text(f"/runs/{run}?view=changes").partition("Changes")[2]
+    changes = site.text(f"/runs/{run}?view=changes").partition("Changes")[2]
+    assert missing(changes, "1,214 not run", "Not run 1,214 tests, 1 of them by name", "test_2") == []
+    assert "Not run 1,214" in site.text(f"/runs/{run}")
+    site.run_of(*map(a_test, range(9)))
+    few = site.run_of(*map(a_test, range(4)), a_test(4, "untested"), fields=_fields(Collected="6"))
+    changes = site.text(f"/runs/{few}?view=changes")
+    assert missing(changes, "Not run 2", "2 not run", "Not run 2 tests, among these 5 of the base") == []
+    named = site.run_of(*map(a_test, range(4)), a_test(4, "untested"), fields=_fields(Collected="5"))
+    changes = site.text(f"/runs/{named}?view=changes")
+    assert missing(changes, "1 not run", "Not run 1 test ", "test_4") == []
 
 
 def test_a_list_is_filtered_by_its_address(site: Site) -> None:

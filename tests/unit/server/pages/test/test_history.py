@@ -98,12 +98,12 @@ def row(result: int, run: int, result_class: int = 2, **others: object) -> dict[
 
 
 def test_a_run_has_one_outcome() -> None:
-    """A failure in any job counts, and a skip says least; but the result of the page stands for its run."""
+    """A failure in any job counts, and what did not finish says least; but the page's result stands for its run."""
     rows = [row(4, 2), row(3, 2, 3), row(2, 1, failed_attempts=1), row(1, 1, 1)]
     for result, found in (
         (None, [(2, 3, "f"), (1, 2, "r")]),
         (4, [(2, 4, "p"), (1, 2, "r")]),
-        (1, [(2, 3, "f"), (1, 1, "s")]),
+        (1, [(2, 3, "f"), (1, 1, ".")]),
     ):
         assert [(outcome.run, outcome.result, outcome.letter) for outcome in outcomes_of(rows, result)] == found
     again = [row(6, 3, job="a", attempt=2), row(5, 3, 3, job="a", attempt=1)]
