@@ -362,7 +362,7 @@ def echo_jobs(findings: RunFindings) -> None:
     """Print whether the jobs of a run ran each test once, and how many tests have results of several jobs."""
     whole, several = findings["whole"], findings["counts"]["in_several_jobs"]
     if whole is not None:
-        echo_stderr(wholeness_words(whole, are_results=bool(several)), colour="red" if is_torn(whole) else "")
+        echo_stderr(wholeness_words(whole), colour="red" if is_torn(whole) else "")
     if several:
         tests = quantity(several, "test")
         echo_stderr(f"several jobs ran {tests}: a test that failed in one of them counts as failed")

@@ -258,10 +258,12 @@ class Share(NamedTuple):
 class WholeRun(TypedDict):
     """How many tests were collected, and how many of them no job ran, or more than one.
 
+    ``cases`` is the number of different tests that ran: jobs that ran all of the same tests collected each of them.
     ``of_jobs`` is the number of jobs that ran them, ``jobs`` are those to blame.
     """
 
     tests: int
+    cases: int
     of_jobs: int
     missing: int
     twice: int
@@ -281,6 +283,7 @@ def wholeness_of(shares: Sequence[Share]) -> WholeRun | None:
     found = [*map(_of_parts, parts.values()), *_of_whole_jobs(share for share in shares if share.chosen >= share.tests)]
     return {
         "tests": sum(each["tests"] for each in found),
+        "cases": len(_cases(shares)),
         "of_jobs": sum(each["of_jobs"] for each in found),
         "missing": sum(each["missing"] for each in found),
         "twice": sum(each["twice"] for each in found),
@@ -301,9 +304,16 @@ def _of_whole_jobs(shares: Iterable[Share]) -> Iterable[WholeRun]:
         attempt, tests = whole.get(job, (0, 0))
         if all(share.attempt < attempt and share.tests < tests for share in group):
             continue
-        missing = max(0, group[0].tests - len(frozenset().union(*(share.cases for share in group))))
-        jobs_to_blame = [job] if missing else []
-        yield {"tests": group[0].tests, "of_jobs": 1, "missing": missing, "twice": 0, "jobs": jobs_to_blame}
+        tests, cases = group[0].tests, len(_cases(group))
+        jobs_to_blame = [job] if cases < tests else []
+        yield {
+            "tests": tests, "cases": cases, "of_jobs": 1, "missing": max(0, tests - cases), "twice": 0,
+            "jobs": jobs_to_blame,
+        }  # fmt: skip
+
+
+def _cases(shares: Iterable[Share]) -> frozenset[int]:
+    return frozenset().union(*(share.cases for share in shares))
 
 
 def _of_parts(shares: Sequence[Share]) -> WholeRun:
@@ -311,12 +321,17 @@ def _of_parts(shares: Sequence[Share]) -> WholeRun:
     ran: dict[int, set[tuple[str, int]]] = defaultdict(set)
     blamed: dict[str, None] = {}
     twice = 0
+    whole: dict[str, int] = {}
     for place, share in enumerate(shares):
         for case in share.cases:
             ran[case].add((share.job, place))
-    for holders in ran.values():
+        if len(share.cases) >= share.chosen:
+            whole[share.job] = max(share.attempt, whole.get(share.job, 0))
+    for everyone in ran.values():
+        # An attempt before one that ran all of its tests may have had another cut.
+        holders = {(job, place) for job, place in everyone if shares[place].attempt >= whole.get(job, 0)}
         attempts = Counter((shares[place].job, shares[place].attempt) for _, place in holders)
-        if len({job for job, _ in holders}) > 1 or max(attempts.values()) > 1:
+        if len({job for job, _ in holders}) > 1 or max(attempts.values(), default=0) > 1:
             twice += 1
             blamed[shares[max(place for _, place in holders)].job] = None
     missing = max(0, shares[0].tests - len(ran))
@@ -325,7 +340,10 @@ def _of_parts(shares: Sequence[Share]) -> WholeRun:
         jobs = dict.fromkeys(share.job for share in shares)
         blamed |= dict.fromkeys([*_absent(jobs), *(job for job in jobs if job not in done)])
     of_jobs = len({share.job for share in shares})
-    return {"tests": shares[0].tests, "of_jobs": of_jobs, "missing": missing, "twice": twice, "jobs": [*blamed]}
+    return {
+        "tests": shares[0].tests, "cases": len(ran), "of_jobs": of_jobs, "missing": missing, "twice": twice,
+        "jobs": [*blamed],
+    }  # fmt: skip
 
 
 def _absent(jobs: Iterable[str]) -> list[str]:

@@ -180,13 +180,10 @@ def is_torn(document: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
     return document is not None and bool(document["missing"] or document["twice"])
 
 
-def wholeness_words(document: Mapping[str, Any], *, are_results: bool = False) -> str:
-    """Return the proof in words: ``108 tests, each once in 4 jobs``, or ``27 missing, 27 twice, from unit 4/4``.
-
-    ``are_results``: several jobs ran the same tests.
-    """
-    if are_results and not is_torn(document):
-        return f"{quantity(document['tests'], 'result')} in {document['of_jobs']:,} jobs, each test once in its jobs"
+def wholeness_words(document: Mapping[str, Any]) -> str:
+    """Return the proof in words: ``108 tests, each once in 4 jobs``, or ``27 missing, 27 twice, from unit 4/4``."""
+    if not is_torn(document) and document["tests"] > document["cases"]:
+        return f"{quantity(document['cases'], 'test')}, each once in each of its jobs"
     if not is_torn(document):
         where = f" in {document['of_jobs']:,} jobs" if document["of_jobs"] > 1 else ""
         return f"{quantity(document['tests'], 'test')}, each once{where}"

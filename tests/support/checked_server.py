@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.api.models import Token
@@ -31,18 +32,29 @@ class Seen:
 
 @dataclass
 class CheckedServer:
-    """Listens on 127.0.0.1 while its context is open; ``log`` holds what was asked and answered, in order."""
+    """Listens on 127.0.0.1 while its context is open; ``log`` holds what was asked and answered, in order.
+
+    A request to a path that ends with ``held`` waits until ``goes_on`` is set.
+    """
 
     database: Path
     token: str
     contract: Contract = field(default_factory=Contract)
     log: list[Seen] = field(default_factory=list)
+    held: str = "nothing"
+    goes_on: Event = field(default_factory=Event)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             store = stack.enter_context(closing(Store(self.database)))
             application = self.contract.wsgi(create_application(store, Token(self.token)), self._note)
-            self._server = stack.enter_context(serving(application))
+
+            def holding(environ: dict[str, Any], start: Any) -> Any:  # noqa: ANN401 - those of WSGI
+                if environ["PATH_INFO"].endswith(self.held):
+                    self.goes_on.wait()
+                return application(environ, start)
+
+            self._server = stack.enter_context(serving(holding))
             self._open = stack.pop_all()
         return self
 

@@ -36,7 +36,12 @@ def project(project: Project) -> Project:
 
 def gitlab(index: int, total: int, pipeline: int = 1) -> dict[str, str]:
     """Return the environment of a parallel job of GitLab."""
-    job = {"CI_JOB_NAME": f"unit {index}/{total}", "CI_NODE_INDEX": str(index), "CI_NODE_TOTAL": str(total)}
+    job = {
+        "CI_JOB_ID": "1",
+        "CI_JOB_NAME": f"unit {index}/{total}",
+        "CI_NODE_INDEX": str(index),
+        "CI_NODE_TOTAL": str(total),
+    }
     ref = {"CI_COMMIT_BRANCH": "main", "CI_COMMIT_REF_NAME": "main", "CI_COMMIT_SHA": "ab" * 20}
     key = {"CI_PIPELINE_ID": str(pipeline), "AUTOMATION_REPORT_RUN_KEY": "{pipeline}"}
     return {**session_environment(), "GITLAB_CI": "true", "CI": "true", **key, **job, **ref}
@@ -163,6 +168,31 @@ def test_without_an_answer_the_tests_are_cut_by_number(project: Project, address
     for each in jobs:
         assert re.fullmatch(rf"shard ./3: [89] of 26 tests, cut by number: .*{why}.*", summary_of(each))
         assert f"ordered: as collected: {why}" in each.out
+
+
+def test_jobs_that_get_no_answer_have_another_cut_and_the_proof_says_so(
+    project: Project, server: CheckedServer
+) -> None:
+    """Where one of three jobs gets none in 3 seconds, ``run finish`` names what is missing and twice, and ends with 3.
+
+    When that job runs again, it has the cut of the others, and its first tests count no more.
+    """
+    project.report(address=server.address, env=session_environment(AUTOMATION_REPORT_BRANCH="main"), exits=0)
+    lines = []
+    for index, held in ((1, "nothing"), (2, "/durations"), (3, "nothing")):
+        server.held = held
+        lines.append(summary_of(job(project, server.address, index)).partition("tests, ")[2])
+    server.goes_on.set()
+    by_durations, by_number = "cut by durations in run 1", "cut by number: it took longer than 3 s"
+    assert lines == [by_durations, by_number, by_durations]
+    options = ("--run-key", "1", "--expect-jobs", "3", "--source", "suite", *server.options)
+    finished = console(project.root, "run", "finish", *options, exits=3)
+    assert re.search(r"\n(?:[0-9]+ missing, )?[0-9]+ twice, from unit 2/3", finished.err)
+    again = project.report(
+        "--automation-report-shard=auto", address=server.address, env={**gitlab(2, 3), "CI_JOB_ID": "99"}, exits=0
+    )
+    assert summary_of(again).endswith(by_durations)
+    assert "26 tests, each once in 3 jobs" in console(project.root, "run", "finish", *options, exits=0).err
 
 
 def test_testmo_gives_the_durations_of_its_newest_run(project: Project, testmo: ScriptedServer) -> None:

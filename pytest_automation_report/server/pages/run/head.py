@@ -54,8 +54,7 @@ def head_of(facts: RunFacts, to_go: ToGo | None, *, is_first: bool) -> Json:
     branch = facts.row["branch"] or ""
     sentence: list[Phrase] = []
     if whole is not None:
-        proof = wholeness_words(whole, are_results=found is not None and found["counts"]["in_several_jobs"] > 0)
-        sentence = [(proof, "b" if is_torn(whole) else ""), (". ", "")]
+        sentence = [(wholeness_words(whole), "b" if is_torn(whole) else ""), (". ", "")]
     if counts.is_open:
         new = None if found is None or found["base"] is None else found["mine"]["new"]
         sentence = live_sentence(counts, to_go, facts.silence if counts.is_silent else None, new)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.api.models import Json
+from pytest_automation_report.delivery.attempts import unfinished_attempt
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.recording.results import unfinished_attempt
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.store import findings as store_findings
 from pytest_automation_report.server.store.compared import flaky_tests, main_branch

@@ -41,7 +41,7 @@ def test_failures_stand_by_reason_and_new_ones_first(site: Site) -> None:
     run = site.run_of(*parameters(18, 15), *steady, **on("main", commit="b" * 40))
     html, text = site.shown(f"/runs/{run}"), site.text(f"/runs/{run}")
     assert "<h1>17 of 20 tests failed, for 2 reasons</h1>" in html
-    assert re.search("on main: 15 new since bbbbbbb \\(.* ago\\) , 2 still failing for up to 2 runs.", text)
+    assert re.search(r"on main: 15 new since bbbbbbb \([0-9,]+ days ago\), 2 still failing for up to 2 runs", text)
     assert re.search(r'title="Failures \(1\)">Failures\s*<span class="fail">17</span>', html), "tests, not reasons"
     assert re.findall(r"<h2>(New|Still failing|Flaky)</h2>", html) == ["New", "Still failing"]
     first, second = re.findall(r'<details class="cause" id="reason-[0-9a-f]{16}".*?</details>', html, re.DOTALL)

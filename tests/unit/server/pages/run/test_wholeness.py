@@ -45,7 +45,7 @@ def test_a_test_of_two_jobs_is_not_counted_as_two_tests(site: Site) -> None:
     site.service.complete(run)
     words = (
         "2 of 12 results failed",
-        "12 results in 2 jobs, each test once in its jobs",
+        "6 tests, each once in each of its jobs",
         "1 new .",
         "New 1 reason, 1 test",
     )
