@@ -118,7 +118,7 @@ _OF_CASES: Final = (
 )
 _KILLED: Final = 'SELECT "run_id", "case_id", "id" FROM "result" WHERE "run_id" IN ({ids}) AND "fingerprint" = ?'
 _JOBS: Final = (
-    'SELECT r."id", t."job", t."attempt", r."status" = 1, t."id" FROM "result" AS r'
+    'SELECT r."id", t."job", t."attempt", r."status" = 1 FROM "result" AS r'
     ' JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."id" IN ({ids})'
 )
 
@@ -141,19 +141,19 @@ def _folded(connection: StoreConnection, rows: Iterable[Sequence[Any]]) -> dict[
         killed.add(result_id)
         if case_id in runs[run_id]:
             runs[run_id][case_id] = _unfinished(runs[run_id][case_id])
-    jobs: dict[int, tuple[str | None, int | None, bool, int]] = {
-        result_id: (job, attempt, bool(is_untested) or result_id in killed, thread)
-        for result_id, job, attempt, is_untested, thread in rows_of(
+    jobs: dict[int, tuple[str | None, int | None, bool]] = {
+        result_id: (job, attempt, bool(is_untested) or result_id in killed)
+        for result_id, job, attempt, is_untested in rows_of(
             connection, _JOBS, sorted(result.result_id for results in several.values() for result in results)
         )
     }
     for (run_id, case_id), rest in several.items():
         rest.sort(key=lambda result: -result.result_id)
         results = [_unfinished(result) if result.result_id in killed else result for result in rest]
-        of_jobs = [JobResult(result.verdict, *jobs[result.result_id][:3]) for result in results]
+        of_jobs = [JobResult(result.verdict, *jobs[result.result_id]) for result in results]
         place, has_failed = deciding_result(of_jobs)
         chosen = results[place]
-        is_shared = len({job or thread for job, _, _, thread in (jobs[result.result_id] for result in results)}) > 1
+        is_shared = len({jobs[result.result_id][0] for result in results} - {None}) > 1
         letter = "r" if has_failed and chosen.letter == "p" else chosen.letter
         runs[run_id][case_id] = chosen._replace(letter=letter, is_shared=is_shared)
     return runs
