@@ -102,16 +102,16 @@ class _SessionPlugin(Hooks):
             const="last",
             default=None,
             metavar="RUN[:new]",
-            help="Run only the tests that failed in the run of this id; without one, in the source's last completed "
-            "run. With ':new' only its new failures. When none failed, none is run; with 'all', all are.",
+            help="Run only what failed in this run, by default the last completed one of the source; with ':new' only "
+            "its new failures. If nothing failed, no test runs; with 'all' all tests run then.",
         )
         parser.getgroup("automation-report").addoption(
             "--automation-report-shard",
             dest="automation_report_shard",
             default=None,
             metavar="3/8|auto",
-            help="Run the third of eight parts of the tests, of about equal time by earlier runs; with 'auto' the part "
-            "of this parallel job, by the CI provider's numbers.",
+            help="Run part 3 of 8 of the tests, cut so that all parts take about the same time; 'auto' takes the "
+            "numbers from the CI provider.",
         )
 
     # tryfirst: xdist's own implementation starts those sessions, which inherit the options.
