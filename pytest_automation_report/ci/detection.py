@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from pytest_automation_report.ci.facts import BuildInfo, repository_page, text_of, with_fallbacks
 from pytest_automation_report.system.here import system
+from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import SHORT_COMMIT
 
 if TYPE_CHECKING:
@@ -116,8 +117,6 @@ def facts_for(given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], r
 
 
 def _file_text(path: str) -> str:
-    from pytest_automation_report.text.files import read_file  # noqa: PLC0415 - only in jobs of a provider
-
     try:
         return read_file(Path(path), _FILE_BYTES, is_foreign=True).decode("utf-8", errors="replace")
     except (OSError, ValueError):

@@ -33,10 +33,10 @@ from pytest_automation_report.export.results import ExportedRun
 from pytest_automation_report.findings.sentences import changes_line, reason_lines, told
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.shell import run_page
-from pytest_automation_report.text.disk import STDOUT
-from pytest_automation_report.text.files import encoded, write_output
+from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import cut_end, printable, quantity
 from pytest_automation_report.text.node_ids import run_command
+from pytest_automation_report.text.output import encoded, write_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

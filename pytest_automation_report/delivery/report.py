@@ -27,9 +27,9 @@ from pytest_automation_report.findings.sentences import earlier_source_line, fin
 from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.ledger import ReportRecord
 from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader
-from pytest_automation_report.text.disk import STDOUT
-from pytest_automation_report.text.files import encoded, open_file, write_output
+from pytest_automation_report.text.files import STDOUT, open_file
 from pytest_automation_report.text.limits import STRING_UNITS, cut_end
+from pytest_automation_report.text.output import encoded, write_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

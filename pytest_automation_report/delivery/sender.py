@@ -45,7 +45,7 @@ from pytest_automation_report.spool.sessions import (
     session_folders,
 )
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.disk import Disk
+from pytest_automation_report.text.files import Disk
 from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from pytest_automation_report.recording.options import FAILED
 from pytest_automation_report.server.store.buckets import open_bucket
 from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file, spooled_size
 from pytest_automation_report.spool.ledger import StoredRecord, UnstoredRecord
-from pytest_automation_report.text.files import replace_file
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.text.output import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

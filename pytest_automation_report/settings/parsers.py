@@ -28,7 +28,7 @@ from pytest_automation_report.api.urls import (
 )
 from pytest_automation_report.ci.facts import PLACEHOLDER, without_user
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.text.disk import STDOUT
+from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from pytest_automation_report.settings.settings import (
     Settings,
     setting_of,
 )
-from pytest_automation_report.text.disk import STDOUT
+from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string
 
 if TYPE_CHECKING:

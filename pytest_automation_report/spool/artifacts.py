@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import FOLDER, is_spooled_name
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.disk import Disk
+from pytest_automation_report.text.files import Disk
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.records import FORMAT, SPOOL_KINDS, Decoder, EndRecord
 from pytest_automation_report.spool.writer import COPY, SESSION_FILE, ManifestFile, SpoolWriter
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.disk import STATE_FOLDER, Disk, make_ignored_folder, write_draft
+from pytest_automation_report.text.files import STATE_FOLDER, Disk, make_ignored_folder, read_file, write_draft
 from pytest_automation_report.text.limits import sanitize
 from pytest_automation_report.unpatched import Unpatched, lazy_pattern
 
@@ -165,8 +165,6 @@ class SessionFolder:
 
     def read_session(self) -> SessionManifest:
         """Read the manifest; raises `SpoolError` if it is missing, unreadable or of another format."""
-        from pytest_automation_report.text.files import read_file  # noqa: PLC0415 - a session reads no manifest of its own
-
         path = self.path / SESSION_FILE
         try:
             path = self._session_path

@@ -37,8 +37,7 @@ from pytest_automation_report.spool.ledger import (
 from pytest_automation_report.spool.records import SPOOL_KINDS, CrashRecord, Decoder
 from pytest_automation_report.spool.writer import APPEND_FLAGS, is_moved, restored
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.disk import Disk
-from pytest_automation_report.text.files import open_file
+from pytest_automation_report.text.files import Disk, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.disk import Disk, make_ignored_folder, write_draft
+from pytest_automation_report.text.files import Disk, make_ignored_folder, write_draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

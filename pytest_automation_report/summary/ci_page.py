@@ -23,7 +23,7 @@ from pytest_automation_report.summary.lines import counts_by_status, warning_lin
 from pytest_automation_report.summary.shell import Shell, run_page
 from pytest_automation_report.summary.undelivered import undelivered_lines
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.disk import STATE_FOLDER, make_ignored_folder
+from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
 from pytest_automation_report.text.limits import quantity, string
 from pytest_automation_report.text.node_ids import title_of
 from pytest_automation_report.text.visible import referenced

@@ -1,76 +1,87 @@
-"""Open and write files that a user or a stranger has named."""
+"""Write files of ours whatever tests patch, and open files that a user or a stranger has named."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+import time
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.disk import Disk, write_draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
+    from typing import BinaryIO
 
-ENCODING: Final = "utf-8"
-"""The encoding of written texts; characters that it has not are escaped with backslashes."""
+STATE_FOLDER: Final = ".automation-report"
+"""The folder of a project that has spool and store, and that git ignores."""
+
+STDOUT: Final = "-"
+"""The name of a file that stands for stdout."""
 
 PIPE_SECONDS: Final = 10.0
 """How long a pipe may have no program that writes to it."""
 
+_DRAFT: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | system.OWN_FILE
 _READ: Final = os.O_RDONLY | system.NO_WAIT
 
 
-def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file beside its place and then rename it: other programs never see a half one.
+class Disk:
+    """The functions of modules needed for writing, saved when the object is created: users' tests patch modules."""
 
-    An earlier file's permissions are kept. Raises `OSError` if the file cannot be written; an earlier one then stays.
+    __slots__ = (
+        "close", "free_bytes", "fstat", "fsync", "ftruncate", "getpid", "lstat", "makedirs", "mkdir", "monotonic",
+        "open", "read_at", "replace", "scandir", "unlink", "utime", "write",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.read_at, self.replace, self.free_bytes = system.read_at, system.replace, system.free_bytes
+        self.open, self.close, self.fstat, self.write = os.open, os.close, os.fstat, os.write
+        self.makedirs, self.ftruncate, self.getpid = os.makedirs, os.ftruncate, os.getpid
+        self.lstat, self.mkdir, self.utime = os.lstat, os.mkdir, os.utime
+        self.fsync, self.monotonic, self.scandir, self.unlink = os.fsync, time.monotonic, os.scandir, os.unlink
+
+
+def write_draft(
+    disk: Disk, path: str, pieces: Iterable[bytes], mode: int = 0o600, *, written_ns: int = 0, is_durable: bool = False
+) -> None:
+    """Write a file that is then renamed to its place, with this time in nanoseconds since 1970, 0 for now.
+
+    Raises `OSError` if the disk does not accept all bytes.
     """
-    disk, draft = Disk(), path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    descriptor = disk.open(path, _DRAFT, mode)
     try:
-        write_draft(disk, os.fspath(draft), pieces, 0o666)
-        with suppress(FileNotFoundError):
-            draft.chmod(stat.S_IMODE(path.stat().st_mode))
-        system.replace(draft, path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+        for piece in pieces:
+            rest = piece
+            while rest:
+                written = disk.write(descriptor, rest)
+                if not written:
+                    raise OSError(None, f"{path}: the disk did not accept all bytes")
+                rest = rest[written:]
+        if is_durable:
+            disk.fsync(descriptor)
+    finally:
+        disk.close(descriptor)
+    if written_ns:
+        disk.utime(path, ns=(written_ns, written_ns))
 
 
-def encoded(pieces: Iterable[str]) -> Iterable[bytes]:
-    """Return the bytes of pieces of text, in `ENCODING`."""
-    return (piece.encode(ENCODING, "backslashreplace") for piece in pieces)
-
-
-def write_output(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file that a user names: a link is followed, and a device or a pipe is written to and stays.
-
-    A name of the file that stdout or stderr goes to, as ``/dev/stdout``, means that stream. Raises `OSError`.
-    """
+def make_ignored_folder(place: str | Path, disk: Disk | None = None, *, is_ours: bool = False) -> None:
+    """Create a private folder that git ignores, with its parents; an existing one is ignored only if it is ours."""
+    disk, folder = disk or Disk(), os.fspath(place)
+    disk.makedirs(folder.rpartition(os.sep)[0] or ".", exist_ok=True)
     try:
-        status = path.stat()
+        disk.mkdir(folder, 0o700)
+    except FileExistsError:
+        if not is_ours:
+            return
+    try:
+        disk.lstat(f"{folder}{os.sep}.gitignore")
     except FileNotFoundError:
-        status = None
-    if status is not None and stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, "it is a folder")
-    target = None if status is None else _stream_of(status)
-    if target is None and (status is None or stat.S_ISREG(status.st_mode)):
-        replace_file(Path(os.path.realpath(path)), pieces)
-        return
-    with open(path if target is None else target, "wb") as file:  # noqa: PTH123 - or a descriptor
-        file.writelines(pieces)
-
-
-def _stream_of(status: os.stat_result) -> int | None:
-    """Return a new descriptor of the stream of this process that goes to this file, None if there is none."""
-    for stream in (1, 2):
-        with suppress(OSError):
-            if os.path.samestat(os.fstat(stream), status):
-                return os.dup(stream)
-    return None
+        write_draft(disk, f"{folder}{os.sep}.gitignore", [b"*\n"])
 
 
 def open_file(path: Path, *, is_foreign: bool = False) -> BinaryIO:

@@ -23,7 +23,7 @@ from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, statements_after
 from pytest_automation_report.server.store.values import DiskFullError, try_again
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.disk import STATE_FOLDER, make_ignored_folder
+from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from typing_extensions import Buffer
-from pytest_automation_report.text.disk import Disk
+from pytest_automation_report.text.files import Disk
 from support.records import finish_line, line
 
 DESCRIPTORS = Path("/dev/fd")

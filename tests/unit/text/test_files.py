@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.text.files import PIPE_SECONDS, encoded, read_file, replace_file, write_output
+from pytest_automation_report.text.files import PIPE_SECONDS, read_file
+from pytest_automation_report.text.output import encoded, replace_file, write_output
 
 
 def test_text_is_written_as_it_is(tmp_path: Path) -> None:
