@@ -294,11 +294,13 @@ def delivered_state(folder: SessionFolder) -> LedgerState | None:
 class LeftoverCounts(Struct, frozen=True):
     """Numbers of earlier sessions that stay in the spool, and of those that were removed because of their age.
 
-    ``alone`` names old folders that stay because they hold something else, too. ``reports`` has the path of each HTML
-    report that a sender could not write after its pytest had ended, and why.
+    ``elsewhere`` counts those of the kept that are for another server, project or store than this session. ``alone``
+    names old folders that stay because they hold something else, too. ``reports`` has the path of each HTML report
+    that a sender could not write after its pytest had ended, and why.
     """
 
     kept: int = 0
+    elsewhere: int = 0
     removed: int = 0
     alone: tuple[str, ...] = ()
     reports: tuple[tuple[str, str], ...] = ()
@@ -327,12 +329,24 @@ def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now:
                 if delivered.report is not None and (why := delivered.lost_report):
                     reports.append((delivered.report.file, why))
                 continue
-            counts["removed" if is_old and not discard_session(folder) else "kept"] += 1
+            is_removed = is_old and not discard_session(folder)
+            counts["removed" if is_removed else "kept"] += 1
+            counts["elsewhere"] += not is_removed and _destination(folder) not in ("", _destination(own))
         except FileNotFoundError:
             continue  # another session has removed it meanwhile
         except PermissionError:
             counts["kept"] += 1  # another user's
-    return LeftoverCounts(counts["kept"], counts["removed"], tuple(alone), tuple(reports))
+    return LeftoverCounts(counts["kept"], counts["elsewhere"], counts["removed"], tuple(alone), tuple(reports))
+
+
+def _destination(folder: SessionFolder) -> str:
+    """Return what names the server and project, or the store, that a session is for; "" if that is not known."""
+    try:
+        session = folder.read_session()
+    except SpoolError:
+        return ""
+    place = session.database if session.is_embedded else session.origin
+    return f"{place} {session.project_id}" if session.has_destination else ""
 
 
 def remove_abandoned(spool: Path, *, now: float, is_dry: bool = False) -> list[str]:

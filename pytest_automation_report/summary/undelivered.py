@@ -34,7 +34,12 @@ def left_behind_lines(configuration: Settings, leftovers: LeftoverCounts, shell:
     if leftovers.kept:
         kept = f"{quantity(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
         where = shell.typed(configuration.spool)
-        lines.append(f"{kept} in {where}: send with {send_command(shell, configuration)}")
+        if leftovers.elsewhere:
+            # No command with an address out of a spool: everyone who can write there can write any address into it.
+            some = "" if leftovers.elsewhere == leftovers.kept else f"{leftovers.elsewhere} of them "
+            lines.append(f"{kept} in {where}, {some}for another server or store: see automation-report spool list")
+        else:
+            lines.append(f"{kept} in {where}: send with {send_command(shell, configuration)}")
     if leftovers.removed:
         removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
         lines.append(f"{removed} removed, not sent within {days}")
