@@ -139,7 +139,7 @@ def brief(verdict: VerdictWords) -> str:
 _CHANGES: Final = (
     ("mine", "new", "new failure", "new failures"),
     ("mine", "back", "back after a while", "back after a while"),
-    ("mine", "flaky", "failure of a test known to be flaky", "failures of tests known to be flaky"),
+    ("mine", "flaky", "failure of a flaky test", "failures of flaky tests"),
     ("mine", "still", "still failing", "still failing"),
     ("mine", "known", "known", "known"),
     ("counts", "fixed", "fixed", "fixed"),
@@ -159,6 +159,8 @@ def change_counts(findings: Mapping[str, Any]) -> dict[str, str]:
         for member, name, number, words in numbers
         if number
     }
+    if findings["counts"]["flaky"] == findings["mine"]["flaky"]:  # all of them failed
+        parts.pop("counts flaky", None)
     if "mine known" in parts:
         parts["mine known"] = f"{findings['mine']['known']:,} {printable(findings['known'])}"
     return parts

@@ -175,9 +175,9 @@ def test_a_known_flaky_test_that_fails_is_not_new_and_is_not_fixed(good: Project
         good.report(env=session_environment(BROKEN=broken))
     first, second, last = _shown(good, 2, 4, 5)
     assert "  1 new failure since run 1" in first
-    assert "  1 failure of a test known to be flaky" in second
+    assert "  1 failure of a flaky test" in second
     assert missing(last, "1 flaky test passed again", "fixed") == ["fixed"]
-    assert "nothing new , 1 of a test that is known to be flaky" in site.text("/runs/4")
+    assert "nothing new , 1 of a flaky test" in site.text("/runs/4")
     assert '<span class="badge flaky">Flaky</span>' in site.shown("/runs/4")
     assert '<b class="badge flaky">Flaky</b>' in site.shown("/runs/4?view=tests&group=none")
     assert "New" not in site.text("/runs/4?view=tests&group=none")

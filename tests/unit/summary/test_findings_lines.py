@@ -52,7 +52,7 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> RunFind
         ({**findings(2), "whole": {"missing": 3, "twice": 0, "jobs": []}}, "not whole: 3 missing"),
         (
             {**findings(), "mine": {"new": 0, "back": 2, "flaky": 1, "still": 0, "known": 0}},
-            "2 back after a while, 1 failure of a test known to be flaky, compared with run 12 (a1b2c3d, 1 day ago)",
+            "2 back after a while, 1 failure of a flaky test, compared with run 12 (a1b2c3d, 1 day ago)",
         ),
         (findings(), ""),
         ({**findings(1), "base": None}, ""),

@@ -287,8 +287,7 @@ def _failing(findings: RunFindings, longest: int | None, now: int) -> list[Phras
     if mine["back"]:
         phrases.append((f", {mine['back']:,} back after a while", ""))
     if mine["flaky"]:
-        of = "a test that is" if mine["flaky"] == 1 else "tests that are"
-        phrases.append((f", {mine['flaky']:,} of {of} known to be flaky", ""))
+        phrases.append((f", {mine['flaky']:,} of {'a flaky test' if mine['flaky'] == 1 else 'flaky tests'}", ""))
     if mine["still"]:
         runs = f" for up to {quantity(longest, 'run')}" if longest and longest > 1 else ""
         phrases.append((f", {mine['still']:,} still failing{runs}", ""))
