@@ -120,10 +120,7 @@ def _of_own_results(delivery: Delivery, run_id: int, last_words: Mapping[str, st
 
 
 def deliver_again(delivered: Delivery, last_words: Mapping[str, str], database: Path, run_id: int) -> None:
-    """Deliver a session once more, from its spool into a new store, as a run of this number, with a ledger beside it.
-
-    Raises `SpoolError` if the results cannot be stored.
-    """
+    """Deliver a session again, from its spool into a new store, as the run of this number; raises `SpoolError`."""
     from pytest_automation_report.server.api.embedded import StoreClient  # noqa: PLC0415 - only a few reports need it
 
     # The run is complete when this session's results are in it, also if other jobs report into it.

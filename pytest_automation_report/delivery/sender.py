@@ -456,10 +456,7 @@ def run(config: SenderConfig) -> None:
 
 
 def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
-    """Deliver the sessions for the same embedded store whose pytest and sender were killed, while our tests run.
-
-    What cannot be delivered stays, and pytest's summary tells of it.
-    """
+    """Deliver the sessions for the same store whose pytest and sender were killed; what cannot be delivered stays."""
     target = config.endpoint.database, config.endpoint.project_id
     config = replace(config, timeouts=replace(config.timeouts, send_progress=config.timeouts.exit_progress))
     for folder in session_folders(own.path.parent):

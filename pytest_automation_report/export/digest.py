@@ -222,10 +222,7 @@ def _reasons(
 def _reason(
     title: str, count: int, tests: Sequence[ExportedTest], found: FailureReason | None = None, otherwise: str = ""
 ) -> DigestReason:
-    """Return a reason, of which some ``tests`` are known; the first one says where it raised.
-
-    ``otherwise`` is the command if a list of the tests would be too long.
-    """
+    """Return a reason, of which some ``tests`` are known; ``otherwise`` is the command if their list is too long."""
     place, line, values, notes = _raised(tests[0]) if tests else ("", "", [], [])
     ids = [test.node_id for test in tests]
     return {

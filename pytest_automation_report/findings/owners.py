@@ -38,10 +38,7 @@ class CodeOwners:
                 self._sections.setdefault(section, []).append(rule)
 
     def of(self, path: str) -> str:
-        """Return the owners of a file, by its path from the root of the repository; empty if nobody owns it.
-
-        Of the rules of a section the last one that matches counts.
-        """
+        """Return the owners of a path in the repository, by the last matching rule of each section; empty for none."""
         found = [
             next((owners for pattern, owners in reversed(rules) if pattern.fullmatch(path)), "")
             for rules in self._sections.values()

@@ -121,10 +121,7 @@ _REMOTE_ANNOTATIONS: Final = (
 
 
 class ControllerHooks(Hooks):
-    """Hooks of the controller for its workers, from their configuration to their end.
-
-    It records crashes of workers, and the reports of those that cannot write to the spool themselves.
-    """
+    """Hooks of the controller: it records crashes of workers, and the reports of those that cannot write files."""
 
     def __init__(
         self,

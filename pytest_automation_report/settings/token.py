@@ -56,10 +56,7 @@ def token_from(environ: Mapping[str, str], token_file: str) -> TokenResult:
 
 
 def token_for(settings: Settings, environ: Mapping[str, str]) -> tuple[Settings, Token | None]:
-    """Read the token for the server; return it, and the settings with a blocking error if it is missing.
-
-    A session whose results are sent later can do without.
-    """
+    """Return the settings, with a blocking error if the token is missing and results are sent now, and the token."""
     result = token_from(environ, settings.token_file)
     if result.error is None or settings.delivery == "later":
         return settings, result.token

@@ -188,10 +188,7 @@ class CapturedRecord(Record, frozen=True, tag="captured"):
 
 
 class StartRecord(Record, frozen=True, tag="start"):
-    """An attempt begins. Without a FINISH, it is a test whose process died.
-
-    ``number`` counts the attempts of the process, ``line`` is pytest's, which counts from 0.
-    """
+    """An attempt begins; without a FINISH its process died. ``number`` is the process's, ``line`` counts from 0."""
 
     number: Int64 = field(name="n")
     moment: Int64 = field(name="t")

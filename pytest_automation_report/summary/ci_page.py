@@ -72,10 +72,7 @@ def failing_notes(findings: FindingsExcerpt | None, now: int) -> dict[tuple[str,
 
 
 def marked_last(failures: Iterable[FailedTest], notes: Mapping[tuple[str, str], str]) -> list[FailedTest]:
-    """Return failures with those of flaky and known tests at the end, and in their messages why.
-
-    A provider shows the first ten.
-    """
+    """Return failures with flaky and known ones last, since a provider shows ten, and in their messages why."""
     others: list[FailedTest] = []
     last: list[FailedTest] = []
     for failure in failures:
