@@ -168,7 +168,7 @@ def serve(
     kept = token_file or (None if is_in_environment else Path(f"{configuration.database}.token"))
     code = team_code(os.environ, pages_token_file)
     proxy_user = _proxy_user(options["trusted_user_header"], options["trusted_proxies"])
-    log_to_stderr(is_verbose=options["verbose"])
+    _log_to_stderr(is_verbose=options["verbose"])
     store = Store(place, max_bytes=options["max_size"])
     try:
         if run_id is not None and not store.look(partial(run_rows, run_ids=[run_id])):
@@ -234,7 +234,7 @@ class _Stderr(logging.Handler):
             echo_stderr(f"{time} {line}")
 
 
-def log_to_stderr(*, is_verbose: bool) -> None:
+def _log_to_stderr(*, is_verbose: bool) -> None:
     """Print what the server logs, and with ``is_verbose`` each request."""
     logging.basicConfig(format="%(message)s", handlers=[_Stderr()])
     logging.getLogger("pytest_automation_report").setLevel(logging.DEBUG if is_verbose else logging.INFO)

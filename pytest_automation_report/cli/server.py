@@ -61,7 +61,7 @@ def create(name: str, role: Role, project: int | None, **options: object) -> int
     if created is None:
         raise SettingError("NAME", name, "there is a token of this name: choose another, or revoke that one first")
     click.echo(created.value)
-    echo_stderr(f"token {name} is created: {_scope(role, project)}; it is shown this once")
+    echo_stderr(f"token {name} is created: {Grant(name, role, project).scope}; it is shown this once")
     return Exit.DONE
 
 
@@ -89,10 +89,6 @@ def revoke(name: str, **options: object) -> int:
         raise SettingError("NAME", name, "there is no such token: automation-report server token list shows them")
     echo_stderr(f"token {name} is revoked")
     return Exit.DONE
-
-
-def _scope(role: Role, project: int | None) -> str:
-    return f"{role}, {'all projects' if project is None else f'project {project}'}"
 
 
 def _row(grant: Grant) -> tuple[str, str, str, str]:

@@ -143,7 +143,7 @@ class RequestGuard:
 
     def __init__(self, tokens: Tokens, options: ServerOptions, extension: Extension) -> None:
         self._tokens = tokens
-        self._open_paths = PROBES | {METRICS} if options.are_metrics_public else PROBES
+        self._public_path = METRICS if options.are_metrics_public else None
         self._hosts = options.hosts
         self._extension = extension
         per_minute = options.requests_per_minute
@@ -153,14 +153,15 @@ class RequestGuard:
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Check a request, and set the headers by which clients recognise this server; raises `ApiError`."""
         resp.set_header("X-Content-Type-Options", "nosniff")
-        if req.path in self._open_paths:
+        if req.path in PROBES:
             return
-        if self._hosts is not None and not is_answered(req.get_header("Host"), self._hosts):
+        is_public = req.path == self._public_path
+        if self._hosts is not None and not is_public and not is_answered(req.get_header("Host"), self._hosts):
             raise ApiError(403, "This server does not answer for this host; serve it with --allow-host NAME.")
         if req.get_header("Sec-Fetch-Site", default="none") not in _OWN_SITES:
             self._answer_other_site(req, resp)
             return
-        is_visitor = self._extension.authorize(req)
+        is_visitor = is_public or self._extension.authorize(req)
         if not is_visitor:
             req.context["grant"] = self._tokens.grant(req.auth, req.remote_addr)
         resp.set_header(KEEPS_HEADER, str(MAX_CONTENT_BYTES))

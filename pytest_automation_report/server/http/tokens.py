@@ -124,7 +124,14 @@ class Tokens:
             self._failed_at = self._clock()
             raise
         with self._lock:
+            before, is_first = self._known, self._read_at == -math.inf
             self._known, self._read_at = found, now
+        # What happened while nobody used a named token is told with the next one.
+        if not is_first and before.keys() != found.keys():
+            for changed in found.keys() - before.keys():
+                _logger.info("token %s is new: %s", found[changed].name, found[changed].scope)
+            for changed in before.keys() - found.keys():
+                _logger.info("token %s is revoked", before[changed].name)
         return found.get(digest)
 
     def _count_refusal(self, address: str) -> None:

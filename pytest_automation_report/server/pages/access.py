@@ -97,6 +97,8 @@ class ProxyUser(Struct, frozen=True):
         """Return the user of a request, "" if it comes from elsewhere or names none."""
         # Anybody else could write the header. The address is that of the connection, whatever X-Forwarded-For says.
         address = ipaddress.ip_address(req.remote_addr.partition("%")[0])
+        # A socket for IPv6 and IPv4 shows an IPv4 address in a form of IPv6.
+        address = getattr(address, "ipv4_mapped", None) or address
         is_trusted = any(address in network for network in self.proxies)
         return req.get_header(self.header, default="").strip() if is_trusted else ""
 

@@ -95,8 +95,7 @@ def _emptied(store: Store, runs: Iterable[OldRun], address: str) -> Iterator[Old
         try:
             if hashes:
                 bucket = bucket or open_bucket(address, os.environ)
-                now = store.write(lambda writer: writer.now)
-                remove_files(bucket, hashes, now)
+                remove_files(bucket, hashes, store.now())
         except Exception as error:  # noqa: BLE001 - those of obstore, which is imported only here
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
             _logger.warning("%s: %s; run %s and later ones stay until it answers", shown_store(address), reason, run.id)
@@ -118,7 +117,7 @@ def apply_retention(
 
     ``on_completed`` gets the id of each run that was completed.
     """
-    now = store.write(lambda writer: writer.now)
+    now = store.now()
     if (seconds := retention.complete_seconds) is not None:
         before = now - int(seconds * 1_000_000)
         for (run_id,) in store.look(lambda connection: connection.execute(_LEFT_OPEN, (before,))):

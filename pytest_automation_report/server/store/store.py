@@ -110,6 +110,10 @@ class Store:
         """Run a single statement without a transaction, which PostgreSQL begins and ends by two messages more."""
         return self._run(self._connections.looking, question)
 
+    def now(self) -> int:
+        """Return the time of the store's clock, in microseconds since 1970."""
+        return self._clock()
+
     def compact(self) -> None:
         """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store."""
         self._connections.compact()

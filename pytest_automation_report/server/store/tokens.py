@@ -29,6 +29,11 @@ class Grant(Struct, frozen=True):
     project: int | None = None
     created: int = 0  # microseconds since 1970
 
+    @property
+    def scope(self) -> str:
+        """Role and project in words."""
+        return f"{self.role}, {'all projects' if self.project is None else f'project {self.project}'}"
+
 
 def create_token(name: str, role: Role, project: int | None, writer: Writer) -> Token | None:
     """Create a token and return it, which is the only time that it is known; None if the name is in use."""

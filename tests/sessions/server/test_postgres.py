@@ -17,6 +17,7 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.findings.documents import RunFindings
 from pytest_automation_report.server.api.bodies import RunBody
 from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.http.tokens import Tokens
 from pytest_automation_report.server.store import postgres
 from pytest_automation_report.server.store.database import lock
 from pytest_automation_report.server.store.findings import findings
@@ -295,11 +296,17 @@ def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster, caplo
                 with pytest.raises(ApiError, match="cannot be reached") as refused:
                     ask()
                 assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "5")
-            client = TestClient(create_application(store, TOKEN))
+            tokens = Tokens(store, TOKEN)
+            client = TestClient(create_application(store, tokens))
             assert [client.simulate_get(path).status_code for path in ("/healthz", "/readyz")] == [200, 503]
             numbers = client.simulate_get("/metrics", headers={"Authorization": f"Bearer {TOKEN.value}"}).text
             assert "automation_report_store_up 0\n" in numbers
             assert "automation_report_results" not in numbers
+            # Such questions are asked in the thread of all connections, where each would take three seconds.
+            began = time.monotonic()
+            refused = [tokens.refusal("Bearer arp_unknown", "") for _ in range(20)]
+            assert [each.status for each in refused if each] == [429] * 20
+            assert time.monotonic() - began < 20
             cluster.restart()
             assert (store.read(read)["id"], store.write(write)) == (made, made + 1)
             assert client.simulate_get("/readyz").status_code == 200

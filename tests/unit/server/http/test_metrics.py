@@ -28,9 +28,12 @@ def test_health_needs_no_token_and_numbers_do(service: Service) -> None:
         answer = client.simulate_get(path, headers={"Host": "10.0.0.5:8000"})
         assert (answer.status_code, answer.json) == (200, {"status": "ok"})
     assert client.simulate_get("/metrics", headers={"Host": "localhost"}).status_code == 401
-    public = TestClient(create_application(service.store, TOKEN, ServerOptions(are_metrics_public=True)))
-    assert public.simulate_get("/metrics").status_code == 200
-    assert public.simulate_get(f"{API}/projects/1/automation/runs").status_code == 401
+    options = ServerOptions(are_metrics_public=True, hosts=frozenset(), requests_per_minute=1)
+    public = TestClient(create_application(service.store, TOKEN, options))
+    answers = [public.simulate_get("/metrics", headers={"Host": "10.0.0.5:8000"}).status_code for _ in range(11)]
+    assert answers == [200] * 10 + [429], "they are counted as pages are"
+    runs = f"{API}/projects/1/automation/runs"
+    assert public.simulate_get(runs, headers={"Host": "localhost"}).status_code == 401
 
 
 def test_numbers_are_those_of_requests_and_store(service: Service) -> None:

@@ -112,8 +112,9 @@ def test_a_token_for_one_project_reaches_no_other(service: Service, role: str) -
         assert bearer.get("/artifacts" + own.partition("/artifacts")[2]).status_code == 200
 
 
-def test_tokens_are_exchanged_without_a_refusal(service: Service) -> None:
+def test_tokens_are_exchanged_without_a_refusal(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     """A new one is accepted at once, beside the old one, which is refused five seconds after it was revoked."""
+    caplog.set_level("INFO", "pytest_automation_report.server.http.tokens")
     now = [100.0]
     tokens = Tokens(service.store, TOKEN, lambda: now[0])
     old = Bearer(service, _created(service, "old", "admin"), tokens)
@@ -126,6 +127,7 @@ def test_tokens_are_exchanged_without_a_refusal(service: Service) -> None:
     now[0] += 5.1
     assert [each.get(runs).status_code for each in (old, new)] == [401, 200]
     assert Bearer(service, TOKEN.value, tokens).get(runs).status_code == 200
+    assert caplog.messages[:2] == ["token new is new: admin, all projects", "token old is revoked"]
 
 
 def test_a_token_is_shown_once(service: Service, caplog: pytest.LogCaptureFixture) -> None:
@@ -177,6 +179,8 @@ def test_refused_tokens_are_two_lines(service: Service, caplog: pytest.LogCaptur
     now[0] += 61
     for _ in range(2):
         tokens.notice_quiet()
+    numbers = Bearer(service, TOKEN.value, tokens).get("/metrics").text
+    assert 'errors_total{kind="token"} 4\n' in numbers, "also the one that was refused before its body was read"
     first, last = caplog.messages
     assert first.startswith("127.0.0.1: a wrong token or none")
     assert last == "no wrong token for a minute; refused before: 4 requests"

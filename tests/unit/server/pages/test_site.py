@@ -377,7 +377,7 @@ def test_users_of_a_trusted_proxy_need_no_link(site: Site, caplog: pytest.LogCap
         return client.simulate_get(path, headers=headers, remote_addr=address).status_code
 
     for path in ("/", "/runs/1", "/runs/1/report.html"):
-        assert [asked(path, address) for address in ("10.0.0.7", "::1")] == [200, 200]
+        assert [asked(path, address) for address in ("10.0.0.7", "::1", "::ffff:10.0.0.7")] == [200] * 3
         assert [asked(path, address) for address in ("10.0.1.7", "127.0.0.1")] == [403, 403]
         assert asked(path, "10.0.1.7", X_Forwarded_For="10.0.0.7") == 403
         assert asked(path, "10.0.0.7", "") == asked(path, "10.0.0.7", " ") == 403
