@@ -304,8 +304,8 @@ def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster, caplo
             assert "automation_report_results" not in numbers
             # Such questions are asked in the thread of all connections, where each would take three seconds.
             began = time.monotonic()
-            refused = [tokens.refusal("Bearer arp_unknown", "") for _ in range(20)]
-            assert [each.status for each in refused if each] == [429] * 20
+            answers = [tokens.refusal("Bearer arp_unknown", "") for _ in range(20)]
+            assert [each.status for each in answers if each is not None] == [429] * 20
             assert time.monotonic() - began < 20
             cluster.restart()
             assert (store.read(read)["id"], store.write(write)) == (made, made + 1)
