@@ -25,7 +25,7 @@ from pytest_automation_report.cli.queries import (
 from pytest_automation_report.cli.run import EXPECT_JOBS, TIMEOUT, completed_runs, echo_jobs, run
 from pytest_automation_report.cli.show import digest, report_of, write_file
 from pytest_automation_report.delivery.report import excerpt_from
-from pytest_automation_report.findings.known import KnownTests
+from pytest_automation_report.findings.known import KnownFailure, KnownTests
 from pytest_automation_report.findings.sentences import is_torn, told
 from pytest_automation_report.recording.results import FailedTest
 from pytest_automation_report.summary.ci_page import JobOutput, PageOfJob, failing_notes
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.cli.queries import ExpectedJobs, WhichRun
     from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
-    from pytest_automation_report.findings.known import KnownFailure
     from pytest_automation_report.settings.settings import Settings
 
 _WEBHOOK_SECONDS: Final = 5

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.api.client import MOST_RUNS, run_pages
+from pytest_automation_report.api.client import MOST_RUNS, Client, RunFilters, run_pages
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, Resources, joined
 from pytest_automation_report.api.responses import Page, RefusedError, Run, time_of
 from pytest_automation_report.api.urls import web_address_hint
@@ -64,7 +64,6 @@ from pytest_automation_report.text.limits import printable, quantity, string
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_automation_report.api.client import Client, RunFilters
     from pytest_automation_report.cli.queries import ExpectedJobs
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.settings.settings import Settings

@@ -13,8 +13,8 @@ import click
 from msgspec import Struct
 
 from pytest_automation_report.api.models import Field, FieldType, Test, Token
-from pytest_automation_report.api.responses import ClientError
-from pytest_automation_report.cli.command import CommandOutput, Interrupted, Interrupts, run_command, signal_name
+from pytest_automation_report.api.responses import ClientError, Run
+from pytest_automation_report.cli.command import CommandOutput, Ended, Interrupted, Interrupts, run_command, signal_name
 from pytest_automation_report.cli.context import (
     CONNECTION,
     NEW_RUN,
@@ -34,11 +34,11 @@ from pytest_automation_report.cli.send import delivered, left_by
 from pytest_automation_report.errors import AutomationReportError, ResultFileError, SpoolError
 from pytest_automation_report.junit.results import JunitResult
 from pytest_automation_report.junit.sessions import Submission
-from pytest_automation_report.recording.options import cleaner_for
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.recording.results import key_of
 from pytest_automation_report.settings.run import timeouts_from
-from pytest_automation_report.settings.settings import setting_of
+from pytest_automation_report.settings.settings import Settings, setting_of
 from pytest_automation_report.settings.token import token_from
 from pytest_automation_report.spool.sessions import session_folders
 from pytest_automation_report.summary.undelivered import send_command
@@ -47,10 +47,6 @@ from pytest_automation_report.text.limits import quantity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.responses import Run
-    from pytest_automation_report.cli.command import Ended
-    from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
 
 _RESULT_SETTINGS: Final = ("folder_prefix", "statuses", "redact", "redact_builtin", "spool")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from pytest_automation_report.text.limits import SHORT_COMMIT, cut_end, printable, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, TypeGuard
 
     from pytest_automation_report.findings.documents import (
         FailureReason,

@@ -29,7 +29,7 @@ from pytest_automation_report.server.store.contents import (
     stored_artifact,
     too_large,
 )
-from pytest_automation_report.server.store.store import IdempotentRequest
+from pytest_automation_report.server.store.store import IdempotentRequest, Store
 from pytest_automation_report.server.store.values import ApiError, json_text
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.api.bodies import Change
     from pytest_automation_report.server.api.documents import Document
     from pytest_automation_report.server.store.contents import StoredContent
-    from pytest_automation_report.server.store.store import Store
 
 _logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import RUN_KEY_TAG
+from pytest_automation_report.api.models import RUN_KEY_TAG, Json
 from pytest_automation_report.findings.matrix import MOST_VALUES
 from pytest_automation_report.server.pages.searches import Search, escaped, like_any
 from pytest_automation_report.server.store.database import marks
@@ -23,7 +23,6 @@ from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.urls import RunFilters
     from pytest_automation_report.server.store.store import Store
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD
+from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD, Json
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES, Base, RunFacts, Share, base_of, wholeness_of
-from pytest_automation_report.findings.flakiness import flakiness_of
+from pytest_automation_report.findings.flakiness import Flakiness, Verdict, flakiness_of
 from pytest_automation_report.findings.sentences import is_torn
 from pytest_automation_report.findings.verdict import RunNumbers, ending_of
-from pytest_automation_report.server.store.database import marks
+from pytest_automation_report.server.store.database import StoreConnection, marks
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
 from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row
 from pytest_automation_report.server.store.values import KILLED, ResultClass, not_found, validation_error
@@ -24,11 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.comparison import WholeRun
     from pytest_automation_report.findings.documents import EarlierSource, FlakyTest, SourceFlakiness
-    from pytest_automation_report.findings.flakiness import Flakiness, Verdict
-    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult, Series
     from pytest_automation_report.server.store.store import Store
 

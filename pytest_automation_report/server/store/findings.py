@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec.structs import asdict
 
-from pytest_automation_report.findings.comparison import Apart, Changes, changes_between, is_partial
+from pytest_automation_report.findings.comparison import Apart, Changes, WholeRun, changes_between, is_partial
 from pytest_automation_report.findings.documents import RanTests
-from pytest_automation_report.findings.flakiness import flakiness_of
+from pytest_automation_report.findings.flakiness import Flakiness, Verdict, flakiness_of
 from pytest_automation_report.findings.known import KNOWN_FIELD, known_words
 from pytest_automation_report.findings.times import HISTORY, LAST, change_of, ranked, time_shares
-from pytest_automation_report.findings.verdict import MINE, RunNumbers, verdict_of
+from pytest_automation_report.findings.verdict import MINE, RunNumbers, VerdictWords, verdict_of
 from pytest_automation_report.server.store import compared
 from pytest_automation_report.server.store.histories import (
     EarlierDurations,
@@ -42,10 +42,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings import documents
-    from pytest_automation_report.findings.comparison import WholeRun
-    from pytest_automation_report.findings.flakiness import Flakiness, Verdict
     from pytest_automation_report.findings.times import Change, RunTime, WorkerTime
-    from pytest_automation_report.findings.verdict import VerdictWords
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult
     from pytest_automation_report.server.store.store import Store

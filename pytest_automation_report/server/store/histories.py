@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from msgspec import Struct
 
 from pytest_automation_report.findings.comparison import JobResult, deciding_result
-from pytest_automation_report.findings.flakiness import WINDOW, Content, Outcome, storm
+from pytest_automation_report.findings.flakiness import WINDOW, Content, Outcome, Verdict, storm
 from pytest_automation_report.findings.times import (
     HISTORY,
     LAST,
@@ -23,7 +23,7 @@ from pytest_automation_report.findings.times import (
     spread,
     usual_speed,
 )
-from pytest_automation_report.server.store.database import marks, share
+from pytest_automation_report.server.store.database import StoreConnection, marks, share
 from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row, run_rows
 from pytest_automation_report.server.store.values import KILLED, ResultClass
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.flakiness import Verdict
-    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 

@@ -14,13 +14,11 @@ from urllib.parse import quote
 
 from msgspec import Meta, Struct
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Json
 from pytest_automation_report.api.urls import ARTIFACTS_PATH, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from pytest_automation_report.api.models import Json
 
 
 class ApiError(Exception):

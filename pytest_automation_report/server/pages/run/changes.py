@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD, WORKER_FIELD
+from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD, WORKER_FIELD, Json
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages.words import (
@@ -23,7 +23,6 @@ from pytest_automation_report.text.node_ids import split_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.run.facts import RunFacts

@@ -6,19 +6,19 @@ import json
 import re
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.failures.highlighting import coloured
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown, is_in_package
-from pytest_automation_report.failures.tracebacks import one_line, parse_traceback
+from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Raised, one_line, parse_traceback
 from pytest_automation_report.findings.fingerprints import MASK, masked
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.matrix import MOST_VALUES, TEST, Axis, Outcome, by_branch, matrix_of
 from pytest_automation_report.server.pages.drawings import TONES, merged_letters, reduced_cells, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import failing_runs, since_words
-from pytest_automation_report.server.pages.run.facts import marks_of
-from pytest_automation_report.server.pages.urls import link
+from pytest_automation_report.server.pages.run.facts import RunFacts, marks_of
+from pytest_automation_report.server.pages.urls import RunState, link
 from pytest_automation_report.server.pages.words import tests_and_files, with_defaults
 from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, hexadecimal
 from pytest_automation_report.text.limits import quantity
@@ -36,13 +36,9 @@ from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import TypeAlias
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Raised
     from pytest_automation_report.findings.documents import ChangedTest, RunFindings, TestAxis, TestFamily
-    from pytest_automation_report.server.pages.run.facts import RunFacts
-    from pytest_automation_report.server.pages.urls import RunState
 
     Function: TypeAlias = tuple[str, str, str]
 

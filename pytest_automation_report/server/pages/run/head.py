@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from pytest_automation_report.findings.sentences import beginning_of_new, commit_text, is_torn, wholeness_words
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
-from pytest_automation_report.server.pages.run.facts import SILENT_US
+from pytest_automation_report.server.pages.run.facts import SILENT_US, RunFacts
 from pytest_automation_report.server.pages.searches import Term, terms_of, toggled
-from pytest_automation_report.server.pages.urls import FLAKY, VIEWS
+from pytest_automation_report.server.pages.urls import FLAKY, VIEWS, RunState
 from pytest_automation_report.server.pages.words import (
     ago,
     attached,
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings, RunMention
-    from pytest_automation_report.server.pages.run.facts import RunFacts
-    from pytest_automation_report.server.pages.urls import RunState
 
 _CHANGE_CHIPS: Final = (
     ("new", "New", "fail-ink"),

@@ -13,7 +13,7 @@ from pytest_automation_report.findings.matrix import by_branch
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.pages.drawings import TrendPoint
-from pytest_automation_report.server.pages.queries import HISTORY_ROWS
+from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PageReader
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.urls import link
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, duration, moment
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import RunMention
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
-    from pytest_automation_report.server.pages.queries import PageReader
 
     Branches: TypeAlias = Mapping[str, tuple[int, bool]]
 
