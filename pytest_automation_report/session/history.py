@@ -18,7 +18,7 @@ from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.results import identity_of
 from pytest_automation_report.session.collection import nodeids_of, prefix_of
 from pytest_automation_report.session.cut import cut, module_of
-from pytest_automation_report.session.order import failed_first, is_bound, slowest_first, unit_of
+from pytest_automation_report.session.order import is_bound, lowest_first, slowest_first, unit_of
 from pytest_automation_report.session.preflight import PrintingProcess, console_process
 from pytest_automation_report.text.limits import printable, quantity
 from pytest_automation_report.unpatched import Unpatched
@@ -76,15 +76,6 @@ class Wanted(Struct, frozen=True):
     prefix: str
 
 
-class Arranged(Struct, frozen=True):
-    """Numbers of tests: collected before the cut, in the shard, and of those in front by why they are there."""
-
-    collected: int
-    chosen: int
-    failed: int
-    new: int
-
-
 class HistoryHooks(Hooks):
     """Cuts and orders the collected tests, in each process that collects; shows what was done."""
 
@@ -94,7 +85,8 @@ class HistoryHooks(Hooks):
         self.collected: list[str] | None = None
         self._wanted = wanted
         self._source = history
-        self._arranged: Arranged | None = None
+        self._lines: list[str] = []  # what was done
+        self._is_empty = False  # whether all tests are in other shards
 
     @classmethod
     def of_session(
@@ -160,64 +152,62 @@ class HistoryHooks(Hooks):
             if left := [item for item, nodeid in zip(items, nodeids, strict=True) if shards[nodeid] != index]:
                 config.hook.pytest_deselected(items=left)
         chosen, ids = [items[place] for place in places], [nodeids[place] for place in places]
-        failed, new = self._places(ids, keys)
+        ranks = self._ranks(ids, keys)
         order = list(range(len(chosen)))
         if self._wanted.order == "failed-first":
-            order = failed_first([unit_of(item, nodeid) for item, nodeid in zip(chosen, ids, strict=True)], failed, new)
+            order = lowest_first([unit_of(item, nodeid) for item, nodeid in zip(chosen, ids, strict=True)], ranks)
         elif self._wanted.order == "slowest-first" and self._history.durations:
             order = slowest_first(ids, durations)
-        self._arranged = Arranged(len(items), len(chosen), len(failed), len(new))
+        self._is_empty = bool(items) and not chosen
+        self._lines = self._done(len(items), ranks)
         items[:] = [chosen[place] for place in order]
 
-    def _places(self, nodeids: Sequence[str], keys: Mapping[str, str]) -> tuple[set[int], set[int]]:
-        """Return the places of the tests that failed last, and of those that are new."""
+    def _ranks(self, nodeids: Sequence[str], keys: Mapping[str, str]) -> list[int]:
+        """Return 0 for each test that failed last, 1 for one that is new, and 2 for the others."""
         history, prefix = self._history, self._wanted.prefix
         modules = {module: identity_of(module, prefix=prefix).key for module in {*map(module_of, nodeids)}}
-        failed = {
-            place
-            for place, nodeid in enumerate(nodeids)
-            # A module that could not be collected stands for all of its tests.
-            if keys[nodeid] in history.failed or modules[module_of(nodeid)] in history.failed
-        }
         known = history.durations or keys.values()
-        return failed, {place for place, nodeid in enumerate(nodeids) if keys[nodeid] not in known} - failed
+        return [
+            # A module that could not be collected stands for all of its tests.
+            0 if not history.failed.isdisjoint({keys[nodeid], modules[module_of(nodeid)]})
+            else 2 if keys[nodeid] in known else 1
+            for nodeid in nodeids
+        ]  # fmt: skip
+
+    def _done(self, collected: int, ranks: Sequence[int]) -> list[str]:
+        """Return the lines of the summary: the shard, and what is in front."""
+        wanted, history, lines = self._wanted, self._history, list[str]()
+        if wanted.shard is not None:
+            newest, *others = history.runs or (0,)
+            more = f" and {len(others)} before" if others else ""
+            by = f"durations in run {newest}{more}" if history.durations else f"number: {history.error}"
+            lines.append(f"shard {wanted.shard}: {len(ranks):,} of {quantity(collected, 'test')}, cut by {by}")
+        if wanted.order != "none":
+            lines.append(f"ordered: {_ordered(wanted.order, history, ranks)}")
+        return lines
 
     @guarded
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
         """Let a shard pass that has no test; send the controller what a worker did."""
-        arranged = self._arranged
-        is_empty = arranged is not None and arranged.collected > 0 and not arranged.chosen
-        if is_empty and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        if self._is_empty and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
         output = getattr(session.config, "workeroutput", None)
-        if output is not None and arranged is not None:
-            output[WORKER_KEY] = to_builtins(arranged)
+        if output is not None:
+            output[WORKER_KEY] = self._lines, self._is_empty
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
     def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
         """Read what a worker did; all workers do the same."""
         del error
-        sent = getattr(node, "workeroutput", {}).get(WORKER_KEY)
-        self._arranged = self._arranged if sent is None else convert(sent, Arranged)
+        known = self._lines, self._is_empty
+        self._lines, self._is_empty = getattr(node, "workeroutput", {}).get(WORKER_KEY, known)
 
     @guarded
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the shard, and what is in front."""
-        for line in () if self._arranged is None else self._lines(self._arranged):
+        for line in self._lines:
             terminalreporter.write_line(printable(f"automation report: {line}"))
-
-    def _lines(self, arranged: Arranged) -> list[str]:
-        wanted, history, lines = self._wanted, self._history, list[str]()
-        if wanted.shard is not None:
-            newest, *others = history.runs or (0,)
-            more = f" and {len(others)} before" if others else ""
-            by = f"durations in run {newest}{more}" if history.durations else f"number: {history.error}"
-            tests = f"{arranged.chosen:,} of {quantity(arranged.collected, 'test')}"
-            lines.append(f"shard {wanted.shard}: {tests}, cut by {by}")
-        if wanted.order != "none":
-            lines.append(f"ordered: {_ordered(wanted.order, history, arranged)}")
-        return lines
 
     @guarded
     def pytest_unconfigure(self) -> None:
@@ -226,11 +216,11 @@ class HistoryHooks(Hooks):
             self._source.close()
 
 
-def _ordered(order: str, history: History, arranged: Arranged) -> str:
+def _ordered(order: str, history: History, ranks: Sequence[int]) -> str:
     if not history.durations:
         return f"as collected: {history.error}"
     if order == "slowest-first":
         return f"slowest modules first, by run {history.runs[0]}"
-    words = [f"{arranged.failed:,} failed last time"] * bool(arranged.failed)
-    words += [f"{arranged.new:,} new"] * bool(arranged.new)
+    counts = ((ranks.count(0), "failed last time"), (ranks.count(1), "new"))
+    words = [f"{count:,} {why}" for count, why in counts if count]
     return f"{', '.join(words)} first" if words else "as collected: none failed last time"

@@ -10,7 +10,7 @@ import pytest
 from pytest_automation_report.session.cut import estimated, module_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 # Markers of plugins by which a test waits for others of its module.
 _BOUND: Final = ("dependency", "order", "incremental")
@@ -31,22 +31,19 @@ def unit_of(item: pytest.Item, nodeid: str) -> str:
     return nodeid if owner is None else owner.nodeid
 
 
-def failed_first(units: Sequence[str], failed: Collection[int], new: Collection[int]) -> list[int]:
-    """Return the places of tests in the new order: units with a failed one, units with a new one, then all others."""
-    ranks: dict[str, int] = {}
-    for place, unit in enumerate(units):
-        rank = 0 if place in failed else 1 if place in new else 2
-        ranks[unit] = min(rank, ranks.get(unit, rank))
-    return sorted(range(len(units)), key=lambda place: ranks[units[place]])
+def lowest_first(units: Sequence[str], ranks: Sequence[int]) -> list[int]:
+    """Return the places of tests in the new order: that of the lowest rank of a test in their unit."""
+    lowest: dict[str, int] = {}
+    for unit, rank in zip(units, ranks, strict=True):
+        lowest[unit] = min(rank, lowest.get(unit, rank))
+    return sorted(range(len(units)), key=lambda place: lowest[units[place]])
 
 
 def slowest_first(nodeids: Sequence[str], durations: Mapping[str, int | None]) -> list[int]:
     """Return the places of tests ordered by module, the module that takes longest first."""
     times = estimated(durations)
     totals: Counter[str] = Counter()
-    first: dict[str, int] = {}
-    for place, nodeid in enumerate(nodeids):
+    for nodeid in nodeids:
         totals[module_of(nodeid)] += times[nodeid]
-        first.setdefault(module_of(nodeid), place)
-    modules = [module_of(nodeid) for nodeid in nodeids]
-    return sorted(range(len(modules)), key=lambda place: (-totals[modules[place]], first[modules[place]]))
+    ranks = {module: rank for rank, (module, _) in enumerate(totals.most_common())}
+    return sorted(range(len(nodeids)), key=lambda place: ranks[module_of(nodeids[place])])
