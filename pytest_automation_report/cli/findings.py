@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from pytest_automation_report.cli.context import CONNECTION, Command, Exit, echo_result, echo_stderr, setting_options
-from pytest_automation_report.cli.known import is_excused, read_known
+from pytest_automation_report.cli.known import entry_of, is_excused, read_known
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.findings.flakiness import evidence_words
@@ -108,9 +108,9 @@ def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: obj
 @RUN_ID
 @click.option("--new-failures", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
               help="Stop at more than N new failures.")  # fmt: skip
-@click.option("--flaky", "most_flaky", type=click.IntRange(min=0), metavar="N",
+@click.option("--flaky", type=click.IntRange(min=0), metavar="N",
               help="Stop at more than N flaky tests; their new failures alone do not stop it then.")  # fmt: skip
-@click.option("--gone", "most_gone", type=click.IntRange(min=0), metavar="N",
+@click.option("--gone", type=click.IntRange(min=0), metavar="N",
               help="Stop at more than N gone tests; they are always named.")  # fmt: skip
 @click.option("--known", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="File of known failures, if the sessions did not have it.")  # fmt: skip
@@ -118,24 +118,13 @@ def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: obj
 @click.option("--require-base", is_flag=True, help="Stop if there is no earlier run to compare with.")
 @click.option("--allow-partial", is_flag=True, help="Judge a run that is open or not whole, too.")
 @setting_options(*CONNECTION, *WHICH)
-def gate(  # noqa: PLR0913 - one for each option
-    chosen: WhichRun,
-    *,
-    new_failures: int,
-    most_flaky: int | None,
-    most_gone: int | None,
-    known: Path | None,
-    base: int | None,
-    require_base: bool,
-    allow_partial: bool,
-    **options: object,
-) -> int:
+def gate(chosen: WhichRun, *, known: Path | None, base: int | None, **options: object) -> int:
     """Stop a pipeline at new failures: exit code 5, and stderr says what stopped it.
 
     Run it after pytest. Exit code 3 means that the run is open or not whole. Without RUN_ID it judges the run of this
     commit and branch in CI, and the newest run of the source elsewhere.
     """
-    limits = Limits(new_failures, most_flaky, most_gone, require_base=require_base, allow_partial=allow_partial)
+    limits = convert({name: options.pop(name) for name in Limits.__struct_fields__}, Limits)
     entries = [] if known is None else read_known(known, "--known")
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
         judged = reading.run(reading.run_id(chosen, of_source=True))
@@ -144,7 +133,7 @@ def gate(  # noqa: PLR0913 - one for each option
 
 
 class Limits(Struct, frozen=True):
-    """What stops a pipeline: more tests of a kind than these, None for any number, or a run without a base."""
+    """The options of gate by which a run is judged; None allows any number of such tests."""
 
     new_failures: int = 0
     flaky: int | None = None
@@ -274,7 +263,7 @@ def _new_failures(
     """
     known = KnownTests(entries)
     failing = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
-    found = {known.of(title_of(test["folder"], test["name"]), test["key"]) for test in failing}
+    found = {entry_of(test, known) for test in failing}
     lines, remarks = [], []
     for entry in entries:
         name = f"known failure {entry.test}"

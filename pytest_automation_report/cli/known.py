@@ -41,9 +41,14 @@ def read_known(path: Path, name: str) -> list[KnownFailure]:
         raise click.UsageError(f"{name}: {path}: {reason}") from error
 
 
+def entry_of(test: ChangedTest, known: KnownTests) -> KnownFailure | None:
+    """Return the entry that names a test of findings."""
+    return known.of(title_of(test["folder"], test["name"]), test["key"])
+
+
 def is_excused(test: ChangedTest, known: KnownTests) -> bool:
     """Whether its session, or an entry whose day is not past, excuses the failure of a test."""
-    entry = known.of(title_of(test["folder"], test["name"]), test["key"])
+    entry = entry_of(test, known)
     return test["kind"] == "known" or (entry is not None and not entry.is_past)
 
 

@@ -47,9 +47,8 @@ class KnownFailureHooks(Hooks):
     def __init__(self, file: tuple[str, str], internal_errors: InternalErrors) -> None:
         self.internal_errors = internal_errors
         self._file = file
-        entries = known_failures(file[1])
-        self._entries = [entry for entry in entries if not entry.is_past]
-        self._past = [entry for entry in entries if entry.is_past]
+        self._entries = known_failures(file[1])
+        self._past = {entry.line for entry in self._entries if entry.is_past}
         self._tests: dict[str, KnownFailure] = {}
         self._session: pytest.Session | None = None
         self._is_marked = False  # whether the running attempt has its field
@@ -72,7 +71,7 @@ class KnownFailureHooks(Hooks):
     @guarded
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Find the collected tests that are known to fail."""
-        known, found, prefix = KnownTests([*self._entries, *self._past]), set[int](), ""
+        known, found, prefix = KnownTests(self._entries), set[int](), ""
         if known.has_keys:
             setting = setting_of("folder_prefix")
             given = read_pytest_settings(session.config, os.environ, (setting,)).get(setting.name)
@@ -81,17 +80,14 @@ class KnownFailureHooks(Hooks):
             entry = known.of(nodeid, *([identity_of(nodeid, prefix=prefix).key] if known.has_keys else []))
             if entry is not None:
                 found.add(entry.line)
-                if not entry.is_past:
+                if entry.line not in self._past:
                     self._tests[item.nodeid] = entry
-        unknown = [entry for entry in (*self._entries, *self._past) if entry.line not in found]
+        past = [entry for entry in self._entries if entry.line in self._past & found]
+        unknown = [entry for entry in self._entries if entry.line not in found]
         self._warnings = [
-            *(
-                f"{self._file[0]}:{entry.line}: {entry.test} was known until {entry.until}: its failure counts again"
-                for entry in self._past
-                if entry.line in found
-            ),
-            *(_unknown_lines(unknown, session, self._file[0]) if unknown else ()),
-        ]
+            f"{self._file[0]}:{entry.line}: {entry.test} was known until {entry.until}: its failure counts again"
+            for entry in past
+        ] + (_unknown_lines(unknown, session, self._file[0]) if unknown else [])
 
     # Outermost: what other plugins make of the outcome is there.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
