@@ -160,7 +160,7 @@ def judge(judged: Run, document: RunFindings, entries: Sequence[KnownFailure], l
     is_baseless = limits.require_base and document["base"] is None
     is_stopped = is_baseless or any(kind.is_stopped for kind in kinds)
     if missing and not (is_stopped or limits.allow_partial):
-        echo_stderr("--allow-partial judges what is there")
+        echo_stderr("to judge it anyway: --allow-partial")
         return Exit.KEPT
     verdict = f"{kinds[0].words}{_compared(document, is_needed=is_baseless)}{kinds[0].limit}"
     more = [f"{kind.words}{kind.limit}" for kind in kinds[1:] if kind.is_stopped]

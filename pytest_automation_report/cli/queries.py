@@ -284,7 +284,7 @@ class Opened(Struct, frozen=True):
             if error.status != NOT_FOUND:
                 raise
             where = user_shell().target(self.configuration)
-            hint = "automation-report run list shows those it has"
+            hint = "see automation-report run list"
             raise RefusedError(f"there is no run {run_id} in {where}: {hint}", NOT_FOUND) from error
 
     def _add_commit(self, filters: RunFilters) -> str:

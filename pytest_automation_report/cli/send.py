@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.ledger import LedgerState
 
 _DEFAULTS: Final = DeliveryOptions()
-_TRUST: Final = "if you know that server: everyone who can write to a spool can write any address into it"
+_TRUST: Final = "if you trust that server (anybody who can write to a spool can write any address into it)"
 
 
 @click.command(cls=Command)
@@ -182,9 +182,9 @@ def _blocking_error(folder: SessionFolder, session: SessionManifest, configurati
         if session.is_embedded:
             return f"it is for the embedded store: send it with --url {LOCAL_URL} --project-id {session.project_id}"
         there = f"{session.origin}, project {session.project_id}"
-        return f"it is for {there}: name that with --url and --project-id to send it, {_TRUST}"
+        return f"it is for {there}: send it with --url and --project-id, {_TRUST}"
     if session.is_embedded and session.database != endpoint.database:
-        return f"it is for the store {session.database}: name that with --database to send it"
+        return f"it is for the store {session.database}: send it with --database"
     is_running = session.pid_birth != "" and system.process_start_time(session.pid) == session.pid_birth
     return f"its pytest (process {session.pid}) is still running" if is_running and not folder.has_ended else ""
 
@@ -192,10 +192,10 @@ def _blocking_error(folder: SessionFolder, session: SessionManifest, configurati
 def _destination_error(session: SessionManifest, endpoint: Endpoint) -> str:
     """Return the error of a session without address or project: the one that is known must be the same."""
     if session.origin not in {"", endpoint.origin}:
-        how = "name that with --url, and its project with --project-id, to send it"
+        how = "send it with --url, and with its project as --project-id"
         return f"it is for {session.origin}: {how}, {_TRUST}"
     if session.project_id not in {0, endpoint.project_id}:
-        return f"it is for project {session.project_id}: name that with --project-id to send it"
+        return f"it is for project {session.project_id}: send it with --project-id"
     return ""
 
 

@@ -172,7 +172,7 @@ def serve(
     store = Store(place, max_bytes=options["max_size"])
     try:
         if run_id is not None and not store.look(partial(run_rows, run_ids=[run_id])):
-            hint = "the store has no such run: automation-report run list shows those it has"
+            hint = "the store has no such run: see automation-report run list"
             raise SettingError("--run", run_id, hint)
         _set_main_branches(store, main_branches)
         empty_note = _empty_note(store, place, is_new=is_new)

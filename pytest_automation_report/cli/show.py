@@ -186,7 +186,7 @@ def _named(tests: Sequence[ExportedTest], name: str, run_id: int) -> ExportedTes
     if name in names:
         return names[name]
     similar = get_close_matches(name, [test.title for test in tests], n=1)
-    hint = f"is it {printable(similar[0])}?" if similar else "write its folder and name, its node id or its key"
+    hint = f"did you mean {printable(similar[0])}?" if similar else "write its folder and name, its node id or its key"
     raise click.UsageError(f"--test: run {run_id} has no test {printable(name)!r}: {hint}")
 
 

@@ -182,7 +182,7 @@ def _unlink(names: Sequence[str], opened: system.Folder) -> None:
 
 
 def _reason(names: Sequence[str]) -> str:
-    return f"it holds {named(sorted(names))}, which is not of a session" if names else ""
+    return f"it holds {named(sorted(names))}, which no session writes" if names else ""
 
 
 def named(names: Sequence[str]) -> str:

@@ -135,7 +135,7 @@ def test_folder_with_anything_else_in_it_stays_whole(
     plant(folder, data)
     aged(folder)
     before, linked = tree(folder), tree(data)
-    says = f"it holds {planted}, which is not of a session"
+    says = f"it holds {planted}, which no session writes"
     assert foreign_in(folder) == says
     assert discard_session(SessionFolder(folder)).startswith(says)
     found = expire_old_sessions(tmp_path / "spool", SessionFolder(tmp_path / "own"), keep_days=1, now=time.time())
@@ -177,7 +177,7 @@ def after_the_check(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
 
 @pytest.mark.parametrize(
     ("part", "says"),
-    [("", "it cannot be removed: Not a directory"), ("files", "it holds files, which is not of a session")],
+    [("", "it cannot be removed: Not a directory"), ("files", "it holds files, which no session writes")],
 )
 def test_path_that_becomes_a_link_during_the_removal(
     session: Path, data: Path, after_the_check: Meanwhile, part: str, says: str
@@ -198,14 +198,14 @@ def test_path_that_becomes_a_link_during_the_removal(
 def test_file_that_appears_during_the_removal(session: Path, after_the_check: Meanwhile) -> None:
     """What the user puts into the folder after it was checked stays, and it is said that it does."""
     after_the_check(lambda: (written(session / "thesis.txt"), written(session / "files" / "src" / "main.py")))
-    assert remove_session(session) == "it holds files/src and thesis.txt, which is not of a session"
+    assert remove_session(session) == "it holds files/src and thesis.txt, which no session writes"
     assert tree(session) == {"thesis.txt": "kept", "files": None, "files/src": None, "files/src/main.py": "kept"}
 
 
 def test_delivered_session_goes_without_what_is_not_its_own(session: Path) -> None:
     """Of a session that has arrived all goes but what a test or user has put beside it."""
     written(session / "thesis.txt")
-    assert remove_session(session, is_own=True) == "it holds thesis.txt, which is not of a session"
+    assert remove_session(session, is_own=True) == "it holds thesis.txt, which no session writes"
     assert tree(session) == {"thesis.txt": "kept"}
 
 
@@ -224,4 +224,4 @@ def test_many_things_are_counted_and_three_are_named(session: Path) -> None:
     """A folder with many things in it is told with three of their names and the number of the others."""
     for number in range(7):
         written(session / f"photo-{number}.jpg")
-    assert foreign_in(session) == "it holds photo-0.jpg, photo-1.jpg, photo-2.jpg and 4 more, which is not of a session"
+    assert foreign_in(session) == "it holds photo-0.jpg, photo-1.jpg, photo-2.jpg and 4 more, which no session writes"
