@@ -153,12 +153,21 @@ def test_commands_run(command: str, reported_project: Path, tmp_path: Path) -> N
     assert done.stdout + done.stderr
 
 
+def anchors(name: str) -> set[str]:
+    """Return the anchors of a page's headings, as Python-Markdown makes them."""
+    headings = re.findall(r"^#+ (.*)$", page(name), re.MULTILINE)
+    return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
+
+
 def test_links_between_pages_lead_somewhere() -> None:
-    """Each link of a page or of the README to a file leads to one; the site has none outside of ``docs``."""
+    """Each link of a page or of the README leads to a file and a heading; the site has none outside of ``docs``."""
     for name in PAGES:
-        for link in re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page(name)):
-            assert (ROOT / name).parent.joinpath(link).exists(), f"{name}: {link}"
+        for link, anchor in re.findall(r"\]\((?!https?://)([^)#\s]*)#?([^)\s]*)\)", page(name)):
+            target = (ROOT / name).parent.joinpath(link) if link else ROOT / name
+            assert target.exists(), f"{name}: {link}"
             assert not link.startswith(".."), f"{name}: {link}"
+            if anchor:
+                assert anchor in anchors(str(target.relative_to(ROOT))), f"{name}: {link}#{anchor}"
 
 
 @pytest.mark.slow
