@@ -128,7 +128,7 @@ def open_in_browser(address: str) -> None:
     import webbrowser  # noqa: PLC0415 - it looks for browsers when it is imported
 
     if not (has_screen(os.environ) and webbrowser.open(address)):
-        echo_stderr("no browser was found here: open the address yourself")
+        echo_stderr(f"no browser was found here, open this address: {address}")
 
 
 def _from_here(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:

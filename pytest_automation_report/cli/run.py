@@ -301,6 +301,8 @@ def list_runs(  # noqa: PLR0913 - one for each option
         click.echo(json.dumps(listed.document, indent=2))
         return Exit.DONE
     _echo_runs(reading.configuration, listed.result)
+    if (older := listed.total - page * int(per_page)) > 0:
+        echo_stderr(f"{quantity(older, 'older run')}: --page {page + 1}")
     if not listed.result:
         echo_stderr("no runs" if page > 1 or any(filters.values()) else no_runs_yet(reading.configuration))
     return Exit.DONE

@@ -112,6 +112,7 @@ class Digest(Struct, frozen=True):
     run: ExportedRun
     findings: RunFindings | None
     now: int
+    is_new_only: bool = False
 
     def json(self, limit: int | None = None) -> str:
         """Return the document on one line, with at most ``limit`` reasons."""
@@ -147,6 +148,8 @@ class Digest(Struct, frozen=True):
         left = len(reasons) - len(shown)
         command = f"automation-report failures {self.run.id} --limit {len(reasons)}"
         more = f"and {quantity(left, 'more reason')}: {command}" if left else ""
+        if self.is_new_only and not reasons:
+            more = "no new failure"
         groups: dict[str, list[str]] = {}
         for text, reason in zip(shown, reasons, strict=False):
             groups.setdefault(headings.get(reason["owner"], ""), []).append(text)
@@ -181,7 +184,7 @@ def digest_of(
     document: DigestDocument = {
         "version": VERSION, "run": about, "verdict": told(said), "counts": _counts(run, findings), "reasons": reasons,
     }  # fmt: skip
-    return Digest(document, run, findings, now)
+    return Digest(document, run, findings, now, is_new_only)
 
 
 def new_keys(findings: RunFindings | None) -> set[str]:

@@ -273,10 +273,7 @@ class _Resolver:
 
         origin = self.value("url", parse, "")
         if project_id is None and not self.refused & {"project_id", "url"}:
-            from pytest_automation_report.settings.parsers import LARGEST_ID  # noqa: PLC0415 - only for a mistake
-
-            hint = f"add the number of the project at {_server(url)}, from 1 to {LARGEST_ID}"
-            self.refuse_missing("project_id", url, hint)
+            self.refuse_missing("project_id", url, f"add the number of the project at {_server(url)}")
         scheme = origin.partition("://")[0]
         proxies: dict[str, str] = {}
         # Proxies and the standard variables for certificates count for servers on other machines only.

@@ -201,13 +201,11 @@ def _link(configuration: Settings, ending: SessionOutcome, shell: Shell) -> list
 def _collected(tally: SessionCounts) -> str:
     tests = f"{quantity(tally.reported, 'test')} reported"
     if tally.expected is not None:
-        collected = quantity(tally.expected, "test")
-        missing = f" + {tally.not_run:,} not run" if tally.not_run else ""
-        tests = f"{collected} collected = {tally.reported:,} reported{missing}"
+        missing = f", {tally.not_run:,} not run" if tally.not_run else ""
+        tests = f"{quantity(tally.expected, 'test')} collected: {tally.reported:,} reported{missing}"
     # The modules whose tests pytest does not know.
     skipped = tally.skipped_modules
     broken = tally.modules - skipped
-    parts = [f"{quantity(broken, 'module')} that could not be collected"] if broken else []
-    if skipped:
-        parts.append(f"{quantity(skipped, 'module')} that skipped {'itself' if skipped == 1 else 'themselves'}")
-    return f"{tests}, and {' and '.join(parts)}" if parts else tests
+    parts = [f"{quantity(broken, 'module')} could not be collected"] if broken else []
+    parts += [f"{quantity(skipped, 'module')} skipped as a whole"] if skipped else []
+    return ", ".join([tests, *parts])

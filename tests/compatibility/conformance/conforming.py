@@ -38,9 +38,8 @@ def pytest_configure_node(node):
 
 _TOLD = frozenset({"Attempts", "Subtests"})
 _COLLECTED = re.compile(
-    r"^(\d+) tests? collected = (\d+) reported(?: \+ (\d+) not run)?"
-    r"(?:, and (?:(\d+) modules? that could not be collected)?"
-    r"(?: and )?(?:(\d+) modules? that skipped (?:itself|themselves))?)?$",
+    r"^(\d+) tests? collected: (\d+) reported(?:, (\d+) not run)?"
+    r"(?:, (\d+) modules? could not be collected)?(?:, (\d+) modules? skipped as a whole)?$",
     re.MULTILINE,
 )
 _DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered in (\d+) threads?: (.+)$", re.MULTILINE)

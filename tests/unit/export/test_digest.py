@@ -131,6 +131,9 @@ def test_new_failures_alone() -> None:
     assert [(reason["title"], reason["count"], reason["tests"]) for reason in digest.document["reasons"]] == [
         ("both", 1, ["tests/test_a.py::test_new"])
     ]
+    assert "no new failure" not in digest.text()
+    nothing = digest_from([old], [a_reason("old", old)], is_new_only=True)
+    assert "\n\nno new failure\n" in nothing.text()
 
 
 def test_without_findings_tests_of_one_message_are_a_reason() -> None:
