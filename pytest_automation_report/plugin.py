@@ -206,8 +206,6 @@ class _SessionPlugin(Hooks):
         switch = settings.switch(config, os.environ)
         _refuse_misspelled(config, switch)
         if switch.is_on and not _is_nested(switch):
-            if sys.platform == "win32":
-                raise pytest.UsageError(f"{switch.origin}: Windows is not supported yet: leave it out there")
             self._report(config, switch)
         elif switch.warning and not _is_nested(switch):
             self._warnings.append(switch.warning)

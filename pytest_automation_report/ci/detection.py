@@ -6,11 +6,10 @@ No value of a variable raises an error: a value that cannot be parsed is an unkn
 from __future__ import annotations
 
 import os
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.ci.facts import BuildInfo, repository_page, text_of, with_fallbacks
 from pytest_automation_report.system.here import system
@@ -18,6 +17,7 @@ from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import SHORT_COMMIT
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping
 
     from pytest_automation_report.ci.providers import ReadFile
@@ -159,7 +159,7 @@ class Checkout:
         self._folder = folder
         self._is_local = is_local
         self._deadline = monotonic() + _SECONDS
-        self._process: subprocess.Popen[Any] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         kept = {
             name: text
             for name, text in environ.items()
@@ -171,17 +171,9 @@ class Checkout:
         # A folder that is gone, a path that is too long or has a null byte, a system without a shell.
         with suppress(OSError, ValueError):
             # One shell for all commands: it starts in half a millisecond, and the caller does something else meanwhile.
-            self._process = subprocess.Popen(  # noqa: S603 - our own text
-                [system.SHELL, "-c", "; printf '\\0'; ".join(commands)],
-                cwd=folder,
-                # It only reads: it writes no index and fetches nothing for a partial clone.
-                env={**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_ALLOW_PROTOCOL": "none"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=0,
-                **system.GROUP,  # to end the shell together with its git
-            )
+            # It only reads: it writes no index and fetches nothing for a partial clone.
+            git_environ = {**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_ALLOW_PROTOCOL": "none"}
+            self._process = system.start_script("; printf '\\0'; ".join(commands), folder, git_environ)
 
     def facts(self) -> BuildInfo:
         """Return what git has said in time: branch, commits, changes and the repository's page."""
@@ -212,7 +204,7 @@ class Checkout:
         if process is None or process.stdout is None:
             return
         process.stdout.close()
-        system.end_group(process)
+        system.end_script(process)
         process.wait()
 
     def _read(self) -> bytes:

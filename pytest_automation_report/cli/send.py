@@ -259,7 +259,7 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
     if delivery.is_finished and not delivery.has_kept:
         echo_stderr(f"{folder.id}: {arrived}, nothing is left")
         _echo_counts(folder, counts)
-        if why := remove_session(folder.path, is_own=True):
+        if why := remove_session(folder.path, folder.lock, is_own=True):
             echo_stderr(f"{folder.id}: its folder is left alone: {why}")
         if state.run is not None:
             echo_link(configuration, state.run, is_command_shown=True)

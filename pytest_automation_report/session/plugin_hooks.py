@@ -125,6 +125,8 @@ class RunningSession(Struct):
         try:
             setup.sender.hand_over(config)
             self.is_sender_started = True
+            if not setup.sender.is_independent:
+                self.report.warn("the sender ends with pytest here: the system lets no process out of pytest's job")
         except LaunchError as error:
             self.report.warn(f"the sender did not start: {error}")
 
@@ -155,6 +157,8 @@ class RunningSession(Struct):
                 # The END record is not on disk, so the sender learns of the end only when this process ends: waiting
                 # for it as usual would take the whole time for nothing.
                 timeouts = replace(timeouts, exit_progress=timeouts.exit_down)
+            if self.setup.sender is not None and not self.setup.sender.is_independent:
+                timeouts = replace(timeouts, exit_progress=timeouts.exit_all)
             wait_for_sender(tail, timeouts, self.report.write_wait, is_interrupted=is_interrupted)
         state, database = tail.state, self.configuration.database
         if self.configuration.endpoint.is_embedded and state.run and not database.exists():

@@ -79,6 +79,8 @@ class SessionFolder:
         self.report = path / "report.html"
         # The manifest that this object wrote or read, and its time, to restore it if a test deletes it.
         self._known: tuple[SessionManifest, int] | None = None
+        # The folder's lock, if this object has it.
+        self.lock: Lock | None = None
 
     @property
     def has_manifest(self) -> bool:

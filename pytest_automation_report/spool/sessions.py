@@ -201,7 +201,8 @@ def locked(folder: SessionFolder) -> Lock | None:
     if not os.fstat(descriptor).st_nlink:  # the former holder has removed the folder: this lock excludes no process
         os.close(descriptor)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(folder.path))
-    return Lock(descriptor)
+    folder.lock = Lock(descriptor)
+    return folder.lock
 
 
 State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]

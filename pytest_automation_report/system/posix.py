@@ -9,7 +9,7 @@ import shlex
 import signal
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.unpatched import Unpatched
 
@@ -225,15 +225,18 @@ def end_after(seconds: int) -> None:
     signal.alarm(seconds)
 
 
-SHELL: Final = "/bin/sh"
-"""A POSIX shell, "" where there is none."""
+def start_script(script: str, folder: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a script of a POSIX shell, whose output can be read and which `end_script` ends; raises `OSError`."""
+    import subprocess  # noqa: PLC0415 - the sender needs none
 
-GROUP: Final[Mapping[str, Any]] = {"start_new_session": True}
-"""Arguments of `subprocess.Popen` for a process that `end_group` ends."""
+    return subprocess.Popen(  # noqa: S603 - the caller's text
+        ["/bin/sh", "-c", script], cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, bufsize=0, start_new_session=True,
+    )  # fmt: skip
 
 
-def end_group(process: subprocess.Popen[Any]) -> None:
-    """End a process with its children."""
+def end_script(process: subprocess.Popen[bytes]) -> None:
+    """End a script together with its programs."""
     with suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
 

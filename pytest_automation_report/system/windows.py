@@ -98,7 +98,7 @@ class Folder:
     def __init__(self, path: str | Path, *, inside: Folder | None = None) -> None:
         self._path = os.path.realpath(path) if inside is None else inside.path_of(str(path))
         status = os.lstat(path if inside is None else self._path)
-        if not stat.S_ISDIR(status.st_mode) or status.st_reparse_tag in _LINK_TAGS:
+        if not stat.S_ISDIR(status.st_mode) or getattr(status, "st_reparse_tag", 0) in _LINK_TAGS:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self._path)
 
     def __enter__(self) -> Self:
@@ -264,7 +264,7 @@ _timer: Any = None
 
 
 def _shell() -> str:
-    """Return the shell that Git for Windows brings along."""
+    """Return the shell that Git for Windows brings along, "" without it."""
     git = shutil.which("git")
     folders = (
         [] if git is None else [parent / place for parent in Path(git).parents[:3] for place in ("bin", "usr/bin")]
@@ -272,12 +272,19 @@ def _shell() -> str:
     return next((str(folder / "sh.exe") for folder in folders if (folder / "sh.exe").is_file()), "")
 
 
-SHELL: Final = _shell()
-GROUP: Final[Mapping[str, Any]] = {"creationflags": subprocess.CREATE_NO_WINDOW}
+def start_script(script: str, folder: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(  # noqa: S603 - the caller's text
+        [_shell(), "-s"], cwd=folder, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, bufsize=0, creationflags=subprocess.CREATE_NO_WINDOW,
+    )  # fmt: skip
+    assert process.stdin is not None
+    # Not as an argument: its shell reads quotes and backslashes there in another way than Python writes them.
+    with process.stdin as stdin:
+        stdin.write(f"{script}\n".encode())
+    return process
 
 
-def end_group(process: subprocess.Popen[Any]) -> None:
-    """End a process with its children."""
+def end_script(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
         subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - a number  # nosec B607

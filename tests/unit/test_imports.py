@@ -154,7 +154,6 @@ def _uses(path: Path) -> list[str]:
 def test_systems_differ_in_one_room_alone() -> None:
     """Only `system` uses what some systems lack, or asks which one it runs on; each module of it does."""
     users = {module: found for module, path in MODULES.items() if (found := _uses(path))}
-    del users["plugin"]  # a session on Windows is a usage error
     assert {module: found for module, found in users.items() if _folder(module) != "system"} == {}
     assert set(users) == {module for module in MODULES if module.startswith("system.")}
 
