@@ -19,7 +19,7 @@ pytest_plugins = [
 # inherit that: tests of Ctrl-C would wait for ever. nohup does the same with SIGHUP.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-for ignored in (signal.SIGQUIT, signal.SIGHUP):
+for ignored in [number for number in signal.Signals if number.name in {"SIGQUIT", "SIGHUP"}]:
     if signal.getsignal(ignored) is signal.SIG_IGN:
         signal.signal(ignored, signal.SIG_DFL)
 

@@ -56,6 +56,11 @@ def sync(descriptor: int) -> None:
         os.fdatasync(descriptor)
 
 
+def wait_again(descriptor: int) -> None:
+    """Let a file that was opened with `NO_WAIT` be read as others."""
+    os.set_blocking(descriptor, True)
+
+
 read_at: Final = os.pread
 replace: Final = os.replace
 

@@ -52,6 +52,10 @@ def is_lock_taken(descriptor: int) -> bool:
 sync: Final = os.fsync
 
 
+def wait_again(descriptor: int) -> None:
+    del descriptor
+
+
 def read_at(descriptor: int, length: int, offset: int) -> bytes:
     """Read bytes of a file that is only appended to, which moves to the end by itself."""
     os.lseek(descriptor, offset, os.SEEK_SET)
@@ -194,7 +198,7 @@ def ready(descriptors: Collection[int], seconds: float | None) -> set[int]:
 
 def _has_something(descriptor: int) -> bool:
     try:
-        return _winapi.PeekNamedPipe(msvcrt.get_osfhandle(descriptor), 0)[0] > 0
+        return _winapi.PeekNamedPipe(msvcrt.get_osfhandle(descriptor), 0)[0] != 0
     except OSError:  # nobody writes to it any more
         return True
 

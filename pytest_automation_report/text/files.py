@@ -108,7 +108,7 @@ def _check_kind(descriptor: int, *, is_foreign: bool) -> None:
             with suppress(BlockingIOError):  # a program has it open, and takes its time
                 os.read(descriptor, 1)
                 raise OSError(errno.ENXIO, "it is a pipe that no program writes to")
-    os.set_blocking(descriptor, True)
+    system.wait_again(descriptor)
 
 
 def read_file(path: Path, limit: int, *, is_foreign: bool = False) -> bytes:

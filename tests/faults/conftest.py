@@ -1,5 +1,6 @@
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from support.fault_projects import NUMBERED, GatedProject
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import unsent_session
+
+assert sys.platform != "win32"
 
 __all__ = ["token_is_nowhere", "written"]  # fixtures of these tests, too
 

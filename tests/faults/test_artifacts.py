@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +18,8 @@ from support.scripted_server.server import ScriptedServer
 from support.session_processes import LATER, sent, spools, unsent_session
 from support.sessions import TOKEN, run_session, session_environment
 from support.terminal_summary import printed_counts
+
+assert sys.platform != "win32"
 
 UPLOAD = r"^/artifacts$"
 SECRET = b"what only its owner may read"

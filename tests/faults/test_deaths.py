@@ -21,6 +21,8 @@ from support.scripted_server.server import ScriptedServer
 from support.session_processes import RunningSession, sender_of, spools, wait_for_senders
 from support.sessions import reporting_arguments, send, session_environment, skip_without_workers
 
+assert sys.platform != "win32"
+
 TESTS = 24
 
 SUITE = """

@@ -17,6 +17,8 @@ from support.records import members_in
 from support.session_processes import spools
 from support.sessions import Ran, reporting_arguments, run, run_session, send, session_environment
 
+assert sys.platform != "win32"
+
 CONSOLE = (sys.executable, "-m", "pytest_automation_report.cli")
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from support.scripted_server.server import ScriptedServer
 from support.session_processes import RunningSession, spools, wait_for_senders
 from support.sessions import Ran, send
 from support.terminal_summary import printed_counts
+
+assert sys.platform != "win32"
 
 TWO = ("-n", "2", "--dist", "loadfile")
 DIED = "The process that ran this test died before it finished"

@@ -14,6 +14,8 @@ from support.scripted_server.server import ScriptedServer
 from support.session_processes import sent, spools
 from support.sessions import TOKEN, clean_environment, run, run_session
 
+assert sys.platform != "win32"
+
 SECRET = "what-only-this-machine-should-know"
 
 

@@ -21,6 +21,8 @@ from support.records import line
 from support.scripted_server.server import ScriptedServer
 from support.sessions import clean_environment, run
 
+assert sys.platform != "win32"
+
 
 def remake(folder: Path, who: str, *more: str) -> None:
     command = [sys.executable, "-m", "support.killed_recreation", who, str(folder), *more]

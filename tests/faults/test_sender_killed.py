@@ -19,6 +19,8 @@ from support.session_processes import LATER, RunningSession, eventually, sender_
 from support.sessions import run_session, send, session_environment
 from support.terminal_summary import printed_counts
 
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has none
+
 
 def kept_session(folder: Path, server: ScriptedServer, count: int) -> list[str]:
     """Leave a session of this many tests in the spool; return their names."""
@@ -59,7 +61,7 @@ def test_killed_in_a_request(tmp_path: Path, server: ScriptedServer, operation: 
         running.until(lambda: project.is_at(1), "the second test")
         running.until(lambda: rule.seen > 0 and bool(server.log[-1].body), "the request has arrived")
         sender = sender_of(tmp_path)
-        os.kill(sender, signal.SIGKILL)
+        os.kill(sender, KILL)
         server.release()
         project.let_through(1)
         ran = running.end(exits=0)
@@ -82,8 +84,8 @@ def killed_in_every_request(folder: Path, server: ScriptedServer, fault: Fault, 
             victims[-1].kill()
 
     server.checks.append(kill)
-    exit_code, text = -signal.SIGKILL, ""
-    while exit_code == -signal.SIGKILL:
+    exit_code, text = -KILL, ""
+    while exit_code == -KILL:
         countdown = len(victims) + 1
         server.forget()
         server.script([Rule("*", path, fault, first=countdown)])
@@ -138,7 +140,7 @@ def test_command_while_the_sender_is_alone(tmp_path: Path, server: ScriptedServe
     with RunningSession(tmp_path, address=server.address) as running:
         running.until(lambda: project.is_at(2), "the last test")
         server.wait_until(lambda: any("/threads/" in each.path for each in server.log))
-        running.hit(signal.SIGKILL)
+        running.hit(KILL)
         running.end()
     with sending(tmp_path, server) as command:
         assert command.stderr is not None

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,8 @@ from support.scripted_server.variants import OPERATIONS
 from support.session_processes import RunningSession, acknowledged, eventually, sender_of, sent, spools
 from support.sessions import Ran, run_session, send, session_environment
 from support.terminal_summary import printed_counts
+
+assert sys.platform != "win32"
 
 IMPATIENT = {"exit_progress": 1.0, "exit_all": 1.5, "request": 0.5}
 """Pytest waits for a shorter time than the sender stands still, and a request takes longer than its limit."""

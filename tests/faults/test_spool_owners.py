@@ -19,6 +19,8 @@ from support.scripted_server.server import ScriptedServer
 from support.session_processes import sent
 from support.sessions import clean_environment, run
 
+assert sys.platform != "win32"
+
 NOBODY = 65534
 CONSOLE = (sys.executable, "-m", "pytest_automation_report.cli")
 

@@ -2,6 +2,7 @@
 
 import random
 import signal
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,8 @@ from support.contract import Contract
 from support.processes import WRITER, line_of, python
 from support.service import Service
 from unit.server.store.test_maintenance import _store
+
+assert sys.platform != "win32"
 
 
 def test_processes_that_make_a_store_and_write_at_once_lose_nothing(tmp_path: Path, contract: Contract) -> None:

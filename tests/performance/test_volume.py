@@ -6,6 +6,7 @@ The long form is ``--volume 100000``: so many tests, and ten times as many log l
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import Counter
 from contextlib import suppress
@@ -19,6 +20,8 @@ from support.scripted_server.checked import checked_scripted_server
 from support.session_processes import RunningSession, sender_of, spools, wait_for_senders
 from support.sessions import clean_environment, reporting_arguments, run, session_environment
 from support.terminal_summary import printed_counts
+
+assert sys.platform != "win32"
 
 if TYPE_CHECKING:
     from typing_extensions import Self

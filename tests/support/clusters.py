@@ -1,12 +1,12 @@
 """A private PostgreSQL for the tests: a cluster of its own in a temporary folder, gone at the end."""
 
 import os
-import pwd
 import re
 import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +93,7 @@ def started(folder: Path) -> Cluster:
     secret = place / "secret"
     secret.write_text(f"{cluster.password}\n")
     identity = _identity()
-    if identity:
+    if sys.platform != "win32" and identity:
         for path in (place, secret):
             os.chown(path, identity["user"], identity["group"])
     # An order of texts that is not SQLite's shows whether ours is the same on both.
@@ -123,8 +123,10 @@ def ended(cluster: Cluster) -> None:
 
 def _identity() -> dict[str, Any]:
     """Return as whom PostgreSQL runs: it refuses root."""
-    if os.geteuid() != 0:
+    if sys.platform == "win32" or os.geteuid() != 0:
         return {}
+    import pwd  # noqa: PLC0415 - Windows has none
+
     names = {each.pw_name: each for each in pwd.getpwall()}
     user = names.get("postgres") or names["nobody"]
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}

@@ -17,6 +17,8 @@ from pytest_automation_report.system.here import system
 from support.deliveries import SESSION_ID, WrittenSession
 from support.records import line
 
+assert sys.platform != "win32"
+
 
 def die_at_rename() -> None:
     pytest.MonkeyPatch().setattr(system, "replace", lambda *_: os.kill(os.getpid(), signal.SIGKILL))

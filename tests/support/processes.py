@@ -50,7 +50,14 @@ def running(
             yield process
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                kill_group(process)
+
+
+def kill_group(process: subprocess.Popen[Any]) -> None:
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextmanager

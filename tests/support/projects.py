@@ -1,15 +1,18 @@
 """A small project to report, and what its sessions leave."""
 
 import os
-import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
+
+from pytest_automation_report.system.here import system
 from support.sessions import Ran, reporting_arguments, run, run_session, session_environment, skip_without_workers
 
 SUITE = """
@@ -95,9 +98,11 @@ def paused(
     project: Project, *arguments: str, address: str | None = None, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a reported session of the paused suite and yield while its last test waits; then let it go on, and pass."""
+    if sys.platform == "win32":
+        pytest.skip("named pipes")
     project.write("test_suite.py", PAUSED)
-    for name in ("began", "go"):
-        os.mkfifo(project.root / name)
+    os.mkfifo(project.root / "began")
+    os.mkfifo(project.root / "go")
     command = [*reporting_arguments(address), *arguments]
     skip_without_workers(command)
     process = subprocess.Popen(
@@ -123,26 +128,20 @@ def paused(
 
 def wait_for_death(pid: int, seconds: float = 30.0) -> None:
     """Return once this process, no child of ours, is gone."""
+    process = system.Process(pid)
+    process.wait(seconds)
     try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([descriptor], [], [], seconds)[0], f"process {pid} is still there"
+        assert not process.is_alive(), f"process {pid} is still there"
     finally:
-        os.close(descriptor)
+        process.close()
 
 
 def _opened(pipe: Path, process: subprocess.Popen[str]) -> None:
     """Return once the other end of a pipe was opened; fail when the process ends instead."""
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    ended = os.pidfd_open(process.pid)
-    poll = select.poll()
-    poll.register(reader, select.POLLIN)
-    poll.register(ended, select.POLLIN)
+    reader, end = os.open(pipe, os.O_RDONLY | system.NO_WAIT), time.monotonic() + 60
     try:
-        ready = [descriptor for descriptor, _ in poll.poll(60_000)]
-        assert reader in ready, process.communicate()[0] if ended in ready else "the test never began"
+        while not system.ready([reader], 0.05):
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < end, "the test never began"
     finally:
         os.close(reader)
-        os.close(ended)

@@ -20,6 +20,8 @@ EXEC = [sys.executable, "-m", "pytest_automation_report.cli", "exec"]
 
 def shell(script: str) -> list[str]:
     """Return the last arguments of ``exec`` for a script of bash."""
+    if sys.platform == "win32":
+        pytest.skip("a shell of POSIX")
     return ["--", "bash", "-c", script]
 
 

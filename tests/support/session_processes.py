@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_automation_report.spool.sessions import ledger_from
+from pytest_automation_report.system.here import system
 from support.canary import assert_not_in_process
 from support.sessions import (
     TOKEN,
@@ -39,6 +42,11 @@ def eventually(condition: Callable[[], bool], what: str, seconds: float = 30.0) 
         time.sleep(0.01)
 
 
+def needs_groups() -> None:
+    if sys.platform == "win32":
+        pytest.skip("groups of processes")
+
+
 class RunningSession:
     """A reported session in a process group of its own; the context's end kills what is left of it."""
 
@@ -50,6 +58,7 @@ class RunningSession:
         self._env = dict(env) if env is not None else session_environment()
 
     def __enter__(self) -> Self:
+        needs_groups()
         skip_without_workers(self._command)
         self._out, self._err = ((self._folder / name).open("wb") for name in ("stdout.txt", "stderr.txt"))
         self.process = subprocess.Popen(
@@ -58,7 +67,7 @@ class RunningSession:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
+        if sys.platform != "win32" and self.process.poll() is None:
             self.hit_group(signal.SIGKILL)
             self.process.wait()
         self._out.close()
@@ -80,7 +89,8 @@ class RunningSession:
 
     def hit_group(self, number: signal.Signals) -> None:
         """Signal pytest and its children, as a terminal does."""
-        os.killpg(self.process.pid, number)
+        if sys.platform != "win32":
+            os.killpg(self.process.pid, number)
 
     def end(self, seconds: float = 60.0, exits: int | None = None) -> Ran:
         """Wait for the session's end, which must have the status ``exits``."""
@@ -141,12 +151,9 @@ def _is_free(session: Path) -> bool:
     except FileNotFoundError:
         return not session.exists() or not _is_starting(session)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return system.is_lock_taken(descriptor)
     finally:
         os.close(descriptor)
-    return True
 
 
 def _is_starting(session: Path) -> bool:

@@ -120,7 +120,7 @@ OF_SYSTEMS: dict[str, frozenset[str]] = {
         "import": "fcntl resource pwd grp termios tty pty syslog posix readline curses msvcrt winreg nt _winapi ctypes",
         "os": "fork forkpty getuid geteuid getgid getegid setuid setgid setsid getpgid killpg kill wait3 wait4 WNOHANG"
         " chown lchown fchown fchmod fdatasync sync pread pwrite statvfs fstatvfs link mkfifo mknod pidfd_open"
-        " register_at_fork uname getloadavg nice openpty posix_spawn sendfile pipe2 name startfile"
+        " register_at_fork set_blocking uname getloadavg nice openpty posix_spawn sendfile pipe2 name startfile"
         " O_NOFOLLOW O_CLOEXEC O_NONBLOCK O_DIRECTORY O_SYNC O_DSYNC O_BINARY O_NOINHERIT",
         "signal": "SIGHUP SIGQUIT SIGKILL SIGUSR1 SIGUSR2 SIGWINCH SIGCHLD SIGALRM SIGPIPE SIGBREAK CTRL_C_EVENT alarm"
         " setitimer pthread_sigmask pthread_kill sigwait sigwaitinfo sigtimedwait sigpending pause",

@@ -1,10 +1,8 @@
 """Runs one session of a package's tests, bare or reported, and keeps what it left."""
 
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from compatibility.real.printed import without_report
 from compatibility.real.verdicts import Verdict, from_junit, from_server
 from compatibility.real.workplace import Place
 from support.checked_server import CheckedServer
+from support.processes import kill_group
 from support.sessions import TOKEN, Ran, clean_environment
 
 Target: TypeAlias = Literal["loopback", "embedded"]
@@ -110,7 +109,7 @@ class Suite:
                 process.wait(self.limit)
                 has_ended = True
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+                kill_group(process)
                 has_ended = False
         texts = [each.read_text(encoding="utf-8", errors="replace") for each in outputs]
         return Ran(process.returncode, *texts), has_ended

@@ -1,9 +1,7 @@
 """Runs a suite with the plugin and without it, at once, and checks that nothing but the report differs."""
 
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +17,7 @@ from compatibility.real.printed import last_line, without_report
 from compatibility.real.verdicts import SEVERITY, Verdict, from_junit
 from support.canary import holds_token
 from support.checked_server import CheckedServer
-from support.processes import running
+from support.processes import kill_group, running
 from support.session_processes import eventually, spools
 from support.sessions import TOKEN, Ran, clean_environment, reporting_arguments, session_environment
 
@@ -180,7 +178,7 @@ def _to_its_end(process: subprocess.Popen[str]) -> tuple[Ran, bool]:
         out, err = process.communicate(timeout=60)
     except subprocess.TimeoutExpired:
         has_ended = False
-        os.killpg(process.pid, signal.SIGKILL)
+        kill_group(process)
         out, err = process.communicate()
     return Ran(process.returncode, out, err), has_ended
 

@@ -1,10 +1,10 @@
 """The command's output under ``automation-report exec``: the user sees it as it comes, and the run keeps its ends."""
 
 import os
-import pty
 import re
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
@@ -46,6 +46,8 @@ def test_streams_that_are_one_stay_in_order(execute: Execute, server: CheckedSer
 
 def test_output_comes_at_once(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """A line is shown before the command goes on: here it waits for an answer to it."""
+    if sys.platform == "win32":
+        pytest.skip("named pipes")
     os.mkfifo(project.root / "answer")
     command = [*EXEC, *server_options, *shell("echo question; read answer < answer; echo $answer")]
     with subprocess.Popen(command, cwd=project.root, env=session_environment(), stdout=subprocess.PIPE) as process:
@@ -84,6 +86,10 @@ def test_all_bytes_pass(project: Project, execute: Execute, server: CheckedServe
 
 def test_a_terminal_is_the_commands_own(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """Where stdout is a terminal the command has it itself and nothing of it is sent; a stderr in a pipe is sent."""
+    if sys.platform == "win32":
+        pytest.skip("terminals of POSIX")
+    import pty  # noqa: PLC0415 - Windows has none
+
     leader, follower = pty.openpty()
     with subprocess.Popen(
         [*EXEC, *server_options, *shell("test -t 1 && echo shown; echo sent >&2; test -t 2; exit $?")],
@@ -102,6 +108,8 @@ def test_a_terminal_is_the_commands_own(project: Project, server: CheckedServer,
 
 def test_processes_left_behind_are_not_waited_for(project: Project, execute: Execute, server: CheckedServer) -> None:
     """A process that the command leaves behind holds its output open, and writes on: exec ends all the same."""
+    if sys.platform == "win32":
+        pytest.skip("signals of POSIX")
     script = "yes more >&2 & sleep 60 & echo $! > sleeping; echo done"
     ran = execute(script, exits=0, stderr=subprocess.DEVNULL, timeout=50)
     os.kill(int((project.root / "sleeping").read_text()), signal.SIGKILL)
@@ -111,6 +119,8 @@ def test_processes_left_behind_are_not_waited_for(project: Project, execute: Exe
 
 def test_a_reader_gone_ends_the_command(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """As without exec, a command whose reader has gone is ended by SIGPIPE; what it printed is sent."""
+    if sys.platform == "win32":
+        pytest.skip("signals of POSIX")
     command = [*EXEC, *server_options, *shell("exec yes")]
     with subprocess.Popen(command, cwd=project.root, env=session_environment(), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -133,6 +143,8 @@ def test_reader_that_reads_no_more_keeps_no_signal_away(
     project: Project, server: CheckedServer, server_options: list[str], stderr: int | None
 ) -> None:
     """With a pager of one or both streams that waits, signals reach the command, and later ones end the wait."""
+    if sys.platform == "win32":
+        pytest.skip("named pipes")
     # Without the inner trap a second signal would run the outer one again, and bash would wait for a reader of `got`.
     # bash may sleep through a signal that comes just before its `wait`: so it waits in a loop.
     trap = """trap 'trap "" TERM; echo got > got; exit 5' TERM"""

@@ -20,6 +20,9 @@ from support.scripted_server.server import ScriptedServer
 from support.session_fixtures import EXEC
 from support.sessions import run, session_environment
 
+if sys.platform == "win32":
+    pytest.skip("signals of POSIX", allow_module_level=True)
+
 RUN = 2
 """The run of ``exec``: that of another session is in the server from the start."""
 
@@ -45,6 +48,8 @@ def executing(
     project: Project, server: ScriptedServer, arguments: Sequence[str], limits: Mapping[str, float], **more: str
 ) -> Iterator[subprocess.Popen[str]]:
     """Run ``exec`` in a group of processes of its own, whose end is waited for."""
+    if sys.platform == "win32":
+        pytest.skip("named pipes")
     (project.root / "ready").unlink(missing_ok=True)
     os.mkfifo(project.root / "ready")
     command = [*EXEC, *place_of(server), *arguments]
@@ -75,6 +80,8 @@ def sent_as_told(project: Project, err: str) -> str:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
 def test_signals_in_succession_are_one(project: Project, scripted: ScriptedServer, number: signal.Signals) -> None:
     """A signal that comes again while exec completes its run changes nothing: the run is completed."""
+    if sys.platform == "win32":
+        pytest.skip("signals of POSIX")
     scripted.script([Rule("POST", rf"/runs/{RUN}/complete$", held())])
     script = f"trap 'exit 3' {number.name[3:]}; echo > ready; while :; do sleep 0.05; done"
     with executing(project, scripted, ["--", "bash", "-c", script], ONE) as process:
@@ -192,6 +199,8 @@ def test_later_signal_while_the_run_is_created(project: Project, scripted: Scrip
 
 def test_command_gets_a_signal_once(project: Project, scripted: ScriptedServer) -> None:
     """The command is told once of signals in quick succession, of another one at once, of a later one again."""
+    if sys.platform == "win32":
+        pytest.skip("signals of POSIX")
     script = (
         "trap 'echo term >> got; echo > ready' TERM; trap 'echo usr >> got; echo > ready' USR1; "
         "trap 'exit 0' INT; echo > ready; while :; do sleep 0.05; done"

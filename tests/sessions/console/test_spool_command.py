@@ -1,6 +1,6 @@
-import fcntl
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,8 @@ def pytest_configure():
 
 def test_nobody_sees_a_session_before_it_is_whole(project: Project) -> None:
     """Pytest that is killed between the session's folder and what it is leaves nothing to send, list or explain."""
+    if sys.platform == "win32":
+        pytest.skip("signals of POSIX")
     (project.root / "conftest.py").write_text(DYING)
     assert project.report(LATER).exit == -signal.SIGKILL
     (left,) = (project.state / "spool").glob(".2*")
@@ -42,6 +44,10 @@ def test_nobody_sees_a_session_before_it_is_whole(project: Project) -> None:
 
 def test_session_that_somebody_works_on_stays(project: Project) -> None:
     """A session whose pytest runs, or that a sender holds, is neither dropped nor pruned."""
+    if sys.platform == "win32":
+        pytest.skip("locks of POSIX")
+    import fcntl  # noqa: PLC0415 - Windows has none
+
     with paused(project, LATER):
         (session,) = project.sessions
         assert f"{session.name}  running" in console(project.root, "spool", "list").out

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -19,6 +18,10 @@ from support.sessions import session_environment
 
 def on_terminal(folder: Path, *arguments: str) -> str:
     """Run the console command with both outputs on one terminal; return what stands there."""
+    if sys.platform == "win32":
+        pytest.skip("terminals of POSIX")
+    import pty  # noqa: PLC0415 - Windows has none
+
     leader, follower = pty.openpty()
     command = [sys.executable, "-m", "pytest_automation_report.cli", *arguments]
     with subprocess.Popen(
@@ -77,6 +80,8 @@ def test_ages(seconds: float, text: str) -> None:
 
 def test_moments(monkeypatch: pytest.MonkeyPatch) -> None:
     """A moment is shown by the clock of who reads it; what is none is shown as it is."""
+    if sys.platform == "win32":
+        pytest.skip("a time zone of the process")
     import time  # noqa: PLC0415 - its zone is set
 
     monkeypatch.setenv("TZ", "Asia/Tokyo")

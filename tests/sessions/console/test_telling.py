@@ -2,7 +2,6 @@
 
 import io
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +72,10 @@ def test_line_every_ten_seconds_in_a_log(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_bar_on_a_terminal(project: Project) -> None:
     """On a terminal a long delivery shows a bar; ids stay alone on stdout."""
+    if sys.platform == "win32":
+        pytest.skip("terminals of POSIX")
+    import pty  # noqa: PLC0415 - Windows has none
+
     written(project.root / "many.xml", (f"test_case[{number}]" for number in range(30_000)))
     leader, follower = pty.openpty()
     command = [sys.executable, "-m", "pytest_automation_report.cli", "submit", "many.xml", "--source", "suite"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,8 @@ def test_stdout(tmp_path: Path, name: str) -> None:
 
 def test_pipes_and_devices(tmp_path: Path) -> None:
     """What is there and no file is written to, and stays."""
+    if sys.platform == "win32":
+        pytest.skip("named pipes")
     project, pipe = Project(tmp_path, SUITE), tmp_path / "pipe"
     os.mkfifo(pipe)
     with ThreadPoolExecutor(1) as pool:

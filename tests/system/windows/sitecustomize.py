@@ -32,6 +32,8 @@ for name in EARLY.split():
         importlib.import_module(name)
 sysconfig.get_config_vars()
 
+assert sys.platform == "linux"
+
 OURS = "pytest_automation_report"
 STATE = ".automation-report"
 MODULES = "fcntl resource pwd grp termios tty pty syslog readline curses"
@@ -55,12 +57,22 @@ def is_ours(depth: int = 2) -> bool:
     return str(sys._getframe(depth).f_globals.get("__name__", "")).startswith(OURS)
 
 
+def put(module: types.ModuleType, **members: object) -> None:
+    for name, member in members.items():
+        setattr(module, name, member)
+
+
+def drop(module: types.ModuleType, name: str) -> None:
+    if hasattr(module, name):
+        delattr(module, name)
+
+
 # Modules for Windows
 
 
 def module(name: str, **members: object) -> types.ModuleType:
     made = types.ModuleType(name)
-    vars(made).update(members)
+    put(made, **members)
     sys.modules[name] = made
     return made
 
@@ -126,10 +138,10 @@ module(
     "_winapi", OpenProcess=open_process, WaitForSingleObject=wait_for, CloseHandle=real_os.close, WAIT_OBJECT_0=0,
     PeekNamedPipe=peek,
 )  # fmt: skip
-vars(ctypes)["WinDLL"] = lambda name: {"kernel32": Kernel}[name]
-vars(io)["_WindowsConsoleIO"] = type("_WindowsConsoleIO", (), {})
-vars(stat).update(IO_REPARSE_TAG_SYMLINK=0xA000000C, IO_REPARSE_TAG_MOUNT_POINT=0xA0000003)
-vars(socket)["SO_EXCLUSIVEADDRUSE"] = socket.SO_REUSEADDR
+put(ctypes, WinDLL=lambda name: {"kernel32": Kernel}[name])
+put(io, _WindowsConsoleIO=type("_WindowsConsoleIO", (), {}))
+put(stat, IO_REPARSE_TAG_SYMLINK=0xA000000C, IO_REPARSE_TAG_MOUNT_POINT=0xA0000003)
+put(socket, SO_EXCLUSIVEADDRUSE=socket.SO_REUSEADDR)
 
 
 # Processes
@@ -160,7 +172,7 @@ class Popen(real_popen):  # type: ignore[type-arg]
 
 
 CREATE_BREAKAWAY_FROM_JOB = 0x01000000
-vars(subprocess).update(
+put(subprocess,
     CREATE_NO_WINDOW=0x08000000, CREATE_NEW_PROCESS_GROUP=0x200, CREATE_BREAKAWAY_FROM_JOB=CREATE_BREAKAWAY_FROM_JOB,
     Popen=Popen,
 )  # fmt: skip
@@ -209,17 +221,17 @@ def opened(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = Non
 
 
 for name in ("subprocess", "shutil", "platform", "tempfile"):
-    vars(sys.modules[name])["os"] = real_os
-vars(subprocess)["signal"] = types.SimpleNamespace(**vars(signal))
+    put(sys.modules[name], os=real_os)
+put(subprocess, signal=types.SimpleNamespace(**vars(signal)))
 for name in OF_OS.split():
-    vars(os).pop(name, None)
+    drop(os, name)
 for name in [*OF_SIGNAL.split(), *(each for each in dir(signal) if each.startswith("SIG") and each not in SIGNALS)]:
-    vars(signal).pop(name, None)
+    drop(signal, name)
 for name in ("poll", "epoll", "POLLIN", "POLLOUT"):
-    vars(select).pop(name, None)
+    drop(select, name)
 sys.modules.update(dict.fromkeys(MODULES.split()))  # type: ignore[arg-type] # importing them fails
-vars(signal)["SIGBREAK"] = 21
-vars(os).update(O_BINARY=BINARY, open=opened, kill=kill)
-vars(os).update({name: closed_first(name) for name in ("unlink", "remove", "rename", "replace", "rmdir")})
+put(signal, SIGBREAK=21)
+put(os, O_BINARY=BINARY, open=opened, kill=kill)
+put(os, **{name: closed_first(name) for name in ("unlink", "remove", "rename", "replace", "rmdir")})
 os.environ.setdefault("SYSTEMROOT", "/")
 sys.platform = "win32"

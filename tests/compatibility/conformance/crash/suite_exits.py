@@ -24,7 +24,7 @@ def test_leaves():
 class TestKilled:
     @pytest.mark.parametrize("how", ["a[b]"])
     def test_is_killed(self, how):
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.fixture
