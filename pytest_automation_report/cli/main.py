@@ -6,6 +6,7 @@ import errno
 import sys
 from importlib import import_module
 from inspect import cleandoc
+from io import TextIOWrapper
 from typing import Any, Final, cast
 
 import click
@@ -56,6 +57,8 @@ class Console(click.Group):
 
     def main(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - click's own signature
         """Run a command, and end the process with its exit code; an error of stdout is one line, no traceback."""
+        if isinstance(sys.stdout, TextIOWrapper):  # pipes on Windows have an encoding without most characters
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().main(*args, **more)
         except OSError as error:

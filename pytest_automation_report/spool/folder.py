@@ -199,7 +199,7 @@ def new_session_folder(spool: Path, name: str, *, is_hidden: bool = False) -> Se
     try:
         for folder in _ignored_with(spool):
             make_ignored_folder(folder)
-        path = spool / (f".{name}" if is_hidden else name)
+        path = system.reachable(spool) / (f".{name}" if is_hidden else name)
         path.mkdir(mode=0o700)
     except OSError as error:
         raise SpoolError(f"the spool folder {spool} cannot be used: {error.strerror or error}") from error

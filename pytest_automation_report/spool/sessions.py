@@ -160,7 +160,7 @@ def session_folders(spool: Path) -> list[SessionFolder]:
 
 def folders_in(spool: Path, *, is_hidden: bool) -> list[SessionFolder]:
     """Return the folders with a session's name, oldest first; hidden ones were not published. Raises `OSError`."""
-    named = [path for path in sorted(spool.iterdir()) if is_session_name(path.name)]
+    named = [path for path in sorted(system.reachable(spool).iterdir()) if is_session_name(path.name)]
     paths = [path for path in named if path.name.startswith(".") is is_hidden and path.is_dir()]
     return [SessionFolder(path) for path in paths if not path.is_symlink()]
 

@@ -140,6 +140,7 @@ class Connections:
     driver_error: ClassVar[type[Exception]] = sqlite3.Error
 
     def __init__(self, path: Path, mounts: Path = MOUNTS) -> None:
+        path = system.reachable(path.parent) / path.name
         self._writer = SqliteConnection(path)
         self._write_lock = threading.Lock()
         # The last one that was used is the next one, so that most processes open a single one.

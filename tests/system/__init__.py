@@ -1,0 +1,1 @@
+"""Sessions on systems that are played."""
