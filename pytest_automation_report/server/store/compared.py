@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 _MODULES: Final = (
     f'SELECT "case_id", "result_class", "file" FROM "result" WHERE "run_id" = ? AND {IS_MODULE} AND NOT "is_replaced"'  # nosec B608
 )
-_KILLED: Final = 'SELECT COUNT(*) FROM "result" WHERE "run_id" = ? AND "fingerprint" = ? AND NOT "is_replaced"'
+_KILLED: Final = (
+    'SELECT "thread_id", "case_id" FROM "result" WHERE "run_id" = ? AND "fingerprint" = ? AND NOT "is_replaced"'
+)
 _OF_FILES: Final = f'SELECT "case_id" FROM "result" WHERE "file" IN ({{ids}}) AND "run_id" = ? AND NOT ({IS_MODULE})'  # nosec B608
 _FIELDS: Final = 'SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = \'fields\''
 # A file that has not been collected for longer has no tests that anybody misses.
@@ -87,7 +89,7 @@ def numbers_of(
     torn = is_torn(whole)
     # What jobs together have run says more than how one of their attempts ended.
     ending = ending_of(_texts(fields, ENDING_FIELD) if whole is None or torn else ())
-    killed = connection.number(_KILLED, (run["id"], KILLED))
+    killed = len(connection.execute(_KILLED, (run["id"], KILLED)))
     finished = run["total_count"] - run["untested_count"] - modules.results - killed
     if whole is not None:
         collected: int | None = whole["tests"]
@@ -96,6 +98,8 @@ def numbers_of(
         collected = _sum(fields, COLLECTED_FIELD)
         not_run = _sum(fields, NOT_RUN_FIELD) or 0
         missing = not_run if collected is None else max(0, collected - finished - killed)
+        # Where the session lived on, the record of the test's end is lost.
+        missing += killed if ending[0] != "died" else 0
     return RunNumbers(
         finished=finished,
         failed=run["failure_count"] - modules.failures - killed,
@@ -231,6 +235,9 @@ def wholeness(connection: StoreConnection, run_id: int) -> WholeRun | None:
     cases: dict[int, set[int]] = defaultdict(set)
     for thread_id, case_id in connection.execute(_CASES, (run_id,)):
         cases[thread_id].add(case_id)
+    # A test whose process died has no outcome.
+    for thread_id, case_id in connection.execute(_KILLED, (run_id, KILLED)):
+        cases[thread_id].discard(case_id)
     sessions: dict[tuple[str, int, int, str], set[int]] = defaultdict(set)
     for thread_id, job, attempt, started, collection in threads:
         sessions[job, attempt, started or thread_id, collection] |= cases[thread_id]

@@ -13,7 +13,13 @@ from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, 
 from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import StoreConnection, array_text, marks, share
 from pytest_automation_report.server.store.reads import IS_MODULE, change_rows, find_cases, rows_of
-from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, StoredAttachment, StoredTest
+from pytest_automation_report.server.store.values import (
+    KILLED,
+    RESULT_STATUSES,
+    ResultClass,
+    StoredAttachment,
+    StoredTest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -100,7 +106,8 @@ _OTHER_ATTEMPT: Final = (
     'SELECT 1 FROM "thread" WHERE "run_id" = ? AND "job" = ? AND COALESCE("attempt", 1) <> ? LIMIT 1'
 )
 _OF_JOB: Final = (
-    'SELECT c."key", r."id", r."status", COALESCE(t."attempt", 1), r."is_replaced" FROM "case" AS c'
+    'SELECT c."key", r."id", r."status", COALESCE(t."attempt", 1), r."is_replaced",'
+    f' r."status" = {_UNTESTED} OR COALESCE(r."fingerprint", 0) = {KILLED} FROM "case" AS c'
     ' JOIN "result" AS r ON r."case_id" = c."id" JOIN "thread" AS t ON t."id" = r."thread_id"'
     ' WHERE c."key" IN ({ids}) AND c."source_id" = ? AND r."run_id" = ? AND t."job" = ?'
 )
@@ -126,17 +133,17 @@ def replace_results(connection: StoreConnection, thread: Json, tests: Sequence[S
     run_id, job, own = thread["run"], thread["job"], thread["attempt"] or 1
     if not tests or job is None or not connection.execute(_OTHER_ATTEMPT, (run_id, job, own)):
         return []
-    known: defaultdict[str, list[tuple[int, int, int, bool]]] = defaultdict(list)
+    known: defaultdict[str, list[tuple[int, int, int, bool, bool]]] = defaultdict(list)
     keys = list({test.key for test in tests})
     for key, *result in rows_of(connection, _OF_JOB, keys, (thread["source"], run_id, job)):
         known[key].append(tuple(result))
     replaced: dict[int, int] = {}
     for results in known.values():
-        others = [(attempt, status == _UNTESTED) for _, status, attempt, _ in results]
+        others = [(attempt, bool(is_unfinished)) for _, _, attempt, _, is_unfinished in results]
         replaced |= {
             result_id: status
-            for result_id, status, attempt, is_known in results
-            if not is_known and is_replaced(attempt, others, is_untested=status == _UNTESTED)
+            for result_id, status, attempt, is_known, is_unfinished in results
+            if not is_known and is_replaced(attempt, others, is_untested=bool(is_unfinished))
         }
     broken = connection.execute(_BROKEN, (run_id, run_id, job))
     if broken:

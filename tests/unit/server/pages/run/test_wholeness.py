@@ -6,7 +6,7 @@ from itertools import permutations
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.server.store.maintenance import check
 from support.service import a_test
-from support.website import Site, failing, missing
+from support.website import Site, failing, field, killed, missing
 
 
 def _shared_run(site: Site, *parts: range) -> int:
@@ -50,6 +50,31 @@ def test_a_test_of_two_jobs_is_not_counted_as_two_tests(site: Site) -> None:
         "New 1 reason, 1 test",
     )
     assert missing(site.text(f"/runs/{run}"), *words) == []
+
+
+def test_a_job_that_died_in_its_last_test_is_not_whole(site: Site) -> None:
+    """The test whose process died is missing until the job runs again: nobody says that all tests passed."""
+
+    def run_of(attempts: int) -> str:
+        run = site.service.new_run()
+        for attempt in range(1, attempts + 1):
+            job = {"name": "unit", "attempt": attempt}
+            thread = site.service.new_thread(run, job=job, session_started=attempt)
+            note = [field("Session", "pytest died before the session ended" if attempt == 1 else "ended")]
+            site.service.post(f"/automation/runs/{run}/append", {"fields": note})
+            last = killed(1) if attempt == 1 else a_test(1)
+            collection = {"digest": "0" * 32, "tests": 2, "chosen": 2}
+            site.service.append(thread, a_test(0), last, collection=collection)
+        site.service.complete(run)
+        return site.text(f"/runs/{run}")
+
+    assert missing(run_of(1), "The session died after 1 of 2 tests", "1 missing, from unit") == []
+    assert missing(run_of(2), "Both tests passed", "2 tests, each once.") == []
+    died, passed = ("unit", 2, [a_test(0), killed(1)]), ("unit", 1, [a_test(0), a_test(1)])
+    for ordered in ((died, passed), (passed, died)):
+        run = site.service.run_of_jobs(*ordered)
+        assert _counts(site, run, "total", "success", "failure") == [2, 2, 0], "the outcome before stands"
+    assert "Ended after 1 of 2 tests" in site.text(f"/runs/{site.run_of(a_test(0), killed(1))}")
 
 
 def _attempt(number: int, *statuses: str) -> tuple[str, int, list[Json]]:
