@@ -51,6 +51,7 @@ class KnownFailureHooks(Hooks):
         self._past = {entry.line for entry in self._entries if entry.is_past}
         self._tests: dict[str, KnownFailure] = {}
         self._session: pytest.Session | None = None
+        self._collected: list[pytest.Item] = []
         self._is_marked = False  # whether the running attempt has its field
         self._excused: dict[str, str] = {}
         self._warnings: Sequence[str] = ()
@@ -66,28 +67,45 @@ class KnownFailureHooks(Hooks):
         """Keep the session, which counts failures."""
         self._session = session
 
+    # tryfirst: before a plugin leaves items to other jobs.
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep what was collected: an entry may name a test that another job runs."""
+        self._collected = [*items]
+
     # trylast: other plugins have left out their tests.
     @pytest.hookimpl(trylast=True)
     @guarded
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Find the collected tests that are known to fail."""
-        known, found, prefix = KnownTests(self._entries), set[int](), ""
-        if known.has_keys:
-            setting = setting_of("folder_prefix")
-            given = read_pytest_settings(session.config, os.environ, (setting,)).get(setting.name)
-            prefix = prefix_of(session.config, str(given.value) if given else "")
-        for item, nodeid in zip(session.items, nodeids_of(session.config, session.items), strict=True):
-            entry = known.of(nodeid, *([identity_of(nodeid, prefix=prefix).key] if known.has_keys else []))
-            if entry is not None:
-                found.add(entry.line)
-                if entry.line not in self._past:
-                    self._tests[item.nodeid] = entry
+        tests = self._named(session.config, session.items, self._entries)
+        found = {entry.line for entry in tests.values()}
+        self._tests = {nodeid: entry for nodeid, entry in tests.items() if entry.line not in self._past}
         past = [entry for entry in self._entries if entry.line in self._past & found]
         unknown = [entry for entry in self._entries if entry.line not in found]
+        elsewhere = self._named(session.config, self._collected, unknown).values() if unknown else ()
+        unknown = [entry for entry in unknown if entry not in elsewhere]
         self._warnings = [
             f"{self._file[0]}:{entry.line}: {entry.test} was known until {entry.until}: its failure counts again"
             for entry in past
-        ] + (_unknown_lines(unknown, session, self._file[0]) if unknown else [])
+        ] + (_unknown_lines(unknown, session, self._collected, self._file[0]) if unknown else [])
+        self._collected.clear()
+
+    def _named(
+        self, config: pytest.Config, items: Sequence[pytest.Item], entries: Sequence[KnownFailure]
+    ) -> dict[str, KnownFailure]:
+        """Return the entries that name one of these tests, by its node id."""
+        known, prefix, named = KnownTests(entries), "", dict[str, KnownFailure]()
+        if known.has_keys:
+            setting = setting_of("folder_prefix")
+            given = read_pytest_settings(config, os.environ, (setting,)).get(setting.name)
+            prefix = prefix_of(config, str(given.value) if given else "")
+        for item, nodeid in zip(items, nodeids_of(config, items), strict=True):
+            entry = known.of(nodeid, *([identity_of(nodeid, prefix=prefix).key] if known.has_keys else []))
+            if entry is not None:
+                named[item.nodeid] = entry
+        return named
 
     # Outermost: what other plugins make of the outcome is there.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -178,7 +196,9 @@ def _is_of_others(error: BaseException) -> bool:
     return False
 
 
-def _unknown_lines(entries: Sequence[KnownFailure], session: pytest.Session, file: str) -> list[str]:
+def _unknown_lines(
+    entries: Sequence[KnownFailure], session: pytest.Session, items: Sequence[pytest.Item], file: str
+) -> list[str]:
     """Return a line for each entry that names no test, if the session collected the whole suite."""
     from difflib import get_close_matches  # noqa: PLC0415 - only for mistakes
 
@@ -190,8 +210,8 @@ def _unknown_lines(entries: Sequence[KnownFailure], session: pytest.Session, fil
     for entry in entries[:_SHOWN]:
         # Of a large suite the tests of the same file, or of the same name.
         path, name = entry.test.partition("::")[0], entry.test.rpartition("::")[2].partition("[")[0]
-        near = [item.nodeid for item in session.items if path in item.nodeid or name in item.nodeid]
-        names = near or [item.nodeid for item in session.items[:1000]]
+        near = [item.nodeid for item in items if path in item.nodeid or name in item.nodeid]
+        names = near or [item.nodeid for item in items[:1000]]
         match = next(iter(get_close_matches(entry.test, names, 1, 0.8)), "")
         meant = f": did you mean {match}?" if match else ""
         lines.append(f"{file}:{entry.line}: no test is named {entry.test}{meant}")

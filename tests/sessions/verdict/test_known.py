@@ -176,6 +176,19 @@ def test_entry_that_names_no_test(project: Project, workers: list[str]) -> None:
     assert "known.txt:1" not in project.report("-k", "ok", *workers, exits=0).out
 
 
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["one process", "a worker"])
+def test_entry_of_a_test_that_another_job_runs(project: Project, workers: list[str]) -> None:
+    """In each shard, also of another plugin, only an entry that names no test of the suite is called wrong."""
+    project.tests("def test_a(): pass\ndef test_b(): pass\n")
+    known(project, "test_a", "test_b", "test_c")
+    for shard in ("1/2", "2/2"):
+        ran = project.pytest(f"--automation-report-shard={shard}", *workers, exits=0)
+        assert re.findall("known.txt:[0-9]: no test", ran.out) == ["known.txt:3: no test"]
+    project.write("conftest.py", "def pytest_collection_modifyitems(items): items.pop()\n")
+    ran = project.pytest(*workers, exits=0)
+    assert re.findall("known.txt:[0-9]: no test", ran.out) == ["known.txt:3: no test"]
+
+
 def test_the_verdict_everywhere(project: Project) -> None:
     """Summary, digest, findings and gate tell known failures from new ones by what the session sent with the run."""
     project.tests("def test_a(): pass\ndef test_b(): pass\n")
