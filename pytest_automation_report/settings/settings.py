@@ -174,22 +174,15 @@ class Settings:
     are empty for none. ``shard`` is the part of the tests that a session runs, None for all.
     """
 
-    when: When = setting(
-        "Where a switch in an ini file takes effect: everywhere, or only where a CI provider is detected",
-        choices=("always", "ci"),
-    )
+    when: When = setting("Where a switch in an ini file counts: everywhere, or only in CI", choices=("always", "ci"))
     url: str = setting(
-        "Address of the Testmo instance or server; with or without /api/v1, unset or `local`: the embedded server",
-        is_option=True,
-        needs_others=True,
+        "Address of Testmo or a server; unset or `local`: the embedded server", is_option=True, needs_others=True
     )
     project_id: int | None = setting(
         "Number of the project on the server; required with an address, else 1", kind="integer", is_option=True
     )
     source: str = setting(
-        "Name of the suite, in which tests keep a history; default: the project's name in pyproject.toml",
-        parse=parsers.source,
-        is_option=True,
+        "Suite in which tests keep a history; default: the project's name", parse=parsers.source, is_option=True
     )
     name: str = setting(
         "Name of the run; default: source, branch and build in CI, else source and local time",
@@ -198,9 +191,7 @@ class Settings:
     )
     folder_prefix: str = setting("Text before every test's folder; default: the text of --junit-prefix")
     delivery: Delivery = setting(
-        "Send results while the tests run, or later by 'automation-report send'",
-        choices=("live", "later"),
-        is_option=True,
+        "Send results live, or later by 'automation-report send'", choices=("live", "later"), is_option=True
     )
     tags: tuple[str, ...] = setting(
         "Tags of the run; letters, digits, underscore and dash", kind="list", parse=parsers.tags, is_option=True
@@ -211,17 +202,13 @@ class Settings:
     milestone_id: int | None = setting("Id of the run's milestone on the server", kind="integer")
     run_id: int | None = setting("Id of an existing run to join; it stays open", kind="integer", is_option=True)
     run_key: str = setting(
-        "Key of the run that jobs share, as {pipeline}; the first job creates the run, and it stays open",
-        parse=parsers.run_key,
-        is_option=True,
+        "Key of the run that jobs share, as {pipeline}; the run stays open", parse=parsers.run_key, is_option=True
     )
     job: str = setting(
-        "Name of this job in a run that jobs share; default: the CI provider's, else the session's id",
-        parse=parsers.line,
+        "Name of this job in a shared run; default: the CI provider's, else the session's id", parse=parsers.line
     )
     facts: FactsScope = setting(
-        "Facts that a run shows; `all`: of CI, git and versions, `ci`: all but git's",
-        choices=("all", "ci", "none"),
+        "Facts that a run shows; `all`: of CI, git and versions, `ci`: all but git's", choices=("all", "ci", "none")
     )
     branch: str = setting("Branch that is tested; default: the CI provider's, else git's")
     branch_tag: bool = setting("Make the branch's name a tag of the run", default=False)
@@ -238,8 +225,7 @@ class Settings:
     )
     output: Output = setting("Tests that keep their captured output", choices=("failed", "all", "none"), is_option=True)
     output_annotations: bool = setting(
-        "Read fields and artifacts from the PROPERTY and ATTACHMENT lines that tests print for the official tool",
-        default=False,
+        "Read fields and artifacts from the PROPERTY and ATTACHMENT lines in the tests' output", default=False
     )
     markers: tuple[str, ...] = setting(
         "Names of your markers; each becomes a field of the tests that carry it", kind="list", parse=parsers.names
@@ -257,13 +243,10 @@ class Settings:
         unset={},
     )
     redact: tuple[str, ...] = setting(
-        "Regular expressions of texts to hide; their matches in the sent texts become [redacted]",
-        kind="list",
-        parse=parsers.patterns,
+        "Regular expressions of texts to hide; matches become [redacted]", kind="list", parse=parsers.patterns
     )
     redact_builtin: bool = setting(
-        "Hide texts that look like credentials; and the values of environment variables named like secrets",
-        default=True,
+        "Hide texts that look like credentials; and values of variables named like secrets", default=True
     )
     compare_junit: str = setting(
         "File that --junitxml writes of the same session; the summary shows the keys and statuses that differ from it"
@@ -277,45 +260,31 @@ class Settings:
         "Write a summary for the page of the CI job, if the provider shows one (GITHUB_STEP_SUMMARY)", default=True
     )
     ci_annotations: bool = setting(
-        "Mark failures on the page of the CI job: GitHub (by default), Azure, TeamCity, Buildkite and GitLab",
-        default=False,
+        "Mark failures on the CI job's page; GitHub (by default), Azure, TeamCity, Buildkite, GitLab", default=False
     )
     digest: bool = setting(
-        "Show what failed in the summary as automation-report failures does; on by itself where a coding agent runs",
-        default=False,
+        "Show what failed in the summary, as `failures` does; on by itself for coding agents", default=False
     )
-    known: str = setting(
-        "File of failures that are known until a date; they do not fail the session, see docs/known.md"
-    )
+    known: str = setting("File of failures known until a date; they do not fail the session, see docs/known.md")
     owners: str = setting("CODEOWNERS file; failed tests get a field with the owners of their file")
     report_not_run: bool = setting(
         "Report the tests that a session did not reach, each as a result with the status untested", default=False
     )
-    strict: bool = setting(
-        "Fail a session if some of its results could not be delivered", default=False, is_option=True
-    )
+    strict: bool = setting("Fail a session if not all of its results were delivered", default=False, is_option=True)
     preflight: bool = setting(
-        "Check server, token, project and clock before the first test, and stop the session if one is wrong",
-        default=False,
+        "Check server, token, project and clock before the tests, and stop if one is wrong", default=False
     )
     exit_wait: float = setting(
         "Seconds that pytest waits for the delivery at its end, from 0 to 3600", default=30.0, parse=parsers.seconds
     )
     browser_artifacts: bool = setting(
-        "Add the files of pytest-playwright to its tests, and a screenshot of the Selenium driver to failed ones",
-        default=True,
+        "Add files of pytest-playwright to tests, and a screenshot of Selenium to failed ones", default=True
     )
     artifact_size: int = setting(
-        "Largest artifact that is kept, such as 500KB or 32MB",
-        default="32MB",
-        parse=parsers.size,
-        unset=32_000_000,
+        "Largest artifact that is kept, such as 500KB or 32MB", default="32MB", parse=parsers.size, unset=32_000_000
     )
     artifact_total: int = setting(
-        "Largest total of all artifacts that wait to be sent, such as 2GB",
-        default="2GB",
-        parse=parsers.size,
-        unset=2_000_000_000,
+        "Largest total of waiting artifacts, such as 2GB", default="2GB", parse=parsers.size, unset=2_000_000_000
     )
     artifact_url: str = setting(
         "Address of artifacts that CI or artifact_store keeps; with {path}, {name}, {build}, {job_url} and so on",
@@ -327,9 +296,7 @@ class Settings:
     )
     token_file: str = setting("File with the API token; used if the environment has none", is_option=True)
     ca_file: str = setting("File of certificates to trust; they replace the built-in ones", needs_others=True)
-    allow_http: bool = setting(
-        "Allow http:// addresses of other machines; others can read the token then", default=False
-    )
+    allow_http: bool = setting("Allow http:// to other machines; others can read the token then", default=False)
     spool: Path = setting(
         "Folder that keeps results until they are sent; default: .automation-report/spool",
         default=".automation-report/spool",
