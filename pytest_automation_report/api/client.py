@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from pytest_automation_report.api.responses import StoredFile
+    from pytest_automation_report.findings.comparison import WantedBase
     from pytest_automation_report.findings.documents import RunFindings, SourceFlakiness
 
 
@@ -153,9 +154,9 @@ class Client(ABC):
         path = f"/projects/{self._project_id}/automation/runs"
         return self._read(path, query, partial(page_from, Page[Run]), key).total
 
-    def findings_document(self, run_id: int, base_id: int | None = None) -> RunFindings:
+    def findings_document(self, run_id: int, base: WantedBase = None) -> RunFindings:
         """Return the findings of a run, compared with this base; only a server of ours has them."""
-        return cast("RunFindings", self._read(f"/automation/runs/{run_id}/findings", {"base": base_id}, _result))
+        return cast("RunFindings", self._read(f"/automation/runs/{run_id}/findings", {"base": base}, _result))
 
     def flaky_document(self, source_id: int, branch: str | None = None) -> SourceFlakiness:
         """Return the flaky tests of a source; only a server of ours has them."""

@@ -128,7 +128,7 @@ def gate(chosen: WhichRun, *, known: Path | None, base: int | None, **options: o
     entries = [] if known is None else read_known(known, "--known")
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
         judged = reading.run(reading.run_id(chosen, of_source=True))
-        document = reading.findings(judged.id, base)
+        document = reading.findings(judged.id, base or "change")
     return judge(judged, document, entries, limits)
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.queries import ExpectedJobs, WhichRun
     from pytest_automation_report.export.results import ExportedTest
-    from pytest_automation_report.findings.documents import RunFindings
+    from pytest_automation_report.findings.documents import BaseRun, RunFindings
     from pytest_automation_report.settings.settings import Settings
 
 _WEBHOOK_SECONDS: Final = 5
@@ -90,7 +90,8 @@ def finish(  # noqa: PLR0913 - one for each option
             echo_result(run_id)
             finished = reading.run(run_id)
             findings = reading.findings(run_id) if reading.is_ours else None
-            code = max(code, _judged(finished, findings, entries, is_gate=is_gate, is_open=bool(missing)))
+            gated = reading.findings(run_id, "change") if is_gate and reading.is_ours else findings
+            code = max(code, _judged(finished, gated, entries, is_gate=is_gate, is_open=bool(missing)))
             failures, now = [*reading.tests(run_id, only_failures=True)], time.time_ns() // 1000
             comments.append(digest(reading, finished, failures, findings, now=now).markdown())
             if is_summary:
@@ -100,8 +101,8 @@ def finish(  # noqa: PLR0913 - one for each option
                 _show_on_page(reading.configuration, finished, failures, notes, comments[-1])
             if html_file is not None:
                 write_file(_numbered(html_file, run_id, len(runs)), [report_of(reading, run_id, None, "failed", None)])
-            if webhook and findings is not None and not missing:
-                _tell(webhook, reading, finished, findings, entries, is_gate=is_gate)
+            if webhook and findings is not None and gated is not None and not missing:
+                _tell(webhook, reading, finished, findings["base"], gated, entries, is_gate=is_gate)
             echo_link(configuration, run_id)
     if comment is not None:
         write_file(comment, ["\n".join(comments)])
@@ -175,14 +176,16 @@ def _tell(
     address: str,
     reading: Opened,
     finished: Run,
+    base: BaseRun | None,
     findings: RunFindings,
     entries: Sequence[KnownFailure],
     *,
     is_gate: bool,
 ) -> None:
     """Post a message if the branch turned from green to red or back; of the first run of a branch only if it is red."""
-    base, is_red = findings["base"], _is_red(findings, entries, is_gate=is_gate)
-    before = None if base is None or base["why"] != "same branch" else reading.findings(base["run"])
+    is_red, before = _is_red(findings, entries, is_gate=is_gate), None
+    if base is not None and base["why"] == "same branch":
+        before = reading.findings(base["run"], "change" if is_gate else None)
     if is_red == (before is not None and _is_red(before, entries, is_gate=is_gate)):
         return
     name = " ".join(filter(None, (reading.configuration.source, finished.field_value("Branch"))))

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client, RunFilters
     from pytest_automation_report.api.models import Json, NewRun, Token
     from pytest_automation_report.api.responses import Page, Run, Thread
+    from pytest_automation_report.findings.comparison import WantedBase
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.settings.settings import Settings
@@ -320,9 +321,9 @@ class Opened(Struct, frozen=True):
         """Return a run, without its threads if the server can leave them out."""
         return self.client.run(run_id, has_threads=False, expands=("automation_sources",))
 
-    def findings(self, run_id: int, base: int | None = None) -> RunFindings:
+    def findings(self, run_id: int, base: WantedBase = None) -> RunFindings:
         """Return the findings of a run, compared with this base; only a server of ours has them."""
-        if base is not None:
+        if isinstance(base, int):
             self._check_run(base)
         return self.client.findings_document(run_id, base)
 

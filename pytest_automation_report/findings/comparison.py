@@ -23,6 +23,9 @@ MAIN_BRANCHES: Final = ("main", "master", "trunk", "develop")
 Why: TypeAlias = Literal["asked", "same branch", "target branch", "main branch"]
 """Why a run is the base: the user asked for it, or it is the newest whole run of that branch."""
 
+WantedBase: TypeAlias = int | Literal["change"] | None
+"""A run's id; ``change``: the run before the change that a run tests, of the target branch or of another commit."""
+
 # A run with fewer tests than this share of its base ran a part of the suite.
 _WHOLE_SHARE: Final = 0.5
 # A run with fewer results than this share of its collected tests was cut short.

@@ -182,7 +182,8 @@ TEST_PAGE: Final[Query] = {
 
 # Parameters of the whole results of a run, which are beside the contract.
 WHOLE_RESULTS: Final[Query] = {"after": in_range(range(INT64_MAX + 1), 0), "status_id": _numbers(range(1, 5))}
-FINDINGS: Final[Query] = {"base": in_range(_IDS)}  # parameters of findings, which are beside the contract
+# Parameters of findings, which are beside the contract.
+FINDINGS: Final[Query] = {"base": Parameter(lambda text: text if text == "change" else in_range(_IDS).parse(text))}
 # Parameters of the flaky tests of a source, which are beside the contract.
 FLAKY: Final[Query] = {"branch": Parameter(str)}
 # Parameters of the usual durations of tests, which are beside the contract.
@@ -414,7 +415,7 @@ def source_document(store: Store, source_id: int, parameters: Parameters) -> byt
 
 
 def findings_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
-    """Return a run's findings, compared with the run that fits best or with ``base``; they are beside the contract."""
+    """Return a run's findings, compared with the best run or as ``base`` says; they are beside the contract."""
     query = query_from(FINDINGS, parameters)
     return encode({"result": findings(store, run_id, query["base"])})
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from pytest_automation_report.findings.comparison import WholeRun
+    from pytest_automation_report.findings.comparison import WantedBase, WholeRun
     from pytest_automation_report.findings.documents import EarlierSource, FlakyTest, SourceFlakiness
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult, Series
     from pytest_automation_report.server.store.store import Store
@@ -149,9 +149,9 @@ class ComparedRun(Struct, frozen=True):
     before: Mapping[int, Verdict] | None = None  # those of the base
 
 
-def compared_run(connection: StoreConnection, run: Json, base_id: int | None) -> ComparedRun:
+def compared_run(connection: StoreConnection, run: Json, wanted: WantedBase) -> ComparedRun:
     """Return a run by its row with a base, by default the best; raises `ApiError` (404, 422) for a wrong base."""
-    base = _base(connection, run, base_id)
+    base = _base(connection, run, wanted)
     results, series = results_of(connection, run["id"]), series_of(connection, run)
     if base is None:
         return ComparedRun(run, results, series)
@@ -186,8 +186,9 @@ def facts_of(run: Json) -> RunFacts:
 
 
 _CANDIDATES: Final = (
-    'SELECT "id", "config_id", "branch", "target_branch", "is_completed", "selection", "total_count", "untested_count",'
-    ' "collected", "deselected" FROM "run" WHERE "source_id" = ? AND "id" < ? ORDER BY "id" DESC LIMIT ?'
+    'SELECT "id", "config_id", "branch", "target_branch", "commit", "is_completed", "selection", "total_count",'
+    ' "untested_count", "collected", "deselected" FROM "run" WHERE "source_id" = ? AND "id" < ? ORDER BY "id" DESC'
+    " LIMIT ?"
 )
 
 
@@ -197,22 +198,32 @@ def with_death(connection: StoreConnection, facts: RunFacts) -> RunFacts:
     return replace(facts, has_died=any(note.startswith(DIED_ENDING) for note in notes))
 
 
-def _base(connection: StoreConnection, run: Json, base_id: int | None) -> Base | None:
-    if base_id is not None:
-        wanted = run_row(connection, base_id)
-        if wanted["source"] != run["source"]:
-            raise validation_error({"base": [f"Run {base_id} is of another source than run {run['id']}."]})
-        return Base(facts_of(wanted), "asked")
+def _base(connection: StoreConnection, run: Json, wanted: WantedBase) -> Base | None:
+    if isinstance(wanted, int):
+        row = run_row(connection, wanted)
+        if row["source"] != run["source"]:
+            raise validation_error({"base": [f"Run {wanted} is of another source than run {run['id']}."]})
+        return Base(facts_of(row), "asked")
+    facts = facts_of(run)
     rows = connection.rows(_CANDIDATES, (run["source"], run["id"], _MAX_CANDIDATES))
-    others = {row["id"]: facts_of(row) for row in rows}
-    main = _configured_main_branch(connection, run["source"])
+    if wanted is None:
+        return _whole_base(connection, run["source"], facts, map(facts_of, rows))
+    # What fails since an earlier push to a pull request, or since an earlier run of a commit, is still its own.
+    others = [facts_of(row) for row in rows if row["commit"] is None or row["commit"] != run["commit"]]
+    of_target = [other for other in others if facts.target_branch and other.branch == facts.target_branch]
+    base = _whole_base(connection, run["source"], facts, of_target)
+    return base or _whole_base(connection, run["source"], facts, others)
+
+
+def _whole_base(connection: StoreConnection, source_id: int, run: RunFacts, others: Iterable[RunFacts]) -> Base | None:
+    candidates = {other.id: other for other in others}
+    main = _configured_main_branch(connection, source_id)
     # Fields of runs are read for the chosen ones only, nearly always one: a dead run is no base, so another is chosen,
     # and neither is one whose jobs lost tests.
-    while (base := base_of(facts_of(run), others.values(), main_branch=main)) is not None:
-        facts = with_death(connection, base.run)
-        if not facts.has_died and not is_torn(wholeness(connection, facts.id)):
+    while (base := base_of(run, candidates.values(), main_branch=main)) is not None:
+        if not with_death(connection, base.run).has_died and not is_torn(wholeness(connection, base.run.id)):
             return base
-        del others[base.run.id]
+        del candidates[base.run.id]
     return None
 
 

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec.structs import asdict
 
-from pytest_automation_report.findings.comparison import Apart, Changes, WholeRun, changes_between, is_partial
+from pytest_automation_report.findings.comparison import (
+    Apart,
+    Changes,
+    WantedBase,
+    WholeRun,
+    changes_between,
+    is_partial,
+)
 from pytest_automation_report.findings.documents import RanTests
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, flakiness_of
 from pytest_automation_report.findings.known import KNOWN_FIELD, known_words
@@ -66,18 +73,18 @@ _STARTS: Final = (
 )
 
 
-def findings(store: Store, run_id: int, base_id: int | None = None) -> documents.RunFindings:
+def findings(store: Store, run_id: int, base: WantedBase = None) -> documents.RunFindings:
     """Return the findings of a run; raises `ApiError` for an unknown run (404) or a base of another source (422)."""
     known = partial(stored_findings, run_id=run_id)
-    if base_id is None and (stored := store.look(known)) is not None:
+    if base is None and (stored := store.look(known)) is not None:
         return stored
     with store.findings_lock:
         # Another thread may have computed the same ones meanwhile.
-        if base_id is None and (stored := store.look(known)) is not None:
+        if base is None and (stored := store.look(known)) is not None:
             return stored
         measure_runs_before(store, run_id)
-        run, speed, document = store.read(partial(_computed, run_id=run_id, base_id=base_id))
-        if base_id is None:
+        run, speed, document = store.read(partial(_computed, run_id=run_id, wanted=base))
+        if base is None:
             store.write(partial(_keep, run, speed, document))
         return document
 
@@ -127,10 +134,10 @@ def _keep(run: Json, speed: float, document: documents.RunFindings, writer: Writ
 
 
 def _computed(
-    connection: StoreConnection, run_id: int, base_id: int | None
+    connection: StoreConnection, run_id: int, wanted: WantedBase
 ) -> tuple[Json, float, documents.RunFindings]:
     run = run_row(connection, run_id)
-    subject = compared.compared_run(connection, run, base_id)
+    subject = compared.compared_run(connection, run, wanted)
     facts = compared.with_death(connection, compared.facts_of(run))
     has_part = is_partial(facts, None if subject.base is None else subject.base.run)
     whole = compared.wholeness(connection, run["id"]) if run["is_completed"] else None

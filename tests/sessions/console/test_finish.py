@@ -170,6 +170,22 @@ def test_webhook(project: Project, messages: tuple[str, list[str]], gate: tuple[
     assert [text.partition(" is ")[2] for text in came] == told
 
 
+def test_gate_of_a_pull_request(project: Project) -> None:
+    """A pull request is red until its failure is mended, however often it is pushed, as `gate` and `run finish` say."""
+    ref = {"GITHUB_REF": "refs/pull/7/merge", "GITHUB_HEAD_REF": "topic", "GITHUB_BASE_REF": "main"}
+    request = {"GITHUB_ACTIONS": "true", **ref}
+    on_main = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main"}
+    builds = (on_main, "pass"), (request, "assert 0"), (request, "assert 0"), (request, "pass")
+    for build, (provider, result) in enumerate(builds, 1):
+        project.tests(GREEN.replace("test_a(): pass", f"test_a(): {result}"))
+        env = session_environment(AUTOMATION_REPORT_BUILD=str(build), GITHUB_SHA=f"{build:040}", PART="1/1", **provider)
+        project.report("--automation-report-run-key", "build-{build}", env=env)
+        exits = 0 if result == "pass" else 5
+        for command in (["run", "finish", *KEY, "--gate"], ["gate", str(build)]):
+            ran = console(project.root, *command, env=env, exits=exits)
+            assert build == 1 or "since run 1 (main)" in ran.err
+
+
 def test_webhook_that_does_not_answer(project: Project) -> None:
     """A message that cannot be sent changes no exit code; an address that is none is a usage error."""
     project.tests("def test_a(): assert 0\n")

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.delivery.attempts import unfinished_attempt
+from pytest_automation_report.findings.comparison import WantedBase
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.store import findings as store_findings
@@ -83,7 +84,7 @@ class Runs:
         sent = [(name, attempt, results(letters)) for name, attempt, letters in jobs]
         return self.findings(self.service.run_of_jobs(*sent, run_id=self.open()))
 
-    def findings(self, run: int, base: int | None = None) -> Json:
+    def findings(self, run: int, base: WantedBase = None) -> Json:
         return {**findings(self.service.store, run, base)}
 
     def changed(self, run: int, change: str) -> list[str]:
@@ -295,7 +296,7 @@ def test_findings_of_a_run_that_was_opened_again_are_not_stored(runs: Runs) -> N
     """What was computed of a run before late results came is no finding of the run with them."""
     run = runs("pp")
     store = runs.service.store
-    computed = store.read(partial(store_findings._computed, run_id=run, base_id=None))
+    computed = store.read(partial(store_findings._computed, run_id=run, wanted=None))
     runs.service.clock.now += SECOND
     runs.service.append(runs.service.new_thread(run, job={"name": "late"}), a_result(2, "f"))
     runs.service.complete(run)
@@ -609,6 +610,22 @@ def test_failing_for_longer_than_outcomes_are_kept(runs: Runs) -> None:
     assert found[-1]["tests"]["still_failing"][0]["since"]["run"] == made[0]
 
 
+def test_base_before_a_change(runs: Runs) -> None:
+    """The gate compares a pull request with its target branch, and a run with another commit, however often it ran."""
+    main = runs("pp", commit="a1")
+    request = {"branch": "request", "more": {"Target branch": "main"}}
+    pushed = [runs("fp", commit=commit, **request) for commit in ("b2", "b2", "c3")]
+    assert based_on(runs.findings(pushed[2])) == (pushed[1], "same branch")
+    for run in pushed:
+        found = runs.findings(run, "change")
+        assert (based_on(found), names(found["tests"]["newly_failing"])) == ((main, "target branch"), ["test_0"])
+    broken = [runs("pf", commit="d4"), runs("pf", commit="d4")]
+    assert [based_on(runs.findings(run, "change")) for run in broken] == [(main, "same branch")] * 2
+    assert based_on(runs.findings(runs("pf", commit="e5"), "change")) == (broken[1], "same branch")
+    away = runs("fp", branch="away", more={"Target branch": "nowhere"})
+    assert runs.findings(away, "change")["base"]["why"] == "main branch"
+
+
 def test_urls_of_findings(runs: Runs) -> None:
     """The API has the findings of a run and the flaky tests of a source, with the form of errors that it has."""
     first, second = runs("pp"), runs("fr")
@@ -619,6 +636,7 @@ def test_urls_of_findings(runs: Runs) -> None:
     path = f"runs/{second}/findings"
     assert get(path).json["result"] == runs.findings(second)
     assert get(f"{path}?base={first}").json["result"]["base"]["why"] == "asked"
+    assert get(f"{path}?base=change").json["result"] == runs.findings(second)
     source = runs.service.run(first)["source_id"]
     assert names(get(f"sources/{source}/flaky").json["result"]["tests"]) == ["test_1"]
     for status, wrong in (
