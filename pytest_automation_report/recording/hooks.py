@@ -27,6 +27,7 @@ from pytest_automation_report.recording.functions import attach, current_attempt
 from pytest_automation_report.recording.options import MARKER_PREFIX, RecordingOptions
 from pytest_automation_report.recording.phases import Annotations
 from pytest_automation_report.recording.user_code import LazyContent, attachment, call_hook, check_content, validated
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
 from pytest_automation_report.text.node_ids import place_of
 from pytest_automation_report.text.redaction import TextCleaner, safe_str
@@ -275,7 +276,7 @@ def feature_of(item: pytest.Item, bdd: object, cleaner: TextCleaner) -> Annotati
     file = getattr(getattr(scenario, "feature", None), "filename", None)
     if not isinstance(file, str):
         return None
-    place = place_of(os.path.relpath(file, item.config.rootpath), getattr(scenario, "line_number", None))
+    place = place_of(system.relative(file, item.config.rootpath), getattr(scenario, "line_number", None))
     return Annotations((Field("Feature", cleaner.string(place)),))
 
 

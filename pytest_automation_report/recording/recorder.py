@@ -9,6 +9,7 @@ both for all attempts: `RunningAttempt` gets a second report of the call, and ke
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
@@ -407,8 +408,9 @@ def without_earlier(entries: Sequence[_Entry], earlier: Sequence[_Entry]) -> Seq
 
 def place_in(nodeid: str, location: tuple[str, int | None, str]) -> tuple[str, int | None]:
     """Return file and line of a test; where a library wraps it, as pytest-bdd does, the file of its node id alone."""
-    path, own = location[0], nodeid.partition("::")[0]
-    if path != own and ("site-packages" in path or "dist-packages" in path or path.startswith(("..", "/"))):
+    path, own = location[0].replace(os.sep, "/"), nodeid.partition("::")[0]
+    is_outside = path.startswith(("..", "/")) or path[1:2] == ":"
+    if path != own and (is_outside or "site-packages" in path or "dist-packages" in path):
         return own, None
     return path, line_of(location)
 

@@ -24,6 +24,7 @@ from pytest_automation_report.recording.collector import (
 )
 from pytest_automation_report.recording.fields import NO_NAME, artifact_from, is_address, last_segment, property_field
 from pytest_automation_report.spool.artifacts import spooled_address
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.redaction import TextCleaner, safe_str
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ class _Attachment(Struct):
         if not template or self.item is None:
             return None
         # The template has the path from the root folder, so a file outside of it has no address.
-        relative = os.path.relpath(path, self.item.config.rootpath)
+        relative = system.relative(path, self.item.config.rootpath)
         if relative.startswith(os.pardir):
             return None
         address = address_of(template, Path(relative).as_posix(), self.name)

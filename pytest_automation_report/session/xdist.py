@@ -249,7 +249,7 @@ class ControllerHooks(Hooks):
         if recorder is not None:
             recorder.give_up()
         nodeid = _without_group(report.nodeid) if self._is_grouped else report.nodeid
-        file, line = report.location[0], self._lines.get(report.nodeid)
+        file, line = report.location[0].replace(os.sep, "/"), self._lines.get(report.nodeid)
         if report.outcome == "failed" and not self._is_pending:
             from pytest_automation_report.delivery.attempts import unfinished_attempt  # noqa: PLC0415 - few workers crash
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
@@ -12,6 +11,7 @@ from pytest_automation_report.api.models import Field, FieldType, Json, NewRun, 
 from pytest_automation_report.ci.facts import BuildInfo, with_facts
 from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.unpatched import Unpatched
 
@@ -113,7 +113,7 @@ def recording_options(
     if configuration.owners:
         from pytest_automation_report.findings.owners import repository_of  # noqa: PLC0415 - few projects name them
 
-        owned_folder = os.path.relpath(root, repository_of(configuration.owners))
+        owned_folder = system.relative(root, repository_of(configuration.owners))
     return RecordingOptions(
         prefix=prefix,
         output=configuration.output,

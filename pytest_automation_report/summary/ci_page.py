@@ -319,7 +319,7 @@ class JobOutput:
         """Return a failure with the path of its file from the repository's root, as the provider needs it."""
         if not (failure.file and self._workspace):
             return failure
-        path = os.path.relpath(self._root / failure.file, self._workspace)
+        path = system.relative(self._root / failure.file, self._workspace)
         return failure if path.startswith(os.pardir) else replace(failure, file=path)
 
     def _annotate(self, text: str, style: str) -> None:

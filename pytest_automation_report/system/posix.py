@@ -246,6 +246,9 @@ def end_script(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+relative: Final = os.path.relpath
+"""Return a path from a folder, with slashes; one that is outside of it, or on another drive, begins with two dots."""
+
 quoted: Final = shlex.join
 """Return words as they are typed in a shell."""
 

@@ -295,6 +295,14 @@ def end_script(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
+def relative(path: str | Path, start: str | Path) -> str:
+    try:
+        found = os.path.relpath(path, start)
+    except ValueError:  # on another drive
+        found = f"{os.pardir}/{path}"
+    return found.replace("\\", "/")
+
+
 quoted: Final = subprocess.list2cmdline
 
 # Longer paths are opened only with this prefix; below a folder ours have up to 140 characters.

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import urllib.parse
@@ -18,6 +17,9 @@ from support.sessions import Ran, clean_environment, run, session_environment
 
 if sys.platform != "linux":
     pytest.skip("Windows is played on Linux", allow_module_level=True)
+
+BREAK = 21
+"""The number of Ctrl-Break there."""
 
 PLAYED = str(Path(__file__).parent / "windows")
 
@@ -200,6 +202,17 @@ def test_pages_are_served(project: Project) -> None:
                 address = urllib.parse.urljoin(address, to[1])
                 page = opener.open(address).read().decode()
         finally:
-            server.send_signal(signal.SIGTTIN)  # the number of Ctrl-Break there
+            server.send_signal(BREAK)
         assert server.wait(30) == 0
     assert "test_fails" in page or "1 of 4" in page, re.sub("<[^>]+>", " ", page)[-2000:]
+
+
+def test_paths_from_another_drive() -> None:
+    """A path is written with slashes, and one on another drive is outside of the folder."""
+    script = (
+        "import ntpath, os\nfrom pytest_automation_report.system.here import system\n"
+        "os.path.relpath = ntpath.relpath\n"
+        r"print(system.relative('C:\\a\\tests\\test_a.py', 'C:\\a'), system.relative('D:\\b', 'C:\\a'))"
+    )
+    ran = run([sys.executable, "-c", script], Path("/"), windows(), exits=0)
+    assert ran.out == "tests/test_a.py ../D:/b\n"
