@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import requests
 
+from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.cli.context import CONNECTION, Exit, echo_result, echo_stderr, setting_options, user_shell
 from pytest_automation_report.cli.findings import Limits, judge, judgements
 from pytest_automation_report.cli.known import is_excused, read_known
@@ -28,6 +29,7 @@ from pytest_automation_report.delivery.report import excerpt_from
 from pytest_automation_report.findings.known import KnownFailure, KnownTests
 from pytest_automation_report.findings.sentences import is_torn, told
 from pytest_automation_report.recording.results import FailedTest
+from pytest_automation_report.server.store.values import RunStatus
 from pytest_automation_report.summary.ci_page import JobOutput, PageOfJob, failing_notes
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import read_file
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.queries import ExpectedJobs, WhichRun
     from pytest_automation_report.export.results import ExportedTest
-    from pytest_automation_report.findings.documents import BaseRun, RunFindings
+    from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.settings.settings import Settings
 
 _WEBHOOK_SECONDS: Final = 5
@@ -102,7 +104,7 @@ def finish(  # noqa: PLR0913 - one for each option
             if html_file is not None:
                 write_file(_numbered(html_file, run_id, len(runs)), [report_of(reading, run_id, None, "failed", None)])
             if webhook and findings is not None and gated is not None and not missing:
-                _tell(webhook, reading, finished, findings["base"], gated, entries, is_gate=is_gate)
+                _tell(webhook, reading, finished, gated, entries, is_gate=is_gate)
             echo_link(configuration, run_id)
     if comment is not None:
         write_file(comment, ["\n".join(comments)])
@@ -176,16 +178,13 @@ def _tell(
     address: str,
     reading: Opened,
     finished: Run,
-    base: BaseRun | None,
     findings: RunFindings,
     entries: Sequence[KnownFailure],
     *,
     is_gate: bool,
 ) -> None:
     """Post a message if the branch turned from green to red or back; of the first run of a branch only if it is red."""
-    is_red, before = _is_red(findings, entries, is_gate=is_gate), None
-    if base is not None and base["why"] == "same branch":
-        before = reading.findings(base["run"], "change" if is_gate else None)
+    is_red, before = _is_red(findings, entries, is_gate=is_gate), _findings_before(reading, finished, is_gate=is_gate)
     if is_red == (before is not None and _is_red(before, entries, is_gate=is_gate)):
         return
     name = " ".join(filter(None, (reading.configuration.source, finished.field_value("Branch"))))
@@ -198,6 +197,16 @@ def _tell(
     except requests.RequestException as error:  # its text has the address
         why = type(error).__name__
     echo_stderr(f"the webhook was not called: {why}" if why else f"the webhook was called: {name} is {state}")
+
+
+def _findings_before(reading: Opened, finished: Run, *, is_gate: bool) -> RunFindings | None:
+    """Return the findings of the last run before on the branch, whether it is whole or not; None for the first one."""
+    branch, source = finished.field_value("Branch"), finished.source_id or 0
+    pages = run_pages(reading.client, source_id=(source,), branch=branch, status=(RunStatus.SUCCESS, RunStatus.FAILURE))
+    for other in (other for page in pages for other in page.result if other.id < finished.id):
+        if other.config_id == finished.config_id and other.field_value("Branch") == branch:
+            return reading.findings(other.id, "change" if is_gate else None)
+    return None
 
 
 def _is_red(findings: RunFindings, entries: Sequence[KnownFailure], *, is_gate: bool) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from support.projects import Project, console
 from support.scripted_server.server import ScriptedServer
+from support.session_processes import wait_for_senders
 from support.sessions import Ran, session_environment
 
 KEY = ("--run-key", "build-{build}")
@@ -184,6 +185,20 @@ def test_gate_of_a_pull_request(project: Project) -> None:
         for command in (["run", "finish", *KEY, "--gate"], ["gate", str(build)]):
             ran = console(project.root, *command, env=env, exits=exits)
             assert build == 1 or "since run 1 (main)" in ran.err
+
+
+def test_webhook_of_a_session_that_died(project: Project, messages: tuple[str, list[str]]) -> None:
+    """A dead session is red, though no run is compared with it, and the next good one is green again."""
+    address, came = messages
+    project.write("hook.txt", address + "\n")
+    dies = "__import__('os')._exit(3)"
+    for build, (result, exits) in enumerate((("pass", 0), (dies, 3), (dies, 3), ("pass", 0)), 1):
+        project.tests(GREEN.replace("test_d(): pass", f"test_d(): {result}"))
+        job(project, build, "1/1")
+        wait_for_senders(project.root)
+        finish(project, build, "--webhook-url-file", "hook.txt", exits=exits)
+    told = ["red: died after 3 of 4, run 2", "green again: passed, run 4"]
+    assert [text.partition(" is ")[2] for text in came] == told
 
 
 def test_webhook_that_does_not_answer(project: Project) -> None:
