@@ -161,6 +161,13 @@ def test_commands_for_jobs_of_one_key_run(shop: Path) -> None:
     assert shown.endswith("}\n1\n")
 
 
+def test_a_job_goes_on_at_failed_tests_alone(shop: Path) -> None:
+    """The line of a job that a gate judges later ends with 0 if tests fail, and with an error if pytest fails."""
+    line = block("docs/ci.md", "|| test $?").splitlines()[0]
+    bash(line, shop, environment(), exits=0)
+    bash(line.replace("pytest ", "pytest --no-such-option "), shop, environment(), exits=1)
+
+
 def test_comparison_runs(shop: Path) -> None:
     """Both report once, as the page of the migration says, and nothing differs."""
     done = bash(block("docs/migration.md", "compare_junit"), shop, environment(), exits=1)

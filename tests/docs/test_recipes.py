@@ -181,6 +181,29 @@ def test_recipe_without_secrets(provider: str, tmp_path: Path, server: CheckedSe
     assert server.log == []
 
 
+def test_what_the_jobs_of_a_fork_kept_is_sent(tmp_path: Path, server: CheckedServer) -> None:
+    """The page's second workflow sends the spools of a fork's jobs, whose tests failed, and completes their run."""
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    for folder in (theirs, ours):
+        folder.mkdir()
+    fork, runner = Runner(theirs, "GitHub", server, has_secrets=False), Runner(ours, "GitHub", server)
+    jobs = sorted(RECIPES["GitHub"](), key=lambda job: job.is_last)
+    for job in jobs:
+        fork.run(job)
+    assert server.log == []
+    written = yaml.load(block("docs/ci-github.md", "# .github/workflows/forks.yml"), Loader=yaml.BaseLoader)
+    (sending,) = written["jobs"].values()
+    send = Job("send", tuple(Step(step["run"]) for step in sending["steps"] if "run" in step), sending["env"])
+    for job in jobs[:4]:
+        spool = fork.workspace(job) / ".automation-report" / "spool"
+        shutil.copytree(spool, runner.workspace(send) / "kept" / f"kept-{job.name}")
+    push = PUSHES["GitHub"]
+    statuses = runner.run(send, KEY=push["GITHUB_RUN_ID"], BRANCH=push["GITHUB_REF_NAME"])
+    assert not any(statuses), runner.said
+    assert "15 tests, each once in 4 jobs\n" in runner.said
+    assert len(server.tests()) == 15, runner.said
+
+
 @pytest.mark.parametrize("provider", REPORTS)
 def test_report_without_a_server(provider: str, tmp_path: Path) -> None:
     """Tests fail and the report is there: the second one is compared with the first, whose store the provider kept."""
