@@ -209,7 +209,7 @@ def test_step_that_always_runs_sends_the_rest(shop: Path, tmp_path: Path) -> Non
     job = yaml.safe_load(block("README.md", "# GitHub Actions"))
     first, second = job["steps"]
     assert second["if"] == "always() && env.AUTOMATION_REPORT_TOKEN != ''"
-    assert job["env"] == {"AUTOMATION_REPORT_TOKEN": "${{ secrets.TESTMO_TOKEN }}"}
+    assert job["env"] == {"AUTOMATION_REPORT_TOKEN": "${{ secrets.AUTOMATION_REPORT_TOKEN }}"}
     with CheckedServer(tmp_path / "server.sqlite3", "a-token") as server:
         env = environment(
             AUTOMATION_REPORT_URL=server.address, AUTOMATION_REPORT_PROJECT_ID="1", AUTOMATION_REPORT_SOURCE="shop"

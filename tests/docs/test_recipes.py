@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from docs.recipes import FOLDER, RECIPES, REPORTS, Job, recipe
+from docs.recipes import FOLDER, RECIPES, REPORTS, Job, Step, recipe
 from docs.written import block
 from support.checked_server import CheckedServer
 from support.ci_environments import PUSHES
