@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,8 +175,8 @@ def test_webhook(project: Project, messages: tuple[str, list[str]], gate: tuple[
 def test_gate_of_a_pull_request(project: Project) -> None:
     """A pull request is red until its failure is mended, however often it is pushed, as `gate` and `run finish` say."""
     ref = {"GITHUB_REF": "refs/pull/7/merge", "GITHUB_HEAD_REF": "topic", "GITHUB_BASE_REF": "main"}
-    request = {"GITHUB_ACTIONS": "true", **ref}
-    on_main = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main"}
+    request: dict[str, Any] = {"GITHUB_ACTIONS": "true", **ref}
+    on_main: dict[str, Any] = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main"}
     builds = (on_main, "pass"), (request, "assert 0"), (request, "assert 0"), (request, "pass")
     for build, (provider, result) in enumerate(builds, 1):
         project.tests(GREEN.replace("test_a(): pass", f"test_a(): {result}"))
