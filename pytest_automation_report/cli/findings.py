@@ -257,21 +257,23 @@ def _rate(test: Flakiness) -> str:
 def _new_failures(
     document: RunFindings, entries: Sequence[KnownFailure], most: int, *, are_flaky_apart: bool
 ) -> Judged:
-    """Judge the new failures that neither an entry nor their session excuses.
+    """Judge the new failures that no entry excuses, of these or of their session.
 
     An entry past its date stops the gate, too.
     """
     known = KnownTests(entries)
     failing = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
-    found = {entry_of(test, known) for test in failing}
-    lines, remarks = [], []
-    for entry in entries:
-        name = f"known failure {entry.test}"
-        if entry not in found:
-            remarks.append(f"{name}: it did not fail in this run, or no test has this name: check the line")
-        elif entry.is_past:
-            lines.append(f"{name}: its date {entry.until} is past{f' ({entry.reason})' if entry.reason else ''}")
-    past = len(lines)
+    found = dict.fromkeys(entry for test in failing if (entry := entry_of(test, known)))
+    remarks = [
+        f"known failure {entry.test}: it did not fail in this run, or no test has this name: check the line"
+        for entry in entries
+        if entry not in found
+    ]
+    past = [entry for entry in found if entry.is_past]
+    lines = [
+        f"known failure {entry.test}: its date {entry.until} is past{f' ({entry.reason})' if entry.reason else ''}"
+        for entry in past[:_MOST_SHOWN]
+    ]
     states = {test["key"]: test["state"] for test in document["flaky"]}
     counted = [
         test
@@ -291,8 +293,12 @@ def _new_failures(
     words = [quantity(count - flaky, "new failure")] if count > flaky else []
     if flaky:
         words.append(f"{quantity(flaky, 'failure')} of {'a flaky test' if flaky == 1 else 'flaky tests'}")
-    limit = _limit(count, most) + (f"; {quantity(past, 'known failure')} past the date" if past else "")
-    return Judged(lines, " and ".join(words) or "no new failure", limit, bool(past) or count > most, remarks)
+    stopped = ""
+    if past:
+        is_past = "is past its date" if len(past) == 1 else "are past their dates"
+        stopped = f"stopped: {quantity(len(past), 'known failure')} {is_past}; "
+    said = stopped + (" and ".join(words) or "no new failure")
+    return Judged(lines, said, _limit(count, most), bool(past) or count > most, remarks)
 
 
 def _flaky_tests(document: RunFindings, most: int | None) -> Judged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -42,14 +43,22 @@ def read_known(path: Path, name: str) -> list[KnownFailure]:
 
 
 def entry_of(test: ChangedTest, known: KnownTests) -> KnownFailure | None:
-    """Return the entry that names a test of findings."""
-    return known.of(title_of(test["folder"], test["name"]), test["key"])
+    """Return the entry that names a test of findings, else that of its session, which has the line 0."""
+    title = title_of(test["folder"], test["name"])
+    entry = known.of(title, test["key"])
+    if entry is not None or not test["known"]:
+        return entry
+    day, _, reason = test["known"].partition(" ")
+    try:
+        return KnownFailure(0, date.fromisoformat(day), title, reason)
+    except ValueError:  # a user's own field
+        return None
 
 
 def is_excused(test: ChangedTest, known: KnownTests) -> bool:
-    """Whether its session, or an entry whose day is not past, excuses the failure of a test."""
+    """Whether an entry whose day is not past excuses the failure of a test."""
     entry = entry_of(test, known)
-    return test["kind"] == "known" or (entry is not None and not entry.is_past)
+    return test["kind"] == "known" if entry is None else not entry.is_past
 
 
 @click.command("known", cls=Command)

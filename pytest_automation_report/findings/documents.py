@@ -79,7 +79,7 @@ class NamedTest(TypedDict):
 class ChangedTest(NamedTest):
     """A test of a list of changes; ``since`` is the run with which its failures began.
 
-    ``known`` has the last day, and the reason, of a failure that is known.
+    ``known`` has the last day, and the reason, of a failure that its session's file names, also if the day was past.
     """
 
     status: Verdict | None

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.findings.known import KNOWN_FIELD, KnownFailure, KnownTests, known_failures, known_text
+from pytest_automation_report.findings.known import (
+    KNOWN_FIELD,
+    PAST_FIELD,
+    KnownFailure,
+    KnownTests,
+    known_failures,
+    known_text,
+)
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.phases import is_subtest
 from pytest_automation_report.recording.results import identity_of
@@ -79,9 +86,8 @@ class KnownFailureHooks(Hooks):
     @guarded
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Find the collected tests that are known to fail."""
-        tests = self._named(session.config, session.items, self._entries)
-        found = {entry.line for entry in tests.values()}
-        self._tests = {nodeid: entry for nodeid, entry in tests.items() if entry.line not in self._past}
+        self._tests = self._named(session.config, session.items, self._entries)
+        found = {entry.line for entry in self._tests.values()}
         past = [entry for entry in self._entries if entry.line in self._past & found]
         unknown = [entry for entry in self._entries if entry.line not in found]
         elsewhere = self._named(session.config, self._collected, unknown).values() if unknown else ()
@@ -121,10 +127,12 @@ class KnownFailureHooks(Hooks):
         # Without an exception it is an xfail of the test's own that has passed.
         if entry is None or not report.failed or call.excinfo is None or _is_of_others(call.excinfo.value):
             return report
-        setattr(report, _MARK, entry.text)
+        is_past = entry.line in self._past
+        if not is_past:
+            setattr(report, _MARK, entry.text)
         if not self._is_marked:
             self._is_marked = True
-            item.user_properties.append((KNOWN_FIELD, entry.text))
+            item.user_properties.append((PAST_FIELD if is_past else KNOWN_FIELD, entry.text))
         report.user_properties = [*item.user_properties]
         return report
 

@@ -19,7 +19,7 @@ from pytest_automation_report.findings.comparison import (
 )
 from pytest_automation_report.findings.documents import RanTests
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, flakiness_of
-from pytest_automation_report.findings.known import KNOWN_FIELD, known_words
+from pytest_automation_report.findings.known import KNOWN_FIELD, PAST_FIELD, known_words
 from pytest_automation_report.findings.times import HISTORY, LAST, change_of, ranked, time_shares
 from pytest_automation_report.findings.verdict import MINE, RunNumbers, VerdictWords, verdict_of
 from pytest_automation_report.server.store import compared
@@ -144,7 +144,7 @@ def _computed(
     failures = Failures(connection, subject.series)
     known = histories(connection, subject.series, failures.unstable())
     flaky, known_flaky = _flaky(connection, subject, failures, known)
-    excused = _known(connection, subject)
+    excused = _known(connection, subject, KNOWN_FIELD)
     apart: dict[int, documents.Mine] = {**dict.fromkeys(known_flaky, "flaky"), **dict.fromkeys(excused, "known")}
     reasons = reasons_of(connection, subject)
     changes, numbers = _changes(connection, subject, whole, flaky, has_part=has_part, reasons=len(reasons))
@@ -158,7 +158,8 @@ def _computed(
         **dict.fromkeys(changes.still_failing, "still"),
     }
     kinds |= {key: apart[key] for key in apart.keys() & (kinds.keys() | excused.keys())}
-    tests = _Tests(connection, subject, known, kinds, excused)
+    named = {**_known(connection, subject, PAST_FIELD), **excused}
+    tests = _Tests(connection, subject, known, kinds, named)
     listed = {key for keys in lists.values() for key in keys[: compared.MAX_TESTS]}
     tests.load({*listed, *list(flaky)[: compared.MAX_TESTS], *ranked(durations)[: compared.MAX_TESTS]})
     entries = {name: tests.entries(keys[: compared.MAX_TESTS]) for name, keys in lists.items()}
@@ -273,15 +274,15 @@ def _changes(
 _WITH_FIELD: Final = 'SELECT "case_id", "fields" FROM "result" WHERE "id" IN ({ids}) AND "fields" LIKE ?'
 
 
-def _known(connection: StoreConnection, subject: compared.ComparedRun) -> dict[int, str]:
-    """Return the last day and the reason of the failures that a session knew of, by case."""
+def _known(connection: StoreConnection, subject: compared.ComparedRun, name: str) -> dict[int, str]:
+    """Return the last day and the reason of the failures with this field of known failures, by case."""
     failed = [case.result_id for case in subject.results.values() if case.verdict == "failed"]
-    rows = rows_of(connection, _WITH_FIELD, failed, (f'%"{KNOWN_FIELD}"%',))
+    rows = rows_of(connection, _WITH_FIELD, failed, (f'%"{name}"%',))
     return {
         case_id: str(field["value"])
         for case_id, fields in rows
         for field in json.loads(fields)
-        if field["name"] == KNOWN_FIELD
+        if field["name"] == name
     }
 
 
@@ -325,10 +326,10 @@ class _Tests:
         subject: compared.ComparedRun,
         known: Mapping[int, CaseHistory],
         kinds: Mapping[int, documents.Mine],
-        excused: Mapping[int, str],
+        named: Mapping[int, str],
     ) -> None:
         self._connection = connection
-        self._kinds, self._excused = kinds, excused
+        self._kinds, self._named = kinds, named
         self._subject = subject
         self._known = dict(known)
         self._before: Mapping[int, CaseHistory] = {}
@@ -391,7 +392,7 @@ class _Tests:
             "status": None if case is None else case.verdict,
             "since": self._since(case_id, case),
             "kind": self._kinds.get(case_id),
-            "known": self._excused.get(case_id),
+            "known": self._named.get(case_id),
             "fingerprint": fingerprint,
         }
 

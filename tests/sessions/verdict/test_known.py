@@ -207,6 +207,21 @@ def test_the_verdict_everywhere(project: Project) -> None:
     assert "new failure: test_suite.test_b" in console(project.root, "gate", exits=5).err
 
 
+def test_past_entry_stops_the_gate(project: Project) -> None:
+    """An entry past its day stops gate and `run finish --gate`, be it of the session or of --known, until renewed."""
+    project.tests("def test_a(): assert 1 == 2\ndef test_b(): pass\n")
+    known(project, "test_a", until="2020-12-31")
+    for _ in range(2):
+        project.report(exits=1)
+    past = "its date 2020-12-31 is past (SHOP-1)"
+    for command in (("gate",), ("gate", "--known", "known.txt"), ("run", "finish", "2", "--gate")):
+        ran = console(project.root, *command, exits=5)
+        assert ran.err.count(past) == 1
+        assert "run 2: stopped: 1 known failure is past its date; no new failure since run 1" in ran.err
+    known(project, "test_a", until="2999-12-31")
+    assert "no new failure" in console(project.root, "gate", "--known", "known.txt", exits=0).err
+
+
 def test_example_of_the_page(project: Project) -> None:
     """The page's file and its setting excuse what they name, on days that are not past."""
     lines = re.sub("until [0-9]{4}", "until 2999", block("docs/known.md", "until 2026-12-31 tests"))
