@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pytest_automation_report.api.client import run_pages
+from pytest_automation_report.api.models import SELECTION_FIELD
 from pytest_automation_report.cli.context import (
     CONNECTION,
     Command,
@@ -105,7 +106,9 @@ def _seen(options: dict[str, object], entries: list[KnownFailure]) -> tuple[set[
         source = reading.source_id(reading.configuration.source)
         completed = (RunStatus.SUCCESS, RunStatus.FAILURE)
         pages = run_pages(reading.client, source_id=(source,), status=completed)
-        runs = [run.id for run in islice((run for page in pages for run in page.result), _RUNS)]
+        # A part of the suite says nothing of the tests that it left out.
+        whole = (run for page in pages for run in page.result if not run.field_value(SELECTION_FIELD))
+        runs = [run.id for run in islice(whole, _RUNS)]
         failed = {entry for run in runs for test in reading.tests(run, only_failures=True) if (entry := entry_of(test))}
         named = {entry for run in runs[:1] for test in reading.tests(run, are_whole=False) if (entry := entry_of(test))}
     return named, len(runs), failed
