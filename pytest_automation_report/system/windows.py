@@ -10,7 +10,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -64,12 +63,12 @@ def read_at(descriptor: int, length: int, offset: int) -> bytes:
 
 def _patiently(change: Callable[[], T]) -> T:
     """Change a file; wait a little while another process has it open, as a scanner for viruses may."""
-    end = time.monotonic() + _PATIENCE_SECONDS
+    end = Unpatched.counter() + _PATIENCE_SECONDS
     while True:
         try:
             return change()
         except PermissionError:
-            if time.monotonic() > end:
+            if Unpatched.counter() > end:
                 raise
         Unpatched.sleep(_PAUSE_SECONDS)
 
@@ -188,10 +187,10 @@ class Process:
 
 def ready(descriptors: Collection[int], seconds: float | None) -> set[int]:
     """Wait for pipes to read from: Windows shows only what is in them now."""
-    end = None if seconds is None else time.monotonic() + seconds
+    end = None if seconds is None else Unpatched.counter() + seconds
     while True:
         found = {descriptor for descriptor in descriptors if _has_something(descriptor)}
-        if found or (end is not None and time.monotonic() >= end):
+        if found or (end is not None and Unpatched.counter() >= end):
             return found
         Unpatched.sleep(_PAUSE_SECONDS / 4)
 
