@@ -323,7 +323,7 @@ def test_health_and_limits(shop: Path) -> None:
 
 def test_lines_link_to_the_code() -> None:
     """The templates of the page are accepted, and lead to a line of the run's commit and of the editor."""
-    words = shlex.split(block(PAGE, "serve --editor-url").replace("\\\n", ""))
+    words = shlex.split(block("docs/pages.md", "serve --editor-url").replace("\\\n", ""))
     options = serve.make_context("serve", words[2:]).params
     links = CodeLinks(options["source_url"], options["editor_url"])
     assert links.source_url("tests/test_a.py", 3, "4f2a9c1") == (
