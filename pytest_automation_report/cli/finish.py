@@ -30,7 +30,7 @@ from pytest_automation_report.findings.known import KnownFailure, KnownTests
 from pytest_automation_report.findings.sentences import is_torn, told
 from pytest_automation_report.recording.results import FailedTest
 from pytest_automation_report.server.store.values import RunStatus
-from pytest_automation_report.summary.ci_page import JobOutput, PageOfJob, failing_notes
+from pytest_automation_report.summary.ci_page import JobOutput, PageOfJob, failing_notes, plain
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import printable
@@ -95,7 +95,8 @@ def finish(  # noqa: PLR0913 - one for each option
             gated = reading.findings(run_id, "change") if is_gate and reading.is_ours else findings
             code = max(code, _judged(finished, gated, entries, is_gate=is_gate, is_open=bool(missing)))
             failures, now = [*reading.tests(run_id, only_failures=True)], time.time_ns() // 1000
-            comments.append(digest(reading, finished, failures, findings, now=now).markdown())
+            heading, _, text = digest(reading, finished, failures, findings, now=now).markdown().partition("\n")
+            comments.append("\n".join([heading, *(["", f"**{plain(missing)}**"] if missing else []), text]))
             if is_summary:
                 notes = (
                     {} if findings is None else failing_notes(excerpt_from(findings, configuration.source, now), now)

@@ -106,8 +106,8 @@ def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing, *, is_l
 def find_runs(client: Client, configuration: Settings, *, is_open: bool = False) -> list[int]:
     """Return the ids of the runs that the settings name by id or by key, which may have one for each configuration.
 
-    With ``is_open`` they are the open ones, or the newest if none is. Raises `click.UsageError` if the settings name
-    none, and `NoRunError` if no run has the key.
+    With ``is_open`` they are first the open ones, then the newest of each other configuration. Raises
+    `click.UsageError` if the settings name none, and `NoRunError` if no run has the key.
     """
     if configuration.run_id is not None:
         return [configuration.run_id]
@@ -119,8 +119,12 @@ def find_runs(client: Client, configuration: Settings, *, is_open: bool = False)
     if not runs:
         why = f"; run {others[0][0].id} of this key is of {others[0][1]}" if others else ""
         raise NoRunError(f"there is no run of the key {sharing.key!r} in this project and source{why}", 404)
-    open_runs = sorted(run.id for run in runs if not run.is_completed)
-    return (open_runs or [runs[0].id]) if is_open else [run.id for run in runs]
+    if not is_open:
+        return [run.id for run in runs]
+    open_runs = sorted((run for run in runs if not run.is_completed), key=lambda run: run.id)
+    newest = {run.config_id: run for run in [*reversed(runs), *open_runs]}
+    completed = [run for run in runs if run.is_completed and newest[run.config_id] is run]
+    return [run.id for run in (*open_runs, *completed)]
 
 
 def retry_until(call: Callable[[], _T], end: float, *, also: tuple[type[Exception], ...] = ()) -> _T:
@@ -154,7 +158,9 @@ def jobs_of(thread: Thread) -> set[str]:
 
 
 def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, end: float) -> str:
-    """Wait until these jobs have delivered their results or the runs are completed; return "", or why not by ``end``.
+    """Wait until these jobs have delivered their results; return "", or what is missing by ``end``.
+
+    Nothing is waited for once all runs are completed.
 
     Of a number of jobs the missing ones are named as the last run of their source has them.
     """
@@ -163,7 +169,7 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
     arrived: set[str] = set()
     sources: set[int] = set()
 
-    def check() -> None:
+    def check() -> str:
         runs = [client.run(run_id) for run_id in find_runs(client, configuration)]
         # A run that is named by its id may be of another source than that of the settings.
         sources.update(run.source_id for run in runs if run.source_id)
@@ -171,16 +177,21 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
         arrived.update(job for run in runs for job in completed_jobs(run))
         missing = [name for name in names if name not in arrived]
         is_short = bool(missing) if names else sum(len(completed_jobs(run)) for run in runs) < count
-        if is_short and not all(run.is_completed for run in runs):
-            of = f", {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else ""
-            raise _JobsMissingError(f"{count - len(missing) if names else len(arrived)} of {count} jobs are in{of}")
+        if not is_short:
+            return ""
+        of = f", {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else ""
+        words = f"{count - len(missing) if names else len(arrived)} of {count} jobs are in{of}"
+        if all(run.is_completed for run in runs):
+            return words
+        raise _JobsMissingError(words)
 
     try:
-        retry_until(check, end, also=(_JobsMissingError, NoRunError))
+        words = retry_until(check, end, also=(_JobsMissingError, NoRunError))
     except (_JobsMissingError, *_TRANSIENT_ERRORS) as error:
-        known = [] if names or not arrived else sorted(_jobs_of_last_run(client, sources) - arrived)
-        return f"{error}; the last run had {', '.join(known)}, too" if known else str(error)
-    return ""
+        words = str(error)
+    known = sorted(_jobs_of_last_run(client, sources) - arrived) if words and arrived and not names else []
+    were = "it was" if len(known) == 1 else "they were"
+    return f"{words}; missing: {', '.join(known)} ({were} in the last run)" if known else words
 
 
 def _jobs_of_last_run(client: Client, sources: Collection[int]) -> set[str]:

@@ -231,8 +231,11 @@ def completed_runs(
     """Complete the runs that the settings name once their jobs are in; return their ids, and why they stay open."""
     end = time.monotonic() + (DEADLINE_SECONDS if jobs is None else timeout)
     missing = "" if jobs is None else wait_for_jobs(client, configuration, jobs, end)
-    runs = retry_until(lambda: find_runs(client, configuration, is_open=True), end)
+    runs = sorted(retry_until(lambda: find_runs(client, configuration, is_open=True), end))
     for run_id in runs:
+        if missing and client.run(run_id, has_threads=False).is_completed:
+            echo_stderr(f"run {run_id} was completed before: {missing}", colour="yellow")
+            continue
         if missing:
             waited = quantity(round(timeout), "second")
             echo_stderr(f"run {run_id} stays open after {waited}: {missing}", colour="yellow")

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from html import unescape
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -74,11 +75,25 @@ def test_jobs_that_are_missing_are_named(project: Project) -> None:
     job(project, 2, "1/2")
     ran = finish(project, 2, "--expect-jobs", "2", "--timeout", "1s", exits=3)
     assert ran.out == "2\n"
-    assert "run 2 stays open after 1 second: 1 of 2 jobs are in; the last run had unit 2/2, too" in ran.err
+    assert "run 2 stays open after 1 second: 1 of 2 jobs are in; missing: unit 2/2 (it was in the last run)" in ran.err
     ran = finish(project, 2, "--expect-jobs", "unit 1/2,unit 2/2", "--timeout", "1s", exits=3)
     assert "stays open after 1 second: 1 of 2 jobs are in, unit 2/2 is missing" in ran.err
     job(project, 2, "2/2")
     assert "4 tests, each once" in finish(project, 2, "--expect-jobs", "2", exits=0).err
+    for jobs, words in (("3", "2 of 3 jobs are in"), ("unit 1/2,web", "1 of 2 jobs are in, web is missing")):
+        ran = finish(project, 2, "--expect-jobs", jobs, exits=3)
+        assert f"run 2 was completed before: {words}\n" in ran.err
+
+
+def test_files_of_a_run_say_which_jobs_are_missing(project: Project, tmp_path: Path) -> None:
+    """Summary and comment of a run that stays open have the jobs that it lacks."""
+    job(project, 1, "1/2")
+    page = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    arguments = ("--expect-jobs", "unit 1/2,unit 2/2", "--timeout", "1s", "--summary", "--comment", "comment.md")
+    finish(project, 1, *arguments, exits=3, **page)
+    comment = (tmp_path / "comment.md").read_text()
+    assert "1 of 2 jobs are in, unit 2/2 is missing" in unescape(comment)
+    assert (tmp_path / "summary.md").read_text() == comment
 
 
 @pytest.mark.parametrize(
@@ -113,6 +128,14 @@ def test_several_configurations(project: Project, tmp_path: Path) -> None:
     assert ran.out == "1\n2\n"
     assert {path.name for path in tmp_path.glob("run*.html")} == {"run-1.html", "run-2.html"}
     assert (tmp_path / "comment.md").read_text().count("###") == 2
+    job(project, 2, "1/1", "-oautomation_report_config=py310")
+    job(project, 2, "1/1", "-oautomation_report_config=py313")
+    project.tests(GREEN.replace("test_a(): pass", "test_a(): assert 0"))
+    job(project, 2, "1/1", "-oautomation_report_config=py310")
+    assert finish(project, 2, "--gate", exits=5).out == "3\n4\n"
+    ran = finish(project, 2, "--gate", exits=5)
+    assert ran.out == "3\n4\n"
+    assert "run 3 was completed before" in ran.err
 
 
 def test_testmo(project: Project, testmo: ScriptedServer) -> None:
