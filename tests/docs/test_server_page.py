@@ -20,7 +20,7 @@ import trustme
 import yaml
 
 from compatibility.vendor.official import tool
-from docs.written import bash, block, environment, page
+from docs.written import bash, block, environment, page, section
 from pytest_automation_report.cli.serve import serve
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
 from support.clusters import Cluster
@@ -121,6 +121,18 @@ def test_a_token_for_jobs(shop: Path) -> None:
     assert {re.sub("_(sum|count)$", "", name) for name in named} == written - {"automation_report_prune_age_seconds"}
     assert re.search(r"(?m)^20..-..-..T..:..:..Z 127\.0\.0\.1 \(ci\) created run 1 in project 1$", told)
     assert token not in told
+
+
+def test_five_commands_make_a_server_for_a_team(shop: Path) -> None:
+    """The page's table leads from an empty folder to a job that reports with a token of its own."""
+    table = section(PAGE, "A server for a team in five commands")
+    code, serving, token, told, run = re.findall(r"(?m)^\| [^|]+ \| `([^`]+)` \|", table)
+    bash(code, shop, environment(), exits=0)
+    with _served(serving, shop) as (address, _):
+        made = bash(token, shop, environment(), exits=0).stdout.strip()
+        given = told.replace("https://reports.example.com", address).replace("TOKEN=...", f"TOKEN={made}")
+        assert "15 of 15 results delivered" in bash(f"{given}; {run}", shop, environment(), exits=1).stdout
+        assert [each["total_count"] for each in _runs(address, made).json()["result"]] == [15]
 
 
 def test_upkeep_by_the_server(shop: Path) -> None:
