@@ -117,7 +117,7 @@ def test_refused_file_keeps_no_result_back(tmp_path: Path, server: ScriptedServe
     assert "artifacts" not in result_named(server, "test_one")
     assert field_texts(result_named(server, "test_one")) == f"7 bytes (not stored: {why})"
     assert f"1 artifact named in results, but not stored: {why}" in ran.out
-    assert sum(each.path == "/artifacts" for each in server.log) == (1 if "would" in why else 3)
+    assert sum(each.path == "/artifacts" for each in server.log) == (1 if "refused" in why else 3)
 
 
 def test_session_with_a_linked_folder_is_refused(project: Path, tmp_path: Path, server: ScriptedServer) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from support.sessions import Ran
 
 _NUMBERS = {
-    "collected": r"([\d,]+) tests? collected",
-    "reported": r"= ([\d,]+) reported",
+    "collected": r"([\d,]+) tests? collected:",
+    "reported": r"collected: ([\d,]+) reported",
     "not_run": r"([\d,]+) not run",
     "delivered": r"([\d,]+) of [\d,]+ results? delivered",
     "seen": r"[\d,]+ of ([\d,]+) results? delivered",
