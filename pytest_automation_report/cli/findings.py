@@ -15,6 +15,7 @@ from pytest_automation_report.cli.context import CONNECTION, Command, Exit, echo
 from pytest_automation_report.cli.known import entry_of, is_excused, read_known
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened
 from pytest_automation_report.cli.run import run
+from pytest_automation_report.export.results import ExportedRun
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.known import KnownTests
 from pytest_automation_report.findings.sentences import (
@@ -129,7 +130,10 @@ def gate(chosen: WhichRun, *, known: Path | None, base: int | None, **options: o
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
         judged = reading.run(reading.run_id(chosen, of_source=True))
         document = reading.findings(judged.id, base or "change")
-    return judge(judged, document, entries, limits)
+    code = judge(judged, document, entries, limits)
+    if code == Exit.KEPT:
+        echo_stderr("to judge it anyway: --allow-partial")
+    return code
 
 
 class Limits(Struct, frozen=True):
@@ -150,7 +154,8 @@ def judge(judged: Run, document: RunFindings, entries: Sequence[KnownFailure], l
     for line in (line for kind in kinds for line in kind.lines):
         echo_stderr(line, colour="red")
     commit = commit_text(judged.field_value("Commit"), judged.field_value("Changes"))
-    details = [printable(judged.field_value("Branch")), commit]
+    config = ExportedRun.from_document(judged.document).config
+    details = [printable(config), printable(judged.field_value("Branch")), commit]
     shown = ", ".join(filter(None, details))
     name = f"run {judged.id}{f' ({shown})' if shown else ''}"
     if said := verdict_line(document):
@@ -160,7 +165,6 @@ def judge(judged: Run, document: RunFindings, entries: Sequence[KnownFailure], l
     is_baseless = limits.require_base and document["base"] is None
     is_stopped = is_baseless or any(kind.is_stopped for kind in kinds)
     if missing and not (is_stopped or limits.allow_partial):
-        echo_stderr("to judge it anyway: --allow-partial")
         return Exit.KEPT
     verdict = f"{kinds[0].words}{_compared(document, is_needed=is_baseless)}{kinds[0].limit}"
     more = [f"{kind.words}{kind.limit}" for kind in kinds[1:] if kind.is_stopped]

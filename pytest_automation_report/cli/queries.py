@@ -330,7 +330,7 @@ class Opened(Struct, frozen=True):
 
     def run(self, run_id: int) -> Run:
         """Return a run, without its threads if the server can leave them out."""
-        return self.client.run(run_id, has_threads=False, expands=("automation_sources",))
+        return self.client.run(run_id, has_threads=False, expands=("automation_sources", "configs"))
 
     def findings(self, run_id: int, base: WantedBase = None) -> RunFindings:
         """Return the findings of a run, compared with this base; only a server of ours has them."""

@@ -90,7 +90,7 @@ def headline(run: ExportedRun, findings: RunFindings | None, url: str, now: int)
 
 def _run_facts(run: ExportedRun) -> list[str]:
     commit = commit_text(run.fields.get("Commit"), run.fields.get("Changes"))
-    facts = {"branch": run.fields.get("Branch", ""), "commit": commit}
+    facts = {"configuration": run.config, "branch": run.fields.get("Branch", ""), "commit": commit}
     return [f"{name} {code(value)}" for name, value in facts.items() if value]
 
 

@@ -51,11 +51,12 @@ class Attempt(Struct, frozen=True):
 
 
 class ExportedRun(Struct, frozen=True):
-    """A run; ``elapsed`` is in microseconds, times are in ISO 8601, ``source`` is empty if it is not known."""
+    """A run; ``elapsed`` is in microseconds, times are in ISO 8601, ``source`` and ``config`` are "" if not known."""
 
     id: int
     name: str
     source: str
+    config: str
     is_completed: bool
     total: int
     failed: int
@@ -68,14 +69,17 @@ class ExportedRun(Struct, frozen=True):
 
     @classmethod
     def from_document(cls, document: Json) -> ExportedRun:
-        """Return the run of the API's response for a single run, in which ``expands`` may name its source."""
+        """Return the run of the API's response for one; ``expands`` may name its source and configuration."""
         run = document["result"]
         expands = document.get("expands") or {}
-        sources = {source["id"]: source["name"] for source in expands.get("automation_sources") or ()}
+        sources, configs = (
+            {each["id"]: each["name"] for each in expands.get(kind) or ()} for kind in ("automation_sources", "configs")
+        )
         return cls(
             id=run["id"],
             name=str(run.get("name") or ""),
             source=str(sources.get(run.get("source_id"), "")),
+            config=str(configs.get(run.get("config_id"), "")),
             is_completed=bool(run.get("is_completed")),
             total=int(run.get("total_count") or 0),
             failed=int(run.get("failure_count") or 0),

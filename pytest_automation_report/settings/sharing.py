@@ -49,7 +49,7 @@ def job_of(job: str, facts: BuildInfo, shard: Shard | None = None) -> tuple[str,
     if not facts.job.is_shared:
         return string(name), False
     # All jobs of the matrix have this name.
-    return string(f"{name}, Python {sys.version_info[0]}.{sys.version_info[1]}"), facts.shard is None
+    return string(f"{name} (Python {sys.version_info[0]}.{sys.version_info[1]})"), facts.shard is None
 
 
 def _numbered(name: str, shard: Shard | None) -> str:

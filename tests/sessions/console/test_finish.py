@@ -90,7 +90,9 @@ def test_files_of_a_run_say_which_jobs_are_missing(project: Project, tmp_path: P
     job(project, 1, "1/2")
     page = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
     arguments = ("--expect-jobs", "unit 1/2,unit 2/2", "--timeout", "1s", "--summary", "--comment", "comment.md")
-    finish(project, 1, *arguments, exits=3, **page)
+    ran = finish(project, 1, "--gate", *arguments, exits=3, **page)
+    assert "is open: its jobs may still send results" in ran.err
+    assert "--allow-partial" not in ran.err  # an option of gate
     comment = (tmp_path / "comment.md").read_text()
     assert "1 of 2 jobs are in, unit 2/2 is missing" in unescape(comment)
     assert (tmp_path / "summary.md").read_text() == comment
@@ -136,6 +138,7 @@ def test_several_configurations(project: Project, tmp_path: Path) -> None:
     ran = finish(project, 2, "--gate", exits=5)
     assert ran.out == "3\n4\n"
     assert "run 3 was completed before" in ran.err
+    assert "run 3 (py310, b): 1 new failure" in ran.err
 
 
 def test_testmo(project: Project, testmo: ScriptedServer) -> None:

@@ -199,8 +199,8 @@ GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_JOB": "test", "GITHUB_RUN_ATTEMPT": 
 PYTHON = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
 CUT = "--automation-report-shard=1/4"
 NAMED_JOBS = [
-    ((CUT,), GITHUB, f"test 1/4, {PYTHON}", f"test 1/4, {PYTHON}", 2),
-    ((), GITHUB, f"test, {PYTHON}", rf"test, {PYTHON} \(\S+\)", 2),
+    ((CUT,), GITHUB, f"test 1/4 ({PYTHON})", rf"test 1/4 \({PYTHON}\)", 2),
+    ((), GITHUB, f"test ({PYTHON})", rf"test \({PYTHON}\) \(\S+\)", 2),
     ((), {**GITHUB, "AUTOMATION_REPORT_JOB": "mine"}, "mine", "mine", 2),
     ((CUT,), {**GITHUB, "AUTOMATION_REPORT_JOB": "mine"}, "mine 1/4", "mine 1/4", 2),
     ((CUT,), {"AUTOMATION_REPORT_JOB": "mine 1/4"}, "mine 1/4", "mine 1/4", 1),
