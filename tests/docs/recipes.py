@@ -14,13 +14,17 @@ FOLDER = ROOT / "examples" / "ci"
 
 @dataclass(frozen=True)
 class Step:
-    """One script; with ``is_always`` it runs whatever became of those before it, unless it ``needs_secrets``."""
+    """One script; with ``is_always`` it runs whatever became of those before it, unless it ``needs_secrets``.
+
+    One that ``may_fail`` makes no job red.
+    """
 
     script: str
     is_always: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     needs_secrets: bool = False
     is_azure: bool = False
+    may_fail: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,11 @@ def github(file: str = "github.yml") -> Iterator[Job]:
     for name, job in document["jobs"].items():
         for part in job.get("strategy", {}).get("matrix", {}).get("part", [""]):
             steps = tuple(
-                Step(_filled(step["run"], part), step.get("if", "").startswith("always()"))
+                Step(
+                    _filled(step["run"], part),
+                    step.get("if", "").startswith("always()"),
+                    may_fail=step.get("continue-on-error") == "true",
+                )
                 for step in job["steps"]
                 if "run" in step
             )
@@ -61,8 +69,13 @@ def gitlab(file: str = "gitlab.yml") -> Iterator[Job]:
             continue
         for part, told in _parts(job.get("parallel", "1"), "CI_NODE_INDEX", "CI_NODE_TOTAL", first=1):
             env = {**document.get("variables", {}), **job.get("variables", {}), **told}
-            scripts = Step("\n".join(job["script"])), Step("\n".join(job.get("after_script", ["true"])), True)  # noqa: FBT003 - always
-            yield Job(name + part, scripts, {**_expanded(env), "CI_JOB_NAME": name}, job.get("when") == "always")
+            after = Step("\n".join(job.get("after_script", ["true"])), is_always=True, may_fail=True)
+            yield Job(
+                name + part,
+                (Step("\n".join(job["script"])), after),
+                {**_expanded(env), "CI_JOB_NAME": name},
+                job.get("when") == "always",
+            )
 
 
 def jenkins() -> Iterator[Job]:
@@ -98,6 +111,7 @@ def azure() -> Iterator[Job]:
                     {"AUTOMATION_REPORT_TOKEN": "canary"} if "env" in step else {},
                     needs_secrets="'System.PullRequest.IsFork'" in step.get("condition", ""),
                     is_azure=True,
+                    may_fail=step.get("continueOnError") == "true",
                 )
                 for step in job["steps"]
                 if "script" in step
@@ -135,7 +149,7 @@ def bitbucket() -> Iterator[Job]:
     told = _parts(str(len(steps)), "BITBUCKET_PARALLEL_STEP", "BITBUCKET_PARALLEL_STEP_COUNT", first=0)
     for entry, (part, env) in zip(steps, told, strict=True):
         step = entry["step"]
-        after = Step("\n".join(step["after-script"]), is_always=True)
+        after = Step("\n".join(step["after-script"]), is_always=True, may_fail=True)
         yield Job(step["name"] + part, (Step("\n".join(step["script"])), after), env)
 
 
