@@ -75,6 +75,8 @@ def headline(run: ExportedRun, findings: RunFindings | None, url: str, now: int)
     """Return the lines that say how a run ended, what it was of, and what changed; ``now`` in us since 1970."""
     said = run.verdict(findings)
     verdict = f"{_SIGNS.get(said['tone'], '')}{said['long']}"
+    if findings is not None and 0 < findings["ran"]["failed"] + findings["ran"]["files"] == findings["mine"]["known"]:
+        verdict = f"⚠️ {said['long']}, {'all ' if findings['mine']['known'] > 1 else ''}known"
     if said["part"]:
         verdict += f", {said['part'].partition(': ')[0]}: {code(said['part'].partition(': ')[2])}"
     facts = [f"[run {run.id}](<{url}>)" if url else f"run {run.id}", *([code(run.source)] if run.source else [])]

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from pytest_automation_report.api.models import Field, FieldType, Status
+from pytest_automation_report.findings.known import KNOWN_FIELD
 from pytest_automation_report.recording.options import FAILED, RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.spool.records import Attempt, Colours, FinishRecord
@@ -159,7 +160,10 @@ _TEXT_UNITS: Final = 240
 
 
 class FailedTest(Struct, frozen=True):
-    """A failed test: its name, the first line of its failure, and the 1-based line of that or else of the test."""
+    """A failed test: its name, the first line of its failure, and the 1-based line of that or else of the test.
+
+    ``is_known`` if the file of known failures excuses it.
+    """
 
     status: Status
     folder: str
@@ -167,6 +171,7 @@ class FailedTest(Struct, frozen=True):
     message: str
     file: str = ""
     line: int | None = None
+    is_known: bool = False
 
 
 class Failures:
@@ -196,7 +201,8 @@ class Failures:
         self._remaining_bytes -= sum(len(text) * 2 if text.isascii() else utf16_length(text) * 6 for text in texts)
         line = one_based(record.line) if attempt.line is None else attempt.line
         folder, name, message, file = texts
-        self.kept.append(FailedTest(attempt.status, folder, name, message, file, line))
+        is_known = any(field.name == KNOWN_FIELD for field in attempt.fields)
+        self.kept.append(FailedTest(attempt.status, folder, name, message, file, line, is_known))
 
     @property
     def rows(self) -> tuple[tuple[Any, ...], ...]:

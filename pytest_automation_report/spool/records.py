@@ -258,8 +258,8 @@ class CloseRecord(Record, frozen=True, tag="close"):
 
     moment: Int64 = field(name="t")
     counts: Mapping[str, Int64] = field(default_factory=dict)
-    # The last is the line: items of other plugins may have one that is not an integer.
-    failures: tuple[tuple[Status, str, str, str, str, Any], ...] = ()
+    # The last but one is the line: items of other plugins may have one that is not an integer.
+    failures: tuple[tuple[Status, str, str, str, str, Any, bool], ...] = ()
     detail: str = ""
     warnings: tuple[str, ...] = ()
     fault_count: Int64 = 0

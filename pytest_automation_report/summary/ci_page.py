@@ -47,7 +47,10 @@ def annotation_lines(provider: str, failures: Sequence[FailedTest], failed: int,
     mark = ANNOTATED.get(provider)
     if mark is None:
         return []
-    lines = [mark("error", failure, _message(failure)) for failure in failures[:MAX_ANNOTATIONS]]
+    lines = [
+        mark("warning" if failure.is_known else "error", failure, _message(failure))
+        for failure in failures[:MAX_ANNOTATIONS]
+    ]
     more = failed - len(lines)
     if more > 0:
         lines.append(mark("warning", None, f"{quantity(more, 'more test' if lines else 'test')} failed"))
@@ -77,9 +80,10 @@ def marked_last(failures: Iterable[FailedTest], notes: Mapping[tuple[str, str], 
     last: list[FailedTest] = []
     for failure in failures:
         note = notes.get((failure.folder, failure.name), "")
-        if note.startswith((_FLAKY, "known,")):
-            texts = filter(None, (f"known to be {note}" if note.startswith(_FLAKY) else note, failure.message))
-            last.append(replace(failure, message=": ".join(texts)))
+        is_known = failure.is_known or note.startswith("known")
+        if is_known or note.startswith(_FLAKY):
+            words = f"known to be {note}" if note.startswith(_FLAKY) else note or "known"
+            last.append(replace(failure, message=": ".join(filter(None, (words, failure.message))), is_known=is_known))
         else:
             others.append(failure)
     return [*others, *last]
@@ -205,6 +209,9 @@ class JobPage(Struct, frozen=True, kw_only=True):
         run = "" if tally.run is None else f"run {tally.run}"
         where = f"[{run}](<{self.url}>)" if self.url and run else run
         counted = counts_by_status(tally.counts, _FAILURES_FIRST) or "no results"
+        # Of a shard there are no findings, whose line of changes has the known failures.
+        known = sum(failure.is_known for failure in tally.failures) if self.findings is None else 0
+        counted += f", {known:,} known" if known else ""
         lines = [f"### {plain(self.title)}", "", f"**{counted}**{f' in {where}' if where else ''}", ""]
         if self.findings is not None:
             verdict = verdict_line(self.findings)

@@ -8,6 +8,7 @@ import pytest
 
 from docs.written import block
 from support.projects import Project, console
+from support.sessions import session_environment
 
 TODAY = datetime.now(tz=timezone.utc).date()
 
@@ -202,6 +203,12 @@ def test_the_verdict_everywhere(project: Project) -> None:
     assert words in console(project.root, "failures", exits=0).out
     assert '"kind":"known"' in console(project.root, "failures", "--format", "json", exits=0).out
     assert "no new failure since run 1" in console(project.root, "gate", exits=0).err
+    page = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(project.root / "summary.md")}
+    arguments = ("run", "finish", "2", "--summary")
+    shown = console(project.root, *arguments, env={**session_environment(), **page}, exits=0)
+    assert "::warning file=test_suite.py" in shown.err
+    assert "::error" not in shown.err
+    assert (project.root / "summary.md").read_text().startswith("### \u26a0\ufe0f 1 of 2 tests failed, known\n")
     project.tests("def test_a(): assert 1 == 2\ndef test_b(): assert 0\n")
     assert project.report(exits=1).out.count("1 new failure since run 2") == 1
     assert "new failure: test_suite.test_b" in console(project.root, "gate", exits=5).err

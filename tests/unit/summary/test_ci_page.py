@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Field, FieldType, Status
+from pytest_automation_report.findings.known import KNOWN_FIELD
 from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
 from pytest_automation_report.spool.records import Attempt, FinishRecord
 from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, marked_last, plain
@@ -185,6 +186,8 @@ def test_first_line_of_the_message() -> None:
     first = _stored(_failing("n", "\n one\ntwo"), "p")
     assert first == FailedTest("failure", "p.f", "n", "one", "t.py", 3)
     assert _stored(_failing("n", "", "error")).message == "text"
+    known = FinishRecord(1, 2, "f.py::n", Attempt("failure", fields=(Field(KNOWN_FIELD, "2999-12-31"),)))
+    assert (_stored(known).is_known, first.is_known) == (True, False)
     assert _stored(FinishRecord(1, 2, "f.py::n", Attempt("failure", line=9))).line == 9
     long = _stored(_failing("n" * 700, "m" * 700))
     assert (len(long.name), len(long.message)) == (240, 240)
@@ -214,6 +217,14 @@ def test_flaky_failures_are_marked_last() -> None:
         ("test_bare", "known to be flaky, 3 of 120 runs failed"),
     ]
     assert marked_last([flaky, FAILED], {}) == [flaky, FAILED]
+    # What a session excused is known in a run without findings, too.
+    known = replace(FAILED, name="test_known", is_known=True)
+    (first,) = marked_last([known], {})
+    assert (first.message, first.is_known) == ("known: assert 1 == 2", True)
+    assert [line.partition(" ")[0] for line in annotation_lines("GitHub", [FAILED, known], 2)] == [
+        "::error", "::warning",
+    ]  # fmt: skip
+    assert "**1 failed, 1 known**" in JobPage(title="s", tally=tally(known, failure=1)).text(ROOM)
     notes = {(FAILED.folder, "test_flaky"): "known, failing since a1b2c3d (Ann, 2 days ago)"}
     assert [failure.message for failure in marked_last([flaky, FAILED], notes)] == [
         "assert 1 == 2", "known, failing since a1b2c3d (Ann, 2 days ago): assert 1 == 2",
