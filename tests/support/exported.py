@@ -72,7 +72,7 @@ def findings_of(**more: object) -> Any:  # noqa: ANN401 - a part of them
             "kind": "failed", "tone": "fail", "long": "1 of 4 tests failed, for 2 reasons",
             "short": "1 failed", "part": "",
         },
-        "ran": {"finished": 4, "failed": 1, "passed": 3, "skipped": 0, "not_run": 0},
+        "ran": {"finished": 4, "failed": 1, "passed": 3, "skipped": 0, "not_run": 0, "files": 0},
         "mine": {"new": 1, "back": 0, "flaky": 0, "still": 0, "known": 0}, "known": "",
         "counts": {**dict.fromkeys(names, 0), "newly_failing": 1, "fixed": 2, "flaky": 1},
         "tests": {**{name: [] for name in names[:7]}, "newly_failing": [entry]},
