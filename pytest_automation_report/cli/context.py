@@ -368,11 +368,11 @@ def user_shell() -> Shell:
 
 
 class NoStoreError(click.UsageError):
-    """There is no store where the command looked; the message names the place, and stores that are near."""
+    """There is no store where the command looked; the message names the place, stores that are near, or what to do."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, what: str = "report a session here") -> None:
         shown = user_shell().typed(place)
-        hint = stores_below() or "report a session here, or name the file of a store with --database"
+        hint = stores_below() or f"{what}, or name the file of a store with --database"
         super().__init__(f"there is no store {shown}: {hint}")
 
 

@@ -27,6 +27,7 @@ from pytest_automation_report.cli.context import (
     Exit,
     configuration_of,
     echo_stderr,
+    new_run,
     setting_options,
 )
 from pytest_automation_report.cli.send import unsendable
@@ -58,7 +59,8 @@ def doctor(*, is_json: bool, **options: object) -> int:
     except SettingError as error:
         checks = [Check("settings", "failed", str(error))]
     else:
-        settings = _settings(configuration)
+        # A run with a key has another name than one without.
+        settings = _settings(configuration.changed(name=new_run(configuration, token)[0].name))
         spelling = addopts_check(
             os.environ.get("PYTEST_ADDOPTS", ""),
             {row.option for row in SETTINGS if row.is_option and row.kind != "flag"},

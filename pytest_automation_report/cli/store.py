@@ -45,7 +45,7 @@ _SHOWN_PROBLEMS: Final = 20
 def opened_store(place: Path | PostgresDatabase) -> Iterator[Store]:
     """Yield the store of a place; raises `NoStoreError` without one, `StoreError` for a failure of the database."""
     if isinstance(place, Path) and not place.exists():
-        raise NoStoreError(place)
+        raise NoStoreError(place, "report a session here or start automation-report serve")
     store = Store(place, must_exist=True)
     try:
         yield store

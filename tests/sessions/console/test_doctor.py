@@ -69,6 +69,14 @@ def test_answers(project: Project, given: dict[str, Any], name: str, state: str,
     assert seen == [asked] * (3 if given.get("status") == 500 else 1)
 
 
+def test_name_of_a_run(project: Project) -> None:
+    """The name is that of the next run, which with a key is made of source and key."""
+    job = session_environment(AUTOMATION_REPORT_BUILD="9013", AUTOMATION_REPORT_BRANCH="main")
+    assert "setting  name = suite main #9013 (default)\n" in doctor(project, env=job).err
+    ran = doctor(project, env=job, AUTOMATION_REPORT_RUN_KEY="build-{build}")
+    assert "setting  name = suite build-9013 (default)\n" in ran.err
+
+
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
