@@ -40,6 +40,10 @@ COLLECTED_FIELD = "Collected"  # number of tests that are to run, as a rule know
 DESELECTED_FIELD = "Deselected"  # number of tests that options and plugins deselected; absent for none
 NOT_RUN_FIELD = "Not run"  # number of tests without a result
 
+# Names of fields that we add to failed results which a file names as known: the last day that excuses it, the reason.
+KNOWN_FIELD = "Known until"
+PAST_FIELD = "Was known until"  # of a result whose day was past when it failed
+
 # Meta of the field with the number of attempts of a test: a field of that name alone is a user's.
 ATTEMPTS_META = {"counts": "attempts"}
 

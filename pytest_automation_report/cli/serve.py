@@ -179,14 +179,7 @@ def serve(
         page_link = _PageLink(run_id, is_opened=is_opened)
         passes = passes_secret(store, is_new=options["revoke_browsers"])
         links = CodeLinks(options["source_url"], options["editor_url"])
-        pages = Pages(
-            store,
-            passes,
-            on_link_used=page_link.show_next,
-            code_links=links,
-            team_code=code,
-            proxy_user=proxy_user,
-        )
+        pages = Pages(store, passes, page_link.show_next, code_links=links, team_code=code, proxy_user=proxy_user)
 
         def announce(address: str) -> None:
             click.echo(address)

@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-KNOWN_FIELD: Final = "Known until"
-"""Name of the field of a failed result that is known: the last day that excuses it, and the reason."""
-
-PAST_FIELD: Final = "Was known until"
-"""Name of the same field of a result whose day was past when it failed."""
-
 _LINE: Final = re.compile(r"""until\s+(\S+)\s+("[^"]+"|'[^']+'|[^\s"']\S*)(?:\s+(.*))?""")
 _MOST_BYTES: Final = 16 << 20
 _FORM: Final = "write: until 2026-12-31 tests/test_cart.py::test_total SHOP-1 reason"

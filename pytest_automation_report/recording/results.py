@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from pytest_automation_report.api.models import Field, FieldType, Status
-from pytest_automation_report.findings.known import KNOWN_FIELD
+from pytest_automation_report.api.models import KNOWN_FIELD, Field, FieldType, Status
 from pytest_automation_report.recording.options import FAILED, RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.spool.records import Attempt, Colours, FinishRecord

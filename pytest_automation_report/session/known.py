@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.findings.known import (
-    KNOWN_FIELD,
-    PAST_FIELD,
     KnownFailure,
     KnownTests,
     known_failures,

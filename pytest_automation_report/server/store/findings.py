@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec.structs import asdict
 
+from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD, Json
 from pytest_automation_report.findings.comparison import (
     Apart,
     Changes,
@@ -19,7 +20,7 @@ from pytest_automation_report.findings.comparison import (
 )
 from pytest_automation_report.findings.documents import RanTests
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, flakiness_of
-from pytest_automation_report.findings.known import KNOWN_FIELD, PAST_FIELD, known_words
+from pytest_automation_report.findings.known import known_words
 from pytest_automation_report.findings.times import HISTORY, LAST, change_of, ranked, time_shares
 from pytest_automation_report.findings.verdict import MINE, RunNumbers, VerdictWords, verdict_of
 from pytest_automation_report.server.store import compared
@@ -47,7 +48,6 @@ from pytest_automation_report.server.store.values import KILLED, hexadecimal
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings import documents
     from pytest_automation_report.findings.times import Change, RunTime, WorkerTime
     from pytest_automation_report.server.store.database import StoreConnection

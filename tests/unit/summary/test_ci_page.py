@@ -7,8 +7,7 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Field, FieldType, Status
-from pytest_automation_report.findings.known import KNOWN_FIELD
+from pytest_automation_report.api.models import KNOWN_FIELD, Field, FieldType, Status
 from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
 from pytest_automation_report.spool.records import Attempt, FinishRecord
 from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, marked_last, plain
