@@ -237,6 +237,9 @@ def decode(text: bytes | str, decoder: Decoder[T]) -> T:
 # are ignored, and a name never changes its meaning: an extension whose form changes gets a new name.
 EXTENSIONS_HEADER: Final = "Automation-Report-Extensions"
 
+ROLE_HEADER: Final = "Automation-Report-Role"
+"""Header of a response with the role of the token that the request had, by which doctor knows one that only reads."""
+
 # Of a test: microseconds since the `session_started` of its thread, which has those since 1970 and comes with the
 # thread's creation or with any append.
 STARTED: Final = "started"

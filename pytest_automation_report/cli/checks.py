@@ -27,6 +27,7 @@ from msgspec import Struct, field
 
 from pytest_automation_report import __version__
 from pytest_automation_report.api.http import proxies_for, reason
+from pytest_automation_report.api.models import ROLE_HEADER
 from pytest_automation_report.api.responses import (
     ClientError,
     NotSentError,
@@ -152,17 +153,22 @@ def _tls_check(endpoint: Endpoint) -> Check:
 def _request_checks(endpoint: Endpoint, token: Token) -> list[Check]:
     """Read a source of the project: that needs the token, the project and the permission to read it."""
     dates: list[tuple[str, float]] = []
+    roles: list[str] = []
 
-    def note_date(headers: Mapping[str, str]) -> None:
+    def note_headers(headers: Mapping[str, str]) -> None:
         dates.append((headers.get("Date", ""), time.time()))
+        roles.append(headers.get(ROLE_HEADER, ""))
 
     try:
-        with connected(endpoint, token, deadline_seconds=_STEP_SECONDS, on_answer=note_date) as client:
+        with connected(endpoint, token, deadline_seconds=_STEP_SECONDS, on_answer=note_headers) as client:
             client.sources(per_page=15)
     except (ClientError, SettingError, OSError) as error:
         checks = _refused(endpoint, error)
     else:
         checks = [_ANSWERS, _ACCEPTED, Check("project", "ok", f"{endpoint.project_id} can be read")]
+    if roles[-1:] == ["read"] and _ACCEPTED in checks:
+        hint = "sessions need one of role report"
+        checks[checks.index(_ACCEPTED)] = Check("token", "warning", "accepted, but its role is read", hint)
     return [*checks, _clock_check(dates)]
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import falcon
 from msgspec import Struct
 
-from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER
+from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER, ROLE_HEADER
 from pytest_automation_report.api.urls import KEEPS_HEADER
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.tokens import METRICS, Tokens
@@ -163,7 +163,9 @@ class RequestGuard:
             return
         is_visitor = is_public or self._extension.authorize(req)
         if not is_visitor:
-            req.context["grant"] = self._tokens.grant(req.auth, req.remote_addr)
+            grant = self._tokens.grant(req.auth, req.remote_addr)
+            req.context["grant"] = grant
+            resp.set_header(ROLE_HEADER, grant.role)
         resp.set_header(KEEPS_HEADER, str(MAX_CONTENT_BYTES))
         resp.set_header(EXTENSIONS_HEADER, _EXTENSIONS)
         limit = self._visitors if is_visitor else self._clients

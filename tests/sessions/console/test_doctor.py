@@ -69,6 +69,16 @@ def test_answers(project: Project, given: dict[str, Any], name: str, state: str,
     assert seen == [asked] * (3 if given.get("status") == 500 else 1)
 
 
+def test_role_of_a_token(project: Project, server: CheckedServer) -> None:
+    """A token that only reads is a warning before pytest is refused; one that reports is not."""
+    for role, state in (("read", "warning"), ("report", "ok")):
+        store = ("--database", str(server.database))
+        created = console(project.root, "server", "token", "create", role, "--role", role, *store, exits=0)
+        ran = doctor(project, *server.options, AUTOMATION_REPORT_TOKEN=created.out.strip())
+        assert states(ran)["token"] == state
+        assert ("its role is read: sessions need one of role report" in line_of(ran, "token")) is (role == "read")
+
+
 def test_name_of_a_run(project: Project) -> None:
     """The name is that of the next run, which with a key is made of source and key."""
     job = session_environment(AUTOMATION_REPORT_BUILD="9013", AUTOMATION_REPORT_BRANCH="main")
