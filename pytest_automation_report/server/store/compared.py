@@ -186,9 +186,9 @@ def facts_of(run: Json) -> RunFacts:
 
 
 _CANDIDATES: Final = (
-    'SELECT "id", "config_id", "branch", "target_branch", "commit", "is_completed", "selection", "total_count",'
-    ' "untested_count", "collected", "deselected" FROM "run" WHERE "source_id" = ? AND "id" < ? ORDER BY "id" DESC'
-    " LIMIT ?"
+    'SELECT "id", "config_id", "branch", "target_branch", "commit", "changes", "is_completed", "selection",'
+    ' "total_count", "untested_count", "collected", "deselected" FROM "run"'
+    ' WHERE "source_id" = ? AND "id" < ? ORDER BY "id" DESC LIMIT ?'
 )
 
 
@@ -208,8 +208,9 @@ def _base(connection: StoreConnection, run: Json, wanted: WantedBase) -> Base | 
     rows = connection.rows(_CANDIDATES, (run["source"], run["id"], _MAX_CANDIDATES))
     if wanted is None:
         return _whole_base(connection, run["source"], facts, map(facts_of, rows))
-    # What fails since an earlier push to a pull request, or since an earlier run of a commit, is still its own.
-    others = [facts_of(row) for row in rows if row["commit"] is None or row["commit"] != run["commit"]]
+    # What fails since an earlier push to a pull request, or since an earlier run of the same files, is still its own.
+    state = run["commit"], run["changes"]
+    others = [facts_of(row) for row in rows if row["commit"] is None or (row["commit"], row["changes"]) != state]
     of_target = [other for other in others if facts.target_branch and other.branch == facts.target_branch]
     base = _whole_base(connection, run["source"], facts, of_target)
     return base or _whole_base(connection, run["source"], facts, others)

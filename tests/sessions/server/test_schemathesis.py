@@ -99,7 +99,7 @@ def _answered(told: str, document: dict[str, Any]) -> dict[tuple[str, str], set[
     """Return which statuses each operation was answered with, as the server tells its requests."""
     found: dict[tuple[str, str], set[int]] = {}
     for method, path in _operations(document):
-        line = rf"^{method} {re.sub('{[a-z_]+}', '[0-9]+', path)} ([0-9]{{3}}) "
+        line = rf": {method} {re.sub('{[a-z_]+}', '[0-9]+', path)} ([0-9]{{3}}) "
         found[method, path] = set(map(int, re.findall(line, told, re.MULTILINE)))
     return found
 

@@ -622,6 +622,8 @@ def test_base_before_a_change(runs: Runs) -> None:
     broken = [runs("pf", commit="d4"), runs("pf", commit="d4")]
     assert [based_on(runs.findings(run, "change")) for run in broken] == [(main, "same branch")] * 2
     assert based_on(runs.findings(runs("pf", commit="e5"), "change")) == (broken[1], "same branch")
+    changed = runs("pf", commit="e5", more={"Changes": "0123456789abcdef"})
+    assert runs.findings(changed, "change")["base"]["run"] == changed - 1
     away = runs("fp", branch="away", more={"Target branch": "nowhere"})
     assert runs.findings(away, "change")["base"]["why"] == "main branch"
 
