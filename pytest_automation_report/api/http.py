@@ -36,6 +36,7 @@ from pytest_automation_report.api.models import CONNECTIONS, EXTENSIONS_HEADER, 
 from pytest_automation_report.api.responses import ApiRequest, HttpResponse, NoResponse, Outcome, classify
 from pytest_automation_report.api.urls import DEFAULT_PORTS, KEEPS_HEADER, is_loopback
 from pytest_automation_report.errors import SettingError
+from pytest_automation_report.system.console import start_without_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,7 +89,8 @@ class Attempt:
                 outcomes.append(error)
 
         thread = threading.Thread(target=make, daemon=True)
-        thread.start()
+        # It may outlive this call: `exec` would lose a signal that it gets.
+        start_without_signals(thread)
         try:
             thread.join(self.deadline_seconds)
         finally:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -44,6 +45,18 @@ def publish(draft: Path, path: Path) -> None:
 def has_screen(environ: Mapping[str, str]) -> bool:
     """Whether a browser can be shown."""
     return sys.platform != "linux" or any(map(environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
+
+
+def start_without_signals(thread: threading.Thread) -> None:
+    """Start a thread to which the system gives no signal of this process: the main thread takes them."""
+    if sys.platform == "win32":
+        thread.start()
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 if sys.platform == "win32":

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from support.checked_server import CheckedServer
 from support.processes import running
 from support.projects import Project
 from support.session_fixtures import EXEC, Execute, shell
-from support.sessions import session_environment
+from support.sessions import run, session_environment
 
 CONSOLE = 4
 LIMIT = 16_384
@@ -166,3 +167,20 @@ def test_reader_that_reads_no_more_keeps_no_signal_away(
     assert process.returncode == 5
     # A signal that interrupts the run's end leaves that in the spool.
     assert server.posts("/runs/1/complete") or project.sessions
+
+
+GIVEN_UP = """
+import os, signal, threading
+from pytest_automation_report.api.http import Attempt
+Attempt(0.01).outcome_of(threading.Event().wait)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+os.kill(os.getpid(), signal.SIGTERM)
+print(threading.active_count(), *signal.sigpending())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_request_that_is_given_up_takes_no_signal(tmp_path: Path) -> None:
+    """A signal that the main thread holds back for a command is not given to the thread of an earlier request."""
+    ran = run([sys.executable, "-c", GIVEN_UP], tmp_path, session_environment(), exits=0)
+    assert ran.out.split() == ["2", str(int(signal.SIGTERM))], ran.text
