@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 import pytest
-import yaml
 
 from docs.test_every_block import BLOCKS, PAGES_OF_COMMANDS, owner
 from docs.written import PAGES, bash, blocks, environment, page
@@ -19,6 +18,7 @@ from pytest_automation_report import hookspecs
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.settings.settings import SETTINGS
 from support.checked_server import CheckedServer
+from support.contract import contract
 from support.repository import ROOT
 from support.sessions import run_session, session_environment
 
@@ -95,10 +95,9 @@ def test_hooks_examples_run(project: Path, server: CheckedServer) -> None:
 
 
 def _operations() -> set[str]:
-    contract: Any = yaml.safe_load((ROOT / "pytest_automation_report" / "openapi.yaml").read_text(encoding="utf-8"))
     methods = {"get", "post", "put", "patch", "delete"}
     return {
-        f"{method.upper()} {path}" for path, each in contract["paths"].items() for method in each if method in methods
+        f"{method.upper()} {path}" for path, each in contract()["paths"].items() for method in each if method in methods
     }
 
 

@@ -1,4 +1,4 @@
-"""Checks requests and answers against the API contract that is packaged as openapi.yaml.
+"""Checks requests and answers against the API contract in docs/openapi.yaml.
 
 Used around the embedded server (`Contract.wsgi`) and by the scripted one, for what clients send it.
 """
@@ -9,7 +9,6 @@ import io
 import json
 import re
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -19,6 +18,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from pytest_automation_report.api.models import Json
+from support.repository import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -40,15 +40,15 @@ _BODY_MAY_BE_MISSING = frozenset({"createAutomationRunThread", "completeAutomati
 
 # Shared by all contracts of this process: parsing takes 0.2 s, and nearly every test has a contract of its own.
 @cache
-def _document() -> Json:
-    text = files("pytest_automation_report").joinpath("openapi.yaml").read_text(encoding="utf-8")
-    document: Json = yaml.safe_load(text)
+def contract() -> Json:
+    """Read the contract; do not change it."""
+    document: Json = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_bytes())
     return document
 
 
 @cache
 def _registry() -> Registry[Any]:
-    resource = Resource.from_contents(_document(), default_specification=DRAFT202012)
+    resource = Resource.from_contents(contract(), default_specification=DRAFT202012)
     registry: Registry[Any] = Registry().with_resource(_DOCUMENT, resource)
     return registry
 
@@ -63,7 +63,7 @@ class Contract:
     """The contract; ``violations`` collects what the wrappers saw."""
 
     def __init__(self) -> None:
-        self._document = _document()
+        self._document = contract()
         self._paths = [
             (re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), path) for path in self._document["paths"]
         ]

@@ -9,13 +9,13 @@ import os
 import re
 import shutil
 import subprocess
-from importlib.resources import files
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from support.contract import contract
 from support.processes import line_of, python
 from support.repository import ROOT
 from support.service import API, a_test
@@ -62,8 +62,7 @@ def _command() -> str:
 
 
 def _document() -> dict[str, Any]:
-    text = files("pytest_automation_report").joinpath("openapi.yaml").read_text(encoding="utf-8")
-    document: dict[str, Any] = yaml.safe_load(text)
+    document: dict[str, Any] = deepcopy(contract())
     error = {"description": "Error", "content": document["components"]["responses"]["NotFound"]["content"]}
     for operation in _operations(document).values():
         operation["responses"].update(dict.fromkeys(EXTRA_STATUSES, error))

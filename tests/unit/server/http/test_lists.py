@@ -1,12 +1,10 @@
 import json
-from importlib.resources import files
 from itertools import product
 from typing import Any
 
-import yaml
-
 from pytest_automation_report.server.api.bodies import NAME_LENGTH
 from pytest_automation_report.server.store import values
+from support.contract import contract
 from support.service import API, ON_SQLITE, SECOND, START, Service, a_test
 
 RUNS = "/projects/1/automation/runs"
@@ -156,10 +154,8 @@ def test_each_thread_of_a_list_has_its_own_fields(service: Service) -> None:
 
 
 def test_the_status_table_is_that_of_the_contract() -> None:
-    """Ids, names, aliases, flags and the number of the count are those of the packaged contract."""
-    contract = files("pytest_automation_report").joinpath("openapi.yaml")
-    document = yaml.safe_load(contract.read_text(encoding="utf-8"))
-    table = document["components"]["schemas"]["StatusExpand"]["x-default-statuses"]["statuses"]
+    """Ids, names, aliases, flags and the number of the count are those of the contract."""
+    table = contract()["components"]["schemas"]["StatusExpand"]["x-default-statuses"]["statuses"]
     names = ("id", "name", "system_name", "is_final", "is_untested", "is_passed", "is_failed")
     ours = [
         {
