@@ -5,8 +5,10 @@ A part stands between ``<!-- written: NAME ARGUMENT -->`` and ``<!-- end -->``; 
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -17,7 +19,7 @@ from pytest_automation_report.ci.detection import MARKS
 from pytest_automation_report.ci.providers import PROVIDERS
 from pytest_automation_report.cli.context import EXIT_CODES
 from pytest_automation_report.cli.main import main
-from pytest_automation_report.settings.settings import SETTINGS, Setting
+from pytest_automation_report.settings.settings import Setting, setting_of
 from pytest_automation_report.spool import ledger, records
 
 if TYPE_CHECKING:
@@ -25,14 +27,6 @@ if TYPE_CHECKING:
 
 DOCS: Final = Path(__file__).parent
 _PART: Final = re.compile(r"(?s)(<!-- written: (\w+)(?: ([^\n]*?))? -->\n).*?(<!-- end -->)")
-_KINDS: Final = {
-    "text": "a text",
-    "integer": "a whole number",
-    "seconds": "a number of seconds",
-    "flag": "on or off",
-    "list": "a list: commas on the command line and in the environment, one value a line in ini files",
-    "pairs": "a list of `name=value`: commas on the command line and in the environment, one a line in ini files",
-}
 _FACTS: Final = {
     "pipeline": "`{pipeline}`",
     "build": "`{build}`",
@@ -48,6 +42,15 @@ _FACTS: Final = {
     "shards": "number of parallel jobs",
     "url": "link to the job",
 }
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A message of the summary or of the console; ``part`` is found in one text of the module ``file``."""
+
+    file: str
+    part: str
+    reason: str
+    advice: str
 
 
 def filled(page: str) -> str:
@@ -66,50 +69,21 @@ def commands(group: click.Group = main, prefix: str = "") -> Iterator[tuple[str,
             yield from commands(command, f"{prefix}{name} ")
 
 
-def settings_table(_: str) -> str:
-    """Return a table of all settings."""
-    head = "| setting | option | kind | default | meaning |\n| --- | --- | --- | --- | --- |"
-    return "\n".join([head, *map(_setting_row, SETTINGS)])
+def settings_table(names: str) -> str:
+    """Return a table of these settings; each row is an anchor."""
+    head = "| setting | option | values | default | meaning |\n| --- | --- | --- | --- | --- |"
+    return "\n".join([head, *(_setting_row(setting_of(name)) for name in names.split())])
 
 
 def _setting_row(setting: Setting) -> str:
-    kind = " or ".join(f"`{word}`" for word in setting.choices) or setting.kind
-    default = _default(setting)
-    shown = default if setting.kind == "flag" or not default else f"`{default}`"
-    option = "yes" if setting.is_option else ""
-    return f"| [`{setting.name}`](#{setting.name}) | {option} | {kind} | {shown} | {setting.help} |"
-
-
-def settings_sections(_: str) -> str:
-    """Return a section for each setting: its help, values, default and spellings."""
-    of_console = {parameter.name for _, command in commands() for parameter in command.params}
-    return "\n".join(_setting_section(setting, is_of_console=setting.name in of_console) for setting in SETTINGS)
-
-
-def _setting_section(setting: Setting, *, is_of_console: bool) -> str:
-    values = " or ".join(f"`{word}`" for word in setting.choices) or _KINDS[setting.kind]
-    default = _default(setting)
-    option = f"`-o {setting.ini}=...`"
-    if setting.is_option:
-        option = f"`{setting.option}`" + (f" and `{setting.off_option}`" if setting.kind == "flag" else "")
-    return "\n".join(
-        [
-            f"## {setting.name}",
-            "",
-            f"{setting.help}.",
-            "",
-            f"- values: {values}{f'; default: `{default}`' if default else ''}",
-            f"- pytest: {option}{f'; console command: `{setting.plain_option}`' if is_of_console else ''}",
-            f"- ini file: `{setting.ini}`; environment: `{setting.environment}`",
-            "",
-        ]
-    )
-
-
-def _default(setting: Setting) -> str:
+    values = " or ".join(f"`{word}`" for word in setting.choices) or setting.kind
+    meaning, _, default = setting.help.partition("; default: ")
     if setting.kind == "flag":
-        return "on" if setting.default else "off"
-    return f"{setting.default:g}" if isinstance(setting.default, float) else str(setting.default or "")
+        default = "on" if setting.default else "off"
+    elif setting.default:
+        default = f"`{setting.default:g}`" if isinstance(setting.default, float) else f"`{setting.default}`"
+    option = "yes" if setting.is_option else ""
+    return f'| <a id="{setting.name}"></a>`{setting.name}` | {option} | {values} | {default} | {meaning} |'
 
 
 def options(_: str) -> str:
@@ -153,6 +127,35 @@ def recipe(file: str) -> str:
     return f"```{language}\n{text}```"
 
 
+def messages(_: str) -> str:
+    """Return the table of messages: their texts from the code, with reason and advice."""
+    listed = msgspec.yaml.decode((DOCS / "messages.yaml").read_bytes(), type=list[Message])
+    rows = [f"| `{message_text(each)}` | {each.reason} | {each.advice} |" for each in listed]
+    return "\n".join(["| message | reason | what to do |", "| --- | --- | --- |", *rows])
+
+
+def message_text(message: Message) -> str:
+    """Return the text of a message as the code has it; raises `ValueError` unless exactly one has its part."""
+    module = import_module(f"pytest_automation_report.{message.file.removesuffix('.py').replace('/', '.')}")
+    nodes = list(ast.walk(ast.parse(inspect.getsource(module))))
+    # The pieces of a longer text, and docstrings.
+    apart = {piece for node in nodes if isinstance(node, ast.JoinedStr) for piece in node.values}
+    apart |= {node.value for node in nodes if isinstance(node, ast.Expr)}
+    found = [text for text in (_text(node) for node in nodes if node not in apart) if message.part in text]
+    if len(found) != 1:
+        raise ValueError(f"{message.file} has {len(found)} texts with {message.part!r}: correct docs/messages.yaml")
+    return found[0].strip().replace("|", "\\|")
+
+
+def _text(node: ast.AST) -> str:
+    """Return a text of the code with `...` for its values, empty for another node."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(_text, node.values))
+    return "..." if isinstance(node, ast.FormattedValue) else ""
+
+
 def variables(provider: str) -> str:
     """Return the variables of a CI provider that are read, by what they tell."""
     row = PROVIDERS[provider]
@@ -170,10 +173,10 @@ def _code(names: tuple[str, ...]) -> str:
 
 WRITERS: Final[Mapping[str, Callable[[str], str]]] = {
     "exit_codes": exit_codes,
+    "messages": messages,
     "options": options,
     "recipe": recipe,
     "records": record_tables,
-    "settings_sections": settings_sections,
     "settings_table": settings_table,
     "variables": variables,
 }
