@@ -86,7 +86,7 @@ class DigestReason(TypedDict):
 
 
 class DigestDocument(TypedDict):
-    """The digest for programs, as docs/console.md describes it."""
+    """The digest for programs, as docs/documents.md describes it."""
 
     version: int
     run: DigestRun

@@ -1,6 +1,6 @@
 """Declare the documents of findings, as the server makes them and pages, console, export and summaries read them.
 
-`docs/findings.md` says what the members hold. Times and durations are in microseconds.
+`docs/documents.md` says what the members hold. Times and durations are in microseconds.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def test_a_reason_says_all_that_helps() -> None:
 
 
 def test_the_document() -> None:
-    """The document for programs has the members that docs/console.md describes, on one line."""
+    """The document for programs has the members that docs/documents.md describes, on one line."""
     items = [a_failure("test_one")]
     text = digest_from(items, [a_reason("assert 41 == 42", *items)]).json()
     assert text.count("\n") == 1
