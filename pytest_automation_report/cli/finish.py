@@ -91,9 +91,8 @@ def finish(  # noqa: PLR0913 - one for each option
         for run_id in runs:
             echo_result(run_id)
             finished = reading.run(run_id)
-            findings = reading.findings(run_id) if reading.is_ours else None
-            gated = reading.findings(run_id, "change") if is_gate and reading.is_ours else findings
-            code = max(code, _judged(finished, gated, entries, is_gate=is_gate, is_open=bool(missing)))
+            findings = reading.findings(run_id, "change" if is_gate else None) if reading.is_ours else None
+            code = max(code, _judged(finished, findings, entries, is_gate=is_gate, is_open=bool(missing)))
             failures, now = [*reading.tests(run_id, only_failures=True)], time.time_ns() // 1000
             heading, _, text = digest(reading, finished, failures, findings, now=now).markdown().partition("\n")
             comments.append("\n".join([heading, *(["", f"**{plain(missing)}**"] if missing else []), text]))
@@ -104,8 +103,8 @@ def finish(  # noqa: PLR0913 - one for each option
                 _show_on_page(reading.configuration, finished, failures, notes, comments[-1])
             if html_file is not None:
                 write_file(_numbered(html_file, run_id, len(runs)), [report_of(reading, run_id, None, "failed", None)])
-            if webhook and findings is not None and gated is not None and not missing:
-                _tell(webhook, reading, finished, gated, entries, is_gate=is_gate)
+            if webhook and findings is not None and not missing:
+                _tell(webhook, reading, finished, findings, entries, is_gate=is_gate)
             echo_link(configuration, run_id)
     if comment is not None:
         write_file(comment, ["\n".join(comments)])

@@ -198,8 +198,11 @@ def test_webhook(project: Project, messages: tuple[str, list[str]], gate: tuple[
     assert [text.partition(" is ")[2] for text in came] == told
 
 
-def test_gate_of_a_pull_request(project: Project) -> None:
-    """A pull request is red until its failure is mended, however often it is pushed, as `gate` and `run finish` say."""
+def test_gate_of_a_pull_request(project: Project, tmp_path: Path) -> None:
+    """A pull request is red until its failure is mended, however often it is pushed, as `gate` and `run finish` say.
+
+    Summary and comment make the gate's comparison: what it calls new, they call new.
+    """
     ref = {"GITHUB_REF": "refs/pull/7/merge", "GITHUB_HEAD_REF": "topic", "GITHUB_BASE_REF": "main"}
     request: dict[str, Any] = {"GITHUB_ACTIONS": "true", **ref}
     on_main: dict[str, Any] = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main"}
@@ -209,9 +212,15 @@ def test_gate_of_a_pull_request(project: Project) -> None:
         env = session_environment(AUTOMATION_REPORT_BUILD=str(build), GITHUB_SHA=f"{build:040}", PART="1/1", **provider)
         project.report("--automation-report-run-key", "build-{build}", env=env)
         exits = 0 if result == "pass" else 5
-        for command in (["run", "finish", *KEY, "--gate"], ["gate", str(build)]):
+        env["GITHUB_STEP_SUMMARY"] = str(tmp_path / f"summary-{build}.md")
+        files = ("--comment", "comment.md", "--summary")
+        for command in (["run", "finish", *KEY, "--gate", *files], ["gate", str(build)]):
             ran = console(project.root, *command, env=env, exits=exits)
             assert build == 1 or "since run 1 (main)" in ran.err
+        comment = (tmp_path / "comment.md").read_text()
+        assert ("1 new failure since run 1" in unescape(comment)) is (exits == 5)
+        assert "still failing" not in comment
+        assert (tmp_path / f"summary-{build}.md").read_text() == comment
 
 
 def test_webhook_of_a_session_that_died(project: Project, messages: tuple[str, list[str]]) -> None:
