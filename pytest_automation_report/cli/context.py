@@ -186,21 +186,17 @@ def setting_options(*names: str) -> Callable[[Callable[..., int]], Callable[...,
         command = _with_exit_codes(function)
         for name in sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))[::-1]:
             row = setting_of(name)
-            if row.kind == "flag":
-                switch = f"{row.plain_option}/{row.plain_off_option}"
-                option = click.option(switch, row.name, cls=SettingOption, default=None, help=f"{row.short_help}.")
-            else:
-                is_list = row.kind in {"list", "pairs"}
-                option = click.option(
-                    row.plain_option,
-                    row.name,
-                    cls=SettingOption,
-                    multiple=is_list,
-                    metavar=f"{row.metavar},..." if is_list else row.metavar,
-                    default=None,
-                    help=f"{row.short_help}.",
-                    callback=_from_here if row.name in _PATHS else None,
-                )
+            is_flag = row.kind == "flag"
+            option = click.option(
+                f"{row.plain_option}/{row.plain_off_option}" if is_flag else row.plain_option,
+                row.name,
+                cls=SettingOption,
+                multiple=row.is_list,
+                metavar=None if is_flag else f"{row.metavar},..." if row.is_list else row.metavar,
+                default=None,
+                help=f"{row.short_help}.",
+                callback=_from_here if row.name in _PATHS else None,
+            )
             command = option(command)
         return command
 
@@ -217,15 +213,8 @@ def _with_exit_codes(function: Callable[..., int]) -> Callable[..., None]:
             done = function(*args, **kwargs)
         except (SettingError, ResultFileError) as error:
             raise click.UsageError(str(error)) from error
-        except TokenRefusedError as error:
-            code, text = Exit.TOKEN, f"{error}: set AUTOMATION_REPORT_TOKEN to a token that is valid for this project"
-        except TokenMissingError as error:
-            code, text = Exit.TOKEN, str(error)
-        except RefusedError as error:
-            details = [f"{path}: {texts[0]}" for path, texts in error.errors.items() if texts]
-            code, text = Exit.REFUSED, "; ".join([str(error), *details])
-        except (ClientError, SpoolError, StoreError) as error:
-            code, text = Exit.KEPT, str(error)
+        except (ClientError, SpoolError, StoreError, TokenMissingError) as error:
+            code, text = exit_of(error)
         else:
             context.exit(int(done))
         address = context.meta.get(_ADDRESS, "")  # of the server, if it is known
@@ -233,6 +222,21 @@ def _with_exit_codes(function: Callable[..., int]) -> Callable[..., None]:
         context.exit(int(code))
 
     return run
+
+
+def exit_of(error: Exception) -> tuple[Exit, str]:
+    """Return the exit code and the text of an error that ends a command."""
+    match error:
+        case click.UsageError() | SettingError():
+            return Exit.USAGE, str(error)
+        case TokenRefusedError():
+            return Exit.TOKEN, f"{error}: set AUTOMATION_REPORT_TOKEN to a token that is valid for this project"
+        case TokenMissingError():
+            return Exit.TOKEN, str(error)
+        case RefusedError():
+            details = [f"{path}: {texts[0]}" for path, texts in error.errors.items() if texts]
+            return Exit.REFUSED, "; ".join([str(error), *details])
+    return Exit.KEPT, str(error)
 
 
 def configured(options: dict[str, Any], *, is_source_needed: bool = True) -> tuple[Settings, Token]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 from msgspec import Struct, convert
 
 from pytest_automation_report.cli.context import CONNECTION, Command, Exit, echo_result, echo_stderr, setting_options
-from pytest_automation_report.cli.known import entry_of, is_excused, read_known
+from pytest_automation_report.cli.known import KNOWN_FILE, entry_of, is_excused
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.export.results import ExportedRun
@@ -113,24 +112,22 @@ def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: obj
               help="Stop at more than N flaky tests; their new failures alone do not stop it then.")  # fmt: skip
 @click.option("--gone", type=click.IntRange(min=0), metavar="N",
               help="Stop at more than N gone tests; they are always named.")  # fmt: skip
-@click.option("--known", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="File of known failures, if the sessions did not have it.")  # fmt: skip
+@KNOWN_FILE
 @BASE
 @click.option("--require-base", is_flag=True, help="Stop if there is no earlier run to compare with.")
 @click.option("--allow-partial", is_flag=True, help="Judge a run that is open or not whole, too.")
 @setting_options(*CONNECTION, *WHICH)
-def gate(chosen: WhichRun, *, known: Path | None, base: int | None, **options: object) -> int:
+def gate(chosen: WhichRun, *, known: Sequence[KnownFailure], base: int | None, **options: object) -> int:
     """Stop a pipeline at new failures: exit code 5, and stderr says what stopped it.
 
     Run it after pytest. Exit code 3 means that the run is open or not whole. Without RUN_ID it judges the run of this
     commit and branch in CI, and the newest run of the source elsewhere.
     """
     limits = convert({name: options.pop(name) for name in Limits.__struct_fields__}, Limits)
-    entries = [] if known is None else read_known(known, "--known")
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
         judged = reading.run(reading.run_id(chosen, of_source=True))
         document = reading.findings(judged.id, base or "change")
-    code = judge(judged, document, entries, limits)
+    code = judge(judged, document, known, limits)
     if code == Exit.KEPT:
         echo_stderr("to judge it anyway: --allow-partial")
     return code

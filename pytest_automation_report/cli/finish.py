@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 import requests
+from msgspec import Struct, convert
 
 from pytest_automation_report.api.client import run_pages
-from pytest_automation_report.cli.context import CONNECTION, Exit, echo_result, echo_stderr, setting_options, user_shell
+from pytest_automation_report.api.http import Attempt
+from pytest_automation_report.api.responses import ClientError, HttpResponse, NoResponse
+from pytest_automation_report.cli.context import (
+    CONNECTION,
+    Exit,
+    echo_result,
+    echo_stderr,
+    exit_of,
+    setting_options,
+    user_shell,
+)
 from pytest_automation_report.cli.findings import Limits, judge, judgements
-from pytest_automation_report.cli.known import is_excused, read_known
+from pytest_automation_report.cli.known import KNOWN_FILE, is_excused
 from pytest_automation_report.cli.queries import (
     OURS_ONLY,
     RUN_ID,
@@ -26,7 +38,8 @@ from pytest_automation_report.cli.queries import (
 from pytest_automation_report.cli.run import EXPECT_JOBS, TIMEOUT, completed_runs, echo_jobs, run
 from pytest_automation_report.cli.show import digest, report_of, write_file
 from pytest_automation_report.delivery.report import excerpt_from
-from pytest_automation_report.findings.known import KnownFailure, KnownTests
+from pytest_automation_report.errors import SettingError, StoreError
+from pytest_automation_report.findings.known import KnownTests
 from pytest_automation_report.findings.sentences import is_torn, told
 from pytest_automation_report.recording.results import FailedTest
 from pytest_automation_report.server.store.values import RunStatus
@@ -36,43 +49,87 @@ from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.queries import ExpectedJobs, WhichRun
     from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
+    from pytest_automation_report.findings.known import KnownFailure
     from pytest_automation_report.settings.settings import Settings
 
-_WEBHOOK_SECONDS: Final = 5
+_WEBHOOK_SECONDS: Final = 5.0
 _MOST_BYTES: Final = 10_000
 _FAILURES: Final = 50
+_NOT_OK: Final = 300  # a redirect leads to a page for people: the message went nowhere
+
+
+def _address(_: click.Context, __: click.Parameter, file: Path | None) -> str:
+    """Return the address in a file; raises `click.BadParameter`, without the address: who knows it may post."""
+    if file is None:
+        return ""
+    try:
+        text = read_file(file, _MOST_BYTES).decode("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"{file}: cannot be read: name a file with one address") from error
+    if not text.startswith(("https://", "http://")) or len(text.split()) != 1:
+        raise click.BadParameter(f"{file}: write one address that begins with https:// into it")
+    return text
+
+
+class _Files(Struct):
+    """What is written about a run, or about the runs of several configurations."""
+
+    is_summary: bool
+    comment: str | None
+    html_file: str | None
+    comments: list[str] = []
+
+    def add(self, reading: Opened, shown: Run, findings: RunFindings | None, missing: str) -> None:
+        """Write the summary of a run, and keep its comment."""
+        if not self.is_summary and self.comment is None:
+            return
+        failures, now = [*reading.tests(shown.id, only_failures=True)], time.time_ns() // 1000
+        heading, _, text = digest(reading, shown, failures, findings, now=now).markdown().partition("\n")
+        self.comments.append("\n".join([heading, *(["", f"**{plain(missing)}**"] if missing else []), text]))
+        if self.is_summary:
+            source = reading.configuration.source
+            notes = {} if findings is None else failing_notes(excerpt_from(findings, source, now), now)
+            _show_on_page(reading.configuration, shown, failures, notes, self.comments[-1])
+
+    def write_report(self, reading: Opened, run_id: int, *, is_only: bool) -> None:
+        """Write the report; where there are several, its name has the run's id."""
+        if self.html_file is not None:
+            path = Path(self.html_file)
+            name = self.html_file if is_only else str(path.with_stem(f"{path.stem}-{run_id}"))
+            write_file(name, [report_of(reading, run_id, None, "failed", None)], "--html")
+
+    def write_comment(self) -> None:
+        """Write the comments of all runs into one file."""
+        if self.comment is not None:
+            write_file(self.comment, ["\n".join(self.comments)], "--comment")
 
 
 @run.command("finish")
 @RUN_ID
 @EXPECT_JOBS
 @TIMEOUT
-@click.option("--gate", "is_gate", is_flag=True, help="Exit code 5 at new failures, as gate does.")
-@click.option("--known", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="File of known failures for --gate, if the sessions did not have it.")  # fmt: skip
+@click.option("--gate", "is_gate", is_flag=True, help="Stop at new failures, as gate does: exit code 5.")
+@KNOWN_FILE
 @click.option("--summary", "is_summary", is_flag=True, help="Write summary and marks for the page of this CI job.")
 @click.option("--comment", type=click.Path(dir_okay=False), metavar="FILE", help="Write what failed as Markdown.")
 @click.option("--html", "html_file", metavar="FILE", help="Write the pages of the run into one HTML file.")
-@click.option("--webhook-url-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="File with the address that gets a message when the branch turns red or green.")  # fmt: skip
+@click.option("--webhook-url-file", "webhook", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              callback=_address, help="File with the address to tell when the branch turns red or green.")  # fmt: skip
 @setting_options(*CONNECTION, *WHICH)
-def finish(  # noqa: PLR0913 - one for each option
+def finish(
     chosen: WhichRun,
     *,
     expect_jobs: ExpectedJobs | None,
     timeout: float,
     is_gate: bool,
-    known: Path | None,
-    is_summary: bool,
-    comment: str | None,
-    html_file: str | None,
-    webhook_url_file: Path | None,
+    known: Sequence[KnownFailure],
+    webhook: str,
     **options: object,
 ) -> int:
     """Wait for the jobs of a run, complete it, prove that each test ran once, and print its id.
@@ -80,54 +137,50 @@ def finish(  # noqa: PLR0913 - one for each option
     Exit code 3: jobs or tests are missing, or tests ran twice; 5: --gate stopped. The run stays open only while jobs
     are missing.
     """
-    entries = [] if known is None else read_known(known, "--known")
-    webhook = "" if webhook_url_file is None else _address(webhook_url_file)
+    files = convert({name: options.pop(name) for name in ("is_summary", "comment", "html_file")}, _Files)
     configuration, token = configured_for(chosen, options)
-    code = Exit.DONE
-    comments = []
     with connected_to(configuration, token) as client:
         runs, missing = completed_runs(client, configuration, expect_jobs, timeout, measure_elapsed=True)
+        code = Exit.KEPT if missing else Exit.DONE
         reading = Opened(client, configuration)
         for run_id in runs:
             echo_result(run_id)
-            finished = reading.run(run_id)
+            shown = reading.run(run_id)
             findings = reading.findings(run_id, "change" if is_gate else None) if reading.is_ours else None
-            code = max(code, _judged(finished, findings, entries, is_gate=is_gate, is_open=bool(missing)))
-            failures, now = [*reading.tests(run_id, only_failures=True)], time.time_ns() // 1000
-            heading, _, text = digest(reading, finished, failures, findings, now=now).markdown().partition("\n")
-            comments.append("\n".join([heading, *(["", f"**{plain(missing)}**"] if missing else []), text]))
-            if is_summary:
-                notes = (
-                    {} if findings is None else failing_notes(excerpt_from(findings, configuration.source, now), now)
-                )
-                _show_on_page(reading.configuration, finished, failures, notes, comments[-1])
-            if html_file is not None:
-                write_file(_numbered(html_file, run_id, len(runs)), [report_of(reading, run_id, None, "failed", None)])
+            code = max(code, _judged(shown, findings, known, is_gate=is_gate))
+            # The verdict stays what it is: a file that cannot be written is one more error.
+            code = max(code, _tried(partial(files.add, reading, shown, findings, missing)))
+            code = max(code, _tried(partial(files.write_report, reading, run_id, is_only=len(runs) == 1)))
             if webhook and findings is not None and not missing:
-                _tell(webhook, reading, finished, findings, entries, is_gate=is_gate)
+                _tell(webhook, reading, shown, findings, known, is_gate=is_gate)
             echo_link(configuration, run_id)
-    if comment is not None:
-        write_file(comment, ["\n".join(comments)])
-    return code
+    return max(code, _tried(files.write_comment))
 
 
-def _judged(
-    finished: Run, findings: RunFindings | None, entries: Sequence[KnownFailure], *, is_gate: bool, is_open: bool
-) -> Exit:
+def _tried(write: Callable[[], None]) -> Exit:
+    """Write something; return the exit code of an error, which is shown."""
+    try:
+        write()
+    except (click.UsageError, SettingError, ClientError, StoreError) as error:
+        code, text = exit_of(error)
+        echo_stderr(f"Error: {text}", colour="red")
+        return code
+    return Exit.DONE
+
+
+def _judged(shown: Run, findings: RunFindings | None, entries: Sequence[KnownFailure], *, is_gate: bool) -> Exit:
     """Print the proof and the verdict of a run; return the exit code."""
-    code = Exit.KEPT if is_open else Exit.DONE
     if findings is None:
         echo_stderr("this server does not tell whether each test ran once")
         if is_gate:
             echo_stderr(f"--gate: findings {OURS_ONLY}", colour="red")
-        return max(code, Exit.USAGE) if is_gate else code
+        return Exit.USAGE if is_gate else Exit.DONE
     echo_jobs(findings)
-    if is_torn(findings["whole"]):
-        code = Exit.KEPT
-    if not is_gate:
-        echo_stderr(f"run {finished.id}: {printable(told(findings['verdict']))}")
-        return code
-    return max(code, judge(finished, findings, entries, Limits()))
+    code = Exit.KEPT if is_torn(findings["whole"]) else Exit.DONE
+    if is_gate:
+        return max(code, judge(shown, findings, entries, Limits()))
+    echo_stderr(f"run {shown.id}: {printable(told(findings['verdict']))}")
+    return code
 
 
 def _show_on_page(
@@ -158,45 +211,43 @@ def _show_on_page(
         echo_stderr(warning, colour="yellow")
 
 
-def _numbered(file: str, run_id: int, count: int) -> str:
-    """Return the name of a run's file, with the id in it where there are several."""
-    return file if count == 1 else str(Path(file).with_stem(f"{Path(file).stem}-{run_id}"))
-
-
-def _address(file: Path) -> str:
-    """Return the address in a file; raises `click.UsageError`, without the address: who knows it may post."""
-    try:
-        text = read_file(file, _MOST_BYTES).decode("utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise click.UsageError(f"--webhook-url-file: {file}: cannot be read") from error
-    if not text.startswith(("https://", "http://")) or len(text.split()) != 1:
-        raise click.UsageError(f"--webhook-url-file: {file}: write one address that begins with https://")
-    return text
-
-
 def _tell(
-    address: str,
-    reading: Opened,
-    finished: Run,
-    findings: RunFindings,
-    entries: Sequence[KnownFailure],
-    *,
-    is_gate: bool,
+    address: str, reading: Opened, shown: Run, findings: RunFindings, entries: Sequence[KnownFailure], *, is_gate: bool
 ) -> None:
     """Post a message if the branch turned from green to red or back; of the first run of a branch only if it is red."""
-    is_red, before = _is_red(findings, entries, is_gate=is_gate), _findings_before(reading, finished, is_gate=is_gate)
+    is_red = _is_red(findings, entries, is_gate=is_gate)
+    try:
+        before = _findings_before(reading, shown, is_gate=is_gate)
+    except ClientError as error:  # no message changes an exit code
+        echo_stderr(f"the webhook was not called: the run before cannot be read: {error}")
+        return
     if is_red == (before is not None and _is_red(before, entries, is_gate=is_gate)):
         return
-    name = " ".join(filter(None, (reading.configuration.source, finished.field_value("Branch"))))
-    page = run_page(reading.configuration, finished.id)
+    name = " ".join(filter(None, (reading.configuration.source, shown.field_value("Branch"))))
+    page = run_page(reading.configuration, shown.id)
     state = "red" if is_red else "green again"
-    text = f"{name} is {state}: {findings['verdict']['short']}, run {finished.id}{f' {page}' if page else ''}"
-    try:
-        answer = requests.post(address, json={"text": text}, timeout=_WEBHOOK_SECONDS, allow_redirects=False)
-        why = "" if answer.ok else f"it answered {answer.status_code}"
-    except requests.RequestException as error:  # its text has the address
-        why = type(error).__name__
+    text = f"{name} is {state}: {findings['verdict']['short']}, run {shown.id}{f' {page}' if page else ''}"
+    why = _posted(address, text)
     echo_stderr(f"the webhook was not called: {why}" if why else f"the webhook was called: {name} is {state}")
+
+
+def _posted(address: str, text: str) -> str:
+    """Post a text; return why it did not arrive, "" if it did."""
+
+    def post() -> HttpResponse:
+        with requests.post(
+            address, json={"text": text}, timeout=_WEBHOOK_SECONDS, allow_redirects=False, stream=True
+        ) as response:
+            return HttpResponse(response.status_code)
+
+    try:
+        # Time-outs of sockets hold for each read: a server that sends a byte a second would keep the job for ever.
+        outcome = Attempt(_WEBHOOK_SECONDS).outcome_of(post)
+    except (requests.RequestException, OSError, ValueError) as error:  # its text has the address
+        return type(error).__name__
+    if isinstance(outcome, NoResponse):
+        return outcome.reason
+    return "" if outcome.status < _NOT_OK else f"it answered {outcome.status}"
 
 
 def _findings_before(reading: Opened, finished: Run, *, is_gate: bool) -> RunFindings | None:

@@ -43,6 +43,15 @@ def read_known(path: Path, name: str) -> list[KnownFailure]:
         raise click.UsageError(f"{name}: {path}: {reason}") from error
 
 
+KNOWN_FILE: Final = click.option(
+    "--known",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    callback=lambda _, __, path: [] if path is None else read_known(path, "--known"),
+    help="File of known failures, if the sessions did not have it.",
+)
+
+
 def entry_of(test: ChangedTest, known: KnownTests) -> KnownFailure | None:
     """Return the entry that names a test of findings, else that of its session, which has the line 0."""
     title = title_of(test["folder"], test["name"])

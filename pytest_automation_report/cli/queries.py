@@ -64,7 +64,7 @@ _TRANSIENT_ERRORS: Final = (NotSentError, ThrottledError, UnknownAnswerError)
 _SHOWN_SECONDS: Final = 10.0
 
 
-class NoRunError(RefusedError):
+class NoRunError(click.UsageError):
     """No run has the key: none of its jobs has begun, or their results are still in their spools."""
 
 
@@ -118,7 +118,7 @@ def find_runs(client: Client, configuration: Settings, *, is_open: bool = False)
     runs, others = runs_of_key(client, sharing.tag, new)
     if not runs:
         why = f"; run {others[0][0].id} of this key is of {others[0][1]}" if others else ""
-        raise NoRunError(f"there is no run of the key {sharing.key!r} in this project and source{why}", 404)
+        raise NoRunError(f"there is no run of the key {sharing.key!r} in this project and source{why}")
     if not is_open:
         return [run.id for run in runs]
     open_runs = sorted((run for run in runs if not run.is_completed), key=lambda run: run.id)
@@ -147,9 +147,17 @@ def retry_until(call: Callable[[], _T], end: float, *, also: tuple[type[Exceptio
 
 
 def completed_jobs(run: Run) -> set[str]:
-    """Return the jobs of a run whose results have all arrived: their thread has the field of its end."""
-    ended = (thread for thread in run.threads if any(field.name == ENDING_FIELD for field in thread.fields))
-    return {job for thread in ended for job in jobs_of(thread)}
+    """Return the jobs of a run whose results have all arrived: a thread has the field of the end, and no later is open.
+
+    A job that runs again is not in until its new session has ended, too.
+    """
+    ended: set[str] = set()
+    for thread in sorted(run.threads, key=lambda thread: thread.id):
+        if any(field.name == ENDING_FIELD for field in thread.fields):
+            ended |= jobs_of(thread)
+        elif not thread.is_completed:
+            ended -= jobs_of(thread)
+    return ended
 
 
 def jobs_of(thread: Thread) -> set[str]:
@@ -160,9 +168,8 @@ def jobs_of(thread: Thread) -> set[str]:
 def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, end: float) -> str:
     """Wait until these jobs have delivered their results; return "", or what is missing by ``end``.
 
-    Nothing is waited for once all runs are completed.
-
-    Of a number of jobs the missing ones are named as the last run of their source has them.
+    Nothing is waited for once all runs are completed. Of a number of jobs the missing ones are named as the last run of
+    their source has them.
     """
     names = () if isinstance(jobs, int) else jobs
     count = jobs if isinstance(jobs, int) else len(jobs)
@@ -187,7 +194,7 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
 
     try:
         words = retry_until(check, end, also=(_JobsMissingError, NoRunError))
-    except (_JobsMissingError, *_TRANSIENT_ERRORS) as error:
+    except (_JobsMissingError, NoRunError, *_TRANSIENT_ERRORS) as error:
         words = str(error)
     known = sorted(_jobs_of_last_run(client, sources) - arrived) if words and arrived and not names else []
     were = "it was" if len(known) == 1 else "they were"
@@ -255,10 +262,7 @@ class Opened(Struct, frozen=True):
         is_set = configuration.run_id is not None or "run_key" in configuration.origins
         if chosen == LAST or not (chosen or is_set):
             return None
-        try:
-            return chosen or find_runs(self.client, configuration, is_open=True)[0]
-        except NoRunError as error:
-            raise click.UsageError(str(error)) from error
+        return chosen or find_runs(self.client, configuration, is_open=True)[0]
 
     def run_id(self, chosen: WhichRun, *, of_source: bool = False, is_completed: bool = False) -> int:
         """Return the id of the run to read: the named one, else that of this commit in CI, else the newest.

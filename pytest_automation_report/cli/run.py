@@ -39,6 +39,7 @@ from pytest_automation_report.cli.queries import (
     DEADLINE_SECONDS,
     JOBS,
     WHICH,
+    NoRunError,
     NoRunsYetError,
     Opened,
     configured_for,
@@ -231,7 +232,13 @@ def completed_runs(
     """Complete the runs that the settings name once their jobs are in; return their ids, and why they stay open."""
     end = time.monotonic() + (DEADLINE_SECONDS if jobs is None else timeout)
     missing = "" if jobs is None else wait_for_jobs(client, configuration, jobs, end)
-    runs = sorted(retry_until(lambda: find_runs(client, configuration, is_open=True), end))
+    try:
+        runs = sorted(retry_until(lambda: find_runs(client, configuration, is_open=True), end))
+    except NoRunError:
+        if not missing:
+            raise
+        echo_stderr(f"no job came in {quantity(round(timeout), 'second')}: {missing}", colour="yellow")
+        return [], missing
     for run_id in runs:
         if missing and client.run(run_id, has_threads=False).is_completed:
             echo_stderr(f"run {run_id} was completed before: {missing}", colour="yellow")

@@ -223,8 +223,8 @@ def export(chosen: WhichRun, *, form: str, file: str, base: int | None, **option
     return Exit.DONE
 
 
-def write_file(name: str, pieces: Iterable[str]) -> None:
-    """Write a file, or stdout for ``-``, from its pieces; raises `click.UsageError` if it cannot be written."""
+def write_file(name: str, pieces: Iterable[str], option: str = "-o") -> None:
+    """Write the file of an option, or stdout for ``-``; raises `click.UsageError` if it cannot be written."""
     if name == STDOUT:
         for piece in encoded(pieces):
             # Bytes: the text is UTF-8 in every locale, and its line ends stay as they are.
@@ -234,7 +234,7 @@ def write_file(name: str, pieces: Iterable[str]) -> None:
         write_output(Path(name), encoded(pieces))
     except OSError as error:
         raise click.UsageError(
-            f"-o {name}: cannot be written ({error.strerror or error}): name a file in a folder that exists"
+            f"{option} {name}: cannot be written ({error.strerror or error}): name a file in a folder that exists"
         ) from error
 
 

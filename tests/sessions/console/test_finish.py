@@ -2,7 +2,9 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from html import unescape
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -98,6 +100,27 @@ def test_files_of_a_run_say_which_jobs_are_missing(project: Project, tmp_path: P
     assert (tmp_path / "summary.md").read_text() == comment
 
 
+def test_jobs_that_never_came(project: Project) -> None:
+    """If no job has begun when the time is over, jobs are missing: the exit code is 3."""
+    job(project, 1, "1/2")
+    ran = finish(project, 2, "--expect-jobs", "2", "--timeout", "0s", exits=3)
+    assert "no job came in 0 seconds: there is no run of the key 'build-2'" in ran.err
+    assert ran.out == ""
+
+
+def test_files_that_cannot_be_written(project: Project) -> None:
+    """A file in a folder that is not there is named with its option, and changes no verdict: the gate's code stays."""
+    job(project, 1, "1/1")
+    finish(project, 1, exits=0)
+    arguments = ("--comment", "none/comment.md", "--html", "none/run.html")
+    assert finish(project, 1, *arguments, exits=2).out == "1\n"
+    project.tests("def test_a(): assert 0\n")
+    job(project, 2, "1/1")
+    ran = finish(project, 2, "--gate", *arguments, exits=5)
+    for option, file in (("--comment", "none/comment.md"), ("--html", "none/run.html")):
+        assert f"Error: {option} {file}: cannot be written (No such file or directory): name a file in a" in ran.err
+
+
 @pytest.mark.parametrize(
     ("parts", "words"),
     [(("1/3", "2/3"), "1 missing, from unit 3/3"), (("1/2", "2/2", "1/3"), "2 twice, from unit 1/3")],
@@ -161,8 +184,17 @@ def messages() -> Iterator[tuple[str, list[str]]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             came.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
-            self.send_response(200)
+            if self.path.endswith("slow"):
+                self.slowly(b"HTTP/1.1 200 OK\r\nX: ")
+            self.send_response(302 if self.path.endswith("moved") else 200)
             self.end_headers()
+
+        def slowly(self, start: bytes) -> None:
+            with suppress(OSError):  # the other end has given up
+                self.wfile.write(start)
+                for _ in range(120):
+                    self.wfile.write(b"x")
+                    time.sleep(0.25)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
             """Be silent."""
@@ -237,13 +269,21 @@ def test_webhook_of_a_session_that_died(project: Project, messages: tuple[str, l
     assert [text.partition(" is ")[2] for text in came] == told
 
 
-def test_webhook_that_does_not_answer(project: Project) -> None:
-    """A message that cannot be sent changes no exit code; an address that is none is a usage error."""
+def test_webhook_that_does_not_answer(project: Project, messages: tuple[str, list[str]]) -> None:
+    """A message that cannot be sent in five seconds changes no exit code; an address that is none is a usage error."""
     project.tests("def test_a(): assert 0\n")
     job(project, 1, "1/1")
     project.write("hook.txt", "http://127.0.0.1:1/secret-path")
-    ran = finish(project, 1, "--webhook-url-file", "hook.txt", exits=0)
+    options = ("--webhook-url-file", "hook.txt")
+    ran = finish(project, 1, *options, exits=0)
     assert "the webhook was not called: ConnectionError" in ran.err
     assert "secret-path" not in ran.text
+    address, came = messages
+    for end, why in (("/moved", "it answered 302"), ("/slow", "no complete response within 5 s")):
+        project.write("hook.txt", address + end)
+        began = time.monotonic()
+        assert f"the webhook was not called: {why}\n" in finish(project, 1, *options, exits=0).err
+        assert time.monotonic() - began < 25
+    assert len(came) == 2
     project.write("hook.txt", "secret-path")
     assert "secret-path" not in finish(project, 1, "--webhook-url-file", "hook.txt", exits=2).text

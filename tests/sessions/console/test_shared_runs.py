@@ -171,6 +171,18 @@ def test_completion_waits_for_all_jobs(project: Project, server: CheckedServer, 
     )
 
 
+def test_completion_waits_for_a_job_that_runs_again(project: Project, server: CheckedServer) -> None:
+    """A job whose first session has ended is not in while a later session of it runs."""
+    run_id = console(project.root, "run", "create", *server.options, "--source", "suite").out.strip()
+    shared = (f"--automation-report-run-id={run_id}", "-oautomation_report_job=unit", "-p", "no:cacheprovider")
+    project.report(*shared, address=server.address, exits=0)
+    command = ("run", "complete", run_id, "--expect-jobs", "1", "--timeout")
+    with paused(project, *shared, address=server.address):
+        early = console(project.root, *command, "0s", *server.options, exits=3)
+        assert "stays open after 0 seconds: 0 of 1 jobs are in\n" in early.err
+    console(project.root, *command, "30s", *server.options, exits=0)
+
+
 def test_completion_waits_for_the_server_and_for_the_first_job(project: Project) -> None:
     """A last job that comes while the server is down, or before any other job, waits for both within its time."""
     with checked_scripted_server() as server:
