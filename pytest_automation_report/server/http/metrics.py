@@ -8,14 +8,14 @@ import time
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
+import falcon
+
 from pytest_automation_report.server.http.guard import without_code
 from pytest_automation_report.server.store.maintenance import StoreNumbers, store_numbers
 from pytest_automation_report.server.store.values import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    import falcon
 
     from pytest_automation_report.server.http.tokens import Tokens
     from pytest_automation_report.server.store.store import Store
@@ -58,8 +58,10 @@ class Metrics:
         kind = "api" if req.path.startswith("/api/") else "other"
         if req.method == "POST" and req.path.endswith("/append"):
             kind = "append"
+        # A client may send any text as its method.
+        method = req.method if req.method in falcon.COMBINED_METHODS else "other"
         with self._lock:
-            self._requests[req.method, status] += 1
+            self._requests[method, status] += 1
             self._counts[kind] += 1
             self._seconds[kind] += seconds
             if status >= _FIRST_ERROR:

@@ -1,7 +1,7 @@
 """What a team's monitoring asks a server for: checks of health, numbers for Prometheus, lines of the log."""
 
 import pytest
-from falcon.testing import TestClient
+from falcon.testing import StartResponseMock, TestClient, create_environ
 
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.server.http.application import create_application
@@ -71,6 +71,15 @@ def test_numbers_are_those_of_requests_and_store(service: Service) -> None:
     assert [*seconds] == [f'request_seconds_sum{{kind="{kind}"}}' for kind in ("api", "append")]
     assert all(0 < each < 60 for each in seconds.values())
     assert size > 10_000
+
+
+def test_a_method_of_any_text_is_no_number_of_its_own(service: Service) -> None:
+    """A client without the token makes the numbers neither unreadable nor more: unknown methods are counted as one."""
+    application = create_application(service.store, TOKEN)
+    for method in ('A",STATUS="', "BREW", "BREW2"):
+        application({**create_environ(), "REQUEST_METHOD": method}, StartResponseMock())
+    requests = [name for name in _numbers(TestClient(application)) if name.startswith("requests_total")]
+    assert requests == ['requests_total{method="other",status="401"}']
 
 
 @ON_SQLITE
