@@ -201,6 +201,8 @@ def with_death(connection: StoreConnection, facts: RunFacts) -> RunFacts:
 def _base(connection: StoreConnection, run: Json, wanted: WantedBase) -> Base | None:
     if isinstance(wanted, int):
         row = run_row(connection, wanted)
+        if row["project"] != run["project"]:  # a token of one project cannot tell which runs the others have
+            raise not_found("automation run")
         if row["source"] != run["source"]:
             raise validation_error({"base": [f"Run {wanted} is of another source than run {run['id']}."]})
         return Base(facts_of(row), "asked")
