@@ -8,9 +8,8 @@ import re
 import secrets
 import socket
 import threading
-from contextlib import suppress
-from functools import partial
-from queue import Queue
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -33,7 +32,7 @@ from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import open_file, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pytest_automation_report.server.store.store import Store
@@ -99,23 +98,18 @@ def serve(
     # Each try to connect again would be a line; the store tells begin and end.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     address = guard.listening_address(host, is_remote_allowed=options.is_remote_allowed)
-    worker = FindingsWorker(store)
-    upkeep = Upkeep(store, options.retention, worker.add) if options.retention else None
-    server_options = replace(
-        options.server_options, hosts=guard.answered_hosts(address, options.host_names), on_run_completed=worker.add
-    )
-    with listening(address, port) as listener:
+    hosts = guard.answered_hosts(address, options.host_names)
+    with listening(address, port) as listener, closing(FindingsWorker(store)) as worker:
         tokens = Tokens(store, token)
+        server_options = replace(options.server_options, hosts=hosts, on_run_completed=worker.add)
         application: Any = create_application(store, tokens, server_options, options.extension)
         server = _create_server(application, listener, options)
         try:
             loop = Loop(server, options.deadlines, tokens.refusal, on_turn=tokens.notice_quiet)
-            loop.run(lambda: ready(_url(listener)))
+            with upkeep(store, options.retention, worker.add) if options.retention else nullcontext():
+                loop.run(lambda: ready(_url(listener)))
         finally:
             server.task_dispatcher.shutdown()
-            if upkeep is not None:
-                upkeep.close()
-            worker.close()
             server.asyncore.close_all(server._map)  # noqa: SLF001 - waitress has no other name for its connections
 
 
@@ -268,77 +262,56 @@ def _url(listener: socket.socket) -> str:
 
 _logger = logging.getLogger(__name__)
 
-# How long the end of the process waits for the run that is being computed; 100,000 tests take 3 seconds.
-_SECONDS_TO_END: Final = 10.0
-
-
 _UPKEEP_SECONDS: Final = 600.0
+_SECONDS_TO_END: Final = 10.0  # how long the end of the process waits for the run that is being removed or completed
 
 
-class Upkeep:
-    """One thread that applies the retention now and every ten minutes."""
+@contextmanager
+def upkeep(store: Store, retention: Retention, on_completed: Callable[[int], None]) -> Iterator[None]:
+    """Apply the retention now and every ten minutes, in a thread that ends with the block."""
+    is_over = threading.Event()
 
-    def __init__(self, store: Store, retention: Retention, on_completed: Callable[[int], None]) -> None:
-        self._is_over = threading.Event()
-        self._apply = partial(apply_retention, store, retention, on_completed, self._is_over.is_set)
-        self._thread = threading.Thread(target=self._work, name="upkeep", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """End the thread after the run that it is at."""
-        self._is_over.set()
-        self._thread.join(_SECONDS_TO_END)
-
-    def _work(self) -> None:
-        while True:
+    def work() -> None:
+        while not is_over.is_set():
             try:
-                self._apply()
+                apply_retention(store, retention, on_completed, is_over.is_set)
             except ApiError as error:
                 _logger.info("retention: %s It is tried again in ten minutes.", error.message)
             except Exception:
                 _logger.exception("retention failed; it is tried again in ten minutes")
-            if self._is_over.wait(_UPKEEP_SECONDS):
-                return
+            is_over.wait(_UPKEEP_SECONDS)
+
+    thread = threading.Thread(target=work, name="upkeep", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join(_SECONDS_TO_END)
 
 
 class FindingsWorker:
-    """One thread that computes the findings of completed runs; those that it misses are computed when asked for."""
+    """Computes the findings of completed runs in one thread; those that it misses are computed when asked for."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._run_ids: Queue[int | None] = Queue()
-        self._is_closed = False
-        # Started by the first run: most servers of developers only show runs.
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        # It starts its thread with the first run: most servers of developers only show runs.
+        self._executor = ThreadPoolExecutor(1, "findings")
 
     def add(self, run_id: int) -> None:
-        """Compute the findings of a completed run soon; returns at once."""
-        with self._lock:
-            if self._is_closed:
-                return
-            self._run_ids.put(run_id)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="findings", daemon=True)
-                self._thread.start()
+        """Compute the findings of a completed run soon, and return at once; do nothing after `close`."""
+        with suppress(RuntimeError):
+            self._executor.submit(self._compute, run_id)
 
     def close(self) -> None:
-        """End the thread after the run that it is at; the store may be closed then."""
-        with self._lock:
-            self._is_closed = True
-            thread = self._thread
-        if thread is not None:
-            self._run_ids.put(None)
-            thread.join(_SECONDS_TO_END)
+        """Wait for the run that is being computed, and leave the others; the store may be closed then."""
+        self._executor.shutdown(cancel_futures=True)
 
-    def _work(self) -> None:
-        while (run_id := self._run_ids.get()) is not None:
-            if self._is_closed:
-                return
-            try:
-                findings(self._store, run_id)
-            except ApiError as error:
-                # The run was removed meanwhile, or other processes use the store: the next reader computes it.
-                _logger.debug("findings of run %s: %s", run_id, error.message)
-            except Exception:
-                _logger.exception("findings of run %s could not be computed", run_id)
+    def _compute(self, run_id: int) -> None:
+        try:
+            findings(self._store, run_id)
+        except ApiError as error:
+            # The run was removed meanwhile, or other processes use the store: the next reader computes it.
+            _logger.debug("findings of run %s: %s", run_id, error.message)
+        except Exception:
+            _logger.exception("findings of run %s could not be computed", run_id)

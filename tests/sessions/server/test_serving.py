@@ -17,7 +17,14 @@ import pytest
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, serve, server_token, token_beside
+from pytest_automation_report.server.http.serving import (
+    TOKEN_VARIABLE,
+    ServeOptions,
+    serve,
+    server_token,
+    token_beside,
+)
+from pytest_automation_report.server.store.retention import Retention
 from pytest_automation_report.server.store.store import Store
 from support.contract import Contract
 from support.service import a_test
@@ -150,11 +157,20 @@ def test_a_served_store_is_answered_by_its_names_only(tmp_path: Path) -> None:
             assert session.get(runs, headers={"Host": host}).status_code == status
 
 
-def test_a_port_that_is_taken_is_an_error_of_the_system(tmp_path: Path) -> None:
-    """Who asks for the port can tell what is wrong with it; no other machine's address is served unless it may be."""
+def test_a_port_that_is_taken_is_an_error_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks for the port can tell what is wrong with it; no other machine's address is served unless it may be.
+
+    The store is left to the server that is there: no old run is removed.
+    """
+    applied = list[object]()
+    monkeypatch.setattr("pytest_automation_report.server.http.serving.apply_retention", lambda *_: applied.append(1))
+    options = ServeOptions(retention=Retention({"*": 1}))
     with closing(Store(tmp_path / "store.db")) as store:
-        with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
-            serve(store, Token("t"), host="127.0.0.1", port=other.getsockname()[1], ready=pytest.fail)
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            with pytest.raises(OSError, match="in use"):
+                serve(store, Token("t"), host="127.0.0.1", port=port, ready=pytest.fail, options=options)
+        assert applied == []
         for host in ("0.0.0.0", "192.0.2.1", "::", "example.com", ""):
             with pytest.raises(SettingError, match="--host"):
                 serve(store, Token("t"), host=host, port=0, ready=pytest.fail)

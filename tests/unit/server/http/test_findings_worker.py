@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -30,9 +30,7 @@ def versions(service: Service, run: int) -> list[int]:
 
 def ended(worker: FindingsWorker) -> None:
     """Let a worker do all that waits, and end: `close` would leave it."""
-    assert worker._thread is not None
-    worker._run_ids.put(None)
-    worker._thread.join(60)
+    worker._executor.shutdown()
 
 
 def test_completed_runs_are_computed(service: Service) -> None:
@@ -116,17 +114,16 @@ def test_an_end_with_runs_that_wait(service: Service, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(serving, "findings", slow)
     worker = FindingsWorker(service.store)
+    futures, submit = list[Future[None]](), worker._executor.submit
+    monkeypatch.setattr(worker._executor, "submit", lambda *given: futures.append(submit(*given)))
     worker.add(first)
     worker.add(second)
     assert has_begun.wait(60)
-    assert worker._thread is not None
-    join = worker._thread.join
-
-    def joined(seconds: float) -> None:
-        may_go_on.set()  # the worker is closed from here on
-        join(seconds)
-
-    monkeypatch.setattr(worker._thread, "join", joined)
-    worker.close()
+    with ThreadPoolExecutor(1) as pool:
+        end = pool.submit(worker.close)
+        with pytest.raises(CancelledError):
+            futures[1].result(60)
+        assert not end.done()
+        may_go_on.set()
     assert (versions(service, first), versions(service, second)) == ([store_findings.VERSION], [])
     FindingsWorker(service.store).close()
