@@ -184,11 +184,16 @@ def runs_before(connection: StoreConnection, time_us: int, now: int) -> list[Old
 def remove_unchanged(run: OldRun, writer: Writer) -> bool:
     """Remove a run unless it has changed since it was chosen; return whether it was removed."""
     lock(writer.connection, "run", run.id)
-    row = writer.connection.row('SELECT "updated", "total_count" FROM "run" WHERE "id" = ?', (run.id,))
-    if row != {"updated": run.updated, "total_count": run.results}:
+    if not is_unchanged(writer.connection, run):
         return False
     remove_run(run.id, writer)
     return True
+
+
+def is_unchanged(connection: StoreConnection, run: OldRun) -> bool:
+    """Whether a run is as it was when it was chosen."""
+    row = connection.row('SELECT "updated", "total_count" FROM "run" WHERE "id" = ?', (run.id,))
+    return row == {"updated": run.updated, "total_count": run.results}
 
 
 def note_prune(writer: Writer) -> None:

@@ -17,6 +17,7 @@ from pytest_automation_report.server.store.buckets import open_bucket, remove_fi
 from pytest_automation_report.server.store.contents import remove_unused
 from pytest_automation_report.server.store.database import StoreConnection, lock
 from pytest_automation_report.server.store.maintenance import (
+    is_unchanged,
     note_prune,
     remove_unchanged,
     remove_unused_tests,
@@ -91,7 +92,7 @@ def _emptied(store: Store, runs: Iterable[OldRun], address: str) -> Iterator[Old
     bucket = None
     for run in runs:
         # Files first: if the bucket does not answer, the run stays until it does, and no file is forgotten.
-        hashes = store.look(partial(_its_alone, run.id))
+        hashes = store.read(partial(_its_alone, run))
         try:
             if hashes:
                 bucket = bucket or open_bucket(address, os.environ)
@@ -103,8 +104,10 @@ def _emptied(store: Store, runs: Iterable[OldRun], address: str) -> Iterator[Old
         yield run
 
 
-def _its_alone(run_id: int, connection: StoreConnection) -> list[str]:
-    return [content_hash for (content_hash,) in connection.execute(_ITS_ALONE, (run_id,))]
+def _its_alone(run: OldRun, connection: StoreConnection) -> list[str]:
+    """Return the hashes of files that can go with a run: none if it has changed, for then it stays."""
+    rows = connection.execute(_ITS_ALONE, (run.id,)) if is_unchanged(connection, run) else ()
+    return [content_hash for (content_hash,) in rows]
 
 
 def apply_retention(

@@ -12,6 +12,7 @@ from click.testing import Result
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.cli.store import remove_old
+from pytest_automation_report.server.store import retention
 from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond, store_numbers
 from pytest_automation_report.server.store.retention import Retention, apply_retention
@@ -156,6 +157,29 @@ def test_runs_stay_as_long_as_their_branch_says(service: Service, caplog: pytest
     assert service.store.read(store_numbers).pruned == now
     apply_retention(service.store, Retention({"kept/*": 1}), completed.append)
     assert set(_ids(service)) == {*runs.values(), len(runs) + 1} - {*gone.values(), runs["kept/x", 900]}
+
+
+def test_a_run_that_changes_keeps_its_files(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A late job opens an old run again while older ones are removed: it stays, and so do its files in the bucket."""
+    now, gone = service.clock.now, list[str]()
+    service.clock.now = now - 40 * DAY
+    files = ["a" * 64, "b" * 64]
+    runs = [
+        service.completed_run(a_test(artifacts=[{"name": "f", "url": f"https://files.test/{file}/f"}]))
+        for file in files
+    ]
+    service.clock.now = now
+    service.new_thread(service.new_run())
+
+    def remove(_: object, hashes: list[str], __: int) -> None:
+        gone.extend(hashes)
+        if gone == files[:1]:
+            service.new_thread(runs[1], job={"name": "late"})
+
+    monkeypatch.setattr(retention, "open_bucket", lambda *_: "a bucket")
+    monkeypatch.setattr(retention, "remove_files", remove)
+    apply_retention(service.store, Retention({"*": 30}, bucket="s3://files"), lambda _: None)
+    assert (gone, _ids(service)) == (files[:1], [runs[1], runs[1] + 1])
 
 
 def test_runs_that_were_left_open_are_completed(service: Service, caplog: pytest.LogCaptureFixture) -> None:
