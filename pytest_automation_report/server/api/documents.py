@@ -185,7 +185,7 @@ WHOLE_RESULTS: Final[Query] = {"after": in_range(range(INT64_MAX + 1), 0), "stat
 # Parameters of findings, which are beside the contract.
 FINDINGS: Final[Query] = {"base": Parameter(lambda text: text if text == "change" else in_range(_IDS).parse(text))}
 # Parameters of the flaky tests of a source, which are beside the contract.
-FLAKY: Final[Query] = {"branch": Parameter(str)}
+FLAKY: Final[Query] = {"branch": Parameter(storable)}
 # Parameters of the usual durations of tests, which are beside the contract.
 DURATIONS: Final[Query] = {name: Parameter(_string, "") for name in ("source", "branch", "key")}
 SOURCE_QUERY: Final[Query] = {"expands": _some_of(SOURCE_REFERENCES)}  # parameters of one source

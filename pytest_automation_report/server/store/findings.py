@@ -84,7 +84,7 @@ def findings(store: Store, run_id: int, base: WantedBase = None) -> documents.Ru
             return stored
         measure_runs_before(store, run_id)
         run, speed, document = store.read(partial(_computed, run_id=run_id, wanted=base))
-        if base is None:
+        if base is None and run["is_completed"]:
             store.write(partial(_keep, run, speed, document))
         return document
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeV
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from pytest_automation_report.server.store.database import MAX_THREADS, StoreConnection, marks, share
+from pytest_automation_report.server.store.database import MAX_THREADS, StoreConnection, lock, marks
 from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, hexadecimal, json_text, not_found
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def keep_document(
     connection: StoreConnection, run: Json, kind: DocumentKind, version: int, document: Mapping[str, Any]
 ) -> bool:
     """Store what was computed of a completed run, by the row it was made of; False if the run has changed since."""
-    share(connection, "run", run["id"])
+    # Exclusive: a job that opens the run again has the shared lock, and removes the documents that it can see.
+    lock(connection, "run", run["id"])
     return bool(connection.change(_KEEP, (kind, version, json_text(document), run["id"], run["updated"])))
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pytest
 from falcon.testing import TestClient
+from msgspec.structs import replace
 from psycopg import OperationalError
 from psycopg_pool import PoolClosed
 
@@ -20,7 +21,8 @@ from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.tokens import Tokens
 from pytest_automation_report.server.store import postgres
 from pytest_automation_report.server.store.database import lock
-from pytest_automation_report.server.store.findings import findings
+from pytest_automation_report.server.store.findings import _computed, findings
+from pytest_automation_report.server.store.findings import _keep as _keep_findings
 from pytest_automation_report.server.store.maintenance import remove_unused_tests
 from pytest_automation_report.server.store.reads import Reader, has_runs, run_row
 from pytest_automation_report.server.store.store import IdempotentRequest, Store
@@ -356,6 +358,28 @@ def test_two_servers_that_compute_the_same_findings_at_once(service: Service, pl
 
         with closing(Store(place, clock=clock)) as first:
             assert findings(first, run_id) == found[0] == findings(second, run_id)
+
+
+@ON_POSTGRESQL
+def test_findings_that_are_stored_while_a_job_opens_the_run_again(service: Service, cluster: Cluster) -> None:
+    """Whoever stores them waits until the run is open, and then does not: the late results are in the findings."""
+    run_id = service.completed_run(a_test(1))
+    computed = service.store.read(partial(_computed, run_id=run_id, wanted=None))
+    late = replace(THREAD, extensions={"job": "late", "attempt": 1})
+    kept: list[Future[None]] = []
+    with closing(Store(service.place, clock=service.clock)) as second:
+
+        def reopen(writer: Writer) -> int:
+            thread_id = writer.create_thread(run_id, late)
+            kept.append(_waiting(cluster, lambda: second.write(partial(_keep_findings, *computed))))
+            return thread_id
+
+        service.clock.now += 1
+        thread_id = service.store.write(reopen)
+        kept[0].result(60)
+        service.append(thread_id, a_test(2, "failed"))
+        service.complete_thread(thread_id)
+        assert findings(second, run_id)["ran"]["failed"] == 1
 
 
 def test_what_is_not_ours_is_refused_and_left_alone(cluster: Cluster) -> None:

@@ -651,3 +651,4 @@ def test_urls_of_findings(runs: Runs) -> None:
         answer = get(wrong)
         assert (answer.status_code, list(answer.json)[:1]) == (status, ["message"]), wrong
     assert get(path, Authorization="Bearer x").status_code == 401
+    assert get(f"sources/{source}/flaky?branch=a%00b").json["result"]["tests"] == []
