@@ -29,7 +29,8 @@ def _read() -> dict[str, dict[str, str]]:
 BLOCKS = _read()
 """For each page: a text that one of its blocks has (with `$`: the end of a line), and the test that runs the block."""
 
-PAGES_OF_COMMANDS = [name for name in PAGES if name not in {"README.md", "docs/console.md", "docs/server.md"}]
+_NOT_ONE_BY_ONE = {"README.md", "docs/console.md", "docs/operate.md", "docs/server.md"}
+PAGES_OF_COMMANDS = [name for name in PAGES if name not in _NOT_ONE_BY_ONE]
 """Pages whose other commands run one by one, in ``test_pages_of_docs``."""
 
 NAMED = [(each, text, test) for each, table in BLOCKS.items() for text, test in table.items()]

@@ -58,7 +58,7 @@ def _reference() -> Any:  # noqa: ANN401 - a module
 
 
 def test_parts_that_are_written_from_the_code_are_the_codes() -> None:
-    """Settings, options, exit codes, messages, records, and what CI providers have (pipelines, variables) are the code's."""
+    """Settings, options, exit codes, messages, records, and the pipelines of CI providers are the code's."""
     reference = _reference()
     written = [name for name in PAGES if "<!-- written: " in page(name)]
     assert len(written) == 12

@@ -1,4 +1,4 @@
-"""What ``docs/server.md`` says to those who run the embedded server is true: its commands are run as they are."""
+"""What ``docs/server.md`` and ``docs/operate.md`` say is true: their commands are run as they are."""
 
 import os
 import re
@@ -31,6 +31,7 @@ from support.serving import asking
 from support.sessions import TOKEN, run_session, send, session_environment
 
 PAGE = "docs/server.md"
+UPKEEP = "docs/operate.md"
 LARGE = b"x" * 3_000_000
 RUNS = "/api/v1/projects/1/automation/runs"
 
@@ -112,11 +113,11 @@ def test_a_token_for_jobs(shop: Path) -> None:
         server.send_signal(signal.SIGTERM)
         told = server.communicate(timeout=20)[1]
     assert "automation_report_results 15\n" in numbers
-    (job,) = yaml.safe_load(block(PAGE, "scrape_configs"))["scrape_configs"]
+    (job,) = yaml.safe_load(block(UPKEEP, "scrape_configs"))["scrape_configs"]
     assert "authorization" in job
     assert "metrics_path" not in job, "Prometheus' own is /metrics"
     named = {each.partition("{")[0].partition(" ")[0] for each in numbers.splitlines() if not each.startswith("#")}
-    rows = re.findall(r"(?m)^\| (`.*?) \|", page(PAGE).partition("| metric, after")[2].partition("\n\n")[0])
+    rows = re.findall(r"(?m)^\| (`.*?) \|", page(UPKEEP).partition("| metric, after")[2].partition("\n\n")[0])
     written = {f"automation_report_{name}" for row in rows for name in re.findall("`(.*?)`", row)}
     assert {re.sub("_(sum|count)$", "", name) for name in named} == written - {"automation_report_prune_age_seconds"}
     assert re.search(r"(?m)^20..-..-..T..:..:..Z 127\.0\.0\.1 \(ci\) created run 1 in project 1$", told)
@@ -138,7 +139,7 @@ def test_five_commands_make_a_server_for_a_team(shop: Path) -> None:
 def test_upkeep_by_the_server(shop: Path) -> None:
     """The page's command serves, and what is new stays."""
     assert run_session(shop).exit == 1
-    with _served(block(PAGE, "--keep-days 'main"), shop) as (address, _):
+    with _served(block(UPKEEP, "--keep-days 'main"), shop) as (address, _):
         token = (shop / ".automation-report" / "store.sqlite3.token").read_text().strip()
         assert [each["total_count"] for each in _runs(address, token).json()["result"]] == [15]
 
@@ -234,7 +235,7 @@ def test_two_servers_are_restarted_one_by_one(tmp_path: Path, certified: tuple[P
         session.verify = trusted
         places = [stack.enter_context(ExitStack()) for _ in range(2)]
         servers = [(place, place.enter_context(served())[0]) for place in places]
-        upstream = block(PAGE, "max_fails")
+        upstream = block(UPKEEP, "max_fails")
         for number, (_, server) in zip((5, 6), servers, strict=True):
             upstream = upstream.replace(f"10.0.0.{number}:8000", server.removeprefix("http://"))
         address = stack.enter_context(_nginx(tmp_path / "nginx", "http://reports", secret, before=upstream))
@@ -289,10 +290,10 @@ def test_the_official_tool_reports_through_nginx(shop: Path, front: Mapping[str,
 def test_backup_and_restore(shop: Path) -> None:
     """What came after the backup is gone after it was restored; all before it is whole."""
     assert run_session(shop).exit == 1
-    done = bash(block(PAGE, "store backup"), shop, environment(), exits=0)
+    done = bash(block(UPKEEP, "store backup"), shop, environment(), exits=0)
     assert stat.S_IMODE((shop / done.stdout.strip()).stat().st_mode) == 0o600
     assert bash("automation-report run create --source later", shop, environment()).stdout == "2\n"
-    done = bash("set -e\n" + block(PAGE, "rm -f"), shop, environment(), exits=0)
+    done = bash("set -e\n" + block(UPKEEP, "rm -f"), shop, environment(), exits=0)
     assert "15 results in 1 run: all right" in done.stderr
     assert bash("automation-report run list", shop, environment()).stdout == "1\n"
 
@@ -300,7 +301,7 @@ def test_backup_and_restore(shop: Path) -> None:
 def test_upkeep(shop: Path) -> None:
     """The commands that keep a store small and right run as they are."""
     assert run_session(shop).exit == 1
-    bash("set -e\n" + block(PAGE, "store prune"), shop, environment(), exits=0)
+    bash("set -e\n" + block(UPKEEP, "store prune"), shop, environment(), exits=0)
 
 
 def test_health_and_limits(shop: Path) -> None:
@@ -314,7 +315,7 @@ def test_health_and_limits(shop: Path) -> None:
 
     with _served("automation-report serve", shop) as (address, _), asking() as session:
         assert session.get(f"{address}/healthz", timeout=20).text == '{"status":"ok"}'
-    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    text = (ROOT / UPKEEP).read_text(encoding="utf-8")
     mebi = 1024 * 1024
     for told in (
         f"{decoding.MAX_BODY_BYTES // mebi} MiB, before and after gzip; JSON {decoding.MAX_DEPTH} levels deep",

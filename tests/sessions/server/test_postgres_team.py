@@ -82,7 +82,8 @@ def test_the_pages_command_serves_a_database(tmp_path: Path, cluster: Cluster) -
 def test_the_pages_backup_is_restored(tmp_path: Path, cluster: Cluster) -> None:
     """What came after the backup is gone after it was restored; all before it is whole."""
     database = cluster.emptied()
-    lines = block(PAGE, "pg_dump").replace("postgresql://reports@db.example.com/reports", f"'{database.url}'")
+    lines = block("docs/operate.md", "pg_dump")
+    lines = lines.replace("postgresql://reports@db.example.com/reports", f"'{database.url}'")
     dump, *restore = lines.splitlines()
     env = environment(cluster.programs, AUTOMATION_REPORT_SERVER_TOKEN=TOKEN)
     with _served(tmp_path, ["serve", "--database", database.url], env, shown=str(database)) as address:
