@@ -113,10 +113,11 @@ def _record_section(kind: Any) -> str:  # noqa: ANN401 - a class of msgspec
     members = msgspec.structs.fields(kind)
     types = {name: type_ for base in kind.__mro__ for name, type_ in getattr(base, "__annotations__", {}).items()}
     if members:
-        lines += ["| member | type | in Python |", "| --- | --- | --- |"]
+        lines += ["| member | type | in Python, if different |", "| --- | --- | --- |"]
     for member in members:
         type_ = types[member.name].replace("Int64", "int").replace("|", "\\|")
-        lines.append(f"| `{member.encode_name}` | `{type_}` | `{member.name}` |")
+        own = "" if member.name == member.encode_name else f"`{member.name}`"
+        lines.append(f"| `{member.encode_name}` | `{type_}` | {own} |")
     return "\n".join([*lines, ""] if members else lines)
 
 
