@@ -19,7 +19,7 @@ from pytest_automation_report.ci.detection import MARKS
 from pytest_automation_report.ci.providers import PROVIDERS
 from pytest_automation_report.cli.context import EXIT_CODES
 from pytest_automation_report.cli.main import main
-from pytest_automation_report.settings.settings import Setting, setting_of
+from pytest_automation_report.settings.settings import SETTINGS, Setting, setting_of
 from pytest_automation_report.spool import ledger, records
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DOCS: Final = Path(__file__).parent
 _PART: Final = re.compile(r"(?s)(<!-- written: (\w+)(?: ([^\n]*?))? -->\n).*?(<!-- end -->)")
+_SHORT_HELPS: Final = {each.short_help for each in SETTINGS}
 _FACTS: Final = {
     "pipeline": "`{pipeline}`",
     "build": "`{build}`",
@@ -87,11 +88,22 @@ def _setting_row(setting: Setting) -> str:
 
 
 def options(_: str) -> str:
-    """Return the help of each console command."""
+    """Return the help of each console command; of options that are settings only the names."""
     parts = []
     for name, command in commands():
         context = click.Context(command, info_name=f"automation-report {name}", terminal_width=100)
-        parts.append(f"## {name}\n\n```text\n{command.get_help(context)}\n```\n")
+        lines, settings = [], []
+        for line in command.get_help(context).splitlines():
+            option, _, words = line.strip().partition("  ")
+            is_setting = words.strip().removesuffix(".") in _SHORT_HELPS
+            if option == "--help":
+                continue
+            (settings if is_setting else lines).append(option.partition(" ")[0] if is_setting else line)
+        text = "\n".join(lines).removesuffix("\n\nMore options:")
+        parts.append(f"## {name}\n\n```text\n{text}\n```\n")
+        if settings:
+            names = ", ".join(f"`{each}`" for each in settings)
+            parts.append(f"[Settings](settings.md): {names}\n")
     return "\n".join(parts)
 
 
