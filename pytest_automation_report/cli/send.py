@@ -236,11 +236,11 @@ def delivered(
 
 def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
     """Print what was decided while sending: statuses, artifacts, dropped results, the report."""
-    for remark in filter(None, (state.join_remark, state.difference)):
+    for remark in filter(None, (state.join_remark, state.done.difference)):
         echo_stderr(f"{folder.id}: {remark}")
     for before, now in state.renamed.items():
         echo_stderr(f"{folder.id}: the server does not know the status {before!r}: sent as {now!r}")
-    for line in unstored_lines(state.unstored_reasons):
+    for line in unstored_lines(state.done.unstored_reasons):
         echo_stderr(f"{folder.id}: {line}")
     if state.report is not None:
         echo_stderr(f"{folder.id}: {report_line(state.report)}")

@@ -25,7 +25,7 @@ from pytest_automation_report.delivery.stores import REPORT_FILE_BYTES
 from pytest_automation_report.errors import AutomationReportError, SpoolError
 from pytest_automation_report.findings.sentences import earlier_source_line, findings_lines
 from pytest_automation_report.spool.artifacts import spooled_size
-from pytest_automation_report.spool.ledger import ReportRecord
+from pytest_automation_report.spool.records import ReportRecord
 from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader
 from pytest_automation_report.text.files import STDOUT, open_file
 from pytest_automation_report.text.limits import STRING_UNITS, cut_end

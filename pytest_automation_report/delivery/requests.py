@@ -33,7 +33,8 @@ from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
 from pytest_automation_report.delivery.queues import BATCH_BYTES, ENVELOPE_BYTES, batch_from
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
-from pytest_automation_report.spool.ledger import AliasRecord, ErrorRecord, Intent, WorkerProgress
+from pytest_automation_report.spool.ledger import AliasRecord, Intent, WorkerProgress
+from pytest_automation_report.spool.records import ErrorRecord
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import cut_middle, string
 from pytest_automation_report.unpatched import lazy_pattern

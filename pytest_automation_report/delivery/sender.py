@@ -28,14 +28,8 @@ from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import AutomationReportError, SpoolError
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import LAST_WORDS, MAIN, Lock, Log, SessionFolder, SessionManifest
-from pytest_automation_report.spool.ledger import (
-    DoneRecord,
-    FindingsRecord,
-    NewRunRecord,
-    ReadyRecord,
-    ReportRecord,
-    UnheldRecord,
-)
+from pytest_automation_report.spool.ledger import NewRunRecord, UnheldRecord
+from pytest_automation_report.spool.records import DoneRecord, FindingsRecord, ReadyRecord, ReportRecord
 from pytest_automation_report.spool.sessions import (
     LedgerFile,
     SpoolReader,
@@ -271,7 +265,8 @@ class DeliveryEnd(Struct):
         if report is not None:
             written = report.wait(alone_seconds) or ReportRecord(session.report, "late")
             # A later session's summary shows a failure. A folder that was removed meanwhile would be created again.
-            if self.delivery.state.is_report_late and self.delivery.folder.ledger.exists():
+            is_late = self.delivery.state.report == ReportRecord(session.report, "late")
+            if is_late and self.delivery.folder.ledger.exists():
                 self._write_unless_full(written)
 
     def _ask_for_counts(self) -> LateAnswer[int] | None:
@@ -367,8 +362,9 @@ class DeliveryEnd(Struct):
         self.delivery.runtime.log("done" if is_finished else kept)
         seen = {queue.worker: queue.counts.total() for queue in queues}
         by_status = sum((queue.counts for queue in queues), Counter[str]())
-        done = DoneRecord(is_finished, unsent, files.damaged, files.torn, why, shown, seen=seen, counts=by_status)
-        self.delivery.ledger.write(done)
+        difference = self.delivery.state.difference(shown)
+        done = DoneRecord(is_finished, unsent, files.damaged, files.torn, why, by_status, difference)
+        self.delivery.ledger.write(self.delivery.state.totals(done, seen))
 
     def _count_unsent(self) -> int:
         """Count the unsent results, including those in files that were not read to their end."""

@@ -5,16 +5,24 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO, cast
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
+from msgspec.json import Decoder as JsonDecoder
+from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.guards import InternalErrors, guarded
 from pytest_automation_report.recording.collector import UserErrors
 from pytest_automation_report.spool.folder import LAST_WORDS, Log, SessionFolder, bytes_from
-from pytest_automation_report.spool.ledger import LEDGER_KINDS, ErrorRecord, LedgerState
-from pytest_automation_report.spool.records import Decoder
+from pytest_automation_report.spool.records import (
+    Decoder,
+    DoneRecord,
+    ErrorRecord,
+    FindingsRecord,
+    ReadyRecord,
+    ReportRecord,
+)
 from pytest_automation_report.summary.lines import header_line, report_lines
 from pytest_automation_report.summary.shell import Shell
 from pytest_automation_report.system.here import system
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.delivery.launch import Timeouts
+    from pytest_automation_report.findings.documents import FindingsExcerpt
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.summary.counts import SessionOutcome
 
@@ -173,12 +182,34 @@ _QUIET_SECONDS: Final = 1.0  # nobody wonders about a shorter wait
 _MIN_PAUSE_SECONDS: Final = 0.002
 
 
+class _Kind(Struct, frozen=True):
+    """The kind of a record of the ledger, whatever it is."""
+
+    kind: str = field(name="k")
+
+
+_KIND: Final = JsonDecoder(_Kind)
+_READ: Final = JsonDecoder(ReadyRecord | ErrorRecord | FindingsRecord | ReportRecord | DoneRecord)
+_READ_KINDS: Final = frozenset({"ready", "error", "findings", "report", "done"})
+# The server has responded, or, for the last, has not: each ends the error before it.
+_RESPONSES: Final = frozenset({"ack", "part", "rejected", "held", "dropped", "fenced", "stored", "not"})
+
+
 class LedgerTail(Struct):
-    """The state of a ledger that another process writes; `read` applies its new records."""
+    """What the end of a session needs of a ledger that the sender writes; `read` applies its new records.
+
+    ``done`` are the totals, None until the sender ends. `LedgerState` would be as much code as a tenth of the rest of a
+    short session: it is loaded only without them.
+    """
 
     path: Path
-    state: LedgerState = field(default_factory=LedgerState)
-    _decoder: Decoder = field(default_factory=lambda: Decoder(LEDGER_KINDS))
+    sender_pid: int = 0
+    answers: int = 0
+    error_class: str = ""
+    findings: FindingsExcerpt | None = None
+    report: ReportRecord | None = None
+    done: DoneRecord | None = None
+    _decoder: Decoder = field(default_factory=lambda: Decoder(JsonDecoder(Raw)))
     _read: int = 0
 
     def read(self) -> bool:
@@ -192,9 +223,38 @@ class LedgerTail(Struct):
         for piece in bytes_from(self.path, self._read):
             self._read += len(piece)
             for positioned in self._decoder.feed(piece):
-                self.state.apply(positioned.record)
+                with suppress(ValueError):  # of another version, or forged
+                    self._apply(cast("Raw", positioned.record))
                 is_new = True
         return is_new
+
+    def _apply(self, line: Raw) -> None:
+        kind = _KIND.decode(line).kind
+        if kind in _RESPONSES:
+            self.answers, self.error_class = self.answers + (kind != "not"), ""
+        if kind not in _READ_KINDS:
+            return
+        match _READ.decode(line):
+            case ReadyRecord(pid):
+                self.sender_pid, self.done, self.report = pid, None, None
+            case ErrorRecord() as error:
+                self.error_class = error.error_class
+            case FindingsRecord(excerpt):
+                self.findings = cast("FindingsExcerpt", excerpt)
+            case ReportRecord() as report:
+                self.report = report
+            case DoneRecord() as done:
+                self.done = done
+
+    def totals(self) -> DoneRecord:
+        """Return the totals, those of the records so far if the sender has not ended."""
+        if self.done is not None:
+            return self.done
+        from pytest_automation_report.spool.sessions import ledger_from  # noqa: PLC0415 - few senders are that late
+
+        state = ledger_from(self.path, is_strict=False)
+        unfinished = DoneRecord(why="pytest stopped waiting, and the sender may still be sending")
+        return state.done if state.is_done else state.totals(unfinished, {})
 
 
 def wait_for_sender(
@@ -205,10 +265,10 @@ def wait_for_sender(
     is_interrupted: bool,
     clock: Callable[[], float] = Unpatched.counter,
     sleep: Callable[[float], None] = Unpatched.sleep,
-) -> None:
-    """Return when the sender is done, has died, or a time limit has passed; a further Ctrl-C ends the wait.
+) -> DoneRecord:
+    """Return the totals when the sender is done, has died, or a time limit has passed; Ctrl-C ends the wait, too.
 
-    If the sender has died or never became ready, the state gets a warning. ``notify`` is called after a second, and
+    If the sender has died or never became ready, that is the totals' error. ``notify`` is called after a second, and
     again after a second in which only the report is awaited: with the longest time in seconds that the wait goes on,
     and the path of the report, "" while results are awaited.
     """
@@ -224,10 +284,12 @@ def wait_for_sender(
             sleep(pause)
             now = max(clock(), now + pause)  # the clock may stand still
     except KeyboardInterrupt:
-        return
+        pass  # a user who ends the wait
     finally:
         if wait.sender is not None:
             wait.sender.close()
+    totals = tail.totals()
+    return replace(totals, error=wait.death, error_class="dead") if wait.death else totals
 
 
 class _Wait(Struct):
@@ -256,43 +318,50 @@ class _Wait(Struct):
     awaited: str = ""
     awaited_since: float = 0.0
     is_told: bool = False
+    # Why the sender cannot end any more, empty if it can.
+    death: str = ""
 
     def look(self, now: float) -> bool:
         """Read the ledger; return whether to wait on."""
         # Asked before the read: records that the sender wrote just before it ended are then read below.
         is_gone = self.sender is not None and not self.sender.is_alive()
-        self.tail.read()
-        state = self.tail.state
-        if state.is_done or now - self.began >= self.longest:
+        tail = self.tail
+        tail.read()
+        if tail.done is not None or now - self.began >= self.longest:
             return False
         if is_gone:
-            self._warn(f"the sender (process {state.sender_pid}) has died")
+            self.death = self._death(f"the sender (process {tail.sender_pid}) has died")
             return False
-        if self.sender is None and state.is_ready:
-            self.sender = system.Process(state.sender_pid)
+        if self.sender is None and tail.sender_pid:
+            self.sender = system.Process(tail.sender_pid)
             self.progress_at = now  # a busy machine delays the sender's start
         # While it works on the report no more responses arrive: `longest` alone ends the wait.
-        if state.answers != self.responses or state.is_reporting:
-            self.responses, self.progress_at = state.answers, now
-        is_down = state.error_class in {"again", "unknown"} and now - self.began >= self.timeouts.exit_down
+        if tail.answers != self.responses or self._report_file:
+            self.responses, self.progress_at = tail.answers, now
+        is_down = tail.error_class in {"again", "unknown"} and now - self.began >= self.timeouts.exit_down
         if not is_down and now - self.progress_at < self.timeouts.exit_progress:
             return True
-        if not state.is_ready:
-            self._warn("the sender did not become ready")
+        if not tail.sender_pid:
+            self.death = self._death("the sender did not become ready")
         return False
+
+    @property
+    def _report_file(self) -> str:
+        """The path of the HTML report while it is being written, else empty."""
+        report = self.tail.report
+        return report.file if report is not None and report.state == "begun" else ""
 
     def show(self, now: float) -> None:
         """Tell the user what pytest waits for, if that takes a second: the results, or the report."""
-        state = self.tail.state
-        report = state.report.file if state.report is not None and state.is_reporting else ""
+        report = self._report_file
         if report != self.awaited:
             self.awaited, self.awaited_since, self.is_told = report, now, False
         if not self.is_told and now - self.awaited_since >= _QUIET_SECONDS:
             self.is_told = True
             self.notify(self.longest - (now - self.began if report else 0), report)
 
-    def _warn(self, reason: str) -> None:
-        """Add a warning to the state, with the reason that the sender logged before it died, if it could."""
+    def _death(self, reason: str) -> str:
+        """Return the reason, with the error that the sender logged before it died, if it could."""
         lines = Log(self.tail.path.with_name("sender.log")).tail(1)
         _, mark, last_words = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
-        self.tail.state.apply(ErrorRecord(f"{reason}: {last_words}" if mark else reason, "dead"))
+        return f"{reason}: {last_words}" if mark else reason

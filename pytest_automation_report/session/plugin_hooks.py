@@ -20,7 +20,7 @@ from pytest_automation_report.session.run import call_finished_hooks, create_ses
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, Log, SessionFolder, SessionManifest
-from pytest_automation_report.spool.records import EndRecord, PlanRecord
+from pytest_automation_report.spool.records import DoneRecord, EndRecord, PlanRecord
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.summary.counts import SessionOutcome, tally_from
 from pytest_automation_report.unpatched import Unpatched
@@ -150,7 +150,7 @@ class RunningSession(Struct):
 
     def outcome(self, config: pytest.Config, *, is_interrupted: bool) -> SessionOutcome:
         """Wait for the sender within limits, then return the counts and the state of the delivery."""
-        tail = LedgerTail(self.folder.ledger)
+        tail, state = LedgerTail(self.folder.ledger), DoneRecord()
         if self.is_sender_started:
             timeouts = self.setup.timeouts
             if self.hooks.writer.losses.records:
@@ -159,8 +159,8 @@ class RunningSession(Struct):
                 timeouts = replace(timeouts, exit_progress=timeouts.exit_down)
             if self.setup.sender is not None and not self.setup.sender.is_independent:
                 timeouts = replace(timeouts, exit_progress=timeouts.exit_all)
-            wait_for_sender(tail, timeouts, self.report.write_wait, is_interrupted=is_interrupted)
-        state, database = tail.state, self.configuration.database
+            state = wait_for_sender(tail, timeouts, self.report.write_wait, is_interrupted=is_interrupted)
+        database = self.configuration.database
         if self.configuration.endpoint.is_embedded and state.run and not database.exists():
             self.report.warn(f"{database} was deleted while the tests ran: its runs are lost")
         counts = tally_from(
@@ -174,12 +174,14 @@ class RunningSession(Struct):
             crashed=self.controller.failures.kept if self.controller is not None else (),
         )
         of_workers = self.controller.losses if self.controller is not None else []
-        is_never_ready = self.is_sender_started and not state.is_done and not state.is_ready
+        is_never_ready = self.is_sender_started and tail.done is None and not tail.sender_pid
         return SessionOutcome(
             tally=counts,
             state=state,
             folder=str(self.folder.path),
             is_sent=self.is_sender_started,
+            findings=tail.findings,
+            report=tail.report,
             log=Log(self.folder.log).tail(3) if is_never_ready else [],
             ended=int(Unpatched.wall() * 1_000_000),
             losses=WriteLosses.together((*of_workers, self.hooks.writer.losses)),

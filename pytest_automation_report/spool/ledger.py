@@ -9,17 +9,25 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.json import Decoder as JsonDecoder
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Int64
-from pytest_automation_report.spool.records import Record
+from pytest_automation_report.spool.records import (
+    DoneRecord,
+    ErrorRecord,
+    FindingsRecord,
+    ReadyRecord,
+    Record,
+    ReportRecord,
+    WorkerTotals,
+)
 
 if TYPE_CHECKING:
-    from pytest_automation_report.findings.documents import FindingsExcerpt
+    from collections.abc import Mapping
 
 
 Operation: TypeAlias = Literal[
@@ -28,33 +36,6 @@ Operation: TypeAlias = Literal[
 
 Fencing: TypeAlias = Literal["fences", "settles"]
 """Whether completed threads of a server refuse results ("fences"), or accept them until late copies have settled."""
-
-ReportState: TypeAlias = Literal["begun", "written", "late", "none"]
-"""State of a run's HTML report: it is being written, it is there, it comes later, or there is none."""
-
-
-class ReadyRecord(Record, frozen=True, tag="ready"):
-    """A sender began; pytest watches the process with this id, to notice its death."""
-
-    pid: Int64
-
-
-class DoneRecord(Record, frozen=True, tag="done"):
-    """A sender ended, for which pytest waits.
-
-    ``left`` counts the results that remain, ``damaged`` the records that cannot be used, ``torn`` the files that end in
-    the middle of a record. ``why`` is the error that stopped the sender. ``shown`` is the server's own count of
-    results, None if it was not read. ``seen`` counts the results by worker, ``counts`` by status.
-    """
-
-    complete: bool = False
-    left: Int64 = 0
-    damaged: Int64 = 0
-    torn: Int64 = 0
-    why: str = ""
-    shown: Int64 | None = None
-    seen: Mapping[str, Int64] = field(default_factory=dict)
-    counts: Mapping[str, Int64] = field(default_factory=dict)
 
 
 class JoinedRecord(Record, frozen=True, tag="joined"):
@@ -177,28 +158,6 @@ class UnstoredRecord(Record, frozen=True, tag="unstored"):
     why: str
 
 
-class FindingsRecord(Record, frozen=True, tag="findings"):
-    """What changed in the run, a `findings.documents.FindingsExcerpt` for pytest's summary; written before ``done``."""
-
-    excerpt: dict[str, Any]
-
-
-class ReportRecord(Record, frozen=True, tag="report"):
-    """The HTML report of the run is being written, or what became of it; ``why`` is the reason if there is none."""
-
-    file: str
-    state: ReportState
-    why: str = ""
-
-
-class ErrorRecord(Record, frozen=True, tag="error"):
-    """Why nothing is sent at the moment; ``error_class`` decides the summary's advice and the exit code."""
-
-    why: str
-    error_class: str = field(name="class")
-    is_run_gone: bool = field(default=False, name="gone")  # the run is completed or unknown
-
-
 class NewRunRecord(Record, frozen=True, tag="new-run"):
     """The user sends the rest to a new run (``send --new-run``): run and threads before it are not used any more."""
 
@@ -210,6 +169,10 @@ LEDGER_KINDS: Final = JsonDecoder(
     | HeldRecord | DroppedRecord | UnheldRecord | AsideRecord | AliasRecord | FencedRecord | FencingIsRecord
     | StoredRecord | UnstoredRecord | FindingsRecord | ReportRecord | ErrorRecord | NewRunRecord
 )  # fmt: skip
+
+
+# Of refusals, and of files that were not stored: the summary shows no more.
+_MAX_REASONS: Final = 3
 
 
 class OffsetRanges(Struct):
@@ -275,10 +238,9 @@ class LedgerState(Struct):
     is_complete: bool = False
     # Runs that the user left by ``--new-run``: they have this session's id, but are not found again by it.
     left_runs: set[int] = field(default_factory=set)
-    # The lives of senders.
-    is_ready: bool = False
-    is_done: bool = False
+    # The last sender: its process, and the totals that it wrote at its end.
     sender_pid: int = 0
+    is_done: bool = False
     done: DoneRecord = field(default_factory=DoneRecord)
     # Intents by number, without those that were closed.
     open_intents: dict[int, Intent] = field(default_factory=dict)
@@ -297,8 +259,6 @@ class LedgerState(Struct):
     aliases: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     progress_by_worker: dict[str, WorkerProgress] = field(default_factory=dict)
-    # What changed in the run; None if the server has no findings, or did not answer in time.
-    findings: FindingsExcerpt | None = None
     report: ReportRecord | None = None
     # Files of results by their names in the spool: uploaded, or not and why.
     stored: dict[str, StoredRecord] = field(default_factory=dict)
@@ -319,35 +279,45 @@ class LedgerState(Struct):
         return next(iter(self.open_intents.values()), None)
 
     @property
-    def is_reporting(self) -> bool:
-        """Whether the HTML report of the run is being written."""
-        return self.report is not None and self.report.state == "begun"
-
-    @property
-    def is_report_late(self) -> bool:
-        """Whether pytest has stopped to wait for the HTML report, which is still being written."""
-        return self.report is not None and self.report.state == "late"
-
-    @property
     def lost_report(self) -> str:
         """Why the HTML report is not there after the sender's end; "" if it is, or if none was wanted."""
         if self.report is None or self.report.state == "written":
             return ""
         return self.report.why or "the sender ended before it was written"
 
-    @property
-    def unstored_reasons(self) -> tuple[tuple[str, int], ...]:
-        """The reasons why files were not stored, each with their number, the most frequent first."""
-        return tuple(Counter(self.unstored.values()).most_common())
-
     def total(self, outcome: Literal["acknowledged", "rejected", "held", "dropped"]) -> int:
         """Return the number of results of all workers with this outcome."""
         return sum(getattr(progress, outcome).count for progress in self.progress_by_worker.values())
 
-    @property
-    def difference(self) -> str:
-        """How the results that the server shows differ from those that it confirmed; "" if they agree."""
-        shown, confirmed = self.done.shown, self.total("acknowledged")
+    def totals(self, counted: DoneRecord, seen: Mapping[str, int]) -> DoneRecord:
+        """Return what a sender has counted, with the totals of this ledger; ``seen`` are all results by worker."""
+        workers = {
+            worker: WorkerTotals(
+                seen.get(worker),
+                progress.acknowledged.count,
+                progress.rejected.count,
+                progress.held.count,
+                len(progress.threads),
+            )
+            for worker in dict.fromkeys((*self.progress_by_worker, *seen))
+            for progress in (self.progress_of(worker),)
+        }
+        return replace(
+            counted,
+            workers=workers,
+            run=self.run,
+            join_remark=self.join_remark,
+            error=self.error,
+            error_class=self.error_class,
+            is_run_gone=self.is_run_gone,
+            reasons=tuple(self.reasons[:_MAX_REASONS]),
+            renamed=self.renamed,
+            unstored_reasons=tuple(Counter(self.unstored.values()).most_common(_MAX_REASONS)),
+        )
+
+    def difference(self, shown: int | None) -> str:
+        """Return how the results that the server shows differ from those that it confirmed; "" if they agree."""
+        confirmed = self.total("acknowledged")
         if shown is None or confirmed <= shown <= confirmed + self.total("held") + self.total("dropped"):
             return ""
         return f"the server shows {shown} of {confirmed} results that it confirmed"
@@ -356,8 +326,7 @@ class LedgerState(Struct):
         """Add one record."""
         match record:
             case ReadyRecord():
-                self.is_ready, self.is_done, self.sender_pid = True, False, record.pid
-                self.report = None
+                self.sender_pid, self.is_done, self.done, self.report = record.pid, False, DoneRecord(), None
             case DoneRecord():
                 self.is_done, self.done = True, record
             case JoinedRecord():
@@ -392,8 +361,6 @@ class LedgerState(Struct):
                 self.unstored.pop(record.name, None)
             case UnstoredRecord():
                 self.unstored[record.name] = record.why
-            case FindingsRecord():
-                self.findings = cast("FindingsExcerpt", record.excerpt)
             case ReportRecord():
                 self.report = record
 

@@ -276,6 +276,79 @@ class EndRecord(Record, frozen=True, tag="end"):
     exit: Any = 0
 
 
+# The kinds of the ledger that pytest reads, too: `spool.ledger`, which has the others, is not loaded there.
+
+ReportState: TypeAlias = Literal["begun", "written", "late", "none"]
+"""State of a run's HTML report: it is being written, it is there, it comes later, or there is none."""
+
+
+class ReadyRecord(Record, frozen=True, tag="ready"):
+    """A sender began; pytest watches the process with this id, to notice its death."""
+
+    pid: Int64
+
+
+class WorkerTotals(Struct, frozen=True, omit_defaults=True):
+    """Numbers of a worker's threads, and of its results: all of them, None if they were not counted, and by outcome."""
+
+    seen: Int64 | None = None
+    acknowledged: Int64 = 0
+    rejected: Int64 = 0
+    held: Int64 = 0
+    threads: Int64 = 0
+
+
+class DoneRecord(Record, frozen=True, tag="done"):
+    """A sender ended, for which pytest waits: the totals of its delivery, so that pytest reads few other records.
+
+    ``left`` counts the results that remain, ``damaged`` the records that cannot be used, ``torn`` the files that end in
+    the middle of a record. ``why`` is the error that stopped the sender. ``counts`` are the results by status,
+    ``workers`` the numbers of results and threads by worker. ``difference`` says how the server's own count of results
+    differs from the confirmed ones. ``error`` is the error of the last request, empty after a success. ``reasons`` are
+    the first refusals, ``unstored_reasons`` say why files were not stored, each with their number. ``renamed`` has the
+    aliases that replace those that the server does not know.
+    """
+
+    complete: bool = False
+    left: Int64 = 0
+    damaged: Int64 = 0
+    torn: Int64 = 0
+    why: str = ""
+    counts: Mapping[str, Int64] = field(default_factory=dict)
+    difference: str = ""
+    workers: Mapping[str, WorkerTotals] = field(default_factory=dict)
+    run: Int64 | None = None
+    join_remark: str = ""
+    error: str = ""
+    error_class: str = ""
+    is_run_gone: bool = False
+    reasons: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    unstored_reasons: tuple[tuple[str, Int64], ...] = ()
+
+
+class FindingsRecord(Record, frozen=True, tag="findings"):
+    """What changed in the run, a `findings.documents.FindingsExcerpt` for pytest's summary; written before ``done``."""
+
+    excerpt: dict[str, Any]
+
+
+class ReportRecord(Record, frozen=True, tag="report"):
+    """The HTML report of the run is being written, or what became of it; ``why`` is the reason if there is none."""
+
+    file: str
+    state: ReportState
+    why: str = ""
+
+
+class ErrorRecord(Record, frozen=True, tag="error"):
+    """Why nothing is sent at the moment; ``error_class`` decides the summary's advice and the exit code."""
+
+    why: str
+    error_class: str = field(name="class")
+    is_run_gone: bool = field(default=False, name="gone")  # the run is completed or unknown
+
+
 SPOOL_KINDS: Final = JsonDecoder(
     OpenRecord | PlanRecord | CollectedRecord | IdsRecord | CapturedRecord | StartRecord | ArtifactRecord | FinishRecord
     | CrashRecord | PropertyRecord | CloseRecord | EndRecord

@@ -23,18 +23,17 @@ from pytest_automation_report.spool.folder import (
     is_regular,
     is_session_name,
 )
-from pytest_automation_report.spool.ledger import (
-    LEDGER_KINDS,
+from pytest_automation_report.spool.ledger import LEDGER_KINDS, LedgerState, StoredRecord, UnstoredRecord
+from pytest_automation_report.spool.records import (
+    SPOOL_KINDS,
+    CrashRecord,
+    Decoder,
     DoneRecord,
     ErrorRecord,
     FindingsRecord,
-    LedgerState,
     ReadyRecord,
     ReportRecord,
-    StoredRecord,
-    UnstoredRecord,
 )
-from pytest_automation_report.spool.records import SPOOL_KINDS, CrashRecord, Decoder
 from pytest_automation_report.spool.writer import APPEND_FLAGS, is_moved, restored
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import Disk, open_file
@@ -373,9 +372,12 @@ _NOT_SYNCED: Final = (
 )  # fmt: skip
 
 
-def ledger_from(path: Path) -> LedgerState:
-    """Return the state of a ledger, which may be missing; raises `SpoolError` for another file, or a bad record."""
-    state, decoder = LedgerState(), Decoder(LEDGER_KINDS, is_strict=True)
+def ledger_from(path: Path, *, is_strict: bool = True) -> LedgerState:
+    """Return the state of a ledger, which may be missing; raises `SpoolError` for another file, or a bad record.
+
+    If not ``is_strict`` a bad record is passed over: that is for what is shown, not for what is sent.
+    """
+    state, decoder = LedgerState(), Decoder(LEDGER_KINDS, is_strict=is_strict)
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise SpoolError(f"{path}: cannot be used: it is not a file")  # opening a pipe would wait for its writer
     try:

@@ -278,7 +278,7 @@ class JobOutput:
             tally=ending.tally,
             url=run_page(configuration, ending.tally.run),
             warnings=(*lines, *undelivered),
-            findings=ending.state.findings,
+            findings=ending.findings,
             now=ending.ended,
         )
         notes = failing_notes(page.findings, page.now)

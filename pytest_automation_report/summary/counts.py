@@ -10,14 +10,23 @@ from msgspec import Struct
 from pytest_automation_report.recording.options import FAILED, UNTESTED
 from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, SessionFolder, bytes_from, head_and_tail
-from pytest_automation_report.spool.records import SPOOL_KINDS, CloseRecord, CollectedRecord, Decoder, FinishRecord
+from pytest_automation_report.spool.records import (
+    SPOOL_KINDS,
+    CloseRecord,
+    CollectedRecord,
+    Decoder,
+    DoneRecord,
+    FinishRecord,
+    ReportRecord,
+    WorkerTotals,
+)
 from pytest_automation_report.spool.writer import WriteLosses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pytest_automation_report.spool.ledger import LedgerState
+    from pytest_automation_report.findings.documents import FindingsExcerpt
     from pytest_automation_report.spool.sessions import LeftoverCounts
 
 
@@ -62,7 +71,6 @@ class SessionCounts(Struct, frozen=True):
     modules: int
     skipped_modules: int
     repeated: tuple[tuple[str, int], ...]
-    is_done: bool
     is_complete: bool
     damaged: int
     lost: tuple[str, ...] = ()
@@ -92,7 +100,7 @@ class SessionCounts(Struct, frozen=True):
         mismatches = list(self.lost)
         if self.not_run < 0:
             mismatches.append(f"{-self.not_run} more results than tests")
-        if self.is_done and self.is_complete and self.left:
+        if self.is_complete and self.left:
             mismatches.append(f"{self.left} results are neither confirmed nor refused")
         if self.damaged:
             mismatches.append(f"{self.damaged} damaged records in the spool")
@@ -101,12 +109,12 @@ class SessionCounts(Struct, frozen=True):
     @property
     def is_removable(self) -> bool:
         """Whether the session's spool folder holds nothing that is still needed."""
-        return self.is_done and self.is_complete and not (self.rejected or self.held or self.left or self.damaged)
+        return self.is_complete and not (self.rejected or self.held or self.left or self.damaged)
 
 
 def tally_from(  # noqa: PLR0913 - what each process knows
     folder: SessionFolder,
-    state: LedgerState,
+    state: DoneRecord,
     leading_counts: Mapping[str, int],
     *,
     modules: int,
@@ -115,31 +123,32 @@ def tally_from(  # noqa: PLR0913 - what each process knows
     prefix: str = "",
     crashed: Sequence[FailedTest] = (),
 ) -> SessionCounts:
-    """Return the session's numbers, with those of the leading process and the tests whose worker crashed."""
+    """Return the session's numbers, with those of the leading process and the tests whose worker crashed.
+
+    ``state`` has the sender's counts of results, by status and by worker, only if it has ended.
+    """
     files = [_WorkerFile.read(worker, folder.written(worker), prefix) for worker in folder.workers()]
     # Crashed tests come first, so that the workers' own failures do not push them out of the bounded list.
     failures = [*crashed, *(FailedTest(*row) for file in files for row in file.closing.failures)]
-    # The sender's own count of a file, once it has read all of it. Workers whose files are gone are not counted.
-    seen = {file.worker: sum(file.closing.counts.values()) for file in files}
-    progress = [state.progress_of(worker) for worker in seen]
+    # Workers whose files are gone are not counted.
+    recorded = {file.worker: sum(file.closing.counts.values()) for file in files}
+    progress = [state.workers.get(worker, WorkerTotals()) for worker in recorded]
     collected = [file.collected for file in files if file.collected is not None]
     counts = [record.count for record in collected]
-    lost = []
-    if state.is_done:
-        reported, seen = seen, {worker: state.done.seen.get(worker, count) for worker, count in seen.items()}
-        # More in the file than reported is no error: the sender adds results of crashed and of skipped tests.
-        lost = [
-            f"{worker} recorded {reported[worker]} results, its file holds {count}"
-            for worker, count in seen.items()
-            if count < reported[worker]
-        ]
+    # More results than the file holds are no error: the sender adds those of crashed and of skipped tests.
+    seen = [count if each.seen is None else each.seen for each, count in zip(progress, recorded.values(), strict=True)]
+    lost = [
+        f"{worker} recorded {count} results, its file holds {total}"
+        for (worker, count), total in zip(recorded.items(), seen, strict=True)
+        if total < count
+    ]
     return SessionCounts(
         run=state.run,
-        seen=sum(seen.values()),
-        acknowledged=sum(each.acknowledged.count for each in progress),
-        rejected=sum(each.rejected.count for each in progress),
-        held=sum(each.held.count for each in progress),
-        threads=sum(len(each.threads) for each in progress),
+        seen=sum(seen),
+        acknowledged=sum(each.acknowledged for each in progress),
+        rejected=sum(each.rejected for each in progress),
+        held=sum(each.held for each in progress),
+        threads=sum(each.threads for each in progress),
         lost=tuple(lost),
         counts=_status_counts(files, state, leading_counts),
         # Every xdist worker collects all tests and runs its share of them, unless each worker runs all.
@@ -148,9 +157,8 @@ def tally_from(  # noqa: PLR0913 - what each process knows
         skipped_modules=skipped_modules,
         # Every worker collects the same tests, so the first list that names some is the whole list.
         repeated=next((record.repeated for record in collected if record.repeated), ()),
-        is_done=state.is_done,
-        is_complete=state.done.complete,
-        damaged=state.done.damaged,
+        is_complete=state.complete,
+        damaged=state.damaged,
         faults=tuple(fault for file in files for fault in file.closing.faults),
         # A dictionary for its order without duplicates: workers report the same warning about the same conftest.
         warnings=tuple(dict.fromkeys(message for file in files for message in file.closing.warnings)),
@@ -159,10 +167,10 @@ def tally_from(  # noqa: PLR0913 - what each process knows
 
 
 def _status_counts(
-    files: Sequence[_WorkerFile], state: LedgerState, leading_counts: Mapping[str, int]
+    files: Sequence[_WorkerFile], state: DoneRecord, leading_counts: Mapping[str, int]
 ) -> Mapping[str, int]:
-    if state.is_done:
-        return state.done.counts
+    if state.counts:
+        return state.counts
     totals = Counter(leading_counts)
     for file in files:
         # The leading process has its counts in memory: its file may lack records that the disk refused.
@@ -188,14 +196,17 @@ def _count_results(path: Path, prefix: str) -> CloseRecord:
 class SessionOutcome(Struct, frozen=True):
     """End of a session's reporting; ``ended`` is its time in microseconds since 1970.
 
-    ``state`` is that of the ledger. ``log`` has the last lines of a sender that failed at its start. ``leftovers`` are
-    None if there are no other sessions in the spool.
+    ``state`` are the totals that the sender wrote at its end, or those of its ledger so far, ``findings`` what changed
+    in the run, and ``report`` what became of its HTML report. ``log`` has the last lines of a sender that failed at its
+    start. ``leftovers`` are None if there are no other sessions in the spool.
     """
 
     tally: SessionCounts
-    state: LedgerState
+    state: DoneRecord
     folder: str
     is_sent: bool
+    findings: FindingsExcerpt | None = None
+    report: ReportRecord | None = None
     log: Sequence[str] = ()
     losses: WriteLosses = WriteLosses()
     leftovers: LeftoverCounts | None = None
@@ -211,4 +222,4 @@ class SessionOutcome(Struct, frozen=True):
     @property
     def is_removable(self) -> bool:
         """Whether nothing in the session's folder is still needed."""
-        return self.tally.is_removable and not self.state.is_report_late
+        return self.tally.is_removable and not (self.report is not None and self.report.state == "late")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.settings.settings import Settings
-    from pytest_automation_report.spool.ledger import ReportRecord
+    from pytest_automation_report.spool.records import ReportRecord
     from pytest_automation_report.spool.writer import WriteLosses
     from pytest_automation_report.summary.counts import SessionCounts, SessionOutcome
     from pytest_automation_report.summary.shell import Shell
@@ -72,7 +72,7 @@ def _shorter(
     configuration: Settings, ending: SessionOutcome, shell: Shell, stats: Mapping[str, Sequence[object]]
 ) -> list[str]:
     found, otherwise = _findings(configuration, ending), counted_otherwise(stats, ending.tally.counts)
-    has_digest = ending.state.findings is not None and "digest" in ending.state.findings
+    has_digest = ending.findings is not None and "digest" in ending.findings
     changes = found if has_digest else found[:1]
     return [_counted(ending.tally), *filter(None, [otherwise]), *changes, *_link(configuration, ending, shell)]
 
@@ -102,7 +102,7 @@ def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str
 
 def _findings(configuration: Settings, ending: SessionOutcome) -> list[str]:
     """Return what the sender wrote about the changes in the run, or the digest, which says all of that."""
-    findings = ending.state.findings
+    findings = ending.findings
     if findings is None:
         return []
     # A user who names a source knows that it is another one.
@@ -156,8 +156,8 @@ def warning_lines(ending: SessionOutcome | None, warnings: Sequence[str]) -> lis
         renamed = f"the server does not know the status {sanitize(before)}: sent as {sanitize(now)}"
         lines.append(f"{renamed} (set automation_report_statuses)")
     lines += unstored_lines(ending.state.unstored_reasons)
-    if ending.state.report is not None and ending.state.report.state == "none":
-        lines.append(report_line(ending.state.report))
+    if ending.report is not None and ending.report.state == "none":
+        lines.append(report_line(ending.report))
     lines += [
         f"no report of an earlier session in {sanitize(file, STRING_UNITS)}: {sanitize(why, STRING_UNITS)}"
         for file, why in (() if ending.leftovers is None else ending.leftovers.reports)
@@ -188,8 +188,8 @@ def _delivered(configuration: Settings, ending: SessionOutcome, shell: Shell, ot
         for name, count in tally.repeated
     ]
     lines += _findings(configuration, ending)
-    if ending.state.report is not None and ending.state.report.state != "none":
-        lines.append(report_line(ending.state.report, shell))
+    if ending.report is not None and ending.report.state != "none":
+        lines.append(report_line(ending.report, shell))
     return [*lines, *_link(configuration, ending, shell)]
 
 

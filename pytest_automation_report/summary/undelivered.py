@@ -74,10 +74,9 @@ def _why(ending: SessionOutcome) -> str:
     if not ending.is_sent:
         return ""
     hint = _HINTS.get(ending.state.error_class, "")
-    if error := sanitize(ending.state.error or ending.state.done.why):
+    if error := sanitize(ending.state.error or ending.state.why):
         return f": {hint} ({error})" if hint else f": {error}"
-    late = ": pytest stopped waiting, and the sender may still be sending"
-    return "" if ending.tally.is_done else late
+    return ""
 
 
 _PRINTED: Final = frozenset({"spool", "url", "database", "project_id"})

@@ -77,13 +77,13 @@ def test_delivered_session_is_removed_once(server: ScriptedServer, written: Writ
         sender = SenderProcess(written.folder.id, is_embedded=False, has_bucket=False, inherited=())
         sender.hand_over(handed_over(written, controller.pid))
         ledger = LedgerTail(written.folder.ledger)
-        eventually(lambda: ledger.read() and ledger.state.is_done, "all is delivered")
+        eventually(lambda: ledger.read() and ledger.done is not None, "all is delivered")
         assert written.folder.has_manifest
         if who == "pytest":
             assert remove_session(written.folder.path) == ""
-            wait_for_death(ledger.state.sender_pid)
+            wait_for_death(ledger.sender_pid)
         controller.kill()
-    wait_for_death(ledger.state.sender_pid)
+    wait_for_death(ledger.sender_pid)
     assert not written.folder.path.exists()
     assert_complete(server, numbered(3))
 

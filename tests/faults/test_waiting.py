@@ -12,7 +12,7 @@ import pytest
 
 from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.session.end import LedgerTail, wait_for_sender
-from pytest_automation_report.spool.ledger import ReportRecord
+from pytest_automation_report.spool.records import DoneRecord, ReportRecord
 from support.records import line
 
 LIMITS = Timeouts()
@@ -28,6 +28,7 @@ class Ledger:
     plan: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     number: int = 0
     notices: list[tuple[float, float, str]] = field(default_factory=list)
+    tail: LedgerTail = field(init=False)
 
     def write(self, kind: str, **members: object) -> None:
         with self.path.open("ab") as file:
@@ -55,17 +56,16 @@ class Ledger:
         while self.plan and self.plan[0][0] <= self.now:
             self.plan.pop(0)[1]()
 
-    def wait(self, *, is_interrupted: bool = False) -> LedgerTail:
-        view = LedgerTail(self.path)
-        wait_for_sender(
-            view,
+    def wait(self, *, is_interrupted: bool = False) -> DoneRecord:
+        self.tail = LedgerTail(self.path)
+        return wait_for_sender(
+            self.tail,
             LIMITS,
             is_interrupted=is_interrupted,
             clock=lambda: self.now,
             sleep=self.sleep,
             notify=lambda longest, report: self.notices.append((self.now, longest, report)),
         )
-        return view
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_wait_has_an_end(ledger: Ledger, plan: Plan, seconds: float, *, is_done:
     """Pytest's wait ends with its sender, by a limit, or when more time would bring nothing."""
     ledger.plan = plan(ledger)
     ledger.sleep(0.0)
-    assert ledger.wait().state.is_done is is_done
+    assert ledger.wait().complete is is_done
     assert ledger.now == pytest.approx(seconds, abs=0.1)
 
 
@@ -144,12 +144,12 @@ def test_wait_for_a_report(ledger: Ledger) -> None:
         (12.0, lambda: ledger.write("report", file="/report.html", state="written", why="")),
         (12.1, ledger.finish),
     ]
-    state = ledger.wait().state
-    assert (state.is_done, state.report) == (True, ReportRecord("/report.html", "written"))
+    assert ledger.wait().complete
+    assert ledger.tail.report == ReportRecord("/report.html", "written")
     ledger.path.unlink()
     ledger.write("report", file="/report.html", state="begun", why="")
     began = ledger.now
-    assert not ledger.wait().state.is_done
+    assert not ledger.wait().complete
     assert ledger.now - began == pytest.approx(LIMITS.exit_all, abs=0.1)
 
 
@@ -194,15 +194,15 @@ def test_wait_ends_with_a_dead_sender(ledger: Ledger) -> None:
 
         ledger.write("ready", pid=sender.pid)
         ledger.plan = [(1.0, die)]
-        state = ledger.wait().state
+        totals = ledger.wait()
     assert ledger.now == pytest.approx(1.0, abs=0.1)
-    assert state.error == f"the sender (process {sender.pid}) has died"
-    assert state.error_class == "dead"
-    assert state.run == 1
+    assert totals.error == f"the sender (process {sender.pid}) has died"
+    assert totals.error_class == "dead"
+    assert totals.run == 1
 
 
 def test_last_words_of_a_sender(ledger: Ledger) -> None:
     """A sender that does not become ready is told, with the error that it died of, if it could write that."""
-    assert ledger.wait().state.error == "the sender did not become ready"
+    assert ledger.wait().error == "the sender did not become ready"
     (ledger.path.parent / "sender.log").write_text("12:00 x\n12:01 the sender died: SpoolError('no room')\n")
-    assert ledger.wait().state.error == "the sender did not become ready: SpoolError('no room')"
+    assert ledger.wait().error == "the sender did not become ready: SpoolError('no room')"

@@ -17,10 +17,13 @@ from pytest_automation_report.api.models import EMBEDDED_ORIGIN, ArtifactStoreCo
 from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.delivery.report import OWN_RESULTS, excerpt_from, refusal_of_kept
 from pytest_automation_report.delivery.sender import Deadlines
+from pytest_automation_report.findings.documents import FindingsExcerpt
 from pytest_automation_report.server.api.embedded import StoreClient
+from pytest_automation_report.session.end import LedgerTail
 from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.ledger import LedgerState, ReportRecord
+from pytest_automation_report.spool.ledger import LedgerState
+from pytest_automation_report.spool.records import ReportRecord
 from pytest_automation_report.spool.sessions import (
     LedgerFile,
     LeftoverCounts,
@@ -164,13 +167,21 @@ def lived(  # noqa: PLR0913 - what the tests vary
     return state
 
 
+def findings_in(folder: Path) -> FindingsExcerpt | None:
+    """Return the findings of the one session of a folder, as pytest reads them at its end."""
+    tail = LedgerTail(session_folders(folder / "spool")[0].ledger)
+    tail.read()
+    return tail.findings
+
+
 def test_findings_of_our_server(tmp_path: Path) -> None:
     """At the end of a session to a server of ours the ledger has the findings, but no report that nobody wants."""
     with served(tmp_path) as (client, adapter):
         first, second = lived(tmp_path / "1", client), lived(tmp_path / "2", client)
-    assert (first.report, first.findings and first.findings["base"]) == (None, None)
-    assert second.findings is not None
-    base = second.findings["base"]
+    before, after = findings_in(tmp_path / "1"), findings_in(tmp_path / "2")
+    assert (first.report, second.report, before and before["base"]) == (None, None, None)
+    assert after is not None
+    base = after["base"]
     assert base is not None
     assert (base["run"], len(adapter.asked)) == (first.run, 2)
 
@@ -180,9 +191,9 @@ def test_findings_that_nobody_needs(tmp_path: Path, is_awaited: bool) -> None:  
     """A sender of the console command asks for none, and a job that leaves its run open: other jobs' tests miss."""
     with served(tmp_path) as (client, adapter):
         run = client.create_run(NewRun(name="shared", source="suite")) if is_awaited else None
-        state = lived(tmp_path / "1", client, joined_run=run, is_awaited=is_awaited)
+        lived(tmp_path / "1", client, joined_run=run, is_awaited=is_awaited)
         assert run is None or not client.run(run).is_completed
-    assert (state.findings, adapter.asked) == (None, [])
+    assert (findings_in(tmp_path / "1"), adapter.asked) == (None, [])
 
 
 def failing(_: Callable[[], Response]) -> Response:
@@ -203,7 +214,7 @@ def test_findings_that_cannot_be_had(tmp_path: Path, change: Callable[[Callable[
     hook: Hook = lambda url, answer: change(answer) if url.endswith("/findings") else answer()  # noqa: E731 - short
     with served(tmp_path, hook) as (client, adapter):
         state = lived(tmp_path / "1", client, log=lines.append)
-    assert (state.findings, len(adapter.asked), state.error) == (None, 1, "")
+    assert (findings_in(tmp_path / "1"), len(adapter.asked), state.error) == (None, 1, "")
     assert [line for line in lines if line.startswith("no findings of run 1: ")]
 
 
@@ -225,8 +236,8 @@ def test_findings_that_come_late(tmp_path: Path) -> None:
             may_go_on.set()
 
     with served(tmp_path, late) as (client, adapter):
-        state = lived(tmp_path / "1", client, timeouts=replace(LIMITS, findings=0.05), log=log)
-        assert (state.findings, done, len(adapter.asked)) == (None, [True], 1)
+        lived(tmp_path / "1", client, timeouts=replace(LIMITS, findings=0.05), log=log)
+        assert (findings_in(tmp_path / "1"), done, len(adapter.asked)) == (None, [True], 1)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
 from pytest_automation_report.delivery.captured_output import CapturedOutput
@@ -15,9 +16,11 @@ from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.delivery.requests import Unknown
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.session.end import LedgerTail
 from pytest_automation_report.settings.run import LIMITS_VARIABLE, timeouts_from
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.ledger import DoneRecord, Intent
+from pytest_automation_report.spool.ledger import Intent
+from pytest_automation_report.spool.records import DoneRecord, WorkerTotals
 from pytest_automation_report.spool.sessions import (
     LedgerFile,
     LeftoverCounts,
@@ -71,8 +74,35 @@ def test_life_tells_of_all(tmp_path: Path, server: type[ScriptedServer], shown: 
         written = ended_session(tmp_path, scripted, 4)
         lived(written, scripted)
     state = ledger_from(written.folder.ledger)
-    assert state.done == DoneRecord(complete=True, shown=shown, seen={"main": 4}, counts={"passed": 4})
-    assert state.difference == ("the server shows 2 of 4 results that it confirmed" if shown == 2 else "")
+    assert state.done == DoneRecord(
+        complete=True,
+        counts={"passed": 4},
+        difference="the server shows 2 of 4 results that it confirmed" if shown == 2 else "",
+        workers={"main": WorkerTotals(seen=4, acknowledged=4, threads=1)},
+        run=state.run,
+    )
+
+
+def test_totals_of_a_killed_sender(tmp_path: Path) -> None:
+    """Pytest's numbers are those that the sender wrote; without them the ledger adds up to the same, not confirmed."""
+    with checked_in_process(HalfServer(token=TOKEN)) as server:
+        server.script([Rule("GET", r"/runs/\d+/tests$", answer(404), count=None)])
+        written = ended_session(tmp_path, server)
+        written.close()
+        lived(written, server)
+    ledger, tail = written.folder.ledger, LedgerTail(written.folder.ledger)
+    tail.read()
+    totals = tail.totals()
+    assert (totals, totals.workers["main"].held, len(totals.reasons)) == (ledger_from(ledger).done, 3, 1)
+    *lines, done = ledger.read_bytes().splitlines(keepends=True)
+    assert b'{"k":"done"' in done
+    ledger.write_bytes(b"".join(lines))
+    tail = LedgerTail(ledger)
+    tail.read()
+    workers = {worker: replace(numbers, seen=None) for worker, numbers in totals.workers.items()}
+    unfinished = replace(totals, complete=False, why=tail.totals().why, counts={}, workers=workers)
+    assert tail.totals() == unfinished
+    assert "stopped waiting" in unfinished.why
 
 
 @pytest.mark.parametrize(("unknown", "arrived"), [("send", [0, 0, 1, 2]), ("drop", [0])])

@@ -242,7 +242,7 @@ def test_life_without_a_server_ends(tmp_path: Path, server: ScriptedServer, coun
     state = ledger_from(written.folder.ledger)
     assert not delivery.is_finished
     assert (state.done.complete, state.done.left) == (False, count)
-    assert state.done.seen == {"main": count}
+    assert state.done.workers["main"].seen == count
     assert state.done.why
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec import to_builtins
 
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.session.end import LedgerTail
 from pytest_automation_report.spool.ledger import (
     AckRecord,
     Intent,
@@ -21,6 +22,7 @@ from pytest_automation_report.spool.ledger import (
     Operation,
     StoredRecord,
 )
+from pytest_automation_report.spool.records import DoneRecord, Record
 from pytest_automation_report.spool.sessions import LedgerFile, ledger_from
 from pytest_automation_report.system.here import system
 from support.records import ledger_record
@@ -62,25 +64,35 @@ def test_ranges_tell_every_offset(pieces: list[tuple[int, int]], own: int) -> No
     assert ranges.count == 2 * len(pieces)
 
 
-def test_answers_are_progress_and_end_errors() -> None:
-    """What the server says yes or no to is counted and ends the error; what has changed nothing only ends it."""
-    state = _state(("error", {"why": "down", "class": "again"}))
-    assert (state.error, state.error_class, state.answers) == ("down", "again", 0)
+def test_answers_are_progress_and_end_errors(path: Path) -> None:
+    """What the server says yes or no to is counted and ends the error; what has changed nothing only ends it.
+
+    Pytest, which waits for the sender, sees the same.
+    """
+    ledger, tail, down = LedgerFile(path), LedgerTail(path), {"why": "down", "class": "again"}
+    state = ledger.state
+
+    def written(*records: Record) -> tuple[str, str, int]:
+        for record in records:
+            ledger.write(record)
+        assert tail.read()
+        assert (tail.error_class, tail.answers) == (state.error_class, state.answers)
+        return state.error, state.error_class, state.answers
+
+    assert written(ledger_record("error", **down)) == ("down", "again", 0)
     endings: list[tuple[str, dict[str, Any], int]] = [
         ("not", {}, 0), ("ack", {"id": None}, 1), ("rejected", {"why": "no"}, 2), ("held", {"why": "no"}, 3),
         ("part", {"ranges": []}, 4),
     ]  # fmt: skip
     for number, (kind, members, answers) in enumerate(endings):
-        state.apply(Intent(number, "append_thread", "gw0", 5, 0, 9, 2))
-        state.apply(ledger_record("error", why="down", **{"class": "again"}))
-        state.apply(ledger_record(kind, i=number, **members))
-        assert (state.error, state.error_class, state.answers) == ("", "", answers)
+        assert written(Intent(number, "append_thread", "gw0", 5, 0, 9, 2), ledger_record("error", **down))[0] == "down"
+        assert written(ledger_record(kind, i=number, **members)) == ("", "", answers)
     more: list[tuple[str, dict[str, Any]]] = [("fenced", {"worker": "gw0"}), ("stored", {"name": "a", "url": "u"})]
     for kind, told in more:
         before = state.answers
-        state.apply(ledger_record("error", why="down", **{"class": "again"}))
-        state.apply(ledger_record(kind, **told))
-        assert (state.error, state.answers) == ("", before + 1)
+        written(ledger_record("error", **down))
+        assert written(ledger_record(kind, **told)) == ("", "", before + 1)
+    ledger.close()
 
 
 def test_files_that_were_stored_or_not() -> None:
@@ -88,12 +100,11 @@ def test_files_that_were_stored_or_not() -> None:
     reasons = {"a": "too large", "b": "refused", "c": "refused"}
     state = _state(*(("unstored", {"name": name, "why": why}) for name, why in reasons.items()))
     assert state.unstored == reasons
-    assert state.unstored_reasons == (("refused", 2), ("too large", 1))
+    assert state.totals(DoneRecord(), {}).unstored_reasons == (("refused", 2), ("too large", 1))
     stored = ledger_record("stored", name="a", url="https://files.example.org/a", type="text/plain", at=1.0)
     state.apply(stored)
     assert state.stored == {"a": stored}
-    assert state.unstored_reasons[0] == ("refused", 2)
-    assert len(state.unstored_reasons) == 1
+    assert state.totals(DoneRecord(), {}).unstored_reasons == (("refused", 2),)
 
 
 @pytest.mark.parametrize("operation", ["append_run", "note_thread"])
