@@ -169,7 +169,7 @@ def serve(
     code = team_code(os.environ, pages_token_file)
     proxy_user = _proxy_user(options["trusted_user_header"], options["trusted_proxies"])
     _log_to_stderr(is_verbose=options["verbose"])
-    store = Store(place, max_bytes=options["max_size"])
+    store = Store(place, max_bytes=options["max_size"], are_references_strict=options["strict_references"])
     try:
         if run_id is not None and not store.look(partial(run_rows, run_ids=[run_id])):
             hint = "the store has no such run: see automation-report run list"
@@ -203,7 +203,6 @@ def serve(
 
 def _serve_options(options: Mapping[str, Any], pages: Pages) -> ServeOptions:
     server_options = ServerOptions(
-        are_references_strict=options["strict_references"],
         requests_per_minute=options["rate_limit"],
         are_metrics_public=options["metrics_public"],
         max_artifact_bytes=options["max_artifacts"],

@@ -7,7 +7,8 @@ malformed or too large is ignored, so that its result is stored.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import Decoder, encode
@@ -28,14 +29,13 @@ from pytest_automation_report.server.store.values import (
     ThreadSubmission,
     json_text,
 )
+from pytest_automation_report.server.store.writes import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.server.store.store import IdempotentRequest, Store
     from pytest_automation_report.server.store.values import Kind
-
-    Change: TypeAlias = Callable[[Store, int, bytes, IdempotentRequest | None], int | None]
 
 # Largest JSON of one extension that is stored; our clients send at most half of it.
 MAX_EXTENSION_BYTES: Final = 64 * 1024
@@ -347,68 +347,42 @@ def attachments_of(body: RunAppendBody | ThreadBody) -> tuple[StoredAttachment, 
     return tuple(StoredAttachment(kind, encode(entry).decode()) for kind in kinds for entry in getattr(body, kind, ()))
 
 
-# Made here and not by the first request: msgspec ends the process by a segmentation fault when two threads read a class
-# for the first time at the same moment.
-_RUN: Final = Decoder(RunBody)
-_RUN_APPEND: Final = Decoder(RunAppendBody)
-_RUN_COMPLETION: Final = Decoder(RunCompletionBody)
-_THREAD: Final = Decoder(ThreadBody)
-_THREAD_APPEND: Final = Decoder(ThreadAppendBody)
-_THREAD_COMPLETION: Final = Decoder(ThreadCompletionBody)
+class Change(NamedTuple):
+    """What a POST does."""
+
+    decoder: Decoder[Any]
+    value: Callable[[Any], object]  # what the store takes, from a body
+    apply: Callable[[Writer, int, Any], int | None]  # returns the id of a new record
+    is_body_optional: bool = False
+
+    def __call__(self, store: Store, record_id: int, body: bytes, request: IdempotentRequest | None) -> int | None:
+        """Change the store, or nothing: raises `ApiError`."""
+        value = self.value(body_from(body, self.decoder))
+        return store.change(lambda writer: self.apply(writer, record_id, value), request)
 
 
-def create_run(
-    store: Store,
-    project_id: int,
-    body: bytes,
-    request: IdempotentRequest | None,
-    *,
-    are_references_strict: bool = False,
-) -> int | None:
-    """Create a run; with strict references it may only name existing records."""
-    run = body_from(body, _RUN).submission()
-    is_strict = are_references_strict
-    return store.change(lambda writer: writer.create_run(project_id, run, are_references_strict=is_strict), request)
-
-
-def append_to_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> int | None:
-    """Add fields, artifacts and links to a run."""
-    attachments = attachments_of(body_from(body, _RUN_APPEND))
-    return store.change(lambda writer: writer.append_to_run(run_id, attachments), request)
-
-
-def complete_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> int | None:
-    """Complete a run and its open threads."""
-    measure = body_from(body, _RUN_COMPLETION).measure_elapsed
-    return store.change(lambda writer: writer.complete_run(run_id, measure_elapsed=measure), request)
-
-
-def create_thread(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> int | None:
-    """Create a thread."""
-    thread = body_from(body, _THREAD).submission()
-    return store.change(lambda writer: writer.create_thread(run_id, thread), request)
-
-
-def append_to_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> int | None:
-    """Add all tests of the body to a thread, or none of them."""
-    addition = body_from(body, _THREAD_APPEND).addition()
-    return store.change(lambda writer: writer.append_to_thread(thread_id, addition), request)
-
-
-def complete_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> int | None:
-    """Complete a thread."""
-    observed, computed = body_from(body, _THREAD_COMPLETION).durations()
-    return store.change(lambda writer: writer.complete_thread(thread_id, observed, computed), request)
-
-
+# Decoders are made here and not by the first request: msgspec ends the process by a segmentation fault when two threads
+# read a class for the first time at the same moment.
 POSTS: Final[Mapping[str, Change]] = {
-    "/projects/{}/automation/runs": create_run,
-    "/automation/runs/{}/append": append_to_run,
-    "/automation/runs/{}/complete": complete_run,
-    "/automation/runs/{}/threads": create_thread,
-    "/automation/runs/threads/{}/append": append_to_thread,
-    "/automation/runs/threads/{}/complete": complete_thread,
+    "/projects/{}/automation/runs": Change(Decoder(RunBody), RunBody.submission, Writer.create_run),
+    "/automation/runs/{}/append": Change(Decoder(RunAppendBody), attachments_of, Writer.append_to_run),
+    "/automation/runs/{}/complete": Change(
+        Decoder(RunCompletionBody),
+        attrgetter("measure_elapsed"),
+        lambda writer, run_id, is_measured: writer.complete_run(run_id, measure_elapsed=is_measured),
+        is_body_optional=True,
+    ),
+    "/automation/runs/{}/threads": Change(
+        Decoder(ThreadBody), ThreadBody.submission, Writer.create_thread, is_body_optional=True
+    ),
+    "/automation/runs/threads/{}/append": Change(
+        Decoder(ThreadAppendBody), ThreadAppendBody.addition, Writer.append_to_thread
+    ),
+    "/automation/runs/threads/{}/complete": Change(
+        Decoder(ThreadCompletionBody),
+        ThreadCompletionBody.durations,
+        lambda writer, thread_id, durations: writer.complete_thread(thread_id, *durations),
+        is_body_optional=True,
+    ),
 }
-"""What a POST does, by its path with ``{}`` for an id; it returns the id of a new record."""
-
-OPTIONAL_BODIES: Final = frozenset({complete_run, create_thread, complete_thread})  # the changes that need no body
+"""The changes by path, with ``{}`` for an id."""

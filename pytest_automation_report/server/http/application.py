@@ -16,7 +16,7 @@ from falcon.routing import BaseConverter
 from msgspec.json import encode
 
 from pytest_automation_report.api.urls import ARTIFACTS_PATH, file_name
-from pytest_automation_report.server.api.bodies import OPTIONAL_BODIES, POSTS, complete_run, create_run
+from pytest_automation_report.server.api.bodies import POSTS
 from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, check_length
 from pytest_automation_report.server.api.documents import DOCUMENTS
 from pytest_automation_report.server.http import guard
@@ -242,15 +242,12 @@ class ApiResource:
     def __init__(self, store: Store, options: guard.ServerOptions, path: str) -> None:
         self._store = store
         self._words = _WORDS.get(path, "")
-        change = POSTS.get(path)
-        self._done = options.on_run_completed if change is complete_run else None
-        if change is create_run:
-            change = partial(create_run, are_references_strict=options.are_references_strict)
+        self._on_run_completed = options.on_run_completed if path == "/automation/runs/{}/complete" else None
         # falcon answers 405 for a method that a resource does not have.
         if path in DOCUMENTS:
             self.on_get = partial(self._read, DOCUMENTS[path])
-        if change is not None:
-            self.on_post = partial(self._apply, change)
+        if path in POSTS:
+            self.on_post = partial(self._apply, POSTS[path])
 
     def _read(self, document: Document, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
         content = document(self._store, record_id, req.params)
@@ -260,7 +257,7 @@ class ApiResource:
             resp.stream = content
 
     def _apply(self, change: Change, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
-        body = received(req, b"{}" if change in OPTIONAL_BODIES else None)
+        body = received(req, b"{}" if change.is_body_optional else None)
         key = req.context.get("idempotency_key")
         request = None if key is None else IdempotentRequest.of(key, req.method, req.path, body)
         created = change(self._store, record_id, body, request)
@@ -269,8 +266,8 @@ class ApiResource:
             resp.data = encode({"id": created})
         if self._words:
             _logger.info("%s %s", sender_of(req), self._words.format(created=created, record=record_id))
-        if self._done is not None:
-            self._done(record_id)
+        if self._on_run_completed is not None:
+            self._on_run_completed(record_id)
 
 
 def received(req: falcon.Request, missing: bytes | None = None) -> bytes:

@@ -119,7 +119,6 @@ _is_idempotency_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 class ServerOptions(Struct, frozen=True):
     """Settings of the application."""
 
-    are_references_strict: bool = False  # refuse runs that name an unknown configuration or milestone
     requests_per_minute: int | None = None
     hosts: frozenset[str] | None = None  # answered besides this machine's own names; None answers all
     are_metrics_public: bool = False  # answered without a token

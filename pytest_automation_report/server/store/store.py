@@ -61,8 +61,9 @@ class Store:
     """One open store; several threads may use it, and several processes may have the same store open.
 
     ``clock`` returns microseconds since 1970. A store that has reached ``max_bytes`` refuses (422) every change that
-    would make it larger. ``notes`` has sentences for the user about the location. Raises `StoreError` when the location
-    cannot be opened, is not a store, or is one of another version.
+    would make it larger; with ``are_references_strict`` it refuses (422) runs that name an unknown configuration or
+    milestone. ``notes`` has sentences for the user about the location. Raises `StoreError` when the location cannot be
+    opened, is not a store, or is one of another version.
     """
 
     def __init__(
@@ -72,10 +73,12 @@ class Store:
         clock: Callable[[], int] = _now_us,
         mounts: Path = MOUNTS,
         max_bytes: int | None = None,
+        are_references_strict: bool = False,
         must_exist: bool = False,
     ) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
+        self._are_references_strict = are_references_strict
         self._connections = _connections(location, mounts, must_exist=must_exist)
         self.notes = self._connections.notes
         self.driver_error = self._connections.driver_error
@@ -158,7 +161,13 @@ class Store:
         return record_id
 
     def _writer(self, connection: StoreConnection) -> Writer:
-        return Writer(connection, self._clock(), self._max_bytes, self.main_branch)
+        return Writer(
+            connection,
+            self._clock(),
+            max_bytes=self._max_bytes,
+            main_branch=self.main_branch,
+            are_references_strict=self._are_references_strict,
+        )
 
 
 class _BadStates:

@@ -66,11 +66,20 @@ class Writer:
     Every method raises `ApiError` for a change that the contract does not allow. The caller must then roll back.
     """
 
-    def __init__(self, connection: database.StoreConnection, now: int, max_bytes: int | None, main_branch: str) -> None:
+    def __init__(
+        self,
+        connection: database.StoreConnection,
+        now: int,
+        *,
+        max_bytes: int | None,
+        main_branch: str,
+        are_references_strict: bool,
+    ) -> None:
         self.connection = connection
         self.now = now
         self._max_bytes = max_bytes
         self._main_branch = main_branch
+        self._are_references_strict = are_references_strict
 
     def check_room(self) -> None:
         """Raise `ApiError` (422) when the store has reached its size limit; a completion does not call this."""
@@ -84,12 +93,12 @@ class Writer:
             " automation-report store prune, or serve it with a larger --max-size.",
         )
 
-    def create_run(self, project_id: int, run: RunSubmission, *, are_references_strict: bool = False) -> int:
+    def create_run(self, project_id: int, run: RunSubmission) -> int:
         """Create a run and return its id; what it names is created, too, or has to exist with strict references."""
         self.check_room()
         if not self.connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
             self.connection.change(_INSERT_PROJECT, (project_id, self.now))
-        self._check_references(project_id, run, are_names_checked=are_references_strict)
+        self._check_references(project_id, run)
         columns = {
             **_OPEN,
             "project_id": project_id,
@@ -228,7 +237,7 @@ class Writer:
             raise already_completed("thread")
         return {**row, "source": source_id}
 
-    def _check_references(self, project_id: int, run: RunSubmission, *, are_names_checked: bool) -> None:
+    def _check_references(self, project_id: int, run: RunSubmission) -> None:
         """Raise `ApiError` (422) for configurations and milestones that the project does not have."""
         errors: dict[str, list[str]] = {}
         references: Sequence[tuple[_Named, int | None, str | None]] = (
@@ -239,7 +248,7 @@ class Writer:
             if record_id is not None and self._find(noun, project_id, "id", record_id) is None:
                 errors[f"{noun}_id"] = [f"There is no {noun} with the id {record_id} in this project."]
             is_name_used = record_id is None and name is not None
-            if are_names_checked and is_name_used and self._find(noun, project_id, "name", name) is None:
+            if self._are_references_strict and is_name_used and self._find(noun, project_id, "name", name) is None:
                 errors[noun] = [f"There is no {noun} of this name in this project."]
         if errors:
             raise validation_error(errors)

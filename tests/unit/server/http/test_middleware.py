@@ -1,5 +1,6 @@
 import json
 import re
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from pytest_automation_report.server.http.guard import (
 )
 from pytest_automation_report.server.pages.rendering import ASSETS
 from pytest_automation_report.server.pages.site import Pages
+from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.tokens import create_token
 from support.service import API, TOKEN, Service
 from support.website import Site
@@ -189,17 +191,18 @@ def test_more_addresses_can_be_added_with_a_login_of_their_own(service: Service)
 def test_strict_references_must_be_known(service: Service) -> None:
     """Unknown configurations and milestones are named together, make nothing, and are taken once they are there."""
     body: dict[str, Any] = {"name": "n", "source": "new", "config": "c", "milestone": "m"}
-    client = TestClient(create_application(service.store, TOKEN, ServerOptions(are_references_strict=True)))
+    with closing(Store(service.place, are_references_strict=True)) as store:
+        client = TestClient(create_application(store, TOKEN))
 
-    def create(**changes: object) -> Result:
-        return client.simulate_post(RUNS, headers=SIGNED, body=json.dumps({**body, **changes}).encode())
+        def create(**changes: object) -> Result:
+            return client.simulate_post(RUNS, headers=SIGNED, body=json.dumps({**body, **changes}).encode())
 
-    answer = create()
-    assert (answer.status_code, sorted(answer.json["errors"])) == (422, ["config", "milestone"])
-    assert service.raw("GET", RUNS).status_code == 404
-    assert sorted(create(config_id=7).json["errors"]) == ["config_id", "milestone"]
-    service.new_run(config="c", milestone="m")
-    service.new_run(2, config="other")
-    assert create().status_code == create(config_id=1).status_code == create(config="").status_code == 201
-    assert create(config="other").json["errors"] == {"config": ["There is no config of this name in this project."]}
-    service.new_run(config="made", milestone="made, too")
+        answer = create()
+        assert (answer.status_code, sorted(answer.json["errors"])) == (422, ["config", "milestone"])
+        assert service.raw("GET", RUNS).status_code == 404
+        assert sorted(create(config_id=7).json["errors"]) == ["config_id", "milestone"]
+        service.new_run(config="c", milestone="m")
+        service.new_run(2, config="other")
+        assert create().status_code == create(config_id=1).status_code == create(config="").status_code == 201
+        assert create(config="other").json["errors"] == {"config": ["There is no config of this name in this project."]}
+        service.new_run(config="made", milestone="made, too")
