@@ -25,8 +25,7 @@ from pytest_automation_report.cli.context import (
     stored_at,
 )
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.store import maintenance
-from pytest_automation_report.server.store.retention import remove_runs
+from pytest_automation_report.server.store import maintenance, retention
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.values import ApiError, DiskFullError
 from pytest_automation_report.settings.servers import bucket_error
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_automation_report.api.models import PostgresDatabase
-    from pytest_automation_report.server.store.maintenance import OldRun
+    from pytest_automation_report.server.store.retention import OldRun
 
 _SHOWN_PROBLEMS: Final = 20
 
@@ -128,10 +127,10 @@ def prune(
     now, artifacts = time.time_ns() // 1000, 0
     with opened_store(stored_at(options)[1]) as opened:
         if keep_runs is not None:
-            runs = opened.read(partial(maintenance.runs_beyond, max_runs=keep_runs, now=now))
+            runs = opened.read(partial(retention.runs_beyond, max_runs=keep_runs, now=now))
         else:
             before = now - int((older_than or 0) * 1_000_000)
-            runs = opened.read(partial(maintenance.runs_before, time_us=before, now=now))
+            runs = opened.read(partial(retention.runs_before, time_us=before, now=now))
         if not dry_run:
             runs, artifacts = remove_old(opened, runs, artifact_store)
     for run in runs:
@@ -147,7 +146,7 @@ def remove_old(opened: Store, runs: Sequence[OldRun], bucket: str = "") -> tuple
     """Remove runs that are unchanged, and artifacts that no run refers to; return the runs and how many artifacts."""
     # Runs of many results take longer.
     with click.progressbar(length=sum(run.results + 1 for run in runs), label="removing", file=sys.stderr) as bar:
-        removed, artifacts = remove_runs(opened, runs, lambda run: bar.update(run.results + 1), bucket)
+        removed, artifacts = retention.remove_runs(opened, runs, lambda run, _: bar.update(run.results + 1), bucket)
     if removed or artifacts:
         try:
             opened.compact()

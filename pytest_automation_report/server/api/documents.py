@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from pytest_automation_report.findings.sentences import brief
 from pytest_automation_report.server.api.decoding import Mistakes, storable
 from pytest_automation_report.server.store.compared import flaky_tests
+from pytest_automation_report.server.store.database import MAX_THREADS
 from pytest_automation_report.server.store.durations import usual_durations
 from pytest_automation_report.server.store.findings import findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.reads import (
@@ -373,7 +374,7 @@ def _asked(
 def run_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
     """Return a run, with its threads unless ``threads=0``."""
     query = query_from(RUN_QUERY, parameters)
-    most = None if query["threads"] else 0
+    most = MAX_THREADS if query["threads"] else 0
     run, expands = _asked(store, query, lambda reader: reader.run(run_id, most), lambda run: [run.row])
     return encode({"result": run_view(run), "expands": expands})
 
@@ -382,7 +383,8 @@ def runs_document(store: Store, project_id: int, parameters: Parameters) -> Iter
     """Yield a page of a project's runs, each as it is in its turn, so that the threads of one run are in memory."""
     query = query_from(RUN_PAGE, parameters)
     page, expands = _asked(store, query, lambda reader: reader.run_page(project_id, query), lambda page: page.items)
-    return _pieces(store, page, expands, None if query["threads"] else 0, has_verdicts=query["verdicts"])
+    most = MAX_THREADS if query["threads"] else 0
+    return _pieces(store, page, expands, most, has_verdicts=query["verdicts"])
 
 
 def tests_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
@@ -433,7 +435,7 @@ def durations_document(store: Store, project_id: int, parameters: Parameters) ->
 
 
 def _pieces(
-    store: Store, page: Page[Json], expands: References, max_threads: int | None, *, has_verdicts: bool
+    store: Store, page: Page[Json], expands: References, max_threads: int, *, has_verdicts: bool
 ) -> Iterator[bytes]:
     envelope = {**page_view(replace(page, items=()), dict), "expands": expands}
     envelope.pop("result")
@@ -451,7 +453,7 @@ def _pieces(
     yield b"]}"
 
 
-def _listed_run(run_id: int, max_threads: int | None, connection: StoreConnection, *, has_verdict: bool) -> Json:
+def _listed_run(run_id: int, max_threads: int, connection: StoreConnection, *, has_verdict: bool) -> Json:
     """Return a run of a page; with ``has_verdict`` it says in a few words what is to be said of the run."""
     run = Reader(connection).run(run_id, max_threads)
     if not has_verdict:

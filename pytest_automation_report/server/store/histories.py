@@ -346,23 +346,12 @@ class EarlierDurations:
         return changed
 
 
-_LETTERS_OF_RUN: Final = (
-    'SELECT "case_id", CASE WHEN "fingerprint" = ? THEN \'.\' WHEN "result_class" = 3 THEN \'f\''
-    " WHEN \"result_class\" <> 2 THEN 's' WHEN \"failed_attempts\" IS NULL THEN 'p' ELSE 'r' END"
-    ' FROM "result" WHERE "run_id" = ?'
-)
-
-
 def last_letters(connection: StoreConnection, runs: Sequence[SeriesRun]) -> dict[int, str]:
     """Return the letters of all tests in these runs, for a page that shows each test of a run."""
-    found: dict[int, str] = {}
+    found: defaultdict[int, str] = defaultdict(str)
     for place, run in enumerate(runs):
-        for case_id, letter in connection.execute(_LETTERS_OF_RUN, (KILLED, run.id)):
-            before = found.get(case_id, "")
-            if len(before) <= place:
-                found[case_id] = before + "." * (place - len(before)) + letter
-            elif letter == "f":  # another job of the run
-                found[case_id] = before[:-1] + letter
+        for case_id, result in results_of(connection, run.id).items():
+            found[case_id] = found[case_id].ljust(place, ".") + result.letter
     return {case_id: letters.ljust(len(runs), ".") for case_id, letters in found.items()}
 
 
@@ -370,25 +359,16 @@ _OF_CASE: Final = (
     'SELECT r."run_id", r."result_class" FROM "result" AS r JOIN "run" AS u ON u."id" = r."run_id"'
     ' JOIN "run" AS own ON own."id" = ? WHERE r."case_id" = ? AND r."run_id" <= own."id" AND u."is_completed"'
     " AND COALESCE(u.\"branch\", '') = COALESCE(own.\"branch\", '')"
-    ' AND COALESCE(u."config_id", 0) = COALESCE(own."config_id", 0) ORDER BY r."run_id" DESC, r."id" DESC'
+    ' AND COALESCE(u."config_id", 0) = COALESCE(own."config_id", 0)'
 )
 
 
 def first_failing_run(connection: StoreConnection, series: Series, case_id: int) -> int:
     """Return the first run of a streak of failures that is longer than the series; it goes on in the last run."""
-    first = series.last.id
-    passed = set[int]()
-    failed = list[int]()
-    for run_id, result_class in connection.execute(_OF_CASE, (series.last.id, case_id)):
-        if result_class == ResultClass.SUCCESS:
-            passed.add(run_id)
-        elif result_class == ResultClass.FAILURE:
-            failed.append(run_id)
-    for run_id in failed:
-        if passed and run_id < max(passed):
-            break
-        first = run_id
-    return first
+    results = connection.execute(_OF_CASE, (series.last.id, case_id))
+    passed = max((run_id for run_id, result_class in results if result_class == ResultClass.SUCCESS), default=0)
+    failed = [run_id for run_id, result_class in results if result_class == ResultClass.FAILURE and run_id >= passed]
+    return min(failed, default=series.last.id)
 
 
 def streak_start(connection: StoreConnection, history: CaseHistory) -> int:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DESELECTED_FIELD, SELECTION_FIELD, Json
 from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import StoreConnection, array_text, marks, share
-from pytest_automation_report.server.store.reads import IS_MODULE, change_rows, find_cases, rows_of
+from pytest_automation_report.server.store.reads import IS_MODULE, find_cases, rows_of
 from pytest_automation_report.server.store.values import (
     KILLED,
     RESULT_STATUSES,
@@ -153,7 +153,7 @@ def replace_results(connection: StoreConnection, thread: Json, tests: Sequence[S
         replaced |= {
             result_id: status for result_id, status, _, file, attempt in broken if attempt < collected.get(file, 0)
         }
-    change_rows(connection, _REPLACE, list(replaced))
+    rows_of(connection, _REPLACE, list(replaced))
     return list(replaced.values())
 
 

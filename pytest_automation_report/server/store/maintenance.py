@@ -1,4 +1,4 @@
-"""Check the integrity of a store, remove old runs from it, and back it up."""
+"""Check the integrity of a store, count what it has, and back it up."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.store.database import StoreConnection, lock, used_bytes
+from pytest_automation_report.server.store.database import StoreConnection, used_bytes
 from pytest_automation_report.server.store.schema import REFERENCES
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
-from pytest_automation_report.server.store.values import DAY_US, RESULT_STATUSES, STORED_COUNTS
+from pytest_automation_report.server.store.values import RESULT_STATUSES, STORED_COUNTS
 from pytest_automation_report.system.console import publish
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.writes import Writer
 
 
 class IntegrityReport(Struct, frozen=True):
@@ -144,7 +143,6 @@ _RUN_NUMBERS = (
     'SELECT COUNT(*), COALESCE(SUM(CASE WHEN "is_completed" THEN 0 ELSE 1 END), 0), COALESCE(SUM("total_count"), 0)'
     ' FROM "run"'
 )
-_PRUNED = 'INSERT INTO "moment" VALUES (?, ?) ON CONFLICT ("name") DO UPDATE SET "time" = EXCLUDED."time"'
 
 
 def store_numbers(connection: StoreConnection) -> StoreNumbers:
@@ -152,94 +150,6 @@ def store_numbers(connection: StoreConnection) -> StoreNumbers:
     ((runs, open_runs, results),) = connection.execute(_RUN_NUMBERS)
     moments = connection.execute('SELECT "time" FROM "moment" WHERE "name" = ?', ("prune",))
     return StoreNumbers(runs, open_runs, int(results), used_bytes(connection), moments[0][0] if moments else None)
-
-
-_REMEMBER = (
-    'INSERT INTO "removed_run" ("id", "source_id") SELECT "id", "source_id" FROM "run" WHERE "id" = ?'
-    " ON CONFLICT DO NOTHING"
-)
-
-
-class OldRun(Struct, frozen=True):
-    """A run that can be removed; times are in microseconds since 1970, ``results`` is their number."""
-
-    id: int
-    source: int
-    branch: str | None
-    created: int
-    updated: int | None
-    results: int
-
-
-def runs_beyond(connection: StoreConnection, max_runs: int, now: int) -> list[OldRun]:
-    """Return all but the newest ``max_runs`` runs of each source, oldest first."""
-    return _removable(connection, '"place" > ?', max_runs, now)
-
-
-def runs_before(connection: StoreConnection, time_us: int, now: int) -> list[OldRun]:
-    """Return the runs that were created before a time, in microseconds since 1970, oldest first."""
-    return _removable(connection, '"created" < ?', time_us, now)
-
-
-def remove_unchanged(run: OldRun, writer: Writer) -> bool:
-    """Remove a run unless it has changed since it was chosen; return whether it was removed."""
-    lock(writer.connection, "run", run.id)
-    if not is_unchanged(writer.connection, run):
-        return False
-    remove_run(run.id, writer)
-    return True
-
-
-def is_unchanged(connection: StoreConnection, run: OldRun) -> bool:
-    """Whether a run is as it was when it was chosen."""
-    row = connection.row('SELECT "updated", "total_count" FROM "run" WHERE "id" = ?', (run.id,))
-    return row == {"updated": run.updated, "total_count": run.results}
-
-
-def note_prune(writer: Writer) -> None:
-    """Store that runs were pruned now, for the metrics."""
-    writer.connection.change(_PRUNED, ("prune", writer.now))
-
-
-def remove_run(run_id: int, writer: Writer) -> int:
-    """Remove a run with its threads, results and attachments; return the number of results, 0 for a missing run."""
-    lock(writer.connection, "run", run_id)
-    writer.connection.change(_REMEMBER, (run_id,))
-    removed = writer.connection.change('DELETE FROM "result" WHERE "run_id" = ?', (run_id,))
-    for table in ("attachment", "content_use", "run_tag", "run_document", "thread"):
-        writer.connection.change(f'DELETE FROM "{table}" WHERE "run_id" = ?', (run_id,))
-    writer.connection.change('DELETE FROM "run" WHERE "id" = ?', (run_id,))
-    return removed
-
-
-def remove_unused_tests(source_id: int, writer: Writer) -> int:
-    """Remove the tests of a source that have no result any more; return their number."""
-    lock(writer.connection, "tests", source_id)
-    unused = 'NOT EXISTS (SELECT 1 FROM "result" AS r WHERE r."case_id" = "case"."id")'
-    return writer.connection.change(f'DELETE FROM "case" WHERE "source_id" = ? AND {unused}', (source_id,))
-
-
-# ``place`` counts the runs of a source from 1, the newest first.
-_OLD_RUNS = (
-    'SELECT * FROM (SELECT "id", "source_id", "branch", "created", "updated", "is_completed", "total_count",'
-    ' ROW_NUMBER() OVER (PARTITION BY "source_id" ORDER BY "created" DESC, "id" DESC) AS "place" FROM "run") AS r'
-    ' WHERE {condition} ORDER BY "created", "id"'
-)
-
-
-def _removable(connection: StoreConnection, condition: str, value: int, now: int) -> list[OldRun]:
-    """Return the runs with this condition that can be removed, oldest first."""
-    # SQLite would give the highest ids of a removed run and thread to the next ones, and a client that remembers an id
-    # must never reach another run with it.
-    last_run = connection.number('SELECT MAX("id") FROM "run"')
-    last_thread = 'SELECT "run_id" FROM "thread" WHERE "id" = (SELECT MAX("id") FROM "thread")'
-    kept = {last_run, *(run_id for (run_id,) in connection.execute(last_thread))}
-    return [
-        OldRun(row["id"], row["source"], row["branch"], row["created"], row["updated"], row["total_count"])
-        for row in connection.each(_OLD_RUNS.format(condition=condition), (value,))
-        # A run without a change for a day was left open by a job that was killed.
-        if row["id"] not in kept and (row["is_completed"] or (row["updated"] or row["created"]) <= now - DAY_US)
-    ]
 
 
 def back_up(store: Path, target: Path) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from pytest_automation_report.server.store.database import MAX_THREADS, StoreConnection, lock, marks
+from pytest_automation_report.server.store.database import StoreConnection, lock, marks
 from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, hexadecimal, json_text, not_found
 
 if TYPE_CHECKING:
@@ -57,13 +58,6 @@ def rows_of(
         some = ids[start : start + _IDS_AT_ONCE]
         rows += connection.execute(sql.replace("{ids}", marks(some)), (*some, *values))
     return rows
-
-
-def change_rows(connection: StoreConnection, sql: str, ids: Sequence[int]) -> None:
-    """Run a statement for many ids, some at a time; ``{ids}`` is their place."""
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        some = ids[start : start + _IDS_AT_ONCE]
-        connection.change(sql.replace("{ids}", marks(some)), some)
 
 
 def find_cases(connection: StoreConnection, source_id: int, keys: Sequence[str]) -> dict[str, int]:
@@ -216,23 +210,20 @@ class Reader:
             self._attempts[run_id] = bool(self.connection.execute(_LATER_ATTEMPT, (run_id,)))
         return self._attempts[run_id]
 
-    def run(self, run_id: int, max_threads: int | None = 0) -> RunRecord:
-        """Return a run with its first ``max_threads`` threads, None for all of them; no result is read."""
+    def run(self, run_id: int, max_threads: int = 0) -> RunRecord:
+        """Return a run with its first ``max_threads`` threads; no result is read."""
         row = run_row(self.connection, run_id)
-        if max_threads == 0:
-            return self._bare_records([row])[0]
-        limit = MAX_THREADS if max_threads is None else max_threads
         sql = 'SELECT * FROM "thread" WHERE "run_id" = ? ORDER BY "id" LIMIT ?'
-        threads = self.connection.rows(sql, (run_id, limit))
-        if max_threads is None:
-            return RunRecord(row, threads, self._attachments('"run_id" = ?', (run_id,)))
-        ids = [thread["id"] for thread in threads]
-        of_these = f'("thread_id" IS NULL OR "thread_id" IN ({marks(ids)}))' if ids else '"thread_id" IS NULL'
-        return RunRecord(row, threads, self._attachments(f'"run_id" = ? AND {of_these}', (run_id, *ids)))
+        threads = self.connection.rows(sql, (run_id, max_threads)) if max_threads else []
+        last = threads[-1]["id"] if threads else 0
+        return RunRecord(row, threads, self._attachments([run_id], last))
 
     def runs(self, run_ids: Sequence[int]) -> dict[int, RunRecord]:
         """Return these runs by id, without their threads and without runs that do not exist."""
-        return {record.row["id"]: record for record in self._bare_records(run_rows(self.connection, run_ids))}
+        attachments: defaultdict[int, list[Json]] = defaultdict(list)
+        for row in self._attachments(run_ids):
+            attachments[row["run"]].append(row)
+        return {row["id"]: RunRecord(row, (), attachments[row["id"]]) for row in run_rows(self.connection, run_ids)}
 
     def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the rows of a project's runs, in the order of their creation."""
@@ -286,17 +277,11 @@ class Reader:
         if not self.connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
             raise not_found("project with automation runs")
 
-    def _bare_records(self, runs: Sequence[Json]) -> list[RunRecord]:
-        """Return runs without their threads, so that the cost of a page does not depend on the number of CI jobs."""
-        ids = [run["id"] for run in runs]
-        attachments: dict[int, list[Json]] = {run_id: [] for run_id in ids}
-        if ids:
-            for row in self._attachments(f'"run_id" IN ({marks(ids)}) AND "thread_id" IS NULL', ids):
-                attachments[row["run"]].append(row)
-        return [RunRecord(run, (), attachments[run["id"]]) for run in runs]
-
-    def _attachments(self, condition: str, values: Sequence[object]) -> list[Json]:
-        return self.connection.rows(f'SELECT * FROM "attachment" WHERE {condition} ORDER BY "id"', values)
+    def _attachments(self, run_ids: Sequence[int], last_thread: int = 0) -> list[Json]:
+        """Return the attachments of runs, and of their threads up to this id."""
+        condition = f'"run_id" IN ({marks(run_ids)}) AND COALESCE("thread_id", 0) <= ?'
+        sql = f'SELECT * FROM "attachment" WHERE {condition} ORDER BY "id"'
+        return self.connection.rows(sql, (*run_ids, last_thread))
 
     def _page(
         self, select: str, values: Sequence[object], columns: Sequence[str], query: Mapping[str, Any], total: int

@@ -16,19 +16,12 @@ from pytest_automation_report.api.urls import shown_store
 from pytest_automation_report.server.store.buckets import open_bucket, remove_files
 from pytest_automation_report.server.store.contents import remove_unused
 from pytest_automation_report.server.store.database import StoreConnection, lock
-from pytest_automation_report.server.store.maintenance import (
-    is_unchanged,
-    note_prune,
-    remove_unchanged,
-    remove_unused_tests,
-    runs_before,
-)
 from pytest_automation_report.server.store.values import DAY_US, StoredAttachment
+from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from pytest_automation_report.server.store.maintenance import OldRun
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
@@ -42,6 +35,17 @@ _ITS_ALONE: Final = (
     ' AND NOT EXISTS (SELECT 1 FROM "content_use" AS o WHERE o."hash" = u."hash" AND o."run_id" <> u."run_id")'
     ' AND NOT EXISTS (SELECT 1 FROM "content" AS c WHERE c."hash" = u."hash")'
 )
+# ``place`` counts the runs of a source from 1, the newest first.
+_OLD_RUNS: Final = (
+    'SELECT * FROM (SELECT "id", "source_id", "branch", "created", "updated", "is_completed", "total_count",'
+    ' ROW_NUMBER() OVER (PARTITION BY "source_id" ORDER BY "created" DESC, "id" DESC) AS "place" FROM "run") AS r'
+    ' WHERE {condition} ORDER BY "created", "id"'
+)
+_REMEMBER: Final = (
+    'INSERT INTO "removed_run" ("id", "source_id") SELECT "id", "source_id" FROM "run" WHERE "id" = ?'
+    " ON CONFLICT DO NOTHING"
+)
+_PRUNED: Final = 'INSERT INTO "moment" VALUES (?, ?) ON CONFLICT ("name") DO UPDATE SET "time" = EXCLUDED."time"'
 
 
 class Retention(Struct, frozen=True):
@@ -67,23 +71,94 @@ class Retention(Struct, frozen=True):
         return days is None or age_us <= days * DAY_US
 
 
+class OldRun(Struct, frozen=True):
+    """A run that can be removed; times are in microseconds since 1970, ``results`` is their number."""
+
+    id: int
+    source: int
+    branch: str | None
+    created: int
+    updated: int | None
+    results: int
+
+
+def runs_beyond(connection: StoreConnection, max_runs: int, now: int) -> list[OldRun]:
+    """Return all but the newest ``max_runs`` runs of each source, oldest first."""
+    return _removable(connection, '"place" > ?', max_runs, now)
+
+
+def runs_before(connection: StoreConnection, time_us: int, now: int) -> list[OldRun]:
+    """Return the runs that were created before a time, in microseconds since 1970, oldest first."""
+    return _removable(connection, '"created" < ?', time_us, now)
+
+
+def remove_unchanged(run: OldRun, writer: Writer) -> bool:
+    """Remove a run unless it has changed since it was chosen; return whether it was removed."""
+    lock(writer.connection, "run", run.id)
+    if not is_unchanged(writer.connection, run):
+        return False
+    remove_run(run.id, writer)
+    return True
+
+
+def is_unchanged(connection: StoreConnection, run: OldRun) -> bool:
+    """Whether a run is as it was when it was chosen."""
+    row = connection.row('SELECT "updated", "total_count" FROM "run" WHERE "id" = ?', (run.id,))
+    return row == {"updated": run.updated, "total_count": run.results}
+
+
+def remove_run(run_id: int, writer: Writer) -> int:
+    """Remove a run with its threads, results and attachments; return the number of results, 0 for a missing run."""
+    lock(writer.connection, "run", run_id)
+    writer.connection.change(_REMEMBER, (run_id,))
+    removed = writer.connection.change('DELETE FROM "result" WHERE "run_id" = ?', (run_id,))
+    for table in ("attachment", "content_use", "run_tag", "run_document", "thread"):
+        writer.connection.change(f'DELETE FROM "{table}" WHERE "run_id" = ?', (run_id,))
+    writer.connection.change('DELETE FROM "run" WHERE "id" = ?', (run_id,))
+    return removed
+
+
+def remove_unused_tests(source_id: int, writer: Writer) -> int:
+    """Remove the tests of a source that have no result any more; return their number."""
+    lock(writer.connection, "tests", source_id)
+    unused = 'NOT EXISTS (SELECT 1 FROM "result" AS r WHERE r."case_id" = "case"."id")'
+    return writer.connection.change(f'DELETE FROM "case" WHERE "source_id" = ? AND {unused}', (source_id,))
+
+
+def _removable(connection: StoreConnection, condition: str, value: int, now: int) -> list[OldRun]:
+    """Return the runs with this condition that can be removed, oldest first."""
+    # SQLite would give the highest ids of a removed run and thread to the next ones, and a client that remembers an id
+    # must never reach another run with it.
+    last_run = connection.number('SELECT MAX("id") FROM "run"')
+    last_thread = 'SELECT "run_id" FROM "thread" WHERE "id" = (SELECT MAX("id") FROM "thread")'
+    kept = {last_run, *(run_id for (run_id,) in connection.execute(last_thread))}
+    return [
+        OldRun(row["id"], row["source"], row["branch"], row["created"], row["updated"], row["total_count"])
+        for row in connection.each(_OLD_RUNS.format(condition=condition), (value,))
+        # A run without a change for a day was left open by a job that was killed.
+        if row["id"] not in kept and (row["is_completed"] or (row["updated"] or row["created"]) <= now - DAY_US)
+    ]
+
+
 def remove_runs(
-    store: Store, runs: Iterable[OldRun], after_each: Callable[[OldRun], None], bucket: str = ""
+    store: Store, runs: Iterable[OldRun], after_each: Callable[[OldRun, bool], object], bucket: str = ""
 ) -> tuple[list[OldRun], int]:
     """Remove the runs that did not change since they were chosen, and then the artifacts and tests without a run.
 
-    ``after_each`` is called for each run. Returns the removed runs, and the number of removed artifacts.
+    ``after_each`` is called with each run and whether it was removed. Returns the removed runs, and the number of
+    removed artifacts.
     """
     removed = []
     for run in _emptied(store, runs, bucket) if bucket else runs:
         # In a transaction of its own, so that others can write between them.
-        if store.write(partial(remove_unchanged, run)):
+        is_removed = store.write(partial(remove_unchanged, run))
+        if is_removed:
             removed.append(run)
-        after_each(run)
+        after_each(run, is_removed)
     for source in sorted({run.source for run in removed}):
         store.write(partial(remove_unused_tests, source))
     artifacts = store.write(lambda writer: remove_unused(writer.connection, writer.now))
-    store.write(note_prune)
+    store.write(lambda writer: writer.connection.change(_PRUNED, ("prune", writer.now)))
     return removed, artifacts
 
 
@@ -131,11 +206,15 @@ def apply_retention(
         latest = now - min(retention.keep_days.values()) * DAY_US
         found = store.read(lambda connection: runs_before(connection, latest, now))
         old = [run for run in found if not retention.keeps(run.branch, now - run.created)]
-        removed, _ = remove_runs(store, takewhile(lambda _: not is_over(), old), lambda _: None, retention.bucket)
-        for run in removed:
-            of_branch = f" of branch {run.branch}" if run.branch else ""
-            days = (now - run.created) // DAY_US
-            _logger.info("removed run %s%s with %s results, %s days old", run.id, of_branch, run.results, days)
+        remove_runs(store, takewhile(lambda _: not is_over(), old), partial(_log, now), retention.bucket)
+
+
+def _log(now: int, run: OldRun, is_removed: bool) -> None:  # noqa: FBT001 - as `remove_runs` calls it
+    if is_removed:
+        of_branch = f" of branch {run.branch}" if run.branch else ""
+        days = (now - run.created) // DAY_US
+        results = quantity(run.results, "result")
+        _logger.info("removed run %s%s with %s, %s old", run.id, of_branch, results, quantity(days, "day"))
 
 
 def _complete(run_id: int, before: int, seconds: float, writer: Writer) -> bool:

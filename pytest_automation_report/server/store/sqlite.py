@@ -63,7 +63,7 @@ def network_type(path: Path, mounts: Path = MOUNTS) -> str | None:
 
 
 APPLICATION_ID = 0x41525031  # SQLite's application id of our stores, which marks a file as ours ("ARP1")
-BUSY_SECONDS = 5.0  # how long SQLite waits for the lock of another process
+BUSY_SECONDS = 10.0  # how long SQLite waits for the lock of another process, such as a prune
 # Most connections that read: a report of 10,000 tests, which takes a second or two, then blocks no other reader.
 _READERS = 4
 # Page cache of a connection. Keys of tests are hashes, so an append reads pages from all over their index.
@@ -72,8 +72,6 @@ _CACHE_KIBIBYTES = 8 * 1024
 _WAL_LIMIT_BYTES = 16 * 1024 * 1024
 _FULL = "database or disk is full"
 _MIN_FREE_BYTES = 64 * 1024  # free space that a store needs to be opened: its shared memory alone takes half of it
-# Twice `BUSY_SECONDS`: a prune of another process may hold the lock for longer than one wait.
-_BEGIN_ATTEMPTS = 2
 _OPEN_SECONDS = 10.0
 _OPEN_PAUSE_SECONDS = 0.02
 
@@ -176,8 +174,8 @@ class Connections:
     def writing(self) -> Iterator[SqliteConnection]:
         """Enter a transaction that changes the store; it is committed when the block ends without an error."""
         with self._write_lock, _map_errors():
-            if not any(_try_begin(self._writer) for _ in range(_BEGIN_ATTEMPTS)):
-                raise try_again()
+            # IMMEDIATE takes the write lock now. A lock that is taken at the first write could fail in the middle.
+            self._writer.execute("BEGIN IMMEDIATE")
             with _transaction(self._writer):
                 yield self._writer
 
@@ -265,18 +263,6 @@ def _map_errors() -> Iterator[None]:
         if not _is_locked(error):
             raise
         raise try_again() from error
-
-
-def _try_begin(connection: SqliteConnection) -> bool:
-    """Begin a write transaction; False if another process holds the lock for too long."""
-    try:
-        # IMMEDIATE takes the write lock now. A lock that is taken at the first write could fail in the middle.
-        connection.raw.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        if not _is_locked(error):
-            raise
-        return False
-    return True
 
 
 def _open_failure(path: Path, error: Exception) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from datetime import datetime, timezone
 from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, NamedTuple, TypeAlias
@@ -175,13 +176,9 @@ STORED_COUNTS: Final = (*map(slot_name, RESULT_STATUSES), *_SUMS)  # the counts 
 _COUNTS_OF_STATUSES: Final = {status.id: status.counts for status in RESULT_STATUSES.values()}
 
 
-def increments(status_ids: Iterable[int]) -> dict[str, int]:
+def increments(status_ids: Iterable[int]) -> Counter[str]:
     """Return by how much results with these statuses increase each count."""
-    found: dict[str, int] = {}
-    for status_id in status_ids:
-        for name in _COUNTS_OF_STATUSES[status_id]:
-            found[name] = found.get(name, 0) + 1
-    return found
+    return Counter(name for status_id in status_ids for name in _COUNTS_OF_STATUSES[status_id])
 
 
 def final_status(failure_count: int) -> RunStatus:

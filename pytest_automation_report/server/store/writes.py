@@ -181,9 +181,8 @@ class Writer:
         more = increments(test.status for test in addition.tests)
         database.update_row(self.connection, "thread", thread_id, changes, more)
         replaced = replace_results(self.connection, {**thread, **addition.extensions}, addition.tests)
-        fewer = increments(replaced)
-        changed = {name: more.get(name, 0) - fewer.get(name, 0) for name in (more | fewer)}
-        self._update_run(run_id, increments=changed)
+        more.subtract(increments(replaced))
+        self._update_run(run_id, increments=more)
 
     def complete_thread(self, thread_id: int, observed: int | None, computed: int | None) -> None:
         """Complete a thread; durations, in microseconds, replace the totals of its appends unless they are None."""

@@ -13,10 +13,12 @@ from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.store import findings as store_findings
 from pytest_automation_report.server.store.compared import flaky_tests, main_branch
+from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.histories import histories, series_of
-from pytest_automation_report.server.store.maintenance import check, remove_run, remove_unused_tests
+from pytest_automation_report.server.store.histories import histories, last_letters, series_of
+from pytest_automation_report.server.store.maintenance import check
 from pytest_automation_report.server.store.reads import run_row
+from pytest_automation_report.server.store.retention import remove_run, remove_unused_tests
 from pytest_automation_report.server.store.values import ApiError, RunSubmission, StoredTest, ThreadSubmission
 from pytest_automation_report.server.store.writes import Writer, set_main_branch, source_names
 from support.service import SECOND, Service, a_test
@@ -519,6 +521,21 @@ def test_a_later_attempt_of_a_job_replaces_the_earlier_one(runs: Runs) -> None:
     assert names(found["tests"]["newly_failing"]) == ["test_1"]
     assert [(entry["name"], entry["state"]) for entry in found["flaky"]] == [("test_0", "flaky")]
     assert found["counts"]["in_several_jobs"] == 0
+
+
+def test_all_letters_are_those_of_each_test(runs: Runs) -> None:
+    """The report in one file reads the outcomes of all tests at once: they are those that the page of a test shows."""
+    runs("pfsr.")
+    runs.of_jobs(("linux", 1, "fp"), ("linux", 2, "pf"))
+    last = runs.of_jobs(("linux", 1, "fp.p"), ("windows", 1, "pp"))["run"]
+
+    def both(connection: StoreConnection) -> tuple[dict[int, str], dict[int, str]]:
+        series = series_of(connection, run_row(connection, last))
+        each = histories(connection, series, range(1, 5))
+        return last_letters(connection, series.runs), {case: history.letters for case, history in each.items()}
+
+    letters, expected = runs.service.store.read(both)
+    assert letters == expected == {1: "prf", 2: "ffp", 3: "s..", 4: "r.p"}
 
 
 def test_a_clock_that_jumps_back(runs: Runs) -> None:

@@ -14,9 +14,11 @@ from pytest_automation_report.cli.main import main
 from pytest_automation_report.cli.store import remove_old
 from pytest_automation_report.server.store import retention
 from pytest_automation_report.server.store.database import used_bytes
-from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond, store_numbers
-from pytest_automation_report.server.store.retention import Retention, apply_retention
+from pytest_automation_report.server.store.maintenance import store_numbers
+from pytest_automation_report.server.store.retention import Retention, apply_retention, runs_before, runs_beyond
 from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.values import ApiError
+from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.text.limits import quantity
 from support.contract import Contract
 from support.service import ON_SQLITE, SECOND, Service, a_test, command_runner, option
@@ -152,11 +154,34 @@ def test_runs_stay_as_long_as_their_branch_says(service: Service, caplog: pytest
     assert set(_ids(service)) == {*runs.values(), len(runs) + 1} - {*gone.values()}
     for (branch, age), run in gone.items():
         name = f" of branch {branch}" if branch else ""
-        assert f"removed run {run}{name} with 1 results, {age} days old" in caplog.messages
+        assert f"removed run {run}{name} with 1 result, {age} days old" in caplog.messages
     assert (len(caplog.messages), completed) == (len(gone), [])
     assert service.store.read(store_numbers).pruned == now
     apply_retention(service.store, Retention({"kept/*": 1}), completed.append)
     assert set(_ids(service)) == {*runs.values(), len(runs) + 1} - {*gone.values(), runs["kept/x", 900]}
+
+
+def test_each_removal_is_a_line_at_once(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was removed is in the log, although the store is too busy for the next one."""
+    caplog.set_level("INFO", "pytest_automation_report.server.store.retention")
+    now = service.clock.now
+    service.clock.now = now - 40 * DAY
+    runs = [service.completed_run(a_test()) for _ in range(2)]
+    service.clock.now = now
+    service.new_thread(service.new_run())
+    remove = retention.remove_unchanged
+
+    def busy(run: retention.OldRun, writer: Writer) -> bool:
+        if run.id == runs[1]:
+            raise ApiError(429, "busy")
+        return remove(run, writer)
+
+    monkeypatch.setattr(retention, "remove_unchanged", busy)
+    with pytest.raises(ApiError, match="busy"):
+        apply_retention(service.store, Retention({"*": 30}), lambda _: None)
+    assert caplog.messages == [f"removed run {runs[0]} with 1 result, 40 days old"]
 
 
 def test_a_run_that_changes_keeps_its_files(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
