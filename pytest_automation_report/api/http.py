@@ -77,9 +77,9 @@ class Attempt:
                 raise TimeoutError("the deadline has passed")
             self.is_connected, self._socket = True, sock
 
-    def outcome_of(self, request: Callable[[], Outcome]) -> Outcome:
+    def outcome_of(self, request: Callable[[], T]) -> T | NoResponse:
         """Return the outcome of a request, or that there was none by the deadline."""
-        outcomes: list[Outcome | BaseException] = []
+        outcomes: list[T | NoResponse | BaseException] = []
 
         def make() -> None:
             _CURRENT.set(self)

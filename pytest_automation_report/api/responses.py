@@ -48,7 +48,22 @@ _UNKNOWN_4XX: Final = (408, _CONFLICT)
 
 
 class ClientError(AutomationReportError):
-    """A request to the server did not succeed."""
+    """A request to the server did not succeed.
+
+    ``status`` is the response's, 0 without one. ``errors`` is the server's map of property paths to messages.
+    ``retry_after_seconds`` is None if ``Retry-After`` is missing or invalid.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status: int = 0,
+        errors: Mapping[str, Sequence[str]] | None = None,
+        *,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.errors, self.retry_after_seconds = status, dict(errors or {}), retry_after_seconds
 
 
 class NotSentError(ClientError):
@@ -56,23 +71,11 @@ class NotSentError(ClientError):
 
 
 class ThrottledError(ClientError):
-    """The server answered 429; ``retry_after_seconds`` is None if its ``Retry-After`` is missing or invalid."""
-
-    def __init__(self, message: str, retry_after_seconds: float | None) -> None:
-        super().__init__(message)
-        self.retry_after_seconds = retry_after_seconds
+    """The server answered 429."""
 
 
 class RefusedError(ClientError):
-    """The server refused the request, and would refuse it again (3xx, or 4xx but 401, 403, 408, 409 and 429).
-
-    ``errors`` is the server's map of property paths to messages.
-    """
-
-    def __init__(self, message: str, status: int, errors: Mapping[str, Sequence[str]] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.errors = dict(errors or {})
+    """The server refused the request, and would refuse it again (3xx, or 4xx but 401, 403, 408, 409 and 429)."""
 
 
 class TokenRefusedError(ClientError):
@@ -81,10 +84,6 @@ class TokenRefusedError(ClientError):
     Not a `RefusedError`: a caller can skip a refused request and send others, but not without a valid token.
     """
 
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
-
 
 class UnknownAnswerError(ClientError):
     """The server may or may not have applied the request (time-out, reset, 5xx, an invalid response)."""
@@ -92,10 +91,6 @@ class UnknownAnswerError(ClientError):
 
 class InProgressError(UnknownAnswerError):
     """The server answered 409 with ``Retry-After``: it is still working on a request with the same idempotency key."""
-
-    def __init__(self, message: str, retry_after_seconds: float) -> None:
-        super().__init__(message)
-        self.retry_after_seconds = retry_after_seconds
 
 
 class ApiRequest(Struct, frozen=True):
@@ -206,7 +201,7 @@ def _error(  # noqa: PLR0911 - a table of responses and statuses
     wait_seconds = retry_after_seconds(outcome.retry_after, outcome.date)
     match status:
         case 429:
-            return ThrottledError(message, wait_seconds)
+            return ThrottledError(message, status, retry_after_seconds=wait_seconds)
         case 401 | 403:
             return TokenRefusedError(message, status)
     if 300 <= status < 400:  # noqa: PLR2004 - the range of redirects
@@ -217,10 +212,10 @@ def _error(  # noqa: PLR0911 - a table of responses and statuses
         return RefusedError(message, status, errors)
     # A request cut in the middle is no valid JSON, so the server cannot have applied it, unless it claims so.
     if not was_sent and status != request.success:
-        return NotSentError(message)
+        return NotSentError(message, status)
     if status == _CONFLICT and wait_seconds is not None:
-        return InProgressError(message, wait_seconds)
-    return UnknownAnswerError(message)
+        return InProgressError(message, status, retry_after_seconds=wait_seconds)
+    return UnknownAnswerError(message, status)
 
 
 def _error_texts(body: bytes, secret: str) -> tuple[str, dict[str, list[str]]]:

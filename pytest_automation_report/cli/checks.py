@@ -6,16 +6,15 @@ Each step has a time limit. After the first that fails the others are skipped: t
 from __future__ import annotations
 
 import platform
-import queue
 import shlex
 import socket
 import sqlite3
 import ssl
 import sys
-import threading
 import time
 from contextlib import closing, suppress
 from email.utils import parsedate_to_datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
@@ -26,16 +25,17 @@ from urllib.parse import urlsplit
 from msgspec import Struct, field
 
 from pytest_automation_report import __version__
-from pytest_automation_report.api.http import proxies_for, reason
+from pytest_automation_report.api.http import Attempt, proxies_for, reason
 from pytest_automation_report.api.models import ROLE_HEADER
 from pytest_automation_report.api.responses import (
     ClientError,
+    NoResponse,
     NotSentError,
-    RefusedError,
     ThrottledError,
     TokenRefusedError,
 )
 from pytest_automation_report.api.urls import DEFAULT_PORTS
+from pytest_automation_report.delivery.requests import NOT_FOUND
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SettingError, SpoolError
 from pytest_automation_report.spool.cleaning import named, others_in
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 _STEP_SECONDS: Final = 10.0
 _SKEW_SECONDS: Final = 60.0
 _FORBIDDEN: Final = 403
-_NOT_FOUND: Final = 404
 _NEW_PROJECT: Final = "There is no project with automation runs with this id."
 """Message of our server for a project that it creates with the first run."""
 
@@ -105,25 +104,16 @@ def connection_checks(endpoint: Endpoint, token: Token) -> list[Check]:
 
 def _name_check(endpoint: Endpoint) -> Check:
     host, port = _host_and_port(endpoint)
-    results: queue.Queue[list[Any] | Exception] = queue.Queue()
-
-    def look_up() -> None:
-        try:
-            results.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            results.put(error)
-
-    # In a thread: a name server can take minutes, and the call has no time limit.
-    threading.Thread(target=look_up, daemon=True).start()
     hint = "check the address (url), this machine's DNS, or set HTTPS_PROXY"
     try:
-        result = results.get(timeout=_STEP_SECONDS)
-    except queue.Empty:
-        return Check("DNS", "failed", f"{host} was not resolved within {_STEP_SECONDS:g} s", hint)
-    if isinstance(result, Exception):
-        why = "no name of a host" if isinstance(result, UnicodeError) else reason(result)
+        # A name server can take minutes, and the call has no time limit.
+        found = Attempt(_STEP_SECONDS).outcome_of(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError) as error:
+        why = "no name of a host" if isinstance(error, UnicodeError) else reason(error)
         return Check("DNS", "failed", f"{host}: {why}", hint)
-    return Check("DNS", "ok", f"{host} is {', '.join(sorted({str(address[4][0]) for address in result}))}")
+    if isinstance(found, NoResponse):
+        return Check("DNS", "failed", f"{host} was not resolved within {_STEP_SECONDS:g} s", hint)
+    return Check("DNS", "ok", f"{host} is {', '.join(sorted({str(address[4][0]) for address in found}))}")
 
 
 def _tls_check(endpoint: Endpoint) -> Check:
@@ -174,7 +164,7 @@ def _request_checks(endpoint: Endpoint, token: Token) -> list[Check]:
 
 def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:
     """Return the checks that an error of the one request stands for."""
-    status = error.status if isinstance(error, (RefusedError, TokenRefusedError)) else 0
+    status = error.status if isinstance(error, ClientError) else 0
     if isinstance(error, TokenRefusedError) and status == _FORBIDDEN:
         hint = "give the token's user access to the project, or set project_id to one of theirs"
         return [_ANSWERS, _ACCEPTED, Check("project", "failed", string(str(error)), hint)]
@@ -182,12 +172,12 @@ def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:
         hint = "set AUTOMATION_REPORT_TOKEN to a valid token of a user of this project"
         refused = Check("token", "failed", string(str(error)), hint)
         return [_ANSWERS, refused, *_skipped("no valid token", "project")]
-    if status == _NOT_FOUND and _NEW_PROJECT in str(error):
+    if status == NOT_FOUND and _NEW_PROJECT in str(error):
         return [_ANSWERS, _ACCEPTED, Check("project", "ok", f"{endpoint.project_id} is created with the first run")]
-    if status == _NOT_FOUND:
+    if status == NOT_FOUND:
         hint = f"check the number of the project (project_id {endpoint.project_id}), and the address (url)"
         return [_ANSWERS, _ACCEPTED, Check("project", "failed", string(str(error)), hint)]
-    hints = {
+    hints: dict[type, str] = {
         NotSentError: "check the address (url), the proxy, and that the server runs",
         ThrottledError: "wait, the server takes no more requests for now",
     }

@@ -14,7 +14,7 @@ from msgspec import Struct, convert
 
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.http import Attempt
-from pytest_automation_report.api.responses import ClientError, HttpResponse, NoResponse
+from pytest_automation_report.api.responses import ClientError, NoResponse
 from pytest_automation_report.cli.context import (
     CONNECTION,
     Exit,
@@ -27,6 +27,7 @@ from pytest_automation_report.cli.context import (
 from pytest_automation_report.cli.findings import Limits, judge, judgements
 from pytest_automation_report.cli.known import KNOWN_FILE, is_excused
 from pytest_automation_report.cli.queries import (
+    EXPECT_JOBS,
     OURS_ONLY,
     RUN_ID,
     WHICH,
@@ -35,7 +36,7 @@ from pytest_automation_report.cli.queries import (
     connected_to,
     echo_link,
 )
-from pytest_automation_report.cli.run import EXPECT_JOBS, TIMEOUT, completed_runs, echo_jobs, run
+from pytest_automation_report.cli.run import TIMEOUT, completed_runs, echo_jobs, run
 from pytest_automation_report.cli.show import digest, report_of, write_file
 from pytest_automation_report.delivery.report import excerpt_from
 from pytest_automation_report.errors import SettingError, StoreError
@@ -233,21 +234,15 @@ def _tell(
 
 def _posted(address: str, text: str) -> str:
     """Post a text; return why it did not arrive, "" if it did."""
-
-    def post() -> HttpResponse:
-        with requests.post(
-            address, json={"text": text}, timeout=_WEBHOOK_SECONDS, allow_redirects=False, stream=True
-        ) as response:
-            return HttpResponse(response.status_code)
-
+    post = partial(requests.post, address, json={"text": text}, allow_redirects=False)
     try:
         # Time-outs of sockets hold for each read: a server that sends a byte a second would keep the job for ever.
-        outcome = Attempt(_WEBHOOK_SECONDS).outcome_of(post)
+        answer = Attempt(_WEBHOOK_SECONDS).outcome_of(post)
     except (requests.RequestException, OSError, ValueError) as error:  # its text has the address
         return type(error).__name__
-    if isinstance(outcome, NoResponse):
-        return outcome.reason
-    return "" if outcome.status < _NOT_OK else f"it answered {outcome.status}"
+    if isinstance(answer, NoResponse):
+        return answer.reason
+    return "" if answer.status_code < _NOT_OK else f"it answered {answer.status_code}"
 
 
 def _findings_before(reading: Opened, finished: Run, *, is_gate: bool) -> RunFindings | None:

@@ -31,6 +31,7 @@ from pytest_automation_report.cli.context import (
     user_shell,
 )
 from pytest_automation_report.delivery.launch import Runtime
+from pytest_automation_report.delivery.requests import NOT_FOUND
 from pytest_automation_report.delivery.shared_run import SharedRunLookup, runs_of_key
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.export.results import ExportedTest
@@ -171,8 +172,7 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
     Nothing is waited for once all runs are completed. Of a number of jobs the missing ones are named as the last run of
     their source has them.
     """
-    names = () if isinstance(jobs, int) else jobs
-    count = jobs if isinstance(jobs, int) else len(jobs)
+    names, count = ((), jobs) if isinstance(jobs, int) else (jobs, len(jobs))
     arrived: set[str] = set()
     sources: set[int] = set()
 
@@ -180,14 +180,15 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
         runs = [client.run(run_id) for run_id in find_runs(client, configuration)]
         # A run that is named by its id may be of another source than that of the settings.
         sources.update(run.source_id for run in runs if run.source_id)
+        of_runs = [completed_jobs(run) for run in runs]
         arrived.clear()
-        arrived.update(job for run in runs for job in completed_jobs(run))
+        arrived.update(*of_runs)
         missing = [name for name in names if name not in arrived]
-        is_short = bool(missing) if names else sum(len(completed_jobs(run)) for run in runs) < count
-        if not is_short:
+        number = count - len(missing) if names else sum(map(len, of_runs))
+        if number >= count:
             return ""
         of = f", {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else ""
-        words = f"{count - len(missing) if names else len(arrived)} of {count} jobs are in{of}"
+        words = f"{number} of {count} jobs are in{of}"
         if all(run.is_completed for run in runs):
             return words
         raise _JobsMissingError(words)
@@ -208,22 +209,22 @@ def _jobs_of_last_run(client: Client, sources: Collection[int]) -> set[str]:
     return set() if newest is None else completed_jobs(client.run(newest.id))
 
 
-def _expected_jobs(text: str) -> ExpectedJobs:
+def _expected_jobs(_: click.Context, __: click.Parameter, text: str | None) -> ExpectedJobs | None:
+    if text is None:
+        return None
     names = tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
     if not names or (len(names) == 1 and names[0].isdecimal() and not int(names[0])):
         raise click.BadParameter(f"{text!r}: write how many jobs there are, such as 4, or their names: unit,web")
     return int(names[0]) if len(names) == 1 and names[0].isdecimal() else names
 
 
-JOBS: Final = click.types.FuncParamType(_expected_jobs)
-JOBS.name = "JOBS"
-
-
+EXPECT_JOBS: Final = click.option(
+    "--expect-jobs", callback=_expected_jobs, metavar="JOBS", help="Wait for so many jobs, or for these: 4 or unit,web."
+)
 LAST: Final = "last"
 WhichRun: TypeAlias = 'int | Literal["last"] | None'
 """What the user typed for a run: its id, the word for the newest one, or nothing."""
 
-NOT_FOUND: Final = 404
 _NAMES_SHOWN: Final = 5
 OURS_ONLY: Final = "need the embedded store or a server of automation-report serve: this server has none"
 

@@ -37,7 +37,7 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.queries import (
     DEADLINE_SECONDS,
-    JOBS,
+    EXPECT_JOBS,
     WHICH,
     NoRunError,
     NoRunsYetError,
@@ -54,6 +54,7 @@ from pytest_automation_report.cli.queries import (
     wait_for_jobs,
 )
 from pytest_automation_report.delivery.attempts import fitted_field
+from pytest_automation_report.delivery.requests import UNPROCESSABLE
 from pytest_automation_report.findings.sentences import is_torn, wholeness_words
 from pytest_automation_report.recording.functions import FIELD_TYPES
 from pytest_automation_report.server.store.values import RunStatus
@@ -83,21 +84,14 @@ def _resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--artifact", "artifacts", metavar="NAME=URL", multiple=True,
                   help="Address of a stored file. Can be repeated.")  # fmt: skip
     @functools.wraps(command)
-    def with_resources(
-        *,
-        one_fields: tuple[str, ...],
-        field_types: tuple[str, ...],
-        one_links: tuple[str, ...],
-        link_notes: tuple[str, ...],
-        artifacts: tuple[str, ...],
-        **options: object,
-    ) -> Any:  # noqa: ANN401 - the command's own
-        types = _each("--field-type", field_types or ("string",), one_fields)
-        notes = _each("--link-note", link_notes or (None,), one_links)
+    def with_resources(**options: Any) -> Any:  # noqa: ANN401 - the command's own
+        fields, links = options.pop("one_fields"), options.pop("one_links")
+        types = _each("--field-type", options.pop("field_types") or ("string",), fields)
+        notes = _each("--link-note", options.pop("link_notes") or (None,), links)
         resources = Resources(
-            fields=tuple(_field(text, FIELD_TYPES[kind]) for text, kind in zip(one_fields, types, strict=True)),
-            links=tuple(Link(*_address("--link", text), note) for text, note in zip(one_links, notes, strict=True)),
-            artifacts=tuple(Artifact(*_address("--artifact", text)) for text in artifacts),
+            fields=tuple(_field(text, FIELD_TYPES[kind]) for text, kind in zip(fields, types, strict=True)),
+            links=tuple(Link(*_address("--link", text), note) for text, note in zip(links, notes, strict=True)),
+            artifacts=tuple(Artifact(*_address("--artifact", text)) for text in options.pop("artifacts")),
         )
         return command(resources=resources, **options)
 
@@ -141,7 +135,6 @@ def _field(text: str, kind: FieldType) -> Field:
 
 
 _STATUSES: Final = {"passed": RunStatus.SUCCESS, "failed": RunStatus.FAILURE, "open": RunStatus.RUNNING}
-_UNPROCESSABLE: Final = 422
 _NUMBER: Final = click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
 """The run that a command changes: no newest one stands for it."""
 
@@ -188,9 +181,6 @@ def append(chosen: int | None, resources: Resources, **options: object) -> int:
     return Exit.DONE
 
 
-EXPECT_JOBS: Final = click.option(
-    "--expect-jobs", type=JOBS, help="Wait for this number of jobs, or for these names: 4 or unit,web."
-)
 TIMEOUT: Final = click.option(
     "--timeout", type=AGE, default="30m", show_default=True, help="Give up after this time, such as 90s or 30m."
 )
@@ -240,20 +230,17 @@ def completed_runs(
         echo_stderr(f"no job came in {quantity(round(timeout), 'second')}: {missing}", colour="yellow")
         return [], missing
     for run_id in runs:
-        if missing and client.run(run_id, has_threads=False).is_completed:
+        if not missing:
+            complete = partial(_completed, client, run_id, measure_elapsed=measure_elapsed)
+            is_new = retry_until(complete, max(end, time.monotonic() + DEADLINE_SECONDS))
+            echo_stderr(f"run {run_id} is completed" if is_new else f"run {run_id} was completed before")
+        elif client.run(run_id, has_threads=False).is_completed:
             echo_stderr(f"run {run_id} was completed before: {missing}", colour="yellow")
-            continue
-        if missing:
+        else:
             waited = quantity(round(timeout), "second")
             echo_stderr(f"run {run_id} stays open after {waited}: {missing}", colour="yellow")
             command = system.quoted([*user_shell().command, "run", "complete", str(run_id)])
             echo_stderr(f"to complete it anyway: {command}")
-            continue
-        is_new = retry_until(
-            partial(_completed, client, run_id, measure_elapsed=measure_elapsed),
-            max(end, time.monotonic() + DEADLINE_SECONDS),
-        )
-        echo_stderr(f"run {run_id} is completed" if is_new else f"run {run_id} was completed before")
     return runs, missing
 
 
@@ -383,7 +370,7 @@ def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
     try:
         client.complete_run(run_id, measure_elapsed=measure_elapsed)
     except RefusedError as error:
-        if error.status != _UNPROCESSABLE or not client.run(run_id, has_threads=False).is_completed:
+        if error.status != UNPROCESSABLE or not client.run(run_id, has_threads=False).is_completed:
             raise
         return False
     return True

@@ -46,7 +46,8 @@ class SpooledSession(Struct, frozen=True):
     """One session in the spool, as ``spool list`` shows it; its JSON has the same names.
 
     ``age_seconds`` is the time since the last write, ``address`` the server's origin or the embedded store's path,
-    ``error`` the reason why the session cannot be read. The counts are of results.
+    ``error`` the reason why the session cannot be read. The counts are of results; those ``left`` remain to be sent,
+    without tests that never finished.
     """
 
     id: str
@@ -61,11 +62,7 @@ class SpooledSession(Struct, frozen=True):
     address: str = ""
     project_id: int = 0
     error: str = ""
-
-    @property
-    def left(self) -> int:
-        """Number of results that remain to be sent, without tests that never finished."""
-        return max(0, self.results - self.acknowledged - self.rejected - self.held)
+    left: int = 0
 
 
 def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
@@ -82,15 +79,18 @@ def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
     except SpoolError as error:
         return SpooledSession(folder.id, state, age, size, error=str(error))
     records = (placed.record for _, added in SpoolReader(folder).added() for placed in added)
+    results = sum(isinstance(record, FinishRecord) and record.is_final for record in records)
+    acknowledged, rejected, held = (ledger.total(name) for name in ("acknowledged", "rejected", "held"))
     return SpooledSession(
         id=folder.id,
         state=state,
         age_seconds=age,
         size_bytes=size,
-        results=sum(isinstance(record, FinishRecord) and record.is_final for record in records),
-        acknowledged=ledger.total("acknowledged"),
-        rejected=ledger.total("rejected"),
-        held=ledger.total("held"),
+        results=results,
+        acknowledged=acknowledged,
+        rejected=rejected,
+        held=held,
+        left=max(0, results - acknowledged - rejected - held),
         name=session.run.name,
         address=session.database if session.is_embedded else session.origin,
         project_id=session.project_id,
@@ -110,7 +110,7 @@ def list_sessions(*, is_json: bool, **options: object) -> int:
     spool = configuration_of(options)[0].spool
     sessions = [read_spooled_session(folder, time.time()) for folder in session_folders(spool)]
     if is_json:
-        click.echo(json.dumps([{**to_builtins(session), "left": session.left} for session in sessions], indent=2))
+        click.echo(json.dumps(to_builtins(sessions), indent=2))
         return Exit.DONE
     rows = [_row(session) for session in sessions]
     if is_person_reading():

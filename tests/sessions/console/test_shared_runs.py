@@ -21,6 +21,7 @@ from support.result_files import written
 from support.scripted_adapter import client_of
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, answer
+from support.session_processes import eventually
 from support.sessions import reporting_arguments, session_environment
 
 KEY = ["--run-key", "build-7"]
@@ -178,6 +179,7 @@ def test_completion_waits_for_a_job_that_runs_again(project: Project, server: Ch
     project.report(*shared, address=server.address, exits=0)
     command = ("run", "complete", run_id, "--expect-jobs", "1", "--timeout")
     with paused(project, *shared, address=server.address):
+        eventually(lambda: len(server.posts("/threads")) == 2, "thread of the second session")
         early = console(project.root, *command, "0s", *server.options, exits=3)
         assert "stays open after 0 seconds: 0 of 1 jobs are in\n" in early.err
     console(project.root, *command, "30s", *server.options, exits=0)
