@@ -112,11 +112,8 @@ class Attempt:
 
 # A connection finds its attempt here, since neither requests nor urllib3 can pass an object down.
 _CURRENT: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
-
-
-def current_attempt() -> Attempt | None:
-    """Return the attempt whose thread this is, None outside of one."""
-    return _CURRENT.get()
+current_attempt: Final = _CURRENT.get
+"""Return the attempt whose thread this is, None outside of one."""
 
 
 class _Connection(HTTPConnection):

@@ -167,7 +167,7 @@ class ArtifactStoreConfig(Struct, frozen=True):
 
     address: str
     url: str = ""  # template of the URLs of files; if it is empty, the bucket signs one for each file
-    environ: Mapping[str, str] = field(default_factory=dict)  # the bucket's credentials, which `repr` does not show
+    environ: Mapping[str, str] = {}  # the bucket's credentials, which `repr` does not show
 
     def __repr__(self) -> str:
         return f"ArtifactStoreConfig(address={self.address!r}, url={self.url!r})"
@@ -179,9 +179,7 @@ class Endpoint(Struct, frozen=True):
     origin: str  # scheme, host and port, or `EMBEDDED_ORIGIN`
     project_id: int
     database: str = ""  # absolute path of the embedded store's SQLite file
-    proxies: Mapping[str, str] = field(
-        default_factory=dict
-    )  # for "http", "https" and "no_proxy", as requests takes them
+    proxies: Mapping[str, str] = {}  # for "http", "https" and "no_proxy", as requests takes them
     ca_file: str = ""  # path of a CA bundle, empty for the built-in one
 
     @property
@@ -258,8 +256,7 @@ EXTENSIONS: Final = (STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEM
 
 def announced(header: str) -> frozenset[str]:
     """Return those of our extensions that a header lists."""
-    names = {name.strip() for name in header.split(",")}
-    return frozenset(name for name in EXTENSIONS if name in names)
+    return frozenset(EXTENSIONS).intersection(map(str.strip, header.split(",")))
 
 
 OPENING_TAG: Final = "<test-steps>"

@@ -181,9 +181,8 @@ def displayable(text: str, secret: str = "") -> str:
     """Return a text of the server as one line for a message: cut, without the secret, and printable."""
     # Stricter than `text.limits.visible`: behind characters that it keeps a server could hide its text in a log.
     head = (text.replace(secret, "***") if secret else text)[:TEXT_CHARACTERS]
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in head)[
-        :TEXT_CHARACTERS
-    ]
+    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in head)
+    return shown[:TEXT_CHARACTERS]
 
 
 def _error(  # noqa: PLR0911 - a table of responses and statuses

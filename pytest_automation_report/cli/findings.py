@@ -11,7 +11,7 @@ import click
 from msgspec import Struct, convert
 
 from pytest_automation_report.cli.context import CONNECTION, Command, Exit, echo_result, echo_stderr, setting_options
-from pytest_automation_report.cli.known import KNOWN_FILE, entry_of, is_excused
+from pytest_automation_report.cli.known import KNOWN_FILE, entry_of, is_excused, read_known
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.export.results import ExportedRun
@@ -31,6 +31,7 @@ from pytest_automation_report.text.node_ids import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
     from typing import Any
 
     from pytest_automation_report.api.responses import Run
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.known import KnownFailure
 
 _ID: Final = click.IntRange(min=1)
+_COUNT: Final = click.IntRange(min=0)
 _LISTS: Final = (
     "newly_failing", "still_failing", "fixed", "passed_again", "newly_skipped", "new_tests", "gone", "not_run",
 )  # fmt: skip
@@ -106,28 +108,26 @@ def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: obj
 
 @click.command("gate", cls=Command)
 @RUN_ID
-@click.option("--new-failures", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
-              help="Stop at more than N new failures.")  # fmt: skip
-@click.option("--flaky", type=click.IntRange(min=0), metavar="N",
-              help="Stop at more than N flaky tests; their new failures alone do not stop it then.")  # fmt: skip
-@click.option("--gone", type=click.IntRange(min=0), metavar="N",
-              help="Stop at more than N gone tests; they are always named.")  # fmt: skip
+@click.option("--new-failures", type=_COUNT, default=0, show_default=True, metavar="N", help="Allow N new failures.")
+@click.option("--flaky", type=_COUNT, metavar="N", help="Allow N flaky tests; their new failures do not stop it then.")
+@click.option("--gone", type=_COUNT, metavar="N", help="Allow N gone tests; they are named in any case.")
 @KNOWN_FILE
 @BASE
 @click.option("--require-base", is_flag=True, help="Stop if there is no earlier run to compare with.")
 @click.option("--allow-partial", is_flag=True, help="Judge a run that is open or not whole, too.")
 @setting_options(*CONNECTION, *WHICH)
-def gate(chosen: WhichRun, *, known: Sequence[KnownFailure], base: int | None, **options: object) -> int:
+def gate(chosen: WhichRun, *, known: Path | None, base: int | None, **options: object) -> int:
     """Stop a pipeline at new failures: exit code 5, and stderr says what stopped it.
 
     Run it after pytest. Exit code 3 means that the run is open or not whole. Without RUN_ID it judges the run of this
     commit and branch in CI, and the newest run of the source elsewhere.
     """
     limits = convert({name: options.pop(name) for name in Limits.__struct_fields__}, Limits)
+    entries = read_known(known)
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
         judged = reading.run(reading.run_id(chosen, of_source=True))
         document = reading.findings(judged.id, base or "change")
-    code = judge(judged, document, known, limits)
+    code = judge(judged, document, entries, limits)
     if code == Exit.KEPT:
         echo_stderr("to judge it anyway: --allow-partial")
     return code

@@ -25,7 +25,7 @@ from pytest_automation_report.cli.context import (
     user_shell,
 )
 from pytest_automation_report.cli.findings import Limits, judge, judgements
-from pytest_automation_report.cli.known import KNOWN_FILE, is_excused
+from pytest_automation_report.cli.known import KNOWN_FILE, is_excused, read_known
 from pytest_automation_report.cli.queries import (
     EXPECT_JOBS,
     OURS_ONLY,
@@ -65,16 +65,16 @@ _FAILURES: Final = 50
 _NOT_OK: Final = 300  # a redirect leads to a page for people: the message went nowhere
 
 
-def _address(_: click.Context, __: click.Parameter, file: Path | None) -> str:
-    """Return the address in a file; raises `click.BadParameter`, without the address: who knows it may post."""
+def _address(file: Path | None) -> str:
+    """Return the address in a file; raises `click.UsageError`, without the address: who knows it may post."""
     if file is None:
         return ""
     try:
         text = read_file(file, _MOST_BYTES).decode("utf-8").strip()
     except (OSError, ValueError) as error:
-        raise click.BadParameter(f"{file}: cannot be read: name a file with one address") from error
+        raise click.UsageError(f"--webhook-url-file: {file}: cannot be read: name a file with one address") from error
     if not text.startswith(("https://", "http://")) or len(text.split()) != 1:
-        raise click.BadParameter(f"{file}: write one address that begins with https:// into it")
+        raise click.UsageError(f"--webhook-url-file: {file}: write one address that begins with https:// into it")
     return text
 
 
@@ -120,8 +120,8 @@ class _Files(Struct):
 @click.option("--summary", "is_summary", is_flag=True, help="Write summary and marks for the page of this CI job.")
 @click.option("--comment", type=click.Path(dir_okay=False), metavar="FILE", help="Write what failed as Markdown.")
 @click.option("--html", "html_file", metavar="FILE", help="Write the pages of the run into one HTML file.")
-@click.option("--webhook-url-file", "webhook", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              callback=_address, help="File with the address to tell when the branch turns red or green.")  # fmt: skip
+@click.option("--webhook-url-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="File with the address to tell when the branch turns red or green.")  # fmt: skip
 @setting_options(*CONNECTION, *WHICH)
 def finish(
     chosen: WhichRun,
@@ -129,8 +129,8 @@ def finish(
     expect_jobs: ExpectedJobs | None,
     timeout: float,
     is_gate: bool,
-    known: Sequence[KnownFailure],
-    webhook: str,
+    known: Path | None,
+    webhook_url_file: Path | None,
     **options: object,
 ) -> int:
     """Wait for the jobs of a run, complete it, prove that each test ran once, and print its id.
@@ -139,6 +139,7 @@ def finish(
     are missing.
     """
     files = convert({name: options.pop(name) for name in ("is_summary", "comment", "html_file")}, _Files)
+    entries, webhook = read_known(known), _address(webhook_url_file)
     configuration, token = configured_for(chosen, options)
     with connected_to(configuration, token) as client:
         runs, missing = completed_runs(client, configuration, expect_jobs, timeout, measure_elapsed=True)
@@ -148,12 +149,12 @@ def finish(
             echo_result(run_id)
             shown = reading.run(run_id)
             findings = reading.findings(run_id, "change" if is_gate else None) if reading.is_ours else None
-            code = max(code, _judged(shown, findings, known, is_gate=is_gate))
+            code = max(code, _judged(shown, findings, entries, is_gate=is_gate))
             # The verdict stays what it is: a file that cannot be written is one more error.
             code = max(code, _tried(partial(files.add, reading, shown, findings, missing)))
             code = max(code, _tried(partial(files.write_report, reading, run_id, is_only=len(runs) == 1)))
             if webhook and findings is not None and not missing:
-                _tell(webhook, reading, shown, findings, known, is_gate=is_gate)
+                _tell(webhook, reading, shown, findings, entries, is_gate=is_gate)
             echo_link(configuration, run_id)
     return max(code, _tried(files.write_comment))
 

@@ -34,10 +34,10 @@ _RUNS: Final = 10
 """Runs in a row in which a known test must not have failed to be healed."""
 
 
-def read_known(path: Path, name: str) -> list[KnownFailure]:
+def read_known(path: Path | None, name: str = "--known") -> list[KnownFailure]:
     """Return the entries of a file; raises `click.UsageError`, with the option's ``name``, if it cannot be read."""
     try:
-        return known_failures(known_text(path))
+        return [] if path is None else known_failures(known_text(path))
     except (OSError, ValueError) as error:
         reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else error
         raise click.UsageError(f"{name}: {path}: {reason}") from error
@@ -47,7 +47,6 @@ KNOWN_FILE: Final = click.option(
     "--known",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    callback=lambda _, __, path: [] if path is None else read_known(path, "--known"),
     help="File of known failures, if the sessions did not have it.",
 )
 

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import click
 
 from pytest_automation_report import __version__
-from pytest_automation_report.cli.context import EXIT_CODES, Command, Exit, echo_stderr
+from pytest_automation_report.cli.context import EXIT_CODES, Command, Exit, SettingOption, echo_stderr
 
 _OF_STREAMS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 """Errors of writing to a stream. Click handles a reader that has ended (EPIPE)."""
@@ -148,9 +148,11 @@ def add_help(command: click.Command, path: str = "") -> None:
         command.first = _MATTER.get(path, ())
     command.epilog = f"\b\nExample:\n  automation-report {example}"
     for parameter in command.params:
-        if isinstance(parameter, click.Option) and path not in _ADDING and parameter.name in _OF_READERS:
+        if not isinstance(parameter, SettingOption):
+            continue
+        if path not in _ADDING and parameter.name in _OF_READERS:
             parameter.help = _OF_READERS[parameter.name]
-        if isinstance(parameter, click.Option) and parameter.name == "database":
+        if parameter.name == "database":
             is_store = path.partition(" ")[0] in {"serve", "server", "store"}  # whose store may be in a database
             what = "store, or its postgresql:// address" if is_store else "embedded store"
             parameter.help = f"File of the {what}."

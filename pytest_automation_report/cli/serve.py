@@ -82,55 +82,35 @@ def _keep_days(_: click.Context, __: click.Parameter, text: str | None) -> dict[
 
 
 @click.command(cls=Command)
-@click.option("--open", "is_opened", is_flag=True,
-              help="Open the pages in this machine's browser, on a free port if the usual one is in use.")  # fmt: skip
+@click.option("--open", "is_opened", is_flag=True, help="Open the pages in a browser, on a free port if need be.")
 @click.option("--run", "run_id", type=click.IntRange(min=1), metavar="RUN_ID", help="Open this run.")
-@click.option("--port", type=click.IntRange(0, 65535), default=SERVE_PORT, show_default=True,
+@click.option("--port", type=click.IntRange(0, 65535), default=SERVE_PORT, show_default=True, metavar="NUMBER",
               help="Port; 0 takes any free one.")  # fmt: skip
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address of this machine to listen on.")
-@click.option("--allow-remote", is_flag=True, help="Listen on an address that other machines reach: --host 0.0.0.0.")
-@click.option("--allow-host", multiple=True, metavar="NAME",
-              help="Answer requests for this host name, too. Can be repeated.")  # fmt: skip
-@click.option(
-    "--token-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of the token that clients must send; default: AUTOMATION_REPORT_SERVER_TOKEN, else a new one that is "
-    "stored beside the database.",
-)
-@click.option(
-    "--pages-token-file", type=click.Path(dir_okay=False, path_type=Path),
-    help="File with the code of a link that opens the pages for a whole team, any number of times; "
-    "AUTOMATION_REPORT_PAGES_TOKEN wins.",
-)  # fmt: skip
-@click.option("--trusted-user-header", metavar="NAME",
-              help="Header in which a proxy names the user that it has logged in; they need no link.")  # fmt: skip
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
+@click.option("--allow-remote", is_flag=True, help="Allow --host 0.0.0.0, which other machines reach.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Answer to this host name, too. Can be repeated.")
+@click.option("--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="File of the token; AUTOMATION_REPORT_SERVER_TOKEN wins; default: a new one.")  # fmt: skip
+@click.option("--pages-token-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="File of the code that opens the pages for a team; AUTOMATION_REPORT_PAGES_TOKEN wins.")  # fmt: skip
+@click.option("--trusted-user-header", metavar="NAME", help="Header in which a proxy names its user.")
 @click.option("--trusted-proxy", "trusted_proxies", multiple=True, metavar="ADDRESS",
-              help="Address or network of the proxy whose header counts. Can be repeated.")  # fmt: skip
+              help="That proxy or its network. Can be repeated.")  # fmt: skip
 @click.option("--metrics-public", is_flag=True, help="Answer /metrics without a token.")
 @click.option("--max-size", type=SIZE, help="Largest size of the store, such as 20GB.")
-@click.option("--max-artifacts", type=SIZE, default="2GB", show_default=True,
-              help="Largest size of all stored artifacts together.")  # fmt: skip
-@click.option("--keep-days", callback=_keep_days, metavar="BRANCH=DAYS,...",
-              help="Remove runs after so many days by their branch, such as main=365,*=30.")  # fmt: skip
-@click.option("--complete-after", type=AGE, help="Complete open runs that did not change for so long, such as 6h.")
+@click.option("--max-artifacts", type=SIZE, default="2GB", show_default=True, help="Largest size of all artifacts.")
+@click.option("--keep-days", callback=_keep_days, metavar="BRANCH=DAYS", help="Remove older runs: main=365,*=30.")
+@click.option("--complete-after", type=AGE, help="Complete open runs unchanged for so long: 6h.")
 @click.option("--artifact-store", callback=bucket_address, metavar="ADDRESS", help=BUCKET_HELP)
-@click.option("--rate-limit", type=click.IntRange(min=1), metavar="N",
-              help="Answer N requests with the token a minute; default: all.")  # fmt: skip
-@click.option(
-    "--main-branch",
-    "main_branches",
-    multiple=True,
-    metavar="[SOURCE=]NAME",
-    help="Main branch of a source, or of all; default: the first of main, master, trunk and develop that has runs.",
-)
-@click.option("--strict-references", is_flag=True, help="Refuse runs that name an unknown configuration or milestone.")
-@click.option("--revoke-browsers", is_flag=True, help="Forget all browsers that were let in: each needs a new link.")
-@click.option(
-    "--source-url", default="", callback=_link_template, metavar="TEMPLATE",
-    help="Links from code to its host, such as https://github.com/me/shop/blob/{commit}/{file}#L{line}.",
-)  # fmt: skip
+@click.option("--rate-limit", type=click.IntRange(min=1), metavar="N", help="Most requests a minute with the token.")
+@click.option("--main-branch", "main_branches", multiple=True, metavar="NAME",
+              help="Main branch of all sources, or SOURCE=NAME.")  # fmt: skip
+@click.option("--strict-references", is_flag=True, help="Refuse unknown configurations and milestones.")
+@click.option("--revoke-browsers", is_flag=True, help="Let no known browser in without a new link.")
+@click.option("--source-url", default="", callback=_link_template, metavar="TEMPLATE",
+              help="Link code to its host: https://github.com/me/shop/blob/{commit}/{file}#L{line}.")  # fmt: skip
 @click.option("--editor-url", default="", callback=_link_template, metavar="TEMPLATE",
-              help="Links from code to your editor, such as vscode://file/home/me/shop/{file}:{line}.")  # fmt: skip
+              help="Link code to your editor: vscode://file/home/me/shop/{file}:{line}.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Log each request.")
 @setting_options("database")
 def serve(
@@ -144,7 +124,7 @@ def serve(
     main_branches: tuple[str, ...],
     **options: Any,  # noqa: ANN401 - those of `_serve_options` among them
 ) -> int:
-    """Serve the embedded store, or one in a PostgreSQL database, on this machine until Ctrl-C or SIGTERM.
+    """Serve a store and its pages until Ctrl-C or SIGTERM.
 
     The first line on stdout is the address. stderr has the link that opens the pages, and the settings to report here.
     """

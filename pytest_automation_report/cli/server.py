@@ -15,7 +15,6 @@ from pytest_automation_report.cli.context import (
     echo_stderr,
     echo_table,
     setting_options,
-    stored_at,
 )
 from pytest_automation_report.cli.store import opened_store
 from pytest_automation_report.errors import SettingError
@@ -56,7 +55,7 @@ def create(name: str, role: Role, project: int | None, **options: object) -> int
         raise SettingError("NAME", name, "use up to 64 letters, digits, dots, @, - and _")
     if role == "admin" and project is not None:
         raise SettingError("--project", project, "an admin has all projects: leave it out, or use --role report")
-    with opened_store(stored_at(options)[1]) as store:
+    with opened_store(options) as store:
         created = store.write(partial(create_token, name, role, project))
     if created is None:
         raise SettingError("NAME", name, "there is a token of this name: choose another, or revoke that one first")
@@ -69,11 +68,12 @@ def create(name: str, role: Role, project: int | None, **options: object) -> int
 @setting_options("database")
 def list_tokens(**options: object) -> int:
     """List the tokens with what they may do; their names are printed on stdout."""
-    with opened_store(stored_at(options)[1]) as store:
+    with opened_store(options) as store:
         found = [*store.look(grants).values()]
     for grant in found:
         echo_result(grant.name)
-    echo_table(("NAME", "ROLE", "PROJECT", "CREATED"), [_row(grant) for grant in found])
+    rows = [(grant.name, grant.role, str(grant.project or "all"), iso_time(grant.created) or "") for grant in found]
+    echo_table(("NAME", "ROLE", "PROJECT", "CREATED"), rows)
     echo_stderr(quantity(len(found), "token"))
     return Exit.DONE
 
@@ -83,14 +83,9 @@ def list_tokens(**options: object) -> int:
 @setting_options("database")
 def revoke(name: str, **options: object) -> int:
     """Revoke the token NAME: servers of the store refuse it within five seconds."""
-    with opened_store(stored_at(options)[1]) as store:
+    with opened_store(options) as store:
         is_revoked = store.write(partial(revoke_token, name))
     if not is_revoked:
         raise SettingError("NAME", name, "there is no such token: automation-report server token list shows them")
     echo_stderr(f"token {name} is revoked")
     return Exit.DONE
-
-
-def _row(grant: Grant) -> tuple[str, str, str, str]:
-    project = "all" if grant.project is None else str(grant.project)
-    return grant.name, grant.role, project, iso_time(grant.created) or ""

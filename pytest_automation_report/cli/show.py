@@ -52,6 +52,7 @@ _EXPANDS: Final[tuple[RunExpand, ...]] = get_args(RunExpand)
 """Records whose names are shown; the last kind has one record on our server, which says nothing."""
 
 _FAILURES: Final = 10
+_MANY: Final = click.IntRange(min=1)
 _FACT_UNITS: Final = 100
 _MESSAGE_UNITS: Final = 200
 
@@ -72,7 +73,11 @@ def show(chosen: WhichRun, *, is_all: bool, is_json: bool, test: str | None, **o
     with opened(options, chosen) as reading:
         run_id = reading.run_id(chosen)
         if test is not None:
-            click.echo(_one_test(reading, run_id, test), nl=False)
+            exported = ExportedRun.from_document(reading.run(run_id).document)
+            findings = reading.findings(run_id) if reading.is_ours else None
+            found = _named(list(reading.tests(run_id)), test, run_id)
+            again = run_command([found.node_id])
+            click.echo(markdown_of(found, exported, command=again, changes=_changes(found, findings)), nl=False)
             return Exit.DONE
         shown = reading.client.run(run_id, expands=_EXPANDS[: -1 if reading.is_ours else None])
         if is_json:
@@ -172,14 +177,6 @@ _KINDS: Final = {
 }
 
 
-def _one_test(reading: Opened, run_id: int, name: str) -> str:
-    """Return the result of a test as Markdown."""
-    run = ExportedRun.from_document(reading.run(run_id).document)
-    findings = reading.findings(run_id) if reading.is_ours else None
-    test = _named(list(reading.tests(run_id)), name, run_id)
-    return markdown_of(test, run, command=run_command([test.node_id]), changes=_changes(test, findings))
-
-
 def _named(tests: Sequence[ExportedTest], name: str, run_id: int) -> ExportedTest:
     """Return the test of this folder and name, node id or key; raises `click.UsageError` if there is none."""
     names = {known: test for test in reversed(tests) for known in (test.key, test.title, test.node_id) if known}
@@ -208,8 +205,7 @@ def _changes(test: ExportedTest, findings: RunFindings | None) -> list[str]:
     "--format", "form", type=click.Choice(["junit", "ctrf", "json", "markdown", "csv"]), required=True,
     help="JUnit XML, CTRF, JSON with everything, Markdown for a comment on a pull request, or CSV.",
 )  # fmt: skip
-@click.option("-o", "--file", "file", metavar="FILE", default=STDOUT,
-              help="File to write; default: stdout.")  # fmt: skip
+@click.option("-o", "--file", "file", metavar="FILE", default=STDOUT, help="File to write; default: stdout.")
 @BASE
 @setting_options(*CONNECTION, *WHICH)
 def export(chosen: WhichRun, *, form: str, file: str, base: int | None, **options: object) -> int:
@@ -252,25 +248,18 @@ def _exported(form: str, reading: Opened, run_id: int, base: int | None) -> Iter
         return documents.json_document(shown.document["result"], run.source, findings, reading.items(run_id))
     if form == "ctrf":
         return [documents.ctrf_text(run, reading.tests(run_id), None if findings is None else findings["base"])]
-    # The same run gives the same bytes: the digest is of the time of its end.
-    failed = [*reading.tests(run_id, only_failures=True)]
-    return [digest(reading, shown, failed, findings, now=_end_of(run)).markdown()]
-
-
-def _end_of(run: ExportedRun) -> int:
-    """Return when a run was completed, or else began, in microseconds since 1970."""
-    time = time_of(run.completed_at or run.created_at)
-    return 0 if time is None else round(time.timestamp() * 1_000_000)
+    # The same run gives the same bytes: the digest is of the time of its end, of an open run of its begin.
+    failed, end = [*reading.tests(run_id, only_failures=True)], time_of(run.completed_at or run.created_at)
+    now = 0 if end is None else round(end.timestamp() * 1_000_000)
+    return [digest(reading, shown, failed, findings, now=now).markdown()]
 
 
 @click.command("failures", cls=Command)
 @RUN_ID
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json", "keys", "nodeids"]), default="text",
               show_default=True, help="The digest, or the keys or node ids of the tests.")  # fmt: skip
-@click.option("--new", "is_new_only", is_flag=True,
-              help="Only new failures, as a run's page counts them.")  # fmt: skip
-@click.option("--limit", type=click.IntRange(min=1), metavar="N",
-              help="Show N reasons, or tests, whatever their length.")  # fmt: skip
+@click.option("--new", "is_new_only", is_flag=True, help="Only new failures, as a run's page counts them.")
+@click.option("--limit", type=_MANY, metavar="N", help="Show N reasons, or tests, whatever their length.")
 @setting_options(*CONNECTION, *WHICH)
 def failures(chosen: WhichRun, *, form: str, is_new_only: bool, limit: int | None, **options: object) -> int:
     """Say what failed in a run: the verdict, then each reason once, with the command that runs its tests again.
@@ -281,7 +270,13 @@ def failures(chosen: WhichRun, *, form: str, is_new_only: bool, limit: int | Non
         run_id = reading.run_id(chosen)
         findings = reading.findings(run_id) if reading.is_ours else None
         if form in {"keys", "nodeids"}:
-            _echo_tests(reading, run_id, new_keys(findings) if is_new_only else None, form, limit)
+            tests = _failed(reading, run_id, are_whole=form == "nodeids")
+            kept = new_keys(findings) if is_new_only and findings is not None else {*tests}
+            names = [test.key if form == "keys" else test.node_id for key, test in tests.items() if key in kept]
+            for name in [*filter(None, names)][:limit]:
+                click.echo(name)
+            if unknown := names.count(""):
+                echo_stderr(f"{quantity(unknown, 'failed test')} without a node id: the file is not known")
             return Exit.DONE
         failed, now = [*reading.tests(run_id, only_failures=True)], time.time_ns() // 1000
         told_now = digest(reading, reading.run(run_id), failed, findings, now=now, is_new_only=is_new_only)
@@ -292,15 +287,6 @@ def failures(chosen: WhichRun, *, form: str, is_new_only: bool, limit: int | Non
 def _failed(reading: Opened, run_id: int, *, are_whole: bool) -> dict[str, ExportedTest]:
     """Return the failed tests of a run by key; of one in which several jobs failed, the last result."""
     return {test.key: test for test in reading.tests(run_id, only_failures=True, are_whole=are_whole)}
-
-
-def _echo_tests(reading: Opened, run_id: int, kept: set[str] | None, form: str, limit: int | None) -> None:
-    tests = _failed(reading, run_id, are_whole=form == "nodeids")
-    names = [test.key if form == "keys" else test.node_id for key, test in tests.items() if kept is None or key in kept]
-    for name in [*filter(None, names)][:limit]:
-        click.echo(name)
-    if unknown := names.count(""):
-        echo_stderr(f"{quantity(unknown, 'failed test')} without a node id: the file is not known")
 
 
 def digest(

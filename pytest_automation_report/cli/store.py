@@ -34,15 +34,15 @@ from pytest_automation_report.text.limits import quantity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_automation_report.api.models import PostgresDatabase
     from pytest_automation_report.server.store.retention import OldRun
 
 _SHOWN_PROBLEMS: Final = 20
 
 
 @contextmanager
-def opened_store(place: Path | PostgresDatabase) -> Iterator[Store]:
-    """Yield the store of a place; raises `NoStoreError` without one, `StoreError` for a failure of the database."""
+def opened_store(options: dict[str, object]) -> Iterator[Store]:
+    """Yield the store of a command; raises `NoStoreError` without one, `StoreError` for a failure of the database."""
+    place = stored_at(options)[1]
     if isinstance(place, Path) and not place.exists():
         raise NoStoreError(place, "report a session here or start automation-report serve")
     store = Store(place, must_exist=True)
@@ -66,7 +66,7 @@ def check(**options: object) -> int:
 
     The findings are a JSON document on stdout, unless both outputs are a terminal.
     """
-    with opened_store(stored_at(options)[1]) as opened:
+    with opened_store(options) as opened:
         findings = maintenance.check(opened)
     echo_result(json.dumps(asdict(findings), indent=2))
     for problem in findings.problems[:_SHOWN_PROBLEMS]:
@@ -106,7 +106,7 @@ def bucket_address(_: click.Context, __: click.Parameter, address: str | None) -
     return address
 
 
-BUCKET_HELP: Final = "Bucket of the sessions' artifact_store, with credentials as theirs: files go with their runs."
+BUCKET_HELP: Final = "Bucket whose files go with their runs."
 
 
 @store.command()
@@ -125,7 +125,7 @@ def prune(
     if (keep_runs is None) == (older_than is None):
         raise click.UsageError("name either --keep-runs N or --older-than AGE")
     now, artifacts = time.time_ns() // 1000, 0
-    with opened_store(stored_at(options)[1]) as opened:
+    with opened_store(options) as opened:
         if keep_runs is not None:
             runs = opened.read(partial(retention.runs_beyond, max_runs=keep_runs, now=now))
         else:

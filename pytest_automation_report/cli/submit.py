@@ -54,8 +54,7 @@ _RESULT_SETTINGS: Final = ("folder_prefix", "statuses", "redact", "redact_builti
 
 @click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
-@click.option("--ignore-parse-error", is_flag=True,
-              help="Skip files that cannot be read.")  # fmt: skip
+@click.option("--ignore-parse-error", is_flag=True, help="Skip files that cannot be read.")
 @click.option("--allow-empty", is_flag=True, help="Exit with 0 if there is no result to send.")
 @setting_options(*CONNECTION, *NEW_RUN, *SHARING, *_RESULT_SETTINGS)
 def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: bool, **options: object) -> int:
@@ -131,10 +130,8 @@ _INHERITED: Final = (*CONNECTION, "spool", "source")
 
 @click.command("exec", cls=Command, context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
-@click.option("--results", "patterns", multiple=True, metavar="FILES",
-              help="Names or patterns of JUnit XML files that COMMAND writes.")  # fmt: skip
-@click.option("--no-output", is_flag=True,
-              help="Do not send what COMMAND prints.")  # fmt: skip
+@click.option("--results", "patterns", multiple=True, metavar="FILES", help="JUnit XML files that COMMAND writes.")
+@click.option("--no-output", is_flag=True, help="Do not send what COMMAND prints.")
 @setting_options(*CONNECTION, *NEW_RUN, *SHARING, *_RESULT_SETTINGS)
 def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], no_output: bool, **options: object) -> int:
     """Run COMMAND, report it as one run, and exit with COMMAND's own exit code.
@@ -158,7 +155,6 @@ def _run_and_report(
     *,
     has_output: bool,
 ) -> int:
-    """Create the run, run the command, send what it left; return its exit code."""
     # A setting without an option here: where tests keep no output, the command's is not sent either.
     configuration, token = configuration_of({**options, "output": None})
     job = configuration.job or f"exec-{secrets.token_hex(6)}"
@@ -350,7 +346,6 @@ class _CommandRun(Struct):
 
 
 def _failure(command: Sequence[str], ended: Ended, rules: RecordingOptions) -> JunitResult:
-    """Return the result that reports a failed command without results."""
     name = Path(command[0]).name or command[0]  # without arguments, which may hold secrets
     folder = f"{rules.prefix}.{_FOLDER}" if rules.prefix else _FOLDER
     text = f"{ended.words}, and left no results."

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.resolver import raw_setting, toml_document, user_place
@@ -49,12 +49,7 @@ class ProjectIni(Struct, frozen=True):
 
     root: Path
     name: str = ""
-    values: Mapping[str, object] = field(default_factory=dict)
-
-    @property
-    def path(self) -> Path:
-        """The ini file, or the root folder without one."""
-        return self.root / self.name
+    values: Mapping[str, object] = {}
 
 
 def project_ini(start: Path) -> ProjectIni:
@@ -291,7 +286,7 @@ def _ca_file(settings: Settings) -> str:
 
 
 def _place(name: str, ini: ProjectIni) -> str:
-    return f"{ini.path}: {setting_of(name).ini}"
+    return f"{ini.root / ini.name}: {setting_of(name).ini}"
 
 
 def _named(name: str) -> str:

@@ -76,7 +76,7 @@ class RawSetting(Struct, frozen=True):
 def text(raw: RawSetting) -> str:
     """Return a text without control characters."""
     if not isinstance(raw.value, str):
-        raise SettingError(raw.origin, raw.value, "write one text, in TOML in quotes")
+        raise SettingError(raw.origin, raw.value, _INI_HINTS["text"])
     if re.search(r"[\x00-\x1f\x7f]", raw.value):
         raise SettingError(raw.origin, raw.value, "write it without control characters, on one line")
     return raw.value
@@ -167,9 +167,12 @@ def source(raw: RawSetting) -> str:
 
 def page(raw: RawSetting) -> str:
     """Return the web address of a page, without user and password: it is shown to everyone who sees the run."""
-    value = web_address(raw)
-    if utf16_length(value) > STRING_UNITS:
-        raise SettingError(raw.origin, shown_address(value), f"write at most {STRING_UNITS} characters")
+    value = text(raw)
+    hint = web_address_hint(value)
+    if not hint and utf16_length(value) > STRING_UNITS:
+        hint = f"write at most {STRING_UNITS} characters"
+    if hint:
+        raise SettingError(raw.origin, shown_address(value), hint)
     return without_user(value) or value
 
 
@@ -260,15 +263,6 @@ def patterns(raw: RawSetting) -> tuple[str, ...]:
     return _texts(raw)
 
 
-def web_address(raw: RawSetting) -> str:
-    """Return a web address, or a template of one."""
-    value = text(raw)
-    hint = web_address_hint(value)
-    if hint:
-        raise SettingError(raw.origin, shown_address(value), hint)
-    return value
-
-
 def run_key(raw: RawSetting) -> str:
     """Return the key of a run that jobs share, with its placeholders: `filled_key` fills them later."""
     key = line(raw)
@@ -321,7 +315,6 @@ def _texts(raw: RawSetting) -> tuple[str, ...]:
 
 
 def _pairs(raw: RawSetting) -> tuple[tuple[str, str], ...]:
-    """Return the entries of a list of ``name=value``."""
     pairs: list[tuple[str, str]] = []
     for entry in _texts(raw):
         name, separator, value = entry.partition("=")

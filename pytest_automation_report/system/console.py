@@ -15,6 +15,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.system.here import system
+
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Mapping
@@ -138,18 +140,15 @@ else:
         number, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return None if number == resource.RLIM_INFINITY else number
 
-    def _is_polled(descriptor: int, event: int, seconds: float | None) -> bool:
-        waiting = select.poll()  # `select.select` refuses descriptors above 1,023
-        waiting.register(descriptor, event)
-        return bool(waiting.poll(None if seconds is None else seconds * 1000))
-
     def is_socket_readable(descriptor: int) -> bool:
         """Whether a socket has something to read, or its end."""
-        return _is_polled(descriptor, select.POLLIN, 0)
+        return bool(system.ready([descriptor], 0))
 
     def is_writable(descriptor: int, seconds: float | None) -> bool:
         """Wait until something can be written, None for ever; return whether that is so."""
-        return _is_polled(descriptor, select.POLLOUT, seconds)
+        waiting = select.poll()  # `select.select` refuses descriptors above 1,023
+        waiting.register(descriptor, select.POLLOUT)
+        return bool(waiting.poll(None if seconds is None else seconds * 1000))
 
     class CommandSignals:
         """Signals to this process while it runs a command: held back, and taken one by one.
@@ -187,10 +186,8 @@ else:
                 return number, number in _OF_TERMINALS and os.isatty(0)
             else:  # noqa: RET505 - a checker for the other system takes what follows for unreachable
                 info = signal.sigwaitinfo(self._waited)
-                return (
-                    info.si_signo,
-                    info.si_signo in _OF_TERMINALS and info.si_code > 0,
-                )  # those of the kernel are positive
+                # The codes of signals that the kernel sends for a terminal are positive.
+                return info.si_signo, info.si_signo in _OF_TERMINALS and info.si_code > 0
 
         def pending(self) -> Iterator[int]:
             """Yield the signals to end that came and were not taken."""

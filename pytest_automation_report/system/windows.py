@@ -40,7 +40,6 @@ _QUERY: Final = 0x1000
 
 
 def is_lock_taken(descriptor: int) -> bool:
-    """Lock an open file for this process."""
     try:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     except PermissionError:
@@ -74,12 +73,10 @@ def _patiently(change: Callable[[], T]) -> T:
 
 
 def replace(source: str | Path, target: str | Path) -> None:
-    """Give a file a name that another one may have, which is then removed."""
     _patiently(lambda: os.replace(source, target))  # noqa: PTH105 - both may be texts
 
 
 def free_bytes(place: str | Path, descriptor: int | None = None) -> int | None:
-    """Return the free space for this user on the disk of a path."""
     del descriptor
     return shutil.disk_usage(place).free
 
@@ -111,23 +108,18 @@ class Folder:
         """Do nothing: no folder is kept open."""
 
     def names(self) -> list[str]:
-        """Return the names in it."""
         return os.listdir(self._path)  # noqa: PTH208 - as above
 
     def status(self, name: str = "") -> os.stat_result:
-        """Return the status of what has a name in it."""
         return os.lstat(self.path_of(name))
 
     def open(self, name: str, flags: int) -> int:
-        """Return a descriptor of a file in it."""
         return os.open(self.path_of(name), flags | os.O_BINARY, 0o600)
 
     def remove(self, name: str) -> None:
-        """Remove a file in it."""
         _patiently(lambda: os.unlink(self.path_of(name)))  # noqa: PTH108 - as above
 
     def remove_folder(self, name: str) -> None:
-        """Remove an empty folder in it."""
         _patiently(lambda: os.rmdir(self.path_of(name)))  # noqa: PTH106 - as above
 
     def path_of(self, name: str) -> str:
@@ -135,7 +127,6 @@ class Folder:
 
 
 def process_start_time(pid: int) -> str:
-    """Return the start time of a process."""
     import ctypes  # noqa: PLC0415 - once in a session
 
     began, ended, kernel, user = (ctypes.c_ulonglong() for _ in range(4))
@@ -165,21 +156,16 @@ class Process:
             self._is_gone = True
 
     def is_alive(self) -> bool:
-        """Whether the process lives."""
         self.wait(0.0)
         return not self._is_gone
 
     def wait(self, seconds: float) -> None:
-        """Wait until the process ends, at most for this time."""
-        if self._handle is None:
+        if self._handle is None or self._is_gone:
             Unpatched.sleep(seconds)
-        elif not self._is_gone:
-            self._is_gone = _winapi.WaitForSingleObject(self._handle, int(seconds * 1000)) == _winapi.WAIT_OBJECT_0
         else:
-            Unpatched.sleep(seconds)
+            self._is_gone = _winapi.WaitForSingleObject(self._handle, int(seconds * 1000)) == _winapi.WAIT_OBJECT_0
 
     def close(self) -> None:
-        """Close the handle."""
         handle, self._handle = self._handle, None
         if handle is not None:
             _winapi.CloseHandle(handle)
@@ -269,10 +255,9 @@ _timer: Any = None
 def _shell() -> str:
     """Return the shell that Git for Windows brings along, "" without it."""
     git = shutil.which("git")
-    folders = (
-        [] if git is None else [parent / place for parent in Path(git).parents[:3] for place in ("bin", "usr/bin")]
-    )
-    return next((str(folder / "sh.exe") for folder in folders if (folder / "sh.exe").is_file()), "")
+    parents = [] if git is None else [*Path(git).parents][:3]
+    shells = (parent / place / "sh.exe" for parent in parents for place in ("bin", "usr/bin"))
+    return next((str(shell) for shell in shells if shell.is_file()), "")
 
 
 def start_script(script: str, folder: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:

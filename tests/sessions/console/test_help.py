@@ -41,7 +41,7 @@ def test_a_command_loads_no_other_command(tmp_path: Path) -> None:
 def test_each_help_has_whole_sentences_and_an_example_that_can_be_typed(context: click.Context) -> None:
     """Its summary, which no other command has, and each option's help end with a period; the example is its own.
 
-    The whole help takes 45 lines at most, that of serve 70.
+    The whole help takes 45 lines at most.
     """
     command = context.command
     summary = command.get_short_help_str(60)
@@ -50,7 +50,7 @@ def test_each_help_has_whole_sentences_and_an_example_that_can_be_typed(context:
     texts = (summary, (command.help or "").partition("\n\n")[0], *options)
     assert [each for each in texts if not each.endswith(".") or each.endswith("...")] == []
     lines = command.get_help(context).splitlines()
-    assert len(lines) <= (70 if command.name == "serve" else 45)
+    assert len(lines) <= 45
     program, *words = shlex.split(lines[lines.index("  Example:") + 1])
     path = context.command_path.split()[1:]
     assert (program, words[: len(path)]) == ("automation-report", path)
