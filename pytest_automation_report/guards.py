@@ -1,4 +1,4 @@
-"""Keep errors of this package out of pytest's sessions: each hook counts its own, and the summary shows them."""
+"""Keep errors of this package out of pytest's sessions: the summary shows them."""
 
 from __future__ import annotations
 
@@ -23,17 +23,15 @@ _ENDS: Final = (pytest.exit.Exception, pytest.UsageError)
 
 
 class InternalErrors:
-    """Counts errors of this package inside pytest's hooks; they are reported at the end and never raised."""
+    """The first errors of this package inside pytest's hooks; they are reported at the end and never raised."""
 
     def __init__(self) -> None:
-        self.count = 0
         self.texts: list[str] = []
 
     def add(self, place: str, error: BaseException) -> None:
-        """Count one error; the first few are stored."""
+        """Add one error; all after the first few are left out."""
         from pytest_automation_report.text.redaction import safe_str  # noqa: PLC0415 - only with an error
 
-        self.count += 1
         if len(self.texts) < _MAX_TEXTS:
             self.texts.append(f"{place}: {type(error).__name__}: {safe_str(error)}")
 
@@ -48,7 +46,7 @@ class Hooks:
 
 
 def guarded(hook: Callable[P, R]) -> Callable[P, R]:
-    """Count the errors of a method in the ``internal_errors`` of its object; it then returns None.
+    """Add the errors of a method to the ``internal_errors`` of its object; it then returns None.
 
     A generator wraps pytest's other hooks: their result, or their error, stays.
     """
@@ -62,7 +60,7 @@ def guarded(hook: Callable[P, R]) -> Callable[P, R]:
         except _ENDS:
             raise
         except _ERRORS as error:
-            _count(args[0], hook.__name__, error)
+            _add(args[0], hook.__name__, error)
             return None
 
     return cast("Callable[P, R]", guard)
@@ -81,13 +79,13 @@ def _guarded_wrapper(hook: Callable[..., Generator[None, R, R]]) -> Callable[...
         except _ENDS:
             raise
         except _ERRORS as error:
-            _count(args[0], hook.__name__, error)
+            _add(args[0], hook.__name__, error)
         return result
 
     return guard
 
 
-def _count(owner: Any, place: str, error: BaseException) -> None:  # noqa: ANN401 - any object with hooks
+def _add(owner: Any, place: str, error: BaseException) -> None:  # noqa: ANN401 - any object with hooks
     errors: InternalErrors | None = getattr(owner, "internal_errors", None)
     if errors is not None:
         errors.add(place, error)

@@ -42,8 +42,8 @@ from pytest_automation_report.delivery.report import excerpt_from
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.findings.known import KnownTests
 from pytest_automation_report.findings.sentences import is_torn, told
-from pytest_automation_report.recording.results import FailedTest
 from pytest_automation_report.server.store.values import RunStatus
+from pytest_automation_report.spool.records import FailedTest
 from pytest_automation_report.summary.ci_page import JobOutput, PageOfJob, failing_notes, plain
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import read_file

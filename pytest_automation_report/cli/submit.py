@@ -36,10 +36,10 @@ from pytest_automation_report.junit.results import JunitResult
 from pytest_automation_report.junit.sessions import Submission
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
-from pytest_automation_report.recording.results import key_of
 from pytest_automation_report.settings.run import timeouts_from
 from pytest_automation_report.settings.settings import Settings, setting_of
 from pytest_automation_report.settings.token import token_from
+from pytest_automation_report.spool.records import key_of
 from pytest_automation_report.spool.sessions import session_folders
 from pytest_automation_report.summary.undelivered import send_command
 from pytest_automation_report.text.limits import quantity

@@ -34,9 +34,8 @@ from pytest_automation_report.api.models import (
 )
 from pytest_automation_report.findings.owners import OWNER_FIELD, CodeOwners
 from pytest_automation_report.recording.options import FAILED, UNTESTED, RecordingOptions, cleaner_for
-from pytest_automation_report.recording.phases import console_field
-from pytest_automation_report.recording.results import identity_of, node_id_fields
-from pytest_automation_report.spool.records import Attempt, Colours, Step
+from pytest_automation_report.recording.phases import console_field, moved, node_id_fields
+from pytest_automation_report.spool.records import Attempt, Colours, Step, identity_of
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import (
     NOTE_UNITS,
@@ -188,9 +187,9 @@ def with_kept_files(extensions: Extensions, attempts: Sequence[Attempt], kept: S
     counts = [len(attempt.artifacts) for attempt in (last, *earlier)]
     flags = [kept[end - count : end] for count, end in zip(counts, accumulate(counts), strict=True)]
     of_attempts = tuple(
-        replace(entry, steps=_moved(entry.steps, _places(flags[entry.number]))) for entry in extensions.attempts
+        replace(entry, steps=moved(entry.steps, _places(flags[entry.number]))) for entry in extensions.attempts
     )
-    return replace(extensions, steps=_moved(extensions.steps, _places(flags[0])), attempts=of_attempts)
+    return replace(extensions, steps=moved(extensions.steps, _places(flags[0])), attempts=of_attempts)
 
 
 def _with_attempts(own: Sequence[Field], earlier: Sequence[Attempt], options: RecordingOptions) -> tuple[Field, ...]:
@@ -338,15 +337,6 @@ def _takes(value: object, room: list[int]) -> bool:
 
 def _places(flags: Sequence[bool]) -> dict[int, int]:
     return {place: sum(flags[:place]) for place, is_kept in enumerate(flags) if is_kept}
-
-
-def _moved(steps: Iterable[Step], places: Mapping[int, int]) -> tuple[Step, ...]:
-    """Return steps whose files have new places; those that are gone are left out."""
-    moved: list[Step] = []
-    for step in steps:
-        files = tuple(places[place] for place in step.files if place in places)
-        moved.append(replace(step, files=files, steps=_moved(step.steps, places)))
-    return tuple(moved)
 
 
 def fit_to_limits(test: Test) -> Test:

@@ -22,7 +22,6 @@ from pytest_automation_report.delivery.attempts import (
     unfinished_attempt,
 )
 from pytest_automation_report.recording.options import UNTESTED, RecordingOptions
-from pytest_automation_report.recording.results import identity_of, one_based
 from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
 from pytest_automation_report.spool.records import (
     AGAIN,
@@ -38,6 +37,8 @@ from pytest_automation_report.spool.records import (
     PlanRecord,
     PropertyRecord,
     StartRecord,
+    identity_of,
+    one_based,
 )
 from pytest_automation_report.text.limits import string
 

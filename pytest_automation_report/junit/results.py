@@ -31,7 +31,7 @@ from pytest_automation_report.recording.fields import FieldKind, artifact_from, 
 from pytest_automation_report.recording.functions import field_type_of, typed_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
-from pytest_automation_report.recording.results import key_of
+from pytest_automation_report.spool.records import key_of
 from pytest_automation_report.text.limits import TEXT_UNITS, string, utf16_length
 
 if TYPE_CHECKING:

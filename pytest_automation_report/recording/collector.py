@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.api.models import Artifact
+    from pytest_automation_report.recording.functions import AttemptAnnotations
     from pytest_automation_report.recording.phases import Annotations
     from pytest_automation_report.spool.artifacts import ArtifactSpool
 
@@ -27,13 +28,6 @@ if TYPE_CHECKING:
 
         def drop(self) -> None:
             """Count an annotation that belongs to no running test."""
-            ...
-
-    class OpenAttempt(Protocol):
-        """The annotations of an attempt that runs; `functions` has the class."""
-
-        def close(self) -> Annotations:
-            """Return the annotations and accept no more."""
             ...
 
 
@@ -118,7 +112,7 @@ class AnnotationCollector:
         self.is_open = False
         self.item: pytest.Item | None = None
         # By the number of the attempt; an attempt without annotations has no entry.
-        self.attempts: dict[int, OpenAttempt] = {}
+        self.attempts: dict[int, AttemptAnnotations] = {}
         self.number = 0
         self._first_number = 0
         # Whether a setup has begun since the last `begin`.

@@ -24,22 +24,19 @@ from pytest_automation_report.recording.phases import (
     Annotations,
     Phase,
     Subtests,
+    colours_of,
     console_field,
     is_subtest,
+    keeps_output,
     merged,
+    node_id_fields,
     notes_of,
+    output_fields,
     read_phase,
     steps_field,
     worst_status,
 )
-from pytest_automation_report.recording.results import (
-    colours_of,
-    identity_of,
-    keeps_output,
-    node_id_fields,
-    output_fields,
-)
-from pytest_automation_report.spool.records import Attempt, FinishRecord
+from pytest_automation_report.spool.records import Attempt, FinishRecord, identity_of
 from pytest_automation_report.text.limits import STRING_UNITS, string
 from pytest_automation_report.text.redaction import safe_str
 

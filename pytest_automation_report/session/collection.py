@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.spool.folder import NOT_RUN, SessionFolder
-from pytest_automation_report.spool.records import CollectedRecord, collected_names
+from pytest_automation_report.spool.records import CollectedRecord, IdsRecord
 from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ HISTORY_HOOKS: Final = "automation-report-history"
 """Name of the plugin that cuts the tests into shards."""
 
 _MAX_REPEATED: Final = 5
+# Sessions may collect 100,000 tests: several lines of 500 names stay far below the longest line.
+_NAMES_PER_RECORD: Final = 500
 
 
 def collected_record(nodeids: Sequence[str], collected: Sequence[str] | None = None, deselected: int = 0) -> bytes:
@@ -47,8 +49,8 @@ def _key_name(nodeid: str) -> str:
 def write_collected_ids(folder: SessionFolder, nodeids: Sequence[str]) -> None:
     """Write the node ids of all collected tests into a file, for the report of those that are not run."""
     writer = folder.writer(NOT_RUN)
-    for record in collected_names(nodeids):
-        writer.write(record)
+    for first in range(0, len(nodeids), _NAMES_PER_RECORD):
+        writer.write(IdsRecord(tuple(nodeids[first : first + _NAMES_PER_RECORD])).framed())
     writer.close()
 
 

@@ -1,18 +1,18 @@
-"""Cut tests into shards of about equal time, and find the tests before another plugin cut them.
+"""Cut tests into shards of about equal time, and put them in the order that pays.
 
-In every process the same tests and durations give the same cut.
+In every process the same tests and durations give the same cut and order.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import pytest
 
 # How much longer than the mean a shard may take so that a module stays whole.
 _TOLERANCE: Final = 1.05
@@ -103,3 +103,40 @@ def before_sharding(items: Sequence[pytest.Item], config: pytest.Config) -> list
         mark: Any = config.pluginmanager.get_plugin("mark")
         mark.pytest_collection_modifyitems(left, _SilentConfig(config))
     return left
+
+
+# Markers of plugins by which a test waits for others of its module.
+_BOUND: Final = ("dependency", "order", "incremental")
+
+
+def is_bound(item: pytest.Item) -> bool:
+    """Whether a marker says that a test depends on others of its module."""
+    return any(item.get_closest_marker(name) for name in _BOUND)
+
+
+def unit_of(item: pytest.Item, nodeid: str) -> str:
+    """Return what a test moves with: its module or class if it has a fixture of that scope, else itself."""
+    definitions: Mapping[str, Sequence[Any]] = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    scopes = {str(each.scope) for same_name in definitions.values() for each in same_name}
+    if is_bound(item) or not scopes.isdisjoint({"module", "package"}):
+        return module_of(nodeid)
+    owner = item.getparent(pytest.Class) if "class" in scopes else None
+    return nodeid if owner is None else owner.nodeid
+
+
+def lowest_first(units: Sequence[str], ranks: Sequence[int]) -> list[int]:
+    """Return the places of tests in the new order: that of the lowest rank of a test in their unit."""
+    lowest: dict[str, int] = {}
+    for unit, rank in zip(units, ranks, strict=True):
+        lowest[unit] = min(rank, lowest.get(unit, rank))
+    return sorted(range(len(units)), key=lambda place: lowest[units[place]])
+
+
+def slowest_first(nodeids: Sequence[str], durations: Mapping[str, int | None]) -> list[int]:
+    """Return the places of tests ordered by module, the module that takes longest first."""
+    times = estimated(durations)
+    totals: Counter[str] = Counter()
+    for nodeid in nodeids:
+        totals[module_of(nodeid)] += times[nodeid]
+    ranks = {module: rank for rank, (module, _) in enumerate(totals.most_common())}
+    return sorted(range(len(nodeids)), key=lambda place: ranks[module_of(nodeids[place])])

@@ -15,11 +15,10 @@ from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.delivery.launch import LaunchError
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-from pytest_automation_report.recording.results import identity_of
 from pytest_automation_report.session.collection import nodeids_of, prefix_of
-from pytest_automation_report.session.cut import cut, module_of
-from pytest_automation_report.session.order import is_bound, lowest_first, slowest_first, unit_of
+from pytest_automation_report.session.cut import cut, is_bound, lowest_first, module_of, slowest_first, unit_of
 from pytest_automation_report.session.preflight import PrintingProcess, console_process
+from pytest_automation_report.spool.records import identity_of
 from pytest_automation_report.text.limits import printable, quantity
 from pytest_automation_report.unpatched import Unpatched
 

@@ -18,10 +18,10 @@ from pytest_automation_report.findings.known import (
 )
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.phases import is_subtest
-from pytest_automation_report.recording.results import identity_of
 from pytest_automation_report.session.collection import nodeids_of, prefix_of
 from pytest_automation_report.settings.resolver import read_pytest_settings
 from pytest_automation_report.settings.settings import setting_of
+from pytest_automation_report.spool.records import identity_of
 from pytest_automation_report.text.limits import printable, quantity
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pytest_automation_report.delivery.launch import LaunchError, SenderConfig
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-from pytest_automation_report.recording.results import collection_record
+from pytest_automation_report.recording.phases import collection_record
 from pytest_automation_report.session.collection import captured_files, write_collected_ids
 from pytest_automation_report.session.end import LedgerTail, TerminalReport, wait_for_sender
 from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run

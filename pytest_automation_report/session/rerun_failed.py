@@ -14,10 +14,10 @@ import pytest
 
 from pytest_automation_report.delivery.launch import LaunchError
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-from pytest_automation_report.recording.results import identity_of, key_of
 from pytest_automation_report.session.collection import nodeids_of, prefix_of
 from pytest_automation_report.session.preflight import console_process
 from pytest_automation_report.session.setup import session_configuration
+from pytest_automation_report.spool.records import identity_of, key_of
 from pytest_automation_report.text.limits import printable, quantity
 from pytest_automation_report.unpatched import Unpatched
 

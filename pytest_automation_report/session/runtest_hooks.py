@@ -19,9 +19,8 @@ from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, AnnotationCollector, active
 from pytest_automation_report.recording.fields import property_field
 from pytest_automation_report.recording.options import FAILED, RecordingOptions
-from pytest_automation_report.recording.phases import Annotations, merged
+from pytest_automation_report.recording.phases import Annotations, Failures, merged
 from pytest_automation_report.recording.recorder import FailedComparisons, Recorder, place_in
-from pytest_automation_report.recording.results import Failures
 from pytest_automation_report.session.collection import HISTORY_HOOKS, captured_files, collected_record, plain_nodeids
 from pytest_automation_report.spool.records import (
     FORMAT,
@@ -349,7 +348,7 @@ class RuntestHooks(Hooks):
 
     def close(self) -> None:
         """Write the CLOSE record. A test that is still running is recorded as interrupted."""
-        detail, cleaner, errors = "", self.collector.cleaner.string, self.internal_errors
+        detail, cleaner = "", self.collector.cleaner.string
         if self._open_nodeid is not None:
             self.counts["untested"] += 1
             detail = self._last_words()
@@ -358,9 +357,9 @@ class RuntestHooks(Hooks):
         if self._collected:
             # A second time: the summary reads only both ends of a large file.
             self.writer.write(self._collected)
-        warnings, faults = (tuple(map(cleaner, texts)) for texts in (self.collector.warnings(), errors.texts))
-        rows = self.failures.rows
-        record = CloseRecord(self._clock.now(), self.counts, rows, detail, warnings, errors.count, faults)
+        texts = self.collector.warnings(), self.internal_errors.texts
+        warnings, faults = (tuple(map(cleaner, each)) for each in texts)
+        record = CloseRecord(self._clock.now(), self.counts, tuple(self.failures.kept), detail, warnings, faults)
         self.writer.write(record.framed())
 
     def shut(self) -> None:

@@ -20,9 +20,8 @@ from pytest_automation_report.errors import UNLOADED, SpoolError
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, active
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for, secrets_from
-from pytest_automation_report.recording.phases import is_subtest
+from pytest_automation_report.recording.phases import Failures, is_subtest
 from pytest_automation_report.recording.recorder import line_of
-from pytest_automation_report.recording.results import Failures
 from pytest_automation_report.session.collection import collected_record, write_collected_ids
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.settings.token import token_from

@@ -11,6 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
+from io import FileIO
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
@@ -219,17 +220,8 @@ def _ignored_with(spool: Path) -> tuple[Path, ...]:
     return (spool.parent, spool) if spool.parent.name == STATE_FOLDER else (spool,)
 
 
-class Lock:
-    """The lock of a session's folder, which this process holds until it closes it."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def close(self) -> None:
-        """Let other processes have it; a second call changes nothing."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+class Lock(FileIO):
+    """The lock of a session's folder, which this process holds until it closes the file."""
 
 
 def is_regular(path: Path) -> bool:

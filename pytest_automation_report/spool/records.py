@@ -3,18 +3,26 @@
 A record is one line, ``LLLLLLLL CCCCCCCC {json}`` and a newline: eight hexadecimal digits for the length of the JSON in
 bytes, eight for its CRC32. JSON holds no raw newline, so a reader skips a damaged record and continues at the next
 line. Times are in microseconds, moments in microseconds since the session began. `WorkerQueues` applies all kinds.
+A record names a test by its node id, from which `identity_of` derives its key, folder and name on the server.
 """
 
 from __future__ import annotations
 
 from binascii import crc32
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.json import Decoder as JsonDecoder
 
 from pytest_automation_report.api.models import Artifact, Field, Int64, Json, Status, decode, encode
+from pytest_automation_report.text.limits import string
+from pytest_automation_report.text.visible import NOT_IN_XML
+
+if TYPE_CHECKING:
+    import re
 
 FORMAT: Final = 1
 """Version of records and manifest, the only one that a reader accepts; a new member with a default needs no other."""
@@ -116,9 +124,6 @@ StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
 Colours: TypeAlias = Mapping[str, tuple[tuple[Int64, Int64, str], ...]]
 """The coloured parts of texts, by the names of the fields: first character, the one after the last, style."""
 
-# Sessions may collect 100,000 tests: several lines of 500 names stay far below the longest line.
-_NAMES_PER_RECORD: Final = 500
-
 
 class Step(Struct, frozen=True, omit_defaults=True):
     """A step with those inside it; ``elapsed`` is None if it did not end, ``files`` are places among the artifacts."""
@@ -148,6 +153,63 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     colours: Colours = field(default_factory=dict)
     comparison: Json | None = None
     line: Int64 | None = None
+
+
+_NO_NAME = "(no name)"
+
+
+class TestIdentity(Struct, frozen=True):
+    """Folder, name and key of a test on the server; ``is_respelled`` if they do not show its node id (``raw``)."""
+
+    folder: str
+    name: str
+    key: str
+    raw: str
+    is_respelled: bool = False
+
+
+def identity_of(nodeid: str, *, prefix: str = "") -> TestIdentity:
+    """Return the identity of a node; ``prefix`` stands before the folder, as ``--junit-prefix`` in pytest's XML."""
+    path, colons, inner = nodeid.partition("::")
+    module = _dotted(path)
+    if colons:
+        names, bracket, params = inner.partition("[")
+        scopes, _, last = names.rpartition("::")
+        if bracket:
+            last = f"{last}[{params.removesuffix(']')}]"
+        classname = f"{module}.{scopes.replace('::', '.')}" if scopes else module
+        if prefix:
+            classname = f"{prefix}.{classname}"
+    else:
+        last, classname = module, prefix
+    # The key is made of the whole name; only the shown one is cut.
+    name = last if last.isascii() and last.isprintable() else NOT_IN_XML.sub(_visual_escape, last)
+    shown = string(name) or _NO_NAME
+    folder = string(classname) if classname else shown
+    is_respelled = shown != last or classname not in {"", folder}
+    return TestIdentity(folder, shown, key_of(classname, name), nodeid, is_respelled)
+
+
+def key_of(folder: str, name: str) -> str:
+    """Return the key: SHA-256 of ``folder.name``. Lone surrogates have no UTF-8, but must not make two keys equal."""
+    address = f"{folder}.{name}" if folder else name
+    return sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def one_based(line: int | None) -> int | None:
+    """Return pytest's line of a test, which counts from 0, as editors count it; None if it is not known."""
+    return None if line is None or line < 0 else line + 1
+
+
+@lru_cache(maxsize=1024)
+def _dotted(path: str) -> str:
+    return path.replace("/", ".").removesuffix(".py")
+
+
+def _visual_escape(match: re.Match[str]) -> str:
+    """Return pytest's escape for a character that XML does not allow."""
+    code = ord(match.group())
+    return f"#x{code:02X}" if code <= 0xFF else f"#x{code:04X}"  # noqa: PLR2004 - the largest two-digit escape
 
 
 class OpenRecord(Record, frozen=True, tag="open"):
@@ -247,22 +309,35 @@ class PropertyRecord(Record, frozen=True, tag="property"):
     artifact: Artifact | None = None
 
 
+class FailedTest(Struct, frozen=True, array_like=True):
+    """A failed test: its name, the first line of its failure, and the 1-based line of that or else of the test.
+
+    ``is_known`` if the file of known failures excuses it.
+    """
+
+    status: Status
+    folder: str
+    name: str
+    message: str
+    file: str = ""
+    line: int | None = None
+    is_known: bool = False
+
+
 class CloseRecord(Record, frozen=True, tag="close"):
     """The process ended in order, so a test that is still open was interrupted and did not crash.
 
-    ``counts`` are the results by status, ``fault_count`` is the number of errors of this package and ``faults`` are the
-    first of them, ``warnings`` are about users' annotations and hooks. ``failures`` are the first failed tests, with
-    the members of `recording.results.FailedTest`. ``detail`` is the reason of an interruption, and
-    ``elapsed_correction`` what the times of the results differ from the whole.
+    ``counts`` are the results by status. ``failures`` are the first failed tests, each as status, folder, name, message,
+    file, line, and whether it is known. ``detail`` is the reason of an interruption. ``warnings`` are about users'
+    annotations and hooks, ``faults`` are the first errors of this package. ``elapsed_correction`` is the difference
+    between the whole time and the times of the results.
     """
 
     moment: Int64 = field(name="t")
     counts: Mapping[str, Int64] = field(default_factory=dict)
-    # The last but one is the line: items of other plugins may have one that is not an integer.
-    failures: tuple[tuple[Status, str, str, str, str, Any, bool], ...] = ()
+    failures: tuple[FailedTest, ...] = ()
     detail: str = ""
     warnings: tuple[str, ...] = ()
-    fault_count: Int64 = 0
     faults: tuple[str, ...] = ()
     elapsed_correction: Int64 = 0
 
@@ -353,9 +428,3 @@ SPOOL_KINDS: Final = JsonDecoder(
     OpenRecord | PlanRecord | CollectedRecord | IdsRecord | CapturedRecord | StartRecord | ArtifactRecord | FinishRecord
     | CrashRecord | PropertyRecord | CloseRecord | EndRecord
 )  # fmt: skip
-
-
-def collected_names(nodeids: Sequence[str]) -> Iterator[bytes]:
-    """Yield the IDS records, which name all collected tests; the sender then reports those without a result."""
-    for first in range(0, len(nodeids), _NAMES_PER_RECORD):
-        yield IdsRecord(tuple(nodeids[first : first + _NAMES_PER_RECORD])).framed()

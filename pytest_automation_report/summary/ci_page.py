@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_facts
 from pytest_automation_report.findings.sentences import changes_line, since_words, verdict_line
-from pytest_automation_report.recording.results import SHOWN, FailedTest
+from pytest_automation_report.recording.phases import SHOWN
 from pytest_automation_report.summary.lines import counts_by_status, warning_lines
 from pytest_automation_report.summary.shell import Shell, run_page
 from pytest_automation_report.summary.undelivered import undelivered_lines
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import FindingsExcerpt
     from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.spool.records import FailedTest
     from pytest_automation_report.summary.counts import SessionCounts, SessionOutcome
 
 MAX_ANNOTATIONS: Final = 10

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from pytest_automation_report.recording.options import FAILED, UNTESTED
-from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
+from pytest_automation_report.recording.phases import SHOWN, Failures
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, SessionFolder, bytes_from, head_and_tail
 from pytest_automation_report.spool.records import (
     SPOOL_KINDS,
@@ -16,6 +16,7 @@ from pytest_automation_report.spool.records import (
     CollectedRecord,
     Decoder,
     DoneRecord,
+    FailedTest,
     FinishRecord,
     ReportRecord,
     WorkerTotals,
@@ -129,7 +130,7 @@ def tally_from(  # noqa: PLR0913 - what each process knows
     """
     files = [_WorkerFile.read(worker, folder.written(worker), prefix) for worker in folder.workers()]
     # Crashed tests come first, so that the workers' own failures do not push them out of the bounded list.
-    failures = [*crashed, *(FailedTest(*row) for file in files for row in file.closing.failures)]
+    failures = [*crashed, *(failure for file in files for failure in file.closing.failures)]
     # Workers whose files are gone are not counted.
     recorded = {file.worker: sum(file.closing.counts.values()) for file in files}
     progress = [state.workers.get(worker, WorkerTotals()) for worker in recorded]
@@ -190,7 +191,7 @@ def _count_results(path: Path, prefix: str) -> CloseRecord:
                 counts[record.attempt.status] += 1
                 if record.attempt.status in FAILED:
                     failures.add(record, prefix)
-    return CloseRecord(0, counts, failures.rows)
+    return CloseRecord(0, counts, tuple(failures.kept))
 
 
 class SessionOutcome(Struct, frozen=True):

@@ -4,7 +4,7 @@ from typing import Any
 
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.export.results import ExportedRun, ExportedTest
-from pytest_automation_report.recording.results import key_of
+from pytest_automation_report.spool.records import key_of
 
 CONSOLE = 4
 CLASSES = {"passed": 2, "failed": 3, "skipped": 1, "untested": 1}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.recording.results import identity_of
+from pytest_automation_report.spool.records import identity_of
 from pytest_automation_report.text.redaction import TextCleaner
 from pytest_automation_report.text.visible import MARK
 from support.checked_server import CheckedServer

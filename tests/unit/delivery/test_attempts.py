@@ -5,9 +5,8 @@ import pytest
 from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, FieldType, Test, encode
 from pytest_automation_report.delivery.attempts import EarlierAttempt, Extensions, folded, with_kept_files
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.recording.phases import Annotations, merged
+from pytest_automation_report.recording.phases import Annotations, collection_record, colours_of, merged
 from pytest_automation_report.recording.recorder import Recorder
-from pytest_automation_report.recording.results import collection_record, colours_of
 from pytest_automation_report.spool.records import Attempt, FinishRecord, Step
 from pytest_automation_report.text.limits import TEXT_UNITS
 from pytest_automation_report.text.visible import ColouredText, Span

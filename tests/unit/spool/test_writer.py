@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.session.collection import write_collected_ids
 from pytest_automation_report.spool.artifacts import (
     MARK,
     ArtifactSpool,
@@ -20,14 +21,13 @@ from pytest_automation_report.spool.artifacts import (
     spooled_file,
     spooled_name,
 )
-from pytest_automation_report.spool.folder import SessionManifest, is_spooled_name, new_session_folder
+from pytest_automation_report.spool.folder import SessionFolder, SessionManifest, is_spooled_name, new_session_folder
 from pytest_automation_report.spool.records import (
     SPOOL_KINDS,
     Decoder,
     IdsRecord,
     PlanRecord,
     Record,
-    collected_names,
     framed,
 )
 from pytest_automation_report.spool.sessions import session_folders
@@ -256,12 +256,12 @@ def test_what_is_no_record_is_damaged(payload: str) -> None:
     assert decoder.damaged == 1
 
 
-@given(st.integers(0, 1200))
-@example(501)
-def test_names_of_all_tests(count: int) -> None:
+@pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1200])
+def test_names_of_all_tests(tmp_path: Path, count: int) -> None:
     """Records name every collected test once, in their order, at most 500 in one."""
     nodeids = [f"test_{number}" for number in range(count)]
-    records = _records(*collected_names(nodeids))
+    write_collected_ids(SessionFolder(tmp_path), nodeids)
+    records = _records((tmp_path / "not-run.records").read_bytes())
     assert [name for record in records if isinstance(record, IdsRecord) for name in record.ids] == nodeids
     assert len(records) == -(-count // 500)
 

@@ -1,15 +1,14 @@
 """The page of a CI job: what stands on it, how large it is, and that foreign text is nothing but text."""
 
 import html
-import json
 import re
 
 import pytest
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import KNOWN_FIELD, Field, FieldType, Status
-from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
-from pytest_automation_report.spool.records import Attempt, FinishRecord
+from pytest_automation_report.recording.phases import SHOWN, Failures
+from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, CloseRecord, Decoder, FailedTest, FinishRecord
 from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, marked_last, plain
 from pytest_automation_report.summary.counts import SessionCounts
 
@@ -199,10 +198,9 @@ def test_failures_are_bounded(sign: str) -> None:
     for each in range(1000):
         failures.add(_failing(f"{each}{sign * 400}", sign * 400), "")
     assert 1 < len(failures.kept) <= SHOWN
-    body = json.dumps(failures.rows)
-    assert len(body) < 26_000
-    assert [FailedTest(*row) for row in json.loads(body)] == failures.kept
-    assert Failures().rows == ()
+    record = CloseRecord(0, failures=tuple(failures.kept))
+    assert len(record.framed()) < 26_000
+    assert Decoder(SPOOL_KINDS).feed(record.framed())[0].record == record
 
 
 def test_flaky_failures_are_marked_last() -> None:
