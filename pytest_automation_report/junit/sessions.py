@@ -14,6 +14,7 @@ from pytest_automation_report.delivery.queues import Result, WorkerQueues
 from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit.results import FOLDER, JunitDocument, JunitError, JunitResult
 from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.recording.phases import worst_status
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import (
     MAIN,
@@ -187,9 +188,6 @@ class Submission:
             raise SpoolError(f"nothing was sent: {writer.error}")
 
 
-_SEVERITY: Final[tuple[Status, ...]] = ("passed", "skipped", "failure", "error")
-
-
 class _Case(Struct):
     """All cases of one key: their name with its folder, and their statuses in the order of the document."""
 
@@ -245,7 +243,7 @@ def _results(folder: SessionFolder, rules: RecordingOptions) -> dict[str, list[R
 def _differences(results: Mapping[str, list[Result]], cases: Mapping[str, _Case], shown_path: str) -> Iterable[str]:
     """Yield a line for each test that only one of them has, and for each test with another status."""
     for key, case in cases.items():
-        worst = max(case.statuses, key=_SEVERITY.index)
+        worst = worst_status(case.statuses)
         if key not in results:
             yield f"only in {shown_path}: {case.name} ({worst})"
             continue

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.api.models import Artifact
-    from pytest_automation_report.recording.functions import AttemptAnnotations
     from pytest_automation_report.recording.phases import Annotations
     from pytest_automation_report.spool.artifacts import ArtifactSpool
 
@@ -28,6 +27,13 @@ if TYPE_CHECKING:
 
         def drop(self) -> None:
             """Count an annotation that belongs to no running test."""
+            ...
+
+    class OpenAttempt(Protocol):
+        """The annotations of an attempt that runs; `functions` has the class, and imports this module."""
+
+        def close(self) -> Annotations:
+            """Return the annotations and accept no more."""
             ...
 
 
@@ -112,7 +118,7 @@ class AnnotationCollector:
         self.is_open = False
         self.item: pytest.Item | None = None
         # By the number of the attempt; an attempt without annotations has no entry.
-        self.attempts: dict[int, AttemptAnnotations] = {}
+        self.attempts: dict[int, OpenAttempt] = {}
         self.number = 0
         self._first_number = 0
         # Whether a setup has begun since the last `begin`.

@@ -10,7 +10,7 @@ from collections import Counter
 from contextvars import ContextVar
 from itertools import count
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_automation_report.api.models import STEP_LIMIT, Artifact, Field, FieldType
 from pytest_automation_report.recording.collector import AnnotationCollector, active
@@ -220,11 +220,11 @@ def current_attempt(collector: AnnotationCollector) -> AttemptAnnotations | None
     """Return the annotations of the running attempt, None between tests."""
     if not collector.is_open:
         return None
-    attempts, number = collector.attempts, collector.number
-    if number not in attempts:
-        # Atomic: two threads that add first get the same object.
-        return attempts.setdefault(number, AttemptAnnotations(collector, collector.item))
-    return attempts[number]
+    number = collector.number
+    if number not in collector.attempts:
+        # `setdefault` is atomic: two threads that add first get the same object.
+        collector.attempts.setdefault(number, AttemptAnnotations(collector, collector.item))
+    return cast("AttemptAnnotations", collector.attempts[number])
 
 
 def _attempt_here(collector: AnnotationCollector) -> AttemptAnnotations | None:

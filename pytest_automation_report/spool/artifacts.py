@@ -122,18 +122,13 @@ class ArtifactSpool:
             raise ArtifactSpoolError(f"larger than {self.most_bytes:,} bytes (artifact_size)")
         if self._used + size > self.most_together:
             # Measured only at the limit, not for each file: the sender has removed the files that it stored.
+            self._used = 0
             with self._disk.scandir(self._path) as entries:
-                self._used = sum(_size(entry) for entry in entries if entry.name != name)
+                for entry in entries:
+                    with suppress(FileNotFoundError):  # the sender removes it meanwhile
+                        self._used += 0 if entry.name == name else entry.stat(follow_symlinks=False).st_size
         if self._used + size > self.most_together:
             raise ArtifactSpoolError(f"more than {self.most_together:,} bytes would wait to be sent (artifact_total)")
-
-
-def _size(entry: os.DirEntry[str]) -> int:
-    """Return the size of a file in bytes, 0 if the sender removes it meanwhile."""
-    try:
-        return entry.stat(follow_symlinks=False).st_size
-    except FileNotFoundError:
-        return 0
 
 
 def open_spooled(session: Path, name: str) -> BinaryIO:

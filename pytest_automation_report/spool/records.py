@@ -327,10 +327,10 @@ class FailedTest(Struct, frozen=True, array_like=True):
 class CloseRecord(Record, frozen=True, tag="close"):
     """The process ended in order, so a test that is still open was interrupted and did not crash.
 
-    ``counts`` are the results by status. ``failures`` are the first failed tests, each as status, folder, name, message,
-    file, line, and whether it is known. ``detail`` is the reason of an interruption. ``warnings`` are about users'
-    annotations and hooks, ``faults`` are the first errors of this package. ``elapsed_correction`` is the difference
-    between the whole time and the times of the results.
+    ``counts`` are the results by status. ``failures`` are the first failed tests, each as status, folder, name,
+    message, file, line, and whether it is known. ``detail`` is the reason of an interruption. ``warnings`` are about
+    users' annotations and hooks, ``faults`` are the first errors of this package. ``elapsed_correction`` is the
+    difference between the whole time and the times of the results.
     """
 
     moment: Int64 = field(name="t")
