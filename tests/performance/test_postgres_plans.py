@@ -111,7 +111,7 @@ def test_what_is_read_does_not_grow_with_a_run(grown: Service, rows_for: Measure
     """A run, pages of its tests and what a page shows of it look at as many rows for 20,000 results as for 200."""
 
     def page(run_id: int) -> None:
-        ask(grown.store, lambda reader: reader.tests(run_id, {3: 10, 2: 190}, 1))
+        ask(grown.store, lambda reader: reader.tests(run_id, {3: 10, 2: 190}, Search()))
 
     questions: tuple[Callable[[int], object], ...] = (
         grown.run,
@@ -140,7 +140,7 @@ def test_the_outcomes_of_a_test_come_from_an_index(grown: Service, cluster: Clus
 
     def search(reader: PageReader) -> float:
         reader.has_attempts(2)  # asked once, of the run's threads
-        return rows_for(lambda: reader.found_tests(2, [2], Search("test"), 1))
+        return rows_for(lambda: reader.tests(2, {2: 1}, Search("test")))
 
     assert ask(grown.store, search) <= PAGE_ROWS + 1
 

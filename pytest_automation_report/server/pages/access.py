@@ -113,14 +113,14 @@ class OpeningLink:
     def on_get(self, req: falcon.Request, resp: falcon.Response, code: str) -> None:
         """Set the browser's pass; a request without a user, such as a preview, does not use up the link."""
         if _is_unseen(req):
-            raise ApiError(403, "The link opens in a browser alone, not in a preview.")
+            raise ApiError(403, "Open this link in a browser: a preview cannot use it.")
         before = self._access.path
         browser_pass = self._access.new_pass(code)
         if browser_pass is None:
             raise ApiError(403, "")
         _set_cookie(req, resp, cookie_name(req), browser_pass, PASS_SECONDS, "Strict")
         # Not a redirect: the browser would count it as a request of the site with the link, and leave the cookie out.
-        set_html(resp, render("opened.html", to=_target(req, resp), **frame_of(req)))
+        set_html(resp, render("opening.html", to=_target(req, resp), **frame_of(req)))
         if self._access.path != before:
             self._on_link_used(self._access.path)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FindingsSummary, RunLanes
     from pytest_automation_report.findings.times import Kind
+    from pytest_automation_report.server.pages.words import Part
 
 # Width of a bar, of its smallest part, and of the gaps: one failure among 100,000 tests must be seen.
 _BAR, _MIN_PART, _GAP = 1_000.0, 5.0, 2.0
@@ -30,17 +31,16 @@ _TREND_LOWEST, _TREND_LOWEST_FAILED = 5.0, 9.0
 _NUMBER_ROOM, _LAST_NUMBER_ROOM = 60, 75
 
 
-def slices(parts: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    """Return tone, start and width of each part of a bar; also the smallest part is wide enough to be seen."""
-    present = [(str(part["tone"]), int(part["count"])) for part in parts if part["count"]]
-    total = sum(count for _, count in present)
-    room = _BAR - _GAP * (len(present) - 1)
-    widths = [max(_MIN_PART, room * count / total) for _, count in present]
+def slices(parts: Sequence[Part]) -> list[tuple[Part, str, str]]:
+    """Return each part of a bar with its start and width; also the smallest part is wide enough to be seen."""
+    total = sum(part.count for part in parts)
+    room = _BAR - _GAP * (len(parts) - 1)
+    widths = [max(_MIN_PART, room * part.count / total) for part in parts]
     # The minimum widths can make the bar too long.
     scale = room / sum(widths) if widths else 1.0
     rectangles, start = [], 0.0
-    for (tone, _), width in zip(present, widths, strict=True):
-        rectangles.append((tone, f"{start:.2f}", f"{width * scale:.2f}"))
+    for part, width in zip(parts, widths, strict=True):
+        rectangles.append((part, f"{start:.2f}", f"{width * scale:.2f}"))
         start += width * scale + _GAP
     return rectangles
 
@@ -80,18 +80,29 @@ def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
     # The failures of the last runs began with it: its number stands between those of the first and the last run.
     began = next((place for place in reversed(range(len(points))) if points[place].tone != "fail"), -1) + 1
     is_apart = first + _NUMBER_ROOM <= first + (began + 0.5) * step <= TREND_WIDTH - _LAST_NUMBER_ROOM
-    bars = []
-    for place, point in enumerate(points):
-        lowest = _TREND_LOWEST_FAILED if point.tone == "fail" else _TREND_LOWEST
-        # By the square root: 300 failures in one run must not flatten the single ones of all others.
-        height = max(lowest, _TREND_HIGHEST * (point.value / (most or 1)) ** 0.5)
-        x, width, y = first + place * step + step * 0.3, step * 0.7, _TREND_GROUND - height
-        label = point.label if place in (highest, len(points) - 1) and point.value else ""
-        has_number = place in (0, len(points) - 1) or (is_apart and place == began)
-        x_text, y_text, width_text, height_text, middle, above = (
-            f"{number:.1f}" for number in (x, y, width, height, x + width / 2, y - 4)
+    # By the square root: 300 failures in one run must not flatten the single ones of all others.
+    tops = [
+        _TREND_GROUND
+        - max(
+            _TREND_LOWEST_FAILED if point.tone == "fail" else _TREND_LOWEST,
+            _TREND_HIGHEST * (point.value / (most or 1)) ** 0.5,
         )
-        bars.append(TrendBar(point, x_text, y_text, width_text, height_text, middle, above, label, has_number))
+        for point in points
+    ]
+    last = len(points) - 1
+    bars = []
+    for place, (point, y) in enumerate(zip(points, tops, strict=True)):
+        x, width, above = first + place * step + step * 0.3, step * 0.7, y
+        label = point.label if place in (highest, last) and point.value else ""
+        if label and place == last != highest:
+            # It ends at the right edge, above all bars that it covers; the label of the highest one has no room for it.
+            covered = max(0, last - int(_CHARACTER * len(label) / step))
+            label, above = "" if highest >= covered else label, min(tops[covered:])
+        has_number = place in (0, last) or (is_apart and place == began)
+        x_text, y_text, width_text, height, middle, label_y = (
+            f"{number:.1f}" for number in (x, y, width, _TREND_GROUND - y, x + width / 2, above - 4)
+        )
+        bars.append(TrendBar(point, x_text, y_text, width_text, height, middle, label_y, label, has_number))
     return bars
 
 
@@ -109,22 +120,6 @@ def failure_trend(rows: Iterable[Mapping[str, Any]], known: Mapping[int, Finding
             TrendPoint(row["id"], row["failure_count"], words, tone, link("run", row["id"]), failed, is_part=is_part)
         )
     return points
-
-
-def polyline(values: Sequence[float | None]) -> list[str]:
-    """Return the points of lines through values, from left to right, as SVG has them.
-
-    A None interrupts the line; a single point is a line from and to itself, which is drawn as a dot.
-    """
-    most = max((value for value in values if value is not None), default=0) or 1
-    step, height = 400 / max(len(values) - 1, 1), 48
-    lines: list[list[str]] = [[]]
-    for place, value in enumerate(values):
-        if value is None:
-            lines.append([])
-        else:
-            lines[-1].append(f"{place * step:.1f},{height - height * value / most:.1f}")
-    return [" ".join(line * 2 if len(line) == 1 else line) for line in lines if line]
 
 
 STRIP_RUNS: Final = 20  # runs that a strip shows, the newest at its right end
@@ -156,7 +151,7 @@ def strip_of(letters: str, *, has_now: bool = False) -> Strip | None:
         return None
     shapes: dict[str, list[str]] = {}
     for place, letter in enumerate(letters):
-        tone, height = OUTCOME_TONES.get(OUTCOMES[letter], "idle"), _HEIGHTS[letter]
+        tone, height = OUTCOME_TONES[OUTCOMES[letter]], _HEIGHTS[letter]
         shapes.setdefault(tone, []).append(f"M{place * _STEP} {_GROUND - height}h{_MARK}v{height}h-{_MARK}z")
     words = Counter(OUTCOMES[letter] for letter in letters)
     label = f"last {quantity(len(letters), 'run')}: " + ", ".join(f"{count} {word}" for word, count in words.items())

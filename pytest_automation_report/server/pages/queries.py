@@ -124,7 +124,7 @@ class Siblings(Struct, frozen=True):
     rows: Sequence[Json] = ()
 
 
-_FAILED: Final = frozenset(status.id for status in RESULT_STATUSES.values() if status.is_failed)
+_FAILED: Final = tuple(status.id for status in RESULT_STATUSES.values() if status.is_failed)
 
 
 def siblings_of(row: Json, results: Iterable[Json]) -> Siblings:
@@ -142,15 +142,6 @@ def siblings_of(row: Json, results: Iterable[Json]) -> Siblings:
     first = max(0, min(place - room // 2, len(ordered) - room))
     shown |= {other["id"]: other for other in ordered[first : first + room]}
     return Siblings(len(ordered), len(failed), list(shown.values()))
-
-
-class UsualTimes(Struct, frozen=True):
-    """Durations in microseconds: of all tests that the run before had, and of those of them that ran in this one."""
-
-    known: int
-    all: int
-    ran_count: int
-    ran: int
 
 
 def ask(store: Store, question: Callable[[PageReader], T]) -> T:
@@ -330,62 +321,58 @@ class PageReader(Reader):
         fields = (json.loads(row["body"]) for row in self._ask(sql, run_id))
         return {str(field["name"]): str(field.get("value") or "") for field in fields}
 
-    def usual_times(self, before: int, run_id: int) -> UsualTimes:
-        """Return how long the tests of an earlier run took, and those of them that have a result in this run."""
+    def usual_times(self, before: int, run_id: int) -> tuple[int, float]:
+        """Return how many tests an earlier run has, and the mean time of those that this run lacks, in microseconds."""
         sql = 'SELECT COUNT(*), COALESCE(SUM("elapsed"), 0) FROM "result" WHERE "run_id" = ?'
         in_both = ' AND "case_id" IN (SELECT "case_id" FROM "result" WHERE "run_id" = ?)'
         ((known, whole),) = self.connection.execute(sql, (before,))
         ((ran_count, ran),) = self.connection.execute(sql + in_both, (before, run_id))
-        return UsualTimes(known, int(whole), ran_count, int(ran))
+        return known, int(whole - ran) / max(1, known - ran_count)
 
     # Tests of a run
 
-    def tests(self, run_id: int, counts: Mapping[int, int], page: int) -> Rows:
-        """Return a page of a run's tests, status by status; ``counts`` skips whole statuses without a query."""
-        skipped, remaining, rows = (page - 1) * PAGE_ROWS, PAGE_ROWS, list[Any]()
-        for status, count in counts.items():
-            if skipped >= count or remaining <= 0:
-                skipped = max(0, skipped - count)
-                continue
-            rows_of_status = self._of_status(run_id, status, remaining, skipped)
-            rows += rows_of_status
-            remaining -= len(rows_of_status)
-            skipped = 0
-        return Rows(rows, sum(counts.values()) > page * PAGE_ROWS)
-
-    def found_tests(
+    def tests(
         self,
         run_id: int,
-        statuses: Collection[int],
+        counts: Mapping[int, int],
         search: Search,
-        page: int,
+        page: int = 1,
         *,
         sort: str = "failed",
         size: int = PAGE_ROWS,
     ) -> Rows:
-        """Return a page of the tests that a search finds: status by status, slowest first, or as they arrived."""
+        """Return a page of the tests that a search finds: status by status, slowest first, or as they arrived.
+
+        ``counts`` has the number of tests of each status.
+        """
         skipped, rows = (page - 1) * size, list[Any]()
         if sort != "failed":
             condition, values = self._conditions(run_id, search)
             rest = _SLOWEST_FIRST if sort == "slowest" else _AS_THEY_RAN
-            rest = rest.format(marks([*statuses]), condition)
-            rows = self._results(_TEST, rest, run_id, run_id, *statuses, *values, size + 1, skipped)
+            rest = rest.format(marks([*counts]), condition)
+            rows = self._results(_TEST, rest, run_id, run_id, *counts, *values, size + 1, skipped)
             return Rows(rows[:size], len(rows) > size)
-        # The number of matches in a status is not known, so the rows of earlier pages are read, too, and one row more,
-        # which shows that another page follows.
-        for status in statuses:
-            rows += self._of_status(run_id, status, skipped + size + 1 - len(rows), 0, search)
+        for status, count in counts.items():
+            offset = 0
+            if search.is_any and not rows:
+                # Whole statuses are skipped without a query.
+                if count <= skipped:
+                    skipped -= count
+                    continue
+                offset, skipped = skipped, 0
+            # How many tests of a status a search finds is not known, so the rows of earlier pages are read, too. One
+            # row more shows that another page follows.
+            rows += self._of_status(run_id, status, skipped + size + 1 - len(rows), offset, search)
             if len(rows) > skipped + size:
                 break
         return Rows(rows[skipped : skipped + size], len(rows) > skipped + size)
 
     def failures(self, run_id: int) -> list[Json]:
         """Return the first `MAX_FAILURES` failures of a run, in the order of their arrival."""
-        failed = [status.id for status in RESULT_STATUSES.values() if status.is_failed]
-        return list(self.found_tests(run_id, failed, Search(), 1, size=MAX_FAILURES).items)
+        return list(self.tests(run_id, dict.fromkeys(_FAILED, MAX_FAILURES), Search(), size=MAX_FAILURES).items)
 
-    def _of_status(self, run_id: int, status: int, limit: int, offset: int, search: Search | None = None) -> list[Json]:
-        condition, values = self._conditions(run_id, search or Search())
+    def _of_status(self, run_id: int, status: int, limit: int, offset: int, search: Search) -> list[Json]:
+        condition, values = self._conditions(run_id, search)
         return self._results(_TEST, _OF_STATUS.format(condition), run_id, status, status, *values, limit, offset)
 
     def _conditions(self, run_id: int, search: Search) -> tuple[str, list[Any]]:
@@ -440,15 +427,11 @@ class PageReader(Reader):
             rows |= {row["id"]: row for row in self._results(_TEST, f'"id" IN ({marks(some)})', *some)}
         return rows
 
-    def near(self, row: Json) -> list[Json]:
-        """Return the results of the file of a result, those that arrived about the same time, in that order."""
-        return self.between(row["run"], row["id"] - NEAR, row["id"] + NEAR, row["file"], row["folder"])
-
-    def between(self, run_id: int, first: int, last: int, file: str | None, folder: str) -> list[Json]:
-        """Return the results of a file, or of a folder without files, that lie between two ids."""
-        column, value = ("file", file) if file is not None else ("folder", folder)
+    def between(self, run_id: int, first: int, last: int, place: Mapping[str, Any]) -> list[Json]:
+        """Return the results between two ids that have the file of ``place``, or its folder if that has no file."""
+        column = "file" if place["file"] is not None else "folder"
         rest = f'"run_id" = ? AND "id" BETWEEN ? AND ? AND "{column}" = ?{_COUNTS} ORDER BY "id"'
-        return self._results(_TEST, rest, run_id, first, last, value)
+        return self._results(_TEST, rest, run_id, first, last, place[column])
 
     def fields(self, result_ids: Sequence[int]) -> Iterator[Json]:
         """Yield id and fields of these tests one by one: all together take much memory. None is over `READ_LENGTH`."""
@@ -474,11 +457,6 @@ class PageReader(Reader):
     def thread(self, thread_id: int) -> Json:
         """Return the row of a thread."""
         return self._one("thread", 'SELECT * FROM "thread" WHERE "id" = ?', thread_id)
-
-    def thread_fields(self, thread_id: int) -> list[str]:
-        """Return the fields of a thread, as JSON texts."""
-        sql = """SELECT "body" FROM "attachment" WHERE "thread_id" = ? AND "kind" = 'fields'"""
-        return [str(row["body"]) for row in self._ask(sql, thread_id)]
 
     def known_reasons(self, run_id: int, fingerprints: Collection[int]) -> set[int]:
         """Return those of these fingerprints that failures of another run have."""

@@ -214,9 +214,11 @@ def _environment() -> Environment:
     environment.globals.update(link=link, asset=asset_path, sprite=asset_path("icons.svg"))
     environment.globals.update(theme="", here="/", now=None, is_fragment=False, mistakes=())
     environment.globals.update(is_report=False, trace_viewer="")
+    # The report follows no run, and has no address to share.
+    environment.globals.update(live_address="", page_url="", arrived="", is_followed=False, next_address="")
     filters: tuple[Callable[..., Any], ...] = (
         words.ago, words.by_day, words.duration, words.duration_change, words.file_size, words.machine_moment,
-        words.moment, words.web_address, drawings.polyline, drawings.slices, drawings.trend, content_path, plain,
+        words.moment, words.web_address, drawings.slices, drawings.trend, content_path, plain,
         commit_text, evidence_words, quantity, words.halves,
     )  # fmt: skip
     environment.filters.update({each.__name__: each for each in filters})

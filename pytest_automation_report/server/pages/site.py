@@ -203,7 +203,7 @@ def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
     # Two slashes would lead to another host, and to browsers a backslash is one.
     path = "/" + req.relative_uri.replace("\\", "%5C").lstrip("/")
     resp.set_headers({**_HEADERS, "Cache-Control": "no-store"})
-    set_html(resp, render("arriving.html", path=path, **frame_of(req)))
+    set_html(resp, render("opening.html", to=path, **frame_of(req)))
     return True
 
 

@@ -93,7 +93,6 @@ PICTURES: Final[Mapping[str, str]] = {"beside": "Side by side", "slider": "Slide
 NO_BRANCH: Final = "-"  # the branch in a URL of runs without one; git allows no branch of this name
 # Statuses of runs by their word in a URL.
 STATUSES: Final = {"running": RunStatus.RUNNING, "failed": RunStatus.FAILURE, "passed": RunStatus.SUCCESS}
-_is_status = re.compile(r"0{0,8}[1-9][0-9]?").fullmatch
 
 
 class RunState(Struct, frozen=True, kw_only=True):
@@ -289,7 +288,7 @@ def _usable(query: Query, parameters: Mapping[str, Any]) -> tuple[Json, list[str
             values[name] = parameter.parse(text) if text.strip() else parameter.default
         except ValueError as error:
             message = str(error)
-            mistakes.append(f"{name}={short_text(text)[:80]} is left out: {message[:1].lower()}{message[1:]}")
+            mistakes.append(f"{name}={short_text(text)[:80]} is left out: it {message[:1].lower()}{message[1:]}")
     return values, mistakes
 
 
@@ -307,11 +306,11 @@ def _matching(pattern: str, message: str, value: Callable[[str], object] = int, 
 
 def _statuses(text: str) -> frozenset[str]:
     words = (word.strip().lower() for word in text.split(",") if word.strip())
-    found = [str(STATUS_IDS.get(word, word)) for word in words]
-    if not all(word == FLAKY or (_is_status(word) and int(word) in RESULT_STATUSES) for word in found):
+    found = frozenset(str(STATUS_IDS.get(word, word)) for word in words)
+    if not found <= {FLAKY, *map(str, RESULT_STATUSES)}:
         names = ", ".join(status.name.lower() for status in RESULT_STATUSES.values())
         raise ValueError(f"Must be some of {names}, {FLAKY}, or numbers of statuses, separated by commas.")
-    return frozenset(word if word == FLAKY else str(int(word)) for word in found)
+    return found
 
 
 def _changes(text: str) -> frozenset[str]:

@@ -13,13 +13,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.failures.highlighting import TerminalLine, terminal_lines
 from pytest_automation_report.failures.tracebacks import margin_of
 from pytest_automation_report.findings.sentences import ago as time_ago
 from pytest_automation_report.findings.sentences import brief
-from pytest_automation_report.server.store.findings import verdict_in_list
+from pytest_automation_report.server.pages.urls import FLAKY
 from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus, slot_name
 from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.visible import Span, plain
@@ -177,6 +178,11 @@ def with_defaults(entry: Json) -> Json:
     return {**defaults, **{name: value for name, value in entry.items() if value is not None}}
 
 
+def stored_entries(text: str | None) -> list[Json]:
+    """Return the fields or artifacts of a result, which are stored as JSON, with defaults for missing properties."""
+    return [with_defaults(entry) for entry in json.loads(text or "[]")]
+
+
 _WORDS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,}")
 
 
@@ -214,8 +220,10 @@ RUN_WORDS: Mapping[int, tuple[str, Tone]] = {
 
 # Words of the letters of a history (see `store.histories`).
 OUTCOMES: Final[Mapping[str, str]] = {"f": "failed", "r": "flaky", "p": "passed", "s": "skipped", ".": "not run"}
-# Tones of these words; what did not run has none.
-OUTCOME_TONES: Final[Mapping[str, str]] = {"failed": "fail", "flaky": "flaky", "passed": "pass", "skipped": "skip"}
+# Tones of these words.
+OUTCOME_TONES: Final[Mapping[str, str]] = {
+    "failed": "fail", "flaky": "flaky", "passed": "pass", "skipped": "skip", "not run": "idle",
+}  # fmt: skip
 
 
 class Status(Struct, frozen=True):
@@ -230,12 +238,35 @@ class Status(Struct, frozen=True):
 STATUSES_SHOWN: Final = {each.id: Status(each.id, each.name, _TONES[each.id]) for each in RESULT_STATUSES.values()}
 # All result statuses, failures first and passes last.
 STATUSES_RANKED: Final = tuple(STATUSES_SHOWN[number] for number in (3, 5, 4, 6, 1, 2))
+_FLAKY_PLACE: Final = 3  # flaky tests stand before the skipped ones
 
 
-def parts(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the parts of the bar of a run or thread: status, tone and number of results, without empty ones."""
-    counts = [(status, int(row[slot_name(status.id)])) for status in STATUSES_RANKED]
-    return [{"status": status, "tone": status.tone, "count": count} for status, count in counts if count]
+def with_status(rows: Iterable[Json]) -> list[Json]:
+    """Return rows of results whose status is a `Status`."""
+    return [{**row, "status": STATUSES_SHOWN[row["status"]]} for row in rows]
+
+
+class Part(Struct, frozen=True):
+    """A part of the bar of some tests; ``key`` is its status in a URL, empty for tests that did not run."""
+
+    tone: str
+    name: str
+    count: int
+    key: str = ""
+
+
+def counts_of(row: Mapping[str, Any]) -> dict[int, int]:
+    """Return the number of results of a run or thread by the ids of the statuses that it has, failures first."""
+    counts = ((status.id, int(row[slot_name(status.id)])) for status in STATUSES_RANKED)
+    return {status: count for status, count in counts if count}
+
+
+def parts_of(counts: Mapping[int, int], flaky: int = 0) -> list[Part]:
+    """Return the parts of a bar: one for each status, and flaky tests apart from the passed ones."""
+    parts = [Part(status.tone, status.name, counts.get(status.id, 0), str(status.id)) for status in STATUSES_RANKED]
+    parts[-1] = replace(parts[-1], count=parts[-1].count - flaky)
+    parts.insert(_FLAKY_PLACE, Part("flaky", "Flaky", flaky, FLAKY))
+    return [part for part in parts if part.count > 0]
 
 
 _SIGNS: Final = {"fail": "✗", "pass": "✓", "live": "●", "flaky": "●", "skip": "–"}  # noqa: RUF001 - typography
@@ -253,24 +284,16 @@ def comparable_time(run: Mapping[str, Any], base: Mapping[str, Any]) -> int | No
     return None if is_cut or (run["selection"] or "") != (base["selection"] or "") else elapsed
 
 
-def run_summary(record: RunRecord, source: str, summary: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the values of a run in a list, and on the page of a test; ``summary`` is that of its findings."""
-    row = record.row
-    said = verdict_in_list(row, summary)
-    fields, links = attached(record, "fields"), attached(record, "links")
-    return {
-        **{name: row[name] for name in ("id", "project", "name", "elapsed", "created", "completed")},
-        "source": source,
-        "source_id": row["source"],
-        "said": said,
-        "word": "Running" if said["kind"] == "running" else said["short"].capitalize(),
-        "tone": said["tone"],
-        "is_open": not row["is_completed"],
-        "tags": json.loads(row["tags"]),
-        "branch": next((field["value"] for field in fields if field["name"].lower() == "branch"), None),
-        "link": next(iter(links), None),
-        "parts": parts(row),
-        "total": row["total_count"],
-        "commit": row["commit"] or "",
-        "changes": row["changes"],
-    }
+_is_derived = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?|(#\d+ ?)*").fullmatch
+
+
+def own_name(name: str, source: str, branch: str) -> str:
+    """Return a run's name; "" if clients derived it: its source, then branch and number of the build, or the time."""
+    rest = name.removeprefix(source).replace(f" {branch}", "", 1).strip()
+    return "" if name.startswith(source) and _is_derived(rest) else name
+
+
+def run_values(row: Json, source: str) -> Json:
+    """Return the values of a run that all pages need: its row, and the name and id of its suite."""
+    empty = {name: row[name] or "" for name in ("branch", "commit")}
+    return {**row, **empty, "source": source, "source_id": row["source"]}

@@ -63,12 +63,16 @@ def tests_in(connection: StoreConnection, files: Iterable[str], run_id: int) -> 
     return {case_id for (case_id,) in rows_of(connection, _OF_FILES, sorted(files), (run_id,))}
 
 
-def lost_tests(connection: StoreConnection, series: Series, files: Iterable[str]) -> set[int]:
-    """Return the tests of files that could not be collected, each by the last run of the series that has some of it."""
+def lost_tests(connection: StoreConnection, series: Series, base: int | None, files: Iterable[str]) -> set[int]:
+    """Return the tests of files that could not be collected, each by the last run that has some of it.
+
+    These are the runs before in the series, and the base: the first run of a branch has no other.
+    """
     lost, missing = set[int](), set(files)
-    for run in reversed(series.runs[-_EARLIER_RUNS - 1 : -1]):
+    earlier = [run.id for run in reversed(series.runs[-_EARLIER_RUNS - 1 : -1])]
+    for run_id in [*earlier, *(() if base is None else (base,))]:
         for file in sorted(missing):
-            found = tests_in(connection, [file], run.id)
+            found = tests_in(connection, [file], run_id)
             lost |= found
             missing -= {file} if found else set()
     return lost

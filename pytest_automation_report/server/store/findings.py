@@ -232,7 +232,8 @@ def _changes(
     run, base = subject.run, subject.base
     modules = compared.modules_of(connection, run["id"])
     before = compared.Modules() if base is None else compared.modules_of(connection, base.run.id)
-    lost = compared.lost_tests(connection, subject.series, modules.broken) - subject.results.keys()
+    base_id = None if base is None else base.run.id
+    lost = compared.lost_tests(connection, subject.series, base_id, modules.broken) - subject.results.keys()
     are_results = any(case.is_shared for case in subject.results.values())
     numbers = compared.numbers_of(
         connection, run, modules, whole, lost=len(lost), reasons=reasons, are_results=are_results

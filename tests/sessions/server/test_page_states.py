@@ -91,7 +91,7 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
         "first run at all": (f"/runs/{first}", "The only test passed", "first run of this suite that is known here"),
         "nothing to compare": (f"/runs/{first}?view=changes", "Nothing to compare with", "from the second run on"),
         "session died": (f"/runs/{died}", "The session died after 1 of 1,215 tests", "Not run 1,214"),
-        "nothing found": (f"/runs/{huge}?q=tesst_1", "No test matches “tesst_1”", "test_1 is in"),
+        "nothing found": (f"/runs/{huge}?q=tesst_1", "No test matches “tesst_1”", "Did you mean test_1"),
         "many reasons": (f"/runs/{huge}", "25 of 400 tests failed, for 25 reasons", "5 more reasons"),
         "the rest of many reasons": (f"/runs/{huge}?page=2", "25 of 400", "The reasons before these"),
         "the last of six attempts": (f"/results/{retry}", "test_0", "drawn with a depth of 2.1 m"),

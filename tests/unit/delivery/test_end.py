@@ -398,7 +398,7 @@ def test_report_from_the_spool(tmp_path: Path, server: ScriptedServer, fresh: Wr
     plain = text_of(report.plain)
     assert "1 of 3 tests failed" in plain
     assert f"suite, run {earlier + 1}, 21 Sep 2026, 14:13 UTC" in plain
-    assert "No earlier run is known here that it can be compared with" in plain
+    assert "No earlier run here can be compared with it" in plain
     note = (
         f"The results went to {server.address}. This file has only those of this session, and nothing of earlier runs."
     )

@@ -27,7 +27,7 @@ from pytest_automation_report.server.pages.report import pages
 from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunView, facts_in
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks
 from pytest_automation_report.server.pages.urls import RunState, link, read_parameters, run_state
-from pytest_automation_report.server.pages.words import parts, run_summary, with_defaults
+from pytest_automation_report.server.pages.words import counts_of, parts_of, run_values, stored_entries
 from pytest_automation_report.server.store import contents
 from pytest_automation_report.server.store.values import hexadecimal, json_text
 from pytest_automation_report.text.node_ids import place_of, rerun_of, title_of
@@ -57,7 +57,7 @@ _FAILURES: Final = (
 def plain_values(facts: RunFacts, findings: RunFindings) -> dict[str, Any]:
     """Return the values of the template ``report/plain.html``."""
     row = facts.row
-    counted = ((part["status"].name, part["count"]) for part in parts(row))
+    parts = parts_of(counts_of(row))
     reasons = findings["reasons"]
     order = {reason["fingerprint"]: place for place, reason in enumerate(reasons)}
     failures = facts.reader.connection.rows(_FAILURES, (row["id"], _FAILURES_SHOWN))
@@ -66,7 +66,7 @@ def plain_values(facts: RunFacts, findings: RunFindings) -> dict[str, Any]:
     return {
         "plain_run": row,
         "source": facts.source,
-        "statuses": sorted(counted, key=lambda entry: (-entry[1], entry[0])),
+        "statuses": sorted(parts, key=lambda part: (-part.count, part.name)),
         "findings": findings,
         "reasons": [{**reason, "command": rerun_of(row["id"], reason["fingerprint"])} for reason in reasons],
         "failures": _failures(failures, kinds),
@@ -79,8 +79,8 @@ def _failures(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Mine | None
     """Return failures; the text of the first one of each reason is longer, since those of the others are alike."""
     texts = []
     for row in rows:
-        fields = (with_defaults(field) for field in json.loads(row["fields"] or "[]"))
-        texts.append("\n\n".join(plain(str(field["value"])) for field in fields if field.get("is_highlight")))
+        values = [str(field["value"]) for field in stored_entries(row["fields"]) if field.get("is_highlight")]
+        texts.append("\n\n".join(map(plain, values)))
     firsts = {row["fingerprint"]: row["id"] for row in reversed(rows)}
     is_first = [row["fingerprint"] is None or firsts[row["fingerprint"]] == row["id"] for row in rows]
     longest = _longest([len(text) for text, first in zip(texts, is_first, strict=True) if first])
@@ -207,7 +207,7 @@ class _Report:
         start = self._named(self._path)
         self._pages[start] = self._fetch(start, is_fragment=False)
         self._collect(start)
-        run = run_summary(self._facts.record, self._facts.source, self._findings)
+        run = run_values(self._facts.row, self._facts.source)
         self._pages |= pages.shown_tests(self._tests, self._code_links)
         self._pages |= pages.tests_with_output(self._tests, run)
         style = f"{rendering.style_sheet()}@layer report{{{rendering.style_text('report.css')}}}"
@@ -249,11 +249,7 @@ class _Report:
 
     def _fetch(self, address: str, *, is_fragment: bool = True) -> str:
         state = run_state(self._run_id, dict(parse_qsl(urlsplit(address).query)))
-        # The file follows no run, and has no address to share.
-        values = {"live_address": "", "page_url": "", "arrived": "", "is_followed": False, "next_address": ""}
-        return rendering.render(
-            "run/run.html", is_fragment=is_fragment, **RunView(self._facts, state).values(), **values
-        )
+        return rendering.render("run/run.html", is_fragment=is_fragment, **RunView(self._facts, state).values())
 
     def _frame(self, start: str) -> dict[str, str]:
         header = _HEADER.search(self._pages[start])

@@ -25,7 +25,7 @@ from pytest_automation_report.server.pages.run.failures import says_of
 from pytest_automation_report.server.pages.run.tests import file_branches, ordered, path_of
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, WORDS, TestState, link, paging, result_state
-from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, duration, with_defaults
+from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, duration, stored_entries
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.overview import HAS_FACTS, facts_of
 from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, content_hash, hexadecimal
@@ -150,7 +150,7 @@ def tests_with_output(tests: ReportedTests, run: Json) -> dict[str, str]:
         some = ids[start : start + _FIELDS_AT_ONCE]
         sql = f'SELECT * FROM "result" WHERE "id" IN ({marks(some)}) ORDER BY "id"'
         for row in tests.facts.reader.connection.each(sql, some):
-            fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
+            fields = stored_entries(row["fields"])
             others = {"run": run, "worker": tests.facts.worker(row["thread"]) or "timeline"}
             _add(pages, row["id"], partial(lone_values, row, fields), NO_LINKS, others)
     return pages
@@ -364,7 +364,6 @@ def _files(facts: RunFacts) -> Json:
         {
             "leaf": None,
             "node": branch,
-            "bar": branch.parts(),
             "is_open": False,
             "to": link("run", facts.row["id"], view="tests", open=branch.path),
             "branch": "/",

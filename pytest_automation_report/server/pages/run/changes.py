@@ -11,9 +11,10 @@ from pytest_automation_report.server.pages.words import (
     OUTCOME_TONES,
     RUN_WORDS,
     attached,
+    counts_of,
     duration,
     files_in,
-    parts,
+    parts_of,
     tests_and_files,
 )
 from pytest_automation_report.server.store.overview import natural_key
@@ -197,10 +198,11 @@ def _folded(rows: Sequence[Json]) -> list[Json]:
 
 def _note(name: str, count: int, counted: str, rows: Sequence[Json]) -> str:
     if name in {"slower", "faster"}:
-        return "this run beside the usual duration before; a slower or faster machine is no change"
+        return "this run beside the usual duration; a slower or faster machine does not count"
     named = sum(row["count"] for row in rows)
     if name == "not_run" and named != count:
-        return f"{counted}, {f'{named:,} of them by name' if named < count else f'among these {named:,} of the base'}"
+        some = f"{named:,} of them by name" if named < count else f"among these {named:,} tests of the base"
+        return f"{counted}, {some}"
     reasons = {row["reason"] for row in rows if row["reason"]} if name == "newly_failing" else ()
     return f"{counted}, {quantity(len(reasons), 'reason')}" if reasons else counted
 
@@ -282,7 +284,6 @@ def details_of(facts: RunFacts) -> Json:
         "reported": counts.finished,
         "is_complete": collected == counts.finished,
         "not_run": counts.not_run,
-        "workers": [(thread["name"], thread["total"]) for thread in threads][:16],
     }
 
 
@@ -311,10 +312,10 @@ def _thread(facts: RunFacts, row: Mapping[str, Any]) -> Json:
     fields = attached(facts.record, "fields", row["id"])
     return {
         "position": row["position"],
-        "name": facts.worker(row["id"]) or f"thread {row['position']}",
+        "name": facts.worker(row["id"]) or f"worker {row['position']}",
         "word": word,
         "tone": tone,
-        "parts": parts(row),
+        "parts": parts_of(counts_of(row)),
         "total": row["total_count"],
         "elapsed": row["elapsed_computed"] if observed is None else observed,
         "fields": [field for field in fields if field["name"] != WORKER_FIELD],

@@ -15,7 +15,7 @@ from pytest_automation_report.findings.flakiness import WINDOW
 from pytest_automation_report.findings.times import HISTORY, LAST, factor
 from pytest_automation_report.findings.verdict import RunNumbers
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, attached
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, attached, own_name
 from pytest_automation_report.server.store.histories import SeriesRun, histories, last_letters, series_of
 from pytest_automation_report.text.node_ids import split_name
 
@@ -52,8 +52,8 @@ class RunFacts(Struct, frozen=True, dict=True):
 
     @property
     def own_name(self) -> str:
-        """The run's name if it is not the usual one, which begins with the suite's."""
-        return "" if self.row["name"].startswith(self.source) else str(self.row["name"])
+        """The run's name if it is not the usual one."""
+        return own_name(self.row["name"], self.source, self.row["branch"] or "")
 
     @property
     def base(self) -> BaseRun | None:
@@ -177,7 +177,7 @@ def tone_of(row: Mapping[str, Any]) -> str:
 
 
 def worker_names(record: RunRecord) -> dict[int, str]:
-    """Return the names of a run's threads: those of their jobs and of pytest-xdist's workers, else their numbers."""
+    """Return the names of a run's workers by thread: of their job and of pytest-xdist, else their numbers."""
     names: dict[int, str] = {}
     for entry in record.attachments:
         if entry["thread"] is not None and entry["kind"] == "fields":
@@ -193,7 +193,7 @@ def worker_names(record: RunRecord) -> dict[int, str]:
             names[row["id"]] = " ".join(filter(None, [row["job"], worker if worker != MAIN_WORKER else ""]))
     repeated = Counter(names.values())
     for row in record.threads:
-        name, number = names.get(row["id"], ""), f"thread {row['position']}"
+        name, number = names.get(row["id"], ""), f"worker {row['position']}"
         if repeated[name] > 1:  # several jobs have it
             names[row["id"]] = f"{name}, {number}"
         elif not name and len(record.threads) > 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from functools import cached_property
@@ -16,10 +15,10 @@ from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.matrix import MOST_VALUES, TEST, Axis, Outcome, by_branch, matrix_of
 from pytest_automation_report.server.pages.drawings import TONES, merged_letters, reduced_cells, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
-from pytest_automation_report.server.pages.run.changes import failing_runs, since_words
+from pytest_automation_report.server.pages.run.changes import since_words
 from pytest_automation_report.server.pages.run.facts import RunFacts, marks_of
 from pytest_automation_report.server.pages.urls import RunState, link
-from pytest_automation_report.server.pages.words import tests_and_files, with_defaults
+from pytest_automation_report.server.pages.words import stored_entries, tests_and_files
 from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, hexadecimal
 from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.node_ids import (
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import ChangedTest, RunFindings, TestAxis, TestFamily
+    from pytest_automation_report.findings.documents import RunFindings, TestAxis, TestFamily
 
     Function: TypeAlias = tuple[str, str, str]
 
@@ -92,7 +91,7 @@ _LOTS: Final = (
     ("back", "Back after a while"),
     ("flaky", "Known to be flaky"),
     ("still", "Still failing"),
-    ("known", "Known"),
+    ("known", "Known failures"),
     (None, "Running when the process died"),
 )
 
@@ -322,7 +321,8 @@ class FailureCards:
         rows, count = card["rows"], card["count"]
         # The name of such a test is not the one that pytest knows, which stands in a field.
         respelled = [row["id"] for row in rows[:MOST_NAMED] if _is_respelled(row["name"])]
-        fields = {row["id"]: _fields(row) for row in self._reader.fields(respelled)} if respelled else {}
+        found = self._reader.fields(respelled) if respelled else ()
+        fields = {row["id"]: stored_entries(row["fields"]) for row in found}
         ids = (node_id_of(row, fields.get(row["id"], ())) for row in rows)
         has_all = len(card["keys"]) == count
         return run_command(ids, count, rerun_of(self._facts.row["id"], card["fingerprint"]) if has_all else "")
@@ -330,7 +330,7 @@ class FailureCards:
     def _texts(self, result_ids: Sequence[int]) -> dict[int, Json]:
         texts: dict[int, Json] = {}
         for row in self._reader.fields(result_ids):
-            fields = _fields(row)
+            fields = stored_entries(row["fields"])
             with_message = (field for field in fields if field["meta"].get("message"))
             cause = next((field for field in fields if field.get("is_highlight")), None) or next(with_message, None)
             if cause is not None:
@@ -355,12 +355,8 @@ class FailureCards:
         members = self._members(shown)
         for member in members:
             entry, attempts = states.get(member["id"]), (member["failed_attempts"] or 0) + 1
-            if attempts == 1 and entry is not None:
-                member["about"] = evidence_words(entry)
-                continue
-            member["about"] = f"passed on attempt {attempts} of {attempts}"
-            if entry is not None:
-                member["about"] += f"; {evidence_words(entry)}"
+            said = [f"passed on attempt {attempts} of {attempts}"] if attempts > 1 else []
+            member["about"] = "; ".join([*said, *([evidence_words(entry)] if entry else [])])
         return {
             "count": overview["count"],
             "known": len(known),
@@ -380,20 +376,6 @@ class FailureCards:
             {**member, "median": entry["median"], "now": entry["elapsed"], "since": since_words(entry["since"])}
             for member, entry in zip(members, known, strict=True)
         ]
-
-    def fixed_lines(self, entries: Sequence[ChangedTest], rows: Mapping[int, Json]) -> list[Json]:
-        """Return the fixed tests of the rail with the number of runs that they had failed for."""
-        lines: list[Json] = []
-        for entry in entries:
-            row = rows.get(entry["result"] or 0)
-            failed = failing_runs(self._facts.histories.letters(row["case"])) if row else 0
-            href = self._state.result(entry["result"]) if entry["result"] else ""
-            lines.append({"short": split_name(entry["name"]), "failed": failed, "href": href})
-        return lines
-
-
-def _fields(row: Json) -> list[Json]:
-    return [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
 
 
 def _code(place: str, row: Json | None, text: Json | None, message: Json) -> Json:

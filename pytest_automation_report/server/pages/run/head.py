@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from pytest_automation_report.findings.sentences import beginning_of_new, commit_text, is_torn, wholeness_words
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
-from pytest_automation_report.server.pages.run.facts import SILENT_US, RunFacts
 from pytest_automation_report.server.pages.searches import Term, terms_of, toggled
-from pytest_automation_report.server.pages.urls import FLAKY, VIEWS, RunState
+from pytest_automation_report.server.pages.urls import VIEWS, RunState
 from pytest_automation_report.server.pages.words import (
+    Part,
     ago,
     attached,
     comparable_time,
+    counts_of,
     duration,
     duration_change,
     files_in,
     moment,
-    parts,
+    parts_of,
     tests_and_files,
     titled,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings, RunMention
+    from pytest_automation_report.server.pages.run.facts import RunFacts
 
 _CHANGE_CHIPS: Final = (
     ("new", "New", "fail-ink"),
@@ -55,7 +57,8 @@ def head_of(facts: RunFacts, to_go: ToGo | None, *, is_first: bool) -> Json:
         sentence = [(wholeness_words(whole), "b" if is_torn(whole) else ""), (". ", "")]
     if counts.is_open:
         new = None if found is None or found["base"] is None else found["mine"]["new"]
-        sentence = live_sentence(counts, to_go, facts.silence if counts.is_silent else None, new)
+        has_ended = bool(facts.row["thread_count"]) and not facts.row["thread_active_count"]
+        sentence = live_sentence(counts, to_go, facts.silence, new, has_ended=has_ended)
     else:
         sentence += death_sentence(facts.failures) if said["kind"] == "died" else []
         # Without the tests that are missing nobody can say that nothing changed.
@@ -69,72 +72,53 @@ def head_of(facts: RunFacts, to_go: ToGo | None, *, is_first: bool) -> Json:
         "tone": said["tone"],
         "sentence": sentence,
         "to_go": to_go.time if counts.is_open and to_go is not None else None,
-        "says": f"{said['long']}. {words(sentence)}",
         "title": f"{titled(said)} · {facts.own_name or facts.source} #{facts.row['id']}",
     }
 
 
 def facts_of(facts: RunFacts) -> Json:
-    """Return the line of facts below the verdict: the value ``facts`` of the templates, which do not get `RunFacts`."""
+    """Return what the line of facts below the verdict has beside the run's row: ``facts`` of the templates."""
     row, base_row = facts.row, facts.base_row
     links = attached(facts.record, "links")
     return {
-        "branch": row["branch"],
-        "commit": row["commit"],
-        "changes": row["changes"],
         "commit_url": next((link["url"] for link in links if link["name"] == "Commit"), ""),
         "subject": facts.field("Commit subject"),
-        "created": row["created"],
         "elapsed": facts.now - row["created"] if not row["is_completed"] else row["elapsed"],
-        "is_open": not row["is_completed"],
         "change": None if base_row is None else duration_change(row["elapsed"], comparable_time(row, base_row)),
-        "selection": row["selection"] or "",
-        "threads": facts.overview["worker_count"],
+        "workers": facts.overview["worker_count"],
         "links": [link for link in links if link["name"] != "Commit"][:4],
         "tags": json.loads(row["tags"])[:8],
     }
 
 
-def bar_of(facts: RunFacts) -> list[Json]:
-    """Return the stretches of the bar: one for each status, flaky ones apart, and the tests to come of an open run."""
-    stretches: list[Json] = []
-    counts, flaky = facts.counts, facts.counts.flaky
-    for part in parts(facts.row):
-        count = part["count"]
-        if counts.flaky and part["tone"] in {"skip", "idle", "pass"} and not any(s["key"] == FLAKY for s in stretches):
-            stretches.append({"tone": "flaky", "name": "Flaky", "count": counts.flaky, "key": FLAKY})
-        if part["tone"] == "pass":
-            count, flaky = max(0, count - flaky), max(0, flaky - count)
-        if count:
-            status = part["status"]
-            stretches.append({"tone": part["tone"], "name": status.name, "count": count, "key": str(status.id)})
-    # Tests that are named since they did not run have a stretch of their status.
+def bar_of(facts: RunFacts) -> list[Part]:
+    """Return the parts of the bar: one for each status, flaky tests apart, and tests that did not run (yet)."""
+    counts = facts.counts
+    parts = parts_of(counts_of(facts.row), counts.flaky)
+    # Some tests that did not run have a result that says so, and a part of its status.
     missing = counts.not_run - (0 if counts.is_open else facts.row["untested_count"])
     if missing > 0:
-        name = "To come" if counts.is_open else "Not run"
-        stretches.append({"tone": "idle", "name": name, "count": missing, "key": ""})
-    return stretches
+        parts.append(Part("idle", "To come" if counts.is_open else "Not run", missing))
+    return parts
 
 
 CHANGE_CHIPS: Final = tuple(name for name, *_ in _CHANGE_CHIPS)
 
 
-def chips_of(
-    facts: RunFacts, state: RunState, stretches: Sequence[Json], found: Mapping[str, int] | None = None
-) -> Json:
+def chips_of(facts: RunFacts, state: RunState, parts: Sequence[Part], found: Mapping[str, int] | None = None) -> Json:
     """Return the chips of statuses, changes and fields; each is a link to the list of its tests.
 
-    With a search ``stretches`` are of the tests that it finds, and ``found`` has the number of each change.
+    With a search ``parts`` are of the tests that it finds, and ``found`` has the number of each change.
     """
     chips: list[Json] = []
     findings = facts.findings
     keys = {"fail": "f", "flaky": "x"}
-    for stretch in stretches:
-        if stretch["key"]:
-            is_on = stretch["key"] in state.statuses
-            chip_key = keys.pop(stretch["tone"], "")
-            address = state.toggled(statuses=stretch["key"]).address
-            chips.append({**stretch, "address": address, "is_on": is_on, "chip_key": chip_key})
+    for part in parts:
+        if part.key:
+            is_on = part.key in state.statuses
+            chip_key = keys.pop(part.tone, "")
+            address = state.toggled(statuses=part.key).address
+            chips.append({"part": part, "address": address, "is_on": is_on, "chip_key": chip_key})
     changed = {} if findings is None else {**findings["counts"], **findings["mine"]} if found is None else found
     changes = [
         {
@@ -149,13 +133,13 @@ def chips_of(
         for change, name, ink in _CHANGE_CHIPS
         if findings is not None and findings["base"] is not None and changed.get(change)
     ]
-    to_come = next((stretch for stretch in stretches if not stretch["key"] and found is None), None)
-    if to_come is not None:
+    to_come: Json | None = None
+    missing = next((part for part in parts if not part.key and found is None), None)
+    if missing is not None:
         has_names = findings is not None and findings["base"] is not None and bool(findings["tests"]["not_run"])
         address = state.at("changes", changes=frozenset({"not_run"})).address if has_names else ""
-        # Here it has those, too, that are named since they did not run.
-        count = to_come["count"] if facts.counts.is_open else facts.counts.not_run
-        to_come = {**to_come, "count": count, "address": address, "is_on": "not_run" in state.changes}
+        count = missing.count if facts.counts.is_open else facts.counts.not_run
+        to_come = {"name": missing.name, "count": count, "address": address, "is_on": "not_run" in state.changes}
     fields = [
         {
             "name": value if name == "is" else f"{name}: {value}",
@@ -201,14 +185,27 @@ class ToGo(NamedTuple):
     by: str
 
 
-def live_sentence(counts: RunNumbers, to_go: ToGo | None, silent_for: int | None, new: int | None) -> list[Phrase]:
-    """Return the sentence below the verdict of an open run; ``silent_for`` is in microseconds."""
-    if silent_for is not None and silent_for >= SILENT_US:
+def live_sentence(
+    counts: RunNumbers, to_go: ToGo | None, silent_for: int, new: int | None, *, has_ended: bool = False
+) -> list[Phrase]:
+    """Return the sentence below the verdict of an open run.
+
+    ``silent_for`` is in microseconds, ``new`` is the number of new failures if there is a base. ``has_ended``: all
+    workers that began have ended.
+    """
+    if counts.is_silent and has_ended:
+        return [
+            (f"No news for {duration(silent_for)}: all workers have ended", "b"),
+            (". If no job is missing, complete the run with ", ""),
+            ("automation-report run finish", "code"),
+            (".", ""),
+        ]
+    if counts.is_silent:
         return [
             (f"No news for {duration(silent_for)}", "b"),
-            (". The machine that runs the tests is busy, cut off or gone: results that wait there are sent by", ""),
-            (" automation-report send", "code"),
-            (".", ""),
+            (". The machine that runs the tests is busy, cut off or gone. To send the results that it keeps, run ", ""),
+            ("automation-report send", "code"),
+            (" there.", ""),
         ]
     sentence: list[Phrase] = []
     if to_go is not None:
@@ -321,8 +318,7 @@ def _also(numbers: RunNumbers, findings: RunFindings) -> list[Phrase]:
     if slower := findings["counts"]["slower"]:
         parts.append(f"{quantity(slower, 'test')} slower than usual")
     if not numbers.failed and numbers.flaky:
-        one = numbers.flaky == 1
-        parts.append(f"{numbers.flaky:,} passed only when {'it was' if one else 'they were'} tried again")
+        parts.append(f"{numbers.flaky:,} passed only on a retry")
     if not numbers.failed and numbers.skipped and numbers.passed:
         parts.append(f"{numbers.skipped:,} {'was' if numbers.skipped == 1 else 'were'} skipped")
     # The verdict of a run that was cut short has both numbers.

@@ -25,7 +25,15 @@ from pytest_automation_report.server.pages.rendering import Page, site_of
 from pytest_automation_report.server.pages.run import changes
 from pytest_automation_report.server.pages.run.facts import SILENT_US, THREADS_SHOWN, RunFacts
 from pytest_automation_report.server.pages.run.failures import FailureCards, says_of
-from pytest_automation_report.server.pages.run.head import CHANGE_CHIPS, bar_of, chips_of, facts_of, head_of, tabs_of
+from pytest_automation_report.server.pages.run.head import (
+    CHANGE_CHIPS,
+    bar_of,
+    chips_of,
+    facts_of,
+    head_of,
+    tabs_of,
+    words,
+)
 from pytest_automation_report.server.pages.run.tests import TestList, TreeRows
 from pytest_automation_report.server.pages.run.time import (
     arrived_words,
@@ -38,7 +46,7 @@ from pytest_automation_report.server.pages.run.time import (
     waste_sentence,
 )
 from pytest_automation_report.server.pages.urls import VIEWS, RunState, link, paging, run_state, single_values
-from pytest_automation_report.server.pages.words import files_in, tests_and_files
+from pytest_automation_report.server.pages.words import files_in, run_values, tests_and_files
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import results_page, run_row
@@ -141,9 +149,7 @@ class RunPage(_RunPages):
             mistakes=state.mistakes,
             live_address=_live_address(state, values["counts"]),
             page_url=f"{site_of(req)}{state.address}",
-            arrived="",
             is_followed=run["is_open"] and not run["failed"],
-            next_address="",
         )
 
 
@@ -298,7 +304,8 @@ class RunView:
     def text(self, site: str) -> str:
         """Return the failures as Markdown; ``site`` is the address of the pages."""
         is_first = len(self._reader.trend(self._facts.row)) == 1
-        heading = head_of(self._facts, None, is_first=is_first)["says"]
+        head = head_of(self._facts, None, is_first=is_first)
+        heading = f"{head['heading']}. {words(head['sentence'])}"
         about = f"{self._facts.source} #{self._facts.row['id']} {site}{self._state.address}"
         return "\n".join([f"# {heading}", "", about, "", *self._cards.texts(site)])
 
@@ -319,10 +326,7 @@ class RunView:
             "state": state,
             "view": self.view,
             "run": {
-                **run,
-                "source": facts.source,
-                "source_id": run["source"],
-                "branch": run["branch"] or "",
+                **run_values(run, facts.source),
                 "is_open": facts.counts.is_open,
                 "total": run["total_count"],
                 "failed": run["failure_count"],
@@ -388,15 +392,22 @@ class RunView:
     def _rail(self) -> Json:
         facts = self._facts
         found = facts.findings
-        fixed: Sequence[ChangedTest] = found["tests"]["fixed"][:_RAIL_LINES] if found else ()
-        rows = self._reader.rows_of(result for entry in fixed if (result := entry["result"]))
-        facts.histories.load((row["case"] for row in rows.values()), is_whole=True)
+        entries: Sequence[ChangedTest] = found["tests"]["fixed"][:_RAIL_LINES] if found else ()
+        fixed = self._reader.rows_of(result for entry in entries if (result := entry["result"])).values()
+        facts.histories.load((row["case"] for row in fixed), is_whole=True)
         slowest = slowest_tests(facts.overview, {}, _RAIL_LINES)
         busy = shares_of(found["time"])[0]["percent"] if found else 0
         return {
             "lanes": small_lanes(facts.overview, busy) if facts.overview["workers"] else None,
             "slowest": [{**row, "change": facts.slower.get(row["id"], "")} for row in slowest],
-            "fixed": self._cards.fixed_lines(fixed, rows),
+            "fixed": [
+                {
+                    "name": row["name"],
+                    "failed": changes.failing_runs(facts.histories.letters(row["case"])),
+                    "href": self._state.result(row["id"]),
+                }
+                for row in fixed
+            ],
             "fixed_count": found["counts"]["fixed"] if found else 0,
             "where": changes.where_it_ran(facts),
         }

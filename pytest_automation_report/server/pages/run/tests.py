@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, field
@@ -14,7 +15,15 @@ from pytest_automation_report.server.pages.run.changes import entries_of
 from pytest_automation_report.server.pages.run.facts import RunFacts, tone_of
 from pytest_automation_report.server.pages.searches import Search
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, RunState, link, paging
-from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, common_phrase, duration, parts
+from pytest_automation_report.server.pages.words import (
+    STATUSES_RANKED,
+    STATUSES_SHOWN,
+    Part,
+    common_phrase,
+    counts_of,
+    duration,
+    parts_of,
+)
 from pytest_automation_report.text.node_ids import class_path, split_name
 
 if TYPE_CHECKING:
@@ -45,18 +54,10 @@ class Branch(Struct):
         """The number of its tests."""
         return sum(self.counts.values())
 
-    def parts(self) -> list[Json]:
-        """Return the parts of its bar."""
-        parts: list[Json] = []
-        flaky = self.flaky
-        for status in STATUSES_RANKED:
-            count = self.counts.get(status.id, 0)
-            if status.tone == "pass" and flaky and count:
-                parts.append({"tone": "flaky", "name": "flaky", "count": flaky})
-                count, flaky = count - flaky, 0
-            if count:
-                parts.append({"tone": status.tone, "name": status.name.lower(), "count": count})
-        return parts
+    @property
+    def parts(self) -> list[Part]:
+        """The parts of its bar."""
+        return parts_of(self.counts, self.flaky)
 
 
 def branches_of(files: Sequence[FileTests], opened: str) -> list[Branch]:
@@ -68,7 +69,7 @@ def branches_of(files: Sequence[FileTests], opened: str) -> list[Branch]:
             continue
         name, slash, _ = path[len(opened) :].partition("/")
         new = Branch(f"{opened}{name}{slash}", name + slash, "folder" if slash else "file", first=entry["first"])
-        _add(nodes.setdefault(new.path, new), entry)
+        _added(nodes.setdefault(new.path, new), entry)
     if len(nodes) == 1:
         (only,) = nodes.values()
         if only.kind == "folder":
@@ -81,10 +82,7 @@ def branches_of(files: Sequence[FileTests], opened: str) -> list[Branch]:
 
 def file_branches(files: Sequence[FileTests]) -> list[Branch]:
     """Return a node for each file, in the order of the files."""
-    nodes = [Branch(path_of(entry), path_of(entry), "file", first=entry["first"]) for entry in files]
-    for node, entry in zip(nodes, files, strict=True):
-        _add(node, entry)
-    return nodes
+    return [_added(Branch(path_of(entry), path_of(entry), "file", first=entry["first"]), entry) for entry in files]
 
 
 def _joined(node: Branch, files: Sequence[FileTests]) -> Branch:
@@ -104,13 +102,15 @@ def path_of(entry: Mapping[str, Any]) -> str:
     return str(entry["file"] or entry["folder"] or "(no folder)").replace("\\", "/")
 
 
-def _add(node: Branch, entry: FileTests) -> None:
+def _added(node: Branch, entry: FileTests) -> Branch:
+    """Return a node after a file's tests were added to it."""
     for status, count in entry["counts"].items():
         node.counts[int(status)] += count
     node.flaky += entry["flaky"]
     node.elapsed += entry["elapsed"]
     node.first = min(node.first, entry["first"])
     node.files += 1
+    return node
 
 
 def tests_below(
@@ -168,8 +168,9 @@ def ordered(
         if sort == "slowest":
             return (-elapsed, first)
         if isinstance(node, Branch):
-            worst = min((_TONES_RANKED.index(part["tone"]) for part in node.parts()), default=9)
-            failed = sum(part["count"] for part in node.parts() if part["tone"] == "fail")
+            parts = node.parts
+            worst = min((_TONES_RANKED.index(part.tone) for part in parts), default=9)
+            failed = sum(part.count for part in parts if part.tone == "fail")
             return (worst, -failed, first)
         return (_TONES_RANKED.index(tone_of(node)), -1, first)
 
@@ -225,9 +226,7 @@ class TreeRows:
         file = next((entry for entry in files if path_of(entry) == path), None)
         if file is None:
             return branches_of(files, opened), []
-        rows = self._facts.reader.between(
-            self._facts.row["id"], file["first"], file["last"], file["file"], file["folder"]
-        )
+        rows = self._facts.reader.between(self._facts.row["id"], file["first"], file["last"], file)
         return tests_below(rows, file, opened)
 
     def _node(self, node: Branch, path_to: str) -> Json:
@@ -239,7 +238,6 @@ class TreeRows:
         return {
             "leaf": None,
             "node": node,
-            "bar": node.parts(),
             "is_open": is_on_path,
             "to": state.address,
             "branch": link("run-branch", state.run_id, **state.parameters),
@@ -262,12 +260,10 @@ class TestList:
 
     def page(self) -> tuple[Rows, int | None]:
         """Return a page of the tests, and the length of the list; None if it is not known before its last page."""
-        page, counts, search = self._state.page, self._counts(), self.search
-        if search.is_any and self.sort == "failed":
-            return self._reader.tests(self._state.run_id, counts, page), sum(counts.values())
+        page = self._state.page
         rows = self._rows(page, PAGE_ROWS)
-        if search.is_any:
-            return rows, sum(counts.values())
+        if self.search.is_any:
+            return rows, sum(self._counts().values())
         return rows, None if rows.has_more else (page - 1) * PAGE_ROWS + len(rows.items)
 
     def first(self, most: int) -> Rows:
@@ -275,17 +271,17 @@ class TestList:
         return self._rows(1, most)
 
     def _rows(self, page: int, size: int) -> Rows:
-        run_id, counts, search = self._state.run_id, self._counts(), self.search
-        if self._state.changes and not search.ids:
+        if self._state.changes and not self.search.ids:
             return Rows([], has_more=False)
-        return self._reader.found_tests(run_id, counts, search, page, sort=self.sort, size=size)
+        run_id = self._state.run_id
+        return self._reader.tests(run_id, self._counts(), self.search, page, sort=self.sort, size=size)
 
     @property
     def sort(self) -> str:
         """The order of the list; tests of a worker stand as they ran, unless the address has another order."""
         return self._state.sort or ("ran" if self._state.lane else "failed")
 
-    @property
+    @cached_property
     def search(self) -> Search:
         """The conditions beside the statuses."""
         state = self._state
@@ -307,18 +303,18 @@ class TestList:
         flaky = [entry for entry in found["flaky"] if entry["state"] == "flaky"]
         return {entry["result"] for entry in (flaky if name == FLAKY else entries_of(found, name)) if entry["result"]}
 
-    def matches(self, stretches: Sequence[Json]) -> list[Json]:
-        """Return the stretches of the bar with the numbers of the tests that the search finds, of any status."""
+    def matches(self, parts: Sequence[Part]) -> list[Part]:
+        """Return the parts of the bar with the numbers of the tests that the search finds, of any status."""
         search = replace(self.search, is_flaky=False)
         found = self._reader.count_by_status(self._state.run_id, search)
         flaky = 0
-        if any(stretch["key"] == FLAKY for stretch in stretches):
+        if any(part.key == FLAKY for part in parts):
             counts = self._reader.count_by_status(self._state.run_id, replace(search, is_flaky=True))
             flaky = sum(count for status, count in counts.items() if str(status) in _PASSED)
         counted = []
-        for stretch in stretches:
-            count = flaky if stretch["key"] == FLAKY else found.get(int(stretch["key"] or 0), 0)
-            counted.append({**stretch, "count": max(0, count - flaky) if stretch["key"] in _PASSED else count})
+        for part in parts:
+            count = flaky if part.key == FLAKY else found.get(int(part.key or 0), 0)
+            counted.append(replace(part, count=max(0, count - flaky) if part.key in _PASSED else count))
         return counted
 
     def changed(self, names: Iterable[str]) -> dict[str, int]:
@@ -340,7 +336,7 @@ class TestList:
         names += [row["name"] for row in self._facts.overview["slowest"]]
         names += [family["function"] for family in self._facts.overview["families"]]
         names += [reason["title"] for reason in (self._facts.findings["reasons"] if self._facts.findings else ())]
-        sample = self._reader.tests(self._state.run_id, self._all_counts(), 1)
+        sample = self._reader.tests(self._state.run_id, self._all_counts(), Search())
         names += [row["name"] for row in sample.items]
         word = common_phrase(names, text)
         if word is None:
@@ -357,4 +353,4 @@ class TestList:
         return {status: count for status, count in counts.items() if not wanted or status in wanted}
 
     def _all_counts(self) -> dict[int, int]:
-        return {part["status"].id: part["count"] for part in parts(self._facts.row)}
+        return counts_of(self._facts.row)

@@ -80,7 +80,9 @@ def waste_sentence(overview: RunLanes, time: RunTime | None, name_of: Callable[[
         ]
         saved = 0 if time is None else overview["wall"] - max(time["balanced"], waste["elapsed"] or 0)
         if saved >= overview["wall"] // 50 and saved > 0:
-            sentence.append((f"; begun first, the run takes up to {duration(min(saved, waste['waited']))} less", ""))
+            sentence.append(
+                (f"; if it begins first, the run takes up to {duration(min(saved, waste['waited']))} less", "")
+            )
         return sentence
     if time is None or not time["workers"]:
         return []
@@ -143,12 +145,12 @@ def to_go_of(facts: RunFacts, running: Sequence[Json]) -> ToGo | None:
         return None
     # What the tests that have not ended took in the run before; else what the tests took so far.
     missing, threads = counts.collected - counts.finished, facts.record.threads
-    usual = None if before is None else facts.reader.usual_times(before.id, facts.row["id"])
+    known, usual = (0, 0.0) if before is None else facts.reader.usual_times(before.id, facts.row["id"])
     speed = 1.0
-    if usual is not None and usual.known * 2 >= counts.collected:
+    if known * 2 >= counts.collected:
         speed = 1.0 if facts.findings is None else float(facts.findings["speed"])
         # Tests that are new were not in it: they count as one of the others.
-        each = max(0, usual.all - usual.ran) * speed / max(1, usual.known - usual.ran_count)
+        each = usual * speed
         by = "the times of the last runs" + (f" on {facts.histories.branch}" if facts.histories.branch else "")
     else:
         each = sum(row["elapsed_computed"] or 0 for row in threads) / counts.finished

@@ -15,9 +15,9 @@ from pytest_automation_report.findings.verdict import mine
 from pytest_automation_report.server.pages import drawings, urls
 from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader
 from pytest_automation_report.server.pages.rendering import Page, render, set_html
-from pytest_automation_report.server.pages.runs.rows import card_of, flaky_rows, run_row, slowest_rows
+from pytest_automation_report.server.pages.runs.rows import branch_values, card_of, flaky_rows, run_row, slowest_rows
 from pytest_automation_report.server.pages.searches import mistakes_in
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, common_phrase, duration, titled
+from pytest_automation_report.server.pages.words import common_phrase, duration, titled, with_status
 from pytest_automation_report.server.store import reads
 from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries, verdict_in_list
@@ -172,19 +172,21 @@ def found(reader: PageReader, text: str, source_id: int | None) -> Json:
     for run in reader.found_runs(text, source_id):
         projects.setdefault(run["project"], []).append(run["id"])
     rows = [row for ids in projects.values() for row in run_rows(reader, ids)]
+    sources = [source for project_id in reader.projects() for source in reader.sources(project_id)]
+    sources = [source for source in sources if source_id in {None, source["id"]}]
     suites = []
-    for source in (source for project_id in reader.projects() for source in reader.sources(project_id)):
-        if source_id not in {None, source["id"]}:
-            continue
+    for source in sources:
         tests = reader.tests_of_source(source["id"], text, 200)
         # Of more tests than are shown those of this very name come first.
         tests = sorted(tests, key=lambda row: split_name(row["name"]).function != text)[:20]
         if tests:
-            suites.append({**source, "tests": [{**row, "status": STATUSES_SHOWN[row["status"]]} for row in tests]})
+            suites.append({**source, "tests": with_status(tests)})
     suites.sort(key=lambda suite: -max(row["run"] for row in suite["tests"]))
     reasons = reader.reasons(text, source_id, _REASONS_SHOWN)
-    is_none = not (rows or suites or reasons)
-    names = reader.names([run["id"] for run in _newest_runs(reader, source_id)], 2_000) if is_none else []
+    names: list[str] = []
+    if not (rows or suites or reasons):
+        newest = (reader.newest(source["id"], None) for source in sources)
+        names = reader.names([run["id"] for run in newest if run], 2_000)
     return {
         "runs": rows,
         "suites": suites[:_SUITES_SHOWN],
@@ -192,16 +194,6 @@ def found(reader: PageReader, text: str, source_id: int | None) -> Json:
         "nearest": common_phrase(names, text),
         "looked": reader.looked_at(source_id),
     }
-
-
-def _newest_runs(reader: PageReader, source_id: int | None) -> list[Json]:
-    """Return the last completed run of each suite's main branch with the suite's name; the last 20 of them."""
-    newest: list[Json] = []
-    for source in (source for project_id in reader.projects() for source in reader.sources(project_id)):
-        if source_id is None or source["id"] == source_id:
-            last = reader.completed_trend(source["id"], main_branch(reader.connection, source["id"]))[-1:]
-            newest += [{"suite": source["name"], "source": source["id"], **run} for run in last]
-    return sorted(newest, key=lambda run: -run["created"])[:20]
 
 
 # A card has about 110 elements: with more of them the page would be slow. The other suites have a line.
@@ -249,7 +241,7 @@ def suites_values(reader: PageReader, project_id: int) -> dict[str, Any]:
         "others": others,
         "open_runs": run_rows(reader, reader.open_runs(project_id, urls.RunFilters())),
         "runs": rows,
-        "uncomputed": [card["last"]["id"] for card in cards if card["last"] and card["flaky"] is None]
+        "uncomputed": [card["last"]["id"] for card in cards if card["last"] and card["summary"] is None]
         + _uncomputed(rows),
     }
 
@@ -260,16 +252,14 @@ def suite_values(reader: PageReader, source: Json, filters: urls.RunFilters) -> 
     main = main_branch(reader.connection, source_id)
     branch = main if filters.branch is None else filters.branch
     filters = replace(filters, source=source_id, branch=branch)
-    rows = reader.completed_trend(source_id, branch)
+    values = branch_values(reader, source_id, branch)
+    rows, last, summary, said = (values[name] for name in ("rows", "last", "summary", "said"))
     branches = reader.branches(project_id, source_id)
-    last = rows[-1] if rows else None
     document = None if last is None else stored_findings(reader.connection, last["id"])
     series = None if last is None else series_of(reader.connection, last)
     flaky = flaky_rows(reader, source_id, branch, series) if series else []
-    known = summaries(reader.connection, [row["id"] for row in rows])
-    summary = None if last is None else known.get(last["id"])
-    said = None if last is None else verdict_in_list(last, summary)
     return {
+        **values,
         "project": project_id,
         "home": reader.home(project_id),
         "source": source,
@@ -279,14 +269,10 @@ def suite_values(reader: PageReader, source: Json, filters: urls.RunFilters) -> 
         "choices": _choices(filters, sources=[], branches=branches, tags=reader.tags(project_id)),
         "address_at": lambda page: urls.link("suite", source_id, **{**filters.at(page), "source": None}),
         "main": main,
-        "last": last,
-        "said": said,
         "mine": mine(summary["mine"]) if summary else "",
         "title": "" if said is None else titled(said),
-        "summary": summary,
         # The last runs in which nothing failed.
         "green": len([*takewhile(lambda row: row["total_count"] and not row["failure_count"], reversed(rows))]),
-        "failures": drawings.failure_trend(rows, known),
         "times": [
             drawings.TrendPoint(
                 row["id"], row["elapsed"] or 0, duration(row["elapsed"]), "skip", urls.link("run", row["id"])
@@ -296,7 +282,6 @@ def suite_values(reader: PageReader, source: Json, filters: urls.RunFilters) -> 
         "has_branches": any(branches),
         "oldest": _oldest(document, last),
         "reasons": [] if document is None else document["reasons"][:10],
-        "reason_count": 0 if document is None else len(document["reasons"]),
         "flaky": flaky,
         "flaky_count": max(len(flaky), summary["counts"]["flaky"] if summary else 0),
         "slowest": slowest_rows(reader, series) if series else [],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -10,7 +11,15 @@ from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import HISTORY, LAST, median
 from pytest_automation_report.findings.verdict import MINE
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, failure_trend
-from pytest_automation_report.server.pages.words import attached, comparable_time, run_summary
+from pytest_automation_report.server.pages.words import (
+    Part,
+    attached,
+    comparable_time,
+    counts_of,
+    own_name,
+    parts_of,
+    run_values,
+)
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.findings import summaries, verdict_in_list
 from pytest_automation_report.server.store.histories import Series, histories
@@ -24,7 +33,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.queries import PageReader
 
 _is_count = re.compile(r"[0-9]{1,9}").fullmatch
-_is_time = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?").fullmatch
 
 
 class ChangeWords(NamedTuple):
@@ -42,35 +50,38 @@ def run_row(
     row, fields = record.row, {field["name"].lower(): field["value"] for field in attached(record, "fields")}
     links = attached(record, "links")
     collected, not_run = (_count(fields.get(name)) for name in ("collected", "not run"))
-    summed = run_summary(record, source, summary)
-    shown = [{**part, "href": None} for part in summed["parts"]]
     base = bases.get(summary["base"]) if summary and summary["base"] else None
+    is_open, said = not row["is_completed"], verdict_in_list(row, summary)
     missing = not_run or 0
-    if summed["is_open"]:
+    if is_open:
         missing = max(0, (collected or 0) - row["total_count"])
     elif summary is not None:
         missing = summary["not_run"]
+    parts = parts_of(counts_of(row))
     if missing:
-        shown.append({"tone": "idle", "count": missing, "href": None})
+        parts.append(Part("idle", "To come" if is_open else "Not run", missing))
     return {
-        **summed,
-        "parts": shown,
-        "words": ", ".join(f"{part['count']:,} {part['status'].name.lower()}" for part in summed["parts"])
-        or "no tests",
-        "title": "" if is_default_name(row["name"], source, summed["branch"] or "") else row["name"],
+        **run_values(row, source),
+        "said": said,
+        "word": "Running" if said["kind"] == "running" else said["short"].capitalize(),
+        "tone": said["tone"],
+        "is_open": is_open,
+        "tags": json.loads(row["tags"]),
+        "total": row["total_count"],
+        "parts": parts,
+        "title": own_name(row["name"], source, row["branch"] or ""),
         "commit": commit_text(row["commit"], row["changes"]),
         "subject": fields.get("commit subject", ""),
         "commit_link": next((link["url"] for link in links if link["name"].lower() == "commit"), ""),
         "link": next((link for link in links if link["name"].lower() != "commit"), None),
-        "collected": collected,
-        "not_run": 0 if summed["is_open"] else missing,
+        "not_run": 0 if is_open else missing,
         "failed": row["failure_count"],
-        "is_uncomputed": summary is None and not summed["is_open"],
+        "is_uncomputed": summary is None and not is_open,
         "changes": change_words(row, summary),
         "base": None if base is None else base["id"],
         "before": None if base is None else comparable_time(row, base),
         # What the counts beside it do not show.
-        "state": summed["said"]["short"] if summed["said"]["kind"] not in {"passed", "failed", "running"} else "",
+        "state": said["short"] if said["kind"] not in {"passed", "failed", "running"} else "",
         "is_part": bool(row["selection"]),
     }
 
@@ -88,17 +99,6 @@ def change_words(row: Json, summary: FindingsSummary | None) -> list[ChangeWords
     return [word for word in words if word.number]
 
 
-def is_default_name(name: str, source: str, branch: str) -> bool:
-    """Whether a run has the name that clients derive: source, then branch and number of the build, or the time."""
-    if not name.startswith(source):
-        return False
-    rest = name[len(source) :].strip()
-    if not rest or _is_time(rest):
-        return True
-    words = rest.split(" ")
-    return all(word == branch or (word.startswith("#") and word[1:].isdecimal()) for word in words)
-
-
 def _count(text: str | None) -> int | None:
     return int(text) if text and _is_count(text) else None
 
@@ -106,29 +106,39 @@ def _count(text: str | None) -> int | None:
 RAIL_TESTS: Final = 10  # most flaky and slow tests beside the runs of a suite
 
 
-def card_of(reader: PageReader, source: Json) -> dict[str, Any]:
-    """Return the values of a suite's card: the last run of its main branch, its trend and its time."""
-    branch = main_branch(reader.connection, source["id"])
-    rows = reader.completed_trend(source["id"], branch)
-    newest = reader.newest(source["id"], None)
+def branch_values(reader: PageReader, source_id: int, branch: str) -> Json:
+    """Return a branch's completed runs, as rows and as points of a trend, and what is known of the last one."""
+    rows = reader.completed_trend(source_id, branch)
     last = rows[-1] if rows else None
     known = summaries(reader.connection, [row["id"] for row in rows])
     summary = None if last is None else known.get(last["id"])
-    said = None if last is None else verdict_in_list(last, summary)
-    times = [row["elapsed"] for row in rows[:-1] if row["elapsed"]]
+    return {
+        "rows": rows,
+        "points": failure_trend(rows, known),
+        "last": last,
+        "summary": summary,
+        "said": None if last is None else verdict_in_list(last, summary),
+    }
+
+
+def card_of(reader: PageReader, source: Json) -> Json:
+    """Return the values of a suite's card: the last run of its main branch, its trend and its time."""
+    branch = main_branch(reader.connection, source["id"])
+    values = branch_values(reader, source["id"], branch)
+    newest = reader.newest(source["id"], None)
+    last, summary = values["last"], values["summary"]
+    times = [row["elapsed"] for row in values["rows"][:-1] if row["elapsed"]]
     # A run of a part of the suite, or one that was cut short, knows of its own tests alone.
     is_part = summary is not None and bool(summary["not_run"] or summary["verdict"]["part"])
     return {
+        **values,
         "id": source["id"],
         "name": source["name"],
         "branch": branch,
-        "said": said,
-        "last": last,
         "running": newest if newest is not None and not newest["is_completed"] else None,
         "flaky": summary["counts"]["flaky"] if summary and not is_part else None,
         "failing": None if last is None else last["failure_count"],
         "usual": int(median(times)) if times else None,
-        "points": failure_trend(rows, known),
     }
 
 

@@ -86,7 +86,7 @@ export function rowPage(id) {
     folderInUrl: encodeURIComponent(values.folder),
     workerOrTimeline: values.worker || "timeline",
     note: leftOut.has(test)
-      ? "Fields and output of this test are not in this file, which has those of 1,000 tests."
+      ? "Fields and output of this test are not in this file, which has them for 1,000 tests."
       : skip ? "" : "This test has no message and no output.",
   });
   return values.kind.page.map((/** @type {string} */ part) => filled(part, test, values));
@@ -220,7 +220,7 @@ function filterHtml(parameters, count) {
   const [lane, reason] = [parameters.get("lane") || "", parameters.get("reason") || ""];
   const [thread, , , kind] = lane.split(".");
   const test = all.find((one) => at("worker", one)[1] === thread);
-  const worker = (test !== undefined && at("worker", test)[0]) || "one thread";
+  const worker = (test !== undefined && at("worker", test)[0]) || "one worker";
   const shown = [
     ["q", `${counted(count)} with “`, escaped(parameters.get("q") || ""), "Clear the search", "”"],
     ["reason", "that failed for", reasons[reason] || "one reason", "All reasons"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from functools import partial
@@ -11,20 +10,20 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import WORKER_FIELD, Json
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown
+from pytest_automation_report.server.pages.queries import NEAR
 from pytest_automation_report.server.pages.rendering import Page
-from pytest_automation_report.server.pages.run.facts import MAIN_WORKER, RunFacts
+from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, RunFacts, worker_names
 from pytest_automation_report.server.pages.run.tests import TestList
 from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import TestFile, compared_pictures, files_of, preview_of
 from pytest_automation_report.server.pages.traces import is_trace
 from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState, TestState, result_state, run_state
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, run_summary, with_defaults
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, run_values, stored_entries, with_status
 from pytest_automation_report.server.store.contents import part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings, summaries
-from pytest_automation_report.server.store.values import ApiError, hashes_in, hexadecimal
+from pytest_automation_report.server.store.values import hashes_in, hexadecimal
 from pytest_automation_report.text.node_ids import node_id_of, place_of, run_command, split_name
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     import falcon
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.test.history import Branches, FoundTests, Outcome
@@ -72,11 +72,12 @@ def neighbours_in(common: CommonValues, record: RunRecord, row: Json, origin: Ma
 
     Without such a list they are those of its kind: other failures by reason, other flaky or skipped tests.
     """
-    state = _state(row["run"], origin)
+    state = run_state(row["run"], origin)
     tone = STATUSES_SHOWN[row["status"]].tone
     is_open_node = bool(state.opened) and not state.is_filtered and state.group != "none"
     if state.view == "tests" and is_open_node:
-        return _at([other["id"] for other in common.reader.near(row)], row["id"], "test")
+        near = common.reader.between(row["run"], row["id"] - NEAR, row["id"] + NEAR, row)
+        return _at([other["id"] for other in near], row["id"], "test")
     has_list = state.is_filtered or state.view == "tests"
     if not has_list and tone == "fail":
         return _among_failures(common, row, state)
@@ -98,7 +99,7 @@ def _listed(reader: PageReader, record: RunRecord, state: RunState) -> tuple[lis
 
 def way_back(row: Json, origin: Mapping[str, str]) -> str:
     """Return the id of the element of the run's page that shows a result: its reason's card, or its row in a list."""
-    state = _state(row["run"], origin)
+    state = run_state(row["run"], origin)
     if _has_cards(state) and not state.is_filtered and row["fingerprint"] is not None:
         return f"reason-{hexadecimal(row['fingerprint'])}"
     return f"t-{row['id']}"
@@ -106,14 +107,6 @@ def way_back(row: Json, origin: Mapping[str, str]) -> str:
 
 def _has_cards(state: RunState) -> bool:
     return state.view in {"", "failures"} and state.group in {"", "reason"}
-
-
-def _state(run_id: int, origin: Mapping[str, str]) -> RunState:
-    try:
-        return run_state(run_id, origin, is_strict=True)
-    except ApiError:
-        # The reader has changed the address by hand.
-        return RunState(run_id=run_id)
 
 
 def _among_failures(common: CommonValues, row: Json, state: RunState) -> Neighbours | None:
@@ -211,8 +204,8 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
     """Return the values of the template ``test/test.html``."""
     reader = common.reader
     row = reader.test(result_id)
-    run = common.once(("run", row["run"]), partial(reader.run, row["run"], max_threads=0))
-    fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
+    run = common.once(("run", row["run"]), partial(reader.run, row["run"], max_threads=THREADS_SHOWN))
+    fields = stored_entries(row["fields"])
     values = lone_values(row, fields, state)
     earlier = None if values["attempt"] == values["attempts"][-1].number else values["attempt"]
     results = reader.history(row["case"])
@@ -222,17 +215,17 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
     others = common.once(("branches", row["run"]), partial(reader.other_branches, run.row))
     elsewhere = reader.by_branch([(row["case"], 0)], others).get(0, {})
     values |= {
-        "run": common.once(("summary", row["run"]), lambda: run_summary(run, reader.source_name(run.row["source"]))),
+        "run": common.once(("values", row["run"]), lambda: run_values(run.row, reader.source_name(run.row["source"]))),
         **_file_values(row, reader, earlier, outcomes, current),
         **_history_values(outcomes, current, state, found, elsewhere),
         "jobs": history.job_outcomes(results, row["run"]),
         "neighbours": neighbours_in(common, run, row, state.origin_query),
         **dict(zip(("same_reason", "same_count"), reader.same_reason(row), strict=True)),
         "siblings": reader.siblings(row),
-        "before": _with_status(reader.before(row)),
-        **_worker_values(row, run.row, common),
+        "before": with_status(reader.before(row)),
+        **_worker_values(row, run, common),
     }
-    values["parameters"] = _with_status(values["siblings"].rows)
+    values["parameters"] = with_status(values["siblings"].rows)
     values["markdown"] = _markdown(row, fields, values)
     return values
 
@@ -242,18 +235,8 @@ def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str
     status = STATUSES_SHOWN[row["status"]]
     attempts = view_models.attempts_of(fields, status, row["elapsed"], row["failed_attempts"])
     earlier = state.attempt if state.attempt in {attempt.number for attempt in attempts[:-1]} else None
-    left = None
-    if earlier is None:
-        colours, comparison, phases = (
-            view_models.colours(row),
-            view_models.comparison(row),
-            view_models.phase_times(row),
-        )
-        outputs = view_models.outputs_of(fields, colours)
-    else:
-        left = view_models.earlier_attempts(row).get(earlier)
-        colours, comparison, phases = (left.colours, left.comparison, left.phases) if left else ({}, None, None)
-        outputs = view_models.outputs_of_attempt(left)
+    stored = view_models.stored_attempt(row, earlier)
+    outputs = view_models.outputs_of(fields, earlier, stored)
     chosen = next((output for output in outputs if output.stream == state.stream), outputs[0] if outputs else None)
     return {
         "row": row,
@@ -263,11 +246,11 @@ def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str
         "function": split_name(row["name"]),
         "attempts": attempts,
         "attempt": earlier if earlier is not None else attempts[-1].number,
-        "sections": view_models.sections_of(fields, earlier, comparison, colours, row["file"] or ""),
-        "phases": phases,
-        "steps": view_models.step_rows(row, fields, earlier, left),
+        "sections": view_models.sections_of(fields, earlier, stored, row["file"] or ""),
+        "phases": stored.phases,
+        "steps": view_models.step_rows(fields, earlier, stored.steps),
         "facts": view_models.facts_of(fields),
-        "texts": view_models.other_texts(fields, earlier, colours),
+        "texts": view_models.other_texts(fields, earlier, stored.colours),
         "command": run_command([node_id_of(row, fields)]),
         "outputs": outputs,
         "stream": chosen.stream if chosen else "",
@@ -289,11 +272,10 @@ def _file_values(
     row: Json, reader: PageReader, attempt: int | None, outcomes: Sequence[Outcome], current: Outcome | None
 ) -> dict[str, Any]:
     """Return the files of an attempt; pictures beside the ones of the last run in which the test passed."""
-    artifacts = [with_defaults(artifact) for artifact in json.loads(row["artifacts"] or "[]")]
     contents = stored_contents(reader.connection, hashes_in(row["artifacts"]))
     files = [
         replace(file, shown="trace") if is_trace(reader.connection, file.hash, file.name, file.size or 0) else file
-        for file in files_of(artifacts, contents, attempt)
+        for file in files_of(stored_entries(row["artifacts"]), contents, attempt)
     ]
     pictures = compared_pictures([file for file in files if file.shown == "picture"])
     if current is not None and current.letter != "p" and pictures:
@@ -319,8 +301,7 @@ def _beside_earlier(
     contents = stored_contents(reader.connection, {hash_ for text in stored.values() for hash_ in hashes_in(text)})
     by_name: dict[str, TestFile] = {}
     for outcome in passed:
-        artifacts = [with_defaults(artifact) for artifact in json.loads(stored.get(outcome.result, "[]"))]
-        for file in files_of(artifacts, contents, None):
+        for file in files_of(stored_entries(stored.get(outcome.result)), contents, None):
             if file.shown == "picture":
                 by_name.setdefault(file.name, replace(file, caption=f"#{outcome.run}, when it passed"))
     return [
@@ -358,25 +339,15 @@ def _history_values(
     }
 
 
-def _with_status(rows: Sequence[Json]) -> list[Json]:
-    return [{**row, "status": STATUSES_SHOWN[row["status"]]} for row in rows]
-
-
-def _worker_values(row: Json, run: Json, common: CommonValues) -> dict[str, Any]:
+def _worker_values(row: Json, run: RunRecord, common: CommonValues) -> dict[str, Any]:
     """Return the worker that ran the test, and how long after the begin of the run that was, in microseconds."""
-    reader, number = common.reader, row["thread"]
-    thread = common.once(("thread", number), partial(reader.thread, number))
-    fields = map(json.loads, common.once(("thread fields", number), partial(reader.thread_fields, number)))
+    number, created = row["thread"], run.row["created"]
+    names = common.once(("workers", row["run"]), partial(worker_names, run))
+    thread = common.once(("thread", number), partial(common.reader.thread, number))
     started = view_models.start_time(thread, row)
     # The run of a session is created a moment after the session began.
-    begun = min(run["created"], thread["session_started"] or run["created"])
-    named = next((str(field.get("value") or "") for field in fields if field.get("name") == WORKER_FIELD), "")
-    name = named or f"thread {thread['position']}"
-    return {
-        # Pytest's own process needs no name if it is alone: it would read like a branch.
-        "worker": "" if name == MAIN_WORKER and run["thread_count"] == 1 else name,
-        "offset": None if started is None else max(0, started - begun),
-    }
+    begun = min(created, thread["session_started"] or created)
+    return {"worker": names.get(number, ""), "offset": None if started is None else max(0, started - begun)}
 
 
 def _markdown(row: Json, fields: Sequence[Json], values: Mapping[str, Any]) -> str:
@@ -393,7 +364,7 @@ def _markdown(row: Json, fields: Sequence[Json], values: Mapping[str, Any]) -> s
             place,
             "".join(piece.text for piece in values["sentence"]),
             values["command"],
-            comparison=view_models.comparison(row),
+            comparison=view_models.stored_attempt(row).comparison,
             file=row["file"] or "",
         )
     )

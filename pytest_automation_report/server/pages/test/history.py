@@ -43,7 +43,7 @@ _NEWS: Final[Mapping[Kind, str]] = {
     "passed again": "Passed again.",
 }
 _MEDIAN_RUNS, _LEAST_FOR_MEDIAN = 20, 3
-_PAST: Final[Mapping[str, str]] = {"f": "failed", "r": "passed after a failed attempt", "p": "passed"}
+_PAST: Final[Mapping[str, str]] = {"f": "failed", "r": "passed on a retry", "p": "passed"}
 NO_BRANCHES: Final[Branches] = {}
 _VERDICTS: Final[Mapping[str, Verdict]] = {"f": "failed", "r": "passed", "p": "passed", "s": "skipped", ".": "skipped"}
 _DECIDED: Final = frozenset("prf")
@@ -66,7 +66,7 @@ class Outcome(Struct, frozen=True):
     @property
     def tone(self) -> str:
         """Name of the colour."""
-        return OUTCOME_TONES.get(self.word, "idle")
+        return OUTCOME_TONES[self.word]
 
     @property
     def word(self) -> str:
@@ -131,7 +131,6 @@ class JobOutcome(NamedTuple):
     attempt: int
     tone: str
     word: str
-    elapsed: int | None
     is_replaced: bool
 
 
@@ -140,23 +139,13 @@ def job_outcomes(rows: Iterable[Mapping[str, Any]], run: int) -> list[JobOutcome
     own = sorted(
         (row for row in rows if row["run"] == run), key=lambda row: (row["job"] or "", row["attempt"] or 1, row["id"])
     )
-    kept = {own[place]["id"] for place in remaining(_of_jobs(own))}
-    if len(own) == 1:
-        return []
-    jobs = []
-    for row in own:
-        word, is_replaced = OUTCOMES[_letter(row)], row["id"] not in kept
-        job = (
-            row["id"],
-            row["job"] or "",
-            row["attempt"] or 1,
-            OUTCOME_TONES.get(word, "idle"),
-            word,
-            row["elapsed"],
-            is_replaced,
-        )
-        jobs.append(JobOutcome(*job))
-    return jobs
+    kept = set(remaining(_of_jobs(own)))
+    words = [OUTCOMES[_letter(row)] for row in own]
+    jobs = [
+        JobOutcome(row["id"], row["job"] or "", row["attempt"] or 1, OUTCOME_TONES[word], word, place not in kept)
+        for place, (row, word) in enumerate(zip(own, words, strict=True))
+    ]
+    return jobs if len(jobs) > 1 else []
 
 
 def _letter(row: Mapping[str, Any]) -> str:
@@ -265,7 +254,7 @@ def _passing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Kin
     flaky = sum(outcome.letter == "r" for outcome in decided)
     failed = sum(outcome.letter == "f" for outcome in decided)
     if now.letter == "r":
-        pieces = [Piece("Flaky.", is_strong=True), Piece(" It failed, and passed when it was run again.")]
+        pieces = [Piece("Flaky.", is_strong=True), Piece(" It failed, and passed on a retry.")]
         if flaky or failed:
             pieces.append(Piece(f" In {_of(flaky + failed, len(decided))}{on_branch} an attempt failed, too."))
         return pieces
@@ -296,10 +285,10 @@ def _on_branches(now: Outcome, elsewhere: Branches) -> list[Piece]:
     return [Piece(" "), *pieces]
 
 
-def _of(count: int, total: int, noun: str = " before") -> str:
+def _of(count: int, total: int, which: str = "earlier ") -> str:
     if count == total:
-        return f"all {total} runs{noun}" if total > 1 else f"the run{noun}"
-    return f"{count} of the {total} runs{noun}"
+        return f"all {total} {which}runs" if total > 1 else f"the {which}run"
+    return f"{count} of the {total} {which}runs"
 
 
 def _linked(outcome: Outcome) -> Piece:
@@ -394,7 +383,7 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
         "is_whole": len(rows) < HISTORY_ROWS,
         "branches": branches,
         "chosen": chosen,
-        "durations": duration_line(on_branch),
+        "trend": trend_of(on_branch, shown, has_branches=False) if shown else [],
         "usual": usual_duration(on_branch[1:], on_branch[0]) if len(on_branch) > 1 else None,
         "reliability": reliability(outcomes),
         "reasons": reason_rows(outcomes),
@@ -402,14 +391,6 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
         "flakiness": found.flaky.get(shown.result) if shown else None,
         "command": run_command([node_id_of(newest)]) if newest else "",
     }
-
-
-def duration_line(outcomes: Sequence[Outcome]) -> list[float | None]:
-    """Return the durations of runs that passed, oldest first, in seconds; None where a run did not pass."""
-    return [
-        outcome.elapsed / 1_000_000 if outcome.letter in "pr" and outcome.elapsed is not None else None
-        for outcome in reversed(outcomes)
-    ]
 
 
 def reason_rows(outcomes: Sequence[Outcome]) -> list[ReasonRow]:

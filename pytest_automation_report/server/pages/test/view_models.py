@@ -40,10 +40,10 @@ class PhaseTimes(Struct, frozen=True, array_like=True):
     teardown: int
 
 
-class EarlierAttempt(Struct, frozen=True):
-    """An attempt before the last one: its captured output by the names of fields, and its other extensions."""
+class StoredAttempt(Struct, frozen=True):
+    """What a client sent of an attempt beside fields; an earlier one has its ``output`` by the names of fields."""
 
-    number: int
+    number: int = 0  # 0 for the last one
     output: dict[str, str] = {}
     phases: PhaseTimes | None = None
     steps: tuple[StepNode, ...] = ()
@@ -54,7 +54,7 @@ class EarlierAttempt(Struct, frozen=True):
 _steps: Final = Decoder(tuple[StepNode, ...]).decode
 _comparison: Final = Decoder(Comparison).decode
 _colours: Final = Decoder(Colours).decode
-_attempts: Final = Decoder(tuple[EarlierAttempt, ...]).decode
+_attempts: Final = Decoder(tuple[StoredAttempt, ...]).decode
 
 
 def start_time(thread: Mapping[str, Any], result: Mapping[str, Any]) -> int | None:
@@ -63,35 +63,22 @@ def start_time(thread: Mapping[str, Any], result: Mapping[str, Any]) -> int | No
     return None if session_started is None or started is None else session_started + started
 
 
-def phase_times(result: Mapping[str, Any]) -> PhaseTimes | None:
-    """Return the times of a test's phases, None if they are not known."""
+def stored_attempt(result: Mapping[str, Any], number: int | None = None) -> StoredAttempt:
+    """Return what is stored of an attempt by its number, or of the last one for None."""
+    if number is not None:
+        return next((each for each in _attempts(result["attempts"] or "[]") if each.number == number), NOTHING_STORED)
     elapsed, setup, teardown = result["elapsed"], result["setup"], result["teardown"]
-    if elapsed is None or setup is None or teardown is None:
-        return None
-    return PhaseTimes(setup, elapsed - setup - teardown, teardown)
-
-
-def stored_steps(result: Mapping[str, Any]) -> tuple[StepNode, ...]:
-    """Return the steps of a test with their times; empty if only the field ``Steps`` has them, or if there are none."""
-    return _steps(result["steps"] or "[]")
-
-
-def comparison(result: Mapping[str, Any]) -> Comparison | None:
-    """Return the comparison that failed, None if it is not known."""
-    return None if result["comparison"] is None else _comparison(result["comparison"])
-
-
-def colours(result: Mapping[str, Any]) -> Colours:
-    """Return the coloured parts of a test's fields by the names of the fields."""
-    return _colours(result["colours"] or "{}")
-
-
-def earlier_attempts(result: Mapping[str, Any]) -> dict[int, EarlierAttempt]:
-    """Return the attempts before the last one, by their numbers, as far as a client sent them."""
-    return {attempt.number: attempt for attempt in _attempts(result["attempts"] or "[]")}
+    is_timed = elapsed is not None and setup is not None and teardown is not None
+    return StoredAttempt(
+        phases=PhaseTimes(setup, elapsed - setup - teardown, teardown) if is_timed else None,
+        steps=_steps(result["steps"] or "[]"),
+        comparison=None if result["comparison"] is None else _comparison(result["comparison"]),
+        colours=_colours(result["colours"] or "{}"),
+    )
 
 
 NO_COLOURS: Final[Colours] = {}
+NOTHING_STORED: Final = StoredAttempt()
 
 _SUBTEST: Final = re.compile(r"Failure \[(.*)\]", re.DOTALL)
 _PHASES: Final = {"setup": "in its setup", "teardown": "in its teardown", "call": "in the test itself"}
@@ -157,7 +144,8 @@ def attempts_of(
     earlier = []
     for field in fields:
         if number := attempt_number(field["name"], field["meta"]):
-            word = {"passed": "passed", "skipped": "skipped"}.get(field["meta"]["status"], "failed")
+            status_word = field["meta"]["status"]
+            word = status_word if status_word in {"passed", "skipped"} else "failed"
             text = field["meta"].get("elapsed")
             is_number = isinstance(text, str) and text.isdecimal() and len(text) < 16  # noqa: PLR2004 - years
             earlier.append(Attempt(number, OUTCOME_TONES[word], word, int(text) if is_number else None))
@@ -169,20 +157,13 @@ def attempts_of(
 
 
 def sections_of(
-    fields: Sequence[Json],
-    attempt: int | None,
-    comparison: Comparison | None = None,
-    colours: Colours = NO_COLOURS,
-    file: str = "",
+    fields: Sequence[Json], attempt: int | None, stored: StoredAttempt = NOTHING_STORED, file: str = ""
 ) -> list[FailureSection]:
-    """Return the failures of an attempt by its number, or of the last for None, with its comparison and colours.
-
-    ``file`` is that of the test.
-    """
+    """Return the failures of an attempt by its number, or of the last one for None; ``file`` is the test's."""
     if attempt is not None:
         texts = [field for field in fields if attempt_number(field["name"], field["meta"]) == attempt]
         # Under this name the extension ``attempts`` has the colours of the field.
-        return [_failure(field, comparison, colours.get("Text", ()), file) for field in texts[:1]]
+        return [_failure(field, stored.comparison, stored.colours.get("Text", ()), file) for field in texts[:1]]
     highlights = [field for field in fields if field.get("is_highlight") and field["type"] == _CONSOLE]
     if not highlights:
         # Other clients mark no field.
@@ -200,8 +181,8 @@ def sections_of(
             reason = str(meta.get("message") or field["value"])
             sections.append(FailureSection(title, "", reason, (), edge="calm"))
         else:
-            own = None if number else comparison
-            sections.append(_failure(field, own, spans_of(field, fields, colours), file))
+            own = None if number else stored.comparison
+            sections.append(_failure(field, own, spans_of(field, fields, stored.colours), file))
     sections += [
         FailureSection("Passed, although it is marked xfail", "", field["value"], (), edge="odd")
         for field in fields
@@ -312,11 +293,8 @@ class Fact(NamedTuple):
     url: str
 
 
-def step_rows(
-    row: Mapping[str, Any], fields: Sequence[Json], attempt: int | None, left: EarlierAttempt | None = None
-) -> list[StepRow]:
-    """Return the steps of an attempt, with times and files if the client sent them; ``left`` is an earlier attempt."""
-    timed = stored_steps(row) if attempt is None else left.steps if left else ()
+def step_rows(fields: Sequence[Json], attempt: int | None, timed: Sequence[StepNode]) -> list[StepRow]:
+    """Return the steps of an attempt: the ``timed`` ones that its client sent, else those that its fields have."""
     if attempt is not None and not timed:
         field = next((field for field in fields if attempt_number(field["name"], field["meta"]) == attempt), None)
         found = _TEXT_STEP.findall(field["value"]) if field else []
@@ -349,22 +327,21 @@ def _flat(nodes: Iterable[StepNode], depth: int) -> Iterable[tuple[StepNode, int
         yield from _flat(node.steps, depth + 1)
 
 
-def outputs_of(fields: Sequence[Json], colours: Colours = NO_COLOURS) -> list[Output]:
-    """Return the captured streams that the test has, in their order."""
+def outputs_of(
+    fields: Sequence[Json], attempt: int | None = None, stored: StoredAttempt = NOTHING_STORED
+) -> list[Output]:
+    """Return the captured streams of an attempt by its number, or of the last one for None, in their order."""
+    if attempt is not None:
+        return [
+            Output(stream, stored.output[name], stored.colours.get(name, ()))
+            for stream, name in STREAMS.items()
+            if stored.output.get(name)
+        ]
     return [
-        Output(stream, field["value"], spans_of(field, fields, colours))
+        Output(stream, field["value"], spans_of(field, fields, stored.colours))
         for stream, name in STREAMS.items()
         for field in fields
         if field["name"] == name and field["type"] in _TEXT_TYPES
-    ]
-
-
-def outputs_of_attempt(left: EarlierAttempt | None) -> list[Output]:
-    """Return the captured streams of an earlier attempt, in their order; none if nothing of it was sent."""
-    return [
-        Output(stream, left.output[name], left.colours.get(name, ()))
-        for stream, name in STREAMS.items()
-        if left is not None and left.output.get(name)
     ]
 
 

@@ -10,7 +10,7 @@ from pytest_automation_report.failures.values import Comparison, Value
 from pytest_automation_report.server.api.bodies import MAX_ATTEMPTS_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSION_DEPTH
 from pytest_automation_report.server.pages.run.time import running_tests
 from pytest_automation_report.server.pages.test import view_models
-from pytest_automation_report.server.pages.test.view_models import EarlierAttempt, PhaseTimes, stored_steps
+from pytest_automation_report.server.pages.test.view_models import PhaseTimes, StoredAttempt, stored_attempt
 from pytest_automation_report.server.store.values import RunningTest, StepNode
 from support.service import START, TOKEN, Service, a_test
 
@@ -70,20 +70,18 @@ def test_the_extensions_of_a_test_are_stored_and_read(service: Service) -> None:
     service.append(thread_id, a_test(elapsed=100, **_SENT))
     row, thread = _row(service, "result"), _row(service, "thread")
     assert view_models.start_time(thread, row) == START + 5
-    assert view_models.phase_times(row) == PhaseTimes(10, 60, 30)
-    assert stored_steps(row) == (StepNode("open", "passed", 7, (StepNode("type", "failed", None, (), (0,)),)),)
+    nodes = (StepNode("open", "passed", 7, (StepNode("type", "failed", None, (), (0,)),)),)
     part = Value("list", items=(Value("Foo"),), size=3, start=2)
     left = Value("dict", entries=((Value("str", "a"), part),))
     point = Value("Point", fields=(("x", Value("int", "1")),))
-    assert view_models.comparison(row) == Comparison("==", left, point)
-    assert view_models.colours(row) == {"Output": ((0, 3, "31"), (4, 9, "1;4;93;104"))}
+    colours: view_models.Colours = {"Output": ((0, 3, "31"), (4, 9, "1;4;93;104"))}
+    comparison = Comparison("==", left, point)
+    assert stored_attempt(row) == StoredAttempt(0, {}, PhaseTimes(10, 60, 30), nodes, comparison, colours)
     steps = (StepNode("open", "failed", None, ()),)
-    assert view_models.earlier_attempts(row) == {
-        1: EarlierAttempt(
-            1, {"Output": "text"}, PhaseTimes(1, 2, 3), steps, Comparison("==", point, point), {"Text": ((0, 1, "2"),)}
-        ),
-        2: EarlierAttempt(2),
-    }
+    assert stored_attempt(row, 1) == StoredAttempt(
+        1, {"Output": "text"}, PhaseTimes(1, 2, 3), steps, Comparison("==", point, point), {"Text": ((0, 1, "2"),)}
+    )
+    assert stored_attempt(row, 2) == StoredAttempt(2)
 
 
 def test_a_thread_knows_its_job_and_what_its_session_collected(service: Service) -> None:
@@ -105,8 +103,7 @@ def test_a_test_without_extensions_has_none(service: Service) -> None:
     """Without extensions the columns are null, and reading them gives nothing."""
     row, thread = _stored(service), _row(service, "thread")
     assert {name: row[name] for name in _NONE_STORED} == _NONE_STORED
-    read = (view_models.phase_times, view_models.comparison, stored_steps, view_models.colours)
-    assert [each(row) for each in (*read, view_models.earlier_attempts)] == [None, None, (), {}, {}]
+    assert (stored_attempt(row), stored_attempt(row, 1)) == (StoredAttempt(), StoredAttempt())
     assert (view_models.start_time(thread, row), running_tests(thread)) == (None, ())
 
 
@@ -182,10 +179,11 @@ def test_a_malformed_extension_does_not_hide_another_mistake(service: Service) -
 def test_steps_may_be_nested_to_the_limit(service: Service) -> None:
     """Steps and values at the greatest depth are stored, without properties of newer clients."""
     row = _stored(service, steps=[{"name": "n", "status": "passed", "colour": ["red"]}])
-    assert stored_steps(row) == (StepNode("n", "passed", None, ()),)
+    assert stored_attempt(row).steps == (StepNode("n", "passed", None, ()),)
     deepest = _compared(_nested_value(MAX_EXTENSION_DEPTH))
     row = _stored(service, steps=[_nested(MAX_EXTENSION_DEPTH)], comparison=deepest)
-    assert (len(stored_steps(row)), view_models.comparison(row) is not None) == (1, True)
+    stored = stored_attempt(row)
+    assert (len(stored.steps), stored.comparison is not None) == (1, True)
 
 
 _RUNNING = {"key": "k1", "name": "test_1", "folder": "tests.a", "since": 9}

@@ -50,7 +50,7 @@ def test_a_wrong_parameter_is_named(site: Site, path: str, queries: str) -> None
     site.run_of(a_test())
     for query in queries.split():
         answer = site.get(f"{path}?{query}")
-        is_named = f"{query} is left out: must be" in said(answer.text)
+        is_named = f"{query} is left out: it must be" in said(answer.text)
         assert (answer.status_code, is_named) == (200, True), query
 
 

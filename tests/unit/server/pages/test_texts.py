@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from jinja2 import DictLoader, Environment
 
-from pytest_automation_report.server.pages.drawings import polyline, slices
+from pytest_automation_report.server.pages.drawings import slices
 from pytest_automation_report.server.pages.rendering import CompiledTemplates, macros
-from pytest_automation_report.server.pages.words import LINES_SHOWN, duration, halves, lines
+from pytest_automation_report.server.pages.words import LINES_SHOWN, duration, halves, lines, parts_of
 from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.node_ids import node_id_of, run_command
 
@@ -71,11 +71,6 @@ def test_a_long_name_keeps_its_end(name: str, end: str) -> None:
     assert halves(name) == (name.removesuffix(end), end)
 
 
-def test_a_single_duration_between_failures_is_a_dot() -> None:
-    """A line from and to one place is drawn, a line of one point is not."""
-    assert polyline([1.0, None, 2.0, 1.0]) == ["0.0,24.0 0.0,24.0", "266.7,0.0 400.0,24.0"]
-
-
 def test_a_change_of_a_duration_says_since_what() -> None:
     """Its title has the duration before, and what that is of; a small change is not shown."""
     lasted = macros("parts/marks.html").lasted
@@ -85,8 +80,8 @@ def test_a_change_of_a_duration_says_since_what() -> None:
 
 def test_the_smallest_slice_of_a_bar_can_be_seen() -> None:
     """One failure in 100,000 tests shows, and the bar is as long as ever."""
-    bar = slices([{"tone": "fail", "count": 1}, {"tone": "skip", "count": 0}, {"tone": "pass", "count": 99_999}])
-    assert [tone for tone, _, _ in bar] == ["fail", "pass"]
+    bar = slices(parts_of({3: 1, 2: 99_999}))
+    assert [part.tone for part, _, _ in bar] == ["fail", "pass"]
     assert float(bar[0][2]) > 4.9
     assert float(bar[1][1]) + float(bar[1][2]) == pytest.approx(1000, abs=0.1)
     assert slices([]) == []

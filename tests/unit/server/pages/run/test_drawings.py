@@ -60,7 +60,7 @@ def test_a_large_grid_has_a_path_for_each_tone(site: Site) -> None:
 
 
 def test_workers_are_told_apart(site: Site) -> None:
-    """The same name in several jobs has the thread's number; pytest's own process, alone in its run, has no name."""
+    """The same name in several jobs has the worker's number; pytest's own process, alone in its run, has no name."""
 
     def names(*workers: str) -> list[str]:
         run = site.service.new_run()
@@ -69,7 +69,7 @@ def test_workers_are_told_apart(site: Site) -> None:
         return re.findall(r"<title>All tests of (.*?)</title>", site.shown(f"/runs/{run}?view=time"))
 
     assert names("gw0", "gw1") == ["gw0", "gw1"]
-    assert names("main", "gw0", "main") == ["main, thread 1", "gw0", "main, thread 3"]
+    assert names("main", "gw0", "main") == ["main, worker 1", "gw0", "main, worker 3"]
     assert names("main") == ["pytest"]
 
 

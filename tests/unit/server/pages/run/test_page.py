@@ -184,7 +184,7 @@ def test_a_run_without_failures_says_so_and_what_is_worth_a_look(site: Site) -> 
     run = site.run_of(a_test(0), a_test(1, fields=[attempts("3")]), a_test(2, "skipped"), **on("main"))
     assert missing(
         site.text(f"/runs/{run}"), "Both tests passed 1 test fixed, 1 new test since #1 on main.", "Worth a look",
-        "1 passed only when it was tried again, 1 was skipped.", "passed on attempt 3 of 3",
+        "1 passed only on a retry, 1 was skipped.", "passed on attempt 3 of 3",
     ) == []  # fmt: skip
     assert chips(site.shown(f"/runs/{run}"))["Flaky"] == "1"
     green = site.run_of(a_test(0), a_test(1), source="green")
@@ -246,7 +246,7 @@ def test_a_list_is_filtered_and_searched_by_its_address(site: Site) -> None:
     assert chips(site.shown(f"/runs/{run}?q=test_a")) == {"Failed": "1", "Flaky": "0", "Passed": "1"}
     assert f"/runs/{run}?view=tests&status=2%2C3&q=test_a" in links(site.shown(f"/runs/{run}?status=3&q=test_a"))
     assert "No test matches “refuse zz”" in site.text(f"/runs/{run}?q=refuse zz")
-    assert "refused is in 1." in site.text(f"/runs/{run}?q=refusd")
+    assert "Did you mean refused , which is in 1 test?" in site.text(f"/runs/{run}?q=refusd")
 
 
 def test_pages_of_a_list_have_each_test_once(site: Site) -> None:
@@ -493,12 +493,12 @@ def test_a_block_of_the_timeline_leads_to_all_of_its_tests(site: Site) -> None:
 
 
 def test_details_say_where_it_ran_and_whether_everything_arrived(site: Site) -> None:
-    """Fields, links, files, threads; collected and reported tests are compared."""
+    """Fields, links, files, workers; collected and reported tests are compared."""
     fields = [field("Python", "3.13.1"), field("Collected", "3")]
     files = [{"name": "coverage.xml", "url": "https://files.example.com/c.xml", "size": 214_000}]
     job = [{"name": "CI job", "url": "https://ci.example.com/7"}]
     run = site.run_of(a_test(0), a_test(1), fields=fields, artifacts=files, links=job, tags=["nightly"])
-    shown = ("Python 3.13.1", "Collected 3", "Reported 2", "1 missing", "gw0 2", "coverage.xml", "214 kB", "CI job")
+    shown = ("Python 3.13.1", "Collected 3", "Reported 2", "1 missing", "coverage.xml", "214 kB", "CI job")
     assert missing(site.text(f"/runs/{run}?view=details"), *shown) == []
     assert "https://files.example.com/c.xml" in links(site.shown(f"/runs/{run}?view=details"))
     whole = site.run_of(*map(a_test, range(3)), fields=fields)

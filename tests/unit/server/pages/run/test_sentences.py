@@ -3,6 +3,7 @@
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.findings.documents import RunFindings
@@ -59,7 +60,7 @@ CUT = RunNumbers(finished=9, passed=9, not_run=3, collected=12)
          " 3 still failing.")),
         (FAILED, findings(still=2), 3, "Compared with #1213 on main: nothing new, 2 still failing for up to 3 runs."),
         (RETRIED, findings(fixed=4, passed_again=1), None,
-         ("4 tests fixed, 1 flaky test passed again since #1213 on main. 1 passed only when it was tried again,"
+         ("4 tests fixed, 1 flaky test passed again since #1213 on main. 1 passed only on a retry,"
          " 12 were skipped.")),
         (PASSED, findings(), None, "No change since #1213 on main."),
         (PASSED, findings(slower=2), None, "2 tests slower than usual."),
@@ -105,9 +106,13 @@ def test_a_first_run_says_what_it_is_compared_with(
 def test_an_open_run_says_how_long_it_takes_or_that_its_sender_is_silent() -> None:
     """An estimate while results come; after a minute without news, the command that sends waiting results."""
     counts = RunNumbers(finished=1204, failed=2, passed=1202, collected=2418, is_open=True)
-    assert words(live_sentence(counts, ToGo(110_000_000, "the times of the last runs on main"), None, 0)) == (
+    assert words(live_sentence(counts, ToGo(110_000_000, "the times of the last runs on main"), 0, 0)) == (
         "About 1 min 50 s to go, by the times of the last runs on main. 0 new so far."
     )
-    silent = words(live_sentence(counts, None, 120_000_000, None))
-    assert silent.startswith("No news for 2 min 00 s.")
-    assert "automation-report send" in silent
+    silent = replace(counts, is_silent=True)
+    said = words(live_sentence(silent, None, 120_000_000, None))
+    assert said.startswith("No news for 2 min 00 s. The machine")
+    assert "automation-report send" in said
+    ended = words(live_sentence(silent, None, 120_000_000, None, has_ended=True))
+    assert ended.startswith("No news for 2 min 00 s: all workers have ended.")
+    assert "automation-report run finish" in ended

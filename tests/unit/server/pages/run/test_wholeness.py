@@ -6,7 +6,7 @@ from itertools import permutations
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.server.store.maintenance import check
 from support.service import a_test
-from support.website import Site, failing, field, killed, missing
+from support.website import Site, failing, field, killed, missing, on
 
 
 def _shared_run(site: Site, *parts: range) -> int:
@@ -124,6 +124,16 @@ def test_files_that_two_jobs_could_not_collect_are_no_tests(site: Site) -> None:
         thread = site.service.new_thread(run, job={"name": job})
         site.service.append(thread, failing(9, **broken), a_test(8, "skipped", **skipped), a_test(1), a_test(2))
     assert "<h1>4 tests ran</h1>" in re.sub(r">\s+|\s+<", lambda match: match[0].strip(), site.shown(f"/runs/{run}"))
+
+
+def test_the_first_run_of_a_branch_knows_the_tests_of_a_file_that_it_broke(site: Site) -> None:
+    """They are those of the base, though that is of another branch: they did not run, and are not gone."""
+    module = {"name": "test_a", "folder": "test_a", "file": "test_a.py"}
+    site.run_of(a_test(0), *(a_test(number, file="test_a.py") for number in (1, 2)), **on("main"))
+    run = site.run_of(a_test(0), failing(9, message="ImportError: x", **module), **on("topic"))
+    text = site.text(f"/runs/{run}")
+    assert missing(text, "1 file could not be collected, so 2 tests of it did not run") == []
+    assert "gone" not in text
 
 
 def test_an_interrupted_attempt_replaces_no_outcome(site: Site) -> None:

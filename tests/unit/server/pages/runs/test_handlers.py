@@ -113,7 +113,7 @@ def test_tests_that_did_not_run_are_counted(site: Site) -> None:
     site.run_of(*map(a_test, range(9)))
     few = site.run_of(*map(a_test, range(4)), a_test(4, "untested"), fields=_fields(Collected="6"))
     changes = site.text(f"/runs/{few}?view=changes")
-    assert missing(changes, "Not run 2", "2 not run", "Not run 2 tests, among these 5 of the base") == []
+    assert missing(changes, "Not run 2", "2 not run", "Not run 2 tests, among these 5 tests of the base") == []
     named = site.run_of(*map(a_test, range(4)), a_test(4, "untested"), fields=_fields(Collected="5"))
     changes = site.text(f"/runs/{named}?view=changes")
     assert missing(changes, "1 not run", "Not run 1 test ", "test_4") == []
@@ -325,14 +325,14 @@ def test_a_search_looks_into_all_kept_runs(site: Site) -> None:
     other = _run(site, failing(3, message="OSError: reason of another suite"), source="frontend")
     html = site.shown("/search?q=reason")
     assert re.findall(r"last in #([0-9]+)", html) == [str(other), str(fix), "1"]
-    words = "3 tests and the last 20 messages of each of 3 reasons of failures, in all 4 runs that are kept, #1 to #4."
+    words = "3 tests, and the last 20 messages of each of 3 reasons, in all 4 stored runs, #1 to #4."
     assert words in text_of(html)
     (address,) = (each for each in links(html) if each.startswith(f"/runs/{fix}?reason="))
     assert "reason of a branch" in site.text(address)
     assert "test_gone" in site.text("/search?q=gone status:passed")
     assert missing(site.text("/search?q=reason&source=1"), "another suite") == ["another suite"]
     nothing = site.text("/search?q=absent is:new")
-    assert missing(nothing, "Nothing matches “absent is:new”", "in all 4 runs", "is:new is left out") == []
+    assert missing(nothing, "Nothing matches “absent is:new”", "in all 4 stored runs", "is:new is left out") == []
     site.remove(fix)
     assert "reason of a branch" not in site.text("/search?q=reason")
 

@@ -131,7 +131,7 @@ def test_a_test_is_compared_with_its_history(site: Site) -> None:
     for number in range(4):
         site.run_of(failing() if number == 3 else a_test(), a_test(1), name=f"run {number}.", source="s")
     site.run_of(a_test(), name="elsewhere", source="another")
-    assert "New failure. It passed in #3 and in all 3 runs before." in site.text("/results/7")
+    assert "New failure. It passed in #3 and in all 3 earlier runs." in site.text("/results/7")
     html = site.shown("/results/7")
     drawing = html.partition('class="spark"')[2].partition("</svg>")[0]
     assert re.findall(r'href="([^"]*)"', drawing) == [f"/results/{number}" for number in (1, 3, 5, 7)]
@@ -191,7 +191,7 @@ def test_failures_are_gone_through_by_their_reason(site: Site) -> None:
 def test_other_parameters_and_the_tests_before_are_shown(site: Site) -> None:
     """Tests of the same function with other parameters, and those that ran before on the worker, have links."""
     run = site.run_of(*(a_test(name=f"test_form[{name}]", key=name) for name in ("phone", "tablet")), a_test(7))
-    words = ("Parameters 2 Passed phone Passed tablet", "Before it on gw0 test_form[phone]")
+    words = ("Parameters 2 Passed phone Passed tablet", "Just before it on gw0 test_form[phone]")
     assert missing(site.text(f"/results/{site.result_ids(run)[1]}"), *words) == []
 
 
@@ -316,7 +316,7 @@ def test_the_moment_of_a_test_is_counted_from_the_begin_of_its_session(site: Sit
     timed: dict[str, Any] = {"elapsed": 3_000_000, "started": 42_000_000, "phases": [500_000, 2_400_000, 100_000]}
     site.service.append(thread, failing(**timed))
     words = ("in the test itself, after 2.90 s", "setup 500 ms, test 2.40 s, teardown 100 ms")
-    assert missing(site.text("/results/1"), "thread 1, 42.0 s into the run", *words) == []
+    assert missing(site.text("/results/1"), "42.0 s into the run", *words) == []
 
 
 def test_a_long_value_of_a_field_is_opened_to_be_read(site: Site) -> None:
@@ -417,7 +417,7 @@ def test_next_goes_through_the_list_that_one_came_from(site: Site) -> None:
         *(("", [1, 3]), ("view=tests&status=6", [1, 3]), ("", [4, 5]), ("view=tests&status=flaky", [4, 5]), ("", [2])),
         *(("view=tests&open=tests/a.py", [0, 1, 2, 4]), ("view=tests&group=none", [0, 1, 3, 2, 4, 5, 6])),
         *(("view=tests&sort=slowest&group=none", [2, 6, 3]), ("view=tests&q=tests/b.py", [3, 5, 6])),
-        *(("view=tests&change=newly_skipped", [1, 3]), ("view=tests&status=999", [0])),
+        *(("view=tests&change=newly_skipped", [1, 3]), ("view=tests&status=999", [0, 1, 3, 2, 4, 5, 6])),
     ):
         found = [ids.index(result) for result in walked(site, ids[numbers[0]], origin)]
         assert (found[:3] if "slowest" in origin else found) == numbers, origin
@@ -471,3 +471,10 @@ def test_lines_of_the_project_have_links(file: str, source: str, editor: str) ->
     assert NO_LINKS.source_url(file, 12, "4f2a9c1") == NO_LINKS.editor_url(file, 12) == ""
     assert LINKS.source_url(file, 12, "") == ""
     assert LINKS.editor_url("a.py", 0) == "vscode://file/work/a.py:1"
+
+
+def test_a_worker_has_the_name_of_its_job_as_on_the_page_of_its_run(site: Site) -> None:
+    """Jobs of one run have workers of the same name, which alone would not tell where a test ran."""
+    run = site.service.run_of_jobs(("linux", 1, [a_test(0)]), ("windows", 1, [a_test(1)]))
+    for result, job in zip(site.result_ids(run), ("linux", "windows"), strict=True):
+        assert f'view=time">{job}' in re.sub(r">\s+", ">", site.shown(f"/results/{result}"))

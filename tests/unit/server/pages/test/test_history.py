@@ -8,7 +8,6 @@ from pytest_automation_report.server.pages.test.history import (
     CHART_RUNS,
     Outcome,
     branch_histories,
-    duration_line,
     outcomes_of,
     reliability,
     sentence,
@@ -32,25 +31,25 @@ def said(letters: str, *others: Outcome) -> str:
     return "".join(piece.text for piece in sentence(history, len(letters)))
 
 
-FLAKY = "Flaky. It failed, and passed when it was run again."
+FLAKY = "Flaky. It failed, and passed on a retry."
 
 
 @pytest.mark.parametrize(
     ("letters", "words"),
     [
-        ("ppppf", "New failure. It passed in #4 and in all 4 runs before on main."),
-        ("pprpf", "New failure. It passed in #4 and in 3 of the 4 runs before on main."),
-        ("pprf", "New failure. It passed after a failed attempt in #3 and in 2 of the 3 runs before on main."),
+        ("ppppf", "New failure. It passed in #4 and in all 4 earlier runs on main."),
+        ("pprpf", "New failure. It passed in #4 and in 3 of the 4 earlier runs on main."),
+        ("pprf", "New failure. It passed on a retry in #3 and in 2 of the 3 earlier runs on main."),
         ("pf", "New failure. It passed in #1, its only run before on main."),
         ("f", "It fails. This is its first run on main."),
         ("ppfff", "Failing since #3, for 3 runs on main. Before that it passed in all 2 runs."),
         ("ppfsff", "Failing since #3, for 3 runs on main. Before that it passed in all 2 runs."),
         ("fff", "Failing since #1, for 3 runs on main. It never passed there."),
         ("f" * 60, "Failing since #31 or longer, for 30 runs on main."),
-        ("ppfp", "Fixed. It failed in #3, and in 1 of the 3 runs before on main."),
+        ("ppfp", "Fixed. It failed in #3, and in 1 of the 3 earlier runs on main."),
         ("ppr", FLAKY),
-        ("prr", f"{FLAKY} In 1 of the 2 runs before on main an attempt failed, too."),
-        ("ppp", "Passed, as in all 2 runs before on main."),
+        ("prr", f"{FLAKY} In 1 of the 2 earlier runs on main an attempt failed, too."),
+        ("ppp", "Passed, as in all 2 earlier runs on main."),
         ("p", "Passed. This is its first run on main."),
         ("pfs", "Skipped. It last ran in #2 and failed."),
         ("s", "Skipped."),
@@ -143,12 +142,6 @@ def test_the_trend_reaches_the_current_run() -> None:
     assert (len(older), older[-1].run, older[-1].words) == (CHART_RUNS, 50, "passed, 1.00 s")
 
 
-def test_durations_of_passed_runs() -> None:
-    """A run that did not pass interrupts the line."""
-    history = [Outcome(run, run, "main", "", letter, run * SECOND, 0) for run, letter in ((3, "p"), (2, "f"), (1, "r"))]
-    assert duration_line(history) == [1.0, None, 3.0]
-
-
 def test_the_page_of_a_test_across_runs(site: Site) -> None:
     """It shows outcomes by branch, reasons with counts, and each outcome leads to its result."""
     for test, branch in ((a_test(), "main"), (failing(), "main"), (a_test(), "feature/x")):
@@ -157,6 +150,8 @@ def test_the_page_of_a_test_across_runs(site: Site) -> None:
     assert missing(site.text("/tests/1"), *words) == []
     results = [f'href="/results/{number}"' for number in (1, 2, 3)]
     assert missing(site.shown("/tests/1?branch=feature/x"), *results, "Duration on feature/x") == []
+    # Each run is a bar, also the one that failed.
+    assert missing(site.shown("/tests/1?branch=main"), 'aria-label="#1: passed', 'aria-label="#2: failed') == []
     assert site.get("/tests/99").status_code == 404
 
 

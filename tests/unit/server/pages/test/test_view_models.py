@@ -1,6 +1,5 @@
 """The values of a test's page: attempts, failures, steps, output, facts, files."""
 
-import json
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from pytest_automation_report.server.pages.test.view_models import (
     step_rows,
 )
 from pytest_automation_report.server.pages.words import Status, with_defaults
+from pytest_automation_report.server.store.values import StepNode
 from support.website import TRACEBACK
 
 FAILED = Status(3, "Failed", "fail")
@@ -88,26 +88,25 @@ STEPS = (
     '<test-step status="skipped">\u203a \u203a number</test-step></test-steps>'
 )
 ATTEMPT = {"type": 4, "name": "Attempt 1", "value": "boom\n\n[passed] pay\n[failed] \u203a card"}
-TIMED = [{"name": "pay", "status": "passed", "elapsed": 40,
-          "steps": [{"name": "card", "status": "failed", "elapsed": 10}]}]  # fmt: skip
+TIMED = (StepNode("pay", "passed", 40, (StepNode("card", "failed", 10),)),)
 ROWS = [("pay", "pass", 0), ("card", "fail", 1)]
 
 
 @pytest.mark.parametrize(
-    ("stored", "sent", "attempt", "rows", "shares"),
+    ("timed", "sent", "attempt", "rows", "shares"),
     [
-        (None, {"type": 3, "name": "Steps", "value": STEPS}, None, [*ROWS, ("number", "skip", 2)], [(None, None)] * 3),
-        (json.dumps(TIMED), {}, None, ROWS, [(40, 1.0), (10, 0.25)]),
-        (None, {**ATTEMPT, "meta": {"status": "failure"}}, 1, ROWS, [(None, None)] * 2),
-        (None, {**ATTEMPT, "meta": {"status": "failure"}}, 2, [], []),
+        ((), {"type": 3, "name": "Steps", "value": STEPS}, None, [*ROWS, ("number", "skip", 2)], [(None, None)] * 3),
+        (TIMED, {}, None, ROWS, [(40, 1.0), (10, 0.25)]),
+        ((), {**ATTEMPT, "meta": {"status": "failure"}}, 1, ROWS, [(None, None)] * 2),
+        ((), {**ATTEMPT, "meta": {"status": "failure"}}, 2, [], []),
     ],
     ids=["contract", "timed", "attempt", "other-attempt"],
 )
 def test_steps(
-    stored: str | None, sent: dict[str, Any], attempt: int | None, rows: list[object], shares: list[object]
+    timed: tuple[StepNode, ...], sent: dict[str, Any], attempt: int | None, rows: list[object], shares: list[object]
 ) -> None:
     """Steps have depth and status, and their share of the longest one if the client timed them."""
-    found = step_rows({"steps": stored}, [with_defaults(sent)] if sent else [], attempt)
+    found = step_rows([with_defaults(sent)] if sent else [], attempt, timed)
     assert [(row.name, row.tone, row.depth) for row in found] == rows
     assert [(row.elapsed, row.share or None) for row in found] == shares
 
