@@ -458,11 +458,6 @@ class PageReader(Reader):
         """Return the row of a thread."""
         return self._one("thread", 'SELECT * FROM "thread" WHERE "id" = ?', thread_id)
 
-    def known_reasons(self, run_id: int, fingerprints: Collection[int]) -> set[int]:
-        """Return those of these fingerprints that failures of another run have."""
-        rest = f'"fingerprint" IN ({marks([*fingerprints])}) AND "run_id" = ? GROUP BY "fingerprint"'
-        return {row["fingerprint"] for row in self._results('"fingerprint"', rest, *fingerprints, run_id)}
-
     def same_reason(self, row: Json) -> tuple[list[Json], int]:
         """Return some other tests of the run that failed for the same reason, and the number of all of them."""
         if row["fingerprint"] is None:

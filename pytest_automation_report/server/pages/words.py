@@ -116,17 +116,13 @@ def _datetime(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 
-LineKind: TypeAlias = Literal["plain", "error", "source", "place", "rule"]
-
 LINES_SHOWN: Final = 5_000  # most lines of one text that a page shows
-_PLACE = re.compile(r"[^\s:][^:]*:[0-9]+:[ \w.]*")
-_RULE = re.compile(r"(?:[-_=] ?){5,}.*")
 
 
 class Line(Struct, frozen=True):
-    """One line of a text, with its kind in a traceback, and in pieces with classes for their colours."""
+    """One line of a text, in pieces with classes for their colours; ``kind`` is the class of a traceback's line."""
 
-    kind: LineKind
+    kind: Literal["err", "hit", ""]
     text: str
     pieces: TerminalLine = ()
 
@@ -144,7 +140,7 @@ def lines(text: str, spans: Sequence[Span] = ()) -> list[Line]:
     parts = text.split("\n", LINES_SHOWN)
     rest_count = parts.pop().count("\n") + 1 if len(parts) > LINES_SHOWN else 0
     shown = [Line(_kind(line), line, coloured.get(number, ())) for number, line in enumerate(parts)]
-    return [*shown, Line("rule", f"... {rest_count} more lines")] if rest_count else shown
+    return [*shown, Line("", f"... {rest_count} more lines")] if rest_count else shown
 
 
 def web_address(text: str | None) -> str | None:
@@ -153,14 +149,10 @@ def web_address(text: str | None) -> str | None:
     return address if is_web_address(address) else None
 
 
-def _kind(line: str) -> LineKind:
+def _kind(line: str) -> Literal["err", "hit", ""]:
     if line.startswith("E ") or line == "E":
-        return "error"
-    if line.startswith(">"):
-        return "source"
-    if _RULE.fullmatch(line):
-        return "rule"
-    return "place" if _PLACE.fullmatch(line) else "plain"
+        return "err"
+    return "hit" if line.startswith(">") else ""
 
 
 def attached(record: RunRecord, kind: str, thread: int | None = None) -> list[Json]:

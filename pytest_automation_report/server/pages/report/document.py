@@ -61,7 +61,7 @@ def plain_values(facts: RunFacts, findings: RunFindings) -> dict[str, Any]:
     reasons = findings["reasons"]
     order = {reason["fingerprint"]: place for place, reason in enumerate(reasons)}
     failures = facts.reader.connection.rows(_FAILURES, (row["id"], _FAILURES_SHOWN))
-    failures.sort(key=lambda failure: order.get(hexadecimal(failure["fingerprint"] or 0), len(order)))
+    failures.sort(key=lambda failure: order.get(hexadecimal(failure["fingerprint"]), len(order)))
     kinds: dict[str, Mine | None] = {reason["fingerprint"]: reason["kind"] for reason in reasons}
     return {
         "plain_run": row,
@@ -82,7 +82,7 @@ def _failures(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Mine | None
         values = [str(field["value"]) for field in stored_entries(row["fields"]) if field.get("is_highlight")]
         texts.append("\n\n".join(map(plain, values)))
     firsts = {row["fingerprint"]: row["id"] for row in reversed(rows)}
-    is_first = [row["fingerprint"] is None or firsts[row["fingerprint"]] == row["id"] for row in rows]
+    is_first = [firsts[row["fingerprint"]] == row["id"] for row in rows]
     longest = _longest([len(text) for text, first in zip(texts, is_first, strict=True) if first])
     failures = []
     for row, text, first in zip(rows, texts, is_first, strict=True):
@@ -93,7 +93,7 @@ def _failures(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Mine | None
             "title": title_of(row["folder"], row["name"]),
             "place": place_of(row["file"], row["line"]),
             "message": row["message"] or "",
-            "kind": kinds.get(hexadecimal(row["fingerprint"] or 0)),
+            "kind": kinds.get(hexadecimal(row["fingerprint"])),
             "text": shown,
             "left_out": len(text) - len(shown),
         }

@@ -100,8 +100,7 @@ def cards_of(findings: RunFindings, failures: Sequence[Json]) -> list[Json]:
     """Return a card for each reason, those of most tests first, without what only a card that is shown has."""
     members: dict[str, list[Json]] = {}
     for row in failures:
-        if row["fingerprint"] is not None:
-            members.setdefault(hexadecimal(row["fingerprint"]), []).append(row)
+        members.setdefault(hexadecimal(row["fingerprint"]), []).append(row)
     tests = findings["tests"]
     newly = Counter(entry["fingerprint"] for entry in tests["newly_failing"])
     has_base = findings["base"] is not None
@@ -262,11 +261,9 @@ class FailureCards:
         # The card that a reader needs first is open.
         for number, card in enumerate(card for lot in lots for card in lot["cards"]):
             card["is_open"] = number == 0
-        unknown = [row for row in self._facts.failures if row["fingerprint"] is None] if not self.cards else []
         return {
             "lots": lots,
             "rest": {"reasons": len(rest), "tests": sum(card["count"] for card in rest)} if rest else None,
-            "unexplained": self._members(unknown[:PAGE_ROWS]),
         }
 
     def listed(self, *, by_file: bool) -> Json:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from msgspec import Struct
+
 from pytest_automation_report.findings.sentences import beginning_of_new, commit_text, is_torn, wholeness_words
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
 from pytest_automation_report.server.pages.searches import Term, terms_of, toggled
@@ -105,53 +107,73 @@ def bar_of(facts: RunFacts) -> list[Part]:
 CHANGE_CHIPS: Final = tuple(name for name, *_ in _CHANGE_CHIPS)
 
 
-def chips_of(facts: RunFacts, state: RunState, parts: Sequence[Part], found: Mapping[str, int] | None = None) -> Json:
-    """Return the chips of statuses, changes and fields; each is a link to the list of its tests.
+class Chip(Struct, frozen=True):
+    """A filter of the list of tests: a link that turns it on or off, unless ``address`` is empty."""
+
+    name: str
+    count: int | None
+    address: str
+    is_on: bool
+    data: tuple[str, str] = ("", "")  # what the script of the report knows it by
+    key: str = ""
+    tone: str = ""  # of its icon
+    ink: str = ""
+
+
+def chips_of(
+    facts: RunFacts, state: RunState, parts: Sequence[Part], found: Mapping[str, int] | None = None
+) -> list[tuple[str, Sequence[Chip]]]:
+    """Return the chips of statuses, changes and fields, each group with its label.
 
     With a search ``parts`` are of the tests that it finds, and ``found`` has the number of each change.
     """
-    chips: list[Json] = []
-    findings = facts.findings
+    statuses: list[Chip] = []
     keys = {"fail": "f", "flaky": "x"}
     for part in parts:
         if part.key:
+            address, key = state.toggled(statuses=part.key).address, keys.get(part.tone, "")
             is_on = part.key in state.statuses
-            chip_key = keys.pop(part.tone, "")
-            address = state.toggled(statuses=part.key).address
-            chips.append({"part": part, "address": address, "is_on": is_on, "chip_key": chip_key})
-    changed = {} if findings is None else {**findings["counts"], **findings["mine"]} if found is None else found
-    changes = [
-        {
-            "name": name,
-            "ink": ink,
-            "change": change,
-            "count": changed[change],
-            "address": state.toggled(changes=change).address,
-            "is_on": change in state.changes,
-            "chip_key": "n" if change == "new" else "",
-        }
-        for change, name, ink in _CHANGE_CHIPS
-        if findings is not None and findings["base"] is not None and changed.get(change)
-    ]
-    to_come: Json | None = None
-    missing = next((part for part in parts if not part.key and found is None), None)
-    if missing is not None:
-        has_names = findings is not None and findings["base"] is not None and bool(findings["tests"]["not_run"])
-        address = state.at("changes", changes=frozenset({"not_run"})).address if has_names else ""
-        count = missing.count if facts.counts.is_open else facts.counts.not_run
-        to_come = {"name": missing.name, "count": count, "address": address, "is_on": "not_run" in state.changes}
-    fields = [
-        {
-            "name": value if name == "is" else f"{name}: {value}",
-            "count": count if found is None else None,
-            "address": state.to(view="tests", opened="", group="", text=toggled(state.text, Term(name, value))).address,
-            "is_on": Term(name, value) in terms_of(state.text),
-            "term": str(Term(name, value)),
-        }
-        for name, values in facts.overview["facts"].items()
-        for value, count in values.items()
-    ]
-    return {"statuses": chips, "changes": changes, "to_come": to_come, "fields": fields}
+            statuses.append(Chip(part.name, part.count, address, is_on, ("status", part.key), key, part.tone))
+        elif found is None:
+            statuses.append(_chip_of_missing(facts, state, part))
+    groups = (
+        ("Statuses", statuses),
+        ("Changes", _chips_of_changes(facts.findings, state, found)),
+        ("Fields", _chips_of_fields(facts, state, has_counts=found is None)),
+    )
+    return [(label, chips) for label, chips in groups if chips]
+
+
+def _chip_of_missing(facts: RunFacts, state: RunState, part: Part) -> Chip:
+    """Return the chip of the tests that did not run yet, or at all; a link if the base has their names."""
+    found = facts.findings
+    has_names = found is not None and found["base"] is not None and bool(found["tests"]["not_run"])
+    address = state.at("changes", changes=frozenset({"not_run"})).address if has_names else ""
+    count = part.count if facts.counts.is_open else facts.counts.not_run
+    return Chip(part.name, count, address, "not_run" in state.changes)
+
+
+def _chips_of_changes(findings: RunFindings | None, state: RunState, found: Mapping[str, int] | None) -> Sequence[Chip]:
+    if findings is None or findings["base"] is None:
+        return ()
+    counts = {**findings["counts"], **findings["mine"]} if found is None else found
+    chips = []
+    for change, name, ink in _CHANGE_CHIPS:
+        address, key = state.toggled(changes=change).address, "n" if change == "new" else ""
+        is_on = change in state.changes
+        chips.append(Chip(name, counts.get(change, 0), address, is_on, ("change", change), key, ink=ink))
+    return [chip for chip in chips if chip.count]
+
+
+def _chips_of_fields(facts: RunFacts, state: RunState, *, has_counts: bool) -> Sequence[Chip]:
+    chips = []
+    for field, values in facts.overview["facts"].items():
+        for value, count in values.items():
+            term, name = Term(field, value), value if field == "is" else f"{field}: {value}"
+            address = state.to(view="tests", opened="", group="", text=toggled(state.text, term)).address
+            is_on = term in terms_of(state.text)
+            chips.append(Chip(name, count if has_counts else None, address, is_on, ("term", str(term))))
+    return chips
 
 
 def tabs_of(facts: RunFacts, state: RunState, view: str) -> list[Json]:

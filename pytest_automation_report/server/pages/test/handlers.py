@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 from urllib.parse import quote
@@ -22,12 +21,12 @@ from pytest_automation_report.server.pages.traces import is_trace
 from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState, TestState, result_state, run_state
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, run_values, stored_entries, with_status
 from pytest_automation_report.server.store.contents import part_of, stored_contents
-from pytest_automation_report.server.store.findings import stored_findings, summaries
+from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.values import hashes_in, hexadecimal
 from pytest_automation_report.text.node_ids import node_id_of, place_of, run_command, split_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     import falcon
 
@@ -110,41 +109,23 @@ def _has_cards(state: RunState) -> bool:
 
 
 def _among_failures(common: CommonValues, row: Json, state: RunState) -> Neighbours | None:
-    reader, run_id = common.reader, row["run"]
-    listed = common.once(("failures", run_id), partial(reader.failures, run_id))
+    """Return the neighbours by reason, in the order of the cards; in a list they are tests."""
+    run_id = row["run"]
+    listed = common.once(("failures", run_id), partial(common.reader.failures, run_id))
     if not _has_cards(state):
         return _at([other["id"] for other in listed], row["id"], "test")
-    known = common.once(("known reasons", run_id), partial(_known_in_base, reader, run_id, listed))
-    return neighbours_of(listed, row["id"], known)
+    firsts: dict[str, int] = {}
+    for other in listed:
+        firsts.setdefault(hexadecimal(other["fingerprint"]), other["id"])
+    found = common.once(("findings", run_id), partial(stored_findings, common.reader.connection, run_id))
+    # An open run has no stored findings: its reasons stand as they arrived.
+    order = firsts if found is None else [reason["fingerprint"] for reason in found["reasons"]]
+    own = firsts.get(hexadecimal(row["fingerprint"]))
+    return _at([firsts[reason] for reason in order if reason in firsts], own, "reason")
 
 
-def _known_in_base(reader: PageReader, run_id: int, listed: Sequence[Json]) -> set[int]:
-    reasons = {other["fingerprint"] for other in listed} - {None}
-    summary = summaries(reader.connection, [run_id]).get(run_id)
-    base = None if summary is None else summary["base"]
-    return reader.known_reasons(base, reasons) if base and reasons else set()
-
-
-def neighbours_of(rows: Sequence[Json], result_id: int, known: Collection[int] = ()) -> Neighbours | None:
-    """Return the neighbours of a failure in a list of rows with id and fingerprint; None if it is not in there."""
-    # They go from reason to reason, as the page of the run has them: new ones before the ``known`` ones of the base,
-    # and those of most tests first. If one has no reason they go from test to test.
-    ids = [row["id"] for row in rows]
-    if any(row["fingerprint"] is None for row in rows):
-        return _at(ids, result_id, "test")
-    own = next((row["fingerprint"] for row in rows if row["id"] == result_id), None)
-    if own is None:
-        return None
-    counts = Counter(row["fingerprint"] for row in rows)
-    order = sorted(counts, key=lambda fingerprint: (fingerprint in known, -counts[fingerprint], fingerprint))
-    firsts: dict[int, int] = {}
-    for row in rows:
-        firsts.setdefault(row["fingerprint"], row["id"])
-    return _at([firsts[fingerprint] for fingerprint in order], firsts[own], "reason")
-
-
-def _at(ids: Sequence[int], result_id: int, noun: str, *, has_more: bool = False) -> Neighbours | None:
-    if len(ids) < 2 or result_id not in ids:  # noqa: PLR2004 - no neighbour
+def _at(ids: Sequence[int], result_id: int | None, noun: str, *, has_more: bool = False) -> Neighbours | None:
+    if len(ids) < 2 or result_id is None or result_id not in ids:  # noqa: PLR2004 - no neighbour
         return None
     place = ids.index(result_id)
     return Neighbours(

@@ -13,7 +13,7 @@ from zipfile import ZipFile
 import pytest
 
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks, neighbours_of
+from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks
 from pytest_automation_report.server.store.contents import PART_BYTES
 from support.contract import Contract
 from support.service import a_test
@@ -376,19 +376,17 @@ def test_a_replaced_result_can_be_left_out(site: Site) -> None:
         assert ([test["key"] for test in page["result"]], page["total"]) == (keys, len(keys))
 
 
-ROWS = [{"id": number, "fingerprint": reason} for number, reason in enumerate((7, 8, 8, 9, 8), 1)]
 FILE = {"file": "tests/a.py", "folder": "tests.a"}
 
 
-def test_new_reasons_stand_before_known_ones() -> None:
-    """Reasons that the compared run has, too, come last; a result that is alone, or not there, has no neighbours."""
-    found = neighbours_of(ROWS, 2, {8})
-    assert found is not None
-    assert (found.before, found.after, found.words) == (4, None, "3 of 3 reasons")
-    assert neighbours_of(ROWS, 99) is neighbours_of(ROWS[:1], 1) is None
-    found = neighbours_of([*ROWS, {"id": 6, "fingerprint": None}], 3)
-    assert found is not None
-    assert (found.before, found.after, found.words) == (2, 4, "3 of 6 tests"), "without reasons from test to test"
+def test_new_reasons_stand_before_known_ones(site: Site) -> None:
+    """As their cards do, however many tests fail for each."""
+    site.run_of(failing(0), failing(1), a_test(2))
+    run = site.run_of(failing(0), failing(1), failing(2, message="KeyError: 'a'"))
+    site.shown(f"/runs/{run}")
+    still, other, new = site.result_ids(run)
+    assert (walked(site, new, ""), walked(site, other, "")) == ([new, still], [other])
+    assert "2 of 2 reasons" in site.text(f"/results/{other}")
 
 
 def walked(site: Site, result: int, origin: str) -> list[int]:
