@@ -252,6 +252,7 @@ def excerpt_from(document: RunFindings, source: str, now: int) -> FindingsExcerp
             {
                 "count": int(reason["count"]),
                 "kind": reason["kind"],
+                "same_reason": reason.get("same_reason"),
                 "title": _cut(reason["title"]),
                 "since": _mention(reason["since"]),
             }
@@ -266,6 +267,7 @@ def _failing(test: ChangedTest, flaky: FlakyResult | None) -> FailureExcerpt:
         "folder": _cut(test["folder"]),
         "name": _cut(test["name"]),
         "kind": test["kind"],
+        "same_reason": test.get("same_reason"),
         "since": _mention(test["since"]),
         "flaky": None if flaky is None else [int(flaky["failed"]), int(flaky["runs"])],
     }

@@ -76,6 +76,7 @@ class DigestReason(TypedDict):
     place: str | None
     phase: str | None
     kind: Mine | None
+    same_reason: bool | None
     since: RunMention | None
     line: str
     values: Sequence[DifferingValue]
@@ -234,6 +235,7 @@ def _reason(
         "place": place or (found["place"] if found else None),
         "phase": found["phase"] if found else None,
         "kind": found["kind"] if found else None,
+        "same_reason": found.get("same_reason") if found else None,
         "since": found["since"] if found else None,
         "line": line,
         "values": values,
@@ -247,10 +249,10 @@ def _reason(
 def _raised(test: ExportedTest) -> tuple[str, str, list[DifferingValue], list[str]]:
     """Return where a failure was raised, the statement, the values that it compared, and the notes of exceptions."""
     place = place_of(test.file, test.line)
-    problem = next(iter(test.problems), None)
-    if problem is None:
+    outcome = next(iter(test.outcome_texts), None)
+    if outcome is None:
         return place, "", [], []
-    found = read_failure(plain(problem.text), plain(problem.message), plain(problem.type), file=test.file or "")
+    found = read_failure(plain(outcome.text), plain(outcome.message), plain(outcome.type), file=test.file or "")
     shown = found[0]
     # The last lines are the notes of a message that is long itself.
     lines = (line for exception in found for line in exception.notes[-_NOTES // 2 :])
@@ -293,7 +295,7 @@ def _entry(reason: DigestReason, form: _Form, now: int) -> tuple[str, list[str]]
         return form.shown(text, _LINE_UNITS)
 
     amount = quantity(reason["count"], "file" if reason["phase"] == "collection" else "test")
-    whose = since_words(reason["kind"], reason["since"], now, shown)
+    whose = since_words(reason, now, shown)
     title = form.shown(reason["title"], _TITLE_UNITS)
     head = ": ".join(filter(None, [", ".join(filter(None, [amount, whose])), title]))
     line = "" if reason["line"] in reason["title"] else reason["line"]

@@ -33,7 +33,7 @@ def csv_table(tests: Iterable[ExportedTest]) -> Iterator[str]:
     """Yield the table line by line; an apostrophe stands before a text that a spreadsheet would take for a formula."""
     yield _line(COLUMNS)
     for test in tests:
-        problem = next(iter(test.problems), None)
+        outcome = next(iter(test.outcome_texts), None)
         yield _line(
             (
                 _cell(test.key),
@@ -47,7 +47,7 @@ def csv_table(tests: Iterable[ExportedTest]) -> Iterator[str]:
                 test.line,
                 test.thread_id,
                 test.fingerprint,
-                _cell(problem.type if problem else ""),
+                _cell(outcome.type if outcome else ""),
                 _cell(test.message.strip().partition("\n")[0]),
             )
         )
@@ -153,7 +153,7 @@ def _test(test: ExportedTest) -> Json:
         "rawStatus": "error" if test.is_error else test.status or test.verdict,
         "testId": test.key,
         "message": test.message,
-        "trace": "\n\n".join(problem.text for problem in test.problems),
+        "trace": "\n\n".join(outcome.text for outcome in test.outcome_texts),
         "filePath": test.file,
         "line": test.line,
         "threadId": None if test.thread_id is None else str(test.thread_id),

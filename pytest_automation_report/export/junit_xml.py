@@ -94,11 +94,11 @@ def _case(test: ExportedTest) -> str:
 
 
 def _outcome(test: ExportedTest) -> Iterator[str]:
-    for problem in test.problems:
-        message = f" message={_quoted(problem.message)}" if problem.message else ""
-        type_ = f" type={_quoted(problem.type)}" if problem.type else ""
-        yield f"      <{problem.kind}{message}{type_}>{_text(problem.text)}</{problem.kind}>\n"
-    if test.problems:
+    for outcome in test.outcome_texts:
+        message = f" message={_quoted(outcome.message)}" if outcome.message else ""
+        type_ = f" type={_quoted(outcome.type)}" if outcome.type else ""
+        yield f"      <{outcome.kind}{message}{type_}>{_text(outcome.text)}</{outcome.kind}>\n"
+    if test.outcome_texts:
         return
     if test.verdict == "failed":
         yield "      <failure/>\n"

@@ -29,8 +29,8 @@ def markdown_of(
     test: ExportedTest, run: ExportedRun | None = None, *, command: str = "", changes: Sequence[str] = ()
 ) -> str:
     """Return one test as Markdown; ``command`` runs it again, ``changes`` are sentences about the runs before."""
-    problems = test.problems
-    first = next(iter(problems), None)
+    outcomes = test.outcome_texts
+    first = next(iter(outcomes), None)
     status = "Flaky" if test.is_flaky else (test.status or test.verdict).capitalize()
     if test.verdict == "failed":
         status = "Error" if test.is_error else "Failed"
@@ -49,7 +49,7 @@ def markdown_of(
     )
     parts = [failure_markdown(failure).rstrip()]
     texts = [
-        *(("Then" if problem.kind == "failure" else "Then an error", problem.text) for problem in problems[1:]),
+        *(("Then" if outcome.kind == "failure" else "Then an error", outcome.text) for outcome in outcomes[1:]),
         *((f"Attempt {attempt.number}", attempt.text) for attempt in test.earlier_attempts),
         *((name, test.output(name)) for name in OUTPUTS),
     ]

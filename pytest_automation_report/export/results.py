@@ -25,13 +25,13 @@ OutputName: TypeAlias = Literal["Output", "Errors", "Log"]
 OUTPUTS: Final[tuple[OutputName, ...]] = get_args(OutputName)
 
 _SUCCESS, _FAILURE = 2, 3
-_PROBLEM: Final = re.compile(r"(Failure|Error)(?: \[.*\])?", re.DOTALL)
+_FAILED_FIELD: Final = re.compile(r"(Failure|Error)(?: \[.*\])?", re.DOTALL)
 _ATTEMPT: Final = re.compile(r"Attempt ([1-9][0-9]{0,8})")
 # Fields whose content a form has in a place for it; all others are the user's.
 _PLACED: Final = {*OUTPUTS, "Skipped", "Steps"}
 
 
-class Problem(Struct, frozen=True):
+class OutcomeText(Struct, frozen=True):
     """The text of one failure, or of a skip."""
 
     kind: Literal["failure", "error", "skipped"]
@@ -153,21 +153,21 @@ class ExportedTest(Struct, frozen=True):
         )
 
     @property
-    def problems(self) -> list[Problem]:
+    def outcome_texts(self) -> list[OutcomeText]:
         """The texts of a failure, or of a skip; empty for a test that passed."""
         if self.verdict == "passed":
             return []
-        return [problem for field in self.fields if (problem := _problem(field, self.verdict)) is not None]
+        return [outcome for field in self.fields if (outcome := _outcome_text(field, self.verdict)) is not None]
 
     @property
     def message(self) -> str:
         """The first message of a failure or skip, empty if there is none."""
-        return next((problem.message or problem.text for problem in self.problems), "")
+        return next((outcome.message or outcome.text for outcome in self.outcome_texts), "")
 
     @property
     def is_error(self) -> bool:
         """Whether a failed test ended with an error outside of its call, such as one in a fixture."""
-        return self.verdict == "failed" and any(problem.kind == "error" for problem in self.problems)
+        return self.verdict == "failed" and any(outcome.kind == "error" for outcome in self.outcome_texts)
 
     @property
     def attempt_count(self) -> int:
@@ -206,7 +206,7 @@ class ExportedTest(Struct, frozen=True):
         for field in self.fields:
             is_placed = field.name in _PLACED or field.meta == ATTEMPTS_META
             is_attempt = attempt_number(field.name, field.meta) is not None
-            if not is_placed and not is_attempt and _problem(field, self.verdict) is None:
+            if not is_placed and not is_attempt and _outcome_text(field, self.verdict) is None:
                 yield field
 
 
@@ -225,16 +225,16 @@ def attempt_number(name: str, meta: Mapping[str, Any]) -> int | None:
     return int(match[1]) if match else None
 
 
-def _problem(field: Field, verdict: Verdict) -> Problem | None:
+def _outcome_text(field: Field, verdict: Verdict) -> OutcomeText | None:
     if field.type is not FieldType.CONSOLE:
         return None
     message, type_, text = field.meta.get("message", ""), field.meta.get("type", ""), field.value or ""
     if verdict != "failed":
-        return Problem("skipped", message, type_, text) if field.name == "Skipped" else None
-    match = _PROBLEM.fullmatch(field.name)
+        return OutcomeText("skipped", message, type_, text) if field.name == "Skipped" else None
+    match = _FAILED_FIELD.fullmatch(field.name)
     if match is None:
         return None
-    return Problem("error" if match[1] == "Error" else "failure", message, type_, text)
+    return OutcomeText("error" if match[1] == "Error" else "failure", message, type_, text)
 
 
 def _pairs(entries: Any, member: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON of a server

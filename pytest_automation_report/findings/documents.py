@@ -79,12 +79,14 @@ class NamedTest(TypedDict):
 class ChangedTest(NamedTest):
     """A test of a list of changes; ``since`` is the run with which its failures began.
 
-    ``known`` has the last day, and the reason, of a failure that its session's file names, also if the day was past.
+    ``same_reason`` says of a failure that is back whether the test failed before for the same reason. ``known`` has the
+    last day, and the reason, of a failure that its session's file names, also if the day was past.
     """
 
     status: Verdict | None
     since: RunMention | None
     kind: Mine | None
+    same_reason: bool | None
     known: str | None
     fingerprint: str | None
 
@@ -101,6 +103,7 @@ class ChangedDuration(NamedTest):
 class FailureReason(TypedDict):
     """A reason of failures: ``title`` is its most frequent line, ``messages`` the number of different ones.
 
+    ``same_reason`` is that of its failures that are back, None if they differ.
     ``first`` is the first run of the source with it, ``since`` that in which failures began that the base has, too.
     """
 
@@ -113,6 +116,7 @@ class FailureReason(TypedDict):
     fingerprint: str
     count: int
     kind: Mine | None
+    same_reason: bool | None
     first: RunMention | None
     since: RunMention | None
 
@@ -180,6 +184,7 @@ class ReasonExcerpt(TypedDict):
 
     count: int
     kind: Mine | None
+    same_reason: bool | None
     title: str
     since: RunMention | None
 
@@ -190,6 +195,7 @@ class FailureExcerpt(TypedDict):
     folder: str
     name: str
     kind: Mine | None
+    same_reason: bool | None
     since: RunMention | None
     flaky: Sequence[int] | None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
+from pytest_automation_report.findings.verdict import MINE
 from pytest_automation_report.text.limits import SHORT_COMMIT, cut_end, printable, quantity
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import (
         FailureReason,
         FindingsExcerpt,
-        Mine,
         ReasonExcerpt,
         RunFindings,
         RunMention,
@@ -27,8 +27,6 @@ _TITLE_UNITS: Final = 140
 _MOST_JOBS: Final = 5
 # Counts say as much of these verdicts, beside which they stand.
 _COUNTED: Final = ("passed", "failed", "not whole")
-# Not behind the other counts: "3 still failing since run 12" would be wrong, they fail since an earlier run.
-_SINCE_BASE: Final = ("mine new", "counts fixed", "counts new_tests")
 _KINDS: Final = {
     "new": "new since {}",
     "back": "back since {}",
@@ -36,6 +34,7 @@ _KINDS: Final = {
     "still": "failing since {}",
     "known": "known, failing since {}",
 }
+_REASON_WORDS: Final = {None: "", True: ", for the same reason", False: ", for another reason"}
 _CHANGES_WORDS: Final = {"": "", "unknown": ", changes unknown"}
 
 
@@ -53,30 +52,25 @@ def changes_line(findings: RunFindings | FindingsExcerpt, now: int, shown: Calla
     parts = change_counts(findings)
     if not parts:
         return ""
+    began = beginning_of_new(findings)
+    if "mine new" in parts and began is not None and began["commit"]:
+        parts["mine new"] += f" since {_beginning(began, now, shown)}"
     commit = shown(commit_text(base["commit"], base["changes"])) if base["commit"] else ""
     described = f"run {base['run']} ({', '.join(filter(None, (commit, ago(now - base['at']))))})"
-    first = next((name for name in _SINCE_BASE if name in parts), None)
-    began = beginning_of_new(findings)
-    if first == "mine new" and began is not None and began["commit"]:
-        parts[first] += f" since {_beginning(began, now)}"
-        first = None
-    if first is None:
-        return f"{', '.join(parts.values())}, compared with {described}"
-    parts[first] += f" since {described}"
-    return ", ".join(parts.values())
+    return f"{', '.join(parts.values())}, compared with {described}"
 
 
-def since_words(kind: Mine | None, since: RunMention | None, now: int, shown: Callable[[str], str] = printable) -> str:
-    """Return whose a failure is and since when: ``new since a1b2c3d (Ann, 2 h ago)``; empty if nothing is known.
+def since_words(failure: Mapping[str, Any], now: int, shown: Callable[[str], str] = printable) -> str:
+    """Return whose a failure, or a reason of some, is and since when: ``new since a1b2c3d (Ann, 2 h ago)``.
 
-    ``now`` is in microseconds since 1970, ``shown`` makes a foreign text safe.
+    It is empty if nothing is known. ``now`` is in microseconds since 1970, ``shown`` makes a foreign text safe.
     """
-    if kind is None or since is None:
-        return kind or ""
-    return _KINDS[kind].format(_beginning(since, now, shown))
+    kind, since = failure["kind"], failure["since"]
+    began = "" if kind is None or since is None else _KINDS[kind].format(_beginning(since, now, shown))
+    return (began or MINE.get(kind, "")) + _REASON_WORDS[failure.get("same_reason")]
 
 
-def _beginning(since: RunMention, now: int, shown: Callable[[str], str] = printable) -> str:
+def _beginning(since: RunMention, now: int, shown: Callable[[str], str]) -> str:
     place = shown(commit_text(since["commit"], since["changes"])) if since["commit"] else f"run {since['run']}"
     author = [shown(since["author"])] if since["author"] else []
     return f"{place} ({', '.join([*author, ago(now - since['at'])])})"
@@ -114,7 +108,7 @@ def _still_lines(findings: RunFindings, now: int) -> list[str]:
     groups: dict[str, list[str]] = {}
     for test in findings["tests"]["still_failing"]:
         if test["kind"] == "still" and test["since"] is not None:
-            groups.setdefault(since_words("still", test["since"], now), []).append(printable(test["name"]))
+            groups.setdefault(since_words(test, now), []).append(printable(test["name"]))
     largest = sorted(groups.items(), key=lambda group: -len(group[1]))
     return [f"still {since}: {_listed(names[:_NAMES], len(names))}" for since, names in largest]
 
@@ -252,7 +246,7 @@ def reason_lines(findings: RunFindings | FindingsExcerpt, now: int, most: int = 
     for reason in shown:
         kind = reason["kind"]
         # When the others began stands beside their names.
-        whose = since_words(kind, reason["since"], now) if kind in fresh else kind
+        whose = since_words(reason, now) if kind in fresh else MINE.get(kind or "")
         title = cut_end(printable(reason["title"]), _TITLE_UNITS)
         lines.append(f"{reason['count']} {whose}: {title}" if whose else f"{reason['count']} {title}")
     left = len(reasons) - len(shown)

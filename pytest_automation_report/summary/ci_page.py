@@ -67,7 +67,7 @@ def failing_notes(findings: FindingsExcerpt | None, now: int) -> dict[tuple[str,
         return notes
     for test in findings["failing"]:
         if test["flaky"] is None:
-            note = since_words(test["kind"], test["since"], now)
+            note = since_words(test, now)
         else:
             failed, runs = test["flaky"]
             note = f"{_FLAKY}, {failed} of {quantity(runs, 'run')} failed"
@@ -232,7 +232,7 @@ class JobPage(Struct, frozen=True, kw_only=True):
         reasons = findings["reasons"] if self.failed > 1 else []
         lines += ["| Reason | Tests | Since |", "| --- | --- | --- |"] if reasons else []
         for reason in reasons[:_MAX_REASONS]:
-            since = plain(since_words(reason["kind"], reason["since"], self.now))
+            since = plain(since_words(reason, self.now))
             lines.append(f"| <code>{plain(reason['title'])}</code> | {reason['count']} | {since} |")
         lines += [""] if reasons else []
         more = len(reasons) - _MAX_REASONS

@@ -55,10 +55,10 @@ class SessionCounts(Struct, frozen=True):
     """A session's numbers.
 
     ``seen`` are all results; the server has confirmed ``acknowledged`` of them, refuses ``rejected``, and may have
-    ``held``. ``counts`` are results by pytest's statuses, ``modules`` those that stand for modules. ``expected`` is the
-    number of tests that were to run, None if the collection did not end. ``repeated`` are tests that share a key.
-    ``lost`` are sentences about workers whose files hold fewer results than they recorded. ``faults`` are errors of
-    this package, ``warnings`` are about users' annotations and hooks.
+    ``held``; ``workers`` sent some of them. ``counts`` are results by pytest's statuses, ``modules`` those for modules.
+    ``expected`` is the number of tests that were to run, None if the collection did not end. ``repeated`` are tests
+    that share a key. ``lost`` are sentences about workers whose files hold fewer results than they recorded.
+    ``faults`` are errors of this package, ``warnings`` are about users' annotations and hooks.
     """
 
     run: int | None
@@ -66,7 +66,7 @@ class SessionCounts(Struct, frozen=True):
     acknowledged: int
     rejected: int
     held: int
-    threads: int
+    workers: int
     counts: Mapping[str, int]
     expected: int | None
     modules: int
@@ -149,7 +149,7 @@ def tally_from(  # noqa: PLR0913 - what each process knows
         acknowledged=sum(each.acknowledged for each in progress),
         rejected=sum(each.rejected for each in progress),
         held=sum(each.held for each in progress),
-        threads=sum(each.threads for each in progress),
+        workers=sum(worker != CONTROLLER and each.threads > 0 for worker, each in zip(recorded, progress, strict=True)),
         lost=tuple(lost),
         counts=_status_counts(files, state, leading_counts),
         # Every xdist worker collects all tests and runs its share of them, unless each worker runs all.

@@ -18,13 +18,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.summary.shell import Shell
 
 _REASONS: Final = 3
-_WORDS: Final = {
-    "passed": "passed",
-    "failure": "failed",
-    "error": "error",
-    "skipped": "skipped",
-    "untested": "untested",
-}
+_STATUSES: Final = ("passed", "failure", "error", "skipped", "untested")
 
 
 def header_line(configuration: Settings, shell: Shell, *, key: str = "") -> str:
@@ -47,19 +41,19 @@ def report_lines(
     """Return the lines of the summary, for a user at this shell.
 
     ``stats`` are pytest's reports by the words of its last line, if it writes one. With verbosity -1 a delivered
-    session has its numbers, its digest or one line with what changed, and its link; below that nothing. Problems are
-    always shown.
+    session has its numbers, its digest or one line with what changed, and its link; below that nothing. Warnings and
+    what was not delivered are always shown.
     """
     lines = warning_lines(ending, warnings)
     if ending is None or ending.tally.seen == 0:
         return lines
     tally = ending.tally
-    if ending.is_whole and verbosity < 0:
-        return [*(_shorter(configuration, ending, shell, stats or {}) if verbosity == -1 else []), *lines]
-    if verbosity >= 0 and ending.leftovers is not None:
+    if ending.leftovers is not None:
         from pytest_automation_report.summary.undelivered import left_behind_lines  # noqa: PLC0415 - rare
 
         lines += left_behind_lines(configuration, ending.leftovers, shell)
+    if ending.is_whole and verbosity < 0:
+        return [*(_shorter(configuration, ending, shell, stats or {}) if verbosity == -1 else []), *lines]
     delivered = _delivered(configuration, ending, shell, counted_otherwise(stats or {}, tally.counts))
     if ending.is_whole:
         return [*delivered, *lines]
@@ -86,10 +80,13 @@ def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str
     nodeids = Counter(getattr(report, "nodeid", "") for word in words for report in stats.get(word, ()))
     repeated = sum(1 for amount in nodeids.values() if amount > 1)
     subtests = sum(len(reports) for word, reports in stats.items() if word.startswith("subtests"))
+    # xdist and pytest-forked know no phase of a test whose process died.
+    crashed = sum(getattr(report, "when", "") == "???" for report in stats.get("failed", ()))
     reasons = [
         (len(stats.get("xfailed", ())), "xfailed (skipped here)"),
         (len(stats.get("xpassed", ())), "xpassed (passed here)"),
         (len(stats.get("known", ())), "known (failed here)"),
+        (crashed, "crashed (error here)"),
         (len(stats.get("rerun", ())), "rerun (part of their tests here)"),
         (subtests, "subtests (part of their tests here)"),
         (repeated, "with several outcomes (one here)"),
@@ -167,13 +164,14 @@ def warning_lines(ending: SessionOutcome | None, warnings: Sequence[str]) -> lis
     return [*dict.fromkeys((*lines, *_lost(ending.losses)))]
 
 
-def counts_by_status(counts: Mapping[str, int], order: Iterable[str] = ()) -> str:
+def counts_by_status(counts: Mapping[str, int], order: Iterable[str] = _STATUSES) -> str:
     """Return results by pytest's statuses in words: ``10 passed, 1 failed``, or in another order."""
-    return ", ".join(f"{counts[status]:,} {_WORDS[status]}" for status in order or _WORDS if counts.get(status))
+    words = {"failure": "failed", "error": "error" if counts.get("error") == 1 else "errors"}
+    return ", ".join(f"{counts[status]:,} {words.get(status, status)}" for status in order if counts.get(status))
 
 
 def _counted(tally: SessionCounts) -> str:
-    where = f" in {quantity(tally.threads, 'thread')}" if tally.threads else ""
+    where = f" from {tally.workers:,} workers" if tally.workers > 1 else ""
     delivered = f"{tally.acknowledged:,} of {quantity(tally.seen, 'result')} delivered{where}"
     return f"{delivered}: {counts_by_status(tally.counts)}"
 

@@ -49,7 +49,7 @@ _EDGE: Final = r"(?:(?<![\w-]{literal})|(?<=\\[nrt]{literal}))"
 _TOKENS: Final[tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]] = (
     (
         "_",
-        "_(?:(?<=hf_)|(?<=(?:gh[pousr]|ive|est|sec|npm|ems|_v1|pat|pca|ppa|pss|lsa|api)_))[A-Za-z0-9+/=]{16}",
+        "_(?:(?<=hf_)|(?<=(?:gh[pousr]|gsk|igd|sbp|ntn|ive|est|sec|npm|ems|_v1|pat|pca|ppa|pss|lsa|api)_))[A-Za-z0-9+/=]{16}",
         (
             *((f"gh{kind}_", "[A-Za-z0-9]{36,}") for kind in "pousr"),
             *((f"{kind}_{mode}_", "[A-Za-z0-9]{16,}") for kind in ("sk", "rk") for mode in ("live", "test")),
@@ -57,6 +57,10 @@ _TOKENS: Final[tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]] = (
             ("npm_", "[A-Za-z0-9]{36,}"),
             ("rubygems_", "[a-f0-9]{48}"),
             ("hf_", "[A-Za-z]{34,}"),
+            ("gsk_", "[A-Za-z0-9]{40,}"),
+            ("figd_", r"[\w-]{40,}"),
+            ("sbp_", "[a-f0-9]{40}"),
+            ("ntn_", "[A-Za-z0-9]{40,}"),
             ("dop_v1_", "[a-f0-9]{64}"),
             *((f"shp{kind}_", "[a-fA-F0-9]{32}") for kind in ("at", "ca", "pa", "ss")),
             ("glsa_", "[A-Za-z0-9]{32}_[a-fA-F0-9]{8}"),
@@ -74,11 +78,12 @@ _TOKENS: Final[tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]] = (
     ),
     (
         "A",
-        "A(?:KIA|SIA|Iza|TATT3|GE-SECRET)",
+        "A(?:KIA|SIA|Iza|TATT3|TCTT3|GE-SECRET|KCp)",
         (
             *((kind, "[A-Z0-9]{16}") for kind in ("AKIA", "ASIA")),
             ("AIza", r"[\w-]{35}"),
-            ("ATATT3", r"[\w=-]{50,}"),
+            *((kind, r"[\w=-]{50,}") for kind in ("ATATT3", "ATCTT3")),
+            ("AKCp", "[A-Za-z0-9]{60,}"),
             ("AGE-SECRET-KEY-1", "[A-Z0-9]{58}"),
         ),
     ),
@@ -90,15 +95,18 @@ _TOKENS: Final[tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]] = (
             ("GOCSPX-", r"[\w-]{28,}"),
             ("xox", "[a-z]-[A-Za-z0-9-]{10,}"),
             ("xapp-", "[A-Za-z0-9-]{20,}"),
-            ("sk-ant-", r"[\w-]{20,}"),
-            ("sk-proj-", r"[\w-]{20,}"),
+            ("sk-", r"(?:(?:admin|ant|or-v1|proj|svcacct)-[\w-]{20,}|[A-Za-z0-9]{48})"),
+            ("xai-", "[A-Za-z0-9]{60,}"),
+            ("nvapi-", r"[\w-]{60,}"),
+            ("tskey-", "[a-z]{3,12}-[A-Za-z0-9-]{20,}"),
+            ("dp.", r"(?:ct|pt|st|sa|scim|audit)\.[\w.-]{40,}"),
             ("github_pat_", r"\w{40,}"),
             ("dckr_pat_", r"[\w-]{20,}"),
             ("pypi-AgE", r"[\w-]{40,}"),
             ("ya29.", r"[\w-]{20,}"),
             ("SG.", r"[\w-]{22}\.[\w-]{43}"),
             ("dapi", "[a-f0-9]{32}"),
-            ("hvs.", r"[\w-]{24,}"),
+            *((f"hv{kind}.", r"[\w-]{24,}") for kind in "bs"),
             ("NRAK-", "[A-Z0-9]{27}"),
             ("sntrys_", r"[\w=+/-]{40,}"),
             ("testmo_api_", r"[\w.=-]{20,}"),
@@ -294,7 +302,8 @@ def _end_of_key(text: str, start: int) -> int:
     return start if cut is None else cut.end()
 
 
-_VALUE: Final = r"(?:'(?P<single>[^'\n]+)'|\"(?P<double>[^\"\n]+)\"|(?P<bare>[^\s'\"|;&]+))"
+_IN_QUOTES: Final = r"(?:'(?P<single>[^'\n]+)'|\"(?P<double>[^\"\n]+)\")"
+_VALUE: Final = rf"(?:{_IN_QUOTES}|(?P<bare>[^\s'\"|;&]+))"
 # Between arguments: spaces, or the quotes of a list.
 _GAP: Final = r"(?:[ \t]{1,4}|['\"],\s{0,8}[bfru]?['\"])"
 _ARGUMENTS: Final = rf"(?:{_GAP}[^\s|;&'\"]{{1,100}}){{0,8}}?{_GAP}"
@@ -304,6 +313,14 @@ _NO_HELP: Final = r"(?![-\[<]|[A-Z_]+\b|[a-z]+[ ][a-z]+[ .,])"
 _POSITIONS: Final = (
     ("--", rf"--(?<![\w-]--)(?=[a-z])[a-z_-]{{0,30}}(?i:{_ARGUMENT_NAME})[ \t]{{1,4}}{_NO_HELP}{_VALUE}"),
     ("login", rf"login\s{{1,8}}\S{{1,60}}\s{{1,8}}password\s{{1,8}}{_VALUE}"),
+    # User and password for requests and httpx: `auth=("ann", "x")`, `HTTPBasicAuth("ann", "x")`.
+    (
+        "uth",
+        (
+            rf"(?:auth['\"]?\s{{0,10}}[=:]\s{{0,4}}|(?:Basic|Digest|Proxy)Auth)\(\s{{0,8}}"
+            rf"b?['\"][^'\"\n]{{1,100}}['\"],\s{{0,8}}b?{_IN_QUOTES}\s{{0,8}}\)"
+        ),
+    ),
     ("login", rf"docker{_GAP}login{_ARGUMENTS}-p{_GAP}?{_VALUE}"),
     ("mysql", rf"mysql(?:dump|admin|import)?{_ARGUMENTS}-p{_VALUE}"),
     ("shpas", rf"sshpass{_GAP}-p{_GAP}?{_VALUE}"),
@@ -320,18 +337,30 @@ _POSITIONS: Final = (
 )
 _WHERE: Final = lazy_pattern(r"where b?(?P<quote>['\"])")
 _QUOTED_VALUES: Final = {quote: lazy_pattern(rf"((?:[^\\\n{quote}]|\\.)+){quote} = ") for quote in "\"'"}
-# The source line of a failed comparison with such an operand, `>   assert user.password == "x"`, and its explanation.
-_QUOTES: Final = "[\"'\\])]{0,3}"
+# The statement that failed, as the long and the short style of pytest show it, and the lines of its exception.
+_STATEMENT: Final = lazy_pattern(
+    r"^(?:> +|[^\s:][^:\n]{0,300}:[0-9]{1,9}: in [^\n]{1,200}\n {4,})"
+    r"(?P<code>(?:assert|raise|[\w.()]{1,80}\.assert\w+)\b[^\n]*(?:\n {5,}[^\n]*){0,9})",
+    re.MULTILINE,
+)
+_EXCEPTION: Final = lazy_pattern(r"\nE [^\n]*(?:\nE [^\n]*){0,40}")
+# A variable, a member or a subscript with the name of a secret, and not a text, an argument's name or an object.
 _OPERAND: Final = lazy_pattern(
-    rf"\n> +assert [^\n]{{0,200}}?"
-    rf"(?:{_ARGUMENT_NAME}{_QUOTES} [=!]= |[=!]= [\w.()\[\"']{{0,80}}{_ARGUMENT_NAME}{_QUOTES}[,\n])",
+    rf"(?:[\[(][\"']|(?<![\w\"'-]))[\w.]{{0,60}}?{_ARGUMENT_NAME}s?(?:\(\))?[\"'\])]{{0,3}}(?![\w.(\"'-]|=[^=]|[ ]?:)",
     re.IGNORECASE,
 )
-_EXPLAINED: Final = lazy_pattern(
-    r"\nE +(?:AssertionError: )?assert (?:b?(?P<q>['\"])(?P<left>[^\n]{1,200}?)(?P=q)|[^\n]{1,200}?) [=!]= "
-    r"(?:b?(?P<p>['\"])(?P<right>[^\n]{1,200}?)(?P=p))?"
+# A comparison with one of its sides, and both sides as pytest shows them.
+_QUOTES: Final = "[\"'\\])]{0,3}"
+_COMPARED: Final = lazy_pattern(
+    rf"assert [^\n]{{0,200}}?(?:{_ARGUMENT_NAME}(?:\(\))?{_QUOTES} (?:[=!]=|is(?! not)) "
+    rf"|(?:[=!]= |assert not )[\w.()\[\"']{{0,80}}?{_ARGUMENT_NAME}(?:\(\))?{_QUOTES}(?:[,\n]|\Z))",
+    re.IGNORECASE,
 )
-_SOURCE_CHARACTERS: Final = 1000
+_SIDE: Final = lazy_pattern(
+    r"(?:assert|[=!]=|is|not) b?(?P<quote>['\"])(?P<text>[^\n]{1,200}?)(?P=quote)(?= [=!]= | is |\n|\Z)"
+)
+_TEXT: Final = lazy_pattern(r"(?P<quote>['\"])(?P<text>(?:(?!(?P=quote))[^\\\n]|\\.){8,200})(?P=quote)")
+_EXCEPTION_CHARACTERS: Final = 4000
 _NAMED: Final = lazy_pattern(
     r"(?:passw(?:or)?d|passphrase|secret|token|api_?key|(?:access|private|secret)_key|pwd)(?:\(\))?[ ]*\Z",
     re.IGNORECASE,
@@ -349,17 +378,26 @@ def values_by_position(text: str) -> Iterator[SecretSpan]:
                     yield *match.span(group), False
     if "where" in text:
         yield from _values_in_assertions(text)
-    if "\n> " in text:
+    if "\nE " in text:
         yield from _operands(text)
 
 
 def _operands(text: str) -> Iterator[SecretSpan]:
-    """Yield the values that pytest shows for an operand with the name of a secret."""
-    for source in _OPERAND.finditer(text):
-        shown = _EXPLAINED.search(text, source.end() - 1, source.end() + _SOURCE_CHARACTERS)
-        for side in () if shown is None else ("left", "right"):
-            if shown and shown[side] and not is_innocent(shown[side], Strength.STRONG):
-                yield *shown.span(side), True
+    """Yield the values that an exception shows of what its statement names as a secret."""
+    for statement in _STATEMENT.finditer(text):
+        code = statement["code"]
+        shown = _EXCEPTION.search(text, statement.end(), statement.end() + _EXCEPTION_CHARACTERS)
+        if shown is None or not _OPERAND.search(code):
+            continue
+        end_of_line = text.find("\n", shown.start() + 1)
+        end_of_line = len(text) if end_of_line < 0 else end_of_line
+        if _COMPARED.search(code):
+            for side in _SIDE.finditer(text, shown.start(), end_of_line):
+                if not is_innocent(side["text"], Strength.STRONG):
+                    yield *side.span("text"), True
+        for value in _TEXT.finditer(text, *shown.span()):
+            if looks_random(value["text"], _SHORTEST_SURE):
+                yield *value.span("text"), True
 
 
 def _values_in_assertions(text: str) -> Iterator[SecretSpan]:

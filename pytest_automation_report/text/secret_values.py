@@ -428,7 +428,9 @@ def _second_of_pair(hit: _Hit) -> SecretSpan | None:
     if hit.name.startswith("--"):
         return None if hit.text.startswith("-", hit.start) else _unless_innocent(hit, end)
     is_pair = hit.before.lstrip("b")[:1] in {"(", "["} and hit.text[end + len(match["open"]) :][:1] in {")", "]"}
-    return _unless_innocent(hit, end, min(hit.strength, _MEDIUM)) if is_pair else None
+    # In a longer list, as of a command's words, a name may stand beside another name.
+    is_shown = is_pair or looks_random(hit.text[hit.start : end])
+    return _unless_innocent(hit, end, min(hit.strength, _MEDIUM)) if is_shown else None
 
 
 def _in_sentence(hit: _Hit) -> SecretSpan | None:

@@ -42,7 +42,7 @@ def test_first_command_runs_the_main_job(tmp_path: Path) -> None:
     """From the sources, the README's line installs the project and reports the shop to the embedded store."""
     clone = unpacked_sdist(tmp_path)
     done = bash(block("README.md", "examples/shop"), clone, clean_environment(), exits=1)
-    assert "15 of 15 results delivered in 1 thread: 10 passed, 1 failed, 1 error, 3 skipped" in done.stdout
+    assert "15 of 15 results delivered: 10 passed, 1 failed, 1 error, 3 skipped" in done.stdout
     assert (clone / "examples" / "shop" / ".automation-report" / "store.sqlite3").exists()
 
 

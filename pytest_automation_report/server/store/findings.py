@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
-VERSION: Final = 8  # version of the document and of the rules behind it; documents of an earlier one are computed anew
+VERSION: Final = 9  # version of the document and of the rules behind it; documents of an earlier one are computed anew
 # The number of this status is the contract's: the counts of a run have its name.
 _UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 _NAMES: Final = (
@@ -153,17 +153,21 @@ def _computed(
     slower = {key: change for key, change in durations.items() if change.elapsed > change.median}
     faster = {key: change for key, change in durations.items() if change.elapsed < change.median}
     base = run["id"] if subject.base is None else subject.base.run.id
+    reasons_before = {key: failures.reasons_before(key, base) for key in changes.newly_failing}
     kinds: dict[int, documents.Mine] = {
-        **{key: "back" if failures.has_failed_before(key, base) else "new" for key in changes.newly_failing},
+        **{key: "back" if reasons_before[key] else "new" for key in changes.newly_failing},
         **dict.fromkeys(changes.still_failing, "still"),
     }
     kinds |= {key: apart[key] for key in apart.keys() & (kinds.keys() | excused.keys())}
     named = {**_known(connection, subject, PAST_FIELD), **excused}
-    tests = _Tests(connection, subject, known, kinds, named)
+    same_reason = {
+        key: subject.results[key].fingerprint in reasons_before[key] for key, kind in kinds.items() if kind == "back"
+    }
+    tests = _Tests(connection, subject, known, kinds, named, same_reason)
     listed = {key for keys in lists.values() for key in keys[: compared.MAX_TESTS]}
     tests.load({*listed, *list(flaky)[: compared.MAX_TESTS], *ranked(durations)[: compared.MAX_TESTS]})
     entries = {name: tests.entries(keys[: compared.MAX_TESTS]) for name, keys in lists.items()}
-    _add_kinds(reasons, subject, kinds)
+    _add_kinds(reasons, subject, kinds, same_reason)
     _add_beginnings(reasons, [*entries["still_failing"], *entries["newly_failing"]], mention(run))
     speed = series.last.speed or 1.0
     return (
@@ -328,9 +332,10 @@ class _Tests:
         known: Mapping[int, CaseHistory],
         kinds: Mapping[int, documents.Mine],
         named: Mapping[int, str],
+        same_reason: Mapping[int, bool],
     ) -> None:
         self._connection = connection
-        self._kinds, self._named = kinds, named
+        self._kinds, self._named, self._same_reason = kinds, named, same_reason
         self._subject = subject
         self._known = dict(known)
         self._before: Mapping[int, CaseHistory] = {}
@@ -393,6 +398,7 @@ class _Tests:
             "status": None if case is None else case.verdict,
             "since": self._since(case_id, case),
             "kind": self._kinds.get(case_id),
+            "same_reason": self._same_reason.get(case_id),
             "known": self._named.get(case_id),
             "fingerprint": fingerprint,
         }
@@ -488,6 +494,7 @@ def reasons_of(connection: StoreConnection, subject: compared.ComparedRun) -> li
                 "fingerprint": hexadecimal(fingerprint),
                 "count": len(groups[fingerprint]),
                 "kind": None,
+                "same_reason": None,
                 "first": first_runs.get(fingerprint),
                 "since": None,
             }
@@ -499,16 +506,24 @@ _KINDS: Final[Sequence[documents.Mine]] = ("still", "new", "back", "flaky", "kno
 
 
 def _add_kinds(
-    reasons: list[documents.FailureReason], subject: compared.ComparedRun, kinds: Mapping[int, documents.Mine]
+    reasons: list[documents.FailureReason],
+    subject: compared.ComparedRun,
+    kinds: Mapping[int, documents.Mine],
+    same_reason: Mapping[int, bool],
 ) -> None:
     """Add to each reason the kind of its failures, the first one in the order of `_KINDS`; put new reasons first."""
     found: defaultdict[str, set[documents.Mine]] = defaultdict(set)
+    same: defaultdict[str, set[bool]] = defaultdict(set)
     for case_id, kind in kinds.items():
         fingerprint = subject.results[case_id].fingerprint
         if fingerprint is not None:
             found[hexadecimal(fingerprint)].add(kind)
+            if case_id in same_reason:
+                same[hexadecimal(fingerprint)].add(same_reason[case_id])
     for reason in reasons:
         reason["kind"] = next((kind for kind in _KINDS if kind in found[reason["fingerprint"]]), None)
+        if reason["kind"] == "back" and len(same[reason["fingerprint"]]) == 1:
+            (reason["same_reason"],) = same[reason["fingerprint"]]
     reasons.sort(key=lambda reason: (*MINE, None).index(reason["kind"]))
 
 

@@ -185,13 +185,14 @@ class Failures:
         shared = self._storms[run_id]
         return shared is None or (bool(shared) and (self._found[run_id][case_id].fingerprint or 0) in shared)
 
-    def has_failed_before(self, case_id: int, base_id: int) -> bool:
-        """Whether a test failed in a run of the series before the base: a failure since the base was never away."""
-        return any(
-            results[case_id].verdict == "failed"
+    def reasons_before(self, case_id: int, base_id: int) -> set[int | None]:
+        """Return for which reasons a test failed before the base: a failure since the base was never away."""
+        return {
+            results[case_id].fingerprint
             for run_id, results in self._found.items()
             if run_id != self._last and run_id < base_id and case_id in results
-        )
+            if results[case_id].verdict == "failed"
+        }
 
     def unstable(self) -> set[int]:
         """Return the cases that may be flaky or broken; all others are stable, whatever their other results are."""
@@ -286,7 +287,31 @@ def histories(
     for run_id in run_ids:
         for case_id, result in runs.get(run_id, {}).items():
             found[case_id].append((places[run_id], result))
+    _add_collected(connection, series, found)
     return {case_id: CaseHistory(case_id, series, results) for case_id, results in found.items()}
+
+
+_FILES_OF_MODULES: Final = f'SELECT "id", "file" FROM "result" WHERE "id" IN ({{ids}}) AND {IS_MODULE}'  # nosec B608
+_HAS_FILE: Final = f'SELECT 1 FROM "result" WHERE "run_id" = ? AND "file" = ? AND NOT ({IS_MODULE}) LIMIT 1'  # nosec B608
+
+
+def _add_collected(
+    connection: StoreConnection, series: Series, found: Mapping[int, list[tuple[int, CaseResult]]]
+) -> None:
+    """Add to the results of files that could not be collected the last run that collected them: it has their tests."""
+    failing = {
+        results[-1][1].result_id: results
+        for results in found.values()
+        if len(results) > 1 and all(result.verdict == "failed" for _, result in results)
+    }
+    for result_id, file in rows_of(connection, _FILES_OF_MODULES, sorted(failing)):
+        results = failing[result_id]
+        known = {place for place, _ in results}
+        for place in reversed(range(results[0][0], len(series.runs))):
+            if place not in known and connection.execute(_HAS_FILE, (series.runs[place].id, file)):
+                results.append((place, CaseResult("passed", "p", None, None, 0)))
+                results.sort()
+                break
 
 
 # Tests that the speed of a run is measured with; with 2,000 it is exact to 1 %, and 100,000 would take a second.

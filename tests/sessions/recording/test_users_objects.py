@@ -244,7 +244,7 @@ def test_items_of_plugins_have_any_line(tmp_path: Path) -> None:
     project.write("conftest.py", ITEMS)
     project.write("a.items", "")
     ran = project.report("a.items", exits=1)
-    assert "6 of 6 results delivered in 1 thread: 1 passed, 5 failed" in ran.out
+    assert "6 of 6 results delivered: 1 passed, 5 failed" in ran.out
     assert "error in reporting" not in ran.out + ran.err
 
 

@@ -174,7 +174,7 @@ def test_a_known_flaky_test_that_fails_is_not_new_and_is_not_fixed(good: Project
     for broken in ("a3", "", "a3", ""):
         good.report(env=session_environment(BROKEN=broken))
     first, second, last = _shown(good, 2, 4, 5)
-    assert "  1 new failure since run 1" in first
+    assert "  1 new failure" in first
     assert "  1 failure of a flaky test" in second
     assert missing(last, "1 flaky test passed again", "fixed") == ["fixed"]
     assert "nothing new , 1 of a flaky test" in site.text("/runs/4")
@@ -204,7 +204,7 @@ def test_new_tests_are_a_change_everywhere(good: Project) -> None:
     """A run with new tests is not one in which nothing changed: neither its session nor a command says so."""
     good.write("test_c.py", TESTS.format(name="c", first=PLAIN))
     said = [good.report().out, *_shown(good, 2), console(good.root, "run", "findings", "2").err]
-    assert all("5 new tests since run 1" in each for each in said)
+    assert all("5 new tests, compared with run 1" in each for each in said)
 
 
 DESELECTING = """
@@ -241,7 +241,7 @@ def test_a_file_that_can_be_imported_again_is_mended_and_its_tests_are_not_new(g
         good.report("--continue-on-collection-errors")
     broken, mended = _shown(good, 3, 4)
     assert missing(broken, COLLECTION[0], "  1 still failing") == []
-    assert missing(mended, "  1 fixed since run 3", "new") == ["new"]
+    assert missing(mended, "  1 fixed, compared with run 3", "new") == ["new"]
 
 
 def test_the_controller_of_workers_is_no_worker(good: Project, site: Site) -> None:

@@ -68,7 +68,7 @@ def test_sender_finds_package_and_needs_of_an_install(
     where = run([python.executable, "-c", WHERE], project.root, env)
     assert Path(where.out.strip()).is_relative_to(tmp_path / place), where.text
     ran = run(reporting_arguments(python=python.executable), project.root, env, exits=0)
-    assert "1 of 1 result delivered in 1 thread: 1 passed" in ran.out
+    assert "1 of 1 result delivered: 1 passed" in ran.out
     assert project.sessions == []
 
 

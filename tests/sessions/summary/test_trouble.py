@@ -121,7 +121,7 @@ def test_what_workers_report_after_ctrl_c_is_nobodys_fault(project: Project, ser
     project.write("conftest.py", "import pathlib\ndef pytest_keyboard_interrupt(): pathlib.Path('stopped').touch()\n")
     project.write("test_suite.py", INTERRUPTED)
     ran = project.report("-n1", address=server.address, exits=2)
-    assert "1 of 1 result delivered in 1 thread: 1 passed" in ran.text
+    assert "1 of 1 result delivered: 1 passed" in ran.text
     assert "pytest counts" not in ran.text
 
 

@@ -81,7 +81,7 @@ def test_excerpt_of_a_document() -> None:
     failing = [("a", 7, [3, 120]), ("b", 4, None), ("c", None, None)]
     excerpt: Any = excerpt_from(DOCUMENT, "shop", 5)
     lines, earlier = excerpt.pop("lines"), excerpt.pop("earlier_source")
-    assert lines[1].startswith("1 new failure since run 6 (a1 + changes, just now)")
+    assert lines[1].startswith("1 new failure, 2 still failing, 1 flaky")
     assert lines[-1].startswith("  1 slower: xxx")
     assert earlier.startswith("source shop is new, but its tests have 3 earlier runs as source xxx")
     assert all(utf16_length(line) <= STRING_UNITS for line in (*lines, earlier))
@@ -89,12 +89,12 @@ def test_excerpt_of_a_document() -> None:
         "base": {"run": 6, "commit": "a1", "author": None, "changes": "d1", "at": 5},
         "verdict": {**VERDICT, "part": CUT}, "mine": DOCUMENT["mine"], "known": "", "counts": COUNTS,
         "reasons": [
-            {"count": 2, "kind": "new", "title": CUT, "since": a_test("a")["since"]},
-            {"count": 1, "kind": "still", "title": "y", "since": None},
+            {"count": 2, "kind": "new", "same_reason": None, "title": CUT, "since": a_test("a")["since"]},
+            {"count": 1, "kind": "still", "same_reason": None, "title": "y", "since": None},
         ],
         "failing": [
             {
-                "folder": "tests", "name": f"test_{key}", "kind": "new", "flaky": flaky,
+                "folder": "tests", "name": f"test_{key}", "kind": "new", "same_reason": None, "flaky": flaky,
                 "since": since and a_test(key, since)["since"],
             }
             for key, since, flaky in failing

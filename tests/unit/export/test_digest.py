@@ -50,7 +50,7 @@ def test_a_reason_says_all_that_helps() -> None:
     )
     assert digest.text() == (
         "1 of 4 tests failed, for 2 reasons\n"
-        "run 12, main, 0123456: 1 new failure since run 11 (fedcba9, 4 days ago), 2 fixed, 1 flaky\n"
+        "run 12, main, 0123456: 1 new failure, 2 fixed, 1 flaky, compared with run 11 (fedcba9, 4 days ago)\n"
         "https://t.example.com/12\n\n"
         "2 tests, failing since a1b2c3d + changes (Ann, 2 h ago): assert 41 == 42\n"
         "  tests/test_a.py:9: assert cart.total(with_tax=True ) == 42\n"
@@ -58,6 +58,15 @@ def test_a_reason_says_all_that_helps() -> None:
         "  pytest tests/test_a.py::test_one tests/test_a.py::test_two\n\n"
         "1 flaky: test_often (3 of 20 runs)\n"
     )
+
+
+def test_an_author_stands_in_code() -> None:
+    """A name of git is a foreign text: in Markdown no @name of it gets a message."""
+    since = {"run": 7, "commit": "a1b2c3d4e5f6", "author": "@all <b>", "changes": None, "at": NOW - 2 * HOUR}
+    item = a_failure("test_one")
+    text = digest_from([item], [a_reason("assert 41 == 42", item, kind="new", since=since)]).markdown()
+    assert "1 new failure since `a1b2c3d` (`@all <b>`, 2 h ago), 2 fixed" in text
+    assert text.count("@all") == text.count("`@all <b>`")
 
 
 def test_the_document() -> None:
@@ -78,7 +87,7 @@ def test_the_document() -> None:
         "reasons": [
             {
                 "title": "assert 41 == 42", "count": 1, "place": "tests/test_a.py:9", "phase": "call", "kind": "new",
-                "since": None, "line": "assert cart.total(with_tax=True ) == 42",
+                "same_reason": None, "since": None, "line": "assert cart.total(with_tax=True ) == 42",
                 "values": [
                     {"path": "cart.total( with_tax=True )", "left": "41", "operator": "==", "right": "42"}
                 ],

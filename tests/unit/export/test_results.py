@@ -1,19 +1,22 @@
 """Runs and results are read from both lists of the API."""
 
-from pytest_automation_report.export.results import Attempt, ExportedTest, Problem
+from pytest_automation_report.export.results import Attempt, ExportedTest, OutcomeText
 from support.exported import a_field, a_flaky_item, a_problem, a_run, an_item, exported_from
 
 
 def test_a_failure_with_an_error_after_it() -> None:
-    """A failed call and a failed teardown are two problems of one test, which is an error."""
+    """A failed call and a failed teardown are two texts of one test, which is an error."""
     item = an_item("test_x", "failed", a_problem("Failure", "m", "t"), a_problem("Error [teardown]", "n", "u", ""))
     (test,) = exported_from(item)
-    assert test.problems == [Problem("failure", "m", "AssertionError", "t"), Problem("error", "n", "", "u")]
+    assert test.outcome_texts == [
+        OutcomeText("failure", "m", "AssertionError", "t"),
+        OutcomeText("error", "n", "", "u"),
+    ]
     assert (test.verdict, test.is_error, test.message) == ("failed", True, "m")
 
 
 def test_fields_of_the_user_are_apart() -> None:
-    """Outputs, attempts, steps and problems are no fields of the user, even in a test that passed."""
+    """Outputs, attempts, steps and texts of failures are no fields of the user, even in a test that passed."""
     fields = [a_field("Output", "o", 4), a_field("Steps", "<test-steps></test-steps>", 3), a_field("Team", "blue")]
     (test,) = exported_from(a_flaky_item("test_x", "passed", *fields))
     assert [field.name for field in test.user_fields] == ["Team"]
@@ -45,7 +48,7 @@ def test_a_list_without_texts() -> None:
     items = [{"key": "k", "name": "n", "folder": "f", "status": status, "elapsed": None} for status in (1, 2, 3)]
     tests = [ExportedTest.from_item(item) for item in items]
     assert [test.verdict for test in tests] == ["skipped", "passed", "failed"]
-    assert [(test.problems, test.fields, test.attempt_count) for test in tests] == [([], (), 1)] * 3
+    assert [(test.outcome_texts, test.fields, test.attempt_count) for test in tests] == [([], (), 1)] * 3
 
 
 def test_untested_is_neither_skipped_nor_failed() -> None:

@@ -18,7 +18,7 @@ ROOM = 1024 * 1024
 
 def tally(*failures: FailedTest, expected: int | None = None, run: int | None = 7, **counts: int) -> SessionCounts:
     return SessionCounts(
-        run=run, seen=0, acknowledged=0, rejected=0, held=0, threads=0, counts=counts, expected=expected, modules=0,
+        run=run, seen=0, acknowledged=0, rejected=0, held=0, workers=0, counts=counts, expected=expected, modules=0,
         skipped_modules=0, repeated=(), is_complete=True, damaged=0, failures=failures,
     )  # fmt: skip
 

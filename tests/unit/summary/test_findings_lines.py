@@ -40,15 +40,18 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> RunFind
 @pytest.mark.parametrize(
     ("document", "line"),
     [
-        (findings(2, 3, 1, 3), "2 new failures since run 12 (a1b2c3d, 1 day ago), 3 still failing, 1 fixed, 3 flaky"),
-        (findings(1), "1 new failure since run 12 (a1b2c3d, 1 day ago)"),
-        (findings(0, 0, 2, 0, 1), "2 fixed since run 12 (a1b2c3d, 1 day ago), 1 slower"),
-        (findings(0, 3, 1), "3 still failing, 1 fixed since run 12 (a1b2c3d, 1 day ago)"),
+        (
+            findings(2, 3, 1, 3),
+            "2 new failures, 3 still failing, 1 fixed, 3 flaky, compared with run 12 (a1b2c3d, 1 day ago)",
+        ),
+        (findings(1), "1 new failure, compared with run 12 (a1b2c3d, 1 day ago)"),
+        (findings(0, 0, 2, 0, 1), "2 fixed, 1 slower, compared with run 12 (a1b2c3d, 1 day ago)"),
+        (findings(0, 3, 1), "3 still failing, 1 fixed, compared with run 12 (a1b2c3d, 1 day ago)"),
         (findings(0, 1, 0, 2), "1 still failing, 2 flaky, compared with run 12 (a1b2c3d, 1 day ago)"),
-        (findings(1, commit=None), "1 new failure since run 12 (1 day ago)"),
-        (findings(1, commit="a\x1b[31mb"), "1 new failure since run 12 (a\\x1b[3, 1 day ago)"),
+        (findings(1, commit=None), "1 new failure, compared with run 12 (1 day ago)"),
+        (findings(1, commit="a\x1b[31mb"), "1 new failure, compared with run 12 (a\\x1b[3, 1 day ago)"),
         (findings(0, 0, 0, 0, 0, 27), "27 gone, compared with run 12 (a1b2c3d, 1 day ago)"),
-        (findings(0, 0, 0, 0, 0, 0, 2), "2 new tests since run 12 (a1b2c3d, 1 day ago)"),
+        (findings(0, 0, 0, 0, 0, 0, 2), "2 new tests, compared with run 12 (a1b2c3d, 1 day ago)"),
         ({**findings(2), "whole": {"missing": 3, "twice": 0, "jobs": []}}, "not whole: 3 missing"),
         (
             {**findings(), "mine": {"new": 0, "back": 2, "flaky": 1, "still": 0, "known": 0}},
@@ -93,13 +96,13 @@ def test_what_the_numbers_count_is_named() -> None:
         "slower": [{"name": "test_sum", "elapsed": 400_000, "median": 100_000}],
     }  # fmt: skip
     assert findings_lines(cast("RunFindings", document), NOW)[1:] == [
-        *(f"  {9 - number} still: reason {number}" for number in range(3)),
+        *(f"  {9 - number} still failing: reason {number}" for number in range(3)),
         "  and 4 more reasons",
         "  still failing since b2c3d4e (Ann, 2 days ago): test_a, test_b, test_c, 2 more",
     ]
     few = {**document, "reasons": reasons[:1]}
     assert findings_lines(cast("RunFindings", few), NOW)[1:] == [
-        "  9 still: reason 0",
+        "  9 still failing: reason 0",
         "  still failing since b2c3d4e (Ann, 2 days ago): test_a, test_b, test_c, 2 more",
         "  1 flaky: test_rate (2 of 7 runs)",
         "  1 slower: test_sum (0.4 s, 0.1 s before)",
@@ -124,7 +127,7 @@ def test_lines_of_reasons() -> None:
     """Each reason has a line, five at most, with foreign text made printable; one failure needs none if it is old."""
     many = [a_reason(9 - number, f"reason {number}") for number in range(7)]
     assert reason_lines({**findings(), "reasons": many}, NOW) == [
-        *(f"{9 - n} still: reason {n}" for n in range(4)),
+        *(f"{9 - n} still failing: reason {n}" for n in range(4)),
         "and 3 more reasons",
     ]
     assert reason_lines({**findings(), "reasons": [a_reason(1, "one")]}, NOW) == []
@@ -136,6 +139,9 @@ def test_lines_of_reasons() -> None:
     back = [a_reason(1, "one", kind="back"), *many[:1]]
     (line, _) = reason_lines({**findings(), "reasons": back}, NOW)
     assert line == "1 back since b2c3d4e (Ann, 2 days ago): one"
+    for same_reason, words in ((True, "the same"), (False, "another")):
+        (line, _) = reason_lines({**findings(), "reasons": [{**back[0], "same_reason": same_reason}, back[1]]}, NOW)
+        assert line == f"1 back since b2c3d4e (Ann, 2 days ago), for {words} reason: one"
 
 
 def test_new_failures_are_new_since_a_commit() -> None:
@@ -148,7 +154,7 @@ def test_new_failures_are_new_since_a_commit() -> None:
     others = [*new, {**new[0], "since": {**began, "run": 11}}]
     for unknown in (others, [{**new[0], "since": {**began, "commit": None}}]):
         told = changes_line(cast("RunFindings", {**findings(2), "reasons": unknown}), NOW)
-        assert told == "2 new failures since run 12 (a1b2c3d, 1 day ago)"
+        assert told == "2 new failures, compared with run 12 (a1b2c3d, 1 day ago)"
 
 
 @pytest.mark.parametrize(

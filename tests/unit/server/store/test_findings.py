@@ -196,6 +196,44 @@ def test_a_reason_has_its_first_run_and_that_of_its_streak(runs: Runs) -> None:
     assert (reason["kind"], reason["first"]["run"], reason["since"]["run"]) == ("still", first, back)
 
 
+def test_what_is_back_fails_for_the_same_reason_or_for_another(runs: Runs) -> None:
+    """Each test that failed before the base is compared with itself; a reason of both kinds says neither."""
+    runs("fffp", messages=dict.fromkeys((0, 1), "OSError: no space is left") | {2: "ValueError: the price is wrong"})
+    runs("pppp")
+    found = runs.findings(runs("ffff", messages=dict.fromkeys((0, 2, 3), "OSError: no space is left")))
+    told = {test["name"]: (test["kind"], test["same_reason"]) for test in found["tests"]["newly_failing"]}
+    assert told == {
+        "test_0": ("back", True), "test_1": ("back", False), "test_2": ("back", False), "test_3": ("new", None),
+    }  # fmt: skip
+    assert [(each["kind"], each["same_reason"]) for each in found["reasons"]] == [("new", None), ("back", False)]
+    runs("pppp")
+    (reason,) = runs.findings(runs("fppp", messages={0: "OSError: no space is left"}))["reasons"]
+    assert (reason["kind"], reason["same_reason"]) == ("back", True)
+    runs("pppp")
+    found = runs.findings(runs("fpfp", messages={0: "OSError: no space is left", 2: "OSError: no space is left"}))
+    assert [reason["same_reason"] for reason in found["reasons"]] == [True]
+
+
+def test_a_file_that_was_collected_in_between_fails_since_later(runs: Runs) -> None:
+    """A file that can be collected has no result of its own, but its tests end its failures."""
+    module = {
+        **a_result(1, "f", "ModuleNotFoundError: No module named 'nonsense'"),
+        "key": "module", "name": "tests.test_1", "folder": "tests.test_1",
+    }  # fmt: skip
+    first = runs("p", module)
+    assert runs.findings(runs("p", module))["tests"]["still_failing"][0]["since"]["run"] == first
+    for letters in ("pp", "p"):  # the last one has no test of the file, and says nothing of it
+        runs(letters)
+    back = runs("p", module)
+    found = runs.findings(back)
+    (entry,) = found["tests"]["newly_failing"]
+    assert (entry["kind"], entry["since"]["run"], found["flaky"]) == ("back", back, [])
+    (entry,) = runs.findings(runs("p", module))["tests"]["still_failing"]
+    assert entry["since"]["run"] == back
+    runs("pp")
+    assert flaky_tests(runs.service.store, runs.service.run(back)["source_id"])["tests"] == []
+
+
 def test_flaky_tests(runs: Runs) -> None:
     """A retry, a failure and a pass of one content, two isolated failures are flaky; three failed runs are broken."""
     letters = ("pppp", "pfff", "pppf", "rffp", "pppf", "pppf", "pppf")
