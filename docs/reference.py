@@ -91,7 +91,7 @@ def options(_: str) -> str:
     """Return the help of each console command; of options that are settings only the names."""
     parts = []
     for name, command in commands():
-        context = click.Context(command, info_name=f"automation-report {name}", terminal_width=100)
+        context = click.Context(command, info_name=f"automation-report {name}", terminal_width=80)
         lines, settings = [], []
         for line in command.get_help(context).splitlines():
             option, _, words = line.strip().partition("  ")
