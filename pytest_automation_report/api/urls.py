@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # The schemes of web addresses, each with the port of an address that names none.
 DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
-_LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
 def shown_address(address: str) -> str:
@@ -35,10 +34,9 @@ def shown_address(address: str) -> str:
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine by its spelling alone, which no name server can change."""
     try:
-        address = ipaddress.ip_address(host.strip("[]"))
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-    return any(address in network for network in _LOOPBACK)
 
 
 def is_web_address(text: str) -> bool:

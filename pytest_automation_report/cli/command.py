@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -125,33 +126,26 @@ class _TextEnds:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._head = ""
-        self._tail: list[str] = []
-        self._tail_length = 0
-        self._dropped = 0
+        self._tail: deque[str] = deque()
+        self._tail_length = self._dropped = 0
 
     def add(self, text: str) -> None:
         with self._lock:
             remaining = _KEPT_CHARACTERS - len(self._head)
             self._head += text[:remaining]
-            text = text[remaining:]
-            if text:
-                self._tail.append(text)
-                self._tail_length += len(text)
-            # Seldom, so that a command that writes single characters does not cost a copy for each of them.
-            if self._tail_length > 2 * _KEPT_CHARACTERS:
-                self._shorten()
+            self._tail.append(text[remaining:])
+            self._tail_length += len(self._tail[-1])
+            # Whole pieces: a command that writes single characters does not cost a copy for each of them.
+            while self._tail_length - len(self._tail[0]) > _KEPT_CHARACTERS:
+                length = len(self._tail.popleft())
+                self._tail_length, self._dropped = self._tail_length - length, self._dropped + length
 
     def ends(self) -> tuple[str, int, str]:
         """Return the beginning, the number of characters that are missing after it, and the end."""
         with self._lock:
-            self._shorten()
-            return self._head, self._dropped, "".join(self._tail)
-
-    def _shorten(self) -> None:
-        text = "".join(self._tail)
-        tail = text[-_KEPT_CHARACTERS:]
-        self._dropped += len(text) - len(tail)
-        self._tail, self._tail_length = [tail], len(tail)
+            tail = "".join(self._tail)
+            kept = tail[-_KEPT_CHARACTERS:]
+            return self._head, self._dropped + len(tail) - len(kept), kept
 
 
 class _Channel(Struct):
@@ -350,14 +344,6 @@ def _outcome(
         code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_STARTED
         return code, f"could not be started: {error.strerror or error}"
     output.start()
-    code = _wait(process, signals, interrupts, output)
-    return code, f"ended with exit code {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
-
-
-def _wait(
-    process: subprocess.Popen[Any], signals: CommandSignals, interrupts: Interrupts, output: CommandOutput
-) -> int:
-    """Wait for the command's end; return its exit code, negative for a signal."""
     while process.poll() is None:
         number, has_command_it = signals.next(process)
         is_new = number in OF_COMMAND or (number in ENDING and interrupts.note(number)[1])
@@ -365,7 +351,8 @@ def _wait(
             process.send_signal(number)
     _note_pending(signals, interrupts)  # signals to the whole group of processes, which ended the command
     output.drain(lambda: _note_pending(signals, interrupts))
-    return exit_code_of(process)
+    code = exit_code_of(process)
+    return code, f"ended with exit code {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
 
 
 def _note_pending(signals: CommandSignals, interrupts: Interrupts) -> bool:

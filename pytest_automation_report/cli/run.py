@@ -81,8 +81,7 @@ def _resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--link", "one_links", metavar="NAME=URL", multiple=True, help="A link. Can be repeated.")
     @click.option("--link-note", "link_notes", metavar="TEXT", multiple=True,
                   help="Note of the links: once for all, or once for each in the same order.")  # fmt: skip
-    @click.option("--artifact", "artifacts", metavar="NAME=URL", multiple=True,
-                  help="Address of a stored file. Can be repeated.")  # fmt: skip
+    @click.option("--artifact", "artifacts", metavar="NAME=URL", multiple=True, help="A stored file. Can be repeated.")
     @functools.wraps(command)
     def with_resources(**options: Any) -> Any:  # noqa: ANN401 - the command's own
         fields, links = options.pop("one_fields"), options.pop("one_links")
@@ -115,7 +114,6 @@ def _pair(option: str, text: str) -> tuple[str, str]:
 
 
 def _address(option: str, text: str) -> tuple[str, str]:
-    """Return name and address of a link or an artifact."""
     name, address = _pair(option, text)
     if hint := web_address_hint(address):
         raise click.UsageError(f"{option}: after {name}=, {hint}")
@@ -189,7 +187,7 @@ TIMEOUT: Final = click.option(
 @run.command()
 @_NUMBER
 @click.option("--measure-elapsed/--longest-thread", default=True,
-              help="Time of the run: from its creation to now, or that of its longest thread.")  # fmt: skip
+              help="Time of the run: from its creation to now, or of its longest thread.")  # fmt: skip
 @EXPECT_JOBS
 @TIMEOUT
 @setting_options(*CONNECTION, *WHICH)

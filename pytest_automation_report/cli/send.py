@@ -61,8 +61,7 @@ _TRUST: Final = "if you trust that server (anybody who can write to a spool can 
     "--unknown", type=click.Choice(["hold", "send", "drop"]), default="hold", show_default=True,
     help="Results whose delivery is unconfirmed: keep them, send them (perhaps again), or remove them.",
 )  # fmt: skip
-@click.option("--new-run", is_flag=True,
-              help="Send the rest to a new run, if the earlier one was removed or completed.")  # fmt: skip
+@click.option("--new-run", is_flag=True, help="Send the rest to a new run, if the earlier one is gone or completed.")
 @setting_options(*CONNECTION, "spool", "artifact_store", "artifact_url")
 def send(*, unknown: Unknown, new_run: bool, **options: object) -> int:
     """Send the results that the spool holds, each of them once.
@@ -295,7 +294,6 @@ def _arrived(delivery: Delivery, sent: int, *, has_results: bool) -> str:
 
 
 def _echo_counts(folder: SessionFolder, counts: Counter[str]) -> None:
-    """Print the results by status, if there are any."""
     if counts:
         echo_stderr(f"{folder.id}: {quantity(counts.total(), 'result')}: {counts_by_status(counts)}")
 

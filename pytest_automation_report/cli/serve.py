@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
+from msgspec import Struct
 
 from pytest_automation_report.api.models import SERVE_PORT
 from pytest_automation_report.cli.context import (
@@ -148,7 +149,8 @@ def serve(
     kept = token_file or (None if is_in_environment else Path(f"{configuration.database}.token"))
     code = team_code(os.environ, pages_token_file)
     proxy_user = _proxy_user(options["trusted_user_header"], options["trusted_proxies"])
-    _log_to_stderr(is_verbose=options["verbose"])
+    logging.basicConfig(format="%(message)s", handlers=[_Stderr()])
+    logging.getLogger("pytest_automation_report").setLevel(logging.DEBUG if options["verbose"] else logging.INFO)
     store = Store(place, max_bytes=options["max_size"], are_references_strict=options["strict_references"])
     try:
         if run_id is not None and not store.look(partial(run_rows, run_ids=[run_id])):
@@ -156,7 +158,7 @@ def serve(
             raise SettingError("--run", run_id, hint)
         _set_main_branches(store, main_branches)
         empty_note = _empty_note(store, place, is_new=is_new)
-        page_link = _PageLink(run_id, is_opened=is_opened)
+        page_link = _PageLink(is_opened, "" if run_id is None else f"?run={run_id}")
         passes = passes_secret(store, is_new=options["revoke_browsers"])
         links = CodeLinks(options["source_url"], options["editor_url"])
         pages = Pages(store, passes, page_link.show_next, code_links=links, team_code=code, proxy_user=proxy_user)
@@ -204,12 +206,6 @@ class _Stderr(logging.Handler):
         time = datetime.fromtimestamp(record.created, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         for line in self.format(record).splitlines():
             echo_stderr(f"{time} {line}")
-
-
-def _log_to_stderr(*, is_verbose: bool) -> None:
-    """Print what the server logs, and with ``is_verbose`` each request."""
-    logging.basicConfig(format="%(message)s", handlers=[_Stderr()])
-    logging.getLogger("pytest_automation_report").setLevel(logging.DEBUG if is_verbose else logging.INFO)
 
 
 def _proxy_user(header: str | None, proxies: Sequence[str]) -> ProxyUser | None:
@@ -264,26 +260,24 @@ def _refused(error: OSError, host: str, port: int) -> SettingError:
     return SettingError("--port", port, f"{reason}: choose another, or 0 for any free one")
 
 
-class _PageLink:
+class _PageLink(Struct):
     """The link that opens the pages."""
 
-    def __init__(self, run_id: int | None, *, is_opened: bool) -> None:
-        self._is_opened = is_opened
-        self._end = "" if run_id is None else f"?run={run_id}"
-        self._address = ""
+    is_opened: bool
+    end: str  # the run that it opens
+    address: str = ""
 
     def show(self, address: str, path: str) -> None:
         """Print the first link, and open it in a browser with ``--open``."""
-        self._address = address
-        link = f"{address}{path}{self._end}"
+        self.address, link = address, f"{address}{path}{self.end}"
         echo_stderr(f"look at it: {link}")
-        if self._is_opened:
+        if self.is_opened:
             # In a thread: a browser can take long to start, and its first request needs this server.
             threading.Thread(target=open_in_browser, args=(link,), daemon=True).start()
 
     def show_next(self, path: str) -> None:
         """Print a link for another browser, once the one before was used."""
-        echo_stderr(f"opened; in another browser: {self._address}{path}{self._end}")
+        echo_stderr(f"opened; in another browser: {self.address}{path}{self.end}")
 
 
 def _reporting_line(address: str, token_file: Path | None) -> str:

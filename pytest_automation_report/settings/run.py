@@ -114,22 +114,12 @@ def recording_options(
         from pytest_automation_report.findings.owners import repository_of  # noqa: PLC0415 - few projects name them
 
         owned_folder = system.relative(root, repository_of(configuration.owners))
+    # A member that has the name of a setting has its value.
+    same = {name: value for name, value in vars(configuration).items() if name in RecordingOptions.__struct_fields__}
     return RecordingOptions(
+        **{**same, "artifact_url": artifact_url},
         prefix=prefix,
-        output=configuration.output,
-        statuses=configuration.statuses,
-        redact=configuration.redact,
-        markers=configuration.markers,
-        link_templates=configuration.link_templates,
-        output_annotations=configuration.output_annotations,
-        redact_builtin=configuration.redact_builtin,
-        artifact_url=artifact_url,
-        artifact_size=configuration.artifact_size,
-        artifact_total=configuration.artifact_total,
-        browser_artifacts=configuration.browser_artifacts,
         secrets=secrets,
-        report_not_run=configuration.report_not_run,
-        owners=configuration.owners,
         owned_folder=owned_folder,
         is_shared=configuration.run_id is not None or bool(configuration.run_key),
     )
