@@ -12,7 +12,7 @@ from msgspec import Struct, convert
 
 from pytest_automation_report.cli.context import CONNECTION, Command, Exit, echo_result, echo_stderr, setting_options
 from pytest_automation_report.cli.known import KNOWN_FILE, entry_of, is_excused, read_known
-from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened
+from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened, run_number
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.export.results import ExportedRun
 from pytest_automation_report.findings.flakiness import evidence_words
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.flakiness import Flakiness
     from pytest_automation_report.findings.known import KnownFailure
 
-_ID: Final = click.IntRange(min=1)
 _COUNT: Final = click.IntRange(min=0)
 _LISTS: Final = (
     "newly_failing", "still_failing", "fixed", "passed_again", "newly_skipped", "new_tests", "gone", "not_run",
@@ -64,8 +63,8 @@ def run_findings(chosen: WhichRun, *, base: int | None, is_json: bool, **options
 
 
 @run.command("diff")
-@click.argument("first", metavar="RUN_A", type=_ID)
-@click.argument("second", metavar="RUN_B", type=_ID)
+@click.argument("first", metavar="RUN_A", type=run_number)
+@click.argument("second", metavar="RUN_B", type=run_number)
 @click.option("--json", "is_json", is_flag=True, help="Print the document of docs/documents.md.")
 @setting_options(*CONNECTION)
 def diff(first: int, second: int, *, is_json: bool, **options: object) -> int:

@@ -29,14 +29,14 @@ from pytest_automation_report.cli.known import KNOWN_FILE, is_excused, read_know
 from pytest_automation_report.cli.queries import (
     EXPECT_JOBS,
     OURS_ONLY,
-    RUN_ID,
     WHICH,
     Opened,
     configured_for,
     connected_to,
     echo_link,
+    run_of,
 )
-from pytest_automation_report.cli.run import TIMEOUT, completed_runs, echo_jobs, run
+from pytest_automation_report.cli.run import NUMBER, TIMEOUT, completed_runs, echo_jobs, run
 from pytest_automation_report.cli.show import digest, report_of, write_file
 from pytest_automation_report.delivery.report import excerpt_from
 from pytest_automation_report.errors import SettingError, StoreError
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.api.responses import Run
-    from pytest_automation_report.cli.queries import ExpectedJobs, WhichRun
+    from pytest_automation_report.cli.queries import ExpectedJobs
     from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.findings.known import KnownFailure
@@ -112,19 +112,25 @@ class _Files(Struct):
 
 
 @run.command("finish")
-@RUN_ID
+@NUMBER
 @EXPECT_JOBS
 @TIMEOUT
 @click.option("--gate", "is_gate", is_flag=True, help="Stop at new failures, as gate does: exit code 5.")
 @KNOWN_FILE
 @click.option("--summary", "is_summary", is_flag=True, help="Write summary and marks for the page of this CI job.")
 @click.option("--comment", type=click.Path(dir_okay=False), metavar="FILE", help="Write what failed as Markdown.")
-@click.option("--html", "html_file", metavar="FILE", help="Write the pages of the run into one HTML file.")
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the pages of the run into one HTML file.",
+)
 @click.option("--webhook-url-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="File with the address to tell when the branch turns red or green.")  # fmt: skip
 @setting_options(*CONNECTION, *WHICH)
 def finish(
-    chosen: WhichRun,
+    chosen: int | None,
     *,
     expect_jobs: ExpectedJobs | None,
     timeout: float,
@@ -141,7 +147,7 @@ def finish(
     files = convert({name: options.pop(name) for name in ("is_summary", "comment", "html_file")}, _Files)
     entries, webhook = read_known(known), _address(webhook_url_file)
     configuration, token = configured_for(chosen, options)
-    with connected_to(configuration, token) as client:
+    with connected_to(configuration, token) as client, run_of(configuration, configuration.run_id):
         runs, missing = completed_runs(client, configuration, expect_jobs, timeout, measure_elapsed=True)
         code = Exit.KEPT if missing else Exit.DONE
         reading = Opened(client, configuration)

@@ -39,7 +39,8 @@ def read_known(path: Path | None, name: str = "--known") -> list[KnownFailure]:
     try:
         return [] if path is None else known_failures(known_text(path))
     except (OSError, ValueError) as error:
-        reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else error
+        hint = "name a file of known failures"
+        reason = f"cannot be read ({error.strerror}): {hint}" if isinstance(error, OSError) else error
         raise click.UsageError(f"{name}: {path}: {reason}") from error
 
 

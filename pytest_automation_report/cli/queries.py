@@ -36,6 +36,7 @@ from pytest_automation_report.delivery.shared_run import SharedRunLookup, runs_o
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.server.store.values import ResultClass, RunStatus
+from pytest_automation_report.settings.parsers import LARGEST_ID
 from pytest_automation_report.settings.run import JOB_FIELD, timeouts_from
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.limits import SHORT_COMMIT, quantity
@@ -229,17 +230,21 @@ _NAMES_SHOWN: Final = 5
 OURS_ONLY: Final = "need the embedded store or a server of automation-report serve: this server has none"
 
 
-def _which(text: str) -> WhichRun:
-    if text == LAST:
-        return LAST
-    if not text.isdecimal() or int(text) < 1:
-        raise click.BadParameter(f"{text!r} is not a run: write its id, or {LAST}")
+def run_number(text: str, more: str = "") -> int:
+    """Return the id of a run; raises `click.BadParameter` for another text."""
+    if not text.isdecimal() or not 1 <= int(text) <= LARGEST_ID:
+        raise click.BadParameter(f"{text!r} is not a run: write its id{more}")
     return int(text)
 
 
+def _which(text: str) -> WhichRun:
+    return LAST if text == LAST else run_number(text, f", or {LAST}")
+
+
 RUN_ID: Final = click.argument("chosen", metavar="[RUN_ID]", type=_which, required=False)
-BASE: Final = click.option("--base", type=click.IntRange(min=1), metavar="RUN_ID",
-                           help="Compare with this run instead of the one that fits best.")  # fmt: skip
+BASE: Final = click.option(
+    "--base", type=run_number, metavar="RUN_ID", help="Compare with this run; default: the one that fits best."
+)
 
 
 class NoRunsYetError(click.UsageError):
@@ -294,15 +299,9 @@ class Opened(Struct, frozen=True):
 
     def _check_run(self, run_id: int) -> None:
         """Raise `RefusedError` for a run that our server lacks."""
-        try:
+        with run_of(self.configuration, run_id):
             if self.is_ours:  # a Testmo instance would answer with all threads
                 self.run(run_id)
-        except RefusedError as error:
-            if error.status != NOT_FOUND:
-                raise
-            where = user_shell().target(self.configuration)
-            hint = "see automation-report run list"
-            raise RefusedError(f"there is no run {run_id} in {where}: {hint}", NOT_FOUND) from error
 
     def _add_commit(self, filters: RunFilters) -> str:
         """Add this job's commit and branch to the filters; return them in words."""
@@ -405,6 +404,19 @@ def opened(
         if needs_findings and not reading.is_ours:
             raise click.UsageError(f"findings {OURS_ONLY}")
         yield reading
+
+
+@contextmanager
+def run_of(configuration: Settings, run_id: int | None) -> Iterator[None]:
+    """Explain a 404 of a request about a run that the user named."""
+    try:
+        yield
+    except RefusedError as error:
+        if error.status != NOT_FOUND or run_id is None:
+            raise
+        hint = "see automation-report run list"
+        where = user_shell().target(configuration)
+        raise RefusedError(f"there is no run {run_id} in {where}: {hint}", NOT_FOUND) from error
 
 
 @contextmanager

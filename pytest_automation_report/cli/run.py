@@ -51,6 +51,8 @@ from pytest_automation_report.cli.queries import (
     opened,
     project_of,
     retry_until,
+    run_number,
+    run_of,
     wait_for_jobs,
 )
 from pytest_automation_report.delivery.attempts import fitted_field
@@ -128,12 +130,14 @@ def _field(text: str, kind: FieldType) -> Field:
         try:
             value = Path(value[1:]).read_bytes().decode("utf-8", "replace")
         except OSError as error:
-            raise click.UsageError(f"--field: {value[1:]} cannot be read: {error.strerror or error}") from error
+            raise click.UsageError(
+                f"--field: {value[1:]} cannot be read ({error.strerror or error}): name a file after @"
+            ) from error
     return fitted_field(Field(name, value, kind))
 
 
 _STATUSES: Final = {"passed": RunStatus.SUCCESS, "failed": RunStatus.FAILURE, "open": RunStatus.RUNNING}
-_NUMBER: Final = click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
+NUMBER: Final = click.argument("chosen", metavar="[RUN_ID]", type=run_number, required=False)
 """The run that a command changes: no newest one stands for it."""
 
 
@@ -159,7 +163,7 @@ def create(resources: Resources, **options: object) -> int:
 
 
 @run.command()
-@_NUMBER
+@NUMBER
 @_resource_options
 @setting_options(*CONNECTION, *WHICH, "fields", "links")
 def append(chosen: int | None, resources: Resources, **options: object) -> int:
@@ -171,7 +175,7 @@ def append(chosen: int | None, resources: Resources, **options: object) -> int:
             "nothing to add: give --field NAME=VALUE, --link NAME=ADDRESS or --artifact NAME=ADDRESS"
         )
     resources = without_secrets(resources, rules_of(configuration, token))
-    with connected_to(store_to_read(configuration), token) as client:
+    with connected_to(store_to_read(configuration), token) as client, run_of(configuration, configuration.run_id):
         run_id = find_runs(client, configuration, is_open=True)[0]
         client.append_run(run_id, resources)
     echo_stderr(f"added to run {run_id}")
@@ -185,7 +189,7 @@ TIMEOUT: Final = click.option(
 
 
 @run.command()
-@_NUMBER
+@NUMBER
 @click.option("--measure-elapsed/--longest-thread", default=True,
               help="Time of the run: from its creation to now, or of its longest thread.")  # fmt: skip
 @EXPECT_JOBS
@@ -204,7 +208,7 @@ def complete(
     configuration, token = configured_for(chosen, options)
     if chosen is not None:  # the run of a key may still be created
         configuration = store_to_read(configuration)
-    with connected_to(configuration, token) as client:
+    with connected_to(configuration, token) as client, run_of(configuration, configuration.run_id):
         runs, missing = completed_runs(client, configuration, expect_jobs, timeout, measure_elapsed=measure_elapsed)
         for run_id in () if missing else runs:
             if Opened(client, configuration).is_ours:
