@@ -1,4 +1,4 @@
-"""The exceptions that the package raises on purpose; those of requests stand in `api.responses`."""
+"""The exceptions that the package raises on purpose; the errors of requests stand in `api.responses`."""
 
 from __future__ import annotations
 

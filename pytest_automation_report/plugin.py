@@ -250,7 +250,7 @@ class _SessionPlugin(Hooks):
             from pytest_automation_report.recording.options import secrets_from  # noqa: PLC0415 - only with something to say
             from pytest_automation_report.text.redaction import TextCleaner  # noqa: PLC0415 - only with something to say
         except Exception as error:  # noqa: BLE001 - a file of the project in the place of a package may raise anything
-            # Without redaction no text of an error may be shown: the name of a missing package is none.
+            # Without redaction no text of an error may be shown, only the name of a missing package.
             missing = getattr(error, "name", None) or type(error).__name__
             lines = [*self._warnings, f"this session is not reported: a package cannot be imported ({missing})"]
         else:

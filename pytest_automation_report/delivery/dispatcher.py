@@ -280,7 +280,7 @@ class Delivery(Life):
         return [result for result in sent if not progress.is_settled(result.offset)]
 
     def _end_reconciliation(self, intent: Intent) -> None:
-        """Go on; a refused append of which nothing arrived is not sent again unchanged."""
+        """Go on; a refused append is not sent again unchanged if nothing of it arrived."""
         self._reconciliation = None
         refusal, batch = self._to_read_back.pop(intent.number, (None, None))
         self.retry_policy.succeeded()

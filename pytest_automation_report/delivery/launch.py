@@ -192,7 +192,7 @@ def loader_environment() -> dict[str, str]:
 def folders_of(packages: Iterable[str]) -> list[str]:
     """Return the folders that hold these packages and the optional ones, each once, in order.
 
-    Raises `LaunchError` if a package is missing: a file of the project that has its name is none.
+    Raises `LaunchError` if a package is missing: a file of the project with its name does not count.
     """
     folders: list[str] = [str(Path(__file__).parents[2])]
     for name in packages:

@@ -69,12 +69,12 @@ class Result(Struct, frozen=True):
     ended_us: int  # since the session began
     test: Test
     extensions: Extensions = NO_EXTENSIONS
-    attempts: tuple[Attempt, ...] = ()  # those of which ``test`` was folded, oldest first
+    attempts: tuple[Attempt, ...] = ()  # from which ``test`` was folded, oldest first
     is_orphan: bool = False  # of an attempt that never finished: created here, from its START
     size: int = 0  # length in the body of an append in bytes, with all extensions
 
     def body(self, extensions: Collection[str]) -> bytes:
-        """Return the JSON of the test with those of its extensions that the server stores."""
+        """Return the JSON of the test with the extensions that the server stores."""
         test = encode(self.test)
         members = encode(self.extensions) if extensions else b"{}"
         # Nearly always all are stored.
@@ -109,7 +109,7 @@ class Batch(Struct, frozen=True):
 def batch_from(
     results: Iterable[Result], *, max_tests: int = BATCH_TESTS, max_bytes: int = BATCH_BYTES, is_full: bool = False
 ) -> Batch:
-    """Return the longest batch from the head of the waiting results, of which there must be at least one.
+    """Return the longest batch from the head of the waiting results; at least one must wait.
 
     The first result is part of it whatever its size. With ``is_full`` the batch counts as full even if it is not.
     """

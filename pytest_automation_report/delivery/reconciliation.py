@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run.
 Outcome: TypeAlias = Literal["pending", "done", "run_completed"]
-# The ledger's record for each decision about results of which the server does not show whether they arrived.
+# The ledger's record for each decision about results if the server does not show whether they arrived.
 DECISIONS: Final = {"hold": HeldRecord, "send": NotRecord, "drop": DroppedRecord}
 
 
@@ -65,7 +65,7 @@ def arrived_ranges(
     tests = [result.test for result in batch]
     has_arrived = [test.key in arrived_tests or (test.folder, test.name) in arrived_tests for test in tests]
     if sum(has_arrived) != arrived:
-        return None, "the latest results of the thread are not those of one batch"
+        return None, "the latest results of the thread are not one batch"
     # Neighbours in the batch share a range.
     pairs = zip(has_arrived, batch, strict=True)
     groups = [[result.offset for _, result in group] for is_there, group in groupby(pairs, itemgetter(0)) if is_there]
@@ -127,7 +127,7 @@ class Reconciliation:
                 return self._decide_by(lambda: self._thread().is_completed, if_refused=is_refused)
 
     def _create_run(self) -> Outcome:
-        """Use the run with this session's id, if the server has one; decide that there is none once two reads agree."""
+        """Use the run with this session's id, if the server has one; decide that it has not once two reads agree."""
         left_runs, id_field = self._ledger.state.left_runs, (SESSION_ID_FIELD, self._life.session.id)
         try:
             open_runs = [run for page in run_pages(self._client, status=(4,)) for run in page.result]  # 4: running

@@ -59,7 +59,7 @@ _NOT_STORED: Final = "the results cannot be stored for the report"
 def write_report(
     delivery: Delivery, run_id: int, last_words: Mapping[str, str], *, creates_folder: bool
 ) -> ReportRecord:
-    """Write the report of a run; return what became of it, with the reason if there is none, or with a note.
+    """Write the report of a run; return what became of it, with the reason if it failed, or with a note.
 
     ``last_words`` of processes that died are by worker. With ``creates_folder`` the file's folder is created if it is
     missing, as pytest's ``--junitxml`` does.
@@ -107,7 +107,7 @@ def _with_history(delivery: Delivery, run_id: int) -> str | None:
 def _of_own_results(delivery: Delivery, run_id: int, last_words: Mapping[str, str]) -> str:
     # The origin is the server's address without anything else: no user, no token.
     note = (
-        f"The results went to {delivery.session.origin}. This file has only those of this session, and nothing of"
+        f"The results went to {delivery.session.origin}. This file has only this session's results, and nothing of"
         " earlier runs."
     )
     try:

@@ -55,7 +55,7 @@ NOT_FOUND_OR_GONE: Final = frozenset({NOT_FOUND, 410})
 TOO_LARGE: Final = 413
 UNPROCESSABLE: Final = 422
 
-# What to do with results of which the server does not show whether they arrived.
+# What to do with results if the server does not show whether they arrived.
 Unknown: TypeAlias = Literal["hold", "send", "drop"]
 # An error with which a request can fail.
 RequestError: TypeAlias = ClientError | StoreError

@@ -60,7 +60,7 @@ class Scheduler:
         self._client, self._clock = life.client, life.runtime.clock
         run, tag, is_first = life.session.run, life.session.run_tag, life.session.is_first
         self._lookup = SharedRunLookup(life.client, run, tag, life.timeouts, life.runtime, is_first)
-        # By worker: the running attempt with the time at which it was first seen, and the one that the server shows.
+        # By worker: the running attempt, with the time at which it was first seen, and the attempt on the server.
         self._seen_running: dict[str, tuple[int, float]] = {}
         self._shown_running: dict[str, int | None] = {}
         # A server that has refused to show a running test gets no other in this life of the sender.
@@ -105,7 +105,7 @@ class Scheduler:
 
     @property
     def _leaves_run_open(self) -> bool:
-        """Whether another process completes the run: the one that created it, or a command."""
+        """Whether another process completes the run: the process that created it, or a command."""
         return self._state.is_joined and not self._session.is_closing
 
     # Rule 2: the run.
@@ -114,7 +114,7 @@ class Scheduler:
         session, left_runs = self._session, self._state.left_runs
         if session.joined_run is not None and session.joined_run not in left_runs:
             return partial(self._life.ledger.write, JoinedRecord(session.joined_run, ""))
-        # After `send --new-run` the jobs' shared run is the one that was left: this session creates a separate run.
+        # After `send --new-run` the jobs' shared run was left: this session creates a separate run.
         if session.run_tag and not left_runs:
             return None if self._lookup.is_waiting else self._find_shared_run
         collected = () if self._queues.is_dist_each else self._collected_fields
@@ -175,7 +175,7 @@ class Scheduler:
     @property
     def _knows_extensions(self) -> bool:
         """Whether a response has come, whose headers list the extensions that the server stores, or none is needed."""
-        session = self._session  # an imported one has no extension but its job
+        session = self._session  # the only extension of an imported one is its job
         return self._client.has_answered or not (session.started_us or session.job or session.hosts)
 
     def _append_request(self, queue: WorkerQueue, thread: int, batch: Batch) -> Request:
@@ -269,8 +269,8 @@ class Scheduler:
     def _job(self, queue: WorkerQueue) -> Json | None:
         """Return the job of a worker's results, None in a run of this session alone."""
         job = self._session.job if self._leaves_run_open else {}
-        # Where each worker runs every test, and where results are of several hosts, those of one do not stand for those
-        # of another: each is a job.
+        # Where each worker runs every test, and where results are of several hosts, one worker's results do not stand
+        # for another's: each is a job.
         if self._queues.is_dist_each or self._session.hosts:
             return {"name": f"{job.get('name', '')} {self._name_of(queue)}".strip(), "attempt": job.get("attempt", 1)}
         return job or None

@@ -392,7 +392,7 @@ class LateAnswer(Generic[T]):
         self.thread.start()
 
     def wait(self, seconds: float | None) -> T | None:
-        """Wait at most this long, without a limit for None; return the answer, None if there is none so far."""
+        """Wait at most this long, without a limit for None; return the answer, None if it has not come."""
         self.thread.join(None if seconds is None else max(0.0, seconds))
         if self.thread.is_alive():
             self._log(f"no {self._what} within {seconds:.1f} s")

@@ -81,7 +81,7 @@ class SharedRunLookup(Struct):
            |        +--> a run        +--> our run is the oldest
            +--> create, if no run has the tag
 
-    A completed run is that of an earlier attempt, or of jobs that were faster: a server of ours takes late results, on
+    A completed run belongs to an earlier attempt, or to jobs that were faster: a server of ours takes late results, on
     any other server they go to a new run. Nothing is stored between two attempts: a job that was killed starts over.
     """
 
@@ -90,7 +90,7 @@ class SharedRunLookup(Struct):
     tag: str  # one of its tags
     timeouts: Timeouts
     runtime: Runtime
-    # Whether this job is the one that creates the run, for which others wait a while; None if the CI does not show it.
+    # Whether this job creates the run, while others wait for it a while; None if the CI does not show it.
     is_first: bool | None = None
     is_late_refused: bool = False  # a completed run is left alone on any server, since the run is to be filled from now
     remark: str = ""  # why results go to a run that is not simply the open run of the key
@@ -167,7 +167,7 @@ class SharedRunLookup(Struct):
         return run_id
 
     def _create(self) -> int | None:
-        # The name tells the run from the one that was completed before, as by an earlier attempt.
+        # The name distinguishes the run from a run that was completed before, as by an earlier attempt.
         after = f" (again, after run {self._key_suffix})" if self._key_suffix and not self.is_late_refused else ""
         new_run = replace(self.run, name=string(f"{self.run.name}{after}"))
         try:

@@ -72,7 +72,7 @@ class UserErrors:
             self._texts.setdefault(line if len(self._texts) < _MAX_TEXTS else _MORE_TEXTS)
 
     def add_unknown_hooks(self, config: pytest.Config) -> None:
-        """Report each function in a plugin or conftest that is named like a hook of ours but is none."""
+        """Report each function in a plugin or conftest that has a name like our hooks, but is not one of them."""
         # pytest itself refuses such a name, but not with ``optionalhook=True``, as ours are to be marked.
         # Without the prefix: with it, all names would be similar to each other.
         endings = [hook.removeprefix(PREFIX) for hook in _HOOKS]
@@ -91,8 +91,8 @@ class UserErrors:
 class AnnotationCollector:
     """Collects the annotations of the running attempt; owned by the runtest hooks of this process.
 
-    ``folder`` is that of the session in the spool, and ``worker`` the name of this process there. ``on_artifact`` is
-    called with each artifact that is added. One `begin` leads to several attempts, from ``_first_number`` to
+    ``folder`` is the session's in the spool, and ``worker`` the name of this process there. ``on_artifact`` is called
+    with each artifact that is added. One `begin` leads to several attempts, from ``_first_number`` to
     ``number``, if a plugin runs a test again inside one runtest protocol (pytest-retry).
     """
 
@@ -170,7 +170,7 @@ class AnnotationCollector:
         return False
 
     def end(self) -> Sequence[Annotations | None]:
-        """End the protocol; return the annotations of each of its attempts, or nothing if there are none."""
+        """End the protocol; return the annotations of each of its attempts; an empty tuple if no attempt has any."""
         self.is_open = False
         if not self.attempts:
             return ()

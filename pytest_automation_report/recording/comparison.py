@@ -184,7 +184,7 @@ class _Capture:
         return _both(sides, "items", lists, sizes, start)
 
     def _first_difference(self, base: Any, left: Any, right: Any, size: int) -> int:  # noqa: ANN401 - lists or tuples
-        """Return the index of the first items that are not certainly equal, ``size`` if there are none before it."""
+        """Return the index of the first items that are not certainly equal, ``size`` if all items before it are."""
         for start in range(0, size, _ITEMS_AT_ONCE):
             stretch = slice(start, start + _ITEMS_AT_ONCE)
             own, others = base.__getitem__(left, stretch), base.__getitem__(right, stretch)
@@ -274,7 +274,7 @@ class _Capture:
 def _both(
     sides: Sequence[object], name: str, lists: Sequence[list[Any]], sizes: Sequence[int], start: int = 0
 ) -> Nodes:
-    """Return the nodes of two containers with these parts of them, the first of which is at ``start``."""
+    """Return the nodes of two containers with these parts of them, which begin at ``start``."""
     nodes: Nodes = {"type": _name(type(sides[0]))}, {"type": _name(type(sides[1]))}
     for node, parts, size in zip(nodes, lists, sizes, strict=True):
         _add(node, name, parts, size)
@@ -345,7 +345,7 @@ def _leaf_text(value: Any) -> str | None:  # noqa: ANN401 - values of any class
 
 
 def _fields(value: Any) -> dict[str, object] | None:  # noqa: ANN401 - values of any class
-    """Return the compared fields of a dataclass, or those of an attrs class or named tuple; None for any other."""
+    """Return the compared fields of a dataclass, an attrs class or a named tuple; None for any other class."""
     kind = type(value)
     if kind in _LEAVES or issubclass(kind, type):
         return None
@@ -421,7 +421,7 @@ class _Written:
                 self._add(closing)
 
     def cleaned(self, node: Node, names: tuple[str, ...] = ()) -> Node:
-        """Return a node without secrets; ``names`` are those of the entries and fields around it, the nearest first."""
+        """Return a node without secrets; ``names`` has the entries and fields around it, the nearest first."""
         node = {member: part for member, part in node.items() if member != "margins"} | self._clean_text(node, names)
         for member in _BRACKETS.keys() & node.keys():
             if member == "items":

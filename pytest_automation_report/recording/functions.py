@@ -231,7 +231,7 @@ def _attempt_here(collector: AnnotationCollector) -> AttemptAnnotations | None:
     """Return the annotations that this thread or task adds to, None between tests.
 
     Inside an open step that was begun in another thread they are the step's: a thread of test 1 may be inside
-    ``with step("upload")`` when test 2 runs. Else they are those of the running test, also inside the step of a session
+    ``with step("upload")`` when test 2 runs. Else they are the running test's, also inside the step of a session
     fixture that yields there.
     """
     step = _open_step.get()

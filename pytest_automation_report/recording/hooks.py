@@ -299,7 +299,7 @@ class Markers:
         self._user_errors = collector.user_errors
 
     def annotations(self, item: pytest.Item) -> Annotations | None:
-        """Return the annotations of a test's markers, also of those added while it ran; None if there are none."""
+        """Return the annotations of a test's markers, also markers that were added while it ran; None without any."""
         fields: list[Field] = []
         artifacts: list[Artifact] = []
         for node in item.listchain():

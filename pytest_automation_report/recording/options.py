@@ -80,6 +80,6 @@ def cleaner_for(options: RecordingOptions) -> TextCleaner:
 
 
 def secrets_from(environ: Mapping[str, str], token: Token | None, *, is_builtin: bool) -> tuple[str, ...]:
-    """Return the values to hide: the token, and with ``is_builtin`` those of variables named like secrets."""
+    """Return the values to hide: the token, and with ``is_builtin`` the values of variables named like secrets."""
     own = () if token is None or len(token.value) < _SHORTEST_HIDDEN else (token.value,)
     return (*own, *(secret_values(environ, is_path=exists) if is_builtin else ()))

@@ -54,7 +54,7 @@ _DOCTEST = lazy_pattern(r"^.+:(?P<line>\d{1,9}): (?:DocTestFailure|UnexpectedExc
 class Phase(Struct, frozen=True):
     """A phase that did not simply pass: texts without secrets, cut to the limits.
 
-    ``message`` is that of pytest's JUnit XML, or the example of a doctest that failed. ``type_name`` is the exception's
+    ``message`` is as in pytest's JUnit XML, or the example of a doctest that failed. ``type_name`` is the exception's
     type. ``is_bare`` is True if pytest's report had no text. ``line`` is the 1-based line of the test's own file.
     """
 
@@ -134,7 +134,7 @@ def _doctest_reason(text: str) -> str:
 
 
 def _failing_line(report: pytest.TestReport) -> int | None:
-    """Return the last line of the traceback that is in the test's own file, None if there is none."""
+    """Return the last line of the traceback that is in the test's own file; None if no line is."""
     location: tuple[str, object, str] | None = getattr(report, "location", None)
     entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ())
     if not location:
@@ -184,7 +184,7 @@ def collection_record(report: pytest.CollectReport, options: RecordingOptions) -
 
 
 def colours_of(fields: Iterable[Field]) -> Colours:
-    """Return the coloured parts of fields by name: of several fields of one name those of the first."""
+    """Return the coloured parts of fields by name: where several fields share a name, the first one counts."""
     colours: dict[str, Sequence[Span]] = {}
     for each in fields:
         # Nearly all values have no colours: this loop is all that they cost.
@@ -241,7 +241,7 @@ def notes_of(error: BaseException) -> list[str]:
 
 
 def console_field(name: str, text: str, message: str, type_name: str = "", phase: str = "") -> Field:
-    """Return a highlighted console field; the texts must be clean already. ``phase`` is that of a failure."""
+    """Return a highlighted console field; the texts must be clean already. A failure has a ``phase``."""
     meta = {key: value for key, value in (("message", message), ("type", type_name), ("phase", phase)) if value}
     return Field(name, text, FieldType.CONSOLE, meta, is_highlight=True)
 
@@ -256,7 +256,7 @@ def skip_texts(longrepr: object, fallback: str) -> tuple[str, str]:
 
 
 def exception_type(message: str) -> str:
-    """Return the exception type at the beginning of a crash message, empty if there is none."""
+    """Return the exception type at the beginning of a crash message, empty without one."""
     if message.startswith("assert "):  # pytest leaves the type out
         return "AssertionError"
     match = _EXCEPTION.match(message)
@@ -264,7 +264,7 @@ def exception_type(message: str) -> str:
 
 
 def worst_status(statuses: Sequence[Status]) -> Status:
-    """Return the worst of these statuses, ``passed`` if there is none."""
+    """Return the worst of these statuses, ``passed`` if the list is empty."""
     return max(statuses, key=_SEVERITY.__getitem__) if statuses else "passed"
 
 
@@ -274,7 +274,7 @@ _REST_UNITS = 200
 
 
 def is_subtest(report: pytest.TestReport) -> bool:
-    """Whether a report is a subtest's: those of pytest 9 and of pytest-subtests have a context with arguments."""
+    """Whether a report is a subtest's: in pytest 9 and in pytest-subtests it has a context with arguments."""
     context = getattr(report, "context", None)
     return hasattr(context, "kwargs") and hasattr(context, "msg")
 
@@ -364,7 +364,7 @@ class Annotations(Struct, frozen=True):
     """Fields, artifacts and steps of one attempt.
 
     ``steps`` holds the first steps in their order, ``timed_steps`` the same as trees; ``counts`` are of all steps.
-    ``key`` and ``folder`` replace those of the result unless they are None.
+    ``key`` and ``folder`` replace the result's own unless they are None.
     """
 
     fields: tuple[Field, ...] = ()
@@ -377,7 +377,7 @@ class Annotations(Struct, frozen=True):
 
 
 def merged(parts: Iterable[Annotations | None]) -> Annotations | None:
-    """Merge several annotations into one, None if there are none; the last key and the last folder win."""
+    """Merge several annotations into one, None without any; the last key and the last folder win."""
     present = [part for part in parts if part is not None]
     if len(present) < 2:  # noqa: PLR2004 - nothing to merge
         return present[0] if present else None

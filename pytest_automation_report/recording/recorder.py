@@ -114,7 +114,7 @@ _MAX_FRAMES: Final = 30
 
 
 class FailedComparisons:
-    """The last comparison that pytest explained, and the one that failed the running test.
+    """The last comparison that pytest explained, and the comparison that failed the running test.
 
     pytest explains a comparison also where the test expects that its assert raises. So one counts only if the exception
     of the test is an `AssertionError` from the same line of the same code.
@@ -275,7 +275,7 @@ class Recorder:
         )
 
     def _add_subtest(self, attempt: RunningAttempt, report: pytest.TestReport) -> None:
-        """Count a subtest and keep its output, which is not in that of its test."""
+        """Count a subtest and keep its output, which its test's output leaves out."""
         if "call" in attempt.phases:
             # pytest reports the subtests of a call before the call itself: these belong to the next attempt.
             self._hide_call(attempt)
@@ -397,7 +397,7 @@ class Recorder:
 
 
 def without_earlier(entries: Sequence[_Entry], earlier: Sequence[_Entry]) -> Sequence[_Entry]:
-    """Return the entries that this attempt added; pytest's item also holds those of earlier attempts, in front."""
+    """Return the entries that this attempt added; pytest's item also holds entries of earlier attempts, in front."""
     # They are not there if a plugin cleared the item between attempts.
     is_behind = earlier and list(entries[: len(earlier)]) == list(earlier)
     return entries[len(earlier) :] if is_behind else entries
@@ -435,7 +435,7 @@ def _is_without_call(attempt: RunningAttempt) -> bool:
 
 def _verdict(attempt: RunningAttempt, phases: Sequence[Phase]) -> tuple[Status, bool]:
     """Return the worst status of phases and subtests, and whether this attempt is final."""
-    # Not without a call: flaky hides that of an attempt that it repeats.
+    # Not without a call: flaky hides the call of an attempt that it repeats.
     is_without_call = _is_without_call(attempt)
     statuses: list[Status] = [phase.status for phase in phases]
     if is_without_call:
@@ -446,7 +446,7 @@ def _verdict(attempt: RunningAttempt, phases: Sequence[Phase]) -> tuple[Status, 
 
 
 def _lost(notes: Sequence[str], shown: Sequence[Field]) -> list[str]:
-    """Return the notes of exceptions of which a line stands in no field: the text of a failure is cut in its middle."""
+    """Return the notes of exceptions that no field shows whole: the text of a failure is cut in its middle."""
     texts = [str(field.value) for field in shown]
     return [
         note

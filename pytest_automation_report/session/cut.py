@@ -91,7 +91,7 @@ class _SilentConfig:
 
 
 def before_sharding(items: Sequence[pytest.Item], config: pytest.Config) -> list[pytest.Item] | None:
-    """Return those of the collected items that pytest's own options leave; None if that cannot be known.
+    """Return the collected items that pytest's own options leave; None if that cannot be known.
 
     Items that other plugins deselect, as pytest-split does, are left to other jobs.
     """
@@ -125,7 +125,7 @@ def unit_of(item: pytest.Item, nodeid: str) -> str:
 
 
 def lowest_first(units: Sequence[str], ranks: Sequence[int]) -> list[int]:
-    """Return the places of tests in the new order: that of the lowest rank of a test in their unit."""
+    """Return the places of tests in the new order: by the lowest rank of a test in their unit."""
     lowest: dict[str, int] = {}
     for unit, rank in zip(units, ranks, strict=True):
         lowest[unit] = min(rank, lowest.get(unit, rank))

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class TerminalReport:
-    """The lines about one session, shown once: in pytest's summary, or on the standard streams if there is none.
+    """The lines about one session, shown once: in pytest's summary, or on the standard streams without one.
 
     The session sets ``configuration`` with the spool that could be written, ``run_key`` of a run that jobs share, and
     ``outcome`` when the results are counted.
@@ -247,7 +247,7 @@ class LedgerTail(Struct):
                 self.done = done
 
     def totals(self) -> DoneRecord:
-        """Return the totals, those of the records so far if the sender has not ended."""
+        """Return the totals; if the sender has not ended, the totals of its records so far."""
         if self.done is not None:
             return self.done
         from pytest_automation_report.spool.sessions import ledger_from  # noqa: PLC0415 - few senders are that late

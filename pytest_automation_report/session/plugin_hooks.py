@@ -189,7 +189,7 @@ class RunningSession(Struct):
         )
 
     def _leftovers(self) -> LeftoverCounts | None:
-        """Count the other sessions in the spool, and remove those that are too old; None if there are none."""
+        """Count the other sessions in the spool, and remove those that are too old; None without others."""
         spool, keep_days = self.configuration.spool, self.configuration.keep_spool
         with suppress(OSError):  # then the search for them tells what is wrong
             if {*os.listdir(spool)} <= {self.folder.path.name, ".gitignore"}:  # noqa: PTH208 - names alone

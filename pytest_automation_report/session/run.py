@@ -165,7 +165,7 @@ def _has(words: Sequence[str], option: str, value: str) -> bool:
 def _paths(config: pytest.Config, usual: Sequence[str]) -> Iterable[str]:
     """Return the paths on the command line, unless pytest would collect the same without them."""
     has_typed = config.args_source == config.ArgsSource.ARGS
-    # Without paths and testpaths those of the folder that pytest was started in, which may be one of the project.
+    # Without paths and testpaths: the folder that pytest was started in, which may be any folder of the project.
     is_below = config.args_source == config.ArgsSource.INVOCATION_DIR and (
         config.invocation_params.dir.is_relative_to(config.rootpath)
     )
@@ -245,7 +245,7 @@ def call_finished_hooks(
 def create_session_folder(
     setup: SessionSetup, configuration: Settings, run: NewRun, sharing: RunSharing
 ) -> tuple[Settings, SessionFolder, SessionManifest]:
-    """Create the session's folder for the first settings whose spool can be written; `SpoolError` if there are none."""
+    """Create the session's folder for the first settings whose spool can be written; `SpoolError` if no spool can."""
     reasons: list[str] = []
     for candidate in spool_candidates(configuration, setup.environ):
         try:

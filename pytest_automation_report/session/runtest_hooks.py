@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 _LEFT_OUT: Final = Field("Left out", "The disk took no more: the texts of this result are lost.")
-# Of what an interrupted test printed last: characters that are cleaned, and those of them that are reported.
+# Characters of the last output of an interrupted test: so many are cleaned, and so many of them reported.
 _CLEANED_CHARACTERS: Final = 16 << 10
 _LAST_CHARACTERS: Final = 8192
 # Packages that drive browsers.
@@ -207,7 +207,7 @@ class RuntestHooks(Hooks):
             self._count_pending_rerun()
         self._started_us = self._clock.now()
         self.collector.begin()
-        self._comparisons.take()  # those of the attempt before, of which none has failed it
+        self._comparisons.take()  # of the attempt before: they did not fail it
         self._recorder.start(nodeid, location)
         plain_nodeid = self.plain_nodeids.get(nodeid, nodeid)
         file, line = place_in(plain_nodeid, location)
@@ -235,7 +235,7 @@ class RuntestHooks(Hooks):
         """End the attempt: its result exists once it is a line in the spool."""
         self.finish_attempt(nodeid, self._annotations() or ())
 
-    # Returns None, so that pytest's own explanation and those of other plugins stay as they are.
+    # Returns None, so that the explanations of pytest and of other plugins stay as they are.
     @guarded
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
         """Capture the sides of a failed comparison."""

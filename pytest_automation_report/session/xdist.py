@@ -225,7 +225,7 @@ class ControllerHooks(Hooks):
             recorder.add(report)
 
     def close(self) -> None:
-        """Close the files of the workers that could not write them, and those of captured output."""
+        """Close the files of workers that could not write them, and the files of captured output."""
         self._captured.close()
         for recorder in self._recorders.values():
             if recorder is not None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Removed after all others, in this order. A process that dies in between must leave nothing that is sent twice: as long
 # as there are records, there is the ledger that shows which of them were sent, and its lock.
 _LAST: Final = ("session.json", "ledger", "sender.log", "lock")
-# Those of killed processes, too: copies ("~") that were not renamed.
+# Files of killed processes, too: copies ("~") that were not renamed.
 _OTHER_NAMES: Final = frozenset({*_LAST, "ledger~", "rejected.jsonl", "report.html"})
 _SHOWN_NAMES: Final = 3
 
@@ -159,7 +159,7 @@ def _is_records(name: str) -> bool:
 
 
 def _empty(opened: system.Folder, lock: Lock | None) -> None:
-    """Remove the session's files from an open folder: records first, those of `_LAST` last."""
+    """Remove the session's files from an open folder: records first, the files of `_LAST` last."""
     names = [name for name, status in _statuses(opened).items() if name != FOLDER and _is_ours(name, status)]
     _unlink([name for name in names if _is_records(name)], opened)
     with _files_folder(opened) as files:

@@ -161,7 +161,7 @@ class SessionFolder:
         self.file_of(session).restore(Disk())
 
     def file_of(self, session: SessionManifest) -> ManifestFile:
-        """Return the manifest to restore: the one that this object wrote or read, else that of the session."""
+        """Return the manifest to restore: as this object wrote or read it, else the given one."""
         manifest, written_ns = self._known or (session, 0)
         ignored = tuple(map(os.fspath, _ignored_with(self.path.parent)))
         return ManifestFile(os.fspath(self.path / SESSION_FILE), encode(manifest), written_ns, ignored)

@@ -50,7 +50,7 @@ class Intent(Record, frozen=True, tag="intent"):
 
     ``at`` is in seconds since 1970. Of a batch, ``first`` and ``last`` are the offsets of its first and last result,
     ``count`` is their number; ``observed`` and ``computed`` are its share of the thread's elapsed times in
-    microseconds. Of a note, ``count`` is the number of its fields and ``digest`` that of their names and values.
+    microseconds. Of a note, ``count`` is the number of its fields, and ``digest`` is made of their names and values.
     """
 
     number: Int64 = field(name="i")
@@ -71,7 +71,7 @@ class Intent(Record, frozen=True, tag="intent"):
 
 
 class AckRecord(Record, frozen=True, tag="ack"):
-    """Closes an intent: applied by the server. ``id`` is that of the created run or thread, None for other requests."""
+    """Closes an intent: applied by the server. ``id`` names the created run or thread, None for other requests."""
 
     number: Int64 = field(name="i")
     id: Int64 | None = None

@@ -1,4 +1,4 @@
-"""The kinds of records in a spool, and the frame that those of the ledger have, too.
+"""The kinds of records in a spool, and the frame of all records, also in the ledger.
 
 A record is one line, ``LLLLLLLL CCCCCCCC {json}`` and a newline: eight hexadecimal digits for the length of the JSON in
 bytes, eight for its CRC32. JSON holds no raw newline, so a reader skips a damaged record and continues at the next
@@ -139,8 +139,7 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     """What only the process that ran an attempt knows of it; all texts are clean.
 
     ``elapsed`` is the time of all phases. ``setup`` and ``teardown`` are None if they are not known. ``colours`` are
-    those of the fields' values, ``comparison`` is the one that failed the attempt, and ``line`` that of the test's
-    file, from 1.
+    the fields' colours, ``comparison`` failed the attempt, and ``line`` is the line of the test's file, from 1.
     """
 
     status: Status
@@ -354,7 +353,7 @@ class EndRecord(Record, frozen=True, tag="end"):
 # The kinds of the ledger that pytest reads, too: `spool.ledger`, which has the others, is not loaded there.
 
 ReportState: TypeAlias = Literal["begun", "written", "late", "none"]
-"""State of a run's HTML report: it is being written, it is there, it comes later, or there is none."""
+"""State of a run's HTML report: it is being written, it is there, it comes later, or it does not come."""
 
 
 class ReadyRecord(Record, frozen=True, tag="ready"):
@@ -409,7 +408,7 @@ class FindingsRecord(Record, frozen=True, tag="findings"):
 
 
 class ReportRecord(Record, frozen=True, tag="report"):
-    """The HTML report of the run is being written, or what became of it; ``why`` is the reason if there is none."""
+    """The HTML report of the run is being written, or what became of it; ``why`` is the reason if it failed."""
 
     file: str
     state: ReportState

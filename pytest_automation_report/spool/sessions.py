@@ -292,9 +292,9 @@ def delivered_state(folder: SessionFolder) -> LedgerState | None:
 
 
 class LeftoverCounts(Struct, frozen=True):
-    """Numbers of earlier sessions that stay in the spool, and of those that were removed because of their age.
+    """Numbers of earlier sessions that stay in the spool, and of sessions that were removed because of their age.
 
-    ``elsewhere`` counts those of the kept that are for another server, project or store than this session. ``alone``
+    ``elsewhere`` counts kept sessions that are for another server, project or store than this session. ``alone``
     names old folders that stay because they hold something else, too. ``reports`` has the path of each HTML report
     that a sender could not write after its pytest had ended, and why.
     """
@@ -307,7 +307,7 @@ class LeftoverCounts(Struct, frozen=True):
 
 
 def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> LeftoverCounts:
-    """Count earlier sessions, and remove those delivered or older than ``keep_days``, of which 0 is for ever.
+    """Count earlier sessions, and remove delivered ones and ones older than ``keep_days``; 0 days are for ever.
 
     ``now`` is in seconds since 1970.
     """
@@ -431,6 +431,6 @@ class LedgerFile:
             raise SpoolError(f"the ledger {path} cannot be written: {error.strerror or error}") from error
         if self._is_torn:
             raise SpoolError(f"the ledger {path} cannot be written: only {written} of {len(line)} bytes were taken")
-        # Decoded from its own bytes, so that the state is the one that a later sender reads from the file.
+        # Decoded from its own bytes, so that a later sender reads the same state from the file.
         for placed in Decoder(LEDGER_KINDS, is_strict=True).feed(framed):
             self.state.apply(placed.record)

@@ -400,7 +400,7 @@ def test_report_from_the_spool(tmp_path: Path, server: ScriptedServer, fresh: Wr
     assert f"suite, run {earlier + 1}, 21 Sep 2026, 14:13 UTC" in plain
     assert "No earlier run here can be compared with it" in plain
     note = (
-        f"The results went to {server.address}. This file has only those of this session, and nothing of earlier runs."
+        f"The results went to {server.address}. This file has only this session's results, and nothing of earlier runs."
     )
     assert note in text_of(report.html.partition('<p id="note">')[2].partition("</p>")[0])
     assert TOKEN not in report.html

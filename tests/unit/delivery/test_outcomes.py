@@ -119,7 +119,7 @@ UNANSWERED: dict[str, tuple[Callable[[], ScriptedServer], list[Rule], int, int, 
     "list-without-keys": (listing(each_row(key="")), [], 4, 0, ""),
     "no-list": (half, [UNREADABLE], 4, 4, f"2 of the 4 results {NO_LIST}"),
     "other-batches-go-on": (half, [UNREADABLE], 260, 250, f"125 of the 250 results {NO_LIST}"),
-    "list-of-others": (listing(each_row(key="x", name="x")), [], 4, 4, "not those of one batch"),
+    "list-of-others": (listing(each_row(key="x", name="x")), [], 4, 4, "are not one batch"),
     "list-in-order": (listing(lambda document: document["result"].reverse()), [], 8, 8, "cannot be followed"),
     "list-mixed": (
         listing(lambda document: document["result"].sort(key=lambda row: row["key"])), [], 8, 8, "cannot be followed",
