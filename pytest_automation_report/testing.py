@@ -63,7 +63,8 @@ class RecordingServer:
         self.url = ""
         self.project_id = 1
         self._runs: dict[int, ReceivedRun] = {}
-        self._threads: dict[int, int] = {}
+        # With the run of each.
+        self._threads: dict[int, tuple[int, ReceivedThread]] = {}
         self._keys: set[str] = set()
         self._lock = threading.Lock()
 
@@ -81,7 +82,11 @@ class RecordingServer:
     def runs(self) -> tuple[ReceivedRun, ...]:
         """The runs so far, in the order of their creation."""
         with self._lock:
-            return tuple(self._runs.values())
+            threads = [*self._threads.values()]
+            return tuple(
+                replace(run, threads=tuple(thread for run_id, thread in threads if run_id == run.id))
+                for run in self._runs.values()
+            )
 
     def recording(self, application: Callable[..., Iterable[bytes]]) -> Callable[..., list[bytes]]:
         """Return a WSGI application that responds as this one does, and records the accepted requests."""
@@ -125,27 +130,20 @@ class RecordingServer:
     def _change_run(self, run_id: int, action: str, body: dict[str, Any], created: dict[str, Any]) -> None:
         run = self._runs[run_id]
         if action == "threads":
-            self._threads[created["id"]] = run_id
-            thread = ReceivedThread(created["id"], convert(body, Resources))
-            self._runs[run_id] = replace(run, threads=(*run.threads, thread))
+            self._threads[created["id"]] = run_id, ReceivedThread(created["id"], convert(body, Resources))
         elif action == "append":
             self._runs[run_id] = replace(run, run=joined(run.run, convert(body, Resources)))
         else:
             self._runs[run_id] = replace(run, is_completed=True)
 
     def _change_thread(self, thread_id: int, action: str, body: dict[str, Any]) -> None:
-        run = self._runs[self._threads[thread_id]]
-        threads = []
-        for thread in run.threads:
-            if thread.id != thread_id:
-                threads.append(thread)
-            elif action == "append":
-                tests = convert(body.get("tests", ()), tuple[Test, ...])
-                resources = joined(thread.resources, convert(body, Resources))
-                threads.append(replace(thread, tests=(*thread.tests, *tests), resources=resources))
-            else:
-                threads.append(replace(thread, is_completed=True))
-        self._runs[run.id] = replace(run, threads=tuple(threads))
+        run_id, thread = self._threads[thread_id]
+        if action == "append":
+            tests = (*thread.tests, *convert(body.get("tests", ()), tuple[Test, ...]))
+            thread = replace(thread, tests=tests, resources=joined(thread.resources, convert(body, Resources)))
+        else:
+            thread = replace(thread, is_completed=True)
+        self._threads[thread_id] = run_id, thread
 
 
 @contextmanager

@@ -38,8 +38,8 @@ from pytest_automation_report.api.urls import DEFAULT_PORTS
 from pytest_automation_report.delivery.requests import NOT_FOUND
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SettingError, SpoolError
-from pytest_automation_report.spool.cleaning import named, others_in
-from pytest_automation_report.spool.sessions import delivered_state, session_folders, without_locks
+from pytest_automation_report.spool.cleaning import named
+from pytest_automation_report.spool.sessions import delivered_state, others_in, session_folders, without_locks
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import quantity, string
 

@@ -19,7 +19,7 @@ from pytest_automation_report.cli.context import (
     setting_options,
 )
 from pytest_automation_report.errors import SettingError, SpoolError
-from pytest_automation_report.spool.cleaning import named, others_in
+from pytest_automation_report.spool.cleaning import named
 from pytest_automation_report.spool.records import FinishRecord
 from pytest_automation_report.spool.sessions import (
     SpoolReader,
@@ -28,6 +28,7 @@ from pytest_automation_report.spool.sessions import (
     discard_session,
     files_of,
     ledger_from,
+    others_in,
     remove_abandoned,
     remove_empty,
     session_folders,

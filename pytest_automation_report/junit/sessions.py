@@ -63,7 +63,7 @@ class Submission:
         self._lanes: dict[str, tuple[str, SpoolWriter]] = {}
         remove_abandoned(spool, now=time.time())
         # Hidden until it is complete: no sender picks it up before, and a killed command can be repeated.
-        self._folder = new_session_folder(spool, new_session_name(), is_hidden=True)
+        self._folder = new_session_folder(spool, new_session_name())
         self.id = self._folder.id
         self._writer = self._folder.writer(MAIN)
         self._write(OpenRecord(os.getpid(), began=0, worker=MAIN, format=FORMAT).framed())
@@ -184,7 +184,7 @@ class Submission:
     def _write(self, record: bytes, writer: SpoolWriter | None = None) -> None:
         writer = writer or self._writer
         writer.write(record)
-        if writer.waiting:
+        if writer.error:
             raise SpoolError(f"nothing was sent: {writer.error}")
 
 

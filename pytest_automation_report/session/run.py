@@ -258,8 +258,7 @@ def create_session_folder(
 def _written(
     setup: SessionSetup, candidate: Settings, run: NewRun, sharing: RunSharing
 ) -> tuple[SessionFolder, SessionManifest]:
-    # Hidden until the manifest is written: a sender of another session must not find half of it.
-    folder = new_session_folder(candidate.spool, setup.name, is_hidden=True)
+    folder = new_session_folder(candidate.spool, setup.name)
     # By it the sender recognises the run after an unknown response; a run that jobs share is recognised by its tag.
     own_fields = () if sharing.tag else (Field(SESSION_ID_FIELD, folder.id),)
     manifest = SessionManifest(

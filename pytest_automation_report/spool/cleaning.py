@@ -42,16 +42,6 @@ def foreign_in(folder: Path) -> str:
         return f"it cannot be read: {error.strerror or error}"
 
 
-def others_in(spool: Path) -> list[str]:
-    """Return the names in a spool that are not of sessions, sorted; raises `OSError` if it cannot be read."""
-    with os.scandir(spool) as entries:
-        return sorted(
-            entry.name
-            for entry in entries
-            if not (is_session_name(entry.name) and entry.is_dir(follow_symlinks=False)) and entry.name != ".gitignore"
-        )
-
-
 def remove_session(
     folder: Path, lock: Lock | None = None, *, is_own: bool = False, unwritten_since: float | None = None
 ) -> str:

@@ -194,13 +194,13 @@ class SessionFolder:
         return published
 
 
-def new_session_folder(spool: Path, name: str, *, is_hidden: bool = False) -> SessionFolder:
-    """Create the folder of a new session; a hidden one is not sent before it is published. Raises `SpoolError`."""
+def new_session_folder(spool: Path, name: str) -> SessionFolder:
+    """Create the folder of a new session, hidden: senders pass over it until it is published. Raises `SpoolError`."""
     check_links(spool)
     try:
         for folder in _ignored_with(spool):
             make_ignored_folder(folder)
-        path = system.reachable(spool) / (f".{name}" if is_hidden else name)
+        path = system.reachable(spool) / f".{name}"
         path.mkdir(mode=0o700)
     except OSError as error:
         raise SpoolError(f"the spool folder {spool} cannot be used: {error.strerror or error}") from error

@@ -164,6 +164,16 @@ def folders_in(spool: Path, *, is_hidden: bool) -> list[SessionFolder]:
     return [SessionFolder(path) for path in paths if not path.is_symlink()]
 
 
+def others_in(spool: Path) -> list[str]:
+    """Return the names in a spool that are not of sessions, sorted; raises `OSError` if it cannot be read."""
+    with os.scandir(spool) as entries:
+        return sorted(
+            entry.name
+            for entry in entries
+            if not (is_session_name(entry.name) and entry.is_dir(follow_symlinks=False)) and entry.name != ".gitignore"
+        )
+
+
 def check_owner(folder: SessionFolder) -> None:
     """Raise `SpoolError` if another user may have written the session: this user's token would send it."""
     status = folder.path.stat()

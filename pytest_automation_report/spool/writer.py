@@ -168,11 +168,6 @@ class SpoolWriter:
         self._use_descriptor(self._open())
 
     @property
-    def waiting(self) -> int:
-        """Number of records that could not be written so far."""
-        return len(self._waiting)
-
-    @property
     def losses(self) -> WriteLosses:
         """Losses so far, and those that would be added if the process ended now."""
         results = sum(map(_is_result, self._waiting))

@@ -136,7 +136,7 @@ writer = SpoolWriter(pathlib.Path(sys.argv[1]))
 for number in range(12):
     writer.write(framed(b'{"k":"x","n":%d,"text":"yyyyyyyyyyyyyyyyyyyyyyyyyyyy"}' % number))
 writer.close()
-print(writer.waiting, writer.error)
+print(len(writer._waiting), writer.error)
 """
 
 

@@ -40,7 +40,7 @@ SESSION = SessionManifest("20260102T030405-00000001", "http://127.0.0.1:1", 1, "
 
 @pytest.fixture
 def folder(tmp_path: Path) -> SessionFolder:
-    made = new_session_folder(tmp_path / ".automation-report" / "spool", "20260102T030405-00000000")
+    made = new_session_folder(tmp_path / ".automation-report" / "spool", "20260102T030405-00000000").publish()
     made.write_session(SESSION)
     return made
 
@@ -61,9 +61,10 @@ def test_sessions_are_told_oldest_first_without_hidden_and_linked_ones(tmp_path:
     spool = tmp_path / "spool"
     assert session_folders(spool) == []
     late, early = (
-        new_session_folder(spool, moment) for moment in ("20270101T000000-00000000", "20260101T000000-00000000")
+        new_session_folder(spool, moment).publish()
+        for moment in ("20270101T000000-00000000", "20260101T000000-00000000")
     )
-    hidden = new_session_folder(spool, "20250101T000000-00000000", is_hidden=True)
+    hidden = new_session_folder(spool, "20250101T000000-00000000")
     for each in (late, early, hidden):
         each.write_session(SESSION)
     (spool / "20240101T000000-00000001").symlink_to(early.path)

@@ -54,7 +54,7 @@ def _path(tmp_path: Path) -> Path:
 def test_folders_are_private_and_git_ignores_them(tmp_path: Path) -> None:
     """The default spool's folders have mode 0700, its files 0600, and git sees none of them unless told to."""
     spool = tmp_path / ".automation-report" / "spool"
-    folder = new_session_folder(spool, "20260101T000000-00000000")
+    folder = new_session_folder(spool, "20260101T000000-00000000").publish()
     folder.write_session(SessionManifest("id", "http://127.0.0.1:1", 1, "", NewRun("n", "s"), None, {}, 1))
     SpoolWriter(folder.records("main")).close()
     for path in (folder.path, spool, spool.parent):
@@ -64,7 +64,7 @@ def test_folders_are_private_and_git_ignores_them(tmp_path: Path) -> None:
     ignored = spool.parent / ".gitignore"
     assert ignored.read_text() == "*\n"
     ignored.write_text("mine")
-    new_session_folder(spool, "20260101T000000-00000001")
+    new_session_folder(spool, "20260101T000000-00000001").publish()
     assert ignored.read_text() == "mine"
 
 
@@ -90,7 +90,7 @@ def test_memory_holds_the_last_thousand_records(writer: SpoolWriter) -> None:
     writer._disk.write = lambda *_: 0
     for number in range(1500):
         writer.write(line("finish" if number % 3 else "start", n=number))
-    assert (writer.waiting, writer.losses.results, writer.losses.records) == (1000, 1000, 333)
+    assert (len(writer._waiting), writer.losses.results, writer.losses.records) == (1000, 1000, 333)
 
 
 def test_texts_are_left_out_while_the_disk_is_nearly_full(writer: SpoolWriter, tmp_path: Path) -> None:
