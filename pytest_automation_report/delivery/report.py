@@ -238,7 +238,8 @@ def excerpt_from(document: RunFindings, source: str, now: int) -> FindingsExcerp
     ``now`` is in microseconds since 1970. Raises KeyError, TypeError, ValueError or AttributeError for a document of
     another form.
     """
-    flaky = {test["key"]: test for test in document["flaky"] if test["state"] == "flaky"}
+    # A test is known to be flaky by earlier runs alone.
+    flaky = {test["key"]: test for test in document["flaky"] if test["state"] == "flaky" and test["is_known"]}
     tests = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
     return {
         "lines": [cut_end(line, STRING_UNITS) for line in findings_lines(document, now)],

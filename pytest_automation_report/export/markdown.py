@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.export.results import OUTPUTS, ExportedRun, ExportedTest
 from pytest_automation_report.failures.reading import ReportedFailure, code_block, code_span, failure_markdown
 from pytest_automation_report.findings.sentences import changes_line, commit_text
-from pytest_automation_report.text.limits import cut_end
+from pytest_automation_report.text.limits import cut_end, duration
 from pytest_automation_report.text.node_ids import place_of
 from pytest_automation_report.text.visible import plain
 
@@ -82,8 +82,7 @@ def headline(run: ExportedRun, findings: RunFindings | None, url: str, now: int)
     facts = [f"[run {run.id}](<{url}>)" if url else f"run {run.id}", *([code(run.source)] if run.source else [])]
     facts += _run_facts(run)
     if run.elapsed:
-        minutes, seconds = divmod(run.elapsed / 1_000_000, 60)
-        facts.append(f"{minutes:.0f} min {int(seconds):02d} s" if minutes else f"{seconds:.1f} s")
+        facts.append(duration(run.elapsed))
     if not run.is_completed:
         facts.append("not completed yet")
     changes = "" if findings is None else _changes(findings, now)

@@ -107,10 +107,11 @@ def known_words(values: Sequence[str]) -> str:
         with suppress(ValueError):
             day, *reason = value.split()[:2]
             days.add(date.fromisoformat(day))
-            reasons.update(reason)
+            reasons.add("".join(reason))
     if not days:
         return "known"
     first = min(days)
     several = "" if len(days) == 1 else " at the earliest"
-    why = f" ({reasons.pop()})" if len(reasons) == 1 else ""
+    ticket = reasons.pop() if len(reasons) == 1 else ""
+    why = f" ({ticket})" if ticket else ""
     return f"known until {first.day} {first:%B %Y}{several}{why}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from pytest_automation_report.findings.verdict import MINE
-from pytest_automation_report.text.limits import SHORT_COMMIT, cut_end, printable, quantity
+from pytest_automation_report.text.limits import SHORT_COMMIT, cut_end, duration, printable, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -94,11 +94,10 @@ def flaky_line(findings: RunFindings, most: int, shown: Callable[[str], str] = p
 
 
 def _slower_line(findings: RunFindings) -> str:
-    """Return the tests that got slower in one line: ``1 slower: test_sum (0.4 s, 0.1 s before)``."""
+    """Return the tests that got slower in one line: ``1 slower: test_sum (400 ms, 100 ms before)``."""
     count, tests = findings["counts"]["slower"], findings["slower"][:_NAMES]
     names = [
-        f"{printable(test['name'])} ({test['elapsed'] / 1e6:.2g} s, {test['median'] / 1e6:.2g} s before)"
-        for test in tests
+        f"{printable(test['name'])} ({duration(test['elapsed'])}, {duration(test['median'])} before)" for test in tests
     ]
     return f"{count:,} slower: {_listed(names, count)}" if names else ""
 

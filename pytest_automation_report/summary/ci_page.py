@@ -212,13 +212,14 @@ class JobPage(Struct, frozen=True, kw_only=True):
         counted = counts_by_status(tally.counts, _FAILURES_FIRST) or "no results"
         # Of a shard there are no findings, whose line of changes has the known failures.
         known = sum(failure.is_known for failure in tally.failures) if self.findings is None else 0
-        counted += f", {known:,} known" if known else ""
+        least = "at least " if self.failed > len(tally.failures) else ""
+        counted += f", {least}{known:,} known" if known else ""
         lines = [f"### {plain(self.title)}", "", f"**{counted}**{f' in {where}' if where else ''}", ""]
         if self.findings is not None:
             verdict = verdict_line(self.findings)
             lines += [f"**{plain(verdict)}**", ""] if verdict else []
         elif tally.not_run > 0:
-            lines += [f"{tally.not_run:,} of {tally.expected:,} tests were not run.", ""]
+            lines += [f"{tally.not_run:,} of {tally.expected:,} tests did not run.", ""]
         lines += self._changes()
         return [*lines, *(f"- {plain(warning)}" for warning in self.warnings), *([""] if self.warnings else [])]
 
@@ -236,7 +237,7 @@ class JobPage(Struct, frozen=True, kw_only=True):
             lines.append(f"| <code>{plain(reason['title'])}</code> | {reason['count']} | {since} |")
         lines += [""] if reasons else []
         more = len(reasons) - _MAX_REASONS
-        return [*lines, *([f"{more} more reasons.", ""] if more > 0 else [])]
+        return [*lines, *([f"{quantity(more, 'more reason')}.", ""] if more > 0 else [])]
 
 
 def plain(text: str) -> str:

@@ -22,6 +22,7 @@ from pytest_automation_report.spool.records import (
     WorkerTotals,
 )
 from pytest_automation_report.spool.writer import WriteLosses
+from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,11 +101,11 @@ class SessionCounts(Struct, frozen=True):
         """Sums that disagree: each is a bug of this package or a damaged disk."""
         mismatches = list(self.lost)
         if self.not_run < 0:
-            mismatches.append(f"{-self.not_run} more results than tests")
+            mismatches.append(f"{quantity(-self.not_run, 'more result')} than tests")
         if self.is_complete and self.left:
-            mismatches.append(f"{self.left} results are neither confirmed nor refused")
+            mismatches.append(f"{quantity(self.left, 'result')} neither confirmed nor refused")
         if self.damaged:
-            mismatches.append(f"{self.damaged} damaged records in the spool")
+            mismatches.append(f"{quantity(self.damaged, 'damaged record')} in the spool")
         return mismatches
 
     @property
@@ -139,7 +140,7 @@ def tally_from(  # noqa: PLR0913 - what each process knows
     # More results than the file holds are no error: the sender adds those of crashed and of skipped tests.
     seen = [count if each.seen is None else each.seen for each, count in zip(progress, recorded.values(), strict=True)]
     lost = [
-        f"{worker} recorded {count} results, its file holds {total}"
+        f"{worker} recorded {quantity(count, 'result')}, its file holds {total}"
         for (worker, count), total in zip(recorded.items(), seen, strict=True)
         if total < count
     ]

@@ -47,7 +47,8 @@ def left_behind_lines(configuration: Settings, leftovers: LeftoverCounts, shell:
         f"left alone in {shell.typed(configuration.spool)}: {sanitize(reason)}" for reason in leftovers.alone[:_REASONS]
     ]
     if len(leftovers.alone) > _REASONS:
-        lines.append(f"{len(leftovers.alone) - _REASONS} more folders are left alone: see automation-report spool list")
+        more = quantity(len(leftovers.alone) - _REASONS, "more folder")
+        lines.append(f"and {more} left alone: see automation-report spool list")
     return lines
 
 

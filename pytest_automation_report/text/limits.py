@@ -211,9 +211,30 @@ def printable(text: str) -> str:
     return f"| {shown}" if shown.lstrip().startswith(_AT_START) else shown
 
 
+_MILLISECOND, _SECOND, _MINUTE, _HOUR = 1_000, 1_000_000, 60_000_000, 3_600_000_000
+
+
 def quantity(number: int, noun: str = "") -> str:
     """Return a number, or with a noun an amount: ``1 result``, ``12,000 results``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}" if noun else f"{number:,}"
+
+
+def duration(microseconds: int | None) -> str:
+    """Return a duration with one unit, or with two from a minute on; a dash for None."""
+    # The limits are half of the last shown digit below a unit, so that no duration is rounded to 1000 ms or 60.0 s.
+    if microseconds is not None and 0 < microseconds < _MILLISECOND // 20:
+        return "<0.1 ms"
+    if microseconds is None:
+        return "–"  # noqa: RUF001 - typography
+    if microseconds < _SECOND - _MILLISECOND // 2:
+        return f"{microseconds / _MILLISECOND:.{0 if microseconds >= 10 * _MILLISECOND else 1}f} ms"
+    if microseconds < _MINUTE - 50 * _MILLISECOND:
+        return f"{microseconds / _SECOND:.{1 if microseconds >= 10 * _SECOND else 2}f} s"
+    if microseconds < _HOUR - _SECOND // 2:
+        microseconds += _SECOND // 2
+        return f"{microseconds // _MINUTE} min {microseconds % _MINUTE // _SECOND:02d} s"
+    microseconds += _SECOND // 2
+    return f"{microseconds // _HOUR} h {microseconds % _HOUR // _MINUTE:02d} min"
 
 
 def telling_text(message: str, text: str) -> str:

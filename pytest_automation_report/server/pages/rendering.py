@@ -24,7 +24,7 @@ from pytest_automation_report.server.pages import drawings, words
 from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import content_path
-from pytest_automation_report.text.limits import quantity
+from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.visible import plain, visible
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def _environment() -> Environment:
     # The report follows no run, and has no address to share.
     environment.globals.update(live_address="", page_url="", arrived="", is_followed=False, next_address="")
     filters: tuple[Callable[..., Any], ...] = (
-        words.ago, words.by_day, words.duration, words.duration_change, words.file_size, words.machine_moment,
+        words.ago, words.by_day, duration, words.duration_change, words.file_size, words.machine_moment,
         words.moment, words.web_address, drawings.slices, drawings.trend, content_path, plain,
         commit_text, evidence_words, quantity, words.halves,
     )  # fmt: skip

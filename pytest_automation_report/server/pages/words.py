@@ -22,7 +22,7 @@ from pytest_automation_report.findings.sentences import ago as time_ago
 from pytest_automation_report.findings.sentences import brief
 from pytest_automation_report.server.pages.urls import FLAKY
 from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus, slot_name
-from pytest_automation_report.text.limits import quantity
+from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.visible import Span, plain
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.verdict import VerdictWords
     from pytest_automation_report.server.store.reads import RunRecord
 
-_MILLISECOND, _SECOND, _MINUTE, _HOUR = 1_000, 1_000_000, 60_000_000, 3_600_000_000
+_SECOND, _MINUTE = 1_000_000, 60_000_000
 
 
 def tests_and_files(count: int, files: int) -> str:
@@ -44,24 +44,6 @@ def tests_and_files(count: int, files: int) -> str:
 def files_in(entries: Iterable[Mapping[str, Any]]) -> int:
     """Return how many of these tests are files: these have their folder's name."""
     return sum(entry["folder"] == entry["name"] for entry in entries)
-
-
-def duration(microseconds: int | None) -> str:
-    """Return a duration with one unit, or with two from a minute on; a dash for None."""
-    # The limits are half of the last shown digit below a unit, so that no duration is rounded to 1000 ms or 60.0 s.
-    if microseconds is not None and 0 < microseconds < _MILLISECOND // 20:
-        return "<0.1 ms"
-    if microseconds is None:
-        return "–"  # noqa: RUF001 - typography
-    if microseconds < _SECOND - _MILLISECOND // 2:
-        return f"{microseconds / _MILLISECOND:.{0 if microseconds >= 10 * _MILLISECOND else 1}f} ms"
-    if microseconds < _MINUTE - 50 * _MILLISECOND:
-        return f"{microseconds / _SECOND:.{1 if microseconds >= 10 * _SECOND else 2}f} s"
-    if microseconds < _HOUR - _SECOND // 2:
-        microseconds += _SECOND // 2
-        return f"{microseconds // _MINUTE} min {microseconds % _MINUTE // _SECOND:02d} s"
-    microseconds += _SECOND // 2
-    return f"{microseconds // _HOUR} h {microseconds % _HOUR // _MINUTE:02d} min"
 
 
 def duration_change(microseconds: int | None, before: int | None) -> tuple[str, str] | None:

@@ -69,7 +69,8 @@ DOCUMENT: Any = {
         {"count": 1, "kind": "still", "title": "y", "since": None, "keys": ["c"]},
     ],
     "flaky": [
-        {"key": "a", "name": "test_a", "state": "flaky", "failed": 3, "runs": 120},
+        {"key": "a", "name": "test_a", "state": "flaky", "failed": 3, "runs": 120, "is_known": True},
+        {"key": "c", "name": "test_c", "state": "flaky", "failed": 1, "runs": 2, "is_known": False},
         {"key": "b", "name": "test_b", "state": "broken", "failed": 9, "runs": 9},
     ],
     "slower": [{"name": LONG, "elapsed": 3, "median": 1, "ratio": 3.0}],

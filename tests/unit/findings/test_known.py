@@ -71,6 +71,7 @@ def test_last_entry_of_a_test_counts() -> None:
     [
         (["2026-12-31 SHOP-1 wrong sum", "2026-12-31 SHOP-1"], "known until 31 December 2026 (SHOP-1)"),
         (["2026-12-31 SHOP-1", "2027-01-02 SHOP-2"], "known until 31 December 2026 at the earliest"),
+        (["2026-12-31 SHOP-1", "2026-12-31"], "known until 31 December 2026"),
         (["2026-12-31"], "known until 31 December 2026"),
         (["for ever"], "known"),
     ],

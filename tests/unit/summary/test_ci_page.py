@@ -33,7 +33,7 @@ PAGE = """\
 
 **1 failed, 3 passed, 2 skipped** in [run 7](<https://example.testmo.net/automation/runs/view/7>)
 
-10 of 10 tests were not run.
+10 of 10 tests did not run.
 
 - 2 results kept in .automation-report/spool/x
 
@@ -222,6 +222,7 @@ def test_flaky_failures_are_marked_last() -> None:
         "::error", "::warning",
     ]  # fmt: skip
     assert "**1 failed, 1 known**" in JobPage(title="s", tally=tally(known, failure=1)).text(ROOM)
+    assert "**3 failed, at least 1 known**" in JobPage(title="s", tally=tally(known, failure=3)).text(ROOM)
     notes = {(FAILED.folder, "test_flaky"): "known, failing since a1b2c3d (Ann, 2 days ago)"}
     assert [failure.message for failure in marked_last([flaky, FAILED], notes)] == [
         "assert 1 == 2", "known, failing since a1b2c3d (Ann, 2 days ago): assert 1 == 2",

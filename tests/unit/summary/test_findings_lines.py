@@ -93,7 +93,7 @@ def test_what_the_numbers_count_is_named() -> None:
     document = {
         **findings(0, 5, 0, 1, 1), "tests": {"still_failing": still}, "reasons": reasons,
         "flaky": [{"name": "test_rate", "state": "flaky", "failed": 2, "runs": 7}],
-        "slower": [{"name": "test_sum", "elapsed": 400_000, "median": 100_000}],
+        "slower": [{"name": "test_sum", "elapsed": 123_400_000, "median": 100_000}],
     }  # fmt: skip
     assert findings_lines(cast("RunFindings", document), NOW)[1:] == [
         *(f"  {9 - number} still failing: reason {number}" for number in range(3)),
@@ -105,7 +105,7 @@ def test_what_the_numbers_count_is_named() -> None:
         "  9 still failing: reason 0",
         "  still failing since b2c3d4e (Ann, 2 days ago): test_a, test_b, test_c, 2 more",
         "  1 flaky: test_rate (2 of 7 runs)",
-        "  1 slower: test_sum (0.4 s, 0.1 s before)",
+        "  1 slower: test_sum (2 min 03 s, 100 ms before)",
     ]
 
 

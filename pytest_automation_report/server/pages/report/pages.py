@@ -25,10 +25,11 @@ from pytest_automation_report.server.pages.run.failures import says_of
 from pytest_automation_report.server.pages.run.tests import file_branches, ordered, path_of
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, WORDS, TestState, link, paging, result_state
-from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, duration, stored_entries
+from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, stored_entries
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.overview import HAS_FACTS, facts_of
 from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, content_hash, hexadecimal
+from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import NameParts, node_id, place_of, run_command, split_name, title_of
 from pytest_automation_report.text.visible import visible
 

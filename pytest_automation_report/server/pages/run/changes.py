@@ -12,13 +12,12 @@ from pytest_automation_report.server.pages.words import (
     RUN_WORDS,
     attached,
     counts_of,
-    duration,
     files_in,
     parts_of,
     tests_and_files,
 )
 from pytest_automation_report.server.store.overview import natural_key
-from pytest_automation_report.text.limits import SHORT_COMMIT, quantity
+from pytest_automation_report.text.limits import SHORT_COMMIT, duration, quantity
 from pytest_automation_report.text.node_ids import split_name
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from pytest_automation_report.server.pages.words import (
     attached,
     comparable_time,
     counts_of,
-    duration,
     duration_change,
     files_in,
     moment,
@@ -26,7 +25,7 @@ from pytest_automation_report.server.pages.words import (
     titled,
 )
 from pytest_automation_report.server.store.values import KILLED
-from pytest_automation_report.text.limits import quantity
+from pytest_automation_report.text.limits import duration, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -21,9 +21,9 @@ from pytest_automation_report.server.pages.words import (
     Part,
     common_phrase,
     counts_of,
-    duration,
     parts_of,
 )
+from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import class_path, split_name
 
 if TYPE_CHECKING:

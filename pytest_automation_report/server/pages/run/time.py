@@ -10,10 +10,9 @@ from msgspec.json import Decoder
 from pytest_automation_report.findings.times import RunTime, time_to_go
 from pytest_automation_report.server.pages.drawings import clock
 from pytest_automation_report.server.pages.run.head import Phrase, ToGo
-from pytest_automation_report.server.pages.words import duration
 from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.server.store.values import RunningTest
-from pytest_automation_report.text.limits import quantity
+from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.node_ids import split_name
 
 if TYPE_CHECKING:

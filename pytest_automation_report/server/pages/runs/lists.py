@@ -17,12 +17,13 @@ from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader
 from pytest_automation_report.server.pages.rendering import Page, render, set_html
 from pytest_automation_report.server.pages.runs.rows import branch_values, card_of, flaky_rows, run_row, slowest_rows
 from pytest_automation_report.server.pages.searches import mistakes_in
-from pytest_automation_report.server.pages.words import common_phrase, duration, titled, with_status
+from pytest_automation_report.server.pages.words import common_phrase, titled, with_status
 from pytest_automation_report.server.store import reads
 from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.histories import series_of
 from pytest_automation_report.server.store.values import ApiError, hexadecimal, not_found
+from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import split_name
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from pytest_automation_report.server.pages.drawings import TrendPoint
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PageReader
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.urls import link
-from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, duration, moment
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, moment
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.values import KILLED, ResultClass
+from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import node_id_of, run_command, split_name
 
 if TYPE_CHECKING:

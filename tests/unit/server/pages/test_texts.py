@@ -6,8 +6,8 @@ from jinja2 import DictLoader, Environment
 
 from pytest_automation_report.server.pages.drawings import slices
 from pytest_automation_report.server.pages.rendering import CompiledTemplates, macros
-from pytest_automation_report.server.pages.words import LINES_SHOWN, duration, halves, lines, parts_of
-from pytest_automation_report.text.limits import quantity
+from pytest_automation_report.server.pages.words import LINES_SHOWN, halves, lines, parts_of
+from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.node_ids import node_id_of, run_command
 
 
