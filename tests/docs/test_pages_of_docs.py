@@ -13,7 +13,7 @@ import click
 import pytest
 
 from docs.test_every_block import BLOCKS, PAGES_OF_COMMANDS, owner
-from docs.written import PAGES, bash, blocks, environment, page
+from docs.written import PAGES, bash, blocks, environment, page, section
 from pytest_automation_report import hookspecs
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.settings.settings import SETTINGS
@@ -70,6 +70,14 @@ def test_every_setting_is_in_one_table() -> None:
     """The page of settings has each setting once."""
     names = re.findall(r'^\| <a id="(\w+)"></a>', page("docs/settings.md"), re.MULTILINE)
     assert sorted(names) == sorted(each.name for each in SETTINGS)
+
+
+@pytest.mark.parametrize("name", ["docs/words.md", "docs/architecture.md"])
+def test_glossaries_have_few_words(name: str) -> None:
+    """A reader, of the docs or of the code, learns at most 15 words."""
+    text = page(name) if name == "docs/words.md" else section(name, "Words")
+    words = [row for row in re.findall(r"^\| ([\w, -]+) \|", text, re.MULTILINE) if row not in {"word", "---"}]
+    assert 10 < len(words) <= 15
 
 
 def test_hooks_page_has_all_hooks_with_their_arguments() -> None:
