@@ -16,6 +16,9 @@ from docs.test_every_block import BLOCKS, PAGES_OF_COMMANDS, owner
 from docs.written import PAGES, bash, blocks, environment, page, section
 from pytest_automation_report import hookspecs
 from pytest_automation_report.cli.main import main
+from pytest_automation_report.export import digest
+from pytest_automation_report.findings import documents
+from pytest_automation_report.server.store.findings import VERSION
 from pytest_automation_report.settings.settings import SETTINGS
 from support.checked_server import CheckedServer
 from support.contract import contract
@@ -119,6 +122,33 @@ def test_api_page_has_all_operations() -> None:
     """The page of the API names each operation of the contract once, and no other."""
     named = re.findall(r"^\| `((?:GET|POST) [^`]+)` \|", page("docs/api.md"), re.MULTILINE)
     assert sorted(named) == sorted(_operations())
+
+
+@pytest.mark.parametrize(
+    ("heading", "types"),
+    [
+        (
+            "What failed in a run",
+            (digest.DigestDocument, digest.DigestRun, digest.DigestReason, digest.DifferingValue),
+        ),
+        (
+            "Findings of a run",
+            (
+                documents.RunFindings, documents.BaseRun, documents.EarlierSource, documents.RanTests,
+                documents.ChangedTest, documents.ChangedDuration, documents.FailureReason, documents.FlakyResult,
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_documents_have_the_members_of_the_page(heading: str, types: tuple[type, ...]) -> None:
+    """Each member of the documents for programs is described."""
+    named = set(re.findall(r"`(\w+)`", section("docs/documents.md", heading)))
+    assert {member for each in types for member in each.__annotations__} - named == set()
+
+
+def test_findings_have_the_version_of_the_page() -> None:
+    """The version of the findings is the page's."""
+    assert f"| `version` | {VERSION} |" in section("docs/documents.md", "Findings of a run")
 
 
 def test_migration_leads_to_what_there_is() -> None:
