@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from copy import copy
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -91,20 +92,18 @@ def options(_: str) -> str:
     """Return the help of each console command; of options that are settings only the names."""
     parts = []
     for name, command in commands():
-        context = click.Context(command, info_name=f"automation-report {name}", terminal_width=80)
-        lines, settings = [], []
-        for line in command.get_help(context).splitlines():
-            option, _, words = line.strip().partition("  ")
-            is_setting = words.strip().removesuffix(".") in _SHORT_HELPS
-            if option == "--help":
-                continue
-            (settings if is_setting else lines).append(option.partition(" ")[0] if is_setting else line)
-        text = "\n".join(lines).removesuffix("\n\nMore options:")
-        parts.append(f"## {name}\n\n```text\n{text}\n```\n")
-        if settings:
-            names = ", ".join(f"`{each}`" for each in settings)
-            parts.append(f"[Settings](settings.md): {names}\n")
+        shown = copy(command)
+        shown.add_help_option = False
+        shown.params = [each for each in command.params if not _is_setting(each)]
+        context = click.Context(shown, info_name=f"automation-report {name}", terminal_width=80)
+        parts.append(f"## {name}\n\n```text\n{shown.get_help(context)}\n```\n")
+        if settings := [f"`{each.opts[0]}`" for each in command.params if _is_setting(each)]:
+            parts.append(f"[Settings](settings.md): {', '.join(settings)}\n")
     return "\n".join(parts)
+
+
+def _is_setting(option: click.Parameter) -> bool:
+    return isinstance(option, click.Option) and (option.help or "").removesuffix(".") in _SHORT_HELPS
 
 
 def exit_codes(_: str) -> str:
