@@ -36,7 +36,7 @@ class RunFacts(Struct, frozen=True, dict=True):
 
     reader: PageReader
     record: RunRecord
-    findings: RunFindings | None
+    findings: RunFindings
     overview: RunOverview
     now: int = 0
 
@@ -58,7 +58,7 @@ class RunFacts(Struct, frozen=True, dict=True):
     @property
     def base(self) -> BaseRun | None:
         """The run that this one is compared with, as findings name it."""
-        return None if self.findings is None else self.findings["base"]
+        return self.findings["base"]
 
     @cached_property
     def base_row(self) -> Json | None:
@@ -68,14 +68,14 @@ class RunFacts(Struct, frozen=True, dict=True):
     @property
     def longest(self) -> int | None:
         """The number of runs for which the oldest reason has failed without a break; None if none failed before."""
-        reasons = () if self.findings is None else self.findings["reasons"]
-        since = [reason["since"]["run"] for reason in reasons if reason["since"] and reason["kind"] == "still"]
+        reasons = (reason for reason in self.findings["reasons"] if reason["kind"] == "still")
+        since = [reason["since"]["run"] for reason in reasons if reason["since"]]
         return sum(run >= min(since) for run in self.histories.run_ids) or None if since else None
 
     @cached_property
     def histories(self) -> Histories:
         """The outcomes and usual times of the run's tests."""
-        return Histories(self.reader, self.row, self.findings)
+        return Histories(self.reader, self.row, self.base_row)
 
     @cached_property
     def workers(self) -> Mapping[int, str]:
@@ -86,8 +86,6 @@ class RunFacts(Struct, frozen=True, dict=True):
     def marks(self) -> Mapping[int, tuple[str, ...]]:
         """The marks of failed tests by their results: new, back, flaky."""
         found = self.findings
-        if found is None:
-            return {}
         flaky = {entry["key"]: entry["state"] for entry in found["flaky"]}
         entries = [*found["tests"]["newly_failing"], *found["tests"]["still_failing"]]
         marks = {
@@ -98,8 +96,7 @@ class RunFacts(Struct, frozen=True, dict=True):
     @cached_property
     def slower(self) -> Mapping[int, str]:
         """By how much tests got slower, by their results."""
-        entries = () if self.findings is None else self.findings["slower"]
-        return {entry["result"]: factor(entry["ratio"]) for entry in entries if entry["result"]}
+        return {entry["result"]: factor(entry["ratio"]) for entry in self.findings["slower"] if entry["result"]}
 
     def worker(self, thread: int) -> str:
         """Return the name of a thread; empty for one that the page does not read."""
@@ -143,11 +140,9 @@ class RunFacts(Struct, frozen=True, dict=True):
         """The numbers that the verdict is made of."""
         row, found = self.row, self.findings
         flaky = self.overview["flaky"]["count"]
-        if row["is_completed"] and found is not None:
+        if row["is_completed"]:
             return RunNumbers(**found["ran"], flaky=flaky)
-        files, modules, uncollected = (
-            0 if found is None else found["ran"][name] for name in ("files", "modules", "uncollected")
-        )
+        files, modules, uncollected = (found["ran"][name] for name in ("files", "modules", "uncollected"))
         finished = row["total_count"] - row["untested_count"] - modules
         # Several results of one test, as subtests have them, may be more than were collected.
         collected = None if self.collected is None else max(self.collected, finished)
@@ -160,8 +155,8 @@ class RunFacts(Struct, frozen=True, dict=True):
             collected=collected,
             not_run=0 if collected is None else collected - finished,
             files=files,
-            is_open=not row["is_completed"],
-            is_silent=not row["is_completed"] and self.silence >= SILENT_US,
+            is_open=True,
+            is_silent=self.silence >= SILENT_US,
         )
 
 
@@ -204,7 +199,7 @@ def worker_names(record: RunRecord) -> dict[int, str]:
 class Histories:
     """Outcomes and medians of tests up to one run: of its branch, or of the base's if its branch has no earlier run."""
 
-    def __init__(self, reader: PageReader, run: Json, found: RunFindings | None) -> None:
+    def __init__(self, reader: PageReader, run: Json, base: Json | None) -> None:
         self._connection = reader.connection
         self._run: int = run["id"]
         self._letters: dict[int, str] = {}
@@ -212,7 +207,6 @@ class Histories:
         self._series = series_of(reader.connection, run)
         # The branch of these runs.
         self.branch: str = run["branch"] or ""
-        base = None if found is None or found["base"] is None else reader.known_run(found["base"]["run"])
         if not self.before and base is not None and base["branch"] != run["branch"]:
             self._series = series_of(reader.connection, base)
             self.branch = base["branch"] or ""

@@ -223,8 +223,7 @@ class FailureCards:
     @cached_property
     def cards(self) -> list[Json]:
         """A card for each reason."""
-        found = self._facts.findings
-        return [] if found is None else cards_of(found, self._facts.failures)
+        return cards_of(self._facts.findings, self._facts.failures)
 
     def texts(self, site: str) -> list[str]:
         """Return the reasons as Markdown, each with one of its tests; ``site`` is the address of the pages."""
@@ -341,8 +340,8 @@ class FailureCards:
     def flaky(self) -> Json:
         """Return the tests that passed after a failed attempt, and the passed ones that are flaky by their history."""
         overview = self._facts.overview["flaky"]
-        found = self._facts.findings
-        states = {entry["result"]: entry for entry in (found["flaky"] if found else ()) if entry["state"] == "flaky"}
+        flaky = (entry for entry in self._facts.findings["flaky"] if entry["state"] == "flaky")
+        states = {entry["result"]: entry for entry in flaky}
         tried = overview["results"][:_FLAKY_SHOWN]
         rows = self._reader.rows_of([*tried, *filter(None, states)])
         passed = {status.id for status in RESULT_STATUSES.values() if status.is_passed}
@@ -364,7 +363,7 @@ class FailureCards:
 
     def slower(self) -> list[Json]:
         """Return the tests that got slower."""
-        entries = self._facts.findings["slower"][:10] if self._facts.findings else ()
+        entries = self._facts.findings["slower"][:10]
         rows = self._reader.rows_of(entry["result"] for entry in entries if entry["result"])
         self._facts.histories.load(row["case"] for row in rows.values())
         known = [entry for entry in entries if entry["result"] in rows]

@@ -50,14 +50,14 @@ _MOVES: Final = (
 def head_of(facts: RunFacts, to_go: ToGo | None, *, is_first: bool) -> Json:
     """Return heading, sentence and title of the page; ``is_first``: no earlier run of its branch is known."""
     found, counts = facts.findings, facts.counts
-    said = verdict_of(counts) if counts.is_open or found is None else found["verdict"]
-    whole = None if found is None else found["whole"]
+    said = verdict_of(counts) if counts.is_open else found["verdict"]
+    whole = found["whole"]
     branch = facts.row["branch"] or ""
     sentence: list[Phrase] = []
     if whole is not None:
         sentence = [(wholeness_words(whole), "b" if is_torn(whole) else ""), (". ", "")]
     if counts.is_open:
-        new = None if found is None or found["base"] is None else found["mine"]["new"]
+        new = None if found["base"] is None else found["mine"]["new"]
         has_ended = bool(facts.row["thread_count"]) and not facts.row["thread_active_count"]
         sentence = live_sentence(counts, to_go, facts.silence, new, has_ended=has_ended)
     else:
@@ -146,14 +146,14 @@ def chips_of(
 def _chip_of_missing(facts: RunFacts, state: RunState, part: Part) -> Chip:
     """Return the chip of the tests that did not run yet, or at all; a link if the base has their names."""
     found = facts.findings
-    has_names = found is not None and found["base"] is not None and bool(found["tests"]["not_run"])
+    has_names = found["base"] is not None and found["tests"]["not_run"]
     address = state.at("changes", changes=frozenset({"not_run"})).address if has_names else ""
     count = part.count if facts.counts.is_open else facts.counts.not_run
     return Chip(part.name, count, address, "not_run" in state.changes)
 
 
-def _chips_of_changes(findings: RunFindings | None, state: RunState, found: Mapping[str, int] | None) -> Sequence[Chip]:
-    if findings is None or findings["base"] is None:
+def _chips_of_changes(findings: RunFindings, state: RunState, found: Mapping[str, int] | None) -> Sequence[Chip]:
+    if findings["base"] is None:
         return ()
     counts = {**findings["counts"], **findings["mine"]} if found is None else found
     chips = []
@@ -177,8 +177,7 @@ def _chips_of_fields(facts: RunFacts, state: RunState, *, has_counts: bool) -> S
 
 def tabs_of(facts: RunFacts, state: RunState, view: str) -> list[Json]:
     """Return the tabs of the views with their numbers."""
-    findings = facts.findings
-    moved = sum(findings["counts"][name] for name in _MOVES) if findings else 0
+    moved = sum(facts.findings["counts"][name] for name in _MOVES)
     numbers = {"failures": facts.row["failure_count"], "tests": facts.row["total_count"], "changes": moved}
     return [
         {
@@ -258,7 +257,7 @@ def death_sentence(failures: Iterable[Json]) -> list[Phrase]:
 
 def change_sentence(
     numbers: RunNumbers,
-    findings: RunFindings | None,
+    findings: RunFindings,
     base_branch: str,
     branch: str,
     longest: int | None,
@@ -267,8 +266,6 @@ def change_sentence(
     now: int = 0,
 ) -> list[Phrase]:
     """Return the changes since the base as phrases; ``longest`` is the number of runs that a reason has failed for."""
-    if findings is None:
-        return []
     on_branch = f" on {branch}" if branch else ""
     if findings["base"] is None:
         alone = f"The first run of this suite{on_branch} that is known here."

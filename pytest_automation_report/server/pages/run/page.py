@@ -54,11 +54,11 @@ from pytest_automation_report.server.store.values import ApiError
 from pytest_automation_report.text.node_ids import rerun_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     import falcon
 
-    from pytest_automation_report.findings.documents import ChangedTest, RunFindings, RunOverview
+    from pytest_automation_report.findings.documents import RunFindings, RunOverview
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.store.store import Store
 
@@ -296,8 +296,9 @@ class RunView:
         self._state = state
         self._cards = FailureCards(facts, state)
         self.tree = TreeRows(facts, state)
+        self._list = TestList(facts.reader, facts.row, facts.findings, state)
         is_list = state.is_filtered or state.opened
-        has_slower = facts.findings and facts.findings["counts"].get("slower")
+        has_slower = facts.findings["counts"]["slower"]
         has_worries = facts.row["failure_count"] or facts.counts.flaky or has_slower or facts.counts.is_open
         self.view = state.view or ("failures" if has_worries and not is_list else "tests")
 
@@ -318,7 +319,7 @@ class RunView:
         bar = bar_of(facts)
         running = running_now(facts) if facts.counts.is_open else []
         # With a search, or tests of one worker, the numbers of chips are those of it.
-        is_searched, tests = bool(state.text) or state.lane is not None, TestList(facts, state)
+        is_searched, tests = bool(state.text) or state.lane is not None, self._list
         readers = (self._failures, self._tests, self._changes, self._time, self._details)
         views: dict[str, Callable[[], Json]] = dict(zip(VIEWS, readers, strict=True))
         return {
@@ -356,12 +357,12 @@ class RunView:
     def _commands(self) -> list[Json]:
         """Return the commands of *Run again*: for the failed tests, for the new ones, for the whole run."""
         run, found = self._facts.row, self._facts.findings
-        failed, new = run["failure_count"], found["mine"]["new"] if found else 0
+        failed, new = run["failure_count"], found["mine"]["new"]
         commands: list[tuple[str, str, str]] = []
         if failed:
             counted = tests_and_files(failed, self._facts.counts.uncollected)
             commands.append(("What failed in this run", counted, rerun_of(run["id"])))
-        entries = changes.entries_of(found, "new") if found else ()
+        entries = changes.entries_of(found, "new")
         # The command knows the usual base, and the failures that findings list.
         if 0 < new < failed and self._state.base is None and new == len(entries):
             commands.append(("Only what is new", tests_and_files(new, files_in(entries)), rerun_of(run["id"], "new")))
@@ -392,11 +393,11 @@ class RunView:
     def _rail(self) -> Json:
         facts = self._facts
         found = facts.findings
-        entries: Sequence[ChangedTest] = found["tests"]["fixed"][:_RAIL_LINES] if found else ()
+        entries = found["tests"]["fixed"][:_RAIL_LINES]
         fixed = self._reader.rows_of(result for entry in entries if (result := entry["result"])).values()
         facts.histories.load((row["case"] for row in fixed), is_whole=True)
         slowest = slowest_tests(facts.overview, {}, _RAIL_LINES)
-        busy = shares_of(found["time"])[0]["percent"] if found else 0
+        busy = shares_of(found["time"])[0]["percent"]
         return {
             "lanes": small_lanes(facts.overview, busy) if facts.overview["workers"] else None,
             "slowest": [{**row, "change": facts.slower.get(row["id"], "")} for row in slowest],
@@ -408,7 +409,7 @@ class RunView:
                 }
                 for row in fixed
             ],
-            "fixed_count": found["counts"]["fixed"] if found else 0,
+            "fixed_count": found["counts"]["fixed"],
             "where": changes.where_it_ran(facts),
         }
 
@@ -418,9 +419,9 @@ class RunView:
             files = len(self._facts.overview["files"])
             tree = self.tree.children("", path_to=state.opened)
             return {"is_flat": False, "sort": state.sort or "failed", "tree": tree, "files": files}
-        tests = TestList(self._facts, self._state)
+        tests = self._list
         rows, total = tests.page()
-        reasons = () if self._facts.findings is None else self._facts.findings["reasons"]
+        reasons = self._facts.findings["reasons"]
         return {
             "is_flat": True,
             "sort": tests.sort,
@@ -428,13 +429,13 @@ class RunView:
             "rows": self.tree.leaves(rows.items, has_folder=True),
             "total": total,
             "pages": paging(state.page, total, PAGE_ROWS, has_more=rows.has_more),
-            "suggestion": tests.suggestion() if not rows.items and state.text else None,
+            "suggestion": tests.suggestion(self._facts.overview) if not rows.items and state.text else None,
             "reason": next((says_of(one["title"]) for one in reasons if one["fingerprint"] == state.reason), None),
         }
 
     def _changes(self) -> Json:
         found, histories = self._facts.findings, self._facts.histories
-        if found is None or found["base"] is None:
+        if found["base"] is None:
             return {"changes": None, "commits": [], "software": []}
         changed = [*found["tests"]["fixed"][:PAGE_ROWS], *found["tests"]["newly_failing"][:PAGE_ROWS]]
         rows = self._reader.rows_of([entry["result"] for entry in changed if entry["result"]])
@@ -453,8 +454,7 @@ class RunView:
 
     def _time(self) -> Json:
         facts = self._facts
-        view, found, histories = facts.overview, facts.findings, facts.histories
-        shares = None if found is None else found["time"]
+        view, histories, shares = facts.overview, facts.histories, facts.findings["time"]
         cases = [row["case"] for row in view["slowest"]]
         histories.load(cases)
         names = {row["id"]: row["name"] for row in view["slowest"]}
@@ -465,7 +465,7 @@ class RunView:
         total = sum(entry["elapsed"] for entry in view["files"])
         slowest = slowest_tests(view, {case: histories.median(case) for case in cases})
         return {
-            "shares": shares_of(shares) if shares and shares["workers"] else [],
+            "shares": shares_of(shares) if shares["workers"] else [],
             "lanes": lanes_of(view, facts.worker, names, self._state.at("time")) if view["workers"] else None,
             "waste": jobs_sentence(view, shares, facts.record.threads) or waste_sentence(view, shares, facts.worker),
             "slowest": slowest,

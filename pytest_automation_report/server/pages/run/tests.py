@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import FileTests
+    from pytest_automation_report.findings.documents import FileTests, RunFindings, RunOverview
+    from pytest_automation_report.server.pages.queries import PageReader
 
 # In the order *failures first*.
 _TONES_RANKED: Final = ("fail", "block", "warn", "flaky", "skip", "idle", "pass", "live")
@@ -253,10 +254,11 @@ class TestList:
 
     __test__ = False  # pytest must not collect it
 
-    def __init__(self, facts: RunFacts, state: RunState) -> None:
-        self._facts = facts
+    def __init__(self, reader: PageReader, run: Json, findings: RunFindings | None, state: RunState) -> None:
+        self._reader = reader
+        self._run = run
+        self._findings = findings
         self._state = state
-        self._reader = facts.reader
 
     def page(self) -> tuple[Rows, int | None]:
         """Return a page of the tests, and the length of the list; None if it is not known before its last page."""
@@ -297,7 +299,7 @@ class TestList:
 
     def _results(self, name: str) -> set[int]:
         """Return the results of a list of findings, or those of tests that are flaky by them."""
-        found = self._facts.findings
+        found = self._findings
         if found is None:
             return set()
         flaky = [entry for entry in found["flaky"] if entry["state"] == "flaky"]
@@ -326,17 +328,16 @@ class TestList:
             if search.ids
         }
 
-    def suggestion(self) -> tuple[str, int] | None:
+    def suggestion(self, overview: RunOverview) -> tuple[str, int] | None:
         """Return a word of the run's tests near the one that is searched, and how many tests have it."""
         text = self._state.text
         if "::" in text or len(text) < 3:  # noqa: PLR2004 - any word is near a shorter one
             return None
-        entries = self._facts.overview["files"]
-        names = [str(entry["file"] or entry["folder"]) for entry in entries]
-        names += [row["name"] for row in self._facts.overview["slowest"]]
-        names += [family["function"] for family in self._facts.overview["families"]]
-        names += [reason["title"] for reason in (self._facts.findings["reasons"] if self._facts.findings else ())]
-        sample = self._reader.tests(self._state.run_id, self._all_counts(), Search())
+        names = [str(entry["file"] or entry["folder"]) for entry in overview["files"]]
+        names += [row["name"] for row in overview["slowest"]]
+        names += [family["function"] for family in overview["families"]]
+        names += [reason["title"] for reason in (self._findings["reasons"] if self._findings else ())]
+        sample = self._reader.tests(self._state.run_id, counts_of(self._run), Search())
         names += [row["name"] for row in sample.items]
         word = common_phrase(names, text)
         if word is None:
@@ -347,10 +348,6 @@ class TestList:
     def _counts(self) -> Mapping[int, int]:
         """Return the number of tests by the ids of the chosen statuses, in the order of the list."""
         wanted = {int(key) for key in self._state.statuses if key != FLAKY}
-        counts = self._all_counts()
         if FLAKY in self._state.statuses:
             wanted |= {int(key) for key in _PASSED}
-        return {status: count for status, count in counts.items() if not wanted or status in wanted}
-
-    def _all_counts(self) -> dict[int, int]:
-        return counts_of(self._facts.row)
+        return {status: count for status, count in counts_of(self._run).items() if not wanted or status in wanted}

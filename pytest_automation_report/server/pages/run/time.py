@@ -51,7 +51,7 @@ def shares_of(time: RunTime) -> list[Json]:
     ]
 
 
-def jobs_sentence(overview: RunLanes, time: RunTime | None, threads: Sequence[Json]) -> list[Phrase]:
+def jobs_sentence(overview: RunLanes, time: RunTime, threads: Sequence[Json]) -> list[Phrase]:
     """Return the sentence on how even the jobs of a run cut its tests; nothing if it has no such jobs."""
     cuts = (json.loads(row["collection"]) for row in threads if row["collection"])
     jobs = {row["id"]: row["job"] for row in threads}
@@ -60,14 +60,14 @@ def jobs_sentence(overview: RunLanes, time: RunTime | None, threads: Sequence[Js
         job = jobs.get(worker["thread"]) or ""
         start, end = spans.get(job, (worker["start"], 0))
         spans[job] = min(start, worker["start"]), max(end, worker["end"])
-    if time is None or len(spans) <= 1 or not any(each["chosen"] < each["tests"] for each in cuts):
+    if len(spans) <= 1 or not any(each["chosen"] < each["tests"] for each in cuts):
         return []
     times = sorted(end - start for start, end in spans.values())
     words = f"The tests took {duration(times[0])} to {duration(times[-1])} a job"
     return [(f"{words}; a balanced cut would have taken {duration(time['balanced'])}", "")]
 
 
-def waste_sentence(overview: RunLanes, time: RunTime | None, name_of: Callable[[int], str]) -> list[Phrase]:
+def waste_sentence(overview: RunLanes, time: RunTime, name_of: Callable[[int], str]) -> list[Phrase]:
     """Return the sentence that names the largest waste of a run; nothing if there is none worth a sentence."""
     waste = overview["waste"]
     if waste:
@@ -77,13 +77,13 @@ def waste_sentence(overview: RunLanes, time: RunTime | None, name_of: Callable[[
             (waste["name"], "code"),
             (f" at {clock(waste['start'])} and kept the other workers waiting for {duration(waste['waited'])}", ""),
         ]
-        saved = 0 if time is None else overview["wall"] - max(time["balanced"], waste["elapsed"] or 0)
+        saved = overview["wall"] - max(time["balanced"], waste["elapsed"] or 0)
         if saved >= overview["wall"] // 50 and saved > 0:
             sentence.append(
                 (f"; if it begins first, the run takes up to {duration(min(saved, waste['waited']))} less", "")
             )
         return sentence
-    if time is None or not time["workers"]:
+    if not time["workers"]:
         return []
     # The share of the tests is no waste.
     largest = max(shares_of(time)[1:], key=lambda share: int(share["percent"]))
@@ -147,7 +147,7 @@ def to_go_of(facts: RunFacts, running: Sequence[Json]) -> ToGo | None:
     known, usual = (0, 0.0) if before is None else facts.reader.usual_times(before.id, facts.row["id"])
     speed = 1.0
     if known * 2 >= counts.collected:
-        speed = 1.0 if facts.findings is None else float(facts.findings["speed"])
+        speed = facts.findings["speed"]
         # Tests that are new were not in it: they count as one of the others.
         each = usual * speed
         by = "the times of the last runs" + (f" on {facts.histories.branch}" if facts.histories.branch else "")

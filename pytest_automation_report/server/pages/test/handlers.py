@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown
 from pytest_automation_report.server.pages.queries import NEAR
 from pytest_automation_report.server.pages.rendering import Page
-from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, RunFacts, worker_names
+from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, worker_names
 from pytest_automation_report.server.pages.run.tests import TestList
 from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import TestFile, compared_pictures, files_of, preview_of
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.test.history import Branches, FoundTests, Outcome
     from pytest_automation_report.server.store.reads import RunRecord
@@ -90,9 +89,8 @@ def neighbours_in(common: CommonValues, record: RunRecord, row: Json, origin: Ma
 
 
 def _listed(reader: PageReader, record: RunRecord, state: RunState) -> tuple[list[int], bool]:
-    found = stored_findings(reader.connection, state.run_id) if state.changes else None
-    facts = RunFacts(reader, record, found, cast("RunOverview", {}))  # a list reads nothing of the overview
-    listed = TestList(facts, state).first(MOST)
+    found = stored_findings(reader.connection, state.run_id)
+    listed = TestList(reader, record.row, found, state).first(MOST)
     return [other["id"] for other in listed.items], listed.has_more
 
 

@@ -90,11 +90,10 @@ ALONE: RunFindings = {**MAIN, "base": None}
          "No earlier run on fix/x can be compared with it. Compared with #1213 on main: 17 new."),
         (ALONE, ("", "main"), True, "The first run of this suite on main that is known here."),
         (ALONE, ("", "main"), False, "No earlier run on main can be compared with it."),
-        (None, ("", ""), True, ""),
     ],
 )  # fmt: skip
 def test_a_first_run_says_what_it_is_compared_with(
-    found: RunFindings | None, branches: tuple[str, str], *, is_first: bool, sentence: str
+    found: RunFindings, branches: tuple[str, str], *, is_first: bool, sentence: str
 ) -> None:
     """The first run of a branch names the other branch, the first run of a suite says that it is the first.
 

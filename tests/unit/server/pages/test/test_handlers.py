@@ -415,7 +415,11 @@ def test_next_goes_through_the_list_that_one_came_from(site: Site) -> None:
         *(("", [1, 3]), ("view=tests&status=6", [1, 3]), ("", [4, 5]), ("view=tests&status=flaky", [4, 5]), ("", [2])),
         *(("view=tests&open=tests/a.py", [0, 1, 2, 4]), ("view=tests&group=none", [0, 1, 3, 2, 4, 5, 6])),
         *(("view=tests&sort=slowest&group=none", [2, 6, 3]), ("view=tests&q=tests/b.py", [3, 5, 6])),
-        *(("view=tests&change=newly_skipped", [1, 3]), ("view=tests&status=999", [0, 1, 3, 2, 4, 5, 6])),
+        *(
+            ("view=tests&change=newly_skipped", [1, 3]),
+            ("view=tests&q=is:newly-skipped", [1, 3]),
+            ("view=tests&status=999", [0, 1, 3, 2, 4, 5, 6]),
+        ),
     ):
         found = [ids.index(result) for result in walked(site, ids[numbers[0]], origin)]
         assert (found[:3] if "slowest" in origin else found) == numbers, origin
