@@ -149,13 +149,13 @@ def strip_of(letters: str, *, has_now: bool = False) -> Strip | None:
     letters = letters[-STRIP_RUNS:].lstrip(".")
     if not letters:
         return None
-    shapes: dict[str, list[str]] = {}
-    for place, letter in enumerate(letters):
-        tone, height = OUTCOME_TONES[OUTCOMES[letter]], _HEIGHTS[letter]
-        shapes.setdefault(tone, []).append(f"M{place * _STEP} {_GROUND - height}h{_MARK}v{height}h-{_MARK}z")
+    heights = [_HEIGHTS[letter] for letter in letters]
+    paths = _paths(
+        (OUTCOME_TONES[OUTCOMES[letter]], f"M{place * _STEP} {_GROUND - height}h{_MARK}v{height}h-{_MARK}z")
+        for place, (letter, height) in enumerate(zip(letters, heights, strict=True))
+    )
     words = Counter(OUTCOMES[letter] for letter in letters)
     label = f"last {quantity(len(letters), 'run')}: " + ", ".join(f"{count} {word}" for word, count in words.items())
-    paths = [(tone, "".join(parts)) for tone, parts in shapes.items()]
     if has_now:
         paths.append(("now", f"M{(len(letters) - 1) * _STEP} 21h{_MARK}v2h-{_MARK}z"))
     return Strip(len(letters) * _STEP - _STEP + _MARK, tuple(paths), label)
@@ -178,11 +178,19 @@ def reduced_cells(cells: Sequence[Json]) -> Json:
     if len(cells) <= _MAX_LINKED_CELLS:
         drawing["squares"] = [{**cell, "x": x, "y": y} for cell, (x, y) in zip(cells, places, strict=True)]
         return drawing
-    paths: dict[str, list[str]] = {}
-    for cell, (x, y) in zip(cells, places, strict=True):
-        paths.setdefault(cell["tone"], []).append(f"M{x} {y}h{size:.1f}v{size:.1f}h-{size:.1f}z")
-    drawing["paths"] = [(tone, "".join(parts)) for tone, parts in paths.items()]
+    drawing["paths"] = _paths(
+        (cell["tone"], f"M{x} {y}h{size:.1f}v{size:.1f}h-{size:.1f}z")
+        for cell, (x, y) in zip(cells, places, strict=True)
+    )
     return drawing
+
+
+def _paths(shapes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return one path of SVG for each tone of some shapes."""
+    by_tone: dict[str, list[str]] = {}
+    for tone, shape in shapes:
+        by_tone.setdefault(tone, []).append(shape)
+    return [(tone, "".join(own)) for tone, own in by_tone.items()]
 
 
 _KIND_WORDS: Final[Mapping[str, Kind]] = {"fa": "failed", "fl": "flaky", "sk": "skipped", "pa": "passed"}
@@ -270,18 +278,18 @@ def small_lanes(overview: RunLanes, busy: int) -> Json:
     """Return the lanes of the rail: one path for each tone, at most eight workers; ``busy`` is in percent."""
     wall = max(1, overview["wall"])
     scale = 288 / wall
-    shapes: dict[str, list[str]] = {}
+    shapes: list[tuple[str, str]] = []
     workers = list(zip(overview["workers"], overview["lanes"], strict=True))[:8]
     for row, (worker, blocks) in enumerate(workers):
         top = row * 13
         if worker["start"] * scale >= 1:
-            shapes.setdefault("setup", []).append(_box(0, top, worker["start"] * scale))
+            shapes.append(("setup", _box(0, top, worker["start"] * scale)))
         for start, end, kind, *_ in blocks:
-            shapes.setdefault(TONES[kind], []).append(_box(start * scale, top, max(0.8, (end - start) * scale)))
+            shapes.append((TONES[kind], _box(start * scale, top, max(0.8, (end - start) * scale))))
     return {
         "height": max(9, len(workers) * 13 - 4),
         "rows": [row * 13 for row in range(len(workers))],
-        "paths": [(tone, "".join(boxes)) for tone, boxes in shapes.items()],
+        "paths": _paths(shapes),
         "busy": busy,
         "wall": overview["wall"],
         "label": f"{quantity(overview['worker_count'], 'worker')}, busy for {busy} %",

@@ -346,8 +346,8 @@ class PageReader(Reader):
         ``counts`` has the number of tests of each status.
         """
         skipped, rows = (page - 1) * size, list[Any]()
+        condition, values = self._conditions(run_id, search)
         if sort != "failed":
-            condition, values = self._conditions(run_id, search)
             rest = _SLOWEST_FIRST if sort == "slowest" else _AS_THEY_RAN
             rest = rest.format(marks([*counts]), condition)
             rows = self._results(_TEST, rest, run_id, run_id, *counts, *values, size + 1, skipped)
@@ -362,7 +362,9 @@ class PageReader(Reader):
                 offset, skipped = skipped, 0
             # How many tests of a status a search finds is not known, so the rows of earlier pages are read, too. One
             # row more shows that another page follows.
-            rows += self._of_status(run_id, status, skipped + size + 1 - len(rows), offset, search)
+            limit = skipped + size + 1 - len(rows)
+            of_status = _OF_STATUS.format(condition)
+            rows += self._results(_TEST, of_status, run_id, status, status, *values, limit, offset)
             if len(rows) > skipped + size:
                 break
         return Rows(rows[skipped : skipped + size], len(rows) > skipped + size)
@@ -370,10 +372,6 @@ class PageReader(Reader):
     def failures(self, run_id: int) -> list[Json]:
         """Return the first `MAX_FAILURES` failures of a run, in the order of their arrival."""
         return list(self.tests(run_id, dict.fromkeys(_FAILED, MAX_FAILURES), Search(), size=MAX_FAILURES).items)
-
-    def _of_status(self, run_id: int, status: int, limit: int, offset: int, search: Search) -> list[Json]:
-        condition, values = self._conditions(run_id, search)
-        return self._results(_TEST, _OF_STATUS.format(condition), run_id, status, status, *values, limit, offset)
 
     def _conditions(self, run_id: int, search: Search) -> tuple[str, list[Any]]:
         """Return the conditions of a search, each after an AND, and their values."""

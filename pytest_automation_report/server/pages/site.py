@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Token
-    from pytest_automation_report.server.store.contents import FileRule
     from pytest_automation_report.server.store.store import Store
 
 _OPENING_FORM: Final = "/open"
@@ -89,7 +88,6 @@ class Pages:
         self._proxy_user = proxy_user
         self._access = access.PageAccess(secret, team_code=team_code)
         documents = page.RunDocuments(store)
-        self._code_links = code_links
         viewer = viewer_files()
         self._routes: Mapping[str, object] = {
             "/": HomePage(store),
@@ -121,12 +119,6 @@ class Pages:
             "/runs/{run_id:id}/report.html": document.ReportDownload(store, code_links),
             "/api/v1/automation/runs/{record_id:id}/report": document.ReportDocument(store, code_links),
         }
-
-    def report(
-        self, run_id: int, base_id: int | None = None, rule: FileRule = document.EVERY_FAILURE, *, note: str = ""
-    ) -> str:
-        """Return the report of a run in one file, with a note at its top; raises `ApiError` as `findings` does."""
-        return document.report_of(self._store, run_id, base_id, rule, code_links=self._code_links, note=note)
 
     @property
     def opening_path(self) -> str:

@@ -9,13 +9,13 @@ import pytest
 from falcon.testing import Result
 
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.server.pages.site import Pages
+from pytest_automation_report.server.pages.report import document
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
 from pytest_automation_report.server.store.contents import FileRule
 from pytest_automation_report.server.store.values import ApiError, content_address
 from pytest_automation_report.server.store.writes import Writer
 from support.report_file import ReportFile, text_of
-from support.service import ON_SQLITE, SECOND, TOKEN, a_test
+from support.service import ON_SQLITE, SECOND, a_test
 from support.website import HOSTILE, Site, attempts, failed_attempt, failing, field, hostile, missing
 
 MAIN = [field("Branch", "main")]
@@ -25,8 +25,8 @@ def flaky(number: int) -> Json:
     return a_test(number, fields=[attempts("2"), failed_attempt(1)])
 
 
-def report_of(site: Site, run: int, base: int | None = None, **options: Any) -> ReportFile:  # noqa: ANN401 - those of `report`
-    return ReportFile(site.pages.report(run, base, **options))
+def report_of(site: Site, run: int, base: int | None = None, **options: Any) -> ReportFile:  # noqa: ANN401 - those of `document.report_of`
+    return ReportFile(document.report_of(site.service.store, run, base, **options))
 
 
 def two_runs(site: Site) -> int:
@@ -97,9 +97,9 @@ def test_what_tests_have_in_common_is_read_once(site: Site) -> None:
     taken = []
     for count in (2, 7):
         run = site.run_of(*map(failing, range(count)), source=f"suite of {count}")
-        site.pages.report(run)
+        document.report_of(site.service.store, run)
         statements.clear()
-        site.pages.report(run)
+        document.report_of(site.service.store, run)
         taken.append(sum(sql.startswith("SELECT") for sql in statements))
     site.service.file._readers.queue[-1].raw.set_trace_callback(None)
     assert taken[1] - taken[0] == 5 * 5
@@ -109,8 +109,9 @@ def test_failures_lead_to_the_code_as_on_the_server(site: Site) -> None:
     """With a template of links to the code, the page of a test in the file has the link of the server's page."""
     run = site.run_of(failing(0, file="tests/a.py", line=7))
     (result,) = site.result_ids(run)
-    pages = Pages(site.service.store, TOKEN, code_links=CodeLinks("https://code.example/{file}#L{line}"))
-    assert 'href="https://code.example/tests/a.py#L7"' in ReportFile(pages.report(run)).page(f"/results/{result}")
+    links = CodeLinks("https://code.example/{file}#L{line}")
+    report = ReportFile(document.report_of(site.service.store, run, code_links=links))
+    assert 'href="https://code.example/tests/a.py#L7"' in report.page(f"/results/{result}")
 
 
 def test_all_links_lead_inside(site: Site) -> None:
@@ -173,7 +174,7 @@ def test_the_plain_report_names_20_flaky_tests(site: Site) -> None:
 
 def test_scripts_have_no_comments(site: Site) -> None:
     """The file has the code of its scripts without comments and indentation, and nothing else is left out."""
-    report = ReportFile(site.pages.report(two_runs(site)))
+    report = ReportFile(document.report_of(site.service.store, two_runs(site)))
     lines = [*report.loader.split("\n"), *report.data["script"].split("\n")]
     assert not [line for line in lines if not line or line != line.strip() or line.startswith("//")]
     assert "await navigator.clipboard.writeText(text);" in lines
@@ -207,7 +208,9 @@ def failure_of(number: int, lines: int) -> dict[str, Any]:
 )
 def test_the_plain_report_has_an_end(site: Site, count: int, lines: int, least: int, most: int) -> None:
     """Texts of failures have 3,000 characters at most, fewer if there are many reasons; their ends have the error."""
-    report = ReportFile(site.pages.report(site.run_of(*(failure_of(number, lines) for number in range(count)))))
+    report = ReportFile(
+        document.report_of(site.service.store, site.run_of(*(failure_of(number, lines) for number in range(count))))
+    )
     texts = re.findall("<pre>(.*?)</pre>", report.plain, re.DOTALL)
     assert len(texts) == count
     assert [text for text in texts if not least <= len(text) <= most] == []
@@ -238,7 +241,7 @@ def test_the_base_can_be_chosen(site: Site) -> None:
     other = site.run_of(a_test(0), source="other")
     for asked_run, base, status in ((run, other, 422), (99, None, 404)):
         with pytest.raises(ApiError) as refused:
-            site.pages.report(asked_run, base)
+            document.report_of(site.service.store, asked_run, base)
         assert refused.value.status == status
 
 
@@ -252,7 +255,7 @@ def test_over_http(site: Site) -> None:
     run = two_runs(site)
     download = site.get(f"/runs/{run}/report.html")
     assert download.headers["Content-Disposition"] == f'attachment; filename="run-{run}.html"'
-    assert download.text == site.pages.report(run) == asked(site, run).json["result"]["html"]
+    assert download.text == document.report_of(site.service.store, run) == asked(site, run).json["result"]["html"]
     assert site.raw(f"/runs/{run}/report.html").status_code == 403
     assert site.raw(f"/api/v1/automation/runs/{run}/report").status_code == 401
     assert site.get("/runs/99/report.html").status_code == 404
@@ -338,10 +341,10 @@ def a_run_of_5_gb(site: Site) -> int:
 def test_5_gb_of_artifacts(site: Site) -> None:
     """A report of a run with 5 GB of artifacts leaves them out, names them, and needs no memory for them."""
     run = a_run_of_5_gb(site)
-    site.pages.report(run, rule=FileRule("none"))  # templates are compiled once
+    document.report_of(site.service.store, run, rule=FileRule("none"))  # templates are compiled once
     tracemalloc.start()
     try:
-        html = site.pages.report(run)
+        html = document.report_of(site.service.store, run)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
