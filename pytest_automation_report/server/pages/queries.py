@@ -99,16 +99,6 @@ _ALL_TESTS: Final = '(SELECT "id" AS "x" FROM "case" WHERE "source_id" = ?) AS f
 _LAST_OF_TEST: Final = 'FROM "result" AS n WHERE n."case_id" = f."x" ORDER BY n."run_id" DESC, n."id" DESC LIMIT 1'
 
 
-class LookedAt(Struct, frozen=True):
-    """What a search of all kept runs has looked at: numbers, and the first run and the last one."""
-
-    runs: int
-    first: int | None
-    last: int | None
-    tests: int
-    reasons: int
-
-
 class Rows(Struct, frozen=True):
     """Rows of one page; ``has_more`` is True if another page follows."""
 
@@ -380,13 +370,13 @@ class PageReader(Reader):
         return condition + (_COUNTS if search.lane is None and self.has_attempts(run_id) else ""), values
 
     def tests_of_source(self, source_id: int, text: str, count: int) -> list[Json]:
-        """Return the tests of all kept runs that a search finds by their last results, those that ran last first."""
+        """Return the tests of all stored runs that a search finds by their last results, those that ran last first."""
         condition, values = Search(text).sql(self._like)
         rest = f'{self._last_of(_ALL_TESTS, _LAST_OF_TEST)}{condition} ORDER BY "run_id" DESC, "id" LIMIT ?'
         return self._ask(f'SELECT {_TEST}, "run_id" {rest}', source_id, *values, count)
 
     def reasons(self, text: str, source_id: int | None, count: int) -> list[Json]:
-        """Return the last failures of the reasons of all kept runs that a search finds, newest first."""
+        """Return the last failures of the reasons of all stored runs that a search finds, newest first."""
         own, source = ("", ()) if source_id is None else (' AND u."source_id" = ?', (source_id,))
         condition, values = Search(text).sql(self._like)
         last = self._last_of("f", _LAST_OF_REASON.format(own, condition))
@@ -399,8 +389,8 @@ class PageReader(Reader):
             return f"FROM {every} CROSS JOIN LATERAL (SELECT n.* {last}) AS r WHERE TRUE"
         return f'FROM "result" WHERE "id" IN (SELECT (SELECT n."id" {last}) FROM {every})'
 
-    def looked_at(self, source_id: int | None) -> LookedAt:
-        """Return what a search of all kept runs, or of those of one source, looks at."""
+    def looked_at(self, source_id: int | None) -> Json:
+        """Return what a search of all stored runs, or of one source's, looks at: numbers, first and last run."""
         own, source = ("1 = 1", ()) if source_id is None else ('"source_id" = ?', (source_id,))
         ((runs, first, last),) = self.connection.execute(
             f'SELECT COUNT(*), MIN("id"), MAX("id") FROM "run" WHERE {own}', source
@@ -408,7 +398,8 @@ class PageReader(Reader):
         tests = self.connection.number(f'SELECT COUNT(*) FROM "case" WHERE {own}', source)
         of_source = "" if source_id is None else f" AND EXISTS (SELECT 1 {_OF_REASON.format(' AND u.source_id = ?')})"
         count = f'SELECT COUNT(*) FROM f WHERE f."x" IS NOT NULL{of_source}'
-        return LookedAt(runs, first, last, tests, self.connection.number(f"{_ALL_REASONS} {count}", source))
+        reasons = self.connection.number(f"{_ALL_REASONS} {count}", source)
+        return {"runs": runs, "first": first, "last": last, "tests": tests, "reasons": reasons}
 
     def count_by_status(self, run_id: int, search: Search) -> dict[int, int]:
         """Return the number of tests by status that a search finds."""

@@ -137,6 +137,9 @@ class _RunTests(PageReader):
 def shown_tests(tests: ReportedTests, code_links: CodeLinks) -> dict[str, str]:
     """Return the HTML of pages of tests by address, each followed by its attempts and streams of output."""
     common = CommonValues(_RunTests(tests.facts.reader, tests.rows))
+    shown, histories = set(tests.shown), tests.facts.histories
+    histories.load(row["case"] for row in tests.rows if row["id"] in shown)
+    common.once(("histories", tests.facts.row["id"]), lambda: histories)
     pages: dict[str, str] = {}
     for result_id in tests.shown:
         _add(pages, result_id, partial(result_values, result_id, common=common), code_links)

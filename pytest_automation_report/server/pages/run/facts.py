@@ -237,6 +237,11 @@ class Histories:
         """Return the outcomes of a test, one letter for each run; empty for an unknown one."""
         return self._letters.get(case, "")
 
+    def usual(self, case: int) -> int | None:
+        """Return the usual time of one test before the run, as `median` does, whose history need not be loaded."""
+        self.load([case])
+        return self.median(case)
+
     def median(self, case: int) -> int | None:
         """Return the usual time of a test before the run, in microseconds; None if it is not known."""
         return self._medians.get(case)

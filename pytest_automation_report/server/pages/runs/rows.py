@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.sentences import commit_text
@@ -33,14 +33,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.queries import PageReader
 
 _is_count = re.compile(r"[0-9]{1,9}").fullmatch
-
-
-class ChangeWords(NamedTuple):
-    """A number of tests with its word, and the tone of both."""
-
-    number: int
-    word: str
-    tone: str
 
 
 def run_row(
@@ -86,17 +78,18 @@ def run_row(
     }
 
 
-def change_words(row: Json, summary: FindingsSummary | None) -> list[ChangeWords]:
-    """Return whose failures a completed run has, and what passes again; without a base only its failures."""
+def change_words(row: Json, summary: FindingsSummary | None) -> list[tuple[int, str, str]]:
+    """Return whose failures a completed run has, and what passes again: numbers, words and tones.
+
+    Without a base these are only its failures.
+    """
     if summary is None or not summary["base"]:
-        words = [ChangeWords(row["failure_count"], "failed", "fail")]
+        words = [(row["failure_count"], "failed", "fail")]
     else:
         inks = {"new": "fail", "flaky": "flaky"}
-        words = [ChangeWords(summary["mine"][name], word, inks.get(name, "skip")) for name, word in MINE.items()]
-        words += [
-            ChangeWords(summary["counts"][name], name.replace("_", " "), "pass") for name in ("fixed", "passed_again")
-        ]
-    return [word for word in words if word.number]
+        words = [(summary["mine"][name], word, inks.get(name, "skip")) for name, word in MINE.items()]
+        words += [(summary["counts"][name], name.replace("_", " "), "pass") for name in ("fixed", "passed_again")]
+    return [word for word in words if word[0]]
 
 
 def _count(text: str | None) -> int | None:

@@ -13,7 +13,7 @@ from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown
 from pytest_automation_report.server.pages.queries import NEAR
 from pytest_automation_report.server.pages.rendering import Page
-from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, worker_names
+from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, Histories, worker_names
 from pytest_automation_report.server.pages.run.tests import TestList
 from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import TestFile, compared_pictures, files_of, preview_of
@@ -197,6 +197,7 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
         "run": common.once(("values", row["run"]), lambda: run_values(run.row, reader.source_name(run.row["source"]))),
         **_file_values(row, reader, earlier, outcomes, current),
         **_history_values(outcomes, current, state, found, elsewhere),
+        "usual": _usual(row, run, common),
         "jobs": history.job_outcomes(results, row["run"]),
         "neighbours": neighbours_in(common, run, row, state.origin_query),
         **dict(zip(("same_reason", "same_count"), reader.same_reason(row), strict=True)),
@@ -312,10 +313,21 @@ def _history_values(
         "branches": [row for row in history.branch_histories(outcomes) if row.branch != current.branch][:8],
         "reliability": history.reliability(outcomes),
         "flakiness": found.flaky.get(current.result),
-        "usual": history.usual_duration(outcomes, current),
         "earlier": on_branch[place + 1] if place + 1 < len(on_branch) else None,
         "later": on_branch[place - 1] if place else None,
     }
+
+
+def _usual(row: Json, run: RunRecord, common: CommonValues) -> int | None:
+    """Return the usual time of a test before the run, in microseconds, as lists show it; None if it is not known."""
+    run_id, reader = row["run"], common.reader
+
+    def read() -> Histories:
+        found = common.once(("findings", run_id), partial(stored_findings, reader.connection, run_id))
+        base = None if found is None or found["base"] is None else reader.known_run(found["base"]["run"])
+        return Histories(reader, run.row, base)
+
+    return common.once(("histories", run_id), read).usual(row["case"])
 
 
 def _worker_values(row: Json, run: RunRecord, common: CommonValues) -> dict[str, Any]:

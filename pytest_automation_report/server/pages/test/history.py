@@ -11,10 +11,10 @@ from msgspec import Struct
 from pytest_automation_report.findings.comparison import JobResult, deciding_result, remaining
 from pytest_automation_report.findings.matrix import by_branch
 from pytest_automation_report.findings.sentences import commit_text
-from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.pages.drawings import TrendPoint
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PageReader
 from pytest_automation_report.server.pages.rendering import Page
+from pytest_automation_report.server.pages.run.facts import Histories
 from pytest_automation_report.server.pages.urls import link
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, moment
 from pytest_automation_report.server.store.findings import stored_findings
@@ -43,7 +43,6 @@ _NEWS: Final[Mapping[Kind, str]] = {
     "known": "Known failure.",
     "passed again": "Passed again.",
 }
-_MEDIAN_RUNS, _LEAST_FOR_MEDIAN = 20, 3
 _PAST: Final[Mapping[str, str]] = {"f": "failed", "r": "passed on a retry", "p": "passed"}
 NO_BRANCHES: Final[Branches] = {}
 _VERDICTS: Final[Mapping[str, Verdict]] = {"f": "failed", "r": "passed", "p": "passed", "s": "skipped", ".": "skipped"}
@@ -304,19 +303,6 @@ def branch_histories(outcomes: Iterable[Outcome]) -> list[BranchHistory]:
     return [BranchHistory(*entry) for entry in by_branch.items()]
 
 
-def usual_duration(outcomes: Iterable[Outcome], current: Outcome) -> int | None:
-    """Return the median duration of the last passed runs before this one, in microseconds; None with too few."""
-    durations = [
-        (outcome.elapsed, outcome.branch == current.branch)
-        for outcome in outcomes
-        if outcome.letter == "p" and outcome.run < current.run and outcome.elapsed is not None
-    ]
-    # Those of its branch count, or those of all branches if the branch has too few.
-    own = [elapsed for elapsed, is_own in durations if is_own][:_MEDIAN_RUNS]
-    chosen = own if len(own) >= _LEAST_FOR_MEDIAN else [elapsed for elapsed, _ in durations][:_MEDIAN_RUNS]
-    return round(median(chosen)) if len(chosen) >= _LEAST_FOR_MEDIAN else None
-
-
 def reliability(outcomes: Iterable[Outcome]) -> tuple[int, int, int, int] | None:
     """Return how many of the last 50 decided runs passed at once, were flaky, failed, and are there; None for none."""
     letters = [outcome.letter for outcome in outcomes if outcome.letter in _DECIDED][:50]
@@ -351,15 +337,6 @@ class CasePage(Page):
         self.show(req, resp, "test/case.html", **self.read(partial(case_values, case_id, branch)))
 
 
-class ReasonRow(Struct, frozen=True):
-    """A reason for which the test failed: its message, how often, its first and its last run of those shown."""
-
-    message: str
-    count: int
-    first: Outcome
-    last: Outcome
-
-
 def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[str, Any]:
     """Return the values of the template ``test/case.html``."""
     case = reader.case(case_id)
@@ -385,7 +362,7 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
         "branches": branches,
         "chosen": chosen,
         "trend": trend_of(on_branch, shown, has_branches=False) if shown else [],
-        "usual": usual_duration(on_branch[1:], on_branch[0]) if len(on_branch) > 1 else None,
+        "usual": None if run is None else Histories(reader, run, None).usual(case_id),
         "reliability": reliability(outcomes),
         "reasons": reason_rows(outcomes),
         "sentence": sentence(outcomes, shown.result, found, elsewhere) if shown else (),
@@ -394,11 +371,11 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
     }
 
 
-def reason_rows(outcomes: Sequence[Outcome]) -> list[ReasonRow]:
+def reason_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Return the reasons for which the test failed, those of most runs first; ``outcomes`` are newest first."""
     failed: dict[int | None, list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.letter == "f":
             failed.setdefault(outcome.fingerprint, []).append(outcome)
-    rows = [ReasonRow(own[0].message, len(own), own[-1], own[0]) for own in failed.values()]
-    return sorted(rows, key=lambda row: -row.count)[:_REASONS]
+    rows = sorted(failed.values(), key=lambda own: -len(own))[:_REASONS]
+    return [{"message": own[0].message, "count": len(own), "first": own[-1], "last": own[0]} for own in rows]

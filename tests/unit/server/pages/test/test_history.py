@@ -12,7 +12,6 @@ from pytest_automation_report.server.pages.test.history import (
     reliability,
     sentence,
     trend_of,
-    usual_duration,
 )
 from support.service import SECOND, a_test
 from support.website import Site, attempts, failing, missing, on
@@ -109,15 +108,6 @@ def test_a_run_has_one_outcome() -> None:
     assert [(outcome.result, outcome.letter) for outcome in outcomes_of(again)] == [(6, "r")]
 
 
-def test_the_usual_duration() -> None:
-    """It is the median of passed runs before this one, those of the branch if they are enough; else None."""
-    history = outcomes("pppf")
-    assert usual_duration(history, history[0]) == SECOND
-    assert usual_duration(history, history[1]) is None
-    other = sorted([*outcomes("pppp", "a", 10, 5 * SECOND), *outcomes("ppp", "main", 20)], key=lambda o: -o.run)
-    assert usual_duration(other, other[0]) == 5 * SECOND
-
-
 def test_reliability_counts_decided_runs() -> None:
     """Skipped runs say nothing; without a decided run there is no reliability."""
     assert reliability(outcomes("pprfs")) == (2, 1, 1, 4)
@@ -140,6 +130,16 @@ def test_the_trend_reaches_the_current_run() -> None:
     assert (newest[-1].words, newest[-1].tone, newest[-1].address) == ("failed, 1.00 s, main", "fail", "/results/100")
     older = trend_of(history, history[50], has_branches=False)
     assert (len(older), older[-1].run, older[-1].words) == (CHART_RUNS, 50, "passed, 1.00 s")
+
+
+def test_the_usual_duration_is_that_of_lists(site: Site) -> None:
+    """The median of the passed runs of the branch before a run; a first run of a branch has that of its base."""
+    for seconds, branch in ((1, "main"), (3, "main"), (2, "main"), (9, "topic")):
+        run = site.run_of(a_test(elapsed=seconds * SECOND), source="s", **on(branch, commit=f"a{seconds}"))
+        site.shown(f"/runs/{run}?view=time")
+    results = [site.result_ids(number)[0] for number in (3, run)]
+    assert [missing(site.text(f"/results/{result}"), "Usually 2.00 s") for result in results] == [[], []]
+    assert missing(site.text("/tests/1?branch=main"), "usually 2.00 s") == []
 
 
 def test_the_page_of_a_test_across_runs(site: Site) -> None:
