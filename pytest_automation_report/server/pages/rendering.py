@@ -120,6 +120,11 @@ def asset_path(name: str) -> str:
     return _BY_NAME[name].path
 
 
+def icon_path(tone: str) -> str:
+    """Return the path of the icon of a window that shows something of this tone."""
+    return asset_path(f"icon-{tone}.svg" if tone in {"pass", "fail", "live"} else "icon.svg")
+
+
 _SHORT: Final = 100
 
 
@@ -211,7 +216,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     # A page without a request, which a report in one file has, has neither a chosen theme nor a clock.
-    environment.globals.update(link=link, asset=asset_path, sprite=asset_path("icons.svg"))
+    environment.globals.update(link=link, asset=asset_path, icon_path=icon_path, sprite=asset_path("icons.svg"))
     environment.globals.update(theme="", here="/", now=None, is_fragment=False, mistakes=())
     environment.globals.update(is_report=False, trace_viewer="")
     # The report follows no run, and has no address to share.
@@ -219,7 +224,7 @@ def _environment() -> Environment:
     filters: tuple[Callable[..., Any], ...] = (
         words.ago, words.by_day, duration, words.duration_change, words.file_size, words.machine_moment,
         words.moment, words.web_address, drawings.slices, drawings.trend, content_path, plain,
-        commit_text, evidence_words, quantity, words.halves,
+        commit_text, evidence_words, quantity, words.halves, words.sign,
     )  # fmt: skip
     environment.filters.update({each.__name__: each for each in filters})
     environment.filters.update(code=_code, strip=drawings.strip_of, text_lines=words.lines)

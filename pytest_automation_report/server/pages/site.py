@@ -155,35 +155,30 @@ class Pages:
         compress(req, resp)
 
     def _set_error_page(self, req: falcon.Request, resp: falcon.Response) -> None:
-        error = json.loads(resp.data or b"{}")
+        status, error = resp.status_code, json.loads(resp.data or b"{}")
         details = [f"{name}: {text}" for name, texts in error.get("errors", {}).items() for text in texts]
         message = " ".join([error.get("message", ""), *details]).strip()
-        status = resp.status_code
         # The refusals of `_authorize` and `OpeningLink` have no message: their page explains the link.
         if status == _FORBIDDEN and not message:
             access.remember_target(req, resp)
             set_html(resp, render("closed.html", **frame_of(req)))
             return
-        removed = None
-        if status == _NOT_FOUND:
+        values: dict[str, Any] = {"title": _TITLES.get(status, "Something went wrong"), "message": message}
+        values |= {"symbol": "flaky", "newest": None, "retry_seconds": None}
+        if status == _BUSY:
+            text = resp.get_header("Retry-After") or ""
+            values |= {"symbol": "again", "retry_seconds": min(int(text), 60) if text.isdecimal() and int(text) else 1}
+        elif status == _NOT_FOUND:
+            removed = None
             # While the store is busy the page still says that nothing was found.
             with suppress(ApiError):
                 removed = ask(self._store, partial(removed_at, req.path))
-        values: dict[str, Any] = {"address": "", "action": "", "retry_seconds": None}
-        if removed is not None:
-            resp.status = GONE
-            title, newest = removed
-            message = "It was removed with old runs, by automation-report store prune."
-            if newest:
-                values |= {"address": link("run", newest), "action": f"Show run #{newest}, the newest"}
-        else:
-            title = _TITLES.get(status, "Something went wrong")
-        if status == _BUSY:
-            text = resp.get_header("Retry-After") or ""
-            values["retry_seconds"] = min(int(text), 60) if text.isdecimal() and int(text) else 1
-        symbol = "again" if status == _BUSY else "search" if status == _NOT_FOUND else "flaky"
-        html = render("error.html", title=title, message=message, symbol=symbol, **values, **frame_of(req))
-        set_html(resp, html)
+            values["symbol"] = "search"
+            if removed is not None:
+                resp.status = GONE
+                values["title"], values["newest"] = removed
+                values["message"] = "It was removed with old runs, by automation-report store prune."
+        set_html(resp, render("error.html", **values, **frame_of(req)))
 
 
 def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:

@@ -243,12 +243,14 @@ def parts_of(counts: Mapping[int, int], flaky: int = 0) -> list[Part]:
     return [part for part in parts if part.count > 0]
 
 
-_SIGNS: Final = {"fail": "✗", "pass": "✓", "live": "●", "flaky": "●", "skip": "–"}  # noqa: RUF001 - typography
+def sign(tone: str) -> str:
+    """Return the character that stands for a tone in the title of a window."""
+    return {"fail": "✗", "pass": "✓", "live": "●", "flaky": "◆", "skip": "–"}.get(tone, "·")  # noqa: RUF001 - typography
 
 
 def titled(said: VerdictWords) -> str:
     """Return a verdict for the title of a window."""
-    return f"{_SIGNS[said['tone']]} {brief(said)}"
+    return f"{sign(said['tone'])} {brief(said)}"
 
 
 def comparable_time(run: Mapping[str, Any], base: Mapping[str, Any]) -> int | None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.server.pages.report.document import report_of
 from support.accessibility import accessibility_faults
 from support.browsers import NARROW, WIDE, Windows, wait_until
 from support.contract import Contract
@@ -128,8 +127,8 @@ def recipient(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Rea
     site.service.complete(bad)
     shown = Reader(browser, folder / "report.html", folder / "hostile.html")
     shown.texts = {address: site.text(address) for address in SERVER}
-    shown.file.write_text(report_of(site.service.store, run), encoding="utf-8")
-    shown.hostile_file.write_text(report_of(site.service.store, bad), encoding="utf-8")
+    shown.file.write_text(site.get(f"/runs/{run}/report.html").text, encoding="utf-8")
+    shown.hostile_file.write_text(site.get(f"/runs/{bad}/report.html").text, encoding="utf-8")
     site.service.store.close()
     return shown
 
