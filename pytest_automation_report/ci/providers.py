@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
@@ -69,38 +70,36 @@ def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
     """Return the author's commit: on a pull request ``GITHUB_SHA`` is a merge, or the last commit of the target."""
     commit = text_of(environ, "GITHUB_SHA")
     event_name = text_of(environ, "GITHUB_EVENT_NAME") or ""
+    event = partial(_member, read_file(text_of(environ, "GITHUB_EVENT_PATH") or ""))
     if not event_name.startswith("pull_request") and text_of(environ, "GITHUB_HEAD_REF") is None:
         # Only the event's file has the subject of the commit that was pushed.
-        pushed_commit = _event_part(environ, read_file, "head_commit")
-        message = pushed_commit.get("message") if isinstance(pushed_commit, dict) else None
-        author = pushed_commit.get("author") if isinstance(pushed_commit, dict) else None
-        name = author.get("name") if isinstance(author, dict) else None
+        message, author = event("head_commit", "message"), event("head_commit", "author", "name")
         return BuildInfo(
             commit=commit,
             commit_subject=subject_of(message) if isinstance(message, str) else None,
-            author=name.strip() or None if isinstance(name, str) else None,
+            author=author.strip() or None if isinstance(author, str) else None,
         )
     merge = re.fullmatch(r"refs/pull/([0-9]{1,18})/.*", text_of(environ, "GITHUB_REF") or "")
-    facts = BuildInfo(merge_commit=commit if merge else None, pull_request=int(merge[1]) if merge else None)
-    request = _event_part(environ, read_file, "pull_request")
-    try:
-        pushed, number = request["head"]["sha"], request["number"]
-    except (KeyError, TypeError):
-        return facts
-    return replace(
-        facts,
+    pushed = event("pull_request", "head", "sha")
+    number = event("pull_request", "number") if pushed else None
+    if type(number) is not int or number < 1:
+        number = int(merge[1]) if merge else None
+    return BuildInfo(
         commit=pushed if isinstance(pushed, str) and pushed else None,
-        pull_request=number if type(number) is int and number > 0 else facts.pull_request,
+        merge_commit=commit if merge else None,
+        pull_request=number,
     )
 
 
-def _event_part(environ: Environ, read_file: ReadFile, name: str) -> Any:  # noqa: ANN401 - any JSON
+def _member(event: str, *path: str) -> Any:  # noqa: ANN401 - any JSON
     """Return a member of the event in GitHub's file, None without it."""
     try:
-        event: Any = Unpatched.decode(read_file(text_of(environ, "GITHUB_EVENT_PATH") or "") or "{}")
+        found: Any = Unpatched.decode(event or "{}")
     except (ValueError, RecursionError):
         return None
-    return event.get(name) if isinstance(event, dict) else None
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
 
 
 def _properties(text: str) -> dict[str, str]:

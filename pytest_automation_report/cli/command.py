@@ -237,6 +237,8 @@ class CommandOutput:
                 self._ends.add(decoder.decode(data))
             if not _has_written(channel.target, data):
                 break
+        if not channel.is_drained.is_set():
+            self._ends.add(decoder.decode(b"", final=True))  # a character that was cut in its middle
         os.close(channel.source)
         channel.is_drained.set()
 

@@ -301,13 +301,11 @@ def stored_at(options: dict[str, Any]) -> tuple[Settings, Path | PostgresDatabas
     """Return the configuration for a command on the store itself, and the store's file or database."""
     ini, settings, _ = _read(options)
     given = settings.get("database")
-    place = None if given is None else postgres_database(given)
-    if given is None or place is None:
-        configuration, _ = configuration_of(options)
+    if given is None or (place := postgres_database(given)) is None:
+        configuration = configuration_of(options)[0]
         return configuration, configuration.database
     check_database(given, place, ini)
-    configuration, _ = configuration_of({name: value for name, value in options.items() if name != "database"})
-    return configuration, place
+    return configuration_of({name: value for name, value in options.items() if name != "database"})[0], place
 
 
 def _read(options: dict[str, Any]) -> tuple[ProjectIni, dict[str, RawSetting], list[str]]:

@@ -83,13 +83,19 @@ class _Files(Struct):
 
     is_summary: bool
     comment: str | None
-    html_file: str | None
+    html: str | None
     comments: list[str] = []
 
-    def add(self, reading: Opened, shown: Run, findings: RunFindings | None, missing: str) -> None:
-        """Write the summary of a run, and keep its comment."""
-        if not self.is_summary and self.comment is None:
-            return
+    def add(self, reading: Opened, shown: Run, findings: RunFindings | None, missing: str, *, is_only: bool) -> None:
+        """Write the summary and the report of a run, and keep its comment."""
+        if self.is_summary or self.comment is not None:
+            self._summarize(reading, shown, findings, missing)
+        if self.html is not None:
+            path = Path(self.html)
+            name = self.html if is_only else str(path.with_stem(f"{path.stem}-{shown.id}"))
+            write_file(name, [report_of(reading, shown.id, None, "failed", None)], "--html")
+
+    def _summarize(self, reading: Opened, shown: Run, findings: RunFindings | None, missing: str) -> None:
         failures, now = [*reading.tests(shown.id, only_failures=True)], time.time_ns() // 1000
         heading, _, text = digest(reading, shown, failures, findings, now=now).markdown().partition("\n")
         self.comments.append("\n".join([heading, *(["", f"**{plain(missing)}**"] if missing else []), text]))
@@ -97,13 +103,6 @@ class _Files(Struct):
             source = reading.configuration.source
             notes = {} if findings is None else failing_notes(excerpt_from(findings, source, now), now)
             _show_on_page(reading.configuration, shown, failures, notes, self.comments[-1])
-
-    def write_report(self, reading: Opened, run_id: int, *, is_only: bool) -> None:
-        """Write the report; where there are several, its name has the run's id."""
-        if self.html_file is not None:
-            path = Path(self.html_file)
-            name = self.html_file if is_only else str(path.with_stem(f"{path.stem}-{run_id}"))
-            write_file(name, [report_of(reading, run_id, None, "failed", None)], "--html")
 
     def write_comment(self) -> None:
         """Write the comments of all runs into one file."""
@@ -120,11 +119,7 @@ class _Files(Struct):
 @click.option("--summary", "is_summary", is_flag=True, help="Write summary and marks for the page of this CI job.")
 @click.option("--comment", type=click.Path(dir_okay=False), metavar="FILE", help="Write what failed as Markdown.")
 @click.option(
-    "--html",
-    "html_file",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Write the pages of the run into one HTML file.",
+    "--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write the run's pages into one HTML file."
 )
 @click.option("--webhook-url-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="File with the address to tell when the branch turns red or green.")  # fmt: skip
@@ -144,7 +139,7 @@ def finish(
     Exit code 3: jobs or tests are missing, or tests ran twice; 5: --gate stopped. The run stays open only while jobs
     are missing.
     """
-    files = convert({name: options.pop(name) for name in ("is_summary", "comment", "html_file")}, _Files)
+    files = convert({name: options.pop(name) for name in ("is_summary", "comment", "html")}, _Files)
     entries, webhook = read_known(known), _address(webhook_url_file)
     configuration, token = configured_for(chosen, options)
     with connected_to(configuration, token) as client, run_of(configuration, configuration.run_id):
@@ -157,8 +152,7 @@ def finish(
             findings = reading.findings(run_id, "change" if is_gate else None) if reading.is_ours else None
             code = max(code, _judged(shown, findings, entries, is_gate=is_gate))
             # The verdict stays what it is: a file that cannot be written is one more error.
-            code = max(code, _tried(partial(files.add, reading, shown, findings, missing)))
-            code = max(code, _tried(partial(files.write_report, reading, run_id, is_only=len(runs) == 1)))
+            code = max(code, _tried(partial(files.add, reading, shown, findings, missing, is_only=len(runs) == 1)))
             if webhook and findings is not None and not missing:
                 _tell(webhook, reading, shown, findings, entries, is_gate=is_gate)
             echo_link(configuration, run_id)

@@ -85,6 +85,12 @@ def test_all_bytes_pass(project: Project, execute: Execute, server: CheckedServe
     assert sent.endswith("\\xfe\\xff\xe9")
 
 
+def test_a_character_that_is_cut_is_shown(execute: Execute, server: CheckedServer) -> None:
+    """The first byte of a character, after which the command ends, is no less of its output than all others."""
+    execute(r"printf 'end \303'", exits=0, stdout=subprocess.DEVNULL)
+    assert output_of(server) == r"end \xc3"
+
+
 def test_a_terminal_is_the_commands_own(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """Where stdout is a terminal the command has it itself and nothing of it is sent; a stderr in a pipe is sent."""
     if sys.platform == "win32":
