@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -109,7 +110,10 @@ def spool() -> None:
 def list_sessions(*, is_json: bool, **options: object) -> int:
     """Print a line for each session with its id, state, age, results and server, and the other files in the spool."""
     spool = configuration_of(options)[0].spool
-    sessions = [read_spooled_session(folder, time.time()) for folder in session_folders(spool)]
+    sessions = []
+    for folder in session_folders(spool):
+        with suppress(FileNotFoundError):  # its sender has sent it meanwhile
+            sessions.append(read_spooled_session(folder, time.time()))
     if is_json:
         click.echo(json.dumps(to_builtins(sessions), indent=2))
         return Exit.DONE

@@ -32,6 +32,7 @@ from pytest_automation_report.settings.settings import (
     Settings,
     setting_of,
 )
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string
 
@@ -380,7 +381,7 @@ def spool_candidates(settings: Settings, environ: Mapping[str, str]) -> Iterator
 
 def user_place(environ: Mapping[str, str], variable: str, default: str, name: str) -> Path | None:
     """Return a place in one of the user's own folders, None without a home folder."""
-    folder, home = environ.get(variable, ""), environ.get("HOME", "")
+    folder, home = environ.get(variable, ""), environ.get(system.HOME, "")
     if Path(folder).is_absolute():
         return Path(folder) / name
     return Path(home) / default / name if Path(home).is_absolute() else None

@@ -185,6 +185,9 @@ def ready(descriptors: Collection[int], seconds: float | None) -> set[int]:
     return {descriptor for descriptor, _ in waiting.poll(None if seconds is None else seconds * 1000)}
 
 
+HOME: Final = "HOME"
+"""Variable with the path of the user's own folder."""
+
 ROOT: Final = "/"
 """The current folder of processes that outlive this one: nobody wants to remove it."""
 

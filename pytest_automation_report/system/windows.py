@@ -188,6 +188,7 @@ def _has_something(descriptor: int) -> bool:
         return True
 
 
+HOME: Final = "USERPROFILE"
 ROOT: Final = os.environ.get("SYSTEMROOT", "C:\\")
 # Sockets need the first, and SQLite puts large changes into temporary files.
 LOADER_VARIABLES: Final = ("SYSTEMROOT", "TEMP", "TMP")

@@ -100,6 +100,18 @@ def test_results_that_were_kept_are_sent(project: Project) -> None:
     assert "the spool is empty" in console(project, "spool", "list").text
 
 
+def test_addresses_are_kept_in_the_profile(project: Project) -> None:
+    """The list of addresses that may get the token is in the user's folder, whose variable Windows names otherwise."""
+    report(project, "--automation-report-delivery=later")
+    project.write(
+        "pytest.ini", "[pytest]\nautomation_report_url = https://a.invalid\nautomation_report_project_id = 1\n"
+    )
+    env = windows(USERPROFILE=str(project.root / "profile"))
+    env = {name: text for name, text in env.items() if name != "HOME" and not name.startswith("XDG_")}
+    ran = console(project, "send", exits=2, env=env)
+    assert f"or write it into {project.root}/profile/.config/pytest-automation-report/addresses" in ran.err
+
+
 def test_kept_results_are_dropped(project: Project) -> None:
     """A session is removed by the command that has its lock."""
     report(project, "--automation-report-delivery=later")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.projects import MIXED, Project, console, paused
+from support.sessions import run, session_environment
 
 LATER = "--automation-report-delivery=later"
 
@@ -40,6 +41,29 @@ def test_nobody_sees_a_session_before_it_is_whole(project: Project) -> None:
     assert list(left.iterdir()) == []
     assert console(project.root, "spool", "list").err == "the spool is empty\n"
     assert console(project.root, "send").exit == 0
+
+
+SENT_MEANWHILE = """
+import shutil
+from pytest_automation_report.cli import spool
+from pytest_automation_report.cli.main import main
+
+age_of = spool.age_of
+
+def late(folder, now):
+    shutil.rmtree(folder.path)
+    return age_of(folder, now)
+
+spool.age_of = late
+main(["spool", "list"])
+"""
+
+
+def test_session_that_is_sent_while_it_is_listed(project: Project) -> None:
+    """A session whose sender removes it at this moment is not listed, and no error."""
+    project.report(LATER)
+    ran = run([sys.executable, "-c", SENT_MEANWHILE], project.root, session_environment())
+    assert (ran.exit, ran.out, ran.err) == (0, "", "the spool is empty\n")
 
 
 def test_session_that_somebody_works_on_stays(project: Project) -> None:
