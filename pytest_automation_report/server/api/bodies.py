@@ -69,7 +69,7 @@ class JobBody(Extension, frozen=True, kw_only=True):
     """The job whose results a thread has; see `api.models.JOB`."""
 
     name: Annotated[str, Meta(min_length=1, max_length=4096)]
-    attempt: Amount = 1
+    attempt: Annotated[int, Meta(ge=1, le=INT64_MAX)] = 1
 
 
 class CollectionBody(Extension, frozen=True, kw_only=True):

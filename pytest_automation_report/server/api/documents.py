@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     _Attached: TypeAlias = defaultdict[tuple[Kind, "int | None"], list[object]]
     Parameters: TypeAlias = Mapping[str, str | list[str]]
     References: TypeAlias = dict[Reference, list[Json]]
-    Document: TypeAlias = Callable[[Store, int, Parameters], "bytes | Iterator[bytes]"]
 
 _DIGITS: Final = re.compile(r"[0-9]{1,19}").fullmatch
 
@@ -181,14 +180,6 @@ TEST_PAGE: Final[Query] = {
 }
 """Parameters of the list of a run's tests."""
 
-# Parameters of the whole results of a run, which are beside the contract.
-WHOLE_RESULTS: Final[Query] = {"after": in_range(range(INT64_MAX + 1), 0), "status_id": _numbers(range(1, 5))}
-# Parameters of findings, which are beside the contract.
-FINDINGS: Final[Query] = {"base": Parameter(lambda text: text if text == "change" else in_range(_IDS).parse(text))}
-# Parameters of the flaky tests of a source, which are beside the contract.
-FLAKY: Final[Query] = {"branch": Parameter(storable)}
-# Parameters of the usual durations of tests, which are beside the contract.
-DURATIONS: Final[Query] = {name: Parameter(_string, "") for name in ("source", "branch", "key")}
 SOURCE_QUERY: Final[Query] = {"expands": _some_of(SOURCE_REFERENCES)}  # parameters of one source
 SOURCE_PAGE: Final[Query] = {
     **_PAGE,
@@ -371,79 +362,50 @@ def _asked(
     return store.read(ask)
 
 
-def run_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
-    """Return a run, with its threads unless ``threads=0``."""
-    query = query_from(RUN_QUERY, parameters)
-    most = MAX_THREADS if query["threads"] else 0
-    run, expands = _asked(store, query, lambda reader: reader.run(run_id, most), lambda run: [run.row])
-    return encode({"result": run_view(run), "expands": expands})
+def run_document(store: Store, run_id: int, query: Json) -> Json:
+    """Return the JSON of a run for the parameters of `RUN_QUERY`."""
+    run, expands = _asked(store, query, lambda reader: reader.run(run_id, _most_threads(query)), lambda run: [run.row])
+    return {"result": run_view(run), "expands": expands}
 
 
-def runs_document(store: Store, project_id: int, parameters: Parameters) -> Iterator[bytes]:
-    """Yield a page of a project's runs, each as it is in its turn, so that the threads of one run are in memory."""
-    query = query_from(RUN_PAGE, parameters)
-    page, expands = _asked(store, query, lambda reader: reader.run_page(project_id, query), lambda page: page.items)
-    most = MAX_THREADS if query["threads"] else 0
-    return _pieces(store, page, expands, most, has_verdicts=query["verdicts"])
+def _most_threads(query: Json) -> int:
+    return MAX_THREADS if query["threads"] else 0
 
 
-def tests_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
-    """Return a page of a run's results."""
-    query = query_from(TEST_PAGE, parameters)
-    page = store.read(lambda connection: Reader(connection).test_page(run_id, query))
-    return encode(page_view(page, test_view))
+def _tests(store: Store, run_id: int, query: Json) -> Json:
+    return page_view(store.read(lambda connection: Reader(connection).test_page(run_id, query)), test_view)
 
 
-def results_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
-    """Return whole results of a run, those after the one of the id ``after``; this is beside the contract."""
-    query = query_from(WHOLE_RESULTS, parameters)
+def _results(store: Store, run_id: int, query: Json) -> Json:
     page = partial(results_page, run_id=run_id, after=query["after"], classes=query["status_id"])
     results, following = store.read(page)
-    return encode({"result": {"tests": results, "next": following}})
+    return {"result": {"tests": results, "next": following}}
 
 
-def sources_document(store: Store, project_id: int, parameters: Parameters) -> bytes:
-    """Return a page of a project's sources."""
-    query = query_from(SOURCE_PAGE, parameters)
+def _sources(store: Store, project_id: int, query: Json) -> Json:
     page, expands = _asked(store, query, lambda reader: reader.source_page(project_id, query), lambda page: page.items)
-    return encode({**page_view(page, source_view), "expands": expands})
+    return {**page_view(page, source_view), "expands": expands}
 
 
-def source_document(store: Store, source_id: int, parameters: Parameters) -> bytes:
-    """Return a source."""
-    query = query_from(SOURCE_QUERY, parameters)
+def _source(store: Store, source_id: int, query: Json) -> Json:
     row, expands = _asked(store, query, lambda reader: reader.source(source_id), lambda row: [row])
-    return encode({"result": source_view(row), "expands": expands})
+    return {"result": source_view(row), "expands": expands}
 
 
-def findings_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
-    """Return a run's findings, compared with the best run or as ``base`` says; they are beside the contract."""
-    query = query_from(FINDINGS, parameters)
-    return encode({"result": findings(store, run_id, query["base"])})
+def _runs(store: Store, project_id: int, query: Json) -> Iterator[bytes]:
+    page, expands = _asked(store, query, lambda reader: reader.run_page(project_id, query), lambda page: page.items)
+    return _pieces(store, page, expands, query)
 
 
-def flaky_document(store: Store, source_id: int, parameters: Parameters) -> bytes:
-    """Return the flaky, broken and suspect tests of a source on ``branch`` or its main branch; beside the contract."""
-    query = query_from(FLAKY, parameters)
-    return encode({"result": flaky_tests(store, source_id, query["branch"])})
-
-
-def durations_document(store: Store, project_id: int, parameters: Parameters) -> bytes:
-    """Return the usual durations of a source's tests, with ``key`` of the runs that its first call settled."""
-    query = query_from(DURATIONS, parameters)
-    return encode({"result": usual_durations(store, project_id, **query)})
-
-
-def _pieces(
-    store: Store, page: Page[Json], expands: References, max_threads: int, *, has_verdicts: bool
-) -> Iterator[bytes]:
+def _pieces(store: Store, page: Page[Json], expands: References, query: Json) -> Iterator[bytes]:
+    """Yield a page of runs, each as it is in its turn, so that the threads of one run are in memory."""
     envelope = {**page_view(replace(page, items=()), dict), "expands": expands}
     envelope.pop("result")
     yield encode(envelope)[:-1] + b',"result":['
     separator = b""
     for row in page.items:
         try:
-            run = store.read(partial(_listed_run, row["id"], max_threads, has_verdict=has_verdicts))
+            run = store.read(partial(_listed_run, row["id"], query))
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 raise
@@ -453,24 +415,47 @@ def _pieces(
     yield b"]}"
 
 
-def _listed_run(run_id: int, max_threads: int, connection: StoreConnection, *, has_verdict: bool) -> Json:
-    """Return a run of a page; with ``has_verdict`` it says in a few words what is to be said of the run."""
-    run = Reader(connection).run(run_id, max_threads)
-    if not has_verdict:
+def _listed_run(run_id: int, query: Json, connection: StoreConnection) -> Json:
+    run = Reader(connection).run(run_id, _most_threads(query))
+    if not query["verdicts"]:
         return run_view(run)
     summary = summaries(connection, [run_id]).get(run_id)
     return {**run_view(run), "verdict": brief(verdict_in_list(run.row, summary))}
 
 
+class Document(NamedTuple):
+    """What a GET returns."""
+
+    query: Query
+    answer: Callable[[Store, int, Json], Json | Iterator[bytes]]
+
+    def __call__(self, store: Store, record_id: int, parameters: Parameters) -> bytes | Iterator[bytes]:
+        """Return the JSON for these parameters; raises `ApiError`."""
+        found = self.answer(store, record_id, query_from(self.query, parameters))
+        return encode(found) if isinstance(found, dict) else found
+
+
+# Whole results, findings, flaky tests and durations are beside the contract.
 DOCUMENTS: Final[Mapping[str, Document]] = {
-    "/projects/{}/automation/runs": runs_document,
-    "/projects/{}/automation/sources": sources_document,
-    "/projects/{}/automation/durations": durations_document,
-    "/automation/runs/{}": run_document,
-    "/automation/runs/{}/tests": tests_document,
-    "/automation/runs/{}/results": results_document,
-    "/automation/runs/{}/findings": findings_document,
-    "/automation/sources/{}": source_document,
-    "/automation/sources/{}/flaky": flaky_document,
+    "/projects/{}/automation/runs": Document(RUN_PAGE, _runs),
+    "/projects/{}/automation/sources": Document(SOURCE_PAGE, _sources),
+    "/projects/{}/automation/durations": Document(
+        {name: Parameter(_string, "") for name in ("source", "branch", "key")},
+        lambda store, project_id, query: {"result": usual_durations(store, project_id, **query)},
+    ),
+    "/automation/runs/{}": Document(RUN_QUERY, run_document),
+    "/automation/runs/{}/tests": Document(TEST_PAGE, _tests),
+    "/automation/runs/{}/results": Document(
+        {"after": in_range(range(INT64_MAX + 1), 0), "status_id": _numbers(range(1, 5))}, _results
+    ),
+    "/automation/runs/{}/findings": Document(
+        {"base": Parameter(lambda text: text if text == "change" else in_range(_IDS).parse(text))},
+        lambda store, run_id, query: {"result": findings(store, run_id, query["base"])},
+    ),
+    "/automation/sources/{}": Document(SOURCE_QUERY, _source),
+    "/automation/sources/{}/flaky": Document(
+        {"branch": Parameter(storable)},
+        lambda store, source_id, query: {"result": flaky_tests(store, source_id, query["branch"])},
+    ),
 }
 """What a GET returns, by its path with ``{}`` for the id of the project, run or source."""

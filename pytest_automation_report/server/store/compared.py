@@ -17,7 +17,7 @@ from pytest_automation_report.findings.sentences import is_torn
 from pytest_automation_report.findings.verdict import RunNumbers, ending_of
 from pytest_automation_report.server.store.database import StoreConnection, marks
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
-from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row
+from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row, thread_rows
 from pytest_automation_report.server.store.values import KILLED, ResultClass, not_found, validation_error
 
 if TYPE_CHECKING:
@@ -234,11 +234,6 @@ def _whole_base(connection: StoreConnection, source_id: int, run: RunFacts, othe
     return None
 
 
-# A session's threads have the time of its start in common.
-_THREADS: Final = (
-    'SELECT "id", "job", "attempt", "session_started", "collection" FROM "thread" WHERE "run_id" = ?'
-    ' AND "job" IS NOT NULL AND "collection" IS NOT NULL ORDER BY "id"'
-)
 # Not those that are only named since they did not run, whose status is 1 in the contract; and a module is no test.
 _CASES: Final = (
     f'SELECT "thread_id", "case_id" FROM "result" WHERE "run_id" = ? AND "status" <> 1 AND NOT ({IS_MODULE})'
@@ -247,7 +242,7 @@ _CASES: Final = (
 
 def wholeness(connection: StoreConnection, run_id: int) -> WholeRun | None:
     """Return how many tests of a run were collected, are missing and came twice; None if its sessions do not say."""
-    threads = connection.execute(_THREADS, (run_id,))
+    threads = [row for row in thread_rows(connection, run_id) if row["job"] is not None and row["collection"]]
     if not threads:
         return None
     cases: dict[int, set[int]] = defaultdict(set)
@@ -256,9 +251,11 @@ def wholeness(connection: StoreConnection, run_id: int) -> WholeRun | None:
     # A test whose process died has no outcome.
     for thread_id, case_id in connection.execute(_KILLED, (run_id, KILLED)):
         cases[thread_id].discard(case_id)
+    # A session's threads have the time of its start in common.
     sessions: dict[tuple[str, int, int, str], set[int]] = defaultdict(set)
-    for thread_id, job, attempt, started, collection in threads:
-        sessions[job, attempt, started or thread_id, collection] |= cases[thread_id]
+    for row in threads:
+        key = row["job"], row["attempt"], row["session_started"] or row["id"], row["collection"]
+        sessions[key] |= cases[row["id"]]
     shares = []
     for (job, attempt, _, text), ran in sessions.items():
         collection = json.loads(text)

@@ -36,12 +36,14 @@ from pytest_automation_report.server.store.histories import (
 )
 from pytest_automation_report.server.store.reads import (
     IS_MODULE,
+    began_at,
     keep_document,
     mention,
     rows_of,
     run_row,
     run_rows,
     stored_documents,
+    thread_rows,
 )
 from pytest_automation_report.server.store.values import KILLED, hexadecimal
 
@@ -61,10 +63,6 @@ _UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "statu
 _NAMES: Final = (
     'SELECT r."case_id", c."key", r."folder", r."name", r."id" FROM "result" AS r'
     ' JOIN "case" AS c ON c."id" = r."case_id"'
-)
-_THREADS: Final = (
-    'SELECT "id", "created", "session_started", "elapsed_observed", "elapsed_computed" FROM "thread"'
-    ' WHERE "run_id" = ? ORDER BY "id"'
 )
 # Threads without a test, as that of xdist's controller, are no workers.
 _STARTS: Final = (
@@ -423,21 +421,20 @@ class _Tests:
 
 def _time(connection: StoreConnection, subject: compared.ComparedRun) -> RunTime:
     run = subject.run
-    threads = connection.execute(_THREADS, (run["id"],))
+    threads = thread_rows(connection, run["id"])
     # Only a client that says when its session began sends the starts of tests, too.
-    has_starts = any(session is not None for _, _, session, _, _ in threads)
+    has_starts = any(row["session_started"] is not None for row in threads)
     starts = {thread: rest for thread, *rest in connection.execute(_STARTS, (run["id"],))} if has_starts else {}
-    # The run is created with its first results: its session began before.
-    began = min([run["created"], *(session for _, _, session, _, _ in threads if session is not None)])
+    began = began_at(run, threads)
     workers: list[WorkerTime] = []
-    for thread, created, session, observed, computed in threads:
-        if has_starts and thread not in starts:
+    for row in threads:
+        if has_starts and row["id"] not in starts:
             continue
-        tests = computed or 0
-        started = created - run["created"]
-        ended = started + max(observed or 0, tests)
+        session, tests = row["session_started"], row["elapsed_computed"] or 0
+        started = row["created"] - run["created"]
+        ended = started + max(row["elapsed_observed"] or 0, tests)
         if session is not None:
-            first, end, unknown = starts[thread]
+            first, end, unknown = starts[row["id"]]
             if not unknown:
                 started, ended = max(0, session + first - began), max(0, session + end - began)
         workers.append({"started": started, "ended": ended, "tests": tests})

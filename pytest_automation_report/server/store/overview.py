@@ -16,7 +16,14 @@ from msgspec import Struct, field
 from pytest_automation_report.findings.matrix import JOB, MOST_VALUES, axes_of, places
 from pytest_automation_report.findings.times import Kind, TimedResult, Waste, blocks_of, starts_of, waste_of
 from pytest_automation_report.server.store.database import StoreConnection, marks
-from pytest_automation_report.server.store.reads import IS_MODULE, keep_document, run_row, stored_documents
+from pytest_automation_report.server.store.reads import (
+    IS_MODULE,
+    began_at,
+    keep_document,
+    run_row,
+    stored_documents,
+    thread_rows,
+)
 from pytest_automation_report.server.store.values import ResultClass
 
 if TYPE_CHECKING:
@@ -61,10 +68,6 @@ _OUR_FIELDS: Final = frozenset({"Node id", "Subtests"})
 _is_field = re.compile("[A-Za-z][A-Za-z0-9_ -]*").fullmatch
 _is_word = re.compile(r"[A-Za-z][\w.]{0,19}").fullmatch
 
-_THREADS: Final = (
-    'SELECT "id", "position", "session_started", "elapsed_observed", "elapsed_computed", "job" FROM "thread"'
-    ' WHERE "run_id" = ? ORDER BY "id"'
-)
 _NAMED: Final = 'SELECT "id", "case_id", "name", "folder", "file", "elapsed" FROM "result" WHERE "id" IN'
 _RESULTS: Final = (
     'SELECT "id", "thread_id", "status", "result_class", "elapsed", "created", "file", "folder", "name",'
@@ -212,12 +215,10 @@ def _kind(result_class: int, failed_attempts: int | None) -> Kind:
 
 def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, RunOverview]:
     run = run_row(connection, run_id)
-    threads = connection.rows(_THREADS, (run_id,))
+    threads = thread_rows(connection, run_id)
     sessions = {row["id"]: row["session_started"] for row in threads}
-    # The run is created with its first results: its session began before.
-    began = min([run["created"], *(start for start in sessions.values() if start is not None)])
     jobs = {row["id"]: row["job"] for row in threads if row["job"]}
-    walk = _Walk(began, sessions, jobs if len({*jobs.values()}) > 1 else {})
+    walk = _Walk(began_at(run, threads), sessions, jobs if len({*jobs.values()}) > 1 else {})
     for row in connection.execute(_RESULTS, (HAS_FACTS, run_id)):
         walk.add(row)
     document: RunOverview = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeV
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from pytest_automation_report.server.store.database import StoreConnection, lock, marks
+from pytest_automation_report.server.store.database import MAX_THREADS, StoreConnection, lock, marks
 from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, hexadecimal, json_text, not_found
 
 if TYPE_CHECKING:
@@ -37,6 +37,18 @@ def run_row(connection: StoreConnection, run_id: int) -> Json:
     if not rows:
         raise not_found("automation run")
     return rows[0]
+
+
+def thread_rows(connection: StoreConnection, run_id: int, limit: int = MAX_THREADS) -> list[Json]:
+    """Return the rows of a run's first threads, in their order."""
+    sql = 'SELECT * FROM "thread" WHERE "run_id" = ? ORDER BY "id" LIMIT ?'
+    return connection.rows(sql, (run_id, limit)) if limit else []
+
+
+def began_at(run: Json, threads: Iterable[Json]) -> int:
+    """Return when the first session of a run began: the run is created later, with its first results."""
+    created: int = run["created"]
+    return min([created, *(each["session_started"] for each in threads if each["session_started"] is not None)])
 
 
 # pytest's own name for a module that could not be collected, or skipped itself, stands in folder and name, and is that
@@ -202,19 +214,15 @@ class Reader:
 
     def __init__(self, connection: StoreConnection) -> None:
         self.connection = connection
-        self._attempts: dict[int, bool] = {}
 
     def has_attempts(self, run_id: int) -> bool:
         """Whether a job of a run ran more than once, so that some results may be replaced."""
-        if run_id not in self._attempts:
-            self._attempts[run_id] = bool(self.connection.execute(_LATER_ATTEMPT, (run_id,)))
-        return self._attempts[run_id]
+        return bool(self.connection.execute(_LATER_ATTEMPT, (run_id,)))
 
     def run(self, run_id: int, max_threads: int = 0) -> RunRecord:
         """Return a run with its first ``max_threads`` threads; no result is read."""
         row = run_row(self.connection, run_id)
-        sql = 'SELECT * FROM "thread" WHERE "run_id" = ? ORDER BY "id" LIMIT ?'
-        threads = self.connection.rows(sql, (run_id, max_threads)) if max_threads else []
+        threads = thread_rows(self.connection, run_id, max_threads)
         last = threads[-1]["id"] if threads else 0
         return RunRecord(row, threads, self._attachments([run_id], last))
 

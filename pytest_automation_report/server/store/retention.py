@@ -41,6 +41,11 @@ _OLD_RUNS: Final = (
     ' ROW_NUMBER() OVER (PARTITION BY "source_id" ORDER BY "created" DESC, "id" DESC) AS "place" FROM "run") AS r'
     ' WHERE {condition} ORDER BY "created", "id"'
 )
+# Not the test with the highest id: see `_removable`.
+_DELETE_TESTS: Final = (
+    'DELETE FROM "case" WHERE "source_id" = ? AND "id" < (SELECT MAX("id") FROM "case")'
+    ' AND NOT EXISTS (SELECT 1 FROM "result" AS r WHERE r."case_id" = "case"."id")'
+)
 _REMEMBER: Final = (
     'INSERT INTO "removed_run" ("id", "source_id") SELECT "id", "source_id" FROM "run" WHERE "id" = ?'
     " ON CONFLICT DO NOTHING"
@@ -121,17 +126,17 @@ def remove_run(run_id: int, writer: Writer) -> int:
 def remove_unused_tests(source_id: int, writer: Writer) -> int:
     """Remove the tests of a source that have no result any more; return their number."""
     lock(writer.connection, "tests", source_id)
-    unused = 'NOT EXISTS (SELECT 1 FROM "result" AS r WHERE r."case_id" = "case"."id")'
-    return writer.connection.change(f'DELETE FROM "case" WHERE "source_id" = ? AND {unused}', (source_id,))
+    return writer.connection.change(_DELETE_TESTS, (source_id,))
 
 
 def _removable(connection: StoreConnection, condition: str, value: int, now: int) -> list[OldRun]:
     """Return the runs with this condition that can be removed, oldest first."""
-    # SQLite would give the highest ids of a removed run and thread to the next ones, and a client that remembers an id
-    # must never reach another run with it.
-    last_run = connection.number('SELECT MAX("id") FROM "run"')
-    last_thread = 'SELECT "run_id" FROM "thread" WHERE "id" = (SELECT MAX("id") FROM "thread")'
-    kept = {last_run, *(run_id for (run_id,) in connection.execute(last_thread))}
+    # SQLite would give the highest id of a removed run, thread or result to the next one, and who remembers an id must
+    # never reach anything else with it.
+    kept = {connection.number('SELECT MAX("id") FROM "run"')}
+    for table in ("thread", "result"):
+        last = f'SELECT "run_id" FROM "{table}" ORDER BY "id" DESC LIMIT 1'
+        kept |= {run_id for (run_id,) in connection.execute(last)}
     return [
         OldRun(row["id"], row["source"], row["branch"], row["created"], row["updated"], row["total_count"])
         for row in connection.each(_OLD_RUNS.format(condition=condition), (value,))

@@ -22,7 +22,7 @@ def test_a_server_keeps_its_store_small(tmp_path: Path, place: PostgresDatabase 
     left = service.new_run()
     service.new_thread(left)
     service.clock.now = now
-    service.new_thread(service.new_run())
+    service.append(service.new_thread(service.new_run()), a_test())
     options = ["--database", option(place), "--keep-days", "main=365, *=30", "--complete-after", "6h"]
     with served(tmp_path, *options) as (_, server):
         assert server.stderr is not None

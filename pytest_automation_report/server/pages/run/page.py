@@ -5,7 +5,6 @@ A page is put together in one read transaction: what its view needs is read, and
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from functools import partial
@@ -249,8 +248,7 @@ def _encoded(first: str, pieces: Iterable[str]) -> Iterator[bytes]:
 
 
 def _document(store: Store, run_id: int) -> Json:
-    document: Json = json.loads(run_document(store, run_id, {"threads": "0", "expands": "automation_sources"}))
-    return document
+    return run_document(store, run_id, {"threads": False, "expands": ["automation_sources"]})
 
 
 def _items(store: Store, run_id: int) -> Iterator[Json]:

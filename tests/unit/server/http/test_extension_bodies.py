@@ -89,6 +89,8 @@ def test_a_thread_knows_its_job_and_what_its_session_collected(service: Service)
     run = service.new_run()
     service.new_thread(run, job={"name": "unit 2/4", "attempt": 2})
     assert [_row(service, "thread")[name] for name in ("job", "attempt", "collection")] == ["unit 2/4", 2, None]
+    service.new_thread(run, job={"name": "unit 2/4", "attempt": 0})
+    assert _row(service, "thread")["job"] is None, "attempts count from 1: results of a job are replaced by a later one"
     collection = {"digest": "0123456789abcdef", "tests": 108, "chosen": 27}
     thread_id = service.new_thread(run, job="unit")
     service.append(thread_id, a_test(), job={"name": "unit"}, collection=collection, session_started=START)

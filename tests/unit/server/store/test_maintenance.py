@@ -100,7 +100,7 @@ def test_old_runs_are_removed_with_all_they_have(filled: Service, option: str, v
 def test_a_pruned_store_is_smaller(filled: Service) -> None:
     """The space of many results is given back to the disk."""
     run_id = filled.completed_run(*(a_test(each, file="f" * 500) for each in range(3_000)))
-    filled.new_thread(filled.new_run())
+    filled.completed_run(a_test())
     before = filled.store.read(used_bytes)
     assert str(run_id) in _store("prune", "--older-than", "0h").stdout.split()
     assert filled.store.read(used_bytes) < before - 1_000_000
@@ -143,7 +143,7 @@ def test_runs_stay_as_long_as_their_branch_says(service: Service, caplog: pytest
             service.clock.now = now - age * DAY
             runs[branch, age] = service.completed_run(a_test(), **_on(branch))
     service.clock.now = now
-    service.new_thread(service.new_run())
+    service.append(service.new_thread(service.new_run()), a_test())
     completed: list[int] = []
     rules = {"main": 365, "release/*": 90, "kept/*": 1000, "*": 30}
     apply_retention(service.store, Retention(rules), completed.append, lambda: True)
@@ -170,7 +170,7 @@ def test_each_removal_is_a_line_at_once(
     service.clock.now = now - 40 * DAY
     runs = [service.completed_run(a_test()) for _ in range(2)]
     service.clock.now = now
-    service.new_thread(service.new_run())
+    service.append(service.new_thread(service.new_run()), a_test())
     remove = retention.remove_unchanged
 
     def busy(run: retention.OldRun, writer: Writer) -> bool:
@@ -194,7 +194,7 @@ def test_a_run_that_changes_keeps_its_files(service: Service, monkeypatch: pytes
         for file in files
     ]
     service.clock.now = now
-    service.new_thread(service.new_run())
+    service.append(service.new_thread(service.new_run()), a_test())
 
     def remove(_: object, hashes: list[str], __: int) -> None:
         gone.extend(hashes)
@@ -289,8 +289,34 @@ def test_the_ids_of_threads_are_not_given_twice(filled: Service) -> None:
     filled.clock.now += 50 * DAY
     newest = filled.new_run()
     last = filled.new_thread(old)
-    filled.post(f"/automation/runs/{old}/complete", {})
+    filled.append(last, a_test())
+    filled.complete(old)
     assert _store("prune", "--older-than", "0h").exit_code == 0
     assert _ids(filled) == [old, newest]
     assert filled.new_thread(newest) == last + 1
+    filled.append(last + 1, a_test())
     assert _store("prune", "--older-than", "0h").stdout.split() == [str(old)]
+
+
+def test_the_ids_of_results_and_tests_are_not_given_twice(filled: Service) -> None:
+    """A link to a test leads to no other one, once the run with the newest result, or the newest test, is removed."""
+    filled.clock.now -= 50 * DAY
+    old = [filled.new_run() for _ in range(2)]
+    filled.clock.now += 50 * DAY
+    runs = [*old, filled.new_run()]
+    threads = [filled.new_thread(run) for run in runs]
+    for key, place in ((90, 2), (91, 0), (92, 1)):
+        filled.append(threads[place], a_test(key))
+        filled.complete(runs[place])
+
+    def ids() -> dict[str, list[int]]:
+        sql = 'SELECT c."key", c."id", r."id" FROM "case" AS c JOIN "result" AS r ON r."case_id" = c."id"'
+        return {key: each for key, *each in filled.store.read(lambda connection: connection.execute(sql))}
+
+    before = ids()
+    for _ in range(2):
+        assert _store("prune", "--older-than", "0h").exit_code == 0
+        filled.completed_run(a_test(93))
+    new, gone = ids()["key93"], [before[f"key{key}"] for key in (91, 92)]
+    assert not any(mine == other for each in gone for mine, other in zip(each, new, strict=True))
+    assert not set(old) & set(_ids(filled))
