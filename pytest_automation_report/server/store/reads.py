@@ -47,8 +47,8 @@ def thread_rows(connection: StoreConnection, run_id: int, limit: int = MAX_THREA
 
 def began_at(run: Json, threads: Iterable[Json]) -> int:
     """Return when the first session of a run began: the run is created later, with its first results."""
-    created: int = run["created"]
-    return min([created, *(each["session_started"] for each in threads if each["session_started"] is not None)])
+    starts = (row["session_started"] for row in threads if row["session_started"] is not None)
+    return int(min([run["created"], *starts]))
 
 
 # pytest's own name for a module that could not be collected, or skipped itself, stands in folder and name, and is that
