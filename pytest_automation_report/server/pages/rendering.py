@@ -265,11 +265,10 @@ def is_encrypted(req: falcon.Request) -> bool:
 
 
 class Page:
-    """A page that reads one store; each page is a subclass with ``on_get``. ``clock`` returns seconds since 1970."""
+    """A page that reads one store; each page is a subclass with ``on_get``."""
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
-        self._clock = clock
 
     def read(self, question: Callable[[PageReader], T]) -> T:
         """Run queries on one snapshot of the store and return their value."""
@@ -291,4 +290,4 @@ class Page:
 
     def now_us(self) -> int:
         """Return the time in microseconds since 1970."""
-        return int(self._clock() * 1_000_000)
+        return int(time.time() * 1_000_000)

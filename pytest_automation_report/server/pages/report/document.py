@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import zlib
 from base64 import b64encode
 from collections import deque
@@ -184,7 +183,7 @@ class _Report:
         self._reader = reader
         self._code_links = code_links
         self._findings = documents.findings
-        self._facts = facts_in(reader, run_id, documents, int(time.time() * 1_000_000))
+        self._facts = facts_in(reader, run_id, documents)
         self._run_id = run_id
         self._base = {} if base_id is None else {"base": str(base_id)}
         self._path = link("run", run_id)

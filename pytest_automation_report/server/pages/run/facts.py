@@ -32,7 +32,10 @@ SILENT_US: Final = 60_000_000  # time without news after which the sender of an 
 
 
 class RunFacts(Struct, frozen=True, dict=True):
-    """One run, read in one transaction; ``now`` is in microseconds since 1970."""
+    """One run, read in one transaction.
+
+    ``now`` is in microseconds since 1970, and 0 for a text that is read at any time later: it has no age of anything.
+    """
 
     reader: PageReader
     record: RunRecord
@@ -129,6 +132,11 @@ class RunFacts(Struct, frozen=True, dict=True):
         values = [field.get("value") or "" for field in bodies if field["name"] == COLLECTED_FIELD]
         numbers = [int(value) for value in values if re.fullmatch(r"[0-9]{1,9}", value)]
         return sum(numbers) if numbers else None
+
+    @property
+    def latest(self) -> int:
+        """The time up to which the run is known, in microseconds since 1970."""
+        return self.now or int(self.row["updated"] or self.row["created"])
 
     @property
     def silence(self) -> int:

@@ -84,7 +84,7 @@ def facts_of(facts: RunFacts) -> Json:
     return {
         "commit_url": next((link["url"] for link in links if link["name"] == "Commit"), ""),
         "subject": facts.field("Commit subject"),
-        "elapsed": facts.now - row["created"] if not row["is_completed"] else row["elapsed"],
+        "elapsed": facts.latest - row["created"] if not row["is_completed"] else row["elapsed"],
         "change": None if base_row is None else duration_change(row["elapsed"], comparable_time(row, base_row)),
         "workers": facts.overview["worker_count"],
         "links": [link for link in links if link["name"] != "Commit"][:4],

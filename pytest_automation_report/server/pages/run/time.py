@@ -140,7 +140,7 @@ def arrived_words(counts: RunNumbers, seen: str) -> str:
 def to_go_of(facts: RunFacts, running: Sequence[Json]) -> ToGo | None:
     """Return the time to go by the tests that run now, as `running_now` has them; None if it cannot be said."""
     counts, before = facts.counts, facts.histories.before
-    if counts.collected is None or counts.is_silent or not 0 < counts.finished < counts.collected:
+    if not facts.now or counts.collected is None or counts.is_silent or not 0 < counts.finished < counts.collected:
         return None
     # What the tests that have not ended took in the run before; else what the tests took so far.
     missing, threads = counts.collected - counts.finished, facts.record.threads
@@ -176,7 +176,7 @@ def running_now(facts: RunFacts) -> list[Json]:
     facts.histories.load(cases.values())
     for row, test in found:
         session = row["session_started"] or row["created"]
-        lasted = max(0, facts.now - session - test.since)
+        lasted = max(0, facts.latest - session - test.since)
         median = facts.histories.median(cases[test.key]) if test.key in cases else None
         # Twice the median of a test of a few milliseconds is noise.
         limit = None if median is None else 2 * max(median, 250_000)

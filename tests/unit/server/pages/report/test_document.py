@@ -16,7 +16,7 @@ from pytest_automation_report.server.store.values import ApiError, content_addre
 from pytest_automation_report.server.store.writes import Writer
 from support.report_file import ReportFile, text_of
 from support.service import ON_SQLITE, SECOND, a_test
-from support.website import HOSTILE, Site, attempts, failed_attempt, failing, field, hostile, missing
+from support.website import HOSTILE, Site, attempts, failed_attempt, failing, field, hostile, missing, on
 
 MAIN = [field("Branch", "main")]
 
@@ -248,6 +248,16 @@ def test_the_base_can_be_chosen(site: Site) -> None:
 def asked(site: Site, run: int, query: str = "") -> Result:
     token = {"Authorization": "Bearer a-token-of-these-tests"}
     return site.client.simulate_get(f"/api/v1/automation/runs/{run}/report", query_string=query, headers=token)
+
+
+def test_a_text_that_is_read_later_has_no_ages(site: Site) -> None:
+    """The report and the failures as text have moments, and so the same bytes tomorrow."""
+    site.run_of(a_test(0), **on("main", commit=40 * "a"))
+    run = site.run_of(failing(0), **on("main", commit=40 * "b"))
+    report = report_of(site, run)
+    assert "1 new since bbbbbbb (" in said(report.page(f"/runs/{run}?view=failures"))
+    assert not [address for address, parts in report.data["pages"].items() if " ago" in "".join(parts)]
+    assert " ago" not in site.get(f"/runs/{run}/failures.txt").text
 
 
 def test_over_http(site: Site) -> None:
