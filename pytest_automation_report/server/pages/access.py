@@ -95,7 +95,7 @@ class ProxyUser(Struct, frozen=True):
 
     def of(self, req: falcon.Request) -> str:
         """Return the user of a request, "" if it comes from elsewhere or names none."""
-        # Anybody else could write the header. The address is that of the connection, whatever X-Forwarded-For says.
+        # Anybody else could write the header. The address is the connection's, whatever X-Forwarded-For says.
         address = ipaddress.ip_address(req.remote_addr.partition("%")[0])
         # A socket for IPv6 and IPv4 shows an IPv4 address in a form of IPv6.
         address = getattr(address, "ipv4_mapped", None) or address
@@ -152,7 +152,7 @@ def cookie_name(req: falcon.Request) -> str:
 
 
 def _target(req: falcon.Request, resp: falcon.Response) -> str:
-    """Return the path that a browser is led to: that of the link, else where it wanted to go before."""
+    """Return the path that a browser is led to: the link's, else the one that it asked for before."""
     run = req.get_param("run")
     if run and _is_id(run):
         return link("run", run)

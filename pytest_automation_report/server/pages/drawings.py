@@ -72,12 +72,12 @@ class TrendBar(NamedTuple):
 
 
 def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
-    """Return the bars of a trend, oldest first, of which the last one stands at the right edge."""
+    """Return the bars of a trend, oldest first; the last one stands at the right edge."""
     most = max((point.value for point in points), default=0)
     highest = max((place for place, point in enumerate(points) if point.value == most), default=0)
     step = TREND_WIDTH / max(len(points), 12)
     first = TREND_WIDTH - step * len(points)
-    # The failures of the last runs began with it: its number stands between those of the first and the last run.
+    # The failures of the last runs began with it: its number stands between the first and the last number.
     began = next((place for place in reversed(range(len(points))) if points[place].tone != "fail"), -1) + 1
     is_apart = first + _NUMBER_ROOM <= first + (began + 0.5) * step <= TREND_WIDTH - _LAST_NUMBER_ROOM
     # By the square root: 300 failures in one run must not flatten the single ones of all others.

@@ -140,7 +140,7 @@ def ask(store: Store, question: Callable[[PageReader], T]) -> T:
 
 
 class PageReader(Reader):
-    """The questions of the pages, in one read transaction; those of the API are among them."""
+    """The questions of the pages and of the API, in one read transaction."""
 
     def projects(self) -> list[int]:
         """Return the ids of the projects, lowest first."""
@@ -306,7 +306,7 @@ class PageReader(Reader):
         return self._runs(f'{_RUN}, "branch"', rest, run["source"], run["id"])
 
     def run_fields(self, run_id: int) -> dict[str, str]:
-        """Return the fields of a run by their names, without those of its threads."""
+        """Return the fields of a run by their names, without the fields of its threads."""
         sql = """SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = 'fields' AND "thread_id" IS NULL"""
         fields = (json.loads(row["body"]) for row in self._ask(sql, run_id))
         return {str(field["name"]): str(field.get("value") or "") for field in fields}
@@ -366,11 +366,11 @@ class PageReader(Reader):
     def _conditions(self, run_id: int, search: Search) -> tuple[str, list[Any]]:
         """Return the conditions of a search, each after an AND, and their values."""
         condition, values = search.sql(self._like)
-        # Replaced results are in no list but those of a worker, whose time they took.
+        # Only the list of a worker has replaced results: they took its time.
         return condition + (_COUNTS if search.lane is None and self.has_attempts(run_id) else ""), values
 
     def tests_of_source(self, source_id: int, text: str, count: int) -> list[Json]:
-        """Return the tests of all stored runs that a search finds by their last results, those that ran last first."""
+        """Return the tests of all stored runs that a search finds by their last results, last run first."""
         condition, values = Search(text).sql(self._like)
         rest = f'{self._last_of(_ALL_TESTS, _LAST_OF_TEST)}{condition} ORDER BY "run_id" DESC, "id" LIMIT ?'
         return self._ask(f'SELECT {_TEST}, "run_id" {rest}', source_id, *values, count)

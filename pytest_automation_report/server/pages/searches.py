@@ -54,7 +54,7 @@ def toggled(text: str, term: Term) -> str:
 
 
 def mistakes_in(text: str, words: Collection[str]) -> list[str]:
-    """Return a sentence for each value that a field cannot have; ``words`` are those of ``is``."""
+    """Return a sentence for each value that a field cannot have; ``words`` are the values of ``is``."""
     known = {"is": words, "status": STATUS_IDS}
     return [
         f"{term} is left out: write {term.field}: with {', '.join(known[term.field])}."

@@ -179,7 +179,7 @@ class TestState(Struct, frozen=True):
 
     @property
     def query(self) -> dict[str, str]:
-        """The parameters of the URL, for `link`; those of the first state are empty."""
+        """The parameters of the URL, for `link`; in the first state they are empty."""
         return {
             "attempt": str(self.attempt or ""),
             "show": "pytest" if self.is_raw else "",
@@ -218,7 +218,7 @@ class RunFilters(Struct, frozen=True):
 
     @property
     def query(self) -> dict[str, Any]:
-        """The parameters of the URL, for `link`; those of the first page without a filter are empty."""
+        """The parameters of the URL, for `link`; on the first page without a filter they are empty."""
         return {
             "source": self.source,
             # Different from no filter at all.

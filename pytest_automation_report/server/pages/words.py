@@ -36,7 +36,7 @@ _SECOND, _MINUTE = 1_000_000, 60_000_000
 
 
 def tests_and_files(count: int, files: int) -> str:
-    """Return some of a list's entries in words, of which some are files that could not be collected."""
+    """Return a number of tests in words; ``files`` of them are files that could not be collected."""
     words = [quantity(count - files, "test")] if count > files or not files else []
     return " and ".join([*words, quantity(files, "file")] if files else words)
 

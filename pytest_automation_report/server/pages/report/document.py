@@ -75,7 +75,7 @@ def plain_values(facts: RunFacts, findings: RunFindings) -> dict[str, Any]:
 
 
 def _failures(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Mine | None]) -> list[Json]:
-    """Return failures; the text of the first one of each reason is longer, since those of the others are alike."""
+    """Return failures; the first one of each reason has a longer text, since the others are alike."""
     texts = []
     for row in rows:
         values = [str(field["value"]) for field in stored_entries(row["fields"]) if field.get("is_highlight")]

@@ -1,6 +1,6 @@
 """Read the tests of a run for its report: pages of some of them, and columns of JSON with which lists are filled.
 
-The pages are those of the server, cut out of its HTML, with links that lead inside of the file. The script has no
+The pages are cut out of the server's HTML; their links lead inside of the file. The script has no
 markup of its own: a row of a list is the template ``run/leaf.html``, rendered once for each kind of row that the run
 has, with holes such as ``⟦function⟧`` where rows differ.
 """
@@ -54,7 +54,7 @@ _ARTIFACT: Final = re.compile(r"/artifacts/([0-9a-f]{64})(?:/(.*))?", re.DOTALL)
 
 
 class Fragment(NamedTuple):
-    """The parts of one page that differ from those of others, as HTML."""
+    """The parts in which one page differs from others, as HTML."""
 
     title: str
     crumbs: str
@@ -110,7 +110,7 @@ def relinked(html: str, is_inside: Callable[[str], bool] | None, files: Containe
         return f' href="{_inner(address)}"'
 
     html = _AGO.sub(r"\1>\2</time>", _ADDRESS.sub(replaced, html))
-    # A link that leads nowhere has no label without a role, such as that of a bar of a drawing.
+    # A link that leads nowhere has no label without a role; bars of drawings have such links.
     return _LABELLED_OUTSIDE.sub(r'\1 role="img">', html)
 
 
@@ -118,7 +118,7 @@ _FIELDS_AT_ONCE: Final = 500
 
 
 class _RunTests(PageReader):
-    """The tests of a run, of which some values are known: a query for the tests near each one takes a third as long."""
+    """The tests of a run, whose names are known: siblings are found without a query, in a third of the time."""
 
     def __init__(self, reader: PageReader, rows: Iterable[Json]) -> None:
         super().__init__(reader.connection)
@@ -179,14 +179,14 @@ def _add(
         if [name for name, _ in parameters] not in (["attempt"], ["out"]):
             continue
         state = result_state(dict(parameters))
-        # The stream that a page begins with has no page of its own: the script shows that of the result.
+        # The stream that a page begins with has no page of its own: the script shows the result's page.
         is_same = state.stream == stream and state.attempt is None
         pages[other] = "" if is_same else page(state)[0]
 
 
 # Most tests whose page in the file is the server's: those that failed, were flaky or changed their duration.
 MOST_PAGES: Final = 1_000
-MOST_OUTPUT_PAGES: Final = 1_000  # most other tests of which the file has fields, steps and output
+MOST_OUTPUT_PAGES: Final = 1_000  # most other tests whose fields, steps and output are in the file
 _DURATIONS: Final = frozenset({"slower", "faster"})
 _TESTS: Final = (
     'SELECT "id", "case_id", "name", "folder", "status", "result_class", "elapsed", "file", "line", "thread_id",'
@@ -232,7 +232,7 @@ class ReportedTests:
         self.left_out = {row["id"] for row in rest[MOST_OUTPUT_PAGES:]}
 
     def artifacts(self, *, only_of_failures: bool) -> dict[str, str]:
-        """Return the names of stored artifacts by their hash: those of failures, or of all tests with a page."""
+        """Return the names of stored artifacts by their hash: of failures, or of all tests with a page."""
         shown = set(self.shown)
         names: dict[str, str] = {}
         for row in self.rows:

@@ -225,7 +225,7 @@ def changed_software(before: Callable[[str], str], after: Callable[[str], str]) 
         for name in ("Python", "OS")
         if before(name) and after(name) and before(name) != after(name)
     ]
-    # Without a list of all packages those of pytest's plugins are compared.
+    # Without a list of all packages pytest's plugins are compared.
     names = ("Packages",) if before("Packages") and after("Packages") else ("pytest", "Plugins")
     old, new = (_versions([(name, value(name)) for name in names]) for value in (before, after))
     # Clients send 16,384 characters: a list that was cut at its end shows nothing of the packages after it.
@@ -287,7 +287,7 @@ def details_of(facts: RunFacts) -> Json:
 
 
 def _collected(facts: RunFacts) -> int | None:
-    """Return the number of collected tests; at least that of the results if there are threads that are not read."""
+    """Return the number of collected tests; at least the number of results if some threads are not read."""
     record = facts.record
     is_whole = record.row["thread_count"] <= len(record.threads)
     return facts.collected if is_whole else facts.counts.collected

@@ -174,7 +174,7 @@ def marks_of(kind: str | None, *, is_flaky: bool) -> tuple[str, ...]:
 
 
 def tone_of(row: Mapping[str, Any]) -> str:
-    """Return the tone of a test: that of its status, or flaky if it passed after a failed attempt."""
+    """Return the tone of a test: its status's, or flaky if it passed after a failed attempt."""
     tone = STATUSES_SHOWN[row["status"]].tone
     return "flaky" if tone == "pass" and row.get("failed_attempts") else tone
 

@@ -97,7 +97,7 @@ _LOTS: Final = (
 
 
 def cards_of(findings: RunFindings, failures: Sequence[Json]) -> list[Json]:
-    """Return a card for each reason, those of most tests first, without what only a card that is shown has."""
+    """Return a card for each reason, in the order of the findings, without what only a shown card has."""
     members: dict[str, list[Json]] = {}
     for row in failures:
         members.setdefault(hexadecimal(row["fingerprint"]), []).append(row)
@@ -315,7 +315,7 @@ class FailureCards:
     def _command(self, card: Json) -> str:
         """Return the command that runs the tests of a reason; empty if there is none that runs all of them."""
         rows, count = card["rows"], card["count"]
-        # The name of such a test is not the one that pytest knows, which stands in a field.
+        # Pytest knows such a test by another name, which stands in a field.
         respelled = [row["id"] for row in rows[:MOST_NAMED] if _is_respelled(row["name"])]
         found = self._reader.fields(respelled) if respelled else ()
         fields = {row["id"]: stored_entries(row["fields"]) for row in found}

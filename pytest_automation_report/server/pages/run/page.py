@@ -81,7 +81,7 @@ class Documents(NamedTuple):
 
 
 class RunDocuments:
-    """Read or compute the documents of runs; those of a large open run are kept for a while. Threads may share it."""
+    """Read or compute the documents of runs, and keep a large open run's for a while. Threads may share it."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -309,14 +309,14 @@ class RunView:
         return "\n".join([f"# {heading}", "", about, "", *self._cards.texts(site)])
 
     def values(self) -> Json:
-        """Return the values of ``run/run.html``: what stands around the view, and those of the view's template."""
+        """Return the values of ``run/run.html``: what stands around the view, and the values of its template."""
         facts, state = self._facts, self._state
         run = facts.row
         trend_rows = self._reader.trend(run)
         earlier = [row["id"] for row in trend_rows if row["id"] < run["id"]]
         bar = bar_of(facts)
         running = running_now(facts) if facts.counts.is_open else []
-        # With a search, or tests of one worker, the numbers of chips are those of it.
+        # With a search, or tests of one worker, chips count the tests that it finds.
         is_searched, tests = bool(state.text) or state.lane is not None, self._list
         readers = (self._failures, self._tests, self._changes, self._time, self._details)
         views: dict[str, Callable[[], Json]] = dict(zip(VIEWS, readers, strict=True))

@@ -298,7 +298,7 @@ class TestList:
         return Search(state.text, state.folder or None, fingerprint, ids, is_flaky, state.lane, lists)
 
     def _results(self, name: str) -> set[int]:
-        """Return the results of a list of findings, or those of tests that are flaky by them."""
+        """Return the results of a list of findings, or of the tests that are flaky by them."""
         found = self._findings
         if found is None:
             return set()
@@ -329,7 +329,7 @@ class TestList:
         }
 
     def suggestion(self, overview: RunOverview) -> tuple[str, int] | None:
-        """Return a word of the run's tests near the one that is searched, and how many tests have it."""
+        """Return a word of the run's tests that is near the search, and how many tests have it."""
         text = self._state.text
         if "::" in text or len(text) < 3:  # noqa: PLR2004 - any word is near a shorter one
             return None

@@ -34,7 +34,7 @@ _WASTES: Final[Mapping[str, str]] = {
 
 
 def shares_of(time: RunTime) -> list[Json]:
-    """Return the shares of the workers' time, that of the tests first, with their part of it in percent."""
+    """Return the shares of the workers' time in percent, the tests' share first."""
     names: Sequence[tuple[TimeShare, str, str]] = (
         ("tests", "Tests ran", "of the workers' time"),
         ("between", "Between tests", "reports, waiting for work"),
@@ -169,7 +169,7 @@ def running_tests(thread: Mapping[str, Any]) -> tuple[RunningTest, ...]:
 
 
 def running_now(facts: RunFacts) -> list[Json]:
-    """Return the tests that run now, those that have run longest first; none if the client does not send them."""
+    """Return the tests that run now, longest first; empty if the client does not send them."""
     running: list[Json] = []
     found = [(row, test) for row in facts.record.threads for test in running_tests(row)]
     cases = find_cases(facts.reader.connection, facts.row["source"], [test.key for _, test in found])

@@ -40,7 +40,7 @@ class CostsPage(Page):
     """The flaky and the slow tests of a suite on a branch."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
-        """Show those of the last 90 days, or 30 with ``days=30``; raises `ApiError` (404) for an unknown suite."""
+        """Show the tests of the last 90 days, or 30 with ``days=30``; raises `ApiError` (404) for an unknown suite."""
         branch, now = urls.run_filters(req.params).branch, self.now_us()
         days = PERIODS[0] if urls.single_values(req.params).get("days") == str(PERIODS[0]) else PERIODS[1]
         values = self.read(partial(costs_values, source_id=source_id, branch=branch, days=days, now=now))

@@ -144,7 +144,7 @@ _find_number = re.compile(r"#?([0-9]{1,18})").fullmatch
 
 
 class SearchPage(Page):
-    """Runs, reasons of failures and tests of all kept runs that a search finds."""
+    """Runs, reasons and tests of all stored runs that a search finds."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show runs and tests with the text; the number of a run redirects to that run."""
@@ -168,7 +168,7 @@ _SUITES_SHOWN: Final = 20
 
 
 def found(reader: PageReader, text: str, source_id: int | None) -> Json:
-    """Return the runs, reasons and tests that a search finds in all kept runs, or the word that resembles it most."""
+    """Return the runs, reasons and tests that a search finds in all stored runs, or the word that resembles it most."""
     projects: dict[int, list[int]] = {}
     for run in reader.found_runs(text, source_id):
         projects.setdefault(run["project"], []).append(run["id"])
@@ -178,7 +178,7 @@ def found(reader: PageReader, text: str, source_id: int | None) -> Json:
     suites = []
     for source in sources:
         tests = reader.tests_of_source(source["id"], text, 200)
-        # Of more tests than are shown those of this very name come first.
+        # If there are more tests than are shown, tests of this very name come first.
         tests = sorted(tests, key=lambda row: split_name(row["name"]).function != text)[:20]
         if tests:
             suites.append({**source, "tests": with_status(tests)})

@@ -38,7 +38,7 @@ _is_count = re.compile(r"[0-9]{1,9}").fullmatch
 def run_row(
     record: RunRecord, source: str, summary: FindingsSummary | None, bases: Mapping[int, Json]
 ) -> dict[str, Any]:
-    """Return the values of a run in a list; ``summary`` is that of its findings, ``bases`` has rows of bases by id."""
+    """Return the values of a run in a list; ``summary`` is of its findings, ``bases`` has rows of bases by id."""
     row, fields = record.row, {field["name"].lower(): field["value"] for field in attached(record, "fields")}
     links = attached(record, "links")
     collected, not_run = (_count(fields.get(name)) for name in ("collected", "not run"))
@@ -136,7 +136,7 @@ def card_of(reader: PageReader, source: Json) -> Json:
 
 
 def flaky_rows(reader: PageReader, source_id: int, branch: str, series: Series) -> list[dict[str, Any]]:
-    """Return the flaky tests of a suite's branch with their evidence, those that cost most first."""
+    """Return the flaky tests of a suite's branch with their evidence, most expensive first."""
     shown = flaky_of_source(reader.connection, source_id, branch, states=("flaky",), limit=RAIL_TESTS)
     cases = find_cases(reader.connection, source_id, [entry["key"] for entry in shown])
     known = histories(reader.connection, series, cases.values(), last=STRIP_RUNS)

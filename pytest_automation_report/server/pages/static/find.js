@@ -18,7 +18,7 @@ async function fetched(address, signal) {
 }
 
 /**
- * Replace the view and the head's numbers by those of another state of the page; its address follows.
+ * Show the view and the numbers of another state of the page; the address follows.
  * @param {string} address
  * @param {AbortSignal} signal
  */

@@ -1,6 +1,6 @@
 // @ts-check
 // Follow what changes on the server: the element with data-live asks its address again and again, and sections of the
-// answer, by their ids that begin with "live-", replace those of the page. What is focused, opened or typed stays.
+// answer, by their ids that begin with "live-", replace the page's sections. What is focused, opened or typed stays.
 
 import { every, tellChanged } from "./page.js";
 

@@ -51,7 +51,7 @@ function fold(shouldOpen) {
   if (!details || details.matches(".menu")) return false;
   const wanted = shouldOpen === undefined ? !details.open : shouldOpen;
   if (details.open === wanted && !wanted) {
-    // A closed folder: on to the one that holds it.
+    // The folder is closed: on to its parent.
     const outer = details.parentElement.closest("details");
     outer?.querySelector("summary").focus();
     return Boolean(outer);

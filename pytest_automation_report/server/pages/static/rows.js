@@ -71,7 +71,7 @@ const rowHtml = (test) => {
 };
 
 /**
- * The page of a test of which the file has its row alone; what has no value is left out.
+ * The page of a test without a page of its own: its row shows it, and what has no value is left out.
  * @param {number} id
  * @returns {string[] | null}
  */
@@ -264,7 +264,7 @@ function markLinks(root, parameters) {
 }
 
 /**
- * The numbers of all chips are those of a search; chips of fields have none.
+ * During a search all chips count the tests that it finds; chips of fields have no number.
  * @param {HTMLElement} root
  * @param {Test[]} found
  */

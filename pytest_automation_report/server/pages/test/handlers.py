@@ -68,7 +68,7 @@ class CommonValues:
 def neighbours_in(common: CommonValues, record: RunRecord, row: Json, origin: Mapping[str, str]) -> Neighbours | None:
     """Return the neighbours of a result in the list that ``origin``, the query of the run's page, shows.
 
-    Without such a list they are those of its kind: other failures by reason, other flaky or skipped tests.
+    Without such a list they are of its kind: other failures by reason, other flaky or skipped tests.
     """
     state = run_state(row["run"], origin)
     tone = STATUSES_SHOWN[row["status"]].tone

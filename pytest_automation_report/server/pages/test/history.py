@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Branches: TypeAlias = Mapping[str, tuple[int, bool]]
 
 CHART_RUNS: Final = 30  # most runs of one drawing of durations
-# What a run's findings say of a test: whose its failure is, or that it is flaky and passes again.
+# What a run's findings say of a test: the kind of its failure, or that it is flaky and passes again.
 Kind: TypeAlias = Literal["new", "back", "flaky", "still", "known", "passed again"]
 _NEWS: Final[Mapping[Kind, str]] = {
     "new": "New failure.",
@@ -61,7 +61,7 @@ class Outcome(Struct, frozen=True):
     created: int
     fingerprint: int | None = None
     message: str = ""
-    changes: str = ""  # those of the run's files from its commit
+    changes: str = ""  # of the run's files since its commit
 
     @property
     def tone(self) -> str:
@@ -296,7 +296,7 @@ def _linked(outcome: Outcome) -> Piece:
 
 
 def branch_histories(outcomes: Iterable[Outcome]) -> list[BranchHistory]:
-    """Return the outcomes by branch, those with the newest runs first."""
+    """Return the outcomes by branch, newest run first."""
     by_branch: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         by_branch.setdefault(outcome.branch, []).append(outcome)
@@ -372,7 +372,7 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
 
 
 def reason_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Return the reasons for which the test failed, those of most runs first; ``outcomes`` are newest first."""
+    """Return the reasons for which the test failed, most runs first; ``outcomes`` are newest first."""
     failed: dict[int | None, list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.letter == "f":

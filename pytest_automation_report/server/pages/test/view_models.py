@@ -140,7 +140,7 @@ class FailureSection(Struct, frozen=True):
 def attempts_of(
     fields: Sequence[Json], status: Status, elapsed: int | None, failed_attempts: int | None
 ) -> list[Attempt]:
-    """Return the attempts of which something was stored, and the last one with the test's own status and duration."""
+    """Return the stored attempts, and the last one with the test's own status and duration."""
     earlier = []
     for field in fields:
         if number := attempt_number(field["name"], field["meta"]):
@@ -192,7 +192,7 @@ def sections_of(
 
 
 def spans_of(field: Json, fields: Sequence[Json], colours: Colours) -> Sequence[Span]:
-    """Return the coloured parts of a field; of several fields of one name they are those of the first."""
+    """Return the coloured parts of a field; of several fields of one name only the first has them."""
     spans = colours.get(field["name"], ())
     return spans if spans and field is next(other for other in fields if other["name"] == field["name"]) else ()
 
@@ -346,7 +346,7 @@ def outputs_of(
 
 
 def other_texts(fields: Sequence[Json], attempt: int | None, colours: Colours = NO_COLOURS) -> list[tuple[str, Screen]]:
-    """Return the long texts that a test's user added, by name; those of earlier attempts are in their own texts."""
+    """Return the long texts that a test's user added, by name; an earlier attempt has them in its own text."""
     if attempt is not None:
         return []
     return [
@@ -411,7 +411,7 @@ class TestFile(Struct, frozen=True):
     size: int | None = None
     hash: str = ""
     caption: str = "this run"
-    other: TestFile | None = None  # the picture beside it: the expected one, or that of an earlier run
+    other: TestFile | None = None  # the picture beside it: the expected one, or one of an earlier run
     difference: TestFile | None = None  # the picture that a test made of both
 
     @property
@@ -421,7 +421,7 @@ class TestFile(Struct, frozen=True):
 
 
 def files_of(artifacts: Sequence[Json], contents: Mapping[str, StoredContent], attempt: int | None) -> list[TestFile]:
-    """Return the files of an earlier attempt by its number, or those of the last one for None."""
+    """Return the files of an earlier attempt by its number, or of the last one for None."""
     files = []
     for artifact in artifacts:
         match = _ATTEMPT_NOTE.fullmatch(artifact["note"])
