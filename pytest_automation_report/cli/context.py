@@ -29,7 +29,7 @@ from pytest_automation_report.settings.pytest_config import looks_like_ours
 from pytest_automation_report.settings.resolver import project_name, settings_from, spool_candidates
 from pytest_automation_report.settings.run import RunSharing, configured_run, recording_options, without_secrets
 from pytest_automation_report.settings.servers import postgres_database
-from pytest_automation_report.settings.settings import STORE, Settings, setting_of
+from pytest_automation_report.settings.settings import LOCAL_URL, STORE, Settings, setting_of
 from pytest_automation_report.settings.sharing import sharing_of
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.shell import Shell
@@ -367,6 +367,13 @@ SIZE.name = "SIZE"
 def user_shell() -> Shell:
     """Return the shell that this command was started from."""
     return Shell(Path.cwd(), os.environ)
+
+
+def typed_options(configuration: Settings) -> list[str]:
+    """Return the options of the way to a server or store that the user typed, for a command that is printed."""
+    rows = [row for row in map(setting_of, CONNECTION) if configuration.origins.get(row.name) == row.plain_option]
+    values = [(row.plain_option, getattr(configuration, row.name) or LOCAL_URL) for row in rows]
+    return [option if value is True else f"{option}={value}" for option, value in values]
 
 
 class NoStoreError(click.UsageError):

@@ -33,6 +33,7 @@ from pytest_automation_report.cli.context import (
     rules_of,
     setting_options,
     store_to_read,
+    typed_options,
     user_shell,
 )
 from pytest_automation_report.cli.queries import (
@@ -241,8 +242,8 @@ def completed_runs(
         else:
             waited = quantity(round(timeout), "second")
             echo_stderr(f"run {run_id} stays open after {waited}: {missing}", colour="yellow")
-            command = system.quoted([*user_shell().command, "run", "complete", str(run_id)])
-            echo_stderr(f"to complete it anyway: {command}")
+            words = [*user_shell().command, "run", "complete", str(run_id), *typed_options(configuration)]
+            echo_stderr(f"to complete it anyway: {system.quoted(words)}")
     return runs, missing
 
 

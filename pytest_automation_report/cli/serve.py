@@ -6,7 +6,6 @@ import errno
 import ipaddress
 import logging
 import os
-import shlex
 import threading
 from datetime import datetime, timezone
 from functools import partial
@@ -50,6 +49,7 @@ from pytest_automation_report.server.store.reads import has_runs, run_rows
 from pytest_automation_report.server.store.retention import Retention
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.writes import set_main_branch, source_names
+from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -285,5 +285,5 @@ def _reporting_line(address: str, token_file: Path | None) -> str:
     # for a path to tests.
     words = ["pytest", "--automation-report", f"--automation-report-url={address}", "--automation-report-project-id=1"]
     if token_file is not None:
-        return shlex.join([*words, f"--automation-report-token-file={token_file}"])
-    return f'AUTOMATION_REPORT_TOKEN="$AUTOMATION_REPORT_SERVER_TOKEN" {shlex.join(words)}'
+        return system.quoted([*words, f"--automation-report-token-file={token_file}"])
+    return f'AUTOMATION_REPORT_TOKEN="$AUTOMATION_REPORT_SERVER_TOKEN" {system.quoted(words)}'
