@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,22 +44,32 @@ class Cluster:
         """Return the address of a database over TCP, where a password is asked for."""
         return f"postgresql://{user}{f':{password}' if password else ''}@127.0.0.1:{self.port}/{name}"
 
-    def execute(self, sql: str, name: str = "reports") -> list[Any]:
+    @contextmanager
+    def asking(self, name: str = "reports") -> Iterator[Callable[[str], list[Any]]]:
+        """Yield a function that executes a statement over one connection, and returns its rows."""
         import psycopg  # noqa: PLC0415 - the tests on SQLite need no driver
 
         with psycopg.connect(self.place(name).url, autocommit=True) as connection:
-            cursor = connection.execute(sql.encode())
-            return cursor.fetchall() if cursor.description else []
+
+            def ask(sql: str) -> list[Any]:
+                cursor = connection.execute(sql.encode())
+                return cursor.fetchall() if cursor.description else []
+
+            yield ask
+
+    def execute(self, sql: str, name: str = "reports") -> list[Any]:
+        with self.asking(name) as ask:
+            return ask(sql)
 
     def emptied(self) -> PostgresDatabase:
         """Return the database that tests share, with nothing in it."""
-        versions = self.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        names = {*TABLE_NAMES, "store_version"}
-        if {name for (name,) in versions} == names and self.execute("TABLE store_version") == [(SCHEMA_VERSION,)]:
-            tables = ", ".join(f'"{name}"' for name in sorted(names - {"store_version"}))
-            self.execute(f"TRUNCATE {tables} RESTART IDENTITY")
-        elif versions:
-            self.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        with self.asking() as ask:
+            found = {name for (name,) in ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+            if found == {*TABLE_NAMES, "store_version"} and ask("TABLE store_version") == [(SCHEMA_VERSION,)]:
+                tables = ", ".join(f'"{name}"' for name in sorted(TABLE_NAMES))
+                ask(f"TRUNCATE {tables} RESTART IDENTITY")
+            elif found:
+                ask("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         return self.place()
 
     def new(self, encoding: str = "UTF8") -> PostgresDatabase:

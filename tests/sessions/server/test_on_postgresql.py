@@ -2,8 +2,9 @@
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,31 @@ WITHOUT_SQL_OF_THEIR_OWN = {
 
 STORES = {"place", "new_place", "service", "site", *__all__}
 """Fixtures that end in a store."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _kept_connections(cluster: Cluster) -> Iterator[None]:
+    """Give the stores of all tests the same connections: half of a test's time goes into the first use of new ones."""
+    from psycopg_pool import ConnectionPool  # noqa: PLC0415 - the fixture `cluster` skips where it is missing
+
+    class KeptPool(ConnectionPool[Any]):
+        def close(self, timeout: float = 5.0) -> None:
+            """Leave the connections to the next store."""
+
+    kept: list[KeptPool] = []
+
+    def pool_for(url: str, **more: Any) -> ConnectionPool[Any]:  # noqa: ANN401 - those of the pool
+        if url != cluster.place().url:
+            return ConnectionPool(url, **more)
+        if not kept:
+            kept.append(KeptPool(url, **more))
+        return kept[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pytest_automation_report.server.store.postgres.ConnectionPool", pool_for)
+        yield
+    for pool in kept:
+        ConnectionPool.close(pool)
 
 
 @pytest.fixture
