@@ -72,7 +72,10 @@ def _imports(path: Path) -> frozenset[str]:
     return frozenset(inside & set(MODULES) - {""})
 
 
-IMPORTS = [(module, other) for module, path in MODULES.items() for other in _imports(path)]
+@cache
+def _all_imports() -> list[tuple[str, str]]:
+    """Return each module with each of ours that it imports: not at import, which all workers of a session do."""
+    return [(module, other) for module, path in MODULES.items() for other in _imports(path)]
 
 
 def _folder(module: str) -> str:
@@ -96,19 +99,21 @@ def test_every_folder_stands_on_a_floor() -> None:
 
 def test_imports_point_down() -> None:
     """No module imports one of a floor above its own."""
-    assert [pair for pair in IMPORTS if _floor(pair[1]) > _floor(pair[0])] == []
+    assert [pair for pair in _all_imports() if _floor(pair[1]) > _floor(pair[0])] == []
 
 
 def test_folders_import_what_the_table_allows() -> None:
     """A folder imports no other folder than those that the table names for it."""
-    between = [(module, other) for module, other in IMPORTS if _folder(module) in {*TABLE} - {_folder(other)}]
+    between = [(module, other) for module, other in _all_imports() if _folder(module) in {*TABLE} - {_folder(other)}]
     assert [pair for pair in between if _folder(pair[1]) not in TABLE[_folder(pair[0])]] == []
 
 
 def test_imports_of_the_server_point_down() -> None:
     """Inside the server the store imports neither HTTP nor pages, and HTTP no pages."""
     inside = [
-        (one.split("."), other.split(".")) for one, other in IMPORTS if _folder(one) == _folder(other) == "server"
+        (one.split("."), other.split("."))
+        for one, other in _all_imports()
+        if _folder(one) == _folder(other) == "server"
     ]
     floor = SERVER_FLOORS.index
     assert [pair for pair in inside if floor(pair[1][1]) > floor(pair[0][1])] == []
