@@ -74,7 +74,7 @@ def test_streams_that_take_nothing(tmp_path: Path, broken: str) -> None:
     """Where the standard streams are closed or full at the end, pytest's code is kept, and so are results."""
     (tmp_path / "conftest.py").write_text(f"{BROKEN}    {broken}\n")
     (tmp_path / "test_it.py").write_text("def test_it(): pass")
-    command = [*reporting_arguments("http://127.0.0.1:9"), "-p", "no:terminal", "-p", "no:pytest-retry"]
+    command = [*reporting_arguments("http://127.0.0.1:9"), "-p", "no:terminal"]
     ran = subprocess.run(
         command, cwd=tmp_path, env=session_environment(), check=False, capture_output=True, text=True, timeout=100
     )

@@ -83,8 +83,7 @@ def test_injected_failures(tmp_path: Path) -> None:
     }
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     env = session_environment(PYTHONPATH=str(tmp_path), INJECTED_FAILURES=str(tmp_path / "plan.json"))
-    others = ("-p", "no:pytest-retry", "-p", "no:flaky")
-    ran = project.pytest("-p", "injected_failures", "--reruns=1", *others, env=env)
+    ran = project.pytest("-p", "injected_failures", "--reruns=1", env=env)
     assert "1 failed, 2 passed, 1 deselected, 2 rerun" in ran.out
     passed = json.loads((tmp_path / "collected.json").read_text())
     assert {test: file for test, (_, file) in passed.items()} == dict.fromkeys(selected[::2], suite)

@@ -31,10 +31,12 @@ OF_PROVIDERS = (
 """How variables begin that CI providers set, by which a session would tell of the job that runs these tests."""
 
 
-QUICK_START = "-p no:hypothesispytest"
-"""Pytest's options of every session: at a session's end the plugin of Hypothesis imports all of Hypothesis.
+QUICK_START = "-p no:hypothesispytest -p no:flaky -p no:pytest-retry -p no:time_machine -p no:unraisableexception"
+"""Pytest's options of every session: no plugins that cost time; a test that needs one names it with ``-p``.
 
-That is two fifths of the processor time of a small session, and the sessions' own tests do not use it.
+At a session's end the plugin of Hypothesis imports all of Hypothesis, two fifths of the processor time of a small
+session, and pytest's for exceptions in ``__del__`` collects garbage five times, a seventh. Two of the others repeat
+tests and get in the way of pytest-rerunfailures.
 """
 
 COVERAGE = "COVERAGE_PROCESS_CONFIG"

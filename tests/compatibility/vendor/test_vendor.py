@@ -8,7 +8,7 @@ import pytest
 
 from compatibility.real.verdicts import SEVERITY
 from compatibility.vendor.official import submitted, tool
-from compatibility.world.differing import ONLY_RERUNFAILURES, differ
+from compatibility.world.differing import differ
 from pytest_automation_report.api.models import Json
 from support.repository import ROOT
 
@@ -118,7 +118,7 @@ def _meta_differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> Ite
 def test_plugin_sends_what_the_tool_sends(tmp_path: Path, processes: str) -> None:
     """Keys, folders, names, statuses and fields are the official tool's, but for the page's table of differences."""
     tool()
-    arguments = ("-n", processes, "--dist", "loadfile", "--continue-on-collection-errors", *ONLY_RERUNFAILURES)
+    arguments = ("-n", processes, "--dist", "loadfile", "--continue-on-collection-errors")
     pair = differ(tmp_path, HERE / "suites", *arguments)
     theirs: dict[str, list[Json]] = {}
     for test in submitted(pair.reported.folder / "junit.xml", tmp_path).tests:

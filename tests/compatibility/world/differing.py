@@ -22,10 +22,12 @@ from support.session_processes import eventually, spools
 from support.sessions import TOKEN, Ran, clean_environment, reporting_arguments, session_environment
 
 SUITES = Path(__file__).parent / "suites"
-ONLY_RERUNFAILURES = ("-p", "no:pytest-retry", "-p", "no:flaky")
-ONLY_RETRY = ("-p", "no:rerunfailures", "-p", "no:flaky")
-ONLY_FLAKY = ("-p", "no:rerunfailures", "-p", "no:pytest-retry")
+ONLY_RETRY = ("-p", "no:rerunfailures", "-p", "pytest-retry")
+ONLY_FLAKY = ("-p", "no:rerunfailures", "-p", "flaky")
 """The plugins that repeat tests get in each other's way: one at a time."""
+
+ALL_PLUGINS = {"PYTEST_ADDOPTS": "-p no:hypothesispytest"}
+"""The environment of a session with plugins that other tests' sessions leave out (see `QUICK_START`)."""
 
 _DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered in (\d+) threads?: ", re.MULTILINE)
 

@@ -13,7 +13,6 @@ from compatibility.conformance.conforming import on_other_hosts
 from compatibility.real.verdicts import IS_OLD_PYTEST
 from compatibility.world.differing import (
     ONLY_FLAKY,
-    ONLY_RERUNFAILURES,
     ONLY_RETRY,
     Pair,
     check_same,
@@ -177,7 +176,7 @@ def test_worker_restarts(tmp_path: Path) -> None:
 def test_other_interpreter(tmp_path: Path) -> None:
     """Workers that are told their interpreter record as others do."""
     spec = f"popen//python={sys.executable}"
-    pair = _checked(differ(tmp_path, _SUITE, "--dist", "load", "--tx", spec, "--tx", spec, *ONLY_RERUNFAILURES))
+    pair = _checked(differ(tmp_path, _SUITE, "--dist", "load", "--tx", spec, "--tx", spec))
     assert {worker for worker, _ in pair.tests} <= {"gw0", "gw1"}
 
 
@@ -186,7 +185,7 @@ def test_interpreter_that_cannot_load_the_plugin(tmp_path: Path) -> None:
 
     xdist gives its workers the search path of its own Python, from which another version cannot load extensions.
     """
-    pair = _checked(differ(tmp_path, _SUITE, "-n", "2", *ONLY_RERUNFAILURES, conftest=_UNLOADABLE))
+    pair = _checked(differ(tmp_path, _SUITE, "-n", "2", conftest=_UNLOADABLE))
     out = pair.reported.ran.out
     assert out.count(": its results are without annotations: its Python cannot load the plugin: ") == 2
 
@@ -194,7 +193,7 @@ def test_interpreter_that_cannot_load_the_plugin(tmp_path: Path) -> None:
 def test_other_hosts(tmp_path: Path) -> None:
     """Results of workers that do not see the spool arrive, each once, in the thread of the worker that ran them."""
     conftest = on_other_hosts("gw0", "gw1")
-    pair = _checked(differ(tmp_path, _SUITE, "-n", "2", *ONLY_RERUNFAILURES, conftest=conftest))
+    pair = _checked(differ(tmp_path, _SUITE, "-n", "2", conftest=conftest))
     assert {worker for worker, _ in pair.tests} <= {"gw0", "gw1"}
 
 
@@ -225,7 +224,7 @@ def iter_until(lines: Iterable[str], words: str) -> Iterator[str]:
 def test_random_order(tmp_path: Path) -> None:
     """Tests in an order at random arrive in that order."""
     env = search_path("pytest-randomly")
-    pair = _checked(differ(tmp_path, _SUITE, "-v", *ONLY_RERUNFAILURES, env=env))
+    pair = _checked(differ(tmp_path, _SUITE, "-v", env=env))
     ran = re.findall(r"::(\w+(?:\[\d\])?) [A-Z]+ ", pair.reported.ran.out)
     told = [test["name"] for _, test in pair.tests]
     assert told == list(dict.fromkeys(ran))
@@ -255,7 +254,7 @@ def test_timeouts(tmp_path: Path, method: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--reruns=2", *ONLY_RERUNFAILURES), "3"),
+        (("--reruns=2",), "3"),
         # pytest-retry reports the first attempt and the last, none between.
         (("--retries=2", "--retry-delay=0", *ONLY_RETRY), "2"),
         (("-n", "2", "--retries=2", "--retry-delay=0", *ONLY_RETRY), "2"),

@@ -7,23 +7,22 @@ from pathlib import Path
 import pytest
 
 from compatibility.real import session_state
-from compatibility.world.differing import SUITES, check_same, check_same_output, check_told, differ
+from compatibility.world.differing import ALL_PLUGINS, SUITES, check_same, check_same_output, check_told, differ
 from compatibility.world.plugins import search_path
-
-_NO_RETRY = ("-p", "no:pytest-retry")
-"""That plugin asks for an option of the terminal's."""
 
 _NEEDED: dict[str, tuple[str, ...]] = {"network": ("requests-mock",), "disk": ("pyfakefs",)}
 _NAMES = ("clocks", "network", "disk", "processes", "descriptors")
 _KEEPS_PYTEST = ("--capture=sys", "-p", "no:logging", "-p", "no:faulthandler")
 """For the suite that closes descriptors: what pytest itself could not do without is not among them then."""
+_OPTIONS: dict[str, tuple[str, ...]] = {"clocks": ("-p", "time_machine"), "descriptors": _KEEPS_PYTEST}
 
 
 @pytest.mark.parametrize("name", _NAMES)
 def test_mocked_world_changes_nothing(tmp_path: Path, name: str) -> None:
     """A suite that mocks or breaks its world has the same outcomes when reported, and each reaches the server."""
-    arguments = _KEEPS_PYTEST if name == "descriptors" else ()
-    pair = differ(tmp_path, SUITES / f"suite_{name}.py", *arguments, env=search_path(*_NEEDED.get(name, ())))
+    pair = differ(
+        tmp_path, SUITES / f"suite_{name}.py", *_OPTIONS.get(name, ()), env=search_path(*_NEEDED.get(name, ()))
+    )
     check_same(pair)
     check_same_output(pair)
 
@@ -31,7 +30,7 @@ def test_mocked_world_changes_nothing(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["clocks", "disk"])
 def test_mocked_world_on_workers(tmp_path: Path, name: str) -> None:
     """The same on two workers of pytest-xdist."""
-    arguments = ("-n", "2", "--dist", "loadfile")
+    arguments = ("-n", "2", "--dist", "loadfile", *_OPTIONS.get(name, ()))
     pair = differ(tmp_path, SUITES / f"suite_{name}.py", *arguments, env=search_path(*_NEEDED.get(name, ())))
     check_same(pair)
     check_same_output(pair)
@@ -41,14 +40,15 @@ def test_mocked_world_on_workers(tmp_path: Path, name: str) -> None:
 def test_warnings_as_errors_and_no_sockets(tmp_path: Path, name: str) -> None:
     """Under ``-W error`` and pytest-socket's ``--disable-socket`` no warning and no socket of ours fails a test."""
     env = search_path("pytest-socket", *_NEEDED.get(name, ()))
-    pair = differ(tmp_path, SUITES / f"suite_{name}.py", "-W", "error", "--disable-socket", env=env)
+    arguments = ("-W", "error", "--disable-socket")
+    pair = differ(tmp_path, SUITES / f"suite_{name}.py", *arguments, env={**env, **ALL_PLUGINS})
     check_same(pair)
     check_same_output(pair)
 
 
 def test_no_terminal(tmp_path: Path) -> None:
     """Without pytest's terminal plugin the session reports all the same, and says nothing when all went well."""
-    pair = differ(tmp_path, SUITES / "suite_descriptors.py", "-p", "no:terminal", *_KEEPS_PYTEST, *_NO_RETRY)
+    pair = differ(tmp_path, SUITES / "suite_descriptors.py", "-p", "no:terminal", *_KEEPS_PYTEST)
     check_same(pair, is_summed_up=False)
     assert pair.reported.ran.text == pair.bare.ran.text
 
@@ -96,7 +96,7 @@ def test_process_is_as_without(tmp_path: Path, arguments: tuple[str, ...]) -> No
 @pytest.mark.parametrize("filters", [(), ("-W", "error")], ids=["shown", "errors"])
 def test_nothing_that_we_offer_warns(tmp_path: Path, filters: tuple[str, ...], workers: tuple[str, ...]) -> None:
     """A suite that uses every fixture, function, marker and hook of ours has no warning, outcome or count more."""
-    pair = differ(tmp_path, SUITES / "annotating", *filters, *workers)
+    pair = differ(tmp_path, SUITES / "annotating", *filters, *workers, env=ALL_PLUGINS)
     check_same(pair)
     check_same_output(pair)
     properties = {"cluster": "blue", "class": "yes", "late": "7", "of class": "1", "unit": "1"}

@@ -1,6 +1,6 @@
 import pytest
 
-from compatibility.world.differing import ONLY_RERUNFAILURES, ONLY_RETRY
+from compatibility.world.differing import ONLY_RETRY
 from support.annotated_suites import WORKERS, Suite
 
 REPEATED = """
@@ -27,7 +27,7 @@ def test_rerun_tells_what_each_attempt_added(arguments: tuple[str, ...], suite: 
     """With pytest-rerunfailures the result has what the last attempt added; the others' stands with those attempts."""
     pytest.importorskip("pytest_rerunfailures")
     suite.write("test_suite.py", REPEATED)
-    (test,) = suite.report("--reruns=2", *ONLY_RERUNFAILURES, *arguments).values()
+    (test,) = suite.report("--reruns=2", *arguments).values()
     assert [name for name, _, _ in test.fields] == ["Attempts", "Attempt 1", "Attempt 2", "Steps", "run"]
     assert test.values["run"] == "3"
     assert test.steps == [("passed", "try 3")]

@@ -145,7 +145,7 @@ def test_files_of_playwright_attach_themselves(project: Project, server: Checked
     project.write("conftest.py", CONFTEST)
     project.write("test_suite.py", PAGES)
     options = ["--screenshot=only-on-failure", "--tracing=retain-on-failure"]
-    repeated = ("--reruns=1", "-p", "no:flaky", "-p", "no:pytest-retry")
+    repeated = ("--reruns=1",)
     env = session_environment({"exit_progress": 20.0}, PYTHONPATH=str(plugin))
     project.report(*options, *repeated, address=server.address, env=env, exits=0)
     tests = {test["name"].partition("[")[0]: test for _, test in server.tests()}

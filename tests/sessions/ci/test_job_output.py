@@ -62,7 +62,7 @@ def lines_of(path: Path) -> list[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("-n2",), ("-p", "no:terminal", "-p", "no:pytest-retry"), ("-qq",), ("--no-summary",)],
+    [(), ("-n2",), ("-p", "no:terminal"), ("-qq",), ("--no-summary",)],
     ids=" ".join,
 )
 def test_summary_and_marks(project: Project, server: CheckedServer, tmp_path: Path, arguments: tuple[str, ...]) -> None:

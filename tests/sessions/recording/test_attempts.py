@@ -2,7 +2,7 @@
 
 import pytest
 
-from compatibility.world.differing import ONLY_RERUNFAILURES, ONLY_RETRY
+from compatibility.world.differing import ONLY_RETRY
 from support.annotated_suites import Suite
 from support.needs import HAS_SUBTESTS
 
@@ -26,7 +26,7 @@ def test_rerunfailures_is_one_result_with_its_attempts(suite: Suite) -> None:
     """With pytest-rerunfailures the attempts before the last are fields of the last, and none counts as the result."""
     pytest.importorskip("pytest_rerunfailures")
     suite.tests(FLAKY_TEST)
-    found = suite.report("--reruns=2", *ONLY_RERUNFAILURES, output="all", exit_status=1)
+    found = suite.report("--reruns=2", output="all", exit_status=1)
     statuses = {name: each.body["status"] for name, each in found.items()}
     assert statuses == {"test_third_time": "passed", "test_never": "failure", "test_always": "passed"}
     third = found["test_third_time"]
@@ -44,7 +44,7 @@ def test_a_users_field_with_the_name_of_ours_stays(suite: Suite) -> None:
     """A user's own field Attempts stays with each attempt and changes no number."""
     pytest.importorskip("pytest_rerunfailures")
     suite.tests(FLAKY_TEST.replace('"run", runs', '"Attempts", 7'))
-    third = suite.report("--reruns=2", *ONLY_RERUNFAILURES, exit_status=1)["test_third_time"]
+    third = suite.report("--reruns=2", exit_status=1)["test_third_time"]
     assert [name for name, _, _ in third.fields] == ["Attempts", "Attempt 1", "Attempt 2", "Attempts"]
     assert [third.fields[place][1] for place in (0, 3)] == ["3", "7"]
     assert all("Attempts: 7" in text for _, text, _ in third.fields[1:3])
@@ -64,7 +64,7 @@ def test_rerun_of_failed_subtests(suite: Suite) -> None:
                 assert runs == 2
         """
     )
-    (found,) = suite.report("--reruns=2", *ONLY_RERUNFAILURES).values()
+    (found,) = suite.report("--reruns=2").values()
     assert found.body["status"] == "passed"
     assert "assert 1 == 2" in found.values["Attempt 1"]
     assert found.values["Subtests"] == "1: 1 passed"

@@ -33,7 +33,7 @@ def test_evidence():
 def test_plain():
     print("nothing but text")
 """
-RERUNS = ("-p", "no:flaky", "-p", "no:pytest-retry", "--reruns=2", "--automation-report-output=all")
+RERUNS = ("--reruns=2", "--automation-report-output=all")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from compatibility.world.differing import ONLY_RERUNFAILURES
 from pytest_automation_report.api.models import FIELD_LIMIT
 from pytest_automation_report.text.limits import TEXT_UNITS
 from support.annotated_suites import HTML, Suite
@@ -72,7 +71,7 @@ def subtest(outcome: str) -> MadeReport:
 def test_subtests_are_part_of_their_test(suite: Suite, verbosity: tuple[str, ...]) -> None:
     """A test with subtests is one result: a failure when any of them failed, with counts, steps and tracebacks."""
     suite.tests(SUITE)
-    found = suite.report(*ONLY_RERUNFAILURES, *verbosity, output="failed", exit_status=1)
+    found = suite.report(*verbosity, output="failed", exit_status=1)
     # What a unittest prints holds the letters of pytest's own progress, in some versions: output is checked below.
     fields = {name: [field for field in each.values if field != "Output"] for name, each in found.items()}
     assert fields == {
@@ -115,7 +114,7 @@ def test_many_failing_subtests_keep_the_limits(suite: Suite) -> None:
             assert 0
         """
     )
-    (found,) = suite.report(*ONLY_RERUNFAILURES, output="failed", exit_status=1).values()
+    (found,) = suite.report(output="failed", exit_status=1).values()
     assert len(found.fields) == FIELD_LIMIT
     assert {"Failure", "Subtests", "Steps", "Output", "kept"} <= set(found.values)
     assert found.values["Subtests"] == "150: 1 passed, 149 failed"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from compatibility.world.differing import ALL_PLUGINS
 from support.checked_server import CheckedServer
 from support.projects import Project
 from support.sessions import TOKEN, run, run_session, session_environment
@@ -29,10 +30,11 @@ def test_warnings_as_errors_find_nothing(project: Project, server: CheckedServer
     """A reported session raises no warning of its own, with development mode on too."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-m", "pytest", "-W", "error", "-p", "no:cacheprovider"]
     # other plugins warn under development mode
-    for name in ("pytest-retry", "flaky", "rerunfailures", "hypothesispytest", "time_machine"):
+    for name in ("pytest-retry", "flaky", "rerunfailures", "time_machine"):
         command += ["-p", f"no:{name}"]
     where = [f"{OPTION}url={server.address}", f"{OPTION}project-id=1", f"{OPTION}source=suite"]
-    ran = run([*command, "--automation-report", *where], project.root, session_environment(), exits=0)
+    env = session_environment(None, **ALL_PLUGINS)
+    ran = run([*command, "--automation-report", *where], project.root, env, exits=0)
     assert "Warning" not in ran.text
     assert len(server.tests()) == 1
 

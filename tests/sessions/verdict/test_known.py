@@ -107,7 +107,7 @@ def test_each_attempt_keeps_its_outcome(project: Project) -> None:
     pytest.importorskip("pytest_rerunfailures")
     project.tests("def test_call(): assert 0\n")
     known(project, "test_call")
-    ran = project.report("--reruns=1", "-p", "no:retry", "-p", "no:flaky", exits=0)
+    ran = project.report("--reruns=1", exits=0)
     assert "1 rerun, 1 known" in ran.out
     shown = console(project.root, "run", "export", "--format", "json", exits=0).out
     assert f"{TODAY} SHOP-1" in shown
