@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many writers of a store are killed (tests/faults/test_store_writers.py)",
     )
     group.addoption(
-        "--joins", type=int, default=12, help="how many sessions join a run at once (tests/sessions/server): 40"
+        "--joins", type=int, default=8, help="how many sessions join a run at once (tests/sessions/server): 40"
     )
     group.addoption(
         "--suites", default="", help="whose tests run with the plugin and without (tests/compatibility/real)"

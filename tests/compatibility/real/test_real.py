@@ -1,6 +1,6 @@
 """Real packages' own tests have the same outcomes with the plugin, and the server has each of them once.
 
-Three small ones; ``--suites all``, or names with commas between them, runs others, each in every way.
+Two small ones; ``--suites all``, or names with commas between them, runs others, each in every way.
 """
 
 from itertools import product
@@ -14,10 +14,9 @@ from compatibility.real.running import Suite, Target, Way
 from compatibility.real.workplace import UnavailableError, default_cache, prepare
 
 _PACKAGES = {each.name: each for each in PACKAGES}
-_THREE: tuple[tuple[str, Way, Target], ...] = (
-    ("freezegun", Way(0, is_strict=True), "embedded"),
+_TWO: tuple[tuple[str, Way, Target], ...] = (
+    ("freezegun", Way(2, is_strict=True), "loopback"),
     ("toolz", Way(0), "embedded"),
-    ("responses", Way(2), "loopback"),
 )
 _TARGETS: tuple[Target, ...] = ("loopback", "embedded")
 
@@ -31,7 +30,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "name" in metafunc.fixturenames:
         metafunc.parametrize(
             ("name", "way", "target"),
-            rows if asked else _THREE,
+            rows if asked else _TWO,
             ids=lambda value: "-".join(value.arguments) if isinstance(value, Way) else value,
         )
 
