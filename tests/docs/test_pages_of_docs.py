@@ -18,11 +18,11 @@ from pytest_automation_report import hookspecs
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.export import digest
 from pytest_automation_report.findings import documents
-from pytest_automation_report.server.store.findings import VERSION
 from pytest_automation_report.settings.settings import SETTINGS
 from support.checked_server import CheckedServer
 from support.contract import contract
 from support.repository import ROOT
+from support.service import Service, a_test
 from support.sessions import run_session, session_environment
 
 HOOKS = [name for name in vars(hookspecs) if name.startswith("pytest_automation")]
@@ -146,9 +146,11 @@ def test_documents_have_the_members_of_the_page(heading: str, types: tuple[type,
     assert {member for each in types for member in each.__annotations__} - named == set()
 
 
-def test_findings_have_the_version_of_the_page() -> None:
+def test_findings_have_the_version_of_the_page(service: Service) -> None:
     """The version of the findings is the page's."""
-    assert f"| `version` | {VERSION} |" in section("docs/documents.md", "Findings of a run")
+    run = service.completed_run(a_test())
+    version = service.get(f"/automation/runs/{run}/findings").json["result"]["version"]
+    assert f"| `version` | {version} |" in section("docs/documents.md", "Findings of a run")
 
 
 def test_migration_leads_to_what_there_is() -> None:

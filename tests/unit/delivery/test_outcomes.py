@@ -253,7 +253,7 @@ def test_reads_that_are_refused(server: ScriptedServer, written: WrittenSession,
 
 
 def test_note_that_is_not_shown_is_not_sent_again(server: ScriptedServer, written: WrittenSession) -> None:
-    """Where a server does not show the run, a note without a response counts as arrived: it never stands there twice."""
+    """Where the run is not shown, a note without a response counts as arrived: it never stands there twice."""
     server.script([Rule("POST", OPERATIONS["append-run"], lost_answer()), copy(NO_RUN)])
     settled(written)
     (run,) = [run for run in server.store.runs.values() if run.body["name"] == "ours"]
