@@ -190,7 +190,6 @@ class _Kind(Struct, frozen=True):
 
 _KIND: Final = JsonDecoder(_Kind)
 _READ: Final = JsonDecoder(ReadyRecord | ErrorRecord | FindingsRecord | ReportRecord | DoneRecord)
-_READ_KINDS: Final = frozenset({"ready", "error", "findings", "report", "done"})
 # The server has responded, or, for the last, has not: each ends the error before it.
 _RESPONSES: Final = frozenset({"ack", "part", "rejected", "held", "dropped", "fenced", "stored", "not"})
 
@@ -198,8 +197,8 @@ _RESPONSES: Final = frozenset({"ack", "part", "rejected", "held", "dropped", "fe
 class LedgerTail(Struct):
     """What the end of a session needs of a ledger that the sender writes; `read` applies its new records.
 
-    ``done`` are the totals, None until the sender ends. `LedgerState` would be as much code as a tenth of the rest of a
-    short session: it is loaded only without them.
+    ``done`` has the totals, None until the sender ends. Few sessions end without totals, and only they load the code of
+    the ledger's whole state.
     """
 
     path: Path
@@ -223,7 +222,7 @@ class LedgerTail(Struct):
         for piece in bytes_from(self.path, self._read):
             self._read += len(piece)
             for positioned in self._decoder.feed(piece):
-                with suppress(ValueError):  # of another version, or forged
+                with suppress(ValueError):  # of a kind that only the ledger's state needs, or forged
                     self._apply(cast("Raw", positioned.record))
                 is_new = True
         return is_new
@@ -232,7 +231,6 @@ class LedgerTail(Struct):
         kind = _KIND.decode(line).kind
         if kind in _RESPONSES:
             self.answers, self.error_class = self.answers + (kind != "not"), ""
-        if kind not in _READ_KINDS:
             return
         match _READ.decode(line):
             case ReadyRecord(pid):

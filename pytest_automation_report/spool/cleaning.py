@@ -14,7 +14,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.folder import FOLDER, RECORDS_SUFFIX, Lock, is_session_name, is_spooled_name
+from pytest_automation_report.spool.folder import (
+    FOLDER,
+    OF_SENDER,
+    RECORDS_SUFFIX,
+    Lock,
+    is_session_name,
+    is_spooled_name,
+)
+from pytest_automation_report.spool.writer import SESSION_FILE
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import sanitize
 
@@ -26,8 +34,7 @@ if TYPE_CHECKING:
 # Removed after all others, in this order. A process that dies in between must leave nothing that is sent twice: as long
 # as there are records, there is the ledger that shows which of them were sent, and its lock.
 _LAST: Final = ("session.json", "ledger", "sender.log", "lock")
-# Files of killed processes, too: copies ("~") that were not renamed.
-_OTHER_NAMES: Final = frozenset({*_LAST, "ledger~", "rejected.jsonl", "report.html"})
+_OTHER_NAMES: Final = OF_SENDER | {SESSION_FILE, "rejected.jsonl"}
 _SHOWN_NAMES: Final = 3
 
 

@@ -50,7 +50,8 @@ _SESSION_NAME: Final = lazy_pattern(r"\.?[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 # A manifest has some kilobytes; a foreign one may have any size.
 _MAX_MANIFEST_BYTES: Final = 16 << 20
 _END_BYTES: Final = 1 << 16
-_OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock", "report.html"})
+# With the copy of a ledger, which a killed process did not rename.
+OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock", "report.html"})
 
 
 def is_spooled_name(name: str) -> bool:
@@ -92,7 +93,7 @@ class SessionFolder:
     def is_empty(self) -> bool:
         """Whether nothing is left to send: the folder holds at most the sender's own files."""
         try:
-            return _OF_SENDER.issuperset(os.listdir(self.path))  # noqa: PTH208 - as fast as it can be
+            return OF_SENDER.issuperset(os.listdir(self.path))  # noqa: PTH208 - as fast as it can be
         except OSError:
             return False  # gone, or another user's: opening it raises the error
 
