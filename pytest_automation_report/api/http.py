@@ -24,7 +24,6 @@ from urllib.request import (  # type: ignore[attr-defined]  # typeshed leaves it
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from requests.exceptions import InvalidProxyURL
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -301,7 +300,9 @@ class HttpClient(Client):
 
     def _prepared(self, request: ApiRequest) -> tuple[requests.Request, float]:
         """Return a request as `requests` takes it, and its deadline in seconds."""
-        headers: dict[str, str] = {"Idempotency-Key": request.key} if request.key else {}
+        headers = {"Authorization": f"Bearer {self._token.value}"}
+        if request.key:
+            headers["Idempotency-Key"] = request.key
         seconds = self._deadline_seconds
         data: bytes | BinaryIO | None = request.body
         if request.body is not None:
@@ -312,8 +313,8 @@ class HttpClient(Client):
             seconds += size / _MIN_UPLOAD_BYTES_PER_SECOND
             # requests would send an empty file in chunks, without a Content-Length.
             data = content if size else b""
-        url, auth = self._origin + request.path, _Bearer(self._token)
-        return requests.Request(request.method, url, headers, data=data, params=request.query, auth=auth), seconds
+        url = self._origin + request.path
+        return requests.Request(request.method, url, headers, data=data, params=request.query), seconds
 
     def _outcome(self, request: requests.Request, attempt: Attempt) -> Outcome:
         """Send a request and read its response; return the reason if there is none."""
@@ -345,17 +346,6 @@ class HttpClient(Client):
             self.extensions = announced(response.headers[EXTENSIONS_HEADER])
         if response.ok:  # a proxy may answer in the server's place with an error
             self.has_answered = True
-
-
-class _Bearer(AuthBase):
-    """Set the ``Authorization`` header. Being an ``auth``, it also stops requests from reading a ``.netrc``."""
-
-    def __init__(self, token: Token) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token.value}"
-        return request
 
 
 def reason(error: BaseException) -> str:

@@ -99,10 +99,19 @@ class _Files(Struct):
         failures, now = [*reading.tests(shown.id, only_failures=True)], time.time_ns() // 1000
         heading, _, text = digest(reading, shown, failures, findings, now=now).markdown().partition("\n")
         self.comments.append("\n".join([heading, *(["", f"**{plain(missing)}**"] if missing else []), text]))
-        if self.is_summary:
-            source = reading.configuration.source
-            notes = {} if findings is None else failing_notes(excerpt_from(findings, source, now), now)
-            _show_on_page(reading.configuration, shown, failures, notes, self.comments[-1])
+        if not self.is_summary:
+            return
+        output = JobOutput(reading.configuration, os.environ, root=Path.cwd(), shell=user_shell())
+        if not output.is_shown:
+            echo_stderr("--summary: this CI provider shows no summary", colour="yellow")
+        notes = {}
+        if findings is not None:
+            notes = failing_notes(excerpt_from(findings, reading.configuration.source, now), now)
+        output.show(_page(reading.configuration, shown, failures, notes, self.comments[-1]))
+        for line in output.lines:
+            click.echo(line, err=True)
+        for warning in output.warnings:
+            echo_stderr(warning, colour="yellow")
 
     def write_comment(self) -> None:
         """Write the comments of all runs into one file."""
@@ -185,16 +194,12 @@ def _judged(shown: Run, findings: RunFindings | None, entries: Sequence[KnownFai
     return code
 
 
-def _show_on_page(
-    configuration: Settings,
-    finished: Run,
-    tests: Sequence[ExportedTest],
-    notes: Mapping[tuple[str, str], str],
-    text: str,
-) -> None:
-    page = PageOfJob(
-        title=f"Automation report: {finished.name}",
-        url=run_page(configuration, finished.id),
+def _page(
+    configuration: Settings, shown: Run, tests: Sequence[ExportedTest], notes: Mapping[tuple[str, str], str], text: str
+) -> PageOfJob:
+    return PageOfJob(
+        title=f"Automation report: {shown.name}",
+        url=run_page(configuration, shown.id),
         failed=len({test.key for test in tests}),
         failures=[
             FailedTest("failure", test.folder, test.name, test.message.partition("\n")[0], test.file or "", test.line)
@@ -203,14 +208,6 @@ def _show_on_page(
         notes=notes,
         text=lambda most: text if len(text.encode()) <= most else "",
     )
-    output = JobOutput(configuration, os.environ, root=Path.cwd(), shell=user_shell())
-    if not output.is_shown:
-        echo_stderr("--summary: this CI provider shows no summary", colour="yellow")
-    output.show(page)
-    for line in output.lines:
-        click.echo(line, err=True)
-    for warning in output.warnings:
-        echo_stderr(warning, colour="yellow")
 
 
 def _tell(

@@ -42,7 +42,7 @@ from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.limits import SHORT_COMMIT, quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from pytest_automation_report.api.client import Client, RunFilters
@@ -198,16 +198,13 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
         words = retry_until(check, end, also=(_JobsMissingError, NoRunError))
     except (_JobsMissingError, NoRunError, *_TRANSIENT_ERRORS) as error:
         words = str(error)
-    known = sorted(_jobs_of_last_run(client, sources) - arrived) if words and arrived and not names else []
-    were = "it was" if len(known) == 1 else "they were"
-    return f"{words}; missing: {', '.join(known)} ({were} in the last run)" if known else words
-
-
-def _jobs_of_last_run(client: Client, sources: Collection[int]) -> set[str]:
-    """Return the jobs of the newest completed run of these sources."""
+    if not (words and arrived) or names:
+        return words
     filters: RunFilters = {"source_id": tuple(sources), "status": (RunStatus.SUCCESS, RunStatus.FAILURE)}
     newest = next((run for page in run_pages(client, **filters) for run in page.result), None)
-    return set() if newest is None else completed_jobs(client.run(newest.id))
+    known = [] if newest is None else sorted(completed_jobs(client.run(newest.id)) - arrived)
+    were = "it was" if len(known) == 1 else "they were"
+    return f"{words}; missing: {', '.join(known)} ({were} in the last run)" if known else words
 
 
 def _expected_jobs(_: click.Context, __: click.Parameter, text: str | None) -> ExpectedJobs | None:

@@ -250,7 +250,7 @@ def test_gate_of_a_pull_request(project: Project, tmp_path: Path) -> None:
             ran = console(project.root, *command, env=env, exits=exits)
             assert build == 1 or "since run 1 (main)" in ran.err
         comment = (tmp_path / "comment.md").read_text()
-        assert ("1 new failure since run 1" in unescape(comment)) is (exits == 5)
+        assert ("1 new failure, compared with run 1" in unescape(comment)) is (exits == 5)
         assert "still failing" not in comment
         assert (tmp_path / f"summary-{build}.md").read_text() == comment
 
