@@ -117,7 +117,12 @@ def find_runs(client: Client, configuration: Settings, *, is_open: bool = False)
     if not sharing.tag:
         raise click.UsageError("which run? give its id, --run-id or --run-key")
     learn_kind(client)
-    runs, others = runs_of_key(client, sharing.tag, new)
+    try:
+        runs, others = runs_of_key(client, sharing.tag, new)
+    except RefusedError as error:
+        if error.status != NOT_FOUND:
+            raise
+        runs, others = [], []  # a server of ours creates a project with its first run
     if not runs:
         why = f"; run {others[0][0].id} of this key is of {others[0][1]}" if others else ""
         raise NoRunError(f"there is no run of the key {sharing.key!r} in this project and source{why}")

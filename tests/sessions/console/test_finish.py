@@ -101,7 +101,8 @@ def test_files_of_a_run_say_which_jobs_are_missing(project: Project, tmp_path: P
 
 
 def test_jobs_that_never_came(project: Project) -> None:
-    """If no job has begun when the time is over, jobs are missing: the exit code is 3."""
+    """If no job has begun when the time is over, jobs are missing: the exit code is 3, also in a new project."""
+    finish(project, 2, "--expect-jobs", "2", "--timeout", "0s", exits=3)
     job(project, 1, "1/2")
     ran = finish(project, 2, "--expect-jobs", "2", "--timeout", "0s", exits=3)
     assert "no job came in 0 seconds: there is no run of the key 'build-2'" in ran.err
