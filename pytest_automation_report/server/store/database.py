@@ -19,7 +19,7 @@ since it assumes that the rows of one run are spread over the table; they lie to
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import sqlite3
@@ -91,30 +91,6 @@ def insert_into(table: str, columns: Collection[str]) -> str:
 def marks(values: Collection[object]) -> str:
     """Return a question mark for each value, separated by commas; NULL for none: PostgreSQL refuses an empty list."""
     return ", ".join("?" * len(values)) or "NULL"
-
-
-def array_text(values: Sequence[str | int | None]) -> str:
-    """Return texts or numbers as the text of a PostgreSQL array: its driver takes three times as long for a list."""
-    # A column of an append mostly has one kind of value: such a column is written at once, others value by value.
-    kinds = set(map(type, values))
-    if kinds == {type(None)}:
-        return f"{{{','.join(['NULL'] * len(values))}}}"
-    if kinds == {int}:
-        return f"{{{','.join(map(str, values))}}}"
-    if kinds == {str}:
-        texts = cast("Sequence[str]", values)
-        together = '","'.join(texts)
-        if "\\" not in together and together.count('"') == 2 * (len(texts) - 1):
-            return f'{{"{together}"}}'
-    return f"{{{','.join(map(_element, values))}}}"
-
-
-def _element(value: str | int | None) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, int):
-        return str(value)
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def update_row(

@@ -7,11 +7,12 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from msgspec.json import encode
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DESELECTED_FIELD, SELECTION_FIELD, Json
 from pytest_automation_report.findings.comparison import is_replaced
-from pytest_automation_report.server.store.database import StoreConnection, array_text, marks, share
+from pytest_automation_report.server.store.database import StoreConnection, marks, share
 from pytest_automation_report.server.store.reads import IS_MODULE, find_cases, rows_of
 from pytest_automation_report.server.store.values import (
     KILLED,
@@ -40,22 +41,25 @@ class Derived(NamedTuple):
 # The id of a key is read by a subquery: for a join PostgreSQL may read all tests of a source. New keys are inserted in
 # the order of the keys: two writers that insert the same tests then lock them in the same order and cannot deadlock.
 _INSERT_CASES: Final = (
-    'INSERT INTO "case" ("source_id", "key") SELECT ?, "key" FROM (SELECT DISTINCT unnest(?::text[]) AS "key") AS t'
+    'INSERT INTO "case" ("source_id", "key")'
+    ' SELECT ?, "key" FROM (SELECT DISTINCT json_array_elements_text(?::json) AS "key") AS t'
     ' WHERE (SELECT "id" FROM "case" AS c WHERE c."source_id" = ? AND c."key" = t."key") IS NULL'
     ' ORDER BY "key" ON CONFLICT DO NOTHING'
 )
 _INSERT_CASE: Final = 'INSERT INTO "case" ("id", "source_id", "key") VALUES (?, ?, ?)'
-# The columns of a result that come from its test, in the order of their values, and PostgreSQL's types of them.
-_COLUMNS: Final = (*StoredTest._fields[1:], "result_class", *Derived._fields)
+# The values of a test, in the order of `_values`: its key, and columns of its result with PostgreSQL's types of them.
+_VALUES: Final = (*StoredTest._fields, "result_class", *Derived._fields)
 _INTS: Final = frozenset({"status", "result_class", "failed_attempts"})
 _BIGINTS: Final = frozenset({"elapsed", "line", "assertions", "started", "setup", "teardown", "fingerprint"})
-_TYPES: Final = ["int" if name in _INTS else "bigint" if name in _BIGINTS else "text" for name in _COLUMNS]
-_NAMES: Final = ", ".join(f'"{name}"' for name in _COLUMNS)
+_TYPED: Final = ", ".join(
+    f'"{name}" {"int" if name in _INTS else "bigint" if name in _BIGINTS else "text"}' for name in _VALUES
+)
+_NAMES: Final = ", ".join(f'"{name}"' for name in _VALUES[1:])
 _INSERT: Final = f'INSERT INTO "result" ("run_id", "thread_id", "case_id", {_NAMES}, "created")'
-_INSERT_RESULT: Final = f"{_INSERT} VALUES (?, ?, ?, {marks(_COLUMNS)}, ?)"
+_INSERT_RESULT: Final = f"{_INSERT} VALUES (?, ?, ?, {marks(_VALUES[1:])}, ?)"
 _INSERT_RESULTS: Final = (
     f'{_INSERT} SELECT ?, ?, (SELECT "id" FROM "case" AS c WHERE c."source_id" = ? AND c."key" = t."key"), {_NAMES}, ?'
-    f" FROM unnest(?::text[], {', '.join(f'?::{each}[]' for each in _TYPES)}) WITH ORDINALITY"
+    f" FROM ROWS FROM (json_to_recordset(?::json) AS ({_TYPED})) WITH ORDINALITY"
     f' AS t ("key", {_NAMES}, "position") ORDER BY "position"'
 )
 
@@ -74,16 +78,13 @@ def _insert_in_postgres(connection: StoreConnection, thread: Json, tests: Sequen
     """Insert all with two statements, since each statement is a round trip to the server."""
     source_id = thread["source"]
     share(connection, "tests", source_id)
-    connection.execute(_INSERT_CASES, (source_id, array_text([test.key for test in tests]), source_id))
-    values = (thread["run"], thread["id"], source_id, now)
-    result_classes = [_CLASSES[test.status] for test in tests]
-    rows = zip(*map(derived, tests, result_classes), strict=True)
-    columns = (*zip(*tests, strict=True), result_classes, *rows)
-    connection.execute(_INSERT_RESULTS, (*values, *map(array_text, columns)))
+    connection.execute(_INSERT_CASES, (source_id, encode([test.key for test in tests]).decode(), source_id))
+    rows = [dict(zip(_VALUES, _values(test), strict=True)) for test in tests]
+    connection.execute(_INSERT_RESULTS, (thread["run"], thread["id"], source_id, now, encode(rows).decode()))
 
 
 def _insert_in_sqlite(connection: SqliteConnection, thread: Json, tests: Sequence[StoredTest], now: int) -> None:
-    run_id, thread_id, source_id = thread["run"], thread["id"], thread["source"]
+    source_id = thread["source"]
     cases = find_cases(connection, source_id, [test.key for test in tests])
     missing = dict.fromkeys(test.key for test in tests if test.key not in cases)
     if missing:
@@ -92,12 +93,13 @@ def _insert_in_sqlite(connection: SqliteConnection, thread: Json, tests: Sequenc
         new = {key: number for number, key in enumerate(missing, first)}
         connection.raw.executemany(_INSERT_CASE, [(case_id, source_id, key) for key, case_id in new.items()])
         cases |= new
-    rows: list[tuple[object, ...]] = []
-    for test in tests:
-        result_class = _CLASSES[test.status]
-        where = (run_id, thread_id, cases[test.key])
-        rows.append((*where, *test[1:], result_class, *derived(test, result_class), now))
+    rows = ((thread["run"], thread["id"], cases[test.key], *_values(test)[1:], now) for test in tests)
     connection.raw.executemany(_INSERT_RESULT, rows)
+
+
+def _values(test: StoredTest) -> tuple[object, ...]:
+    result_class = _CLASSES[test.status]
+    return (*test, result_class, *derived(test, result_class))
 
 
 # The number of this status is the contract's.

@@ -214,10 +214,13 @@ class Reader:
 
     def __init__(self, connection: StoreConnection) -> None:
         self.connection = connection
+        self._attempts: dict[int, bool] = {}
 
     def has_attempts(self, run_id: int) -> bool:
         """Whether a job of a run ran more than once, so that some results may be replaced."""
-        return bool(self.connection.execute(_LATER_ATTEMPT, (run_id,)))
+        if run_id not in self._attempts:
+            self._attempts[run_id] = bool(self.connection.execute(_LATER_ATTEMPT, (run_id,)))
+        return self._attempts[run_id]
 
     def run(self, run_id: int, max_threads: int = 0) -> RunRecord:
         """Return a run with its first ``max_threads`` threads; no result is read."""

@@ -11,24 +11,11 @@ import pytest
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store import sqlite as connections
-from pytest_automation_report.server.store.database import StoreConnection, array_text
+from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, statements_after
 from pytest_automation_report.server.store.store import Store
 from support.contract import Contract
 from support.service import ON_SQLITE, Service, a_test
-
-
-@pytest.mark.parametrize(
-    ("values", "text"),
-    [
-        ([1, -2, 2**62], "{1,-2,4611686018427387904}"), ([None, None], "{NULL,NULL}"), ([1, None], "{1,NULL}"),
-        (["a", "", "NULL", "{b},c d"], '{"a","","NULL","{b},c d"}'), (["a\\", "c"], r'{"a\\","c"}'),
-        (['a"b', "c"], r'{"a\"b","c"}'), (['","', "c"], r'{"\",\"","c"}'), (["a", None, 'b"'], r'{"a",NULL,"b\""}'),
-    ],
-)  # fmt: skip
-def test_an_array_of_postgresql_is_written_as_its_parser_reads_it(values: list[str | int | None], text: str) -> None:
-    """Quotes and backslashes of texts are escaped, and a text is never taken for null or for two."""
-    assert array_text(values) == text
 
 
 def _mode(path: Path) -> int:
