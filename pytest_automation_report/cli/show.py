@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, get_args
 import click
 from msgspec.structs import replace
 
-from pytest_automation_report.api.client import RunExpand
+from pytest_automation_report.api.client import RunExpand, run_pages
+from pytest_automation_report.api.models import DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD, SELECTION_FIELD
 from pytest_automation_report.api.responses import time_of
 from pytest_automation_report.cli.context import (
     CONNECTION,
@@ -310,16 +311,47 @@ def digest(
 @click.option("--only", metavar="new|REASON")
 @setting_options(*CONNECTION, *WHICH)
 def failed_tests(chosen: WhichRun, *, only: str | None, **options: object) -> int:
-    """Print the id of a run, the last completed one of the source by default, and its failed tests as JSON."""
+    """Print as JSON the failed tests of a run, and its id.
+
+    Without a named run they are what fails since the last run of the whole suite: a part has only its own tests.
+    """
     with opened(options, chosen, is_source_needed=True, needs_findings=only is not None) as reading:
-        run_id = reading.run_id(chosen, of_source=True, is_completed=True)
-        failed = _failed(reading, run_id, are_whole=False)
+        run_id = first = reading.run_id(chosen, of_source=True, is_completed=True)
+        if only is not None or reading.named_run(chosen) is not None:
+            failed = _failed(reading, run_id, are_whole=False)
+        else:
+            failed, first = _failed_since_whole(reading, run_id)
         if only is not None:
             keys = _chosen_keys(reading.findings(run_id), only)
             failed = {key: test for key, test in failed.items() if key in keys}
     named = [{"key": test.key, "folder": test.folder, "name": test.name} for test in failed.values()]
-    click.echo(json.dumps({"run": run_id, "tests": named}))
+    click.echo(json.dumps({"run": run_id, "first": first, "tests": named}))
     return Exit.DONE
+
+
+def _failed_since_whole(reading: Opened, run_id: int) -> tuple[dict[str, ExportedTest], int]:
+    """Return the tests whose last outcome is a failure, and the first run that was read for it.
+
+    That is the last run of the whole suite on the branch, or the oldest on the first page of runs.
+    """
+    newest = reading.run(run_id)
+    source = () if newest.source_id is None else (newest.source_id,)
+    page = next(run_pages(reading.client, source_id=source, branch=newest.field_value("Branch")))
+    failed: dict[str, ExportedTest] = {}
+    decided: set[str] = set()
+    for read in page.result:
+        if read.id > newest.id or read.config_id != newest.config_id:
+            continue
+        run_id = read.id
+        is_part = read.field_value(ENDING_FIELD) == DIED_ENDING or any(
+            field.name in {SELECTION_FIELD, NOT_RUN_FIELD} and field.value not in {"", "0"} for field in read.fields
+        )
+        tests = [*reading.tests(run_id, only_failures=not is_part, are_whole=False)]
+        failed |= {test.key: test for test in tests if test.verdict == "failed" and test.key not in decided}
+        if not is_part:
+            break
+        decided |= {test.key for test in tests if test.verdict in {"passed", "failed"}}
+    return failed, run_id
 
 
 def _chosen_keys(found: RunFindings, only: str) -> set[str]:

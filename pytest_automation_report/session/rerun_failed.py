@@ -72,7 +72,9 @@ class RerunFailedHooks(Hooks):
     def __init__(self, selection: dict[str, Any], internal_errors: InternalErrors) -> None:
         self.internal_errors = internal_errors
         self._selection = selection
-        self._run: int = selection["run"]
+        run, first = selection["run"], selection["first"]
+        self._is_one_run = run == first
+        self._runs = f"run {run}" if self._is_one_run else f"runs {first} to {run}"
         self._failed: list[dict[str, str]] = selection["tests"]
         self._is_all: bool = selection["is_all_if_none"] and not self._failed
         self._only: str | None = selection["only"]
@@ -87,10 +89,12 @@ class RerunFailedHooks(Hooks):
         if not self._failed:
             selection = "all tests run" if self._is_all else f"no test runs ({OPTION}={ALL} runs all)"
             none = "no new failures" if self._only else "nothing failed"
-            return f"automation report: {none} in run {self._run}, so {selection}"
+            return f"automation report: {none} in {self._runs}, so {selection}"
         tests = quantity(len(self._failed), "test")
+        if not self._is_one_run:
+            return f"automation report: running again what failed last in {self._runs}: {tests}"
         which = {None: "failed tests", "new": "new failures"}.get(self._only, "failures for one reason")
-        return f"automation report: running again the {which} of run {self._run}: {tests}"
+        return f"automation report: running again the {which} of {self._runs}: {tests}"
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
@@ -141,12 +145,12 @@ class RerunFailedHooks(Hooks):
             terminalreporter.write_line(self.pytest_report_header())
             return
         deselected = quantity(self._deselected, "test")
-        others = "were not chosen" if self._only else "did not fail"
-        terminalreporter.write_line(f"automation report: {deselected} deselected that {others} in run {self._run}")
+        others = "were not chosen" if self._only else f"did not fail{'' if self._is_one_run else ' last'}"
+        terminalreporter.write_line(f"automation report: {deselected} deselected that {others} in {self._runs}")
         if self._missing:
             missing = quantity(len(self._missing), "test")
             names = self._missing[:_SHOWN] + (["..."] if len(self._missing) > _SHOWN else [])
-            line = f"automation report: {missing} that failed in run {self._run} not collected"
+            line = f"automation report: {missing} that failed in {self._runs} not collected"
             terminalreporter.write_line(printable(f"{line}: {', '.join(names)}"))
 
 

@@ -53,6 +53,22 @@ def test_only_failures_run_again(project: Project, server: CheckedServer, place:
     assert "passed" not in named.out.splitlines()[-1]
 
 
+def test_a_part_of_the_suite_hides_no_failure(project: Project) -> None:
+    """What fails since the last whole run is run again, whatever parts of the suite ran after it."""
+    project.write("test_suite.py", SUITE)
+    project.write("test_other.py", "def test_a(): assert 0\ndef test_b(): pass\n")
+    project.report(exits=1)  # test_number[1], test_setup and test_a fail
+    project.report("test_suite.py", "-k", "number", env=session_environment(FIXED="1"), exits=0)
+    project.report("-x", exits=1)  # test_a fails, and nothing else runs
+    again = project.report("--automation-report-rerun-failed", exits=1)
+    assert "running again what failed last in runs 1 to 3: 2 tests" in again.out
+    assert "5 tests deselected that did not fail last in runs 1 to 3" in again.out
+    assert {line.split()[1] for line in again.out.splitlines() if line.startswith(("FAILED", "ERROR "))} == {
+        "test_other.py::test_a",
+        "test_suite.py::TestForm::test_setup",
+    }
+
+
 OF_TWO_REASONS = """
 import os
 import pytest
