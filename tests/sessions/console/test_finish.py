@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from support.projects import Project, console
+from support.scripted_server.faults import Rule, answer
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import wait_for_senders
 from support.sessions import Ran, session_environment
@@ -166,7 +167,10 @@ def test_several_configurations(project: Project, tmp_path: Path) -> None:
 
 
 def test_testmo(project: Project, testmo: ScriptedServer) -> None:
-    """A Testmo instance has no findings: the run is completed, and --gate, which judges nothing then, is an error."""
+    """A Testmo instance has no findings: the run is completed, and --gate, which judges nothing then, is an error.
+
+    Its results are read only for what is written of them.
+    """
     options = ("--url", testmo.address, "--project-id", "1", "--source", "suite")
     for build, gate, exits in ((1, (), 0), (2, ("--gate",), 2)):
         job(project, build, "1/1", address=testmo.address)
@@ -175,6 +179,10 @@ def test_testmo(project: Project, testmo: ScriptedServer) -> None:
         assert f"run {build} is completed" in ran.err
         assert "this server does not tell whether each test ran once" in ran.err
         assert ("--gate: findings need the embedded store" in ran.err) is bool(gate)
+    testmo.script([Rule("GET", r"/tests", answer(404, {"message": "There is no such page."}))])
+    finish(project, 1, *options, exits=0)
+    ran = finish(project, 1, *options, "--comment", "comment.md", exits=2)
+    assert "Error: the results of run 1 need the embedded store" in ran.err
 
 
 @pytest.fixture
