@@ -268,7 +268,8 @@ class _CommandRun(Struct):
             if self._is_interrupted:
                 self._echo_interrupted(results, folder)
             elif self.token is None or self.configuration.blocking_error or not self._are_sessions_sent:
-                echo_stderr(f"{folder.id}: {quantity(results, 'result')} and the run's end are kept in {folder.path}")
+                end = " and the run's end" if self.is_own or self.run is None else ""  # others complete a joined run
+                echo_stderr(f"{folder.id}: kept in {folder.path}: {quantity(results, 'result')}{end}")
             else:
                 with self.interrupts.interruptible():
                     delivered(folder, session, self.configuration, self.token)
