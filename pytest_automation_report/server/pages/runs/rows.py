@@ -100,13 +100,18 @@ RAIL_TESTS: Final = 10  # most flaky and slow tests beside the runs of a suite
 
 
 def branch_values(reader: PageReader, source_id: int, branch: str) -> Json:
-    """Return a branch's completed runs, as rows and as points of a trend, and what is known of the last one."""
+    """Return a branch's completed runs, as rows and as points of a trend, and what is known of the last whole one.
+
+    A run of a part of the suite knows of its own tests alone, so it is the last one only if each run is such a part.
+    """
     rows = reader.completed_trend(source_id, branch)
-    last = rows[-1] if rows else None
+    whole = [row for row in rows if not row["selection"]] or rows
+    last = whole[-1] if whole else None
     known = summaries(reader.connection, [row["id"] for row in rows])
     summary = None if last is None else known.get(last["id"])
     return {
-        "rows": rows,
+        "rows": whole,
+        "part": rows[-1] if rows and rows[-1] is not last else None,
         "points": failure_trend(rows, known),
         "last": last,
         "summary": summary,
@@ -121,7 +126,6 @@ def card_of(reader: PageReader, source: Json) -> Json:
     newest = reader.newest(source["id"], None)
     last, summary = values["last"], values["summary"]
     times = [row["elapsed"] for row in values["rows"][:-1] if row["elapsed"]]
-    # A run of a part of the suite, or one that was cut short, knows of its own tests alone.
     is_part = summary is not None and bool(summary["not_run"] or summary["verdict"]["part"])
     return {
         **values,

@@ -30,13 +30,16 @@ def _run(site: Site, *tests: dict[str, Any], branch: str = "main", **properties:
     return site.run_of(*tests, fields=_fields(Branch=branch, Commit="4f2a9c1d" * 5), **properties)
 
 
-def test_a_card_tells_flaky_tests_of_whole_runs(site: Site) -> None:
-    """A run of a part of the suite does not say how many tests of it are flaky."""
+def test_a_part_of_the_suite_hides_nothing_that_fails(site: Site) -> None:
+    """After a run of a part the card and the suite's page still say what the last whole run said, and name the part."""
     site.run_of(a_test(0), source="other")
-    for part in ("", "-k test_1"):
-        run = site.run_of(a_test(1, fields=[attempts("2")]), fields=_fields(Branch="main", Selection=part), source="s")
+    for tests, part in (((failing(1), a_test(2, fields=[attempts("2")]), a_test(3)), ""), ((a_test(3),), "-k test_3")):
+        run = site.run_of(*tests, fields=_fields(Branch="main", Selection=part), source="s")
         site.shown(f"/runs/{run}")
-        assert ("Flaky 1" in site.text("/")) != bool(part)
+        assert ("ran a part" in site.text("/")) == bool(part)
+    said = ("1 of 3 tests failed", "#3 after it ran a part of the suite, in which nothing failed.")
+    assert [missing(site.text(page), *said) for page in ("/", "/sources/2")] == [[], []]
+    assert "Failing now 1 Flaky 1" in site.text("/")
 
 
 def test_an_empty_store_waits_for_its_first_run(site: Site) -> None:
