@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.settings.settings import STORE, Settings
+from pytest_automation_report.settings.settings import LOCAL_URL, STORE, Settings
 from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Shell:
         if not configuration.endpoint.is_embedded:
             return run_page(configuration, run)
         words = [*self.command, "open", str(run)]
+        if configuration.origins.get("url", "").startswith("-"):  # an ini file may name a server, as this option shows
+            words += ["--url", LOCAL_URL]
         if configuration.database != self._here / STORE:
             # Absolute: a relative path would start from the root folder of the project that the current folder is in.
             words += ["--database", str(configuration.database)]

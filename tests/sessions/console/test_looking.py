@@ -77,16 +77,17 @@ def _title(page: str) -> str:
 
 
 def test_printed_command_opens_the_run_where_nothing_is_activated(project: Project) -> None:
-    """With the environment's folder not on the PATH the line of the summary opens the page of that run, as printed."""
+    """The line of the summary opens the page of that run, as printed, whatever the PATH and the configured server."""
     env = session_environment(PATH=SYSTEM)
     project.report("--automation-report-name", "first", env=env)
     project.report("--automation-report-name", "second", env=env)
-    ran = project.report("--automation-report-name", "third", env=env)
+    assert shlex.split(_printed(project.report(env=env).out)) == [str(HERE / "automation-report"), "open", "3"]
+    env["AUTOMATION_REPORT_URL"] = "https://nobody.invalid"
+    ran = project.report("--automation-report-name=fourth", "--automation-report-url=local", env=env)
     command = shlex.split(_printed(ran.out))
-    assert command == [str(HERE / "automation-report"), "open", "3"]
-    env["PATH"] = SYSTEM
+    assert command == [str(HERE / "automation-report"), "open", "4", "--url", "local"]
     page, _ = _opened_by(command, project, env)
-    assert "third" in _title(page)
+    assert "fourth" in _title(page)
 
 
 def test_printed_command_that_sends_runs_where_nothing_is_activated(project: Project) -> None:
