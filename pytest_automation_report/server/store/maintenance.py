@@ -68,7 +68,7 @@ _INCOMPLETE = (
     ' LEFT JOIN "content_part" AS p ON p."content_id" = c."id" GROUP BY c."id", c."hash", c."size"'
     ' HAVING COALESCE(SUM(LENGTH(p."data")), 0) <> c."size"'
 )
-_COUNTED = 'SELECT "thread_id", "status", COUNT(*) FROM "result" {condition} GROUP BY 1, 2'
+_COUNTED = 'SELECT "thread_id", "status", "is_replaced", COUNT(*) FROM "result" GROUP BY 1, 2, 3'
 
 
 def _check_counts(connection: StoreConnection) -> IntegrityReport:
@@ -76,7 +76,7 @@ def _check_counts(connection: StoreConnection) -> IntegrityReport:
     run_names = (*STORED_COUNTS, "thread_count", "thread_active_count")
     threads = connection.rows('SELECT * FROM "thread" ORDER BY "id"')
     runs = connection.rows('SELECT * FROM "run" ORDER BY "id"')
-    thread_counts, replaced = _count_results(connection), _count_results(connection, 'WHERE "is_replaced"')
+    thread_counts, replaced = _count_results(connection)
     run_counts: dict[int, Counter[str]] = defaultdict(Counter)
     for thread in threads:
         run_counts[thread["run"]].update(thread_counts[thread["id"]])
@@ -112,14 +112,15 @@ def _find_damage(connection: StoreConnection) -> Iterator[str]:
         yield f"record {row} of {table} refers to a {target} that is not there"
 
 
-def _count_results(connection: StoreConnection, condition: str = "") -> Mapping[int, Counter[str]]:
-    """Count the results of each thread, or those with this condition, by the names of the contract's counts."""
-    counts_by_thread: dict[int, Counter[str]] = defaultdict(Counter)
-    for thread_id, status_id, count in connection.execute(_COUNTED.format(condition=condition)):
+def _count_results(connection: StoreConnection) -> tuple[Mapping[int, Counter[str]], Mapping[int, Counter[str]]]:
+    """Count the results of each thread, and those that were replaced, by the names of the contract's counts."""
+    counts, replaced = defaultdict[int, Counter[str]](Counter), defaultdict[int, Counter[str]](Counter)
+    for thread_id, status_id, is_replaced, count in connection.execute(_COUNTED):
         status = RESULT_STATUSES.get(status_id)
         names = ("total_count",) if status is None else status.counts
-        counts_by_thread[thread_id].update(dict.fromkeys(names, count))
-    return counts_by_thread
+        for counted in (counts, replaced) if is_replaced else (counts,):
+            counted[thread_id].update(dict.fromkeys(names, count))
+    return counts, replaced
 
 
 def _compare_counts(title: str, row: Json, counts: Mapping[str, int], names: Iterable[str]) -> Iterator[str]:

@@ -197,7 +197,8 @@ class PostgresConnections:
                 raw = self._pool.getconn()
             except PoolTimeout as error:
                 raise UnreachableError from error
-            if not _is_lost(raw):
+            # The socket is readable if the database has closed an idle connection, as it does when it restarts.
+            if not (raw.closed or is_socket_readable(raw.fileno())):
                 return PostgresConnection(raw)
             raw.close()
             self._pool.putconn(raw)
@@ -206,13 +207,6 @@ class PostgresConnections:
 def _configure(raw: psycopg.Connection[Any]) -> None:
     raw.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'".encode())
     raw.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'".encode())
-
-
-def _is_lost(raw: psycopg.Connection[Any]) -> bool:
-    """Whether the database has closed an idle connection, as it does when it restarts."""
-    if raw.closed:
-        return True
-    return is_socket_readable(raw.fileno())
 
 
 @contextmanager

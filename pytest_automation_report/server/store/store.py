@@ -128,13 +128,18 @@ class Store:
     def _run(
         self, enter: Callable[[], AbstractContextManager[StoreConnection]], work: Callable[[StoreConnection], T]
     ) -> T:
+        """Run ``work`` in a transaction, and again when the database rolled it back because of a concurrent one."""
         try:
-            value = _run_transaction(enter, work)
+            for _ in range(_MAX_ATTEMPTS):
+                with suppress(TransactionRolledBackError):
+                    with enter() as connection:
+                        value = work(connection)
+                    self._bad_states.end(has_written=enter == self._connections.writing)
+                    return value
+            raise try_again()
         except ApiError as error:
             self._bad_states.begin(error)
             raise
-        self._bad_states.end(has_written=enter == self._connections.writing)
-        return value
 
     def _apply_once(
         self, connection: StoreConnection, work: Callable[[Writer], int | None], request: IdempotentRequest
@@ -210,16 +215,6 @@ def _connections(
             f"{location}: the driver for PostgreSQL is missing ({error}): pip install 'psycopg[binary,pool]>=3.1'"
         ) from error
     return PostgresConnections(location, must_exist=must_exist)
-
-
-def _run_transaction(
-    enter: Callable[[], AbstractContextManager[StoreConnection]], work: Callable[[StoreConnection], T]
-) -> T:
-    """Run ``work`` in a transaction, and again when the database rolled it back because of a concurrent one."""
-    for _ in range(_MAX_ATTEMPTS):
-        with suppress(TransactionRolledBackError), enter() as connection:
-            return work(connection)
-    raise try_again()
 
 
 def _earlier_record(connection: StoreConnection, request: IdempotentRequest, now: int) -> list[int | None]:
