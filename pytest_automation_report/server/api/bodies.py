@@ -17,7 +17,6 @@ from pytest_automation_report.server.api.decoding import body_from
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
     STATUS_IDS,
-    Alias,
     Amount,
     Extension,
     ExtensionName,
@@ -147,7 +146,9 @@ _Url = Annotated[
 ]
 _Count = Annotated[int, Meta(ge=0, le=INT64_MAX, description=f"an integer from 0 to {INT64_MAX}")]
 _Id = Annotated[int, Meta(ge=1, le=INT64_MAX, description=f"an integer from 1 to {INT64_MAX}")]
-_Status = Annotated[Alias, Meta(description=f"a known status: {', '.join(STATUS_IDS)}")]
+_Status = Annotated[
+    str, Meta(pattern=rf"\A({'|'.join(STATUS_IDS)})\Z", description=f"a known status: {', '.join(STATUS_IDS)}")
+]
 _FieldType = Annotated[int, Meta(ge=1, le=5, description="an integer from 1 to 5")]
 _Flag = Annotated[bool, Meta(description="true or false")]
 _Pairs = Annotated[dict[str, _Text], Meta(max_length=MAX_ENTRIES, description="an object")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
@@ -24,8 +24,10 @@ from pytest_automation_report.server.store.database import MAX_THREADS
 from pytest_automation_report.server.store.durations import usual_durations
 from pytest_automation_report.server.store.findings import findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.reads import (
+    RESULT_ORDERS,
     RUN_FILTERS,
     RUN_REFERENCES,
+    SOURCE_ORDERS,
     SOURCE_REFERENCES,
     USER_ID,
     Reader,
@@ -137,8 +139,8 @@ def _flag(*, default: bool) -> Parameter:
     return Parameter(lambda text: words.parse(text) in ("1", "true"), default)
 
 
-def _sort(table: str, columns: Sequence[str]) -> Parameter:
-    words = [f"{table}:{column}" for column in columns]
+def _sort(orders: Iterable[str]) -> Parameter:
+    words = [*orders]
     return one_of(words, words[0])
 
 
@@ -162,7 +164,7 @@ RUN_PAGE: Final[Query] = {
     **_PAGE,
     **RUN_QUERY,
     "per_page": _PER_PAGE,
-    "sort": _sort("automation_runs", ("created_at",)),
+    "sort": _sort(["automation_runs:created_at"]),
     # Beside the contract, whose clients read no more than it has.
     "verdicts": _flag(default=False),
     **{name: _FILTERS[form] for name, (form, _) in RUN_FILTERS.items()},
@@ -172,7 +174,7 @@ RUN_PAGE: Final[Query] = {
 TEST_PAGE: Final[Query] = {
     **_PAGE,
     "per_page": in_range(range(100, 1001), 100),
-    "sort": _sort("automation_run_tests", ("id", "name", "status", "elapsed", "created_at")),
+    "sort": _sort(RESULT_ORDERS),
     "thread_id": in_range(_IDS),
     "status_id": _numbers(range(1, 5)),
     # Beside the contract: without the results that a later attempt of their job replaces.
@@ -185,7 +187,7 @@ SOURCE_PAGE: Final[Query] = {
     **_PAGE,
     **SOURCE_QUERY,
     "per_page": _PER_PAGE,
-    "sort": _sort("automation_sources", ("created_at", "ran_at", "retired_at")),
+    "sort": _sort(SOURCE_ORDERS),
     "is_retired": _flag(default=False),
 }
 """Parameters of the list of sources."""

@@ -172,7 +172,7 @@ _RESULTS: Final = (
     ' JOIN "case" ON "case"."id" = "result"."case_id"'
 )
 # Null sorts before all numbers, in both databases.
-_RESULT_ORDERS: Final[Mapping[str, str]] = {
+RESULT_ORDERS: Final[Mapping[str, str]] = {
     "automation_run_tests:id": '"result"."id"',
     "automation_run_tests:name": '"result"."name"',
     "automation_run_tests:status": '"result"."result_class"',
@@ -185,7 +185,7 @@ _SOURCES: Final = (
     ' WHERE l."source_id" = s."id" ORDER BY l."created" DESC, l."id" DESC LIMIT 1) AS "last_run_status"'
     ' FROM "source" AS s LEFT JOIN "run" AS r ON r."source_id" = s."id" WHERE s."{}" = ? GROUP BY s."id"'
 )
-_SOURCE_ORDERS: Final[Mapping[str, str]] = {
+SOURCE_ORDERS: Final[Mapping[str, str]] = {
     "automation_sources:created_at": 's."created"',
     "automation_sources:ran_at": 'COALESCE(MAX(r."created"), -1)',
     "automation_sources:retired_at": 's."created"',
@@ -245,27 +245,22 @@ class Reader:
 
     def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the results of a run."""
-        # Counts of the run's threads, or of the one that is asked for, give the total without counting rows; those of
-        # the run itself are without results that a later attempt of their job replaced.
         run_row(self.connection, run_id)
-        counted: Json | None = self.connection.rows(_ALL_RESULTS, (run_id,))[0]
-        column, parent = '"result"."run_id"', run_id
-        if query["thread_id"] is not None:
-            column, parent = '"result"."thread_id"', query["thread_id"]
-            counted = self.connection.row('SELECT * FROM "thread" WHERE "id" = ? AND "run_id" = ?', (parent, run_id))
-        if counted is None:
-            return Page(query["page"], query["per_page"], 0, ())
-        condition, values, classes = f"{column} BETWEEN ? AND ?", [parent, parent], query["status_id"]
+        thread_id, classes = query["thread_id"], query["status_id"]
+        column, parent = ('"result"."run_id"', run_id) if thread_id is None else ('"result"."thread_id"', thread_id)
+        condition, values = f"{column} BETWEEN ? AND ?", [parent, parent]
         if classes is not None:
             condition += f' AND "result"."result_class" IN ({marks(classes)})'
             values += classes
-        total = _count_of_classes(counted, classes)
         if not query["replaced"]:
             condition += ' AND NOT "result"."is_replaced"'
-        # The counts of a run leave out results that a later attempt of their job replaced, those of a thread do not.
-        if self.has_attempts(run_id):
+        # Counts of the run's threads, or of the one that is asked for, give the total without counting rows: 0 for a
+        # thread of another run. They have results that a later attempt of their job replaced, too.
+        (counted,) = self.connection.rows(_COUNTS, (run_id, thread_id))
+        total = _count_of_classes(counted, classes)
+        if total and self.has_attempts(run_id):
             total = self.connection.number(f'SELECT COUNT(*) FROM "result" WHERE {condition}', values)
-        columns = (column, _RESULT_ORDERS[query["sort"]], '"result"."id"')
+        columns = (column, RESULT_ORDERS[query["sort"]], '"result"."id"')
         return self._page(f"{_RESULTS} WHERE {condition}", values, columns, query, total)
 
     def source(self, source_id: int) -> Json:
@@ -281,7 +276,7 @@ class Reader:
         total = self.connection.number('SELECT COUNT(*) FROM "source" WHERE "project_id" = ?', (project_id,))
         # The embedded server cannot retire sources.
         total = 0 if query["is_retired"] else total
-        columns = (_SOURCE_ORDERS[query["sort"]], 's."id"')
+        columns = (SOURCE_ORDERS[query["sort"]], 's."id"')
         return self._page(_SOURCES.format("project_id"), (project_id,), columns, query, total)
 
     def _check_project(self, project_id: int) -> None:
@@ -323,8 +318,9 @@ def run_condition(project_id: int, query: Mapping[str, Any]) -> tuple[str, list[
 
 
 _SUM: Final = 'CAST(COALESCE(SUM("{0}_count"), 0) AS BIGINT) AS "{0}_count"'
-_ALL_RESULTS: Final = (
-    f'SELECT {", ".join(map(_SUM.format, ("total", "success", "failure")))} FROM "thread" WHERE "run_id" = ?'
+_COUNTS: Final = (
+    f'SELECT {", ".join(map(_SUM.format, ("total", "success", "failure")))} FROM "thread"'
+    ' WHERE "run_id" = ? AND "id" = COALESCE(?, "id")'
 )
 
 

@@ -141,12 +141,6 @@ class ResultStatus(Struct, frozen=True):
         return (slot_name(self.id), *(name for name, is_counted in sums if is_counted))
 
 
-Alias: TypeAlias = Literal[
-    "untested", "passed", "pass", "success", "ok", "failed", "fail", "failure", "error", "retest", "blocked", "skipped",
-    "skip",
-]  # fmt: skip
-"""The words for a status in a request."""
-
 RESULT_STATUSES: Final = {
     status.id: status
     for status in (
