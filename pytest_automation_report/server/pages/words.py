@@ -250,7 +250,8 @@ def sign(tone: str) -> str:
 
 def titled(said: VerdictWords) -> str:
     """Return a verdict for the title of a window."""
-    return f"{sign(said['tone'])} {brief(said)}"
+    # An open run has the sign of one, whether tests failed or not.
+    return f"{sign('live' if said['kind'] == 'running' else said['tone'])} {brief(said)}"
 
 
 def comparable_time(run: Mapping[str, Any], base: Mapping[str, Any]) -> int | None:
