@@ -68,9 +68,11 @@ def stored_attempt(result: Mapping[str, Any], number: int | None = None) -> Stor
     if number is not None:
         return next((each for each in _attempts(result["attempts"] or "[]") if each.number == number), NOTHING_STORED)
     elapsed, setup, teardown = result["elapsed"], result["setup"], result["teardown"]
-    is_timed = elapsed is not None and setup is not None and teardown is not None
+    phases = None
+    if elapsed is not None and setup is not None and teardown is not None:
+        phases = PhaseTimes(setup, elapsed - setup - teardown, teardown)
     return StoredAttempt(
-        phases=PhaseTimes(setup, elapsed - setup - teardown, teardown) if is_timed else None,
+        phases=phases,
         steps=_steps(result["steps"] or "[]"),
         comparison=None if result["comparison"] is None else _comparison(result["comparison"]),
         colours=_colours(result["colours"] or "{}"),
