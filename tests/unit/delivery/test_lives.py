@@ -44,7 +44,7 @@ from support.deliveries import (
 from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Rule, answer
 from support.scripted_server.server import ScriptedServer
-from support.scripted_server.variants import HalfServer, LossyServer
+from support.scripted_server.variants import OPERATIONS, HalfServer, LossyServer
 from support.sessions import SHORT_LIMITS, TOKEN
 
 RUN = r"/runs/\d+$"
@@ -147,6 +147,14 @@ def test_new_run_after_several_requests(tmp_path: Path, server: ScriptedServer, 
     assert not delivery.has_kept
     assert result_names(server) == numbered(3)
     assert sorted(run for run, _, _ in server.results) == [2] * arrived + [3] * (3 - arrived)
+
+
+def test_run_that_was_left_is_not_taken_for_the_new_one(tmp_path: Path, server: ScriptedServer) -> None:
+    """If the request for the new run fails, the one that is left is not found in its place, though it is still open."""
+    written = with_open_requests(tmp_path, server)
+    server.script([Rule("POST", OPERATIONS["create-run"], answer(500))])
+    assert lived(written, server, is_in_new_run=True).is_finished
+    assert sorted((run, test["name"]) for run, _, test in server.results) == [(3, name) for name in numbered(3)]
 
 
 @pytest.mark.parametrize("unknown", ["hold", "send", "drop"])
