@@ -50,6 +50,7 @@ _INFORMATIVE_OPTIONS: Final = (
     "collectonly", "setuponly", "setupplan", "help", "version", "markers", "showfixtures", "show_fixtures_per_test",
     "cacheshow",
 )  # fmt: skip
+_HTML_OPTION: Final = "--automation-report-html"
 _MARKERS: Final = (
     "automation_report_field(name, value, type=None): add a field to the test's result.",
     "automation_report_link(url, name='Link'): add a web address to the test's result.",
@@ -207,8 +208,11 @@ class _SessionPlugin(Hooks):
         _refuse_misspelled(config, switch)
         if switch.is_on and not _is_nested(switch):
             self._report(config, switch)
-        elif switch.warning and not _is_nested(switch):
-            self._warnings.append(switch.warning)
+        elif not _is_nested(switch):
+            has_report = any(arg.startswith(_HTML_OPTION) for arg in config.invocation_params.args)
+            needs_switch = has_report and not switch.origin
+            warning = f"{_HTML_OPTION} wrote nothing: add --automation-report" if needs_switch else ""
+            self._warnings += filter(None, (switch.warning, warning))
 
     def _report(self, config: pytest.Config, switch: Switch) -> None:
         from pytest_automation_report.session.setup import session_setup  # noqa: PLC0415 - not for sessions without us

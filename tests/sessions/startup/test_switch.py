@@ -72,6 +72,15 @@ def test_plugin_can_be_left_out(project: Project) -> None:
     assert not project.state.exists()
 
 
+def test_a_report_that_nothing_writes_is_named(project: Project) -> None:
+    """Who asks for the file and not for the report reads why there is none, but for a session that turns it off."""
+    said = "automation report: --automation-report-html wrote nothing: add --automation-report\n"
+    ran = project.pytest("--automation-report-html=report.html", env=without_ours(), exits=0)
+    assert (ran.out.count(said), (project.root / "report.html").exists()) == (1, False)
+    off = project.pytest("--automation-report-html=report.html", "--no-automation-report", env=without_ours(), exits=0)
+    assert said not in off.text
+
+
 def test_sessions_one_after_the_other_in_one_process_are_each_reported(project: Project, server: CheckedServer) -> None:
     """A process that runs pytest twice reports two sessions."""
     # pytest-retry keeps state of its own between the sessions of a process
