@@ -406,7 +406,11 @@ class _Tests:
         if case is None or case.verdict != "failed":
             return None
         history = self._before.get(case_id) or self._known[case_id]
-        first = self._mention(streak_start(self._connection, history))
+        began = streak_start(self._connection, history)
+        if self._kinds.get(case_id) == "back" and self._subject.base is not None:
+            # What the base skipped is away, although a skip ends no streak.
+            began = max(began, history.first_failure_after(self._subject.base.run.id))
+        first = self._mention(began)
         is_flaky = self._kinds.get(case_id) == "flaky"
         if first is not None and (is_flaky or history.has_passed_with_files_of(first["run"])):
             return {**first, "commit": None, "author": None, "changes": None}

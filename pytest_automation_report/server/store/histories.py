@@ -242,6 +242,11 @@ class CaseHistory(Struct, frozen=True):
             for run, result in ((self.series.runs[place], result) for place, result in self.results)
         )
 
+    def first_failure_after(self, run_id: int) -> int:
+        """Return the first of the runs after this one in which the test failed; the last run of the series is one."""
+        runs = (self.series.runs[place].id for place, result in self.results if result.verdict == "failed")
+        return next((run for run in runs if run > run_id), self.series.last.id)
+
     @property
     def letters(self) -> str:
         """One letter for each run of the series."""

@@ -214,6 +214,15 @@ def test_what_is_back_fails_for_the_same_reason_or_for_another(runs: Runs) -> No
     assert [reason["same_reason"] for reason in found["reasons"]] == [True]
 
 
+def test_what_the_base_skipped_is_back_since_it_fails_again(runs: Runs) -> None:
+    """A test that failed, was skipped and fails again is back since then, not since it failed first."""
+    first, _, back = runs("fp"), runs("sp"), runs("fp")
+    (entry,) = runs.findings(back)["tests"]["newly_failing"]
+    assert (entry["kind"], entry["since"]["run"]) == ("back", back)
+    (reason,) = runs.findings(back)["reasons"]
+    assert (reason["kind"], reason["since"]["run"], reason["first"]["run"]) == ("back", back, first)
+
+
 def test_a_file_that_was_collected_in_between_fails_since_later(runs: Runs) -> None:
     """A file that can be collected has no result of its own, but its tests end its failures."""
     module = {
