@@ -20,7 +20,7 @@ _MASKS = [
     (r"(?m)^! Usage: .*\n! Try .*\n! \n", ""),
     (r"\d{8}T\d{6}-[0-9a-f]{8}", "SESSION"),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?(\.\d+)?Z?", "TIME"),
-    (r"((?:after|·) )\d+\.\d s\b", r"\1N s"),
+    (r"((?:after|·) )\d+(?:\.\d+)? m?s\b", r"\1N s"),
     (r"\((just now|\d+ min ago)\)", "(AGO)"),
     (r"\b\d+ kB\b", "N kB"),
     (r"\b\d+\.\d MB\b", "N MB"),
