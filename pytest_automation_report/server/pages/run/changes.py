@@ -308,10 +308,11 @@ def _arrived(counts: RunNumbers, collected: int) -> str:
 def _thread(facts: RunFacts, row: Mapping[str, Any]) -> Json:
     word, tone = RUN_WORDS.get(row["status"], ("Unknown", "idle"))
     observed = row["elapsed_observed"]
-    fields = attached(facts.record, "fields", row["id"])
+    name = facts.worker(row["id"]) or f"worker {row['position']}"
+    # The name may be the worker's own, or its job's.
+    fields = [field for field in attached(facts.record, "fields", row["id"]) if field["value"] != name]
     return {
-        "position": row["position"],
-        "name": facts.worker(row["id"]) or f"worker {row['position']}",
+        "name": name,
         "word": word,
         "tone": tone,
         "parts": parts_of(counts_of(row)),
