@@ -44,7 +44,7 @@ def known_file(config: pytest.Config, environ: Mapping[str, str]) -> tuple[str, 
         return name, known_text(config.rootpath / Path(name).expanduser())
     except (OSError, ValueError) as error:
         reason = str((isinstance(error, OSError) and error.strerror) or error)
-        raise SettingError(raw.origin, name, "correct the file, or its name", reason=reason) from error
+        raise SettingError(raw.origin, name, "correct the file, or its name", reason=f"{name}: {reason}") from error
 
 
 class KnownFailureHooks(Hooks):

@@ -152,7 +152,7 @@ def test_keys(project: Project) -> None:
     ("text", "message"),
     [
         ("until 2026-12-31\n", "line 1: 'until 2026-12-31': write: until 2026-12-31 tests/test_cart.py::test_total"),
-        ("\nuntil tomorrow a.py::b\n", "line 2: 'tomorrow' is not a date"),
+        ("\nuntil tomorrow a.py::b\n", "known.txt: line 2: 'tomorrow' is not a date"),
         (None, "No such file or directory"),
     ],
 )
