@@ -322,7 +322,7 @@ _LINE_UNITS: Final = 500
 
 
 class Log:
-    """Appends lines with the time to a file of at most `LOG_BYTES`; ignores errors of the disk."""
+    """Appends lines with the time to a file of `LOG_BYTES`, then only last words; ignores errors of the disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -333,7 +333,7 @@ class Log:
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | system.OWN_FILE, 0o600)
             try:
-                if os.fstat(descriptor).st_size < LOG_BYTES:
+                if os.fstat(descriptor).st_size < LOG_BYTES or text.startswith(LAST_WORDS):
                     os.write(descriptor, line.encode("utf-8", "backslashreplace"))
             finally:
                 os.close(descriptor)

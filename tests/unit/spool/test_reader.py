@@ -16,7 +16,15 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.delivery.dispatcher import options_of
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.folder import SessionFolder, SessionManifest, head_and_tail, new_session_folder
+from pytest_automation_report.spool.folder import (
+    LAST_WORDS,
+    LOG_BYTES,
+    Log,
+    SessionFolder,
+    SessionManifest,
+    head_and_tail,
+    new_session_folder,
+)
 from pytest_automation_report.spool.records import Attempt
 from pytest_automation_report.spool.sessions import (
     LedgerFile,
@@ -245,6 +253,17 @@ def test_planted_files(folder: SessionFolder, tmp_path: Path, name: str, kind: s
     if (name, kind) == ("lock", "link"):
         with pytest.raises(SpoolError, match="lock: cannot be opened"):
             locked(folder)
+
+
+def test_log_that_is_full_takes_last_words(tmp_path: Path) -> None:
+    """A log stops to grow, as while a server is down for days, but has the error that ended the sender."""
+    log = Log(tmp_path / "sender.log")
+    for _ in range(600):
+        log.write("no route" * 60)
+    size = (tmp_path / "sender.log").stat().st_size
+    log.write(f"{LAST_WORDS}no room")
+    assert LOG_BYTES <= size < LOG_BYTES + 600
+    assert log.tail(1)[0].endswith(" the sender died: no room")
 
 
 def test_session_without_usable_recording_options() -> None:
