@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pytest_automation_report.export.markdown import code, headline
 from pytest_automation_report.failures.reading import Call, read_failure
+from pytest_automation_report.failures.tracebacks import one_line
 from pytest_automation_report.findings.owners import OWNER_FIELD
 from pytest_automation_report.findings.sentences import changes_line, commit_text, flaky_line, since_words, told
 from pytest_automation_report.text.limits import cut_end, printable, quantity
@@ -260,7 +261,7 @@ def _raised(test: ExportedTest) -> tuple[str, str, list[DifferingValue], list[st
     frame = next((call.frame for call in shown.calls if isinstance(call, Call) and call.is_open), None)
     if frame is None:
         return place, "", _values(shown.table), notes
-    return place_of(frame.path, frame.line), frame.raising_line, _values(shown.table), notes
+    return place_of(frame.path, frame.line), one_line(frame.code), _values(shown.table), notes
 
 
 def _values(table: Table | None) -> list[DifferingValue]:

@@ -75,11 +75,6 @@ class Frame(Struct, frozen=True):
         hits = [position for position, line in enumerate(self.code) if line.is_hit]
         return "\n".join(lines[hits[-1] :]) if hits else ""
 
-    @property
-    def raising_line(self) -> str:
-        """The statement that raised in one line; empty if its end is not known."""
-        return one_line(self.code)
-
 
 def one_line(code: Sequence[CodeLine]) -> str:
     """Return the statement that raised in one line; empty if its end is not among these lines."""

@@ -67,7 +67,7 @@ def since_words(failure: Mapping[str, Any], now: int, shown: Callable[[str], str
     """
     kind, since = failure["kind"], failure["since"]
     began = "" if kind is None or since is None else _KINDS[kind].format(_beginning(since, now, shown))
-    return (began or MINE.get(kind, "")) + _REASON_WORDS[failure.get("same_reason")]
+    return (began or MINE.get(kind or "", "")) + _REASON_WORDS[failure.get("same_reason")]
 
 
 def _beginning(since: RunMention, now: int, shown: Callable[[str], str]) -> str:
