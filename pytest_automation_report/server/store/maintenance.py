@@ -18,6 +18,7 @@ from pytest_automation_report.server.store.schema import REFERENCES
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
 from pytest_automation_report.server.store.values import RESULT_STATUSES, STORED_COUNTS
 from pytest_automation_report.system.console import publish
+from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -94,22 +95,18 @@ def _check_counts(connection: StoreConnection) -> IntegrityReport:
 
 
 def _find_damage(connection: StoreConnection) -> Iterator[str]:
-    """Check the file and its references with SQLite's own checks; PostgreSQL checks its files itself."""
-    if connection.is_postgres:
-        # PostgreSQL prevents references to missing records unless an administrator switched that off.
-        for table, key, column, target in REFERENCES:
-            for record in connection.execute(
-                f'SELECT {key} FROM "{table}" AS o WHERE o."{column}" IS NOT NULL'
-                f' AND NOT EXISTS (SELECT 1 FROM "{target}" AS t WHERE t."id" = o."{column}")'
-            ):
-                yield f"record {'-'.join(map(str, record))} of {table} refers to a {target} that is not there"
-        return
-    messages = [message for (message,) in connection.execute("PRAGMA integrity_check") if message != "ok"]
+    """Check the file with SQLite's own check, since PostgreSQL checks its files itself, and all references."""
+    checked = [] if connection.is_postgres else connection.execute("PRAGMA integrity_check")
+    messages = [message for (message,) in checked if message != "ok"]
     yield from (f"the file is damaged: {message}" for message in messages)
-    if messages:
-        return
-    for table, row, target, _ in connection.execute("PRAGMA foreign_key_check"):
-        yield f"record {row} of {table} refers to a {target} that is not there"
+    # Both databases prevent references to missing records, but PostgreSQL does not for results: see `schema`.
+    for table, column, target in REFERENCES if not messages else ():
+        sql = (
+            f'SELECT "{column}", COUNT(*) FROM "{table}" AS o WHERE "{column}" IS NOT NULL'
+            f' AND NOT EXISTS (SELECT 1 FROM "{target}" AS t WHERE t."id" = o."{column}") GROUP BY 1'
+        )
+        for record, count in connection.execute(sql):
+            yield f"{quantity(count, 'record')} of {table} with the {column} {record}: there is no such {target}"
 
 
 def _count_results(connection: StoreConnection) -> tuple[Mapping[int, Counter[str]], Mapping[int, Counter[str]]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.server.store.values import STORED_COUNTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 # For each version after the first, the statements that make a store of the version before into one of it.
 LATER_VERSIONS: Final[Mapping[int, tuple[str, ...]]] = {}
@@ -172,19 +172,14 @@ _TABLES: Final = tuple(
 # Names of the tables that both databases have, each after those that it refers to.
 TABLE_NAMES: Final = tuple(re.findall(r'CREATE TABLE "?(\w+)', " ".join(_TABLES)))
 
-_REFERENCE: Final = re.compile(r'(\w+) BIGINT[ A-Z]* REFERENCES "?(\w+)')
+_find_references = re.compile(r'(\w+) BIGINT[ A-Z]* REFERENCES "?(\w+)').findall
 
-
-def _references() -> Iterator[tuple[str, str, str, str]]:
-    for name, statement in zip(TABLE_NAMES, (each for each in _TABLES if "CREATE TABLE" in each), strict=True):
-        key = re.search(r"PRIMARY KEY \((.*?)\)", statement) or re.search(r"(\w+) \w+ PRIMARY KEY", statement)
-        assert key is not None
-        for column, target in _REFERENCE.findall(statement):
-            yield name, key[1], column, target
-
-
-# Each reference of the tables: table, its key (names of columns with commas), column, and the table it refers to.
-REFERENCES: Final = tuple(_references())
+# Each reference of the tables: table, column, and the table it refers to.
+REFERENCES: Final = tuple(
+    (name, column, target)
+    for name, statement in zip(TABLE_NAMES, (each for each in _TABLES if "CREATE TABLE" in each), strict=True)
+    for column, target in _find_references(statement)
+)
 
 
 # To check the run, thread and test of each result took a third of the time of an append. The locks of `database`

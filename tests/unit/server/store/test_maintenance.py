@@ -239,8 +239,11 @@ def test_runs_that_were_left_open_are_completed(service: Service, caplog: pytest
         ("UPDATE run SET thread_active_count = 1 WHERE id = 1", "run 1: thread_active_count is 1, counted are 0"),
         ("DELETE FROM result WHERE id = 1", "run 1: total_count is 5, counted are 4"),
         ("UPDATE result SET run_id = 2 WHERE id = 1", "result 1 is of run 2, but its thread is of run 1"),
-        ("UPDATE result SET case_id = 999 WHERE id = 1", "record 1 of result refers to a case that is not there"),
-        ("DELETE FROM source WHERE id = 1", "record 1 of run refers to a source that is not there"),
+        (
+            "UPDATE result SET case_id = 999 WHERE id = 1",
+            "1 record of result with the case_id 999: there is no such case",
+        ),
+        ("DELETE FROM source WHERE id = 1", "3 records of run with the source_id 1: there is no such source"),
     ],
 )
 def test_a_store_that_is_wrong_is_told(filled: Service, request: pytest.FixtureRequest, harm: str, told: str) -> None:
