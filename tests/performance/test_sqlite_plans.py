@@ -28,7 +28,7 @@ API = {
 def steps_of(service: Service) -> Iterator[list[tuple[str, str]]]:
     """Collect the steps in which SQLite does each statement of this block, with the statements."""
     statements, steps = list[str](), list[tuple[str, str]]()
-    connections = (service.file._readers.queue[-1].raw, service.file._writer.raw)
+    connections = (service.reader.raw, service.file._writer.raw)
     for connection in connections:
         connection.set_trace_callback(statements.append)
     yield steps

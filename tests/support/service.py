@@ -12,7 +12,7 @@ from falcon.testing import Result, TestClient
 
 from pytest_automation_report.api.models import Json, PostgresDatabase, Token
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
+from pytest_automation_report.server.store.sqlite import MOUNTS, Connections, SqliteConnection
 from pytest_automation_report.server.store.store import Store
 from support.contract import Contract
 
@@ -54,6 +54,14 @@ class Service:
         connections = self.store._connections
         assert isinstance(connections, Connections)
         return connections
+
+    @property
+    def reader(self) -> SqliteConnection:
+        """The connection to the file that reads next."""
+        self.store.look(lambda connection: connection.execute("SELECT 1"))
+        reader = self.file._readers.queue[-1]
+        assert reader is not None
+        return reader
 
     def post(self, path: str, body: object = None, *, key: str | None = None) -> Result:
         """Send a JSON body below /api/v1, with an idempotency key when one is given."""

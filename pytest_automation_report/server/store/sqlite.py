@@ -13,7 +13,7 @@ import re
 import sqlite3
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -77,40 +77,19 @@ _OPEN_PAUSE_SECONDS = 0.02
 
 
 class SqliteConnection(StoreConnection):
-    """One connection to a store file (see `StoreConnection`); it is opened by `open`."""
+    """One connection to a store file (see `StoreConnection`)."""
 
     is_postgres = False
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._raw: sqlite3.Connection | None = None
-
-    @property
-    def raw(self) -> sqlite3.Connection:
-        """The driver's connection, which must be open."""
-        if self._raw is None:
-            raise sqlite3.InterfaceError("the store is closed")
-        return self._raw
-
-    def open(self) -> None:
-        """Open the file unless it is open."""
-        if self._raw is not None:
-            return
         # Without an isolation level Python begins no transaction by itself.
-        raw = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        self.raw = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             for name, value in _PRAGMAS:
-                raw.execute(f"PRAGMA {name} = {value}")
+                self.raw.execute(f"PRAGMA {name} = {value}")
         except sqlite3.Error:
-            raw.close()
+            self.raw.close()
             raise
-        self._raw = raw
-
-    def close(self) -> None:
-        """Close the connection; closing twice is harmless."""
-        raw, self._raw = self._raw, None
-        if raw is not None:
-            raw.close()
 
     def pragma(self, name: str) -> Any:  # noqa: ANN401 - a number or a text
         """Return a setting of the connection or a number in the file's header."""
@@ -138,15 +117,14 @@ class Connections:
     driver_error: ClassVar[type[Exception]] = sqlite3.Error
 
     def __init__(self, path: Path, mounts: Path = MOUNTS) -> None:
-        path = system.reachable(path.parent) / path.name
-        self._writer = SqliteConnection(path)
+        self._path = path = system.reachable(path.parent) / path.name
         self._write_lock = threading.Lock()
-        # The last one that was used is the next one, so that most processes open a single one.
-        self._readers: LifoQueue[SqliteConnection] = LifoQueue()
+        # The last one that was used is the next one, so that most processes open a single one; None is still closed.
+        self._readers: LifoQueue[SqliteConnection | None] = LifoQueue()
         self._close_lock = threading.Lock()
         self._is_closed = False
         for _ in range(_READERS):
-            self._readers.put(SqliteConnection(path))
+            self._readers.put(None)
         self.notes: tuple[str, ...] = ()
         try:
             make_state_folder(path)
@@ -160,15 +138,9 @@ class Connections:
                     " slower, and only one machine may use it at a time"
                 )
                 self.notes = (note,)
-            _prepare(self._writer, path, "delete" if file_system else "wal")
-            with self._reader():
-                pass
+            self._writer = _prepared(path, "delete" if file_system else "wal")
         except (OSError, sqlite3.Error) as error:
-            self.close()
             raise StoreError(f"{path}: cannot be opened as a store: {_open_failure(path, error)}") from error
-        except StoreError:
-            self.close()
-            raise
 
     @contextmanager
     def writing(self) -> Iterator[SqliteConnection]:
@@ -198,8 +170,9 @@ class Connections:
         """Take a connection that reads; waits while all of them are in use."""
         reader = self._readers.get()
         try:
-            if not self._is_closed:
-                reader.open()
+            if self._is_closed:
+                raise sqlite3.InterfaceError("the store is closed")
+            reader = reader or SqliteConnection(self._path)
             yield reader
         finally:
             self._readers.put(reader)
@@ -220,10 +193,11 @@ class Connections:
         self._is_closed = True
         with self._close_lock:
             for reader in [self._readers.get() for _ in range(_READERS)]:
-                reader.close()
+                if reader is not None:
+                    reader.raw.close()
                 self._readers.put(reader)
         with self._write_lock:
-            self._writer.close()
+            self._writer.raw.close()
 
 
 _PRAGMAS = (
@@ -297,28 +271,30 @@ def make_state_folder(path: Path) -> None:
     make_ignored_folder(folder, is_ours=True)
 
 
-def _prepare(connection: SqliteConnection, path: Path, journal: str) -> None:
-    """Connect and create the tables if they are missing."""
+def _prepared(path: Path, journal: str) -> SqliteConnection:
+    """Return a connection to the file, with the tables that were missing."""
     # The switch to the write-ahead log takes an exclusive lock, for which SQLite does not wait. So processes that open
     # a new file at the same moment have to try again here.
     deadline = time.monotonic() + _OPEN_SECONDS
     while True:
         is_last = time.monotonic() > deadline
         try:
-            connection.open()
-            _check(connection, path)
-            if connection.pragma("journal_mode") != journal:
-                connection.pragma(f"journal_mode = {journal}")
-            if connection.pragma("user_version") != SCHEMA_VERSION:
-                connection.raw.execute("BEGIN IMMEDIATE")
-                with _transaction(connection):
-                    _create_tables(connection, path)
+            with ExitStack() as undo:
+                connection = SqliteConnection(path)
+                undo.callback(connection.raw.close)
+                _check(connection, path)
+                if connection.pragma("journal_mode") != journal:
+                    connection.pragma(f"journal_mode = {journal}")
+                if connection.pragma("user_version") != SCHEMA_VERSION:
+                    connection.raw.execute("BEGIN IMMEDIATE")
+                    with _transaction(connection):
+                        _create_tables(connection, path)
+                undo.pop_all()
+                return connection
         except sqlite3.OperationalError as error:
             if is_last or not _is_locked(error):
                 raise
             time.sleep(_OPEN_PAUSE_SECONDS)
-        else:
-            return
 
 
 def _check(connection: SqliteConnection, path: Path) -> None:

@@ -41,7 +41,7 @@ def test_pruning_beside_a_server_frees_the_disk(filled: Service, tmp_path: Path)
     for number in range(60):
         tests = [a_test(each, folder="f" * 700, name=f"{number}" * 200) for each in range(100)]
         filled.append(thread_id, *tests)
-    filled.new_thread(filled.new_run())
+    filled.append(filled.new_thread(filled.new_run()), a_test())
     with closing(sqlite3.connect(database)) as other:
         other.execute("UPDATE run SET created = created - 99 * 86400000000, is_completed = 1 WHERE id = 7")
         other.commit()
@@ -92,12 +92,12 @@ FIRST = """
 import sys, threading, time
 from functools import partial
 from pytest_automation_report.api.responses import run_from
-from pytest_automation_report.server.api.bodies import append_to_thread
+from pytest_automation_report.server.api.bodies import POSTS
 
 TESTS = b'{"tests": [{"key": "a", "name": "n", "folder": "f", "status": "ok", "fields": [{"type": 1, "name": "x"}]}]}'
 THREAD = {"id": 1, "is_completed": True, "total_count": 1, "fields": [{"name": "x"}]}
 FIRSTS = {
-    "body": partial(append_to_thread, None, 1, TESTS, None),
+    "body": partial(POSTS["/automation/runs/threads/{}/append"], None, 1, TESTS, None),
     "answer": partial(run_from, {"result": {**THREAD, "threads": [THREAD]}}),
 }
 

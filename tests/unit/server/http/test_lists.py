@@ -279,7 +279,7 @@ def test_reading_a_run_costs_the_same_whatever_it_holds(service: Service) -> Non
         run_id = service.new_run()
         service.append(service.new_thread(run_id), *(a_test(number) for number in range(amount)))
         service.run(run_id)
-        connection = service.file._readers.queue[-1].raw
+        connection = service.reader.raw
         steps = 0
 
         def count() -> int:

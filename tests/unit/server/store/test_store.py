@@ -32,15 +32,12 @@ def test_a_store_is_for_its_owner_only(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_store_is_durable_by_its_settings(tmp_path: Path) -> None:
+@ON_SQLITE
+def test_a_store_is_durable_by_its_settings(service: Service) -> None:
     """Commits are synced to the write-ahead log, and references are checked."""
-    store = Store(tmp_path / "store.db")
-    file = store._connections
-    assert isinstance(file, connections.Connections)
-    for side in (file._writer, file._readers.queue[-1]):
+    for side in (service.file._writer, service.reader):
         assert [side.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")] == ["wal", 2, 1]
-    assert file._writer.pragma("busy_timeout") == 10_000
-    store.close()
+    assert service.file._writer.pragma("busy_timeout") == 10_000
 
 
 def test_what_was_stored_is_there_after_opening_again(tmp_path: Path, contract: Contract) -> None:

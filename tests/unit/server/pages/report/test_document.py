@@ -93,7 +93,7 @@ def test_other_parameters_are_those_of_the_servers_page(site: Site) -> None:
 def test_what_tests_have_in_common_is_read_once(site: Site) -> None:
     """Each further failure costs five statements: its row, key and history, others of its reason, those before it."""
     statements = list[str]()
-    site.service.file._readers.queue[-1].raw.set_trace_callback(statements.append)
+    site.service.reader.raw.set_trace_callback(statements.append)
     taken = []
     for count in (2, 7):
         run = site.run_of(*map(failing, range(count)), source=f"suite of {count}")
@@ -101,7 +101,7 @@ def test_what_tests_have_in_common_is_read_once(site: Site) -> None:
         statements.clear()
         document.report_of(site.service.store, run)
         taken.append(sum(sql.startswith("SELECT") for sql in statements))
-    site.service.file._readers.queue[-1].raw.set_trace_callback(None)
+    site.service.reader.raw.set_trace_callback(None)
     assert taken[1] - taken[0] == 5 * 5
 
 
