@@ -140,7 +140,7 @@ def test_other_server(tmp_path: Path) -> None:
     assert (ran.exit, lines_about(ran)) == (1, ["report: report.html (of this session's results, without history)"])
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert heading(tmp_path / "report.html") == "1 of 3 tests failed"
-    assert f"The results went to {address}. This file has only this session's results" in html
+    assert f"The results went to {address}. This file has only this session&#39;s results" in html
     assert TOKEN not in html
     assert project.sessions == []
 
