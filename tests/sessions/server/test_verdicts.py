@@ -249,7 +249,7 @@ def test_a_file_that_can_be_imported_again_is_mended_and_its_tests_are_not_new(g
 def test_the_controller_of_workers_is_no_worker(good: Project, site: Site) -> None:
     """Two workers are two, in the facts, in lanes and in shares of the time, although the controller has an error."""
     good.write("test_b.py", BROKEN)
-    good.report("-n2")
+    assert "delivered from 2 workers: " in good.report("-n2").out
     assert "on 2 workers" in site.text("/runs/2")
     document = site.service.get("/automation/runs/2/findings").json["result"]
     assert len(document["time"]["workers"]) == 2

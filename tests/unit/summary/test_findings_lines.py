@@ -1,5 +1,6 @@
 """Findings as lines for a terminal."""
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -13,6 +14,7 @@ from pytest_automation_report.findings.sentences import (
     reason_lines,
 )
 from pytest_automation_report.findings.verdict import VerdictWords
+from pytest_automation_report.summary.lines import counted_otherwise
 
 MINUTE = 60_000_000
 NOW = 1_000_000 * MINUTE
@@ -167,3 +169,11 @@ def test_new_failures_are_new_since_a_commit() -> None:
 def test_how_long_ago(minutes: int, words: str) -> None:
     """A time span is said as one would say it."""
     assert ago(minutes * MINUTE) == words
+
+
+def test_a_crashed_test_is_counted_otherwise_by_pytest() -> None:
+    """Where a process died, pytest counts a failed test and the run has an error: no plugin is blamed for it."""
+    died = SimpleNamespace(nodeid="test_a.py::test_dies", when="???")
+    assert counted_otherwise({"failed": [died]}, {"error": 1}) == (
+        "pytest counts these separately: 1 crashed (error here)"
+    )
