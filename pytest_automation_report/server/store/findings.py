@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec.structs import asdict
@@ -19,7 +19,7 @@ from pytest_automation_report.findings.comparison import (
     is_partial,
 )
 from pytest_automation_report.findings.documents import RanTests
-from pytest_automation_report.findings.flakiness import Flakiness, Verdict, flakiness_of
+from pytest_automation_report.findings.flakiness import WINDOW, Flakiness, Verdict, flakiness_of
 from pytest_automation_report.findings.known import known_words
 from pytest_automation_report.findings.times import HISTORY, LAST, change_of, ranked, time_shares
 from pytest_automation_report.findings.verdict import MINE, RunNumbers, VerdictWords, verdict_of
@@ -373,6 +373,13 @@ class _Tests:
         failing = [key for key, case in subject.results.items() if "failed" == case.verdict == before.get(key)]
         self._before = histories(self._connection, series_of(self._connection, row), failing)
 
+    @cached_property
+    def _began_before(self) -> Mapping[str, documents.RunMention | None]:
+        """The runs of another branch in which failures began that this branch brought along, by key of the test."""
+        runs = self._subject.series.runs
+        first = stored_findings(self._connection, runs[0].id) if 1 < len(runs) < WINDOW else None
+        return {} if first is None else {test["key"]: test["since"] for test in first["tests"]["still_failing"]}
+
     def durations(self, changed: Mapping[int, Change], began: Mapping[int, int]) -> list[documents.ChangedDuration]:
         return [
             {
@@ -410,7 +417,9 @@ class _Tests:
         if self._kinds.get(case_id) == "back" and self._subject.base is not None:
             # What the base skipped is away, although a skip ends no streak.
             began = max(began, history.first_failure_after(self._subject.base.run.id))
-        first = self._mention(began)
+        is_brought_along = began == self._subject.series.runs[0].id
+        earlier = self._began_before.get(self.names[case_id]["key"]) if is_brought_along else None
+        first = earlier or self._mention(began)
         is_flaky = self._kinds.get(case_id) == "flaky"
         if first is not None and (is_flaky or history.has_passed_with_files_of(first["run"])):
             return {**first, "commit": None, "author": None, "changes": None}

@@ -223,6 +223,20 @@ def test_what_the_base_skipped_is_back_since_it_fails_again(runs: Runs) -> None:
     assert (reason["kind"], reason["since"]["run"], reason["first"]["run"]) == ("back", back, first)
 
 
+def test_what_a_branch_brought_along_fails_since_before_it_in_each_of_its_runs(runs: Runs) -> None:
+    """The commits of a branch are not to blame for what failed on its base, however often the branch runs."""
+    first = runs("fp", commit="a1")
+    runs("fp", commit="b2")
+    for commit in ("c3", "d4", "e5"):
+        run = runs("fp", branch="topic", commit=commit)
+        (entry,) = runs.findings(run)["tests"]["still_failing"]
+        assert (entry["since"]["run"], entry["since"]["commit"]) == (first, "a1")
+    mended = runs("pp", branch="topic")
+    assert runs.changed(mended, "fixed") == ["test_0"]
+    again = runs.findings(runs("fp", branch="topic", commit="f6"))["tests"]["newly_failing"]
+    assert again[0]["since"]["commit"] == "f6"
+
+
 def test_a_file_that_was_collected_in_between_fails_since_later(runs: Runs) -> None:
     """A file that can be collected has no result of its own, but its tests end its failures."""
     module = {
