@@ -12,7 +12,7 @@ from falcon.testing import Result, TestClient
 
 from pytest_automation_report.api.models import Json, PostgresDatabase, Token
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.store.sqlite import MOUNTS, Connections, SqliteConnection
+from pytest_automation_report.server.store.sqlite import Connections, SqliteConnection
 from pytest_automation_report.server.store.store import Store
 from support.contract import Contract
 
@@ -41,10 +41,10 @@ class Clock:
 
 
 class Service:
-    def __init__(self, place: Path | PostgresDatabase, contract: Contract, mounts: Path = MOUNTS) -> None:
+    def __init__(self, place: Path | PostgresDatabase, contract: Contract) -> None:
         self.clock = Clock()
         self.place = place
-        self.store = Store(place, clock=self.clock, mounts=mounts)
+        self.store = Store(place, clock=self.clock)
         self.application = create_application(self.store, TOKEN)
         self._checked = TestClient(contract.wsgi(self.application))
         self._plain = TestClient(self.application)

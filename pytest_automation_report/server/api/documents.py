@@ -107,7 +107,7 @@ def one_of(allowed: Sequence[str], default: str | None = None) -> Parameter:
 
 
 def _some_of(allowed: Sequence[str]) -> Parameter:
-    """Return the parameter for some of a few words, separated by commas; an empty text means none of them."""
+    """Return the parameter for some of a few words, separated by commas; an empty text chooses no word."""
 
     def parse(text: str) -> tuple[str, ...]:
         words = tuple(text.split(",")) if text else ()

@@ -35,7 +35,7 @@ class StoreClient(Client):
     """Client of one project of an embedded store; a context manager that closes the store.
 
     The first request opens the store, and raises `StoreError` if that fails. Several threads may use a client.
-    ``clock`` returns the store's time in microseconds since 1970, None for that of the machine.
+    ``clock`` returns the store's time in microseconds since 1970, None for the machine's clock.
     """
 
     def __init__(

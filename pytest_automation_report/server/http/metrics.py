@@ -71,7 +71,7 @@ class Metrics:
         _logger.debug("%s: %s %s %s %.0f ms", sender_of(req), req.method, path, status, seconds * 1000)
 
     def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
-        """Answer with all numbers; without a database those of this process remain."""
+        """Answer with all numbers; without a database only with the numbers of this process."""
         numbers = None
         try:
             numbers = self._store.read(store_numbers)
@@ -84,7 +84,7 @@ class Metrics:
         with self._lock:
             requests, errors = {**self._requests}, {**self._errors}
             counts, seconds = {**self._counts}, {**self._seconds}
-        errors["token"] = self._tokens.refused  # with those that were refused before their body was read
+        errors["token"] = self._tokens.refused  # and requests that were refused before their body was read
         by_status = {f'{{method="{method}",status="{status}"}}': count for (method, status), count in requests.items()}
         by_kind = {f'{{kind="{kind}"}}': count for kind, count in errors.items()}
         yield from _metric("requests_total", "counter", "Answered requests.", by_status)

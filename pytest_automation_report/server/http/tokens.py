@@ -69,7 +69,14 @@ class Tokens:
                 return _OWN
             if sent.startswith(PREFIX) and (grant := self._named(hash_of(sent), max_age)) is not None:
                 return grant
-        self._count_refusal(address)
+        with self._lock:
+            self.refused += 1
+            self._refused_lately += 1
+            self._refused_at = self._clock()
+            is_first = self._refused_lately == 1
+        if is_first:
+            message = "%s: a wrong token or none; a line tells how many were refused, after a minute without one"
+            _logger.info(message, address)
         headers = {"WWW-Authenticate": "Bearer"}
         raise ApiError(401, "Send a token of this server: Authorization: Bearer TOKEN.", headers=headers)
 
@@ -133,14 +140,3 @@ class Tokens:
             for changed in before.keys() - found.keys():
                 _logger.info("token %s is revoked", before[changed].name)
         return found.get(digest)
-
-    def _count_refusal(self, address: str) -> None:
-        with self._lock:
-            self.refused += 1
-            self._refused_lately += 1
-            self._refused_at = self._clock()
-            is_first = self._refused_lately == 1
-        if is_first:
-            _logger.info(
-                "%s: a wrong token or none: refused, as are others like it until a line has their number", address
-            )

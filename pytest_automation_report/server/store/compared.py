@@ -138,12 +138,12 @@ def _texts(fields: Sequence[Json], name: str) -> list[str]:
 
 
 MAX_TESTS: Final = 1000  # most tests of each list of a document; the counts have all
-# Runs that are looked through for a base: with more runs of other branches in between there is none.
+# Most runs that are looked through for a base: a base behind more runs of other branches is not found.
 _MAX_CANDIDATES: Final = 500
 
 
 class ComparedRun(Struct, frozen=True):
-    """A run beside its base and its series, of which it is the last run."""
+    """A run beside its base, and beside the series that it ends."""
 
     run: Json
     results: Mapping[int, CaseResult]
@@ -197,7 +197,7 @@ _CANDIDATES: Final = (
 
 
 def with_death(connection: StoreConnection, facts: RunFacts) -> RunFacts:
-    """Return the facts of a run with whether its session was killed, or that of one of the jobs that share it."""
+    """Return the facts of a run with whether its session was killed, or a session of a job that shares it."""
     notes = _texts(_fields(connection, facts.id), ENDING_FIELD)
     return replace(facts, has_died=any(note.startswith(DIED_ENDING) for note in notes))
 
@@ -291,7 +291,7 @@ def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> Sour
 
 
 def main_branch(connection: StoreConnection, source_id: int) -> str:
-    """Return the main branch of a source, or that of its newest run; raises `ApiError` (404) for an unknown source."""
+    """Return the main branch of a source, or the branch of its newest run; raises `ApiError`: 404 without a source."""
     if configured := _configured_main_branch(connection, source_id):
         return configured
     branches = [name for name, _ in connection.execute(_BRANCHES, (source_id,))]

@@ -47,7 +47,7 @@ _KEYS: Final = 'SELECT "id", "key" FROM "case" WHERE "id" IN ({ids})'
 def usual_durations(store: Store, project_id: int, source: str, branch: str, key: str) -> Json:
     """Return ``runs``, the medians in them as ``durations`` by key, and the keys of tests that ``failed`` last.
 
-    The runs are the last ones of the branch, then those of the main branch, newest first; with a key they are those
+    The runs are the last ones of the branch, then of the main branch, newest first; with a key they are the runs
     of its first call. Durations are in microseconds.
     """
     runs = store.read(partial(_last_runs, project_id=project_id, source=source, branch=branch))

@@ -1,4 +1,4 @@
-"""Compute the findings of a run (``docs/findings.md``), and store those of completed runs; times are microseconds."""
+"""Compute the findings of a run (``docs/findings.md``), and store them once it is completed; times are microseconds."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _NAMES: Final = (
     'SELECT r."case_id", c."key", r."folder", r."name", r."id" FROM "result" AS r'
     ' JOIN "case" AS c ON c."id" = r."case_id"'
 )
-# Threads without a test, as that of xdist's controller, are no workers.
+# A thread without a test, such as the thread of xdist's controller, is no worker.
 _STARTS: Final = (
     'SELECT "thread_id", MIN("started"), MAX("started" + COALESCE("elapsed", 0)), COUNT(*) - COUNT("started")'
     f' FROM "result" WHERE "run_id" = ? AND "status" <> 1 AND NOT ({IS_MODULE}) GROUP BY "thread_id"'

@@ -268,7 +268,7 @@ class CaseHistory(Struct, frozen=True):
     def usual(self, before: int | None = None) -> int | None:
         """Return the median of the last durations as they were, in microseconds; None if none is known.
 
-        ``before`` is a run of which only earlier ones count.
+        With ``before``, only runs before this one count.
         """
         passed = [
             case.elapsed
@@ -393,14 +393,6 @@ _OF_CASE: Final = (
 )
 
 
-def first_failing_run(connection: StoreConnection, series: Series, case_id: int) -> int:
-    """Return the first run of a streak of failures that is longer than the series; it goes on in the last run."""
-    results = connection.execute(_OF_CASE, (series.last.id, case_id))
-    passed = max((run_id for run_id, result_class in results if result_class == ResultClass.SUCCESS), default=0)
-    failed = [run_id for run_id, result_class in results if result_class == ResultClass.FAILURE and run_id >= passed]
-    return min(failed, default=series.last.id)
-
-
 def streak_start(connection: StoreConnection, history: CaseHistory) -> int:
     """Return the run in which the failures began that the last run of a test's series has, too."""
     series = history.series
@@ -410,7 +402,13 @@ def streak_start(connection: StoreConnection, history: CaseHistory) -> int:
             return first
         if result.verdict == "failed":
             first = series.runs[place].id
-    return first_failing_run(connection, series, history.case_id) if len(series.runs) == WINDOW else first
+    if len(series.runs) < WINDOW:
+        return first
+    # The streak may be longer than the series.
+    results = connection.execute(_OF_CASE, (series.last.id, history.case_id))
+    passed = max((run_id for run_id, result_class in results if result_class == ResultClass.SUCCESS), default=0)
+    failed = [run_id for run_id, result_class in results if result_class == ResultClass.FAILURE and run_id >= passed]
+    return min(failed, default=series.last.id)
 
 
 def measure_runs_before(store: Store, run_id: int) -> None:

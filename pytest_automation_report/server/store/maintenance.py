@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class IntegrityReport(Struct, frozen=True):
-    """Numbers of the checked records, and one sentence for each problem."""
+    """Numbers of the checked records, and one sentence for each error."""
 
     runs: int
     threads: int

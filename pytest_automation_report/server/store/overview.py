@@ -1,4 +1,4 @@
-"""Compute the overview of a run for its pages, in one walk over its results, and store that of a completed run.
+"""Compute the overview of a run for its pages, in one walk over its results, and store it once the run is completed.
 
 With 100,000 tests the walk takes half a second; a page then reads one row.
 """
@@ -61,7 +61,7 @@ XPASS: Final = "xpass"
 XPASS_FIELD: Final = "Unexpected pass"
 
 HAS_FACTS: Final = '%"type":1,%'
-"""What fields are like of which `facts_of` may return some."""
+"""A pattern of fields from which `facts_of` may return some."""
 
 _BROWSERS: Final = frozenset(BROWSERS)
 _OUR_FIELDS: Final = frozenset({"Node id", "Subtests"})

@@ -325,14 +325,12 @@ _COUNTS: Final = (
 
 
 def _count_of_classes(row: Mapping[str, int], classes: frozenset[int] | None) -> int:
-    if classes is None:
-        return row["total_count"]
     counts = {
         ResultClass.NEUTRAL: row["total_count"] - row["success_count"] - row["failure_count"],
         ResultClass.SUCCESS: row["success_count"],
         ResultClass.FAILURE: row["failure_count"],
     }
-    return sum(count for result_class, count in counts.items() if result_class in classes)
+    return sum(count for result_class, count in counts.items() if classes is None or result_class in classes)
 
 
 PAGE_RESULTS: Final = 1000  # most results of one page

@@ -177,7 +177,7 @@ def _emptied(store: Store, runs: Iterable[OldRun], address: str) -> Iterator[Old
             if hashes:
                 bucket = bucket or open_bucket(address, os.environ)
                 remove_files(bucket, hashes, store.now())
-        except Exception as error:  # noqa: BLE001 - those of obstore, which is imported only here
+        except Exception as error:  # noqa: BLE001 - an error of obstore, which is imported only here
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
             _logger.warning("%s: %s; run %s and later ones stay until it answers", shown_store(address), reason, run.id)
             return

@@ -92,7 +92,7 @@ CREATE INDEX attachment_run_id ON attachment (run_id /*id*/);
 CREATE TABLE "case" (id BIGSERIAL PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source, key TEXT NOT NULL);
 CREATE UNIQUE INDEX case_source_id_key ON "case" (source_id, key);
 
--- ``run_id`` is that of the thread, ``result_class`` that of ``status``.
+-- ``run_id`` is the run of the thread, ``result_class`` the class of ``status``.
 -- ``fields`` and ``artifacts`` are JSON lists or null. ``failed_attempts`` to ``fingerprint`` are derived from fields,
 -- so that findings need not read these; the columns after them are extensions, those of text JSON (`extensions`).
 CREATE TABLE result (
@@ -102,7 +102,7 @@ CREATE TABLE result (
   result_class INTEGER NOT NULL, elapsed BIGINT, file TEXT, line BIGINT, assertions BIGINT, fields TEXT, artifacts TEXT,
   created BIGINT NOT NULL,
   failed_attempts INTEGER,  -- attempts before the last one, null for a test that ran once
-  phase TEXT, message TEXT, fingerprint BIGINT,  -- those of a failure; ``message`` is its first line
+  phase TEXT, message TEXT, fingerprint BIGINT,  -- of a failure; ``message`` is its first line
   started BIGINT,  -- microseconds since ``thread.session_started``
   setup BIGINT, teardown BIGINT,  -- these parts of ``elapsed``, the rest is the call
   steps TEXT, comparison TEXT, colours TEXT, attempts TEXT

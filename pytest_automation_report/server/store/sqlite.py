@@ -42,12 +42,12 @@ _LOCAL_FUSE_TYPES = frozenset({"fuse.fuse-overlayfs", "fuse.overlayfs", "fuse.me
 _OCTAL_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
-def network_type(path: Path, mounts: Path = MOUNTS) -> str | None:
+def network_type(path: Path) -> str | None:
     """Return the type of the network file system that a file is on; None for a local file."""
     if system.is_on_share(path):
         return "a share"
     try:
-        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return None
     file_system, depth = "", -1
@@ -116,7 +116,7 @@ class Connections:
 
     driver_error: ClassVar[type[Exception]] = sqlite3.Error
 
-    def __init__(self, path: Path, mounts: Path = MOUNTS) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path = system.reachable(path.parent) / path.name
         self._write_lock = threading.Lock()
         # The last one that was used is the next one, so that most processes open a single one; None is still closed.
@@ -129,9 +129,9 @@ class Connections:
         try:
             make_state_folder(path)
             # SQLite would create the file with the permissions of the umask, which others can mostly read; it gives
-            # its journal those of the file.
+            # its journal the permissions of the file.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            file_system = network_type(path, mounts)
+            file_system = network_type(path)
             if file_system:
                 note = (
                     f"{path} is on a network file system ({file_system}): it is kept with a rollback journal, which is"

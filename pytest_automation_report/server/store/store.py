@@ -18,7 +18,7 @@ from msgspec import Struct
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import StoreConnection, TransactionRolledBackError, try_lock
-from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
+from pytest_automation_report.server.store.sqlite import Connections
 from pytest_automation_report.server.store.values import DAY_US, ApiError, try_again, validation_error
 from pytest_automation_report.server.store.writes import Writer
 
@@ -71,7 +71,6 @@ class Store:
         location: Path | PostgresDatabase,
         *,
         clock: Callable[[], int] = _now_us,
-        mounts: Path = MOUNTS,
         max_bytes: int | None = None,
         are_references_strict: bool = False,
         must_exist: bool = False,
@@ -79,7 +78,7 @@ class Store:
         self._clock = clock
         self._max_bytes = max_bytes
         self._are_references_strict = are_references_strict
-        self._connections = _connections(location, mounts, must_exist=must_exist)
+        self._connections = _connections(location, must_exist=must_exist)
         self.notes = self._connections.notes
         self.driver_error = self._connections.driver_error
         self.main_branch = ""  # of new sources
@@ -198,13 +197,11 @@ class _BadStates:
                 _logger.info("%s: the %s is usable again, after %.0f s", self._place, kind, seconds)
 
 
-def _connections(
-    location: Path | PostgresDatabase, mounts: Path, *, must_exist: bool
-) -> Connections | PostgresConnections:
+def _connections(location: Path | PostgresDatabase, *, must_exist: bool) -> Connections | PostgresConnections:
     if not isinstance(location, PostgresDatabase):
         if must_exist and not location.exists():
             raise StoreError(f"{location}: there is no store; name the file of one")
-        return Connections(location, mounts)
+        return Connections(location)
     try:
         from pytest_automation_report.server.store.postgres import PostgresConnections  # noqa: PLC0415 - not for files
     except ImportError as error:

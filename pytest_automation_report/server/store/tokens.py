@@ -43,7 +43,7 @@ def create_token(name: str, role: Role, project: int | None, writer: Writer) -> 
 
 
 def revoke_token(name: str, writer: Writer) -> bool:
-    """Remove a token; False if there is none of this name."""
+    """Remove a token; False if no token has this name."""
     return bool(writer.connection.change('DELETE FROM "token" WHERE "name" = ?', (name,)))
 
 

@@ -152,7 +152,7 @@ RESULT_STATUSES: Final = {
         ResultStatus(6, "Skipped", ("skipped", "skip"), "#6b7f99"),
     )
 }
-"""The result statuses by id: those of an instance that changed none, and no request changes them."""
+"""The result statuses by id, as an instance has them that changed none; no request changes them."""
 
 # The ids of the statuses by alias; case matters.
 STATUS_IDS: Final = {alias: status.id for status in RESULT_STATUSES.values() for alias in status.aliases}

@@ -125,7 +125,9 @@ def test_a_new_store_waits_for_who_holds_the_file(tmp_path: Path, monkeypatch: p
         (None, "wal"),
     ],
 )
-def test_a_store_on_a_network(tmp_path: Path, contract: Contract, line: str | None, journal: str) -> None:
+def test_a_store_on_a_network(
+    tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch, line: str | None, journal: str
+) -> None:
     """A store on a network has a rollback journal and says so; the nearest mount decides, the unknown is local."""
     folder = tmp_path / "a folder"
     mounts = tmp_path / "mounts"
@@ -133,7 +135,8 @@ def test_a_store_on_a_network(tmp_path: Path, contract: Contract, line: str | No
         shown = str(folder).replace(" ", "\\040")
         mounts.write_text("/dev/root / ext4 rw 0 0\n" + line.replace("{}", shown) + "\n")
     Store(folder / "store.db").close()
-    service = Service(folder / "store.db", contract, mounts=mounts)
+    monkeypatch.setattr(connections, "MOUNTS", mounts)
+    service = Service(folder / "store.db", contract)
     with service.file.reading() as reading:
         assert reading.pragma("journal_mode") == journal
     assert service.file._writer.pragma("synchronous") == 2
@@ -159,11 +162,14 @@ def test_a_long_read_blocks_neither_readers_nor_appends(service: Service) -> Non
     assert service.run(1)["total_count"] == 1
 
 
-def test_a_reader_that_keeps_a_writer_waiting_makes_429(tmp_path: Path, contract: Contract) -> None:
+def test_a_reader_that_keeps_a_writer_waiting_makes_429(
+    tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With a rollback journal a commit waits for readers; when that takes too long, all of it is undone."""
     mounts = tmp_path / "mounts"
     mounts.write_text(f"server:/export {tmp_path} nfs rw 0 0\n")
-    service = Service(tmp_path / "store.db", contract, mounts=mounts)
+    monkeypatch.setattr(connections, "MOUNTS", mounts)
+    service = Service(tmp_path / "store.db", contract)
     service.file._writer.pragma("busy_timeout = 0")
     with closing(sqlite3.connect(tmp_path / "store.db")) as other:
         other.execute("BEGIN")
