@@ -263,7 +263,6 @@ def _lock_error(spool: Path) -> str:
 
 
 def _database_check(path: Path) -> Check:
-    """Check the embedded store: its size, the version of its tables and its integrity."""
     from pytest_automation_report.server.store.schema import SCHEMA_VERSION  # noqa: PLC0415 - remote needs none of it
     from pytest_automation_report.server.store.sqlite import APPLICATION_ID  # noqa: PLC0415 - remote needs none of it
 

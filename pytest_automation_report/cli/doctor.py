@@ -136,7 +136,6 @@ def _shown(name: str, value: object) -> str:
 
 
 def _echo_report(settings: list[dict[str, str]], checks: list[Check]) -> None:
-    """Print a line for each check, for each setting that the user gave or that was detected, and for the versions."""
     for row in settings:
         if row["name"] == "token" or row["origin"] != "default" or row["name"] in _DERIVED:
             echo_stderr(f"setting  {row['name']} = {row['value'] or 'none'} ({row['origin'] or 'not set'})")

@@ -234,7 +234,6 @@ def delivered(
 
 
 def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
-    """Print what was decided while sending: statuses, artifacts, dropped results, the report."""
     for remark in filter(None, (state.join_remark, state.done.difference)):
         echo_stderr(f"{folder.id}: {remark}")
     for before, now in state.renamed.items():

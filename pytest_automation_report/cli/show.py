@@ -236,7 +236,6 @@ def write_file(name: str, pieces: Iterable[str], option: str = "-o") -> None:
 
 
 def _exported(form: str, reading: Opened, run_id: int, base: int | None) -> Iterable[str]:
-    """Return a run in one of the forms, in pieces."""
     from pytest_automation_report.export import documents, junit_xml  # noqa: PLC0415 - most commands write none
 
     shown = reading.run(run_id)
