@@ -57,7 +57,7 @@ def create_application(
     options: guard.ServerOptions = _OPTIONS,
     extension: guard.Extension = _NO_EXTENSION,
 ) -> falcon.App[falcon.Request, falcon.Response]:
-    """Return the WSGI application for the server's token and the tokens of a store, which the caller opens and closes."""
+    """Return the WSGI application for the server's token and the tokens of a store; the caller opens and closes it."""
     tokens = token if isinstance(token, Tokens) else Tokens(store, token)
     metrics = Metrics(store, tokens)
     middleware: list[Any] = [metrics, guard.RequestGuard(tokens, options, extension)]
