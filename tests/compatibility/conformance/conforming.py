@@ -42,7 +42,7 @@ _COLLECTED = re.compile(
     r"(?:, (\d+) modules? could not be collected)?(?:, (\d+) modules? skipped as a whole)?$",
     re.MULTILINE,
 )
-_DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered in (\d+) threads?: (.+)$", re.MULTILINE)
+_DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered(?: from (\d+) workers)?: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, order=True)
@@ -189,9 +189,12 @@ def _check_summary(pair: Pair, collected: int) -> None:
     out = pair.reported.ran.out
     delivered = _DELIVERED.search(out)
     assert delivered, out
-    total, threads = len(pair.tests), len(pair.run["threads"])
-    assert tuple(map(int, delivered.groups()[:3])) == (total, total, threads), out[-3000:]
-    told = {WORDS[word]: int(number) for number, word in (each.split(" ") for each in delivered[4].split(", "))}
+    total, workers = len(pair.tests), len({*pair.workers.values()} - {"controller"})
+    assert (int(delivered[1]), int(delivered[2]), int(delivered[3] or 1)) == (total, total, workers), out[-3000:]
+    told = {
+        WORDS[word.replace("errors", "error")]: int(number)
+        for number, word in (each.split(" ") for each in delivered[4].split(", "))
+    }
     assert told == Counter(test["status"] for _, test in pair.tests)
     assert "error in reporting" not in out, out[-1500:]
     assert "automation report" not in pair.reported.ran.err

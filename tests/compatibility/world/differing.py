@@ -29,7 +29,7 @@ ONLY_FLAKY = ("-p", "no:rerunfailures", "-p", "flaky")
 ALL_PLUGINS = {"PYTEST_ADDOPTS": "-p no:hypothesispytest"}
 """The environment of a session with plugins that other tests' sessions leave out (see `QUICK_START`)."""
 
-_DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered in (\d+) threads?: ", re.MULTILINE)
+_DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered(?: from \d+ workers)?: ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
