@@ -51,7 +51,7 @@ def test_session_that_another_user_may_not_read(session: Path) -> None:
     (hidden := session.with_name(".20260101T000000-00000001")).mkdir(mode=0o700)
     root = Path(tempfile.mkdtemp(dir="/tmp"))
     try:
-        spool = session.parent.rename(root / "spool")
+        spool = Path(shutil.move(session.parent, root / "spool"))
         for each in (root, spool):
             each.chmod(0o755)
         os.seteuid(NOBODY)
