@@ -44,7 +44,7 @@ RunExpand: TypeAlias = Literal["automation_sources", "configs", "milestones", "s
 
 
 class RunFilters(TypedDict, total=False):
-    """The filters of the list of runs, all of which match; of several values of one, any matches."""
+    """The filters of the list of runs: a run matches all of them, and any of several values of one."""
 
     status: Iterable[int]
     source_id: Iterable[int]
@@ -93,7 +93,7 @@ class Client(ABC):
     def complete_run(self, run_id: int, *, measure_elapsed: bool, key: str = "") -> None:
         """Complete a run and all its threads.
 
-        Its elapsed time becomes the time since its creation, or without ``measure_elapsed`` that of its longest thread.
+        Its elapsed time becomes the time since its creation, or without ``measure_elapsed`` its longest thread's.
         """
         self._do(f"/automation/runs/{run_id}/complete", encode({"measure_elapsed": measure_elapsed}), key)
 
@@ -166,7 +166,7 @@ class Client(ABC):
     def durations_document(self, source: str, branch: str, key: str) -> Json:
         """Return the usual durations of a source's tests and those that failed last; only a server of ours has them.
 
-        All calls with one ``key`` get those of the same runs.
+        All calls with one ``key`` get the durations of the same runs.
         """
         query = {"source": source, "branch": branch, "key": key}
         return self._read(f"/projects/{self._project_id}/automation/durations", query, _result)

@@ -59,7 +59,7 @@ T = TypeVar("T")
 
 
 class Attempt:
-    """One request while it is made, for its thread and for the one that waits."""
+    """One request while it is made, for its thread and for the thread that waits."""
 
     def __init__(self, deadline_seconds: float) -> None:
         self.deadline_seconds = deadline_seconds

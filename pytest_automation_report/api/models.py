@@ -20,7 +20,7 @@ from pytest_automation_report.unpatched import Unpatched, lazy_pattern
 T = TypeVar("T")
 
 Status: TypeAlias = Literal["passed", "failure", "error", "skipped", "untested"]
-"""pytest's outcomes, to each of which a setting can give an alias for the wire, and that of a test without one."""
+"""pytest's outcomes, and the outcome of a test without one; a setting can give each an alias for the wire."""
 
 Json: TypeAlias = dict[str, Any]
 """A JSON object."""
@@ -59,7 +59,7 @@ class FieldType(IntEnum):
 
 
 Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-"""An integer of 64 bits, as those of the contract: one of a forged document may have thousands of digits."""
+"""An integer of 64 bits, as in the contract: an integer of a forged document may have thousands of digits."""
 
 
 class Body(Struct, frozen=True, omit_defaults=True):
@@ -248,14 +248,14 @@ COMPARISON: Final = "comparison"  # of a test: operator and both sides of the co
 COLOURS: Final = "colours"  # of a test: the coloured parts of its fields, by the names of the fields
 ATTEMPTS: Final = "attempts"  # of a test: output, steps, phases, comparison and colours of the earlier attempts
 # Of a thread, with its creation or with any append: name and attempt of the job whose results it has. Jobs may have
-# several threads. Of results with one key in one job, those of the highest attempt replace the others.
+# several threads. Of results with one key in one job, the results of the highest attempt replace the others.
 JOB: Final = "job"
 COLLECTION: Final = "collection"  # of an append: how many tests the session collected, and how many it was to run
 EXTENSIONS: Final = (STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, JOB, COLLECTION)
 
 
 def announced(header: str) -> frozenset[str]:
-    """Return those of our extensions that a header lists."""
+    """Return which of our extensions a header lists."""
     return frozenset(EXTENSIONS).intersection(map(str.strip, header.split(",")))
 
 

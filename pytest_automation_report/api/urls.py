@@ -1,4 +1,4 @@
-"""Check the URLs that users set: of links, and templates for those of files.
+"""Check the URLs that users set for links, and the templates of files' URLs.
 
 A URL can hold a password, so no message of this module has a URL that `shown_address` did not clean.
 """

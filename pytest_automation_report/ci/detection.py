@@ -1,4 +1,4 @@
-"""Collect the facts of a build: explicit settings first, then those of the CI provider's job, then those of git.
+"""Collect the facts of a build: from settings first, then from the CI provider's job, then from git.
 
 No value of a variable raises an error: a value that cannot be parsed is an unknown fact.
 """

@@ -43,7 +43,7 @@ class CiJob(Struct, frozen=True):
 class BuildInfo(Struct, frozen=True, kw_only=True):
     """The facts of one build; an unknown one is None, never a guess.
 
-    For a pull request ``branch`` is its source, ``commit`` the one that its author pushed, ``merge_commit`` the merge
+    For a pull request ``branch`` is its source, ``commit`` what its author pushed, ``merge_commit`` the merge
     that the provider tests instead. ``commits`` has a line of hash and subject for the commit and those before.
     ``changes`` is a digest of what differs from the commit, "unknown" if git cannot tell. Users see ``build``;
     ``pipeline`` is the same in all jobs of one build and in no other; ``attempt`` counts from 1. ``url`` is the web

@@ -181,7 +181,7 @@ def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:
         NotSentError: "check the address (url), the proxy, and that the server runs",
         ThrottledError: "wait, the server takes no more requests for now",
     }
-    hint = hints.get(type(error), "check that the address (url) is that of a Testmo instance")
+    hint = hints.get(type(error), "check that the address (url) is a Testmo instance's")
     failed = Check("connection", "failed", string(str(error)), hint)
     return [failed, *_skipped("the server could not be asked", "token", "project")]
 

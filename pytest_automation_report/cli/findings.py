@@ -79,7 +79,7 @@ def diff(first: int, second: int, *, is_json: bool, **options: object) -> int:
 
 @click.command("flaky", cls=Command)
 @RUN_ID
-@click.option("--branch", metavar="NAME", help="The branch; without it that of the run, else the main branch.")
+@click.option("--branch", metavar="NAME", help="The branch; default: the run's, else the main branch.")
 @click.option("--json", "is_json", is_flag=True, help="Print the document of docs/documents.md.")
 @setting_options(*CONNECTION, *(name for name in WHICH if name != "branch"))
 def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: object) -> int:

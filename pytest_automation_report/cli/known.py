@@ -53,7 +53,7 @@ KNOWN_FILE: Final = click.option(
 
 
 def entry_of(test: ChangedTest, known: KnownTests) -> KnownFailure | None:
-    """Return the entry that names a test of findings, else that of its session, which has the line 0."""
+    """Return the entry that names a test of findings, else its session's entry, which has the line 0."""
     title = title_of(test["folder"], test["name"])
     entry = known.of(title, test["key"])
     if entry is not None or not test["known"]:

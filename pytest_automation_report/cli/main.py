@@ -38,7 +38,7 @@ _COMMANDS: Final = {
 
 
 class Console(click.Group):
-    """The group of all commands, each of which is imported when it is asked for: all together take 0.1 s."""
+    """The group of all commands. Each is imported when it is asked for: all together take 0.1 s."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""

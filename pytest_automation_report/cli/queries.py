@@ -184,7 +184,7 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
 
     def check() -> str:
         runs = [client.run(run_id) for run_id in find_runs(client, configuration)]
-        # A run that is named by its id may be of another source than that of the settings.
+        # A run that is named by its id may be of another source than the settings name.
         sources.update(run.source_id for run in runs if run.source_id)
         of_runs = [completed_jobs(run) for run in runs]
         arrived.clear()
@@ -245,7 +245,7 @@ def _which(text: str) -> WhichRun:
 
 RUN_ID: Final = click.argument("chosen", metavar="[RUN_ID]", type=_which, required=False)
 BASE: Final = click.option(
-    "--base", type=run_number, metavar="RUN_ID", help="Compare with this run; default: the one that fits best."
+    "--base", type=run_number, metavar="RUN_ID", help="Compare with this run; default: the run that fits best."
 )
 
 
@@ -273,7 +273,7 @@ class Opened(Struct, frozen=True):
         return chosen or find_runs(self.client, configuration, is_open=True)[0]
 
     def run_id(self, chosen: WhichRun, *, of_source: bool = False, is_completed: bool = False) -> int:
-        """Return the id of the run to read: the named one, else that of this commit in CI, else the newest.
+        """Return the id of the run to read: the named run, else the run of this commit in CI, else the newest.
 
         With ``of_source`` only runs of the configured source count, whether the user named it or not. Raises
         `click.UsageError` if there is no such run.

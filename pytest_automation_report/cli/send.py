@@ -189,7 +189,7 @@ def _blocking_error(folder: SessionFolder, session: SessionManifest, configurati
 
 
 def _destination_error(session: SessionManifest, endpoint: Endpoint) -> str:
-    """Return the error of a session without address or project: the one that is known must be the same."""
+    """Return the error of a session without address or project: what is known of them must be the same."""
     if session.origin not in {"", endpoint.origin}:
         how = "send it with --url, and with its project as --project-id"
         return f"it is for {session.origin}: {how}, {_TRUST}"

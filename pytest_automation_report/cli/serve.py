@@ -123,7 +123,7 @@ def serve(
     is_opened: bool,
     run_id: int | None,
     main_branches: tuple[str, ...],
-    **options: Any,  # noqa: ANN401 - those of `_serve_options` among them
+    **options: Any,  # noqa: ANN401 - the options of `_serve_options` are among them
 ) -> int:
     """Serve a store and its pages until Ctrl-C or SIGTERM.
 

@@ -306,7 +306,7 @@ class _CommandRun(Struct):
         echo_stderr(f"{hint} with: {send_command(user_shell(), self.configuration)}")
 
     def _echo_counts(self) -> None:
-        """Print the results of a run that only has those of the command's own sessions."""
+        """Print the results of a run that only the command's own sessions have sent to."""
         counts = self._read_run()
         if counts is None:
             return

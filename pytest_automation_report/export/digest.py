@@ -45,7 +45,7 @@ _COUNTS: Final = ("finished", "failed", "passed", "skipped", "not_run")
 
 
 class DigestRun(TypedDict):
-    """A run; ``state`` is the kind of its verdict, ``url`` that of its page, None for the embedded store."""
+    """A run; ``state`` is the kind of its verdict, ``url`` the address of its page, None for the embedded store."""
 
     id: int
     url: str | None
@@ -65,9 +65,9 @@ class DifferingValue(TypedDict):
 
 
 class DigestReason(TypedDict):
-    """A reason of failures: ``count`` tests failed for it, of which ``tests`` names the first.
+    """A reason of failures: ``count`` tests failed for it, and ``tests`` names the first of them.
 
-    ``place`` and ``line`` are those of the code that raised in one of them, ``notes`` lines below its message, such as
+    ``place`` and ``line`` say which code raised in one of them, ``notes`` lines below its message, such as
     the example of hypothesis that fails. ``command`` runs them again, empty if no
     command is known.
     """
@@ -171,7 +171,7 @@ def digest_of(
 ) -> Digest:
     """Return the digest of a run; ``is_new_only`` leaves out all but the new failures.
 
-    Without findings, of which a Testmo instance has none, tests with one message have one reason.
+    A Testmo instance has no findings: then tests with one message have one reason.
     """
     said = run.verdict(findings)
     reasons = _reasons({test.key: test for test in failures}, findings, new_keys(findings) if is_new_only else None)
@@ -227,7 +227,7 @@ def _reasons(
 def _reason(
     title: str, count: int, tests: Sequence[ExportedTest], found: FailureReason | None = None, otherwise: str = ""
 ) -> DigestReason:
-    """Return a reason, of which some ``tests`` are known; ``otherwise`` is the command if their list is too long."""
+    """Return a reason, with the ``tests`` that are known of it; ``otherwise`` is the command for a long list."""
     place, line, values, notes = _raised(tests[0]) if tests else ("", "", [], [])
     ids = [test.node_id for test in tests]
     return {
@@ -290,7 +290,7 @@ _MARKDOWN: Final = _Form(code, "- ", "  - ", "\n", MARKDOWN_CHARACTERS)
 
 
 def _entry(reason: DigestReason, form: _Form, now: int) -> tuple[str, list[str]]:
-    """Return the first line of a reason, and those of its place, values, notes and command; unknown ones are empty."""
+    """Return the first line of a reason, and a line each for place, values, notes and command, empty if not known."""
 
     def shown(text: str) -> str:
         return form.shown(text, _LINE_UNITS)

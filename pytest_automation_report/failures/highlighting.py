@@ -113,7 +113,7 @@ def _classes(style: str) -> str:
         elif number % 10 < len(_COLOURS):
             name = _COLOURS[number % 10]
             is_ground = number // 10 in {4, 10}
-            # Bright colours are those of the page, too; text keeps its own colour on a ground.
+            # The page has the bright colours, too; text keeps its own colour on a ground.
             names.append(f"on-{name or 'plain'}" if is_ground else name)
     return " ".join(f"ansi-{name}" for name in dict.fromkeys(names) if name)
 

@@ -45,10 +45,10 @@ class ShownException(Struct, frozen=True):
 def read_failure(
     text: str, message: str = "", type_name: str = "", comparison: Comparison | None = None, file: str = ""
 ) -> tuple[ShownException, ...]:
-    """Return the exceptions in a failure's ``text``, the one that let the test fail first.
+    """Return the exceptions in a failure's ``text``, first the exception that failed the test.
 
     ``message`` and ``type_name`` stand in for what the text does not show; without any exception there is one of them.
-    ``file`` is that of the test.
+    ``file`` is the test's.
     """
     told = telling_text(message, text)
     # A text that says what its message does not is no traceback.
@@ -67,7 +67,7 @@ def read_failure(
 def _shown(raised: Raised, comparison: Comparison | None, fallback: tuple[str, str]) -> ShownException:
     text = "\n".join(raised.lines) or fallback[1]
     type_name, message = exception_parts(text)
-    # The statement that raised is that of the innermost frame in the user's own code.
+    # The innermost frame in the user's own code has the statement that raised.
     own = [frame for frame in raised.frames if not is_in_package(frame.path)]
     assertion = assertion_of(own[-1].statement if own else "")
     if comparison is not None:
@@ -304,7 +304,7 @@ def _exception(exception: ShownException) -> Iterator[str]:
 
 
 def _frame(frame: Frame) -> str:
-    """Return the place of a frame and the lines of its code around the one that raised."""
+    """Return the place of a frame and its code around the line that raised."""
     hits = [number for number, line in enumerate(frame.code) if line.is_hit]
     end = max(hits[-1] + 4, _MAX_CODE_LINES) if hits else _MAX_CODE_LINES
     lines = [

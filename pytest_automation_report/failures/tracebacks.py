@@ -128,9 +128,9 @@ def margin_of(text: str) -> str:
 # A page reads the text of a failure for what it shows, and again for its Markdown.
 @lru_cache(maxsize=4)
 def parse_traceback(text: str, file: str = "") -> tuple[Raised, ...]:
-    """Return the exceptions of a failure's text, the one that let the test fail first; none for an unknown form.
+    """Return the exceptions of a failure's text, first the exception that failed the test; none for an unknown form.
 
-    ``file`` is that of the test, from the root folder: paths below this folder are shortened.
+    ``file`` is the test's, from the root folder: paths below this folder are shortened.
     """
     text = text[-_MAX_CHARACTERS:].replace("\r\n", "\n")
     lines = f"{margin_of(text)}{text}".rstrip().split("\n")[-_MAX_LINES:]

@@ -37,9 +37,9 @@ _FEW_TESTS: Final = 20
 class RunFacts(Struct, frozen=True):
     """Facts of a run that the choice of a base depends on.
 
-    ``config`` is 0 and branches are empty if not known. ``tests`` is the number of its tests, ``untested`` that of
-    those that never began, ``collected`` that of those that were to run, 0 if not known, ``deselected`` that of those
-    left out by options and plugins. ``selection`` has the options that selected some of the tests, as ``-k`` or
+    ``config`` is 0 and branches are empty if not known. ``tests`` counts its tests, ``untested`` the tests that
+    never began, ``collected`` the tests that were to run, 0 if not known, and ``deselected`` the tests that options and
+    plugins left out. ``selection`` has the options that selected some of the tests, as ``-k`` or
     ``--lf``. ``has_died``: the session was killed.
     """
 
@@ -88,7 +88,7 @@ class Changes(Struct, frozen=True):
 class Apart(Struct, frozen=True):
     """Tests of both runs that are compared in another way than tests with two outcomes.
 
-    ``modules`` are files that were not collected: ``imported`` are those of the base that the run collected, and
+    ``modules`` are files that were not collected: ``imported`` are the base's that the run collected, and
     ``known`` the tests of these, which are not new. Tests that did ``not_run`` are not gone.
     """
 

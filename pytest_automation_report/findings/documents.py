@@ -103,7 +103,7 @@ class ChangedDuration(NamedTest):
 class FailureReason(TypedDict):
     """A reason of failures: ``title`` is its most frequent line, ``messages`` the number of different ones.
 
-    ``same_reason`` is that of its failures that are back, None if they differ.
+    ``same_reason`` says it of its failures that are back, None if they differ.
     ``first`` is the first run of the source with it, ``since`` that in which failures began that the base has, too.
     """
 

@@ -168,7 +168,7 @@ _LEFT: Final = re.compile(
     rf"|[^\s'\"{{\[(]{{1,200}})(?={_OPERATOR})"
 )
 _OPERATOR_NEXT: Final = re.compile(_OPERATOR)
-# The beginning of a text, or of values that may be those of a class: "[", "Cart(", "OrderedDict({".
+# The beginning of a text, or of values that may belong to a class: "[", "Cart(", "OrderedDict({".
 _TEXT: Final = re.compile(r"[bru]{0,2}['\"]")
 _CLOSING: Final = {"{": "}", "[": "]", "(": ")"}
 _DISPLAY: Final = re.compile(r"([A-Za-z_][\w.]{0,200})?([{\[(])")
@@ -316,7 +316,7 @@ def _place(text: str, file: str) -> tuple[str, str]:
 
 
 def _native_place(text: str, file: str) -> tuple[str, str]:
-    """Return the same of Python's traceback, whose paths begin with those of the machine."""
+    """Return the same of Python's traceback, whose paths begin with folders of the machine."""
     found = [(frame, frame["path"].replace("\\", "/")) for frame in _NATIVE.finditer(text)]
     root = next((path.removesuffix(file) for _, path in found if file and path.endswith(f"/{file}")), "")
     own = [

@@ -100,7 +100,7 @@ def _plain_name(name: str) -> str:
 def known_words(values: Sequence[str]) -> str:
     """Return until when failures are known: ``known until 31 December 2026 (SHOP-1)``, the reason if they share one.
 
-    ``values`` are those of `KNOWN_FIELD`; another text is known without a day.
+    ``values`` come from `KNOWN_FIELD`; another text is known without a day.
     """
     days, reasons = set[date](), set[str]()
     for value in values:

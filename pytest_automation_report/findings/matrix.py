@@ -1,4 +1,4 @@
-"""Find out of which values the failures of a test are: of one browser, whatever the language.
+"""Find which values the failures of a test share: one browser, say, whatever the language.
 
 An axis is something by which tests differ: a parameter, a field, the job, or the function. Results have no names of
 parameters, so a parameter is a place in the ids of a function, whose parts are joined by dashes.
@@ -21,7 +21,7 @@ MOST_VALUES: Final = 8
 """Most values of an axis: tests that differ by more have another reason to."""
 
 TEST, JOB, BRANCH = "test", "job", "branch"
-"""Names of the axes of functions, jobs and branches; those of other axes are of fields, and parameters have none."""
+"""Names of the axes of functions, jobs and branches; other axes have the names of fields, and parameters have none."""
 
 
 class Axis(Struct, frozen=True):

@@ -11,7 +11,7 @@ OWNER_FIELD: Final = "Owner"
 """Name of the field of a failed result with the owners of its file."""
 
 _FOLDERS: Final = frozenset({".github", ".gitlab", ".gitea", ".forgejo", "docs"})
-"""Folders in which a CODEOWNERS file is that of the folder above."""
+"""A CODEOWNERS file in these folders holds for the folder above."""
 
 _SECTION: Final = re.compile(r"\^?\[([^\]]+)\](?:\[\d+\])?(.*)")
 _WORD: Final = re.compile(r"(?:\\.|[^\s\\])+")

@@ -33,7 +33,7 @@ _DEVIATIONS: Final = 3
 _MAD_FACTOR: Final = 1.4826
 # The share of a change that must show in the durations as they were, with the machines' speeds in them.
 _OBSERVED_RATIO: Final = 1.2
-# Speeds this near to that of a usual run are noise.
+# Speeds this near to a usual run's are noise.
 _USUAL_SPEEDS: Final = (0.9, 1.1)
 # A single long test must not be the measure of all others.
 _MOST_WEIGHT_US: Final = 100_000
@@ -287,7 +287,7 @@ def blocks_of(lanes: Sequence[Sequence[tuple[int, TimedResult]]], wall: int) -> 
 
 
 def _merged(lane: Iterable[tuple[int, TimedResult]], pixel: float) -> list[Block]:
-    """Return the blocks of one lane, those of passed tests first: the others are drawn over them."""
+    """Return the blocks of one lane, passed tests first: the others are drawn over them."""
     # A test is drawn with the one before it of its kind if both are near and short, whatever ran between them: a
     # failure of one pixel among passed tests stays visible.
     blocks: dict[Kind, list[Block]] = {"passed": [], "skipped": [], "flaky": [], "failed": []}
@@ -360,7 +360,7 @@ def time_to_go(to_come: float, running: Sequence[tuple[float, int]], workers: in
 
 
 def time_shares(wall: int, workers: Sequence[WorkerTime], durations: Iterable[int]) -> RunTime:
-    """Return the shares of a run that took ``wall`` microseconds; ``durations`` are those of its tests."""
+    """Return the shares of a run that took ``wall`` microseconds; ``durations`` are its tests'."""
     # The longest tests are begun first, each on the worker that is free first. No share is negative, even if a clock
     # jumped and a worker has less time than its tests took.
     ends = [0] * max(1, len(workers))

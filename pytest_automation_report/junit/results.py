@@ -77,7 +77,7 @@ class JunitResult(Struct, frozen=True):
 
 
 class _Top(Struct):
-    """An element whose time may be that of the whole document: the root, or the only suite in such an element."""
+    """An element whose time may be the whole document's: the root, or the only suite in such an element."""
 
     attributes: Mapping[str, str] = field(default_factory=dict)
     cases: int = 0

@@ -85,7 +85,7 @@ def raw_setting(
 
 
 def _typed(setting: Setting, value: object, origin: str, source: SettingSource) -> RawSetting | None:
-    r"""Return the value of an option or a variable; commas separate those of a list, ``\,`` is a comma in one."""
+    r"""Return the value of an option or a variable; commas separate the values of a list, ``\,`` is a comma."""
     if setting.is_list and isinstance(value, (str, list, tuple)):
         texts = [value] if isinstance(value, str) else value
         pieces = (piece for text in texts for piece in re.split(r"(?<!\\),", str(text)))
@@ -191,7 +191,7 @@ class _Resolver:
             return default
 
     def refuse(self, name: str, error: SettingError, raw: RawSetting) -> None:
-        """Raise the error of a typed value; keep that of an environment variable, which a CI provider may have set."""
+        """Raise the error of a typed value; keep the error of a variable, which a CI provider may have set."""
         if raw.source != "environment":
             raise error
         self.refused.add(name)

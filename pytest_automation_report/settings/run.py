@@ -63,7 +63,7 @@ class RunSharing(Struct, frozen=True):
 def configured_run(
     configuration: Settings, facts: BuildInfo, sharing: RunSharing, *, own: Sequence[Field] = ()
 ) -> NewRun:
-    """Return the run that the settings describe, with these facts; a shared run has those of all its jobs."""
+    """Return the run that the settings describe, with these facts; a shared run has the facts of all its jobs."""
     run = NewRun(
         name=configuration.name,
         source=configuration.source,

@@ -170,7 +170,7 @@ class Settings:
     A field is a setting; `SETTINGS` is the table of them. The members below the fields are no settings: ``endpoint``
     holds address (empty if it is invalid), project, proxies and certificates. ``origins`` maps the names of the
     settings that the user set to the spelling of each. ``warnings`` are shown once, while the tests run.
-    ``blocking_error`` is the one that keeps results from being sent, ``token_error`` that about a missing token; both
+    ``blocking_error`` keeps results from being sent, ``token_error`` is about a missing token; both
     are empty for none. ``shard`` is the part of the tests that a session runs, None for all.
     """
 
@@ -348,7 +348,7 @@ class Settings:
 
     @property
     def build_info(self) -> BuildInfo:
-        """The facts of the build that the user set; `facts_for` adds those of the CI provider and of git."""
+        """The facts of the build that the user set; `facts_for` adds the facts of the CI provider and of git."""
         from pytest_automation_report.ci.facts import BuildInfo  # noqa: PLC0415 - see the module
 
         return BuildInfo(

@@ -164,7 +164,7 @@ class PageOfJob(Struct, frozen=True):
 
 
 class JobPage(Struct, frozen=True, kw_only=True):
-    """The summary of a session for a job's page; ``url`` is that of the run, ``now`` in microseconds since 1970."""
+    """The summary of a session for a job's page; ``url`` is the run's address, ``now`` in microseconds since 1970."""
 
     title: str
     tally: SessionCounts

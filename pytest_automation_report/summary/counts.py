@@ -125,7 +125,7 @@ def tally_from(  # noqa: PLR0913 - what each process knows
     prefix: str = "",
     crashed: Sequence[FailedTest] = (),
 ) -> SessionCounts:
-    """Return the session's numbers, with those of the leading process and the tests whose worker crashed.
+    """Return the session's numbers, with the results of the leading process and the tests whose worker crashed.
 
     ``state`` has the sender's counts of results, by status and by worker, only if it has ended.
     """
@@ -137,7 +137,7 @@ def tally_from(  # noqa: PLR0913 - what each process knows
     progress = [state.workers.get(worker, WorkerTotals()) for worker in recorded]
     collected = [file.collected for file in files if file.collected is not None]
     counts = [record.count for record in collected]
-    # More results than the file holds are no error: the sender adds those of crashed and of skipped tests.
+    # More results than the file holds are no error: the sender adds results of crashed and of skipped tests.
     seen = [count if each.seen is None else each.seen for each, count in zip(progress, recorded.values(), strict=True)]
     lost = [
         f"{worker} recorded {quantity(count, 'result')}, its file holds {total}"

@@ -22,7 +22,7 @@ _STATUSES: Final = ("passed", "failure", "error", "skipped", "untested")
 
 
 def header_line(configuration: Settings, shell: Shell, *, key: str = "") -> str:
-    """Return the line for pytest's header; ``key`` is that of a run which jobs share, with its placeholders filled."""
+    """Return the line for pytest's header; ``key`` is the key of a shared run, with its placeholders filled."""
     how = "" if configuration.delivery == "live" else ", to be sent later"
     shared = f", in the run of the key {key}" if key else ""
     joined = f", joining run {configuration.run_id}" if configuration.run_id is not None else shared

@@ -153,7 +153,7 @@ else:
     class CommandSignals:
         """Signals to this process while it runs a command: held back, and taken one by one.
 
-        ``arguments`` are those of `subprocess.Popen` for the command.
+        ``arguments`` are the arguments of `subprocess.Popen` for the command.
         """
 
         def __init__(self) -> None:
@@ -176,7 +176,7 @@ else:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
         def next(self, process: subprocess.Popen[Any]) -> tuple[int, bool]:
-            """Wait for a signal, as that of the command's end; return it, and whether the command has it already.
+            """Wait for a signal, also at the command's end; return it, and whether the command has it already.
 
             The command is in our group of processes: it gets the signals of a terminal from the terminal.
             """

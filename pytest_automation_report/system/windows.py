@@ -200,7 +200,7 @@ def start_detached(
 ) -> tuple[subprocess.Popen[bytes], bool]:
     """Start a process that Ctrl-C and a closed window do not end.
 
-    Where the processes of a job end together, as those of some CI runners do, it leaves the job if that is allowed.
+    Where the processes of a job end together, as on some CI runners, it leaves the job if that is allowed.
     """
     assert not list(inherited), "no file is shared"
     flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP

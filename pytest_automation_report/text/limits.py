@@ -101,7 +101,7 @@ def console(*parts: str, redact: Redact | None = None) -> str:
 
 
 def console_ends(head: str, missing: int, tail: str, redact: Redact | None = None) -> str:
-    """Return a text as `console` does, of which only the ends are left, with ``missing`` characters between them."""
+    """Return the two ends of a text as `console` does; ``missing`` characters stood between them."""
     if not missing:
         return _cut_whole(head + tail, redact)
     clean_head, clean_tail = _clean(head, redact), _clean(tail, redact)

@@ -65,7 +65,7 @@ MOST_NAMED: Final = 5
 
 
 def run_command(node_ids: Iterable[str], count: int | None = None, otherwise: str = "") -> str:
-    """Return the command that runs ``count`` tests, some of which may have an empty node id: they are not known.
+    """Return the command that runs ``count`` tests; a test that is not known has an empty node id.
 
     For more than five tests it is ``otherwise``, and without that it names their functions, of which it may run more
     tests than failed. It is empty if there are more than five functions.
@@ -77,14 +77,14 @@ def run_command(node_ids: Iterable[str], count: int | None = None, otherwise: st
     ids = known if is_whole else list(dict.fromkeys(text.partition("[")[0] for text in known))
     if not 0 < len(ids) <= MOST_NAMED:
         return ""
-    # The name of a function has no dot before its parameters; that of a doctest begins with its module's name.
+    # A function's name has no dot before its parameters; a doctest's name begins with its module's.
     names = [text.partition("[")[0].rpartition("::") for text in ids]
     has_doctest = any("." in name for _, separator, name in names if separator)
     return shlex.join(["pytest", *(["--doctest-modules"] if has_doctest else []), *ids])
 
 
 def rerun_of(run_id: int, only: str = "") -> str:
-    """Return the command that runs the failures of a run: all, only the ``new`` ones, or those of a reason."""
+    """Return the command that runs the failures of a run: all, only the ``new`` ones, or the failures of a reason."""
     return f"pytest --automation-report-rerun-failed={run_id}{f':{only}' if only else ''}"
 
 

@@ -262,7 +262,7 @@ class TextCleaner:
         return limits.console(*parts, redact=self._redact)
 
     def console_ends(self, head: str, missing: int, tail: str) -> str:
-        """Return a console text of which only the ends are left, with ``missing`` characters between them."""
+        """Return the two ends of a console text; ``missing`` characters stood between them."""
         return limits.console_ends(head, missing, tail, redact=self._redact)
 
     def paragraph(self, text: str) -> str:
@@ -278,7 +278,7 @@ class TextCleaner:
         return limits.string(text, lambda text: marked(text, self.masked(text, is_address=True)))
 
     def is_secret(self, name: str, value: str, *, is_nested: bool = False) -> bool:
-        """Whether a field with this name and value holds a secret; if nested, the name is that of a value around it."""
+        """Whether a field with this name and value holds a secret; if nested, a value around it has the name."""
         is_secret = self._is_builtin and is_named_secret(name, value, is_nested=is_nested)
         if is_secret and is_sure(value, Strength.STRONG):
             self._found[value] = None

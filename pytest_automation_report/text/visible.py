@@ -209,7 +209,7 @@ class StyleState:
             position += 1
             if code not in {38, 48}:
                 # 4:0 ends what 4 begins.
-                is_off = code == 4 and values[:1] == [0]  # noqa: PLR2004 - the codes are those of the standard
+                is_off = code == 4 and values[:1] == [0]  # noqa: PLR2004 - codes of the standard
                 self._parts.update(_EFFECTS.get(24 if is_off else max(code, 0), {}))
                 continue
             if not values:
@@ -219,7 +219,7 @@ class StyleState:
                 position += count
             number = _colour_of(values)
             if number is not None:
-                self._parts["colour" if code == 38 else "ground"] = number  # noqa: PLR2004 - the codes are those of the standard
+                self._parts["colour" if code == 38 else "ground"] = number  # noqa: PLR2004 - codes of the standard
 
 
 def _number(text: str) -> int:
@@ -255,7 +255,7 @@ def _nearest(red: int, green: int, blue: int) -> int:
 def coloured(value: str, *ends: tuple[str, str]) -> str:
     """Return a clean text with the colours that the raw one had, or the same object if it had none.
 
-    ``ends`` are pairs of a raw and a clean text: one for a text that was cleaned as a whole, or those of head and tail.
+    ``ends`` are pairs of a raw and a clean text: one for a text that was cleaned as a whole, else head and tail.
     ``value`` was cut out of the clean ones: it begins as the first and ends as the last does.
     """
     (raw, clean), (last_raw, last_clean) = ends[0], ends[-1]

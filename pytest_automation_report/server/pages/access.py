@@ -152,7 +152,7 @@ def cookie_name(req: falcon.Request) -> str:
 
 
 def _target(req: falcon.Request, resp: falcon.Response) -> str:
-    """Return the path that a browser is led to: the link's, else the one that it asked for before."""
+    """Return the path that a browser is led to: the link's, else the path that it asked for before."""
     run = req.get_param("run")
     if run and _is_id(run):
         return link("run", run)

@@ -150,7 +150,7 @@ class ComparedRun(Struct, frozen=True):
     series: Series
     base: Base | None = None
     base_row: Json | None = None
-    before: Mapping[int, Verdict] | None = None  # those of the base
+    before: Mapping[int, Verdict] | None = None  # of the base
 
 
 def compared_run(connection: StoreConnection, run: Json, wanted: WantedBase) -> ComparedRun:

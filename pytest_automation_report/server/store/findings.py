@@ -469,7 +469,7 @@ _FIRST_RUNS: Final = (
 
 
 def reasons_of(connection: StoreConnection, subject: compared.ComparedRun) -> list[documents.FailureReason]:
-    """Return the reasons of a run's failures, those of most tests first, without kinds and beginnings."""
+    """Return the reasons of a run's failures without kinds and beginnings; reasons of many tests come first."""
     groups: dict[int, list[int]] = {}
     for case in subject.results.values():
         if case.fingerprint is not None:

@@ -321,7 +321,7 @@ def _add_collected(
 
 # Tests that the speed of a run is measured with; with 2,000 it is exact to 1 %, and 100,000 would take a second.
 _MEASURED_TESTS: Final = 2000
-# The median of some runs is near that of all: a ratio that is smaller than this one is far below that of a change.
+# The median of some runs is near the median of all: a smaller ratio than this one is far below a change's.
 _NEARLY_CHANGED: Final = 1.3
 _DURATIONS: Final = (
     'SELECT "run_id", "case_id", "elapsed" FROM "result" WHERE "run_id" IN ({ids}) AND "result_class" = 2'
@@ -355,7 +355,7 @@ class EarlierDurations:
 
     def may_have_changed(self, results: Mapping[int, CaseResult], series: Series) -> list[int]:
         """Return the tests whose durations can show a change; ``series`` has the speed of its last run."""
-        # A change is a median far from that of the durations before, so some of them are that far from each other.
+        # A change is a median far from the median before, so some durations are that far from each other.
         # Those that were not read are short.
         own, least = series.last.speed or 1.0, LEAST_CHANGE_US / series.usual
         runs = [(self._found[run_id], speed) for run_id, speed in self._runs.items()]

@@ -126,7 +126,7 @@ class Writer:
         self._update_run(run_id, run_columns(attachments))
 
     def complete_run(self, run_id: int, *, measure_elapsed: bool, reason: Sequence[StoredAttachment] = ()) -> None:
-        """Complete a run and its open threads; its time is measured since it began, or that of its longest thread.
+        """Complete a run and its open threads; its time is measured since it began, or is its longest thread's.
 
         ``reason`` is added to the run, also when the store is full.
         """

@@ -313,7 +313,7 @@ class FailureCards:
         return by_branch({self._facts.row["branch"]: (row["id"], True), **others}).sentence()
 
     def _command(self, card: Json) -> str:
-        """Return the command that runs the tests of a reason; empty if there is none that runs all of them."""
+        """Return the command that runs the tests of a reason; empty if no command runs all of them."""
         rows, count = card["rows"], card["count"]
         # Pytest knows such a test by another name, which stands in a field.
         respelled = [row["id"] for row in rows[:MOST_NAMED] if _is_respelled(row["name"])]
