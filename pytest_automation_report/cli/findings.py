@@ -18,8 +18,8 @@ from pytest_automation_report.export.results import ExportedRun
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.known import KnownTests
 from pytest_automation_report.findings.sentences import (
-    changes_line,
     commit_text,
+    compared_line,
     is_torn,
     reason_lines,
     told,
@@ -162,7 +162,8 @@ def judge(judged: Run, document: RunFindings, entries: Sequence[KnownFailure], l
     is_stopped = is_baseless or any(kind.is_stopped for kind in kinds)
     if missing and not (is_stopped or limits.allow_partial):
         return Exit.KEPT
-    verdict = f"{kinds[0].words}{_compared(document, is_needed=is_baseless)}{kinds[0].limit}"
+    part = " in this part of the suite" if document["verdict"]["part"] else ""
+    verdict = f"{kinds[0].words}{part}{_compared(document, is_needed=is_baseless)}{kinds[0].limit}"
     more = [f"{kind.words}{kind.limit}" for kind in kinds[1:] if kind.is_stopped]
     echo_stderr(f"{name}: {'; '.join([verdict, *more])}", colour="red" if is_stopped else "green")
     return Exit.STOPPED if is_stopped else Exit.DONE
@@ -206,7 +207,7 @@ def _compared(document: RunFindings, *, is_needed: bool) -> str:
     if base is None:
         return f", as there is no earlier run to compare with{', which --require-base wants' if is_needed else ''}"
     branch = f" ({printable(base['branch'])})" if base["branch"] else ""
-    return f" since run {base['run']}{branch}"
+    return f" compared with run {base['run']}{branch}"
 
 
 def _show_numbers(document: RunFindings, *, is_json: bool) -> None:
@@ -216,15 +217,10 @@ def _show_numbers(document: RunFindings, *, is_json: bool) -> None:
     base = document["base"]
     echo_result(document["run"])
     echo_stderr(printable(told(document["verdict"])))
-    if base is None:
-        echo_stderr(f"run {document['run']} has no earlier run to compare it with")
-    else:
-        line = changes_line(document, time.time_ns() // 1000)
-        echo_stderr(line or f"nothing changed since run {base['run']}")
-        # Runs outside of a checkout have no branch that could be named.
-        is_nameless = base["why"] == "same branch" and not base.get("branch")
-        why = "the last one before it" if is_nameless else _WHY[base["why"]]
-        echo_stderr(f"compared with run {base['run']}, {why}")
+    # Runs outside of a checkout have no branch that could be named.
+    is_nameless = base is not None and base["why"] == "same branch" and not base["branch"]
+    why = "" if base is None else "the last one before it" if is_nameless else _WHY[base["why"]]
+    echo_stderr(compared_line(document, time.time_ns() // 1000, why=why))
 
 
 def _show_lists(document: RunFindings) -> None:

@@ -31,7 +31,7 @@ from pytest_automation_report.cli.run import run, run_line
 from pytest_automation_report.export.digest import digest_of, new_keys
 from pytest_automation_report.export.markdown import markdown_of
 from pytest_automation_report.export.results import ExportedRun
-from pytest_automation_report.findings.sentences import changes_line, reason_lines, told
+from pytest_automation_report.findings.sentences import compared_line, reason_lines, told
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import STDOUT
@@ -98,10 +98,8 @@ def _failures(reading: Opened, shown: Run) -> Iterator[str]:
     findings = reading.findings(shown.id) if reading.is_ours else None
     yield printable(told(ExportedRun.from_document(shown.document).verdict(findings)))
     if findings is not None:
-        base = findings["base"]
         now = time.time_ns() // 1000
-        changes = changes_line(findings, now)
-        yield changes or (f"nothing changed since run {base['run']}" if base else "no earlier run to compare with")
+        yield compared_line(findings, now)
         yield from (f"reason: {line}" for line in reason_lines(findings, now))
     failed = reading.count(shown, only_failures=True) if shown.failure else 0
     since = _since(shown.id, findings)

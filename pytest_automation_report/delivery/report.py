@@ -23,7 +23,7 @@ from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.requests import NOT_FOUND, DeliveryOptions
 from pytest_automation_report.delivery.stores import REPORT_FILE_BYTES
 from pytest_automation_report.errors import AutomationReportError, SpoolError
-from pytest_automation_report.findings.sentences import earlier_source_line, findings_lines
+from pytest_automation_report.findings.sentences import earlier_source_line, findings_lines, other_flaky
 from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.records import ReportRecord
 from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader
@@ -248,7 +248,7 @@ def excerpt_from(document: RunFindings, source: str, now: int) -> FindingsExcerp
         "verdict": cast("VerdictWords", {name: _cut(str(text)) for name, text in document["verdict"].items()}),
         "mine": {name: int(number) for name, number in document["mine"].items()},
         "known": _cut(document["known"]),
-        "counts": {name: int(document["counts"][name]) for name in _COUNTS},
+        "counts": {**{name: int(document["counts"][name]) for name in _COUNTS}, "flaky": other_flaky(document)},
         "reasons": [
             {
                 "count": int(reason["count"]),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.export.results import OUTPUTS, ExportedRun, ExportedTest
 from pytest_automation_report.failures.reading import ReportedFailure, code_block, code_span, failure_markdown
-from pytest_automation_report.findings.sentences import changes_line, commit_text
+from pytest_automation_report.findings.sentences import commit_text, compared_line
 from pytest_automation_report.text.limits import cut_end, duration
 from pytest_automation_report.text.node_ids import place_of
 from pytest_automation_report.text.visible import plain
@@ -85,19 +85,11 @@ def headline(run: ExportedRun, findings: RunFindings | None, url: str, now: int)
         facts.append(duration(run.elapsed))
     if not run.is_completed:
         facts.append("not completed yet")
-    changes = "" if findings is None else _changes(findings, now)
-    return [f"### {verdict}", "", " · ".join(facts), *(["", changes] if changes else [])]
+    changes = "" if findings is None else compared_line(findings, now, code)
+    return [f"### {verdict}", "", " · ".join(facts), *(["", f"{changes[0].upper()}{changes[1:]}."] if changes else [])]
 
 
 def _run_facts(run: ExportedRun) -> list[str]:
     commit = commit_text(run.fields.get("Commit"), run.fields.get("Changes"))
     facts = {"configuration": run.config, "branch": run.fields.get("Branch", ""), "commit": commit}
     return [f"{name} {code(value)}" for name, value in facts.items() if value]
-
-
-def _changes(findings: RunFindings, now: int) -> str:
-    base = findings["base"]
-    if base is None:
-        return "There is no earlier run to compare with."
-    changes = changes_line(findings, now, code)
-    return f"{changes}." if changes else f"Nothing changed since run {base['run']}."

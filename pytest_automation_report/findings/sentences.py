@@ -34,15 +34,28 @@ _KINDS: Final = {
     "still": "failing since {}",
     "known": "known, failing since {}",
 }
+_WITH_FLAKY: Final = ("newly_failing", "still_failing", "passed_again")
 _REASON_WORDS: Final = {None: "", True: ", for the same reason", False: ", for another reason"}
 _CHANGES_WORDS: Final = {"": "", "unknown": ", changes unknown"}
 
 
-def changes_line(findings: RunFindings | FindingsExcerpt, now: int, shown: Callable[[str], str] = printable) -> str:
+def compared_line(findings: RunFindings, now: int, shown: Callable[[str], str] = printable, why: str = "") -> str:
+    """Return `changes_line`, or that nothing changed, or that there is no base; ``why`` says why the base is it."""
+    base = findings["base"]
+    if base is None:
+        return "no earlier run to compare with"
+    # Nobody can say that nothing changed in tests that did not run.
+    among = " in the tests that ran" if findings["counts"]["not_run"] else ""
+    return changes_line(findings, now, shown, why) or f"nothing changed{among}, compared with {_run_words(base, why)}"
+
+
+def changes_line(
+    findings: RunFindings | FindingsExcerpt, now: int, shown: Callable[[str], str] = printable, why: str = ""
+) -> str:
     """Return what changed since the base in one sentence; empty without a base, and if nothing is worth a word.
 
-    Of a run that is not whole nothing is said but what it lacks. ``now`` is in microseconds since 1970, ``shown`` makes
-    a foreign text safe.
+    A run that is not whole has a sentence about what it lacks instead. ``now`` is in microseconds since 1970, ``shown``
+    makes a foreign text safe, ``why`` says why the base is it.
     """
     base, whole = findings["base"], findings.get("whole")
     if is_torn(whole):
@@ -55,9 +68,16 @@ def changes_line(findings: RunFindings | FindingsExcerpt, now: int, shown: Calla
     began = beginning_of_new(findings)
     if "mine new" in parts and began is not None and began["commit"]:
         parts["mine new"] += f" since {_beginning(began, now, shown)}"
+    # These are properties of a test by its history: the base need not differ in them.
+    lasting = ", ".join(filter(None, (parts.pop(name, "") for name in ("counts flaky", "counts slower"))))
     commit = shown(commit_text(base["commit"], base["changes"])) if base["commit"] else ""
-    described = f"run {base['run']} ({', '.join(filter(None, (commit, ago(now - base['at']))))})"
-    return f"{', '.join(parts.values())}, compared with {described}"
+    described = f"{_run_words(base, why)} ({', '.join(filter(None, (commit, ago(now - base['at']))))})"
+    changed = f"{', '.join(parts.values()) or 'nothing new'}, compared with {described}"
+    return f"{changed}; {lasting}" if lasting else changed
+
+
+def _run_words(base: RunMention, why: str) -> str:
+    return f"run {base['run']}{f', {why}' if why else ''}"
 
 
 def since_words(failure: Mapping[str, Any], now: int, shown: Callable[[str], str] = printable) -> str:
@@ -130,7 +150,7 @@ def brief(verdict: VerdictWords) -> str:
 # Numbers of a run's findings in the order in which people read them, each with its words for one and for many.
 _CHANGES: Final = (
     ("mine", "new", "new failure", "new failures"),
-    ("mine", "back", "back after a while", "back after a while"),
+    ("mine", "back", "back", "back"),
     ("mine", "flaky", "failure of a flaky test", "failures of flaky tests"),
     ("mine", "still", "still failing", "still failing"),
     ("mine", "known", "known", "known"),
@@ -145,17 +165,25 @@ _CHANGES: Final = (
 
 def change_counts(findings: Mapping[str, Any]) -> dict[str, str]:
     """Return the numbers of a run's findings that are not 0 by their names, in words: ``2 new failures``."""
-    numbers = [(member, name, findings[member][name], words) for member, name, *words in _CHANGES]
+    found = {"mine": findings["mine"], "counts": {**findings["counts"], "flaky": other_flaky(findings)}}
+    numbers = [(member, name, found[member][name], words) for member, name, *words in _CHANGES]
     parts = {
         f"{member} {name}": f"{number:,} {words[0] if number == 1 else words[1]}"
         for member, name, number, words in numbers
         if number
     }
-    if findings["counts"]["flaky"] == findings["mine"]["flaky"]:  # all of them failed
-        parts.pop("counts flaky", None)
     if "mine known" in parts:
         parts["mine known"] = f"{findings['mine']['known']:,} {printable(findings['known'])}"
     return parts
+
+
+def other_flaky(findings: Mapping[str, Any]) -> int:
+    """Return the number of flaky tests that no other number counts; the counts of an excerpt leave these out."""
+    lists = findings.get("tests", {})
+    counted = {test["key"] for name in _WITH_FLAKY for test in lists.get(name, ())}
+    others = sum(test["state"] == "flaky" and test["key"] in counted for test in findings.get("flaky", ()))
+    count: int = findings["counts"]["flaky"] - others
+    return count
 
 
 def ago(microseconds: int) -> str:

@@ -74,12 +74,13 @@ def findings_of(**more: object) -> Any:  # noqa: ANN401 - a part of them
         },
         "ran": {"finished": 4, "failed": 1, "passed": 3, "skipped": 0, "not_run": 0, "files": 0},
         "mine": {"new": 1, "back": 0, "flaky": 0, "still": 0, "known": 0}, "known": "",
-        "counts": {**dict.fromkeys(names, 0), "newly_failing": 1, "fixed": 2, "flaky": 1},
+        "counts": {**dict.fromkeys(names, 0), "newly_failing": 1, "fixed": 2, "flaky": 1, "not_run": 0},
         "tests": {**{name: [] for name in names[:7]}, "newly_failing": [entry]},
         "reasons": [reason, {**reason, "title": "no server", "kind": "still", "keys": []}],
         "flaky": [
             {
-                "folder": "tests.test_a", "name": "test_often", "state": "flaky", "failed": 3, "runs": 20,
+                "folder": "tests.test_a", "name": "test_often", "key": "often",
+                "state": "flaky", "failed": 3, "runs": 20,
                 "evidence": {"retries": 0, "states": 0, "isolated": 2},
             }
         ],

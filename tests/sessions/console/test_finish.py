@@ -257,7 +257,7 @@ def test_gate_of_a_pull_request(project: Project, tmp_path: Path) -> None:
         files = ("--comment", "comment.md", "--summary")
         for command in (["run", "finish", *KEY, "--gate", *files], ["gate", str(build)]):
             ran = console(project.root, *command, env=env, exits=exits)
-            assert build == 1 or "since run 1 (main)" in ran.err
+            assert build == 1 or "compared with run 1 (main)" in ran.err
         comment = (tmp_path / "comment.md").read_text()
         assert ("1 new failure, compared with run 1" in unescape(comment)) is (exits == 5)
         assert "still failing" not in comment

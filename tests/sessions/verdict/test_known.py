@@ -202,7 +202,7 @@ def test_the_verdict_everywhere(project: Project) -> None:
     assert "1 known (failed here)" in ran.out
     assert words in console(project.root, "failures", exits=0).out
     assert '"kind":"known"' in console(project.root, "failures", "--format", "json", exits=0).out
-    assert "no new failure since run 1" in console(project.root, "gate", exits=0).err
+    assert "no new failure compared with run 1" in console(project.root, "gate", exits=0).err
     page = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(project.root / "summary.md")}
     arguments = ("run", "finish", "2", "--summary")
     shown = console(project.root, *arguments, env={**session_environment(), **page}, exits=0)
@@ -224,7 +224,7 @@ def test_past_entry_stops_the_gate(project: Project) -> None:
     for command in (("gate",), ("gate", "--known", "known.txt"), ("run", "finish", "2", "--gate")):
         ran = console(project.root, *command, exits=5)
         assert ran.err.count(past) == 1
-        assert "run 2: stopped: 1 known failure is past its date; no new failure since run 1" in ran.err
+        assert "run 2: stopped: 1 known failure is past its date; no new failure compared with run 1" in ran.err
     known(project, "test_a", until="2999-12-31")
     assert "no new failure" in console(project.root, "gate", "--known", "known.txt", exits=0).err
 

@@ -46,7 +46,7 @@ LIMITS = Timeouts(**{**SHORT_LIMITS, "exit_all": 30.0, "alone": 30.0, "findings"
 
 LONG, CUT = "x" * 999, "x" * 217 + " ... 782 characters cut"
 VERDICT = {"kind": "failed", "tone": "fail", "long": "3 of 9 tests failed", "short": "3 failed"}
-COUNTS = {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 1, "gone": 4, "new_tests": 7}
+COUNTS = {"fixed": 0, "passed_again": 0, "flaky": 2, "slower": 1, "gone": 4, "new_tests": 7}
 
 
 def a_test(key: str, since: int = 7) -> Json:
@@ -82,13 +82,13 @@ def test_excerpt_of_a_document() -> None:
     failing = [("a", 7, [3, 120]), ("b", 4, None), ("c", None, None)]
     excerpt: Any = excerpt_from(DOCUMENT, "shop", 5)
     lines, earlier = excerpt.pop("lines"), excerpt.pop("earlier_source")
-    assert lines[1].startswith("1 new failure, 2 still failing, 1 flaky")
+    assert lines[1].startswith("1 new failure, 2 still failing, 7 new tests, 4 gone, compared with run 6")
     assert lines[-1].startswith("  1 slower: xxx")
     assert earlier.startswith("source shop is new, but its tests have 3 earlier runs as source xxx")
     assert all(utf16_length(line) <= STRING_UNITS for line in (*lines, earlier))
     assert excerpt == {
         "base": {"run": 6, "commit": "a1", "author": None, "changes": "d1", "at": 5},
-        "verdict": {**VERDICT, "part": CUT}, "mine": DOCUMENT["mine"], "known": "", "counts": COUNTS,
+        "verdict": {**VERDICT, "part": CUT}, "mine": DOCUMENT["mine"], "known": "", "counts": {**COUNTS, "flaky": 0},
         "reasons": [
             {"count": 2, "kind": "new", "same_reason": None, "title": CUT, "since": a_test("a")["since"]},
             {"count": 1, "kind": "still", "same_reason": None, "title": "y", "since": None},

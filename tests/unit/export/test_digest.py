@@ -50,7 +50,7 @@ def test_a_reason_says_all_that_helps() -> None:
     )
     assert digest.text() == (
         "1 of 4 tests failed, for 2 reasons\n"
-        "run 12, main, 0123456: 1 new failure, 2 fixed, 1 flaky, compared with run 11 (fedcba9, 4 days ago)\n"
+        "run 12, main, 0123456: 1 new failure, 2 fixed, compared with run 11 (fedcba9, 4 days ago); 1 flaky\n"
         "https://t.example.com/12\n\n"
         "2 tests, failing since a1b2c3d + changes (Ann, 2 h ago): assert 41 == 42\n"
         "  tests/test_a.py:9: assert cart.total(with_tax=True ) == 42\n"
@@ -122,7 +122,7 @@ def test_a_digest_is_never_too_long(letter: str) -> None:
     long = letter * 5000
     items = [a_failure(f"{number}{long}", long, folder=long, key=f"k{number}") for number in range(100)]
     reasons = [a_reason(long, item, place=long) for item in items]
-    flaky = [{"folder": long, "name": long, "state": "flaky", "failed": 1, "runs": 9}] * 100
+    flaky = [{"folder": long, "name": long, "key": "f", "state": "flaky", "failed": 1, "runs": 9}] * 100
     found = findings_of(reasons=reasons, flaky=flaky)
     found["counts"]["flaky"] = 100
     run = a_run(name=long, fields=[a_field("Branch", long), a_field("Commit", long)])
@@ -162,7 +162,7 @@ def test_verdicts() -> None:
     assert markdown(failure_count=0, success_count=4).startswith("### ✅ All 4 tests passed\n")
     assert markdown(failure_count=0, success_count=0, total_count=0).startswith("### No test ran\n")
     assert "not completed yet" in markdown(is_completed=False)
-    assert "There is no earlier run to compare with." in markdown({})
+    assert "No earlier run to compare with." in markdown({})
 
 
 def test_texts_of_tests_are_shown_and_never_obeyed() -> None:

@@ -9,6 +9,7 @@ from pytest_automation_report.findings.documents import FailureReason, Mine, Run
 from pytest_automation_report.findings.sentences import (
     ago,
     changes_line,
+    compared_line,
     earlier_source_line,
     findings_lines,
     reason_lines,
@@ -33,7 +34,7 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> RunFind
         "earlier_source": None,
         "mine": {"new": new, "back": 0, "flaky": 0, "still": still, "known": 0}, "known": "",
         "base": {"run": 12, "commit": "a1b2c3d4e5", "changes": None, "at": NOW - 26 * 60 * MINUTE, **base},
-        "counts": {**dict(zip(COUNTS, (*counts, *[0] * 5), strict=False)), "passed_again": 0},
+        "counts": {**dict(zip(COUNTS, (*counts, *[0] * 5), strict=False)), "passed_again": 0, "not_run": 0},
         "reasons": [], "tests": {"still_failing": []}, "flaky": [], "slower": [],
     }  # fmt: skip
     return cast("RunFindings", found)
@@ -44,12 +45,13 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> RunFind
     [
         (
             findings(2, 3, 1, 3),
-            "2 new failures, 3 still failing, 1 fixed, 3 flaky, compared with run 12 (a1b2c3d, 1 day ago)",
+            "2 new failures, 3 still failing, 1 fixed, compared with run 12 (a1b2c3d, 1 day ago); 3 flaky",
         ),
         (findings(1), "1 new failure, compared with run 12 (a1b2c3d, 1 day ago)"),
-        (findings(0, 0, 2, 0, 1), "2 fixed, 1 slower, compared with run 12 (a1b2c3d, 1 day ago)"),
+        (findings(0, 0, 2, 0, 1), "2 fixed, compared with run 12 (a1b2c3d, 1 day ago); 1 slower"),
         (findings(0, 3, 1), "3 still failing, 1 fixed, compared with run 12 (a1b2c3d, 1 day ago)"),
-        (findings(0, 1, 0, 2), "1 still failing, 2 flaky, compared with run 12 (a1b2c3d, 1 day ago)"),
+        (findings(0, 1, 0, 2), "1 still failing, compared with run 12 (a1b2c3d, 1 day ago); 2 flaky"),
+        (findings(0, 0, 0, 1, 1), "nothing new, compared with run 12 (a1b2c3d, 1 day ago); 1 flaky, 1 slower"),
         (findings(1, commit=None), "1 new failure, compared with run 12 (1 day ago)"),
         (findings(1, commit="a\x1b[31mb"), "1 new failure, compared with run 12 (a\\x1b[3, 1 day ago)"),
         (findings(0, 0, 0, 0, 0, 27), "27 gone, compared with run 12 (a1b2c3d, 1 day ago)"),
@@ -57,7 +59,7 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> RunFind
         ({**findings(2), "whole": {"missing": 3, "twice": 0, "jobs": []}}, "not whole: 3 missing"),
         (
             {**findings(), "mine": {"new": 0, "back": 2, "flaky": 1, "still": 0, "known": 0}},
-            "2 back after a while, 1 failure of a flaky test, compared with run 12 (a1b2c3d, 1 day ago)",
+            "2 back, 1 failure of a flaky test, compared with run 12 (a1b2c3d, 1 day ago)",
         ),
         (findings(), ""),
         ({**findings(1), "base": None}, ""),
@@ -66,6 +68,29 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> RunFind
 def test_sentence_of_changes(document: RunFindings, line: str) -> None:
     """One sentence has what changed since which run; without a base, or without a change, there is none."""
     assert changes_line(document, NOW) == line
+
+
+def test_a_flaky_test_is_counted_once() -> None:
+    """A flaky test that failed, or that passed again, is in that number and not among the other flaky ones."""
+    flaky = [{"key": key, "state": "flaky"} for key in "abc"] + [{"key": "d", "state": "suspect"}]
+    tests = {"newly_failing": [{"key": "a"}, {"key": "d"}], "still_failing": [], "passed_again": [{"key": "b"}]}
+    document: dict[str, Any] = {**findings(2, 0, 0, 3), "flaky": flaky, "tests": tests}
+    document["counts"] = {**document["counts"], "passed_again": 1}
+    told = changes_line(cast("RunFindings", document), NOW)
+    assert told == ("2 new failures, 1 flaky test passed again, compared with run 12 (a1b2c3d, 1 day ago); 1 flaky")
+    all_counted = {**document, "flaky": flaky[:2], "counts": {**document["counts"], "flaky": 2}}
+    assert changes_line(cast("RunFindings", all_counted), NOW).endswith("1 day ago)")
+
+
+def test_line_of_a_comparison() -> None:
+    """It also says that nothing changed, why the base is it, and when tests without an outcome may have changed."""
+    calm, cut = ({**findings(), "counts": {**findings()["counts"], "not_run": number}} for number in (0, 27))
+    assert compared_line(cast("RunFindings", calm), NOW) == "nothing changed, compared with run 12"
+    assert compared_line(cast("RunFindings", calm), NOW, why="as asked for").endswith("run 12, as asked for")
+    assert compared_line(findings(1), NOW, why="as asked for").endswith("run 12, as asked for (a1b2c3d, 1 day ago)")
+    told = compared_line(cast("RunFindings", cut), NOW)
+    assert told == "nothing changed in the tests that ran, compared with run 12"
+    assert compared_line({**findings(), "base": None}, NOW) == "no earlier run to compare with"
 
 
 def test_lines_of_a_session() -> None:
@@ -90,11 +115,11 @@ def test_lines_of_a_session() -> None:
 
 def test_what_the_numbers_count_is_named() -> None:
     """Flaky, slower and still failing tests are named, with since when and by whose commit; in five lines at most."""
-    still = [{"name": f"test_{name}", "kind": "still", "since": SINCE} for name in "abcde"]
+    still = [{"key": name, "name": f"test_{name}", "kind": "still", "since": SINCE} for name in "abcde"]
     reasons = [a_reason(9 - number, f"reason {number}") for number in range(7)]
     document = {
         **findings(0, 5, 0, 1, 1), "tests": {"still_failing": still}, "reasons": reasons,
-        "flaky": [{"name": "test_rate", "state": "flaky", "failed": 2, "runs": 7}],
+        "flaky": [{"key": "k", "name": "test_rate", "state": "flaky", "failed": 2, "runs": 7}],
         "slower": [{"name": "test_sum", "elapsed": 123_400_000, "median": 100_000}],
     }  # fmt: skip
     assert findings_lines(cast("RunFindings", document), NOW)[1:] == [

@@ -298,7 +298,7 @@ def _failing(findings: RunFindings, longest: int | None, now: int) -> list[Phras
     if mine["new"]:
         phrases = [(f"{mine['new']:,} new", "b"), *_since(beginning_of_new(findings), now), (reasons, "")]
     if mine["back"]:
-        phrases.append((f", {mine['back']:,} back after a while", ""))
+        phrases.append((f", {mine['back']:,} back", ""))
     if mine["flaky"]:
         phrases.append((f", {mine['flaky']:,} of {'a flaky test' if mine['flaky'] == 1 else 'flaky tests'}", ""))
     if mine["still"]:
