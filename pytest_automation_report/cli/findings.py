@@ -44,12 +44,13 @@ _LISTS: Final = (
     "newly_failing", "still_failing", "fixed", "passed_again", "newly_skipped", "new_tests", "gone", "not_run",
 )  # fmt: skip
 _MOST_SHOWN: Final = 20
+_JSON: Final = click.option("--json", "is_json", is_flag=True, help="Print all of it as JSON (docs: Documents).")
 
 
 @run.command("findings")
 @RUN_ID
 @BASE
-@click.option("--json", "is_json", is_flag=True, help="Print the document of docs/documents.md.")
+@_JSON
 @setting_options(*CONNECTION, *WHICH)
 def run_findings(chosen: WhichRun, *, base: int | None, is_json: bool, **options: object) -> int:
     """Show in numbers what changed in a run since an earlier one; --json prints all that is known of it.
@@ -65,7 +66,7 @@ def run_findings(chosen: WhichRun, *, base: int | None, is_json: bool, **options
 @run.command("diff")
 @click.argument("first", metavar="RUN_A", type=run_number)
 @click.argument("second", metavar="RUN_B", type=run_number)
-@click.option("--json", "is_json", is_flag=True, help="Print the document of docs/documents.md.")
+@_JSON
 @setting_options(*CONNECTION)
 def diff(first: int, second: int, *, is_json: bool, **options: object) -> int:
     """Show what changed from RUN_A to RUN_B, two runs of one source."""
@@ -80,7 +81,7 @@ def diff(first: int, second: int, *, is_json: bool, **options: object) -> int:
 @click.command("flaky", cls=Command)
 @RUN_ID
 @click.option("--branch", metavar="NAME", help="The branch; default: the run's, else the main branch.")
-@click.option("--json", "is_json", is_flag=True, help="Print the document of docs/documents.md.")
+@_JSON
 @setting_options(*CONNECTION, *(name for name in WHICH if name != "branch"))
 def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: object) -> int:
     """Show the flaky, broken and suspect tests of a source, or of a run's source, most failures first."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import ChangedTest
 
 _RUNS: Final = 10
-"""Runs in a row in which a known test must not have failed to be healed."""
+"""Runs in a row without a failure after which a known test no longer fails."""
 
 
 def read_known(path: Path | None, name: str = "--known") -> list[KnownFailure]:
@@ -73,12 +73,14 @@ def is_excused(test: ChangedTest, known: KnownTests) -> bool:
 
 @click.command("known", cls=Command)
 @click.argument("file", metavar="[FILE]", type=click.Path(path_type=Path, dir_okay=False), required=False)
-@click.option("--check", is_flag=True, help="Exit code 1 if an entry is past its date, healed, or names no test.")
+@click.option(
+    "--check", is_flag=True, help="Exit code 1 if a line is past its date, no longer fails, or names no test."
+)
 @setting_options(*CONNECTION, "source", "known")
 def known(file: Path | None, *, check: bool, **options: object) -> int:
     """Show the known failures of FILE, by default of the setting known, and what became of them.
 
-    A test is healed if it failed in none of the last ten runs of the source.
+    A test no longer fails if it failed in none of the last ten runs of the source.
     """
     configuration, _ = configuration_of(dict(options), prints_warnings=False)
     path = file or (Path(configuration.known) if configuration.known else None)
@@ -94,7 +96,7 @@ def known(file: Path | None, *, check: bool, **options: object) -> int:
         elif entry not in names:
             words = "names no test of the last run"
         elif entry not in failed and runs >= _RUNS:
-            words = f"healed: it failed in none of the last {runs} runs"
+            words = f"no longer fails: not in the last {runs} runs"
         is_right = words.startswith("known")
         is_wrong |= not is_right
         echo_stderr(f"{path}:{entry.line}: {entry.test}: {words}", colour="" if is_right else "yellow")

@@ -22,10 +22,7 @@ SWITCH_OPTION: Final = "--automation-report"
 SWITCH_OFF_OPTION: Final = f"--no{SWITCH_OPTION[1:]}"
 SWITCH_ENVIRONMENT: Final = "AUTOMATION_REPORT"
 
-_GROUP_TITLE: Final = (
-    f"reporting (other settings: {PREFIX}... in the list of ini options below, or -o {PREFIX}NAME=VALUE;"
-    " see docs/settings.md)"
-)
+_GROUP_TITLE: Final = f"reporting (other settings: {PREFIX}... in the ini options below, or -o {PREFIX}NAME=VALUE)"
 
 
 class Switch:

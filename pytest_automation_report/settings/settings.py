@@ -265,7 +265,7 @@ class Settings:
     digest: bool = setting(
         "Show what failed in the summary, as `failures` does; on by itself for coding agents", default=False
     )
-    known: str = setting("File of failures known until a date; they do not fail the session, see docs/known.md")
+    known: str = setting("File of failures known until a date; they do not fail the session")
     owners: str = setting("CODEOWNERS file; failed tests get a field with the owners of their file")
     report_not_run: bool = setting(
         "Report the tests that a session did not reach, each as a result with the status untested", default=False

@@ -248,7 +248,7 @@ def test_example_of_the_page(project: Project) -> None:
 
 
 def test_check(project: Project) -> None:
-    """`known --check` ends with 1 for entries that are past, healed for ten runs, or name no test."""
+    """`known --check` ends with 1 for lines that are past, did not fail in ten runs, or name no test."""
     project.tests("def test_a(): assert 0\ndef test_b(): pass\n")
     known(project, "test_a", "test_b", until="2999-12-31")
     project.report(exits=0)
@@ -257,7 +257,7 @@ def test_check(project: Project) -> None:
     for _ in range(9):
         project.report(exits=0)
     checked = console(project.root, "known", "--check", exits=1)
-    assert "test_suite.py::test_b: healed: it failed in none of the last 10 runs" in checked.err
+    assert "test_suite.py::test_b: no longer fails: not in the last 10 runs" in checked.err
     known(project, "test_a", "test_c", until="2020-12-31")
     checked = console(project.root, "known", "known.txt", "--check", exits=1)
     assert "known.txt:1: test_suite.py::test_a: past: it was known until 2020-12-31" in checked.err
