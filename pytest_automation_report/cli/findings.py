@@ -26,7 +26,8 @@ from pytest_automation_report.findings.sentences import (
     verdict_line,
     wholeness_words,
 )
-from pytest_automation_report.text.limits import printable, quantity
+from pytest_automation_report.findings.times import factor
+from pytest_automation_report.text.limits import duration, printable, quantity
 from pytest_automation_report.text.node_ids import title_of
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def diff(first: int, second: int, *, is_json: bool, **options: object) -> int:
         document = reading.findings(reading.run_id(second), first)
     _show_numbers(document, is_json=is_json)
     if not is_json:
-        _show_lists(document)
+        show_lists(document)
     return Exit.DONE
 
 
@@ -224,7 +225,8 @@ def _show_numbers(document: RunFindings, *, is_json: bool) -> None:
     echo_stderr(compared_line(document, time.time_ns() // 1000, why=why))
 
 
-def _show_lists(document: RunFindings) -> None:
+def show_lists(document: RunFindings) -> None:
+    """Print the lists of changes, and the reasons of failures."""
     for name in _LISTS:
         words = name.removesuffix("_tests").replace("_", " ")
         tests = document["tests"][name]
@@ -234,6 +236,11 @@ def _show_lists(document: RunFindings) -> None:
             echo_stderr(f"  {words}: {_title_of(test)}{began}")
         if document["counts"][name] > _MOST_SHOWN:
             echo_stderr(f"  {words}: and {document['counts'][name] - _MOST_SHOWN} more")
+    for word, durations in (("slower", document["slower"]), ("faster", document["faster"])):
+        for each in durations[:_MOST_SHOWN]:
+            began = f", since run {each['since']['run']}" if each["since"] else ""
+            took = f"{duration(each['elapsed'])}, {duration(each['median'])} before"
+            echo_stderr(f"  {word}: {_title_of(each)} ({took}, {factor(each['ratio'])}{began})")
     for line in reason_lines(document, time.time_ns() // 1000):
         echo_stderr(f"  reason: {line}")
 
@@ -248,7 +255,8 @@ _WHY: Final = {
 
 def _rate(test: Flakiness) -> str:
     failed, low, high = (100 * share for share in (test["failed"] / max(1, test["runs"]), test["low"], test["high"]))
-    return f"{evidence_words(test)}, {failed:.1f} % ({low:.1f}-{high:.1f} %)"
+    rate = f"{test['failed']} of {quantity(test['runs'], 'run')} ({failed:.0f} %; likely {low:.0f} to {high:.0f} %)"
+    return f"failed in {rate}: {evidence_words(test)}"
 
 
 def _new_failures(

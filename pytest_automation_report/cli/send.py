@@ -267,7 +267,7 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
         (state.done.left, "to be sent"),
         (rejected, "rejected by the server"),
         (state.total("held"), "held: delivery unconfirmed (--unknown=send|drop decides it)"),
-        (state.done.damaged, "damaged records that cannot be read"),
+        (state.done.damaged, f"damaged {'record' if state.done.damaged == 1 else 'records'} that cannot be read"),
     ]
     parts = ", ".join(f"{count:,} {what}" for count, what in remaining if count) or "the run is not completed"
     why = delivery.retry_policy.stopped or state.error or "; ".join(state.reasons[:3])

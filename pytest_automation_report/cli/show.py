@@ -76,7 +76,7 @@ def show(chosen: WhichRun, *, is_all: bool, is_json: bool, test: str | None, **o
         if test is not None:
             exported = ExportedRun.from_document(reading.run(run_id).document)
             findings = reading.findings(run_id) if reading.is_ours else None
-            found = _named(list(reading.tests(run_id)), test, run_id)
+            found = _named(list(reading.tests(run_id)), test, exported)
             again = run_command([found.node_id])
             click.echo(markdown_of(found, exported, command=again, changes=_changes(found, findings)), nl=False)
             return Exit.DONE
@@ -176,14 +176,16 @@ _KINDS: Final = {
 }
 
 
-def _named(tests: Sequence[ExportedTest], name: str, run_id: int) -> ExportedTest:
+def _named(tests: Sequence[ExportedTest], name: str, run: ExportedRun) -> ExportedTest:
     """Return the test of this folder and name, node id or key; raises `click.UsageError` if there is none."""
     names = {known: test for test in reversed(tests) for known in (test.key, test.title, test.node_id) if known}
     if name in names:
         return names[name]
-    similar = get_close_matches(name, [test.title for test in tests], n=1)
+    similar = get_close_matches(name, names, n=1)
     hint = f"did you mean {printable(similar[0])}?" if similar else "write its folder and name, its node id or its key"
-    raise click.UsageError(f"--test: run {run_id} has no test {printable(name)!r}: {hint}")
+    selection = printable(run.fields.get(SELECTION_FIELD, ""))
+    part = f"is a part of the suite ({selection}) and " if selection else ""
+    raise click.UsageError(f"--test: run {run.id} {part}has no test {printable(name)!r}: {hint}")
 
 
 def _changes(test: ExportedTest, findings: RunFindings | None) -> list[str]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.store.retention import OldRun
 
-_SHOWN_PROBLEMS: Final = 20
+_SHOWN_ERRORS: Final = 20
 
 
 @contextmanager
@@ -69,10 +69,10 @@ def check(**options: object) -> int:
     with opened_store(options) as opened:
         findings = maintenance.check(opened)
     echo_result(json.dumps(asdict(findings), indent=2))
-    for problem in findings.problems[:_SHOWN_PROBLEMS]:
-        echo_stderr(problem)
-    if findings.problems:
-        echo_stderr(quantity(len(findings.problems), "problem"))
+    for error in findings.errors[:_SHOWN_ERRORS]:
+        echo_stderr(error)
+    if findings.errors:
+        echo_stderr(quantity(len(findings.errors), "error"))
         return Exit.REFUSED
     echo_stderr(f"{quantity(findings.results, 'result')} in {quantity(findings.runs, 'run')}: all right")
     return Exit.DONE

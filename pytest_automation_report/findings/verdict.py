@@ -32,7 +32,8 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
 
     ``finished`` tests have an outcome: one that was interrupted, or whose process died, has none. ``flaky`` ones passed
     after a failed attempt. ``collected`` is None if it is not known. ``not_run`` tests were collected and did not
-    finish, without those that died; ``lost`` ones are those of ``files``. ``modules`` are the results of modules, of
+    finish, without those that died; ``lost`` ones are those of ``files``, ``file`` the name of a single one if it
+    has no character that means something in Markdown. ``modules`` are the results of modules, of
     which each job may have one; ``uncollected`` ones failed. ``selection`` has the options that chose a part of the
     suite. ``are_results``: several jobs ran the same tests, so these are numbers of results. ``is_torn``: jobs lost
     tests of the run or ran some twice. ``is_silent``: there has been no news of an open run for a while.
@@ -46,6 +47,7 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     collected: int | None = None
     not_run: int = 0
     files: int = 0
+    file: str = ""
     lost: int = 0
     modules: int = 0
     uncollected: int = 0
@@ -56,6 +58,11 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     is_open: bool = False
     is_silent: bool = False
     is_torn: bool = False
+
+    @property
+    def uncollected_files(self) -> str:
+        """The files that could not be collected, in words."""
+        return self.file or quantity(self.files, "file")
 
     def counted(self, number: int) -> str:
         """Return a number of tests in words."""
@@ -128,7 +135,7 @@ def _cut(numbers: RunNumbers) -> _Words | None:
     if ending == "died":
         return "died", "fail", f"The session died {counted}{failed}", f"died {after}{failed}"
     if numbers.files and not numbers.finished:
-        long = f"Collection failed: {quantity(numbers.files, 'file')}, so no test ran"
+        long = f"Collection failed: {numbers.uncollected_files}, so no test ran"
         return "not collected", "fail", long, "collection failed"
     if not numbers.not_run - numbers.lost or numbers.is_torn:
         return None
@@ -147,7 +154,7 @@ def _whole(numbers: RunNumbers) -> _Words:
     if files:
         is_one, file = files == 1, quantity(files, "file")
         lost = f", so {quantity(numbers.lost, 'test')} of {'it' if is_one else 'them'} did not run"
-        uncollected = f"{file} could not be collected"
+        uncollected = f"{numbers.uncollected_files} could not be collected"
         if failed:
             long = f"{_failed(numbers)} and {uncollected}{_reasons(numbers)}"
             return "failed", "fail", long, f"{short}, {file} not collected"

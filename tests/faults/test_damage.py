@@ -26,7 +26,7 @@ def test_flipped_byte(tmp_path: Path, server: ScriptedServer, session: Path, pla
     path.write_bytes(bytes(data))
     for _ in range(2):
         ran = sent(tmp_path, server, exits=3)
-        assert "1 damaged records that cannot be read" in ran.err
+        assert "1 damaged record that cannot be read" in ran.err
         assert f"kept in {session}" in ran.err
         assert path.read_bytes() == data
         assert_complete(server, NUMBERED)
@@ -45,7 +45,7 @@ def test_flipped_byte_of_a_beginning(tmp_path: Path, server: ScriptedServer, ses
     path.write_bytes(b"".join(lines))
     assert path.read_bytes() != data
     ran = sent(tmp_path, server)
-    assert (ran.exit, "1 damaged records that cannot be read" in ran.err) == (3, True)
+    assert (ran.exit, "1 damaged record that cannot be read" in ran.err) == (3, True)
     assert_complete(server, NUMBERED)
     assert {result_named(server, f"test_number[{number}]")["status"] for number in range(4)} == {"passed"}
 

@@ -67,7 +67,7 @@ def test_every_answered_append_survives_a_killed_writer(tmp_path: Path, contract
     service = Service(database, contract)
     findings = check(service.store)
     service.store.close()
-    assert (findings.runs, findings.problems) == (kills, ())
+    assert (findings.runs, findings.errors) == (kills, ())
 
 
 def test_a_backup_is_of_one_moment_while_another_process_writes(tmp_path: Path) -> None:
@@ -83,6 +83,6 @@ def test_a_backup_is_of_one_moment_while_another_process_writes(tmp_path: Path) 
     copy = Store(tmp_path / "copy.db")
     found = check(copy)
     copy.close()
-    assert found.problems == ()
+    assert found.errors == ()
     assert found.results % 20 == 0
     assert 10 * 20 <= found.results <= (answered + 100) * 20

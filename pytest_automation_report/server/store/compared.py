@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -40,6 +41,9 @@ _OF_FILES: Final = f'SELECT "case_id" FROM "result" WHERE "file" IN ({{ids}}) AN
 _FIELDS: Final = 'SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = \'fields\''
 # A file that has not been collected for longer has no tests that anybody misses.
 _EARLIER_RUNS: Final = 10
+
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./-]{1,100}")
 
 
 class Modules(NamedTuple):
@@ -112,6 +116,7 @@ def numbers_of(
         collected=collected,
         not_run=missing + lost,
         files=len(modules.broken),
+        file=file if len(modules.broken) == 1 and _PLAIN.fullmatch(file := next(iter(modules.broken))) else "",
         lost=lost,
         modules=modules.results,
         uncollected=modules.failures,

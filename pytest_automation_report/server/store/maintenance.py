@@ -34,7 +34,7 @@ class IntegrityReport(Struct, frozen=True):
     runs: int
     threads: int
     results: int
-    problems: tuple[str, ...]
+    errors: tuple[str, ...]
 
 
 def check(store: Store) -> IntegrityReport:
@@ -56,7 +56,7 @@ def _check_all(connection: StoreConnection, driver_error: type[Exception]) -> In
         report = _check_counts(connection)
     except driver_error as error:
         return IntegrityReport(0, 0, 0, (*damage, f"the store is damaged so that not all of it can be read: {error}"))
-    return replace(report, problems=(*damage, *report.problems))
+    return replace(report, errors=(*damage, *report.errors))
 
 
 # ``result.run_id`` repeats the run of the thread, for the index of a run's results.
@@ -73,7 +73,7 @@ _COUNTED = 'SELECT "thread_id", "status", "is_replaced", COUNT(*) FROM "result" 
 
 
 def _check_counts(connection: StoreConnection) -> IntegrityReport:
-    problems: list[str] = []
+    errors: list[str] = []
     run_names = (*STORED_COUNTS, "thread_count", "thread_active_count")
     threads = connection.rows('SELECT * FROM "thread" ORDER BY "id"')
     runs = connection.rows('SELECT * FROM "run" ORDER BY "id"')
@@ -83,15 +83,15 @@ def _check_counts(connection: StoreConnection) -> IntegrityReport:
         run_counts[thread["run"]].update(thread_counts[thread["id"]])
         run_counts[thread["run"]].subtract(replaced[thread["id"]])
         run_counts[thread["run"]].update(thread_count=1, thread_active_count=0 if thread["is_completed"] else 1)
-        problems += _compare_counts(f"thread {thread['id']}", thread, thread_counts[thread["id"]], STORED_COUNTS)
+        errors += _compare_counts(f"thread {thread['id']}", thread, thread_counts[thread["id"]], STORED_COUNTS)
     for run in runs:
-        problems += _compare_counts(f"run {run['id']}", run, run_counts[run["id"]], run_names)
+        errors += _compare_counts(f"run {run['id']}", run, run_counts[run["id"]], run_names)
     for result_id, run_id, other in connection.execute(_MISPLACED):
-        problems.append(f"result {result_id} is of run {run_id}, but its thread is of run {other}")
+        errors.append(f"result {result_id} is of run {run_id}, but its thread is of run {other}")
     for content, size, stored in connection.execute(_INCOMPLETE):
-        problems.append(f"artifact {content} has {size} bytes, but {stored} are stored")
+        errors.append(f"artifact {content} has {size} bytes, but {stored} are stored")
     results = sum(counts["total_count"] for counts in thread_counts.values())
-    return IntegrityReport(len(runs), len(threads), results, tuple(problems))
+    return IntegrityReport(len(runs), len(threads), results, tuple(errors))
 
 
 def _find_damage(connection: StoreConnection) -> Iterator[str]:

@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from contextlib import closing
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pytest_automation_report.cli.findings import show_lists
 from pytest_automation_report.summary.shell import Shell
 from support.projects import Project, console
 from support.serving import asking, served
@@ -191,3 +193,19 @@ def test_serve_prints_address_and_the_line_that_reports_to_it(project: Project) 
         env = {name: value for name, value in session_environment().items() if name != "AUTOMATION_REPORT_TOKEN"}
         ran = run([sys.executable, "-m", "pytest", *words, "--automation-report-source", "suite"], project.root, env)
         assert (ran.exit, "1 of 1 result delivered" in ran.out) == (0, True), ran.text
+
+
+def test_changed_durations_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Slower and faster tests stand among the changes, with how much and since which run."""
+    slow = {"folder": "a", "name": "test_a", "elapsed": 900_000, "median": 300_000, "ratio": 3.0, "since": {"run": 4}}
+    fast = {**slow, "name": "test_b", "elapsed": 100_000, "ratio": 0.33, "since": None}
+    lists = ("newly_failing", "still_failing", "fixed", "passed_again", "newly_skipped", "new_tests", "gone", "not_run")
+    document: Any = {
+        "run": 5, "tests": dict.fromkeys(lists, ()), "counts": dict.fromkeys(lists, 0), "reasons": [],
+        "slower": [slow], "faster": [fast],
+    }  # fmt: skip
+    show_lists(document)
+    assert capsys.readouterr().err.splitlines() == [
+        "  slower: a.test_a (900 ms, 300 ms before, ×3.0, since run 4)",  # noqa: RUF001 - as printed
+        "  faster: a.test_b (100 ms, 300 ms before, ×0.33)",  # noqa: RUF001 - as printed
+    ]

@@ -205,7 +205,7 @@ def test_several_servers_of_one_database_keep_exact_counts(tmp_path: Path, clust
     assert len({client.thread for client in clients}) == WRITERS
     with closing(Store(place)) as store:
         findings = check(store)
-    assert (findings.results, findings.problems) == (WRITERS * APPENDS * TESTS, ())
+    assert (findings.results, findings.errors) == (WRITERS * APPENDS * TESTS, ())
 
 
 def _append(session: requests.Session, path: str, number: int) -> None:
@@ -243,4 +243,4 @@ def test_every_answered_append_survives_a_killed_server(tmp_path: Path, cluster:
                 timer.join()
             total = store.read(partial(run_row, run_id=run))["total_count"]
             assert (total % 20, total // 20 - answered in (0, 1)) == (0, True), (kill, total, answered)
-        assert check(store).problems == ()
+        assert check(store).errors == ()

@@ -45,7 +45,7 @@ class Kind:
 
 
 ALL = tuple(f"test_{name}[{number}]" for name in "ab" for number in range(5))
-COLLECTION = ("1 file could not be collected, so 5 tests of it did not run", "1 file not collected")
+COLLECTION = ("test_b.py could not be collected, so 5 tests of it did not run", "1 file not collected")
 INTERRUPTED = ("Interrupted after 3 of 10 tests", "interrupted after 3 of 10", "skip")
 CTRL_C = IN_THIRD.format("raise KeyboardInterrupt")
 KINDS = {
@@ -54,7 +54,7 @@ KINDS = {
     ),
     "broken-n2": Kind(*COLLECTION, second=BROKEN, arguments=("-n2",), gate=5, not_run=ALL[5:]),
     "collection-stops": Kind(
-        "Collection failed: 1 file, so no test ran", "collection failed", second=BROKEN, gate=5, not_run=ALL,
+        "Collection failed: test_b.py, so no test ran", "collection failed", second=BROKEN, gate=5, not_run=ALL,
     ),
     "ctrl-c": Kind(*INTERRUPTED, first=CTRL_C, gate=3, not_run=ALL[3:]),
     # xdist ends the session in words of its own.

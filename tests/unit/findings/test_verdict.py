@@ -62,6 +62,8 @@ def cut(ending: str, limit: int = 0, **numbers: int) -> RunNumbers:
             of(0, files=1, lost=13, not_run=519, collected=506),
             "fail", "Collection failed: 1 file, so no test ran", "collection failed",
         ),
+        (of(0, files=1, file="a/b.py"), "fail", "Collection failed: a/b.py, so no test ran", "collection failed"),
+        (of(9, files=1, file="test_b.py"), "fail", "test_b.py could not be collected", "1 file not collected"),
         (
             of(1204, 2, collected=2418, is_open=True),
             "live", "1,204 of 2,418 tests ran, 2 failed", "1,204 of 2,418 so far, 2 failed",

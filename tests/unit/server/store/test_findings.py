@@ -652,7 +652,7 @@ def test_removed_runs_take_their_findings_with_them(runs: Runs) -> None:
     store.write(lambda writer: (remove_run(first, writer), remove_run(second, writer)))
     source = runs.service.run(third)["source_id"]
     assert store.write(lambda writer: remove_unused_tests(source, writer)) == 2
-    assert check(store).problems == ()
+    assert check(store).errors == ()
     found = runs.findings(third)
     assert (found["base"], found["reasons"][0]["count"]) == (None, 1)
 

@@ -57,7 +57,7 @@ def _problems() -> tuple[list[str], str]:
     """Return what the check of the store finds wrong, which it must, and what it says of it."""
     done = _store("check")
     assert (done.exit_code, done.exception.__class__) == (1, SystemExit), done.output
-    return json.loads(done.stdout)["problems"], done.stderr
+    return json.loads(done.stdout)["errors"], done.stderr
 
 
 def _ids(service: Service) -> list[int]:
@@ -87,7 +87,7 @@ def test_old_runs_are_removed_with_all_they_have(filled: Service, option: str, v
     checked = _store("check")
     assert checked.exit_code == 0, checked.output
     runs = len(kept) + 1
-    found = {"runs": runs, "threads": runs, "results": 5 * len(kept) + 1, "problems": []}
+    found = {"runs": runs, "threads": runs, "results": 5 * len(kept) + 1, "errors": []}
     assert json.loads(checked.stdout) == found
     with filled.store._connections.reading() as connection:
         for table in ("thread", "run_tag", "attachment", "result"):
