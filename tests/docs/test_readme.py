@@ -162,10 +162,15 @@ def test_commands_for_jobs_of_one_key_run(shop: Path) -> None:
 
 
 def test_a_job_goes_on_at_failed_tests_alone(shop: Path) -> None:
-    """The line of a job that a gate judges later ends with 0 if tests fail, and with an error if pytest fails."""
-    line = block("docs/gate.md", "|| test $?").splitlines()[0]
-    bash(line, shop, environment(), exits=0)
-    bash(line.replace("pytest ", "pytest --no-such-option "), shop, environment(), exits=1)
+    """The line of a job that a gate judges later ends with 0 if tests fail, and with an error if pytest fails.
+
+    Without a token no gate judges the job, so failed tests make it red.
+    """
+    line = block("docs/gate.md", "|| { test $?").splitlines()[0]
+    env = environment(AUTOMATION_REPORT_TOKEN="a-token-of-the-job")
+    bash(line, shop, env, exits=0)
+    bash(line.replace("pytest ", "pytest --no-such-option "), shop, env, exits=1)
+    bash(line, shop, environment(), exits=1)
 
 
 def test_comparison_runs(shop: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from docs.recipes import FOLDER, RECIPES, REPORTS, Job, Step, recipe
+from docs.recipes import FOLDER, RECIPES, REPORTS, Job, Step, github, recipe
 from docs.written import block
 from support.checked_server import CheckedServer
 from support.ci_environments import PUSHES
@@ -220,6 +220,38 @@ def test_what_the_jobs_of_a_fork_kept_is_sent(tmp_path: Path, server: CheckedSer
     assert len(server.tests()) == 15, runner.said
 
 
+def test_gate_of_a_pull_request(tmp_path: Path, server: CheckedServer) -> None:
+    """Old failures leave each job green; a new one stops the last job alone, in each attempt, and is in the comment."""
+    runner = Runner(tmp_path, "GitHub", server)
+    *tests, report = github("gate/github.yml")
+    given = {"AUTOMATION_REPORT_URL": server.address, "TESTS": "success", "PULL_REQUEST": "12"}
+    assert not any(any(runner.run(job, **given)) for job in (*tests, report)), runner.said  # two tests of the shop fail
+    for job in tests:
+        (runner.workspace(job) / "tests" / "test_new.py").write_text("def test_new():\n    assert not 'mended'\n")
+    given |= {"GITHUB_RUN_ID": "8", "GITHUB_SHA": "b" * 40, "GITHUB_HEAD_REF": "feature/x", "GITHUB_BASE_REF": "main"}
+    for attempt, again in (("1", tests), ("2", tests[:1])):
+        runner.called.unlink()
+        runner.said = ""
+        given["GITHUB_RUN_ATTEMPT"] = attempt
+        assert not any(any(runner.run(job, **given)) for job in again), runner.said
+        assert [status for status in runner.run(report, **given) if status] == [5], runner.said
+        assert "16 tests, each once in 4 jobs\n" in runner.said
+        assert "gh pr comment 12 --body-file comment.md --edit-last" in runner.called.read_text()
+    assert "test_new" in (runner.workspace(report) / "comment.md").read_text(encoding="utf-8")
+    assert run_count(server) == 2, runner.said
+
+
+def test_failed_tests_of_a_fork_stop_the_gates_pipeline(tmp_path: Path, server: CheckedServer) -> None:
+    """Without a token no gate judges failed tests: they make their job and the last one red."""
+    runner = Runner(tmp_path, "GitHub", server, has_secrets=False)
+    *tests, report = github("gate/github.yml")
+    assert any(any(runner.run(job)) for job in tests), runner.said
+    assert not any(runner.run(report, TESTS="success")), runner.said
+    assert any(runner.run(report, TESTS="failure")), runner.said
+    assert "gh " not in runner.called.read_text()
+    assert server.log == []
+
+
 @pytest.mark.parametrize("provider", REPORTS)
 def test_report_without_a_server(provider: str, tmp_path: Path) -> None:
     """Tests fail and the report is there: the second one is compared with the first, whose store the provider kept."""
@@ -258,5 +290,5 @@ def test_the_files_that_providers_keep_are_written() -> None:
 
 def test_every_recipe_is_run() -> None:
     """Each file of the folder is one of the recipes that are run here."""
-    for folder, recipes in ((FOLDER, RECIPES), (FOLDER / "report", REPORTS)):
+    for folder, recipes in ((FOLDER, RECIPES), (FOLDER / "report", REPORTS), (FOLDER / "gate", ["GitHub"])):
         assert len([path for path in folder.iterdir() if path.is_file()]) == len(recipes)
