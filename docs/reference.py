@@ -34,6 +34,7 @@ _FACTS: Final = {
     "build": "`{build}`",
     "attempt": "`{attempt}`",
     "retries": "`{attempt}`, from the number of retries",
+    "execution": "which run of a job is the later one: the greater number",
     "branch": "branch",
     "tag": "tag",
     "commit": "commit",

@@ -143,7 +143,7 @@ def finish(
     webhook_url_file: Path | None,
     **options: object,
 ) -> int:
-    """Wait for the jobs of a run, complete it, prove that each test ran once, and print its id.
+    """Wait for the jobs of a run, complete it, check that each test ran once, and print its id.
 
     Exit code 3: jobs or tests are missing, or tests ran twice; 5: --gate stopped. The run stays open only while jobs
     are missing.

@@ -185,7 +185,7 @@ class Settings:
         "Suite in which tests keep a history; default: the project's name", parse=parsers.source, is_option=True
     )
     name: str = setting(
-        "Name of the run; default: source, branch and build in CI, else source and local time",
+        "Name of the run; default: source and run_key, or in CI source, branch and build, else source and local time",
         parse=parsers.line,
         is_option=True,
     )

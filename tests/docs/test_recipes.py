@@ -19,7 +19,7 @@ from support.junit_schema import mistakes
 from support.repository import ROOT
 from support.sessions import TOKEN, session_environment
 
-# Stands in for pip, which would install this package from a registry, and for gh, which would ask GitHub.
+# Stands in for pip, which would install this package from a registry, and for gh and curl, which would ask a provider.
 STAND_IN = '#!/bin/sh\necho "$(basename $0) $*" >> "$CALLED"\n'
 
 STORE = ".automation-report/store.sqlite3"
@@ -35,7 +35,7 @@ def pytest_runtest_setup(item):
 
 
 class Runner:
-    """A runner of one provider, with a workspace for each job; ``called`` has the calls of pip and gh."""
+    """A runner of one provider, with a workspace for each job; ``called`` has the calls of pip, gh and curl."""
 
     def __init__(
         self, folder: Path, provider: str, server: CheckedServer | None = None, *, has_secrets: bool = True
@@ -45,7 +45,7 @@ class Runner:
         self.called = folder / "called"
         programs = folder / "bin"
         programs.mkdir()
-        for name in ("pip", "gh"):
+        for name in ("pip", "gh", "curl"):
             (programs / name).write_text(STAND_IN)
             (programs / name).chmod(0o755)
         push = {name: value for name, value in PUSHES[provider].items() if value not in {"{events}", "{build}"}}
@@ -250,6 +250,24 @@ def test_failed_tests_of_a_fork_stop_the_gates_pipeline(tmp_path: Path, server: 
     assert any(runner.run(report, TESTS="failure")), runner.said
     assert "gh " not in runner.called.read_text()
     assert server.log == []
+
+
+def test_comment_on_a_merge_request(tmp_path: Path) -> None:
+    """The page's lines post the file to the merge request, and nothing without file, merge request or token."""
+    runner = Runner(tmp_path, "GitLab")
+    written = yaml.safe_load(block("docs/ci-gitlab.md", "# .gitlab-ci.yml: pipelines"))
+    job = Job("report", (Step("\n".join(written["report"]["after_script"])),), {})
+    api = {"CI_API_V4_URL": "https://gitlab.test/api/v4", "CI_MERGE_REQUEST_PROJECT_ID": "3"}
+    given = api | {"CI_MERGE_REQUEST_IID": "12", "COMMENT_TOKEN": "canary-2"}
+    assert not any(runner.run(job, **given)), runner.said
+    (runner.workspace(job) / "report.md").write_text("### 1 of 2 tests failed")
+    for name in ("CI_MERGE_REQUEST_IID", "COMMENT_TOKEN"):
+        assert not any(runner.run(job, **given | {name: ""})), runner.said
+    assert not runner.called.exists()
+    assert not any(runner.run(job, **given)), runner.said
+    (call,) = runner.called.read_text().splitlines()
+    address = "https://gitlab.test/api/v4/projects/3/merge_requests/12/notes"
+    assert call.endswith(f"--header PRIVATE-TOKEN: canary-2 --data-urlencode body@report.md {address}")
 
 
 @pytest.mark.parametrize("provider", REPORTS)
