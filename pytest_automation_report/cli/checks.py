@@ -286,7 +286,7 @@ def _database_check(path: Path) -> Check:
         hint = f"update pytest-automation-report, which knows version {SCHEMA_VERSION}"
         return Check("database", "failed", finding, hint)
     updated = "" if tables_version == SCHEMA_VERSION else ", updated with the next report"
-    return Check("database", "ok", f"{finding}{updated}, whole")
+    return Check("database", "ok", f"{finding}{updated}, undamaged")
 
 
 def process_check(pid: int, parent: int, process_1: Path = Path("/proc/1/comm")) -> Check:
@@ -296,7 +296,7 @@ def process_check(pid: int, parent: int, process_1: Path = Path("/proc/1/comm"))
     except OSError:
         return Check("process 1", "skipped", "this system does not show it")
     if name in _INITS or 1 not in {pid, parent}:
-        return Check("process 1", "ok", string(name))
+        return Check("process 1", "ok", f"{string(name)} does not end with the tests")
     finding = f"{string(name)} is not an init: when it ends, it ends the sender"
     hint = "start the container with an init (docker run --init), or set delivery = later"
     return Check("process 1", "warning", finding, hint)

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from functools import partial
+from itertools import groupby
 from typing import Final
 
 import click
@@ -139,6 +140,7 @@ def _echo_report(settings: list[dict[str, str]], checks: list[Check]) -> None:
     for row in settings:
         if row["name"] == "token" or row["origin"] != "default" or row["name"] in _DERIVED:
             echo_stderr(f"setting  {row['name']} = {row['value'] or 'none'} ({row['origin'] or 'not set'})")
-    for check in checks:
-        echo_stderr(f"{check.state:<8} {check.line}")
+    # Checks that were skipped for one reason are on one line.
+    for (state, line), alike in groupby(checks, lambda check: (check.state, check.line.removeprefix(check.name))):
+        echo_stderr(f"{state:<8} {', '.join(check.name for check in alike)}{line}")
     echo_stderr(f"versions {', '.join(f'{name} {text}' for name, text in versions().items())}, at {sys.executable}")

@@ -21,9 +21,9 @@ from pytest_automation_report.cli.context import (
     setting_options,
 )
 from pytest_automation_report.cli.queries import opened
-from pytest_automation_report.findings.known import KnownFailure, KnownTests, known_failures, known_text
+from pytest_automation_report.findings.known import KnownFailure, KnownTests, known_failures, known_text, meant
 from pytest_automation_report.server.store.values import RunStatus
-from pytest_automation_report.text.limits import quantity
+from pytest_automation_report.text.limits import printable, quantity
 from pytest_automation_report.text.node_ids import title_of
 
 if TYPE_CHECKING:
@@ -87,14 +87,14 @@ def known(file: Path | None, *, check: bool, **options: object) -> int:
     if path is None:
         raise click.UsageError("name a file of known failures, or set automation_report_known")
     entries = read_known(path, "FILE" if file else configuration.origins["known"])
-    names, runs, failed = _seen(options, entries)
+    named, names, runs, failed = _seen(options, entries)
     is_wrong = False
     for entry in entries:
         words = f"known until {entry.until}"
         if entry.is_past:
             words = f"past: it was known until {entry.until}"
-        elif entry not in names:
-            words = "names no test of the last run"
+        elif entry not in named:
+            words = f"names no test of the last run{meant(entry.test, names)}"
         elif entry not in failed and runs >= _RUNS:
             words = f"no longer fails: not in the last {runs} runs"
         is_right = words.startswith("known")
@@ -106,8 +106,10 @@ def known(file: Path | None, *, check: bool, **options: object) -> int:
     return Exit.REFUSED if check and is_wrong else Exit.DONE
 
 
-def _seen(options: dict[str, object], entries: list[KnownFailure]) -> tuple[set[KnownFailure], int, set[KnownFailure]]:
-    """Return the entries that name a test of the last run, the number of runs, and the entries that failed in them."""
+def _seen(
+    options: dict[str, object], entries: list[KnownFailure]
+) -> tuple[set[KnownFailure], list[str], int, set[KnownFailure]]:
+    """Return the entries that name a test of the last run, its tests, the number of runs, and what failed in them."""
     tests = KnownTests(entries)
 
     def entry_of(test: ExportedTest) -> KnownFailure | None:
@@ -122,4 +124,7 @@ def _seen(options: dict[str, object], entries: list[KnownFailure]) -> tuple[set[
         runs = [run.id for run in islice(whole, _RUNS)]
         failed = {entry for run in runs for test in reading.tests(run, only_failures=True) if (entry := entry_of(test))}
         named = {entry for run in runs[:1] for test in reading.tests(run, are_whole=False) if (entry := entry_of(test))}
-    return named, len(runs), failed
+        # Only whole results have node ids.
+        last = runs[:1] if len(named) < len(entries) else []
+        names = [printable(test.node_id) for run in last for test in reading.tests(run) if test.node_id]
+    return named, names, len(runs), failed

@@ -255,8 +255,9 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
     if torn := state.done.torn:
         echo_stderr(f"{folder.id}: {torn} of its files end in the middle of a record: its process was killed")
     if delivery.is_finished and not delivery.has_kept:
-        echo_stderr(f"{folder.id}: {arrived}, nothing is left")
-        _echo_counts(folder, counts)
+        # Earlier senders may have sent some.
+        total = f", {quantity(counts.total(), 'result')} in all" if counts.total() > sent else ""
+        echo_stderr(f"{arrived}{total}: {counts_by_status(counts)}" if counts else arrived)
         if why := remove_session(folder.path, folder.lock, is_own=True):
             echo_stderr(f"{folder.id}: its folder is left alone: {why}")
         if state.run is not None:

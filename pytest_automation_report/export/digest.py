@@ -270,8 +270,8 @@ def _values(table: Table | None) -> list[DifferingValue]:
     values: list[DifferingValue] = []
     for row in table.rows[:_VALUES]:
         left, right = _side(row.left), _side(row.right)
-        # The statement itself says as much.
-        if row.path or (left, right) != (table.left_title, table.right_title):
+        # The statement itself says as much, or without one the title.
+        if row.path or (table.left_title != "left" and (left, right) != (table.left_title, table.right_title)):
             path = row.path or table.left_title
             values.append({"path": path, "left": left, "operator": table.operator, "right": right})
     return values

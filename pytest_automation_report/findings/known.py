@@ -42,6 +42,17 @@ class KnownFailure(Struct, frozen=True):
         return self.until < datetime.now(tz=timezone.utc).date()
 
 
+def meant(test: str, names: Sequence[str]) -> str:
+    """Return ``: did you mean NAME?`` for a test that has no such name, empty if none of the names is like it."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only for mistakes
+
+    # Of a large suite the tests of the same file, or of the same name.
+    path, name = test.partition("::")[0], test.rpartition("::")[2].partition("[")[0]
+    near = [each for each in names if path in each or name in each]
+    match = next(iter(get_close_matches(test, near or names[:1000], 1, 0.8)), "")
+    return f": did you mean {match}?" if match else ""
+
+
 def known_text(path: Path) -> str:
     """Return the text of a file of known failures; raises OSError, and ValueError if it cannot be read as one."""
     text = read_file(path, _MOST_BYTES).decode("utf-8")

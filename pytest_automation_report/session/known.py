@@ -15,6 +15,7 @@ from pytest_automation_report.findings.known import (
     KnownTests,
     known_failures,
     known_text,
+    meant,
 )
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.phases import is_subtest
@@ -207,19 +208,11 @@ def _unknown_lines(
     entries: Sequence[KnownFailure], session: pytest.Session, items: Sequence[pytest.Item], file: str
 ) -> list[str]:
     """Return a line for each entry that names no test, if the session collected the whole suite."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only for mistakes
-
     from pytest_automation_report.session.run import selection_of  # noqa: PLC0415 - only for mistakes
 
     if session.testsfailed or selection_of(session.config):
         return []
-    lines = []
-    for entry in entries[:_SHOWN]:
-        # Of a large suite the tests of the same file, or of the same name.
-        path, name = entry.test.partition("::")[0], entry.test.rpartition("::")[2].partition("[")[0]
-        near = [item.nodeid for item in items if path in item.nodeid or name in item.nodeid]
-        names = near or [item.nodeid for item in items[:1000]]
-        match = next(iter(get_close_matches(entry.test, names, 1, 0.8)), "")
-        meant = f": did you mean {match}?" if match else ""
-        lines.append(f"{file}:{entry.line}: no test is named {entry.test}{meant}")
-    return lines
+    names = [item.nodeid for item in items]
+    return [
+        f"{file}:{entry.line}: no test is named {entry.test}{meant(entry.test, names)}" for entry in entries[:_SHOWN]
+    ]

@@ -68,7 +68,8 @@ def _shorter(
     found, otherwise = _findings(configuration, ending), counted_otherwise(stats, ending.tally.counts)
     has_digest = ending.findings is not None and "digest" in ending.findings
     changes = found if has_digest else found[:1]
-    return [_counted(ending.tally), *filter(None, [otherwise]), *changes, *_link(configuration, ending, shell)]
+    report = _report(ending, shell)
+    return [_counted(ending.tally), *filter(None, [otherwise]), *changes, *report, *_link(configuration, ending, shell)]
 
 
 def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str, int]) -> str:
@@ -186,9 +187,12 @@ def _delivered(configuration: Settings, ending: SessionOutcome, shell: Shell, ot
         for name, count in tally.repeated
     ]
     lines += _findings(configuration, ending)
-    if ending.report is not None and ending.report.state != "none":
-        lines.append(report_line(ending.report, shell))
-    return [*lines, *_link(configuration, ending, shell)]
+    return [*lines, *_report(ending, shell), *_link(configuration, ending, shell)]
+
+
+def _report(ending: SessionOutcome, shell: Shell) -> list[str]:
+    report = ending.report
+    return [] if report is None or report.state == "none" else [report_line(report, shell)]
 
 
 def _link(configuration: Settings, ending: SessionOutcome, shell: Shell) -> list[str]:

@@ -26,6 +26,8 @@ _HINTS: Final[Mapping[str, str]] = {
     "refused": "the server refused it",
     "store": "the store could not be used",
 }
+# Errors of these classes have the server's own words.
+_SAID: Final = frozenset({"token", "refused"})
 
 
 def left_behind_lines(configuration: Settings, leftovers: LeftoverCounts, shell: Shell) -> list[str]:
@@ -59,7 +61,8 @@ def undelivered_lines(configuration: Settings, ending: SessionOutcome, shell: Sh
         lines.append(f"{quantity(tally.rejected, 'result')} rejected by the server, kept in {folder}")
     if tally.held:
         held = quantity(tally.held, "result")
-        lines.append(f"{held} held in {folder}: delivery unconfirmed: the server may or may not have them")
+        them = "it" if tally.held == 1 else "them"
+        lines.append(f"{held} held in {folder}: delivery unconfirmed: the server may or may not have {them}")
     lines += [f"  {sanitize(reason)}" for reason in ending.state.reasons[:3]]
     if tally.left or not tally.is_complete:
         kept = f"{quantity(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
@@ -76,7 +79,8 @@ def _why(ending: SessionOutcome) -> str:
         return ""
     hint = _HINTS.get(ending.state.error_class, "")
     if error := sanitize(ending.state.error or ending.state.why):
-        return f": {hint} ({error})" if hint else f": {error}"
+        said = f'the server said: "{error}"' if ending.state.error_class in _SAID else error
+        return f": {hint} ({said})" if hint else f": {error}"
     return ""
 
 

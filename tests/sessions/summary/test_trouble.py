@@ -86,7 +86,7 @@ def test_ended_session_of_a_process_that_lives_on_is_sent(tmp_path: Path) -> Non
         "sys.exit(subprocess.call([sys.executable, '-m', 'pytest_automation_report.cli', 'send']))\n"
     )
     ran = run([sys.executable, "watcher.py"], tmp_path, session_environment(), exits=0)
-    assert "nothing is left" in ran.err
+    assert "sent to run" in ran.err
 
 
 def test_sender_gets_the_paths_of_libraries_alone(tmp_path: Path) -> None:

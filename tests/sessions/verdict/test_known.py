@@ -264,4 +264,4 @@ def test_check(project: Project) -> None:
     known(project, "test_a", "test_c", until="2999-12-31")
     checked = console(project.root, "known", "--check", exits=1)
     assert checked.out == "test_suite.py::test_c\n"
-    assert "names no test of the last run" in checked.err
+    assert "names no test of the last run: did you mean test_suite.py::test_b?" in checked.err

@@ -60,6 +60,12 @@ def test_a_reason_says_all_that_helps() -> None:
     )
 
 
+def test_values_without_a_statement_are_in_the_title_alone() -> None:
+    """With --tb=no nothing names the compared expressions: a line with the same values would say nothing more."""
+    item = an_item("test_one", "failed", a_problem("Failure", "assert 41 == 42", "E   assert 41 == 42\n"))
+    assert "left" not in digest_from([item], [a_reason("assert 41 == 42", item)]).text()
+
+
 def test_an_author_stands_in_code() -> None:
     """A name of git is a foreign text: in Markdown no @name of it gets a message."""
     since = {"run": 7, "commit": "a1b2c3d4e5f6", "author": "@all <b>", "changes": None, "at": NOW - 2 * HOUR}

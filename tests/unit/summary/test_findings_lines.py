@@ -1,5 +1,6 @@
 """Findings as lines for a terminal."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,7 +16,10 @@ from pytest_automation_report.findings.sentences import (
     reason_lines,
 )
 from pytest_automation_report.findings.verdict import VerdictWords
-from pytest_automation_report.summary.lines import counted_otherwise
+from pytest_automation_report.spool.records import ReportRecord
+from pytest_automation_report.spool.writer import WriteLosses
+from pytest_automation_report.summary.lines import counted_otherwise, report_lines
+from pytest_automation_report.summary.shell import Shell
 
 MINUTE = 60_000_000
 NOW = 1_000_000 * MINUTE
@@ -202,3 +206,17 @@ def test_a_crashed_test_is_counted_otherwise_by_pytest() -> None:
     assert counted_otherwise({"failed": [died]}, {"error": 1}) == (
         "pytest counts these separately: 1 crashed (error here)"
     )
+
+
+def test_a_quiet_session_names_its_report() -> None:
+    """With -q a file that the session wrote stands below its numbers."""
+    tally = SimpleNamespace(
+        seen=1, acknowledged=1, workers=1, counts={"passed": 1}, run=None, warnings=(), faults=(), mismatches=()
+    )
+    state = SimpleNamespace(join_remark="", difference="", renamed={}, unstored_reasons=())
+    ending: Any = SimpleNamespace(
+        tally=tally, state=state, report=ReportRecord("/out/a.html", "written"), leftovers=None, findings=None,
+        losses=WriteLosses(), is_whole=True,
+    )  # fmt: skip
+    lines = report_lines(cast("Any", None), ending, (), shell=Shell(Path("/out"), {}), verbosity=-1)
+    assert lines == ["1 of 1 result delivered: 1 passed", "report: a.html"]
