@@ -392,15 +392,22 @@ def _pages(page_of: Callable[[int], Page[_T]]) -> Iterator[Page[_T]]:
 
 @contextmanager
 def opened(
-    options: dict[str, Any], chosen: WhichRun = None, *, is_source_needed: bool = False, needs_findings: bool = False
+    options: dict[str, Any],
+    chosen: WhichRun = None,
+    *,
+    is_source_needed: bool = False,
+    needs_findings: bool = False,
+    deadline_seconds: float = DEADLINE_SECONDS,
 ) -> Iterator[Opened]:
     """Yield the server or store that the options name; no store is created.
+
+    ``deadline_seconds`` bounds each request to a server.
 
     Raises `click.UsageError` if there is no store, and with ``needs_findings`` for a server without findings.
     """
     configuration, token = configured_for(chosen, options, is_source_needed=is_source_needed)
     configuration = store_to_read(configuration)
-    with connected_to(configuration, token) as client:
+    with connected(configuration.endpoint, token, deadline_seconds=deadline_seconds) as client:
         learn_kind(client)
         reading = Opened(client, configuration)
         if needs_findings and not reading.is_ours:

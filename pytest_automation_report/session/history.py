@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 # Of xdist's worker input for the history and what is wanted, and of its worker output for what the worker did.
 WORKER_KEY: Final = "automation_report_history"
 
-_SECONDS: Final = 3  # the first test waits for it
+# The first test waits for it. On a busy machine the start of the process takes seconds, and a job that gave up would
+# have other tests than the others expect; each request has a limit of its own.
+_SECONDS: Final = 20
 _CODE: Final = """\
 from pytest_automation_report.cli.history import history
 history(start['arguments'], prog_name='automation-report')
@@ -96,6 +98,8 @@ class HistoryHooks(Hooks):
         wanted = Wanted(configuration.shard, configuration.order, prefix)
         if configuration.endpoint.is_embedded and not configuration.database.exists():
             return cls(wanted, History(), internal_errors)
+        if configuration.token_error:  # the summary has it
+            return cls(wanted, History(error="no token can be used"), internal_errors)
         values = {name: getattr(configuration, name) for name in _OF_RUN}
         arguments = [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value]
         root = config.rootpath

@@ -99,7 +99,7 @@ class PrintingProcess:
         out, err = self._process.communicate()
         status = self._process.returncode
         if status == system.TIME_IS_UP:
-            raise LaunchError(f"it took longer than {self._seconds} s")
+            raise LaunchError(f"automation-report's own process took longer than {self._seconds} s")
         if status:
             lines = err.decode("utf-8", "replace").strip().splitlines()
             raise LaunchError(lines[-1] if lines else f"exit code {status}")

@@ -1,6 +1,7 @@
 """Read how long the tests of a source usually take, and which failed last, for sessions that cut or order their tests.
 
-All jobs of a pipeline get the durations of the same runs: the first one that asks with a key settles which.
+All jobs of a pipeline get the durations of the same runs: the first one that asks with a key settles which. It may be
+no run: then all of them cut their tests by number.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ _OF_BRANCH: Final = (
     'SELECT "id" FROM "run" WHERE "source_id" = ? AND {branch} AND "is_completed" AND "total_count" > 0'
     ' ORDER BY "id" DESC LIMIT ?'
 )
+# The runs of a key, which is a run's tag, or "run" and its id. Only newer ones: the tags have no index of their own.
+_OWN: Final = (
+    'SELECT "id" FROM (SELECT "id" FROM "run" WHERE "source_id" = ? ORDER BY "id" DESC LIMIT 1000) AS newest'
+    ' WHERE \'run \' || "id" = ? OR EXISTS (SELECT 1 FROM "run_tag" WHERE "run_id" = newest."id" AND "tag" = ?)'
+)
+_COLLECTIONS: Final = 'SELECT "collection" FROM "thread" WHERE "run_id" = ? AND "collection" IS NOT NULL'
 _SETTLED: Final = 'SELECT "runs" FROM "plan" WHERE "project_id" = ? AND "key" = ?'
 _SETTLE: Final = (
     'INSERT INTO "plan" ("project_id", "key", "runs", "created") VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'
@@ -48,34 +55,49 @@ def usual_durations(store: Store, project_id: int, source: str, branch: str, key
     """Return ``runs``, the medians in them as ``durations`` by key, and the keys of tests that ``failed`` last.
 
     The runs are the last ones of the branch, then of the main branch, newest first; with a key they are the runs
-    of its first call. Durations are in microseconds.
+    of its first call, and ``error`` says that it had none. Durations are in microseconds.
     """
-    runs = store.read(partial(_last_runs, project_id=project_id, source=source, branch=branch))
-    if key:
-        runs = store.write(partial(_settled, project_id, key, runs))
-    return store.read(partial(_history, runs=runs))
+    own, runs = store.read(partial(_last_runs, project_id=project_id, source=source, branch=branch, key=key))
+    if not key:
+        return store.read(partial(_history, runs=runs))
+    settled = store.write(partial(_settled, project_id, key, own, runs))
+    error = {} if settled or not runs else {"error": "the first job of this run key had no durations"}
+    return {**store.read(partial(_history, runs=settled)), **error}
 
 
-def _last_runs(connection: StoreConnection, project_id: int, source: str, branch: str) -> list[int]:
+def _last_runs(
+    connection: StoreConnection, project_id: int, source: str, branch: str, key: str
+) -> tuple[list[int], list[int]]:
+    """Return the runs of the key, and the other ones whose durations count."""
     sources = connection.execute(_SOURCE, (project_id, source))
     if not sources:
-        return []
+        return [], []
     ((source_id,),) = sources
+    own = [run_id for (run_id,) in connection.execute(_OWN, (source_id, key, key))] if key else []
     found: list[int] = []
     for name in dict.fromkeys([branch, main_branch(connection, source_id)]):
         condition, values = ('"branch" = ?', (name,)) if name else ('"branch" IS NULL', ())
-        rows = connection.execute(_OF_BRANCH.format(branch=condition), (source_id, *values, _RUNS))
-        found += [run_id for (run_id,) in rows]
-    return found[:_RUNS]
+        rows = connection.execute(_OF_BRANCH.format(branch=condition), (source_id, *values, _RUNS + len(own)))
+        found += [run_id for (run_id,) in rows if run_id not in own]
+    return own, found[:_RUNS]
 
 
-def _settled(project_id: int, key: str, runs: Sequence[int], writer: Writer) -> list[int]:
-    """Store the runs for a key, unless another job was first; return those that are stored."""
+def _is_part(collection: str) -> bool:
+    """Whether a session ran only a shard of the tests that it collected."""
+    numbers = json.loads(collection)
+    return bool(numbers["chosen"] < numbers["tests"])
+
+
+def _settled(project_id: int, key: str, own: Sequence[int], runs: Sequence[int], writer: Writer) -> list[int]:
+    """Store the runs for a key, unless another job was first; return what is stored. ``own`` are the key's runs."""
     connection = writer.connection
-    connection.change(_SETTLE, (project_id, key, json.dumps(runs), writer.now))
     # Two purges at once would lock the same rows in different orders.
     if try_lock(connection, "plans"):
         connection.change('DELETE FROM "plan" WHERE "created" < ?', (writer.now - _KEEP_US,))
+    if not connection.execute(_SETTLED, (project_id, key)):
+        # Shards that ran before anybody got an answer were cut by number.
+        is_cut = any(_is_part(text) for run_id in own for (text,) in connection.execute(_COLLECTIONS, (run_id,)))
+        connection.change(_SETTLE, (project_id, key, json.dumps([] if is_cut else runs), writer.now))
     ((stored,),) = connection.execute(_SETTLED, (project_id, key))
     found: list[int] = json.loads(stored)
     return found

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -160,13 +161,14 @@ def test_without_an_answer_the_tests_are_cut_by_number(project: Project, address
     """Where the server is down or does not answer in 3 seconds, each test still runs in one job, and it is said."""
     with ScriptedServer() as silent:
         silent.script([Rule("GET", "/runs", hang(), count=None)])
-        url, why = (silent.address, "it took longer than 3 s") if address == "hangs" else (address, "")
+        url = silent.address if address == "hangs" else address
+        why = f"{url}: {'no complete response within 3 s' if address == 'hangs' else 'Connection refused'}"
         order = "-oautomation_report_order=failed-first"
         jobs = [job(project, url, index, "-v", order, "--automation-report-delivery=later") for index in (1, 2, 3)]
     tests = Counter(name for each in jobs for name in re.findall(r"::(\S+) PASSED", each.out))
     assert tests == Counter(name.partition(".")[2] for name in TESTS)
     for each in jobs:
-        assert re.fullmatch(rf"shard ./3: [89] of 26 tests, cut by number: .*{why}.*", summary_of(each))
+        assert re.fullmatch(rf"shard ./3: [89] of 26 tests, cut by number: {why}", summary_of(each))
         assert f"ordered: as collected: {why}" in each.out
 
 
@@ -183,7 +185,8 @@ def test_jobs_that_get_no_answer_have_another_cut_and_the_proof_says_so(
         server.held = held
         lines.append(summary_of(job(project, server.address, index)).partition("tests, ")[2])
     server.goes_on.set()
-    by_durations, by_number = "cut by durations in run 1", "cut by number: it took longer than 3 s"
+    by_durations = "cut by durations in run 1"
+    by_number = f"cut by number: {server.address}: no complete response within 3 s"
     assert lines == [by_durations, by_number, by_durations]
     options = ("--run-key", "1", "--expect-jobs", "3", "--source", "suite", *server.options)
     finished = console(project.root, "run", "finish", *options, exits=3)
@@ -193,6 +196,40 @@ def test_jobs_that_get_no_answer_have_another_cut_and_the_proof_says_so(
     )
     assert summary_of(again).endswith(by_durations)
     assert "26 tests, each once in 3 jobs" in console(project.root, "run", "finish", *options, exits=0).err
+
+
+def test_the_limit_is_for_the_answer_and_not_for_the_start_of_the_process(
+    project: Project, server: CheckedServer
+) -> None:
+    """On a busy machine to import the client may take longer than a request may; then durations count, too."""
+    project.report(address=server.address, env=session_environment(AUTOMATION_REPORT_BRANCH="main"), exits=0)
+    slow = project.write(
+        "slow",
+        f"""\
+        #!{sys.executable}
+        import os, sys
+        begin = "from pytest_automation_report.cli.history"
+        words = [word.replace(begin, "import time; time.sleep(4)\\n" + begin) for word in sys.argv[1:]]
+        os.execv({sys.executable!r}, [{sys.executable!r}, *words])
+        """,
+    )
+    slow.chmod(0o755)
+    project.write("conftest.py", f"import sys\nsys.executable = {str(slow)!r}\n")
+    ran = job(project, server.address, 1, "--automation-report-delivery=later")
+    assert summary_of(ran).endswith("cut by durations in run 1")
+
+
+def test_a_missing_token_is_said_once(project: Project) -> None:
+    """The line on the shard does not repeat where a token can be set, which another line of the summary says."""
+    environ = {name: value for name, value in gitlab(1, 3).items() if "TOKEN" not in name}
+    ran = project.pytest(
+        "--automation-report",
+        "--automation-report-shard=auto",
+        env={**environ, "AUTOMATION_REPORT_URL": "http://127.0.0.1:9", "AUTOMATION_REPORT_PROJECT_ID": "1"},
+        exits=0,
+    )
+    assert summary_of(ran).endswith("cut by number: no token can be used")
+    assert ran.out.count("no token: set") == 1
 
 
 def test_testmo_gives_the_durations_of_its_newest_run(project: Project, testmo: ScriptedServer) -> None:
@@ -205,6 +242,10 @@ def test_testmo_gives_the_durations_of_its_newest_run(project: Project, testmo: 
     testmo.script([Rule("GET", "/sources", answer(200, sources), count=None)])
     ran = job(project, testmo.address, 1)
     assert summary_of(ran).endswith(f"of 26 tests, cut by durations in run {newest}")
+    options = ("--source", "suite", "--url", testmo.address, "--project-id", "1")
+    console(project.root, "run", "complete", "--run-key", "1", *options, exits=0)
+    # When the job runs again, its own run does not count.
+    assert summary_of(job(project, testmo.address, 1)) == summary_of(ran)
 
 
 def test_shard_without_tests_passes(project: Project, server: CheckedServer) -> None:

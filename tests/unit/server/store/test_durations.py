@@ -47,10 +47,38 @@ def test_the_first_job_settles_the_runs_of_a_key(service: Service) -> None:
     a_run(service, 20)
     service.clock.now += 29 * DAYS
     assert [asked(service, source="a-source", key=key)["runs"] for key in ("none", "one", "two")] == [[], [1], [2, 1]]
+    assert asked(service, source="a-source", key="none")["error"] == "the first job of this run key had no durations"
     assert asked(service, source="a-source", key="one")["durations"] == {"key0": 10}
     service.clock.now += 2 * DAYS
     assert asked(service, source="a-source", key="three")["runs"] == [2, 1]
     assert [asked(service, source="a-source", key=key)["runs"] for key in ("one", "two")] == [[2, 1], [2, 1]]
+
+
+@pytest.mark.parametrize("key", ["run-key-7-abc", "run 2"])
+def test_a_run_of_the_own_key_is_no_source_of_durations(service: Service, key: str) -> None:
+    """The jobs that ran before had the durations without it, so a job that asks later gets these, too."""
+    a_run(service, 10)
+    own = service.new_run(tags=["run-key-7-abc"])
+    service.append(service.new_thread(own), a_test(0, elapsed=90))
+    service.complete(own)
+    found = asked(service, source="a-source", key=key)
+    assert (found["runs"], found["durations"]) == ([1], {"key0": 10})
+    assert asked(service, source="a-source", key="run-key-8-abc")["runs"] == [2, 1]
+
+
+@pytest.mark.parametrize("key", ["run-key-7-abc", "run 2"])
+@pytest.mark.parametrize("chosen", [1, 2])
+def test_jobs_without_an_answer_settle_that_all_are_cut_by_number(service: Service, key: str, chosen: int) -> None:
+    """If the key's run already has a shard, no job had an answer: all go on by number; a whole session is no shard."""
+    a_run(service, 10)
+    own = service.new_run(tags=["run-key-7-abc"])
+    collection = {"digest": "ab" * 8, "tests": 2, "chosen": chosen}
+    thread = service.new_thread(own, job={"name": "unit 1/2", "attempt": 1})
+    service.append(thread, a_test(0, elapsed=90), collection=collection)
+    answers = [asked(service, source="a-source", key=key) for _ in range(2)]
+    error = {"error": "the first job of this run key had no durations"}
+    settled = {"runs": [1], "failed": [], "durations": {"key0": 10}}
+    assert answers == [{"runs": [], "failed": [], "durations": {}, **error} if chosen == 1 else settled] * 2
 
 
 def test_what_failed_last(service: Service) -> None:
