@@ -230,7 +230,10 @@ def exit_of(error: Exception) -> tuple[Exit, str]:
         case click.UsageError() | SettingError():
             return Exit.USAGE, str(error)
         case TokenRefusedError():
-            return Exit.TOKEN, f"{error}: set AUTOMATION_REPORT_TOKEN to a token that is valid for this project"
+            return (
+                Exit.TOKEN,
+                f"{str(error).rstrip('.')}: set AUTOMATION_REPORT_TOKEN to a token that is valid for this project",
+            )
         case TokenMissingError():
             return Exit.TOKEN, str(error)
         case RefusedError():

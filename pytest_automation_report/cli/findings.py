@@ -128,7 +128,7 @@ def gate(chosen: WhichRun, *, known: Path | None, base: int | None, **options: o
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
         judged = reading.run(reading.run_id(chosen, of_source=True))
         document = reading.findings(judged.id, base or "change")
-    code = judge(judged, document, entries, limits)
+    code, _ = judge(judged, document, entries, limits)
     if code == Exit.KEPT:
         echo_stderr("to judge it anyway: --allow-partial")
     return code
@@ -144,8 +144,8 @@ class Limits(Struct, frozen=True):
     allow_partial: bool = False
 
 
-def judge(judged: Run, document: RunFindings, entries: Sequence[KnownFailure], limits: Limits) -> Exit:
-    """Print what stops a pipeline at a run, or that nothing does, and return the exit code."""
+def judge(judged: Run, document: RunFindings, entries: Sequence[KnownFailure], limits: Limits) -> tuple[Exit, str]:
+    """Print what stops a pipeline at a run, or that nothing does, and return the exit code and why."""
     kinds = judgements(document, entries, limits)
     for line in (line for kind in kinds for line in kind.remarks):
         echo_stderr(line)
@@ -163,12 +163,13 @@ def judge(judged: Run, document: RunFindings, entries: Sequence[KnownFailure], l
     is_baseless = limits.require_base and document["base"] is None
     is_stopped = is_baseless or any(kind.is_stopped for kind in kinds)
     if missing and not (is_stopped or limits.allow_partial):
-        return Exit.KEPT
+        return Exit.KEPT, f"run {judged.id} {missing}"
     part = " in this part of the suite" if document["verdict"]["part"] else ""
     verdict = f"{kinds[0].words}{part}{_compared(document, is_needed=is_baseless)}{kinds[0].limit}"
     more = [f"{kind.words}{kind.limit}" for kind in kinds[1:] if kind.is_stopped]
-    echo_stderr(f"{name}: {'; '.join([verdict, *more])}", colour="red" if is_stopped else "green")
-    return Exit.STOPPED if is_stopped else Exit.DONE
+    words = "; ".join([verdict, *more])
+    echo_stderr(f"{name}: {words}", colour="red" if is_stopped else "green")
+    return (Exit.STOPPED if is_stopped else Exit.DONE), words.removeprefix("stopped: ")
 
 
 class Judged(NamedTuple):
@@ -322,7 +323,9 @@ def _gone_tests(document: RunFindings, most: int | None) -> Judged:
 
 
 def _limit(count: int, most: int) -> str:
-    return f", at most {most} {'is' if most == 1 else 'are'} allowed" if count > most else ""
+    if count <= most:
+        return ""
+    return f", at most {most} {'is' if most == 1 else 'are'} allowed" if most else "; none is allowed"
 
 
 def _title_of(test: Mapping[str, Any]) -> str:

@@ -40,6 +40,7 @@ from pytest_automation_report.cli.run import NUMBER, TIMEOUT, completed_runs, ec
 from pytest_automation_report.cli.show import digest, report_of, write_file
 from pytest_automation_report.delivery.report import excerpt_from
 from pytest_automation_report.errors import SettingError, StoreError
+from pytest_automation_report.failures.tracebacks import parse_traceback
 from pytest_automation_report.findings.known import KnownTests
 from pytest_automation_report.findings.sentences import is_torn, told
 from pytest_automation_report.server.store.values import RunStatus
@@ -48,9 +49,10 @@ from pytest_automation_report.summary.ci_page import JobOutput, PageOfJob, faili
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import printable
+from pytest_automation_report.text.visible import plain as clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.queries import ExpectedJobs
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.settings import Settings
 
 _WEBHOOK_SECONDS: Final = 5.0
+_GATE: Final = {Exit.DONE: "open", Exit.STOPPED: "stopped", Exit.KEPT: "not asked"}
 _MOST_BYTES: Final = 10_000
 _FAILURES: Final = 50
 _NOT_OK: Final = 300  # a redirect leads to a page for people: the message went nowhere
@@ -86,19 +89,22 @@ class _Files(Struct):
     html: str | None
     comments: list[str] = []
 
-    def add(self, reading: Opened, shown: Run, findings: RunFindings | None, missing: str, *, is_only: bool) -> None:
-        """Write the summary and the report of a run, and keep its comment."""
+    def add(
+        self, reading: Opened, shown: Run, findings: RunFindings | None, remarks: Iterable[str], *, is_only: bool
+    ) -> None:
+        """Write the summary and the report of a run, and keep its comment; remarks stand below the heading."""
         if self.is_summary or self.comment is not None:
-            self._summarize(reading, shown, findings, missing)
+            self._summarize(reading, shown, findings, remarks)
         if self.html is not None:
             path = Path(self.html)
             name = self.html if is_only else str(path.with_stem(f"{path.stem}-{shown.id}"))
             write_file(name, [report_of(reading, shown.id, None, "failed", None)], "--html")
 
-    def _summarize(self, reading: Opened, shown: Run, findings: RunFindings | None, missing: str) -> None:
+    def _summarize(self, reading: Opened, shown: Run, findings: RunFindings | None, remarks: Iterable[str]) -> None:
         failures, now = [*reading.tests(shown.id, only_failures=True)], time.time_ns() // 1000
         heading, _, text = digest(reading, shown, failures, findings, now=now).markdown().partition("\n")
-        self.comments.append("\n".join([heading, *(["", f"**{plain(missing)}**"] if missing else []), text]))
+        below = [f"\n**{plain(remark)}**" for remark in remarks if remark]
+        self.comments.append("\n".join([heading, *below, text]))
         if not self.is_summary:
             return
         output = JobOutput(reading.configuration, os.environ, root=Path.cwd(), shell=user_shell())
@@ -137,7 +143,7 @@ def finish(
     chosen: int | None,
     *,
     expect_jobs: ExpectedJobs | None,
-    timeout: float,
+    timeout: float | None,
     is_gate: bool,
     known: Path | None,
     webhook_url_file: Path | None,
@@ -159,9 +165,12 @@ def finish(
             echo_result(run_id)
             shown = reading.run(run_id)
             findings = reading.findings(run_id, "change" if is_gate else None) if reading.is_ours else None
-            code = max(code, _judged(shown, findings, entries, is_gate=is_gate))
+            judged, gate = _judged(shown, findings, entries, is_gate=is_gate)
+            code = max(code, judged)
             # The verdict stays what it is: a file that cannot be written is one more error.
-            code = max(code, _tried(partial(files.add, reading, shown, findings, missing, is_only=len(runs) == 1)))
+            code = max(
+                code, _tried(partial(files.add, reading, shown, findings, (missing, gate), is_only=len(runs) == 1))
+            )
             if webhook and findings is not None and not missing:
                 _tell(webhook, reading, shown, findings, entries, is_gate=is_gate)
             echo_link(configuration, run_id)
@@ -179,19 +188,30 @@ def _tried(write: Callable[[], None]) -> Exit:
     return Exit.DONE
 
 
-def _judged(shown: Run, findings: RunFindings | None, entries: Sequence[KnownFailure], *, is_gate: bool) -> Exit:
-    """Print the proof and the verdict of a run; return the exit code."""
+def _judged(
+    shown: Run, findings: RunFindings | None, entries: Sequence[KnownFailure], *, is_gate: bool
+) -> tuple[Exit, str]:
+    """Print the proof and the verdict of a run; return the exit code, and what the gate says if it was asked."""
     if findings is None:
         echo_stderr("this server does not tell whether each test ran once")
         if is_gate:
             echo_stderr(f"--gate: findings {OURS_ONLY}", colour="red")
-        return Exit.USAGE if is_gate else Exit.DONE
+        return Exit.USAGE if is_gate else Exit.DONE, ""
     echo_jobs(findings)
     code = Exit.KEPT if is_torn(findings["whole"]) else Exit.DONE
     if is_gate:
-        return max(code, judge(shown, findings, entries, Limits()))
+        judged, words = judge(shown, findings, entries, Limits())
+        return max(code, judged), f"Gate {_GATE[judged]}: {words}"
     echo_stderr(f"run {shown.id}: {printable(told(findings['verdict']))}")
-    return code
+    return code, ""
+
+
+def _failing_line(test: ExportedTest) -> int | None:
+    """Return the last line of a failure's traceback that is in the test's file, as the session marks it."""
+    text = next((outcome.text for outcome in test.outcome_texts), "")
+    first = next(iter(parse_traceback(clean(text), test.file or "")), None)
+    lines = [frame.line for frame in first.frames if frame.path == test.file and frame.line] if first else []
+    return lines[-1] if lines else test.line
 
 
 def _page(
@@ -202,7 +222,14 @@ def _page(
         url=run_page(configuration, shown.id),
         failed=len({test.key for test in tests}),
         failures=[
-            FailedTest("failure", test.folder, test.name, test.message.partition("\n")[0], test.file or "", test.line)
+            FailedTest(
+                "failure",
+                test.folder,
+                test.name,
+                test.message.partition("\n")[0],
+                test.file or "",
+                _failing_line(test),
+            )
             for test in tests[:_FAILURES]
         ],
         notes=notes,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pytest_automation_report.api.client import MOST_RUNS, learn_kind, run_pages
 from pytest_automation_report.api.models import ENDING_FIELD
@@ -42,7 +43,7 @@ from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.limits import SHORT_COMMIT, quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_automation_report.api.client import Client, RunFilters
@@ -117,6 +118,9 @@ def find_runs(client: Client, configuration: Settings, *, is_open: bool = False)
     if not sharing.tag:
         raise click.UsageError("which run? give its id, --run-id or --run-key")
     learn_kind(client)
+    if configuration.origins.get("branch") == "--branch":
+        # Of a run of another pipeline, such as a fork's, this job's commit says nothing.
+        new = replace(new, fields=tuple(field for field in new.fields if field.name != "Commit"))
     try:
         runs, others = runs_of_key(client, sharing.tag, new)
     except RefusedError as error:
@@ -124,14 +128,26 @@ def find_runs(client: Client, configuration: Settings, *, is_open: bool = False)
             raise
         runs, others = [], []  # a server of ours creates a project with its first run
     if not runs:
-        why = f"; run {others[0][0].id} of this key is of {others[0][1]}" if others else ""
-        raise NoRunError(f"there is no run of the key {sharing.key!r} in this project and source{why}")
+        raise NoRunError(f"there is no run of the key {sharing.key!r} {_where(configuration, others)}")
     if not is_open:
         return [run.id for run in runs]
     open_runs = sorted((run for run in runs if not run.is_completed), key=lambda run: run.id)
     newest = {run.config_id: run for run in [*reversed(runs), *open_runs]}
     completed = [run for run in runs if run.is_completed and newest[run.config_id] is run]
     return [run.id for run in (*open_runs, *completed)]
+
+
+def _where(configuration: Settings, others: Sequence[tuple[Run, str]]) -> str:
+    """Return where no run was found, and the first of the runs that differ."""
+    place = "in this project and source"
+    if configuration.endpoint.is_embedded:
+        place = f"in {user_shell().target(configuration)}"
+        if "url" not in configuration.origins:
+            place += ": no AUTOMATION_REPORT_URL is set"
+    if not others:
+        return place
+    (run, what), *_ = others
+    return f"{place}; run {run.id} of this key is of {what}: if you mean it, give its id, {run.id}, instead of the key"
 
 
 def retry_until(call: Callable[[], _T], end: float, *, also: tuple[type[Exception], ...] = ()) -> _T:
@@ -146,7 +162,8 @@ def retry_until(call: Callable[[], _T], end: float, *, also: tuple[type[Exceptio
             if now >= end:
                 raise
         if reason != shown or now - shown_at >= _SHOWN_SECONDS:
-            echo_stderr(f"{reason}; tried again for {quantity(round(end - now), 'second')}")
+            left = quantity(round(end - now), "more second")
+            echo_stderr(f"{reason}; trying again for {left}" if reason != shown else f"still trying, for {left}")
             shown, shown_at = reason, now
         # Random, since the jobs of a pipeline often start, and meet a busy server, at the same moment.
         pause = timeouts_from(os.environ).join_poll * random.uniform(0.5, 1.0)  # noqa: S311 - no secret  # nosec B311
@@ -193,8 +210,12 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
         number = count - len(missing) if names else sum(map(len, of_runs))
         if number >= count:
             return ""
-        of = f", {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else ""
-        words = f"{number} of {count} jobs are in{of}"
+        words = f"{number} of {count} {'job is' if count == 1 else 'jobs are'} in"
+        if missing:
+            # A name that is not expected may be a name that differs, as by the version of Python after it.
+            more = sorted(arrived.difference(names))
+            words += f"; missing: {', '.join(missing)}"
+            words += f"; others that are in: {', '.join(more)}" if more else ""
         if all(run.is_completed for run in runs):
             return words
         raise _JobsMissingError(words)

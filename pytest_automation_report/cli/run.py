@@ -184,8 +184,9 @@ def append(chosen: int | None, resources: Resources, **options: object) -> int:
     return Exit.DONE
 
 
+_JOBS_SECONDS: Final = 1800.0
 TIMEOUT: Final = click.option(
-    "--timeout", type=AGE, default="30m", show_default=True, help="Give up after this time, such as 90s or 30m."
+    "--timeout", type=AGE, help="Give up after this time, such as 90s; default: 30m with --expect-jobs, else 30s."
 )
 
 
@@ -197,14 +198,19 @@ TIMEOUT: Final = click.option(
 @TIMEOUT
 @setting_options(*CONNECTION, *WHICH)
 def complete(
-    chosen: int | None, *, measure_elapsed: bool, expect_jobs: ExpectedJobs | None, timeout: float, **options: object
+    chosen: int | None,
+    *,
+    measure_elapsed: bool,
+    expect_jobs: ExpectedJobs | None,
+    timeout: float | None,
+    **options: object,
 ) -> int:
     """Complete the run RUN_ID, or the run of --run-key, and print its id.
 
     With --expect-jobs it waits for jobs first. If they are not in within --timeout, the run stays open and the exit
     code is 3. If jobs of one key have several configurations, it completes the run of each.
 
-    It waits for a server that does not answer, too: 30 seconds, or --timeout with --expect-jobs.
+    It waits for a server that does not answer, too.
     """
     configuration, token = configured_for(chosen, options)
     if chosen is not None:  # the run of a key may still be created
@@ -220,18 +226,19 @@ def complete(
 
 
 def completed_runs(
-    client: Client, configuration: Settings, jobs: ExpectedJobs | None, timeout: float, *, measure_elapsed: bool
+    client: Client, configuration: Settings, jobs: ExpectedJobs | None, timeout: float | None, *, measure_elapsed: bool
 ) -> tuple[list[int], str]:
     """Complete the runs that the settings name once their jobs are in; return their ids, and why they stay open."""
-    end = time.monotonic() + (DEADLINE_SECONDS if jobs is None else timeout)
+    if timeout is None:
+        timeout = DEADLINE_SECONDS if jobs is None else _JOBS_SECONDS
+    end = time.monotonic() + timeout
     missing = "" if jobs is None else wait_for_jobs(client, configuration, jobs, end)
     try:
         runs = sorted(retry_until(lambda: find_runs(client, configuration, is_open=True), end))
-    except NoRunError:
-        if not missing:
-            raise
-        echo_stderr(f"no job came in {quantity(round(timeout), 'second')}: {missing}", colour="yellow")
-        return [], missing
+    except NoRunError as error:
+        why = "Error" if jobs is None else f"no job came in {quantity(round(timeout), 'second')}"
+        echo_stderr(f"{why}: {error}", colour="red" if jobs is None else "yellow")
+        return [], missing or str(error)
     for run_id in runs:
         if not missing:
             complete = partial(_completed, client, run_id, measure_elapsed=measure_elapsed)

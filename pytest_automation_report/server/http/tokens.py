@@ -92,9 +92,9 @@ class Tokens:
     def check(self, grant: Grant, req: falcon.Request, params: Mapping[str, Any]) -> None:
         """Raise `ApiError` (403, 404) for a request that a token may not make."""
         if grant.role == "read" and req.method != "GET":
-            raise ApiError(403, f"The token {grant.name} may only read.")
+            raise ApiError(403, f"The token {grant.name!r} may only read.")
         if grant.role == "report" and req.path == METRICS:
-            raise ApiError(403, f"The token {grant.name} may not read the metrics: its role is report.")
+            raise ApiError(403, f"The token {grant.name!r} may not read the metrics: its role is report.")
         if grant.project is None or req.path in (METRICS, ARTIFACTS_PATH):
             return
         kind = next((kind for start, kind in _KINDS.items() if req.path.startswith(start)), "")

@@ -80,10 +80,14 @@ def test_jobs_that_are_missing_are_named(project: Project) -> None:
     assert ran.out == "2\n"
     assert "run 2 stays open after 1 second: 1 of 2 jobs are in; missing: unit 2/2 (it was in the last run)" in ran.err
     ran = finish(project, 2, "--expect-jobs", "unit 1/2,unit 2/2", "--timeout", "1s", exits=3)
-    assert "stays open after 1 second: 1 of 2 jobs are in, unit 2/2 is missing" in ran.err
+    assert "stays open after 1 second: 1 of 2 jobs are in; missing: unit 2/2\n" in ran.err
     job(project, 2, "2/2")
     assert "4 tests, each once" in finish(project, 2, "--expect-jobs", "2", exits=0).err
-    for jobs, words in (("3", "2 of 3 jobs are in"), ("unit 1/2,web", "1 of 2 jobs are in, web is missing")):
+    for jobs, words in (
+        ("3", "2 of 3 jobs are in"),
+        ("unit 1/2,web", "1 of 2 jobs are in; missing: web; others that are in: unit 2/2"),
+        ("web,", "0 of 1 job is in; missing: web; others that are in: unit 1/2, unit 2/2"),
+    ):
         ran = finish(project, 2, "--expect-jobs", jobs, exits=3)
         assert f"run 2 was completed before: {words}\n" in ran.err
 
@@ -97,7 +101,7 @@ def test_files_of_a_run_say_which_jobs_are_missing(project: Project, tmp_path: P
     assert "is open: its jobs may still send results" in ran.err
     assert "--allow-partial" not in ran.err  # an option of gate
     comment = (tmp_path / "comment.md").read_text()
-    assert "1 of 2 jobs are in, unit 2/2 is missing" in unescape(comment)
+    assert "1 of 2 jobs are in; missing: unit 2/2" in unescape(comment)
     assert (tmp_path / "summary.md").read_text() == comment
 
 
@@ -108,6 +112,40 @@ def test_jobs_that_never_came(project: Project) -> None:
     ran = finish(project, 2, "--expect-jobs", "2", "--timeout", "0s", exits=3)
     assert "no job came in 0 seconds: there is no run of the key 'build-2'" in ran.err
     assert ran.out == ""
+
+
+def test_no_run_without_expected_jobs(project: Project, testmo: ScriptedServer) -> None:
+    """Without --expect-jobs a missing run is code 3, too, at once, and --timeout holds for a server that is down.
+
+    The line says where the run was looked for, and that no server is named.
+    """
+    ran = finish(project, 2, exits=3)
+    where = "in the embedded store .automation-report/store.sqlite3: no AUTOMATION_REPORT_URL is set"
+    assert f"there is no run of the key 'build-2' {where}\n" in ran.err
+    assert "Usage" not in ran.err
+    options = ("--url", testmo.address, "--project-id", "1", "--source", "suite")
+    testmo.down()
+    began = time.monotonic()
+    assert "trying again for 1 more second" in finish(project, 1, *options, "--timeout", "1s", exits=3).err
+    assert time.monotonic() - began < 20
+
+
+def test_run_of_another_commit(project: Project) -> None:
+    """A job of another commit, such as a workflow for forks, finds the run by key and branch; else the run is named."""
+    env = session_environment(
+        AUTOMATION_REPORT_BUILD="1",
+        AUTOMATION_REPORT_BRANCH="b",
+        GITHUB_ACTIONS="true",
+        GITHUB_SHA="a" * 40,
+        PART="1/1",
+    )
+    project.report("--automation-report-run-key", "build-{build}", env=env)
+    other = {"GITHUB_ACTIONS": "true", "GITHUB_SHA": "b" * 40, "GITHUB_REF": "refs/heads/main"}
+    ran = finish(project, 1, exits=3, **other)
+    hint = "if you mean it, give its id, 1, instead of the key"
+    assert f"run 1 of this key is of commit aaaaaaaaaa and not bbbbbbbbbb: {hint}" in ran.err
+    assert finish(project, 1, "--branch", "b", exits=0, **other).out == "1\n"
+    assert finish(project, 1, "--branch", "main", exits=3, **other).out == ""
 
 
 def test_files_that_cannot_be_written(project: Project) -> None:
@@ -139,12 +177,12 @@ def test_tests_that_are_missing_or_twice(project: Project, parts: tuple[str, ...
     assert ran.out == "2\n"
     assert "run 2 is completed" in ran.err
     assert words in ran.err
-    project.tests(GREEN.replace("test_a(): pass", "test_a(): assert 0"))
+    project.tests(GREEN.replace("test_a(): pass", "test_a():\n    assert 0"))
     job(project, 3, "1/3")
     ran = finish(project, 3, "--gate", "--summary", exits=5, GITHUB_ACTIONS="true")
     assert ran.out == "3\n"
     assert "new failure: test_suite.test_a" in ran.err
-    assert "::error file=test_suite.py,line=1,title=test_a::test_suite.test_a: assert 0" in ran.err
+    assert "::error file=test_suite.py,line=2,title=test_a::test_suite.test_a: assert 0" in ran.err
 
 
 def test_several_configurations(project: Project, tmp_path: Path) -> None:
@@ -261,6 +299,8 @@ def test_gate_of_a_pull_request(project: Project, tmp_path: Path) -> None:
         comment = (tmp_path / "comment.md").read_text()
         assert ("1 new failure, compared with run 1" in unescape(comment)) is (exits == 5)
         assert "still failing" not in comment
+        gate = "stopped: 1 new failure compared with run 1 (main); none is allowed" if exits else "open: no new failure"
+        assert f"\n**Gate {gate}" in unescape(comment)
         assert (tmp_path / f"summary-{build}.md").read_text() == comment
 
 

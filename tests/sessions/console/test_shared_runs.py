@@ -201,7 +201,7 @@ def test_completion_waits_for_the_server_and_for_the_first_job(project: Project)
             text=True,
         ) as last:
             assert last.stderr is not None
-            assert "Connection refused; tried again for" in last.stderr.readline()
+            assert "Connection refused; trying again for" in last.stderr.readline()
             server.up()
             assert "there is no run of the key 'build-7'" in last.stderr.readline()
             project.report("--automation-report-run-key", "build-7", address=server.address, exits=0)
