@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from difflib import get_close_matches
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -328,19 +328,23 @@ def failed_tests(chosen: WhichRun, *, only: str | None, **options: object) -> in
     return Exit.DONE
 
 
+_MOST_PARTS: Final = 25
+"""Runs before the newest one in which a run of the whole suite is looked for."""
+
+
 def _failed_since_whole(reading: Opened, run_id: int) -> tuple[dict[str, ExportedTest], int]:
     """Return the tests whose last outcome is a failure, and the first run that was read for it.
 
-    That is the last run of the whole suite on the branch, or the oldest on the first page of runs.
+    That is the last run of the whole suite on the branch, or the last of `_MOST_PARTS`.
     """
     newest = reading.run(run_id)
     source = () if newest.source_id is None else (newest.source_id,)
-    page = next(run_pages(reading.client, source_id=source, branch=newest.field_value("Branch")))
+    pages = run_pages(reading.client, source_id=source, branch=newest.field_value("Branch"))
+    alike = (newest.source_id, newest.config_id)
+    before = (each for page in pages for each in page.result if (each.source_id, each.config_id) == alike)
     failed: dict[str, ExportedTest] = {}
     decided: set[str] = set()
-    for read in page.result:
-        if read.id > newest.id or read.config_id != newest.config_id:
-            continue
+    for read in chain([newest], (each for each in islice(before, _MOST_PARTS) if each.id < newest.id)):
         run_id = read.id
         is_part = read.field_value(ENDING_FIELD) == DIED_ENDING or any(
             field.name in {SELECTION_FIELD, NOT_RUN_FIELD} and field.value not in {"", "0"} for field in read.fields
