@@ -79,8 +79,9 @@ def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     site.run_of(name="going on", is_open=True)
     site.run_of(a_test(0), failing(1), a_test(300, "skipped"), name="backend, main, build 8")
     argument = {**failing()["fields"][0], "value": f"what = '{LONG}'\n\n{TRACEBACK}"}
-    site.run_of(*map(a_test, range(3)), source="long")
-    site.run_of(failing(0, fields=[argument]), source="long", fields=[field("Selection", f"-k {LONG}")])
+    selection = [field("Selection", f"-k {LONG}")]
+    site.run_of(*map(a_test, range(3)), source="long", fields=selection)
+    site.run_of(failing(0, fields=[argument]), source="long", fields=selection)
     code = database.with_name("pages.token")
     code.write_text("a-code-of-ten-colleagues")
     options = ["serve", "--port", "0", "--database", str(database), "--pages-token-file", str(code)]
