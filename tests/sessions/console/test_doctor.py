@@ -35,7 +35,7 @@ def states(ran: Ran) -> dict[str, str]:
     for line in ran.err.splitlines():
         state, name = line[:8].strip(), line[9:].partition(":")[0]
         if state in {"ok", "warning", "failed", "skipped"}:
-            found[name] = state
+            found.update(dict.fromkeys(name.split(", "), state))
     return found
 
 

@@ -181,7 +181,7 @@ def test_completion_waits_for_a_job_that_runs_again(project: Project, server: Ch
     with paused(project, *shared, address=server.address):
         eventually(lambda: len(server.posts("/threads")) == 2, "thread of the second session")
         early = console(project.root, *command, "0s", *server.options, exits=3)
-        assert "stays open after 0 seconds: 0 of 1 jobs are in\n" in early.err
+        assert "stays open after 0 seconds: 0 of 1 job is in\n" in early.err
         assert f"run complete {run_id} --url={server.address} --project-id=1\n" in early.err
     console(project.root, *command, "30s", *server.options, exits=0)
 

@@ -115,11 +115,11 @@ OPTIONS = (
 
 
 def test_help_lists_few_options_and_every_ini_value(pytester: pytest.Pytester) -> None:
-    """Pytest --help shows the options of the settings that have one, every ini value, and where to read on."""
+    """Pytest --help shows the options of the settings that have one, every ini value, and how to set these."""
     shown = in_a_process(pytester, PROBE, "--help")
     assert tuple(each.name for each in SETTINGS if each.is_option) == OPTIONS
     options = {"--automation-report", "--no-automation-report", "--no-automation-report-strict"}
     options |= {f"--automation-report-{name.replace('_', '-')}" for name in OPTIONS}
     assert {word for word in re.findall(r"--[\w-]+", shown) if "automation-report" in word} == options
     assert {each.ini for each in SETTINGS} <= set(re.findall(r"\w+", shown))
-    assert "-o automation_report_NAME=VALUE; see docs/settings.md" in shown
+    assert "in the ini options below, or -o automation_report_NAME=VALUE" in shown
