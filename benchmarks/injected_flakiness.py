@@ -39,8 +39,8 @@ from typing import TYPE_CHECKING, Any, Final
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
 
 from compatibility.real.packages import PACKAGES, Package  # noqa: E402 - a script finds its modules by the line above
-from compatibility.real.workplace import Place, UnavailableError, default_cache, prepare  # noqa: E402 - as above
-from support.sessions import clean_environment  # noqa: E402 - as above
+from compatibility.real.workplace import Place, UnavailableError, default_cache, prepare  # noqa: E402 - found by the path that is set above
+from support.sessions import clean_environment  # noqa: E402 - found by the path that is set above
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

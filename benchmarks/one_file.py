@@ -63,7 +63,7 @@ class Texts:
         if kind == 2:  # noqa: PLR2004 - one of five kinds
             return repr(self.random.randrange(1000) / 8)
         values = [self.value(depth + 1) for _ in range(self.random.randint(1, 4))]
-        if kind == 3:  # noqa: PLR2004 - as above
+        if kind == 3:  # noqa: PLR2004 - the number of a kind
             return f"[{', '.join(values)}]"
         return f"{{{', '.join(f'{self.words(2)!r}: {value}' for value in values)}}}"
 
@@ -102,7 +102,7 @@ class Texts:
             entries = [f"{self.words(2)!r}: {self.value(1)}" for _ in range(8)]
             other = [*entries[:-1], f"{self.words(2)!r}: {self.value(1)}"]
             return [*lines, f"found = {{{', '.join(entries)}}}", f"assert found == {{{', '.join(other)}}}"]
-        if kind == 4:  # noqa: PLR2004 - as above
+        if kind == 4:  # noqa: PLR2004 - the number of a kind
             texts = [self.words(5, " ") for _ in range(12)]
             other = [*texts[:6], self.words(5, " "), *texts[7:]]
             return [*lines, f"text = {chr(10).join(texts)!r}", f"assert text == {chr(10).join(other)!r}"]

@@ -143,11 +143,11 @@ def report_runs(project: Path) -> None:
     git = ("git", "-c", "user.name=Harbour", "-c", "user.email=harbour@example.com")
     subprocess.run([*git, "init", "--quiet", "--initial-branch=main"], cwd=project, check=True)  # noqa: S603 - git alone
     for number, subject in enumerate(SUBJECTS, 1):
-        subprocess.run([*git, "add", "."], cwd=project, check=True)  # noqa: S603 - as above
-        subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", subject], cwd=project, check=True)  # noqa: S603 - as above
+        subprocess.run([*git, "add", "."], cwd=project, check=True)  # noqa: S603 - our own commands
+        subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", subject], cwd=project, check=True)  # noqa: S603 - our own commands
         command = [sys.executable, "-m", "pytest", "-q", "-n2", "--automation-report", *PLUGINS]
         environment["HARBOUR_RUN"] = str(number)
-        subprocess.run(command, cwd=project, env=environment, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 - as above
+        subprocess.run(command, cwd=project, env=environment, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 - our own commands
 
 
 @contextmanager

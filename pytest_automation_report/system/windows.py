@@ -108,7 +108,7 @@ class Folder:
         """Do nothing: no folder is kept open."""
 
     def names(self) -> list[str]:
-        return os.listdir(self._path)  # noqa: PTH208 - as above
+        return os.listdir(self._path)  # noqa: PTH208 - `os`, as in posix.py
 
     def status(self, name: str = "") -> os.stat_result:
         return os.lstat(self.path_of(name))
@@ -117,13 +117,13 @@ class Folder:
         return os.open(self.path_of(name), flags | os.O_BINARY, 0o600)
 
     def remove(self, name: str) -> None:
-        _patiently(lambda: os.unlink(self.path_of(name)))  # noqa: PTH108 - as above
+        _patiently(lambda: os.unlink(self.path_of(name)))  # noqa: PTH108 - `os`, as in posix.py
 
     def remove_folder(self, name: str) -> None:
-        _patiently(lambda: os.rmdir(self.path_of(name)))  # noqa: PTH106 - as above
+        _patiently(lambda: os.rmdir(self.path_of(name)))  # noqa: PTH106 - `os`, as in posix.py
 
     def path_of(self, name: str) -> str:
-        return os.path.join(self._path, name) if name else self._path  # noqa: PTH118 - as above
+        return os.path.join(self._path, name) if name else self._path  # noqa: PTH118 - `os`, as in posix.py
 
 
 def process_start_time(pid: int) -> str:

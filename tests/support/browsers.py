@@ -72,7 +72,7 @@ def wait_until(page: Page, expression: str, argument: object = None) -> None:
     Playwright's own `wait_for_function` evaluates again within the page where the first look says no, which the content
     policy of our pages refuses.
     """
-    from playwright.sync_api import Error  # noqa: PLC0415 - as above
+    from playwright.sync_api import Error  # noqa: PLC0415 - an extra of the tests
 
     deadline = time.monotonic() + MAX_WAIT_SECONDS
     is_true = False

@@ -26,13 +26,13 @@ def members_in(data: bytes) -> list[dict[str, Any]]:
     return [json.loads(payload) for payload in payloads if payload]
 
 
-def spool_record(kind: str, **members: Any) -> Record:  # noqa: ANN401 - as above
+def spool_record(kind: str, **members: Any) -> Record:  # noqa: ANN401 - members of any type
     """Return a record of a spool as its reader decodes it; raises `ValueError` if it is not as its kind declares it."""
     record: Record = decode(json.dumps({"k": kind, **members}), SPOOL_KINDS)
     return record
 
 
-def ledger_record(kind: str, **members: Any) -> Record:  # noqa: ANN401 - as above
+def ledger_record(kind: str, **members: Any) -> Record:  # noqa: ANN401 - members of any type
     """Return a record of a ledger as its reader decodes it; raises `ValueError` if it does not fit its kind."""
     record: Record = decode(json.dumps({"k": kind, **members}), LEDGER_KINDS)
     return record

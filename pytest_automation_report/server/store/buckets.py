@@ -22,9 +22,9 @@ def open_bucket(address: str, environ: Mapping[str, str]) -> Any:  # noqa: ANN40
     )
 
 
-def remove_files(bucket: Any, hashes: Iterable[str], now_us: int) -> None:  # noqa: ANN401 - as above
+def remove_files(bucket: Any, hashes: Iterable[str], now_us: int) -> None:  # noqa: ANN401 - a class of obstore, which is an extra
     """Remove the files with these hashes, unless they were written in the last day: a session may still need those."""
-    import obstore  # noqa: PLC0415 - as above
+    import obstore  # noqa: PLC0415 - an extra
 
     latest = datetime.fromtimestamp(now_us / 1_000_000, timezone.utc) - timedelta(days=1)
     for content_hash in hashes:

@@ -168,7 +168,7 @@ def test_report_that_fails_after_pytest(tmp_path: Path) -> None:
     may_go_on = threading.Event()
 
     def slow(application: Any) -> Any:  # noqa: ANN401 - as WSGI has them
-        def answer(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401 - as above
+        def answer(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401 - WSGI's callable
             if environ["PATH_INFO"].endswith("/report"):
                 assert may_go_on.wait(120)
             return application(environ, start_response)

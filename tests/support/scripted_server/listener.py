@@ -55,7 +55,7 @@ class Listener(ThreadingTCPServer):
             self.connections[client_address] = request.dup()
         super().process_request(request, client_address)
 
-    def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as above
+    def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's signature
         try:
             connection = self._tls.wrap_socket(request, server_side=True) if self._tls else request
             with connection:
@@ -67,7 +67,7 @@ class Listener(ThreadingTCPServer):
                 self.connections.pop(client_address).close()
                 self._server.changed.notify_all()
 
-    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as above
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - socketserver's signature
         """Close a connection as its script has left it: an orderly end would come before a reset."""
         self.close_request(request)
 

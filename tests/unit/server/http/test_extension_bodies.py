@@ -47,7 +47,7 @@ def _row(service: Service, table: str) -> Any:  # noqa: ANN401 - a row of any ta
     return service.store.look(lambda connection: connection.row(f"SELECT * FROM {table} ORDER BY id DESC LIMIT 1"))
 
 
-def _stored(service: Service, **properties: Any) -> Any:  # noqa: ANN401 - as above
+def _stored(service: Service, **properties: Any) -> Any:  # noqa: ANN401 - members of any type
     """Return the row of a test that was sent with these properties."""
     service.append(service.new_thread(service.new_run()), a_test(elapsed=100, **properties))
     return _row(service, "result")
