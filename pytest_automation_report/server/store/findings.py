@@ -131,6 +131,21 @@ def _keep(run: Json, speed: float, document: documents.RunFindings, writer: Writ
         set_speed(run["id"], speed, writer)
 
 
+def _kinds(
+    changes: Changes,
+    before: Mapping[int, Collection[int | None]],
+    apart: Mapping[int, documents.Mine],
+    excused: Collection[int],
+) -> dict[int, documents.Mine]:
+    """Return whose each failure is; ``before`` has the reasons of earlier failures of the newly failing tests."""
+    kinds: dict[int, documents.Mine] = {
+        **{key: "back" if before[key] else "new" for key in changes.newly_failing},
+        **dict.fromkeys(changes.still_failing, "still"),
+    }
+    kinds |= {key: apart[key] for key in apart.keys() & (kinds.keys() | set(excused))}
+    return kinds
+
+
 def _computed(
     connection: StoreConnection, run_id: int, wanted: WantedBase
 ) -> tuple[Json, float, documents.RunFindings]:
@@ -152,11 +167,7 @@ def _computed(
     faster = {key: change for key, change in durations.items() if change.elapsed < change.median}
     base = run["id"] if subject.base is None else subject.base.run.id
     reasons_before = {key: failures.reasons_before(key, base) for key in changes.newly_failing}
-    kinds: dict[int, documents.Mine] = {
-        **{key: "back" if reasons_before[key] else "new" for key in changes.newly_failing},
-        **dict.fromkeys(changes.still_failing, "still"),
-    }
-    kinds |= {key: apart[key] for key in apart.keys() & (kinds.keys() | excused.keys())}
+    kinds = _kinds(changes, reasons_before, apart, excused)
     named = {**_known(connection, subject, PAST_FIELD), **excused}
     same_reason = {
         key: subject.results[key].fingerprint in reasons_before[key] for key, kind in kinds.items() if kind == "back"
