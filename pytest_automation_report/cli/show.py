@@ -14,7 +14,7 @@ import click
 from msgspec.structs import replace
 
 from pytest_automation_report.api.client import RunExpand, run_pages
-from pytest_automation_report.api.models import DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD, SELECTION_FIELD
+from pytest_automation_report.api.models import DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD, SELECTION_FIELD, WORKER_FIELD
 from pytest_automation_report.api.responses import time_of
 from pytest_automation_report.cli.context import (
     CONNECTION,
@@ -138,8 +138,10 @@ def _facts(shown: Run, *, is_all: bool) -> Iterator[str]:
         else:
             yield f"{fact.name}: {', '.join(text.splitlines())}"
     for thread in shown.threads:
-        fields = ", ".join(f"{field.name} {field.value}" for field in thread.fields)
-        yield f"thread {thread.id}: {quantity(thread.total, 'result')}{f' ({fields})' if fields else ''}"
+        worker = next((field.value for field in thread.fields if field.name == WORKER_FIELD), None)
+        fields = ", ".join(f"{field.name} {field.value}" for field in thread.fields if field.name != WORKER_FIELD)
+        name = f"worker {worker}" if worker else f"thread {thread.id}"
+        yield f"{name}: {quantity(thread.total, 'result')}{f' ({fields})' if fields else ''}"
     if jobs := completed_jobs(shown):
         yield f"{quantity(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}"
     if hidden:
