@@ -119,8 +119,9 @@ def find_runs(client: Client, configuration: Settings, *, is_open: bool = False)
         raise click.UsageError("which run? give its id, --run-id or --run-key")
     learn_kind(client)
     if configuration.origins.get("branch") == "--branch":
-        # Of a run of another pipeline, such as a fork's, this job's commit says nothing.
-        new = replace(new, fields=tuple(field for field in new.fields if field.name != "Commit"))
+        # Of a run of another pipeline, such as a fork's, this job's commit and the address of its page say nothing.
+        fields, links = ([each for each in values if each.name != "Commit"] for values in (new.fields, new.links))
+        new = replace(new, fields=tuple(fields), links=tuple(links))
     try:
         runs, others = runs_of_key(client, sharing.tag, new)
     except RefusedError as error:
