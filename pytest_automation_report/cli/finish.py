@@ -45,11 +45,11 @@ from pytest_automation_report.findings.known import KnownTests
 from pytest_automation_report.findings.sentences import is_torn, told
 from pytest_automation_report.server.store.values import RunStatus
 from pytest_automation_report.spool.records import FailedTest
-from pytest_automation_report.summary.ci_page import JobOutput, PageOfJob, failing_notes, plain
+from pytest_automation_report.summary.ci_page import JobOutput, PageOfJob, failing_notes, literal_line
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import printable
-from pytest_automation_report.text.visible import plain as clean
+from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -103,7 +103,7 @@ class _Files(Struct):
     def _summarize(self, reading: Opened, shown: Run, findings: RunFindings | None, remarks: Iterable[str]) -> None:
         failures, now = [*reading.tests(shown.id, only_failures=True)], time.time_ns() // 1000
         heading, _, text = digest(reading, shown, failures, findings, now=now).markdown().partition("\n")
-        below = [f"\n**{plain(remark)}**" for remark in remarks if remark]
+        below = [f"\n**{literal_line(remark)}**" for remark in remarks if remark]
         self.comments.append("\n".join([heading, *below, text]))
         if not self.is_summary:
             return
@@ -209,7 +209,7 @@ def _judged(
 def _failing_line(test: ExportedTest) -> int | None:
     """Return the last line of a failure's traceback that is in the test's file, as the session marks it."""
     text = next((outcome.text for outcome in test.outcome_texts), "")
-    first = next(iter(parse_traceback(clean(text), test.file or "")), None)
+    first = next(iter(parse_traceback(plain(text), test.file or "")), None)
     lines = [frame.line for frame in first.frames if frame.path == test.file and frame.line] if first else []
     return lines[-1] if lines else test.line
 

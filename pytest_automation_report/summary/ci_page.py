@@ -190,9 +190,9 @@ class JobPage(Struct, frozen=True, kw_only=True):
             if same[failure.message] > _MAX_ROWS_ALIKE:
                 continue
             # In <code>, GitHub makes no links or notifications of @names and #numbers.
-            message = f"<code>{plain(failure.message)}</code>" if failure.message else ""
-            note = f" {plain(notes.get((failure.folder, failure.name), ''))} |" if notes else ""
-            rows.append(f"| <code>{plain(title_of(failure.folder, failure.name))}</code> | {message} |{note}")
+            message = f"<code>{literal_line(failure.message)}</code>" if failure.message else ""
+            note = f" {literal_line(notes.get((failure.folder, failure.name), ''))} |" if notes else ""
+            rows.append(f"| <code>{literal_line(title_of(failure.folder, failure.name))}</code> | {message} |{note}")
         while True:
             table = [*head, *rows, ""] if rows else []
             if rows and self.failed > len(rows):
@@ -214,14 +214,14 @@ class JobPage(Struct, frozen=True, kw_only=True):
         known = sum(failure.is_known for failure in tally.failures) if self.findings is None else 0
         least = "at least " if self.failed > len(tally.failures) else ""
         counted += f", {least}{known:,} known" if known else ""
-        lines = [f"### {plain(self.title)}", "", f"**{counted}**{f' in {where}' if where else ''}", ""]
+        lines = [f"### {literal_line(self.title)}", "", f"**{counted}**{f' in {where}' if where else ''}", ""]
         if self.findings is not None:
             verdict = verdict_line(self.findings)
-            lines += [f"**{plain(verdict)}**", ""] if verdict else []
+            lines += [f"**{literal_line(verdict)}**", ""] if verdict else []
         elif tally.not_run > 0:
             lines += [f"{tally.not_run:,} of {tally.expected:,} tests did not run.", ""]
         lines += self._changes()
-        return [*lines, *(f"- {plain(warning)}" for warning in self.warnings), *([""] if self.warnings else [])]
+        return [*lines, *(f"- {literal_line(warning)}" for warning in self.warnings), *([""] if self.warnings else [])]
 
     def _changes(self) -> list[str]:
         """Return what changed since an earlier run, and a table of reasons if more than one test fails."""
@@ -229,18 +229,18 @@ class JobPage(Struct, frozen=True, kw_only=True):
         if findings is None or findings["base"] is None:
             return []
         line = changes_line(findings, self.now)
-        lines = [plain(line), ""] if line else []
+        lines = [literal_line(line), ""] if line else []
         reasons = findings["reasons"] if self.failed > 1 else []
         lines += ["| Reason | Tests | Since |", "| --- | --- | --- |"] if reasons else []
         for reason in reasons[:_MAX_REASONS]:
-            since = plain(since_words(reason, self.now))
-            lines.append(f"| <code>{plain(reason['title'])}</code> | {reason['count']} | {since} |")
+            since = literal_line(since_words(reason, self.now))
+            lines.append(f"| <code>{literal_line(reason['title'])}</code> | {reason['count']} | {since} |")
         lines += [""] if reasons else []
         more = len(reasons) - _MAX_REASONS
         return [*lines, *([f"{quantity(more, 'more reason')}.", ""] if more > 0 else [])]
 
 
-def plain(text: str) -> str:
+def literal_line(text: str) -> str:
     """Return a foreign text as one line that Markdown and HTML show unchanged."""
     return referenced(string(text))
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import KNOWN_FIELD, Field, FieldType, Status
 from pytest_automation_report.recording.phases import SHOWN, Failures
 from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, CloseRecord, Decoder, FailedTest, FinishRecord
-from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, marked_last, plain
+from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, literal_line, marked_last
 from pytest_automation_report.summary.counts import SessionCounts
 
 FAILED = FailedTest("failure", "tests.test_cart", "test_pay[a|b]", "assert 1 == 2", "tests/test_cart.py", 12)
@@ -92,7 +92,7 @@ INJECTIONS = [
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_foreign_text_is_text(text: str) -> None:
     """Nothing in a name, a message or a title is read as Markdown, HTML or a command; all of it is shown."""
-    spelled = plain(text)
+    spelled = literal_line(text)
     assert re.fullmatch(r"(?:[^\W_]|\s|&#\d+;)*", spelled)
     assert "\n" not in spelled
     failure = FailedTest("failure", text, text, text)
@@ -141,7 +141,7 @@ STRANGE = [*INJECTIONS, "100% of a:b,c;d]e", "%0A::add-mask::x", "it's [a|b]"]
 def test_foreign_text_is_no_command(text: str) -> None:
     """A name, message or path gets whole into each provider's line, and neither ends it nor adds another command."""
     failure = FailedTest("error", "", text, text, text, 3)
-    name = html.unescape(plain(text))
+    name = html.unescape(literal_line(text))
     (line,) = annotation_lines("GitHub", [failure], 1)
     assert "\n" not in line
     assert github(line) == ("error", {"file": name, "line": "3", "title": name}, f"{name}: {name}")
