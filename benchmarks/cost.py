@@ -80,6 +80,8 @@ def main() -> None:
     contenders = [each for each in CONTENDERS if each.name in only and is_installed(each)]
     compile_all([PACKAGE, *(place for name in DEPENDENCIES if (place := place_of(name)))])
     if given.against:
+        if not (given.against / PACKAGE.name).is_dir():
+            parser.error(f"--against {given.against}: {PACKAGE.name} is not in it: name a checkout of another version")
         compile_all([given.against / PACKAGE.name])
         contenders += [
             replace(each, name=f"{each.name} (against)", folder=str(given.against.resolve()))
