@@ -103,6 +103,11 @@ def test_totals_of_a_killed_sender(tmp_path: Path) -> None:
     unfinished = replace(totals, complete=False, why=tail.totals().why, counts={}, workers=workers)
     assert tail.totals() == unfinished
     assert "stopped waiting" in unfinished.why
+    ready = next(line for line in lines if b'{"k":"ready"' in line)
+    ledger.write_bytes(b"".join([*lines, done, ready]))
+    tail = LedgerTail(ledger)
+    tail.read()
+    assert tail.done is None  # a sender that begins later has totals of its own
 
 
 @pytest.mark.parametrize(("unknown", "arrived"), [("send", [0, 0, 1, 2]), ("drop", [0])])
