@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from pytest_automation_report.api.models import Json
+Row: TypeAlias = dict[str, Any]
+"""A row of a query: its values by the names of the columns, as `StoreConnection.each` makes them."""
 
 
 class TransactionRolledBackError(Exception):
@@ -49,7 +50,7 @@ class StoreConnection(ABC):
         cursor = self.cursor(sql, values)
         return cursor.fetchall() if cursor.description else []
 
-    def each(self, sql: str, values: Sequence[object] = ()) -> Iterator[Json]:
+    def each(self, sql: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """Yield the rows of a SELECT as dictionaries, names without ``_id`` at their end, ``is_*`` as bools."""
         cursor = self.cursor(sql, values)
         names = [column[0].removesuffix("_id") for column in cursor.description or ()]
@@ -60,11 +61,11 @@ class StoreConnection(ABC):
                 row[flag] = None if row[flag] is None else bool(row[flag])
             yield row
 
-    def rows(self, sql: str, values: Sequence[object] = ()) -> list[Json]:
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """Execute a SELECT and return its rows as `each` yields them."""
         return list(self.each(sql, values))
 
-    def row(self, sql: str, values: Sequence[object] = ()) -> Json | None:
+    def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
         """Execute a SELECT and return its first row as `each` yields it, None if it has no rows."""
         return next(iter(self.rows(sql, values)), None)
 
