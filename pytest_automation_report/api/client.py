@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeAlias, Type
 from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import JOB, Json, NewRun, Resources, encode
+from pytest_automation_report.api.models import ARTIFACTS_PATH, JOB, Json, NewRun, Resources, encode
 from pytest_automation_report.api.responses import (
     ApiRequest,
     Created,
@@ -28,7 +28,6 @@ from pytest_automation_report.api.responses import (
     run_from,
     stored_file,
 )
-from pytest_automation_report.api.urls import ARTIFACTS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

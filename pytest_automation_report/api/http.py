@@ -31,9 +31,16 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 
 from pytest_automation_report import __version__
 from pytest_automation_report.api.client import Client
-from pytest_automation_report.api.models import CONNECTIONS, EXTENSIONS_HEADER, Token, announced
+from pytest_automation_report.api.models import (
+    CONNECTIONS,
+    DEFAULT_PORTS,
+    EXTENSIONS_HEADER,
+    KEEPS_HEADER,
+    Token,
+    announced,
+    is_loopback,
+)
 from pytest_automation_report.api.responses import ApiRequest, HttpResponse, NoResponse, Outcome, classify
-from pytest_automation_report.api.urls import DEFAULT_PORTS, KEEPS_HEADER, is_loopback
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.system.console import start_without_signals
 

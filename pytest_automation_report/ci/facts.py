@@ -9,8 +9,7 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Field, FieldType, Link, NewRun
-from pytest_automation_report.api.urls import web_address_hint
+from pytest_automation_report.api.models import Field, FieldType, Link, NewRun, web_address_hint
 from pytest_automation_report.text.limits import SHORT_COMMIT, STRING_UNITS, string, utf16_length
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from msgspec import Struct, field
 
 from pytest_automation_report import __version__
 from pytest_automation_report.api.http import Attempt, proxies_for, reason
-from pytest_automation_report.api.models import ROLE_HEADER
+from pytest_automation_report.api.models import DEFAULT_PORTS, ROLE_HEADER
 from pytest_automation_report.api.responses import (
     ClientError,
     NoResponse,
@@ -34,11 +34,10 @@ from pytest_automation_report.api.responses import (
     ThrottledError,
     TokenRefusedError,
 )
-from pytest_automation_report.api.urls import DEFAULT_PORTS
 from pytest_automation_report.delivery.requests import NOT_FOUND
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SettingError, SpoolError
-from pytest_automation_report.spool.cleaning import named
+from pytest_automation_report.spool.folder import named
 from pytest_automation_report.spool.sessions import delivered_state, others_in, session_folders, without_locks
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import quantity, string

@@ -12,8 +12,7 @@ from typing import Final
 import click
 from msgspec import to_builtins
 
-from pytest_automation_report.api.models import Token
-from pytest_automation_report.api.urls import shown_address
+from pytest_automation_report.api.models import Token, shown_address
 from pytest_automation_report.cli.checks import (
     Check,
     addopts_check,

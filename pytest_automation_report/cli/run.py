@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pytest_automation_report.api.client import MOST_RUNS, Client, RunFilters, run_pages
-from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, Resources, joined
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, Resources, joined, web_address_hint
 from pytest_automation_report.api.responses import Page, RefusedError, Run, time_of
-from pytest_automation_report.api.urls import web_address_hint
 from pytest_automation_report.cli.context import (
     AGE,
     CONNECTION,

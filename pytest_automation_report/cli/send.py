@@ -35,8 +35,7 @@ from pytest_automation_report.settings.console import project_ini
 from pytest_automation_report.settings.run import timeouts_from
 from pytest_automation_report.settings.servers import artifact_store
 from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
-from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import Lock, Log
+from pytest_automation_report.spool.folder import Lock, Log, remove_session
 from pytest_automation_report.spool.sessions import check_owner, ledger_from, locked, remove_empty, session_folders
 from pytest_automation_report.summary.lines import counts_by_status, report_line, unstored_lines
 from pytest_automation_report.system.here import system

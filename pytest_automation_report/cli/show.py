@@ -28,8 +28,7 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, completed_jobs, echo_link, opened
 from pytest_automation_report.cli.run import run, run_line
-from pytest_automation_report.export.digest import digest_of, new_keys
-from pytest_automation_report.export.markdown import markdown_of
+from pytest_automation_report.export.digest import digest_of, markdown_of, new_keys
 from pytest_automation_report.export.results import ExportedRun
 from pytest_automation_report.findings.sentences import compared_line, reason_lines, told
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
@@ -238,13 +237,13 @@ def write_file(name: str, pieces: Iterable[str], option: str = "-o") -> None:
 
 
 def _exported(form: str, reading: Opened, run_id: int, base: int | None) -> Iterable[str]:
-    from pytest_automation_report.export import documents, junit_xml  # noqa: PLC0415 - most commands write none
+    from pytest_automation_report.export import documents  # noqa: PLC0415 - most commands write none
 
     shown = reading.run(run_id)
     run = ExportedRun.from_document(shown.document)
     if form in {"junit", "csv"}:
         tests = reading.tests(run_id)
-        return junit_xml.junit_xml(run, tests) if form == "junit" else documents.csv_table(tests)
+        return documents.junit_xml(run, tests) if form == "junit" else documents.csv_table(tests)
     findings = reading.findings(run_id, base) if reading.is_ours else None
     if form == "json":
         return documents.json_document(shown.document["result"], run.source, findings, reading.items(run_id))

@@ -20,7 +20,7 @@ from pytest_automation_report.cli.context import (
     setting_options,
 )
 from pytest_automation_report.errors import SettingError, SpoolError
-from pytest_automation_report.spool.cleaning import named
+from pytest_automation_report.spool.folder import named
 from pytest_automation_report.spool.records import FinishRecord
 from pytest_automation_report.spool.sessions import (
     SpoolReader,

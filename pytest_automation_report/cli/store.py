@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from msgspec.structs import asdict
 
-from pytest_automation_report.api.urls import is_bucket, shown_store
+from pytest_automation_report.api.models import is_bucket, shown_store
 from pytest_automation_report.cli.context import (
     AGE,
     CommandGroup,

@@ -21,10 +21,9 @@ from pytest_automation_report.api.responses import RefusedError
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, options_of
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.requests import NOT_FOUND, DeliveryOptions
-from pytest_automation_report.delivery.stores import REPORT_FILE_BYTES
+from pytest_automation_report.delivery.stores import REPORT_FILE_BYTES, spooled_size
 from pytest_automation_report.errors import AutomationReportError, SpoolError
 from pytest_automation_report.findings.sentences import earlier_source_line, findings_lines, other_flaky
-from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.records import ReportRecord
 from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader
 from pytest_automation_report.text.files import STDOUT, open_file

@@ -26,8 +26,15 @@ from pytest_automation_report.delivery.report import excerpt_from, unfinished_re
 from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import AutomationReportError, SpoolError
-from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import LAST_WORDS, MAIN, Lock, Log, SessionFolder, SessionManifest
+from pytest_automation_report.spool.folder import (
+    LAST_WORDS,
+    MAIN,
+    Lock,
+    Log,
+    SessionFolder,
+    SessionManifest,
+    remove_session,
+)
 from pytest_automation_report.spool.ledger import NewRunRecord, UnheldRecord
 from pytest_automation_report.spool.records import DoneRecord, FindingsRecord, ReadyRecord, ReportRecord
 from pytest_automation_report.spool.sessions import (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
@@ -14,15 +15,26 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Artifact, ArtifactStoreConfig, Endpoint, Field, Token
+from pytest_automation_report.api.models import (
+    Artifact,
+    ArtifactStoreConfig,
+    Endpoint,
+    Field,
+    Token,
+    address_of,
+    file_name,
+    is_bucket,
+    shown_store,
+)
 from pytest_automation_report.api.responses import ClientError, RefusedError, StoredFile, UnknownAnswerError
-from pytest_automation_report.api.urls import address_of, file_name, is_bucket, shown_store
 from pytest_automation_report.delivery.attempts import fit_to_limits, with_kept_files
 from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import FAILED
 from pytest_automation_report.server.store.buckets import open_bucket
-from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file, spooled_size
+from pytest_automation_report.spool.folder import FOLDER, is_spooled_name
 from pytest_automation_report.spool.ledger import StoredRecord, UnstoredRecord
+from pytest_automation_report.spool.records import spooled_file
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.output import replace_file
 
@@ -319,3 +331,42 @@ def spooled_name(artifact: Artifact) -> str | None:
     """Return the name of an artifact's file in the spool, None if it is stored elsewhere."""
     spooled = spooled_file(artifact.url)
     return None if spooled is None else spooled[0]
+
+
+def open_spooled(session: Path, name: str) -> BinaryIO:
+    """Open a file of a session's results for reading; raises `SpoolError` for all others, as for a link or a path."""
+    if not is_spooled_name(name):
+        raise SpoolError("its record does not name a file that pytest has copied")
+    try:
+        with _folder(session) as folder:
+            descriptor = folder.open(name, os.O_RDONLY | system.OWN_FILE | system.NO_WAIT)
+    except OSError as error:
+        raise SpoolError(f"its copy in the spool cannot be read ({error.strerror or error})") from error
+    status = os.fstat(descriptor)
+    # A file with a second name may be a hard link to a file of the user, which a forged spool would have uploaded.
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        os.close(descriptor)
+        raise SpoolError("its copy in the spool was replaced")
+    return os.fdopen(descriptor, "rb")
+
+
+def spooled_size(session: Path, name: str) -> int | None:
+    """Return the size of a file of a session's results in bytes, None if it cannot be opened."""
+    try:
+        with open_spooled(session, name) as file:
+            return os.fstat(file.fileno()).st_size
+    except SpoolError:
+        return None
+
+
+def remove_spooled(session: Path, name: str) -> None:
+    """Remove a file that was opened, if it still exists."""
+    with suppress(FileNotFoundError), _folder(session) as folder:  # a test that adds it by two names has one copy
+        folder.remove(name)
+
+
+@contextmanager
+def _folder(session: Path) -> Iterator[system.Folder]:
+    """Yield the folder with a session's files; raises `OSError` if one of the two is not a folder."""
+    with system.Folder(session) as folder, system.Folder(FOLDER, inside=folder) as files:
+        yield files

@@ -1,32 +1,48 @@
-"""Say what failed in a run, each reason once: as text, as Markdown and as a document for programs.
+"""Say what failed in a run, each reason once: as text, as Markdown and as a document for programs; and one test.
 
-The console command, the end of a session and comments on pull requests show the same digest.
+The console command, the end of a session and comments on pull requests show the same digest. In Markdown the texts of
+tests stand in code only, where neither Markdown nor HTML reads them and no @name gets a message.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from msgspec import Struct
 
-from pytest_automation_report.export.markdown import code, headline
-from pytest_automation_report.failures.reading import Call, read_failure
+from pytest_automation_report.export.results import OUTPUTS, ExportedRun, ExportedTest
+from pytest_automation_report.failures.reading import (
+    Call,
+    ReportedFailure,
+    code_block,
+    code_span,
+    failure_markdown,
+    read_failure,
+)
 from pytest_automation_report.failures.tracebacks import one_line
 from pytest_automation_report.findings.owners import OWNER_FIELD
-from pytest_automation_report.findings.sentences import changes_line, commit_text, flaky_line, since_words, told
-from pytest_automation_report.text.limits import cut_end, printable, quantity
+from pytest_automation_report.findings.sentences import (
+    changes_line,
+    commit_text,
+    compared_line,
+    flaky_line,
+    since_words,
+    told,
+)
+from pytest_automation_report.text.limits import cut_end, duration, printable, quantity
 from pytest_automation_report.text.node_ids import place_of, rerun_of, run_command
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.export.results import ExportedRun, ExportedTest
     from pytest_automation_report.failures.comparisons import Table
     from pytest_automation_report.failures.values import Segments
     from pytest_automation_report.findings.documents import FailureReason, Mine, RunFindings, RunMention
+
 
 VERSION: Final = 1
 """Version of the document; it changes when a member is renamed, removed or means something else."""
@@ -41,6 +57,9 @@ _NOTE_UNITS: Final = 300
 _NOTES: Final = 20
 _VALUES: Final = 5
 _TESTS: Final = 10
+_CODE_UNITS: Final = 160
+_OUTPUT_CHARACTERS: Final = 2_000
+_SIGNS: Final = {"fail": "❌ ", "pass": "✅ "}
 _COUNTS: Final = ("finished", "failed", "passed", "skipped", "not_run")
 
 
@@ -285,6 +304,12 @@ def _in_text(text: str, units: int) -> str:
     return cut_end(printable(text), units)
 
 
+def code(text: str, units: int = _CODE_UNITS) -> str:
+    """Return a foreign text as one line of code, shortened to some units."""
+    line = cut_end(re.sub(r"\s+", " ", plain(text)).strip(), units)
+    return code_span(line) if line else ""
+
+
 _TEXT: Final = _Form(_in_text, "", "  ", "\n\n", TEXT_CHARACTERS)
 _MARKDOWN: Final = _Form(code, "- ", "  - ", "\n", MARKDOWN_CHARACTERS)
 
@@ -322,3 +347,67 @@ def _fitted(entries: Sequence[tuple[str, Sequence[str]]], room: int | None) -> l
                 lines[number + 1] = details[number]
                 room -= len(details[number]) + 1
     return ["\n".join(line for _, line in sorted(lines.items())) for lines in shown]
+
+
+def headline(run: ExportedRun, findings: RunFindings | None, url: str, now: int) -> list[str]:
+    """Return the lines that say how a run ended, what it was of, and what changed; ``now`` in us since 1970."""
+    said = run.verdict(findings)
+    verdict = f"{_SIGNS.get(said['tone'], '')}{said['long']}"
+    if findings is not None and 0 < findings["ran"]["failed"] + findings["ran"]["files"] == findings["mine"]["known"]:
+        verdict = f"⚠️ {said['long']}, {'all ' if findings['mine']['known'] > 1 else ''}known"
+    if said["part"]:
+        verdict += f", {said['part'].partition(': ')[0]}: {code(said['part'].partition(': ')[2])}"
+    facts = [f"[run {run.id}](<{url}>)" if url else f"run {run.id}", *([code(run.source)] if run.source else [])]
+    facts += _run_facts(run)
+    if run.elapsed:
+        facts.append(duration(run.elapsed))
+    if not run.is_completed:
+        facts.append("not completed yet")
+    changes = "" if findings is None else compared_line(findings, now, code)
+    return [f"### {verdict}", "", " · ".join(facts), *(["", f"{changes[0].upper()}{changes[1:]}."] if changes else [])]
+
+
+def _run_facts(run: ExportedRun) -> list[str]:
+    commit = commit_text(run.fields.get("Commit"), run.fields.get("Changes"))
+    facts = {"configuration": run.config, "branch": run.fields.get("Branch", ""), "commit": commit}
+    return [f"{name} {code(value)}" for name, value in facts.items() if value]
+
+
+def markdown_of(
+    test: ExportedTest, run: ExportedRun | None = None, *, command: str = "", changes: Sequence[str] = ()
+) -> str:
+    """Return one test as Markdown; ``command`` runs it again, ``changes`` are sentences about the runs before."""
+    outcomes = test.outcome_texts
+    first = next(iter(outcomes), None)
+    status = "Flaky" if test.is_flaky else (test.status or test.verdict).capitalize()
+    if test.verdict == "failed":
+        status = "Error" if test.is_error else "Failed"
+    facts = [status, *([] if run is None else _run_facts(run))]
+    if test.attempt_count > 1:
+        facts.append(f"{test.attempt_count} attempts")
+    failure = ReportedFailure(
+        title=plain(test.title),
+        text=plain(first.text) if first else "",
+        message=plain(first.message) if first else "",
+        type_name=plain(first.type) if first else "",
+        place=plain(place_of(test.file, test.line)),
+        sentence=". ".join([", ".join(facts), *changes]) + ".",
+        command=plain(command),
+        file=test.file or "",
+    )
+    parts = [failure_markdown(failure).rstrip()]
+    texts = [
+        *(("Then" if outcome.kind == "failure" else "Then an error", outcome.text) for outcome in outcomes[1:]),
+        *((f"Attempt {attempt.number}", attempt.text) for attempt in test.earlier_attempts),
+        *((name, test.output(name)) for name in OUTPUTS),
+    ]
+    parts += [f"{title}:\n\n{block(text, _OUTPUT_CHARACTERS)}" for title, text in texts if text]
+    return "\n\n".join(parts) + "\n"
+
+
+def block(text: str, characters: int) -> str:
+    """Return a foreign text as a block of code; of a long one the end, which has the error of a traceback."""
+    shown = plain(text).strip("\n")
+    if len(shown) > characters:
+        shown = f"... {len(shown) - characters} characters left out ...\n{shown[-characters:]}"
+    return code_block(shown, "text")

@@ -1,10 +1,15 @@
-"""Make of a failure's texts what a reader looks for: the message once, the compared values, the calls that matter."""
+"""Make of a failure's texts what a reader looks for: the message once, the compared values, the calls that matter.
+
+For pages, split code and terminal output into pieces with the style sheet's classes for their colours.
+"""
 
 from __future__ import annotations
 
 import re
-from itertools import chain, groupby
-from typing import TYPE_CHECKING, Final
+from bisect import bisect_right
+from functools import cache, lru_cache
+from itertools import accumulate, chain, groupby
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -12,13 +17,13 @@ from pytest_automation_report.failures.comparisons import assertion_of, table_fr
 from pytest_automation_report.failures.tracebacks import Frame, Link, Raised, exception_parts, parse_traceback
 from pytest_automation_report.text.limits import telling_text
 from pytest_automation_report.text.node_ids import place_of
+from pytest_automation_report.text.visible import SGR, Span, StyleState, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.failures.comparisons import Assertion, Table
     from pytest_automation_report.failures.values import Comparison, Segments
-
 
 _MAX_TYPE: Final = 200
 _ASSERT: Final = re.compile(r"^assert ", re.MULTILINE)
@@ -334,3 +339,171 @@ def _table(table: Table) -> str:
 
 def _side(side: Segments | None) -> str:
     return "not there" if side is None else code_span("".join(text for text, _ in side))
+
+
+Tokens: TypeAlias = "list[tuple[str, str]]"
+"""One line in pieces: (class, text); an empty class is plain text."""
+
+_MOST_CODE: Final = 60_000
+_KNOWN_CHARACTERS: Final = 4_000
+# Of these types and all below them; an earlier one wins.
+_CLASSES: Final[Mapping[str, str]] = {
+    "Token.Comment": "c",
+    "Token.Keyword": "k",
+    "Token.Operator.Word": "k",
+    "Token.Literal.String": "t",
+    "Token.Literal.Number": "n",
+}
+
+
+def coloured(lines: Sequence[str]) -> list[Tokens]:
+    """Return each line in pieces with their classes; the lines are one piece of code, read together."""
+    characters = sum(map(len, lines))
+    if characters > _MOST_CODE:
+        return [[("", line)] for line in lines]
+    pieces = _known_pieces(tuple(lines)) if characters < _KNOWN_CHARACTERS else _pieces(lines)
+    return [list(tokens) for tokens in pieces]
+
+
+def _pieces(lines: Sequence[str]) -> list[Tokens]:
+    code = "\n".join(lines)
+    result: list[Tokens] = [[]]
+    for _, token_type, text in _lexer().get_tokens_unprocessed(code):
+        class_ = _class_of(str(token_type))
+        for number, part in enumerate(text.split("\n")):
+            if number:
+                result.append([])
+            if part:
+                result[-1].append((class_, part))
+    return result[: len(lines)] + [[] for _ in range(len(lines) - len(result))]
+
+
+# Failures of one run have many calls in common, and this is a tenth of the time of a page.
+_known_pieces: Final = lru_cache(maxsize=256)(_pieces)
+
+
+@cache
+def _class_of(token_type: str) -> str:
+    return next((name for prefix, name in _CLASSES.items() if f"{token_type}.".startswith(f"{prefix}.")), "")
+
+
+@cache
+def _lexer() -> Any:  # noqa: ANN401 - Pygments has no types
+    # 25 ms: a server starts without it, and the first page of a failure pays.
+    from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no stubs
+
+    return PythonLexer()
+
+
+TerminalLine: TypeAlias = "tuple[tuple[str, str], ...]"
+"""One line in pieces: (classes, text); empty classes are plain text."""
+
+MAX_LINES: Final = 5_000
+"""Most lines of one text that are returned: its first and its last ones."""
+
+_HEAD_LINES: Final = 1_000
+_MAX_LINE: Final = 10_000
+_MAX_CHARACTERS: Final = 400_000
+# Every other sequence: moves of the cursor, titles, links, character sets. They have no place on a page.
+_OTHER: Final = re.compile(
+    r"\x1b\[[0-?]{0,60}[ -/]{0,10}[@-~]|\x1b\][^\x07\x1b\n]{0,5000}(?:\x07|\x1b\\)|\x1b[()*+][0-9A-Z]|\x1b[=>NOM78]"
+)
+# Black and dim text are shown as quiet text, white and light grey as plain text: both must be read on a page.
+_COLOURS: Final = ("dim", "bad", "ok", "warn", "info", "note", "aqua", "")
+_WORDS: Final = {"1": "bold", "2": "dim", "3": "italic", "4": "underline"}
+
+
+class Screen(Struct, frozen=True):
+    """The lines of a text; ``omitted`` lines are left out after the first ``head`` ones."""
+
+    lines: tuple[TerminalLine, ...]
+    head: int
+    omitted: int = 0
+
+    @property
+    def numbered(self) -> list[tuple[int, TerminalLine]]:
+        """The lines with their numbers in the whole text, from 1."""
+        return [
+            (number + (self.omitted if number > self.head else 0), line) for number, line in enumerate(self.lines, 1)
+        ]
+
+
+@lru_cache(maxsize=512)
+def _classes(style: str) -> str:
+    names: list[str] = []
+    for code in style.split(";") if style else ():
+        number = int(code)
+        if code in _WORDS:
+            names.append(_WORDS[code])
+        elif number % 10 < len(_COLOURS):
+            name = _COLOURS[number % 10]
+            is_ground = number // 10 in {4, 10}
+            # The page has the bright colours, too; text keeps its own colour on a ground.
+            names.append(f"on-{name or 'plain'}" if is_ground else name)
+    return " ".join(f"ansi-{name}" for name in dict.fromkeys(names) if name)
+
+
+def terminal_lines(text: str, spans: Iterable[Span] = ()) -> Screen:
+    """Return the lines of a text with their colours, ``spans`` of a text without sequences; long ones are cut."""
+    text = sequences_from(text, spans) if spans else text
+    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    head, tail = _shown_lines(lines)
+    omitted = len(lines) - head - tail
+    if omitted:
+        lines = lines[:head] + lines[len(lines) - tail :]
+    state = StyleState()
+    return Screen(tuple(_line(line, state) for line in lines), head, omitted)
+
+
+def sequences_from(text: str, spans: Iterable[Span]) -> str:
+    """Return the text with sequences for its spans, but not for those outside of it or out of order."""
+    pieces: list[str] = []
+    done = 0
+    for start, end, style in spans:
+        if start < done or end <= start or end > len(text):
+            continue
+        part = text[start:end].replace("\n", f"\x1b[m\n\x1b[{style}m")
+        pieces += [text[done:start], f"\x1b[{style}m{part}\x1b[m"]
+        done = end
+    return "".join((*pieces, text[done:]))
+
+
+def _shown_lines(lines: Sequence[str]) -> tuple[int, int]:
+    """Return how many lines of the beginning and of the end are shown: all, or those within the limits."""
+    lengths = [min(len(line), _MAX_LINE) for line in lines]
+    if len(lines) <= MAX_LINES and sum(lengths) <= _MAX_CHARACTERS:
+        return len(lines), 0
+    head = _fitting(lengths[:_HEAD_LINES], _MAX_CHARACTERS // 4)
+    return head, _fitting(
+        lengths[: head - 1 : -1] if head else lengths[::-1], _MAX_CHARACTERS * 3 // 4, MAX_LINES - head
+    )
+
+
+def _fitting(lengths: Sequence[int], characters: int, count: int = MAX_LINES) -> int:
+    """Return how many of the first lines have no more than this number of characters together."""
+    return bisect_right(list(accumulate(lengths[:count])), characters)
+
+
+def _line(line: str, state: StyleState) -> TerminalLine:
+    if "\r" in line:
+        # It writes over its line, as progress bars do: a terminal shows the last state.
+        line = line.rstrip("\r").rpartition("\r")[2]
+    rest = len(line) - _MAX_LINE
+    if rest > 0:
+        line = line[:_MAX_LINE]
+    pieces: list[tuple[str, str]] = []
+    position = 0
+    for match in SGR.finditer(line):
+        _add(pieces, state.style, line[position : match.start()])
+        state.apply(match[1])
+        position = match.end()
+    _add(pieces, state.style, line[position:])
+    if rest > 0:
+        pieces.append(("quiet", f" … {rest:,} more characters"))
+    return tuple(pieces)
+
+
+def _add(pieces: list[tuple[str, str]], style: str, text: str) -> None:
+    text = visible(_OTHER.sub("", text))
+    if text:
+        pieces.append((_classes(style), text))

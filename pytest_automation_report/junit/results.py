@@ -24,12 +24,17 @@ from pytest_automation_report.api.models import (
     FieldType,
     Status,
     Test,
+    is_web_address,
 )
-from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.delivery.attempts import fit_to_limits
-from pytest_automation_report.recording.fields import FieldKind, artifact_from, property_field
 from pytest_automation_report.recording.functions import field_type_of, typed_field
-from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
+from pytest_automation_report.recording.options import (
+    FieldKind,
+    RecordingOptions,
+    artifact_from,
+    cleaner_for,
+    property_field,
+)
 from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.spool.records import key_of
 from pytest_automation_report.text.limits import TEXT_UNITS, string, utf16_length

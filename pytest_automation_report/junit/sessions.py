@@ -15,7 +15,6 @@ from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit.results import FOLDER, JunitDocument, JunitError, JunitResult
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.phases import worst_status
-from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import (
     MAIN,
     Lock,
@@ -23,6 +22,7 @@ from pytest_automation_report.spool.folder import (
     bytes_from,
     new_session_folder,
     new_session_name,
+    remove_session,
 )
 from pytest_automation_report.spool.records import (
     FORMAT,

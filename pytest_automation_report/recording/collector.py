@@ -15,12 +15,12 @@ from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import pytest
 
     from pytest_automation_report.api.models import Artifact
     from pytest_automation_report.recording.phases import Annotations
-    from pytest_automation_report.spool.artifacts import ArtifactSpool
 
     class Target(Protocol):
         """A receiver of the functions' annotations."""
@@ -97,17 +97,18 @@ class AnnotationCollector:
     """
 
     __slots__ = (
-        "_artifact_spool", "_dropped", "_first_number", "_folder", "_has_inherited", "_is_set_up", "_marker_names",
-        "_missing_files", "_parent", "_surplus", "_worker", "attempts", "cleaner", "is_open", "item", "number",
-        "on_artifact", "options", "thread", "user_errors",
+        "_dropped", "_first_number", "_has_inherited", "_is_set_up", "_marker_names", "_missing_files", "_parent",
+        "_surplus", "attempts", "cleaner", "copy", "folder", "is_open", "item", "number", "on_artifact", "options",
+        "thread", "user_errors", "worker",
     )  # fmt: skip
 
     def __init__(self, options: RecordingOptions, folder: str, worker: str) -> None:
         self.options = options
         self.cleaner = cleaner_for(options)
-        self._folder = folder
-        self._worker = worker
-        self._artifact_spool: ArtifactSpool | None = None
+        self.folder = folder
+        self.worker = worker
+        # Copies a file into the spool; `user_code.copier_of` sets it.
+        self.copy: Callable[[Path | bytes], tuple[str, int]] | None = None
         self._marker_names = options.marker_names
         # The parent of the last test, and whether it or a node above it has a marker that adds to results.
         self._parent: object = None
@@ -144,15 +145,6 @@ class AnnotationCollector:
             self.number += 1
         self._is_set_up = True
         self.item = item
-
-    def artifact_spool(self) -> ArtifactSpool:
-        """Return the copies of files for the sender; first called before a test, which may patch functions of `os`."""
-        if self._artifact_spool is None:
-            from pytest_automation_report.spool.artifacts import ArtifactSpool  # noqa: PLC0415 - few tests have files
-
-            most, together = self.options.artifact_size, self.options.artifact_total
-            self._artifact_spool = ArtifactSpool(self._folder, self._worker, most_bytes=most, most_together=together)
-        return self._artifact_spool
 
     def is_marked(self, item: pytest.Item) -> bool:
         """Whether a test, its class or its module has a marker that adds to results."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_automation_report.api.models import STEP_LIMIT, Artifact, Field, FieldType
 from pytest_automation_report.recording.collector import AnnotationCollector, active
-from pytest_automation_report.recording.fields import NO_NAME, FieldKind, property_field
+from pytest_automation_report.recording.options import NO_NAME, FieldKind, property_field
 from pytest_automation_report.recording.phases import Annotations, merged
-from pytest_automation_report.recording.user_code import LazyContent, attachment, check_content
+from pytest_automation_report.recording.user_code import LazyContent, attachment, check_content, copier_of
 from pytest_automation_report.spool.records import Step as TimedStep
 from pytest_automation_report.text.limits import TEXT_UNITS, utf16_length
 from pytest_automation_report.text.redaction import TextCleaner, safe_str
@@ -104,7 +104,7 @@ class AttemptAnnotations:
     def __init__(self, collector: AnnotationCollector, item: pytest.Item | None) -> None:
         self.collector = collector
         self.item = item
-        collector.artifact_spool()
+        copier_of(collector)
         self.is_closed = False
         self.fields: list[Field] = []
         self.artifacts: list[Artifact] = []

@@ -18,13 +18,26 @@ import pytest
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, NewRun, Resources, joined
-from pytest_automation_report.api.urls import is_web_address
+from pytest_automation_report.api.models import (
+    Artifact,
+    Field,
+    FieldType,
+    Link,
+    NewRun,
+    Resources,
+    is_web_address,
+    joined,
+)
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_RUN, DESCRIBE_TEST, AnnotationCollector, UserErrors
-from pytest_automation_report.recording.fields import artifact_from, is_address, property_field
 from pytest_automation_report.recording.functions import attach, current_attempt, field_type_of, typed_field
-from pytest_automation_report.recording.options import MARKER_PREFIX, RecordingOptions
+from pytest_automation_report.recording.options import (
+    MARKER_PREFIX,
+    RecordingOptions,
+    artifact_from,
+    is_address,
+    property_field,
+)
 from pytest_automation_report.recording.phases import Annotations
 from pytest_automation_report.recording.user_code import LazyContent, attachment, call_hook, check_content, validated
 from pytest_automation_report.system.here import system

@@ -18,8 +18,13 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, FieldType, Status
 from pytest_automation_report.recording.comparison import Sides, captured_sides, clean_comparison
-from pytest_automation_report.recording.fields import FoundSecrets, printed_annotations, property_field
-from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
+from pytest_automation_report.recording.options import (
+    FoundSecrets,
+    RecordingOptions,
+    cleaner_for,
+    printed_annotations,
+    property_field,
+)
 from pytest_automation_report.recording.phases import (
     Annotations,
     Phase,

@@ -2,18 +2,19 @@
 
 A file gets its address from a user's hook that publishes it, else from the template ``artifact_url`` of files that the
 CI uploads, else from the sender, which uploads the spool's copy. Without an address it becomes a field that names it.
+The sender gets a copy, since the original may change or be deleted.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import Artifact, Field
-from pytest_automation_report.api.urls import address_of, is_web_address
+from pytest_automation_report.api.models import Artifact, Field, address_of, is_web_address
 from pytest_automation_report.recording.collector import (
     DESCRIBE_RUN,
     DESCRIBE_TEST,
@@ -22,13 +23,16 @@ from pytest_automation_report.recording.collector import (
     AnnotationCollector,
     UserErrors,
 )
-from pytest_automation_report.recording.fields import NO_NAME, artifact_from, is_address, last_segment, property_field
-from pytest_automation_report.spool.artifacts import spooled_address
+from pytest_automation_report.recording.options import NO_NAME, artifact_from, is_address, last_segment, property_field
+from pytest_automation_report.spool.folder import FOLDER
+from pytest_automation_report.spool.records import spooled_address
 from pytest_automation_report.system.here import system
+from pytest_automation_report.text.files import Disk
 from pytest_automation_report.text.redaction import TextCleaner, safe_str
+from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pytest
 
@@ -177,7 +181,7 @@ class _Attachment(Struct):
         """Return the reference to a copy in the spool."""
         cleaner = self.collector.cleaner
         try:
-            name, size = self.collector.artifact_spool().add(content)
+            name, size = copier_of(self.collector)(content)
         except ValueError as error:
             self.collector.add_missing_file(f"that are not kept ({error})", shown)
             return self._field(f"{shown} (not kept: {error})")
@@ -214,3 +218,98 @@ class _Attachment(Struct):
 
     def _field(self, text: str) -> Field:
         return property_field(self.name, text, self.collector.cleaner)
+
+
+_PIECE_BYTES: Final = 1 << 20
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.OWN_FILE
+_NOT_IN_NAMES: Final = lazy_pattern(r"[^A-Za-z0-9_-]")
+
+
+def copier_of(collector: AnnotationCollector) -> Callable[[Path | bytes], tuple[str, int]]:
+    """Return `ArtifactSpool.add` of this process; first called before a test, which may patch functions of `os`."""
+    if collector.copy is None:
+        most, together = collector.options.artifact_size, collector.options.artifact_total
+        spool = ArtifactSpool(collector.folder, collector.worker, most_bytes=most, most_together=together)
+        collector.copy = spool.add
+    return collector.copy
+
+
+class ArtifactSpoolError(ValueError):
+    """A file is not copied into the spool; the message is the reason, in a few words."""
+
+
+class ArtifactSpool:
+    """Copies the files of one process that runs tests into the spool; creates the folder with the first file.
+
+    ``most_bytes`` is the limit for one file, ``most_together`` that for all files that wait to be sent, in bytes. A
+    file is read with the functions as they are: under a patched ``open`` a test adds what it would read itself.
+    """
+
+    def __init__(self, session: str, worker: str, *, most_bytes: int, most_together: int) -> None:
+        self._disk = Disk()
+        self._session = session
+        self._path = f"{session}{os.sep}{FOLDER}"
+        self._worker = worker
+        self._pid = os.getpid()
+        self._number = 0
+        # Bytes of this process's files; the other workers' are added when the folder is measured, in `_check`.
+        self._used = 0
+        self.most_bytes = most_bytes
+        self.most_together = most_together
+
+    def add(self, content: Path | bytes) -> tuple[str, int]:
+        """Copy a file, or bytes; return its name and size in bytes. Raises `ArtifactSpoolError` if it is too large."""
+        # A forked child counts on with the same numbers: its files would have the names of its parent's.
+        if self._disk.getpid() != self._pid:
+            raise ArtifactSpoolError("a forked process cannot keep files")
+        if isinstance(content, bytes):
+            return self._put(iter((content,)))
+        with content.open("rb") as file:
+            return self._put(iter(lambda: file.read(_PIECE_BYTES), b""))
+
+    def _put(self, pieces: Iterator[bytes]) -> tuple[str, int]:
+        self._number += 1
+        name = f"{_NOT_IN_NAMES.sub('_', self._worker)[:60]}-{self._number}"
+        path, size = f"{self._path}{os.sep}{name}", 0
+        descriptor = self._new(path)
+        try:
+            for piece in pieces:
+                size += len(piece)
+                self._check(name, size)
+                unwritten = memoryview(piece)
+                while unwritten:
+                    unwritten = unwritten[self._disk.write(descriptor, unwritten) :]
+        except BaseException:
+            self._disk.close(descriptor)
+            self._disk.unlink(path)
+            raise
+        self._disk.close(descriptor)
+        self._used += size
+        return name, size
+
+    def _new(self, path: str) -> int:
+        try:
+            return self._disk.open(path, _WRITE, 0o600)
+        except FileNotFoundError:
+            try:
+                self._disk.lstat(self._session)
+            except FileNotFoundError:  # a test has deleted it
+                self._disk.makedirs(self._session, 0o700, exist_ok=True)
+            with suppress(FileExistsError):  # another worker has created it since
+                # Not by `makedirs`, which calls functions that a test may have replaced.
+                self._disk.mkdir(self._path, 0o700)
+            return self._disk.open(path, _WRITE, 0o600)
+
+    def _check(self, name: str, size: int) -> None:
+        """Raise `ArtifactSpoolError` if a file that is being written, with this size so far, exceeds a limit."""
+        if size > self.most_bytes:
+            raise ArtifactSpoolError(f"larger than {self.most_bytes:,} bytes (artifact_size)")
+        if self._used + size > self.most_together:
+            # Measured only at the limit, not for each file: the sender has removed the files that it stored.
+            self._used = 0
+            with self._disk.scandir(self._path) as entries:
+                for entry in entries:
+                    with suppress(FileNotFoundError):  # the sender removes it meanwhile
+                        self._used += 0 if entry.name == name else entry.stat(follow_symlinks=False).st_size
+        if self._used + size > self.most_together:
+            raise ArtifactSpoolError(f"more than {self.most_together:,} bytes would wait to be sent (artifact_total)")

@@ -18,8 +18,7 @@ from pytest_automation_report.session.collection import captured_files, write_co
 from pytest_automation_report.session.end import LedgerTail, TerminalReport, wait_for_sender
 from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
-from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import CONTROLLER, MAIN, Log, SessionFolder, SessionManifest
+from pytest_automation_report.spool.folder import CONTROLLER, MAIN, Log, SessionFolder, SessionManifest, remove_session
 from pytest_automation_report.spool.records import DoneRecord, EndRecord, PlanRecord
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.summary.counts import SessionOutcome, tally_from

@@ -24,12 +24,12 @@ from pytest_automation_report.recording.collector import DESCRIBE_RUN, FINISHED,
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.resolver import spool_candidates
 from pytest_automation_report.settings.run import RunSharing, configured_run, without_secrets
-from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import (
     SESSION_ID_FIELD,
     SessionFolder,
     SessionManifest,
     new_session_folder,
+    remove_session,
 )
 from pytest_automation_report.summary.shell import RUN_PAGE, run_page
 from pytest_automation_report.system.here import system

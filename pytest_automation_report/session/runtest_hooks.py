@@ -17,8 +17,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import Artifact, Field
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, AnnotationCollector, active
-from pytest_automation_report.recording.fields import property_field
-from pytest_automation_report.recording.options import FAILED, RecordingOptions
+from pytest_automation_report.recording.options import FAILED, RecordingOptions, property_field
 from pytest_automation_report.recording.phases import Annotations, Failures, merged
 from pytest_automation_report.recording.recorder import FailedComparisons, Recorder, place_in
 from pytest_automation_report.session.collection import HISTORY_HOOKS, captured_files, collected_record, plain_nodeids
@@ -174,7 +173,9 @@ class RuntestHooks(Hooks):
     def _add_hooks(self, config: pytest.Config) -> None:
         """Register the hooks for users' hooks that describe tests, and for packages that drive browsers."""
         if "pytest_automation_report.recording.functions" in sys.modules:  # of test modules that add to their results
-            self.collector.artifact_spool()
+            from pytest_automation_report.recording.user_code import copier_of  # noqa: PLC0415 - loaded by then
+
+            copier_of(self.collector)
         is_described = bool(getattr(config.hook, DESCRIBE_TEST).get_hookimpls())
         # Test modules have imported the package when they are collected.
         has_browsers = self._options.browser_artifacts and any(package in sys.modules for package in _BROWSERS)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import ArtifactStoreConfig, Token
-from pytest_automation_report.api.urls import is_bucket
+from pytest_automation_report.api.models import ArtifactStoreConfig, Token, is_bucket
 from pytest_automation_report.ci.detection import FactsSearch
 from pytest_automation_report.delivery.launch import SenderProcess, Timeouts
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for, secrets_from

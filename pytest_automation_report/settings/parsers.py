@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, cast
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import Field, FieldType, Link, Status
-from pytest_automation_report.api.urls import (
+from pytest_automation_report.api.models import (
     BUCKETS,
     OF_FILE,
     OF_RUN,
+    Field,
+    FieldType,
+    Link,
+    Status,
     braced,
     is_bucket,
     shown_address,

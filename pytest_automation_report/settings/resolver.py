@@ -16,8 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
-from pytest_automation_report.api.urls import is_bucket, shown_address
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, is_bucket, shown_address
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import with_fallbacks
 from pytest_automation_report.errors import SettingError

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
-from pytest_automation_report.api.models import ArtifactStoreConfig, PostgresDatabase
-from pytest_automation_report.api.urls import (
+from pytest_automation_report.api.models import (
     DEFAULT_PORTS,
+    ArtifactStoreConfig,
+    PostgresDatabase,
     is_bucket,
     is_loopback,
     shown_address,

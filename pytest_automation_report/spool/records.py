@@ -8,11 +8,12 @@ A record names a test by its node id, from which `identity_of` derives its key, 
 
 from __future__ import annotations
 
+import re
 from binascii import crc32
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.json import Decoder as JsonDecoder
@@ -20,9 +21,7 @@ from msgspec.json import Decoder as JsonDecoder
 from pytest_automation_report.api.models import Artifact, Field, Int64, Json, Status, decode, encode
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.visible import NOT_IN_XML
-
-if TYPE_CHECKING:
-    import re
+from pytest_automation_report.unpatched import lazy_pattern
 
 FORMAT: Final = 1
 """Version of records and manifest, the only one that a reader accepts; a new member with a default needs no other."""
@@ -256,6 +255,22 @@ class StartRecord(Record, frozen=True, tag="start"):
     nodeid: str = field(name="id")
     file: str
     line: Int64 | None = None
+
+
+# A file of a result is a copy in the spool, whose URL is known only after its upload: until then its artifact has an
+# address `spooled:NAME TEXT`. The sender never opens a path that a record names, since a record can be forged.
+_ADDRESS: Final = lazy_pattern(r"spooled:(\S*) ?(.*)", re.DOTALL)
+
+
+def spooled_address(name: str, shown: str) -> str:
+    """Return the address of a file in the spool; the result shows the text ``shown`` if it is never stored."""
+    return f"spooled:{name} {shown}"
+
+
+def spooled_file(address: str) -> tuple[str, str] | None:
+    """Split a spooled address into the name of the file and the text for people; None for other addresses."""
+    match = _ADDRESS.fullmatch(address)
+    return (match[1], match[2]) if match else None
 
 
 class ArtifactRecord(Record, frozen=True, tag="artifact"):

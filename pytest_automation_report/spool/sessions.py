@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from msgspec import Struct, field
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.cleaning import foreign_in, remove_session
 from pytest_automation_report.spool.folder import (
     CONTROLLER,
     MAIN,
@@ -20,8 +19,10 @@ from pytest_automation_report.spool.folder import (
     SessionFolder,
     bytes_from,
     check_links,
+    foreign_in,
     is_regular,
     is_session_name,
+    remove_session,
 )
 from pytest_automation_report.spool.ledger import LEDGER_KINDS, LedgerState, StoredRecord, UnstoredRecord
 from pytest_automation_report.spool.records import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.urls import shown_store
+from pytest_automation_report.api.models import shown_store
 from pytest_automation_report.settings.settings import LOCAL_URL, Settings, setting_of
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import quantity, sanitize

@@ -18,7 +18,7 @@ from pytest_automation_report.delivery.sender import Sender, run
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.session.end import LedgerTail
-from pytest_automation_report.spool.cleaning import remove_session
+from pytest_automation_report.spool.folder import remove_session
 from pytest_automation_report.spool.sessions import locked
 from pytest_automation_report.system.here import system
 from support.delivered_results import assert_complete, result_names

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.delivery.dispatcher import Delivery
-from pytest_automation_report.spool.artifacts import ArtifactSpool, ArtifactSpoolError
-from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import SessionFolder
+from pytest_automation_report.recording.user_code import ArtifactSpool, ArtifactSpoolError
+from pytest_automation_report.spool.folder import SessionFolder, remove_session
 from pytest_automation_report.spool.records import OpenRecord
 from pytest_automation_report.spool.sessions import SpoolReader
 from pytest_automation_report.system.here import system

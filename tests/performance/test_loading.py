@@ -12,7 +12,7 @@ OURS = "pytest_automation_report"
 # What a session must never pay for: the sender's and the server's packages.
 COSTLY = {"requests", "urllib3", "click", "falcon", "waitress", "jinja2", "sqlite3", "_sqlite3"}
 
-MOST_MODULES = 55
+MOST_MODULES = 52
 """Modules of ours that a reported session loads in pytest's process, folders included."""
 
 RUNNER = """
@@ -64,7 +64,7 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
     seldom = (
         "session.xdist", "summary.ci_page", "junit.sessions", "session.rerun_failed",
-        "session.preflight", "spool.sessions", "spool.artifacts", "ci.providers",
+        "session.preflight", "spool.sessions", "recording.user_code", "ci.providers",
         "settings.console", "settings.mistakes", "settings.parsers", "settings.servers", "settings.token",
         "summary.undelivered", "findings.owners", "findings.verdict",
         *(f"recording.{each}" for each in ("functions", "hooks")),

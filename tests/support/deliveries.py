@@ -19,9 +19,8 @@ from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollow
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests, Unknown
 from pytest_automation_report.delivery.sender import Sender
-from pytest_automation_report.spool.artifacts import spooled_address
 from pytest_automation_report.spool.folder import FOLDER, SESSION_ID_FIELD, SessionFolder, SessionManifest
-from pytest_automation_report.spool.records import Attempt
+from pytest_automation_report.spool.records import Attempt, spooled_address
 from pytest_automation_report.spool.sessions import LedgerFile
 from pytest_automation_report.spool.writer import SpoolWriter
 from pytest_automation_report.system.here import system

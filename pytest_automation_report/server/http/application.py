@@ -17,7 +17,7 @@ import falcon
 from falcon.routing import BaseConverter
 from msgspec.json import encode
 
-from pytest_automation_report.api.urls import ARTIFACTS_PATH, file_name
+from pytest_automation_report.api.models import ARTIFACTS_PATH, file_name
 from pytest_automation_report.server.api.bodies import POSTS
 from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, check_length
 from pytest_automation_report.server.api.documents import DOCUMENTS

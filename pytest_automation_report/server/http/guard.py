@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import falcon
 from msgspec import Struct
 
-from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER, ROLE_HEADER
-from pytest_automation_report.api.urls import KEEPS_HEADER
+from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER, KEEPS_HEADER, ROLE_HEADER
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.tokens import METRICS, Tokens
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, MAX_TOTAL_BYTES

@@ -14,7 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.api.urls import ARTIFACTS_PATH
+from pytest_automation_report.api.models import ARTIFACTS_PATH
 from pytest_automation_report.server.store.tokens import PREFIX, Grant, grants, hash_of, is_of_project
 from pytest_automation_report.server.store.values import ApiError, UnreachableError
 from pytest_automation_report.text.limits import quantity

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import falcon
     from jinja2.bccache import Bucket
 
-    from pytest_automation_report.failures.highlighting import Tokens
+    from pytest_automation_report.failures.reading import Tokens
     from pytest_automation_report.server.store.store import Store
 
 STYLE_LAYERS: Final[Mapping[str, Sequence[str]]] = {

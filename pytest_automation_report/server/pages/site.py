@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.api.urls import ARTIFACTS_PATH
+from pytest_automation_report.api.models import ARTIFACTS_PATH
 from pytest_automation_report.server.http.guard import OPENING, PROBES, Extension
 from pytest_automation_report.server.http.tokens import METRICS
 from pytest_automation_report.server.pages import access

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.urls import is_web_address
-from pytest_automation_report.failures.highlighting import TerminalLine, terminal_lines
+from pytest_automation_report.api.models import is_web_address
+from pytest_automation_report.failures.reading import TerminalLine, terminal_lines
 from pytest_automation_report.failures.tracebacks import margin_of
 from pytest_automation_report.findings.sentences import ago as time_ago
 from pytest_automation_report.findings.sentences import brief

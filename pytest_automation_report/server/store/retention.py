@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.json import encode
 
-from pytest_automation_report.api.urls import shown_store
+from pytest_automation_report.api.models import shown_store
 from pytest_automation_report.server.store.buckets import open_bucket, remove_files
 from pytest_automation_report.server.store.contents import remove_unused
 from pytest_automation_report.server.store.database import StoreConnection, lock

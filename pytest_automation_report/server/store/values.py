@@ -15,8 +15,7 @@ from urllib.parse import quote
 
 from msgspec import Meta, Struct
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Json
-from pytest_automation_report.api.urls import ARTIFACTS_PATH, file_name
+from pytest_automation_report.api.models import ARTIFACTS_PATH, EMBEDDED_ORIGIN, Json, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

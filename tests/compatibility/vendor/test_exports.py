@@ -10,8 +10,7 @@ from jsonschema import Draft7Validator
 from compatibility.real.workplace import from_npm
 from compatibility.vendor.official import submitted
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.export.documents import SPEC_VERSION, ctrf_text
-from pytest_automation_report.export.junit_xml import junit_xml
+from pytest_automation_report.export.documents import SPEC_VERSION, ctrf_text, junit_xml
 from support.exported import HOSTILE, a_field, a_flaky_item, a_problem, a_run, an_item, exported_from, findings_of
 
 CTRF_PACKAGE = "0.3.0"

@@ -12,9 +12,8 @@ import responses
 
 from pytest_automation_report import __version__
 from pytest_automation_report.api.http import HttpClient
-from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, NewRun, Resources, Token
+from pytest_automation_report.api.models import KEEPS_HEADER, Artifact, Field, FieldType, Link, NewRun, Resources, Token
 from pytest_automation_report.api.responses import NotSentError, RefusedError, StoredFile, UnknownAnswerError
-from pytest_automation_report.api.urls import KEEPS_HEADER
 from pytest_automation_report.errors import SettingError
 from support.client_fixtures import ClientFor
 from support.contract import Contract

@@ -22,6 +22,7 @@ from pytest_automation_report.api.models import (
     Test,
     decode,
     encode,
+    is_web_address,
     parse_steps,
     step_markup,
 )
@@ -35,7 +36,6 @@ from pytest_automation_report.api.responses import (
     run_from,
     stored_file,
 )
-from pytest_automation_report.api.urls import is_web_address
 
 
 @pytest.mark.parametrize("text", ["", "a\n\x00", "\U0001f600\u20ac", "\ud800", "\udcff\udc00", ' <&>"\\'])

@@ -17,10 +17,10 @@ from pytest_automation_report.api.models import EMBEDDED_ORIGIN, ArtifactStoreCo
 from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.delivery.report import OWN_RESULTS, excerpt_from, refusal_of_kept
 from pytest_automation_report.delivery.sender import Deadlines
+from pytest_automation_report.delivery.stores import spooled_size
 from pytest_automation_report.findings.documents import FindingsExcerpt
 from pytest_automation_report.server.api.embedded import StoreClient
 from pytest_automation_report.session.end import LedgerTail
-from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger import LedgerState
 from pytest_automation_report.spool.records import ReportRecord

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.export.digest import MARKDOWN_CHARACTERS, TEXT_CHARACTERS, Digest, digest_of
-from pytest_automation_report.export.markdown import markdown_of
+from pytest_automation_report.export.digest import MARKDOWN_CHARACTERS, TEXT_CHARACTERS, Digest, digest_of, markdown_of
 from support.exported import HOSTILE, a_field, a_problem, a_run, an_item, exported_from, findings_of
 
 HOUR = 3_600_000_000

@@ -1,6 +1,6 @@
 """Markdown of one test for an issue or an assistant."""
 
-from pytest_automation_report.export.markdown import block, code, markdown_of
+from pytest_automation_report.export.digest import block, code, markdown_of
 from support.exported import a_field, a_flaky_item, a_problem, a_run, an_item, exported_from
 
 

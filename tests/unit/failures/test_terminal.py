@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pytest_automation_report.failures.highlighting import MAX_LINES, coloured, terminal_lines
+from pytest_automation_report.failures.reading import MAX_LINES, coloured, terminal_lines
 from pytest_automation_report.server.pages.rendering import style_sheet
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
-from pytest_automation_report.api.urls import address_of, is_bucket, template_for
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, address_of, is_bucket, template_for
 from pytest_automation_report.ci.facts import BuildInfo, Shard
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import servers as artifact_stores

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from msgspec import to_builtins
 
 from pytest_automation_report.api.models import Field, FieldType, NewRun
-from pytest_automation_report.recording.fields import property_field
 from pytest_automation_report.recording.functions import typed_field
-from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for, property_field
 from pytest_automation_report.session.xdist import worker_options
 from pytest_automation_report.settings.run import without_secrets
 from pytest_automation_report.text import credential_patterns as secret_shapes

@@ -7,8 +7,7 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pytest_automation_report.failures.highlighting import coloured
-from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown, is_in_package
+from pytest_automation_report.failures.reading import ReportedFailure, coloured, failure_markdown, is_in_package
 from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Raised, one_line, parse_traceback
 from pytest_automation_report.findings.fingerprints import MASK, masked
 from pytest_automation_report.findings.flakiness import evidence_words

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import SELECTION_FIELD, Json
-from pytest_automation_report.export.documents import csv_table, json_document
-from pytest_automation_report.export.junit_xml import junit_xml
+from pytest_automation_report.export.documents import csv_table, json_document, junit_xml
 from pytest_automation_report.export.results import ExportedRun, ExportedTest
 from pytest_automation_report.findings.comparison import command_of
 from pytest_automation_report.server.api.documents import run_document

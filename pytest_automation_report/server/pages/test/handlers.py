@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from pytest_automation_report.failures.highlighting import terminal_lines
-from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown
+from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown, terminal_lines
 from pytest_automation_report.server.pages.queries import NEAR
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, Histories, worker_names

@@ -13,8 +13,17 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import ATTEMPTS_META, Json, parse_steps
 from pytest_automation_report.export.results import attempt_number
-from pytest_automation_report.failures.highlighting import Screen, Tokens, coloured, terminal_lines
-from pytest_automation_report.failures.reading import Call, Fold, ShownException, is_in_package, read_failure
+from pytest_automation_report.failures.reading import (
+    Call,
+    Fold,
+    Screen,
+    ShownException,
+    Tokens,
+    coloured,
+    is_in_package,
+    read_failure,
+    terminal_lines,
+)
 from pytest_automation_report.failures.values import Comparison
 from pytest_automation_report.findings.fingerprints import IN_PHASE
 from pytest_automation_report.server.pages.urls import STREAMS
