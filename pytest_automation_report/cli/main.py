@@ -29,7 +29,7 @@ _COMMANDS: Final = {
     "run": ("run", "run", "show", "findings", "finish"),
     "send": ("send", "send"),
     "serve": ("serve", "serve"),
-    "server": ("server", "server"),
+    "server": ("server", "store"),
     "spool": ("spool", "spool"),
     "store": ("store", "store"),
     "submit": ("submit", "submit"),

@@ -1,14 +1,15 @@
-"""``automation-report store``: back up, check and prune the embedded store."""
+"""``automation-report store``: back up, check and prune the store; ``server token``: its tokens."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 import click
 from msgspec.structs import asdict
@@ -21,20 +22,22 @@ from pytest_automation_report.cli.context import (
     NoStoreError,
     echo_result,
     echo_stderr,
+    echo_table,
     setting_options,
     stored_at,
 )
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.store import maintenance, retention
+from pytest_automation_report.server.store import maintenance
+from pytest_automation_report.server.store.maintenance import Grant, Role, create_token, grants, revoke_token
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.server.store.values import ApiError, DiskFullError
+from pytest_automation_report.server.store.values import ApiError, DiskFullError, iso_time
 from pytest_automation_report.settings.servers import bucket_error
 from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_automation_report.server.store.retention import OldRun
+    from pytest_automation_report.server.store.maintenance import OldRun
 
 _SHOWN_ERRORS: Final = 20
 
@@ -127,10 +130,10 @@ def prune(
     now, artifacts = time.time_ns() // 1000, 0
     with opened_store(options) as opened:
         if keep_runs is not None:
-            runs = opened.read(partial(retention.runs_beyond, max_runs=keep_runs, now=now))
+            runs = opened.read(partial(maintenance.runs_beyond, max_runs=keep_runs, now=now))
         else:
             before = now - int((older_than or 0) * 1_000_000)
-            runs = opened.read(partial(retention.runs_before, time_us=before, now=now))
+            runs = opened.read(partial(maintenance.runs_before, time_us=before, now=now))
         if not dry_run:
             runs, artifacts = remove_old(opened, runs, artifact_store)
     for run in runs:
@@ -146,7 +149,7 @@ def remove_old(opened: Store, runs: Sequence[OldRun], bucket: str = "") -> tuple
     """Remove runs that are unchanged, and artifacts that no run refers to; return the runs and how many artifacts."""
     # Runs of many results take longer.
     with click.progressbar(length=sum(run.results + 1 for run in runs), label="removing", file=sys.stderr) as bar:
-        removed, artifacts = retention.remove_runs(opened, runs, lambda run, _: bar.update(run.results + 1), bucket)
+        removed, artifacts = maintenance.remove_runs(opened, runs, lambda run, _: bar.update(run.results + 1), bucket)
     if removed or artifacts:
         try:
             opened.compact()
@@ -155,3 +158,72 @@ def remove_old(opened: Store, runs: Sequence[OldRun], bucket: str = "") -> tuple
         except ApiError:
             echo_stderr("the store is in use: it gets no smaller now, but its space is used again")
     return removed, artifacts
+
+
+# A log shows names beside addresses.
+_is_name: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}").fullmatch
+
+
+@click.group(cls=CommandGroup)
+def server() -> None:
+    """Create, list and revoke the tokens of a server."""
+
+
+@server.group(cls=CommandGroup)
+def token() -> None:
+    """Create, list and revoke the tokens of a server: any number is valid at once."""
+
+
+@token.command()
+@click.argument("name")
+@click.option(
+    "--role",
+    type=click.Choice(get_args(Role)),
+    required=True,
+    help="report: write and read runs. read: change nothing. admin: all, as the server's own token.",
+)
+@click.option("--project", type=click.IntRange(min=1), metavar="ID", help="Project of the token; default: all.")
+@setting_options("database")
+def create(name: str, role: Role, project: int | None, **options: object) -> int:
+    """Create a token and print it. Nobody can read it again: the store has its hash alone.
+
+    A server of the store accepts it at once.
+    """
+    if not _is_name(name):
+        raise SettingError("NAME", name, "use up to 64 letters, digits, dots, @, - and _")
+    if role == "admin" and project is not None:
+        raise SettingError("--project", project, "an admin has all projects: leave it out, or use --role report")
+    with opened_store(options) as store:
+        created = store.write(partial(create_token, name, role, project))
+    if created is None:
+        raise SettingError("NAME", name, "there is a token of this name: choose another, or revoke that one first")
+    click.echo(created.value)
+    echo_stderr(f"token {name} is created: {Grant(name, role, project).scope}; it is shown this once")
+    return Exit.DONE
+
+
+@token.command("list")
+@setting_options("database")
+def list_tokens(**options: object) -> int:
+    """List the tokens with what they may do; their names are printed on stdout."""
+    with opened_store(options) as store:
+        found = [*store.look(grants).values()]
+    for grant in found:
+        echo_result(grant.name)
+    rows = [(grant.name, grant.role, str(grant.project or "all"), iso_time(grant.created) or "") for grant in found]
+    echo_table(("NAME", "ROLE", "PROJECT", "CREATED"), rows)
+    echo_stderr(quantity(len(found), "token"))
+    return Exit.DONE
+
+
+@token.command()
+@click.argument("name")
+@setting_options("database")
+def revoke(name: str, **options: object) -> int:
+    """Revoke the token NAME: servers of the store refuse it within five seconds."""
+    with opened_store(options) as store:
+        is_revoked = store.write(partial(revoke_token, name))
+    if not is_revoked:
+        raise SettingError("NAME", name, "there is no such token: automation-report server token list shows them")
+    echo_stderr(f"token {name} is revoked")
+    return Exit.DONE

@@ -30,7 +30,7 @@ from pytest_automation_report.api.responses import ClientError, RefusedError, St
 from pytest_automation_report.delivery.attempts import fit_to_limits, with_kept_files
 from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import FAILED
-from pytest_automation_report.server.store.buckets import open_bucket
+from pytest_automation_report.server.store.maintenance import open_bucket
 from pytest_automation_report.spool.folder import FOLDER, is_spooled_name
 from pytest_automation_report.spool.ledger import StoredRecord, UnstoredRecord
 from pytest_automation_report.spool.records import spooled_file

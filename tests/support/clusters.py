@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_automation_report.api.models import PostgresDatabase
-from pytest_automation_report.server.store.schema import SCHEMA_VERSION, TABLE_NAMES
+from pytest_automation_report.server.store.database import SCHEMA_VERSION, TABLE_NAMES
 from pytest_automation_report.settings.parsers import RawSetting
 from pytest_automation_report.settings.servers import postgres_database
 from support.needs import needed

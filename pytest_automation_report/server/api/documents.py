@@ -19,9 +19,8 @@ from msgspec.structs import replace
 
 from pytest_automation_report.findings.sentences import brief
 from pytest_automation_report.server.api.decoding import Mistakes, storable
-from pytest_automation_report.server.store.compared import flaky_tests
+from pytest_automation_report.server.store.compared import flaky_tests, usual_durations
 from pytest_automation_report.server.store.database import MAX_THREADS
-from pytest_automation_report.server.store.durations import usual_durations
 from pytest_automation_report.server.store.findings import findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.reads import (
     RESULT_ORDERS,
@@ -35,7 +34,15 @@ from pytest_automation_report.server.store.reads import (
     referenced,
     results_page,
 )
-from pytest_automation_report.server.store.values import COUNT_NAMES, EPOCH, INT64_MAX, ApiError, ResultClass, RunStatus
+from pytest_automation_report.server.store.values import (
+    COUNT_NAMES,
+    EPOCH,
+    INT64_MAX,
+    ApiError,
+    ResultClass,
+    RunStatus,
+    iso_time,
+)
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 
 if TYPE_CHECKING:
@@ -307,14 +314,6 @@ def source_view(row: Mapping[str, Any]) -> Json:
         "retired_at": None,
         "retired_by": None,
     }
-
-
-def iso_time(microseconds: int | None) -> str | None:
-    """Return a time, in microseconds since 1970, in the contract's form with whole milliseconds; None for None."""
-    if microseconds is None:
-        return None
-    time = EPOCH + timedelta(milliseconds=microseconds // 1000)
-    return f"{time.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 def _thread(row: Json, attached: _Attached) -> Json:

@@ -21,10 +21,10 @@ from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.http import guard
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.connections import Deadlines, Loop
-from pytest_automation_report.server.http.tokens import Tokens
+from pytest_automation_report.server.http.guard import Tokens
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.retention import Retention, apply_retention
+from pytest_automation_report.server.store.maintenance import Retention, apply_retention
 from pytest_automation_report.server.store.sqlite import make_state_folder
 from pytest_automation_report.server.store.values import ApiError
 from pytest_automation_report.system.console import LISTENING, max_files, publish

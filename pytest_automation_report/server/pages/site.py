@@ -19,8 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.models import ARTIFACTS_PATH
-from pytest_automation_report.server.http.guard import OPENING, PROBES, Extension
-from pytest_automation_report.server.http.tokens import METRICS
+from pytest_automation_report.server.http.guard import METRICS, OPENING, PROBES, Extension
 from pytest_automation_report.server.pages import access
 from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.rendering import (

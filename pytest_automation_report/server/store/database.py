@@ -1,4 +1,4 @@
-"""Hide the differences between SQLite and PostgreSQL: connections, transactions, locks, size limits.
+"""Declare the tables, and hide the differences between SQLite and PostgreSQL: connections, locks, sizes.
 
 Statements are plain SQL that both understand, executed by `StoreConnection`.
 
@@ -18,8 +18,11 @@ since it assumes that the rows of one run are spread over the table; they lie to
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
+
+from pytest_automation_report.server.store.values import STORED_COUNTS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -147,3 +150,189 @@ def used_bytes(connection: StoreConnection) -> int:
         return connection.number("SELECT pg_database_size(current_database())")
     pages = connection.number("PRAGMA page_count") - connection.number("PRAGMA freelist_count")
     return pages * connection.number("PRAGMA page_size")
+
+
+# For each version after the first, the statements that make a store of the version before into one of it.
+LATER_VERSIONS: Final[Mapping[int, tuple[str, ...]]] = {}
+SCHEMA_VERSION: Final = max(LATER_VERSIONS, default=1)  # version of the tables
+_COUNTS: Final = ", ".join(f"{name} BIGINT NOT NULL" for name in STORED_COUNTS)
+
+# One statement each, with PostgreSQL's types. SQLite appends the row's id to every index by itself; where ``/*id*/``
+# stands PostgreSQL gets it, too, so that the index can serve an order by id. Each table stands after those that it
+# refers to.
+_SCHEMA: Final = f"""
+CREATE TABLE project (id BIGINT PRIMARY KEY, created BIGINT NOT NULL);
+
+CREATE TABLE source (
+  id BIGSERIAL PRIMARY KEY, project_id BIGINT NOT NULL REFERENCES project, name TEXT NOT NULL, created BIGINT NOT NULL,
+  main_branch TEXT  -- null if none was set: the first of the usual names that has runs
+);
+CREATE UNIQUE INDEX source_project_id_name ON source (project_id, name);
+
+CREATE TABLE config (
+  id BIGSERIAL PRIMARY KEY, project_id BIGINT NOT NULL REFERENCES project, name TEXT NOT NULL
+);
+CREATE UNIQUE INDEX config_project_id_name ON config (project_id, name);
+
+CREATE TABLE milestone (
+  id BIGSERIAL PRIMARY KEY, project_id BIGINT NOT NULL REFERENCES project, name TEXT NOT NULL
+);
+CREATE UNIQUE INDEX milestone_project_id_name ON milestone (project_id, name);
+
+-- Counts are updated with every append, so that a read needs one row; ``tags`` is a JSON list. ``branch`` to
+-- ``changes`` are copies of fields, by which findings compare runs.
+CREATE TABLE run (
+  id BIGSERIAL PRIMARY KEY, {_COUNTS},
+  project_id BIGINT NOT NULL REFERENCES project, source_id BIGINT NOT NULL REFERENCES source, name TEXT NOT NULL,
+  config_id BIGINT REFERENCES config, milestone_id BIGINT REFERENCES milestone, tags TEXT NOT NULL,
+  status INTEGER NOT NULL, is_completed BOOLEAN NOT NULL, elapsed BIGINT, thread_count BIGINT NOT NULL,
+  thread_active_count BIGINT NOT NULL, created BIGINT NOT NULL, updated BIGINT, completed BIGINT,
+  branch TEXT, "commit" TEXT, target_branch TEXT,
+  author TEXT,  -- of the commit
+  selection TEXT,  -- the options that selected some of the tests
+  collected BIGINT,  -- number of tests that were to run
+  deselected BIGINT,  -- number of tests that were not, by options and plugins
+  changes TEXT,  -- digest of the files that differed from the commit, "unknown" if they could not be read
+  speed DOUBLE PRECISION  -- how slow the machine was, measured once the run is completed: see `histories`
+);
+CREATE INDEX run_config_id ON run (config_id /*id*/);
+CREATE INDEX run_milestone_id ON run (milestone_id /*id*/);
+CREATE INDEX run_project_id_created ON run (project_id, created /*id*/);
+CREATE INDEX run_project_id ON run (project_id /*id*/);
+CREATE INDEX run_source_id ON run (source_id /*id*/);
+CREATE INDEX run_source_id_branch ON run (source_id, branch /*id*/);
+
+-- For the filter by tags; ``run.tags`` has the same tags in the order they were sent.
+CREATE TABLE run_tag (run_id BIGINT NOT NULL REFERENCES run, tag TEXT NOT NULL, PRIMARY KEY (run_id, tag));
+
+-- ``position`` counts from 1 within the run. The last columns come from clients that know our extensions.
+CREATE TABLE thread (
+  id BIGSERIAL PRIMARY KEY, {_COUNTS},
+  run_id BIGINT NOT NULL REFERENCES run, position BIGINT NOT NULL, status INTEGER NOT NULL,
+  is_completed BOOLEAN NOT NULL, elapsed_observed BIGINT, elapsed_computed BIGINT, created BIGINT NOT NULL,
+  completed BIGINT,
+  session_started BIGINT,  -- time at which the session of its worker began
+  running TEXT,  -- JSON list of the tests that run now, null after completion
+  job TEXT, attempt BIGINT,  -- see `api.models.JOB`
+  collection TEXT  -- JSON object with the tests that the session collected
+);
+CREATE INDEX thread_run_id ON thread (run_id /*id*/);
+
+-- A field, artifact or link of a run, or of one of its threads; ``body`` is a JSON object.
+CREATE TABLE attachment (
+  id BIGSERIAL PRIMARY KEY, run_id BIGINT NOT NULL REFERENCES run, thread_id BIGINT REFERENCES thread,
+  kind TEXT NOT NULL, body TEXT NOT NULL
+);
+CREATE INDEX attachment_run_id ON attachment (run_id /*id*/);
+
+-- The identity of a test across runs: one row for each key of a source.
+CREATE TABLE "case" (id BIGSERIAL PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source, key TEXT NOT NULL);
+CREATE UNIQUE INDEX case_source_id_key ON "case" (source_id, key);
+
+-- ``run_id`` is the run of the thread, ``result_class`` the class of ``status``.
+-- ``fields`` and ``artifacts`` are JSON lists or null. ``failed_attempts`` to ``fingerprint`` are derived from fields,
+-- so that findings need not read these; the columns after them are extensions, those of text JSON (`extensions`).
+CREATE TABLE result (
+  id BIGSERIAL PRIMARY KEY, run_id BIGINT NOT NULL REFERENCES run, thread_id BIGINT NOT NULL REFERENCES thread,
+  case_id BIGINT NOT NULL REFERENCES "case", name TEXT NOT NULL, folder TEXT NOT NULL, status INTEGER NOT NULL,
+  is_replaced BOOLEAN NOT NULL DEFAULT FALSE,  -- another attempt of its job has the result that counts
+  result_class INTEGER NOT NULL, elapsed BIGINT, file TEXT, line BIGINT, assertions BIGINT, fields TEXT, artifacts TEXT,
+  created BIGINT NOT NULL,
+  failed_attempts INTEGER,  -- attempts before the last one, null for a test that ran once
+  phase TEXT, message TEXT, fingerprint BIGINT,  -- of a failure; ``message`` is its first line
+  started BIGINT,  -- microseconds since ``thread.session_started``
+  setup BIGINT, teardown BIGINT,  -- these parts of ``elapsed``, the rest is the call
+  steps TEXT, comparison TEXT, colours TEXT, attempts TEXT
+);
+CREATE INDEX result_run_id ON result (run_id /*id*/);
+CREATE INDEX result_thread_id ON result (thread_id /*id*/);
+-- Both have all that findings need of a result: to read the results themselves takes four times as long.
+CREATE INDEX result_case_id_run_id ON result (case_id, run_id /*id*/, result_class, failed_attempts, elapsed);
+CREATE INDEX result_unstable ON result (run_id, case_id, result_class, failed_attempts, fingerprint /*id*/)
+  WHERE result_class = 3 OR failed_attempts IS NOT NULL;
+CREATE INDEX result_run_id_status ON result (run_id, status /*id*/);
+CREATE INDEX result_fingerprint_run_id ON result (fingerprint, run_id /*id*/) WHERE fingerprint IS NOT NULL;
+
+-- What was computed once of a completed run: its findings, the summary of them for lists, and its overview. ``version``
+-- is that of the rules, ``body`` a JSON object.
+CREATE TABLE run_document (
+  run_id BIGINT NOT NULL REFERENCES run, kind TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (run_id, kind)
+);
+
+-- The content of a stored artifact: ``hash`` is its SHA-256 in hexadecimal, ``size`` in bytes; its parts count from 0.
+CREATE TABLE content (
+  id BIGSERIAL PRIMARY KEY, hash TEXT NOT NULL, size BIGINT NOT NULL, media_type TEXT NOT NULL, created BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX content_hash ON content (hash);
+CREATE TABLE content_part (
+  content_id BIGINT NOT NULL REFERENCES content, position BIGINT NOT NULL, data BYTEA NOT NULL,
+  PRIMARY KEY (content_id, position)
+);
+
+-- A reference from a run to a content, which may be missing; contents without one are removed by `store prune`.
+CREATE TABLE content_use (run_id BIGINT NOT NULL REFERENCES run, hash TEXT NOT NULL, PRIMARY KEY (run_id, hash));
+CREATE INDEX content_use_hash ON content_use (hash);
+
+-- A secret that all servers of a store share; "pages" signs the passes of browsers.
+CREATE TABLE secret (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+
+-- A token of clients beside the server's own; ``project_id`` is null for all, and the project may have no run yet.
+CREATE TABLE token (
+  name TEXT PRIMARY KEY, hash TEXT NOT NULL, role TEXT NOT NULL, project_id BIGINT, created BIGINT NOT NULL
+);
+
+-- When something was done last: "prune".
+CREATE TABLE moment (name TEXT PRIMARY KEY, time BIGINT NOT NULL);
+
+-- Runs that `store prune` removed, for their old links.
+CREATE TABLE removed_run (id BIGINT PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source);
+
+-- The runs whose durations cut the tests of a pipeline into shards, as a JSON list, by the tag of its key. The project
+-- may have no run yet.
+CREATE TABLE plan (
+  project_id BIGINT NOT NULL, key TEXT NOT NULL, runs TEXT NOT NULL, created BIGINT NOT NULL,
+  PRIMARY KEY (project_id, key)
+);
+
+-- A request that had an idempotency key, and the id of what it created.
+CREATE TABLE applied_request (
+  key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, record_id BIGINT, created BIGINT NOT NULL
+);
+CREATE INDEX applied_request_created ON applied_request (created);
+"""
+
+_TABLES: Final = tuple(
+    " ".join(statement.split()) for statement in re.sub(r"--.*", "", _SCHEMA).split(";") if statement.strip()
+)
+
+# Names of the tables that both databases have, each after those that it refers to.
+TABLE_NAMES: Final = tuple(re.findall(r'CREATE TABLE "?(\w+)', " ".join(_TABLES)))
+
+_find_references = re.compile(r'(\w+) BIGINT[ A-Z]* REFERENCES "?(\w+)').findall
+
+# Each reference of the tables: table, column, and the table it refers to.
+REFERENCES: Final = tuple(
+    (name, column, target)
+    for name, statement in zip(TABLE_NAMES, (each for each in _TABLES if "CREATE TABLE" in each), strict=True)
+    for column, target in _find_references(statement)
+)
+
+
+# To check the run, thread and test of each result took a third of the time of an append. The locks of `database`
+# exclude that one of them is removed meanwhile, and `store check` finds results without.
+_UNCHECKED: Final = [f"ALTER TABLE result DROP CONSTRAINT result_{name}_id_fkey" for name in ("run", "thread", "case")]
+
+
+def statements_after(
+    version: int, *, is_postgres: bool, later: Mapping[int, tuple[str, ...]] = LATER_VERSIONS
+) -> tuple[str, ...]:
+    """Return the statements that make a store of this version, 0 for an empty database, into one of the newest."""
+    statements = [each for newer in sorted(later) if newer > version for each in later[newer]] if version else _TABLES
+    if is_postgres:
+        # With SQLite's order of texts, by code point.
+        adapted = [each.replace(" TEXT", ' TEXT COLLATE "C"').replace(" /*id*/", ", id") for each in statements]
+        return tuple(adapted if version else adapted + _UNCHECKED)
+    # In SQLite only a key of the type INTEGER is the row's id.
+    keyed = [each.replace("BIGSERIAL", "INTEGER").replace("BIGINT PRIMARY", "INTEGER PRIMARY") for each in statements]
+    return tuple(each.replace("BYTEA", "BLOB").replace(" /*id*/", "") for each in keyed)

@@ -15,8 +15,13 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.store.database import StoreConnection, TransactionRolledBackError
-from pytest_automation_report.server.store.schema import SCHEMA_VERSION, TABLE_NAMES, statements_after
+from pytest_automation_report.server.store.database import (
+    SCHEMA_VERSION,
+    TABLE_NAMES,
+    StoreConnection,
+    TransactionRolledBackError,
+    statements_after,
+)
 from pytest_automation_report.server.store.values import DiskFullError, UnreachableError, try_again
 from pytest_automation_report.system.console import is_socket_readable
 

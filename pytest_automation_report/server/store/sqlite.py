@@ -19,8 +19,7 @@ from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.store.database import StoreConnection
-from pytest_automation_report.server.store.schema import SCHEMA_VERSION, statements_after
+from pytest_automation_report.server.store.database import SCHEMA_VERSION, StoreConnection, statements_after
 from pytest_automation_report.server.store.values import DiskFullError, try_again
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder

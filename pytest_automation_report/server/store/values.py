@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
@@ -266,6 +266,14 @@ class StepNode(Extension, frozen=True):
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)  # the time 0, from which all stored times are microseconds
 DAY_US: Final = 24 * 3600 * 1_000_000  # a day in microseconds
+
+
+def iso_time(microseconds: int | None) -> str | None:
+    """Return a time, in microseconds since 1970, in the contract's form with whole milliseconds; None for None."""
+    if microseconds is None:
+        return None
+    time = EPOCH + timedelta(milliseconds=microseconds // 1000)
+    return f"{time.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 def json_text(value: object) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.retention import remove_run
+from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.values import UnreachableError
 from support.accessibility import accessibility_faults
 from support.browsers import NARROW, WIDE

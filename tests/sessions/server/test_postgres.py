@@ -18,13 +18,13 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.findings.documents import RunFindings
 from pytest_automation_report.server.api.bodies import RunBody
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.http.tokens import Tokens
+from pytest_automation_report.server.http.guard import Tokens
 from pytest_automation_report.server.store import postgres
 from pytest_automation_report.server.store.database import lock
 from pytest_automation_report.server.store.findings import _computed, findings
 from pytest_automation_report.server.store.findings import _keep as _keep_findings
+from pytest_automation_report.server.store.maintenance import remove_unused_tests
 from pytest_automation_report.server.store.reads import Reader, has_runs, run_row
-from pytest_automation_report.server.store.retention import remove_unused_tests
 from pytest_automation_report.server.store.store import IdempotentRequest, Store
 from pytest_automation_report.server.store.values import (
     ApiError,

@@ -14,9 +14,9 @@ import pytest
 import requests
 
 from pytest_automation_report.cli.main import main
+from pytest_automation_report.server.store.database import SCHEMA_VERSION
 from pytest_automation_report.server.store.maintenance import check
 from pytest_automation_report.server.store.reads import run_row
-from pytest_automation_report.server.store.schema import SCHEMA_VERSION
 from pytest_automation_report.server.store.store import Store
 from support.clusters import Cluster
 from support.processes import line_of, running

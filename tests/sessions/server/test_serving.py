@@ -24,7 +24,7 @@ from pytest_automation_report.server.http.serving import (
     server_token,
     token_beside,
 )
-from pytest_automation_report.server.store.retention import Retention
+from pytest_automation_report.server.store.maintenance import Retention
 from pytest_automation_report.server.store.store import Store
 from support.contract import Contract
 from support.service import a_test

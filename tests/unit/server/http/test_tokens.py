@@ -9,7 +9,7 @@ from falcon.testing import Result, TestClient
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.http.tokens import Tokens
+from pytest_automation_report.server.http.guard import Tokens
 from support.service import API, TOKEN, Service, a_test, command_runner, option
 
 RUN = {"name": "n", "source": "s"}
@@ -116,7 +116,7 @@ def test_a_token_for_one_project_reaches_no_other(service: Service, role: str) -
 
 def test_tokens_are_exchanged_without_a_refusal(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     """A new one is accepted at once, beside the old one, which is refused five seconds after it was revoked."""
-    caplog.set_level("INFO", "pytest_automation_report.server.http.tokens")
+    caplog.set_level("INFO", "pytest_automation_report.server.http.guard")
     now = [100.0]
     tokens = Tokens(service.store, TOKEN, lambda: now[0])
     old = Bearer(service, _created(service, "old", "admin"), tokens)

@@ -7,8 +7,8 @@ from falcon.testing import Result
 
 from pytest_automation_report.server.store import reads
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.inserts import Derived, derived, run_columns
 from pytest_automation_report.server.store.values import ResultClass, StoredAttachment, StoredTest
+from pytest_automation_report.server.store.writes import Derived, derived, run_columns
 from support.service import Service, a_test
 from support.website import attempts
 

@@ -16,9 +16,8 @@ from pytest_automation_report.server.store.compared import flaky_tests, main_bra
 from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.histories import histories, last_letters, series_of
-from pytest_automation_report.server.store.maintenance import check
+from pytest_automation_report.server.store.maintenance import check, remove_run, remove_unused_tests
 from pytest_automation_report.server.store.reads import run_row
-from pytest_automation_report.server.store.retention import remove_run, remove_unused_tests
 from pytest_automation_report.server.store.values import ApiError, RunSubmission, StoredTest, ThreadSubmission
 from pytest_automation_report.server.store.writes import Writer, set_main_branch, source_names
 from support.service import SECOND, Service, a_test

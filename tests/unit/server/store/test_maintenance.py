@@ -12,10 +12,15 @@ from click.testing import Result
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.cli.store import remove_old
-from pytest_automation_report.server.store import retention
+from pytest_automation_report.server.store import maintenance
 from pytest_automation_report.server.store.database import used_bytes
-from pytest_automation_report.server.store.maintenance import store_numbers
-from pytest_automation_report.server.store.retention import Retention, apply_retention, runs_before, runs_beyond
+from pytest_automation_report.server.store.maintenance import (
+    Retention,
+    apply_retention,
+    runs_before,
+    runs_beyond,
+    store_numbers,
+)
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.values import ApiError
 from pytest_automation_report.server.store.writes import Writer
@@ -134,7 +139,7 @@ def _on(branch: str) -> dict[str, Any]:
 
 def test_runs_stay_as_long_as_their_branch_says(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     """The first pattern that fits a branch has its days, a run that none fits stays; each removal is a line."""
-    caplog.set_level("INFO", "pytest_automation_report.server.store.retention")
+    caplog.set_level("INFO", "pytest_automation_report.server.store.maintenance")
     ages = {"main": (100, 364, 366), "release/1": (89, 91), "topic": (29, 31), "": (31,), "kept/x": (900,)}
     now = service.clock.now
     runs = {}
@@ -165,20 +170,20 @@ def test_each_removal_is_a_line_at_once(
     service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that was removed is in the log, although the store is too busy for the next one."""
-    caplog.set_level("INFO", "pytest_automation_report.server.store.retention")
+    caplog.set_level("INFO", "pytest_automation_report.server.store.maintenance")
     now = service.clock.now
     service.clock.now = now - 40 * DAY
     runs = [service.completed_run(a_test()) for _ in range(2)]
     service.clock.now = now
     service.append(service.new_thread(service.new_run()), a_test())
-    remove = retention.remove_unchanged
+    remove = maintenance.remove_unchanged
 
-    def busy(run: retention.OldRun, writer: Writer) -> bool:
+    def busy(run: maintenance.OldRun, writer: Writer) -> bool:
         if run.id == runs[1]:
             raise ApiError(429, "busy")
         return remove(run, writer)
 
-    monkeypatch.setattr(retention, "remove_unchanged", busy)
+    monkeypatch.setattr(maintenance, "remove_unchanged", busy)
     with pytest.raises(ApiError, match="busy"):
         apply_retention(service.store, Retention({"*": 30}), lambda _: None)
     assert caplog.messages == [f"removed run {runs[0]} with 1 result, 40 days old"]
@@ -201,15 +206,15 @@ def test_a_run_that_changes_keeps_its_files(service: Service, monkeypatch: pytes
         if gone == files[:1]:
             service.new_thread(runs[1], job={"name": "late"})
 
-    monkeypatch.setattr(retention, "open_bucket", lambda *_: "a bucket")
-    monkeypatch.setattr(retention, "remove_files", remove)
+    monkeypatch.setattr(maintenance, "open_bucket", lambda *_: "a bucket")
+    monkeypatch.setattr(maintenance, "remove_files", remove)
     apply_retention(service.store, Retention({"*": 30}, bucket="s3://files"), lambda _: None)
     assert (gone, _ids(service)) == (files[:1], [runs[1], runs[1] + 1])
 
 
 def test_runs_that_were_left_open_are_completed(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     """One that did not change for so long, by the server's clock, is completed with the reason, in a full store too."""
-    caplog.set_level("INFO", "pytest_automation_report.server.store.retention")
+    caplog.set_level("INFO", "pytest_automation_report.server.store.maintenance")
     left, busy = service.new_run(), service.new_run()
     threads = [service.new_thread(run) for run in (left, busy)]
     service.append(threads[0], a_test(status="failed"))

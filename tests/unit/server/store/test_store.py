@@ -11,8 +11,7 @@ import pytest
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store import sqlite as connections
-from pytest_automation_report.server.store.database import StoreConnection
-from pytest_automation_report.server.store.schema import SCHEMA_VERSION, statements_after
+from pytest_automation_report.server.store.database import SCHEMA_VERSION, StoreConnection, statements_after
 from pytest_automation_report.server.store.store import Store
 from support.contract import Contract
 from support.service import ON_SQLITE, Service, a_test
