@@ -252,6 +252,7 @@ def excerpt_from(document: RunFindings, source: str, now: int) -> FindingsExcerp
             {
                 "count": int(reason["count"]),
                 "kind": reason["kind"],
+                "mine": reason["mine"],
                 "same_reason": reason.get("same_reason"),
                 "title": _cut(reason["title"]),
                 "since": _mention(reason["since"]),

@@ -96,6 +96,7 @@ class DigestReason(TypedDict):
     place: str | None
     phase: str | None
     kind: Mine | None
+    mine: Mapping[Mine, int]
     same_reason: bool | None
     since: RunMention | None
     line: str
@@ -237,9 +238,10 @@ def _reasons(
             count = found["count"] if kept is None else len(keys)
             has_all = kept is None and len(keys) == count
             otherwise = rerun_of(findings["run"], found["fingerprint"]) if has_all else ""
-            reasons.append(
-                _reason(found["title"], count, [tests[key] for key in keys if key in tests], found, otherwise)
-            )
+            reason = _reason(found["title"], count, [tests[key] for key in keys if key in tests], found, otherwise)
+            if kept is not None and [*reason["mine"]] != ["new"]:
+                reason |= {"kind": "new", "mine": {"new": count}, "since": None}
+            reasons.append(reason)
     return reasons
 
 
@@ -255,6 +257,7 @@ def _reason(
         "place": place or (found["place"] if found else None),
         "phase": found["phase"] if found else None,
         "kind": found["kind"] if found else None,
+        "mine": found["mine"] if found else {},
         "same_reason": found.get("same_reason") if found else None,
         "since": found["since"] if found else None,
         "line": line,

@@ -106,21 +106,18 @@ def base_of(run: RunFacts, others: Iterable[RunFacts], *, main_branch: str = "")
     """Return the newest completed, whole run before this one: of its branch, of its target branch, of the main branch.
 
     ``others`` are runs of the same source in any order. Runs of another configuration are passed over, and so are runs
-    of a part of the suite, unless that part has all tests of this run: the newest run of the same selection is taken,
-    else the newest of a wider one, as of ``tests`` for ``-k cart tests``.
+    of a part of the suite, unless that part has all tests of this run: it has the same selection, or a wider one, as
+    ``tests`` for ``-k cart tests``.
     """
     earlier = [other for other in others if other.config == run.config and other.id < run.id and other.is_completed]
-    same_part = [] if has_last_failures(run.selection) else _comparable(run, earlier, run.selection)
-    wider = {"", *(other.selection for other in earlier)} - {run.selection}
     whole = [
         other
-        for selection in wider
+        for selection in {other.selection for other in earlier}
         if includes(selection, run.selection)
         for other in _comparable(run, earlier, selection)
     ]
     whole.sort(key=lambda other: other.id)
-    # The newest one of the same selection first.
-    newest: dict[str, RunFacts] = {other.branch: other for other in (*whole, *same_part)}
+    newest: dict[str, RunFacts] = {other.branch: other for other in whole}
     main = main_branch or next((name for name in MAIN_BRANCHES if name in newest), "")
     branches: tuple[tuple[str, Why], ...] = (
         (run.branch, "same branch"), (run.target_branch, "target branch"), (main, "main branch"),

@@ -103,7 +103,8 @@ class ChangedDuration(NamedTest):
 class FailureReason(TypedDict):
     """A reason of failures: ``title`` is its most frequent line, ``messages`` the number of different ones.
 
-    ``same_reason`` says it of its failures that are back, None if they differ.
+    ``mine`` counts its failures by kind, ``kind`` is the first of these in the order of docs/findings.md.
+    ``same_reason`` is of its failures that are back, None if they differ.
     ``first`` is the first run of the source with it, ``since`` that in which failures began that the base has, too.
     """
 
@@ -116,6 +117,7 @@ class FailureReason(TypedDict):
     fingerprint: str
     count: int
     kind: Mine | None
+    mine: Mapping[Mine, int]
     same_reason: bool | None
     first: RunMention | None
     since: RunMention | None
@@ -184,6 +186,7 @@ class ReasonExcerpt(TypedDict):
 
     count: int
     kind: Mine | None
+    mine: Mapping[Mine, int]
     same_reason: bool | None
     title: str
     since: RunMention | None

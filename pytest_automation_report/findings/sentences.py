@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-from pytest_automation_report.findings.verdict import MINE
+from pytest_automation_report.findings.verdict import MINE, mine
 from pytest_automation_report.text.limits import SHORT_COMMIT, cut_end, duration, printable, quantity
 
 if TYPE_CHECKING:
@@ -83,11 +83,16 @@ def _run_words(base: RunMention, why: str) -> str:
 def since_words(failure: Mapping[str, Any], now: int, shown: Callable[[str], str] = printable) -> str:
     """Return whose a failure, or a reason of some, is and since when: ``new since a1b2c3d (Ann, 2 h ago)``.
 
-    It is empty if nothing is known. ``now`` is in microseconds since 1970, ``shown`` makes a foreign text safe.
+    Different failures of a reason are counted: ``2 new since a1b2c3d (Ann, 2 h ago), 1 flaky``. It is empty if nothing
+    is known. ``now`` is in microseconds since 1970, ``shown`` makes a foreign text safe.
     """
-    kind, since = failure["kind"], failure["since"]
+    kind, since, counts = failure["kind"], failure["since"], failure.get("mine", {})
     began = "" if kind is None or since is None else _KINDS[kind].format(_beginning(since, now, shown))
-    return (began or MINE.get(kind or "", "")) + _REASON_WORDS[failure.get("same_reason")]
+    whose = (began or MINE.get(kind or "", "")) + _REASON_WORDS[failure.get("same_reason")]
+    if len(counts) < 2:  # noqa: PLR2004 - different ones
+        return whose
+    named = {**MINE, kind: whose}
+    return ", ".join(f"{counts[name]:,} {named[name]}" for name in MINE if name in counts)
 
 
 def _beginning(since: RunMention, now: int, shown: Callable[[str], str]) -> str:
@@ -273,8 +278,9 @@ def reason_lines(findings: RunFindings | FindingsExcerpt, now: int, most: int = 
     for reason in shown:
         kind = reason["kind"]
         # When the others began stands beside their names.
-        whose = since_words(reason, now) if kind in fresh else MINE.get(kind or "")
-        title = cut_end(printable(reason["title"]), _TITLE_UNITS)
-        lines.append(f"{reason['count']} {whose}: {title}" if whose else f"{reason['count']} {title}")
+        counts, title = reason["mine"], cut_end(printable(reason["title"]), _TITLE_UNITS)
+        whose = since_words(reason, now) if kind in fresh else mine(counts)
+        number = "" if whose and (len(counts) > 1 or kind not in fresh) else f"{reason['count']:,} "
+        lines.append(f"{number}{f'{whose}: ' if whose else ''}{title}")
     left = len(reasons) - len(shown)
     return [*lines, f"and {quantity(left, 'more reason')}"] if left else lines

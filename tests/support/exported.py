@@ -63,7 +63,7 @@ def findings_of(**more: object) -> Any:  # noqa: ANN401 - a part of them
     )  # fmt: skip
     reason = {
         "title": "assert 1 == 2", "place": "tests/test_a.py", "phase": "call", "count": 1, "kind": "new",
-        "since": None, "keys": [entry["key"]], "fingerprint": "c983aad23679efbf",
+        "mine": {"new": 1}, "since": None, "keys": [entry["key"]], "fingerprint": "c983aad23679efbf",
     }  # fmt: skip
     return {
         "run": 12,
@@ -76,7 +76,7 @@ def findings_of(**more: object) -> Any:  # noqa: ANN401 - a part of them
         "mine": {"new": 1, "back": 0, "flaky": 0, "still": 0, "known": 0}, "known": "",
         "counts": {**dict.fromkeys(names, 0), "newly_failing": 1, "fixed": 2, "flaky": 1, "not_run": 0},
         "tests": {**{name: [] for name in names[:7]}, "newly_failing": [entry]},
-        "reasons": [reason, {**reason, "title": "no server", "kind": "still", "keys": []}],
+        "reasons": [reason, {**reason, "title": "no server", "kind": "still", "mine": {"still": 1}, "keys": []}],
         "flaky": [
             {
                 "folder": "tests.test_a", "name": "test_often", "key": "often",

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
-VERSION: Final = 9  # version of the document and of the rules behind it; documents of an earlier one are computed anew
+VERSION: Final = 10  # version of the document and of the rules behind it; documents of an earlier one are computed anew
 # The number of this status is the contract's: the counts of a run have its name.
 _UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 _NAMES: Final = (
@@ -515,6 +515,7 @@ def reasons_of(connection: StoreConnection, subject: compared.ComparedRun) -> li
                 "fingerprint": hexadecimal(fingerprint),
                 "count": len(groups[fingerprint]),
                 "kind": None,
+                "mine": {},
                 "same_reason": None,
                 "first": first_runs.get(fingerprint),
                 "since": None,
@@ -532,17 +533,18 @@ def _add_kinds(
     kinds: Mapping[int, documents.Mine],
     same_reason: Mapping[int, bool],
 ) -> None:
-    """Add to each reason the kind of its failures, the first one in the order of `_KINDS`; put new reasons first."""
-    found: defaultdict[str, set[documents.Mine]] = defaultdict(set)
+    """Add to each reason its failures by kind, and the first kind in the order of `_KINDS`; put new reasons first."""
+    found: defaultdict[str, Counter[documents.Mine]] = defaultdict(Counter)
     same: defaultdict[str, set[bool]] = defaultdict(set)
     for case_id, kind in kinds.items():
         fingerprint = subject.results[case_id].fingerprint
         if fingerprint is not None:
-            found[hexadecimal(fingerprint)].add(kind)
+            found[hexadecimal(fingerprint)][kind] += 1
             if case_id in same_reason:
                 same[hexadecimal(fingerprint)].add(same_reason[case_id])
     for reason in reasons:
-        reason["kind"] = next((kind for kind in _KINDS if kind in found[reason["fingerprint"]]), None)
+        reason["mine"] = {**found[reason["fingerprint"]]}
+        reason["kind"] = next((kind for kind in _KINDS if kind in reason["mine"]), None)
         if reason["kind"] == "back" and len(same[reason["fingerprint"]]) == 1:
             (reason["same_reason"],) = same[reason["fingerprint"]]
     reasons.sort(key=lambda reason: (*MINE, None).index(reason["kind"]))

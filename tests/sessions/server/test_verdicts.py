@@ -127,7 +127,7 @@ def test_each_place_says_the_same_of_a_session(good: Project, site: Site, tmp_pa
     wait_for_senders(good.root)
     said = ", ".join(filter(None, (kind.long, kind.part)))
     # A suite speaks of its last whole run, and names the part after it.
-    of_suite = ("All 10 tests passed", "#2 after it ran a part of the suite") if kind.part else (kind.long,)
+    of_suite = ("All 10 tests passed", "After it, #2 ran a part of the suite") if kind.part else (kind.long,)
     for place, words in (("/runs/2", (kind.long, kind.part)), ("/sources/1", of_suite), ("/", of_suite)):
         assert missing(site.text(place), *words) == [], place
     title = {"fail": "✗", "pass": "✓", "skip": "–"}[kind.tone] + f" {kind.short}"  # noqa: RUF001 - typography

@@ -65,8 +65,8 @@ DOCUMENT: Any = {
         "newly_failing": [a_test("a")], "still_failing": [a_test("b", 4), {**a_test("c"), "since": None}], "fixed": [],
     },
     "reasons": [
-        {"count": 2, "kind": "new", "title": LONG, "since": a_test("a")["since"], "keys": ["a", "b"]},
-        {"count": 1, "kind": "still", "title": "y", "since": None, "keys": ["c"]},
+        {"count": 2, "kind": "new", "mine": {"new": 2}, "title": LONG, "since": a_test("a")["since"], "keys": [*"ab"]},
+        {"count": 1, "kind": "still", "mine": {"still": 1}, "title": "y", "since": None, "keys": ["c"]},
     ],
     "flaky": [
         {"key": "a", "name": "test_a", "state": "flaky", "failed": 3, "runs": 120, "is_known": True},
@@ -90,8 +90,11 @@ def test_excerpt_of_a_document() -> None:
         "base": {"run": 6, "commit": "a1", "author": None, "changes": "d1", "at": 5},
         "verdict": {**VERDICT, "part": CUT}, "mine": DOCUMENT["mine"], "known": "", "counts": {**COUNTS, "flaky": 0},
         "reasons": [
-            {"count": 2, "kind": "new", "same_reason": None, "title": CUT, "since": a_test("a")["since"]},
-            {"count": 1, "kind": "still", "same_reason": None, "title": "y", "since": None},
+            {
+                "count": 2, "kind": "new", "mine": {"new": 2}, "same_reason": None, "title": CUT,
+                "since": a_test("a")["since"],
+            },
+            {"count": 1, "kind": "still", "mine": {"still": 1}, "same_reason": None, "title": "y", "since": None},
         ],
         "failing": [
             {

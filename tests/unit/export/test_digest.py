@@ -32,7 +32,7 @@ def a_reason(title: str, *items: Json, **more: object) -> Json:
     keys = [item["key"] for item in items]
     return {
         "title": title, "place": "tests/test_a.py", "phase": "call", "count": len(items), "kind": "new",
-        "since": None, "keys": keys, "fingerprint": "c983aad23679efbf", **more,
+        "mine": {"new": len(items)}, "since": None, "keys": keys, "fingerprint": "c983aad23679efbf", **more,
     }  # fmt: skip
 
 
@@ -92,6 +92,7 @@ def test_the_document() -> None:
         "reasons": [
             {
                 "title": "assert 41 == 42", "count": 1, "place": "tests/test_a.py:9", "phase": "call", "kind": "new",
+                "mine": {"new": 1},
                 "same_reason": None, "since": None, "line": "assert cart.total(with_tax=True ) == 42",
                 "values": [
                     {"path": "cart.total( with_tax=True )", "left": "41", "operator": "==", "right": "42"}
@@ -146,6 +147,10 @@ def test_new_failures_alone() -> None:
         ("both", 1, ["tests/test_a.py::test_new"])
     ]
     assert "no new failure" not in digest.text()
+    since = {"run": 7, "commit": None, "author": None, "changes": None, "at": NOW - 2 * HOUR}
+    mixed = a_reason("both", new, old, kind="still", mine={"new": 1, "still": 1}, since=since)
+    assert "2 tests, 1 new, 1 failing since run 7 (2 h ago): both" in digest_from([new, old], [mixed]).text()
+    assert "1 test, new: both" in digest_from([new, old], [mixed], is_new_only=True).text()
     nothing = digest_from([old], [a_reason("old", old)], is_new_only=True)
     assert "\n\nno new failure\n" in nothing.text()
 

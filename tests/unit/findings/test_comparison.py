@@ -49,16 +49,16 @@ BASES = {
         (2, "same branch"),
     ),
     "only-whole-runs": (run(4, tests=5, selection="-k a"), [run(1), run(2, selection="-k b")], "", (1, "same branch")),
-    "same-selection-of-main": (
-        replace(TOPIC, selection="-k a"), [run(1, selection="-k a"), run(2)], "", (1, "main branch"),
+    "wider-selection-of-main": (
+        replace(TOPIC, selection="-k a"), [run(1, selection="-k a"), run(2)], "", (2, "main branch"),
     ),
     "wider-selection": (
         run(4, tests=5, selection="-k a tests"), [run(1), run(2, selection="tests"), run(3, selection="-k b tests")],
         "", (2, "same branch"),
     ),
-    "same-selection-before-a-wider-one": (
+    "same-selection-after-a-wider-one": (
         run(4, tests=5, selection="-k a tests"),
-        [run(1, tests=5, selection="-k a tests"), run(2, selection="tests"), run(3)], "", (1, "same branch"),
+        [run(1), run(2, selection="tests"), run(3, tests=5, selection="-k a tests")], "", (3, "same branch"),
     ),
     "newest-of-the-wider-ones": (
         run(4, tests=5, selection="tests/unit/test_a.py"),

@@ -151,7 +151,7 @@ def test_line_of_a_source_that_was_renamed() -> None:
 
 
 def a_reason(count: int, title: str, *, kind: Mine = "still") -> FailureReason:
-    return cast("FailureReason", {"count": count, "title": title, "kind": kind, "since": SINCE})
+    return cast("FailureReason", {"count": count, "title": title, "kind": kind, "mine": {kind: count}, "since": SINCE})
 
 
 def test_lines_of_reasons() -> None:
@@ -173,6 +173,11 @@ def test_lines_of_reasons() -> None:
     for same_reason, words in ((True, "the same"), (False, "another")):
         (line, _) = reason_lines({**findings(), "reasons": [{**back[0], "same_reason": same_reason}, back[1]]}, NOW)
         assert line == f"1 back since b2c3d4e (Ann, 2 days ago), for {words} reason: one"
+    mixed = {**a_reason(5, "one"), "mine": {"still": 3, "flaky": 2}}
+    assert reason_lines({**findings(), "reasons": [mixed]}, NOW) == ["2 flaky, 3 still failing: one"]
+    mixed = {**a_reason(5, "one", kind="new"), "mine": {"flaky": 2, "new": 3}}
+    told = reason_lines({**findings(), "reasons": [{**mixed, "since": {**SINCE, "commit": None}}]}, NOW)
+    assert told == ["3 new since run 5 (Ann, 2 days ago), 2 flaky: one"]
 
 
 def test_new_failures_are_new_since_a_commit() -> None:

@@ -205,6 +205,7 @@ def test_what_is_back_fails_for_the_same_reason_or_for_another(runs: Runs) -> No
         "test_0": ("back", True), "test_1": ("back", False), "test_2": ("back", False), "test_3": ("new", None),
     }  # fmt: skip
     assert [(each["kind"], each["same_reason"]) for each in found["reasons"]] == [("new", None), ("back", False)]
+    assert [each["mine"] for each in found["reasons"]] == [{"new": 1, "back": 2}, {"back": 1}]
     runs("pppp")
     (reason,) = runs.findings(runs("fppp", messages={0: "OSError: no space is left"}))["reasons"]
     assert (reason["kind"], reason["same_reason"]) == ("back", True)
