@@ -96,7 +96,7 @@ class DigestReason(TypedDict):
     place: str | None
     phase: str | None
     kind: Mine | None
-    mine: Mapping[Mine, int]
+    mine: Mapping[str, int]
     same_reason: bool | None
     since: RunMention | None
     line: str

@@ -117,7 +117,7 @@ class FailureReason(TypedDict):
     fingerprint: str
     count: int
     kind: Mine | None
-    mine: Mapping[Mine, int]
+    mine: Mapping[str, int]
     same_reason: bool | None
     first: RunMention | None
     since: RunMention | None
@@ -186,7 +186,7 @@ class ReasonExcerpt(TypedDict):
 
     count: int
     kind: Mine | None
-    mine: Mapping[Mine, int]
+    mine: Mapping[str, int]
     same_reason: bool | None
     title: str
     since: RunMention | None

@@ -543,8 +543,9 @@ def _add_kinds(
             if case_id in same_reason:
                 same[hexadecimal(fingerprint)].add(same_reason[case_id])
     for reason in reasons:
-        reason["mine"] = {**found[reason["fingerprint"]]}
-        reason["kind"] = next((kind for kind in _KINDS if kind in reason["mine"]), None)
+        counts = found[reason["fingerprint"]]
+        reason["mine"] = {kind: counts[kind] for kind in _KINDS if counts[kind]}
+        reason["kind"] = next((kind for kind in _KINDS if counts[kind]), None)
         if reason["kind"] == "back" and len(same[reason["fingerprint"]]) == 1:
             (reason["same_reason"],) = same[reason["fingerprint"]]
     reasons.sort(key=lambda reason: (*MINE, None).index(reason["kind"]))

@@ -173,7 +173,7 @@ def test_lines_of_reasons() -> None:
     for same_reason, words in ((True, "the same"), (False, "another")):
         (line, _) = reason_lines({**findings(), "reasons": [{**back[0], "same_reason": same_reason}, back[1]]}, NOW)
         assert line == f"1 back since b2c3d4e (Ann, 2 days ago), for {words} reason: one"
-    mixed = {**a_reason(5, "one"), "mine": {"still": 3, "flaky": 2}}
+    mixed: FailureReason = {**a_reason(5, "one"), "mine": {"still": 3, "flaky": 2}}
     assert reason_lines({**findings(), "reasons": [mixed]}, NOW) == ["2 flaky, 3 still failing: one"]
     mixed = {**a_reason(5, "one", kind="new"), "mine": {"flaky": 2, "new": 3}}
     told = reason_lines({**findings(), "reasons": [{**mixed, "since": {**SINCE, "commit": None}}]}, NOW)
