@@ -51,6 +51,7 @@ _MAX_FAMILIES: Final = 50
 _MAX_CELLS: Final = 1_000
 _MAX_FACT: Final = 60  # longest text of a field that selects
 _MAX_FACTS: Final = 4  # fields that lists offer
+_FREQUENT_SHARE: Final = 0.05  # least share of the tests that a parameter divides, to be offered
 
 BROWSERS: Final = ("chromium", "firefox", "webkit")
 """Parameters that are values of the field ``browser``, as pytest-playwright has them."""
@@ -176,7 +177,7 @@ def _differing(walk: _Walk) -> dict[str, dict[str, int]]:
             facts.setdefault("mark", Counter())[name] = values["yes"]
         else:
             facts[name] = values
-    _add_parameters(facts, walk)
+    _add_parameters(facts, walk, total)
     differing: dict[str, dict[str, int]] = {}
     for name, values in facts.items():
         # Each marker is a field by itself, which the other tests do not have.
@@ -187,7 +188,7 @@ def _differing(walk: _Walk) -> dict[str, dict[str, int]]:
     return {name: differing[name] for name in order[:_MAX_FACTS] if differing[name]}
 
 
-def _add_parameters(facts: dict[str, Counter[str]], walk: _Walk) -> None:
+def _add_parameters(facts: dict[str, Counter[str]], walk: _Walk, total: int) -> None:
     """Add browsers, and the parameters of most tests that together have few values."""
     by_values: dict[frozenset[str], Counter[str]] = {}
     for results in walk.functions.values():
@@ -199,7 +200,8 @@ def _add_parameters(facts: dict[str, Counter[str]], walk: _Walk) -> None:
                 by_values.setdefault(values, Counter()).update(column)
     chosen: Counter[str] = Counter()
     for counts in sorted(by_values.values(), key=Counter.total, reverse=True):
-        if min(counts.values()) > 1 and len(chosen | counts) <= MOST_VALUES:
+        is_frequent = min(counts.values()) > 1 and counts.total() >= total * _FREQUENT_SHARE
+        if is_frequent and len(chosen | counts) <= MOST_VALUES:
             chosen += counts
     if chosen:
         facts["param"] = chosen

@@ -88,7 +88,7 @@ def test_fields_select_tests(site: Site, text: str, found: list[str]) -> None:
 def test_chips_have_the_fields_that_differ(site: Site) -> None:
     """Fields, marks, browsers and parameters have chips if their two to eight values have two tests each.
 
-    Tickets of one test, a rare mark, words in an id and numbers have none; an unexpected pass always has one.
+    Tickets of one test, a rare mark or parameter, words in an id and numbers have none; an unexpected pass always has one.
     """
     owned = zip("aabbcc", product(("pay", "ship"), ("chromium", "firefox", "webkit")), strict=True)
     tests = [
@@ -106,6 +106,8 @@ def test_chips_have_the_fields_that_differ(site: Site) -> None:
         "Passed": "13", "owner: a": "2", "owner: b": "2", "owner: c": "2", "browser: chromium": "2",
         "browser: firefox": "2", "browser: webkit": "2", "mark: slow": "2", "param: eur": "2", "param: usd": "2",
     }  # fmt: skip
+    others = (a_test(number, name=f"test_{number}") for number in range(20, 90))
+    assert not any(chip.startswith("param") for chip in chips(site.shown(f"/runs/{site.run_of(*tests, *others)}")))
     assert f"/runs/{run}?view=tests&q=pay+owner%3Aa" in links(site.shown(f"/runs/{run}?q=pay"))
     assert f"/runs/{run}?view=tests&q=pay" in links(site.shown(f"/runs/{run}?q=pay+owner%3Aa"))
     assert chips(site.shown(f"/runs/{_shop(site)}"))["xpass"] == "1"
