@@ -88,7 +88,7 @@ def test_fields_select_tests(site: Site, text: str, found: list[str]) -> None:
 def test_chips_have_the_fields_that_differ(site: Site) -> None:
     """Fields, marks, browsers and parameters have chips if their two to eight values have two tests each.
 
-    Tickets of one test, a rare mark or parameter, words in an id and numbers have none; an unexpected pass always has one.
+    Tickets of one test, rare marks and parameters, words in an id and numbers have none; an unexpected pass has one.
     """
     owned = zip("aabbcc", product(("pay", "ship"), ("chromium", "firefox", "webkit")), strict=True)
     tests = [
