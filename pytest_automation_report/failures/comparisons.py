@@ -70,7 +70,7 @@ class Assertion(Struct, frozen=True):
     right: str = ""
 
 
-class Row(Struct, frozen=True):
+class TableRow(Struct, frozen=True):
     """A path that differs; a side is a text in pieces, those marked that differ, None if it has no such part."""
 
     path: str
@@ -88,7 +88,7 @@ class Table(Struct, frozen=True):
 
     left_title: str
     right_title: str
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     operator: str = "=="
     equal_count: int = 0
     more: int = 0
@@ -119,7 +119,7 @@ def table_from_values(comparison: Comparison, assertion: Assertion | None) -> Ta
     operator, left, right = comparison.operator, comparison.left, comparison.right
     if operator == "==":
         return _table(differences(left, right), assertion)
-    row = Row("", ((text_of(left, _CELL_LENGTH), False),), ((text_of(right, _CELL_LENGTH), False),))
+    row = TableRow("", ((text_of(left, _CELL_LENGTH), False),), ((text_of(right, _CELL_LENGTH), False),))
     return replace(_table(Differences(()), assertion), operator=operator, rows=(row,))
 
 
@@ -181,13 +181,15 @@ def _table(found: Differences, assertion: Assertion | None) -> Table:
     )
 
 
-def _row(row: Difference, *, is_marked: bool) -> Row:
+def _row(row: Difference, *, is_marked: bool) -> TableRow:
     left, right = (None if side is None else text_of(side, _CELL_LENGTH) for side in (row.left, row.right))
     is_number = all(side is not None and side.type in {"int", "float"} for side in (row.left, row.right))
     if left is None or right is None or not is_marked or is_number:
-        return Row(row.path, None if left is None else ((left, True),), None if right is None else ((right, True),))
+        return TableRow(
+            row.path, None if left is None else ((left, True),), None if right is None else ((right, True),)
+        )
     left_pieces, right_pieces = marked(left, right)
-    return Row(row.path, _shortened(left_pieces), _shortened(right_pieces))
+    return TableRow(row.path, _shortened(left_pieces), _shortened(right_pieces))
 
 
 def _shortened(segments: Segments) -> Segments:

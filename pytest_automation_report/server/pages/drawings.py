@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
@@ -16,10 +16,10 @@ from pytest_automation_report.text.limits import duration, quantity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FindingsSummary, RunLanes
     from pytest_automation_report.findings.times import Kind
-    from pytest_automation_report.server.pages.words import Part
+    from pytest_automation_report.server.pages.words import Part, Values
+    from pytest_automation_report.server.store.database import Row
 
 # Width of a bar, of its smallest part, and of the gaps: one failure among 100,000 tests must be seen.
 _BAR, _MIN_PART, _GAP = 1_000.0, 5.0, 2.0
@@ -106,7 +106,7 @@ def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
     return bars
 
 
-def failure_trend(rows: Iterable[Mapping[str, Any]], known: Mapping[int, FindingsSummary]) -> list[TrendPoint]:
+def failure_trend(rows: Iterable[Row], known: Mapping[int, FindingsSummary]) -> list[TrendPoint]:
     """Return the failed tests of some runs, oldest first; ``known`` has the summaries of their findings by run."""
     points = []
     for row in rows:
@@ -167,22 +167,34 @@ TONES: Final[Mapping[str, str]] = {"fa": "fail", "fl": "flaky", "sk": "skip", "p
 _MAX_LINKED_CELLS, _GRID_WIDTH, _CELL, _SMALL_CELL = 60, 996, 16.0, 9.9
 
 
-def reduced_cells(cells: Sequence[Json]) -> Json:
-    """Return the drawing of a grid: squares that are links while they are few, else one path for each tone."""
+class Square(NamedTuple):
+    """A test of a grid: the id of its result, its tone, and its name or parameters."""
+
+    result: int
+    tone: str
+    name: str
+
+
+class Grid(NamedTuple):
+    """A grid in units of its drawing: squares with their places while they are few, else one path for each tone."""
+
+    height: str
+    size: str
+    squares: Sequence[tuple[Square, str, str]] = ()
+    paths: Sequence[tuple[str, str]] = ()
+
+
+def grid_of(cells: Sequence[Square]) -> Grid:
+    """Return the drawing of these tests."""
     step = _CELL if len(cells) <= _MAX_LINKED_CELLS else _SMALL_CELL
-    columns, size = int(_GRID_WIDTH / step), step * 0.78
-    lines = -(-len(cells) // columns)
-    height = lines * step
-    places = [(f"{index % columns * step:.1f}", f"{index // columns * step:.1f}") for index in range(len(cells))]
-    drawing: Json = {"height": f"{max(height, 4):.1f}", "size": f"{size:.1f}", "squares": [], "paths": []}
+    columns, size = int(_GRID_WIDTH / step), f"{step * 0.78:.1f}"
+    height = f"{-(-len(cells) // columns) * step:.1f}"
+    placed = [
+        (cell, f"{index % columns * step:.1f}", f"{index // columns * step:.1f}") for index, cell in enumerate(cells)
+    ]
     if len(cells) <= _MAX_LINKED_CELLS:
-        drawing["squares"] = [{**cell, "x": x, "y": y} for cell, (x, y) in zip(cells, places, strict=True)]
-        return drawing
-    drawing["paths"] = _paths(
-        (cell["tone"], f"M{x} {y}h{size:.1f}v{size:.1f}h-{size:.1f}z")
-        for cell, (x, y) in zip(cells, places, strict=True)
-    )
-    return drawing
+        return Grid(height, size, placed)
+    return Grid(height, size, paths=_paths((cell.tone, f"M{x} {y}h{size}v{size}h-{size}z") for cell, x, y in placed))
 
 
 def _paths(shapes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -210,7 +222,7 @@ def clock(microseconds: float) -> str:
     return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
 
 
-def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[int, str], state: RunState) -> Json:
+def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[int, str], state: RunState) -> Values:
     """Return the drawing of the lanes; ``name_of`` names a thread, ``names`` the tests of long blocks by result."""
     wall = max(1, overview["wall"])
     who = [name_of(worker["thread"]) or "pytest" for worker in overview["workers"]]
@@ -274,7 +286,7 @@ def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[i
     }
 
 
-def small_lanes(overview: RunLanes, busy: int) -> Json:
+def small_lanes(overview: RunLanes, busy: int) -> Values:
     """Return the lanes of the rail: one path for each tone, at most eight workers; ``busy`` is in percent."""
     wall = max(1, overview["wall"])
     scale = 288 / wall

@@ -7,11 +7,11 @@ with the number of tests. Only a search, and the order by time, look at every te
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import RUN_KEY_TAG, Json
+from pytest_automation_report.api.models import RUN_KEY_TAG
 from pytest_automation_report.findings.matrix import MOST_VALUES
 from pytest_automation_report.server.pages.searches import Search, escaped, like_any
 from pytest_automation_report.server.store.database import marks
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.server.pages.urls import RunFilters
+    from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
 
 T = TypeVar("T")
@@ -102,8 +103,18 @@ _LAST_OF_TEST: Final = 'FROM "result" AS n WHERE n."case_id" = f."x" ORDER BY n.
 class Rows(Struct, frozen=True):
     """Rows of one page; ``has_more`` is True if another page follows."""
 
-    items: Sequence[Json]
+    items: Sequence[Row]
     has_more: bool
+
+
+class Looked(NamedTuple):
+    """What a search looks at: the number of runs, the first and the last of them, numbers of tests and reasons."""
+
+    runs: int
+    first: int | None
+    last: int | None
+    tests: int
+    reasons: int
 
 
 class Siblings(Struct, frozen=True):
@@ -111,13 +122,14 @@ class Siblings(Struct, frozen=True):
 
     count: int = 0
     failed: int = 0
-    rows: Sequence[Json] = ()
+    rows: Sequence[Row] = ()
 
 
+NO_SIBLINGS: Final = Siblings()
 _FAILED: Final = tuple(status.id for status in RESULT_STATUSES.values() if status.is_failed)
 
 
-def siblings_of(row: Json, results: Iterable[Json]) -> Siblings:
+def siblings_of(row: Row, results: Iterable[Row]) -> Siblings:
     """Return the siblings of a test of all ``results`` of its function: failed ones first, then those around it."""
     # Of several jobs a result that failed counts, and on its page the test itself.
     by_name = {
@@ -156,12 +168,12 @@ class PageReader(Reader):
         """Return the path of the page with a project's runs: ``/`` if it is the only project."""
         return "/" if self.projects() == [project_id] else f"/projects/{project_id}"
 
-    def sources(self, project_id: int) -> list[Json]:
+    def sources(self, project_id: int) -> list[Row]:
         """Return id and name of a project's sources, by name, at most 200."""
         sql = 'SELECT "id", "name" FROM "source" WHERE "project_id" = ? ORDER BY "name" LIMIT ?'
         return self._ask(sql, project_id, _SHOWN)
 
-    def suite(self, source_id: int) -> Json:
+    def suite(self, source_id: int) -> Row:
         """Return id, project and name of a source; raises `ApiError` (404) for an unknown one."""
         return self._one("suite", 'SELECT "id", "project_id", "name" FROM "source" WHERE "id" = ?', source_id)
 
@@ -174,7 +186,7 @@ class PageReader(Reader):
         sql = f'SELECT "id", "name" FROM "source" WHERE "id" IN ({marks([*source_ids])})'
         return dict(self.connection.execute(sql, [*source_ids]))
 
-    def known_run(self, run_id: int) -> Json | None:
+    def known_run(self, run_id: int) -> Row | None:
         """Return the row of a run; None if there is none, or none any more."""
         return next(iter(run_rows(self.connection, [run_id])), None)
 
@@ -221,22 +233,22 @@ class PageReader(Reader):
         )
         return [row["tag"] for row in self._ask(sql, project_id, len(RUN_KEY_TAG), RUN_KEY_TAG, _SHOWN)]
 
-    def completed_trend(self, source_id: int, branch: str) -> list[Json]:
+    def completed_trend(self, source_id: int, branch: str) -> list[Row]:
         """Return the last completed runs of a suite's branch, oldest first."""
         own, values = _on_branch(source_id, branch)
         return self._runs("*", f'{own} AND "is_completed" ORDER BY "id" DESC LIMIT {TREND_RUNS}', *values)[::-1]
 
-    def newest(self, source_id: int, branch: str | None) -> Json | None:
+    def newest(self, source_id: int, branch: str | None) -> Row | None:
         """Return the row of the newest run of a suite, of one branch or of any; None if it has none."""
         own, values = _on_branch(source_id, branch)
         return next(iter(self._runs("*", f'{own} ORDER BY "id" DESC LIMIT 1', *values)), None)
 
-    def newest_by_source(self, project_id: int) -> dict[int, Json]:
+    def newest_by_source(self, project_id: int) -> dict[int, Row]:
         """Return the newest run of each suite of a project, by suite."""
         newest = '"id" IN (SELECT MAX("id") FROM "run" WHERE "project_id" = ? GROUP BY "source_id")'
         return {row["source"]: row for row in self._runs("*", newest, project_id)}
 
-    def found_runs(self, text: str, source_id: int | None) -> list[Json]:
+    def found_runs(self, text: str, source_id: int | None) -> list[Row]:
         """Return the newest runs with this text in their name or branch, or with a commit that begins with it."""
         own_text = escaped(text)
         patterns = {"name": f"%{own_text}%", "branch": f"%{own_text}%", "commit": f"{own_text}%"}
@@ -256,21 +268,21 @@ class PageReader(Reader):
 
     # A run beside others
 
-    def trend(self, run: Json) -> list[Json]:
+    def trend(self, run: Row) -> list[Row]:
         """Return the last runs of a run's source, branch and configuration up to it, oldest first."""
         return self._runs_beside(run, f'"id" <= ? ORDER BY "id" DESC LIMIT {TREND_RUNS}')[::-1]
 
-    def next_run(self, run: Json) -> int | None:
+    def next_run(self, run: Row) -> int | None:
         """Return the run after this one, of the same source, branch and configuration."""
         rows = self._runs_beside(run, '"id" > ? ORDER BY "id" LIMIT 1')
         return rows[0]["id"] if rows else None
 
-    def _runs_beside(self, run: Json, rest: str) -> list[Json]:
+    def _runs_beside(self, run: Row, rest: str) -> list[Row]:
         own, values = _on_branch(run["source"], run["branch"] or "")
         config, of_config = ("IS NULL", ()) if run["config"] is None else ("= ?", (run["config"],))
         return self._runs(_RUN, f'{own} AND "config_id" {config} AND {rest}', *values, *of_config, run["id"])
 
-    def other_branches(self, run: Json) -> dict[int, str]:
+    def other_branches(self, run: Row) -> dict[int, str]:
         """Return the newest completed runs of other branches within two weeks of a run, newest first, with these."""
         if not run["branch"]:
             return {}
@@ -300,7 +312,7 @@ class PageReader(Reader):
                 found.setdefault(row["reason"], {})[branches[row["run"]]] = row["id"], row["rank"] == 3  # noqa: PLR2004 - failed
         return found
 
-    def possible_bases(self, run: Json) -> list[Json]:
+    def possible_bases(self, run: Row) -> list[Row]:
         """Return runs that the user can compare a run with: the newest completed ones before it, of any branch."""
         rest = f'"source_id" = ? AND "id" < ? AND "is_completed" ORDER BY "id" DESC LIMIT {TREND_RUNS}'
         return self._runs(f'{_RUN}, "branch"', rest, run["source"], run["id"])
@@ -359,7 +371,7 @@ class PageReader(Reader):
                 break
         return Rows(rows[skipped : skipped + size], len(rows) > skipped + size)
 
-    def failures(self, run_id: int) -> list[Json]:
+    def failures(self, run_id: int) -> list[Row]:
         """Return the first `MAX_FAILURES` failures of a run, in the order of their arrival."""
         return list(self.tests(run_id, dict.fromkeys(_FAILED, MAX_FAILURES), Search(), size=MAX_FAILURES).items)
 
@@ -369,13 +381,13 @@ class PageReader(Reader):
         # Only the list of a worker has replaced results: they took its time.
         return condition + (_COUNTS if search.lane is None and self.has_attempts(run_id) else ""), values
 
-    def tests_of_source(self, source_id: int, text: str, count: int) -> list[Json]:
+    def tests_of_source(self, source_id: int, text: str, count: int) -> list[Row]:
         """Return the tests of all stored runs that a search finds by their last results, last run first."""
         condition, values = Search(text).sql(self._like)
         rest = f'{self._last_of(_ALL_TESTS, _LAST_OF_TEST)}{condition} ORDER BY "run_id" DESC, "id" LIMIT ?'
         return self._ask(f'SELECT {_TEST}, "run_id" {rest}', source_id, *values, count)
 
-    def reasons(self, text: str, source_id: int | None, count: int) -> list[Json]:
+    def reasons(self, text: str, source_id: int | None, count: int) -> list[Row]:
         """Return the last failures of the reasons of all stored runs that a search finds, newest first."""
         own, source = ("", ()) if source_id is None else (' AND u."source_id" = ?', (source_id,))
         condition, values = Search(text).sql(self._like)
@@ -389,8 +401,8 @@ class PageReader(Reader):
             return f"FROM {every} CROSS JOIN LATERAL (SELECT n.* {last}) AS r WHERE TRUE"
         return f'FROM "result" WHERE "id" IN (SELECT (SELECT n."id" {last}) FROM {every})'
 
-    def looked_at(self, source_id: int | None) -> Json:
-        """Return what a search of all stored runs, or of one source's, looks at: numbers, first and last run."""
+    def looked_at(self, source_id: int | None) -> Looked:
+        """Return what a search of all stored runs, or of one source's, looks at."""
         own, source = ("1 = 1", ()) if source_id is None else ('"source_id" = ?', (source_id,))
         ((runs, first, last),) = self.connection.execute(
             f'SELECT COUNT(*), MIN("id"), MAX("id") FROM "run" WHERE {own}', source
@@ -399,7 +411,7 @@ class PageReader(Reader):
         of_source = "" if source_id is None else f" AND EXISTS (SELECT 1 {_OF_REASON.format(' AND u.source_id = ?')})"
         count = f'SELECT COUNT(*) FROM f WHERE f."x" IS NOT NULL{of_source}'
         reasons = self.connection.number(f"{_ALL_REASONS} {count}", source)
-        return {"runs": runs, "first": first, "last": last, "tests": tests, "reasons": reasons}
+        return Looked(runs, first, last, tests, reasons)
 
     def count_by_status(self, run_id: int, search: Search) -> dict[int, int]:
         """Return the number of tests by status that a search finds."""
@@ -407,47 +419,47 @@ class PageReader(Reader):
         sql = f'SELECT "status", COUNT(*) FROM "result" WHERE "run_id" = ?{condition} GROUP BY "status"'
         return dict(self.connection.execute(sql, (run_id, *values)))
 
-    def rows_of(self, result_ids: Iterable[int]) -> dict[int, Json]:
+    def rows_of(self, result_ids: Iterable[int]) -> dict[int, Row]:
         """Return these results by id."""
         ids = list(result_ids)
-        rows: dict[int, Json] = {}
+        rows: dict[int, Row] = {}
         for start in range(0, len(ids), _AT_ONCE):
             some = ids[start : start + _AT_ONCE]
             rows |= {row["id"]: row for row in self._results(_TEST, f'"id" IN ({marks(some)})', *some)}
         return rows
 
-    def between(self, run_id: int, first: int, last: int, place: Mapping[str, Any]) -> list[Json]:
+    def between(self, run_id: int, first: int, last: int, place: Mapping[str, Any]) -> list[Row]:
         """Return the results between two ids that have the file of ``place``, or its folder if that has no file."""
         column = "file" if place["file"] is not None else "folder"
         rest = f'"run_id" = ? AND "id" BETWEEN ? AND ? AND "{column}" = ?{_COUNTS} ORDER BY "id"'
         return self._results(_TEST, rest, run_id, first, last, place[column])
 
-    def fields(self, result_ids: Sequence[int]) -> Iterator[Json]:
+    def fields(self, result_ids: Sequence[int]) -> Iterator[Row]:
         """Yield id and fields of these tests one by one: all together take much memory. None is over `READ_LENGTH`."""
         sql = f'SELECT "id", "fields" FROM "result" WHERE "id" IN ({marks(result_ids)})'
         yield from self.connection.each(f'{sql} AND LENGTH("fields") <= ?', (*result_ids, READ_LENGTH))
 
     # One test
 
-    def test(self, result_id: int) -> Json:
+    def test(self, result_id: int) -> Row:
         """Return the whole row of one test, with its key and source; raises `ApiError` (404) for an unknown id."""
         row = self._one("test", 'SELECT * FROM "result" WHERE "id" = ?', result_id)
         case = self.case(row["case"])
         return {**row, "key": case["key"], "source": case["source"]}
 
-    def case(self, case_id: int) -> Json:
+    def case(self, case_id: int) -> Row:
         """Return key and source of a test, whatever the run; raises `ApiError` (404) for an unknown id."""
         return self._one("test", 'SELECT "id", "source_id", "key" FROM "case" WHERE "id" = ?', case_id)
 
-    def history(self, case_id: int) -> list[Json]:
+    def history(self, case_id: int) -> list[Row]:
         """Return the last results of a test in its source, latest first, with branch, commit and job of each."""
         return self._ask(_HISTORY, case_id, HISTORY_ROWS)
 
-    def thread(self, thread_id: int) -> Json:
+    def thread(self, thread_id: int) -> Row:
         """Return the row of a thread."""
         return self._one("thread", 'SELECT * FROM "thread" WHERE "id" = ?', thread_id)
 
-    def same_reason(self, row: Json) -> tuple[list[Json], int]:
+    def same_reason(self, row: Row) -> tuple[list[Row], int]:
         """Return some other tests of the run that failed for the same reason, and the number of all of them."""
         if row["fingerprint"] is None:
             return [], 0
@@ -459,12 +471,12 @@ class PageReader(Reader):
             return rows, len(rows)
         return rows, self._results('COUNT(*) AS "count"', is_same, *values)[0]["count"]
 
-    def siblings(self, row: Json) -> Siblings:
+    def siblings(self, row: Row) -> Siblings:
         """Return the tests of the same function with other parameters, of those that arrived about the same time."""
         # A run of 100,000 tests has no index by name, so the rows near this one are looked through.
         function = str(row["name"]).partition("[")[0]
         if function == row["name"]:
-            return Siblings()
+            return NO_SIBLINGS
         prefix = f"{function}["
         rest = (
             '"id" BETWEEN ? AND ? AND "run_id" = ? AND "folder" = ? AND SUBSTR("name", 1, ?) = ?'
@@ -473,7 +485,7 @@ class PageReader(Reader):
         place = (row["id"] - _MAX_SIBLINGS, row["id"] + _MAX_SIBLINGS, row["run"], row["folder"])
         return siblings_of(row, self._results('"id", "name", "status", "elapsed"', rest, *place, len(prefix), prefix))
 
-    def before(self, row: Json) -> list[Json]:
+    def before(self, row: Row) -> list[Row]:
         """Return the three tests that ran on the same worker just before this one, the last one first."""
         rest = '"thread_id" = ? AND "id" < ? ORDER BY "thread_id" DESC, "id" DESC LIMIT 3'
         return self._results('"id", "name", "folder", "status", "elapsed"', rest, row["thread"], row["id"])
@@ -490,16 +502,16 @@ class PageReader(Reader):
         # The word for a pattern, whatever the capitals.
         return "ILIKE" if self.connection.is_postgres else "LIKE"
 
-    def _ask(self, sql: str, *values: object) -> list[Json]:
+    def _ask(self, sql: str, *values: object) -> list[Row]:
         return self.connection.rows(sql, values)
 
-    def _runs(self, columns: str, rest: str, *values: object) -> list[Json]:
+    def _runs(self, columns: str, rest: str, *values: object) -> list[Row]:
         return self.connection.rows(f'SELECT {columns} FROM "run" WHERE {rest}', values)
 
-    def _results(self, columns: str, rest: str, *values: object) -> list[Json]:
+    def _results(self, columns: str, rest: str, *values: object) -> list[Row]:
         return self.connection.rows(f'SELECT {columns} FROM "result" WHERE {rest}', values)
 
-    def _one(self, what: str, sql: str, row_id: int) -> Json:
+    def _one(self, what: str, sql: str, row_id: int) -> Row:
         row = self.connection.row(sql, (row_id,))
         if row is None:
             raise not_found(what)

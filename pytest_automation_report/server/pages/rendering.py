@@ -228,6 +228,7 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.filters.update({each.__name__: each for each in filters})
     environment.filters.update(code=_code, strip=drawings.strip_of, text_lines=words.lines)
+    environment.filters.update(status=words.STATUSES_SHOWN.__getitem__)
     return environment
 
 
@@ -239,7 +240,7 @@ THEMES: Final = ("light", "dark")  # themes that a user can choose; without a ch
 THEME_COOKIE: Final = "automation-report-theme"  # cookie with the chosen theme; the pages' script writes it, too
 
 
-def frame_of(req: falcon.Request) -> dict[str, Any]:
+def frame_of(req: falcon.Request) -> words.Values:
     """Return the values that each page needs from its request: the chosen theme, and its own path for links back."""
     (theme, *_) = req.get_cookie_values(THEME_COOKIE) or [""]
     # A link with a code must not be written into a page.

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import ARTIFACTS_PATH
 from pytest_automation_report.server.http.guard import METRICS, OPENING, PROBES, Extension
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Token
+    from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.store import Store
 
 _OPENING_FORM: Final = "/open"
@@ -162,7 +163,7 @@ class Pages:
             access.remember_target(req, resp)
             set_html(resp, render("closed.html", **frame_of(req)))
             return
-        values: dict[str, Any] = {"title": _TITLES.get(status, "Something went wrong"), "message": message}
+        values: Values = {"title": _TITLES.get(status, "Something went wrong"), "message": message}
         values |= {"symbol": "flaky", "newest": None, "retry_seconds": None}
         if status == _BUSY:
             text = resp.get_header("Retry-After") or ""

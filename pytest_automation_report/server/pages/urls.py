@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 from msgspec import Struct
@@ -17,8 +17,6 @@ from pytest_automation_report.server.store.values import RESULT_STATUSES, STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from pytest_automation_report.api.models import Json
 
 _PATHS: Final[Mapping[str, str]] = {
     "home": "/",
@@ -67,11 +65,20 @@ def own_path(text: str | None, default: str = "/") -> str:
     return text if text and _is_own_path(text) else default
 
 
-def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -> dict[str, int | None]:
-    """Return the numbers of this page, of its neighbours and of the last; ``has_more`` is for an unknown ``total``."""
+class Paging(NamedTuple):
+    """The numbers of a page, of its neighbours, and of the last page; None for one that is not there or not known."""
+
+    page: int
+    before: int | None
+    after: int | None
+    last: int | None
+
+
+def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -> Paging:
+    """Return the numbers of a page of a list of ``total`` rows; ``has_more`` is for an unknown ``total``."""
     last = None if total is None else max(1, -(-total // size))
     is_followed = has_more if last is None else page < last
-    return {"page": page, "before": page - 1 or None, "after": page + 1 if is_followed else None, "last": last}
+    return Paging(page, page - 1 or None, page + 1 if is_followed else None, last)
 
 
 # The views of a run's page, in the order of their tabs and of the keys 1 to 5.
@@ -211,7 +218,7 @@ class RunFilters(Struct, frozen=True):
         return replace(self, page=1, mistakes=()) == RunFilters()
 
     @property
-    def wanted(self) -> Json:
+    def wanted(self) -> Mapping[str, object]:
         """The conditions, by the names of the filters that the API's list of runs has."""
         status = None if self.status is None else int(STATUSES[self.status])
         return {"source_id": self.source, "branch": self.branch, "status": status, "tags": self.tag}
@@ -271,14 +278,14 @@ def short_text(text: str) -> str:
     return storable(text)[:750]
 
 
-def read_parameters(query: Query, parameters: Mapping[str, Any]) -> Json:
+def read_parameters(query: Query, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a URL with their defaults; forms send empty ones, too."""
     return query_from(query, {name: text for name, text in single_values(parameters).items() if text.strip()})
 
 
-def _usable(query: Query, parameters: Mapping[str, Any]) -> tuple[Json, list[str]]:
+def _usable(query: Query, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return the parameters of a URL, with the default of each wrong one, and sentences about these."""
-    values: Json = {}
+    values: dict[str, Any] = {}
     mistakes: list[str] = []
     given = single_values(parameters)
     for name, parameter in query.items():

@@ -10,7 +10,7 @@ import re
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.verdict import VerdictWords
+    from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.reads import RunRecord
+
+Values: TypeAlias = dict[str, Any]
+"""What one template gets, or what it includes, by the names that it uses."""
 
 _SECOND, _MINUTE = 1_000_000, 60_000_000
 
@@ -137,7 +141,21 @@ def _kind(line: str) -> Literal["err", "hit", ""]:
     return "hit" if line.startswith(">") else ""
 
 
-def attached(record: RunRecord, kind: str, thread: int | None = None) -> list[Json]:
+class Entry(TypedDict):
+    """A field, artifact or link as the API has it, with defaults for all that its client left out."""
+
+    type: int
+    name: str
+    value: str
+    meta: Mapping[str, str]
+    is_highlight: bool
+    url: str
+    note: str
+    mime_type: str
+    size: int | None
+
+
+def attached(record: RunRecord, kind: str, thread: int | None = None) -> list[Entry]:
     """Return the fields, artifacts or links of a run, or of one of its threads."""
     return [
         with_defaults(json.loads(attachment["body"]))
@@ -146,14 +164,16 @@ def attached(record: RunRecord, kind: str, thread: int | None = None) -> list[Js
     ]
 
 
-def with_defaults(entry: Json) -> Json:
-    """Return a field, artifact or link with defaults for missing properties, which templates may not read."""
-    defaults: Json = {"type": 1, "meta": {}, "size": None, **dict.fromkeys(("value", "url", "note", "mime_type"), "")}
-    return {**defaults, **{name: value for name, value in entry.items() if value is not None}}
+def with_defaults(entry: Json) -> Entry:
+    """Return a field, artifact or link of the API with its defaults."""
+    defaults = {"type": 1, "meta": {}, "is_highlight": False, "size": None}
+    texts = dict.fromkeys(("value", "url", "note", "mime_type"), "")
+    given = {name: value for name, value in entry.items() if value is not None}
+    return cast("Entry", {**defaults, **texts, **given})
 
 
-def stored_entries(text: str | None) -> list[Json]:
-    """Return the fields or artifacts of a result, which are stored as JSON, with defaults for missing properties."""
+def stored_entries(text: str | None) -> list[Entry]:
+    """Return the fields or artifacts of a result, which are stored as JSON."""
     return [with_defaults(entry) for entry in json.loads(text or "[]")]
 
 
@@ -215,11 +235,6 @@ STATUSES_RANKED: Final = tuple(STATUSES_SHOWN[number] for number in (3, 5, 4, 6,
 _FLAKY_PLACE: Final = 3  # flaky tests stand before the skipped ones
 
 
-def with_status(rows: Iterable[Json]) -> list[Json]:
-    """Return rows of results whose status is a `Status`."""
-    return [{**row, "status": STATUSES_SHOWN[row["status"]]} for row in rows]
-
-
 class Part(Struct, frozen=True):
     """A part of the bar of some tests; ``key`` is its status in a URL, empty for tests that did not run."""
 
@@ -270,7 +285,7 @@ def own_name(name: str, source: str, branch: str) -> str:
     return "" if name.startswith(source) and _is_derived(rest) else name
 
 
-def run_values(row: Json, source: str) -> Json:
+def run_values(row: Row, source: str) -> Values:
     """Return the values of a run that all pages need: its row, and the name and id of its suite."""
     empty = {name: row[name] or "" for name in ("branch", "commit")}
     return {**row, **empty, "source": source, "source_id": row["source"]}

@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections import deque
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from markupsafe import Markup
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 
     import falcon
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import Mine, RunFindings
     from pytest_automation_report.server.pages.run.facts import RunFacts
+    from pytest_automation_report.server.pages.words import Values
+    from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
 
 _FAILURES_SHOWN: Final = 100
@@ -53,7 +54,7 @@ _FAILURES: Final = (
 )
 
 
-def plain_values(facts: RunFacts, findings: RunFindings) -> dict[str, Any]:
+def plain_values(facts: RunFacts, findings: RunFindings) -> Values:
     """Return the values of the template ``report/plain.html``."""
     row = facts.row
     parts = parts_of(counts_of(row))
@@ -74,11 +75,11 @@ def plain_values(facts: RunFacts, findings: RunFindings) -> dict[str, Any]:
     }
 
 
-def _failures(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Mine | None]) -> list[Json]:
+def _failures(rows: Sequence[Row], kinds: Mapping[str, Mine | None]) -> list[Values]:
     """Return failures; the first one of each reason has a longer text, since the others are alike."""
     texts = []
     for row in rows:
-        values = [str(field["value"]) for field in stored_entries(row["fields"]) if field.get("is_highlight")]
+        values = [field["value"] for field in stored_entries(row["fields"]) if field["is_highlight"]]
         texts.append("\n\n".join(map(plain, values)))
     firsts = {row["fingerprint"]: row["id"] for row in reversed(rows)}
     is_first = [firsts[row["fingerprint"]] == row["id"] for row in rows]

@@ -11,7 +11,7 @@ import json
 import re
 from functools import lru_cache, partial
 from html import escape, unescape
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from markupsafe import Markup
@@ -20,9 +20,9 @@ from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
 from pytest_automation_report.server.pages.queries import PageReader, Siblings, siblings_of
 from pytest_automation_report.server.pages.rendering import macros, render
 from pytest_automation_report.server.pages.run.changes import entries_of
-from pytest_automation_report.server.pages.run.facts import RunFacts, tone_of
+from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, tone_of
 from pytest_automation_report.server.pages.run.failures import says_of
-from pytest_automation_report.server.pages.run.tests import file_branches, ordered, path_of
+from pytest_automation_report.server.pages.run.tests import Level, OpenableRow, file_branches, ordered, path_of
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, WORDS, TestState, link, paging, result_state
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, stored_entries
@@ -34,11 +34,14 @@ from pytest_automation_report.text.node_ids import NameParts, node_id, place_of,
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
+    from typing_extensions import NotRequired
+
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.server.pages.test.handlers import CodeLinks
+    from pytest_automation_report.server.pages.words import Values
+    from pytest_automation_report.server.store.database import Row
 
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _CRUMBS: Final = re.compile(r'<nav class="crumbs".*?</nav>', re.DOTALL)
@@ -120,15 +123,15 @@ _FIELDS_AT_ONCE: Final = 500
 class _RunTests(PageReader):
     """The tests of a run, whose names are known: siblings are found without a query, in a third of the time."""
 
-    def __init__(self, reader: PageReader, rows: Iterable[Json]) -> None:
+    def __init__(self, reader: PageReader, rows: Iterable[Row]) -> None:
         super().__init__(reader.connection)
-        self._by_function: dict[tuple[str, str], list[Json]] = {}
+        self._by_function: dict[tuple[str, str], list[Row]] = {}
         for row in rows:
             function, bracket, _ = row["name"].partition("[")
             if bracket:
                 self._by_function.setdefault((row["folder"], function), []).append(row)
 
-    def siblings(self, row: Json) -> Siblings:
+    def siblings(self, row: Row) -> Siblings:
         function, bracket, _ = str(row["name"]).partition("[")
         known = self._by_function.get((row["folder"], function), ()) if bracket else ()
         return siblings_of(row, known)
@@ -146,7 +149,7 @@ def shown_tests(tests: ReportedTests, code_links: CodeLinks) -> dict[str, str]:
     return pages
 
 
-def tests_with_output(tests: ReportedTests, run: Json) -> dict[str, str]:
+def tests_with_output(tests: ReportedTests, run: Values) -> dict[str, str]:
     """Return the HTML of pages that show a result's own fields, steps and output, and nothing of other results."""
     pages: dict[str, str] = {}
     ids = tests.with_output
@@ -163,9 +166,9 @@ def tests_with_output(tests: ReportedTests, run: Json) -> dict[str, str]:
 def _add(
     pages: dict[str, str],
     result_id: int,
-    values_of: Callable[[TestState], Json],
+    values_of: Callable[[TestState], Values],
     code_links: CodeLinks,
-    others: Json | None = None,
+    others: Values | None = None,
 ) -> None:
     def page(state: TestState) -> tuple[str, str]:
         values = {**values_of(state), **(others or {})}
@@ -253,7 +256,7 @@ def _lone_reason(fields: str) -> str:
     return str(meta.get("message") or "") if is_reason else ""
 
 
-def _is_failure(row: Json) -> bool:
+def _is_failure(row: Row) -> bool:
     return bool(row["result_class"] == ResultClass.FAILURE)
 
 
@@ -269,7 +272,45 @@ class _Kind(NamedTuple):
     slower: str
 
 
-def rows_of(tests: ReportedTests, run: Json, findings: RunFindings) -> Json:
+class Column(TypedDict):
+    """A value for each test; with ``at`` the places of these in ``values``, which has each of them once."""
+
+    values: Sequence[Any]
+    at: NotRequired[Sequence[int]]
+
+
+class ShownKind(TypedDict):
+    """Tests whose markup is alike: the row of a list, and title, path and content of a page, all with holes."""
+
+    status: str
+    tone: str
+    rank: int
+    row: str
+    page: Sequence[str]
+
+
+class ShownFiles(TypedDict):
+    """The rows of the tree's files, and their places in each order."""
+
+    html: str
+    orders: Mapping[str, Sequence[int]]
+
+
+class TestRows(TypedDict):
+    """The tests of a run, in the order of their results' ids, which ``steps`` has as differences."""
+
+    kinds: Sequence[ShownKind]
+    groups: Sequence[tuple[int, str, str, str]]
+    columns: Mapping[str, Column]
+    steps: Sequence[int]
+    left_out: Sequence[int]
+    reasons: Mapping[str, str]
+    files: ShownFiles
+    statuses: Mapping[str, int]
+    words: Sequence[str]
+
+
+def rows_of(tests: ReportedTests, run: Values, findings: RunFindings) -> TestRows:
     """Return the member ``tests`` of the report's JSON."""
     facts, rows = tests.facts, tests.rows
     names = [split_name(row["name"]) for row in rows]
@@ -314,7 +355,7 @@ def rows_of(tests: ReportedTests, run: Json, findings: RunFindings) -> Json:
     }
 
 
-def _group(row: Json, shown: _Visible) -> tuple[str, str, str]:
+def _group(row: Row, shown: _Visible) -> tuple[str, str, str]:
     """Return the texts that tests of one class have in common: folder, node id and command, with holes for names."""
     name, folder = row["name"], row["folder"]
     node = node_id(row["file"], folder, name)
@@ -323,7 +364,7 @@ def _group(row: Json, shown: _Visible) -> tuple[str, str, str]:
     return shown(folder), shown(_with_hole(node, name)), shown(_with_hole(command, name))
 
 
-def _kind(tests: ReportedTests, row: Json, name: NameParts) -> _Kind:
+def _kind(tests: ReportedTests, row: Row, name: NameParts) -> _Kind:
     facts = tests.facts
     return _Kind(
         tests.ranks.get(row["status"], len(tests.ranks)),
@@ -336,23 +377,22 @@ def _kind(tests: ReportedTests, row: Json, name: NameParts) -> _Kind:
     )
 
 
-def _kind_values(kind: _Kind, run: Json) -> Json:
-    values = {
-        "id": "⟦id⟧",
-        "href": "/results/⟦id⟧",
-        "tone": kind.tone,
-        "status_name": kind.status_name,
-        "in_function": False,
-        "short": NameParts("⟦function⟧", "⟦parameters⟧" if kind.has_parameters else ""),
-        "where": "⟦folder⟧",
-        "marks": kind.marks,
-        "slower": kind.slower,
-        "strip": Markup("⟦strip⟧"),
-        "worker": "⟦worker⟧",
-        "time": "⟦time⟧",
-    }
-    row = relinked(render("run/leaf.html", leaf=values), None)
-    page = render("report/test.html", test=values, run=run, is_fragment=True)
+def _kind_values(kind: _Kind, run: Values) -> ShownKind:
+    test = ListedTest(
+        "⟦id⟧",
+        "/results/⟦id⟧",
+        NameParts("⟦function⟧", "⟦parameters⟧" if kind.has_parameters else ""),
+        "⟦folder⟧",
+        kind.tone,
+        kind.status_name,
+        "⟦time⟧",
+        Markup("⟦strip⟧"),
+        kind.marks,
+        kind.slower,
+        "⟦worker⟧",
+    )
+    row = relinked(render("run/leaf.html", leaf=test), None)
+    page = render("report/test.html", test=test, run=run, is_fragment=True)
     return {
         "status": str(kind.status),
         "tone": kind.tone,
@@ -362,21 +402,12 @@ def _kind_values(kind: _Kind, run: Json) -> Json:
     }
 
 
-def _files(facts: RunFacts) -> Json:
+def _files(facts: RunFacts) -> ShownFiles:
     branches = file_branches(facts.overview["files"])
     rows = [
-        {
-            "leaf": None,
-            "node": branch,
-            "is_open": False,
-            "to": link("run", facts.row["id"], view="tests", open=branch.path),
-            "branch": "/",
-            "below": None,
-        }
-        for branch in branches
+        OpenableRow(branch, link("run", facts.row["id"], view="tests", open=branch.path), "/") for branch in branches
     ]
-    level = {"rows": rows, "hidden": 0, "pages": paging(1, 0, 1), "opened": ""}
-    html = render("run/branch.html", level=level, state=None)
+    html = render("run/branch.html", level=Level(rows, 0, paging(1, 0, 1), ""), state=None)
     numbers = {branch.path: number for number, branch in enumerate(branches)}
     orders = {
         sort: [numbers[branch.path] for branch in ordered(branches, (), sort)]  # type: ignore[union-attr] # no tests among them
@@ -390,7 +421,7 @@ def _with_hole(text: str, name: str) -> str:
     return text.replace(name, "⟦name⟧") if text.count(name) == 1 else text
 
 
-def _times(microseconds: Sequence[int | None]) -> Json:
+def _times(microseconds: Sequence[int | None]) -> Column:
     """Return the column of the shown durations, shortest first: a test's place among them is its place by time."""
     shown = [duration(time) for time in microseconds]
     sums: dict[str, list[int]] = {}
@@ -410,11 +441,11 @@ class _Visible(dict[str, str]):
     __call__ = dict.__getitem__
 
 
-def _column(values: Sequence[Any]) -> Json:
+def _column(values: Sequence[Any]) -> Column:
     distinct = set(values)
     return {"values": values} if 2 * len(distinct) > len(values) else _coded(values, sorted(distinct))
 
 
-def _coded(values: Sequence[Any], distinct: Sequence[Any], shown: Sequence[Any] | None = None) -> Json:
+def _coded(values: Sequence[Any], distinct: Sequence[Any], shown: Sequence[Any] | None = None) -> Column:
     numbers = {value: number for number, value in enumerate(distinct)}
     return {"values": list(distinct if shown is None else shown), "at": [numbers[value] for value in values]}

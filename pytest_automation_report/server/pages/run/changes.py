@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD, WORKER_FIELD, Json
+from msgspec import Struct
+
+from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD, WORKER_FIELD
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages.words import (
@@ -18,15 +21,17 @@ from pytest_automation_report.server.pages.words import (
 )
 from pytest_automation_report.server.store.overview import natural_key
 from pytest_automation_report.text.limits import SHORT_COMMIT, duration, quantity
-from pytest_automation_report.text.node_ids import split_name
+from pytest_automation_report.text.node_ids import NameParts, split_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.urls import RunState
+    from pytest_automation_report.server.pages.words import Values
+    from pytest_automation_report.server.store.database import Row
 
 _NOT_THERE: Final = "not there"
 
@@ -60,55 +65,116 @@ _LISTS: Final = (
 )
 
 
-def changes_of(
-    findings: RunFindings, state: RunState, histories: Callable[[int], str], cases: Mapping[int, int]
-) -> Json:
-    """Return the counts and the lists; ``cases`` has the case of each result, ``histories`` the letters of a case."""
-    counts = findings["counts"]
-    chosen = state.changes or {each.name for each in _LISTS if each.name != "still_failing"}
-    reasons = {reason["fingerprint"]: reason["title"] for reason in findings["reasons"]}
-    moves = [
-        {
-            "word": each.word,
-            "ink": each.ink if counts[each.name] else "",
-            "count": counts[each.name],
-            "is_on": each.name in state.changes,
-            "address": state.to(changes=frozenset({each.name} if state.changes != {each.name} else ())).address,
-        }
-        for each in _LISTS
-        if each.is_always or counts[each.name]
-    ]
-    # A list alone has more tests than those on the view of all changes.
-    most = 200 if state.changes else 50
-    lists = []
-    for each in _LISTS:
-        name, entries = each.name, entries_of(findings, each.name)
-        if name not in chosen or not entries:
-            continue
-        rows = [_row(each, entry, reasons, histories, cases) for entry in entries]
-        if name == "newly_failing":
-            new_tests = {entry["key"] for entry in entries_of(findings, "new_tests")}
-            for row, entry in zip(rows, entries, strict=True):
-                if entry["key"] in new_tests:
-                    row["before"] = _NOT_THERE
-                elif row["result"] in cases and histories(cases[row["result"]])[-2:-1] == "s":
-                    row["before"] = "skipped"
-        rows = _folded(rows) if each.is_folded else rows
-        for row in rows[:most]:
-            row["href"] = state.result(row["result"]) if row["result"] else ""
-        one = frozenset({name})
+class ChangeRow(NamedTuple):
+    """A row of a list: ``size`` tests that changed alike, and what they did before and do now."""
+
+    short: NameParts
+    folder: str
+    reason: str
+    about: str
+    tone: str
+    before: str
+    after: str
+    result: int | None
+    note: str = ""
+    note_ink: str = ""
+    size: int = 1
+    range: tuple[str, str] = ("", "")
+
+
+class ChangeList(NamedTuple):
+    """A list of changes; ``rest`` of its rows are at ``address``."""
+
+    heading: str
+    note: str
+    rows: Sequence[ChangeRow]
+    rest: int
+    address: str
+
+
+class RunChanges(Struct, frozen=True, dict=True):
+    """The changes of a run: its findings, the state of its page, and the letters of the tests of known results."""
+
+    findings: RunFindings
+    state: RunState
+    letters: Mapping[int, str]
+
+    @cached_property
+    def _titles(self) -> Mapping[str, str]:
+        return {reason["fingerprint"]: reason["title"] for reason in self.findings["reasons"]}
+
+    @cached_property
+    def _new_tests(self) -> Collection[str]:
+        return {entry["key"] for entry in self.findings["tests"]["new_tests"]}
+
+    @property
+    def moves(self) -> list[tuple[str, str, int, bool, str]]:
+        """Word, ink, number and address of each list, and whether it is shown alone."""
+        counts, chosen = self.findings["counts"], self.state.changes
+        return [
+            (
+                each.word,
+                each.ink if counts[each.name] else "",
+                counts[each.name],
+                each.name in chosen,
+                self.state.to(changes=frozenset({each.name} if chosen != {each.name} else ())).address,
+            )
+            for each in _LISTS
+            if each.is_always or counts[each.name]
+        ]
+
+    @property
+    def lists(self) -> list[ChangeList]:
+        """The lists that the state of the page has, without empty ones."""
+        chosen = self.state.changes or {each.name for each in _LISTS if each.name != "still_failing"}
+        found = {each: entries_of(self.findings, each.name) for each in _LISTS if each.name in chosen}
+        return [self._list(kind, entries) for kind, entries in found.items() if entries]
+
+    def _list(self, kind: _List, entries: Sequence[Mapping[str, Any]]) -> ChangeList:
+        # A list alone has more tests than those on the view of all changes.
+        most = 200 if self.state.changes else 50
+        rows = [self._row(kind, entry) for entry in entries]
+        rows = _folded(rows) if kind.is_folded else rows
+        one = frozenset({kind.name})
         # Tests that are gone have no result in this run.
-        list_state = state.to(changes=one) if name in {"gone", "not_run"} else state.at("tests", changes=one)
-        lists.append(
-            {
-                "heading": each.word.capitalize() + (", known to be flaky" if name == "passed_again" else ""),
-                "note": _note(name, counts[name], tests_and_files(counts[name], files_in(entries)), rows),
-                "rows": rows[:most],
-                "rest": max(0, len(rows) - most),
-                "address": list_state.address,
-            }
+        is_here = kind.name in {"gone", "not_run"}
+        state = self.state.to(changes=one) if is_here else self.state.at("tests", changes=one)
+        return ChangeList(
+            kind.word.capitalize() + (", known to be flaky" if kind.name == "passed_again" else ""),
+            _note(kind.name, self.findings["counts"][kind.name], entries, rows),
+            rows[:most],
+            max(0, len(rows) - most),
+            state.address,
         )
-    return {"moves": moves, "lists": lists}
+
+    def _row(self, kind: _List, entry: Mapping[str, Any]) -> ChangeRow:
+        fingerprint, status = entry.get("fingerprint") or "", entry.get("status") or ""
+        row = ChangeRow(
+            split_name(entry["name"]),
+            entry["folder"],
+            fingerprint,
+            self._titles.get(fingerprint) or entry["folder"],
+            "idle" if kind.name == "gone" else OUTCOME_TONES.get(status, "pass"),
+            kind.before,
+            kind.after or status,
+            entry["result"],
+        )
+        letters = self.letters.get(entry["result"] or 0, "")
+        if kind.name in {"slower", "faster"}:
+            note = f"{factor(entry['ratio'])} {begun_words(entry['since'])}"
+            ink = "up" if kind.name == "slower" else "down"
+            return row._replace(
+                before=duration(entry["median"]), after=duration(entry["elapsed"]), note=note, note_ink=ink
+            )
+        if kind.name == "newly_failing" and entry["key"] in self._new_tests:
+            return row._replace(before=_NOT_THERE)
+        if kind.name == "newly_failing" and letters[-2:-1] == "s":
+            return row._replace(before="skipped")
+        if kind.name == "fixed" and (failed := failing_runs(letters)):
+            return row._replace(note="had failed once" if failed == 1 else f"had failed for {quantity(failed, 'run')}")
+        if kind.name == "still_failing" and entry["since"]:
+            return row._replace(note=f"since #{entry['since']['run']}")
+        return row
 
 
 def failing_runs(letters: str) -> int:
@@ -131,47 +197,7 @@ def entries_of(findings: RunFindings, name: str) -> Sequence[Mapping[str, Any]]:
     return findings["faster"] if name == "faster" else findings["tests"][name]
 
 
-def _row(
-    kind: _List,
-    entry: Mapping[str, Any],
-    reasons: Mapping[str, str],
-    histories: Callable[[int], str],
-    cases: Mapping[int, int],
-) -> Json:
-    name, result, status = kind.name, entry["result"], entry.get("status") or ""
-    row: Json = {
-        "result": result,
-        "short": split_name(entry["name"]),
-        "folder": entry["folder"],
-        "about": reasons.get(entry.get("fingerprint") or "", "") or entry["folder"],
-        "reason": entry.get("fingerprint"),
-        "tone": OUTCOME_TONES.get(status, "pass"),
-        "before": kind.before,
-        "after": kind.after or status,
-        "note": "",
-        "note_ink": "",
-        "count": 1,
-    }
-    if name in {"slower", "faster"}:
-        row |= {
-            "before": duration(entry["median"]),
-            "after": duration(entry["elapsed"]),
-            "note": f"{factor(entry['ratio'])} {since_words(entry['since'])}",
-            "note_ink": "up" if name == "slower" else "down",
-        }
-    elif name == "gone":
-        row["tone"] = "idle"
-    elif name == "fixed" and result is not None and result in cases:
-        failed = failing_runs(histories(cases[result]))
-        row["note"] = (
-            "had failed once" if failed == 1 else f"had failed for {quantity(failed, 'run')}" if failed else ""
-        )
-    elif name == "still_failing" and entry["since"]:
-        row["note"] = f"since #{entry['since']['run']}"
-    return row
-
-
-def since_words(since: RunMention | None) -> str:
+def begun_words(since: RunMention | None) -> str:
     """Return the run and commit with which something began; nothing without one."""
     if since is None:
         return ""
@@ -179,49 +205,49 @@ def since_words(since: RunMention | None) -> str:
     return f"since #{since['run']}{f' ({commit})' if commit else ''}"
 
 
-def _folded(rows: Sequence[Json]) -> list[Json]:
+def _folded(rows: Sequence[ChangeRow]) -> list[ChangeRow]:
     """Return tests by function, reason and change: parameters of one function that changed alike are one row."""
-    groups: dict[tuple[Any, ...], list[Json]] = {}
+    groups: dict[tuple[Any, ...], list[ChangeRow]] = {}
     for row in rows:
-        change = row["reason"], row["before"], row["after"]
-        groups.setdefault((row["folder"], row["short"].function, *change), []).append(row)
+        groups.setdefault((row.folder, row.short.function, row.reason, row.before, row.after), []).append(row)
     folded = []
     for members in groups.values():
-        row = members[0]
-        if len(members) > 1:
-            names = sorted((member["short"].parameters for member in members), key=natural_key)
-            row = {**row, "count": len(members), "note": quantity(len(members), "test"), "range": (names[0], names[-1])}
+        row, count = members[0], len(members)
+        if count > 1:
+            names = sorted((member.short.parameters for member in members), key=natural_key)
+            row = row._replace(size=count, note=quantity(count, "test"), range=(names[0], names[-1]))
         folded.append(row)
-    return sorted(folded, key=lambda row: -row["count"])
+    return sorted(folded, key=lambda row: -row.size)
 
 
-def _note(name: str, count: int, counted: str, rows: Sequence[Json]) -> str:
+def _note(name: str, count: int, entries: Sequence[Mapping[str, Any]], rows: Sequence[ChangeRow]) -> str:
     if name in {"slower", "faster"}:
         return "this run beside the usual duration; a slower or faster machine does not count"
-    named = sum(row["count"] for row in rows)
+    counted = tests_and_files(count, files_in(entries))
+    named = sum(row.size for row in rows)
     if name == "not_run" and named != count:
         some = f"{named:,} of them by name" if named < count else f"among these {named:,} tests of the base"
         return f"{counted}, {some}"
-    reasons = {row["reason"] for row in rows if row["reason"]} if name == "newly_failing" else ()
+    reasons = {row.reason for row in rows if row.reason} if name == "newly_failing" else ()
     return f"{counted}, {quantity(len(reasons), 'reason')}" if reasons else counted
 
 
-def commits_since(text: str, base_commit: str | None) -> list[Json]:
-    """Return the commits of a run since its base, newest first; none if the base's is not a line of ``text``."""
-    commits: list[Json] = []
+def commits_since(text: str, base_commit: str | None) -> list[tuple[str, str]]:
+    """Return hash and subject of a run's commits since its base, newest first; none if ``text`` does not name that."""
+    commits: list[tuple[str, str]] = []
     for line in text.splitlines():
         commit, _, subject = line.strip().partition(" ")
         if commit and base_commit and (base_commit.startswith(commit) or commit.startswith(base_commit)):
             return commits
         if commit:
-            commits.append({"hash": commit[:SHORT_COMMIT], "subject": subject})
+            commits.append((commit[:SHORT_COMMIT], subject))
     return []
 
 
-def changed_software(before: Callable[[str], str], after: Callable[[str], str]) -> list[Json]:
-    """Return what differs between two runs: interpreter, system, packages; the functions return a field of each."""
+def changed_software(before: Callable[[str], str], after: Callable[[str], str]) -> list[tuple[str, str, str]]:
+    """Return the name, and both versions, of what differs between two runs, whose fields the functions return."""
     changed = [
-        {"name": name, "before": before(name), "after": after(name)}
+        (name, before(name), after(name))
         for name in ("Python", "OS")
         if before(name) and after(name) and before(name) != after(name)
     ]
@@ -233,9 +259,7 @@ def changed_software(before: Callable[[str], str], after: Callable[[str], str]) 
     packages = old.keys() & new.keys() if is_cut else old.keys() | new.keys()
     if old and new:
         changed += [
-            {"name": name, "before": old.get(name, ""), "after": new.get(name, "")}
-            for name in sorted(packages)
-            if old.get(name) != new.get(name)
+            (name, old.get(name, ""), new.get(name, "")) for name in sorted(packages) if old.get(name) != new.get(name)
         ]
     return changed
 
@@ -266,7 +290,7 @@ def where_it_ran(facts: RunFacts) -> list[tuple[str, str]]:
     return [*shown, *([] if collected is None else [(COLLECTED_FIELD, _arrived(facts.counts, collected))])]
 
 
-def details_of(facts: RunFacts) -> Json:
+def details_of(facts: RunFacts) -> Values:
     """Return the values of the view of the details."""
     record, counts = facts.record, facts.counts
     fields = attached(record, "fields")
@@ -305,7 +329,7 @@ def _arrived(counts: RunNumbers, collected: int) -> str:
     return f"{collected:,}, {missing:,} did not run"
 
 
-def _thread(facts: RunFacts, row: Mapping[str, Any]) -> Json:
+def _thread(facts: RunFacts, row: Row) -> Values:
     word, tone = RUN_WORDS.get(row["status"], ("Unknown", "idle"))
     observed = row["elapsed_observed"]
     name = facts.worker(row["id"]) or f"worker {row['position']}"

@@ -6,29 +6,49 @@ import json
 import re
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, WORKER_FIELD, Json
+from pytest_automation_report.api.models import COLLECTED_FIELD, WORKER_FIELD
 from pytest_automation_report.findings.flakiness import WINDOW
 from pytest_automation_report.findings.times import HISTORY, LAST, factor
 from pytest_automation_report.findings.verdict import RunNumbers
-from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
+from pytest_automation_report.server.pages.drawings import STRIP_RUNS, Strip, strip_of
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, attached, own_name
 from pytest_automation_report.server.store.histories import SeriesRun, histories, last_letters, series_of
-from pytest_automation_report.text.node_ids import split_name
+from pytest_automation_report.text.limits import duration
+from pytest_automation_report.text.node_ids import NameParts, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pytest_automation_report.findings.documents import BaseRun, RunFindings, RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
+    from pytest_automation_report.server.pages.urls import RunState
+    from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.reads import RunRecord
 
 THREADS_SHOWN: Final = 100  # most threads that the page of a run shows
 MAIN_WORKER: Final = "main"  # name of the worker that is pytest's own process
 SILENT_US: Final = 60_000_000  # time without news after which the sender of an open run is silent, in microseconds
+
+
+class ListedTest(NamedTuple):
+    """A test in a list of a run's page; ``id`` is of its result, ``about`` stands beside its folder."""
+
+    id: int | str
+    href: str
+    short: NameParts
+    folder: str
+    tone: str
+    status: str
+    time: str
+    strip: Strip | str | None
+    marks: tuple[str, ...]
+    slower: str
+    worker: str
+    about: str = ""
 
 
 class RunFacts(Struct, frozen=True, dict=True):
@@ -44,7 +64,7 @@ class RunFacts(Struct, frozen=True, dict=True):
     now: int = 0
 
     @property
-    def row(self) -> Json:
+    def row(self) -> Row:
         """The run's row."""
         return self.record.row
 
@@ -64,7 +84,7 @@ class RunFacts(Struct, frozen=True, dict=True):
         return self.findings["base"]
 
     @cached_property
-    def base_row(self) -> Json | None:
+    def base_row(self) -> Row | None:
         """The row of the run that this one is compared with."""
         return None if self.base is None else self.reader.known_run(self.base["run"])
 
@@ -106,20 +126,27 @@ class RunFacts(Struct, frozen=True, dict=True):
         return self.workers.get(thread, "")
 
     @cached_property
-    def failures(self) -> list[Json]:
+    def failures(self) -> list[Row]:
         """The first failures of the run, with their reasons."""
         return self.reader.failures(self.row["id"])
 
-    def listed(self, row: Mapping[str, Any]) -> Json:
-        """Return the values of a test in a list; its history must have been loaded for a strip."""
-        return {
-            **row,
-            "short": split_name(row["name"]),
-            "strip": strip_of(self.histories.letters(row["case"])),
-            "marks": self.marks.get(row["id"], ()),
-            "slower": self.slower.get(row["id"], ""),
-            "worker": self.worker(row["thread"]),
-        }
+    def listed(self, row: Row, state: RunState, about: str = "") -> ListedTest:
+        """Return a test for a list of the page; its history must have been loaded for a strip."""
+        result = row["id"]
+        return ListedTest(
+            result,
+            state.result(result),
+            split_name(row["name"]),
+            row["folder"],
+            tone_of(row),
+            STATUSES_SHOWN[row["status"]].name,
+            duration(row["elapsed"]),
+            strip_of(self.histories.letters(row["case"])),
+            self.marks.get(result, ()),
+            self.slower.get(result, ""),
+            self.worker(row["thread"]),
+            about,
+        )
 
     def field(self, name: str) -> str:
         """Return the value of a run's field, empty without it."""
@@ -207,7 +234,7 @@ def worker_names(record: RunRecord) -> dict[int, str]:
 class Histories:
     """Outcomes and medians of tests up to one run: of its branch, or of the base's if its branch has no earlier run."""
 
-    def __init__(self, reader: PageReader, run: Json, base: Json | None) -> None:
+    def __init__(self, reader: PageReader, run: Row, base: Row | None) -> None:
         self._connection = reader.connection
         self._run: int = run["id"]
         self._letters: dict[int, str] = {}

@@ -5,21 +5,29 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from pytest_automation_report.failures.reading import ReportedFailure, coloured, failure_markdown, is_in_package
+from msgspec import Struct
+
+from pytest_automation_report.failures.reading import (
+    ReportedFailure,
+    Tokens,
+    coloured,
+    failure_markdown,
+    is_in_package,
+)
 from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Raised, one_line, parse_traceback
 from pytest_automation_report.findings.fingerprints import MASK, masked
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.matrix import MOST_VALUES, TEST, Axis, Outcome, by_branch, matrix_of
-from pytest_automation_report.server.pages.drawings import TONES, merged_letters, reduced_cells, strip_of
+from pytest_automation_report.server.pages.drawings import TONES, Grid, Square, Strip, grid_of, merged_letters, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
-from pytest_automation_report.server.pages.run.changes import since_words
-from pytest_automation_report.server.pages.run.facts import RunFacts, marks_of
+from pytest_automation_report.server.pages.run.changes import begun_words
+from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, marks_of
 from pytest_automation_report.server.pages.urls import RunState, link
 from pytest_automation_report.server.pages.words import stored_entries, tests_and_files
 from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, hexadecimal
-from pytest_automation_report.text.limits import quantity
+from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.node_ids import (
     MOST_NAMED,
     node_id,
@@ -33,10 +41,11 @@ from pytest_automation_report.text.node_ids import (
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import RunFindings, TestAxis, TestFamily
+    from pytest_automation_report.findings.documents import FailureReason, TestAxis, TestFamily
+    from pytest_automation_report.server.pages.words import Values
+    from pytest_automation_report.server.store.database import Row
 
     Function: TypeAlias = tuple[str, str, str]
 
@@ -56,8 +65,15 @@ _PHASES: Final[Mapping[str, str]] = {
 }
 
 
-def says_of(title: str, type_name: str = "") -> Json:
-    """Return a message in parts: the exception's type, and the text with its variable parts marked."""
+class Said(NamedTuple):
+    """A message: the exception's type, and parts of the text, of which some differ from run to run."""
+
+    type: str
+    parts: Sequence[tuple[str, bool]]
+
+
+def says_of(title: str, type_name: str = "") -> Said:
+    """Return a message in parts, with its variable ones marked."""
     title = plain(title)
     match = _TYPE.match(title)
     if match:
@@ -71,7 +87,7 @@ def says_of(title: str, type_name: str = "") -> Json:
         start = title.find(piece, place) if piece else (len(title) if number == len(pieces) - 1 else place)
         if start < 0 or (number == 0 and start > 0):
             # The mask changed more than whole parts: nothing is marked then.
-            return {"type": type_name, "parts": [(title, False)]}
+            return Said(type_name, [(title, False)])
         if number and start > place:
             parts.append((title[place:start], True))
         parts.append((piece, False))
@@ -79,10 +95,7 @@ def says_of(title: str, type_name: str = "") -> Json:
     if place < len(title):
         parts.append((title[place:], False))
     words = "no message" if type_name else "Failed without a message"
-    return {
-        "type": type_name.rpartition(".")[2],
-        "parts": [part for part in parts if part[0]] or [(title or words, False)],
-    }
+    return Said(type_name.rpartition(".")[2], [part for part in parts if part[0]] or [(title or words, False)])
 
 
 _LOTS: Final = (
@@ -95,54 +108,78 @@ _LOTS: Final = (
 )
 
 
-def cards_of(findings: RunFindings, failures: Sequence[Json]) -> list[Json]:
-    """Return a card for each reason, in the order of the findings, without what only a shown card has."""
-    members: dict[str, list[Json]] = {}
-    for row in failures:
-        members.setdefault(hexadecimal(row["fingerprint"]), []).append(row)
-    tests = findings["tests"]
-    newly = Counter(entry["fingerprint"] for entry in tests["newly_failing"])
-    has_base = findings["base"] is not None
-    flaky = {entry["key"]: entry["state"] for entry in findings["flaky"]}
-    cards = []
-    for reason in findings["reasons"]:
-        fingerprint = reason["fingerprint"]
-        is_new = reason["kind"] == "new"
-        cards.append(
-            {
-                **reason,
-                "noun": "file" if reason["phase"] == "collection" else "test",
-                "is_new": is_new,
-                "marks": marks_of(reason["kind"], is_flaky=any(flaky.get(key) == "flaky" for key in reason["keys"])),
-                "new_count": 0 if is_new or not has_base else newly[fingerprint],
-                "phase_word": _PHASES.get(reason["phase"] or "", ""),
-                "place": reason["place"] or "",
-                "rows": members.get(fingerprint, []),
-            }
-        )
-    return cards
+class ReasonCard(Struct, frozen=True):
+    """A reason of failures with its first tests; ``new_count`` of them are new if not all are."""
+
+    reason: FailureReason
+    marks: tuple[str, ...]
+    new_count: int
+    says: Said
+    code: Code
+    command: str
+    members: Sequence[ListedTest]
+    strip: Strip | None
+    cells: FunctionGrid | None
+    matrix: ReasonMatrix | None
+    branches: Sequence[tuple[str, str]]
+
+    @property
+    def noun(self) -> str:
+        """What failed."""
+        return "file" if self.reason["phase"] == "collection" else "test"
+
+    @property
+    def phase(self) -> str:
+        """When it failed, in words; nothing for a test itself."""
+        return _PHASES.get(self.reason["phase"] or "", "")
 
 
-def lots_of(cards: Sequence[Json], *, has_base: bool) -> list[Json]:
-    """Return the lots of cards, by whose their failures are; one lot if there is nothing to compare with."""
-    lots = [(kind, name, [card for card in cards if card["kind"] == kind]) for kind, name in _LOTS]
-    return [
-        {"name": name, "cards": own, "is_new": kind == "new", "counted": _counted(own)}
-        for kind, name, own in (lots if has_base else [("", "Failed", cards)])
-        if own
-    ]
+class Lot(NamedTuple):
+    """The cards of failures that are new, still there, and so on."""
+
+    kind: str | None
+    name: str
+    cards: Sequence[ReasonCard]
+
+    @property
+    def counted(self) -> str:
+        """The number of its tests and files, in words."""
+        files = sum(card.reason["count"] for card in self.cards if card.noun == "file")
+        return tests_and_files(sum(card.reason["count"] for card in self.cards), files)
 
 
-def _counted(cards: Sequence[Json]) -> str:
-    files = sum(card["count"] for card in cards if card["noun"] == "file")
-    return tests_and_files(sum(card["count"] for card in cards), files)
+class FunctionGrid(Struct, frozen=True):
+    """The grid of a function: ``failed`` of its ``count`` tests did, from the first to the last of ``range``."""
+
+    node: str
+    failed: int
+    count: int
+    range: str
+    grid: Grid
 
 
-def _function_of(row: Json) -> Function:
+class ReasonMatrix(NamedTuple):
+    """What tells the failed tests of a reason in words, and rows of cells if two values of theirs do."""
+
+    sentence: Sequence[tuple[str, str]]
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[MatrixCell]]]
+
+
+class MatrixCell(NamedTuple):
+    """Tests with one pair of values; ``result`` is the id of the only one."""
+
+    tone: str
+    words: str
+    size: int
+    result: int | None
+
+
+def _function_of(row: Row) -> Function:
     return row["file"] or "", row["folder"], split_name(row["name"]).function
 
 
-def _grid_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) -> Json | None:
+def _cells_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> FunctionGrid | None:
     functions = Counter(_function_of(row) for row in rows if row["name"].endswith("]"))
     if not functions:
         return None
@@ -150,23 +187,17 @@ def _grid_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) -> J
     family = families.get(key)
     if family is None or count < 2 or count * 2 < len(rows):  # noqa: PLR2004 - one square is no grid
         return None
-    own = {row["id"] for row in rows}
-    names = {row["id"]: split_name(row["name"]).parameters for row in rows}
+    own = {row["id"]: split_name(row["name"]).parameters for row in rows}
     cells = [
-        {"id": result, "tone": "fail" if result in own else TONES[kind], "name": names.get(result, "")}
+        Square(result, "fail" if result in own else TONES[kind], own.get(result, ""))
         for result, kind in family["cells"]
     ]
-    first, last = (names.get(cells[place]["id"], "") for place in (0, -1))
-    return {
-        "node": node_id(*key) or title_of(key[1], key[2]),
-        "failed": count,
-        "count": family["count"],
-        "range": f"{first} to {last}" if first and last and len(cells) == family["count"] else "",
-        **reduced_cells(cells),
-    }
+    first, last = cells[0].name, cells[-1].name
+    shown = f"{first} to {last}" if first and last and len(cells) == family["count"] else ""
+    return FunctionGrid(node_id(*key) or title_of(key[1], key[2]), count, family["count"], shown, grid_of(cells))
 
 
-def _matrix_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) -> Json | None:
+def _matrix_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> ReasonMatrix | None:
     """Return the tests of a reason's functions by what tells the failed ones; None if nothing does, or squares do."""
     counts = Counter(_function_of(row) for row in rows)
     known = {key: families[key] for key, _ in counts.most_common() if key in families and families[key]["axes"]}
@@ -190,21 +221,18 @@ def _matrix_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) ->
         return None
     columns = found.columns.values if found.columns else ()
     cells = [(row, [_cell(found.cell(row, column)) for column in columns]) for row in found.rows.values]
-    return {"sentence": found.sentence(), "columns": columns, "rows": cells}
+    return ReasonMatrix(found.sentence(), columns, cells)
 
 
 def _axis(axis: TestAxis) -> Axis:
     return Axis(axis["name"], tuple(axis["values"]))
 
 
-def _cell(tests: Sequence[Outcome]) -> Json:
+def _cell(tests: Sequence[Outcome]) -> MatrixCell:
     failed = sum(test.is_failed for test in tests)
-    return {
-        "tone": "fail" if failed == len(tests) else "flaky" if failed else "pass",
-        "words": f"{failed:,} of {len(tests):,} failed",
-        "count": len(tests),
-        "result": tests[0].result if len(tests) == 1 else None,
-    }
+    tone = "fail" if failed == len(tests) else "flaky" if failed else "pass"
+    words = f"{failed:,} of {len(tests):,} failed"
+    return MatrixCell(tone, words, len(tests), tests[0].result if len(tests) == 1 else None)
 
 
 _FLAKY_SHOWN: Final = 50
@@ -220,123 +248,132 @@ class FailureCards:
         self._reader = facts.reader
 
     @cached_property
-    def cards(self) -> list[Json]:
-        """A card for each reason."""
-        return cards_of(self._facts.findings, self._facts.failures)
+    def _rows(self) -> Mapping[str, Sequence[Row]]:
+        """The failures that are read, by their reasons."""
+        rows: dict[str, list[Row]] = {}
+        for row in self._facts.failures:
+            rows.setdefault(hexadecimal(row["fingerprint"]), []).append(row)
+        return rows
+
+    def _rows_of(self, reason: FailureReason) -> Sequence[Row]:
+        return self._rows.get(reason["fingerprint"], ())
 
     def texts(self, site: str) -> list[str]:
         """Return the reasons as Markdown, each with one of its tests; ``site`` is the address of the pages."""
-        cards = [card for card in self.cards[:MAX_CARDS] if card["rows"]]
-        texts = self._texts([card["rows"][0]["id"] for card in cards])
+        reasons = [each for each in self._facts.findings["reasons"][:MAX_CARDS] if self._rows_of(each)]
+        causes = self._causes(reasons)
         sections: list[str] = []
-        for card in cards:
-            row = card["rows"][0]
-            text = texts.get(row["id"], {"text": "", "type": ""})
-            more = card["count"] - 1
-            sentence = f"And {quantity(more, 'more test')} for the same reason." if more else ""
+        for reason in reasons:
+            row = self._rows_of(reason)[0]
+            text, type_name = causes.get(row["id"], ("", ""))
+            more = reason["count"] - 1
             failure = ReportedFailure(
                 node_id(row["file"], row["folder"], row["name"]) or title_of(row["folder"], row["name"]),
-                text["text"],
+                text,
                 row["message"] or "",
-                text["type"],
-                card["place"],
-                sentence,
-                self._command(card),
+                type_name,
+                reason["place"] or "",
+                f"And {quantity(more, 'more test')} for the same reason." if more else "",
+                self._command(reason),
                 f"{site}{link('result', row['id'])}",
                 file=row["file"] or "",
             )
             sections.append(failure_markdown(failure))
         return sections
 
-    def by_reason(self) -> Json:
-        """Return the lots of cards; the first card is open, and has the code of its failure."""
-        first = (self._state.page - 1) * MAX_CARDS
-        shown = self.cards[first : first + MAX_CARDS]
-        rest = self.cards[first + MAX_CARDS :]
-        self._complete(shown)
-        has_base = self._facts.base is not None
-        lots = lots_of(shown, has_base=has_base)
-        # The card that a reader needs first is open.
-        for number, card in enumerate(card for lot in lots for card in lot["cards"]):
-            card["is_open"] = number == 0
+    def by_reason(self) -> Values:
+        """Return the lots of cards, by whose their failures are; one lot if there is nothing to compare with."""
+        first, reasons = (self._state.page - 1) * MAX_CARDS, self._facts.findings["reasons"]
+        rest = reasons[first + MAX_CARDS :]
+        cards = self._cards(reasons[first : first + MAX_CARDS])
+        lots = [Lot(None, "Failed", cards)]
+        if self._facts.base:
+            lots = [Lot(kind, name, [card for card in cards if card.reason["kind"] == kind]) for kind, name in _LOTS]
         return {
-            "lots": lots,
-            "rest": {"reasons": len(rest), "tests": sum(card["count"] for card in rest)} if rest else None,
+            "lots": [lot for lot in lots if lot.cards],
+            "rest": (len(rest), sum(reason["count"] for reason in rest)),
         }
 
-    def listed(self, *, by_file: bool) -> Json:
+    def listed(self, *, by_file: bool) -> Values:
         """Return the failures by file, or as one list in the order of their arrival; at most a page of them."""
         # With a heading for each file there are fewer.
         rows = self._facts.failures[: 100 if by_file else PAGE_ROWS]
         self._facts.histories.load(row["case"] for row in rows)
-        groups: dict[str, list[Json]] = {}
+        groups: dict[str, list[ListedTest]] = {}
         for row in rows:
-            groups.setdefault((row["file"] or row["folder"] or "(no file)") if by_file else "", []).append(row)
-        files = sorted(groups.items(), key=lambda item: -len(item[1]))
+            file = (row["file"] or row["folder"] or "(no file)") if by_file else ""
+            groups.setdefault(file, []).append(self._listed(row, row["message"] or ""))
         return {
-            "groups": [{"file": file, "rows": self._members(members)} for file, members in files],
+            "groups": sorted(groups.items(), key=lambda item: -len(item[1])),
             "hidden": max(0, self._facts.row["failure_count"] - len(rows)),
         }
 
-    def _complete(self, shown: Sequence[Json]) -> None:
-        self._facts.histories.load(row["case"] for card in shown for row in card["rows"][:_MEMBERS_OF_STRIP])
-        texts = self._texts([card["rows"][0]["id"] for card in shown if card["rows"]])
-        families = {(each["file"], each["folder"], each["function"]): each for each in self._facts.overview["families"]}
-        tests = (
-            (row["case"], row["fingerprint"])
-            for card in shown
-            for row in card["rows"][:_MEMBERS_OF_STRIP]
-            if row["fingerprint"] != KILLED
-        )
-        elsewhere = self._reader.by_branch(tests, self._reader.other_branches(self._facts.row) if shown else {})
-        for card in shown:
-            rows = card["rows"]
-            histories = (self._facts.histories.letters(row["case"]) for row in rows[:_MEMBERS_OF_STRIP])
-            card["strip"] = strip_of(merged_letters(histories), has_now=True) if rows else None
-            card["grid"] = _grid_of(rows, families)
-            card["matrix"] = _matrix_of(rows, families)
-            card["branches"] = self._branches(rows[0], elsewhere) if rows else ()
-            card["command"] = self._command(card)
-            card["members"] = self._members(rows[:_MAX_MEMBERS])
-            text = texts.get(rows[0]["id"]) if rows else None
-            message = says_of(card["title"]) if text is None else says_of(rows[0]["message"] or "", text["type"])
-            card.update(says=message, **_code(card["place"], rows[0] if rows else None, text, message))
+    def _listed(self, row: Row, about: str = "") -> ListedTest:
+        return self._facts.listed(row, self._state, about)
 
-    def _branches(
-        self, row: Json, elsewhere: Mapping[int, Mapping[str, tuple[int, bool]]]
-    ) -> Sequence[tuple[str, str]]:
+    def _cards(self, reasons: Sequence[FailureReason]) -> list[ReasonCard]:
+        first_rows = [row for reason in reasons for row in self._rows_of(reason)[:_MEMBERS_OF_STRIP]]
+        self._facts.histories.load(row["case"] for row in first_rows)
+        causes = self._causes(reasons)
+        families = {(each["file"], each["folder"], each["function"]): each for each in self._facts.overview["families"]}
+        tests = ((row["case"], row["fingerprint"]) for row in first_rows if row["fingerprint"] != KILLED)
+        elsewhere = self._reader.by_branch(tests, self._reader.other_branches(self._facts.row) if reasons else {})
+        found = self._facts.findings
+        newly = Counter(entry["fingerprint"] for entry in found["tests"]["newly_failing"])
+        flaky = {entry["key"] for entry in found["flaky"] if entry["state"] == "flaky"}
+        cards = []
+        for reason in reasons:
+            rows = self._rows_of(reason)
+            row = rows[0] if rows else None
+            cause = None if row is None else causes.get(row["id"])
+            says = says_of(reason["title"]) if row is None or cause is None else says_of(row["message"] or "", cause[1])
+            code, says = _code(reason["place"] or "", row, cause, says)
+            letters = merged_letters(self._facts.histories.letters(row["case"]) for row in rows[:_MEMBERS_OF_STRIP])
+            card = ReasonCard(
+                reason,
+                marks_of(reason["kind"], is_flaky=not flaky.isdisjoint(reason["keys"])),
+                0 if reason["kind"] == "new" or found["base"] is None else newly[reason["fingerprint"]],
+                says,
+                code,
+                self._command(reason),
+                [self._listed(row) for row in rows[:_MAX_MEMBERS]],
+                strip_of(letters, has_now=True) if rows else None,
+                _cells_of(rows, families),
+                _matrix_of(rows, families),
+                () if row is None else self._branches(row, elsewhere),
+            )
+            cards.append(card)
+        return cards
+
+    def _branches(self, row: Row, elsewhere: Mapping[int, Mapping[str, tuple[int, bool]]]) -> Sequence[tuple[str, str]]:
         """Return on which branches a reason is, and on which its tests pass; nothing if they pass on none."""
         others = elsewhere.get(row["fingerprint"], {})
         if all(is_failed for _, is_failed in others.values()):
             return ()
         return by_branch({self._facts.row["branch"]: (row["id"], True), **others}).sentence()
 
-    def _command(self, card: Json) -> str:
+    def _command(self, reason: FailureReason) -> str:
         """Return the command that runs the tests of a reason; empty if no command runs all of them."""
-        rows, count = card["rows"], card["count"]
+        rows, count = self._rows_of(reason), reason["count"]
         # Pytest knows such a test by another name, which stands in a field.
         respelled = [row["id"] for row in rows[:MOST_NAMED] if _is_respelled(row["name"])]
         found = self._reader.fields(respelled) if respelled else ()
         fields = {row["id"]: stored_entries(row["fields"]) for row in found}
         ids = (node_id_of(row, fields.get(row["id"], ())) for row in rows)
-        has_all = len(card["keys"]) == count
-        return run_command(ids, count, rerun_of(self._facts.row["id"], card["fingerprint"]) if has_all else "")
+        has_all = len(reason["keys"]) == count
+        return run_command(ids, count, rerun_of(self._facts.row["id"], reason["fingerprint"]) if has_all else "")
 
-    def _texts(self, result_ids: Sequence[int]) -> dict[int, Json]:
-        texts: dict[int, Json] = {}
-        for row in self._reader.fields(result_ids):
+    def _causes(self, reasons: Sequence[FailureReason]) -> dict[int, tuple[str, str]]:
+        """Return text and type of the failure of the first test of each reason, by its result."""
+        causes: dict[int, tuple[str, str]] = {}
+        for row in self._reader.fields([rows[0]["id"] for reason in reasons if (rows := self._rows_of(reason))]):
             fields = stored_entries(row["fields"])
-            with_message = (field for field in fields if field["meta"].get("message"))
-            cause = next((field for field in fields if field.get("is_highlight")), None) or next(with_message, None)
-            if cause is not None:
-                type_name = cause["meta"].get("type") or ""
-                texts[row["id"]] = {"text": str(cause["value"]), "type": str(type_name)}
-        return texts
+            marked = [field for field in fields if field["is_highlight"]]
+            for field in (marked or [field for field in fields if field["meta"].get("message")])[:1]:
+                causes[row["id"]] = field["value"], field["meta"].get("type") or ""
+        return causes
 
-    def _members(self, rows: Iterable[Json]) -> list[Json]:
-        return [{**self._facts.listed(row), "href": self._state.result(row["id"])} for row in rows]
-
-    def flaky(self) -> Json:
+    def flaky(self) -> Values:
         """Return the tests that passed after a failed attempt, and the passed ones that are flaky by their history."""
         overview = self._facts.overview["flaky"]
         flaky = (entry for entry in self._facts.findings["flaky"] if entry["state"] == "flaky")
@@ -347,11 +384,11 @@ class FailureCards:
         known = [row for row in rows.values() if not row["failed_attempts"] and row["status"] in passed]
         shown = [*(rows[result] for result in tried if result in rows), *known[:_KNOWN_FLAKY_SHOWN]]
         self._facts.histories.load(row["case"] for row in shown)
-        members = self._members(shown)
-        for member in members:
-            entry, attempts = states.get(member["id"]), (member["failed_attempts"] or 0) + 1
+        members = []
+        for row in shown:
+            entry, attempts = states.get(row["id"]), (row["failed_attempts"] or 0) + 1
             said = [f"passed on attempt {attempts} of {attempts}"] if attempts > 1 else []
-            member["about"] = "; ".join([*said, *([evidence_words(entry)] if entry else [])])
+            members.append(self._listed(row, "; ".join([*said, *([evidence_words(entry)] if entry else [])])))
         return {
             "count": overview["count"],
             "known": len(known),
@@ -360,34 +397,42 @@ class FailureCards:
             "known_hidden": len(known[_KNOWN_FLAKY_SHOWN:]),
         }
 
-    def slower(self) -> list[Json]:
+    def slower(self) -> list[ListedTest]:
         """Return the tests that got slower."""
-        entries = self._facts.findings["slower"][:10]
-        rows = self._reader.rows_of(entry["result"] for entry in entries if entry["result"])
+        entries = {entry["result"] or 0: entry for entry in self._facts.findings["slower"][:10]}
+        rows = self._reader.rows_of(filter(None, entries))
         self._facts.histories.load(row["case"] for row in rows.values())
-        known = [entry for entry in entries if entry["result"] in rows]
-        members = self._members(rows[entry["result"] or 0] for entry in known)
-        return [
-            {**member, "median": entry["median"], "now": entry["elapsed"], "since": since_words(entry["since"])}
-            for member, entry in zip(members, known, strict=True)
-        ]
+        slower = []
+        for result, entry in entries.items():
+            if result in rows:
+                since = begun_words(entry["since"])
+                words = [duration(entry["elapsed"]), f"usually {duration(entry['median'])}", *filter(None, [since])]
+                slower.append(self._listed(rows[result], ", ".join(words)))
+        return slower
 
 
-def _code(place: str, row: Json | None, text: Json | None, message: Json) -> Json:
-    """Return the code that raised, and where it is; a message that says nothing becomes that line."""
-    function = "" if row is None else split_name(row["name"]).function
-    file = place
-    if row is not None and row["line"] is not None and place:
-        place = f"{place}:{row['line']}"
-    frame = None if text is None else code_frame(parse_traceback(text["text"], file))
-    if frame is None:
-        return {"frame": None, "at": {"place": place, "function": function, "depth": 0}}
-    text_of_message = "".join(part for part, _ in message["parts"])
+class Code(NamedTuple):
+    """The code that raised: where it is, how deep its function calls itself, lines with numbers, and the error's."""
+
+    place: str
+    function: str
+    depth: int = 0
+    lines: Sequence[tuple[CodeLine, Tokens]] = ()
+    errors: Sequence[str] = ()
+
+
+def _code(place: str, row: Row | None, cause: tuple[str, str] | None, says: Said) -> tuple[Code, Said]:
+    """Return the code that raised; a message that says nothing becomes the line that did."""
+    found = None if cause is None else code_frame(parse_traceback(cause[0], place))
+    if found is None:
+        line, function = (None, "") if row is None else (row["line"], split_name(row["name"]).function)
+        return Code(place_of(place, line), function), says
+    hit = one_line([line for line, _ in found.lines])
     # Where a message is no more than that an assertion failed, the line of code says which.
-    says_nothing = {message["type"], "no message", "assert False", "assert None", "assert not True"}
-    if frame["hit"] and text_of_message in says_nothing:
-        message["parts"] = [(frame["hit"], False)]
-    return {"frame": frame, "at": {"place": frame["place"], "function": frame["function"], "depth": frame["depth"]}}
+    says_nothing = {says.type, "no message", "assert False", "assert None", "assert not True"}
+    if hit and "".join(part for part, _ in says.parts) in says_nothing:
+        says = says._replace(parts=[(hit, False)])
+    return found, says
 
 
 _LINES_BEFORE, _LINES_AFTER = 4, 3
@@ -397,7 +442,7 @@ _ERROR_LINES: Final = 10
 _LINE_LENGTH: Final = 240
 
 
-def code_frame(exceptions: Sequence[Raised]) -> Json | None:
+def code_frame(exceptions: Sequence[Raised]) -> Code | None:
     """Return the innermost frame in the user's code with the lines of the exception; None without any code."""
     if not exceptions or not exceptions[0].frames:
         return None
@@ -418,17 +463,10 @@ def code_frame(exceptions: Sequence[Raised]) -> Json | None:
         # Notes stand at the end, such as the example of hypothesis that fails.
         left = f"… {len(errors) - _ERROR_LINES + 1} more lines"
         errors = [*errors[: _ERROR_LINES // 2 - 1], left, *errors[-_ERROR_LINES // 2 :]]
-    return {
-        "place": place_of(frame.path, frame.line),
-        "function": frame.function,
-        "depth": depth if depth > 2 else 0,  # noqa: PLR2004 - a function that calls itself once is nothing special
-        "lines": [
-            {"number": line.number, "is_hit": line.is_hit, "tokens": parts}
-            for line, parts in zip(lines, tokens, strict=True)
-        ],
-        "errors": errors,
-        "hit": one_line(lines),
-    }
+    # A function that calls itself once is nothing special.
+    depth = depth if depth > 2 else 0  # noqa: PLR2004 - as said
+    place = place_of(frame.path, frame.line)
+    return Code(place, frame.function, depth, list(zip(lines, tokens, strict=True)), errors)
 
 
 def _shown(frame: Frame) -> tuple[Sequence[CodeLine], list[CodeLine]]:

@@ -30,9 +30,10 @@ from pytest_automation_report.text.limits import duration, quantity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.server.pages.run.facts import RunFacts
+    from pytest_automation_report.server.pages.words import Values
+    from pytest_automation_report.server.store.database import Row
 
 _CHANGE_CHIPS: Final = (
     ("new", "New", "fail-ink"),
@@ -47,8 +48,18 @@ _MOVES: Final = (
 )  # fmt: skip
 
 
-def head_of(facts: RunFacts, to_go: ToGo | None, *, is_first: bool) -> Json:
-    """Return heading, sentence and title of the page; ``is_first``: no earlier run of its branch is known."""
+class Head(NamedTuple):
+    """What the page says of its run; ``to_go`` is the time to go in microseconds, if the run is open."""
+
+    heading: str
+    tone: str
+    sentence: Sequence[Phrase]
+    to_go: int | None
+    title: str
+
+
+def head_of(facts: RunFacts, to_go: ToGo | None, *, is_first: bool) -> Head:
+    """Return the head of the page; ``is_first``: no earlier run of its branch is known."""
     found, counts = facts.findings, facts.counts
     said = verdict_of(counts) if counts.is_open else found["verdict"]
     whole = found["whole"]
@@ -68,16 +79,11 @@ def head_of(facts: RunFacts, to_go: ToGo | None, *, is_first: bool) -> Json:
             sentence += change_sentence(
                 counts, found, base_branch, branch, facts.longest, is_first=is_first, now=facts.now
             )
-    return {
-        "heading": said["long"],
-        "tone": said["tone"],
-        "sentence": sentence,
-        "to_go": to_go.time if counts.is_open and to_go is not None else None,
-        "title": f"{titled(said)} · {facts.own_name or facts.source} #{facts.row['id']}",
-    }
+    title = f"{titled(said)} · {facts.own_name or facts.source} #{facts.row['id']}"
+    return Head(said["long"], said["tone"], sentence, to_go.time if counts.is_open and to_go else None, title)
 
 
-def facts_of(facts: RunFacts) -> Json:
+def facts_of(facts: RunFacts) -> Values:
     """Return what the line of facts below the verdict has beside the run's row: ``facts`` of the templates."""
     row, base_row = facts.row, facts.base_row
     links = attached(facts.record, "links")
@@ -175,21 +181,11 @@ def _chips_of_fields(facts: RunFacts, state: RunState, *, has_counts: bool) -> S
     return chips
 
 
-def tabs_of(facts: RunFacts, state: RunState, view: str) -> list[Json]:
-    """Return the tabs of the views with their numbers."""
+def tabs_of(facts: RunFacts) -> Mapping[str, int]:
+    """Return the number of each tab, 0 for none."""
     moved = sum(facts.findings["counts"][name] for name in _MOVES)
     numbers = {"failures": facts.row["failure_count"], "tests": facts.row["total_count"], "changes": moved}
-    return [
-        {
-            "view": name,
-            "name": name.capitalize(),
-            "count": numbers.get(name) or None,
-            "is_bad": name == "failures",
-            "address": state.at(name).address,
-            "is_on": name == view,
-        }
-        for name in VIEWS
-    ]
+    return {view: numbers.get(view, 0) for view in VIEWS}
 
 
 # A part of a sentence: its text, and ``b`` if it is emphasised, ``code`` for a name, or nothing.
@@ -246,7 +242,7 @@ def to_go_words(time: int) -> str:
     return f"About {duration(round(time / tens) * tens)} to go"
 
 
-def death_sentence(failures: Iterable[Json]) -> list[Phrase]:
+def death_sentence(failures: Iterable[Row]) -> list[Phrase]:
     """Return which test was running when the process died, of several the first; nothing if it is not known."""
     names = [row["name"] for row in failures if row["fingerprint"] == KILLED]
     if not names:

@@ -21,6 +21,7 @@ from pytest_automation_report.server.pages.drawings import failure_trend, lanes_
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, PageReader
 from pytest_automation_report.server.pages.rendering import Page, site_of
 from pytest_automation_report.server.pages.run import changes
+from pytest_automation_report.server.pages.run.changes import RunChanges
 from pytest_automation_report.server.pages.run.facts import SILENT_US, THREADS_SHOWN, RunFacts
 from pytest_automation_report.server.pages.run.failures import FailureCards, says_of
 from pytest_automation_report.server.pages.run.head import (
@@ -44,11 +45,12 @@ from pytest_automation_report.server.pages.run.time import (
     waste_sentence,
 )
 from pytest_automation_report.server.pages.urls import VIEWS, RunState, link, paging, run_state, single_values
-from pytest_automation_report.server.pages.words import files_in, run_values, tests_and_files
+from pytest_automation_report.server.pages.words import Values, files_in, run_values, tests_and_files
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import results_page, run_row
 from pytest_automation_report.server.store.values import ApiError
+from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import rerun_of
 
 if TYPE_CHECKING:
@@ -303,11 +305,11 @@ class RunView:
         """Return the failures as Markdown; ``site`` is the address of the pages."""
         is_first = len(self._reader.trend(self._facts.row)) == 1
         head = head_of(self._facts, None, is_first=is_first)
-        heading = f"{head['heading']}. {words(head['sentence'])}"
+        heading = f"{head.heading}. {words(head.sentence)}"
         about = f"{self._facts.source} #{self._facts.row['id']} {site}{self._state.address}"
         return "\n".join([f"# {heading}", "", about, "", *self._cards.texts(site)])
 
-    def values(self) -> Json:
+    def values(self) -> Values:
         """Return the values of ``run/run.html``: what stands around the view, and the values of its template."""
         facts, state = self._facts, self._state
         run = facts.row
@@ -318,7 +320,7 @@ class RunView:
         # With a search, or tests of one worker, chips count the tests that it finds.
         is_searched, tests = bool(state.text) or state.lane is not None, self._list
         readers = (self._failures, self._tests, self._changes, self._time, self._details)
-        views: dict[str, Callable[[], Json]] = dict(zip(VIEWS, readers, strict=True))
+        views: dict[str, Callable[[], Values]] = dict(zip(VIEWS, readers, strict=True))
         return {
             "home": self._reader.home(run["project"]),
             "state": state,
@@ -337,22 +339,19 @@ class RunView:
             "chips": chips_of(facts, state, tests.matches(bar), tests.changed(CHANGE_CHIPS))
             if is_searched
             else chips_of(facts, state, bar),
-            "tabs": tabs_of(facts, state, self.view),
+            "tabs": tabs_of(facts),
             "trend": failure_trend(trend_rows, summaries(self._reader.connection, [row["id"] for row in trend_rows])),
             "before": earlier[-1] if earlier else None,
             "after": self._reader.next_run(run),
             "base": self._base(),
             "running": running,
             "commands": self._commands(),
-            "downloads": [
-                {"href": link(kind, run["id"], base=state.base), "word": word}
-                for word, kind in (("One HTML file", "report"), *((form.word, form.kind) for form in DOWNLOADS))
-            ],
+            "downloads": [("One HTML file", "report"), *((form.word, form.kind) for form in DOWNLOADS)],
             **views[self.view](),
         }
 
-    def _commands(self) -> list[Json]:
-        """Return the commands of *Run again*: for the failed tests, for the new ones, for the whole run."""
+    def _commands(self) -> list[tuple[str, str, str]]:
+        """Return the commands of *Run again*, each with what it runs and how many: what failed, what is new, all."""
         run, found = self._facts.row, self._facts.findings
         failed, new = run["failure_count"], found["mine"]["new"]
         commands: list[tuple[str, str, str]] = []
@@ -364,9 +363,9 @@ class RunView:
         if 0 < new < failed and self._state.base is None and new == len(entries):
             commands.append(("Only what is new", tests_and_files(new, files_in(entries)), rerun_of(run["id"], "new")))
         commands.append(("All of it", "", command_of(self._facts.field(SELECTION_FIELD))))
-        return [{"word": word, "counted": counted, "command": command} for word, counted, command in commands]
+        return commands
 
-    def _base(self) -> Json:
+    def _base(self) -> Values:
         """Return the base and others to choose from; ``passed_over`` are runs since a base that nobody chose."""
         base, row, branch = self._facts.base, self._facts.base_row, self._facts.row["branch"]
         others = self._reader.possible_bases(self._facts.row)
@@ -382,35 +381,27 @@ class RunView:
             "passed_over": passed_over,
         }
 
-    def _failures(self) -> Json:
+    def _failures(self) -> Values:
         group, cards = self._state.group or "reason", self._cards
         listed = cards.by_reason() if group == "reason" else cards.listed(by_file=group == "file")
         return {"group": group, **listed, "flaky": cards.flaky(), "slower": cards.slower(), "rail": self._rail()}
 
-    def _rail(self) -> Json:
+    def _rail(self) -> Values:
         facts = self._facts
         found = facts.findings
         entries = found["tests"]["fixed"][:_RAIL_LINES]
         fixed = self._reader.rows_of(result for entry in entries if (result := entry["result"])).values()
         facts.histories.load((row["case"] for row in fixed), is_whole=True)
-        slowest = slowest_tests(facts.overview, {}, _RAIL_LINES)
-        busy = shares_of(found["time"])[0]["percent"]
+        busy = shares_of(found["time"])[0].percent
         return {
             "lanes": small_lanes(facts.overview, busy) if facts.overview["workers"] else None,
-            "slowest": [{**row, "change": facts.slower.get(row["id"], "")} for row in slowest],
-            "fixed": [
-                {
-                    "name": row["name"],
-                    "failed": changes.failing_runs(facts.histories.letters(row["case"])),
-                    "href": self._state.result(row["id"]),
-                }
-                for row in fixed
-            ],
+            "slowest": slowest_tests(facts.overview, lambda row: facts.slower.get(row["id"], ""))[:_RAIL_LINES],
+            "fixed": [(row, changes.failing_runs(facts.histories.letters(row["case"]))) for row in fixed],
             "fixed_count": found["counts"]["fixed"],
             "where": changes.where_it_ran(facts),
         }
 
-    def _tests(self) -> Json:
+    def _tests(self) -> Values:
         state = self._state
         if not state.is_filtered and state.group != "none":
             files = len(self._facts.overview["files"])
@@ -423,33 +414,33 @@ class RunView:
             "is_flat": True,
             "sort": tests.sort,
             "worker": self._facts.worker(state.lane.thread) if state.lane else "",
-            "rows": self.tree.leaves(rows.items, has_folder=True),
+            "rows": self.tree.listed(rows.items),
             "total": total,
             "pages": paging(state.page, total, PAGE_ROWS, has_more=rows.has_more),
             "suggestion": tests.suggestion(self._facts.overview) if not rows.items and state.text else None,
             "reason": next((says_of(one["title"]) for one in reasons if one["fingerprint"] == state.reason), None),
         }
 
-    def _changes(self) -> Json:
+    def _changes(self) -> Values:
         found, histories = self._facts.findings, self._facts.histories
         if found["base"] is None:
             return {"changes": None, "commits": [], "software": []}
         changed = [*found["tests"]["fixed"][:PAGE_ROWS], *found["tests"]["newly_failing"][:PAGE_ROWS]]
         rows = self._reader.rows_of([entry["result"] for entry in changed if entry["result"]])
         histories.load((row["case"] for row in rows.values()), is_whole=True)
-        cases = {row["id"]: row["case"] for row in rows.values()}
+        letters = {result: histories.letters(row["case"]) for result, row in rows.items()}
         return {
-            "changes": changes.changes_of(found, replace(self._state, view="changes"), histories.letters, cases),
+            "changes": RunChanges(found, self._state, letters),
             "commits": changes.commits_since(self._facts.field("Commits"), found["base"]["commit"]),
             "software": self._software(),
         }
 
-    def _software(self) -> list[Json]:
+    def _software(self) -> list[tuple[str, str, str]]:
         base = self._facts.base
         before = {} if base is None else self._reader.run_fields(base["run"])
         return changes.changed_software(lambda name: before.get(name, ""), self._facts.field) if before else []
 
-    def _time(self) -> Json:
+    def _time(self) -> Values:
         facts = self._facts
         view, histories, shares = facts.overview, facts.histories, facts.findings["time"]
         cases = [row["case"] for row in view["slowest"]]
@@ -460,15 +451,15 @@ class RunView:
         if view["waste"]:
             names[view["waste"]["result"]] = view["waste"]["name"]
         total = sum(entry["elapsed"] for entry in view["files"])
-        slowest = slowest_tests(view, {case: histories.median(case) for case in cases})
+        slowest = slowest_tests(view, lambda row: duration(histories.median(row["case"])))
         return {
             "shares": shares_of(shares) if shares["workers"] else [],
             "lanes": lanes_of(view, facts.worker, names, self._state.at("time")) if view["workers"] else None,
             "waste": jobs_sentence(view, shares, facts.record.threads) or waste_sentence(view, shares, facts.worker),
             "slowest": slowest,
-            "slowest_share": round(100 * sum(row["elapsed"] for row in slowest) / total) if total else 0,
+            "slowest_share": round(100 * sum(row.elapsed for row in slowest) / total) if total else 0,
             "slowest_files": slowest_files(view),
         }
 
-    def _details(self) -> Json:
+    def _details(self) -> Values:
         return {"details": changes.details_of(self._facts), "software": self._software()}

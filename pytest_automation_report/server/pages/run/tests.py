@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.server.pages.drawings import reduced_cells
+from pytest_automation_report.server.pages.drawings import Grid, Square, grid_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows
 from pytest_automation_report.server.pages.run.changes import entries_of
-from pytest_automation_report.server.pages.run.facts import RunFacts, tone_of
+from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, tone_of
 from pytest_automation_report.server.pages.searches import Search
-from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, RunState, link, paging
+from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, Paging, RunState, link, paging
 from pytest_automation_report.server.pages.words import (
     STATUSES_RANKED,
     STATUSES_SHOWN,
@@ -23,15 +23,14 @@ from pytest_automation_report.server.pages.words import (
     counts_of,
     parts_of,
 )
-from pytest_automation_report.text.limits import duration
-from pytest_automation_report.text.node_ids import class_path, split_name
+from pytest_automation_report.text.node_ids import NameParts, class_path, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FileTests, RunFindings, RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
+    from pytest_automation_report.server.store.database import Row
 
 # In the order *failures first*.
 _TONES_RANKED: Final = ("fail", "block", "warn", "flaky", "skip", "idle", "pass", "live")
@@ -48,7 +47,7 @@ class Branch(Struct):
     elapsed: int = 0
     first: int = 0
     files: int = 0
-    cells: Json | None = None
+    cells: Grid | None = None
 
     @property
     def total(self) -> int:
@@ -114,15 +113,13 @@ def _added(node: Branch, entry: FileTests) -> Branch:
     return node
 
 
-def tests_below(
-    rows: Sequence[Mapping[str, Any]], file: FileTests, opened: str
-) -> tuple[list[Branch], list[Mapping[str, Any]]]:
+def tests_below(rows: Sequence[Row], file: FileTests, opened: str) -> tuple[list[Branch], list[Row]]:
     """Return the nodes below a file, class or function, and its own tests; ``rows`` are the tests of the file."""
     _, _, inner = opened.partition("::")
     names = [name for name in inner.split("::") if name]
     nodes: dict[str, Branch] = {}
-    members: dict[str, list[Mapping[str, Any]]] = {}
-    leaves: list[Mapping[str, Any]] = []
+    members: dict[str, list[Row]] = {}
+    leaves: list[Row] = []
     for row in rows:
         classes = [name for name in (class_path(row["file"], row["folder"]) or "").split(".") if name]
         function = split_name(row["name"]).function
@@ -150,18 +147,15 @@ def tests_below(
             continue
         # The bar says enough of a function whose tests all passed.
         if node.kind == "function" and any(tone_of(row) != "pass" for row in members[path]):
-            cells = [{"id": row["id"], "tone": tone_of(row), "name": row["name"]} for row in members[path]]
-            node.cells = reduced_cells(cells)
+            node.cells = grid_of([Square(row["id"], tone_of(row), row["name"]) for row in members[path]])
         branches.append(node)
     return branches, leaves
 
 
-def ordered(
-    branches: Iterable[Branch], leaves: Iterable[Mapping[str, Any]], sort: str
-) -> list[Branch | Mapping[str, Any]]:
+def ordered(branches: Iterable[Branch], leaves: Iterable[Row], sort: str) -> list[Branch | Row]:
     """Return nodes and tests in one order: failures first, slowest first, or as they ran."""
 
-    def key(node: Branch | Mapping[str, Any]) -> tuple[float, ...]:
+    def key(node: Branch | Row) -> tuple[float, ...]:
         first = node.first if isinstance(node, Branch) else node["id"]
         elapsed = node.elapsed if isinstance(node, Branch) else node["elapsed"] or 0
         if sort == "ran":
@@ -178,6 +172,24 @@ def ordered(
     return sorted([*branches, *leaves], key=key)
 
 
+class Level(NamedTuple):
+    """Rows of the tree below ``opened``; ``hidden`` of them are on later pages."""
+
+    rows: Sequence[ListedTest | OpenableRow]
+    hidden: int
+    pages: Paging
+    opened: str
+
+
+class OpenableRow(NamedTuple):
+    """A node of the tree with the addresses of the page and of the rows that open it; ``below`` if it is open."""
+
+    node: Branch
+    to: str
+    branch: str
+    below: Level | None = None
+
+
 class TreeRows:
     """The tree of one run's tests."""
 
@@ -186,42 +198,32 @@ class TreeRows:
         self._state = state
         self._sort = state.sort or "failed"
 
-    def children(self, opened: str, *, path_to: str = "") -> Json:
+    def children(self, opened: str, *, path_to: str = "") -> Level:
         """Return the rows below a node; a node on the way to ``path_to`` has its own rows with it."""
         nodes, leaves = self._below(opened)
         rows = ordered(nodes, leaves, self._sort)
         page = self._state.page if opened == self._state.opened else 1
         shown = rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
-        tests = [row for row in shown if not isinstance(row, Branch)]
-        leaf_rows = {row["id"]: row for row in self.leaves(tests, inside=opened)}
-        return {
-            "rows": [
-                self._node(row, path_to) if isinstance(row, Branch) else {"leaf": leaf_rows[row["id"]]} for row in shown
-            ],
-            "hidden": max(0, len(rows) - page * PAGE_ROWS),
-            "pages": paging(page, len(rows), PAGE_ROWS),
-            "opened": opened,
-        }
+        self._facts.histories.load(row["case"] for row in shown if not isinstance(row, Branch))
+        return Level(
+            [self._node(row, path_to) if isinstance(row, Branch) else self._leaf(row, opened) for row in shown],
+            max(0, len(rows) - page * PAGE_ROWS),
+            paging(page, len(rows), PAGE_ROWS),
+            opened,
+        )
 
-    def leaves(self, rows: Iterable[Mapping[str, Any]], *, has_folder: bool = False, inside: str = "") -> list[Json]:
-        """Return the rows of tests below the node ``inside``, the first 200 with strips."""
-        tests = list(rows)
-        self._facts.histories.load(row["case"] for row in tests[:200])
-        leaves = []
-        for row in tests:
-            values = self._facts.listed(row)
-            values |= {
-                "href": self._state.result(row["id"]),
-                "where": row["folder"] if has_folder else "",
-                "tone": tone_of(row),
-                "status_name": STATUSES_SHOWN[row["status"]].name,
-                "in_function": inside.endswith(f"::{values['short'].function}"),
-                "time": duration(row["elapsed"]),
-            }
-            leaves.append(values)
-        return leaves
+    def _leaf(self, row: Row, opened: str) -> ListedTest:
+        leaf = self._facts.listed(row, self._state)
+        if leaf.short.parameters and opened.endswith(f"::{leaf.short.function}"):
+            leaf = leaf._replace(short=NameParts(leaf.short.parameters[1:-1], ""))
+        return leaf._replace(folder="")
 
-    def _below(self, opened: str) -> tuple[list[Branch], list[Mapping[str, Any]]]:
+    def listed(self, rows: Sequence[Row]) -> list[ListedTest]:
+        """Return tests for a list beside which no tree shows their folders."""
+        self._facts.histories.load(row["case"] for row in rows)
+        return [self._facts.listed(row, self._state) for row in rows]
+
+    def _below(self, opened: str) -> tuple[list[Branch], list[Row]]:
         files = self._facts.overview["files"]
         path = opened.partition("::")[0]
         file = next((entry for entry in files if path_of(entry) == path), None)
@@ -230,20 +232,14 @@ class TreeRows:
         rows = self._facts.reader.between(self._facts.row["id"], file["first"], file["last"], file)
         return tests_below(rows, file, opened)
 
-    def _node(self, node: Branch, path_to: str) -> Json:
+    def _node(self, node: Branch, path_to: str) -> OpenableRow:
         # A folder ends with a slash.
         begin = node.path if node.kind == "folder" else f"{node.path}::"
         is_on_path = path_to == node.path or path_to.startswith(begin)
         parent, _, _ = node.path.rstrip("/").rpartition("::" if "::" in node.path else "/")
         state = self._state.to(view="tests", opened=parent if is_on_path else node.path)
-        return {
-            "leaf": None,
-            "node": node,
-            "is_open": is_on_path,
-            "to": state.address,
-            "branch": link("run-branch", state.run_id, **state.parameters),
-            "below": self.children(node.path, path_to=path_to) if is_on_path else None,
-        }
+        below = self.children(node.path, path_to=path_to) if is_on_path else None
+        return OpenableRow(node, state.address, link("run-branch", state.run_id, **state.parameters), below)
 
 
 _PASSED: Final = frozenset(str(status.id) for status in STATUSES_RANKED if status.tone == "pass")
@@ -254,7 +250,7 @@ class TestList:
 
     __test__ = False  # pytest must not collect it
 
-    def __init__(self, reader: PageReader, run: Json, findings: RunFindings | None, state: RunState) -> None:
+    def __init__(self, reader: PageReader, run: Row, findings: RunFindings | None, state: RunState) -> None:
         self._reader = reader
         self._run = run
         self._findings = findings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.json import Decoder
 
@@ -13,15 +13,15 @@ from pytest_automation_report.server.pages.run.head import Phrase, ToGo
 from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.server.store.values import RunningTest
 from pytest_automation_report.text.limits import duration, quantity
-from pytest_automation_report.text.node_ids import split_name
+from pytest_automation_report.text.node_ids import NameParts, split_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import RunLanes, RunOverview, TimeShare
+    from pytest_automation_report.findings.documents import RunLanes, RunOverview, SlowTest, TimeShare
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.run.facts import RunFacts
+    from pytest_automation_report.server.store.database import Row
 
 SLOWEST_SHOWN: Final = 10  # tests and files in the lists of the slowest
 _WORTH_WORDS_PERCENT: Final = 30
@@ -33,8 +33,17 @@ _WASTES: Final[Mapping[str, str]] = {
 }
 
 
-def shares_of(time: RunTime) -> list[Json]:
-    """Return the shares of the workers' time in percent, the tests' share first."""
+class WorkersShare(NamedTuple):
+    """A share of the workers' time."""
+
+    name: str
+    time: int
+    percent: int
+    note: str
+
+
+def shares_of(time: RunTime) -> list[WorkersShare]:
+    """Return the shares of the workers' time, the tests' share first."""
     names: Sequence[tuple[TimeShare, str, str]] = (
         ("tests", "Tests ran", "of the workers' time"),
         ("between", "Between tests", "reports, waiting for work"),
@@ -44,14 +53,14 @@ def shares_of(time: RunTime) -> list[Json]:
     )
     whole = sum(time[key] for key, *_ in names)
     return [
-        {"name": name, "time": time[key], "percent": round(100 * time[key] / whole) if whole else 0, "note": note}
+        WorkersShare(name, time[key], round(100 * time[key] / whole) if whole else 0, note)
         for key, name, note in names
         # A worker that is alone waits for nobody.
         if key != "waiting" or len(time["workers"]) > 1
     ]
 
 
-def jobs_sentence(overview: RunLanes, time: RunTime, threads: Sequence[Json]) -> list[Phrase]:
+def jobs_sentence(overview: RunLanes, time: RunTime, threads: Sequence[Row]) -> list[Phrase]:
     """Return the sentence on how even the jobs of a run cut its tests; nothing if it has no such jobs."""
     cuts = (json.loads(row["collection"]) for row in threads if row["collection"])
     jobs = {row["id"]: row["job"] for row in threads}
@@ -86,41 +95,49 @@ def waste_sentence(overview: RunLanes, time: RunTime, name_of: Callable[[int], s
     if not time["workers"]:
         return []
     # The share of the tests is no waste.
-    largest = max(shares_of(time)[1:], key=lambda share: int(share["percent"]))
-    if largest["percent"] < _WORTH_WORDS_PERCENT:
+    largest = max(shares_of(time)[1:], key=lambda share: share.percent)
+    if largest.percent < _WORTH_WORDS_PERCENT:
         return []
-    return [(f"{largest['percent']} % of the workers' time passed {_WASTES[largest['name']]}", "")]
+    return [(f"{largest.percent} % of the workers' time passed {_WASTES[largest.name]}", "")]
 
 
-def slowest_tests(overview: RunOverview, medians: Mapping[int, int | None], shown: int = SLOWEST_SHOWN) -> list[Json]:
-    """Return the slowest tests with their share of the slowest and their usual time."""
-    rows = overview["slowest"][:shown]
-    longest = max((row["elapsed"] for row in rows), default=1) or 1
-    return [
-        {
-            **row,
-            "short": split_name(row["name"]),
-            "share": round(100 * row["elapsed"] / longest),
-            "median": medians.get(row["case"]),
-        }
-        for row in rows
-    ]
+class Slow(NamedTuple):
+    """A test or file of a list of the slowest; ``percent`` is of the slowest one, ``result`` the id of a test's."""
+
+    name: str
+    elapsed: int
+    percent: int
+    beside: str
+    result: int = 0
+
+    @property
+    def short(self) -> NameParts:
+        """The parts of a test's name."""
+        return split_name(self.name)
 
 
-def slowest_files(overview: RunOverview) -> list[Json]:
-    """Return the slowest files by the sum of their tests."""
-    files = sorted(overview["files"], key=lambda entry: -entry["elapsed"])[:SLOWEST_SHOWN]
-    longest = max((entry["elapsed"] for entry in files), default=1) or 1
-    return [
-        {
-            "path": entry["file"] or entry["folder"] or "(no folder)",
-            "elapsed": entry["elapsed"],
-            "share": round(100 * entry["elapsed"] / longest),
-            "count": sum(entry["counts"].values()),
-        }
+def _ranked(slowest: Iterable[Slow]) -> list[Slow]:
+    rows = sorted(slowest, key=lambda row: -row.elapsed)[:SLOWEST_SHOWN]
+    return [row._replace(percent=round(100 * row.elapsed / (rows[0].elapsed or 1))) for row in rows]
+
+
+def slowest_tests(overview: RunOverview, beside: Callable[[SlowTest], str]) -> list[Slow]:
+    """Return the slowest tests, with what stands beside each."""
+    return _ranked(Slow(row["name"], row["elapsed"], 0, beside(row), row["id"]) for row in overview["slowest"])
+
+
+def slowest_files(overview: RunOverview) -> list[Slow]:
+    """Return the slowest files by the sum of their tests, with the number of these."""
+    files = [entry for entry in overview["files"] if entry["elapsed"]]
+    return _ranked(
+        Slow(
+            entry["file"] or entry["folder"] or "(no folder)",
+            entry["elapsed"],
+            0,
+            f"{sum(entry['counts'].values()):,}",
+        )
         for entry in files
-        if entry["elapsed"]
-    ]
+    )
 
 
 def arrived_words(counts: RunNumbers, seen: str) -> str:
@@ -137,8 +154,8 @@ def arrived_words(counts: RunNumbers, seen: str) -> str:
     return ""
 
 
-def to_go_of(facts: RunFacts, running: Sequence[Json]) -> ToGo | None:
-    """Return the time to go by the tests that run now, as `running_now` has them; None if it cannot be said."""
+def to_go_of(facts: RunFacts, running: Sequence[Running]) -> ToGo | None:
+    """Return the time to go by the tests that run now; None if it cannot be said."""
     counts, before = facts.counts, facts.histories.before
     if not facts.now or counts.collected is None or counts.is_silent or not 0 < counts.finished < counts.collected:
         return None
@@ -154,7 +171,7 @@ def to_go_of(facts: RunFacts, running: Sequence[Json]) -> ToGo | None:
     else:
         each = sum(row["elapsed_computed"] or 0 for row in threads) / counts.finished
         by = "the times of its tests so far"
-    begun = [(each if test["median"] is None else test["median"] * speed, test["lasted"]) for test in running]
+    begun = [(each if test.median is None else test.median * speed, test.lasted) for test in running]
     to_come = max(0.0, each * missing - sum(time for time, _ in begun)) if missing > len(begun) else 0.0
     workers = sum(not row["is_completed"] and bool(row["total_count"] or running_tests(row)) for row in threads)
     return ToGo(time_to_go(to_come, begun, max(1, workers)), by) if each else None
@@ -163,33 +180,40 @@ def to_go_of(facts: RunFacts, running: Sequence[Json]) -> ToGo | None:
 _running: Final = Decoder(tuple[RunningTest, ...]).decode
 
 
-def running_tests(thread: Mapping[str, Any]) -> tuple[RunningTest, ...]:
+def running_tests(thread: Row) -> tuple[RunningTest, ...]:
     """Return the tests that run in a thread, as its client last reported them."""
     return _running(thread["running"] or "[]")
 
 
-def running_now(facts: RunFacts) -> list[Json]:
+class Running(NamedTuple):
+    """A test that runs now: for how long in microseconds, and its usual time."""
+
+    short: NameParts
+    folder: str
+    lasted: int
+    median: int | None
+    worker: str
+
+    @property
+    def clock(self) -> str:
+        """For how long it runs, as a clock shows it."""
+        return clock(self.lasted)
+
+    @property
+    def limit(self) -> int | None:
+        """The time after which it is slow."""
+        # Twice the median of a test of a few milliseconds is noise.
+        return None if self.median is None else 2 * max(self.median, 250_000)
+
+
+def running_now(facts: RunFacts) -> list[Running]:
     """Return the tests that run now, longest first; empty if the client does not send them."""
-    running: list[Json] = []
     found = [(row, test) for row in facts.record.threads for test in running_tests(row)]
     cases = find_cases(facts.reader.connection, facts.row["source"], [test.key for _, test in found])
     facts.histories.load(cases.values())
+    running = []
     for row, test in found:
-        session = row["session_started"] or row["created"]
-        lasted = max(0, facts.latest - session - test.since)
+        lasted = max(0, facts.latest - (row["session_started"] or row["created"]) - test.since)
         median = facts.histories.median(cases[test.key]) if test.key in cases else None
-        # Twice the median of a test of a few milliseconds is noise.
-        limit = None if median is None else 2 * max(median, 250_000)
-        running.append(
-            {
-                "short": split_name(test.name),
-                "folder": test.folder,
-                "lasted": lasted,
-                "clock": clock(lasted),
-                "median": median,
-                "limit": limit,
-                "is_slow": limit is not None and lasted >= limit,
-                "worker": facts.worker(row["id"]),
-            }
-        )
-    return sorted(running, key=lambda test: -test["lasted"])
+        running.append(Running(split_name(test.name), test.folder, lasted, median, facts.worker(row["id"])))
+    return sorted(running, key=lambda test: -test.lasted)

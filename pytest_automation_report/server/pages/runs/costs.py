@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_automation_report.findings.flakiness import WINDOW, evidence_words
 from pytest_automation_report.findings.times import change_over, factor, spread
@@ -15,16 +15,17 @@ from pytest_automation_report.server.store.histories import CaseHistory, Failure
 from pytest_automation_report.server.store.reads import find_cases, mention, run_rows
 from pytest_automation_report.server.store.values import DAY_US
 from pytest_automation_report.text.limits import quantity
-from pytest_automation_report.text.node_ids import split_name
+from pytest_automation_report.text.node_ids import NameParts, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import falcon
 
-    from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import FlakyTest
+    from pytest_automation_report.findings.documents import FlakyTest, RunMention
     from pytest_automation_report.server.pages.queries import PageReader
+    from pytest_automation_report.server.pages.words import Values
+    from pytest_automation_report.server.store.database import Row
 
 PERIODS: Final = (30, 90)  # days
 _MOST_RUNS: Final = 500
@@ -47,6 +48,24 @@ class CostsPage(Page):
         self.show(req, resp, "runs/costs.html", **values)
 
 
+class Cost(NamedTuple):
+    """What a test cost in ``runs`` runs, in microseconds; a flaky one ``failed`` since a run, a slow one changed."""
+
+    case: int
+    cost: int
+    runs: int
+    since: int | None
+    words: str = ""
+    failed: int = 0
+    usual: int | None = None
+    ratio: float | None = None
+
+    @property
+    def change(self) -> str:
+        """By how much it got slower or faster."""
+        return "" if self.ratio is None else factor(self.ratio)
+
+
 class _Period(NamedTuple):
     """The runs of one configuration that are looked at, and the first of them that is in the period."""
 
@@ -58,7 +77,7 @@ class _Period(NamedTuple):
         return sum(run.id >= self.first_run for run in self.series.runs)
 
 
-def costs_values(reader: PageReader, source_id: int, branch: str | None, days: int, now: int) -> Json:
+def costs_values(reader: PageReader, source_id: int, branch: str | None, days: int, now: int) -> Values:
     """Return the values of the page; ``now`` is in microseconds since 1970."""
     connection, source = reader.connection, reader.suite(source_id)
     branch = main_branch(connection, source_id) if branch is None else branch
@@ -66,8 +85,8 @@ def costs_values(reader: PageReader, source_id: int, branch: str | None, days: i
     first: int = _NO_RUN if found is None else found
     newest = [run for run in newest_runs(connection, source_id, branch) if run["id"] >= first]
     known = flaky_of_source(connection, source_id, branch, states=("flaky",), limit=_MOST_FLAKY) if newest else []
-    flaky: list[Json] = []
-    slow: list[Json] = []
+    flaky: list[Cost] = []
+    slow: list[Cost] = []
     runs = 0
     for run in newest:
         period = _period(reader, run, first)
@@ -86,11 +105,11 @@ def costs_values(reader: PageReader, source_id: int, branch: str | None, days: i
         "flaky_count": len(flaky),
         "is_cut": len(known) == _MOST_FLAKY,
         "slow": _named(reader, slow),
-        "flaky_cost": sum(row["cost"] for row in flaky),
+        "flaky_cost": sum(row.cost for row in flaky),
     }
 
 
-def _period(reader: PageReader, run: Json, first: int) -> _Period:
+def _period(reader: PageReader, run: Row, first: int) -> _Period:
     runs = series_of(reader.connection, run, _MOST_RUNS).runs
     # What makes a test flaky may have been before a short period.
     before = sum(one.id < first for one in runs)
@@ -99,12 +118,12 @@ def _period(reader: PageReader, run: Json, first: int) -> _Period:
 
 def _flaky_costs(
     reader: PageReader, period: _Period, entries: Sequence[FlakyTest], cases: Mapping[str, int]
-) -> list[Json]:
+) -> list[Cost]:
     """Return the flaky tests that failed, or were tried again, in the period, with the time that this took."""
     series = period.series
     failures = Failures(reader.connection, series)
     known = histories(reader.connection, series, cases.values(), last=len(series.runs))
-    rows: list[Json] = []
+    rows: list[Cost] = []
     for entry in entries:
         history = known[cases[entry["key"]]]
         shown = [
@@ -116,21 +135,12 @@ def _flaky_costs(
         costs = [elapsed for run, elapsed in failed if run >= period.first_run]
         if costs:
             runs = sum(run >= period.first_run for run, _, _ in shown)
-            rows.append(
-                {
-                    "case": history.case_id,
-                    "words": f"in its last {quantity(entry['runs'], 'run')}: {evidence_words(entry)}",
-                    "failed": len(costs),
-                    "runs": runs,
-                    "rate": 100 * len(costs) / runs,
-                    "cost": sum(costs),
-                    "since": failed[0][0],
-                }
-            )
+            words = f"in its last {quantity(entry['runs'], 'run')}: {evidence_words(entry)}"
+            rows.append(Cost(history.case_id, sum(costs), runs, failed[0][0], words, len(costs)))
     return rows
 
 
-def _slow_costs(reader: PageReader, period: _Period, source_id: int) -> list[Json]:
+def _slow_costs(reader: PageReader, period: _Period, source_id: int) -> list[Cost]:
     """Return the slowest tests of some runs of the period, and those that just got slower, with all of their time."""
     series = Series([run for run in period.series.runs if run.id >= period.first_run])
     cases = {case for run in spread(series.runs) for case in reader.slowest([run.id], _SLOWEST_OF_RUN)}
@@ -141,35 +151,25 @@ def _slow_costs(reader: PageReader, period: _Period, source_id: int) -> list[Jso
     return [_slow_cost(known[case], len(series.runs)) for case in sorted(cases)]
 
 
-def _slow_cost(history: CaseHistory, runs: int) -> Json:
+def _slow_cost(history: CaseHistory, runs: int) -> Cost:
     durations = history.durations(runs)
     change = change_over([each.usual for each in durations], [each.elapsed for each in durations])
     times = [result.elapsed for _, result in history.results if result.elapsed]
-    return {
-        "case": history.case_id,
-        # Of a test that changed it is what it takes since then.
-        "usual": history.usual() if change is None else change.elapsed,
-        "runs": len(times),
-        "cost": sum(times),
-        "change": "" if change is None else factor(change.ratio),
-        "is_slower": change is not None and change.ratio > 1,
-        "since": None if change is None else durations[-change.runs].run,
-    }
+    cost = Cost(history.case_id, sum(times), len(times), None, usual=history.usual())
+    if change is None:
+        return cost
+    # It is usual what the test takes since it changed.
+    return cost._replace(since=durations[-change.runs].run, usual=change.elapsed, ratio=change.ratio)
 
 
-def _named(reader: PageReader, rows: Sequence[Json]) -> list[Json]:
-    """Return the rows that cost most, with the names of their tests and the runs since which they are what they are."""
-    chosen = sorted(rows, key=lambda row: (-row["cost"], row["case"]))[:_SHOWN]
-    names = names_of(reader.connection, [row["case"] for row in chosen])
-    runs = run_rows(reader.connection, sorted({row["since"] for row in chosen if row["since"]}))
-    since: dict[Any, Any] = {row["id"]: mention(row) for row in runs}
+def _named(reader: PageReader, rows: Sequence[Cost]) -> list[tuple[Cost, str, NameParts, RunMention | None]]:
+    """Return what cost most, with folder and name of each test, and the run since which it is what it is."""
+    chosen = sorted(rows, key=lambda row: (-row.cost, row.case))[:_SHOWN]
+    names = names_of(reader.connection, [row.case for row in chosen])
+    runs = run_rows(reader.connection, sorted({row.since for row in chosen if row.since}))
+    since = {row["id"]: mention(row) for row in runs}
     return [
-        {
-            **row,
-            "folder": names[row["case"]][1],
-            "short": split_name(names[row["case"]][2]),
-            "since": since.get(row["since"]),
-        }
+        (row, names[row.case][1], split_name(names[row.case][2]), since.get(row.since))
         for row in chosen
-        if row["case"] in names
+        if row.case in names
     ]

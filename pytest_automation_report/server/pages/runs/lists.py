@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from functools import partial
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -15,9 +15,9 @@ from pytest_automation_report.findings.verdict import mine
 from pytest_automation_report.server.pages import drawings, urls
 from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader
 from pytest_automation_report.server.pages.rendering import Page, render, set_html
-from pytest_automation_report.server.pages.runs.rows import branch_values, card_of, flaky_rows, run_row, slowest_rows
+from pytest_automation_report.server.pages.runs.rows import branch_runs, card_of, flaky_tests, run_row, slowest_tests
 from pytest_automation_report.server.pages.searches import mistakes_in
-from pytest_automation_report.server.pages.words import common_phrase, titled, with_status
+from pytest_automation_report.server.pages.words import common_phrase, titled
 from pytest_automation_report.server.store import reads
 from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries, verdict_in_list
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
     import falcon
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings, RunMention
+    from pytest_automation_report.server.pages.words import Values
+    from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
 
 
@@ -62,7 +63,7 @@ class _ListPage(Page):
         resp: falcon.Response,
         template: str,
         project_id: int | None,
-        question: Callable[[PageReader], dict[str, Any]],
+        question: Callable[[PageReader], Values],
     ) -> None:
         """Answer with a template of the values that ``question`` reads, or with 304 to a page that shows them."""
         if not self._is_live:
@@ -74,7 +75,7 @@ class _ListPage(Page):
         if not self.is_known(req, resp, (state, self.now_us() // 60_000_000)):
             set_html(resp, render(f"runs/live_{template}.html", **{"now": self.now_us(), **self._read(question)}))
 
-    def _read(self, question: Callable[[PageReader], dict[str, Any]]) -> dict[str, Any]:
+    def _read(self, question: Callable[[PageReader], Values]) -> Values:
         """Return the values of a list; findings that it lacks are computed, as many as take little time."""
         answer = self.read(question)
         is_any, until = False, time.monotonic() + _COMPUTING_SECONDS
@@ -167,7 +168,7 @@ _REASONS_SHOWN: Final = 20
 _SUITES_SHOWN: Final = 20
 
 
-def found(reader: PageReader, text: str, source_id: int | None) -> Json:
+def found(reader: PageReader, text: str, source_id: int | None) -> Values:
     """Return the runs, reasons and tests that a search finds in all stored runs, or the word that resembles it most."""
     projects: dict[int, list[int]] = {}
     for run in reader.found_runs(text, source_id):
@@ -181,8 +182,8 @@ def found(reader: PageReader, text: str, source_id: int | None) -> Json:
         # If there are more tests than are shown, tests of this very name come first.
         tests = sorted(tests, key=lambda row: split_name(row["name"]).function != text)[:20]
         if tests:
-            suites.append({**source, "tests": with_status(tests)})
-    suites.sort(key=lambda suite: -max(row["run"] for row in suite["tests"]))
+            suites.append((source, tests))
+    suites.sort(key=lambda suite: -max(row["run"] for row in suite[1]))
     reasons = reader.reasons(text, source_id, _REASONS_SHOWN)
     names: list[str] = []
     if not (rows or suites or reasons):
@@ -191,7 +192,7 @@ def found(reader: PageReader, text: str, source_id: int | None) -> Json:
     return {
         "runs": rows,
         "suites": suites[:_SUITES_SHOWN],
-        "reasons": [{**row, "reason": hexadecimal(row["fingerprint"])} for row in reasons],
+        "reasons": [(row, hexadecimal(row["fingerprint"])) for row in reasons],
         "nearest": common_phrase(names, text),
         "looked": reader.looked_at(source_id),
     }
@@ -201,7 +202,7 @@ def found(reader: PageReader, text: str, source_id: int | None) -> Json:
 _CARDS_SHOWN: Final = 16
 
 
-def project_values(reader: PageReader, project_id: int, filters: urls.RunFilters) -> dict[str, Any]:
+def project_values(reader: PageReader, project_id: int, filters: urls.RunFilters) -> Values:
     """Return the values of the list of a project's runs; raises `ApiError` (404) for an unknown project."""
     if project_id not in reader.projects():
         raise not_found("project")
@@ -221,15 +222,15 @@ def project_values(reader: PageReader, project_id: int, filters: urls.RunFilters
     }
 
 
-def suites_values(reader: PageReader, project_id: int) -> dict[str, Any]:
+def suites_values(reader: PageReader, project_id: int) -> Values:
     """Return the values of the page with a project's suites."""
     newest = reader.newest_by_source(project_id)
     # Those that fail come first, then those that ran last.
     ordered = sorted(reader.sources(project_id), key=lambda source: -newest.get(source["id"], {"id": 0})["id"])
     cards = [card_of(reader, source) for source in ordered[:_CARDS_SHOWN]]
-    cards.sort(key=lambda card: not card["failing"])
+    cards.sort(key=lambda card: not (card.runs.last and card.runs.last["failure_count"]))
     others = [
-        {**source, "run": run, "tone": verdict_in_list(run, None)["tone"]}
+        (source, run, verdict_in_list(run, None)["tone"])
         for source in ordered[_CARDS_SHOWN:]
         if (run := newest.get(source["id"]))
     ]
@@ -242,25 +243,25 @@ def suites_values(reader: PageReader, project_id: int) -> dict[str, Any]:
         "others": others,
         "open_runs": run_rows(reader, reader.open_runs(project_id, urls.RunFilters())),
         "runs": rows,
-        "uncomputed": [card["last"]["id"] for card in cards if card["last"] and card["summary"] is None]
+        "uncomputed": [card.runs.last["id"] for card in cards if card.runs.last and card.runs.summary is None]
         + _uncomputed(rows),
     }
 
 
-def suite_values(reader: PageReader, source: Json, filters: urls.RunFilters) -> dict[str, Any]:
+def suite_values(reader: PageReader, source: Row, filters: urls.RunFilters) -> Values:
     """Return the values of a suite's page: its runs on one branch, the main one by default, and what findings say."""
     source_id, project_id = source["id"], source["project"]
     main = main_branch(reader.connection, source_id)
     branch = main if filters.branch is None else filters.branch
     filters = replace(filters, source=source_id, branch=branch)
-    values = branch_values(reader, source_id, branch)
-    rows, last, summary, said = (values[name] for name in ("rows", "last", "summary", "said"))
+    runs = branch_runs(reader, source_id, branch)
+    last, summary, said = runs.last, runs.summary, runs.said
     branches = reader.branches(project_id, source_id)
     document = None if last is None else stored_findings(reader.connection, last["id"])
     series = None if last is None else series_of(reader.connection, last)
-    flaky = flaky_rows(reader, source_id, branch, series) if series else []
+    flaky = flaky_tests(reader, source_id, branch, series) if series else []
     return {
-        **values,
+        "branch": runs,
         "project": project_id,
         "home": reader.home(project_id),
         "source": source,
@@ -273,34 +274,34 @@ def suite_values(reader: PageReader, source: Json, filters: urls.RunFilters) -> 
         "mine": mine(summary["mine"]) if summary else "",
         "title": "" if said is None else titled(said),
         # The last runs in which nothing failed.
-        "green": len([*takewhile(lambda row: row["total_count"] and not row["failure_count"], reversed(rows))]),
+        "green": len([*takewhile(lambda row: row["total_count"] and not row["failure_count"], reversed(runs.rows))]),
         "times": [
             drawings.TrendPoint(
                 row["id"], row["elapsed"] or 0, duration(row["elapsed"]), "skip", urls.link("run", row["id"])
             )
-            for row in rows
+            for row in runs.rows
         ],
         "has_branches": any(branches),
         "oldest": _oldest(document, last),
         "reasons": [] if document is None else document["reasons"][:10],
         "flaky": flaky,
         "flaky_count": max(len(flaky), summary["counts"]["flaky"] if summary else 0),
-        "slowest": slowest_rows(reader, series) if series else [],
+        "slowest": slowest_tests(reader, series) if series else [],
         **_list_values(reader, project_id, filters),
     }
 
 
-def projects_values(reader: PageReader, project_ids: Sequence[int]) -> dict[str, Any]:
-    """Return the values of the list of projects: id, number of runs, and the latest run, None if it has no runs."""
+def projects_values(reader: PageReader, project_ids: Sequence[int]) -> Values:
+    """Return the values of the list of projects: id, number of runs, and the latest run."""
     latest_runs = reader.latest_runs(project_ids)
     rows = []
     for project_id in project_ids:
         count, run_id = latest_runs.get(project_id, (0, 0))
-        rows.append({"id": project_id, "count": count, "run": run_rows(reader, [run_id])[0] if count else None})
-    return {"projects": rows, "uncomputed": []}
+        rows.append((project_id, count, run_rows(reader, [run_id])[0] if count else None))
+    return {"projects": rows, "has_runs": bool(latest_runs), "uncomputed": []}
 
 
-def _oldest(document: RunFindings | None, last: Json | None) -> RunMention | None:
+def _oldest(document: RunFindings | None, last: Row | None) -> RunMention | None:
     if document is None or last is None:
         return None
     runs = [entry["since"] for entry in document["tests"]["still_failing"] if entry["since"]]
@@ -327,7 +328,7 @@ def _choices(
     return [choice for choice in shown if choice.options and choice.options != [(urls.NO_BRANCH, "(no branch)")]]
 
 
-def _list_values(reader: PageReader, project_id: int, filters: urls.RunFilters) -> dict[str, Any]:
+def _list_values(reader: PageReader, project_id: int, filters: urls.RunFilters) -> Values:
     ids, total = reader.completed_runs(project_id, filters)
     open_ids = reader.open_runs(project_id, filters) if filters.page == 1 else []
     rows = run_rows(reader, ids)
@@ -340,11 +341,11 @@ def _list_values(reader: PageReader, project_id: int, filters: urls.RunFilters) 
     }
 
 
-def _uncomputed(rows: Sequence[dict[str, Any]]) -> list[int]:
+def _uncomputed(rows: Sequence[Values]) -> list[int]:
     return [row["id"] for row in rows if row["is_uncomputed"]]
 
 
-def run_rows(reader: PageReader, ids: Sequence[int]) -> list[dict[str, Any]]:
+def run_rows(reader: PageReader, ids: Sequence[int]) -> list[Values]:
     """Return the rows of these runs, in this order."""
     records = reader.runs(ids)
     names = reader.source_names({record.row["source"] for record in records.values()})

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec import Struct
 
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import HISTORY, LAST, median
 from pytest_automation_report.findings.verdict import MINE
-from pytest_automation_report.server.pages.drawings import STRIP_RUNS, failure_trend
+from pytest_automation_report.server.pages.drawings import STRIP_RUNS, TrendPoint, failure_trend
 from pytest_automation_report.server.pages.words import (
     Part,
     attached,
@@ -24,20 +27,21 @@ from pytest_automation_report.server.store.compared import flaky_of_source, main
 from pytest_automation_report.server.store.findings import summaries, verdict_in_list
 from pytest_automation_report.server.store.histories import Series, histories
 from pytest_automation_report.server.store.reads import RunRecord, find_cases
+from pytest_automation_report.text.limits import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FindingsSummary
+    from pytest_automation_report.findings.verdict import VerdictWords
     from pytest_automation_report.server.pages.queries import PageReader
+    from pytest_automation_report.server.pages.words import Values
+    from pytest_automation_report.server.store.database import Row
 
 _is_count = re.compile(r"[0-9]{1,9}").fullmatch
 
 
-def run_row(
-    record: RunRecord, source: str, summary: FindingsSummary | None, bases: Mapping[int, Json]
-) -> dict[str, Any]:
+def run_row(record: RunRecord, source: str, summary: FindingsSummary | None, bases: Mapping[int, Row]) -> Values:
     """Return the values of a run in a list; ``summary`` is of its findings, ``bases`` has rows of bases by id."""
     row, fields = record.row, {field["name"].lower(): field["value"] for field in attached(record, "fields")}
     links = attached(record, "links")
@@ -78,7 +82,7 @@ def run_row(
     }
 
 
-def change_words(row: Json, summary: FindingsSummary | None) -> list[tuple[int, str, str]]:
+def change_words(row: Row, summary: FindingsSummary | None) -> list[tuple[int, str, str]]:
     """Return whose failures a completed run has, and what passes again: numbers, words and tones.
 
     Without a base these are only its failures.
@@ -99,63 +103,105 @@ def _count(text: str | None) -> int | None:
 RAIL_TESTS: Final = 10  # most flaky and slow tests beside the runs of a suite
 
 
-def branch_values(reader: PageReader, source_id: int, branch: str) -> Json:
-    """Return a branch's completed runs, as rows and as points of a trend, and what is known of the last whole one.
+class BranchRuns(Struct, frozen=True, dict=True):
+    """The completed runs of a suite's branch, oldest first, with the summaries of their findings by run.
 
     A run of a part of the suite knows of its own tests alone, so it is the last one only if each run is such a part.
     """
+
+    all: Sequence[Row]
+    summaries: Mapping[int, FindingsSummary]
+
+    @cached_property
+    def rows(self) -> Sequence[Row]:
+        """The runs of the whole suite; all runs without any."""
+        return [row for row in self.all if not row["selection"]] or self.all
+
+    @property
+    def last(self) -> Row | None:
+        """The last one of these."""
+        return self.rows[-1] if self.rows else None
+
+    @property
+    def part(self) -> Row | None:
+        """A later run of a part of the suite."""
+        return self.all[-1] if self.all and self.all[-1] is not self.last else None
+
+    @property
+    def summary(self) -> FindingsSummary | None:
+        """What the findings of the last one say."""
+        return None if self.last is None else self.summaries.get(self.last["id"])
+
+    @property
+    def said(self) -> VerdictWords | None:
+        """The verdict of the last one."""
+        return None if self.last is None else verdict_in_list(self.last, self.summary)
+
+    @cached_property
+    def points(self) -> list[TrendPoint]:
+        """The trend of all runs."""
+        return failure_trend(self.all, self.summaries)
+
+
+def branch_runs(reader: PageReader, source_id: int, branch: str) -> BranchRuns:
+    """Return the last completed runs of a suite's branch."""
     rows = reader.completed_trend(source_id, branch)
-    whole = [row for row in rows if not row["selection"]] or rows
-    last = whole[-1] if whole else None
-    known = summaries(reader.connection, [row["id"] for row in rows])
-    summary = None if last is None else known.get(last["id"])
-    return {
-        "rows": whole,
-        "part": rows[-1] if rows and rows[-1] is not last else None,
-        "points": failure_trend(rows, known),
-        "last": last,
-        "summary": summary,
-        "said": None if last is None else verdict_in_list(last, summary),
-    }
+    return BranchRuns(rows, summaries(reader.connection, [row["id"] for row in rows]))
 
 
-def card_of(reader: PageReader, source: Json) -> Json:
-    """Return the values of a suite's card: the last run of its main branch, its trend and its time."""
+class SuiteCard(NamedTuple):
+    """A suite: the runs of its main branch, and its newest run if that goes on."""
+
+    suite: Row
+    branch: str
+    runs: BranchRuns
+    running: Row | None
+
+    @property
+    def flaky(self) -> int | None:
+        """The number of flaky tests; None if not all tests ran."""
+        summary = self.runs.summary
+        is_whole = summary and not summary["not_run"] and not summary["verdict"]["part"]
+        return summary["counts"]["flaky"] if summary and is_whole else None
+
+    @property
+    def usual(self) -> int | None:
+        """The usual time of a run, in microseconds."""
+        times = [row["elapsed"] for row in self.runs.rows[:-1] if row["elapsed"]]
+        return int(median(times)) if times else None
+
+
+def card_of(reader: PageReader, source: Row) -> SuiteCard:
+    """Return the card of a suite."""
     branch = main_branch(reader.connection, source["id"])
-    values = branch_values(reader, source["id"], branch)
     newest = reader.newest(source["id"], None)
-    last, summary = values["last"], values["summary"]
-    times = [row["elapsed"] for row in values["rows"][:-1] if row["elapsed"]]
-    is_part = summary is not None and bool(summary["not_run"] or summary["verdict"]["part"])
-    return {
-        **values,
-        "id": source["id"],
-        "name": source["name"],
-        "branch": branch,
-        "running": newest if newest is not None and not newest["is_completed"] else None,
-        "flaky": summary["counts"]["flaky"] if summary and not is_part else None,
-        "failing": None if last is None else last["failure_count"],
-        "usual": int(median(times)) if times else None,
-    }
+    running = newest if newest is not None and not newest["is_completed"] else None
+    return SuiteCard(source, branch, branch_runs(reader, source["id"], branch), running)
 
 
-def flaky_rows(reader: PageReader, source_id: int, branch: str, series: Series) -> list[dict[str, Any]]:
-    """Return the flaky tests of a suite's branch with their evidence, most expensive first."""
+class SuiteTest(NamedTuple):
+    """A test beside the runs of a suite: its evidence or usual duration, and its last outcomes or its share of that."""
+
+    name: str
+    case: int
+    words: str
+    letters: str = ""
+    share: float = 0
+
+
+def flaky_tests(reader: PageReader, source_id: int, branch: str, series: Series) -> list[SuiteTest]:
+    """Return the flaky tests of a suite's branch, most expensive first."""
     shown = flaky_of_source(reader.connection, source_id, branch, states=("flaky",), limit=RAIL_TESTS)
     cases = find_cases(reader.connection, source_id, [entry["key"] for entry in shown])
     known = histories(reader.connection, series, cases.values(), last=STRIP_RUNS)
     return [
-        {
-            **entry,
-            "case": cases[entry["key"]],
-            "letters": known[cases[entry["key"]]].letters[-STRIP_RUNS:],
-            "words": evidence_words(entry),
-        }
+        SuiteTest(entry["name"], case, evidence_words(entry), known[case].letters[-STRIP_RUNS:])
         for entry in shown
+        if (case := cases[entry["key"]])
     ]
 
 
-def slowest_rows(reader: PageReader, series: Series) -> list[dict[str, Any]]:
+def slowest_tests(reader: PageReader, series: Series) -> list[SuiteTest]:
     """Return the slowest tests of a suite by their usual duration, with their share of the slowest one."""
     # The very last run may be one of a part of the suite.
     last = [run.id for run in series.runs[-LAST:]]
@@ -166,6 +212,6 @@ def slowest_rows(reader: PageReader, series: Series) -> list[dict[str, Any]]:
     chosen = sorted(medians, key=lambda case: (-medians[case], case))[:RAIL_TESTS]
     names = names_of(reader.connection, chosen)
     return [
-        {"name": names[case][2], "case": case, "median": medians[case], "share": medians[case] / medians[chosen[0]]}
+        SuiteTest(names[case][2], case, duration(medians[case]), share=medians[case] / medians[chosen[0]])
         for case in chosen
     ]

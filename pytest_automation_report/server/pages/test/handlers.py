@@ -10,7 +10,7 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown, terminal_lines
-from pytest_automation_report.server.pages.queries import NEAR
+from pytest_automation_report.server.pages.queries import NEAR, NO_SIBLINGS
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, Histories, worker_names
 from pytest_automation_report.server.pages.run.tests import TestList
@@ -18,7 +18,7 @@ from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import TestFile, compared_pictures, files_of, preview_of
 from pytest_automation_report.server.pages.traces import is_trace
 from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState, TestState, result_state, run_state
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, run_values, stored_entries, with_status
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, run_values, stored_entries
 from pytest_automation_report.server.store.contents import part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.values import hashes_in, hexadecimal
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
     import falcon
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.test.history import Branches, FoundTests, Outcome
+    from pytest_automation_report.server.pages.words import Entry, Values
+    from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
 
@@ -64,7 +65,7 @@ class CommonValues:
         return value
 
 
-def neighbours_in(common: CommonValues, record: RunRecord, row: Json, origin: Mapping[str, str]) -> Neighbours | None:
+def neighbours_in(common: CommonValues, record: RunRecord, row: Row, origin: Mapping[str, str]) -> Neighbours | None:
     """Return the neighbours of a result in the list that ``origin``, the query of the run's page, shows.
 
     Without such a list they are of its kind: other failures by reason, other flaky or skipped tests.
@@ -93,7 +94,7 @@ def _listed(reader: PageReader, record: RunRecord, state: RunState) -> tuple[lis
     return [other["id"] for other in listed.items], listed.has_more
 
 
-def way_back(row: Json, origin: Mapping[str, str]) -> str:
+def way_back(row: Row, origin: Mapping[str, str]) -> str:
     """Return the id of the element of the run's page that shows a result: its reason's card, or its row in a list."""
     state = run_state(row["run"], origin)
     if _has_cards(state) and not state.is_filtered and row["fingerprint"] is not None:
@@ -105,7 +106,7 @@ def _has_cards(state: RunState) -> bool:
     return state.view in {"", "failures"} and state.group in {"", "reason"}
 
 
-def _among_failures(common: CommonValues, row: Json, state: RunState) -> Neighbours | None:
+def _among_failures(common: CommonValues, row: Row, state: RunState) -> Neighbours | None:
     """Return the neighbours by reason, in the order of the cards; in a list they are tests."""
     run_id = row["run"]
     listed = common.once(("failures", run_id), partial(common.reader.failures, run_id))
@@ -178,7 +179,7 @@ class TestPage(Page):
         self.show(req, resp, "test/test.html", mistakes=state.mistakes, **self._fixed, **values)
 
 
-def result_values(result_id: int, state: TestState, common: CommonValues) -> dict[str, Any]:
+def result_values(result_id: int, state: TestState, common: CommonValues) -> Values:
     """Return the values of the template ``test/test.html``."""
     reader = common.reader
     row = reader.test(result_id)
@@ -201,15 +202,14 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
         "neighbours": neighbours_in(common, run, row, state.origin_query),
         **dict(zip(("same_reason", "same_count"), reader.same_reason(row), strict=True)),
         "siblings": reader.siblings(row),
-        "before": with_status(reader.before(row)),
+        "before": reader.before(row),
         **_worker_values(row, run, common),
     }
-    values["parameters"] = with_status(values["siblings"].rows)
     values["markdown"] = _markdown(row, fields, values)
     return values
 
 
-def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str, Any]:
+def lone_values(row: Row, fields: Sequence[Entry], state: TestState) -> Values:
     """Return the values of a test's page that come from its row alone; all others are there, too, but empty."""
     status = STATUSES_SHOWN[row["status"]]
     attempts = view_models.attempts_of(fields, status, row["elapsed"], row["failed_attempts"])
@@ -237,19 +237,18 @@ def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str
         **_history_values((), None, state),
         "picture_modes": PICTURES,
         "way_back": way_back(row, state.origin_query),
-        **dict.fromkeys(
-            ("jobs", "all_files", "pictures", "videos", "files", "same_reason", "parameters", "before"), ()
-        ),
+        **dict.fromkeys(("jobs", "all_files", "pictures", "videos", "files", "same_reason", "before"), ()),
         **dict.fromkeys(("neighbours", "offset")),
         **dict.fromkeys(("worker", "markdown"), ""),
         "previews": {},
         "same_count": 0,
+        "siblings": NO_SIBLINGS,
     }
 
 
 def _file_values(
-    row: Json, reader: PageReader, attempt: int | None, outcomes: Sequence[Outcome], current: Outcome | None
-) -> dict[str, Any]:
+    row: Row, reader: PageReader, attempt: int | None, outcomes: Sequence[Outcome], current: Outcome | None
+) -> Values:
     """Return the files of an attempt; pictures beside the ones of the last run in which the test passed."""
     contents = stored_contents(reader.connection, hashes_in(row["artifacts"]))
     files = [
@@ -295,7 +294,7 @@ def _history_values(
     state: TestState,
     found: FoundTests = history.NOTHING_FOUND,
     elsewhere: Branches = history.NO_BRANCHES,
-) -> dict[str, Any]:
+) -> Values:
     if current is None:
         return {
             **dict.fromkeys(("sentence", "trend", "branches"), ()),
@@ -317,7 +316,7 @@ def _history_values(
     }
 
 
-def _usual(row: Json, run: RunRecord, common: CommonValues) -> int | None:
+def _usual(row: Row, run: RunRecord, common: CommonValues) -> int | None:
     """Return the usual time of a test before the run, in microseconds, as lists show it; None if it is not known."""
     run_id, reader = row["run"], common.reader
 
@@ -329,7 +328,7 @@ def _usual(row: Json, run: RunRecord, common: CommonValues) -> int | None:
     return common.once(("histories", run_id), read).usual(row["case"])
 
 
-def _worker_values(row: Json, run: RunRecord, common: CommonValues) -> dict[str, Any]:
+def _worker_values(row: Row, run: RunRecord, common: CommonValues) -> Values:
     """Return the worker that ran the test, and how long after the begin of the run that was, in microseconds."""
     number, created = row["thread"], run.row["created"]
     names = common.once(("workers", row["run"]), partial(worker_names, run))
@@ -340,15 +339,15 @@ def _worker_values(row: Json, run: RunRecord, common: CommonValues) -> dict[str,
     return {"worker": names.get(number, ""), "offset": None if started is None else max(0, started - begun)}
 
 
-def _markdown(row: Json, fields: Sequence[Json], values: Mapping[str, Any]) -> str:
-    cause = next((field for field in fields if field.get("is_highlight") and field["name"] != "Skipped"), None)
+def _markdown(row: Row, fields: Sequence[Entry], values: Values) -> str:
+    cause = next((field for field in fields if field["is_highlight"] and field["name"] != "Skipped"), None)
     if cause is None:
         return ""
     place = place_of(row["file"], row["line"])
     return failure_markdown(
         ReportedFailure(
             ".".join(part for part in (row["folder"], row["name"]) if part),
-            str(cause["value"]),
+            cause["value"],
             cause["meta"].get("message", ""),
             cause["meta"].get("type", ""),
             place,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import RunMention
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
+    from pytest_automation_report.server.pages.words import Values
+    from pytest_automation_report.server.store.database import Row
 
     Branches: TypeAlias = Mapping[str, tuple[int, bool]]
 
@@ -101,15 +103,15 @@ class BranchHistory(NamedTuple):
         return letters.count("p"), sum(letter in _DECIDED for letter in letters)
 
 
-def outcomes_of(rows: Iterable[Mapping[str, Any]], current: int | None = None) -> list[Outcome]:
+def outcomes_of(rows: Iterable[Row], current: int | None = None) -> list[Outcome]:
     """Return one outcome for each run of `PageReader.history`, newest first; ``current`` stands for its run."""
-    by_run: dict[int, list[Mapping[str, Any]]] = {}
+    by_run: dict[int, list[Row]] = {}
     for row in rows:
         by_run.setdefault(row["run"], []).append(row)
     return [_outcome(results, current) for results in by_run.values()]
 
 
-def _outcome(rows: Sequence[Mapping[str, Any]], current: int | None) -> Outcome:
+def _outcome(rows: Sequence[Row], current: int | None) -> Outcome:
     place, has_failed = deciding_result(_of_jobs(rows))
     row = next((row for row in rows if row["id"] == current), rows[place])
     letter = "r" if row is rows[place] and has_failed and _letter(row) == "p" else _letter(row)
@@ -119,7 +121,7 @@ def _outcome(rows: Sequence[Mapping[str, Any]], current: int | None) -> Outcome:
     )  # fmt: skip
 
 
-def _of_jobs(rows: Iterable[Mapping[str, Any]]) -> list[JobResult]:
+def _of_jobs(rows: Iterable[Row]) -> list[JobResult]:
     return [JobResult(_VERDICTS[_letter(row)], row["job"], row["attempt"], row["status"] == 1) for row in rows]
 
 
@@ -134,7 +136,7 @@ class JobOutcome(NamedTuple):
     is_replaced: bool
 
 
-def job_outcomes(rows: Iterable[Mapping[str, Any]], run: int) -> list[JobOutcome]:
+def job_outcomes(rows: Iterable[Row], run: int) -> list[JobOutcome]:
     """Return all results of the test in a run, by job and attempt; none if there is only one."""
     own = sorted(
         (row for row in rows if row["run"] == run), key=lambda row: (row["job"] or "", row["attempt"] or 1, row["id"])
@@ -148,7 +150,7 @@ def job_outcomes(rows: Iterable[Mapping[str, Any]], run: int) -> list[JobOutcome
     return jobs if len(jobs) > 1 else []
 
 
-def _letter(row: Mapping[str, Any]) -> str:
+def _letter(row: Row) -> str:
     if row["status"] == 1 or row["fingerprint"] == KILLED:
         return "."
     if row["result_class"] == ResultClass.FAILURE:
@@ -337,7 +339,7 @@ class CasePage(Page):
         self.show(req, resp, "test/case.html", **self.read(partial(case_values, case_id, branch)))
 
 
-def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[str, Any]:
+def case_values(case_id: int, branch: str | None, reader: PageReader) -> Values:
     """Return the values of the template ``test/case.html``."""
     case = reader.case(case_id)
     rows = reader.history(case_id)
@@ -364,18 +366,17 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
         "trend": trend_of(on_branch, shown, has_branches=False) if shown else [],
         "usual": None if run is None else Histories(reader, run, None).usual(case_id),
         "reliability": reliability(outcomes),
-        "reasons": reason_rows(outcomes),
+        "reasons": _by_reason(outcomes),
         "sentence": sentence(outcomes, shown.result, found, elsewhere) if shown else (),
         "flakiness": found.flaky.get(shown.result) if shown else None,
         "command": run_command([node_id_of(newest)]) if newest else "",
     }
 
 
-def reason_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Return the reasons for which the test failed, most runs first; ``outcomes`` are newest first."""
+def _by_reason(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    """Return the failed outcomes by reason, most runs first; ``outcomes`` are newest first."""
     failed: dict[int | None, list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.letter == "f":
             failed.setdefault(outcome.fingerprint, []).append(outcome)
-    rows = sorted(failed.values(), key=lambda own: -len(own))[:_REASONS]
-    return [{"message": own[0].message, "count": len(own), "first": own[-1], "last": own[0]} for own in rows]
+    return sorted(failed.values(), key=lambda own: -len(own))[:_REASONS]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import ATTEMPTS_META, Json, parse_steps
+from pytest_automation_report.api.models import ATTEMPTS_META, parse_steps
 from pytest_automation_report.export.results import attempt_number
 from pytest_automation_report.failures.reading import (
     Call,
@@ -27,7 +27,7 @@ from pytest_automation_report.failures.reading import (
 from pytest_automation_report.failures.values import Comparison
 from pytest_automation_report.findings.fingerprints import IN_PHASE
 from pytest_automation_report.server.pages.urls import STREAMS
-from pytest_automation_report.server.pages.words import OUTCOME_TONES, Status, web_address
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, Entry, Status, web_address
 from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, StoredContent
 from pytest_automation_report.server.store.values import StepNode, content_hash
 from pytest_automation_report.text.visible import Span, plain
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame
+    from pytest_automation_report.server.store.database import Row
 
 # Extensions in rows of threads and results. Each is missing in a row of a client that does not send it.
 Colours: TypeAlias = dict[str, tuple[tuple[int, int, str], ...]]
@@ -66,13 +67,13 @@ _colours: Final = Decoder(Colours).decode
 _attempts: Final = Decoder(tuple[StoredAttempt, ...]).decode
 
 
-def start_time(thread: Mapping[str, Any], result: Mapping[str, Any]) -> int | None:
+def start_time(thread: Row, result: Row) -> int | None:
     """Return the start of a test in microseconds since 1970, as the clock of its machine had it; None if unknown."""
     session_started, started = thread["session_started"], result["started"]
     return None if session_started is None or started is None else session_started + started
 
 
-def stored_attempt(result: Mapping[str, Any], number: int | None = None) -> StoredAttempt:
+def stored_attempt(result: Row, number: int | None = None) -> StoredAttempt:
     """Return what is stored of an attempt by its number, or of the last one for None."""
     if number is not None:
         return next((each for each in _attempts(result["attempts"] or "[]") if each.number == number), NOTHING_STORED)
@@ -97,7 +98,7 @@ _LINES_BEFORE, _LINES_AFTER = 11, 12
 _COLOURED_CHARACTERS: Final = 60_000
 
 
-class Attempt(NamedTuple):
+class ShownAttempt(NamedTuple):
     """One attempt of a test; ``elapsed`` is in microseconds, None if not known."""
 
     number: int
@@ -149,8 +150,8 @@ class FailureSection(Struct, frozen=True):
 
 
 def attempts_of(
-    fields: Sequence[Json], status: Status, elapsed: int | None, failed_attempts: int | None
-) -> list[Attempt]:
+    fields: Sequence[Entry], status: Status, elapsed: int | None, failed_attempts: int | None
+) -> list[ShownAttempt]:
     """Return the stored attempts, and the last one with the test's own status and duration."""
     earlier = []
     for field in fields:
@@ -158,24 +159,24 @@ def attempts_of(
             status_word = field["meta"]["status"]
             word = status_word if status_word in {"passed", "skipped"} else "failed"
             text = field["meta"].get("elapsed")
-            is_number = isinstance(text, str) and text.isdecimal() and len(text) < 16  # noqa: PLR2004 - years
-            earlier.append(Attempt(number, OUTCOME_TONES[word], word, int(text) if is_number else None))
+            elapsed_then = int(text) if text and text.isdecimal() and len(text) < 16 else None  # noqa: PLR2004 - years
+            earlier.append(ShownAttempt(number, OUTCOME_TONES[word], word, elapsed_then))
     last = max([(failed_attempts or 0) + 1, *(attempt.number + 1 for attempt in earlier)])
     return [
         *sorted(earlier, key=lambda attempt: attempt.number),
-        Attempt(last, status.tone, status.name.lower(), elapsed),
+        ShownAttempt(last, status.tone, status.name.lower(), elapsed),
     ]
 
 
 def sections_of(
-    fields: Sequence[Json], attempt: int | None, stored: StoredAttempt = NOTHING_STORED, file: str = ""
+    fields: Sequence[Entry], attempt: int | None, stored: StoredAttempt = NOTHING_STORED, file: str = ""
 ) -> list[FailureSection]:
     """Return the failures of an attempt by its number, or of the last one for None; ``file`` is the test's."""
     if attempt is not None:
         texts = [field for field in fields if attempt_number(field["name"], field["meta"]) == attempt]
         # Under this name the extension ``attempts`` has the colours of the field.
         return [_failure(field, stored.comparison, stored.colours.get("Text", ()), file) for field in texts[:1]]
-    highlights = [field for field in fields if field.get("is_highlight") and field["type"] == _CONSOLE]
+    highlights = [field for field in fields if field["is_highlight"] and field["type"] == _CONSOLE]
     if not highlights:
         # Other clients mark no field.
         highlights = [
@@ -189,7 +190,7 @@ def sections_of(
             meta = field["meta"]
             is_expected = meta.get("type") == "pytest.xfail"
             title = "Failed, as its xfail mark expects" if is_expected else "Why it was skipped"
-            reason = str(meta.get("message") or field["value"])
+            reason = meta.get("message") or field["value"]
             sections.append(FailureSection(title, "", reason, (), edge="calm"))
         else:
             own = None if number else stored.comparison
@@ -202,15 +203,15 @@ def sections_of(
     return sections
 
 
-def spans_of(field: Json, fields: Sequence[Json], colours: Colours) -> Sequence[Span]:
+def spans_of(field: Entry, fields: Sequence[Entry], colours: Colours) -> Sequence[Span]:
     """Return the coloured parts of a field; of several fields of one name only the first has them."""
     spans = colours.get(field["name"], ())
     return spans if spans and field is next(other for other in fields if other["name"] == field["name"]) else ()
 
 
-def _failure(field: Json, comparison: Comparison | None, spans: Sequence[Span], file: str) -> FailureSection:
-    meta: Mapping[str, str] = field["meta"]
-    message, text = meta.get("message", ""), str(field["value"])
+def _failure(field: Entry, comparison: Comparison | None, spans: Sequence[Span], file: str) -> FailureSection:
+    meta, text = field["meta"], field["value"]
+    message = meta.get("message", "")
     on_phase = IN_PHASE.match(message)
     phase = meta.get("phase") or (on_phase[1] if on_phase else "call" if field["name"] == "Failure" else "")
     if on_phase:
@@ -304,7 +305,7 @@ class Fact(NamedTuple):
     url: str
 
 
-def step_rows(fields: Sequence[Json], attempt: int | None, timed: Sequence[StepNode]) -> list[StepRow]:
+def step_rows(fields: Sequence[Entry], attempt: int | None, timed: Sequence[StepNode]) -> list[StepRow]:
     """Return the steps of an attempt: the ``timed`` ones that its client sent, else those that its fields have."""
     if attempt is not None and not timed:
         field = next((field for field in fields if attempt_number(field["name"], field["meta"]) == attempt), None)
@@ -339,7 +340,7 @@ def _flat(nodes: Iterable[StepNode], depth: int) -> Iterable[tuple[StepNode, int
 
 
 def outputs_of(
-    fields: Sequence[Json], attempt: int | None = None, stored: StoredAttempt = NOTHING_STORED
+    fields: Sequence[Entry], attempt: int | None = None, stored: StoredAttempt = NOTHING_STORED
 ) -> list[Output]:
     """Return the captured streams of an attempt by its number, or of the last one for None, in their order."""
     if attempt is not None:
@@ -356,7 +357,9 @@ def outputs_of(
     ]
 
 
-def other_texts(fields: Sequence[Json], attempt: int | None, colours: Colours = NO_COLOURS) -> list[tuple[str, Screen]]:
+def other_texts(
+    fields: Sequence[Entry], attempt: int | None, colours: Colours = NO_COLOURS
+) -> list[tuple[str, Screen]]:
     """Return the long texts that a test's user added, by name; an earlier attempt has them in its own text."""
     if attempt is not None:
         return []
@@ -365,18 +368,18 @@ def other_texts(fields: Sequence[Json], attempt: int | None, colours: Colours = 
         for field in fields
         if field["type"] in _TEXT_TYPES
         and field["name"] not in _OWN_FIELDS
-        and not field.get("is_highlight")
+        and not field["is_highlight"]
         and not field["meta"].get("message")
         and not attempt_number(field["name"], field["meta"])
     ]
 
 
-def facts_of(fields: Sequence[Json]) -> list[Fact]:
+def facts_of(fields: Sequence[Entry]) -> list[Fact]:
     """Return the fields in one line, links by their short text."""
     facts = []
     for field in fields:
         is_own = field["name"] in _OWN_FIELDS or field["meta"] == ATTEMPTS_META
-        if is_own or field["type"] in _TEXT_TYPES or field.get("is_highlight"):
+        if is_own or field["type"] in _TEXT_TYPES or field["is_highlight"]:
             continue
         url = web_address(field["value"]) if field["type"] == _URL else None
         facts.append(Fact(field["name"], short_link(url) if url else field["value"] or "–", url or ""))  # noqa: RUF001 - typography
@@ -431,7 +434,7 @@ class TestFile(Struct, frozen=True):
         return shlex.join(["playwright", "show-trace", self.name])
 
 
-def files_of(artifacts: Sequence[Json], contents: Mapping[str, StoredContent], attempt: int | None) -> list[TestFile]:
+def files_of(artifacts: Sequence[Entry], contents: Mapping[str, StoredContent], attempt: int | None) -> list[TestFile]:
     """Return the files of an earlier attempt by its number, or of the last one for None."""
     files = []
     for artifact in artifacts:
@@ -442,7 +445,7 @@ def files_of(artifacts: Sequence[Json], contents: Mapping[str, StoredContent], a
     return files
 
 
-def _file(artifact: Json, note: str, contents: Mapping[str, StoredContent]) -> TestFile:
+def _file(artifact: Entry, note: str, contents: Mapping[str, StoredContent]) -> TestFile:
     name, url, size = artifact["name"], artifact["url"], artifact["size"]
     hash_ = content_hash(url)
     if hash_ is None:  # stored somewhere else

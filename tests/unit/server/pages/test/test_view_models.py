@@ -6,8 +6,8 @@ import pytest
 
 from pytest_automation_report.failures.reading import Fold
 from pytest_automation_report.server.pages.test.view_models import (
-    Attempt,
     Fact,
+    ShownAttempt,
     attempts_of,
     facts_of,
     files_of,
@@ -18,20 +18,18 @@ from pytest_automation_report.server.pages.test.view_models import (
     short_link,
     step_rows,
 )
-from pytest_automation_report.server.pages.words import Status, with_defaults
+from pytest_automation_report.server.pages.words import Entry, Status, with_defaults
 from pytest_automation_report.server.store.values import StepNode
 from support.website import TRACEBACK
 
 FAILED = Status(3, "Failed", "fail")
 
 
-def field(
-    name: str, value: str = "", meta: dict[str, str] | None = None, *, is_highlight: bool = False
-) -> dict[str, Any]:
+def field(name: str, value: str = "", meta: dict[str, str] | None = None, *, is_highlight: bool = False) -> Entry:
     return with_defaults({"type": 4, "name": name, "value": value, "meta": meta or {}, "is_highlight": is_highlight})
 
 
-def failure(name: str = "Failure", message: str = "assert 90 == 89", **meta: str) -> dict[str, Any]:
+def failure(name: str = "Failure", message: str = "assert 90 == 89", **meta: str) -> Entry:
     return field(name, TRACEBACK, {"message": message, "type": "AssertionError", **meta}, is_highlight=True)
 
 
@@ -39,8 +37,8 @@ def test_attempts_are_in_their_order() -> None:
     """Each earlier attempt has its own status and time, and the last one those of the test."""
     statuses = {2: {"status": "passed", "elapsed": "x"}, 1: {"status": "error", "elapsed": "7"}}
     fields = [field(f"Attempt {number}", meta=meta) for number, meta in statuses.items()]
-    earlier = [Attempt(1, "fail", "failed", 7), Attempt(2, "pass", "passed", None)]
-    assert attempts_of(fields, FAILED, 5, 2) == [*earlier, Attempt(3, "fail", "failed", 5)]
+    earlier = [ShownAttempt(1, "fail", "failed", 7), ShownAttempt(2, "pass", "passed", None)]
+    assert attempts_of(fields, FAILED, 5, 2) == [*earlier, ShownAttempt(3, "fail", "failed", 5)]
 
 
 def test_phases_and_subtests_have_their_titles() -> None:
