@@ -30,7 +30,7 @@ from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store import maintenance
 from pytest_automation_report.server.store.maintenance import Grant, Role, create_token, grants, revoke_token
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.server.store.values import ApiError, DiskFullError, iso_time
+from pytest_automation_report.server.store.values import ApiError, iso_time
 from pytest_automation_report.settings.servers import bucket_error
 from pytest_automation_report.text.limits import quantity
 
@@ -129,11 +129,8 @@ def prune(
         raise click.UsageError("name either --keep-runs N or --older-than AGE")
     now, artifacts = time.time_ns() // 1000, 0
     with opened_store(options) as opened:
-        if keep_runs is not None:
-            runs = opened.read(partial(maintenance.runs_beyond, max_runs=keep_runs, now=now))
-        else:
-            before = now - int((older_than or 0) * 1_000_000)
-            runs = opened.read(partial(maintenance.runs_before, time_us=before, now=now))
+        before = 0 if older_than is None else now - int(older_than * 1_000_000)
+        runs = opened.read(partial(maintenance.old_runs, now=now, before=before, beyond=keep_runs))
         if not dry_run:
             runs, artifacts = remove_old(opened, runs, artifact_store)
     for run in runs:
@@ -153,10 +150,9 @@ def remove_old(opened: Store, runs: Sequence[OldRun], bucket: str = "") -> tuple
     if removed or artifacts:
         try:
             opened.compact()
-        except DiskFullError:
-            echo_stderr("the disk is full: the store gets no smaller now, but its space is used again")
-        except ApiError:
-            echo_stderr("the store is in use: it gets no smaller now, but its space is used again")
+        except ApiError as error:
+            reason = "the disk is full" if error.kind == "disk" else "the store is in use"
+            echo_stderr(f"{reason}: the store gets no smaller now, but its space is used again")
     return removed, artifacts
 
 

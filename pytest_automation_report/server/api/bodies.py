@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import Decoder, encode
 
 from pytest_automation_report.server.api.decoding import body_from
+from pytest_automation_report.server.store.store import IdempotentRequest
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
     STATUS_IDS,
@@ -33,7 +34,7 @@ from pytest_automation_report.server.store.writes import Writer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.server.store.store import IdempotentRequest, Store
+    from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.values import Kind
 
 # Largest JSON of one extension that is stored; our clients send at most half of it.
@@ -353,12 +354,13 @@ class Change(NamedTuple):
 
     decoder: Decoder[Any]
     value: Callable[[Any], object]  # what the store takes, from a body
-    apply: Callable[[Writer, int, Any], int | None]  # returns the id of a new record
+    apply: Callable[[Writer, int, Any], int | None]
     is_body_optional: bool = False
 
-    def __call__(self, store: Store, record_id: int, body: bytes, request: IdempotentRequest | None) -> int | None:
-        """Change the store, or nothing: raises `ApiError`."""
+    def __call__(self, store: Store, record_id: int, body: bytes, path: str, key: str | None) -> int | None:
+        """Change the store, once for each ``key``, and return the id of a new record; raises `ApiError`."""
         value = self.value(body_from(body, self.decoder))
+        request = IdempotentRequest.of(key, path, body) if key else None
         return store.change(lambda writer: self.apply(writer, record_id, value), request)
 
 

@@ -15,7 +15,7 @@ from pytest_automation_report.api.responses import ApiRequest, HttpResponse, cla
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.api.bodies import POSTS
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, ArtifactContents, stored_artifact
-from pytest_automation_report.server.store.store import IdempotentRequest, Store
+from pytest_automation_report.server.store.store import Store, now_us
 from pytest_automation_report.server.store.values import ApiError, json_text
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class StoreClient(Client):
     """Client of one project of an embedded store; a context manager that closes the store.
 
     The first request opens the store, and raises `StoreError` if that fails. Several threads may use a client.
-    ``clock`` returns the store's time in microseconds since 1970, None for the machine's clock.
+    ``clock`` returns the store's time in microseconds since 1970.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class StoreClient(Client):
         database: Path | PostgresDatabase,
         project_id: int,
         *,
-        clock: Callable[[], int] | None = None,
+        clock: Callable[[], int] = now_us,
         artifact_bytes: int = MAX_CONTENT_BYTES,
     ) -> None:
         super().__init__(project_id)
@@ -85,9 +85,7 @@ class StoreClient(Client):
                 document = _read(store, request)
             else:
                 path, record_id = _addressed(request)
-                key, body = request.key, request.body
-                idempotent = IdempotentRequest.of(key, request.method, request.path, body) if key else None
-                created = POSTS[path](store, record_id, body, idempotent)
+                created = POSTS[path](store, record_id, request.body, request.path, request.key)
                 document = None if created is None else {"id": created}
         except ApiError as error:
             text = json_text(error.document)
@@ -105,8 +103,7 @@ class StoreClient(Client):
     def _opened(self) -> Store:
         with self._lock:
             if self._store is None:
-                clock = self._clock
-                self._store = Store(self._database) if clock is None else Store(self._database, clock=clock)
+                self._store = Store(self._database, clock=self._clock)
             return self._store
 
 

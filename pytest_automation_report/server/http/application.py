@@ -34,7 +34,6 @@ from pytest_automation_report.server.store.contents import (
     too_large,
 )
 from pytest_automation_report.server.store.maintenance import StoreNumbers, store_numbers
-from pytest_automation_report.server.store.store import IdempotentRequest, Store
 from pytest_automation_report.server.store.values import ApiError, json_text
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.api.bodies import Change
     from pytest_automation_report.server.api.documents import Document
     from pytest_automation_report.server.store.contents import StoredContent
+    from pytest_automation_report.server.store.store import Store
 
 _logger = logging.getLogger(__name__)
 
@@ -360,9 +360,7 @@ class ApiResource:
 
     def _apply(self, change: Change, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
         body = received(req, b"{}" if change.is_body_optional else None)
-        key = req.context.get("idempotency_key")
-        request = None if key is None else IdempotentRequest.of(key, req.method, req.path, body)
-        created = change(self._store, record_id, body, request)
+        created = change(self._store, record_id, body, req.path, req.context.get("idempotency_key"))
         resp.status = 204 if created is None else 201
         if created is not None:
             resp.data = encode({"id": created})

@@ -27,7 +27,7 @@ from pytest_automation_report.api.models import ARTIFACTS_PATH, EXTENSIONS, EXTE
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, MAX_TOTAL_BYTES
 from pytest_automation_report.server.store.maintenance import PREFIX, Grant, grants, hash_of, is_of_project
-from pytest_automation_report.server.store.values import ApiError, UnreachableError, validation_error
+from pytest_automation_report.server.store.values import ApiError, unreachable, validation_error
 from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Tokens:
         if grant is not None and now - self._read_at <= max_age:
             return grant
         if now - self._failed_at < _PAUSE_SECONDS:
-            raise UnreachableError
+            raise unreachable()
         try:
             found = self._store.look(grants)
         except ApiError:

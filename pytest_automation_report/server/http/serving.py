@@ -192,8 +192,7 @@ def passes_secret(store: Store, *, is_new: bool = False) -> Token:
         if is_new:
             writer.connection.change('DELETE FROM "secret" WHERE "name" = ?', (_PASSES,))
         # Another server may have created it at the same moment: the first one wins.
-        values = (_PASSES, secrets.token_urlsafe(32))
-        writer.connection.change('INSERT INTO "secret" VALUES (?, ?) ON CONFLICT DO NOTHING', values)
+        writer.connection.add("secret", name=_PASSES, value=secrets.token_urlsafe(32))
         ((value,),) = writer.connection.execute(_SECRET, (_PASSES,))
         return Token(value)
 

@@ -416,9 +416,6 @@ _OWN: Final = (
 )
 _COLLECTIONS: Final = 'SELECT "collection" FROM "thread" WHERE "run_id" = ? AND "collection" IS NOT NULL'
 _SETTLED: Final = 'SELECT "runs" FROM "plan" WHERE "project_id" = ? AND "key" = ?'
-_SETTLE: Final = (
-    'INSERT INTO "plan" ("project_id", "key", "runs", "created") VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'
-)
 # Not the tests that are only named since they did not run. In PostgreSQL an order by the id alone would be served by
 # the primary key: see `database`.
 _OF_RUN: Final = (
@@ -474,7 +471,8 @@ def _settled(project_id: int, key: str, own: Sequence[int], runs: Sequence[int],
     if not connection.execute(_SETTLED, (project_id, key)):
         # Shards that ran before anybody got an answer were cut by number.
         is_cut = any(_is_part(text) for run_id in own for (text,) in connection.execute(_COLLECTIONS, (run_id,)))
-        connection.change(_SETTLE, (project_id, key, json.dumps([] if is_cut else runs), writer.now))
+        settled = json.dumps([] if is_cut else runs)
+        connection.add("plan", project_id=project_id, key=key, runs=settled, created=writer.now)
     ((stored,),) = connection.execute(_SETTLED, (project_id, key))
     found: list[int] = json.loads(stored)
     return found

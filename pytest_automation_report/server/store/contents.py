@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from pytest_automation_report.server.store.database import StoreConnection, lock, marks
 from pytest_automation_report.server.store.values import DAY_US, ApiError, content_address
@@ -106,8 +107,6 @@ def remove_unused(connection: StoreConnection, now: int) -> int:
 
 
 _RENEW: Final = 'UPDATE "content" SET "created" = ? WHERE "hash" = ?'
-_INSERT_CONTENT: Final = 'INSERT INTO "content" ("hash", "size", "media_type", "created") VALUES (?, ?, ?, ?)'
-_INSERT_PART: Final = 'INSERT INTO "content_part" ("content_id", "position", "data") VALUES (?, ?, ?)'
 _PART: Final = (
     'SELECT p."data" FROM "content_part" AS p JOIN "content" AS c ON c."id" = p."content_id"'
     ' WHERE c."hash" = ? AND p."position" = ?'
@@ -133,11 +132,11 @@ def too_large() -> ApiError:
 
 def _add(connection: StoreConnection, source: BinaryIO, content: StoredContent, now: int) -> None:
     """Insert a content that was measured; raises `ApiError` (422) if the file has changed since."""
-    content_id = connection.insert(_INSERT_CONTENT, (content.hash, content.size, content.media_type, now))
+    content_id = connection.insert("content", **asdict(content), created=now)
     digest = sha256()
     for position, part in enumerate(_parts(source)):
         digest.update(part)
-        connection.change(_INSERT_PART, (content_id, position, part))
+        connection.add("content_part", content_id=content_id, position=position, data=part)
     if digest.hexdigest() != content.hash:
         raise ApiError(422, "The artifact changed while it was read.")
 

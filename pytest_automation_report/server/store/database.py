@@ -22,6 +22,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
+from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.values import STORED_COUNTS
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = dict[str, Any]
 """A row of a query: its values by the names of the columns, as `StoreConnection.each` makes them."""
+
+NONE: Final[Mapping[str, int]] = {}
 
 
 class TransactionRolledBackError(Exception):
@@ -77,17 +80,32 @@ class StoreConnection(ABC):
         ((number,),) = self.execute(sql, values)
         return int(number or 0)
 
-    @abstractmethod
-    def insert(self, sql: str, values: Sequence[object]) -> int:
-        """Execute an INSERT of one row and return the id of the row."""
-
     def change(self, sql: str, values: Sequence[object] = ()) -> int:
         """Execute an INSERT, UPDATE or DELETE and return the number of rows that it changed."""
         return self.cursor(sql, values).rowcount
 
+    def insert(self, table: str, **columns: object) -> int:
+        """Insert a row and return its id."""
+        returning = ' RETURNING "id"' if self.is_postgres else ""  # which older versions of SQLite do not have
+        cursor: Any = self.cursor(_insertion(table, columns) + returning, (*columns.values(),))
+        return int(cursor.fetchone()[0] if self.is_postgres else cursor.lastrowid)
 
-def insert_into(table: str, columns: Collection[str]) -> str:
-    """Return the statement that inserts a row with these columns, which are names of ours."""
+    def add(self, table: str, **columns: object) -> bool:
+        """Insert a row unless one with its key is there; return whether it was inserted."""
+        return bool(self.change(f"{_insertion(table, columns)} ON CONFLICT DO NOTHING", (*columns.values(),)))
+
+    def update(
+        self, table: str, row_id: int, values: Mapping[str, object], increments: Mapping[str, int] = NONE
+    ) -> None:
+        """Set columns of a row and add to others: the database itself computes `count = count + n`, so none is read."""
+        changes = [f'"{column}" = ?' for column in values]
+        changes += [f'"{column}" = "{column}" + ?' for column in increments]
+        if changes:
+            sql = f'UPDATE "{table}" SET {", ".join(changes)} WHERE "id" = ?'
+            self.change(sql, (*values.values(), *increments.values(), row_id))
+
+
+def _insertion(table: str, columns: Collection[str]) -> str:
     names = ", ".join(f'"{column}"' for column in columns)
     return f'INSERT INTO "{table}" ({names}) VALUES ({marks(columns)})'
 
@@ -95,17 +113,6 @@ def insert_into(table: str, columns: Collection[str]) -> str:
 def marks(values: Collection[object]) -> str:
     """Return a question mark for each value, separated by commas; NULL for none: PostgreSQL refuses an empty list."""
     return ", ".join("?" * len(values)) or "NULL"
-
-
-def update_row(
-    connection: StoreConnection, table: str, row_id: int, values: Mapping[str, object], increments: Mapping[str, int]
-) -> None:
-    """Set columns of a row and add to others: the database itself computes `count = count + n`, so none is read."""
-    changes = [f'"{column}" = ?' for column in values]
-    changes += [f'"{column}" = "{column}" + ?' for column in increments]
-    if changes:
-        sql = f'UPDATE "{table}" SET {", ".join(changes)} WHERE "id" = ?'
-        connection.change(sql, (*values.values(), *increments.values(), row_id))
 
 
 def row_lock(connection: StoreConnection) -> str:
@@ -322,6 +329,16 @@ REFERENCES: Final = tuple(
 # To check the run, thread and test of each result took a third of the time of an append. The locks of `database`
 # exclude that one of them is removed meanwhile, and `store check` finds results without.
 _UNCHECKED: Final = [f"ALTER TABLE result DROP CONSTRAINT result_{name}_id_fkey" for name in ("run", "thread", "case")]
+
+
+def known_version(version: int, place: object) -> int:
+    """Return the version of a store's tables; raises `StoreError` for tables of a newer release."""
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{place}: this store has version {version}, and this release reads {SCHEMA_VERSION}:"
+            " upgrade, or name another store"
+        )
+    return version
 
 
 def statements_after(

@@ -22,9 +22,15 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import Token, shown_store
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.contents import remove_unused
-from pytest_automation_report.server.store.database import REFERENCES, StoreConnection, insert_into, lock, used_bytes
+from pytest_automation_report.server.store.database import REFERENCES, StoreConnection, lock, used_bytes
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
-from pytest_automation_report.server.store.values import DAY_US, RESULT_STATUSES, STORED_COUNTS, StoredAttachment
+from pytest_automation_report.server.store.values import (
+    DAY_US,
+    INT64_MAX,
+    RESULT_STATUSES,
+    STORED_COUNTS,
+    StoredAttachment,
+)
 from pytest_automation_report.system.console import publish
 from pytest_automation_report.text.limits import quantity
 
@@ -231,9 +237,9 @@ _ITS_ALONE: Final = (
 _OLD_RUNS: Final = (
     'SELECT * FROM (SELECT "id", "source_id", "branch", "created", "updated", "is_completed", "total_count",'
     ' ROW_NUMBER() OVER (PARTITION BY "source_id" ORDER BY "created" DESC, "id" DESC) AS "place" FROM "run") AS r'
-    ' WHERE {condition} ORDER BY "created", "id"'
+    ' WHERE "created" < ? OR "place" > ? ORDER BY "created", "id"'
 )
-# Not the test with the highest id: see `_removable`.
+# Not the test with the highest id: see `old_runs`.
 _DELETE_TESTS: Final = (
     'DELETE FROM "case" WHERE "source_id" = ? AND "id" < (SELECT MAX("id") FROM "case")'
     ' AND NOT EXISTS (SELECT 1 FROM "result" AS r WHERE r."case_id" = "case"."id")'
@@ -279,16 +285,6 @@ class OldRun(Struct, frozen=True):
     results: int
 
 
-def runs_beyond(connection: StoreConnection, max_runs: int, now: int) -> list[OldRun]:
-    """Return all but the newest ``max_runs`` runs of each source, oldest first."""
-    return _removable(connection, '"place" > ?', max_runs, now)
-
-
-def runs_before(connection: StoreConnection, time_us: int, now: int) -> list[OldRun]:
-    """Return the runs that were created before a time, in microseconds since 1970, oldest first."""
-    return _removable(connection, '"created" < ?', time_us, now)
-
-
 def remove_unchanged(run: OldRun, writer: Writer) -> bool:
     """Remove a run unless it has changed since it was chosen; return whether it was removed."""
     lock(writer.connection, "run", run.id)
@@ -321,8 +317,11 @@ def remove_unused_tests(source_id: int, writer: Writer) -> int:
     return writer.connection.change(_DELETE_TESTS, (source_id,))
 
 
-def _removable(connection: StoreConnection, condition: str, value: int, now: int) -> list[OldRun]:
-    """Return the runs with this condition that can be removed, oldest first."""
+def old_runs(connection: StoreConnection, now: int, *, before: int = 0, beyond: int | None = None) -> list[OldRun]:
+    """Return the runs that can be removed, oldest first; times are in microseconds since 1970.
+
+    These are the runs created ``before`` a time, and all but the newest ``beyond`` runs of each source.
+    """
     # SQLite would give the highest id of a removed run, thread or result to the next one, and who remembers an id must
     # never reach anything else with it.
     kept = {connection.number('SELECT MAX("id") FROM "run"')}
@@ -331,7 +330,7 @@ def _removable(connection: StoreConnection, condition: str, value: int, now: int
         kept |= {run_id for (run_id,) in connection.execute(last)}
     return [
         OldRun(row["id"], row["source"], row["branch"], row["created"], row["updated"], row["total_count"])
-        for row in connection.each(_OLD_RUNS.format(condition=condition), (value,))
+        for row in connection.each(_OLD_RUNS, (before, INT64_MAX if beyond is None else beyond))
         # A run without a change for a day was left open by a job that was killed.
         if row["id"] not in kept and (row["is_completed"] or (row["updated"] or row["created"]) <= now - DAY_US)
     ]
@@ -401,7 +400,7 @@ def apply_retention(
                 on_completed(run_id)
     if retention.keep_days:
         latest = now - min(retention.keep_days.values()) * DAY_US
-        found = store.read(lambda connection: runs_before(connection, latest, now))
+        found = store.read(partial(old_runs, now=now, before=latest))
         old = [run for run in found if not retention.keeps(run.branch, now - run.created)]
         remove_runs(store, takewhile(lambda _: not is_over(), old), partial(_log, now), retention.bucket)
 
@@ -432,7 +431,6 @@ def _span(seconds: float) -> str:
 
 Role: TypeAlias = Literal["report", "read", "admin"]
 PREFIX: Final = "arp_"
-_INSERT: Final = f"{insert_into('token', ('name', 'hash', 'role', 'project_id', 'created'))} ON CONFLICT DO NOTHING"
 
 
 class Grant(Struct, frozen=True):
@@ -452,8 +450,8 @@ class Grant(Struct, frozen=True):
 def create_token(name: str, role: Role, project: int | None, writer: Writer) -> Token | None:
     """Create a token and return it, which is the only time that it is known; None if the name is in use."""
     token = Token(f"{PREFIX}{secrets.token_urlsafe(32)}")
-    values = (name, hash_of(token.value), role, project, writer.now)
-    return token if writer.connection.change(_INSERT, values) else None
+    columns = {"name": name, "hash": hash_of(token.value), "role": role, "project_id": project, "created": writer.now}
+    return token if writer.connection.add("token", **columns) else None
 
 
 def revoke_token(name: str, writer: Writer) -> bool:

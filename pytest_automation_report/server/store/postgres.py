@@ -20,9 +20,10 @@ from pytest_automation_report.server.store.database import (
     TABLE_NAMES,
     StoreConnection,
     TransactionRolledBackError,
+    known_version,
     statements_after,
 )
-from pytest_automation_report.server.store.values import DiskFullError, UnreachableError, try_again
+from pytest_automation_report.server.store.values import disk_full, try_again, unreachable
 from pytest_automation_report.system.console import is_socket_readable
 
 if TYPE_CHECKING:
@@ -52,11 +53,6 @@ class PostgresConnection(StoreConnection):
         """Execute a statement and return the driver's cursor."""
         # Without values the driver leaves percent signs alone.
         return self.raw.execute(_with_driver_marks(sql), values or None)
-
-    def insert(self, sql: str, values: Sequence[object]) -> int:
-        """Execute an INSERT of one row and return the id of the row."""
-        ((row_id,),) = self.cursor(f'{sql} RETURNING "id"', values).fetchall()
-        return int(row_id)
 
 
 def prepare(connection: PostgresConnection, url: str, *, must_exist: bool) -> None:
@@ -92,12 +88,7 @@ def _version(connection: PostgresConnection, url: str) -> int | None:
             )
         return None
     ((version,),) = connection.execute(f'SELECT "version" FROM "{VERSION_TABLE}"')
-    if version > SCHEMA_VERSION:
-        raise StoreError(
-            f"{url}: this store has version {version}, and this release reads {SCHEMA_VERSION}:"
-            " upgrade, or name another database"
-        )
-    return int(version)
+    return known_version(version, url)
 
 
 LOCK_SECONDS: Final = 10  # how long a writer waits for the lock of another one
@@ -201,7 +192,7 @@ class PostgresConnections:
             try:
                 raw = self._pool.getconn()
             except PoolTimeout as error:
-                raise UnreachableError from error
+                raise unreachable() from error
             # The socket is readable if the database has closed an idle connection, as it does when it restarts.
             if not (raw.closed or is_socket_readable(raw.fileno())):
                 return PostgresConnection(raw)
@@ -221,7 +212,7 @@ def _mapped_errors(connection: PostgresConnection) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         if error.sqlstate == _DISK_FULL:
-            raise DiskFullError from error
+            raise disk_full() from error
         if error.sqlstate == _LOCK_NOT_AVAILABLE:
             raise try_again() from error
         # A connection that was lost before the commit has lost its transaction, too.

@@ -19,8 +19,13 @@ from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.store.database import SCHEMA_VERSION, StoreConnection, statements_after
-from pytest_automation_report.server.store.values import DiskFullError, try_again
+from pytest_automation_report.server.store.database import (
+    SCHEMA_VERSION,
+    StoreConnection,
+    known_version,
+    statements_after,
+)
+from pytest_automation_report.server.store.values import disk_full, try_again
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
 
@@ -98,17 +103,6 @@ class SqliteConnection(StoreConnection):
         """Execute a statement and return the driver's cursor."""
         return self.raw.execute(sql, values)
 
-    def insert(self, sql: str, values: Sequence[object]) -> int:
-        """Execute an INSERT of one row and return the id of the row."""
-        row_id = self.raw.execute(sql, values).lastrowid
-        assert row_id is not None
-        return row_id
-
-    def end(self, statement: str) -> None:
-        """Execute COMMIT or ROLLBACK, unless SQLite has rolled the transaction back by itself."""
-        if self.raw.in_transaction:
-            self.raw.execute(statement)
-
 
 class Connections:
     """The connections to one store file, for several threads; raises `StoreError` for a file that is not ours."""
@@ -147,7 +141,7 @@ class Connections:
         with self._write_lock, _map_errors():
             # IMMEDIATE takes the write lock now. A lock that is taken at the first write could fail in the middle.
             self._writer.execute("BEGIN IMMEDIATE")
-            with _transaction(self._writer):
+            with self._writer.raw:
                 yield self._writer
 
     @contextmanager
@@ -155,7 +149,7 @@ class Connections:
         """Enter a transaction that reads one snapshot of the store."""
         with self._reader() as reader, _map_errors():
             reader.raw.execute("BEGIN")
-            with _transaction(reader):
+            with reader.raw:
                 yield reader
 
     @contextmanager
@@ -212,27 +206,13 @@ _PRAGMAS = (
 
 
 @contextmanager
-def _transaction(connection: SqliteConnection) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        connection.end("ROLLBACK")
-        raise
-    try:
-        connection.end("COMMIT")
-    except sqlite3.Error:
-        connection.end("ROLLBACK")
-        raise
-
-
-@contextmanager
 def _map_errors() -> Iterator[None]:
     """Raise `ApiError` (429) for a transaction that SQLite rolled back because of a lock or a full disk."""
     try:
         yield
     except sqlite3.OperationalError as error:
         if _FULL in str(error):
-            raise DiskFullError from error
+            raise disk_full() from error
         if not _is_locked(error):
             raise
         raise try_again() from error
@@ -281,12 +261,12 @@ def _prepared(path: Path, journal: str) -> SqliteConnection:
             with ExitStack() as undo:
                 connection = SqliteConnection(path)
                 undo.callback(connection.raw.close)
-                _check(connection, path)
+                version = _version(connection, path)
                 if connection.pragma("journal_mode") != journal:
                     connection.pragma(f"journal_mode = {journal}")
-                if connection.pragma("user_version") != SCHEMA_VERSION:
+                if version != SCHEMA_VERSION:
                     connection.raw.execute("BEGIN IMMEDIATE")
-                    with _transaction(connection):
+                    with connection.raw:
                         _create_tables(connection, path)
                 undo.pop_all()
                 return connection
@@ -296,26 +276,18 @@ def _prepared(path: Path, journal: str) -> SqliteConnection:
             time.sleep(_OPEN_PAUSE_SECONDS)
 
 
-def _check(connection: SqliteConnection, path: Path) -> None:
-    """Raise `StoreError` for a file of another program or version, before anything in it changes."""
+def _version(connection: SqliteConnection, path: Path) -> int:
+    """Return the version of the tables, 0 for none; raises `StoreError` for a file of another program or version."""
     application, version = connection.pragma("application_id"), connection.pragma("user_version")
     any_table = "SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1"
     if application != APPLICATION_ID and (application or version or connection.execute(any_table)):
         raise StoreError(f"{path}: this SQLite database belongs to something else; name another file for the store")
-    if version > SCHEMA_VERSION:
-        raise StoreError(
-            f"{path}: this store has version {version}, and this release reads {SCHEMA_VERSION}:"
-            " upgrade, or name another file"
-        )
+    return known_version(version, path)
 
 
 def _create_tables(connection: SqliteConnection, path: Path) -> None:
     # Again, now with the write lock: another process may have created or changed the tables since the first check.
-    _check(connection, path)
-    version = connection.pragma("user_version")
-    if version == SCHEMA_VERSION:
-        return
-    for statement in statements_after(version, is_postgres=False):
+    for statement in statements_after(_version(connection, path), is_postgres=False):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

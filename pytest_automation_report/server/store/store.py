@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
@@ -35,7 +36,6 @@ _logger = logging.getLogger(__name__)
 _KEEP_KEYS_US = 7 * DAY_US
 _PURGE_EVERY_REQUESTS = 256  # requests between two deletions of expired keys: most requests pay nothing for it
 _MAX_ATTEMPTS = 5  # how often a transaction is run that the database keeps rolling back
-_INSERT_KEY = 'INSERT INTO "applied_request" ("key", "fingerprint", "created") VALUES (?, ?, ?) ON CONFLICT DO NOTHING'
 _SET_RECORD = 'UPDATE "applied_request" SET "record_id" = ? WHERE "key" = ?'
 _EARLIER = 'SELECT "fingerprint", "record_id" FROM "applied_request" WHERE "key" = ? AND "created" >= ?'
 
@@ -47,13 +47,13 @@ class IdempotentRequest(Struct, frozen=True):
     fingerprint: str
 
     @classmethod
-    def of(cls, key: str, method: str, path: str, body: bytes) -> IdempotentRequest:
+    def of(cls, key: str, path: str, body: bytes) -> IdempotentRequest:
         """Return the key and the hash of a request."""
-        fingerprint = sha256(f"{method} {path}\n".encode("utf-8", "surrogatepass") + body)
-        return cls(key, fingerprint.hexdigest())
+        return cls(key, sha256(f"{path}\n".encode("utf-8", "surrogatepass") + body).hexdigest())
 
 
-def _now_us() -> int:
+def now_us() -> int:
+    """Return the time of the machine's clock, in microseconds since 1970."""
     return time.time_ns() // 1000
 
 
@@ -70,7 +70,7 @@ class Store:
         self,
         location: Path | PostgresDatabase,
         *,
-        clock: Callable[[], int] = _now_us,
+        clock: Callable[[], int] = now_us,
         max_bytes: int | None = None,
         are_references_strict: bool = False,
         must_exist: bool = False,
@@ -146,14 +146,14 @@ class Store:
         # The key is inserted first. Of two requests with the same key the second one waits at this point until the
         # first is committed or undone: in SQLite for the write lock, in PostgreSQL for the row.
         now = self._clock()
-        row = (request.key, request.fingerprint, now)
-        if not connection.change(_INSERT_KEY, row):
+        row = {**asdict(request), "created": now}
+        if not connection.add("applied_request", **row):
             # The key may have been used between the read in `change` and this transaction.
             earlier = _earlier_record(connection, request, now)
             if earlier:
                 return earlier[0]
             connection.change('DELETE FROM "applied_request" WHERE "key" = ?', (request.key,))  # it has expired
-            connection.change(_INSERT_KEY, row)
+            connection.add("applied_request", **row)
         record_id = work(self._writer(connection))
         if record_id is not None:
             connection.change(_SET_RECORD, (record_id, request.key))
@@ -165,13 +165,7 @@ class Store:
         return record_id
 
     def _writer(self, connection: StoreConnection) -> Writer:
-        return Writer(
-            connection,
-            self._clock(),
-            max_bytes=self._max_bytes,
-            main_branch=self.main_branch,
-            are_references_strict=self._are_references_strict,
-        )
+        return Writer(connection, self._clock(), self._max_bytes, self.main_branch, self._are_references_strict)
 
 
 class _BadStates:

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from msgspec import Meta, Struct
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """A 4xx response: nothing was stored. ``errors`` maps dotted paths of a body, or query parameters, to messages."""
+    """A 4xx response: nothing was stored. ``errors`` maps dotted paths of a body, or query parameters, to messages.
 
-    kind: ClassVar[str] = ""
-    """The state of the store that causes it, for log and metrics; "" for none."""
+    ``kind`` names the state of the store that causes it, for log and metrics: "database", "disk" or "" for none.
+    """
 
     def __init__(
         self,
@@ -33,12 +33,14 @@ class ApiError(Exception):
         message: str,
         errors: Mapping[str, Sequence[str]] | None = None,
         headers: Mapping[str, str] | None = None,
+        kind: str = "",
     ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.errors = errors or {}
         self.headers = headers or {}
+        self.kind = kind
 
     @property
     def document(self) -> Json:
@@ -62,29 +64,21 @@ def validation_error(errors: Mapping[str, Sequence[str]]) -> ApiError:
     return ApiError(422, "The request has values that cannot be used.", errors)
 
 
-class UnreachableError(ApiError):
-    """The store's database cannot be reached (429)."""
-
-    kind = "database"
-
-    def __init__(self) -> None:
-        # Clients repeat a request after 429. After a 5xx they would have to find out first whether it was applied.
-        super().__init__(429, "The database of the store cannot be reached.", headers={"Retry-After": "5"})
+# Clients repeat a request after 429. After a 5xx they would have to find out first whether it was applied.
+def unreachable() -> ApiError:
+    """Return the error (429) for a database that cannot be reached."""
+    return ApiError(429, "The database of the store cannot be reached.", {}, {"Retry-After": "5"}, "database")
 
 
-class DiskFullError(ApiError):
-    """The store's disk is full (429): the transaction was rolled back, so the request is safe to repeat."""
-
-    kind = "disk"
-
-    def __init__(self) -> None:
-        message = "The disk is full: free space where the store is. Nothing of this request was stored."
-        super().__init__(429, message, headers={"Retry-After": "30"})
+def disk_full() -> ApiError:
+    """Return the error (429) for a full disk: the transaction was rolled back, so the request is safe to repeat."""
+    message = "The disk is full: free space where the store is. Nothing of this request was stored."
+    return ApiError(429, message, {}, {"Retry-After": "30"}, "disk")
 
 
 def try_again() -> ApiError:
     """Return the error (429) for a locked store: nothing was stored, so the request is safe to repeat."""
-    return ApiError(429, "The store is busy with other writers.", headers={"Retry-After": "1"})
+    return ApiError(429, "The store is busy with other writers.", {}, {"Retry-After": "1"})
 
 
 class RunStatus(IntEnum):

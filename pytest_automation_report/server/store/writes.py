@@ -11,13 +11,23 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, cast
 
+from msgspec import Struct
 from msgspec.json import encode
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DESELECTED_FIELD, SELECTION_FIELD, Json
 from pytest_automation_report.findings.comparison import is_replaced
-from pytest_automation_report.server.store import database
-from pytest_automation_report.server.store.database import StoreConnection, marks, share
+from pytest_automation_report.server.store.database import (
+    MAX_ATTACHED,
+    MAX_THREADS,
+    NONE,
+    StoreConnection,
+    lock,
+    marks,
+    row_lock,
+    share,
+    used_bytes,
+)
 from pytest_automation_report.server.store.reads import IS_MODULE, find_cases, rows_of
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
@@ -245,7 +255,6 @@ def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | int]
 
 
 _Named: TypeAlias = Literal["source", "config", "milestone"]  # the tables whose records are created by their name
-_NONE: Final[Mapping[str, int]] = {}
 # The columns of a new run or thread that are the same in all of them.
 _OPEN: Final[Mapping[str, object]] = {
     **dict.fromkeys(STORED_COUNTS, 0),
@@ -253,11 +262,7 @@ _OPEN: Final[Mapping[str, object]] = {
     "is_completed": False,
 }
 _MOST_BEFORE_US: Final = 60_000_000
-_INSERT_TAG: Final = 'INSERT INTO "run_tag" ("run_id", "tag") VALUES (?, ?)'
-_INSERT_ATTACHMENT: Final = 'INSERT INTO "attachment" ("run_id", "thread_id", "kind", "body") VALUES (?, ?, ?, ?)'
-_INSERT_USE: Final = 'INSERT INTO "content_use" ("run_id", "hash") VALUES (?, ?) ON CONFLICT DO NOTHING'
 _ATTACHED: Final = 'SELECT COALESCE(SUM(LENGTH("body")), 0) FROM "attachment" WHERE "run_id" = ?'
-_INSERT_PROJECT: Final = 'INSERT INTO "project" ("id", "created") VALUES (?, ?) ON CONFLICT DO NOTHING'
 _OPEN_THREADS: Final = 'SELECT "id", "failure_count" FROM "thread" WHERE "run_id" = ? AND NOT "is_completed"'
 _BEGAN: Final = 'SELECT MIN("session_started") FROM "thread" WHERE "run_id" = ?'
 _LONGEST: Final = 'SELECT MAX(COALESCE("elapsed_observed", "elapsed_computed")) FROM "thread" WHERE "run_id" = ?'
@@ -275,61 +280,56 @@ _THREAD: Final = (
 )
 
 
-class Writer:
+class Writer(Struct):
     """The changes of one write transaction; ``now`` is in microseconds since 1970.
 
     Every method raises `ApiError` for a change that the contract does not allow. The caller must then roll back.
     """
 
-    def __init__(
-        self,
-        connection: database.StoreConnection,
-        now: int,
-        *,
-        max_bytes: int | None,
-        main_branch: str,
-        are_references_strict: bool,
-    ) -> None:
-        self.connection = connection
-        self.now = now
-        self._max_bytes = max_bytes
-        self._main_branch = main_branch
-        self._are_references_strict = are_references_strict
+    connection: StoreConnection
+    now: int
+    max_bytes: int | None  # of the store
+    main_branch: str  # of new sources
+    are_references_strict: bool
 
     def check_room(self) -> None:
         """Raise `ApiError` (422) when the store has reached its size limit; a completion does not call this."""
         # After a 429 or a 5xx, clients would repeat the request or not know whether it was applied. After a 422 the
         # sender stores the refused results, and its user can send them again when there is room.
-        if self._max_bytes is None or (used := database.used_bytes(self.connection)) < self._max_bytes:
+        if self.max_bytes is None or (used := used_bytes(self.connection)) < self.max_bytes:
             return
         raise ApiError(
             422,
-            f"The store is full: it has {used} bytes and may have {self._max_bytes}. Remove old runs with"
+            f"The store is full: it has {used} bytes and may have {self.max_bytes}. Remove old runs with"
             " automation-report store prune, or serve it with a larger --max-size.",
         )
 
     def create_run(self, project_id: int, run: RunSubmission) -> int:
         """Create a run and return its id; what it names is created, too, or has to exist with strict references."""
         self.check_room()
-        if not self.connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
-            self.connection.change(_INSERT_PROJECT, (project_id, self.now))
-        self._check_references(project_id, run)
-        columns = {
-            **_OPEN,
-            "project_id": project_id,
-            "source_id": self._find_or_create("source", project_id, run.source),
-            "name": run.name,
-            "config_id": run.config_id or self._find_or_create("config", project_id, run.config),
-            "milestone_id": run.milestone_id or self._find_or_create("milestone", project_id, run.milestone),
-            "tags": run.tags,
-            "thread_count": 0,
-            "thread_active_count": 0,
-            "created": self.now,
-            **run_columns(run.attachments),
+        self.connection.add("project", id=project_id, created=self.now)
+        errors: dict[str, list[str]] = {}
+        references = {
+            "config_id": self._reference("config", project_id, run.config_id, run.config, errors),
+            "milestone_id": self._reference("milestone", project_id, run.milestone_id, run.milestone, errors),
         }
-        run_id = self.connection.insert(database.insert_into("run", columns), tuple(columns.values()))
+        if errors:
+            raise validation_error(errors)
+        run_id = self.connection.insert(
+            "run",
+            **_OPEN,
+            **references,
+            **run_columns(run.attachments),
+            project_id=project_id,
+            source_id=self._find_or_create("source", project_id, run.source),
+            name=run.name,
+            tags=run.tags,
+            thread_count=0,
+            thread_active_count=0,
+            created=self.now,
+        )
         for tag in run.tag_names:
-            self.connection.change(_INSERT_TAG, (run_id, tag))
+            self.connection.add("run_tag", run_id=run_id, tag=tag)
         self._attach(run_id, None, run.attachments)
         return run_id
 
@@ -345,7 +345,7 @@ class Writer:
 
         ``reason`` is added to the run, also when the store is full.
         """
-        database.lock(self.connection, "run", run_id)
+        lock(self.connection, "run", run_id)
         run = self._open_run(run_id)
         self._attach(run_id, None, reason)
         for thread_id, failure_count in self.connection.execute(_OPEN_THREADS, (run_id,)):
@@ -366,19 +366,19 @@ class Writer:
         self.check_room()
         # A job comes late, or runs again. The run is open until all such threads are completed.
         run = self._open_run(run_id, is_reopened="job" in thread.extensions)
-        if run["thread_count"] >= database.MAX_THREADS:
+        if run["thread_count"] >= MAX_THREADS:
             message = f"The automation run has {run['thread_count']} threads, and can have no more; create another run."
             raise ApiError(422, message)
-        columns = {
+        thread_id = self.connection.insert(
+            "thread",
             **_OPEN,
-            "run_id": run_id,
-            "position": run["thread_count"] + 1,
-            "created": self.now,
-            "elapsed_observed": thread.observed,
-            "elapsed_computed": thread.computed,
             **thread.extensions,
-        }
-        thread_id = self.connection.insert(database.insert_into("thread", columns), tuple(columns.values()))
+            run_id=run_id,
+            position=run["thread_count"] + 1,
+            created=self.now,
+            elapsed_observed=thread.observed,
+            elapsed_computed=thread.computed,
+        )
         self._attach(run_id, thread_id, thread.attachments)
         self._update_run(run_id, increments={"thread_count": 1, "thread_active_count": 1})
         return thread_id
@@ -394,7 +394,7 @@ class Writer:
         _use(self.connection, run_id, set[str]().union(*artifact_hashes))
         add_results(self.connection, thread, addition.tests, self.now)
         more = increments(test.status for test in addition.tests)
-        database.update_row(self.connection, "thread", thread_id, changes, more)
+        self.connection.update("thread", thread_id, changes, more)
         replaced = replace_results(self.connection, {**thread, **addition.extensions}, addition.tests)
         more.subtract(increments(replaced))
         self._update_run(run_id, increments=more)
@@ -413,19 +413,19 @@ class Writer:
             self._update_run(thread["run"], {"is_completed": True, "completed": self.now, "status": status})
 
     def _update_run(
-        self, run_id: int, values: Mapping[str, object] = _NONE, increments: Mapping[str, int] = _NONE
+        self, run_id: int, values: Mapping[str, object] = NONE, increments: Mapping[str, int] = NONE
     ) -> None:
-        database.update_row(self.connection, "run", run_id, {**values, "updated": self.now}, increments)
+        self.connection.update("run", run_id, {**values, "updated": self.now}, increments)
 
-    def _close_thread(self, thread_id: int, failure_count: int, durations: Mapping[str, int] = _NONE) -> None:
+    def _close_thread(self, thread_id: int, failure_count: int, durations: Mapping[str, int] = NONE) -> None:
         status = int(final_status(failure_count))
         completion = {"is_completed": True, "completed": self.now, "status": status, "running": None, **durations}
-        database.update_row(self.connection, "thread", thread_id, completion, _NONE)
+        self.connection.update("thread", thread_id, completion)
 
     def _open_run(self, run_id: int, *, is_reopened: bool = False) -> Json:
         """Lock a run's row and return it; raises `ApiError` if it is missing (404) or completed (422)."""
-        database.share(self.connection, "run", run_id)
-        row = self.connection.row(_RUN + database.row_lock(self.connection), (run_id,))
+        share(self.connection, "run", run_id)
+        row = self.connection.row(_RUN + row_lock(self.connection), (run_id,))
         if row is None:
             raise not_found("automation run")
         if row["status"] != RunStatus.RUNNING:
@@ -443,54 +443,48 @@ class Writer:
             raise not_found("thread")
         ((run_id, source_id),) = rows
         # The locks come first: a row that is read before them may be completed by another writer in between.
-        database.share(self.connection, "run", run_id)
-        row = self.connection.row(_THREAD + database.row_lock(self.connection), (thread_id,))
+        share(self.connection, "run", run_id)
+        row = self.connection.row(_THREAD + row_lock(self.connection), (thread_id,))
         if row is None:
             raise not_found("thread")
         if row["status"] != RunStatus.RUNNING:
             raise already_completed("thread")
         return {**row, "source": source_id}
 
-    def _check_references(self, project_id: int, run: RunSubmission) -> None:
-        """Raise `ApiError` (422) for configurations and milestones that the project does not have."""
-        errors: dict[str, list[str]] = {}
-        references: Sequence[tuple[_Named, int | None, str | None]] = (
-            ("config", run.config_id, run.config),
-            ("milestone", run.milestone_id, run.milestone),
-        )
-        for noun, record_id, name in references:
-            if record_id is not None and self._find(noun, project_id, "id", record_id) is None:
-                errors[f"{noun}_id"] = [f"There is no {noun} with the id {record_id} in this project."]
-            is_name_used = record_id is None and name is not None
-            if self._are_references_strict and is_name_used and self._find(noun, project_id, "name", name) is None:
-                errors[noun] = [f"There is no {noun} of this name in this project."]
-        if errors:
-            raise validation_error(errors)
+    def _reference(
+        self, table: _Named, project_id: int, record_id: int | None, name: str | None, errors: dict[str, list[str]]
+    ) -> int | None:
+        """Return the id of a configuration or milestone, None if none is named; add what the project does not have."""
+        if record_id is not None:
+            if self._find(table, project_id, "id", record_id) is None:
+                errors[f"{table}_id"] = [f"There is no {table} with the id {record_id} in this project."]
+            return record_id
+        if name is None:
+            return None
+        if self.are_references_strict and self._find(table, project_id, "name", name) is None:
+            errors[table] = [f"There is no {table} of this name in this project."]
+            return None
+        return self._find_or_create(table, project_id, name)
 
     def _find(self, table: _Named, project_id: int, column: Literal["id", "name"], value: object) -> int | None:
         sql = f'SELECT "id" FROM "{table}" WHERE "project_id" = ? AND "{column}" = ?'
         rows = self.connection.execute(sql, (project_id, value))
         return rows[0][0] if rows else None
 
-    def _find_or_create(self, table: _Named, project_id: int, name: str | None) -> int | None:
-        if name is None:
-            return None
+    def _find_or_create(self, table: _Named, project_id: int, name: str) -> int | None:
         record_id = self._find(table, project_id, "name", name)
         if record_id is None:
-            columns: dict[str, object] = {"project_id": project_id, "name": name}
-            if table == "source":
-                columns |= {"created": self.now, "main_branch": self._main_branch or None}
             # In PostgreSQL another writer may insert the same record at this moment; then this insert does nothing.
-            sql = f"{database.insert_into(table, columns)} ON CONFLICT DO NOTHING"
-            self.connection.change(sql, tuple(columns.values()))
+            more = {"created": self.now, "main_branch": self.main_branch or None} if table == "source" else {}
+            self.connection.add(table, project_id=project_id, name=name, **more)
             record_id = self._find(table, project_id, "name", name)
         return record_id
 
     def _attach(self, run_id: int, thread_id: int | None, attachments: Sequence[StoredAttachment]) -> None:
         for attachment in attachments:
-            self.connection.change(_INSERT_ATTACHMENT, (run_id, thread_id, attachment.kind, attachment.body))
-        if attachments and self.connection.number(_ATTACHED, (run_id,)) > database.MAX_ATTACHED:
-            most = f"{database.MAX_ATTACHED} characters together"
+            self.connection.insert("attachment", run_id=run_id, thread_id=thread_id, **attachment._asdict())
+        if attachments and self.connection.number(_ATTACHED, (run_id,)) > MAX_ATTACHED:
+            most = f"{MAX_ATTACHED} characters together"
             raise ApiError(422, f"The fields, artifacts and links of an automation run can have {most}.")
         artifacts = (attachment.body for attachment in attachments if attachment.kind == "artifacts")
         _use(self.connection, run_id, set[str]().union(*map(hashes_in, artifacts)))
@@ -510,12 +504,12 @@ def _elapsed_totals(thread: Json, addition: ThreadSubmission) -> dict[str, int]:
     return totals
 
 
-def _use(connection: database.StoreConnection, run_id: int, hashes: Collection[str]) -> None:
+def _use(connection: StoreConnection, run_id: int, hashes: Collection[str]) -> None:
     """Record that a run refers to these contents, so that they are stored as long as the run."""
     if hashes:
-        database.share(connection, "contents")
+        share(connection, "contents")
     for content_hash in sorted(hashes):
-        connection.change(_INSERT_USE, (run_id, content_hash))
+        connection.add("content_use", run_id=run_id, hash=content_hash)
 
 
 def set_main_branch(branch: str, source: str | None, writer: Writer) -> int:
@@ -524,6 +518,6 @@ def set_main_branch(branch: str, source: str | None, writer: Writer) -> int:
     return writer.connection.change(f'UPDATE "source" SET "main_branch" = ?{condition}', values)
 
 
-def source_names(connection: database.StoreConnection) -> list[str]:
+def source_names(connection: StoreConnection) -> list[str]:
     """Return the names of all sources, each once."""
     return [name for (name,) in connection.execute('SELECT DISTINCT "name" FROM "source" ORDER BY "name"')]

@@ -10,7 +10,7 @@ import pytest
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import remove_run
-from pytest_automation_report.server.store.values import UnreachableError
+from pytest_automation_report.server.store.values import unreachable
 from support.accessibility import accessibility_faults
 from support.browsers import NARROW, WIDE
 from support.contract import Contract
@@ -77,7 +77,7 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
     busy.run_of(a_test(0))
 
     def refuse(_: object) -> NoReturn:
-        raise UnreachableError
+        raise unreachable()
 
     # A browser that has its pass comes to a store that cannot be read.
     busy.get("/")

@@ -28,7 +28,6 @@ from pytest_automation_report.server.store.reads import Reader, has_runs, run_ro
 from pytest_automation_report.server.store.store import IdempotentRequest, Store
 from pytest_automation_report.server.store.values import (
     ApiError,
-    DiskFullError,
     StoredTest,
     ThreadSubmission,
     content_address,
@@ -141,7 +140,7 @@ def test_a_writer_that_waits_too_long_is_429(service: Service, monkeypatch: pyte
 def test_a_full_disk_of_the_database_is_429(service: Service) -> None:
     """What PostgreSQL undoes for want of room is refused in words of its own, and can be sent again later."""
     full = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
-    with pytest.raises(DiskFullError, match="The disk is full") as refused:
+    with pytest.raises(ApiError, match="The disk is full") as refused:
         service.store.write(lambda writer: writer.connection.execute(full))
     assert (refused.value.status, refused.value.headers) == (429, {"Retry-After": "30"})
     assert service.new_run() == 1

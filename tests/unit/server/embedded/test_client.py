@@ -53,12 +53,11 @@ class Way(NamedTuple):
 @pytest.fixture
 def ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Way, Way]]:
     """Yield a client of the server and one of the embedded store, whose clocks stand still."""
-    monkeypatch.setattr(stores, "_now_us", lambda: START)
     monkeypatch.setattr(stores.Store.__init__, "__kwdefaults__", {
         **(stores.Store.__init__.__kwdefaults__ or {}), "clock": lambda: START,
     })  # fmt: skip
     served, embedded = tmp_path / "served.db", tmp_path / "embedded.db"
-    with requests.Session() as session, StoreClient(embedded, 1) as client:
+    with requests.Session() as session, StoreClient(embedded, 1, clock=lambda: START) as client:
         session.mount("http+local://", StoreAdapter(served, TOKEN))
         yield Way(HttpClient(session, EMBEDDED_ORIGIN, TOKEN, project_id=1), served), Way(client, embedded)
 

@@ -5,7 +5,7 @@ import pytest
 
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.values import UnreachableError
+from pytest_automation_report.server.store.values import unreachable
 from support.service import a_test
 from support.website import HOSTILE, Site, attempts, failed_attempt, failing, field, hostile, links, missing, on, said
 
@@ -175,7 +175,7 @@ def test_the_page_of_a_busy_store_loads_itself_again(site: Site, monkeypatch: py
     """The page says that the store is busy, and loads itself again after a while."""
 
     def refuse(_: object) -> None:
-        raise UnreachableError
+        raise unreachable()
 
     site.run_of(a_test())
     site.shown("/runs/1")

@@ -17,8 +17,7 @@ from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.maintenance import (
     Retention,
     apply_retention,
-    runs_before,
-    runs_beyond,
+    old_runs,
     store_numbers,
 )
 from pytest_automation_report.server.store.store import Store
@@ -123,8 +122,8 @@ def test_a_run_that_is_being_filled_stays(filled: Service) -> None:
     filled.clock.now = now - DAY // 2
     filled.append(threads[0], a_test())
     filled.new_thread(filled.new_run(source="open"))
-    old = filled.store.read(lambda connection: runs_before(connection, now - 50 * DAY, now))
-    beyond = filled.store.read(lambda connection: runs_beyond(connection, 1, now))
+    old = filled.store.read(lambda connection: old_runs(connection, now, before=now - 50 * DAY))
+    beyond = filled.store.read(lambda connection: old_runs(connection, now, beyond=1))
     assert [run.id for run in old] == [run.id for run in beyond if run.id > 6] == [late, left]
     filled.append(threads[1], a_test())
     removed, _ = remove_old(filled.store, old)
