@@ -156,6 +156,7 @@ def repository_page(remote: str | None) -> str | None:
 
 
 def _fields(facts: BuildInfo) -> list[Field]:
+    is_gitlab = facts.provider == "GitLab" and facts.pull_request is not None
     values = (
         ("CI", facts.provider),
         ("Branch", facts.branch),
@@ -165,7 +166,7 @@ def _fields(facts: BuildInfo) -> list[Field]:
         ("Commit author", facts.author),
         ("Changes", facts.changes),
         ("Merge commit", facts.merge_commit),
-        ("Pull request", facts.pull_request),
+        ("Merge request", f"!{facts.pull_request}") if is_gitlab else ("Pull request", facts.pull_request),
         ("Target branch", facts.target_branch),
         ("Build", facts.build),
         ("Attempt", facts.attempt),

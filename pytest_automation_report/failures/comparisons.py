@@ -221,8 +221,12 @@ def _from_explanation(lines: Sequence[str]) -> Differences | None:
         return Differences(tuple(rows), equal, is_complete=is_complete and not has_more)
     if any(line.startswith(("- ", "+ ")) for line in lines):
         left_text, right_text = _diff_sides(lines)
+        if not is_complete and not (left_text and right_text):  # the other side was cut off, and is not empty
+            return None
         found = differences(Value("str", left_text), Value("str", right_text))
-        return Differences(found.rows, found.equal_count, found.more, is_complete)
+        # Of parts nobody knows which lines they are.
+        parts = found.rows if is_complete else tuple(replace(row, path="") for row in found.rows)
+        return Differences(parts, found.equal_count, found.more, is_complete)
     return None
 
 

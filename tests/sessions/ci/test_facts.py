@@ -33,7 +33,7 @@ def test_all_is_told() -> None:
     assert [(each.name, each.value) for each in run.fields] == [
         ("Python", "3.11"), ("CI", "GitLab"), ("Branch", "feature/x"),
         ("Commit", "2abc3b37e83ac31ec8210b8504e64896a49f249c"),
-        ("Merge commit", "ef2023102ad644dce35319c9c0d9a97b369aae19"), ("Pull request", "12"), ("Build", "7"),
+        ("Merge commit", "ef2023102ad644dce35319c9c0d9a97b369aae19"), ("Merge request", "!12"), ("Build", "7"),
         ("Attempt", "2"), ("Shard", "2/5"),
     ]  # fmt: skip
     assert run.links == (

@@ -115,7 +115,7 @@ def test_embedded_store(tmp_path: Path) -> None:
     file = tmp_path / "sub" / "own.html"
     assert heading(file) == "1 of 3 tests failed"
     assert any(address.startswith("/results/") for address in ReportFile(file.read_text(encoding="utf-8")).addresses)
-    assert "Since run 1: 1 new failure" in text_of(ReportFile(file.read_text(encoding="utf-8")).plain)
+    assert "Compared with run 1: 1 new failure" in text_of(ReportFile(file.read_text(encoding="utf-8")).plain)
     third = run_session(tmp_path / "sub", "..", env={**ENV, "AUTOMATION_REPORT_HTML": "env.htm"})
     assert lines_about(third) == [f"report: {tmp_path / 'env.htm'}"]
     assert heading(tmp_path / "env.htm") == "1 of 3 tests failed"

@@ -149,9 +149,18 @@ def test_a_table_that_lacks_something_says_so(message: str) -> None:
     assert not table.is_complete
 
 
+def test_parts_of_texts_are_no_lines() -> None:
+    """A difference that pytest cuts at its end may begin after equal characters: nothing says where a part stands."""
+    assert shown(table_from_text(TRUNCATED.replace("- one\n  + two", "  a\n  - one\n  + two"), EQUAL)) == [
+        ("", "'[two]'", "'[one]'")
+    ]
+
+
 @pytest.mark.parametrize(
     "message",
     [
+        # The left side was cut off: it is no empty text.
+        "assert 'xxx...xxx' == 'yyy...yyy'\n\n  - yyyyyyyyy\n\n  ...Full output truncated, use '-vv' to show",
         "assert None\n +  where None = get('nothing')\n +    where get = boats.get",
         "assert [0, 1, ...] == [0, 1, ...]", "division by zero", "", "assert (1 and 0 == 2)",
     ],

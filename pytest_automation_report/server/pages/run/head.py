@@ -274,12 +274,10 @@ def change_sentence(
     sentence: list[Phrase] = [("No earlier run on ", ""), (branch, "b"), (end, "")] if is_apart else []
     named = f"#{base['run']}{f' on {base_branch}' if base_branch else ''}"
     failing, changed = _failing(findings, longest, now), _changed(findings)
-    if failing:
-        sentence += [(f"Compared with {named}: ", ""), *failing, (".", "")]
-        sentence += [(f" {changed}.", "")] if changed else []
     # The tests that did not run may have changed.
-    elif changed or (findings["verdict"]["kind"] not in _CUT and not findings["counts"]["slower"]):
-        sentence += [(changed or "No change", "b"), (f" since {named}.", "")]
+    if failing or changed or (findings["verdict"]["kind"] not in _CUT and not findings["counts"]["slower"]):
+        sentence += [(f"Compared with {named}: ", ""), *(failing or [(changed or "no change", "b")]), (".", "")]
+        sentence += [(f" {changed}.", "")] if failing and changed else []
     return [*sentence, *_also(numbers, findings)]
 
 

@@ -138,7 +138,7 @@ def test_the_plain_report_has_what_matters(site: Site) -> None:
     """Without script and style: verdict, counts, what changed, reasons, failures with their text, flaky tests."""
     plain = text_of(report_of(site, two_runs(site)).plain)
     assert plain.startswith("2 of 5 tests failed, for 1 reason shop, run 2, branch main")
-    words = ("Since run 1: 1 new failure, 1 still failing, 0 fixed, 1 flaky.", "E assert 90 == 89")
+    words = ("Compared with run 1: 1 new failure, 1 still failing, 0 fixed, 1 flaky.", "E assert 90 == 89")
     assert missing(plain, *words, "tests.a.test_0 : assert 90 == 89 tests/a.py") == []
     assert "2 tests , new : assert 90 == 89" in plain or "2 tests: assert 90 == 89" in plain
 
@@ -234,7 +234,7 @@ def test_the_base_can_be_chosen(site: Site) -> None:
     run = two_runs(site)
     third = site.run_of(failing(0), source="shop", fields=MAIN)
     report = report_of(site, third, 1)
-    assert "Since run 1:" in text_of(report.plain)
+    assert "Compared with run 1:" in text_of(report.plain)
     changes = report.page(f"/runs/{third}?base=1&view=changes")
     command = f"Another run: automation-report html {third} --base ID"
     assert missing(changes, command, "Compare with") == ["Compare with"]

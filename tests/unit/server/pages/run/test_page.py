@@ -183,8 +183,8 @@ def test_a_run_without_failures_says_so_and_what_is_worth_a_look(site: Site) -> 
     site.run_of(failing(0), a_test(1), **on("main"))
     run = site.run_of(a_test(0), a_test(1, fields=[attempts("3")]), a_test(2, "skipped"), **on("main"))
     assert missing(
-        site.text(f"/runs/{run}"), "Both tests passed 1 test fixed, 1 new test since #1 on main.", "Worth a look",
-        "1 passed only on a retry, 1 was skipped.", "passed on attempt 3 of 3",
+        site.text(f"/runs/{run}"), "Both tests passed Compared with #1 on main: 1 test fixed, 1 new test",
+        "Worth a look", "1 passed only on a retry, 1 was skipped.", "passed on attempt 3 of 3",
     ) == []  # fmt: skip
     assert chips(site.shown(f"/runs/{run}"))["Flaky"] == "1"
     green = site.run_of(a_test(0), a_test(1), source="green")

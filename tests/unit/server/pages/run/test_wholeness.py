@@ -31,7 +31,7 @@ def test_a_page_says_whether_the_run_is_whole(site: Site) -> None:
     assert "No change" not in shown
     assert "6 results passed, the run is not whole" in shown
     later = _shared_run(site, range(3), range(3, 6))
-    assert f"since #{whole}" in site.text(f"/runs/{later}")
+    assert f"Compared with #{whole}" in site.text(f"/runs/{later}")
 
 
 def test_a_test_of_two_jobs_is_not_counted_as_two_tests(site: Site) -> None:

@@ -54,6 +54,15 @@ def test_a_failed_test_shows_all_that_is_stored(site: Site) -> None:
     assert missing(site.text(f"{address}?attempt=1"), "KeyError : 'before'", "printed") == ["printed"]
 
 
+def test_values_that_pytest_cut_are_parts(site: Site) -> None:
+    """Of a difference whose end pytest left out the table says that it shows a part."""
+    lines = ("assert 'one...' == 'two...'", "", "- two", "+ one", "", "...Full output truncated, use '-vv' to show")
+    text = ">       assert a == b\n" + "\n".join(f"E         {line}" for line in lines) + "\n\na.py:2: AssertionError"
+    failure = {**failing()["fields"][0], "value": text, "meta": {"message": "\n".join(lines)}}
+    shown = site.text(_reported(site, failing(fields=[failure])))
+    assert missing(shown, "part of the value", "there may be more differences") == []
+
+
 def _evidence(site: Site) -> str:
     """Return the address of a test with colours, files at its steps and an earlier attempt."""
     artifacts = _stored(site, {"shot.png": PNG, "page.txt": b"<b>"})
