@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_automation_report.session.cut import cut
+from pytest_automation_report.session.history import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -149,9 +149,12 @@ class _SessionPlugin(Hooks):
         which = None if hasattr(config, "workerinput") else config.getoption("automation_report_rerun_failed")
         if selection is None and which is None:
             return
-        from pytest_automation_report.session.rerun_failed import RerunFailedHooks, failed_in  # noqa: PLC0415 - only with the option
+        from pytest_automation_report.session.console import RerunFailedHooks, failed_in  # noqa: PLC0415 - only with the option
 
-        selection = failed_in(config, os.environ) if selection is None else selection
+        if selection is None:
+            from pytest_automation_report.session.setup import session_configuration  # noqa: PLC0415 - workers get it
+
+            selection = failed_in(config, session_configuration(config, os.environ), os.environ)
         config.pluginmanager.register(RerunFailedHooks(selection, self.internal_errors), "automation-report-rerun")
 
     def _configure_known(self, config: pytest.Config) -> None:

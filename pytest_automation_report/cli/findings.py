@@ -1,22 +1,47 @@
-"""Commands about findings: ``run findings``, ``run diff``, ``flaky`` and ``gate``."""
+"""Commands about findings: ``run findings``, ``run diff``, ``flaky``, ``gate`` and ``known``."""
 
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from datetime import date
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 from msgspec import Struct, convert
 
-from pytest_automation_report.cli.context import CONNECTION, Command, Exit, echo_result, echo_stderr, setting_options
-from pytest_automation_report.cli.known import KNOWN_FILE, entry_of, is_excused, read_known
-from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened, run_number
+from pytest_automation_report.api.client import run_pages
+from pytest_automation_report.api.models import SELECTION_FIELD
+from pytest_automation_report.ci.detection import facts_for
+from pytest_automation_report.cli.context import (
+    CONNECTION,
+    Command,
+    Exit,
+    configuration_of,
+    echo_result,
+    echo_stderr,
+    setting_options,
+)
+from pytest_automation_report.cli.queries import (
+    BASE,
+    COMPLETED,
+    RUN_ID,
+    WHICH,
+    Opened,
+    WhichRun,
+    opened,
+    project_of,
+    run_number,
+)
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.export.results import ExportedRun
+from pytest_automation_report.findings.comparison import MAIN_BRANCHES
 from pytest_automation_report.findings.flakiness import evidence_words
-from pytest_automation_report.findings.known import KnownTests
+from pytest_automation_report.findings.known import KnownFailure, KnownTests, known_failures, known_text, meant
 from pytest_automation_report.findings.sentences import (
     commit_text,
     compared_line,
@@ -26,19 +51,40 @@ from pytest_automation_report.findings.sentences import (
     verdict_line,
     wholeness_words,
 )
-from pytest_automation_report.findings.times import factor
+from pytest_automation_report.findings.times import factor, median
+from pytest_automation_report.settings.sharing import filled_key, key_tag
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import duration, printable, quantity
 from pytest_automation_report.text.node_ids import title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.api.responses import Run
-    from pytest_automation_report.findings.documents import RunFindings
+    from pytest_automation_report.export.results import ExportedTest
+    from pytest_automation_report.findings.documents import ChangedTest, RunFindings
     from pytest_automation_report.findings.flakiness import Flakiness
-    from pytest_automation_report.findings.known import KnownFailure
+
+
+def read_known(path: Path | None, name: str = "--known") -> KnownTests:
+    """Return the known failures of a file; raises `click.UsageError`, with the option's ``name``, if that fails."""
+    try:
+        return KnownTests([] if path is None else known_failures(known_text(path)))
+    except (OSError, ValueError) as error:
+        hint = "name a file of known failures"
+        reason = f"cannot be read ({error.strerror}): {hint}" if isinstance(error, OSError) else error
+        raise click.UsageError(f"{name}: {path}: {reason}") from error
+
+
+KNOWN_FILE: Final = click.option(
+    "--known",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="File of known failures, if the sessions did not have it.",
+)
+
 
 _COUNT: Final = click.IntRange(min=0)
 _LISTS: Final = (
@@ -124,11 +170,11 @@ def gate(chosen: WhichRun, *, known: Path | None, base: int | None, **options: o
     commit and branch in CI, and the newest run of the source elsewhere.
     """
     limits = convert({name: options.pop(name) for name in Limits.__struct_fields__}, Limits)
-    entries = read_known(known)
+    tests = read_known(known)
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
         judged = reading.run(reading.run_id(chosen, of_source=True))
         document = reading.findings(judged.id, base or "change")
-    code, _ = judge(judged, document, entries, limits)
+    code, _ = judge(judged, document, tests, limits)
     if code == Exit.KEPT:
         echo_stderr("to judge it anyway: --allow-partial")
     return code
@@ -144,9 +190,9 @@ class Limits(Struct, frozen=True):
     allow_partial: bool = False
 
 
-def judge(judged: Run, document: RunFindings, entries: Sequence[KnownFailure], limits: Limits) -> tuple[Exit, str]:
+def judge(judged: Run, document: RunFindings, known: KnownTests, limits: Limits) -> tuple[Exit, str]:
     """Print what stops a pipeline at a run, or that nothing does, and return the exit code and why."""
-    kinds = judgements(document, entries, limits)
+    kinds = judgements(document, known, limits)
     for line in (line for kind in kinds for line in kind.remarks):
         echo_stderr(line)
     for line in (line for kind in kinds for line in kind.lines):
@@ -165,11 +211,11 @@ def judge(judged: Run, document: RunFindings, entries: Sequence[KnownFailure], l
     if missing and not (is_stopped or limits.allow_partial):
         return Exit.KEPT, f"run {judged.id} {missing}"
     part = " in this part of the suite" if document["verdict"]["part"] else ""
-    verdict = f"{kinds[0].words}{part}{_compared(document, is_needed=is_baseless)}{kinds[0].limit}"
-    more = [f"{kind.words}{kind.limit}" for kind in kinds[1:] if kind.is_stopped]
-    words = "; ".join([verdict, *more])
+    new, *others = kinds
+    verdict = f"{new.words}{part}{_compared(document, is_needed=is_baseless)}{new.limit}"
+    words = "; ".join([verdict, *(f"{kind.words}{kind.limit}" for kind in others if kind.is_stopped)])
     echo_stderr(f"{name}: {words}", colour="red" if is_stopped else "green")
-    return (Exit.STOPPED if is_stopped else Exit.DONE), words.removeprefix("stopped: ")
+    return (Exit.STOPPED if is_stopped else Exit.DONE), words
 
 
 class Judged(NamedTuple):
@@ -185,10 +231,11 @@ class Judged(NamedTuple):
     remarks: Sequence[str] = ()
 
 
-def judgements(document: RunFindings, entries: Sequence[KnownFailure], limits: Limits) -> list[Judged]:
-    """Return what the gate says of the new failures of a run, of its flaky tests, and of those that are gone."""
+def judgements(document: RunFindings, known: KnownTests, limits: Limits) -> list[Judged]:
+    """Return what the gate says of the new failures of a run, its known failures, its flaky and its gone tests."""
     return [
-        _new_failures(document, entries, limits.new_failures, are_flaky_apart=limits.flaky is not None),
+        _new_failures(document, known, limits),
+        _known_failures(document, known),
         _flaky_tests(document, limits.flaky),
         _gone_tests(document, limits.gone),
     ]
@@ -260,19 +307,38 @@ def _rate(test: Flakiness) -> str:
     return f"failed in {rate}: {evidence_words(test)}"
 
 
-def _new_failures(
-    document: RunFindings, entries: Sequence[KnownFailure], most: int, *, are_flaky_apart: bool
-) -> Judged:
-    """Judge the new failures that no entry excuses, of these or of their session.
+def _new_failures(document: RunFindings, known: KnownTests, limits: Limits) -> Judged:
+    """Judge the new failures that no entry excuses, of these or of their session."""
+    states = {test["key"]: test["state"] for test in document["flaky"]}
+    counted = [
+        test
+        for test in document["tests"]["newly_failing"]
+        if not is_excused(test, known) and (limits.flaky is None or states.get(test["key"]) != "flaky")
+    ]
+    count = len(counted) + document["counts"]["newly_failing"] - len(document["tests"]["newly_failing"])
+    flaky = sum(test["kind"] == "flaky" for test in counted)
+    lines = []
+    if count > limits.new_failures:
+        alike = Counter(test["fingerprint"] for test in counted)
+        # Those that few others are like come first, so that an outage does not hide them.
+        counted.sort(key=lambda test: alike[test["fingerprint"]])
+        lines = [
+            f"{'failure of a flaky test' if test['kind'] == 'flaky' else 'new failure'}: {_title_of(test)}"
+            for test in counted[:_MOST_SHOWN]
+        ]
+    words = [quantity(count - flaky, "new failure")] if count > flaky else []
+    if flaky:
+        words.append(f"{quantity(flaky, 'failure')} of {'a flaky test' if flaky == 1 else 'flaky tests'}")
+    return _judged(lines, " and ".join(words) or "no new failure", count, limits.new_failures)
 
-    An entry past its date stops the gate, too.
-    """
-    known = KnownTests(entries)
+
+def _known_failures(document: RunFindings, known: KnownTests) -> Judged:
+    """Judge the failures that an entry names: past its date it stops the gate."""
     failing = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
     found = dict.fromkeys(entry for test in failing if (entry := entry_of(test, known)))
     remarks = [
         f"known failure {entry.test}: it did not fail in this run, or no test has this name: check the line"
-        for entry in entries
+        for entry in known.entries
         if entry not in found
     ]
     past = [entry for entry in found if entry.is_past]
@@ -280,53 +346,155 @@ def _new_failures(
         f"known failure {entry.test}: its date {entry.until} is past{f' ({entry.reason})' if entry.reason else ''}"
         for entry in past[:_MOST_SHOWN]
     ]
-    states = {test["key"]: test["state"] for test in document["flaky"]}
-    counted = [
-        test
-        for test in document["tests"]["newly_failing"]
-        if not is_excused(test, known) and not (are_flaky_apart and states.get(test["key"]) == "flaky")
-    ]
-    count = len(counted) + document["counts"]["newly_failing"] - len(document["tests"]["newly_failing"])
-    flaky = sum(test["kind"] == "flaky" for test in counted)
-    if count > most:
-        alike = Counter(test["fingerprint"] for test in counted)
-        # Those that few others are like come first, so that an outage does not hide them.
-        counted.sort(key=lambda test: alike[test["fingerprint"]])
-        lines += [
-            f"{'failure of a flaky test' if test['kind'] == 'flaky' else 'new failure'}: {_title_of(test)}"
-            for test in counted[:_MOST_SHOWN]
-        ]
-    words = [quantity(count - flaky, "new failure")] if count > flaky else []
-    if flaky:
-        words.append(f"{quantity(flaky, 'failure')} of {'a flaky test' if flaky == 1 else 'flaky tests'}")
-    stopped = ""
-    if past:
-        is_past = "is past its date" if len(past) == 1 else "are past their dates"
-        stopped = f"stopped: {quantity(len(past), 'known failure')} {is_past}; "
-    said = stopped + (" and ".join(words) or "no new failure")
-    return Judged(lines, said, _limit(count, most), bool(past) or count > most, remarks)
+    is_past = "is past its date" if len(past) == 1 else "are past their dates"
+    return Judged(lines, f"{quantity(len(past), 'known failure')} {is_past}", "", bool(past), remarks)
 
 
 def _flaky_tests(document: RunFindings, most: int | None) -> Judged:
     count = document["counts"]["flaky"]
-    is_stopped = most is not None and count > most
-    shown = [test for test in document["flaky"] if test["state"] == "flaky"][:_MOST_SHOWN] if is_stopped else []
-    lines = [f"flaky: {_title_of(test)}: {_rate(test)}" for test in shown]
-    return Judged(lines, quantity(count, "flaky test"), _limit(count, most or 0), is_stopped)
+    judged = _judged((), quantity(count, "flaky test"), count, most)
+    shown = [test for test in document["flaky"] if test["state"] == "flaky"][:_MOST_SHOWN] if judged.is_stopped else []
+    return judged._replace(lines=[f"flaky: {_title_of(test)}: {_rate(test)}" for test in shown])
 
 
 def _gone_tests(document: RunFindings, most: int | None) -> Judged:
     count = document["counts"]["gone"]
     named = [f"gone: {_title_of(test)}" for test in document["tests"]["gone"][:_MOST_SHOWN]]
     words = f"{quantity(count, 'test')} {'is' if count == 1 else 'are'} gone"
-    return Judged([], words, _limit(count, most or 0), most is not None and count > most, named)
+    return _judged((), words, count, most)._replace(remarks=named)
 
 
-def _limit(count: int, most: int) -> str:
-    if count <= most:
-        return ""
-    return f", at most {most} {'is' if most == 1 else 'are'} allowed" if most else "; none is allowed"
+def _judged(lines: Sequence[str], words: str, count: int, most: int | None) -> Judged:
+    """Judge tests of one kind by the largest number of them; None allows any."""
+    if most is None or count <= most:
+        return Judged(lines, words, "", is_stopped=False)
+    limit = f", at most {most} {'is' if most == 1 else 'are'} allowed" if most else "; none is allowed"
+    return Judged(lines, words, limit, is_stopped=True)
 
 
 def _title_of(test: Mapping[str, Any]) -> str:
     return printable(title_of(test["folder"], test["name"]))
+
+
+_RUNS: Final = 10
+"""Runs in a row without a failure after which a known test no longer fails."""
+
+
+def entry_of(test: ChangedTest, known: KnownTests) -> KnownFailure | None:
+    """Return the entry that names a test of findings, else its session's entry, which has the line 0."""
+    title = title_of(test["folder"], test["name"])
+    entry = known.of(title, test["key"])
+    if entry is not None or not test["known"]:
+        return entry
+    day, _, reason = test["known"].partition(" ")
+    try:
+        return KnownFailure(0, date.fromisoformat(day), title, reason)
+    except ValueError:  # a user's own field
+        return None
+
+
+def is_excused(test: ChangedTest, known: KnownTests) -> bool:
+    """Whether an entry whose day is not past excuses the failure of a test."""
+    entry = entry_of(test, known)
+    return test["kind"] == "known" if entry is None else not entry.is_past
+
+
+@click.command("known", cls=Command)
+@click.argument("file", metavar="[FILE]", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option(
+    "--check", is_flag=True, help="Exit code 1 if a line is past its date, no longer fails, or names no test."
+)
+@setting_options(*CONNECTION, "source", "known")
+def known(file: Path | None, *, check: bool, **options: object) -> int:
+    """Show the known failures of FILE, by default of the setting known, and what became of them.
+
+    A test no longer fails if it failed in none of the last ten runs of the source.
+    """
+    configuration, _ = configuration_of(dict(options), prints_warnings=False)
+    path = file or (Path(configuration.known) if configuration.known else None)
+    if path is None:
+        raise click.UsageError("name a file of known failures, or set automation_report_known")
+    tests = read_known(path, "FILE" if file else configuration.origins["known"])
+    named, names, runs, failed = _seen(options, tests)
+    is_wrong = False
+    for entry in tests.entries:
+        words = f"known until {entry.until}"
+        if entry.is_past:
+            words = f"past: it was known until {entry.until}"
+        elif entry not in named:
+            words = f"names no test of the last run{meant(entry.test, names)}"
+        elif entry not in failed and runs >= _RUNS:
+            words = f"no longer fails: not in the last {runs} runs"
+        is_right = words.startswith("known")
+        is_wrong |= not is_right
+        echo_stderr(f"{path}:{entry.line}: {entry.test}: {words}", colour="" if is_right else "yellow")
+        if not is_right:
+            echo_result(entry.test)
+    echo_stderr(quantity(len(tests.entries), "known failure"))
+    return Exit.REFUSED if check and is_wrong else Exit.DONE
+
+
+def _seen(options: dict[str, object], known: KnownTests) -> tuple[set[KnownFailure], list[str], int, set[KnownFailure]]:
+    """Return the entries that name a test of the last run, its tests, the number of runs, and what failed in them."""
+
+    def entries_of(tests: Iterable[ExportedTest]) -> set[KnownFailure]:
+        return {entry for test in tests if (entry := known.of(test.node_id, test.title, test.key))}
+
+    with opened(options, is_source_needed=True) as reading:
+        source = reading.source_id(reading.configuration.source)
+        pages = run_pages(reading.client, source_id=(source,), status=COMPLETED)
+        # A part of the suite says nothing of the tests that it left out.
+        whole = (run for page in pages for run in page.result if not run.field_value(SELECTION_FIELD))
+        runs = [run.id for run in islice(whole, _RUNS)]
+        failed = {entry for run in runs for entry in entries_of(reading.tests(run, only_failures=True))}
+        last = [test for run in runs[:1] for test in reading.tests(run)]
+    return entries_of(last), [printable(test.node_id) for test in last if test.node_id], len(runs), failed
+
+
+_DEADLINE_SECONDS: Final = 3.0  # the session's first test waits
+
+
+# No command of the console.
+@click.command(cls=Command)
+@setting_options(*CONNECTION, *WHICH)
+def history(**options: object) -> int:
+    """Print the usual durations of the source's tests and those that failed last, as JSON."""
+    with (
+        opened(options, is_source_needed=True, deadline_seconds=_DEADLINE_SECONDS) as reading,
+        project_of(reading.configuration),
+    ):
+        configuration = reading.configuration
+        facts = facts_for(configuration.build_info, configuration.facts, os.environ, Path.cwd())
+        source, branch = configuration.source, facts.branch or ""
+        key = "" if configuration.run_id is None else f"run {configuration.run_id}"
+        if configuration.run_id is None and (filled := filled_key(configuration.run_key, facts)[0]):
+            key = key_tag(source, filled)
+        if reading.is_ours:
+            found = reading.client.durations_document(source, branch, key)
+        else:
+            found = _of_newest_run(reading, branch, key)
+    # pytest may read it later than the time limit of this process allows.
+    system.end_after(0)
+    click.echo(json.dumps(found))
+    return Exit.DONE
+
+
+def _of_newest_run(reading: Opened, branch: str, key: str) -> Json:
+    """Return the durations in the newest completed run of the branch, else of the main branch, else of any.
+
+    The run of the own key does not count: its other jobs were cut without it.
+    """
+    source_id = reading.source_id(reading.configuration.source)
+    page = next(run_pages(reading.client, status=COMPLETED, source_id=(source_id,)))
+    runs = [run for run in page.result if run.is_completed and key not in {*run.tags, f"run {run.id}"}]
+    if not runs:
+        return {"runs": [], "failed": [], "durations": {}}
+    branches = [branch, *MAIN_BRANCHES]
+    newest = min(runs, key=lambda run: [(run.field_value("Branch") or "") != name for name in branches])
+    durations: dict[str, list[int]] = defaultdict(list)
+    failed: list[str] = []
+    for test in reading.tests(newest.id, are_whole=False):
+        durations[test.key].append(test.elapsed or 0)
+        failed += [test.key] if test.verdict == "failed" else []
+    usual = {key: round(median(times)) for key, times in durations.items()}
+    return {"runs": [newest.id], "failed": failed, "durations": usual}

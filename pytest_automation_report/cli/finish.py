@@ -24,8 +24,7 @@ from pytest_automation_report.cli.context import (
     setting_options,
     user_shell,
 )
-from pytest_automation_report.cli.findings import Limits, judge, judgements
-from pytest_automation_report.cli.known import KNOWN_FILE, is_excused, read_known
+from pytest_automation_report.cli.findings import KNOWN_FILE, Limits, is_excused, judge, judgements, read_known
 from pytest_automation_report.cli.queries import (
     EXPECT_JOBS,
     OURS_ONLY,

@@ -24,7 +24,7 @@ _COMMANDS: Final = {
     "flaky": ("flaky", "findings"),
     "gate": ("gate", "findings"),
     "html": ("html", "show"),
-    "known": ("known", "known"),
+    "known": ("known", "findings"),
     "open": ("open_run", "show"),
     "run": ("run", "run", "show", "findings", "finish"),
     "send": ("send", "send"),

@@ -61,6 +61,9 @@ WHICH: Final = ("source", "run_id", "run_key", *FACTS)  # settings that name a r
 ExpectedJobs: TypeAlias = "int | tuple[str, ...]"
 """How many jobs report to a run, or their names."""
 
+COMPLETED: Final = (RunStatus.SUCCESS, RunStatus.FAILURE)
+"""The statuses of completed runs."""
+
 _T = TypeVar("_T")
 _TRANSIENT_ERRORS: Final = (NotSentError, ThrottledError, UnknownAnswerError)
 # How often an error that stays the same is shown: CI providers end jobs whose log is silent for long.
@@ -227,7 +230,7 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
         words = str(error)
     if not (words and arrived) or names:
         return words
-    filters: RunFilters = {"source_id": tuple(sources), "status": (RunStatus.SUCCESS, RunStatus.FAILURE)}
+    filters: RunFilters = {"source_id": tuple(sources), "status": COMPLETED}
     newest = next((run for page in run_pages(client, **filters) for run in page.result), None)
     known = [] if newest is None else sorted(completed_jobs(client.run(newest.id)) - arrived)
     were = "it was" if len(known) == 1 else "they were"
@@ -303,7 +306,7 @@ class Opened(Struct, frozen=True):
         if named := self.named_run(chosen):
             self._check_run(named)
             return named
-        filters: RunFilters = {"status": (RunStatus.SUCCESS, RunStatus.FAILURE)} if is_completed else {}
+        filters: RunFilters = {"status": COMPLETED} if is_completed else {}
         words = ["completed run" if is_completed else "run"]
         with project_of(self.configuration):
             if of_source or is_source_named(self.configuration):

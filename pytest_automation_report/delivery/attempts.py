@@ -32,7 +32,7 @@ from pytest_automation_report.api.models import (
     encode,
     parse_steps,
 )
-from pytest_automation_report.findings.owners import OWNER_FIELD, CodeOwners
+from pytest_automation_report.findings.known import OWNER_FIELD, CodeOwners
 from pytest_automation_report.recording.options import FAILED, UNTESTED, RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, moved, node_id_fields
 from pytest_automation_report.spool.records import Attempt, Colours, Step, identity_of

@@ -23,7 +23,7 @@ from pytest_automation_report.failures.reading import (
     read_failure,
 )
 from pytest_automation_report.failures.tracebacks import one_line
-from pytest_automation_report.findings.owners import OWNER_FIELD
+from pytest_automation_report.findings.known import OWNER_FIELD
 from pytest_automation_report.findings.sentences import (
     changes_line,
     commit_text,

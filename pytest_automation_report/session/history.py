@@ -6,6 +6,8 @@ pytest's process opens no socket and no store: the console command, in a process
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -14,12 +16,11 @@ from msgspec import Struct, convert, to_builtins
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.delivery.launch import LaunchError
-from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-from pytest_automation_report.session.collection import nodeids_of, prefix_of
-from pytest_automation_report.session.cut import cut, is_bound, lowest_first, module_of, slowest_first, unit_of
-from pytest_automation_report.session.preflight import PrintingProcess, console_process
+from pytest_automation_report.guards import InternalErrors, guarded
+from pytest_automation_report.session.collection import CollectionHooks, nodeids_of, prefix_of
+from pytest_automation_report.session.console import PrintingProcess, console_process, options_of
 from pytest_automation_report.spool.records import identity_of
-from pytest_automation_report.text.limits import printable, quantity
+from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
@@ -27,17 +28,138 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.settings.settings import Settings
 
-# Of xdist's worker input for the history and what is wanted, and of its worker output for what the worker did.
-WORKER_KEY: Final = "automation_report_history"
+# How much longer than the mean a shard may take so that a module stays whole.
+_TOLERANCE: Final = 1.05
+
+
+def module_of(nodeid: str) -> str:
+    """Return the module of a test."""
+    return nodeid.partition("::")[0]
+
+
+def estimated(durations: Mapping[str, int | None]) -> dict[str, int]:
+    """Return a duration of at least 1 for each test: an unknown one is the mean of its module, else of all tests."""
+    # Not the median: most tests are short, so a new module's sum would be far too small.
+    known: dict[str, list[int]] = defaultdict(list)
+    for nodeid, duration in durations.items():
+        if duration is not None:
+            known[module_of(nodeid)].append(duration)
+    means = {module: _mean(times) for module, times in known.items()}
+    usual = _mean([duration for times in known.values() for duration in times] or [1])
+    return {
+        nodeid: max(1, means.get(module_of(nodeid), usual) if duration is None else duration)
+        for nodeid, duration in durations.items()
+    }
+
+
+def cut(durations: Mapping[str, int | None], total: int, together: Mapping[str, str] | None = None) -> dict[str, int]:
+    """Return the shard of each test, from 1 to ``total``, by node id.
+
+    Durations are in microseconds, None for an unknown one; if none is known, the numbers of tests count. A module is
+    split where its shard would take over 5 % more than the mean. Tests with one name in ``together`` are never split.
+    """
+    groups = together or {}
+    times = estimated(durations)
+    modules: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    # By name: a plugin may have shuffled the tests.
+    for nodeid in sorted(times):
+        modules[module_of(nodeid)][groups.get(nodeid, nodeid)].append(nodeid)
+    lengths = Counter[str]()
+    for nodeid, time in times.items():
+        lengths[module_of(nodeid)] += time
+    full = max([sum(times.values()) / total, *times.values()])
+    loads = [0] * total
+    shards: dict[str, int] = {}
+    # The longest first, each into the shard that has least so far.
+    for module in sorted(modules, key=lambda name: (-lengths[name], name)):
+        shard = loads.index(min(loads))
+        is_whole = loads[shard] + lengths[module] <= full * _TOLERANCE
+        for unit in modules[module].values():
+            length = sum(times[nodeid] for nodeid in unit)
+            # Into as few shards as can be: the next one begins where this one is full.
+            if not is_whole and loads[shard] + length > full:
+                shard = loads.index(min(loads))
+            loads[shard] += length
+            shards |= dict.fromkeys(unit, shard + 1)
+    return shards
+
+
+def _mean(values: Sequence[int]) -> int:
+    return sum(values) // len(values)
+
+
+class _SilentConfig:
+    """pytest's configuration for a second look at the items: nobody is told which are deselected."""
+
+    hook = SimpleNamespace(pytest_deselected=lambda items: None)  # noqa: ARG005 - pytest names it
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever pytest asks for
+        return getattr(self._config, name)
+
+
+def before_sharding(items: Sequence[pytest.Item], config: pytest.Config) -> list[pytest.Item] | None:
+    """Return the collected items that pytest's own options leave; None if that cannot be known.
+
+    Items that other plugins deselect, as pytest-split does, are left to other jobs.
+    """
+    options = config.option
+    if any(getattr(options, name, False) for name in ("lf", "failedfirst", "stepwise")):
+        return None
+    left = [item for item in items if not item.nodeid.startswith(tuple(options.deselect or ()))]
+    if options.keyword or options.markexpr:
+        mark: Any = config.pluginmanager.get_plugin("mark")
+        mark.pytest_collection_modifyitems(left, _SilentConfig(config))
+    return left
+
+
+# Markers of plugins by which a test waits for others of its module.
+_BOUND: Final = ("dependency", "order", "incremental")
+
+
+def is_bound(item: pytest.Item) -> bool:
+    """Whether a marker says that a test depends on others of its module."""
+    return any(item.get_closest_marker(name) for name in _BOUND)
+
+
+def unit_of(item: pytest.Item, nodeid: str) -> str:
+    """Return what a test moves with: its module or class if it has a fixture of that scope, else itself."""
+    definitions: Mapping[str, Sequence[Any]] = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    scopes = {str(each.scope) for same_name in definitions.values() for each in same_name}
+    if is_bound(item) or not scopes.isdisjoint({"module", "package"}):
+        return module_of(nodeid)
+    owner = item.getparent(pytest.Class) if "class" in scopes else None
+    return nodeid if owner is None else owner.nodeid
+
+
+def lowest_first(units: Sequence[str], ranks: Sequence[int]) -> list[int]:
+    """Return the places of tests in the new order: by the lowest rank of a test in their unit."""
+    lowest: dict[str, int] = {}
+    for unit, rank in zip(units, ranks, strict=True):
+        lowest[unit] = min(rank, lowest.get(unit, rank))
+    return sorted(range(len(units)), key=lambda place: lowest[units[place]])
+
+
+def slowest_first(nodeids: Sequence[str], durations: Mapping[str, int | None]) -> list[int]:
+    """Return the places of tests ordered by module, the module that takes longest first."""
+    times = estimated(durations)
+    totals: Counter[str] = Counter()
+    for nodeid in nodeids:
+        totals[module_of(nodeid)] += times[nodeid]
+    ranks = {module: rank for rank, (module, _) in enumerate(totals.most_common())}
+    return sorted(range(len(nodeids)), key=lambda place: ranks[module_of(nodeids[place])])
+
 
 # The first test waits for it. On a busy machine the start of the process takes seconds, and a job that gave up would
 # have other tests than the others expect; each request has a limit of its own.
 _SECONDS: Final = 20
 _CODE: Final = """\
-from pytest_automation_report.cli.history import history
+from pytest_automation_report.cli.findings import history
 history(start['arguments'], prog_name='automation-report')
 """
-# Settings on which a run's key and branch depend, in the spelling of the console command.
+# Settings on which a run's key and branch depend.
 _OF_RUN: Final = ("run_id", "run_key", "branch", "build", "attempt", "facts")
 _SHARD_OPTION: Final = "--automation-report-shard"
 
@@ -77,8 +199,10 @@ class Wanted(Struct, frozen=True):
     prefix: str
 
 
-class HistoryHooks(Hooks):
+class HistoryHooks(CollectionHooks):
     """Cuts and orders the collected tests, in each process that collects; shows what was done."""
+
+    key = "automation_report_history"
 
     def __init__(self, wanted: Wanted, history: History | PrintingProcess, internal_errors: InternalErrors) -> None:
         self.internal_errors = internal_errors
@@ -86,8 +210,7 @@ class HistoryHooks(Hooks):
         self.collected: list[str] | None = None
         self._wanted = wanted
         self._source = history
-        self._lines: list[str] = []  # what was done
-        self._is_empty = False  # whether all tests are in other shards
+        self.found: tuple[list[str], bool] = ([], False)  # what was done, and whether all tests are in other shards
 
     @classmethod
     def of_session(
@@ -100,9 +223,7 @@ class HistoryHooks(Hooks):
             return cls(wanted, History(), internal_errors)
         if configuration.token_error:  # the summary has it
             return cls(wanted, History(error="no token can be used"), internal_errors)
-        values = {name: getattr(configuration, name) for name in _OF_RUN}
-        arguments = [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value]
-        root = config.rootpath
+        arguments, root = options_of(configuration, *_OF_RUN), config.rootpath
         try:
             process = console_process(_CODE, arguments, configuration, seconds=_SECONDS, environ=environ, root=root)
         except LaunchError as error:
@@ -128,8 +249,19 @@ class HistoryHooks(Hooks):
     @pytest.hookimpl(optionalhook=True)
     @guarded
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
-        """Send an xdist worker the history: all workers make the same cut."""
-        node.workerinput[WORKER_KEY] = {"wanted": to_builtins(self._wanted), "history": to_builtins(self._history)}
+        """Wait for the history: all workers make the same cut."""
+        self.sent = {"wanted": to_builtins(self._wanted), "history": to_builtins(self._history)}
+        super().pytest_configure_node(node)
+
+    @property
+    def lines(self) -> list[str]:
+        """The shard, and what is in front."""
+        return self.found[0]
+
+    @property
+    def is_empty_right(self) -> bool:
+        """Whether all tests are in other shards."""
+        return self.found[1]
 
     # A wrapper: the tests are those that all other plugins leave.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -142,28 +274,25 @@ class HistoryHooks(Hooks):
 
     @guarded
     def _arrange(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        nodeids = nodeids_of(config, items)
-        keys = {nodeid: identity_of(nodeid, prefix=self._wanted.prefix).key for nodeid in nodeids}
+        nodeids, wanted = nodeids_of(config, items), self._wanted
+        keys = {nodeid: identity_of(nodeid, prefix=wanted.prefix).key for nodeid in nodeids}
         durations = {nodeid: self._history.durations.get(key) for nodeid, key in keys.items()}
-        places = list(range(len(items)))
-        if self._wanted.shard is not None:
+        chosen = [*zip(items, nodeids, strict=True)]
+        if wanted.shard is not None:
             self.collected = nodeids
-            index, total = self._wanted.shard.index, self._wanted.shard.total or 1
-            bound = {nodeid: module_of(nodeid) for nodeid, item in zip(nodeids, items, strict=True) if is_bound(item)}
-            shards = cut(durations, total, bound)
-            places = [place for place, nodeid in enumerate(nodeids) if shards[nodeid] == index]
-            if left := [item for item, nodeid in zip(items, nodeids, strict=True) if shards[nodeid] != index]:
+            index, total = wanted.shard.index, wanted.shard.total or 1
+            shards = cut(durations, total, {nodeid: module_of(nodeid) for item, nodeid in chosen if is_bound(item)})
+            if left := [item for item, nodeid in chosen if shards[nodeid] != index]:
                 config.hook.pytest_deselected(items=left)
-        chosen, ids = [items[place] for place in places], [nodeids[place] for place in places]
-        ranks = self._ranks(ids, keys)
-        order = list(range(len(chosen)))
-        if self._wanted.order == "failed-first":
-            order = lowest_first([unit_of(item, nodeid) for item, nodeid in zip(chosen, ids, strict=True)], ranks)
-        elif self._wanted.order == "slowest-first" and self._history.durations:
+            chosen = [(item, nodeid) for item, nodeid in chosen if shards[nodeid] == index]
+        ids = [nodeid for _, nodeid in chosen]
+        ranks, order = self._ranks(ids, keys), [*range(len(ids))]
+        if wanted.order == "failed-first":
+            order = lowest_first([unit_of(item, nodeid) for item, nodeid in chosen], ranks)
+        elif wanted.order == "slowest-first" and self._history.durations:
             order = slowest_first(ids, durations)
-        self._is_empty = bool(items) and not chosen
-        self._lines = self._done(len(items), ranks)
-        items[:] = [chosen[place] for place in order]
+        self.found = self._done(len(items), ranks), bool(items) and not chosen
+        items[:] = [chosen[place][0] for place in order]
 
     def _ranks(self, nodeids: Sequence[str], keys: Mapping[str, str]) -> list[int]:
         """Return 0 for each test that failed last, 1 for one that is new, and 2 for the others."""
@@ -188,29 +317,6 @@ class HistoryHooks(Hooks):
         if wanted.order != "none":
             lines.append(f"ordered: {_ordered(wanted.order, history, ranks)}")
         return lines
-
-    @guarded
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
-        """Let a shard pass that has no test; send the controller what a worker did."""
-        if self._is_empty and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-            session.exitstatus = pytest.ExitCode.OK
-        output = getattr(session.config, "workeroutput", None)
-        if output is not None:
-            output[WORKER_KEY] = self._lines, self._is_empty
-
-    @pytest.hookimpl(optionalhook=True)
-    @guarded
-    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
-        """Read what a worker did; all workers do the same."""
-        del error
-        known = self._lines, self._is_empty
-        self._lines, self._is_empty = getattr(node, "workeroutput", {}).get(WORKER_KEY, known)
-
-    @guarded
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show the shard, and what is in front."""
-        for line in self._lines:
-            terminalreporter.write_line(printable(f"automation report: {line}"))
 
     @guarded
     def pytest_unconfigure(self) -> None:

@@ -17,20 +17,18 @@ from pytest_automation_report.findings.known import (
     known_text,
     meant,
 )
-from pytest_automation_report.guards import Hooks, InternalErrors, guarded
+from pytest_automation_report.guards import InternalErrors, guarded
 from pytest_automation_report.recording.phases import is_subtest
-from pytest_automation_report.session.collection import nodeids_of, prefix_of
+from pytest_automation_report.session.collection import CollectionHooks, nodeids_of, prefix_of
 from pytest_automation_report.settings.resolver import read_pytest_settings
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.spool.records import identity_of
-from pytest_automation_report.text.limits import printable, quantity
+from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
 
-# Of xdist's worker input for the file and its text, and of its worker output for the warnings.
-WORKER_KEY: Final = "automation_report_known"
 _MARK: Final = "automation_report_known"  # attribute of the report of a known failure
 _SHOWN: Final = 5
 
@@ -48,12 +46,15 @@ def known_file(config: pytest.Config, environ: Mapping[str, str]) -> tuple[str, 
         raise SettingError(raw.origin, name, "correct the file, or its name", reason=f"{name}: {reason}") from error
 
 
-class KnownFailureHooks(Hooks):
+class KnownFailureHooks(CollectionHooks):
     """Marks the failures of known tests where they run; where they are counted, pytest does not count them."""
+
+    key = "automation_report_known"
 
     def __init__(self, file: tuple[str, str], internal_errors: InternalErrors) -> None:
         self.internal_errors = internal_errors
-        self._file = file
+        self.sent = file
+        self.found: Sequence[str] = ()  # warnings
         self._entries = known_failures(file[1])
         self._past = {entry.line for entry in self._entries if entry.is_past}
         self._tests: dict[str, KnownFailure] = {}
@@ -61,13 +62,6 @@ class KnownFailureHooks(Hooks):
         self._collected: list[pytest.Item] = []
         self._is_marked = False  # whether the running attempt has its field
         self._excused: dict[str, str] = {}
-        self._warnings: Sequence[str] = ()
-
-    @pytest.hookimpl(optionalhook=True)
-    @guarded
-    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
-        """Send the file to an xdist worker, which may be on another machine."""
-        node.workerinput[WORKER_KEY] = self._file
 
     @guarded
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -92,10 +86,10 @@ class KnownFailureHooks(Hooks):
         unknown = [entry for entry in self._entries if entry.line not in found]
         elsewhere = self._named(session.config, self._collected, unknown).values() if unknown else ()
         unknown = [entry for entry in unknown if entry not in elsewhere]
-        self._warnings = [
-            f"{self._file[0]}:{entry.line}: {entry.test} was known until {entry.until}: its failure counts again"
+        self.found = [
+            f"{self.sent[0]}:{entry.line}: {entry.test} was known until {entry.until}: its failure counts again"
             for entry in past
-        ] + (_unknown_lines(unknown, session, self._collected, self._file[0]) if unknown else [])
+        ] + (_unknown_lines(unknown, session, self._collected, self.sent[0]) if unknown else [])
         self._collected.clear()
 
     def _named(
@@ -162,33 +156,17 @@ class KnownFailureHooks(Hooks):
             return "known", "k", ("KNOWN", {"yellow": True})
         return None
 
-    @guarded
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Send the controller what a worker found of the file."""
-        output = getattr(session.config, "workeroutput", None)
-        if output is not None:
-            output[WORKER_KEY] = [*self._warnings]
-
-    @pytest.hookimpl(optionalhook=True)
-    @guarded
-    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
-        """Read what a worker found; all workers collect the same tests."""
-        del error
-        self._warnings = getattr(node, "workeroutput", {}).get(WORKER_KEY, self._warnings)
-
-    @guarded
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show the failures that pytest's exit code does not count, and what is wrong with the file."""
-        lines = [*self._warnings]
-        if self._excused:
-            names = [f"{nodeid} (until {known})" for nodeid, known in [*self._excused.items()][:_SHOWN]]
-            more = len(self._excused) - _SHOWN
-            failures = quantity(len(self._excused), "known failure")
-            verb = "does" if len(self._excused) == 1 else "do"
-            listed = ", ".join([*names, *([f"{more} more"] if more > 0 else [])])
-            lines.insert(0, f"{failures} of {self._file[0]} {verb} not count: {listed}")
-        for line in lines:
-            terminalreporter.write_line(printable(f"automation report: {line}"))
+    @property
+    def lines(self) -> list[str]:
+        """The failures that pytest's exit code does not count, and what is wrong with the file."""
+        if not self._excused:
+            return [*self.found]
+        names = [f"{nodeid} (until {known})" for nodeid, known in [*self._excused.items()][:_SHOWN]]
+        more = len(self._excused) - _SHOWN
+        failures = quantity(len(self._excused), "known failure")
+        verb = "does" if len(self._excused) == 1 else "do"
+        listed = ", ".join([*names, *([f"{more} more"] if more > 0 else [])])
+        return [f"{failures} of {self.sent[0]} {verb} not count: {listed}", *self.found]
 
 
 def _is_of_others(error: BaseException) -> bool:

@@ -193,7 +193,7 @@ class RuntestHooks(Hooks):
             return own
         if not self._items:
             return None
-        from pytest_automation_report.session.cut import before_sharding  # noqa: PLC0415 - few sessions share a run
+        from pytest_automation_report.session.history import before_sharding  # noqa: PLC0415 - few sessions share a run
 
         left = before_sharding(list(self._items), config)
         return None if left is None else [self._items[item] for item in left]

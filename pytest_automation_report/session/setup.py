@@ -91,7 +91,7 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
         # Of files that are not copied: the CI provider uploads them.
         template = "" if configuration.artifact_store else files_template(configuration, environ, config.rootpath)
     if configuration.preflight:
-        from pytest_automation_report.session.preflight import check_before  # noqa: PLC0415 - only with the setting
+        from pytest_automation_report.session.console import check_before  # noqa: PLC0415 - only with the setting
 
         check_before(configuration, used)
     if used is not None and not is_embedded and configuration.is_sendable:

@@ -111,7 +111,7 @@ def recording_options(
     """
     owned_folder = ""
     if configuration.owners:
-        from pytest_automation_report.findings.owners import repository_of  # noqa: PLC0415 - few projects name them
+        from pytest_automation_report.findings.known import repository_of  # noqa: PLC0415 - few projects name them
 
         owned_folder = system.relative(root, repository_of(configuration.owners))
     # A member that has the name of a setting has its value.

@@ -63,10 +63,10 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     """A session of passing tests, without xdist's workers, annotations or a project's file, loads nothing for those."""
     loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
     seldom = (
-        "session.xdist", "summary.ci_page", "junit.sessions", "session.rerun_failed",
-        "session.preflight", "spool.sessions", "recording.user_code", "ci.providers",
+        "session.xdist", "summary.ci_page", "junit.sessions", "session.console",
+        "spool.sessions", "recording.user_code", "ci.providers",
         "settings.console", "settings.mistakes", "settings.parsers", "settings.servers", "settings.token",
-        "summary.undelivered", "findings.owners", "findings.verdict",
+        "summary.undelivered", "findings.known", "findings.verdict",
         *(f"recording.{each}" for each in ("functions", "hooks")),
     )  # fmt: skip
     assert loaded & {"tomllib", "tomli", *(f"pytest_automation_report.{each}" for each in seldom)} == set()

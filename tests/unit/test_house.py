@@ -45,7 +45,7 @@ DOORS = frozenset(
 OPEN = frozenset(
     {
         *("api.models", "testing", "findings", "failures", "text", "export", "ci", "junit", "server.pages.searches"),
-        *("session.cut", "delivery.attempts.fit_to_limits", "system.here"),
+        *("session.history.cut", "session.history.estimated", "delivery.attempts.fit_to_limits", "system.here"),
     }
 )
 """What a test may import everything of: the values of the API, what users import, and rooms of rules, whose functions

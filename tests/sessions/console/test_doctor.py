@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from performance.test_loading import COSTLY, modules
-from pytest_automation_report.cli.checks import addopts_check, process_check
+from pytest_automation_report.cli.doctor import addopts_check, process_check
 from support.checked_server import CheckedServer
 from support.projects import Project, console
 from support.scripted_server.sources import sources_server

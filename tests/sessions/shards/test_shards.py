@@ -208,7 +208,7 @@ def test_the_limit_is_for_the_answer_and_not_for_the_start_of_the_process(
         f"""\
         #!{sys.executable}
         import os, sys
-        begin = "from pytest_automation_report.cli.history"
+        begin = "from pytest_automation_report.cli.findings"
         words = [word.replace(begin, "import time; time.sleep(4)\\n" + begin) for word in sys.argv[1:]]
         os.execv({sys.executable!r}, [{sys.executable!r}, *words])
         """,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.findings.owners import CodeOwners, repository_of
+from pytest_automation_report.findings.known import CodeOwners, repository_of
 
 GITHUB = r"""
 # everything else

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from pytest_automation_report.session.cut import cut, estimated
+from pytest_automation_report.session.history import cut, estimated
 
 
 def timed(**modules: list[int | None]) -> dict[str, int | None]:
