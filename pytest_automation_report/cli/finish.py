@@ -26,6 +26,7 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.findings import KNOWN_FILE, Limits, is_excused, judge, judgements, read_known
 from pytest_automation_report.cli.queries import (
+    COMPLETED,
     EXPECT_JOBS,
     OURS_ONLY,
     WHICH,
@@ -40,9 +41,7 @@ from pytest_automation_report.cli.show import digest, report_of, write_file
 from pytest_automation_report.delivery.report import excerpt_from
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.failures.tracebacks import parse_traceback
-from pytest_automation_report.findings.known import KnownTests
 from pytest_automation_report.findings.sentences import is_torn, told
-from pytest_automation_report.server.store.values import RunStatus
 from pytest_automation_report.spool.records import FailedTest
 from pytest_automation_report.summary.ci_page import JobOutput, PageOfJob, failing_notes, literal_line
 from pytest_automation_report.summary.shell import run_page
@@ -51,14 +50,13 @@ from pytest_automation_report.text.limits import printable
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable
 
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.queries import ExpectedJobs
     from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
-    from pytest_automation_report.findings.known import KnownFailure
-    from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.findings.known import KnownTests
 
 _WEBHOOK_SECONDS: Final = 5.0
 _GATE: Final = {Exit.DONE: "open", Exit.STOPPED: "stopped", Exit.KEPT: "not asked"}
@@ -102,17 +100,24 @@ class _Files(Struct):
     def _summarize(self, reading: Opened, shown: Run, findings: RunFindings | None, remarks: Iterable[str]) -> None:
         failures, now = [*reading.tests(shown.id, only_failures=True)], time.time_ns() // 1000
         heading, _, text = digest(reading, shown, failures, findings, now=now).markdown().partition("\n")
-        below = [f"\n**{literal_line(remark)}**" for remark in remarks if remark]
-        self.comments.append("\n".join([heading, *below, text]))
+        text = "\n".join([heading, *(f"\n**{literal_line(remark)}**" for remark in remarks if remark), text])
+        self.comments.append(text)
         if not self.is_summary:
             return
-        output = JobOutput(reading.configuration, os.environ, root=Path.cwd(), shell=user_shell())
+        configuration = reading.configuration
+        output = JobOutput(configuration, os.environ, root=Path.cwd(), shell=user_shell())
         if not output.is_shown:
             echo_stderr("--summary: this CI provider shows no summary", colour="yellow")
-        notes = {}
-        if findings is not None:
-            notes = failing_notes(excerpt_from(findings, reading.configuration.source, now), now)
-        output.show(_page(reading.configuration, shown, failures, notes, self.comments[-1]))
+        excerpt = None if findings is None else excerpt_from(findings, configuration.source, now)
+        page = PageOfJob(
+            title=f"Automation report: {shown.name}",
+            url=run_page(configuration, shown.id),
+            failed=len({test.key for test in failures}),
+            failures=[*map(_failed_test, failures[:_FAILURES])],
+            notes=failing_notes(excerpt, now),
+            text=lambda most: text if len(text.encode()) <= most else "",
+        )
+        output.show(page)
         for line in output.lines:
             click.echo(line, err=True)
         for warning in output.warnings:
@@ -122,6 +127,15 @@ class _Files(Struct):
         """Write the comments of all runs into one file."""
         if self.comment is not None:
             write_file(self.comment, ["\n".join(self.comments)], "--comment")
+
+
+def _failed_test(test: ExportedTest) -> FailedTest:
+    """Return a failure with the last line of its traceback that is in the test's file, as the session marks it."""
+    text = next((outcome.text for outcome in test.outcome_texts), "")
+    first = next(iter(parse_traceback(plain(text), test.file or "")), None)
+    lines = [frame.line for frame in first.frames if frame.path == test.file and frame.line] if first else []
+    message = test.message.partition("\n")[0]
+    return FailedTest("failure", test.folder, test.name, message, test.file or "", lines[-1] if lines else test.line)
 
 
 @run.command("finish")
@@ -154,24 +168,22 @@ def finish(
     are missing.
     """
     files = convert({name: options.pop(name) for name in ("is_summary", "comment", "html")}, _Files)
-    entries, webhook = read_known(known), _address(webhook_url_file)
+    tests, webhook = read_known(known), _address(webhook_url_file)
     configuration, token = configured_for(chosen, options)
     with connected_to(configuration, token) as client, run_of(configuration, configuration.run_id):
         runs, missing = completed_runs(client, configuration, expect_jobs, timeout, measure_elapsed=True)
         code = Exit.KEPT if missing else Exit.DONE
         reading = Opened(client, configuration)
+        verdicts = _Verdicts(reading, tests, is_gate)
         for run_id in runs:
             echo_result(run_id)
-            shown = reading.run(run_id)
-            findings = reading.findings(run_id, "change" if is_gate else None) if reading.is_ours else None
-            judged, gate = _judged(shown, findings, entries, is_gate=is_gate)
-            code = max(code, judged)
+            shown, findings = reading.run(run_id), verdicts.findings(run_id)
+            judged, gate = verdicts.judged(shown, findings)
+            write = partial(files.add, reading, shown, findings, (missing, gate), is_only=len(runs) == 1)
             # The verdict stays what it is: a file that cannot be written is one more error.
-            code = max(
-                code, _tried(partial(files.add, reading, shown, findings, (missing, gate), is_only=len(runs) == 1))
-            )
+            code = max(code, judged, _tried(write))
             if webhook and findings is not None and not missing:
-                _tell(webhook, reading, shown, findings, entries, is_gate=is_gate)
+                _tell(webhook, verdicts, shown, findings)
             echo_link(configuration, run_id)
     return max(code, _tried(files.write_comment))
 
@@ -187,73 +199,68 @@ def _tried(write: Callable[[], None]) -> Exit:
     return Exit.DONE
 
 
-def _judged(
-    shown: Run, findings: RunFindings | None, entries: Sequence[KnownFailure], *, is_gate: bool
-) -> tuple[Exit, str]:
-    """Print the proof and the verdict of a run; return the exit code, and what the gate says if it was asked."""
-    if findings is None:
-        echo_stderr("this server does not tell whether each test ran once")
-        if is_gate:
-            echo_stderr(f"--gate: findings {OURS_ONLY}", colour="red")
-        return Exit.USAGE if is_gate else Exit.DONE, ""
-    echo_jobs(findings)
-    code = Exit.KEPT if is_torn(findings["whole"]) else Exit.DONE
-    if is_gate:
-        judged, words = judge(shown, findings, entries, Limits())
-        return max(code, judged), f"Gate {_GATE[judged]}: {words}"
-    echo_stderr(f"run {shown.id}: {printable(told(findings['verdict']))}")
-    return code, ""
+class _Verdicts(Struct, frozen=True):
+    """Judges runs, with ``is_gate`` as the gate does; ``known`` failures make none red."""
+
+    reading: Opened
+    known: KnownTests
+    is_gate: bool
+
+    def findings(self, run_id: int) -> RunFindings | None:
+        """Return the findings of a run; None of a server that has none."""
+        return self.reading.findings(run_id, "change" if self.is_gate else None) if self.reading.is_ours else None
+
+    def judged(self, shown: Run, findings: RunFindings | None) -> tuple[Exit, str]:
+        """Print the proof and the verdict of a run; return the exit code, and what the gate says if it was asked."""
+        if findings is None:
+            echo_stderr("this server does not tell whether each test ran once")
+            if self.is_gate:
+                echo_stderr(f"--gate: findings {OURS_ONLY}", colour="red")
+            return Exit.USAGE if self.is_gate else Exit.DONE, ""
+        echo_jobs(findings)
+        code = Exit.KEPT if is_torn(findings["whole"]) else Exit.DONE
+        if self.is_gate:
+            judged, words = judge(shown, findings, self.known, Limits())
+            return max(code, judged), f"Gate {_GATE[judged]}: {words}"
+        echo_stderr(f"run {shown.id}: {printable(told(findings['verdict']))}")
+        return code, ""
+
+    def is_red(self, findings: RunFindings) -> bool:
+        """Whether a run is red: its session died, or by the gate, or by any failure that is not known."""
+        if findings["verdict"]["kind"] == "died":
+            return True
+        if self.is_gate:
+            return any(kind.is_stopped for kind in judgements(findings, self.known, Limits()))
+        tests, ran = findings["tests"], findings["ran"]
+        failing = [*tests["newly_failing"], *tests["still_failing"]]
+        excused = sum(is_excused(test, self.known) for test in failing)
+        return ran["failed"] + ran["files"] > max(excused, findings["mine"]["known"])
+
+    def was_red(self, finished: Run) -> bool:
+        """Whether the last run before on the branch is red, whole or not; False without one."""
+        branch, source = finished.field_value("Branch"), finished.source_id or 0
+        pages = run_pages(self.reading.client, source_id=(source,), branch=branch, status=COMPLETED)
+        for other in (other for page in pages for other in page.result if other.id < finished.id):
+            if other.config_id == finished.config_id and other.field_value("Branch") == branch:
+                findings = self.findings(other.id)
+                return findings is not None and self.is_red(findings)
+        return False
 
 
-def _failing_line(test: ExportedTest) -> int | None:
-    """Return the last line of a failure's traceback that is in the test's file, as the session marks it."""
-    text = next((outcome.text for outcome in test.outcome_texts), "")
-    first = next(iter(parse_traceback(plain(text), test.file or "")), None)
-    lines = [frame.line for frame in first.frames if frame.path == test.file and frame.line] if first else []
-    return lines[-1] if lines else test.line
-
-
-def _page(
-    configuration: Settings, shown: Run, tests: Sequence[ExportedTest], notes: Mapping[tuple[str, str], str], text: str
-) -> PageOfJob:
-    return PageOfJob(
-        title=f"Automation report: {shown.name}",
-        url=run_page(configuration, shown.id),
-        failed=len({test.key for test in tests}),
-        failures=[
-            FailedTest(
-                "failure",
-                test.folder,
-                test.name,
-                test.message.partition("\n")[0],
-                test.file or "",
-                _failing_line(test),
-            )
-            for test in tests[:_FAILURES]
-        ],
-        notes=notes,
-        text=lambda most: text if len(text.encode()) <= most else "",
-    )
-
-
-def _tell(
-    address: str, reading: Opened, shown: Run, findings: RunFindings, entries: Sequence[KnownFailure], *, is_gate: bool
-) -> None:
+def _tell(address: str, verdicts: _Verdicts, shown: Run, findings: RunFindings) -> None:
     """Post a message if the branch turned from green to red or back; of the first run of a branch only if it is red."""
-    is_red = _is_red(findings, entries, is_gate=is_gate)
+    is_red, configuration = verdicts.is_red(findings), verdicts.reading.configuration
     try:
-        before = _findings_before(reading, shown, is_gate=is_gate)
+        if is_red == verdicts.was_red(shown):
+            return
     except ClientError as error:  # no message changes an exit code
         echo_stderr(f"the webhook was not called: the run before cannot be read: {error}")
         return
-    if is_red == (before is not None and _is_red(before, entries, is_gate=is_gate)):
-        return
-    name = " ".join(filter(None, (reading.configuration.source, shown.field_value("Branch"))))
-    page = run_page(reading.configuration, shown.id)
-    state = "red" if is_red else "green again"
-    text = f"{name} is {state}: {findings['verdict']['short']}, run {shown.id}{f' {page}' if page else ''}"
-    why = _posted(address, text)
-    echo_stderr(f"the webhook was not called: {why}" if why else f"the webhook was called: {name} is {state}")
+    name = f"{configuration.source} {shown.field_value('Branch')}".rstrip()
+    state = f"{name} is {'red' if is_red else 'green again'}"
+    page = run_page(configuration, shown.id)
+    why = _posted(address, f"{state}: {findings['verdict']['short']}, run {shown.id}{f' {page}' if page else ''}")
+    echo_stderr(f"the webhook was not called: {why}" if why else f"the webhook was called: {state}")
 
 
 def _posted(address: str, text: str) -> str:
@@ -267,24 +274,3 @@ def _posted(address: str, text: str) -> str:
     if isinstance(answer, NoResponse):
         return answer.reason
     return "" if answer.status_code < _NOT_OK else f"it answered {answer.status_code}"
-
-
-def _findings_before(reading: Opened, finished: Run, *, is_gate: bool) -> RunFindings | None:
-    """Return the findings of the last run before on the branch, whether it is whole or not; None for the first one."""
-    branch, source = finished.field_value("Branch"), finished.source_id or 0
-    pages = run_pages(reading.client, source_id=(source,), branch=branch, status=(RunStatus.SUCCESS, RunStatus.FAILURE))
-    for other in (other for page in pages for other in page.result if other.id < finished.id):
-        if other.config_id == finished.config_id and other.field_value("Branch") == branch:
-            return reading.findings(other.id, "change" if is_gate else None)
-    return None
-
-
-def _is_red(findings: RunFindings, entries: Sequence[KnownFailure], *, is_gate: bool) -> bool:
-    """Whether a run is red: its session died, or by the gate, or by any failure that is not known."""
-    if findings["verdict"]["kind"] == "died":
-        return True
-    if is_gate:
-        return any(kind.is_stopped for kind in judgements(findings, entries, Limits()))
-    known, tests, ran = KnownTests(entries), findings["tests"], findings["ran"]
-    excused = sum(is_excused(test, known) for name in ("newly_failing", "still_failing") for test in tests[name])
-    return ran["failed"] + ran["files"] > max(excused, findings["mine"]["known"])

@@ -199,6 +199,9 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
     Nothing is waited for once all runs are completed. Of a number of jobs the missing ones are named as the last run of
     their source has them.
     """
+    if configuration.endpoint.is_embedded and "url" not in configuration.origins and is_ci(os.environ):
+        store = user_shell().target(configuration)
+        echo_stderr(f"a job on another machine cannot reach {store}: set AUTOMATION_REPORT_URL", colour="yellow")
     names, count = ((), jobs) if isinstance(jobs, int) else (jobs, len(jobs))
     arrived: set[str] = set()
     sources: set[int] = set()

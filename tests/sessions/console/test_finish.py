@@ -106,12 +106,20 @@ def test_files_of_a_run_say_which_jobs_are_missing(project: Project, tmp_path: P
 
 
 def test_jobs_that_never_came(project: Project) -> None:
-    """If no job has begun when the time is over, jobs are missing: the exit code is 3, also in a new project."""
-    finish(project, 2, "--expect-jobs", "2", "--timeout", "0s", exits=3)
+    """If no job has begun when the time is over, jobs are missing: the exit code is 3, also in a new project.
+
+    On a CI provider the first line says that other machines cannot reach a store, unless its user asked for it.
+    """
+    unreached = "a job on another machine cannot reach the embedded store .automation-report/store.sqlite3: set"
+    ran = finish(project, 2, "--expect-jobs", "2", "--timeout", "0s", exits=3, CI="true")
+    assert ran.err.startswith(f"{unreached} AUTOMATION_REPORT_URL\n")
     job(project, 1, "1/2")
     ran = finish(project, 2, "--expect-jobs", "2", "--timeout", "0s", exits=3)
     assert "no job came in 0 seconds: there is no run of the key 'build-2'" in ran.err
+    assert unreached not in ran.err
     assert ran.out == ""
+    ran = finish(project, 2, "--expect-jobs", "2", "--timeout", "0s", "--url", "local", exits=3, CI="true")
+    assert unreached not in ran.err
 
 
 def test_no_run_without_expected_jobs(project: Project, testmo: ScriptedServer) -> None:
