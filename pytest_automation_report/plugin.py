@@ -273,7 +273,7 @@ def _refuse_misspelled(config: pytest.Config, switch: Switch) -> None:
     is_declined = not switch.is_on and switch.origin in (settings.SWITCH_ENVIRONMENT, settings.SWITCH_OFF_OPTION)
     names = [] if is_declined or _is_nested(switch) else settings.unknown_ini_names(config)
     if names:
-        from pytest_automation_report.settings.mistakes import misspelling  # noqa: PLC0415 - only for mistakes
+        from pytest_automation_report.settings.resolver import misspelling  # noqa: PLC0415 - only for mistakes
 
         for name in names:
             error, _ = misspelling(name, settings.ini_origin(config, name))

@@ -44,7 +44,7 @@ from pytest_automation_report.failures.tracebacks import parse_traceback
 from pytest_automation_report.findings.sentences import is_torn, told
 from pytest_automation_report.spool.records import FailedTest
 from pytest_automation_report.summary.ci_page import JobOutput, PageOfJob, failing_notes, literal_line
-from pytest_automation_report.summary.shell import run_page
+from pytest_automation_report.summary.lines import run_page
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import printable
 from pytest_automation_report.text.visible import plain

@@ -39,7 +39,7 @@ from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.server.store.values import ResultClass, RunStatus
 from pytest_automation_report.settings.parsers import LARGEST_ID
 from pytest_automation_report.settings.run import JOB_FIELD, timeouts_from
-from pytest_automation_report.summary.shell import run_page
+from pytest_automation_report.summary.lines import run_page
 from pytest_automation_report.text.limits import SHORT_COMMIT, quantity
 
 if TYPE_CHECKING:

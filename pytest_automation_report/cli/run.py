@@ -61,7 +61,7 @@ from pytest_automation_report.findings.sentences import is_torn, wholeness_words
 from pytest_automation_report.recording.functions import FIELD_TYPES
 from pytest_automation_report.server.store.values import RunStatus
 from pytest_automation_report.settings.run import without_secrets
-from pytest_automation_report.summary.shell import run_page
+from pytest_automation_report.summary.lines import run_page
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import printable, quantity, string
 

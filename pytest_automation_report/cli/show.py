@@ -32,7 +32,7 @@ from pytest_automation_report.export.digest import digest_of, markdown_of, new_k
 from pytest_automation_report.export.results import ExportedRun
 from pytest_automation_report.findings.sentences import compared_line, reason_lines, told
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
-from pytest_automation_report.summary.shell import run_page
+from pytest_automation_report.summary.lines import run_page
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import cut_end, printable, quantity
 from pytest_automation_report.text.node_ids import run_command

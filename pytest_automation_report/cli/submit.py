@@ -41,7 +41,7 @@ from pytest_automation_report.settings.settings import Settings, setting_of
 from pytest_automation_report.settings.token import token_from
 from pytest_automation_report.spool.records import key_of
 from pytest_automation_report.spool.sessions import session_folders
-from pytest_automation_report.summary.undelivered import send_command
+from pytest_automation_report.summary.lines import send_command
 from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:

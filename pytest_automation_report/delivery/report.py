@@ -40,8 +40,8 @@ if TYPE_CHECKING:
         FlakyResult,
         RunFindings,
         RunMention,
+        VerdictWords,
     )
-    from pytest_automation_report.findings.verdict import VerdictWords
     from pytest_automation_report.server.api.embedded import StoreClient
     from pytest_automation_report.server.store.contents import FileRule
     from pytest_automation_report.spool.folder import SessionManifest
@@ -228,7 +228,7 @@ def embedded_report(
 
 _TEXT_UNITS: Final = 240
 _MAX_FAILING: Final = 200  # the page of a CI job shows 50
-_COUNTS: Final = ("fixed", "passed_again", "flaky", "slower", "new_tests", "gone")
+_COUNTS: Final = ("fixed", "passed_again", "flaky", "slower", "new_tests", "gone", "newly_skipped")
 
 
 def excerpt_from(document: RunFindings, source: str, now: int) -> FindingsExcerpt:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 from msgspec import Struct
 
 from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType, Json, parse_steps
-from pytest_automation_report.findings.verdict import RunNumbers, VerdictWords, verdict_of
+from pytest_automation_report.findings.sentences import RunNumbers, verdict_of
 from pytest_automation_report.text.node_ids import node_id_of, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_automation_report.findings.documents import RunFindings
+    from pytest_automation_report.findings.documents import RunFindings, VerdictWords
 
 Verdict: TypeAlias = Literal["passed", "failed", "skipped", "other"]
 """The meaning of a result: ``other`` is neither passed nor failed nor skipped, such as untested."""

@@ -16,10 +16,16 @@ if TYPE_CHECKING:
     from typing_extensions import NotRequired
 
     from pytest_automation_report.findings.comparison import WholeRun, Why
-    from pytest_automation_report.findings.verdict import VerdictWords
 
 Mine: TypeAlias = Literal["new", "back", "flaky", "still", "known"]
-"""Whose a failure is, as `verdict.MINE` has it."""
+"""Whose a failure is, as `sentences.MINE` has it."""
+
+Tone: TypeAlias = Literal["fail", "pass", "flaky", "live", "skip"]
+
+VerdictKind: TypeAlias = Literal[
+    "running", "died", "interrupted", "stopped", "ended", "not collected", "failed", "no tests", "skipped", "not whole",
+    "passed",
+]  # fmt: skip
 
 TimeShare: TypeAlias = Literal["before", "tests", "between", "waiting", "after"]
 
@@ -52,8 +58,18 @@ class EarlierSource(TypedDict):
     runs: int
 
 
+class VerdictWords(TypedDict):
+    """What is to be said: a sentence, a few words, and the part of the suite that it is about, empty for all of it."""
+
+    kind: VerdictKind
+    tone: Tone
+    long: str
+    short: str
+    part: str
+
+
 class RanTests(TypedDict):
-    """Numbers of a run's tests (`verdict.RunNumbers`)."""
+    """Numbers of a run's tests (`sentences.RunNumbers`)."""
 
     finished: int
     failed: int

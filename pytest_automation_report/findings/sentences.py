@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeGuard
 
-from pytest_automation_report.findings.verdict import MINE, mine
+from msgspec import Struct
+
 from pytest_automation_report.text.limits import SHORT_COMMIT, cut_end, duration, printable, quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import (
         FailureReason,
@@ -16,8 +18,176 @@ if TYPE_CHECKING:
         ReasonExcerpt,
         RunFindings,
         RunMention,
+        Tone,
+        VerdictKind,
+        VerdictWords,
     )
-    from pytest_automation_report.findings.verdict import VerdictWords
+
+Ending: TypeAlias = "tuple[Literal['died', 'interrupted', 'stopped', ''], int]"
+"""How a session ended if not in order, and the number of failures at which it was to stop."""
+
+MINE: Final = {"new": "new", "back": "back", "flaky": "flaky", "still": "still failing", "known": "known"}
+"""Whose a failure is: new, back after it was away, of a flaky test, in the base, too, or known until a date."""
+
+_IN_ORDER: Final[Ending] = ("", 0)
+
+
+class RunNumbers(Struct, frozen=True, kw_only=True):
+    """Numbers of the tests of a run, without modules: those are in ``files`` if they could not be collected.
+
+    ``finished`` tests have an outcome: one that was interrupted, or whose process died, has none. ``flaky`` ones passed
+    after a failed attempt. ``collected`` is None if it is not known. ``not_run`` tests were collected and did not
+    finish, without those that died; ``lost`` ones are those of ``files``, ``file`` the name of a single one if it
+    has no character that means something in Markdown. ``modules`` are the results of modules, of
+    which each job may have one; ``uncollected`` ones failed. ``selection`` has the options that chose a part of the
+    suite. ``are_results``: several jobs ran the same tests, so these are numbers of results. ``is_torn``: jobs lost
+    tests of the run or ran some twice. ``is_silent``: there has been no news of an open run for a while.
+    """
+
+    finished: int = 0
+    failed: int = 0
+    passed: int = 0
+    skipped: int = 0
+    flaky: int = 0
+    collected: int | None = None
+    not_run: int = 0
+    files: int = 0
+    file: str = ""
+    lost: int = 0
+    modules: int = 0
+    uncollected: int = 0
+    reasons: int = 0
+    ending: Ending = _IN_ORDER
+    selection: str = ""
+    are_results: bool = False
+    is_open: bool = False
+    is_silent: bool = False
+    is_torn: bool = False
+
+    @property
+    def uncollected_files(self) -> str:
+        """The files that could not be collected, in words."""
+        return self.file or quantity(self.files, "file")
+
+    def counted(self, number: int) -> str:
+        """Return a number of tests in words."""
+        return quantity(number, "result" if self.are_results else "test")
+
+
+def verdict_of(numbers: RunNumbers) -> VerdictWords:
+    """Return the verdict of a run."""
+    kind, tone, long, short = _open(numbers) if numbers.is_open else _cut(numbers) or _whole(numbers)
+    part = f"part of the suite: {numbers.selection}" if numbers.selection else ""
+    return {"kind": kind, "tone": tone, "long": long, "short": short, "part": part}
+
+
+def mine(counts: Mapping[str, int]) -> str:
+    """Return failures by `MINE`, as ``1 new, 2 still failing``."""
+    return ", ".join(f"{counts[name]:,} {word}" for name, word in MINE.items() if counts.get(name))
+
+
+def ending_of(notes: Iterable[str]) -> Ending:
+    """Return how the sessions of a run ended, by their notes: the worst of it."""
+    order = ("died", "interrupted", "stopped", "")
+    return min(map(_ending, notes), key=lambda ending: order.index(ending[0]), default=_IN_ORDER)
+
+
+def _ending(note: str) -> Ending:
+    if note.startswith("pytest died"):
+        return "died", 0
+    if note.startswith(("interrupted by", "ended by pytest.exit")):
+        return "interrupted", 0
+    # pytest's own words for -x and --maxfail; what errors in collection stop is said by its files.
+    _, is_stopped, after = note.partition("stopping after ")
+    number = after.partition(" ")[0]
+    return ("stopped", int(number)) if is_stopped and number.isdecimal() else _IN_ORDER
+
+
+_Words: TypeAlias = "tuple[VerdictKind, Tone, str, str]"
+
+
+def _open(numbers: RunNumbers) -> _Words:
+    tone: Tone = "flaky" if numbers.is_silent else "live"
+    finished, collected = numbers.finished, numbers.collected
+    failed = f", {numbers.failed:,} failed" if numbers.failed else ""
+    of = "" if collected is None else f" of {collected:,}"
+    short = f"{finished:,}{of} so far{failed}"
+    if numbers.is_silent and collected is not None and collected > finished:
+        return "running", tone, f"{finished:,} of {quantity(collected, 'result')} are here{failed}", short
+    if not finished and collected is None:
+        return "running", tone, "No test has ended yet", short
+    counted = quantity(finished, "test") if collected is None else f"{finished:,} of {quantity(collected, 'test')}"
+    return "running", tone, f"{counted} ran{failed}", short
+
+
+def _cut(numbers: RunNumbers) -> _Words | None:
+    """Return the words for a run that ended before its last test; None for others."""
+    ending, limit = numbers.ending
+    of = max(numbers.collected or 0, numbers.finished + numbers.not_run)
+    some = f"{numbers.finished:,} of " if of > numbers.finished else ""
+    after, counted = f"after {some}{of:,}", f"after {some}{numbers.counted(of)}"
+    failed = f", {numbers.failed:,} failed" if numbers.failed else ""
+    if ending == "died":
+        return "died", "fail", f"The session died {counted}{failed}", f"died {after}{failed}"
+    if numbers.files and not numbers.finished:
+        long = f"Collection failed: {numbers.uncollected_files}, so no test ran"
+        return "not collected", "fail", long, "collection failed"
+    if not numbers.not_run - numbers.lost or numbers.is_torn:
+        return None
+    tone: Tone = "fail" if numbers.failed or numbers.files else "skip"
+    if ending == "interrupted":
+        return "interrupted", tone, f"Interrupted {counted}{failed}", f"interrupted {after}{failed}"
+    if ending == "stopped":
+        at = "the first failure (-x)" if limit == 1 else f"{limit:,} failures (--maxfail)"
+        return "stopped", "fail", f"Stopped at {at} {after}", f"stopped {after}{failed}"
+    return "ended", tone, f"Ended {counted}{failed}", f"ended {after}{failed}"
+
+
+def _whole(numbers: RunNumbers) -> _Words:
+    failed, finished, files = numbers.failed, numbers.finished, numbers.files
+    short = f"{failed:,} failed"
+    if files:
+        is_one, file = files == 1, quantity(files, "file")
+        lost = f", so {quantity(numbers.lost, 'test')} of {'it' if is_one else 'them'} did not run"
+        uncollected = f"{numbers.uncollected_files} could not be collected"
+        if failed:
+            long = f"{_failed(numbers)} and {uncollected}{_reasons(numbers)}"
+            return "failed", "fail", long, f"{short}, {file} not collected"
+        return "not collected", "fail", uncollected + (lost if numbers.lost else ""), f"{file} not collected"
+    if failed:
+        return "failed", "fail", _failed(numbers) + _reasons(numbers), short
+    if numbers.is_torn:
+        return "not whole", "skip", f"{numbers.counted(finished)} passed, the run is not whole", "not whole"
+    if numbers.passed:
+        return "passed", "pass", f"{_all(numbers, numbers.passed)} passed", "passed"
+    return _nothing(numbers)
+
+
+def _nothing(numbers: RunNumbers) -> _Words:
+    finished = numbers.finished
+    if not finished:
+        return "no tests", "skip", "No test ran", "no test ran"
+    if numbers.skipped == finished:
+        return "skipped", "skip", f"{_all(numbers, finished)} skipped", f"{finished:,} skipped"
+    return "skipped", "skip", "No test passed", "no test passed"
+
+
+def _failed(numbers: RunNumbers) -> str:
+    if numbers.failed == numbers.finished and not numbers.files:
+        return f"{_all(numbers, numbers.failed)} failed"
+    return f"{numbers.failed:,} of {numbers.counted(numbers.finished)} failed"
+
+
+def _reasons(numbers: RunNumbers) -> str:
+    """Return for how many reasons tests failed and files could not be collected; nothing of a single one."""
+    has_many = numbers.failed + numbers.files > 1
+    return f", for {quantity(numbers.reasons, 'reason')}" if numbers.reasons and has_many else ""
+
+
+def _all(numbers: RunNumbers, number: int) -> str:
+    counted = numbers.counted(number)
+    return {1: "The only", 2: "Both"}.get(number, f"All {number:,}") + f" {counted.partition(' ')[2]}"
+
 
 MAX_LINES: Final = 5
 """Most lines below the numbers of changes, and most with a reason."""
@@ -25,8 +195,9 @@ MAX_LINES: Final = 5
 _NAMES: Final = 3  # most names of tests in such a line
 _TITLE_UNITS: Final = 140
 _MOST_JOBS: Final = 5
-# Counts say as much of these verdicts, beside which they stand.
+# Counts say as much of these verdicts, beside which they stand, and of these others how many tests failed.
 _COUNTED: Final = ("passed", "failed", "not whole")
+_WITH_FAILED: Final = ("died", "interrupted", "ended")
 _KINDS: Final = {
     "new": "new since {}",
     "back": "back since {}",
@@ -165,6 +336,7 @@ _CHANGES: Final = (
     ("counts", "slower", "slower", "slower"),
     ("counts", "new_tests", "new test", "new tests"),
     ("counts", "gone", "gone", "gone"),
+    ("counts", "newly_skipped", "newly skipped", "newly skipped"),
 )
 
 
@@ -230,8 +402,8 @@ def commit_text(commit: str | None, changes: str | None) -> str:
 def findings_lines(findings: RunFindings, now: int) -> list[str]:
     """Return the lines below a session's numbers, of a first run the verdict alone; ``now`` is in microseconds."""
     if findings["base"] is None:
-        return [*filter(None, [verdict_line(findings)])]
-    lines = filter(None, (verdict_line(findings), changes_line(findings, now)))
+        return [*filter(None, [verdict_line(findings, has_counts=True)])]
+    lines = filter(None, (verdict_line(findings, has_counts=True), changes_line(findings, now)))
     return [*lines, *(f"  {line}" for line in _named(findings, now))]
 
 
@@ -244,10 +416,19 @@ def _named(findings: RunFindings, now: int) -> list[str]:
     return [*reason_lines(findings, now, most), *names][:MAX_LINES]
 
 
-def verdict_line(findings: RunFindings | FindingsExcerpt) -> str:
-    """Return the verdict of a run if its counts alone would mislead: it was cut short, or is a part of the suite."""
+def verdict_line(findings: RunFindings | FindingsExcerpt, *, has_counts: bool = False) -> str:
+    """Return the verdict of a run if its counts alone would mislead: it was cut short, or is a part of the suite.
+
+    With ``has_counts`` the results by status stand beside the line, which does not repeat them.
+    """
     verdict = findings["verdict"]
-    return printable(told(verdict)) if verdict["part"] or verdict["kind"] not in _COUNTED else ""
+    kind, long, part = verdict["kind"], verdict["long"], verdict["part"]
+    if kind in _COUNTED and (has_counts or not part):
+        long = ""
+    elif kind in _WITH_FAILED and has_counts:
+        long = long.partition(", ")[0]
+    line = ", ".join(filter(None, (long, part)))
+    return printable(line if long else f"{line[:1].upper()}{line[1:]}")
 
 
 def earlier_source_line(findings: RunFindings, source: str) -> str:
@@ -262,25 +443,40 @@ def earlier_source_line(findings: RunFindings, source: str) -> str:
     )
 
 
-def reason_lines(findings: RunFindings | FindingsExcerpt, now: int, most: int = MAX_LINES) -> list[str]:
+def reason_lines(findings: RunFindings, now: int, most: int = MAX_LINES) -> list[str]:
     """Return a line for each reason of the failures; of a single failure only for its beginning.
 
-    Of more than ``most`` reasons the last line has the number of the others. ``now`` is in microseconds since 1970.
+    Reasons whose lines would be equal share one, with the names of tests. Of more than ``most``
+    lines the last one has the number of the other reasons. ``now`` is in microseconds since 1970.
     """
-    reasons: Sequence[FailureReason | ReasonExcerpt] = findings["reasons"]
-    began = beginning_of_new(findings)
+    reasons, began = findings["reasons"], beginning_of_new(findings)
     # The line of changes has the commit of all new failures, if they have one.
     fresh = ("back",) if began is not None and began["commit"] else ("new", "back")
     if sum(reason["count"] for reason in reasons) <= 1 and not any(reason["kind"] in fresh for reason in reasons):
         return []
-    shown = reasons if len(reasons) <= most else reasons[: most - 1]
+    alike: dict[tuple[str, str | None], list[FailureReason]] = {}
+    for reason in reasons:
+        title = cut_end(printable(reason["title"]), _TITLE_UNITS)
+        whose = since_words({**reason, "mine": {}}, now) if reason["kind"] in fresh else reason["kind"]
+        alike.setdefault((title, whose), []).append(reason)
+    shown = list(alike.items())[: most if len(alike) <= most else most - 1]
     lines = []
-    for reason in shown:
-        kind = reason["kind"]
+    for (title, _), same in shown:
+        kind, counts = same[0]["kind"], sum((Counter(reason["mine"]) for reason in same), Counter[str]())
         # When the others began stands beside their names.
-        counts, title = reason["mine"], cut_end(printable(reason["title"]), _TITLE_UNITS)
-        whose = since_words(reason, now) if kind in fresh else mine(counts)
-        number = "" if whose and (len(counts) > 1 or kind not in fresh) else f"{reason['count']:,} "
-        lines.append(f"{number}{f'{whose}: ' if whose else ''}{title}")
-    left = len(reasons) - len(shown)
+        whose = since_words({**same[0], "mine": counts}, now) if kind in fresh else mine(counts)
+        count = sum(reason["count"] for reason in same)
+        number = "" if whose and (len(counts) > 1 or kind not in fresh) else f"{count:,} "
+        lines.append(f"{number}{f'{whose}: ' if whose else ''}{title}{_names(findings, same)}")
+    left = len(reasons) - sum(len(same) for _, same in shown)
     return [*lines, f"and {quantity(left, 'more reason')}"] if left else lines
+
+
+def _names(findings: RunFindings, reasons: Sequence[FailureReason]) -> str:
+    """Return the tests that tell some reasons apart: `` (test_a, test_b)``; nothing for a single reason."""
+    if len(reasons) == 1:
+        return ""
+    fingerprints = {reason["fingerprint"] for reason in reasons}
+    tests = [*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"]]
+    names = [printable(test["name"]) for test in tests if test["fingerprint"] in fingerprints]
+    return f" ({_listed(names[:_NAMES], sum(reason['count'] for reason in reasons))})" if names else ""

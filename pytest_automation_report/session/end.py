@@ -23,8 +23,7 @@ from pytest_automation_report.spool.records import (
     ReadyRecord,
     ReportRecord,
 )
-from pytest_automation_report.summary.lines import header_line, report_lines
-from pytest_automation_report.summary.shell import Shell
+from pytest_automation_report.summary.lines import Shell, header_line, report_lines
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import printable

@@ -31,7 +31,7 @@ from pytest_automation_report.spool.folder import (
     new_session_folder,
     remove_session,
 )
-from pytest_automation_report.summary.shell import RUN_PAGE, run_page
+from pytest_automation_report.summary.lines import RUN_PAGE, run_page
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.unpatched import Unpatched
@@ -225,12 +225,12 @@ def call_finished_hooks(
     from pytest_automation_report.recording.hooks import Summary  # noqa: PLC0415 - only with hooks
     from pytest_automation_report.recording.user_code import call_hook  # noqa: PLC0415 - only with hooks
 
-    tally = outcome.tally
+    tally, run = outcome.tally, outcome.state.run
     # The page of a run of the embedded store while `automation-report serve` shows it.
-    served = "" if tally.run is None else f"http://127.0.0.1:{SERVE_PORT}{RUN_PAGE.format(run=tally.run)}"
+    served = "" if run is None else f"http://127.0.0.1:{SERVE_PORT}{RUN_PAGE.format(run=run)}"
     summary = Summary(
-        run=tally.run,
-        url=run_page(configuration, tally.run) or served,
+        run=run,
+        url=run_page(configuration, run) or served,
         counts=dict(tally.counts),
         delivered=tally.acknowledged,
         kept=tally.left,

@@ -37,7 +37,6 @@ from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_len
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-
 RawValue: TypeAlias = "str | int | float | bool | tuple[object, ...]"
 """A value before it is parsed: a text, or the value that pytest or TOML made of it."""
 

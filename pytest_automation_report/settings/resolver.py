@@ -14,13 +14,19 @@ import sys
 import unicodedata
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, is_bucket, shown_address
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import with_fallbacks
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.pytest_config import SWITCH_OPTION, ini_values, is_override
+from pytest_automation_report.settings.pytest_config import (
+    SWITCH_NAME,
+    SWITCH_OPTION,
+    ini_values,
+    is_override,
+    normalized_ini_name,
+)
 from pytest_automation_report.settings.settings import (
     LOCAL_URL,
     PREFIX,
@@ -141,9 +147,7 @@ def settings_from(
     resolver = _Resolver(used, environ, root.absolute())
     ours = {name for name in environ if name.startswith(PREFIX.upper())}
     if unknown := ours - {*TOKEN_VARIABLES, *(setting.environment for setting in SETTINGS)}:
-        from pytest_automation_report.settings.mistakes import unknown_variable  # noqa: PLC0415 - only for mistakes
-
-        resolver.warnings += map(unknown_variable, sorted(unknown))
+        resolver.warnings += map(_unknown_variable, sorted(unknown))
     values = resolver.values()
     values["html"] = _html(values["html"], raw_settings.get("html"), root, here or root)
     values["database"] = resolver.database(is_server_named=url is not None)
@@ -384,3 +388,49 @@ def user_place(environ: Mapping[str, str], variable: str, default: str, name: st
     if Path(folder).is_absolute():
         return Path(folder) / name
     return Path(home) / default / name if Path(home).is_absolute() else None
+
+
+_INI_NAMES: Final = (SWITCH_NAME, *(setting.ini for setting in SETTINGS))
+# All names that a user may have meant.
+_KNOWN: Final = (*_INI_NAMES, *(name.lower() for name in TOKEN_VARIABLES))
+
+
+def _unknown_variable(name: str) -> str:
+    """Return the warning for an environment variable that has our prefix and is not a setting."""
+    near = _nearest(name.lower()).upper()
+    return f"{name}: does nothing" + (f"; did you mean {near}?" if near else "")
+
+
+def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
+    """Return the error for a name in an ini file that is not a setting, and whether the user meant one.
+
+    pytest only warns of such a name. The error is None for a name that resembles none; none has the value, which can be
+    the token.
+    """
+    word = normalized_ini_name(name)
+    if name in _INI_NAMES:
+        return None, False
+    near = _nearest(word)
+    is_token = word.endswith("_token") or near.endswith("_token")
+    if is_token:
+        hint = (
+            f"an API token never belongs into an ini file: take it out, make a new one if others could read it, and"
+            f" set AUTOMATION_REPORT_TOKEN, or name a file that holds it with {setting_of('token_file').ini}"
+        )
+    elif near:
+        hint = f"did you mean {near}?"
+    elif word.startswith(PREFIX):
+        hint = "take it out, or choose one that pytest --help shows"
+    else:
+        return None, False
+    return SettingError(origin, None, hint, reason="is not a setting"), is_token or bool(near)
+
+
+def _nearest(word: str) -> str:
+    """Return the name that a word resembles most, empty for none."""
+    import difflib  # noqa: PLC0415 - only for mistakes
+
+    # Without the prefix, which alone makes any two names look alike.
+    cut = len(PREFIX) if word.startswith(PREFIX) else 0
+    names = {name[cut:]: name for name in _KNOWN if name.startswith(PREFIX[:cut])}
+    return next((names[near] for near in difflib.get_close_matches(word[cut:], names, 1, 0.6 if cut else 0.8)), "")

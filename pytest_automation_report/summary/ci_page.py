@@ -19,9 +19,7 @@ from msgspec.structs import replace
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_facts
 from pytest_automation_report.findings.sentences import changes_line, since_words, verdict_line
 from pytest_automation_report.recording.phases import SHOWN
-from pytest_automation_report.summary.lines import counts_by_status, warning_lines
-from pytest_automation_report.summary.shell import Shell, run_page
-from pytest_automation_report.summary.undelivered import undelivered_lines
+from pytest_automation_report.summary.lines import Shell, counts_by_status, run_page, undelivered_lines, warning_lines
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
 from pytest_automation_report.text.limits import quantity, string
@@ -168,6 +166,7 @@ class JobPage(Struct, frozen=True, kw_only=True):
 
     title: str
     tally: SessionCounts
+    run: int | None = None
     url: str = ""
     warnings: Sequence[str] = ()
     findings: FindingsExcerpt | None = None
@@ -207,7 +206,7 @@ class JobPage(Struct, frozen=True, kw_only=True):
     def _head(self) -> list[str]:
         """Return the lines above the failures."""
         tally = self.tally
-        run = "" if tally.run is None else f"run {tally.run}"
+        run = "" if self.run is None else f"run {self.run}"
         where = f"[{run}](<{self.url}>)" if self.url and run else run
         counted = counts_by_status(tally.counts, _FAILURES_FIRST) or "no results"
         # Of a shard there are no findings, whose line of changes has the known failures.
@@ -216,7 +215,7 @@ class JobPage(Struct, frozen=True, kw_only=True):
         counted += f", {least}{known:,} known" if known else ""
         lines = [f"### {literal_line(self.title)}", "", f"**{counted}**{f' in {where}' if where else ''}", ""]
         if self.findings is not None:
-            verdict = verdict_line(self.findings)
+            verdict = verdict_line(self.findings, has_counts=True)
             lines += [f"**{literal_line(verdict)}**", ""] if verdict else []
         elif tally.not_run > 0:
             lines += [f"{tally.not_run:,} of {tally.expected:,} tests did not run.", ""]
@@ -278,7 +277,8 @@ class JobOutput:
         page = JobPage(
             title=f"Automation report: {configuration.name}",
             tally=ending.tally,
-            url=run_page(configuration, ending.tally.run),
+            run=ending.state.run,
+            url=run_page(configuration, ending.state.run),
             warnings=(*lines, *undelivered),
             findings=ending.findings,
             now=ending.ended,

@@ -62,7 +62,6 @@ class SessionCounts(Struct, frozen=True):
     ``faults`` are errors of this package, ``warnings`` are about users' annotations and hooks.
     """
 
-    run: int | None
     seen: int
     acknowledged: int
     rejected: int
@@ -73,8 +72,6 @@ class SessionCounts(Struct, frozen=True):
     modules: int
     skipped_modules: int
     repeated: tuple[tuple[str, int], ...]
-    is_complete: bool
-    damaged: int
     lost: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -95,23 +92,6 @@ class SessionCounts(Struct, frozen=True):
         """Number of tests that were run and have a result."""
         # UNTESTED results stand for tests that were not run; the sender adds them with `report_not_run`.
         return self.seen - self.modules - self.counts.get(UNTESTED, 0)
-
-    @property
-    def mismatches(self) -> list[str]:
-        """Sums that disagree: each is a bug of this package or a damaged disk."""
-        mismatches = list(self.lost)
-        if self.not_run < 0:
-            mismatches.append(f"{quantity(-self.not_run, 'more result')} than tests")
-        if self.is_complete and self.left:
-            mismatches.append(f"{quantity(self.left, 'result')} neither confirmed nor refused")
-        if self.damaged:
-            mismatches.append(f"{quantity(self.damaged, 'damaged record')} in the spool")
-        return mismatches
-
-    @property
-    def is_removable(self) -> bool:
-        """Whether the session's spool folder holds nothing that is still needed."""
-        return self.is_complete and not (self.rejected or self.held or self.left or self.damaged)
 
 
 def tally_from(  # noqa: PLR0913 - what each process knows
@@ -145,7 +125,6 @@ def tally_from(  # noqa: PLR0913 - what each process knows
         if total < count
     ]
     return SessionCounts(
-        run=state.run,
         seen=sum(seen),
         acknowledged=sum(each.acknowledged for each in progress),
         rejected=sum(each.rejected for each in progress),
@@ -159,8 +138,6 @@ def tally_from(  # noqa: PLR0913 - what each process knows
         skipped_modules=skipped_modules,
         # Every worker collects the same tests, so the first list that names some is the whole list.
         repeated=next((record.repeated for record in collected if record.repeated), ()),
-        is_complete=state.complete,
-        damaged=state.damaged,
         faults=tuple(fault for file in files for fault in file.closing.faults),
         # A dictionary for its order without duplicates: workers report the same warning about the same conftest.
         warnings=tuple(dict.fromkeys(message for file in files for message in file.closing.warnings)),
@@ -215,13 +192,30 @@ class SessionOutcome(Struct, frozen=True):
     ended: int = 0
 
     @property
+    def mismatches(self) -> list[str]:
+        """Sums that disagree: each is a bug of this package or a damaged disk."""
+        tally, damaged = self.tally, self.state.damaged
+        mismatches = list(tally.lost)
+        if tally.not_run < 0:
+            mismatches.append(f"{quantity(-tally.not_run, 'more result')} than tests")
+        if self.state.complete and tally.left:
+            mismatches.append(f"{quantity(tally.left, 'result')} neither confirmed nor refused")
+        if damaged:
+            mismatches.append(f"{quantity(damaged, 'damaged record')} in the spool")
+        return mismatches
+
+    @property
     def is_whole(self) -> bool:
         """Whether every result is confirmed by the server and every number adds up."""
-        tally = self.tally
-        adds_up = not (tally.mismatches or self.state.difference)
-        return tally.is_removable and adds_up and not (self.losses.results or self.losses.records)
+        is_lost = self.mismatches or self.state.difference or self.losses.results or self.losses.records
+        return self._is_delivered and not is_lost
 
     @property
     def is_removable(self) -> bool:
         """Whether nothing in the session's folder is still needed."""
-        return self.tally.is_removable and not (self.report is not None and self.report.state == "late")
+        return self._is_delivered and not (self.report is not None and self.report.state == "late")
+
+    @property
+    def _is_delivered(self) -> bool:
+        tally = self.tally
+        return self.state.complete and not (tally.rejected or tally.held or tally.left or self.state.damaged)

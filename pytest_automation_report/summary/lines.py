@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections import Counter
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.api.models import shown_store
+from pytest_automation_report.settings.settings import LOCAL_URL, STORE, Settings, setting_of
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import STRING_UNITS, quantity, sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.spool.records import ReportRecord
+    from pytest_automation_report.spool.sessions import LeftoverCounts
     from pytest_automation_report.spool.writer import WriteLosses
     from pytest_automation_report.summary.counts import SessionCounts, SessionOutcome
-    from pytest_automation_report.summary.shell import Shell
 
 _REASONS: Final = 3
 _STATUSES: Final = ("passed", "failure", "error", "skipped", "untested")
+# Verdicts that say how many tests ran.
+_CUT: Final = frozenset({"died", "interrupted", "stopped", "ended", "not collected"})
 
 
 def header_line(configuration: Settings, shell: Shell, *, key: str = "") -> str:
@@ -47,29 +54,40 @@ def report_lines(
     lines = warning_lines(ending, warnings)
     if ending is None or ending.tally.seen == 0:
         return lines
-    tally = ending.tally
     if ending.leftovers is not None:
-        from pytest_automation_report.summary.undelivered import left_behind_lines  # noqa: PLC0415 - rare
-
         lines += left_behind_lines(configuration, ending.leftovers, shell)
-    if ending.is_whole and verbosity < 0:
-        return [*(_shorter(configuration, ending, shell, stats or {}) if verbosity == -1 else []), *lines]
-    delivered = _delivered(configuration, ending, shell, counted_otherwise(stats or {}, tally.counts))
-    if ending.is_whole:
-        return [*delivered, *lines]
-    from pytest_automation_report.summary.undelivered import undelivered_lines  # noqa: PLC0415 - rare
-
-    return [*delivered, *lines, *undelivered_lines(configuration, ending, shell)]
+    if not ending.is_whole:
+        lines += undelivered_lines(configuration, ending, shell)
+    elif verbosity < -1:
+        return lines
+    is_short = ending.is_whole and verbosity < 0
+    return [*_delivered(configuration, ending, shell, stats or {}, is_short=is_short), *lines]
 
 
-def _shorter(
-    configuration: Settings, ending: SessionOutcome, shell: Shell, stats: Mapping[str, Sequence[object]]
+def _delivered(
+    configuration: Settings,
+    ending: SessionOutcome,
+    shell: Shell,
+    stats: Mapping[str, Sequence[object]],
+    *,
+    is_short: bool,
 ) -> list[str]:
-    found, otherwise = _findings(configuration, ending), counted_otherwise(stats, ending.tally.counts)
-    has_digest = ending.findings is not None and "digest" in ending.findings
-    changes = found if has_digest else found[:1]
-    report = _report(ending, shell)
-    return [_counted(ending.tally), *filter(None, [otherwise]), *changes, *report, *_link(configuration, ending, shell)]
+    tally, report, run = ending.tally, ending.report, ending.state.run
+    lines = [_counted(tally), *filter(None, [counted_otherwise(stats, tally.counts)])]
+    found = _findings(configuration, ending)
+    if is_short:
+        has_digest = ending.findings is not None and "digest" in ending.findings
+        found = found if has_digest else found[:1]
+    else:
+        lines = [*_collected(ending), *lines]
+        lines += [
+            f"{count} tests share one key, so the server cannot tell them apart: {sanitize(name)}"
+            for name, count in tally.repeated
+        ]
+    lines += found
+    if report is not None and report.state != "none":
+        lines.append(report_line(report, shell))
+    return lines if run is None else [*lines, f"look at it: {shell.look_at(configuration, run)}"]
 
 
 def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str, int]) -> str:
@@ -160,7 +178,7 @@ def warning_lines(ending: SessionOutcome | None, warnings: Sequence[str]) -> lis
         f"no report of an earlier session in {sanitize(file, STRING_UNITS)}: {sanitize(why, STRING_UNITS)}"
         for file, why in (() if ending.leftovers is None else ending.leftovers.reports)
     ]
-    lines += [f"error in reporting: {sanitize(error, STRING_UNITS)}" for error in (*tally.faults, *tally.mismatches)]
+    lines += [f"error in reporting: {sanitize(error, STRING_UNITS)}" for error in (*tally.faults, *ending.mismatches)]
     # Each line once: every process reports an unknown hook.
     return [*dict.fromkeys((*lines, *_lost(ending.losses)))]
 
@@ -177,37 +195,188 @@ def _counted(tally: SessionCounts) -> str:
     return f"{delivered}: {counts_by_status(tally.counts)}"
 
 
-def _delivered(configuration: Settings, ending: SessionOutcome, shell: Shell, otherwise: str) -> list[str]:
-    tally = ending.tally
-    # Where each collected test has its result, the numbers of results say all.
+def _collected(ending: SessionOutcome) -> list[str]:
+    """Return the line about collected tests; none where the results, or the verdict of the run, say as much."""
+    tally, skipped = ending.tally, ending.tally.skipped_modules
     is_plain = tally.expected is not None and not (tally.not_run or tally.modules)
-    lines = [*([] if is_plain else [_collected(tally)]), _counted(tally), *filter(None, [otherwise])]
-    lines += [
-        f"{count} tests share one key, so the server cannot tell them apart: {sanitize(name)}"
-        for name, count in tally.repeated
-    ]
-    lines += _findings(configuration, ending)
-    return [*lines, *_report(ending, shell), *_link(configuration, ending, shell)]
-
-
-def _report(ending: SessionOutcome, shell: Shell) -> list[str]:
-    report = ending.report
-    return [] if report is None or report.state == "none" else [report_line(report, shell)]
-
-
-def _link(configuration: Settings, ending: SessionOutcome, shell: Shell) -> list[str]:
-    run = ending.tally.run
-    return [] if run is None else [f"look at it: {shell.look_at(configuration, run)}"]
-
-
-def _collected(tally: SessionCounts) -> str:
+    has_verdict = ending.findings is not None and ending.findings["verdict"]["kind"] in _CUT and not skipped
+    if is_plain or has_verdict:
+        return []
     tests = f"{quantity(tally.reported, 'test')} reported"
     if tally.expected is not None:
         missing = f", {tally.not_run:,} not run" if tally.not_run else ""
         tests = f"{quantity(tally.expected, 'test')} collected: {tally.reported:,} reported{missing}"
     # The modules whose tests pytest does not know.
-    skipped = tally.skipped_modules
     broken = tally.modules - skipped
     parts = [f"{quantity(broken, 'module')} could not be collected"] if broken else []
     parts += [f"{quantity(skipped, 'module')} skipped as a whole"] if skipped else []
-    return ", ".join([tests, *parts])
+    return [", ".join([tests, *parts])]
+
+
+_HINTS: Final[Mapping[str, str]] = {
+    "token": "the token was refused: set AUTOMATION_REPORT_TOKEN to one that is valid for this project, then send",
+    "again": "the server could not be reached",
+    "throttled": "the server asks to wait",
+    "unknown": "the server's answers were lost or broken",
+    "refused": "the server refused it",
+    "store": "the store could not be used",
+}
+# Errors of these classes have the server's own words.
+_SAID: Final = frozenset({"token", "refused"})
+
+
+def left_behind_lines(configuration: Settings, leftovers: LeftoverCounts, shell: Shell) -> list[str]:
+    """Return the lines about earlier sessions that stay in the spool, or were removed because of their age."""
+    lines = []
+    if leftovers.kept:
+        kept = f"{quantity(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
+        where = shell.typed(configuration.spool)
+        if leftovers.elsewhere:
+            # No command with an address out of a spool: everyone who can write there can write any address into it.
+            some = "" if leftovers.elsewhere == leftovers.kept else f"{leftovers.elsewhere} of them "
+            lines.append(f"{kept} in {where}, {some}for another server or store: see automation-report spool list")
+        else:
+            lines.append(f"{kept} in {where}: send with {send_command(shell, configuration)}")
+    if leftovers.removed:
+        removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
+        lines.append(f"{removed} removed, not sent within {days}")
+    lines += [
+        f"left alone in {shell.typed(configuration.spool)}: {sanitize(reason)}" for reason in leftovers.alone[:_REASONS]
+    ]
+    if len(leftovers.alone) > _REASONS:
+        more = quantity(len(leftovers.alone) - _REASONS, "more folder")
+        lines.append(f"and {more} left alone: see automation-report spool list")
+    return lines
+
+
+def undelivered_lines(configuration: Settings, ending: SessionOutcome, shell: Shell) -> list[str]:
+    """Return the lines about results that the server does not have, and the command that sends them."""
+    tally, folder, lines = ending.tally, shell.typed(Path(ending.folder)), []
+    if tally.rejected:
+        lines.append(f"{quantity(tally.rejected, 'result')} rejected by the server, kept in {folder}")
+    if tally.held:
+        held = quantity(tally.held, "result")
+        them = "it" if tally.held == 1 else "them"
+        lines.append(f"{held} held in {folder}: delivery unconfirmed: the server may or may not have {them}")
+    lines += [f"  {sanitize(reason)}" for reason in ending.state.reasons[:3]]
+    if tally.left or not ending.state.complete:
+        kept = f"{quantity(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
+        needed = (("url", configuration.endpoint.origin), ("project_id", configuration.project_id))
+        missing = [setting_of(name).environment for name, value in needed if not value]
+        lines.append(f"{kept}: set {' and '.join(missing)} first" if missing else f"{kept}{_why(ending)}")
+        lines.append(f"send: {send_command(shell, configuration, is_new_run=ending.state.is_run_gone)}")
+    lines += [f"  sender: {sanitize(line)}" for line in ending.log]
+    return lines
+
+
+def _why(ending: SessionOutcome) -> str:
+    if not ending.is_sent:
+        return ""
+    hint = _HINTS.get(ending.state.error_class, "")
+    if error := sanitize(ending.state.error or ending.state.why):
+        said = f'the server said: "{error}"' if ending.state.error_class in _SAID else error
+        return f": {hint} ({said})" if hint else f": {error}"
+    return ""
+
+
+_PRINTED: Final = frozenset({"spool", "url", "database", "project_id"})
+"""Settings of the printed command that are in it wherever their values came from: they name results and server."""
+
+
+def send_command(shell: Shell, configuration: Settings, *, is_new_run: bool = False) -> str:
+    """Return the command that sends, from any folder, the results that this session left in the spool."""
+    is_embedded = configuration.endpoint.is_embedded
+    options: dict[str, str | bool] = {
+        "spool": str(configuration.spool),
+        # Also for the embedded store: an ini file or the environment may name a server where the command runs.
+        "url": LOCAL_URL if is_embedded else configuration.url,
+        "database": str(configuration.database) if is_embedded else "",
+        "project_id": str(configuration.project_id or ""),  # not known: the configured one is used
+    }
+    if not is_embedded:
+        options["token_file"] = configuration.token_file
+        options["ca_file"] = configuration.endpoint.ca_file
+    if configuration.artifact_store:
+        options["artifact_store"] = shown_store(configuration.artifact_store)
+        options["artifact_url"] = configuration.artifact_url
+    if not is_embedded:
+        options["allow_http"] = configuration.allow_http
+    words = [*shell.command, "send"]
+    for name, value in options.items():
+        setting = setting_of(name)
+        # The environment is the same in every folder, while an ini file is only found below its own.
+        is_found = name not in _PRINTED and configuration.origins.get(name) in {None, setting.environment}
+        if value and not is_found:
+            words.append(setting.plain_option if value is True else f"{setting.plain_option}={value}")
+    return system.quoted([*words, *(["--new-run"] if is_new_run else [])])
+
+
+RUN_PAGE: Final = "/automation/runs/view/{run}"
+"""Path of a run's web page, on Testmo's servers and on the embedded one."""
+
+_NAME: Final = "automation-report"
+_MODULE: Final = "pytest_automation_report.cli"
+
+
+def run_page(configuration: Settings, run: int | None) -> str:
+    """Return the web address of a run, "" for the embedded store, which is not always served."""
+    return f"{configuration.url}{RUN_PAGE.format(run=run)}" if run is not None and configuration.url else ""
+
+
+class Shell:
+    """The shell that a process was started from: its current folder, and how the console command is typed there."""
+
+    def __init__(self, here: Path, environ: Mapping[str, str], python: str = sys.executable) -> None:
+        self._here = here
+        self._path = environ.get("PATH", "")
+        self._python = python
+
+    def typed(self, path: Path) -> str:
+        """Return a path as the user types it: relative if it is below the current folder."""
+        return str(path.relative_to(self._here)) if path.is_relative_to(self._here) else str(path)
+
+    def target(self, configuration: Settings) -> str:
+        """Return the destination of results without secrets."""
+        if configuration.endpoint.is_embedded:
+            return f"the embedded store {self.typed(configuration.database)}"
+        return f"{configuration.url or 'an unknown address'}, project {configuration.project_id or 'unknown'}"
+
+    @cached_property
+    def command(self) -> tuple[str, ...]:
+        """The words that run the console command of this interpreter from any folder."""
+        on_path = shutil.which(_NAME, path=self._path)
+        own = next((found for folder in self._script_folders() if (found := shutil.which(_NAME, path=folder))), None)
+        # This environment need not be activated, and another one may be.
+        if on_path is not None and (own is None or _is_same_file(own, on_path)):
+            return (_NAME,)
+        if own is None:
+            return (self._python, "-m", _MODULE)
+        return (str(Path(own).parent.resolve() / _NAME),)
+
+    def look_at(self, configuration: Settings, run: int) -> str:
+        """Return how to look at a run: its web address, or the command that opens its page."""
+        if not configuration.endpoint.is_embedded:
+            return run_page(configuration, run)
+        words = [*self.command, "open", str(run)]
+        if configuration.origins.get("url", "").startswith("-"):  # an ini file may name a server, as this option shows
+            words += ["--url", LOCAL_URL]
+        if configuration.database != self._here / STORE:
+            # Absolute: a relative path would start from the root folder of the project that the current folder is in.
+            words += ["--database", str(configuration.database)]
+        return system.quoted(words)
+
+    def _script_folders(self) -> Iterator[str]:
+        yield str(Path(self._python).parent)
+        import sysconfig  # noqa: PLC0415 - most often the folder above has it
+
+        yield sysconfig.get_path("scripts")
+        user_scheme = sysconfig.get_preferred_scheme("user")
+        if user_scheme in sysconfig.get_scheme_names():
+            yield sysconfig.get_path("scripts", user_scheme)
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except OSError:  # removed in this moment
+        return False

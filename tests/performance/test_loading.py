@@ -65,8 +65,8 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     seldom = (
         "session.xdist", "summary.ci_page", "junit.sessions", "session.console",
         "spool.sessions", "recording.user_code", "ci.providers",
-        "settings.console", "settings.mistakes", "settings.parsers", "settings.servers", "settings.token",
-        "summary.undelivered", "findings.known", "findings.verdict",
+        "settings.console", "settings.parsers", "settings.servers", "settings.token",
+        "findings.known", "findings.sentences",
         *(f"recording.{each}" for each in ("functions", "hooks")),
     )  # fmt: skip
     assert loaded & {"tomllib", "tomli", *(f"pytest_automation_report.{each}" for each in seldom)} == set()

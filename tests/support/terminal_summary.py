@@ -36,7 +36,11 @@ def printed_counts(ran: Ran) -> PrintedCounts:
     """Return what the summary claims; it must add up."""
     found = {name: re.search(pattern, ran.out) for name, pattern in _NUMBERS.items()}
     numbers = PrintedCounts(**{name: int(match[1].replace(",", "")) if match else 0 for name, match in found.items()})
-    if found["collected"] is None:  # not said where each collected test has its result
+    cut = re.search(r" after ([\d,]+) of ([\d,]+)", ran.out)
+    if found["collected"] is None and cut is not None:  # the verdict says how many tests ran
+        reported, collected = (int(number.replace(",", "")) for number in cut.groups())
+        numbers = replace(numbers, collected=collected, reported=reported, not_run=collected - reported)
+    elif found["collected"] is None:  # not said where each collected test has its result
         numbers = replace(numbers, collected=numbers.seen, reported=numbers.seen)
     assert numbers.seen == numbers.delivered + numbers.kept + numbers.rejected + numbers.held, ran.out
     assert numbers.collected == numbers.reported + numbers.not_run, ran.out

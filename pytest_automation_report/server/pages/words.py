@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.verdict import VerdictWords
+    from pytest_automation_report.findings.documents import VerdictWords
     from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.reads import RunRecord
 

@@ -14,9 +14,8 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD, Json
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES, Base, RunFacts, Share, base_of, wholeness_of
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, flakiness_of
-from pytest_automation_report.findings.sentences import is_torn
+from pytest_automation_report.findings.sentences import RunNumbers, ending_of, is_torn
 from pytest_automation_report.findings.times import median
-from pytest_automation_report.findings.verdict import RunNumbers, ending_of
 from pytest_automation_report.server.store.database import StoreConnection, marks, try_lock
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
 from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row, thread_rows

@@ -18,11 +18,11 @@ from pytest_automation_report.findings.comparison import (
     changes_between,
     is_partial,
 )
-from pytest_automation_report.findings.documents import RanTests
+from pytest_automation_report.findings.documents import RanTests, VerdictWords
 from pytest_automation_report.findings.flakiness import WINDOW, Flakiness, Verdict, flakiness_of
 from pytest_automation_report.findings.known import known_words
+from pytest_automation_report.findings.sentences import MINE, RunNumbers, verdict_of
 from pytest_automation_report.findings.times import HISTORY, LAST, change_of, ranked, time_shares
-from pytest_automation_report.findings.verdict import MINE, RunNumbers, VerdictWords, verdict_of
 from pytest_automation_report.server.store import compared
 from pytest_automation_report.server.store.histories import (
     EarlierDurations,

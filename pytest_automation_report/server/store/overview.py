@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from msgspec import Struct, field
 
-from pytest_automation_report.findings.matrix import JOB, MOST_VALUES, axes_of, places
+from pytest_automation_report.findings.flakiness import JOB, MOST_VALUES, axes_of, places
 from pytest_automation_report.findings.times import Kind, TimedResult, Waste, blocks_of, starts_of, waste_of
 from pytest_automation_report.server.store.database import StoreConnection, marks
 from pytest_automation_report.server.store.reads import (

@@ -42,6 +42,12 @@ _COLLECTED = re.compile(
     r"(?:, (\d+) modules? could not be collected)?(?:, (\d+) modules? skipped as a whole)?$",
     re.MULTILINE,
 )
+_CUT = re.compile(
+    r"^(?:(?:Stopped|Interrupted|Ended|The session died).* after (?:\d+ of )?(\d+)"
+    r"|.*(?:could not be collected|Collection failed))",
+    re.MULTILINE,
+)
+"""The verdict of a run that says which tests ran, and their number if that has been collected."""
 _DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered(?: from (\d+) workers)?: (.+)$", re.MULTILINE)
 
 
@@ -199,8 +205,9 @@ def _check_summary(pair: Pair, collected: int) -> None:
     assert "error in reporting" not in out, out[-1500:]
     assert "automation report" not in pair.reported.ran.err
     counted = _COLLECTED.search(out)
-    if counted is None:  # not said where each collected test has its result
-        assert collected == total
+    if counted is None:  # not said where each collected test has its result, or where the verdict says as much
+        cut = _CUT.search(out)
+        assert collected == (total if cut is None else int(cut[1] or collected))
         return
     assert int(counted[1]) == collected == int(counted[2]) + int(counted[3] or 0)
     assert int(counted[2]) + int(counted[4] or 0) + int(counted[5] or 0) + told.get("untested", 0) == total

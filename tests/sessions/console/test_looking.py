@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.cli.findings import show_lists
-from pytest_automation_report.summary.shell import Shell
+from pytest_automation_report.summary.lines import Shell
 from support.projects import Project, console
 from support.serving import asking, served
 from support.sessions import run, session_environment

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from pytest_automation_report.settings.mistakes import misspelling
+from pytest_automation_report.settings.resolver import misspelling
 from pytest_automation_report.settings.settings import SETTINGS
 from support.projects import Project, console
 from support.repository import ROOT

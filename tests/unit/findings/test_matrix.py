@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from pytest_automation_report.findings.matrix import Axis, Outcome, axes_of, matrix_of, places
+from pytest_automation_report.findings.flakiness import Axis, Sample, axes_of, matrix_of, places
 
 IDS = [f"{browser}-{language}" for browser, language in product(("chromium", "firefox", "webkit"), ("de", "en", "fr"))]
 
@@ -13,7 +13,7 @@ def sentence(failed: list[str]) -> str:
     """Return the sentence about tests with `IDS` of which these failed; empty if nothing tells them from the others."""
     axes = axes_of(IDS, [{}] * len(IDS))
     values = [{axis: column[place] for axis, column in axes} for place in range(len(IDS))]
-    found = matrix_of([Outcome(place, name in failed, values[place]) for place, name in enumerate(IDS)])
+    found = matrix_of([Sample(place, name in failed, values[place]) for place, name in enumerate(IDS)])
     return "".join(text for text, _ in found.sentence()) if found else ""
 
 
@@ -60,7 +60,7 @@ def test_an_axis_that_goes_with_another_adds_no_column() -> None:
     facts = [{"job": f"on {name.partition('-')[0]}"} for name in IDS]
     axes = axes_of(IDS, facts)
     tests = [
-        Outcome(place, name.startswith("webkit"), {axis: column[place] for axis, column in axes})
+        Sample(place, name.startswith("webkit"), {axis: column[place] for axis, column in axes})
         for place, name in enumerate(IDS)
     ]
     found = matrix_of(tests)

@@ -16,10 +16,10 @@ FAILED = FailedTest("failure", "tests.test_cart", "test_pay[a|b]", "assert 1 == 
 ROOM = 1024 * 1024
 
 
-def tally(*failures: FailedTest, expected: int | None = None, run: int | None = 7, **counts: int) -> SessionCounts:
+def tally(*failures: FailedTest, expected: int | None = None, **counts: int) -> SessionCounts:
     return SessionCounts(
-        run=run, seen=0, acknowledged=0, rejected=0, held=0, workers=0, counts=counts, expected=expected, modules=0,
-        skipped_modules=0, repeated=(), is_complete=True, damaged=0, failures=failures,
+        seen=0, acknowledged=0, rejected=0, held=0, workers=0, counts=counts, expected=expected, modules=0,
+        skipped_modules=0, repeated=(), failures=failures,
     )  # fmt: skip
 
 
@@ -50,8 +50,8 @@ def test_page() -> None:
         "https://example.testmo.net/automation/runs/view/7",
         ["2 results kept in .automation-report/spool/x"],
     )
-    assert shown(JobPage(title="suite main #7", tally=counts, url=url, warnings=warnings).text(ROOM)) == PAGE
-    assert JobPage(title="s", tally=tally(run=None)).text(ROOM) == "### s\n\n**no results**\n"
+    assert shown(JobPage(title="suite main #7", tally=counts, run=7, url=url, warnings=warnings).text(ROOM)) == PAGE
+    assert JobPage(title="s", tally=tally()).text(ROOM) == "### s\n\n**no results**\n"
 
 
 def test_more_failures_than_are_shown() -> None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_automation_report.findings.documents import FailureReason, Mine, RunFindings, RunMention
+from pytest_automation_report.findings.documents import FailureReason, Mine, RunFindings, RunMention, VerdictWords
 from pytest_automation_report.findings.sentences import (
     ago,
     changes_line,
@@ -14,19 +14,18 @@ from pytest_automation_report.findings.sentences import (
     earlier_source_line,
     findings_lines,
     reason_lines,
+    verdict_line,
 )
-from pytest_automation_report.findings.verdict import VerdictWords
 from pytest_automation_report.spool.records import ReportRecord
 from pytest_automation_report.spool.writer import WriteLosses
-from pytest_automation_report.summary.lines import counted_otherwise, report_lines
-from pytest_automation_report.summary.shell import Shell
+from pytest_automation_report.summary.lines import Shell, counted_otherwise, report_lines
 
 MINUTE = 60_000_000
 NOW = 1_000_000 * MINUTE
 SINCE: RunMention = {
     "run": 5, "commit": "b2c3d4e5f6", "author": "Ann", "changes": None, "at": NOW - 48 * 60 * MINUTE,
 }  # fmt: skip
-COUNTS = ("fixed", "flaky", "slower", "gone", "new_tests")
+COUNTS = ("fixed", "flaky", "slower", "gone", "new_tests", "newly_skipped")
 PASSED: VerdictWords = {
     "kind": "passed", "tone": "pass", "long": "All 9 tests passed", "short": "passed", "part": "",
 }  # fmt: skip
@@ -38,7 +37,7 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> RunFind
         "earlier_source": None,
         "mine": {"new": new, "back": 0, "flaky": 0, "still": still, "known": 0}, "known": "",
         "base": {"run": 12, "commit": "a1b2c3d4e5", "changes": None, "at": NOW - 26 * 60 * MINUTE, **base},
-        "counts": {**dict(zip(COUNTS, (*counts, *[0] * 5), strict=False)), "passed_again": 0, "not_run": 0},
+        "counts": {**dict(zip(COUNTS, (*counts, *[0] * 6), strict=False)), "passed_again": 0, "not_run": 0},
         "reasons": [], "tests": {"still_failing": []}, "flaky": [], "slower": [],
     }  # fmt: skip
     return cast("RunFindings", found)
@@ -60,6 +59,7 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> RunFind
         (findings(1, commit="a\x1b[31mb"), "1 new failure, compared with run 12 (a\\x1b[3, 1 day ago)"),
         (findings(0, 0, 0, 0, 0, 27), "27 gone, compared with run 12 (a1b2c3d, 1 day ago)"),
         (findings(0, 0, 0, 0, 0, 0, 2), "2 new tests, compared with run 12 (a1b2c3d, 1 day ago)"),
+        (findings(0, 0, 0, 0, 0, 0, 0, 1), "1 newly skipped, compared with run 12 (a1b2c3d, 1 day ago)"),
         ({**findings(2), "whole": {"missing": 3, "twice": 0, "jobs": []}}, "not whole: 3 missing"),
         (
             {**findings(), "mine": {"new": 0, "back": 2, "flaky": 1, "still": 0, "known": 0}},
@@ -98,7 +98,7 @@ def test_line_of_a_comparison() -> None:
 
 
 def test_lines_of_a_session() -> None:
-    """A session shows a verdict that its counts don't, the changes and the reasons; nothing without any of them."""
+    """A session shows what its counts don't say of the verdict, the changes and the reasons, or nothing."""
     again: FailureReason = {
         **a_reason(1, "KeyError: 'id'", kind="new"),
         "since": {**SINCE, "commit": None, "author": None},
@@ -113,8 +113,12 @@ def test_lines_of_a_session() -> None:
     cut = {**document, "verdict": {**PASSED, "kind": "interrupted", "long": "Interrupted after 3 of 9 tests"}}
     assert findings_lines(cast("RunFindings", {**cut, "base": None}), NOW) == ["Interrupted after 3 of 9 tests"]
     assert findings_lines(cast("RunFindings", cut), NOW)[0] == "Interrupted after 3 of 9 tests"
-    part = {**document, "verdict": {**PASSED, "part": "part of the suite: -k a"}}
-    assert findings_lines(cast("RunFindings", part), NOW)[0] == "All 9 tests passed, part of the suite: -k a"
+    part = {**document, "verdict": {**PASSED, "part": "part of the suite: -k A"}}
+    assert findings_lines(cast("RunFindings", part), NOW)[0] == "Part of the suite: -k A"
+    assert verdict_line(cast("RunFindings", part)) == "All 9 tests passed, part of the suite: -k A"
+    both = {**cut["verdict"], "long": "Interrupted after 3 of 9 tests, 1 failed", "part": "part of the suite: -k A"}
+    told = findings_lines(cast("RunFindings", {**document, "verdict": both}), NOW)[0]
+    assert told == "Interrupted after 3 of 9 tests, part of the suite: -k A", "the results by status stand above"
 
 
 def test_what_the_numbers_count_is_named() -> None:
@@ -180,6 +184,19 @@ def test_lines_of_reasons() -> None:
     assert told == ["3 new since run 5 (Ann, 2 days ago), 2 flaky: one"]
 
 
+def test_reasons_that_read_alike_share_a_line() -> None:
+    """Failures with one text in several functions have several reasons, and one line that names the tests."""
+    titles = [*["assert 0"] * 4, "other"]
+    reasons = [{**a_reason(1, title, kind="new"), "fingerprint": str(n)} for n, title in enumerate(titles)]
+    failing = [{"name": f"test_{n}", "fingerprint": str(n)} for n in range(5)]
+    document: Any = {**findings(5), "reasons": reasons, "tests": {"newly_failing": failing, "still_failing": []}}
+    assert reason_lines(cast("RunFindings", {**document, "reasons": reasons[::3]}), NOW) == [
+        "2 new: assert 0 (test_0, test_3)"
+    ]
+    assert reason_lines(document, NOW) == ["4 new: assert 0 (test_0, test_1, test_2, 1 more)", "1 new: other"]
+    assert reason_lines(document, NOW, 1) == ["and 5 more reasons"], "for more than one line"
+
+
 def test_new_failures_are_new_since_a_commit() -> None:
     """The commit with which they began stands there with its author and age, and what they are compared with last."""
     began = {"run": 13, "commit": "b2c3d4e5f6", "author": "Ann", "changes": "3 files", "at": NOW - 2 * 60 * MINUTE}
@@ -215,13 +232,11 @@ def test_a_crashed_test_is_counted_otherwise_by_pytest() -> None:
 
 def test_a_quiet_session_names_its_report() -> None:
     """With -q a file that the session wrote stands below its numbers."""
-    tally = SimpleNamespace(
-        seen=1, acknowledged=1, workers=1, counts={"passed": 1}, run=None, warnings=(), faults=(), mismatches=()
-    )
-    state = SimpleNamespace(join_remark="", difference="", renamed={}, unstored_reasons=())
+    tally = SimpleNamespace(seen=1, acknowledged=1, workers=1, counts={"passed": 1}, warnings=(), faults=())
+    state = SimpleNamespace(run=None, join_remark="", difference="", renamed={}, unstored_reasons=())
     ending: Any = SimpleNamespace(
         tally=tally, state=state, report=ReportRecord("/out/a.html", "written"), leftovers=None, findings=None,
-        losses=WriteLosses(), is_whole=True,
+        losses=WriteLosses(), is_whole=True, mismatches=[],
     )  # fmt: skip
     lines = report_lines(cast("Any", None), ending, (), shell=Shell(Path("/out"), {}), verbosity=-1)
     assert lines == ["1 of 1 result delivered: 1 passed", "report: a.html"]

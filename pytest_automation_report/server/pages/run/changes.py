@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import RunFindings, RunMention
-    from pytest_automation_report.findings.verdict import RunNumbers
+    from pytest_automation_report.findings.sentences import RunNumbers
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.urls import RunState
     from pytest_automation_report.server.pages.words import Values

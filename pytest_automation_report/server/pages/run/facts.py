@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from pytest_automation_report.api.models import COLLECTED_FIELD, WORKER_FIELD
 from pytest_automation_report.findings.flakiness import WINDOW
+from pytest_automation_report.findings.sentences import RunNumbers
 from pytest_automation_report.findings.times import HISTORY, LAST, factor
-from pytest_automation_report.findings.verdict import RunNumbers
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, Strip, strip_of
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, attached, own_name
 from pytest_automation_report.server.store.histories import SeriesRun, histories, last_letters, series_of

@@ -18,8 +18,15 @@ from pytest_automation_report.failures.reading import (
 )
 from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Raised, one_line, parse_traceback
 from pytest_automation_report.findings.fingerprints import MASK, masked
-from pytest_automation_report.findings.flakiness import evidence_words
-from pytest_automation_report.findings.matrix import MOST_VALUES, TEST, Axis, Outcome, by_branch, matrix_of
+from pytest_automation_report.findings.flakiness import (
+    MOST_VALUES,
+    TEST,
+    Axis,
+    Sample,
+    by_branch,
+    evidence_words,
+    matrix_of,
+)
 from pytest_automation_report.server.pages.drawings import TONES, Grid, Square, Strip, grid_of, merged_letters, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import begun_words
@@ -215,7 +222,7 @@ def _matrix_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> 
             if 1 < len(known) <= MOST_VALUES:
                 own[functions] = name
             if kind != "sk":
-                tests.append(Outcome(result, kind == "fa", own))
+                tests.append(Sample(result, kind == "fa", own))
     found = matrix_of(tests)
     if found is None or (found.columns is None and not found.rows.name and len(known) == 1):
         return None
@@ -228,7 +235,7 @@ def _axis(axis: TestAxis) -> Axis:
     return Axis(axis["name"], tuple(axis["values"]))
 
 
-def _cell(tests: Sequence[Outcome]) -> MatrixCell:
+def _cell(tests: Sequence[Sample]) -> MatrixCell:
     failed = sum(test.is_failed for test in tests)
     tone = "fail" if failed == len(tests) else "flaky" if failed else "pass"
     words = f"{failed:,} of {len(tests):,} failed"

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from pytest_automation_report.findings.sentences import beginning_of_new, commit_text, is_torn, wholeness_words
-from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
+from pytest_automation_report.findings.sentences import (
+    RunNumbers,
+    beginning_of_new,
+    commit_text,
+    is_torn,
+    verdict_of,
+    wholeness_words,
+)
 from pytest_automation_report.server.pages.searches import Term, terms_of, toggled
 from pytest_automation_report.server.pages.urls import VIEWS, RunState
 from pytest_automation_report.server.pages.words import (
@@ -313,8 +319,8 @@ def _since(began: RunMention | None, now: int) -> list[Phrase]:
 
 
 def _changed(findings: RunFindings) -> str:
-    names = ("fixed", "passed_again", "new_tests", "gone")
-    fixed, again, new, gone = (findings["counts"][name] for name in names)
+    names = ("fixed", "passed_again", "new_tests", "gone", "newly_skipped")
+    fixed, again, new, gone, skipped = (findings["counts"][name] for name in names)
     parts = [f"{tests_and_files(fixed, files_in(findings['tests']['fixed']))} fixed"] if fixed else []
     if again:
         parts.append(f"{again:,} flaky {'test' if again == 1 else 'tests'} passed again")
@@ -322,6 +328,8 @@ def _changed(findings: RunFindings) -> str:
         parts.append(quantity(new, "new test"))
     if gone:
         parts.append(f"{gone:,} gone" if parts else f"{quantity(gone, 'test')} gone")
+    if skipped:
+        parts.append(f"{skipped:,} newly skipped" if parts else f"{quantity(skipped, 'test')} newly skipped")
     return ", ".join(parts)
 
 

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.findings.documents import RunFindings, RunOverview
-    from pytest_automation_report.findings.verdict import RunNumbers
+    from pytest_automation_report.findings.sentences import RunNumbers
     from pytest_automation_report.server.store.store import Store
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import RunLanes, RunOverview, SlowTest, TimeShare
-    from pytest_automation_report.findings.verdict import RunNumbers
+    from pytest_automation_report.findings.sentences import RunNumbers
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.store.database import Row
 

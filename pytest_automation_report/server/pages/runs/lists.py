@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from pytest_automation_report.findings.verdict import mine
+from pytest_automation_report.findings.sentences import mine
 from pytest_automation_report.server.pages import drawings, urls
 from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader
 from pytest_automation_report.server.pages.rendering import Page, render, set_html

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 
 from pytest_automation_report.findings.flakiness import evidence_words
-from pytest_automation_report.findings.sentences import commit_text
+from pytest_automation_report.findings.sentences import MINE, commit_text
 from pytest_automation_report.findings.times import HISTORY, LAST, median
-from pytest_automation_report.findings.verdict import MINE
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, TrendPoint, failure_trend
 from pytest_automation_report.server.pages.words import (
     Part,
@@ -32,8 +31,7 @@ from pytest_automation_report.text.limits import duration
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.findings.documents import FindingsSummary
-    from pytest_automation_report.findings.verdict import VerdictWords
+    from pytest_automation_report.findings.documents import FindingsSummary, VerdictWords
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row

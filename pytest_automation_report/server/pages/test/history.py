@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from pytest_automation_report.findings.comparison import JobResult, deciding_result, remaining
-from pytest_automation_report.findings.matrix import by_branch
+from pytest_automation_report.findings.flakiness import by_branch
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.server.pages.drawings import TrendPoint
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PageReader

@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.findings.documents import RunFindings
-from pytest_automation_report.findings.verdict import MINE, RunNumbers
+from pytest_automation_report.findings.sentences import MINE, RunNumbers
 from pytest_automation_report.server.pages.run.head import ToGo, change_sentence, live_sentence, words
 
-COUNTS = ("fixed", "passed_again", "new_tests", "gone", "slower")
+COUNTS = ("fixed", "passed_again", "new_tests", "gone", "newly_skipped", "slower")
 PASSED = RunNumbers(finished=9, passed=9)
 FAILED = RunNumbers(finished=9, failed=3, passed=6)
 
@@ -70,6 +70,9 @@ CUT = RunNumbers(finished=9, passed=9, not_run=3, collected=12)
         (PASSED, findings(new_tests=14), None, "Compared with #1213 on main: 14 new tests."),
         (PASSED, findings(new_tests=1, gone=2), None, "Compared with #1213 on main: 1 new test, 2 gone."),
         (PASSED, findings(gone=1), None, "Compared with #1213 on main: 1 test gone."),
+        (PASSED, findings(newly_skipped=1), None, "Compared with #1213 on main: 1 test newly skipped."),
+        (FAILED, findings(new=1, gone=1, newly_skipped=2), None,
+         "Compared with #1213 on main: 1 new. 1 test gone, 2 newly skipped."),
         (CUT, findings(kind="passed"), None, "Compared with #1213 on main: no change. 3 tests did not run."),
         (CUT, findings(kind="died"), None, ""),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.findings.verdict import RunNumbers, ending_of, verdict_of
+from pytest_automation_report.findings.sentences import RunNumbers, ending_of, verdict_of
 
 
 def of(finished: int, failed: int = 0, passed: int | None = None, **numbers: object) -> RunNumbers:
