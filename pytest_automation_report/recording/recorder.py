@@ -4,7 +4,7 @@ The caller passes all times: a test that patches the clock cannot change a resul
 loaded with this module: in the middle of a test Python may find no module, since tests replace its importers and files.
 
 pytest-rerunfailures and flaky log a start and a finish for each attempt: each has its record. pytest-retry logs one of
-both for all attempts: `RunningAttempt` gets a second report of the call, and keeps the first as a `HiddenAttempt`.
+both for all attempts: `RunningAttempt` gets a second report of the call, and keeps the first in a hidden attempt.
 """
 
 from __future__ import annotations
@@ -73,20 +73,11 @@ class Leftovers(Struct, frozen=True):
     properties: Sequence[tuple[str, object]] = ()
 
 
-class HiddenAttempt(Struct, frozen=True):
-    """One attempt that a plugin repeated between pytest's start and finish of a test; ``call`` is None if it passed."""
-
-    call: Phase | None
-    subtests: Subtests | None
-    elapsed_us: int
-    sections: Sequence[tuple[str, str]] = ()
-
-
 _NOTHING_LEFT: Final = Leftovers()
 
 
 class RunningAttempt:
-    """The reports of the running attempt of one test."""
+    """The reports of the running attempt of one test; ``hidden`` are those that a plugin repeated since its start."""
 
     __slots__ = ("before", "durations", "hidden", "location", "notes", "phases", "properties", "sections", "subtests")
 
@@ -99,7 +90,7 @@ class RunningAttempt:
         self.sections: Sequence[tuple[str, str]] = ()
         self.properties: Sequence[tuple[str, object]] = ()
         self.subtests: Subtests | None = None
-        self.hidden: tuple[HiddenAttempt, ...] = ()
+        self.hidden: tuple[RunningAttempt, ...] = ()
         self.notes: Sequence[str] = ()
 
     def times_us(self, observed_us: int) -> Times:
@@ -251,7 +242,8 @@ class Recorder:
             return FinishRecord(number, moment, plain_nodeid, Attempt("passed", *times), began, file, line)
         added = merged(annotations)
         key, folder = (None, None) if added is None else (added.key, added.folder)
-        (ended, *hidden), is_final = self._read(attempt, plain_nodeid, times, annotations, comparison)
+        ended, *hidden = self._read(attempt, plain_nodeid, times, annotations, comparison)
+        is_final = _is_final(attempt)
         if not is_final:
             self._before[nodeid] = Leftovers(attempt.sections, attempt.properties)
         return FinishRecord(
@@ -293,11 +285,11 @@ class Recorder:
 
     def _hide_call(self, attempt: RunningAttempt) -> None:
         """Store the call and its subtests as a hidden attempt, since a plugin runs the call again."""
-        elapsed_us = max(0, round(attempt.durations.pop("call", 0.0) * 1e6))
-        sections = without_earlier(attempt.sections, attempt.before.sections)
-        hidden = HiddenAttempt(attempt.phases.pop("call"), attempt.subtests, elapsed_us, sections)
+        hidden = RunningAttempt(attempt.before, attempt.location)
+        hidden.phases["call"], hidden.durations["call"] = attempt.phases.pop("call"), attempt.durations.pop("call", 0.0)
+        hidden.sections, hidden.properties = attempt.sections, attempt.properties
+        hidden.subtests, attempt.subtests = attempt.subtests, None
         attempt.hidden = (*attempt.hidden, hidden)
-        attempt.subtests = None
         attempt.before = Leftovers(attempt.sections, attempt.properties)
 
     def _read(
@@ -307,23 +299,17 @@ class Recorder:
         times: Times,
         annotations: Sequence[Annotations | None],
         comparison: Sides | None,
-    ) -> tuple[list[Attempt], bool]:
-        """Return an attempt that is no plain pass, with its hidden attempts behind it, and whether it is final."""
-        phases = _notable_phases(attempt)
-        status, is_final = _verdict(attempt, phases)
-        # First: a comparison may show that a value is a secret.
-        values = None if comparison is None or status == "passed" else clean_comparison(comparison, self._cleaner)
-        own = annotations[-1] if annotations else None
-        fields, artifacts = self._fields(attempt, phases, nodeid, status, own)
-        steps = () if own is None else own.timed_steps
-        failing_line = next((phase.line for phase in phases if phase.line is not None), None)
-        ended = Attempt(status, *times, fields, artifacts, steps, {}, values, failing_line)
-        attempts, earlier = [ended], annotations[:-1]
+    ) -> list[Attempt]:
+        """Return an attempt that is no plain pass, with its hidden attempts behind it."""
+        own, earlier = (annotations[-1] if annotations else None), annotations[:-1]
+        attempts = [self._ended(attempt, nodeid, times, own, comparison)]
         for index, hidden in enumerate(attempt.hidden):
             # The last one gets all that remain: pytest-retry runs four attempts, for example, and reports the first and
             # the last. Then there is one hidden attempt, with the annotations of the first three.
             is_last = hidden is attempt.hidden[-1]
-            attempts.append(self._hidden(hidden, merged(earlier[index:] if is_last else earlier[index : index + 1])))
+            added = merged(earlier[index:] if is_last else earlier[index : index + 1])
+            elapsed_us = max(0, round(hidden.durations["call"] * 1e6))
+            attempts.append(self._ended(hidden, nodeid, (elapsed_us, None, None), added))
         # What the texts of this attempt showed to be secrets is hidden in all of them; few tests have any.
         if found := self._cleaner.take_found():
             secrets = FoundSecrets(found)
@@ -331,15 +317,21 @@ class Recorder:
         colours = [colours_of(each.fields) for each in attempts]
         if any(colours):
             attempts = [replace(each, colours=spans) for each, spans in zip(attempts, colours, strict=True)]
-        return attempts, is_final
+        return attempts
+
+    def _ended(
+        self, attempt: RunningAttempt, nodeid: str, times: Times, own: Annotations | None, sides: Sides | None = None
+    ) -> Attempt:
+        phases = _notable_phases(attempt)
+        status = _status(attempt, phases)
+        # First: a comparison may show that a value is a secret.
+        values = None if sides is None or status == "passed" else clean_comparison(sides, self._cleaner)
+        fields, artifacts = self._fields(attempt, phases, nodeid, status, own)
+        line = next((phase.line for phase in phases if phase.line is not None), None)
+        return Attempt(status, *times, fields, artifacts, () if own is None else own.timed_steps, {}, values, line)
 
     def _fields(
-        self,
-        attempt: RunningAttempt,
-        phases: Sequence[Phase],
-        nodeid: str,
-        status: Status,
-        annotations: Annotations | None,
+        self, attempt: RunningAttempt, phases: Sequence[Phase], nodeid: str, status: Status, own: Annotations | None
     ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
         """Return the fields of an attempt, those about failures first, and its artifacts."""
         subtests = attempt.subtests
@@ -353,25 +345,25 @@ class Recorder:
         if not self._has_plain_name(nodeid):
             others += node_id_fields(identity_of(nodeid, prefix=self._options.prefix), self._cleaner)
         if attempt.properties:
-            own, earlier = (
+            named, earlier = (
                 [(safe_str(name), safe_str(value)) for name, value in properties]
                 for properties in (attempt.properties, attempt.before.properties)
             )
-            others += (property_field(name, value, self._cleaner) for name, value in without_earlier(own, earlier))
+            others += (property_field(name, value, self._cleaner) for name, value in without_earlier(named, earlier))
         # First: steps name their files by these places.
-        artifacts = [] if annotations is None else [*annotations.artifacts]
+        artifacts = [] if own is None else [*own.artifacts]
         if self._options.output_annotations:
             printed = [*sections, *(subtests.output if subtests is not None else ())]
             printed_fields, printed_artifacts = printed_annotations(printed, self._cleaner)
             others += printed_fields
             artifacts += printed_artifacts
-        if annotations is not None:
-            others += annotations.fields
+        if own is not None:
+            others += own.fields
         if subtests is not None:
             # Last, since failing subtests fill the places that all other fields leave free.
-            highlights += subtests.fields(FIELD_LIMIT - len(highlights) - len(others), annotations)
-        elif annotations is not None and annotations.steps:
-            others.insert(0, steps_field(annotations.steps, annotations.counts))
+            highlights += subtests.fields(FIELD_LIMIT - len(highlights) - len(others), own)
+        elif own is not None and own.steps:
+            others.insert(0, steps_field(own.steps, own.counts))
         return (*highlights, *others), tuple(artifacts)
 
     def _output_fields(
@@ -384,21 +376,6 @@ class Recorder:
         setup = [section for section in sections if section[0].endswith(" setup")]
         later = [section for section in sections if not section[0].endswith(" setup")]
         return output_fields([*setup, *subtest_sections, *later], self._cleaner)
-
-    def _hidden(self, hidden: HiddenAttempt, added: Annotations | None) -> Attempt:
-        """Return an attempt that a plugin repeated between start and finish."""
-        phases = [] if hidden.call is None else [hidden.call]
-        has_failed = hidden.subtests is not None and hidden.subtests.has_failed
-        status = worst_status(["failure" if has_failed else "passed", *(phase.status for phase in phases)])
-        fields = _phase_fields(phases, hidden.subtests)
-        if hidden.subtests is not None:
-            fields += hidden.subtests.fields(FIELD_LIMIT - len(fields), added)
-        elif added is not None and added.steps:
-            fields.append(steps_field(added.steps, added.counts))
-        fields += self._output_fields(hidden.sections, hidden.subtests, status)
-        fields += added.fields if added is not None else ()
-        artifacts, steps = ((), ()) if added is None else (added.artifacts, added.timed_steps)
-        return Attempt(status, hidden.elapsed_us, fields=tuple(fields), artifacts=artifacts, steps=steps)
 
 
 def without_earlier(entries: Sequence[_Entry], earlier: Sequence[_Entry]) -> Sequence[_Entry]:
@@ -438,16 +415,21 @@ def _is_without_call(attempt: RunningAttempt) -> bool:
     return is_set_up and "call" not in attempt.phases and attempt.phases.keys() <= set(_PHASES)
 
 
-def _verdict(attempt: RunningAttempt, phases: Sequence[Phase]) -> tuple[Status, bool]:
-    """Return the worst status of phases and subtests, and whether this attempt is final."""
+def _is_final(attempt: RunningAttempt) -> bool:
     # Not without a call: flaky hides the call of an attempt that it repeats.
-    is_without_call = _is_without_call(attempt)
+    return not _is_without_call(attempt) and all(
+        phase is None or phase.outcome != _RERUN for phase in attempt.phases.values()
+    )
+
+
+def _status(attempt: RunningAttempt, phases: Sequence[Phase]) -> Status:
+    """Return the worst status of phases and subtests."""
     statuses: list[Status] = [phase.status for phase in phases]
-    if is_without_call:
+    if _is_without_call(attempt):
         statuses.append("error")
     if attempt.subtests is not None and attempt.subtests.has_failed:
         statuses.append("failure")
-    return worst_status(statuses), not is_without_call and all(phase.outcome != _RERUN for phase in phases)
+    return worst_status(statuses)
 
 
 def _lost(notes: Sequence[str], shown: Sequence[Field]) -> list[str]:

@@ -232,3 +232,18 @@ def test_start_that_fails_does_not_give_its_result_to_another_test(tmp_path: Pat
     assert isinstance(two, FinishRecord)
     assert (two.nodeid, two.attempt.status) == ("a.py::two", "passed")
     assert (len(faults.texts), recording.counts) == (1, {"passed": 2})
+
+
+def test_a_repeated_call_has_what_its_test_recorded_and_printed() -> None:
+    """Properties and printed marks of a call that a plugin repeats stand with that attempt, and not with the last."""
+    sections = (("Captured stdout call", "[[PROPERTY|shown=1]]\n"),)
+    first = MadeReport("call", "failed", longreprtext="boom", user_properties=[("seed", "1")], sections=sections)
+    later = {"user_properties": [("seed", "1"), ("seed", "2")], "sections": sections}
+    recorder = Recorder(RecordingOptions(output_annotations=True))
+    finished = ran(
+        MadeReport("setup"), first, MadeReport("call", **later), MadeReport("teardown", **later), recorder=recorder
+    )
+    test = result_of(finished).test
+    assert values(test)["Attempt 1"] == "boom\n\nseed: 1\nshown: 1"
+    assert values(test)["seed"] == "2"
+    assert "shown" not in values(test)
