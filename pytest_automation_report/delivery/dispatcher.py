@@ -27,7 +27,7 @@ from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.stores import Uploads
 from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.spool.ledger import AckRecord, AsideRecord, Intent, NotRecord, RejectedRecord
+from pytest_automation_report.spool.ledger import AckRecord, AsideRecord, HeldRecord, Intent, NotRecord
 from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ class Delivery(Life):
             log(f"{reason_of(error)}: checking whether a part of it arrived")
         elif intent.operation in {"append_run", "note_thread"} and is_refused:
             # Without the note the run can still be completed: the note is given up, and the summary shows that.
-            self.ledger.write(RejectedRecord(intent.number, reason_of(error)))
+            self.ledger.write(HeldRecord(intent.number, reason_of(error), dropped=True))
             log(f"rejected: {reason_of(error)}")
         else:
             self._not_applied(intent, error)

@@ -8,33 +8,29 @@ from __future__ import annotations
 
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pytest_automation_report.api.client import Client, run_pages
 from pytest_automation_report.api.models import JOB
 from pytest_automation_report.api.responses import FieldText, RefusedError, Run, RunTest, Thread, UnknownAnswerError
 from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE, Life, digest_of
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
-from pytest_automation_report.spool.ledger import (
-    AckRecord,
-    DroppedRecord,
-    FencedRecord,
-    FencingIsRecord,
-    HeldRecord,
-    NotRecord,
-    PartRecord,
-)
+from pytest_automation_report.spool.ledger import AckRecord, FencedRecord, FencingIsRecord, HeldRecord, NotRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_automation_report.delivery.queues import Result
+    from pytest_automation_report.delivery.requests import Unknown
     from pytest_automation_report.spool.ledger import Closing, Intent
 
 # The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run.
 Outcome: TypeAlias = Literal["pending", "done", "run_completed"]
-# The ledger's record for each decision about results if the server does not show whether they arrived.
-DECISIONS: Final = {"hold": HeldRecord, "send": NotRecord, "drop": DroppedRecord}
+
+
+def decided(unknown: Unknown, number: int, reason: str) -> Closing:
+    """Return the record that closes an intent if the server does not show whether it was applied."""
+    return NotRecord(number, reason) if unknown == "send" else HeldRecord(number, reason, unknown == "drop")
 
 
 def arrived_ranges(
@@ -272,14 +268,14 @@ class Reconciliation:
             assert run is not None
             ranges, reason = arrived_ranges(self._client, run, intent.thread, arrived, self._batch)
             if ranges is not None:
-                return self._decide(PartRecord(intent.number, tuple(ranges)))
+                return self._decide(AckRecord(intent.number, ranges=tuple(ranges)))
         return self._hold(
             f"{arrived} of the {intent.count} results of one request arrived in thread {intent.thread}: {reason}"
         )
 
     def _hold(self, reason: str) -> Outcome:
         """Hold results whose delivery stays unconfirmed, or send or drop them if the user has decided that."""
-        return self._decide(DECISIONS[self._life.options.unknown](self.intent.number, reason))
+        return self._decide(decided(self._life.options.unknown, self.intent.number, reason))
 
     def _agrees_with_last_read(self, value: int) -> bool:
         """Return whether this read agrees with the last one; if not, wait a while before the next read."""

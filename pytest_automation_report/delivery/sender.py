@@ -21,7 +21,7 @@ from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, options_of
 from pytest_automation_report.delivery.launch import Runtime, SenderConfig, Timeouts
 from pytest_automation_report.delivery.queues import WorkerQueues
-from pytest_automation_report.delivery.reconciliation import DECISIONS
+from pytest_automation_report.delivery.reconciliation import decided
 from pytest_automation_report.delivery.report import excerpt_from, unfinished_reason, write_report
 from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.stores import connected
@@ -117,7 +117,7 @@ class Sender(Struct):
         # it: to leave it now could send results twice.
         if self._reconcile_open_intents(follower, delivery):
             for number in list(ledger.state.open_intents):
-                ledger.write(DECISIONS[self.options.unknown](number, "its run was left for a new one"))
+                ledger.write(decided(self.options.unknown, number, "its run was left for a new one"))
             delivery.retry_policy.resume()
             ledger.write(NewRunRecord())
 

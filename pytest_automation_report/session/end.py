@@ -190,7 +190,7 @@ class _Kind(Struct, frozen=True):
 _KIND: Final = JsonDecoder(_Kind)
 _READ: Final = JsonDecoder(ReadyRecord | ErrorRecord | FindingsRecord | ReportRecord | DoneRecord)
 # The server has responded, or, for the last, has not: each ends the error before it.
-_RESPONSES: Final = frozenset({"ack", "part", "rejected", "held", "dropped", "fenced", "stored", "not"})
+_RESPONSES: Final = frozenset({"ack", "held", "fenced", "stored", "not"})
 
 
 class LedgerTail(Struct):

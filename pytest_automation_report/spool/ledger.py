@@ -71,17 +71,14 @@ class Intent(Record, frozen=True, tag="intent"):
 
 
 class AckRecord(Record, frozen=True, tag="ack"):
-    """Closes an intent: applied by the server. ``id`` names the created run or thread, None for other requests."""
+    """Closes an intent: applied by the server. ``id`` names the created run or thread, None for other requests.
+
+    ``ranges`` are the applied parts of a batch, each with first and last offset and number of results; empty for all.
+    """
 
     number: Int64 = field(name="i")
     id: Int64 | None = None
-
-
-class PartRecord(Record, frozen=True, tag="part"):
-    """Closes an intent: applied for these ranges of the batch, each with its first and last offset and its results."""
-
-    number: Int64 = field(name="i")
-    ranges: tuple[tuple[Int64, Int64, Int64], ...]
+    ranges: tuple[tuple[Int64, Int64, Int64], ...] = ()
 
 
 class NotRecord(Record, frozen=True, tag="not"):
@@ -91,21 +88,15 @@ class NotRecord(Record, frozen=True, tag="not"):
     why: str = ""
 
 
-class _SetAsideRecord(Record, frozen=True):
+class HeldRecord(Record, frozen=True, tag="held"):
+    """Closes an intent: the server cannot show whether it was applied. The batch waits for the user's decision.
+
+    A ``dropped`` one is not sent again: by the user's decision, or since the server refuses the note.
+    """
+
     number: Int64 = field(name="i")
     why: str
-
-
-class RejectedRecord(_SetAsideRecord, frozen=True, tag="rejected"):
-    """Closes an intent: the server refused the whole batch, and will refuse it again."""
-
-
-class HeldRecord(_SetAsideRecord, frozen=True, tag="held"):
-    """Closes an intent: the server cannot show whether it was applied. The batch waits for the user's decision."""
-
-
-class DroppedRecord(_SetAsideRecord, frozen=True, tag="dropped"):
-    """Closes an intent as ``held`` does: by the user's decision the batch is not sent again."""
+    dropped: bool = False
 
 
 class UnheldRecord(Record, frozen=True, tag="unheld"):
@@ -162,12 +153,12 @@ class NewRunRecord(Record, frozen=True, tag="new-run"):
     """The user sends the rest to a new run (``send --new-run``): run and threads before it are not used any more."""
 
 
-Closing: TypeAlias = "AckRecord | PartRecord | NotRecord | RejectedRecord | HeldRecord | DroppedRecord"
+Closing: TypeAlias = "AckRecord | NotRecord | HeldRecord"
 
 LEDGER_KINDS: Final = JsonDecoder(
-    ReadyRecord | DoneRecord | JoinedRecord | Intent | AckRecord | PartRecord | NotRecord | RejectedRecord
-    | HeldRecord | DroppedRecord | UnheldRecord | AsideRecord | AliasRecord | FencedRecord | FencingIsRecord
-    | StoredRecord | UnstoredRecord | FindingsRecord | ReportRecord | ErrorRecord | NewRunRecord
+    ReadyRecord | DoneRecord | JoinedRecord | Intent | AckRecord | NotRecord | HeldRecord | UnheldRecord | AsideRecord
+    | AliasRecord | FencedRecord | FencingIsRecord | StoredRecord | UnstoredRecord | FindingsRecord | ReportRecord
+    | ErrorRecord | NewRunRecord
 )  # fmt: skip
 
 
@@ -335,7 +326,7 @@ class LedgerState(Struct):
                 self._leave_run()
             case Intent():
                 self._apply_intent(record)
-            case AckRecord() | PartRecord() | NotRecord() | RejectedRecord() | HeldRecord() | DroppedRecord():
+            case AckRecord() | NotRecord() | HeldRecord():
                 self._close(record)
             case AsideRecord():
                 self.progress_of(record.worker).rejected.add(record.offset, record.offset, 1)
@@ -382,14 +373,8 @@ class LedgerState(Struct):
         self._note_response(is_answer=not isinstance(record, NotRecord))  # for that one, a record of its error follows
         match record:
             case AckRecord():
-                self._acknowledge(intent, record.id)
-            case PartRecord():
-                progress = self.progress_of(intent.worker)
-                for first, last, count in record.ranges:
-                    progress.acknowledged.add(first, last, count)
-                    if progress.thread == intent.thread:  # still open
-                        progress.in_thread += count
-            case RejectedRecord() | HeldRecord() | DroppedRecord():
+                self._acknowledge(intent, record)
+            case HeldRecord():
                 self._set_aside(intent, record)
 
     def _note_response(self, *, is_answer: bool = True) -> None:
@@ -398,34 +383,35 @@ class LedgerState(Struct):
         self.error = self.error_class = ""
         self.is_run_gone = False
 
-    def _set_aside(self, intent: Intent, record: RejectedRecord | HeldRecord | DroppedRecord) -> None:
+    def _set_aside(self, intent: Intent, record: HeldRecord) -> None:
         self.reasons.append(record.why)
         if intent.operation in {"append_run", "note_thread"}:
             self.is_noted = True  # a note is sent once, whatever the server does with it
         elif intent.operation == "append_thread":
             progress = self.progress_of(intent.worker)
-            ranges = {RejectedRecord: progress.rejected, HeldRecord: progress.held, DroppedRecord: progress.dropped}
-            ranges[type(record)].add(intent.first, intent.last, intent.count)
+            (progress.dropped if record.dropped else progress.held).add(intent.first, intent.last, intent.count)
 
-    def _acknowledge(self, intent: Intent, new_id: int | None) -> None:
+    def _acknowledge(self, intent: Intent, record: AckRecord) -> None:
         match intent.operation:
             case "create_run":
-                self.run = new_id
+                self.run = record.id
             case "append_run" | "note_thread":
                 self.is_noted = True
             case "complete_run":
                 self.is_complete = True
-            case "create_thread" if new_id is not None:
+            case "create_thread" if record.id is not None:
                 progress = self.progress_of(intent.worker)
-                progress.thread, progress.in_thread = new_id, 0
+                progress.thread, progress.in_thread = record.id, 0
                 progress.thread_observed = progress.thread_computed = 0
-                progress.threads.append(new_id)
+                progress.threads.append(record.id)
             case "append_thread":
                 progress = self.progress_of(intent.worker)
-                progress.acknowledged.add(intent.first, intent.last, intent.count)
-                progress.in_thread += intent.count
-                progress.thread_observed += intent.observed
-                progress.thread_computed += intent.computed
+                for first, last, count in record.ranges or ((intent.first, intent.last, intent.count),):
+                    progress.acknowledged.add(first, last, count)
+                    progress.in_thread += count
+                if not record.ranges:
+                    progress.thread_observed += intent.observed
+                    progress.thread_computed += intent.computed
             case "complete_thread":
                 self._leave_thread(intent.worker)
 

@@ -238,7 +238,7 @@ def test_a_repeated_call_has_what_its_test_recorded_and_printed() -> None:
     """Properties and printed marks of a call that a plugin repeats stand with that attempt, and not with the last."""
     sections = (("Captured stdout call", "[[PROPERTY|shown=1]]\n"),)
     first = MadeReport("call", "failed", longreprtext="boom", user_properties=[("seed", "1")], sections=sections)
-    later = {"user_properties": [("seed", "1"), ("seed", "2")], "sections": sections}
+    later: dict[str, Any] = {"user_properties": [("seed", "1"), ("seed", "2")], "sections": sections}
     recorder = Recorder(RecordingOptions(output_annotations=True))
     finished = ran(
         MadeReport("setup"), first, MadeReport("call", **later), MadeReport("teardown", **later), recorder=recorder

@@ -81,8 +81,8 @@ def test_answers_are_progress_and_end_errors(path: Path) -> None:
 
     assert written(ledger_record("error", **down)) == ("down", "again", 0)
     endings: list[tuple[str, dict[str, Any], int]] = [
-        ("not", {}, 0), ("ack", {"id": None}, 1), ("rejected", {"why": "no"}, 2), ("held", {"why": "no"}, 3),
-        ("part", {"ranges": []}, 4),
+        ("not", {}, 0), ("ack", {"id": None}, 1), ("held", {"why": "no", "dropped": True}, 2),
+        ("held", {"why": "no"}, 3), ("ack", {"ranges": [[0, 4, 1]]}, 4),
     ]  # fmt: skip
     for number, (kind, members, answers) in enumerate(endings):
         assert written(Intent(number, "append_thread", "gw0", 5, 0, 9, 2), ledger_record("error", **down))[0] == "down"
@@ -110,8 +110,8 @@ def test_files_that_were_stored_or_not() -> None:
 @pytest.mark.parametrize("operation", ["append_run", "note_thread"])
 def test_notes_are_made_once(operation: Operation) -> None:
     """A note of the session's end is made when the server has it, or will not have it; one nobody knows of is not."""
-    for kind, is_noted in (("ack", True), ("rejected", True), ("not", False)):
-        state = _state(_intent(1, operation), (kind, {"i": 1, "id": None, "why": "no"}))
+    for kind, is_noted in (("ack", True), ("held", True), ("not", False)):
+        state = _state(_intent(1, operation), (kind, {"i": 1, "id": None, "why": "no", "dropped": True}))
         assert (state.is_noted, state.is_complete) == (is_noted, False)
 
 
