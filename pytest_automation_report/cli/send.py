@@ -253,7 +253,7 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
     arrived = _arrived(delivery, sent, has_results=bool(counts))
     if torn := state.done.torn:
         echo_stderr(f"{folder.id}: {torn} of its files end in the middle of a record: its process was killed")
-    if delivery.is_finished and not delivery.has_kept:
+    if delivery.is_finished and not delivery.state.has_kept:
         # Earlier senders may have sent some.
         total = f", {quantity(counts.total(), 'result')} in all" if counts.total() > sent else ""
         echo_stderr(f"{arrived}{total}: {counts_by_status(counts)}" if counts else arrived)

@@ -21,17 +21,16 @@ from pytest_automation_report.delivery.requests import (
     Life,
     Request,
     reason_of,
-    write_rejected,
 )
 from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.stores import Uploads
 from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.spool.ledger import AckRecord, AsideRecord, HeldRecord, Intent, NotRecord
+from pytest_automation_report.spool.ledger import AckRecord, HeldRecord, Intent, NotRecord
 from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
-    from pytest_automation_report.delivery.captured_output import CapturedOutput
+    from pytest_automation_report.delivery.attempts import CapturedOutput
     from pytest_automation_report.delivery.launch import Timeouts
     from pytest_automation_report.delivery.queues import Batch, Result, WorkerQueues
     from pytest_automation_report.delivery.requests import Call, RequestError
@@ -144,20 +143,13 @@ class Delivery(Life):
         """Whether a response is awaited, or time must pass until the server can show whether a request was applied."""
         return bool(self.in_flight) or (self._reconciliation is not None and self._reconciliation.is_waiting)
 
-    @property
-    def has_kept(self) -> bool:
-        """Whether results were rejected, are held since their delivery is unconfirmed, or are damaged."""
-        workers = self.state.progress_by_worker.values()
-        is_aside = any(progress.rejected.count or progress.held.count for progress in workers)
-        return is_aside or bool(self.state.done.damaged)
-
     def step(self) -> bool:
         """Handle the responses that have come, or send at most one request; return whether there was work."""
         # While tests run, more than one request in flight would cost CPU time that the tests need, for nothing. The
         # embedded store has no network, for whose responses others could wait.
         is_alone = self.session.is_embedded or not self.queues.is_closing
         self.in_flight.max_count = 1 if is_alone else self.options.max_in_flight
-        if self._take_responses():
+        if self.take_responses():
             return True
         if self.retry_policy.is_waiting:
             return False
@@ -208,13 +200,12 @@ class Delivery(Life):
     def await_responses(self) -> None:
         """Wait for all responses; each request has a separate deadline."""
         while self.in_flight:
-            self.in_flight.wait(self.timeouts.poll)
-            self._take_responses()
+            self.take_responses(self.timeouts.poll)
 
-    def _take_responses(self) -> bool:
-        """Handle the responses that have come; return whether there was one."""
+    def take_responses(self, seconds: float = 0.0) -> bool:
+        """Handle the responses that have come, or come within this time; return whether there was one."""
         has_come = False
-        for request, call in self.in_flight.finished():
+        for request, call in self.in_flight.finished(seconds):
             has_come = True
             self._close(request, call)
             # A success beside a failure clears the ledger's error, though the wait goes on: record the reason again.
@@ -286,16 +277,5 @@ class Delivery(Life):
         self.retry_policy.succeeded()
         progress = self.state.progress_of(intent.worker)
         has_arrived = progress.thread != intent.thread or progress.in_thread != intent.known
-        if refusal is None or batch is None or has_arrived:
-            return
-        decision = self.refusals.append_refused(intent.worker, batch, refusal)
-        for change in decision.alias_changes:
-            self.ledger.write(change)
-            self.runtime.log(f"the server does not know the status {change.before!r}: {change.now!r} from now on")
-        for result, reason in decision.rejections:
-            # The file first: after a kill in between, the result is rejected again, and stands in the file twice.
-            write_rejected(self.folder.rejected, result, reason)
-            self.ledger.write(AsideRecord(intent.worker, result.offset, f"{result.nodeid}: {reason}"))
-            self.runtime.log(f"rejected: {result.nodeid}: {reason}")
-        if decision.is_final:
-            self.retry_policy.stop("refused", reason_of(refusal))
+        if refusal is not None and batch is not None and not has_arrived:
+            self.refusals.append_refused(batch.results, refusal)

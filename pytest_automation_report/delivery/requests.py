@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections import defaultdict, deque
+from collections import defaultdict
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from itertools import takewhile
+from queue import Empty, Queue
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct, field, to_builtins
@@ -33,7 +35,7 @@ from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
 from pytest_automation_report.delivery.queues import BATCH_BYTES, ENVELOPE_BYTES, batch_from
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
-from pytest_automation_report.spool.ledger import AliasRecord, Intent, WorkerProgress
+from pytest_automation_report.spool.ledger import AliasRecord, AsideRecord, Intent, WorkerProgress
 from pytest_automation_report.spool.records import ErrorRecord
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import cut_middle, string
@@ -101,7 +103,7 @@ class Life(Struct, dict=True, eq=False):
         self.folder, self.state = SessionFolder(self.ledger.folder), self.ledger.state
         self.in_flight = InFlightRequests()
         self.retry_policy = RetryPolicy(self.ledger, self.timeouts, self.runtime)
-        self.refusals = RefusalHandling(self.state.aliases)
+        self.refusals = RefusalHandling(self)
 
 
 class InFlightRequests:
@@ -115,8 +117,7 @@ class InFlightRequests:
         self.max_count = 1
         self._spawn = spawn or (lambda work: threading.Thread(target=work, daemon=True).start())
         self._count = 0
-        self._finished: deque[tuple[Request, Call]] = deque()
-        self._has_finished = threading.Condition()
+        self._finished: Queue[tuple[Request, Call]] = Queue()
 
     def __len__(self) -> int:
         return self._count
@@ -126,25 +127,23 @@ class InFlightRequests:
         self._count += 1
         self._spawn(partial(self._make, request))
 
-    def wait(self, seconds: float) -> None:
-        """Wait for a response, at most this long."""
-        with self._has_finished:
-            self._has_finished.wait_for(lambda: self._finished, seconds)
+    def finished(self, seconds: float) -> Iterator[tuple[Request, Call]]:
+        """Yield the requests with responses, each with a call that returns its result or raises its error.
 
-    def finished(self) -> Iterator[tuple[Request, Call]]:
-        """Yield the requests with responses, each with a call that returns its result or raises its error."""
-        while self._finished:
-            self._count -= 1
-            yield self._finished.popleft()
+        Waits for the first one, at most this long.
+        """
+        with suppress(Empty):
+            while self._count:
+                finished = self._finished.get(timeout=seconds)
+                self._count, seconds = self._count - 1, 0.0
+                yield finished
 
     def _make(self, request: Request) -> None:
         try:
             finished = partial(_repeated, request.call(), None)
         except BaseException as error:  # noqa: BLE001 - raised in the sender's thread, as without threads
             finished = partial(_repeated, None, error)
-        with self._has_finished:
-            self._finished.append((request, finished))
-            self._has_finished.notify()
+        self._finished.put((request, finished))
 
 
 def _repeated(made: int | None, error: BaseException | None) -> int | None:
@@ -326,14 +325,6 @@ def _cut(field: Field) -> Field:
     return replace(field, value=cut_middle(field.value, CUT_UNITS), type=field_type)
 
 
-class RefusalDecision(Struct, frozen=True):
-    """The way to go on after a refused append."""
-
-    rejections: tuple[tuple[Result, str], ...] = ()  # results that the server refuses in every form, with the reasons
-    alias_changes: tuple[AliasRecord, ...] = ()
-    is_final: bool = False  # nothing more is to be sent
-
-
 class BisectionState(Struct):
     """The search for the results of one worker that the server cannot take; owned by `RefusalHandling`."""
 
@@ -356,9 +347,10 @@ class RefusalHandling:
     never sent again. All other results arrive.
     """
 
-    def __init__(self, aliases: Mapping[str, str]) -> None:
+    def __init__(self, life: Life) -> None:
+        self._life = life
         # By pytest's status: what to send instead of aliases that the server does not know, and those that it refused.
-        self._aliases = dict(aliases)
+        self._aliases = dict(life.state.aliases)
         self._refused_aliases: dict[str, set[str]] = {}
         self._max_tests = BATCH_TESTS
         self._max_bytes = BATCH_BYTES
@@ -394,59 +386,55 @@ class RefusalHandling:
         if self._may_grow and seconds > SLOW_SECONDS and len(queue.results) - len(batch.results) >= self._max_tests:
             self._max_tests = MAX_TESTS
 
-    def append_refused(self, worker: str, batch: Batch, error: RefusedError) -> RefusalDecision:
-        """Decide how to go on after an append that the server refused as a whole."""
-        bisection, results = self._bisections[worker], batch.results
+    def append_refused(self, results: Sequence[Result], error: RefusedError) -> None:
+        """Learn from an append that the server refused as a whole: the next one differs, or nothing more is sent."""
+        bisection = self._bisections[results[0].worker]
         # By index in the batch: what is wrong in the results that the response names.
         named: dict[int, list[str]] = {}
         for path in error.errors:
             match = _PATH.fullmatch(path)
             if match and int(match[1]) < len(results):
                 named.setdefault(int(match[1]), []).append(match[2] or "")
-        if len(results) > BATCH_TESTS and not named:
+        if named:
+            self._change_named(results, error, named)
+        elif len(results) > BATCH_TESTS:
             # The size alone may be the reason: the same results are tried in batches of the usual number first.
             self._max_tests, self._may_grow = BATCH_TESTS, False
-            return RefusalDecision()
-        if named:
-            return self._decide_named(bisection, batch, error, named)
-        if error.errors and not any(path.startswith("tests") for path in error.errors):
-            return RefusalDecision(is_final=True)  # wrong is the request itself: other results change nothing
-        if len(results) == 1:
-            return self._decide_single(bisection, results[0], error)
-        if error.status == TOO_LARGE:
+        elif error.errors and not any(path.startswith("tests") for path in error.errors):
+            self._stop(error)  # wrong is the request itself: other results change nothing
+        elif len(results) == 1:
+            self._change_single(results[0], error)
+        elif error.status == TOO_LARGE:
             self._max_bytes = min(self._max_bytes, (ENVELOPE_BYTES + sum(result.size for result in results)) // 2)
         else:
             # The next append has half of the refused batch.
             bisection.until, bisection.size, bisection.next_size = results[-1].offset, len(results), len(results) // 2
-        return RefusalDecision()
 
     def _in_form(self, bisection: BisectionState, result: Result) -> Result:
         reduction, reason = bisection.reduction_of(result)
         return reduced(result, reduction, reason, self._aliases.get(result.status))
 
-    def _decide_named(
-        self, bisection: BisectionState, batch: Batch, error: RefusedError, named: Mapping[int, Sequence[str]]
-    ) -> RefusalDecision:
+    def _stop(self, error: RefusedError) -> None:
+        self._life.retry_policy.stop("refused", reason_of(error))
+
+    def _change_named(self, results: Sequence[Result], error: RefusedError, named: Mapping[int, Sequence[str]]) -> None:
         """Rename, reduce or reject the results that the response names."""
-        rejections: list[tuple[Result, str]] = []
-        alias_changes: list[AliasRecord] = []
+        bisection = self._bisections[results[0].worker]
+        changes: dict[AliasRecord, None] = {}
         for index, parts in sorted(named.items()):
-            result, reason = batch.results[index], reason_of(error, index)
+            result, reason = results[index], reason_of(error, index)
             is_bare = bisection.reduction_of(result)[0] == "bare"
-            if "status" in parts:
-                alias = self._next_alias(result.status, result.test.status)
-                if alias is None:
-                    rejections.append((result, reason))
-                    continue
-                change = AliasRecord(result.status, result.test.status, alias)
-                if change not in alias_changes:
-                    alias_changes.append(change)
+            alias = self._next_alias(result.status, result.test.status) if "status" in parts else None
+            if alias is not None:
+                changes[AliasRecord(result.status, result.test.status, alias)] = None
             # A bare result leaves out the parts that are wrong.
             elif all(part.startswith(("fields", "artifacts")) for part in parts) and not is_bare:
                 bisection.reductions[result.offset] = ("bare", reason)
             else:
-                rejections.append((result, reason))
-        return RefusalDecision(tuple(rejections), tuple(alias_changes))
+                self._reject(result, reason)
+        for change in changes:
+            self._life.ledger.write(change)
+            self._life.runtime.log(f"the server does not know the status {change.before!r}: {change.now!r} from now on")
 
     def _next_alias(self, status: str, refused: str) -> str | None:
         """Return the alias for all results of a status after the server refused one, None if no other is left."""
@@ -460,17 +448,32 @@ class RefusalHandling:
             self._aliases[status] = following
         return following
 
-    def _decide_single(self, bisection: BisectionState, result: Result, error: RefusedError) -> RefusalDecision:
+    def _change_single(self, result: Result, error: RefusedError) -> None:
         """Reduce a result that was refused alone: whole, then cut if it is too large, then bare, then rejected."""
+        bisection = self._bisections[result.worker]
         reduction, reason = bisection.reduction_of(result)[0], reason_of(error, 0)
         if reduction != "bare":
             is_to_cut = reduction == "whole" and error.status == TOO_LARGE
             bisection.reductions[result.offset] = ("cut" if is_to_cut else "bare", reason)
-            return RefusalDecision()
+            return
         self._rejected_in_a_row += 1
         if self._rejected_in_a_row > _MAX_REJECTED_IN_A_ROW:
-            return RefusalDecision(is_final=True)
-        return RefusalDecision(((result, reason),))
+            self._stop(error)
+        else:
+            self._reject(result, reason)
+
+    def _reject(self, result: Result, reason: str) -> None:
+        """Append a result to the session's file of rejected ones, for people to read; it is not sent again.
+
+        Each line is a JSON object: the worker, the node id, the server's reason, and the test as it was sent.
+        """
+        told = {"worker": result.worker, "id": result.nodeid, "why": reason, "test": to_builtins(result.test)}
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | system.OWN_FILE
+        # The file first: after a kill in between, the result is rejected again, and stands in the file twice.
+        with os.fdopen(os.open(self._life.folder.rejected, flags, 0o600), "a", encoding="ascii") as file:
+            file.write(f"{json.dumps(told)}\n")
+        self._life.ledger.write(AsideRecord(result.worker, result.offset, f"{result.nodeid}: {reason}"))
+        self._life.runtime.log(f"rejected: {result.nodeid}: {reason}")
 
 
 def reason_of(error: RefusedError, index: int | None = None) -> str:
@@ -481,17 +484,6 @@ def reason_of(error: RefusedError, index: int | None = None) -> str:
         if texts and (index is None or (match and int(match[1]) == index)):
             messages.append(f"{path}: {texts[0]}")
     return "; ".join([str(error), *messages[:3]])
-
-
-def write_rejected(path: Path, result: Result, reason: str) -> None:
-    """Append a result to the session's file of rejected ones, for people to read; raises `OSError`.
-
-    Each line is a JSON object: the worker, the node id, the server's reason, and the test as it was sent.
-    """
-    line = json.dumps({"worker": result.worker, "id": result.nodeid, "why": reason, "test": to_builtins(result.test)})
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | system.OWN_FILE
-    with os.fdopen(os.open(path, flags, 0o600), "a", encoding="ascii") as file:
-        file.write(f"{line}\n")
 
 
 def digest_of(fields: Iterable[Field | FieldText]) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.delivery.captured_output import CapturedOutput
+from pytest_automation_report.delivery.attempts import CapturedOutput
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, options_of
 from pytest_automation_report.delivery.launch import Runtime, SenderConfig, Timeouts
 from pytest_automation_report.delivery.queues import WorkerQueues
@@ -181,7 +181,7 @@ class Sender(Struct):
     def _wait(self, follower: SessionFollower, delivery: Delivery, looks: int) -> None:
         """Wait until there may be something to do, for ``looks`` poll intervals at most."""
         if delivery.in_flight:
-            delivery.in_flight.wait(self.timeouts.poll)
+            delivery.take_responses(self.timeouts.poll)
             return
         self.client.rest()
         if self.controller is None:
@@ -448,7 +448,7 @@ def run(config: SenderConfig) -> None:
         session, controller = folder.read_session(), system.Process(config.controller)
         log.write(f"sender {os.getpid()} follows session {session.id} of pytest {config.controller}")
         delivery = _deliver(folder, session, config, log, controller)
-        if delivery.is_finished and not delivery.has_kept and not delivery.state.lost_report:
+        if delivery.is_finished and not delivery.state.has_kept and not delivery.state.lost_report:
             # Without its report the session stays: pytest removes it when it has shown the reason, else the next one.
             _remove_after_pytest(folder, lock, config)
     except BaseException as error:
@@ -475,7 +475,7 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
                 continue
             # Without their reports: a path in a file is followed for users who ask for it alone.
             delivery = _deliver(folder, replace(session, report=""), config, Log(folder.log))
-            if delivery.is_finished and not delivery.has_kept:
+            if delivery.is_finished and not delivery.state.has_kept:
                 remove_session(folder.path, lock, is_own=True)
         except Exception as error:  # noqa: BLE001 - whatever was left behind must not cost this session its results
             log.write(f"session {folder.id} was killed and stays: {error}")

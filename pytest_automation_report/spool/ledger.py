@@ -276,6 +276,11 @@ class LedgerState(Struct):
             return ""
         return self.report.why or "the sender ended before it was written"
 
+    @property
+    def has_kept(self) -> bool:
+        """Whether results were rejected, are held since their delivery is unconfirmed, or are damaged."""
+        return bool(self.total("rejected") or self.total("held") or self.done.damaged)
+
     def total(self, outcome: Literal["acknowledged", "rejected", "held", "dropped"]) -> int:
         """Return the number of results of all workers with this outcome."""
         return sum(getattr(progress, outcome).count for progress in self.progress_by_worker.values())

@@ -298,8 +298,8 @@ def delivered_state(folder: SessionFolder) -> LedgerState | None:
         is_last = all(folder.written(worker).stat().st_mtime_ns <= done_ns for worker in folder.workers())
     except (OSError, SpoolError):
         return None
-    kept = state.total("rejected") or state.total("held") or state.done.left or state.done.damaged
-    return state if state.is_done and state.done.complete and not kept and is_last else None
+    is_delivered = state.is_done and state.done.complete and not (state.has_kept or state.done.left)
+    return state if is_delivered and is_last else None
 
 
 class LeftoverCounts(Struct, frozen=True):

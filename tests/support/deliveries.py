@@ -262,7 +262,7 @@ def settled(written: WrittenSession, clock: Clock | None = None) -> Delivery:
     """Deliver a session to its end, with nothing kept; return the delivery."""
     delivery = delivered(written, clock)
     assert delivery.is_finished
-    assert not delivery.has_kept
+    assert not delivery.state.has_kept
     return delivery
 
 

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
-from pytest_automation_report.delivery.captured_output import CapturedOutput
+from pytest_automation_report.delivery.attempts import CapturedOutput
 from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.delivery.requests import Unknown
 from pytest_automation_report.delivery.stores import connected
@@ -117,13 +117,13 @@ def test_held_results_are_decided_by_a_later_life(tmp_path: Path, unknown: Unkno
         server.script([Rule("GET", r"/runs/\d+/tests$", answer(404), count=None)])
         written = ended_session(tmp_path, server)
         written.close()
-        assert lived(written, server).has_kept
+        assert lived(written, server).state.has_kept
         assert ledger_from(written.folder.ledger).total("held") == 3
-        assert lived(written, server).has_kept
+        assert lived(written, server).state.has_kept
         # The first life has completed the run, which takes nothing any more.
         delivery = lived(written, server, unknown, is_in_new_run=unknown == "send")
         assert delivery.is_finished, delivery.retry_policy.stopped
-        assert not delivery.has_kept
+        assert not delivery.state.has_kept
         assert (delivery.state.total("held"), delivery.state.total("dropped")) == (0, 3 if unknown == "drop" else 0)
         assert result_names(server) == [f"test_{number}" for number in arrived]
 
@@ -149,7 +149,7 @@ def test_new_run_after_several_requests(tmp_path: Path, server: ScriptedServer, 
     server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
     delivery = lived(written, server, is_in_new_run=True, send_progress=1.0, read_back=0.4 if arrived == 1 else 0.1)
     assert delivery.is_finished
-    assert not delivery.has_kept
+    assert not delivery.state.has_kept
     assert result_names(server) == numbered(3)
     assert sorted(run for run, _, _ in server.results) == [2] * arrived + [3] * (3 - arrived)
 
@@ -171,7 +171,7 @@ def test_new_run_after_requests_that_nobody_knows_of(tmp_path: Path, server: Scr
     server.store.runs[9] = server.store.runs[1]
     delivery = lived(written, server, unknown, is_in_new_run=True)
     assert delivery.is_finished
-    assert (delivery.state.left_runs, delivery.has_kept) == ({2}, unknown == "hold")
+    assert (delivery.state.left_runs, delivery.state.has_kept) == ({2}, unknown == "hold")
     assert delivery.state.total("held") == (3 if unknown == "hold" else 0)
     assert delivery.state.total("dropped") == (3 if unknown == "drop" else 0)
     assert result_names(server) == (numbered(3) if unknown == "send" else [])
@@ -188,7 +188,7 @@ def test_new_run_after_a_part_arrived(tmp_path: Path) -> None:
         assert len(result_names(server)) == 2
         server.forget()
         delivery = lived(written, server, is_in_new_run=True)
-        assert not delivery.has_kept
+        assert not delivery.state.has_kept
         assert result_names(server) == numbered(4)
         assert sorted(run for run, _, _ in server.results) == [2, 2, 3, 3]
 

@@ -154,7 +154,7 @@ def test_unanswered_appends(tmp_path: Path, case: str) -> None:
         arrived = []
         for _ in range(2):
             delivery = delivered(written)
-            assert (delivery.is_finished, delivery.has_kept) == (True, held > 0)
+            assert (delivery.is_finished, delivery.state.has_kept) == (True, held > 0)
             assert delivery.state.total("held") == held
             assert [reason in why for why in delivery.state.reasons] == [True] * bool(held)
             arrived.append(result_names(server))
@@ -173,7 +173,7 @@ def test_pages_that_make_no_sense(tmp_path: Path, next_page: object) -> None:
         for _ in range(100):
             stepper.clock.now += 0 if stepper.step() else 5
         assert stepper.delivery.state.open_intent is not None
-        assert not stepper.delivery.has_kept
+        assert not stepper.delivery.state.has_kept
         shown["next_page"] = None
         stepper.run()
         assert_complete(server, numbered(240))
@@ -289,7 +289,7 @@ def test_token_refused(server: ScriptedServer, written: WrittenSession, operatio
     delivery = delivered(written)
     assert [each.status for each in server.log].count(status) == 1
     assert server.log[-1].status == status
-    assert (delivery.state.error_class, delivery.state.open_intent, delivery.has_kept) == ("token", None, False)
+    assert (delivery.state.error_class, delivery.state.open_intent, delivery.state.has_kept) == ("token", None, False)
     settled(written)
     assert_complete(server, numbered(3))
 
@@ -334,7 +334,7 @@ def test_fence_that_is_refused(server: ScriptedServer, written: WrittenSession) 
     """A thread that cannot be completed, and not since it is, is no fence: nothing is decided."""
     server.script([Rule("POST", APPEND, answer(500)), Rule("POST", COMPLETE_THREAD, answer(405), count=None)])
     delivery = delivered(written)
-    assert (delivery.state.error_class, delivery.has_kept) == ("refused", False)
+    assert (delivery.state.error_class, delivery.state.has_kept) == ("refused", False)
     assert delivery.state.open_intent is not None
     server.forget()
     settled(written)
@@ -372,7 +372,7 @@ def test_token_refused_while_finding_out(tmp_path: Path, where: str) -> None:
         delivery = delivered(written)
         assert delivery.state.error_class == "token"
         assert not delivery.is_finished
-        assert not delivery.has_kept
+        assert not delivery.state.has_kept
         server.forget()
         settled(written)
         assert_complete(server, numbered(4))

@@ -56,7 +56,7 @@ def test_named_test_is_set_aside(tmp_path: Path) -> None:
         written = ended_session(tmp_path, server, 250)
         first, second = delivered(written), delivered(written)
         for delivery in (first, second):
-            assert (delivery.is_finished, delivery.has_kept) == (True, True)
+            assert (delivery.is_finished, delivery.state.has_kept) == (True, True)
             assert delivery.state.progress_of("main").rejected.count == 2
         assert len(appends(server)) == 2
         assert_all_but(server, 250, *bad)
@@ -184,7 +184,7 @@ def test_thread_completed_by_somebody_else(server: ScriptedServer, fresh: Writte
         more.add("test_more")
         more.end()
         stepper.run()
-        assert not stepper.delivery.has_kept
+        assert not stepper.delivery.state.has_kept
     assert_complete(server, [*numbered(250), "test_more"])
     more.close()
 
