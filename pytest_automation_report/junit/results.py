@@ -54,7 +54,7 @@ DEEPEST: Final = 256
 SPACE: Final = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 """Characters that the official tool strips from texts."""
 
-_Role: TypeAlias = Literal["suite", "case", "properties", "other"]
+_Role: TypeAlias = Literal["suite", "case", "properties", "text", "other"]
 
 _SUITES: Final = frozenset({"testsuites", "testsuite"})
 _ROOTS: Final = _SUITES | {"testcase"}
@@ -81,40 +81,37 @@ class JunitResult(Struct, frozen=True):
     host: str = ""
 
 
-class _Top(Struct):
-    """An element whose time may be the whole document's: the root, or the only suite in such an element."""
+class _Node(Struct):
+    """An open element; its text is read in runs, which are stripped outside of CDATA sections.
 
+    ``parts`` counts the suites and cases in a suite, ``suite`` is the first suite in it.
+    """
+
+    role: _Role
     attributes: Mapping[str, str] = field(default_factory=dict)
-    cases: int = 0
-    suites: int = 0
-    child: _Top | None = None
-
-    def stated_elapsed(self) -> int | None:
-        """Return the time of this element, or of its only suite, in microseconds; None if neither has one."""
-        if "time" in self.attributes or "duration" in self.attributes:
-            return _elapsed(self.attributes)
-        if self.cases or self.suites != 1 or self.child is None:
-            return None
-        return self.child.stated_elapsed()
-
-
-class _Text(Struct):
-    """The text of one element in runs, which are stripped outside of CDATA sections."""
-
-    attributes: Mapping[str, str]
+    host: str = ""
     runs: list[str] = field(default_factory=list)
     open_run: list[str] = field(default_factory=list)
+    parts: int = 0
+    suite: _Node | None = None
 
     def end_run(self, *, is_verbatim: bool = False) -> None:
         """End the open run: an element or a CDATA section begins or ends here."""
-        run = "".join(self.open_run)
-        self.open_run.clear()
-        self.runs.append(run if is_verbatim else run.strip(SPACE))
+        if self.open_run:
+            run = "".join(self.open_run)
+            self.open_run.clear()
+            self.runs.append(run if is_verbatim else run.strip(SPACE))
 
     def joined(self) -> str:
         """Return the whole text."""
         self.end_run()
         return "".join(self.runs)
+
+    def stated_elapsed(self) -> int | None:
+        """Return the time of this suite, or of the only one in it, in microseconds; None if neither has one."""
+        if "time" in self.attributes or "duration" in self.attributes:
+            return _elapsed(self.attributes)
+        return self.suite.stated_elapsed() if self.suite is not None and self.parts == 1 else None
 
 
 class _Case(Struct):
@@ -122,19 +119,10 @@ class _Case(Struct):
 
     attributes: Mapping[str, str]
     host: str = ""
-    statuses: dict[Status, list[_Text]] = field(default_factory=dict)
-    outputs: dict[str, _Text] = field(default_factory=dict)
-    properties: list[_Text] = field(default_factory=list)
+    statuses: dict[Status, list[_Node]] = field(default_factory=dict)
+    outputs: dict[str, _Node] = field(default_factory=dict)
+    properties: list[_Node] = field(default_factory=list)
     has_properties: bool = False
-
-
-class _Node(Struct):
-    """An open element; its characters are added to ``text``."""
-
-    role: _Role
-    top: _Top | None = None
-    text: _Text | None = None
-    host: str = ""
 
 
 class JunitDocument:
@@ -145,10 +133,10 @@ class JunitDocument:
         self._cleaner = cleaner_for(rules)
         self._case: _Case | None = None
         self._results: list[JunitResult] = []
-        self._top = _Top()
+        self._top = _Node("suite")
         self._root = ""
         self._total = 0
-        self._nodes = [_Node("suite", self._top)]
+        self._nodes = [self._top]
 
     @property
     def elapsed(self) -> int:
@@ -165,8 +153,8 @@ class JunitDocument:
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._add_characters
-        parser.StartCdataSectionHandler = self._end_run
-        parser.EndCdataSectionHandler = lambda: self._end_run(is_verbatim=True)
+        parser.StartCdataSectionHandler = lambda: self._nodes[-1].end_run(is_verbatim=False)
+        parser.EndCdataSectionHandler = lambda: self._nodes[-1].end_run(is_verbatim=True)
         for piece in chain(pieces, [None]):
             try:
                 parser.Parse(piece or b"", piece is None)
@@ -187,7 +175,7 @@ class JunitDocument:
         if len(self._nodes) > DEEPEST:
             raise JunitError(f"its elements are nested more than {DEEPEST} deep, which no test tool writes")
         self._root = self._root or name
-        self._end_run()
+        parent.end_run()
         stripped = {key: value.strip(SPACE) for key, value in attributes.items()}
         if parent.role == "suite":
             self._nodes.append(self._in_suite(parent, name, stripped))
@@ -204,27 +192,16 @@ class JunitDocument:
                 self._results.append(result)
 
     def _add_characters(self, data: str) -> None:
-        text = self._nodes[-1].text
-        if text is not None:
-            text.open_run.append(data)
-
-    def _end_run(self, *, is_verbatim: bool = False) -> None:
-        text = self._nodes[-1].text
-        if text is not None:
-            text.end_run(is_verbatim=is_verbatim)
+        if self._nodes[-1].role == "text":
+            self._nodes[-1].open_run.append(data)
 
     def _in_suite(self, parent: _Node, name: str, attributes: Mapping[str, str]) -> _Node:
+        parent.parts += name in _ROOTS
         if name in _SUITES:
-            top = _Top(attributes)
-            if parent.top is not None:
-                parent.top.suites += 1
-                # With a second suite, neither has the time of the whole document.
-                parent.top.child = top if parent.top.suites == 1 else None
-            is_top = parent.top is not None and parent.top.child is top
-            return _Node("suite", top if is_top else None, host=attributes.get("hostname") or parent.host)
+            suite = _Node("suite", attributes, attributes.get("hostname") or parent.host)
+            parent.suite = parent.suite or suite
+            return suite
         if name == "testcase":
-            if parent.top is not None:
-                parent.top.cases += 1
             self._case = _Case(attributes, parent.host)
             return _Node("case")
         return _Node("other")
@@ -237,7 +214,7 @@ def _refuse_doctype(name: str, *_: object) -> None:
 
 def _in_case(case: _Case, parent: _Node, name: str, attributes: Mapping[str, str]) -> _Node:
     """Return the node of an element in a case; of several outputs or lists of properties the first counts."""
-    text = _Text(attributes)
+    text = _Node("text", attributes)
     if parent.role == "properties" and name == "property":
         case.properties.append(text)
     elif parent.role == "case":
@@ -248,7 +225,7 @@ def _in_case(case: _Case, parent: _Node, name: str, attributes: Mapping[str, str
         elif name == "properties" and not case.has_properties:
             case.has_properties = True
             return _Node("properties")
-    return _Node("other", text=text)
+    return text
 
 
 def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> JunitResult | None:
@@ -335,7 +312,7 @@ def split_output(output: str) -> tuple[str, list[Property]]:
     return "\n".join(text_lines).strip(), properties
 
 
-def _status_field(status: Status, text: _Text, cleaner: TextCleaner) -> Field | None:
+def _status_field(status: Status, text: _Node, cleaner: TextCleaner) -> Field | None:
     """Return the field with the reason of a status, which is its text, else its message, else its type."""
     message, kind = text.attributes.get("message", ""), text.attributes.get("type", "")
     value = text.joined()
@@ -347,7 +324,7 @@ def _status_field(status: Status, text: _Text, cleaner: TextCleaner) -> Field | 
     return console_field(name, cleaner.console(value), message, kind)
 
 
-def _property(text: _Text) -> Property | None:
+def _property(text: _Node) -> Property | None:
     """Return a property of a case, None if it has no name or value."""
     name, value = text.attributes.get("name", ""), text.attributes.get("value", "")
     if value:
