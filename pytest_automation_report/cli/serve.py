@@ -42,8 +42,7 @@ from pytest_automation_report.server.http.serving import (
     team_code,
 )
 from pytest_automation_report.server.http.serving import serve as serve_store
-from pytest_automation_report.server.pages.access import ProxyUser
-from pytest_automation_report.server.pages.site import Pages
+from pytest_automation_report.server.pages.site import Pages, ProxyUser
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
 from pytest_automation_report.server.store.maintenance import Retention
 from pytest_automation_report.server.store.reads import has_runs, run_rows

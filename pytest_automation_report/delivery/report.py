@@ -207,7 +207,7 @@ def embedded_report(
     Raises `RefusedError` for a store or a run that is not there.
     """
     # The pages and their templates take 0.2 s to load, for which neither sessions nor other commands pay.
-    from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_of  # noqa: PLC0415 - loads templates
+    from pytest_automation_report.server.pages.report_file import EVERY_FAILURE, report_of  # noqa: PLC0415 - loads templates
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - loads the database
     from pytest_automation_report.server.store.values import ApiError  # noqa: PLC0415 - loads the database
 

@@ -94,7 +94,7 @@ def test_every_folder_stands_on_a_floor() -> None:
     assert set(TABLE) == {path.name for path in FOLDERS if path.parent == ROOT}
     assert {path.name for path in FOLDERS if path.parent == ROOT / "server"} == set(SERVER_FLOORS)
     pages = {path.name for path in FOLDERS if path.parent == ROOT / "server" / "pages"}
-    assert pages == {"report", "runs", "run", "test"}
+    assert pages == {"run", "test"}
 
 
 def test_imports_point_down() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from pytest_automation_report.server.pages.lists import project_values
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN
-from pytest_automation_report.server.pages.runs.lists import project_values
 from pytest_automation_report.server.pages.urls import RunFilters
 from pytest_automation_report.server.store.store import Store
 from support.crowded_runs import FIELDS, create_crowded_runs

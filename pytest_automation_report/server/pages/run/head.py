@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import RunFindings, RunMention
-    from pytest_automation_report.server.pages.run.facts import RunFacts
+    from pytest_automation_report.server.pages.run.facts import Phrase, RunFacts, ToGo
     from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
 
@@ -194,17 +194,8 @@ def tabs_of(facts: RunFacts) -> Mapping[str, int]:
     return {view: numbers.get(view, 0) for view in VIEWS}
 
 
-# A part of a sentence: its text, and ``b`` if it is emphasised, ``code`` for a name, or nothing.
-Phrase: TypeAlias = "tuple[str, str]"
 _SECOND_US: Final = 1_000_000
 _CUT: Final = frozenset({"died", "interrupted", "stopped", "ended"})
-
-
-class ToGo(NamedTuple):
-    """About how many microseconds an open run still takes, and what says so; below zero it takes longer than usual."""
-
-    time: int
-    by: str
 
 
 def live_sentence(

@@ -22,7 +22,19 @@ from pytest_automation_report.server.pages.queries import PAGE_ROWS, PageReader
 from pytest_automation_report.server.pages.rendering import Page, site_of
 from pytest_automation_report.server.pages.run import changes
 from pytest_automation_report.server.pages.run.changes import RunChanges
-from pytest_automation_report.server.pages.run.facts import SILENT_US, THREADS_SHOWN, RunFacts
+from pytest_automation_report.server.pages.run.facts import (
+    SILENT_US,
+    THREADS_SHOWN,
+    RunFacts,
+    arrived_words,
+    jobs_sentence,
+    running_now,
+    shares_of,
+    slowest_files,
+    slowest_tests,
+    to_go_of,
+    waste_sentence,
+)
 from pytest_automation_report.server.pages.run.failures import FailureCards, says_of
 from pytest_automation_report.server.pages.run.head import (
     CHANGE_CHIPS,
@@ -34,16 +46,6 @@ from pytest_automation_report.server.pages.run.head import (
     words,
 )
 from pytest_automation_report.server.pages.run.tests import TestList, TreeRows
-from pytest_automation_report.server.pages.run.time import (
-    arrived_words,
-    jobs_sentence,
-    running_now,
-    shares_of,
-    slowest_files,
-    slowest_tests,
-    to_go_of,
-    waste_sentence,
-)
 from pytest_automation_report.server.pages.urls import VIEWS, RunState, link, paging, run_state, single_values
 from pytest_automation_report.server.pages.words import Values, files_in, run_values, tests_and_files
 from pytest_automation_report.server.store.findings import findings, summaries

@@ -8,7 +8,7 @@ import pytest
 from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER, Json, announced
 from pytest_automation_report.failures.values import Comparison, Value
 from pytest_automation_report.server.api.bodies import MAX_ATTEMPTS_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSION_DEPTH
-from pytest_automation_report.server.pages.run.time import running_tests
+from pytest_automation_report.server.pages.run.facts import running_tests
 from pytest_automation_report.server.pages.test import view_models
 from pytest_automation_report.server.pages.test.view_models import PhaseTimes, StoredAttempt, stored_attempt
 from pytest_automation_report.server.store.values import RunningTest, StepNode

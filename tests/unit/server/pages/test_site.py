@@ -15,9 +15,8 @@ from pytest_automation_report.api.models import PostgresDatabase, Token
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.serving import passes_secret
 from pytest_automation_report.server.pages import rendering
-from pytest_automation_report.server.pages.access import PASS_SECONDS, PageAccess, ProxyUser
 from pytest_automation_report.server.pages.rendering import ASSETS, SCRIPTS, STYLE_LAYERS, asset_path
-from pytest_automation_report.server.pages.site import Pages
+from pytest_automation_report.server.pages.site import PASS_SECONDS, PageAccess, Pages, ProxyUser
 from pytest_automation_report.server.store.store import Store
 from support.service import TOKEN, a_test
 from support.website import COOKIE, Site, missing

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.findings.documents import RunFindings
 from pytest_automation_report.findings.sentences import MINE, RunNumbers
-from pytest_automation_report.server.pages.run.head import ToGo, change_sentence, live_sentence, words
+from pytest_automation_report.server.pages.run.facts import ToGo
+from pytest_automation_report.server.pages.run.head import change_sentence, live_sentence, words
 
 COUNTS = ("fixed", "passed_again", "new_tests", "gone", "newly_skipped", "slower")
 PASSED = RunNumbers(finished=9, passed=9)

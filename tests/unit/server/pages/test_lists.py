@@ -278,7 +278,7 @@ def test_an_open_list_hears_of_changes_alone(site: Site, path: str) -> None:
 
 def test_findings_of_many_runs_are_computed_little_by_little(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list does not wait for them: its rows have the failures, and what changed with one of the next answers."""
-    monkeypatch.setattr("pytest_automation_report.server.pages.runs.lists._COMPUTING_SECONDS", -1)
+    monkeypatch.setattr("pytest_automation_report.server.pages.lists._COMPUTING_SECONDS", -1)
     _run(site, failing(1), a_test(2))
     _run(site, failing(1), failing(2))
     assert ["2 failed" in row for row in _rows(site, "/projects/1")] == [True, False]
@@ -367,7 +367,7 @@ def test_a_search_that_finds_nothing_offers_the_nearest_word(site: Site) -> None
 
 def test_many_suites_have_a_line_each(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cards are for the suites that ran last; the others are links with their newest run."""
-    monkeypatch.setattr("pytest_automation_report.server.pages.runs.lists._CARDS_SHOWN", 1)
+    monkeypatch.setattr("pytest_automation_report.server.pages.lists._CARDS_SHOWN", 1)
     for name in ("alpha", "beta", "gamma"):
         _run(site, a_test(1), source=name)
     text = site.text("/")

@@ -9,7 +9,7 @@ import pytest
 from falcon.testing import Result
 
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.server.pages.report import document
+from pytest_automation_report.server.pages import report_file
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
 from pytest_automation_report.server.store.contents import FileRule
 from pytest_automation_report.server.store.values import ApiError, content_address
@@ -25,8 +25,8 @@ def flaky(number: int) -> Json:
     return a_test(number, fields=[attempts("2"), failed_attempt(1)])
 
 
-def report_of(site: Site, run: int, base: int | None = None, **options: Any) -> ReportFile:  # noqa: ANN401 - those of `document.report_of`
-    return ReportFile(document.report_of(site.service.store, run, base, **options))
+def report_of(site: Site, run: int, base: int | None = None, **options: Any) -> ReportFile:  # noqa: ANN401 - those of `report_file.report_of`
+    return ReportFile(report_file.report_of(site.service.store, run, base, **options))
 
 
 def two_runs(site: Site) -> int:
@@ -97,9 +97,9 @@ def test_what_tests_have_in_common_is_read_once(site: Site) -> None:
     taken = []
     for count in (2, 7):
         run = site.run_of(*map(failing, range(count)), source=f"suite of {count}")
-        document.report_of(site.service.store, run)
+        report_file.report_of(site.service.store, run)
         statements.clear()
-        document.report_of(site.service.store, run)
+        report_file.report_of(site.service.store, run)
         taken.append(sum(sql.startswith("SELECT") for sql in statements))
     site.service.reader.raw.set_trace_callback(None)
     assert taken[1] - taken[0] == 5 * 5
@@ -110,7 +110,7 @@ def test_failures_lead_to_the_code_as_on_the_server(site: Site) -> None:
     run = site.run_of(failing(0, file="tests/a.py", line=7))
     (result,) = site.result_ids(run)
     links = CodeLinks("https://code.example/{file}#L{line}")
-    report = ReportFile(document.report_of(site.service.store, run, code_links=links))
+    report = ReportFile(report_file.report_of(site.service.store, run, code_links=links))
     assert 'href="https://code.example/tests/a.py#L7"' in report.page(f"/results/{result}")
 
 
@@ -174,7 +174,7 @@ def test_the_plain_report_names_20_flaky_tests(site: Site) -> None:
 
 def test_scripts_have_no_comments(site: Site) -> None:
     """The file has the code of its scripts without comments and indentation, and nothing else is left out."""
-    report = ReportFile(document.report_of(site.service.store, two_runs(site)))
+    report = ReportFile(report_file.report_of(site.service.store, two_runs(site)))
     lines = [*report.loader.split("\n"), *report.data["script"].split("\n")]
     assert not [line for line in lines if not line or line != line.strip() or line.startswith("//")]
     assert "await navigator.clipboard.writeText(text);" in lines
@@ -209,7 +209,7 @@ def failure_of(number: int, lines: int) -> dict[str, Any]:
 def test_the_plain_report_has_an_end(site: Site, count: int, lines: int, least: int, most: int) -> None:
     """Texts of failures have 3,000 characters at most, fewer if there are many reasons; their ends have the error."""
     report = ReportFile(
-        document.report_of(site.service.store, site.run_of(*(failure_of(number, lines) for number in range(count))))
+        report_file.report_of(site.service.store, site.run_of(*(failure_of(number, lines) for number in range(count))))
     )
     texts = re.findall("<pre>(.*?)</pre>", report.plain, re.DOTALL)
     assert len(texts) == count
@@ -241,7 +241,7 @@ def test_the_base_can_be_chosen(site: Site) -> None:
     other = site.run_of(a_test(0), source="other")
     for asked_run, base, status in ((run, other, 422), (99, None, 404)):
         with pytest.raises(ApiError) as refused:
-            document.report_of(site.service.store, asked_run, base)
+            report_file.report_of(site.service.store, asked_run, base)
         assert refused.value.status == status
 
 
@@ -265,7 +265,7 @@ def test_over_http(site: Site) -> None:
     run = two_runs(site)
     download = site.get(f"/runs/{run}/report.html")
     assert download.headers["Content-Disposition"] == f'attachment; filename="run-{run}.html"'
-    assert download.text == document.report_of(site.service.store, run) == asked(site, run).json["result"]["html"]
+    assert download.text == report_file.report_of(site.service.store, run) == asked(site, run).json["result"]["html"]
     assert site.raw(f"/runs/{run}/report.html").status_code == 403
     assert site.raw(f"/api/v1/automation/runs/{run}/report").status_code == 401
     assert site.get("/runs/99/report.html").status_code == 404
@@ -283,7 +283,7 @@ def test_fields_of_tests_that_passed(site: Site, monkeypatch: pytest.MonkeyPatch
     report = report_of(site, run)
     for page, words in ((passed, "said"), (f"{passed}?out=log", "logged"), (skipped, "needs a printer")):
         assert words in text_of(report.page(page))
-    monkeypatch.setattr("pytest_automation_report.server.pages.report.pages.MOST_OUTPUT_PAGES", 1)
+    monkeypatch.setattr("pytest_automation_report.server.pages.report_tests.MOST_OUTPUT_PAGES", 1)
     limited = report_of(site, run)
     assert {skipped, passed} & set(limited.addresses) == {skipped}
     assert len(limited.html) < len(report.html)
@@ -351,10 +351,10 @@ def a_run_of_5_gb(site: Site) -> int:
 def test_5_gb_of_artifacts(site: Site) -> None:
     """A report of a run with 5 GB of artifacts leaves them out, names them, and needs no memory for them."""
     run = a_run_of_5_gb(site)
-    document.report_of(site.service.store, run, rule=FileRule("none"))  # templates are compiled once
+    report_file.report_of(site.service.store, run, rule=FileRule("none"))  # templates are compiled once
     tracemalloc.start()
     try:
-        html = document.report_of(site.service.store, run)
+        html = report_file.report_of(site.service.store, run)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -1,7 +1,7 @@
 """Put the report of a run in one file together: the plain report, and the server's pages with their style and script.
 
 What the script needs is one JSON, deflated: ``pages`` have title, path and content as HTML by address, ``tests`` the
-columns of `report.pages`. The plain report needs neither script nor style, as mail programs and Jenkins show it.
+columns of `report_tests`. The plain report needs neither script nor style, as mail programs and Jenkins show it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ from pytest_automation_report import __version__
 from pytest_automation_report.server.api.documents import Query, in_range, one_of
 from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.queries import PageReader, ask
-from pytest_automation_report.server.pages.report import pages
+from pytest_automation_report.server.pages.report_tests import (
+    ReportedTests,
+    addresses_in,
+    canonical,
+    fragment_of,
+    relinked,
+    rows_of,
+    shown_tests,
+    tests_with_output,
+)
 from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunView, facts_in
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks
 from pytest_automation_report.server.pages.urls import RunState, link, read_parameters, run_state
@@ -188,7 +197,7 @@ class _Report:
         self._run_id = run_id
         self._base = {} if base_id is None else {"base": str(base_id)}
         self._path = link("run", run_id)
-        self._tests = pages.ReportedTests(self._facts, documents.findings)
+        self._tests = ReportedTests(self._facts, documents.findings)
         names = {} if rule.which == "none" else self._tests.artifacts(only_of_failures=rule.which == "failed")
         self._rule = rule
         self._files = ReportedFiles(reader, names, rule.max_bytes)
@@ -198,7 +207,7 @@ class _Report:
         self._pages: dict[str, str] = {}
         # The flat list of all tests, and the tree of their files.
         self._list, self._tree = (
-            pages.canonical(link("run", run_id, view="tests", group=group, **self._base)) for group in ("none", "")
+            canonical(link("run", run_id, view="tests", group=group, **self._base)) for group in ("none", "")
         )
         # Many pages link to the same places. It is asked only once the file has all its pages.
         self._knows = cache(self._is_inside)
@@ -208,8 +217,8 @@ class _Report:
         self._pages[start] = self._fetch(start, is_fragment=False)
         self._collect(start)
         run = run_values(self._facts.row, self._facts.source)
-        self._pages |= pages.shown_tests(self._tests, self._code_links)
-        self._pages |= pages.tests_with_output(self._tests, run)
+        self._pages |= shown_tests(self._tests, self._code_links)
+        self._pages |= tests_with_output(self._tests, run)
         style = f"{rendering.style_sheet()}@layer report{{{rendering.style_text('report.css')}}}"
         script = _STRICT + "\n".join(rendering.script_text(name) for name in _SCRIPTS)
         data = {
@@ -221,9 +230,9 @@ class _Report:
             "usual": {"view": self._view, **self._base},
             "list": self._list,
             "tree": self._tree,
-            "tests": pages.rows_of(self._tests, run, self._findings),
+            "tests": rows_of(self._tests, run, self._findings),
             "pages": {
-                address: [pages.relinked(part, self._knows, self._files.contents) for part in pages.fragment_of(html)]
+                address: [relinked(part, self._knows, self._files.contents) for part in fragment_of(html)]
                 for address, html in self._pages.items()
                 if html
             },
@@ -235,7 +244,7 @@ class _Report:
             **plain_values(self._facts, self._findings),
             policy=_own(_POLICY.format(styles=_hashes(plain_style, style), scripts=_hashes(loader, script))),
             version=__version__,
-            title=pages.fragment_of(self._pages[start]).title,
+            title=fragment_of(self._pages[start]).title,
             style=_own(plain_style),
             script=_own(loader),
             data=_deflated(json.dumps(data, separators=(",", ":"), sort_keys=True).encode()),
@@ -254,15 +263,15 @@ class _Report:
     def _frame(self, start: str) -> dict[str, str]:
         header = _HEADER.search(self._pages[start])
         # The script of the report searches.
-        top = pages.relinked(header[0], self._is_inside).replace(" data-find", "") if header else ""
+        top = relinked(header[0], self._is_inside).replace(" data-find", "") if header else ""
         icons = re.sub(r"</?svg[^>]*>", "", rendering.file_text("icons.svg"))
         values = {"is_report": True, "icons": _own(icons), "top": _own(top.replace("<header ", "<header hidden ", 1))}
         return {part: rendering.render(f"report/{part}.html", **values) for part in ("head", "foot")}
 
     def _collect(self, start: str) -> None:
-        queue = deque(pages.canonical(link("run", self._run_id, view=view, **self._base)) for view in _VIEWS)
+        queue = deque(canonical(link("run", self._run_id, view=view, **self._base)) for view in _VIEWS)
         lists = (self._tree, self._list)
-        queue.extend([*lists, *pages.addresses_in(self._pages[start])])
+        queue.extend([*lists, *addresses_in(self._pages[start])])
         while queue and len(self._pages) < _MOST_VIEWS:
             address = self._named(queue.popleft())
             has_own_page = set(parse_qs(urlsplit(address).query)) <= _VIEW_PARAMETERS
@@ -272,14 +281,14 @@ class _Report:
             html = self._fetch(address)
             # The script fills a list with rows.
             self._pages[address] = _LEAF.sub("", html) if address in lists else html
-            queue.extend(pages.addresses_in(html))
+            queue.extend(addresses_in(html))
 
     def _named(self, address: str) -> str:
         split = urlsplit(address)
         query = dict(parse_qsl(split.query))
         if split.path != self._path:
             return address
-        return pages.canonical(f"{split.path}?{urlencode({'view': self._view, **self._base, **query})}")
+        return canonical(f"{split.path}?{urlencode({'view': self._view, **self._base, **query})}")
 
     def _view_of(self, address: str) -> str | None:
         """Return the view that an address names; None for another page, or another base."""
@@ -300,7 +309,7 @@ class _Report:
         path, _, query = named.partition("?")
         pairs = parse_qsl(query)
         others = [pair for pair in pairs if pair != ("show", "pytest")]
-        return pairs != others and self._is_inside(pages.canonical(f"{path}?{urlencode(others)}"))
+        return pairs != others and self._is_inside(canonical(f"{path}?{urlencode(others)}"))
 
 
 def _deflated(data: bytes) -> str:

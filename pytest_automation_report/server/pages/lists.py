@@ -15,7 +15,7 @@ from pytest_automation_report.findings.sentences import mine
 from pytest_automation_report.server.pages import drawings, urls
 from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader
 from pytest_automation_report.server.pages.rendering import Page, render, set_html
-from pytest_automation_report.server.pages.runs.rows import branch_runs, card_of, flaky_tests, run_row, slowest_tests
+from pytest_automation_report.server.pages.rows import branch_runs, card_of, flaky_tests, run_row, slowest_tests
 from pytest_automation_report.server.pages.searches import mistakes_in
 from pytest_automation_report.server.pages.words import common_phrase, titled
 from pytest_automation_report.server.store import reads
