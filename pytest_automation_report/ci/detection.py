@@ -6,7 +6,9 @@ No value of a variable raises an error: a value that cannot be parsed is an unkn
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -184,9 +186,7 @@ class Checkout:
         commit, author, subject = commits[0] if commits else ("", "", "")
         changes = None
         if self._is_local and commit and differing != _CLEAN:
-            from pytest_automation_report.ci.changes import digest_of  # noqa: PLC0415 - only with changes
-
-            changes = digest_of(differing, self._folder, self._deadline)
+            changes = _digest(differing, self._folder, self._deadline)
         history = [f"{commit[:SHORT_COMMIT]} {subject}".rstrip() for commit, _, subject in commits]
         return BuildInfo(
             branch=branch.strip().removeprefix("refs/heads/") if branch.startswith("refs/heads/") else None,
@@ -225,3 +225,43 @@ def _remote(text: str) -> str | None:
     lines = (line.partition("\t") for line in text.splitlines() if " (fetch)" in line)
     urls = {name: url.rpartition(" (fetch)")[0] for name, _, url in lines}
     return urls.get("origin") or (next(iter(urls.values())) if len(urls) == 1 else None)
+
+
+_UNKNOWN: Final = "unknown"  # of a checkout that git cannot compare, or that differs in more than is read
+_MAX_CHANGED_BYTES: Final = 50_000_000
+_DIGEST_CHARACTERS: Final = 12
+
+
+def _digest(told: bytes, folder: Path, deadline: float) -> str:
+    """Return a digest of what differs, by what git ``told``: names, modes, contents; "unknown" if it cannot tell."""
+    *names, sign = told.split(b"\0")
+    if sign != b"=":
+        return _UNKNOWN
+    between = names.index(b"")
+    paths = sorted({*(name[3:] for name in names[:between]), *names[between + 1 :]})
+    root = next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), folder)
+    digest, left = sha256(), _MAX_CHANGED_BYTES
+    for path in paths:
+        try:
+            mode, content = _file_content(root / os.fsdecode(path), left)
+        except (OSError, ValueError):
+            return _UNKNOWN
+        left -= len(content)
+        if left < 0 or monotonic() > deadline:
+            return _UNKNOWN
+        digest.update(b"%d %d %b\0%b" % (mode, len(content), path, content))
+    return digest.hexdigest()[:_DIGEST_CHARACTERS]
+
+
+def _file_content(path: Path, most: int) -> tuple[int, bytes]:
+    """Return mode and content as git knows them, of a missing file 0 and nothing; raises OSError and ValueError."""
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return 0, b""
+    if stat.S_ISLNK(found.st_mode):
+        return stat.S_IFLNK, os.fsencode(path.readlink())
+    # A folder is a repository in this one, whose files nobody has listed.
+    if not stat.S_ISREG(found.st_mode) or found.st_size > most:
+        raise ValueError(path)
+    return found.st_mode & stat.S_IXUSR, read_file(path, most, is_foreign=True)

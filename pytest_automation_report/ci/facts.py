@@ -178,11 +178,6 @@ def _fields(facts: BuildInfo) -> list[Field]:
     return fields
 
 
-def subject_of(message: str) -> str | None:
-    """Return the first line of a commit's message, None for an empty one."""
-    return message.strip().partition("\n")[0].strip() or None
-
-
 def without_user(url: str | None) -> str | None:
     """Return a web address without user and password, None for any other text."""
     if not url or web_address_hint(url):
@@ -194,9 +189,3 @@ def without_user(url: str | None) -> str | None:
 def text_of(environ: Mapping[str, str], name: str) -> str | None:
     """Return a variable's value without surrounding space, None if it is unset or empty."""
     return environ.get(name, "").strip() or None
-
-
-def all_of(environ: Mapping[str, str], *names: str) -> tuple[str, ...] | None:
-    """Return the values of the variables, None if one is not set."""
-    texts = tuple(text for name in names if (text := text_of(environ, name)))
-    return texts if len(texts) == len(names) else None

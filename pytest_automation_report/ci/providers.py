@@ -15,9 +15,7 @@ from pytest_automation_report.ci.facts import (
     BuildInfo,
     CiJob,
     Shard,
-    all_of,
     repository_page,
-    subject_of,
     text_of,
     with_fallbacks,
     without_user,
@@ -76,7 +74,7 @@ def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
         message, author = event("head_commit", "message"), event("head_commit", "author", "name")
         return BuildInfo(
             commit=commit,
-            commit_subject=subject_of(message) if isinstance(message, str) else None,
+            commit_subject=_subject(message) if isinstance(message, str) else None,
             author=author.strip() or None if isinstance(author, str) else None,
         )
     merge = re.fullmatch(r"refs/pull/([0-9]{1,18})/.*", text_of(environ, "GITHUB_REF") or "")
@@ -89,6 +87,11 @@ def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
         merge_commit=commit if merge else None,
         pull_request=number,
     )
+
+
+def _subject(message: str) -> str | None:
+    """Return the first line of a commit's message, None for an empty one."""
+    return message.strip().partition("\n")[0].strip() or None
 
 
 def _member(event: str, *path: str) -> Any:  # noqa: ANN401 - any JSON
@@ -374,9 +377,9 @@ def _from_table(environ: Environ, name: str, provider: Provider) -> BuildInfo:
         commit=_commit(environ, provider.commit),
         pull_request=request or ref.pull_request,
         target_branch=_first(environ, provider.target_branch),
-        commit_subject=subject_of(_first(environ, provider.commit_message) or ""),
+        commit_subject=_subject(_first(environ, provider.commit_message) or ""),
         build=_first(environ, provider.build),
-        pipeline="-".join(all_of(environ, *provider.pipeline) or ()) or None,
+        pipeline="-".join(_all_of(environ, *provider.pipeline) or ()) or None,
         attempt=(attempt if retries is None else retries + 1) or None,
         shard=_shard(environ, provider),
         url=without_user(_first(environ, provider.url)),
@@ -446,7 +449,7 @@ def _first(environ: Environ, names: tuple[str, ...]) -> str | None:
 def _filled(environ: Environ, template: str) -> str | None:
     if "{" not in template:
         return text_of(environ, template)
-    if all_of(environ, *re.findall(r"\{(\w+)", template)) is None:
+    if _all_of(environ, *re.findall(r"\{(\w+)", template)) is None:
         return None
 
     def filled(variable: re.Match[str]) -> str:
@@ -454,3 +457,9 @@ def _filled(environ: Environ, template: str) -> str | None:
         return quote(value, safe=":", errors="replace") if variable[2] else value.rstrip("/")
 
     return re.sub(r"\{(\w+)(!q)?\}", filled, template)
+
+
+def _all_of(environ: Environ, *names: str) -> tuple[str, ...] | None:
+    """Return the values of the variables, None if one is not set."""
+    texts = tuple(text for name in names if (text := text_of(environ, name)))
+    return texts if len(texts) == len(names) else None
