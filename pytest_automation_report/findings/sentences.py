@@ -39,9 +39,10 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     after a failed attempt. ``collected`` is None if it is not known. ``not_run`` tests were collected and did not
     finish, without those that died; ``lost`` ones are those of ``files``, ``file`` the name of a single one if it
     has no character that means something in Markdown. ``modules`` are the results of modules, of
-    which each job may have one; ``uncollected`` ones failed. ``selection`` has the options that chose a part of the
-    suite. ``are_results``: several jobs ran the same tests, so these are numbers of results. ``is_torn``: jobs lost
-    tests of the run or ran some twice. ``is_silent``: there has been no news of an open run for a while.
+    which each job may have one; ``uncollected`` ones failed. ``dead`` says which of several jobs died, in words.
+    ``selection`` has the options that chose a part of the suite. ``are_results``: several jobs ran the same tests, so
+    these are numbers of results. ``is_torn``: jobs lost tests of the run or ran some twice. ``is_silent``: there has
+    been no news of an open run for a while.
     """
 
     finished: int = 0
@@ -58,6 +59,7 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     uncollected: int = 0
     reasons: int = 0
     ending: Ending = _IN_ORDER
+    dead: str = ""
     selection: str = ""
     are_results: bool = False
     is_open: bool = False
@@ -128,7 +130,8 @@ def _cut(numbers: RunNumbers) -> _Words | None:
     after, counted = f"after {some}{of:,}", f"after {some}{numbers.counted(of)}"
     failed = f", {numbers.failed:,} failed" if numbers.failed else ""
     if ending == "died":
-        return "died", "fail", f"The session died {counted}{failed}", f"died {after}{failed}"
+        whole = f"{numbers.dead}; {some}{numbers.counted(of)} ran" if numbers.dead else f"The session died {counted}"
+        return "died", "fail", f"{whole}{failed}", f"died {after}{failed}"
     if numbers.files and not numbers.finished:
         long = f"Collection failed: {numbers.uncollected_files}, so no test ran"
         return "not collected", "fail", long, "collection failed"

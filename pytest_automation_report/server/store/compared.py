@@ -40,11 +40,17 @@ _KILLED: Final = (
 )
 _OF_FILES: Final = f'SELECT "case_id" FROM "result" WHERE "file" IN ({{ids}}) AND "run_id" = ? AND NOT ({IS_MODULE})'  # nosec B608
 _FIELDS: Final = 'SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = \'fields\''
+_NOTES_OF_JOBS: Final = (
+    'SELECT t."job", t."attempt", a."body" FROM "thread" AS t'
+    ' LEFT JOIN "attachment" AS a ON a."thread_id" = t."id" AND a."kind" = \'fields\''
+    ' WHERE t."run_id" = ? AND t."job" IS NOT NULL ORDER BY t."id"'
+)
 # A file that has not been collected for longer has no tests that anybody misses.
 _EARLIER_RUNS: Final = 10
 
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./-]{1,100}")
+_PLAIN_JOBS: Final = re.compile(r"[A-Za-z0-9_./(), -]{1,100}")
 
 
 class Modules(NamedTuple):
@@ -123,11 +129,25 @@ def numbers_of(
         uncollected=modules.failures,
         reasons=reasons,
         ending=ending,
+        dead=_dead_jobs(connection, run["id"]) if ending[0] == "died" else "",
         selection=run["selection"] or "",
         are_results=are_results,
         is_open=not run["is_completed"],
         is_torn=torn,
     )
+
+
+def _dead_jobs(connection: StoreConnection, run_id: int) -> str:
+    """Return which of several jobs died in their last attempt, in words; empty for a single job."""
+    notes: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for job, attempt, body in connection.execute(_NOTES_OF_JOBS, (run_id,)):
+        notes[job][attempt or 0] += [] if body is None else _texts([json.loads(body)], ENDING_FIELD)
+    last = {job: attempts[max(attempts)] for job, attempts in notes.items()}
+    dead = [job for job, texts in last.items() if any(text.startswith(DIED_ENDING) for text in texts)]
+    names = ", ".join(dead)
+    if not dead or len(last) == 1:
+        return ""
+    return f"{len(dead)} of {len(last)} jobs died" + (f": {names}" if _PLAIN_JOBS.fullmatch(names) else "")
 
 
 def _fields(connection: StoreConnection, run_id: int) -> list[Json]:

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
-VERSION: Final = 10  # version of the document and of the rules behind it; documents of an earlier one are computed anew
+VERSION: Final = 11  # version of the document and of the rules behind it; documents of an earlier one are computed anew
 # The number of this status is the contract's: the counts of a run have its name.
 _UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 _NAMES: Final = (

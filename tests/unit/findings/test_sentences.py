@@ -34,6 +34,10 @@ def cut(ending: str, limit: int = 0, **numbers: int) -> RunNumbers:
         (cut("died"), "fail", "The session died after 35 of 60 tests, 1 failed", "died after 35 of 60, 1 failed"),
         (of(1, ending=("died", 0)), "fail", "The session died after 1 test", "died after 1"),
         (
+            of(9, 1, collected=12, ending=("died", 0), dead="1 of 4 jobs died: unit 2/4"), "fail",
+            "1 of 4 jobs died: unit 2/4; 9 of 12 tests ran, 1 failed", "died after 9 of 12, 1 failed",
+        ),
+        (
             cut("interrupted"),
             "fail", "Interrupted after 35 of 60 tests, 1 failed", "interrupted after 35 of 60, 1 failed",
         ),

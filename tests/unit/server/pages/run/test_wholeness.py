@@ -3,6 +3,8 @@
 import re
 from itertools import permutations
 
+import pytest
+
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.server.store.maintenance import check
 from support.service import a_test
@@ -75,6 +77,29 @@ def test_a_job_that_died_in_its_last_test_is_not_whole(site: Site) -> None:
         run = site.service.run_of_jobs(*ordered)
         assert _counts(site, run, "total", "success", "failure") == [2, 2, 0], "the outcome before stands"
     assert "Ended after 1 of 2 tests" in site.text(f"/runs/{site.run_of(a_test(0), killed(1))}")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "words"),
+    [
+        ([("unit 1/2", 1, True), ("unit 2/2", 1, False)], "1 of 2 jobs died: unit 1/2; 2 tests ran"),
+        ([("unit 1/2", 1, True), ("unit 1/2", 2, False), ("web (3.12)", 1, True)], "1 of 2 jobs died: web (3.12); 3"),
+        ([("a", 1, True), ("b", 1, False), ("c", 1, True)], "2 of 3 jobs died: a, c; 3 tests ran"),
+        ([("[a](b)", 1, True), ("b", 1, False)], "1 of 2 jobs died; 2 tests ran"),
+        ([("unit", 1, True)], "The session died after 1 test"),
+    ],
+    ids=["one", "not one that ran again", "two", "a name that means something in Markdown", "a single job"],
+)  # fmt: skip
+def test_a_verdict_names_the_jobs_that_died(site: Site, jobs: list[tuple[str, int, bool]], words: str) -> None:
+    """Of several jobs that share a run, the heading names those whose last attempt died."""
+    run = site.service.new_run()
+    for place, (name, attempt, has_died) in enumerate(jobs, 1):
+        thread = site.service.new_thread(run, job={"name": name, "attempt": attempt}, session_started=place)
+        site.service.append(thread, a_test(place))
+        note = "pytest died before the session ended" if has_died else "ended"
+        site.service.post(f"/automation/runs/threads/{thread}/append", {"fields": [field("Session", note)]})
+    site.service.complete(run)
+    assert words in site.text(f"/runs/{run}")
 
 
 def _attempt(number: int, *statuses: str) -> tuple[str, int, list[Json]]:
