@@ -413,7 +413,8 @@ class LedgerState(Struct):
                 progress = self.progress_of(intent.worker)
                 for first, last, count in record.ranges or ((intent.first, intent.last, intent.count),):
                     progress.acknowledged.add(first, last, count)
-                    progress.in_thread += count
+                    if progress.thread == intent.thread:  # still open
+                        progress.in_thread += count
                 if not record.ranges:
                     progress.thread_observed += intent.observed
                     progress.thread_computed += intent.computed
