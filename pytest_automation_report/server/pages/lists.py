@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from functools import partial
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec.structs import replace
 
@@ -31,20 +31,9 @@ if TYPE_CHECKING:
 
     import falcon
 
-    from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
-
-
-class Choice(NamedTuple):
-    """A select above a list: ``any`` is the word for no choice, empty without it; ``options`` are values with words."""
-
-    name: str
-    label: str
-    any: str
-    options: Sequence[tuple[str, str]]
-    chosen: str
 
 
 _COMPUTING_SECONDS: Final = 0.2
@@ -206,19 +195,10 @@ def project_values(reader: PageReader, project_id: int, filters: urls.RunFilters
     """Return the values of the list of a project's runs; raises `ApiError` (404) for an unknown project."""
     if project_id not in reader.projects():
         raise not_found("project")
+    sources = [(str(source["id"]), source["name"]) for source in reader.sources(project_id)]
     return {
-        "project": project_id,
-        "home": reader.home(project_id),
-        "filters": filters,
-        "mistakes": filters.mistakes,
-        "choices": _choices(
-            filters,
-            sources=[(str(source["id"]), source["name"]) for source in reader.sources(project_id)],
-            branches=reader.branches(project_id, filters.source),
-            tags=reader.tags(project_id),
-        ),
         "address_at": lambda page: urls.link("project", project_id, **filters.at(page)),
-        **_list_values(reader, project_id, filters),
+        **_list_values(reader, project_id, filters, sources),
     }
 
 
@@ -256,19 +236,15 @@ def suite_values(reader: PageReader, source: Row, filters: urls.RunFilters) -> V
     filters = replace(filters, source=source_id, branch=branch)
     runs = branch_runs(reader, source_id, branch)
     last, summary, said = runs.last, runs.summary, runs.said
-    branches = reader.branches(project_id, source_id)
     document = None if last is None else stored_findings(reader.connection, last["id"])
+    still = document["tests"]["still_failing"] if document else ()
+    began = [entry["since"] for entry in still if entry["since"]]
     series = None if last is None else series_of(reader.connection, last)
     flaky = flaky_tests(reader, source_id, branch, series) if series else []
     return {
         "branch": runs,
-        "project": project_id,
-        "home": reader.home(project_id),
         "source": source,
         "has_others": len(reader.sources(project_id)) > 1,
-        "mistakes": filters.mistakes,
-        "filters": filters,
-        "choices": _choices(filters, sources=[], branches=branches, tags=reader.tags(project_id)),
         "address_at": lambda page: urls.link("suite", source_id, **{**filters.at(page), "source": None}),
         "main": main,
         "mine": mine(summary["mine"]) if summary else "",
@@ -281,13 +257,12 @@ def suite_values(reader: PageReader, source: Row, filters: urls.RunFilters) -> V
             )
             for row in runs.rows
         ],
-        "has_branches": any(branches),
-        "oldest": _oldest(document, last),
+        "oldest": min(began, key=lambda run: run["run"], default=None),
         "reasons": [] if document is None else document["reasons"][:10],
         "flaky": flaky,
         "flaky_count": max(len(flaky), summary["counts"]["flaky"] if summary else 0),
         "slowest": slowest_tests(reader, series) if series else [],
-        **_list_values(reader, project_id, filters),
+        **_list_values(reader, project_id, filters, []),
     }
 
 
@@ -301,38 +276,36 @@ def projects_values(reader: PageReader, project_ids: Sequence[int]) -> Values:
     return {"projects": rows, "has_runs": bool(latest_runs), "uncomputed": []}
 
 
-def _oldest(document: RunFindings | None, last: Row | None) -> RunMention | None:
-    if document is None or last is None:
-        return None
-    runs = [entry["since"] for entry in document["tests"]["still_failing"] if entry["since"]]
-    first = min(runs, key=lambda run: int(run["run"]), default=None)
-    return first if first is not None and first["run"] < last["id"] else None
+_Choice: TypeAlias = "tuple[str, str, str, Sequence[tuple[str, str]], str]"
+"""A select: its name and label, the word for no choice or "", values with words, and the chosen value."""
 
 
-def _choices(
-    filters: urls.RunFilters, *, sources: Sequence[tuple[str, str]], branches: Sequence[str], tags: Sequence[str]
-) -> list[Choice]:
-    """Return the selects above a list of runs; a suite's page has no ``sources``, and always one branch."""
+def _list_values(
+    reader: PageReader, project_id: int, filters: urls.RunFilters, sources: Sequence[tuple[str, str]]
+) -> Values:
+    """Return the values of a list of runs; a suite's page has no ``sources`` to choose from, and always one branch."""
+    branches, tags = reader.branches(project_id, filters.source), reader.tags(project_id)
     branch = "" if filters.branch is None else filters.branch or urls.NO_BRANCH
-    branches = list(dict.fromkeys([*branches, *([filters.branch] if filters.branch is not None else [])]))
+    names = dict.fromkeys([*branches, *([filters.branch] if filters.branch is not None else [])])
     tags = list(dict.fromkeys([*tags, *([filters.tag] if filters.tag else [])]))
-    names = [(name or urls.NO_BRANCH, name or "(no branch)") for name in branches]
-    statuses = [(word, word.capitalize()) for word in urls.STATUSES]
-    shown = [
-        Choice("source", "Suite", "All suites", sources, str(filters.source or "")),
-        Choice("branch", "Branch", "All branches" if sources else "", names, branch),
-        Choice("status", "Status", "Any status", statuses, filters.status or ""),
-        Choice("tag", "Tag", "Any tag", [(tag, tag) for tag in tags], filters.tag or ""),
+    named = [(name or urls.NO_BRANCH, name or "(no branch)") for name in names]
+    choices: list[_Choice] = [
+        ("source", "Suite", "All suites", sources, str(filters.source or "")),
+        # Runs without a branch alone leave nothing to choose.
+        ("branch", "Branch", "All branches" if sources else "", named if any(names) else [], branch),
+        ("status", "Status", "Any status", [(word, word.capitalize()) for word in urls.STATUSES], filters.status or ""),
+        ("tag", "Tag", "Any tag", [(tag, tag) for tag in tags], filters.tag or ""),
     ]
-    # Runs without a branch alone leave nothing to choose.
-    return [choice for choice in shown if choice.options and choice.options != [(urls.NO_BRANCH, "(no branch)")]]
-
-
-def _list_values(reader: PageReader, project_id: int, filters: urls.RunFilters) -> Values:
     ids, total = reader.completed_runs(project_id, filters)
     open_ids = reader.open_runs(project_id, filters) if filters.page == 1 else []
     rows = run_rows(reader, ids)
     return {
+        "project": project_id,
+        "home": reader.home(project_id),
+        "filters": filters,
+        "mistakes": filters.mistakes,
+        "choices": [choice for choice in choices if choice[3]],
+        "has_branches": any(branches),
         "open_runs": run_rows(reader, open_ids),
         "runs": rows,
         "uncomputed": _uncomputed(rows),

@@ -7,7 +7,7 @@ with the number of tests. Only a search, and the order by time, look at every te
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec import Struct
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.server.pages.urls import RunFilters
+    from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
 
@@ -105,16 +106,6 @@ class Rows(Struct, frozen=True):
 
     items: Sequence[Row]
     has_more: bool
-
-
-class Looked(NamedTuple):
-    """What a search looks at: the number of runs, the first and the last of them, numbers of tests and reasons."""
-
-    runs: int
-    first: int | None
-    last: int | None
-    tests: int
-    reasons: int
 
 
 class Siblings(Struct, frozen=True):
@@ -401,8 +392,8 @@ class PageReader(Reader):
             return f"FROM {every} CROSS JOIN LATERAL (SELECT n.* {last}) AS r WHERE TRUE"
         return f'FROM "result" WHERE "id" IN (SELECT (SELECT n."id" {last}) FROM {every})'
 
-    def looked_at(self, source_id: int | None) -> Looked:
-        """Return what a search of all stored runs, or of one source's, looks at."""
+    def looked_at(self, source_id: int | None) -> Values:
+        """Return what a search of all stored runs, or of one source's, looks at: numbers, first and last run."""
         own, source = ("1 = 1", ()) if source_id is None else ('"source_id" = ?', (source_id,))
         ((runs, first, last),) = self.connection.execute(
             f'SELECT COUNT(*), MIN("id"), MAX("id") FROM "run" WHERE {own}', source
@@ -411,7 +402,7 @@ class PageReader(Reader):
         of_source = "" if source_id is None else f" AND EXISTS (SELECT 1 {_OF_REASON.format(' AND u.source_id = ?')})"
         count = f'SELECT COUNT(*) FROM f WHERE f."x" IS NOT NULL{of_source}'
         reasons = self.connection.number(f"{_ALL_REASONS} {count}", source)
-        return Looked(runs, first, last, tests, reasons)
+        return {"runs": runs, "first": first, "last": last, "tests": tests, "reasons": reasons}
 
     def count_by_status(self, run_id: int, search: Search) -> dict[int, int]:
         """Return the number of tests by status that a search finds."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from msgspec import Struct
-
 from pytest_automation_report.findings.flakiness import WINDOW, evidence_words
-from pytest_automation_report.findings.sentences import MINE, commit_text
+from pytest_automation_report.findings.sentences import MINE
 from pytest_automation_report.findings.times import HISTORY, LAST, change_over, factor, median, spread
 from pytest_automation_report.server.pages import urls
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, TrendPoint, failure_trend
@@ -20,7 +18,6 @@ from pytest_automation_report.server.pages.words import (
     attached,
     comparable_time,
     counts_of,
-    own_name,
     parts_of,
     run_values,
 )
@@ -49,40 +46,24 @@ def run_row(record: RunRecord, source: str, summary: FindingsSummary | None, bas
     """Return the values of a run in a list; ``summary`` is of its findings, ``bases`` has rows of bases by id."""
     row, fields = record.row, {field["name"].lower(): field["value"] for field in attached(record, "fields")}
     links = attached(record, "links")
-    collected, not_run = (_count(fields.get(name)) for name in ("collected", "not run"))
     base = bases.get(summary["base"]) if summary and summary["base"] else None
-    is_open, said = not row["is_completed"], verdict_in_list(row, summary)
-    missing = not_run or 0
-    if is_open:
-        missing = max(0, (collected or 0) - row["total_count"])
-    elif summary is not None:
-        missing = summary["not_run"]
-    parts = parts_of(counts_of(row))
-    if missing:
-        parts.append(Part("idle", "To come" if is_open else "Not run", missing))
+    is_open, collected = not row["is_completed"], fields.get("collected", "")
+    not_run = 0 if is_open or summary is None else summary["not_run"]
+    to_come = int(collected) - row["total_count"] if is_open and _is_count(collected) else 0
+    parts = [*parts_of(counts_of(row)), Part("idle", "To come", to_come), Part("idle", "Not run", not_run)]
     return {
         **run_values(row, source),
-        "said": said,
-        "word": "Running" if said["kind"] == "running" else said["short"].capitalize(),
-        "tone": said["tone"],
-        "is_open": is_open,
+        "said": verdict_in_list(row, summary),
         "tags": json.loads(row["tags"]),
-        "total": row["total_count"],
-        "parts": parts,
-        "title": own_name(row["name"], source, row["branch"] or ""),
-        "commit": commit_text(row["commit"], row["changes"]),
+        "parts": [part for part in parts if part.count > 0],
         "subject": fields.get("commit subject", ""),
         "commit_link": next((link["url"] for link in links if link["name"].lower() == "commit"), ""),
         "link": next((link for link in links if link["name"].lower() != "commit"), None),
-        "not_run": 0 if is_open else missing,
-        "failed": row["failure_count"],
+        "not_run": not_run,
         "is_uncomputed": summary is None and not is_open,
-        "changes": change_words(row, summary),
+        "moved": change_words(row, summary),
         "base": None if base is None else base["id"],
         "before": None if base is None else comparable_time(row, base),
-        # What the counts beside it do not show.
-        "state": said["short"] if said["kind"] not in {"passed", "failed", "running"} else "",
-        "is_part": bool(row["selection"]),
     }
 
 
@@ -100,87 +81,58 @@ def change_words(row: Row, summary: FindingsSummary | None) -> list[tuple[int, s
     return [word for word in words if word[0]]
 
 
-def _count(text: str | None) -> int | None:
-    return int(text) if text and _is_count(text) else None
-
-
 RAIL_TESTS: Final = 10  # most flaky and slow tests beside the runs of a suite
 
 
-class BranchRuns(Struct, frozen=True, dict=True):
-    """The completed runs of a suite's branch, oldest first, with the summaries of their findings by run.
+class BranchRuns(NamedTuple):
+    """The last completed runs of a suite's branch, oldest first, their trend, and what is known of the last one.
 
-    A run of a part of the suite knows of its own tests alone, so it is the last one only if each run is such a part.
+    A run of a part of the suite knows of its own tests alone. It is the last one, and among the rows, only if all runs
+    are such parts; otherwise ``part`` is a later one.
     """
 
-    all: Sequence[Row]
-    summaries: Mapping[int, FindingsSummary]
-
-    @cached_property
-    def rows(self) -> Sequence[Row]:
-        """The runs of the whole suite; all runs without any."""
-        return [row for row in self.all if not row["selection"]] or self.all
-
-    @property
-    def last(self) -> Row | None:
-        """The last one of these."""
-        return self.rows[-1] if self.rows else None
-
-    @property
-    def part(self) -> Row | None:
-        """A later run of a part of the suite."""
-        return self.all[-1] if self.all and self.all[-1] is not self.last else None
-
-    @property
-    def summary(self) -> FindingsSummary | None:
-        """What the findings of the last one say."""
-        return None if self.last is None else self.summaries.get(self.last["id"])
-
-    @property
-    def said(self) -> VerdictWords | None:
-        """The verdict of the last one."""
-        return None if self.last is None else verdict_in_list(self.last, self.summary)
-
-    @cached_property
-    def points(self) -> list[TrendPoint]:
-        """The trend of all runs."""
-        return failure_trend(self.all, self.summaries)
+    rows: Sequence[Row] = ()
+    points: Sequence[TrendPoint] = ()
+    part: Row | None = None
+    last: Row | None = None
+    summary: FindingsSummary | None = None
+    said: VerdictWords | None = None
 
 
 def branch_runs(reader: PageReader, source_id: int, branch: str) -> BranchRuns:
-    """Return the last completed runs of a suite's branch."""
+    """Return the runs of a branch."""
     rows = reader.completed_trend(source_id, branch)
-    return BranchRuns(rows, summaries(reader.connection, [row["id"] for row in rows]))
+    if not rows:
+        return BranchRuns()
+    whole = [row for row in rows if not row["selection"]] or rows
+    known, last = summaries(reader.connection, [row["id"] for row in rows]), whole[-1]
+    part, summary = rows[-1] if rows[-1] is not last else None, known.get(last["id"])
+    return BranchRuns(whole, failure_trend(rows, known), part, last, summary, verdict_in_list(last, summary))
 
 
 class SuiteCard(NamedTuple):
-    """A suite: the runs of its main branch, and its newest run if that goes on."""
+    """A suite, the runs of its main branch, and its newest run if that goes on.
+
+    ``flaky`` is the number of flaky tests, None if not all tests ran; ``usual`` the time of a run in microseconds.
+    """
 
     suite: Row
     branch: str
     runs: BranchRuns
     running: Row | None
-
-    @property
-    def flaky(self) -> int | None:
-        """The number of flaky tests; None if not all tests ran."""
-        summary = self.runs.summary
-        is_whole = summary and not summary["not_run"] and not summary["verdict"]["part"]
-        return summary["counts"]["flaky"] if summary and is_whole else None
-
-    @property
-    def usual(self) -> int | None:
-        """The usual time of a run, in microseconds."""
-        times = [row["elapsed"] for row in self.runs.rows[:-1] if row["elapsed"]]
-        return int(median(times)) if times else None
+    flaky: int | None
+    usual: int | None
 
 
 def card_of(reader: PageReader, source: Row) -> SuiteCard:
     """Return the card of a suite."""
     branch = main_branch(reader.connection, source["id"])
-    newest = reader.newest(source["id"], None)
+    runs, newest = branch_runs(reader, source["id"], branch), reader.newest(source["id"], None)
     running = newest if newest is not None and not newest["is_completed"] else None
-    return SuiteCard(source, branch, branch_runs(reader, source["id"], branch), running)
+    is_whole = runs.summary and not runs.summary["not_run"] and not runs.summary["verdict"]["part"]
+    flaky = runs.summary["counts"]["flaky"] if runs.summary and is_whole else None
+    times = [row["elapsed"] for row in runs.rows[:-1] if row["elapsed"]]
+    return SuiteCard(source, branch, runs, running, flaky, int(median(times)) if times else None)
 
 
 class SuiteTest(NamedTuple):

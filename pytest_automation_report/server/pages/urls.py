@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
 from msgspec import Struct
@@ -65,20 +65,11 @@ def own_path(text: str | None, default: str = "/") -> str:
     return text if text and _is_own_path(text) else default
 
 
-class Paging(NamedTuple):
-    """The numbers of a page, of its neighbours, and of the last page; None for one that is not there or not known."""
-
-    page: int
-    before: int | None
-    after: int | None
-    last: int | None
-
-
-def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -> Paging:
-    """Return the numbers of a page of a list of ``total`` rows; ``has_more`` is for an unknown ``total``."""
+def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -> dict[str, int | None]:
+    """Return the numbers of this page, of its neighbours and of the last; ``has_more`` is for an unknown ``total``."""
     last = None if total is None else max(1, -(-total // size))
     is_followed = has_more if last is None else page < last
-    return Paging(page, page - 1 or None, page + 1 if is_followed else None, last)
+    return {"page": page, "before": page - 1 or None, "after": page + 1 if is_followed else None, "last": last}
 
 
 # The views of a run's page, in the order of their tabs and of the keys 1 to 5.

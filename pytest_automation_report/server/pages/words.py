@@ -287,5 +287,15 @@ def own_name(name: str, source: str, branch: str) -> str:
 
 def run_values(row: Row, source: str) -> Values:
     """Return the values of a run that all pages need: its row, and the name and id of its suite."""
-    empty = {name: row[name] or "" for name in ("branch", "commit")}
-    return {**row, **empty, "source": source, "source_id": row["source"]}
+    branch = row["branch"] or ""
+    return {
+        **row,
+        "branch": branch,
+        "commit": row["commit"] or "",
+        "source": source,
+        "source_id": row["source"],
+        "is_open": not row["is_completed"],
+        "total": row["total_count"],
+        "failed": row["failure_count"],
+        "own_name": own_name(row["name"], source, branch),
+    }

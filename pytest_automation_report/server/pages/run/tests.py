@@ -14,7 +14,7 @@ from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows
 from pytest_automation_report.server.pages.run.changes import entries_of
 from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, tone_of
 from pytest_automation_report.server.pages.searches import Search
-from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, Paging, RunState, link, paging
+from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, RunState, link, paging
 from pytest_automation_report.server.pages.words import (
     STATUSES_RANKED,
     STATUSES_SHOWN,
@@ -177,7 +177,7 @@ class Level(NamedTuple):
 
     rows: Sequence[ListedTest | OpenableRow]
     hidden: int
-    pages: Paging
+    pages: dict[str, int | None]
     opened: str
 
 
