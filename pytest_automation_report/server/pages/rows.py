@@ -14,10 +14,10 @@ from pytest_automation_report.server.pages import urls
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, TrendPoint, failure_trend
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.words import (
-    Part,
     attached,
     comparable_time,
     counts_of,
+    links_of,
     parts_of,
     run_values,
 )
@@ -45,20 +45,19 @@ _is_count = re.compile(r"[0-9]{1,9}").fullmatch
 def run_row(record: RunRecord, source: str, summary: FindingsSummary | None, bases: Mapping[int, Row]) -> Values:
     """Return the values of a run in a list; ``summary`` is of its findings, ``bases`` has rows of bases by id."""
     row, fields = record.row, {field["name"].lower(): field["value"] for field in attached(record, "fields")}
-    links = attached(record, "links")
+    commit_link, links = links_of(record)
     base = bases.get(summary["base"]) if summary and summary["base"] else None
     is_open, collected = not row["is_completed"], fields.get("collected", "")
     not_run = 0 if is_open or summary is None else summary["not_run"]
     to_come = int(collected) - row["total_count"] if is_open and _is_count(collected) else 0
-    parts = [*parts_of(counts_of(row)), Part("idle", "To come", to_come), Part("idle", "Not run", not_run)]
     return {
         **run_values(row, source),
         "said": verdict_in_list(row, summary),
         "tags": json.loads(row["tags"]),
-        "parts": [part for part in parts if part.count > 0],
+        "parts": parts_of(counts_of(row), missing=not_run + to_come, is_open=is_open),
         "subject": fields.get("commit subject", ""),
-        "commit_link": next((link["url"] for link in links if link["name"].lower() == "commit"), ""),
-        "link": next((link for link in links if link["name"].lower() != "commit"), None),
+        "commit_link": commit_link,
+        "link": links[0] if links else None,
         "not_run": not_run,
         "is_uncomputed": summary is None and not is_open,
         "moved": change_words(row, summary),

@@ -164,6 +164,13 @@ def attached(record: RunRecord, kind: str, thread: int | None = None) -> list[En
     ]
 
 
+def links_of(record: RunRecord) -> tuple[str, list[Entry]]:
+    """Return the web address of a run's commit, "" without one, and the run's other links."""
+    links = attached(record, "links")
+    commit = next((link["url"] for link in links if link["name"].lower() == "commit"), "")
+    return commit, [link for link in links if link["name"].lower() != "commit"]
+
+
 def with_defaults(entry: Json) -> Entry:
     """Return a field, artifact or link of the API with its defaults."""
     defaults = {"type": 1, "meta": {}, "is_highlight": False, "size": None}
@@ -250,11 +257,12 @@ def counts_of(row: Mapping[str, Any]) -> dict[int, int]:
     return {status: count for status, count in counts if count}
 
 
-def parts_of(counts: Mapping[int, int], flaky: int = 0) -> list[Part]:
-    """Return the parts of a bar: one for each status, and flaky tests apart from the passed ones."""
+def parts_of(counts: Mapping[int, int], flaky: int = 0, missing: int = 0, *, is_open: bool = False) -> list[Part]:
+    """Return the parts of a bar: each status, flaky tests apart from the passed ones, and tests that did not run."""
     parts = [Part(status.tone, status.name, counts.get(status.id, 0), str(status.id)) for status in STATUSES_RANKED]
     parts[-1] = replace(parts[-1], count=parts[-1].count - flaky)
     parts.insert(_FLAKY_PLACE, Part("flaky", "Flaky", flaky, FLAKY))
+    parts.append(Part("idle", "To come" if is_open else "Not run", missing))
     return [part for part in parts if part.count > 0]
 
 

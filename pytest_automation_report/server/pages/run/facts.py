@@ -296,12 +296,6 @@ class Histories:
 Phrase: TypeAlias = "tuple[str, str]"
 SLOWEST_SHOWN: Final = 10  # tests and files in the lists of the slowest
 _WORTH_WORDS_PERCENT: Final = 30
-_WASTES: Final[Mapping[str, str]] = {
-    "Between tests": "between tests: reports, waiting for work",
-    "Before the first test": "before the first tests: start of pytest, collection",
-    "Waiting for the last worker": "waiting for the last worker",
-    "After the last test": "after the last test: end of the session, last results",
-}
 
 
 class WorkersShare(NamedTuple):
@@ -318,7 +312,7 @@ def shares_of(time: RunTime) -> list[WorkersShare]:
     names: Sequence[tuple[TimeShare, str, str]] = (
         ("tests", "Tests ran", "of the workers' time"),
         ("between", "Between tests", "reports, waiting for work"),
-        ("before", "Before the first test", "start, collection"),
+        ("before", "Before the first test", "start of pytest, collection"),
         ("waiting", "Waiting for the last worker", ""),
         ("after", "After the last test", "end of the session, last results"),
     )
@@ -369,7 +363,8 @@ def waste_sentence(overview: RunLanes, time: RunTime, name_of: Callable[[int], s
     largest = max(shares_of(time)[1:], key=lambda share: share.percent)
     if largest.percent < _WORTH_WORDS_PERCENT:
         return []
-    return [(f"{largest.percent} % of the workers' time passed {_WASTES[largest.name]}", "")]
+    note = f": {largest.note}" if largest.note else ""
+    return [(f"{largest.percent} % of the workers' time passed {largest.name.lower()}{note}", "")]
 
 
 class Slow(NamedTuple):

@@ -141,20 +141,6 @@ class ReasonCard(Struct, frozen=True):
         return _PHASES.get(self.reason["phase"] or "", "")
 
 
-class Lot(NamedTuple):
-    """The cards of failures that are new, still there, and so on."""
-
-    kind: str | None
-    name: str
-    cards: Sequence[ReasonCard]
-
-    @property
-    def counted(self) -> str:
-        """The number of its tests and files, in words."""
-        files = sum(card.reason["count"] for card in self.cards if card.noun == "file")
-        return tests_and_files(sum(card.reason["count"] for card in self.cards), files)
-
-
 class FunctionGrid(Struct, frozen=True):
     """The grid of a function: ``failed`` of its ``count`` tests did, from the first to the last of ``range``."""
 
@@ -166,20 +152,19 @@ class FunctionGrid(Struct, frozen=True):
 
 
 class ReasonMatrix(NamedTuple):
-    """What tells the failed tests of a reason in words, and rows of cells if two values of theirs do."""
+    """What tells the failed tests of a reason in words, and rows of cells if two values of theirs do.
+
+    A cell has a tone, words, the number of its tests, and the id of the only one.
+    """
 
     sentence: Sequence[tuple[str, str]]
     columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[MatrixCell]]]
+    rows: Sequence[tuple[str, Sequence[tuple[str, str, int, int | None]]]]
 
 
-class MatrixCell(NamedTuple):
-    """Tests with one pair of values; ``result`` is the id of the only one."""
-
-    tone: str
-    words: str
-    size: int
-    result: int | None
+def _counted(cards: Sequence[ReasonCard]) -> str:
+    counts = [(card.reason["count"], card.noun) for card in cards]
+    return tests_and_files(sum(count for count, _ in counts), sum(count for count, noun in counts if noun == "file"))
 
 
 def _function_of(row: Row) -> Function:
@@ -235,11 +220,11 @@ def _axis(axis: TestAxis) -> Axis:
     return Axis(axis["name"], tuple(axis["values"]))
 
 
-def _cell(tests: Sequence[Sample]) -> MatrixCell:
+def _cell(tests: Sequence[Sample]) -> tuple[str, str, int, int | None]:
     failed = sum(test.is_failed for test in tests)
     tone = "fail" if failed == len(tests) else "flaky" if failed else "pass"
     words = f"{failed:,} of {len(tests):,} failed"
-    return MatrixCell(tone, words, len(tests), tests[0].result if len(tests) == 1 else None)
+    return tone, words, len(tests), tests[0].result if len(tests) == 1 else None
 
 
 _FLAKY_SHOWN: Final = 50
@@ -293,11 +278,11 @@ class FailureCards:
         first, reasons = (self._state.page - 1) * MAX_CARDS, self._facts.findings["reasons"]
         rest = reasons[first + MAX_CARDS :]
         cards = self._cards(reasons[first : first + MAX_CARDS])
-        lots = [Lot(None, "Failed", cards)]
-        if self._facts.base:
-            lots = [Lot(kind, name, [card for card in cards if card.reason["kind"] == kind]) for kind, name in _LOTS]
+        lots = [(kind, name, [card for card in cards if card.reason["kind"] == kind]) for kind, name in _LOTS]
+        if not self._facts.base:
+            lots = [(None, "Failed", cards)]
         return {
-            "lots": [lot for lot in lots if lot.cards],
+            "lots": [(*lot, _counted(lot[2])) for lot in lots if lot[2]],
             "rest": (len(rest), sum(reason["count"] for reason in rest)),
         }
 

@@ -20,11 +20,11 @@ from pytest_automation_report.server.pages.urls import VIEWS, RunState
 from pytest_automation_report.server.pages.words import (
     Part,
     ago,
-    attached,
     comparable_time,
     counts_of,
     duration_change,
     files_in,
+    links_of,
     moment,
     parts_of,
     tests_and_files,
@@ -41,13 +41,14 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
 
-_CHANGE_CHIPS: Final = (
-    ("new", "New", "fail-ink"),
-    ("back", "Back", "fail-ink"),
-    ("known", "Known", "skip-ink"),
-    ("fixed", "Fixed", "pass-ink"),
-    ("slower", "Slower", "flaky-ink"),
-)
+CHANGE_CHIPS: Final[Mapping[str, tuple[str, str]]] = {
+    "new": ("New", "fail-ink"),
+    "back": ("Back", "fail-ink"),
+    "known": ("Known", "skip-ink"),
+    "fixed": ("Fixed", "pass-ink"),
+    "slower": ("Slower", "flaky-ink"),
+}
+"""Names and inks of the chips of changes, by their lists."""
 # What stands in the list of changes, without failures that go on.
 _MOVES: Final = (
     "newly_failing", "fixed", "new_tests", "gone", "newly_skipped", "slower", "faster", "passed_again",
@@ -92,30 +93,24 @@ def head_of(facts: RunFacts, to_go: ToGo | None, *, is_first: bool) -> Head:
 def facts_of(facts: RunFacts) -> Values:
     """Return what the line of facts below the verdict has beside the run's row: ``facts`` of the templates."""
     row, base_row = facts.row, facts.base_row
-    links = attached(facts.record, "links")
+    commit_url, links = links_of(facts.record)
     return {
-        "commit_url": next((link["url"] for link in links if link["name"] == "Commit"), ""),
+        "commit_url": commit_url,
         "subject": facts.field("Commit subject"),
         "elapsed": facts.latest - row["created"] if not row["is_completed"] else row["elapsed"],
         "change": None if base_row is None else duration_change(row["elapsed"], comparable_time(row, base_row)),
         "workers": facts.overview["worker_count"],
-        "links": [link for link in links if link["name"] != "Commit"][:4],
+        "links": links[:4],
         "tags": json.loads(row["tags"])[:8],
     }
 
 
 def bar_of(facts: RunFacts) -> list[Part]:
-    """Return the parts of the bar: one for each status, flaky tests apart, and tests that did not run (yet)."""
+    """Return the parts of the bar."""
     counts = facts.counts
-    parts = parts_of(counts_of(facts.row), counts.flaky)
     # Some tests that did not run have a result that says so, and a part of its status.
     missing = counts.not_run - (0 if counts.is_open else facts.row["untested_count"])
-    if missing > 0:
-        parts.append(Part("idle", "To come" if counts.is_open else "Not run", missing))
-    return parts
-
-
-CHANGE_CHIPS: Final = tuple(name for name, *_ in _CHANGE_CHIPS)
+    return parts_of(counts_of(facts.row), counts.flaky, missing, is_open=counts.is_open)
 
 
 class Chip(Struct, frozen=True):
@@ -139,12 +134,11 @@ def chips_of(
     With a search ``parts`` are of the tests that it finds, and ``found`` has the number of each change.
     """
     statuses: list[Chip] = []
-    keys = {"fail": "f", "flaky": "x"}
     for part in parts:
         if part.key:
-            address, key = state.toggled(statuses=part.key).address, keys.get(part.tone, "")
-            is_on = part.key in state.statuses
-            statuses.append(Chip(part.name, part.count, address, is_on, ("status", part.key), key, part.tone))
+            address, is_on = state.toggled(statuses=part.key).address, part.key in state.statuses
+            known_by, key = ("status", part.key), {"fail": "f", "flaky": "x"}.get(part.tone, "")
+            statuses.append(Chip(part.name, part.count, address, is_on, known_by, key, part.tone))
         elif found is None:
             statuses.append(_chip_of_missing(facts, state, part))
     groups = (
@@ -169,11 +163,11 @@ def _chips_of_changes(findings: RunFindings, state: RunState, found: Mapping[str
         return ()
     counts = {**findings["counts"], **findings["mine"]} if found is None else found
     chips = []
-    for change, name, ink in _CHANGE_CHIPS:
-        address, key = state.toggled(changes=change).address, "n" if change == "new" else ""
-        is_on = change in state.changes
-        chips.append(Chip(name, counts.get(change, 0), address, is_on, ("change", change), key, ink=ink))
-    return [chip for chip in chips if chip.count]
+    for change, (name, ink) in CHANGE_CHIPS.items():
+        if count := counts.get(change, 0):
+            address, key = state.toggled(changes=change).address, "n" if change == "new" else ""
+            chips.append(Chip(name, count, address, change in state.changes, ("change", change), key, ink=ink))
+    return chips
 
 
 def _chips_of_fields(facts: RunFacts, state: RunState, *, has_counts: bool) -> Sequence[Chip]:

@@ -291,16 +291,23 @@ def lone_values(row: Row, fields: Sequence[Entry], state: TestState) -> Values:
         "outputs": outputs,
         "stream": chosen.stream if chosen else "",
         "output": terminal_lines(chosen.value, chosen.spans) if chosen else None,
-        **_history_values((), None, state),
         "picture_modes": PICTURES,
         "way_back": way_back(row, state.origin_query),
-        **dict.fromkeys(("jobs", "all_files", "pictures", "videos", "files", "same_reason", "before"), ()),
-        **dict.fromkeys(("neighbours", "offset")),
-        **dict.fromkeys(("worker", "markdown"), ""),
-        "previews": {},
-        "same_count": 0,
-        "siblings": NO_SIBLINGS,
+        **_OF_OTHERS,
     }
+
+
+_OF_OTHERS: Final[Values] = {
+    **dict.fromkeys(("sentence", "trend", "branches", "jobs", "before", "same_reason"), ()),
+    **dict.fromkeys(("all_files", "pictures", "videos", "files"), ()),
+    **dict.fromkeys(("reliability", "flakiness", "usual", "neighbours", "offset")),
+    "worker": "",
+    "markdown": "",
+    "previews": {},
+    "same_count": 0,
+    "siblings": NO_SIBLINGS,
+}
+"""What a page lacks that knows of no other result."""
 
 
 def _file_values(
@@ -349,14 +356,11 @@ def _history_values(
     outcomes: Sequence[Outcome],
     current: Outcome | None,
     state: TestState,
-    found: FoundTests = history.NOTHING_FOUND,
-    elsewhere: Branches = history.NO_BRANCHES,
+    found: FoundTests,
+    elsewhere: Branches,
 ) -> Values:
     if current is None:
-        return {
-            **dict.fromkeys(("sentence", "trend", "branches"), ()),
-            **dict.fromkeys(("reliability", "flakiness", "usual")),
-        }
+        return {}
     on_branch = [outcome for outcome in outcomes if outcome.branch == current.branch]
     place = on_branch.index(current)
     return {

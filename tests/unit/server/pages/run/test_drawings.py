@@ -107,7 +107,7 @@ def test_the_largest_waste_of_a_run_is_named(site: Site) -> None:
     sentence = "% of the workers' time passed"
     assert missing(
         site.text(f"/runs/{timed(site, 6, 4)}?view=time"), "Tests ran 4.00 s 40 %", "Before the first test 6.00 s 60 %",
-        f"60 {sentence} before the first tests: start of pytest, collection",
+        f"60 {sentence} before the first test: start of pytest, collection",
     ) == []  # fmt: skip
     assert sentence not in site.text(f"/runs/{timed(site, 1, 9)}?view=time")
 
