@@ -101,13 +101,6 @@ _ALL_TESTS: Final = '(SELECT "id" AS "x" FROM "case" WHERE "source_id" = ?) AS f
 _LAST_OF_TEST: Final = 'FROM "result" AS n WHERE n."case_id" = f."x" ORDER BY n."run_id" DESC, n."id" DESC LIMIT 1'
 
 
-class Rows(Struct, frozen=True):
-    """Rows of one page; ``has_more`` is True if another page follows."""
-
-    items: Sequence[Row]
-    has_more: bool
-
-
 class Siblings(Struct, frozen=True):
     """Tests of one function with other parameters: how many there are and failed, and some of them."""
 
@@ -333,10 +326,10 @@ class PageReader(Reader):
         *,
         sort: str = "failed",
         size: int = PAGE_ROWS,
-    ) -> Rows:
-        """Return a page of the tests that a search finds: status by status, slowest first, or as they arrived.
+    ) -> tuple[list[Row], bool]:
+        """Return a page of the tests that a search finds, and whether another one follows.
 
-        ``counts`` has the number of tests of each status.
+        They stand status by status, slowest first, or as they arrived. ``counts`` has the number of each status.
         """
         skipped, rows = (page - 1) * size, list[Any]()
         condition, values = self._conditions(run_id, search)
@@ -344,7 +337,7 @@ class PageReader(Reader):
             rest = _SLOWEST_FIRST if sort == "slowest" else _AS_THEY_RAN
             rest = rest.format(marks([*counts]), condition)
             rows = self._results(_TEST, rest, run_id, run_id, *counts, *values, size + 1, skipped)
-            return Rows(rows[:size], len(rows) > size)
+            return rows[:size], len(rows) > size
         for status, count in counts.items():
             offset = 0
             if search.is_any and not rows:
@@ -360,11 +353,11 @@ class PageReader(Reader):
             rows += self._results(_TEST, of_status, run_id, status, status, *values, limit, offset)
             if len(rows) > skipped + size:
                 break
-        return Rows(rows[skipped : skipped + size], len(rows) > skipped + size)
+        return rows[skipped : skipped + size], len(rows) > skipped + size
 
     def failures(self, run_id: int) -> list[Row]:
         """Return the first `MAX_FAILURES` failures of a run, in the order of their arrival."""
-        return list(self.tests(run_id, dict.fromkeys(_FAILED, MAX_FAILURES), Search(), size=MAX_FAILURES).items)
+        return self.tests(run_id, dict.fromkeys(_FAILED, MAX_FAILURES), Search(), size=MAX_FAILURES)[0]
 
     def _conditions(self, run_id: int, search: Search) -> tuple[str, list[Any]]:
         """Return the conditions of a search, each after an AND, and their values."""

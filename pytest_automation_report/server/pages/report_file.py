@@ -336,29 +336,20 @@ _WISHES: Final[Query] = {
 }
 
 
-class _ReportOfRun:
-    def __init__(self, store: Store, code_links: CodeLinks) -> None:
-        self._store = store
-        self._code_links = code_links
-
-    def html(self, req: falcon.Request, run_id: int) -> str:
-        wished = read_parameters(_WISHES, req.params)
-        rule = contents.FileRule(wished["artifacts"], wished["artifacts_size"])
-        return report_of(self._store, run_id, wished["base"], rule, code_links=self._code_links)
+def _asked(store: Store, code_links: CodeLinks, req: falcon.Request, run_id: int) -> str:
+    wished = read_parameters(_WISHES, req.params)
+    rule = contents.FileRule(wished["artifacts"], wished["artifacts_size"])
+    return report_of(store, run_id, wished["base"], rule, code_links=code_links)
 
 
-class ReportDownload(_ReportOfRun):
-    """The report of a run as a file that a browser saves."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Send the file."""
-        rendering.set_html(resp, self.html(req, run_id))
-        resp.set_header("Content-Disposition", f'attachment; filename="run-{run_id}.html"')
+def send_report(store: Store, code_links: CodeLinks, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
+    """Send the report of a run as a file that a browser saves."""
+    rendering.set_html(resp, _asked(store, code_links, req, run_id))
+    resp.set_header("Content-Disposition", f'attachment; filename="run-{run_id}.html"')
 
 
-class ReportDocument(_ReportOfRun):
-    """The report of a run as a document of the API, for the console command."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
-        """Answer with the file in the member ``html``."""
-        resp.data = json_text({"result": {"html": self.html(req, record_id)}}).encode()
+def send_document(
+    store: Store, code_links: CodeLinks, req: falcon.Request, resp: falcon.Response, record_id: int
+) -> None:
+    """Answer with the report in the member ``html`` of a document of the API, for the console command."""
+    resp.data = json_text({"result": {"html": _asked(store, code_links, req, record_id)}}).encode()

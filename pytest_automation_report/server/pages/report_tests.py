@@ -183,7 +183,7 @@ def _add(
             continue
         state = result_state(dict(parameters))
         # The stream that a page begins with has no page of its own: the script shows the result's page.
-        is_same = state.stream == stream and state.attempt is None
+        is_same = state.out == stream and state.attempt is None
         pages[other] = "" if is_same else page(state)[0]
 
 

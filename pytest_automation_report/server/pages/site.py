@@ -44,7 +44,14 @@ from pytest_automation_report.server.pages.rendering import (
 )
 from pytest_automation_report.server.pages.rows import CostsPage
 from pytest_automation_report.server.pages.run import page
-from pytest_automation_report.server.pages.test.handlers import NO_LINKS, VIEWER, CodeLinks, TestPage, viewer_files
+from pytest_automation_report.server.pages.test.handlers import (
+    NO_LINKS,
+    VIEWER,
+    CodeLinks,
+    TestPage,
+    send_viewer_file,
+    viewer_files,
+)
 from pytest_automation_report.server.pages.test.history import CasePage
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import ApiError, not_found
@@ -107,8 +114,8 @@ class Pages:
             "/sources/{source_id:id}/latest": LatestRun(store),
             "/sources/{source_id:id}/tests": CostsPage(store),
             "/search": SearchPage(store),
-            "/compare/{base_id:id}/{run_id:id}": _Redirect(
-                lambda base_id, run_id: link("run", run_id, view="changes", base=base_id)
+            "/compare/{base_id:id}/{run_id:id}": _Answer(
+                _redirect, lambda base_id, run_id: link("run", run_id, view="changes", base=base_id)
             ),
             "/runs/{run_id:id}": page.RunPage(store, documents),
             "/runs/{run_id:id}/live": page.RunLivePage(store, documents),
@@ -116,16 +123,16 @@ class Pages:
             "/runs/{run_id:id}/failures.txt": page.RunFailuresText(store, documents),
             "/results/{result_id:id}": TestPage(store, code_links, trace_viewer=VIEWER if viewer else ""),
             "/tests/{case_id:id}": CasePage(store),
-            "/theme/{theme}": ThemeChoice(),
+            "/theme/{theme}": _Answer(_choose_theme),
             # Where Testmo shows a run: clients print this URL for every server.
-            "/automation/runs/view/{run_id:id}": _Redirect(lambda run_id: link("run", run_id)),
-            f"{OPENING}{{code}}": OpeningLink(self._access, on_link_used),
-            _OPENING_FORM: OpeningForm(),
-            **{path: _AssetFile(asset) for path, asset in ASSETS.items()},
-            **viewer,
+            "/automation/runs/view/{run_id:id}": _Answer(_redirect, lambda run_id: link("run", run_id)),
+            f"{OPENING}{{code}}": _Answer(_open, self._access, on_link_used),
+            _OPENING_FORM: _Answer(_open_by_form),
+            **{path: _Answer(_send_asset, asset) for path, asset in ASSETS.items()},
+            **{path: _Answer(send_viewer_file, file) for path, file in viewer.items()},
             **{f"/runs/{{run_id:id}}/{form.file}": page.RunDownload(store, form) for form in page.DOWNLOADS},
-            "/runs/{run_id:id}/report.html": report_file.ReportDownload(store, code_links),
-            "/api/v1/automation/runs/{record_id:id}/report": report_file.ReportDocument(store, code_links),
+            "/runs/{run_id:id}/report.html": _Answer(report_file.send_report, store, code_links),
+            "/api/v1/automation/runs/{record_id:id}/report": _Answer(report_file.send_document, store, code_links),
         }
 
     @property
@@ -202,24 +209,21 @@ def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
     return True
 
 
-class _Redirect:
-    def __init__(self, address: Callable[..., str]) -> None:
-        self._address = address
+class _Answer:
+    """A resource whose GET is answered by a function."""
 
-    def on_get(self, _: falcon.Request, resp: falcon.Response, **ids: int) -> None:
-        resp.status, resp.location = 302, self._address(**ids)
+    def __init__(self, function: Callable[..., None], *values: object) -> None:
+        self.on_get = partial(function, *values)
 
 
-class _AssetFile:
-    """One file of the package, which browsers may cache for ever."""
+def _redirect(address: Callable[..., str], _: falcon.Request, resp: falcon.Response, **ids: int) -> None:
+    resp.status, resp.location = 302, address(**ids)
 
-    def __init__(self, asset: Asset) -> None:
-        self._asset = asset
 
-    def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
-        resp.content_type = self._asset.media_type
-        resp.set_header("Cache-Control", "public, max-age=31536000, immutable")
-        resp.data = self._asset.content
+def _send_asset(asset: Asset, _: falcon.Request, resp: falcon.Response) -> None:
+    resp.content_type = asset.media_type
+    resp.set_header("Cache-Control", "public, max-age=31536000, immutable")
+    resp.data = asset.content
 
 
 def _is_api(req: falcon.Request) -> bool:
@@ -289,20 +293,17 @@ def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield compressor.flush()
 
 
-class ThemeChoice:
-    """The address that stores a theme; the pages' script does the same without a request."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, theme: str) -> None:
-        """Store the theme in a cookie and go back; raises `ApiError` (404) for an unknown one."""
-        if theme not in (*THEMES, "system"):
-            raise not_found("theme")
-        if theme in THEMES:
-            # The script reads and writes it, too, and it has nothing that another site must not know.
-            year = 365 * 24 * 3600
-            resp.set_cookie(THEME_COOKIE, theme, path="/", max_age=year, secure=False, http_only=False, same_site="Lax")
-        else:
-            resp.unset_cookie(THEME_COOKIE, path="/")
-        resp.status, resp.location = 303, own_path(req.get_param("to"))
+def _choose_theme(req: falcon.Request, resp: falcon.Response, theme: str) -> None:
+    """Store a theme in a cookie and go back, as the pages' script does by itself; raises `ApiError` (404)."""
+    if theme not in (*THEMES, "system"):
+        raise not_found("theme")
+    if theme in THEMES:
+        # The script reads and writes it, too, and it has nothing that another site must not know.
+        year = 365 * 24 * 3600
+        resp.set_cookie(THEME_COOKIE, theme, path="/", max_age=year, secure=False, http_only=False, same_site="Lax")
+    else:
+        resp.unset_cookie(THEME_COOKIE, path="/")
+    resp.status, resp.location = 303, own_path(req.get_param("to"))
 
 
 PASS_SECONDS: Final = 30 * 24 * 3600  # age at which a browser's pass expires
@@ -382,37 +383,32 @@ class ProxyUser(Struct, frozen=True):
         return req.get_header(self.header, default="").strip() if is_trusted else ""
 
 
-class OpeningLink:
-    """The link that opens the pages; its parameter ``run`` leads to one run instead of the list, ``to`` to any path."""
+def _open(
+    access: PageAccess, on_link_used: Callable[[str], None], req: falcon.Request, resp: falcon.Response, code: str
+) -> None:
+    """Set the browser's pass; a request without a user, such as a preview, does not use up the link.
 
-    def __init__(self, access: PageAccess, on_link_used: Callable[[str], None]) -> None:
-        self._access = access
-        self._on_link_used = on_link_used
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, code: str) -> None:
-        """Set the browser's pass; a request without a user, such as a preview, does not use up the link."""
-        if _is_unseen(req):
-            raise ApiError(403, "Open this link in a browser: a preview cannot use it.")
-        before = self._access.path
-        browser_pass = self._access.new_pass(code)
-        if browser_pass is None:
-            raise ApiError(403, "")
-        _set_cookie(req, resp, cookie_name(req), browser_pass, PASS_SECONDS, "Strict")
-        # Not a redirect: the browser would count it as a request of the site with the link, and leave the cookie out.
-        set_html(resp, render("opening.html", to=_target(req, resp), **frame_of(req)))
-        if self._access.path != before:
-            self._on_link_used(self._access.path)
+    The parameter ``run`` leads to one run instead of the list, ``to`` to any path.
+    """
+    if _is_unseen(req):
+        raise ApiError(403, "Open this link in a browser: a preview cannot use it.")
+    before = access.path
+    browser_pass = access.new_pass(code)
+    if browser_pass is None:
+        raise ApiError(403, "")
+    _set_cookie(req, resp, cookie_name(req), browser_pass, PASS_SECONDS, "Strict")
+    # Not a redirect: the browser would count it as a request of the site with the link, and leave the cookie out.
+    set_html(resp, render("opening.html", to=_target(req, resp), **frame_of(req)))
+    if access.path != before:
+        on_link_used(access.path)
 
 
-class OpeningForm:
-    """The form of a closed page: it takes the whole link, or its code."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Redirect to the link; raises `ApiError` (403), which shows the form again, for any other text."""
-        match = _find_code((req.get_param("link") or "").strip())
-        if match is None:
-            raise ApiError(403, "")
-        resp.status, resp.location = 303, f"{OPENING}{match[1]}"
+def _open_by_form(req: falcon.Request, resp: falcon.Response) -> None:
+    """Redirect to the link that a closed page was given; raises `ApiError` (403), which shows its form again."""
+    match = _find_code((req.get_param("link") or "").strip())
+    if match is None:
+        raise ApiError(403, "")
+    resp.status, resp.location = 303, f"{OPENING}{match[1]}"
 
 
 def remember_target(req: falcon.Request, resp: falcon.Response) -> None:

@@ -168,24 +168,18 @@ class TestState(Struct, frozen=True):
     __test__ = False  # pytest must not collect it
 
     attempt: int | None = None  # None for the last one
-    is_raw: bool = False  # failures stand as pytest wrote them
-    stream: str = ""  # a key of `STREAMS`, empty for the first one that the test has
-    pictures: str = "beside"
-    has_all_branches: bool = False
+    show: str = ""  # ``pytest`` for failures as pytest wrote them
+    out: str = ""  # a key of `STREAMS`, empty for the first one that the test has
+    pictures: str = ""  # a key of `PICTURES`, empty for the first one
+    history: str = ""  # ``all`` for the outcomes on all branches
     origin: str = ""  # the query of the run's page from which the reader came
     mistakes: tuple[str, ...] = ()
 
     @property
     def query(self) -> dict[str, str]:
         """The parameters of the URL, for `link`; in the first state they are empty."""
-        return {
-            "attempt": str(self.attempt or ""),
-            "show": "pytest" if self.is_raw else "",
-            "out": self.stream,
-            "pictures": self.pictures if self.pictures != "beside" else "",
-            "history": "all" if self.has_all_branches else "",
-            "from_": self.origin,
-        }
+        own = {name: str(getattr(self, name) or "") for name in _OF_TEST if name != "from"}
+        return {**own, "from_": self.origin}
 
     @property
     def origin_query(self) -> dict[str, str]:
@@ -242,15 +236,8 @@ def run_state(run_id: int, parameters: Mapping[str, Any], *, is_strict: bool = F
 def result_state(parameters: Mapping[str, Any]) -> TestState:
     """Return the state of a test's URL."""
     values, mistakes = _usable(_OF_TEST, parameters)
-    return TestState(
-        values["attempt"],
-        values["show"] == "pytest",
-        values["out"],
-        values["pictures"],
-        values["history"] == "all",
-        values["from"].rpartition("?")[2][:1_000],
-        tuple(mistakes),
-    )
+    origin = values.pop("from").rpartition("?")[2][:1_000]
+    return TestState(**values, origin=origin, mistakes=tuple(mistakes))
 
 
 def run_filters(parameters: Mapping[str, Any]) -> RunFilters:
@@ -337,7 +324,7 @@ _OF_TEST: Final[Query] = {
     "attempt": _matching("[1-9][0-9]{0,8}", "Must be the number of an attempt."),
     "show": one_of(("pytest",), ""),
     "out": one_of((*STREAMS,), ""),
-    "pictures": one_of((*PICTURES,), "beside"),
+    "pictures": one_of((*PICTURES,), ""),
     "history": one_of(("all",), ""),
     "from": Parameter(str, ""),
 }

@@ -404,16 +404,16 @@ class RunView:
             tree = self.tree.children("", path_to=state.opened)
             return {"is_flat": False, "sort": state.sort or "failed", "tree": tree, "files": files}
         tests = self._list
-        rows, total = tests.page()
+        rows, has_more, total = tests.page()
         reasons = self._facts.findings["reasons"]
         return {
             "is_flat": True,
             "sort": tests.sort,
             "worker": self._facts.worker(state.lane.thread) if state.lane else "",
-            "rows": self.tree.listed(rows.items),
+            "rows": self.tree.listed(rows),
             "total": total,
-            "pages": paging(state.page, total, PAGE_ROWS, has_more=rows.has_more),
-            "suggestion": tests.suggestion(self._facts.overview) if not rows.items and state.text else None,
+            "pages": paging(state.page, total, PAGE_ROWS, has_more=has_more),
+            "suggestion": tests.suggestion(self._facts.overview) if not rows and state.text else None,
             "reason": next((says_of(one["title"]) for one in reasons if one["fingerprint"] == state.reason), None),
         }
 

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pytest_automation_report.server.pages.drawings import Grid, Square, grid_of
-from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows
+from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import entries_of
 from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, tone_of
 from pytest_automation_report.server.pages.searches import Search
@@ -256,21 +256,18 @@ class TestList:
         self._findings = findings
         self._state = state
 
-    def page(self) -> tuple[Rows, int | None]:
-        """Return a page of the tests, and the length of the list; None if it is not known before its last page."""
+    def page(self) -> tuple[list[Row], bool, int | None]:
+        """Return a page of the tests, whether another one follows, and the length of the list if that is known."""
         page = self._state.page
-        rows = self._rows(page, PAGE_ROWS)
+        rows, has_more = self.rows(page, PAGE_ROWS)
         if self.search.is_any:
-            return rows, sum(self._counts().values())
-        return rows, None if rows.has_more else (page - 1) * PAGE_ROWS + len(rows.items)
+            return rows, has_more, sum(self._counts().values())
+        return rows, has_more, None if has_more else (page - 1) * PAGE_ROWS + len(rows)
 
-    def first(self, most: int) -> Rows:
-        """Return the first tests of the list, without its pages."""
-        return self._rows(1, most)
-
-    def _rows(self, page: int, size: int) -> Rows:
+    def rows(self, page: int, size: int) -> tuple[list[Row], bool]:
+        """Return a page of this size, and whether another one follows."""
         if self._state.changes and not self.search.ids:
-            return Rows([], has_more=False)
+            return [], False
         run_id = self._state.run_id
         return self._reader.tests(run_id, self._counts(), self.search, page, sort=self.sort, size=size)
 
@@ -333,8 +330,8 @@ class TestList:
         names += [row["name"] for row in overview["slowest"]]
         names += [family["function"] for family in overview["families"]]
         names += [reason["title"] for reason in (self._findings["reasons"] if self._findings else ())]
-        sample = self._reader.tests(self._state.run_id, counts_of(self._run), Search())
-        names += [row["name"] for row in sample.items]
+        sample, _ = self._reader.tests(self._state.run_id, counts_of(self._run), Search())
+        names += [row["name"] for row in sample]
         word = common_phrase(names, text)
         if word is None:
             return None

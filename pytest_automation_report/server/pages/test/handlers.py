@@ -58,7 +58,7 @@ _POLICY: Final = (
 _ZIP: Final = b"PK\x03\x04"
 
 
-def viewer_files() -> dict[str, TraceViewerFile]:
+def viewer_files() -> Mapping[str, Path]:
     """Return the files of the viewer by the paths of their URLs; none if ``playwright`` is not installed."""
     spec = find_spec("playwright")
     places = [] if spec is None else spec.submodule_search_locations or []
@@ -69,7 +69,7 @@ def viewer_files() -> dict[str, TraceViewerFile]:
         if path.suffix in _TYPES and path.is_file()
     }
     # Each file is a route: no text of a request becomes a path.
-    return {address: TraceViewerFile(path) for address, path in found.items()} if VIEWER in found else {}
+    return found if VIEWER in found else {}
 
 
 def is_trace(connection: StoreConnection, content_hash: str, name: str, size: int) -> bool:
@@ -80,17 +80,11 @@ def is_trace(connection: StoreConnection, content_hash: str, name: str, size: in
     return first.startswith(_ZIP) and (b".trace" in first or b".trace" in last)
 
 
-class TraceViewerFile:
-    """One file of the viewer."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
-        """Send the file."""
-        resp.content_type = _TYPES[self._path.suffix]
-        resp.set_header("Content-Security-Policy", _POLICY)
-        resp.data = self._path.read_bytes()
+def send_viewer_file(path: Path, _: falcon.Request, resp: falcon.Response) -> None:
+    """Send a file of the viewer."""
+    resp.content_type = _TYPES[path.suffix]
+    resp.set_header("Content-Security-Policy", _POLICY)
+    resp.data = path.read_bytes()
 
 
 MOST: Final = 2_000  # most tests of a list through which a reader can go with previous and next
@@ -147,8 +141,8 @@ def neighbours_in(common: CommonValues, record: RunRecord, row: Row, origin: Map
 
 def _listed(reader: PageReader, record: RunRecord, state: RunState) -> tuple[list[int], bool]:
     found = stored_findings(reader.connection, state.run_id)
-    listed = TestList(reader, record.row, found, state).first(MOST)
-    return [other["id"] for other in listed.items], listed.has_more
+    listed, has_more = TestList(reader, record.row, found, state).rows(1, MOST)
+    return [other["id"] for other in listed], has_more
 
 
 def way_back(row: Row, origin: Mapping[str, str]) -> str:
@@ -273,7 +267,7 @@ def lone_values(row: Row, fields: Sequence[Entry], state: TestState) -> Values:
     earlier = state.attempt if state.attempt in {attempt.number for attempt in attempts[:-1]} else None
     stored = view_models.stored_attempt(row, earlier)
     outputs = view_models.outputs_of(fields, earlier, stored)
-    chosen = next((output for output in outputs if output.stream == state.stream), outputs[0] if outputs else None)
+    chosen = next((output for output in outputs if output.stream == state.out), outputs[0] if outputs else None)
     return {
         "row": row,
         "state": state,
@@ -366,9 +360,7 @@ def _history_values(
     return {
         "sentence": history.sentence(outcomes, current.result, found, elsewhere),
         "current": current,
-        "trend": history.trend_of(
-            outcomes if state.has_all_branches else on_branch, current, has_branches=state.has_all_branches
-        ),
+        "trend": history.trend_of(outcomes if state.history else on_branch, current, has_branches=bool(state.history)),
         "branches": [row for row in history.branch_histories(outcomes) if row.branch != current.branch][:8],
         "reliability": history.reliability(outcomes),
         "flakiness": found.flaky.get(current.result),

@@ -297,14 +297,6 @@ class Output(NamedTuple):
     spans: Sequence[Span] = ()
 
 
-class Fact(NamedTuple):
-    """A field in one line: ``url`` is empty for a plain value."""
-
-    name: str
-    value: str
-    url: str
-
-
 def step_rows(fields: Sequence[Entry], attempt: int | None, timed: Sequence[StepNode]) -> list[StepRow]:
     """Return the steps of an attempt: the ``timed`` ones that its client sent, else those that its fields have."""
     if attempt is not None and not timed:
@@ -374,15 +366,15 @@ def other_texts(
     ]
 
 
-def facts_of(fields: Sequence[Entry]) -> list[Fact]:
-    """Return the fields in one line, links by their short text."""
+def facts_of(fields: Sequence[Entry]) -> list[tuple[str, str, str]]:
+    """Return name, value and web address of the fields in one line; without an address for a plain value."""
     facts = []
     for field in fields:
         is_own = field["name"] in _OWN_FIELDS or field["meta"] == ATTEMPTS_META
         if is_own or field["type"] in _TEXT_TYPES or field["is_highlight"]:
             continue
         url = web_address(field["value"]) if field["type"] == _URL else None
-        facts.append(Fact(field["name"], short_link(url) if url else field["value"] or "–", url or ""))  # noqa: RUF001 - typography
+        facts.append((field["name"], short_link(url) if url else field["value"] or "–", url or ""))  # noqa: RUF001 - typography
     return facts
 
 
