@@ -11,11 +11,14 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
 from pytest_automation_report.text.limits import telling_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 VERSION: Final = 3
 
@@ -33,94 +36,64 @@ _FEW_WORDS: Final = 3
 # literal, a lookbehind or a bounded repetition, and none nests repetitions that can match one text in two ways: the
 # time is linear in the length of the line. No name of a mask is itself masked, and no path, host or address begins
 # behind a mask: masking a second time changes nothing.
-_KINDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
-    ("email", (r"(?<![\w.+>-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?!\w)",)),
-    ("url", (r"(?<!\w)[a-z][a-z0-9+]{1,10}://[^\s'\"<>)\]},]+",)),
-    (
-        "tmp",
-        (
-            # pytest's own folders have a number that grows with each session; what a test made below its folder stays.
-            (
-                r"(?<![\w.>])(?:[A-Za-z]:)?[/\\][^\s'\"<>:*?|]{0,200}?pytest-of-[^\s'\"<>:/\\]{1,64}[/\\]{1,2}pytest-[0-9]+"
-                r"(?:[/\\]{1,2}popen-gw[0-9]+)?(?:[/\\]{1,2}[\w.+\[\]-]{1,100})?"
-            ),
-            r"(?<![\w.>])/(?:private/)?(?:var/)?tmp/[\w.+-]{1,100}",
-            r"(?<![\w.>])/(?:private/)?var/folders/[\w+]{1,10}/[\w+]{1,60}/T(?:/[\w.+-]{1,100})?",
-            r"(?<![\w.>])[A-Za-z]:[/\\]{1,2}[^\s'\"<>:*?|]{1,100}?[/\\]Temp[/\\]{1,2}[\w.+-]{1,100}",
-        ),
+_KINDS: Final[Mapping[str, str]] = {
+    "email": r"(?<![\w.+>-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?!\w)",
+    "url": r"(?<!\w)[a-z][a-z0-9+]{1,10}://[^\s'\"<>)\]},]+",
+    "tmp": (
+        # pytest's own folders have a number that grows with each session; what a test made below its folder stays.
+        r"(?<![\w.>])(?:[A-Za-z]:)?[/\\][^\s'\"<>:*?|]{0,200}?pytest-of-[^\s'\"<>:/\\]{1,64}[/\\]{1,2}pytest-[0-9]+"
+        r"(?:[/\\]{1,2}popen-gw[0-9]+)?(?:[/\\]{1,2}[\w.+\[\]-]{1,100})?"
+        r"|(?<![\w.>])/(?:private/)?(?:var/)?tmp/[\w.+-]{1,100}"
+        r"|(?<![\w.>])/(?:private/)?var/folders/[\w+]{1,10}/[\w+]{1,60}/T(?:/[\w.+-]{1,100})?"
+        r"|(?<![\w.>])[A-Za-z]:[/\\]{1,2}[^\s'\"<>:*?|]{1,100}?[/\\]Temp[/\\]{1,2}[\w.+-]{1,100}"
     ),
-    (
-        # Where a checkout or an environment is differs between machines; the name of the file does not.
-        "path",
-        (
-            r"(?<![\w.>])/(?:[\w.+@~-]{1,100}/){1,30}(?=[\w.+@~-])",
-            r"(?<![\w.>])[A-Za-z]:\\{1,2}(?:[\w.+@~\ -]{1,100}\\{1,2}){1,30}",
-        ),
+    # Where a checkout or an environment is differs between machines; the name of the file does not.
+    "path": (
+        r"(?<![\w.>])/(?:[\w.+@~-]{1,100}/){1,30}(?=[\w.+@~-])"
+        r"|(?<![\w.>])[A-Za-z]:\\{1,2}(?:[\w.+@~\ -]{1,100}\\{1,2}){1,30}"
     ),
-    (
-        # Before hosts: a time of day would be an IPv6 address.
-        "date",
-        (
-            (
-                r"(?<!\w)[0-9]{4}-[0-9]{2}-[0-9]{2}"
-                r"(?:[T\ ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
-                r"(?:\ ?(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?)?(?!\w)"
-            ),
-            (
-                r"(?<!\w)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\ (?:[0-9]{1,2}\ )?"
-                r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?:\ {1,2}[0-9]{1,2})?(?:\ [0-9]{4})?"
-                r"\ [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\ (?:GMT|UTC|[0-9]{4}|[+-][0-9]{4}))?(?!\w)"
-            ),
-            r"(?<!\w)[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}(?!\w)",
-            r"(?<!\w)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?!\w)",
-            r"(?<!\w)datetime\.(?:datetime|date|time|timedelta)\([^()]{0,120}\)",
-        ),
+    # Before hosts: a time of day would be an IPv6 address.
+    "date": (
+        r"(?<!\w)[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T\ ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
+        r"(?:\ ?(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?)?(?!\w)"
+        r"|(?<!\w)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\ (?:[0-9]{1,2}\ )?"
+        r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?:\ {1,2}[0-9]{1,2})?(?:\ [0-9]{4})?"
+        r"\ [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\ (?:GMT|UTC|[0-9]{4}|[+-][0-9]{4}))?(?!\w)"
+        r"|(?<!\w)[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}(?!\w)"
+        r"|(?<!\w)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?!\w)"
+        r"|(?<!\w)datetime\.(?:datetime|date|time|timedelta)\([^()]{0,120}\)"
     ),
-    (
-        "host",
-        (
-            r"(?<![\w.>])\[?(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}\]?(?![\w:.])",
-            r"(?<![\w.>])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w.])",
-            r"(?<![\w.>-])localhost(?![\w.-])",
-            (
-                r"(?<![\w.>-])(?:[\w-]{1,63}\.){1,8}"
-                r"(?:com|net|org|io|dev|app|cloud|local|localdomain|internal|lan|example|invalid|test)(?![\w.-])"
-            ),
-            r"(?<![\w.>-])[A-Za-z][\w-]{0,62}(?:\.[\w-]{1,63}){0,8}(?=:[0-9]{2,5}(?![\w.:]))",
-        ),
+    "host": (
+        r"(?<![\w.>])\[?(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}\]?(?![\w:.])"
+        r"|(?<![\w.>])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w.])"
+        r"|(?<![\w.>-])localhost(?![\w.-])"
+        r"|(?<![\w.>-])(?:[\w-]{1,63}\.){1,8}"
+        r"(?:com|net|org|io|dev|app|cloud|local|localdomain|internal|lan|example|invalid|test)(?![\w.-])"
+        r"|(?<![\w.>-])[A-Za-z][\w-]{0,62}(?:\.[\w-]{1,63}){0,8}(?=:[0-9]{2,5}(?![\w.:]))"
     ),
-    ("trace", (r"(?<!\w)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?!\w)",)),
-    ("uuid", (r"(?<!\w)[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?!\w)",)),
-    ("object", (r"<[^<>]{1,300}?\ at\ 0x[0-9a-fA-F]+>",)),
-    ("worker", (r"(?<![A-Za-z0-9])gw[0-9]+(?![A-Za-z0-9])",)),
-    (
-        "hex",
-        (
-            r"(?<!\w)0[xX][0-9a-fA-F]+(?!\w)",
-            # Hashes and ids: a digit and a letter at least, so that neither "facade" nor a number is one.
-            r"(?<!\w)(?=[a-f]{0,64}[0-9])(?=[0-9]{0,64}[a-f])[0-9a-f]{7,64}(?!\w)",
-            r"(?<!\w)(?=[A-F]{0,64}[0-9])(?=[0-9]{0,64}[A-F])[0-9A-F]{7,64}(?!\w)",
-        ),
+    "trace": r"(?<!\w)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?!\w)",
+    "uuid": r"(?<!\w)[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?!\w)",
+    "object": r"<[^<>]{1,300}?\ at\ 0x[0-9a-fA-F]+>",
+    "worker": r"(?<![A-Za-z0-9])gw[0-9]+(?![A-Za-z0-9])",
+    # Hashes and ids: a digit and a letter at least, so that neither "facade" nor a number is one.
+    "hex": (
+        r"(?<!\w)0[xX][0-9a-fA-F]+(?!\w)"
+        r"|(?<!\w)(?=[a-f]{0,64}[0-9])(?=[0-9]{0,64}[a-f])[0-9a-f]{7,64}(?!\w)"
+        r"|(?<!\w)(?=[A-F]{0,64}[0-9])(?=[0-9]{0,64}[A-F])[0-9A-F]{7,64}(?!\w)"
     ),
-    (
-        "duration",
-        (r"(?<!\w)[0-9]+(?:\.[0-9]+)?\ ?(?:ns|us|\u00b5s|\u03bcs|ms|s|secs?|seconds?|min|minutes?|h|hours?)(?!\w)",),
+    "duration": (
+        r"(?<!\w)[0-9]+(?:\.[0-9]+)?\ ?(?:ns|us|\u00b5s|\u03bcs|ms|s|secs?|seconds?|min|minutes?|h|hours?)(?!\w)"
     ),
-    ("size", (r"(?<!\w)[0-9]+(?:\.[0-9]+)?\ ?(?:[kKMGT]i?B|bytes?|B)(?!\w)",)),
-    ("value", (r"(?<=\w=)(?:'[^']{0,200}'|\"[^\"]{0,200}\"|(?:True|False)(?!\w))",)),
-    (
-        "number",
-        (
-            r"(?<!\w)[+-]?(?:[0-9]+(?:[._][0-9]+)*(?:[eE][+-]?[0-9]+)?|\.[0-9]+|nan|inf)(?!\w)",
-            # Those at the end of a word count, as in "tmp_10" and "user42", but for "utf8", "int64" and "x86_64".
-            (
-                r"(?<=[A-Za-z_])(?<!\bx)(?<!\b(?:cp|md))(?<!\b(?:int|sha|utf))(?<!\b(?:base|uint|x86_))(?<!\bfloat)"
-                r"[0-9]+(?:[._][0-9]+)*(?![A-Za-z0-9])"
-            ),
-        ),
+    "size": r"(?<!\w)[0-9]+(?:\.[0-9]+)?\ ?(?:[kKMGT]i?B|bytes?|B)(?!\w)",
+    "value": r"(?<=\w=)(?:'[^']{0,200}'|\"[^\"]{0,200}\"|(?:True|False)(?!\w))",
+    # Those at the end of a word count, as in "tmp_10" and "user42", but for "utf8", "int64" and "x86_64".
+    "number": (
+        r"(?<!\w)[+-]?(?:[0-9]+(?:[._][0-9]+)*(?:[eE][+-]?[0-9]+)?|\.[0-9]+|nan|inf)(?!\w)"
+        r"|(?<=[A-Za-z_])(?<!\bx)(?<!\b(?:cp|md))(?<!\b(?:int|sha|utf))(?<!\b(?:base|uint|x86_))(?<!\bfloat)"
+        r"[0-9]+(?:[._][0-9]+)*(?![A-Za-z0-9])"
     ),
-)
-_MASKS: Final = re.compile("|".join(f"(?P<{name}>{'|'.join(patterns)})" for name, patterns in _KINDS))
+}
+_MASKS: Final = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _KINDS.items()))
 
 # One mistake whose words differ between Python versions: (pattern, what it becomes).
 _PYTHON_VERSIONS: Final = (

@@ -170,20 +170,25 @@ def source(raw: RawSetting) -> str:
 def page(raw: RawSetting) -> str:
     """Return the web address of a page, without user and password: it is shown to everyone who sees the run."""
     value = text(raw)
-    hint = web_address_hint(value)
-    if not hint and utf16_length(value) > STRING_UNITS:
-        hint = f"write at most {STRING_UNITS} characters"
-    if hint:
-        raise SettingError(raw.origin, shown_address(value), hint)
+    _check_address(raw, value, _address_hint(value))
     return without_user(value) or value
 
 
 def tags(raw: RawSetting) -> tuple[str, ...]:
     """Return the tags, each once."""
-    for tag in _texts(raw):
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", tag) or len(tag) > STRING_UNITS:
-            allowed = "letters (a-z, A-Z), digits, underscores and dashes"
-            raise SettingError(raw.origin, tag, f"write tags of {allowed}, between commas, in ini files one a line")
+    allowed = "letters (a-z, A-Z), digits, underscores and dashes"
+    return _words(raw, rf"[A-Za-z0-9_-]{{1,{STRING_UNITS}}}", f"write tags of {allowed}")
+
+
+def names(raw: RawSetting) -> tuple[str, ...]:
+    """Return names of markers, each once."""
+    return _words(raw, r"[^\W\d]\w*", "write names of markers, such as owner")
+
+
+def _words(raw: RawSetting, pattern: str, hint: str) -> tuple[str, ...]:
+    for word in _texts(raw):
+        if not re.fullmatch(pattern, word):
+            raise SettingError(raw.origin, word, f"{hint}, between commas, in ini files one a line")
     return tuple(dict.fromkeys(_texts(raw)))
 
 
@@ -197,53 +202,42 @@ def fields(raw: RawSetting) -> tuple[Field, ...]:
 
 def links(raw: RawSetting) -> tuple[Link, ...]:
     """Return links of a run; an address is never cut, since half an address leads nowhere."""
-    parsed: list[Link] = []
     for name, address in _pairs(raw):
-        hint = web_address_hint(address)
-        if not hint and utf16_length(address) > STRING_UNITS:
-            hint = f"write a web address of at most {STRING_UNITS} characters"
-        if hint:
-            raise SettingError(raw.origin, f"{name}={shown_address(address)}", f"after {name}=, {hint}")
-        parsed.append(Link(string(name), address))
-    return tuple(parsed)
-
-
-def names(raw: RawSetting) -> tuple[str, ...]:
-    """Return names of markers, each once."""
-    for name in _texts(raw):
-        if not name.isidentifier():
-            raise SettingError(
-                raw.origin, name, "write names of markers, such as owner, between commas, in ini files one a line"
-            )
-    return tuple(dict.fromkeys(_texts(raw)))
+        _check_address(raw, address, _address_hint(address), f"{name}=")
+    return tuple(Link(string(name), address) for name, address in _pairs(raw))
 
 
 def templates(raw: RawSetting) -> dict[str, str]:
     """Return web addresses with ``{}`` in place of an id, by the marker that gives the id: case or issue."""
-    parsed: dict[str, str] = {}
-    for name, address in _pairs(raw):
-        if name not in _TEMPLATED:
-            raise SettingError(raw.origin, f"{name}=", f"before = write {' or '.join(_TEMPLATED)}")
-        hint = web_address_hint(address)
-        if not hint and "{}" not in address:
-            hint = "write {} where the id belongs"
-        if hint:
-            raise SettingError(raw.origin, f"{name}={shown_address(address)}", f"after {name}=, {hint}")
-        parsed[name] = address
-    return parsed
+    for name, address in _pairs(raw, _TEMPLATED):
+        is_fixed = "{}" not in address
+        hint = web_address_hint(address) or ("write {} where the id belongs" if is_fixed else "")
+        _check_address(raw, address, hint, f"{name}=")
+    return dict(_pairs(raw))
+
+
+def _address_hint(address: str) -> str:
+    is_long = utf16_length(address) > STRING_UNITS
+    return web_address_hint(address) or (f"write a web address of at most {STRING_UNITS} characters" if is_long else "")
+
+
+def _check_address(raw: RawSetting, address: str, hint: str, before: str = "") -> None:
+    """Raise the error of a web address that stands behind a name, if there is a hint."""
+    if hint:
+        shown = f"{before}{shown_address(address)}"
+        raise SettingError(raw.origin, shown, f"after {before}, {hint}" if before else hint)
 
 
 def statuses(raw: RawSetting) -> dict[Status, str]:
     """Return the server's words for statuses, without the statuses that the setting does not name."""
     parsed: dict[Status, str] = {}
-    for name, alias in _pairs(raw):
-        if name not in _STATUSES:
-            raise SettingError(raw.origin, f"{name}={alias}", f"before = write {' or '.join(_STATUSES)}")
+    for name, alias in _pairs(raw, _STATUSES):
         status = cast("Status", name)
+        hint = "" if parsed.get(status, alias) == alias else f"write {name}= once; {parsed[status]!r} was given too"
         if not alias or utf16_length(alias) > STRING_UNITS or not alias.isprintable():
-            raise SettingError(raw.origin, f"{name}={alias}", f"after {name}= write the server's word for it")
-        if parsed.get(status, alias) != alias:
-            raise SettingError(raw.origin, f"{name}={alias}", f"write {name}= once; {parsed[status]!r} was given too")
+            hint = f"after {name}= write the server's word for it"
+        if hint:
+            raise SettingError(raw.origin, f"{name}={alias}", hint)
         parsed[status] = alias
     return parsed
 
@@ -281,8 +275,7 @@ def artifact_template(raw: RawSetting) -> str:
     value = text(raw)
     # {job_url} stands for a whole address, so it may be the beginning of one.
     hint = web_address_hint(value.replace("{job_url}", "https://host", 1) if value.startswith("{job_") else value)
-    if hint:
-        raise SettingError(raw.origin, shown_address(value), hint)
+    _check_address(raw, value, hint)
     if any(name not in known for name in braced(value)):
         words = ", ".join(f"{{{name}}}" for name in known)
         raise SettingError(raw.origin, value, f"in braces write one of {words}")
@@ -316,13 +309,16 @@ def _texts(raw: RawSetting) -> tuple[str, ...]:
     return cast("tuple[str, ...]", entries)
 
 
-def _pairs(raw: RawSetting) -> tuple[tuple[str, str], ...]:
+def _pairs(raw: RawSetting, names: tuple[str, ...] = ()) -> tuple[tuple[str, str], ...]:
+    """Return names with their values; an error of a name shows no value, which may be a secret."""
     pairs: list[tuple[str, str]] = []
     for entry in _texts(raw):
-        name, separator, value = entry.partition("=")
-        if not name.strip() or not separator:
+        name, separator, value = (part.strip() for part in entry.partition("="))
+        if not name or not separator:
             raise SettingError(raw.origin, entry, f"write name=value {_COMMA_HINT}")
-        pairs.append((name.strip(), value.strip()))
+        if names and name not in names:
+            raise SettingError(raw.origin, f"{name}=", f"before = write {' or '.join(names)}")
+        pairs.append((name, value))
     return tuple(pairs)
 
 

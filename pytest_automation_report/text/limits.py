@@ -60,9 +60,19 @@ def cut_middle(text: str, units: int) -> str:
     return _joined_ends(text, -len(text), text, units)
 
 
-def cut_end(text: str, units: int) -> str:
-    """Return the text, or its head and a remark with the number of characters that were cut."""
-    return _cut_head(text, 0, units)
+def cut_end(text: str, units: int, omitted_characters: int = 0) -> str:
+    """Return the text, or its head and a remark with the number of characters that were cut.
+
+    ``omitted_characters`` followed the text.
+    """
+    if not omitted_characters and fits(text, units):
+        return text
+    remark = " ... {:,} characters cut"
+    remaining_units = units - len(remark.format(len(text) + omitted_characters))
+    if remaining_units <= 0:
+        return _longest_head(text, units)
+    shown = _longest_head(text, remaining_units)
+    return shown + remark.format(len(text) - len(shown) + omitted_characters)
 
 
 def fits(text: str, units: int) -> bool:
@@ -77,13 +87,18 @@ def string(text: str, redact: Redact | None = None) -> str:
         return text
     head = text[:_STRING_WINDOW]
     head = visible(redact(head) if redact else head).replace("\n", "\\n")
-    return _cut_head(*_without_edge(head, max(0, len(text) - _STRING_WINDOW)), STRING_UNITS)
+    return _cut_window(head, len(text))
 
 
 def paragraph(text: str, redact: Redact | None = None) -> str:
     """Return a text without ANSI sequences, visible, with its line breaks, of at most `STRING_UNITS`."""
-    head = _clean(text[:_STRING_WINDOW], redact)
-    return _cut_head(*_without_edge(head, max(0, len(text) - _STRING_WINDOW)), STRING_UNITS)
+    return _cut_window(_clean(text[:_STRING_WINDOW], redact), len(text))
+
+
+def _cut_window(clean: str, length: int) -> str:
+    """Return the clean beginning of a text of this length, cut to `STRING_UNITS`."""
+    head, omitted_characters = _without_edge(clean, max(0, length - _STRING_WINDOW))
+    return cut_end(head, STRING_UNITS, omitted_characters)
 
 
 def console(*parts: str, redact: Redact | None = None) -> str:
@@ -108,22 +123,14 @@ def console_ends(head: str, missing: int, tail: str, redact: Redact | None = Non
     shown_head, omitted_characters = _without_edge(clean_head, missing)
     edge, shown_tail = clean_tail[:_EDGE], clean_tail[_EDGE:]
     value = _joined_ends(shown_head, omitted_characters + len(edge), shown_tail, TEXT_UNITS)
-    return _with_colours(value, (head, clean_head), (tail, clean_tail))
+    return coloured(value, (head, clean_head), (tail, clean_tail)) if "\x1b" in head or "\x1b" in tail else value
 
 
 def _cut_whole(text: str, redact: Redact | None) -> str:
     clean = _clean(text, redact)
     value = cut_middle(clean, TEXT_UNITS)
     # Nearly all texts have no colours: this look costs 0.05 us, the call 0.5.
-    return _with_colours(value, (text, clean)) if "\x1b" in text else value
-
-
-def _with_colours(value: str, *ends: tuple[str, str]) -> str:
-    """Return a console text with the colours of the raw texts that it was made of; ``ends`` as for `coloured`."""
-    if not any("\x1b" in raw for raw, _ in ends):
-        return value
-
-    return coloured(value, *ends)
+    return coloured(value, (text, clean)) if "\x1b" in text else value
 
 
 def _clean(text: str, redact: Redact | None) -> str:
@@ -147,25 +154,13 @@ def _joined_ends(head: str, omitted_characters: int, tail: str, units: int) -> s
     if remaining_units <= 0:
         return _longest_head(head, units)
     shown_head = _longest_head(head, remaining_units // 2)
-    shown_tail = _longest_tail(tail, remaining_units - utf16_length(shown_head))
+    shown_tail = _longest_head(tail[::-1], remaining_units - utf16_length(shown_head))[::-1]
     cut_characters = omitted_characters + (len(head) - len(shown_head)) + (len(tail) - len(shown_tail))
     return f"{shown_head}{_middle_remark(cut_characters)}{shown_tail}"
 
 
 def _middle_remark(cut_characters: int) -> str:
     return f"\n... {cut_characters:,} characters cut ...\n"
-
-
-def _cut_head(head: str, omitted_characters: int, units: int) -> str:
-    """Return the head of a text, cut to ``units`` with a remark; ``omitted_characters`` follow the head."""
-    if not omitted_characters and fits(head, units):
-        return head
-    remark = " ... {:,} characters cut"
-    remaining_units = units - len(remark.format(len(head) + omitted_characters))
-    if remaining_units <= 0:
-        return _longest_head(head, units)
-    shown = _longest_head(head, remaining_units)
-    return shown + remark.format(len(head) - len(shown) + omitted_characters)
 
 
 def _longest_head(text: str, units: int) -> str:
@@ -175,14 +170,6 @@ def _longest_head(text: str, units: int) -> str:
         # A character has one or two units, so at least half as many characters must go.
         head = head[: len(head) - (excess_units + 1) // 2]
     return head
-
-
-def _longest_tail(text: str, units: int) -> str:
-    """Return the longest end of a text that has at most this many units."""
-    tail = text[max(0, len(text) - units) :]
-    while (excess_units := utf16_length(tail) - units) > 0:
-        tail = tail[(excess_units + 1) // 2 :]
-    return tail
 
 
 # A message of the server, the id of a test or the name of a file may contain a command for the terminal or the CI

@@ -83,7 +83,7 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("links", "a=javascript:alert(1)", "'a=javascript:alert(1)'", f"after a=, {WEB}"),
     ("links", "a=https://b.example/ c", "'a=https://b.example/ c'", "after a=, write a web address without spaces"),
     ("links", "a=https://b.example:0", "'a=https://b.example:0'", f"after a=, {WEB}"),
-    ("statuses", "xfailed=skip", "'xfailed=skip'", "before = write passed or failure or error or skipped"),
+    ("statuses", "xfailed=skip", "'xfailed='", "before = write passed or failure or error or skipped"),
     ("statuses", "passed=", "'passed='", "after passed= write the server's word for it"),
     ("statuses", "passed=a,passed=b", "'passed=b'", "write passed= once; 'a' was given too"),
     ("markers", "a b", "'a b'", "write names of markers, such as owner, between commas, in ini files one a line"),
