@@ -6,7 +6,7 @@ pytest loads this module at every start, so it imports nothing else of the packa
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,8 +37,6 @@ IniType: TypeAlias = 'Literal["string", "int", "float", "bool", "linelist"]'
 Delivery: TypeAlias = 'Literal["live", "later"]'
 When: TypeAlias = 'Literal["always", "ci"]'
 Order: TypeAlias = 'Literal["none", "failed-first", "slowest-first"]'
-ValueT = TypeVar("ValueT")
-ChoiceT = TypeVar("ChoiceT", bound=str)
 
 PREFIX: Final = "automation_report_"
 """Prefix of a setting's name in ini files, and of an option's name inside pytest."""
@@ -138,30 +136,8 @@ class Setting:
         self.environment = self.ini.upper()
 
 
-if TYPE_CHECKING:
-    # A field of `Settings` has the type of its parser.
-    @overload
-    def setting(help: str, *, kind: Literal["integer"], is_option: bool = ...) -> int | None: ...
-    @overload
-    def setting(help: str, *, default: bool, is_option: bool = ...) -> bool: ...
-    @overload
-    def setting(help: str, *, choices: tuple[ChoiceT, ...], is_option: bool = ...) -> ChoiceT: ...
-    @overload
-    def setting(
-        help: str,
-        *,
-        parse: Callable[[RawSetting], ValueT],
-        default: str | float | None = ...,
-        kind: Literal["list", "pairs"] = ...,
-        unset: ValueT = ...,
-        is_option: bool = ...,
-        needs_others: bool = ...,
-    ) -> ValueT: ...
-    @overload
-    def setting(help: str, *, is_option: bool = ..., needs_others: bool = ...) -> str: ...
-    def setting(help: str, **columns: Any) -> Any: ...  # noqa: A002, D103 - `Setting` has the words
-else:
-    setting = Setting
+# A field of `Settings` has the type that its parser returns, which a test holds.
+setting: Final[Any] = Setting
 
 
 class Settings:

@@ -35,23 +35,6 @@ if TYPE_CHECKING:
 _LEADING: Final = frozenset({CONTROLLER, MAIN})
 
 
-class _WorkerFile(Struct, frozen=True):
-    """What one worker's spool file states about itself; ``collected`` is None if it did not end its collection."""
-
-    worker: str
-    collected: CollectedRecord | None
-    closing: CloseRecord
-
-    @classmethod
-    def read(cls, worker: str, path: Path, prefix: str) -> _WorkerFile:
-        """Read the COLLECTED and CLOSE records of a worker, or count its results if it did not end in order."""
-        # Both records stand in the first or last 64 KiB, so the end of a large session reads no whole file.
-        first, last = head_and_tail(path)
-        collected = next((entry.record for entry in (*last, *first) if isinstance(entry.record, CollectedRecord)), None)
-        closing = next((entry.record for entry in last if isinstance(entry.record, CloseRecord)), None)
-        return cls(worker, collected, closing or _count_results(path, prefix))
-
-
 class SessionCounts(Struct, frozen=True):
     """A session's numbers.
 
@@ -109,53 +92,52 @@ def tally_from(  # noqa: PLR0913 - what each process knows
 
     ``state`` has the sender's counts of results, by status and by worker, only if it has ended.
     """
-    files = [_WorkerFile.read(worker, folder.written(worker), prefix) for worker in folder.workers()]
-    # Crashed tests come first, so that the workers' own failures do not push them out of the bounded list.
-    failures = [*crashed, *(failure for file in files for failure in file.closing.failures)]
+    files = {worker: _ends_of(folder.written(worker), prefix) for worker in folder.workers()}
+    closing = {worker: record for worker, (_, record) in files.items()}
+    collected = [record for record, _ in files.values() if record is not None]
     # Workers whose files are gone are not counted.
-    recorded = {file.worker: sum(file.closing.counts.values()) for file in files}
+    recorded = {worker: sum(record.counts.values()) for worker, record in closing.items()}
     progress = [state.workers.get(worker, WorkerTotals()) for worker in recorded]
-    collected = [file.collected for file in files if file.collected is not None]
     counts = [record.count for record in collected]
     # More results than the file holds are no error: the sender adds results of crashed and of skipped tests.
     seen = [count if each.seen is None else each.seen for each, count in zip(progress, recorded.values(), strict=True)]
-    lost = [
-        f"{worker} recorded {quantity(count, 'result')}, its file holds {total}"
-        for (worker, count), total in zip(recorded.items(), seen, strict=True)
-        if total < count
-    ]
+    totals = Counter(leading_counts)
+    for worker, record in closing.items():
+        # The leading process has its counts in memory: its file may lack records that the disk refused.
+        totals.update({} if worker in _LEADING else record.counts)
     return SessionCounts(
         seen=sum(seen),
         acknowledged=sum(each.acknowledged for each in progress),
         rejected=sum(each.rejected for each in progress),
         held=sum(each.held for each in progress),
         workers=sum(worker != CONTROLLER and each.threads > 0 for worker, each in zip(recorded, progress, strict=True)),
-        lost=tuple(lost),
-        counts=_status_counts(files, state, leading_counts),
+        lost=tuple(
+            f"{worker} recorded {quantity(count, 'result')}, its file holds {total}"
+            for (worker, count), total in zip(recorded.items(), seen, strict=True)
+            if total < count
+        ),
+        counts=state.counts or dict(totals),
         # Every xdist worker collects all tests and runs its share of them, unless each worker runs all.
         expected=None if not collected else sum(counts) if is_each else max(counts),
         modules=modules,
         skipped_modules=skipped_modules,
         # Every worker collects the same tests, so the first list that names some is the whole list.
         repeated=next((record.repeated for record in collected if record.repeated), ()),
-        faults=tuple(fault for file in files for fault in file.closing.faults),
+        faults=tuple(fault for record in closing.values() for fault in record.faults),
         # A dictionary for its order without duplicates: workers report the same warning about the same conftest.
-        warnings=tuple(dict.fromkeys(message for file in files for message in file.closing.warnings)),
-        failures=tuple(failures[:SHOWN]),
+        warnings=tuple(dict.fromkeys(message for record in closing.values() for message in record.warnings)),
+        # Crashed tests come first, so that the workers' own failures do not push them out of the bounded list.
+        failures=tuple([*crashed, *(failure for record in closing.values() for failure in record.failures)][:SHOWN]),
     )
 
 
-def _status_counts(
-    files: Sequence[_WorkerFile], state: DoneRecord, leading_counts: Mapping[str, int]
-) -> Mapping[str, int]:
-    if state.counts:
-        return state.counts
-    totals = Counter(leading_counts)
-    for file in files:
-        # The leading process has its counts in memory: its file may lack records that the disk refused.
-        if file.worker not in _LEADING:
-            totals.update(file.closing.counts)
-    return dict(totals)
+def _ends_of(path: Path, prefix: str) -> tuple[CollectedRecord | None, CloseRecord]:
+    """Return the COLLECTED and CLOSE records of a worker; of one that did not end in order the results are counted."""
+    # Both records stand in the first or last 64 KiB, so the end of a large session reads no whole file.
+    first, last = head_and_tail(path)
+    collected = next((entry.record for entry in (*last, *first) if isinstance(entry.record, CollectedRecord)), None)
+    closing = next((entry.record for entry in last if isinstance(entry.record, CloseRecord)), None)
+    return collected, closing or _count_results(path, prefix)
 
 
 def _count_results(path: Path, prefix: str) -> CloseRecord:

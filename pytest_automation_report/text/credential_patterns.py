@@ -14,8 +14,9 @@ from binascii import a2b_base64
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.text.secret_values import (
+    MEDIUM,
+    STRONG,
     SecretSpan,
-    Strength,
     found_literals,
     is_innocent,
     is_placeholder,
@@ -219,7 +220,7 @@ def _kept_length(name: str, value: str, *, is_quoted: bool) -> int:
         return whole if "=" not in value or compiled(_PLAIN_COOKIE).fullmatch(value) else 0
     scheme = compiled(_SCHEMES).match(value)
     if scheme is None:
-        return whole if is_innocent(value, Strength.STRONG) else 0
+        return whole if is_innocent(value, STRONG) else 0
     credentials = value[scheme.end() :]
     word = credentials.split(None, 1)[0].strip("`.,\"')")
     is_plain = is_placeholder(credentials) or is_placeholder(word) or word.lower() in {"token", "secret"}
@@ -324,8 +325,8 @@ def values_by_position(text: str) -> Iterator[SecretSpan]:
     for literal, pattern in _POSITIONS:
         if literal in text:
             for match in compiled(pattern).finditer(text):
-                group = next(name for name in ("single", "double", "bare") if match.groupdict().get(name) is not None)
-                if not is_innocent(match[group], Strength.STRONG):
+                group = match.lastgroup or ""
+                if not is_innocent(match[group], STRONG):
                     yield *match.span(group), False
     if "where" in text:
         yield from _values_in_assertions(text)
@@ -344,7 +345,7 @@ def _operands(text: str) -> Iterator[SecretSpan]:
         end_of_line = len(text) if end_of_line < 0 else end_of_line
         if _COMPARED.search(code):
             for side in _SIDE.finditer(text, shown.start(), end_of_line):
-                if not is_innocent(side["text"], Strength.STRONG):
+                if not is_innocent(side["text"], STRONG):
                     yield *side.span("text"), True
         for value in _TEXT.finditer(text, *shown.span()):
             if looks_random(value["text"], _SHORTEST_SURE):
@@ -395,7 +396,7 @@ def masked_parameters(text: str, *, is_signed: bool) -> str:
 
     def hidden(match: re.Match[str]) -> str:
         if match["other"]:
-            is_kept = is_innocent(match["value"], Strength.MEDIUM)
+            is_kept = is_innocent(match["value"], MEDIUM)
         else:
             is_kept = (is_signed and not match["sure"]) or is_placeholder(match["value"])
         length = len(match["value"])

@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus, unquote
 
 from pytest_automation_report.text import limits
 from pytest_automation_report.text.credential_patterns import masked_credentials
-from pytest_automation_report.text.secret_values import Strength, is_named_secret, is_sure, named_values
+from pytest_automation_report.text.secret_values import STRONG, is_named_secret, is_sure, named_values
 from pytest_automation_report.text.visible import FILLER, MARK, common_length, filled, marked, unmasked
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -280,7 +280,7 @@ class TextCleaner:
     def is_secret(self, name: str, value: str, *, is_nested: bool = False) -> bool:
         """Whether a field with this name and value holds a secret; if nested, a value around it has the name."""
         is_secret = self._is_builtin and is_named_secret(name, value, is_nested=is_nested)
-        if is_secret and is_sure(value, Strength.STRONG):
+        if is_secret and is_sure(value, STRONG):
             self._found[value] = None
         return is_secret
 

@@ -11,7 +11,6 @@ bounded length, and the next search starts behind the value: the work is linear 
 from __future__ import annotations
 
 import re
-from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -26,15 +25,12 @@ SecretSpan: TypeAlias = "tuple[int, int, bool]"
 """Start and end of a secret in a text, and whether it is surely one: then it is hidden everywhere else, too."""
 
 
-class Strength(IntEnum):
-    """Probability that the value beside a name is a secret."""
+WEAK, MEDIUM, STRONG = 0, 1, 2
+"""How much a name says that its value is a secret.
 
-    WEAK = 0
-    """`auth`, `app_key`: only if the value looks random."""
-    MEDIUM = 1
-    """`token`, `secret`, `pass`: unless the value is one word or a number."""
-    STRONG = 2
-    """`password`: unless the value is empty, a placeholder or a message."""
+Weak, `auth` or `app_key`: only if the value looks random. Medium, `token`, `secret` or `pass`: unless the value is one
+word or a number. Strong, `password`: unless the value is empty, a placeholder or a message.
+"""
 
 
 # Constants and types of programs; remarks of servers and forms about a value; words that follow a name in a sentence.
@@ -50,7 +46,7 @@ _CONSTANTS_TEXT: Final = (
 _CONSTANTS: Final = frozenset(_CONSTANTS_TEXT.split())
 _MAX_WORD_LENGTH: Final = 16
 _MIN_RANDOM_LENGTH: Final = 16
-_MAX_DIGITS: Final = {Strength.STRONG: 3, Strength.MEDIUM: 5, Strength.WEAK: 30}
+_MAX_DIGITS: Final = {STRONG: 3, MEDIUM: 5, WEAK: 30}
 
 # Punctuation, masks (`****`), colours; names in braces, which a program fills in.
 _MASK: Final = lazy_pattern(r"[^\w]*|[*xX•.#-]+|#[0-9A-Fa-f]{3,8}|<[^<>]*>|\[[A-Za-z ]+\]|\*{2,}.*|.*\*{4,}")
@@ -105,7 +101,7 @@ def is_placeholder(value: str) -> bool:
 
 
 @lru_cache(maxsize=128)
-def is_innocent(value: str, strength: Strength) -> bool:
+def is_innocent(value: str, strength: int) -> bool:
     """Whether a value beside a name of this strength is certainly not a secret."""
     whole = value.strip()
     value = whole.rstrip(",;:)]}.")
@@ -115,17 +111,13 @@ def is_innocent(value: str, strength: Strength) -> bool:
         return len(value) <= _MAX_DIGITS[strength]
     if " " in value and _MESSAGE.match(value):
         return True
-    if strength is Strength.STRONG:
+    if strength == STRONG:
         return False
-    if strength is Strength.MEDIUM:
+    if strength == MEDIUM:
         is_word = len(value) < _MAX_WORD_LENGTH and _WORDS.fullmatch(value) is not None
         return is_word or _NAME.fullmatch(value) is not None
     return not looks_random(value)
 
-
-_STRONG: Final = Strength.STRONG
-_MEDIUM: Final = Strength.MEDIUM
-_WEAK: Final = Strength.WEAK
 
 # `cache_key` and `sort_key` are not secrets: only a key with one of these words before it is.
 _KEYS: Final = (
@@ -137,23 +129,23 @@ _BEFORE_KEY: Final = "|".join(f"(?<={word}{joint}key)" for word in _KEYS for joi
 # The literal to search for, the expression for the end of a name, and the strength of that name. Literals have 5
 # characters at most: Python searches longer ones by another method, which takes five times as long. Names share a
 # literal where they can: each costs a search of every text, 4 us in one of 32,000 characters.
-_NAMES: Final[tuple[tuple[str, str, Strength], ...]] = (
-    ("pass", "passw(?:or)?d", _STRONG),
-    ("pass", "passphrase", _STRONG),
-    ("pass", "passcode", _STRONG),
+_NAMES: Final[tuple[tuple[str, str, int], ...]] = (
+    ("pass", "passw(?:or)?d", STRONG),
+    ("pass", "passphrase", STRONG),
+    ("pass", "passcode", STRONG),
     # `bypass` and `compass` are words.
-    ("pass", "pass(?:(?<![a-z]pass)|(?<=(?:db|my|pg)pass)|(?<=(?:user|smtp|mail|root)pass))", _MEDIUM),
-    ("pwd", "pwd(?<!oldpwd)", _MEDIUM),
-    ("secre", "secret(?:[_-]?(?:id|key|access[_-]?key))?", _MEDIUM),
-    ("token", "token(?<!page.token)(?<!pagetoken)(?<!next.token)(?<!nexttoken)", _MEDIUM),
-    ("key", f"key(?:{_BEFORE_KEY})", _MEDIUM),
-    ("key", f"_key(?!(?:{_BEFORE_KEY}))(?<!public_key)(?<!foreign_key)(?<!primary_key)", _WEAK),
-    ("key", "client-key", _STRONG),
-    ("reden", "credentials?", _WEAK),
-    ("auth", "auth(?<![a-z]auth)", _WEAK),
-    ("jwt", "jwt", _WEAK),
-    ("gnatu", "signature", _WEAK),
-    ("sess", "sess(?:ion)?id", _WEAK),
+    ("pass", "pass(?:(?<![a-z]pass)|(?<=(?:db|my|pg)pass)|(?<=(?:user|smtp|mail|root)pass))", MEDIUM),
+    ("pwd", "pwd(?<!oldpwd)", MEDIUM),
+    ("secre", "secret(?:[_-]?(?:id|key|access[_-]?key))?", MEDIUM),
+    ("token", "token(?<!page.token)(?<!pagetoken)(?<!next.token)(?<!nexttoken)", MEDIUM),
+    ("key", f"key(?:{_BEFORE_KEY})", MEDIUM),
+    ("key", f"_key(?!(?:{_BEFORE_KEY}))(?<!public_key)(?<!foreign_key)(?<!primary_key)", WEAK),
+    ("key", "client-key", STRONG),
+    ("reden", "credentials?", WEAK),
+    ("auth", "auth(?<![a-z]auth)", WEAK),
+    ("jwt", "jwt", WEAK),
+    ("gnatu", "signature", WEAK),
+    ("sess", "sess(?:ion)?id", WEAK),
 )
 _LITERALS: Final = tuple(dict.fromkeys(literal for literal, _, _ in _NAMES))
 
@@ -232,7 +224,7 @@ class _Hit:
 
     __slots__ = ("before", "last", "match", "name", "quote", "start", "strength", "text")
 
-    def __init__(self, text: str, match: re.Match[str], strength: Strength) -> None:
+    def __init__(self, text: str, match: re.Match[str], strength: int) -> None:
         self.text, self.match, self.strength = text, match, strength
         # Index of the value, and where the search for its end stops.
         self.start = match.end()
@@ -293,12 +285,12 @@ def is_named_secret(name: str, value: str, *, is_nested: bool = False) -> bool:
     return any(
         literal in lower
         and compiled(rf"(?:{word}){_SUFFIX}\Z").search(lower)
-        and not is_innocent(value, min(strength, _MEDIUM) if is_nested else strength)
+        and not is_innocent(value, min(strength, MEDIUM) if is_nested else strength)
         for literal, word, strength in _NAMES
     )
 
 
-def _values(text: str, lower: str, pattern: re.Pattern[str], strength: Strength) -> Iterator[SecretSpan]:
+def _values(text: str, lower: str, pattern: re.Pattern[str], strength: int) -> Iterator[SecretSpan]:
     """Yield the secrets beside one kind of name."""
     done = 0
     while (match := pattern.search(lower, done)) is not None:
@@ -349,8 +341,8 @@ def _parts(hit: _Hit) -> Iterator[SecretSpan]:
                 return
         elif _KEY.match(hit.text, part.end()) is None:
             value = part[0][1:-1]
-            if not is_innocent(value, min(hit.strength, _MEDIUM)) and not hit.is_named(value):
-                yield part.start() + 1, part.end() - 1, is_sure(value, _MEDIUM)
+            if not is_innocent(value, min(hit.strength, MEDIUM)) and not hit.is_named(value):
+                yield part.start() + 1, part.end() - 1, is_sure(value, MEDIUM)
 
 
 def _in_markup(hit: _Hit) -> SecretSpan | None:
@@ -370,17 +362,17 @@ def _end(pattern: re.Pattern[str], hit: _Hit) -> int:
     return hit.start if match is None else match.end()
 
 
-def _unless_innocent(hit: _Hit, end: int, strength: Strength | None = None) -> SecretSpan | None:
+def _unless_innocent(hit: _Hit, end: int, strength: int | None = None) -> SecretSpan | None:
     value = hit.text[hit.start : end]
     if is_innocent(value, hit.strength if strength is None else strength) or hit.is_named(value):
         return None
     return hit.start, end, is_sure(value, hit.strength)
 
 
-def is_sure(value: str, strength: Strength) -> bool:
+def is_sure(value: str, strength: int) -> bool:
     """Whether a value beside a name of this strength is a secret wherever it stands."""
     is_long = len(value) >= _MIN_SURE_LENGTH or (len(value) >= _SHORTEST_SURE and not value.isalpha())
-    return looks_random(value, _SHORTEST_SURE) or (strength is _STRONG and is_long)
+    return looks_random(value, _SHORTEST_SURE) or (strength == STRONG and is_long)
 
 
 def _quoted(hit: _Hit) -> SecretSpan | None:
@@ -430,7 +422,7 @@ def _second_of_pair(hit: _Hit) -> SecretSpan | None:
     is_pair = hit.before.lstrip("b")[:1] in {"(", "["} and hit.text[end + len(match["open"]) :][:1] in {")", "]"}
     # In a longer list, as of a command's words, a name may stand beside another name.
     is_shown = is_pair or looks_random(hit.text[hit.start : end])
-    return _unless_innocent(hit, end, min(hit.strength, _MEDIUM)) if is_shown else None
+    return _unless_innocent(hit, end, min(hit.strength, MEDIUM)) if is_shown else None
 
 
 def _in_sentence(hit: _Hit) -> SecretSpan | None:
@@ -468,7 +460,7 @@ def _is_word_of_code(hit: _Hit, value: str, end: int) -> bool:
     """Whether a value is the name of a variable, as in `login(password=password)`, not part of a connection string."""
     if not is_code(value):
         return False
-    is_string = hit.strength is _STRONG and hit.match[0].endswith("=") and value.isalpha()
+    is_string = hit.strength == STRONG and hit.match[0].endswith("=") and value.isalpha()
     return not (is_string and _SIBLING.match(hit.text, end)) and not (_is_variable(hit) and value.isalpha())
 
 
@@ -483,9 +475,9 @@ def _rest_of_line(hit: _Hit, *, is_indented: bool) -> SecretSpan | None:
         return None if _is_word_of_code(hit, word, word_end) else _unless_innocent(hit, word_end)
     if _is_variable(hit):
         is_path = hit.match[0].startswith("pwd") and line.startswith("/")
-        return None if is_path else _unless_innocent(hit, end, _STRONG)
+        return None if is_path else _unless_innocent(hit, end, STRONG)
     is_assignment = hit.match["sign"] == "="
-    is_word = not is_assignment or is_indented or not line.isalpha() or hit.strength is not _STRONG
+    is_word = not is_assignment or is_indented or not line.isalpha() or hit.strength != STRONG
     # A sentence, as in the description of a parameter, or code.
     if (" " in line and _PROSE.search(line)) or (is_code(line) and is_word):
         # A remark may follow the secret: `client_secret=x (from the vault)`.

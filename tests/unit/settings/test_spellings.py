@@ -1,6 +1,8 @@
 """Every spelling of every setting, read by a real pytest configuration."""
 
+import inspect
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.api.models import Field, FieldType, Link
+from pytest_automation_report.ci.detection import FactsScope
 from pytest_automation_report.errors import SettingError
+from pytest_automation_report.recording.options import Output
+from pytest_automation_report.settings import parsers
+from pytest_automation_report.settings import settings as table
 from pytest_automation_report.settings.console import read_console_settings
 from pytest_automation_report.settings.pytest_config import switch
 from pytest_automation_report.settings.resolver import read_pytest_settings, settings_from
@@ -167,6 +173,21 @@ FILES = {
     "pyproject-native": ("pyproject.toml", "[tool.pytest]\n", toml_lines),
     "pytest.toml": ("pytest.toml", "[pytest]\n", toml_lines),
 }
+
+
+def test_fields_have_the_types_of_their_parsers() -> None:
+    """A field of the class is declared with the type that its parser returns, or that its kind has."""
+    for each in SETTINGS:
+        declared = Settings.__annotations__[each.name]
+        if each.choices:
+            alias = getattr(table, declared, None) or {"FactsScope": FactsScope, "Output": Output}[declared]
+            words = re.findall(r"[\"'](.*?)[\"']", str(alias))
+            assert tuple(words) == each.choices, each.name
+        else:
+            parser = inspect.getclosurevars(each.parse).nonlocals.get("name", "")
+            returned = inspect.signature(getattr(parsers, parser)).return_annotation if parser else "bool"
+            returned += " | None" if each.default is None else ""
+            assert declared.replace("Mapping", "dict") == returned, each.name
 
 
 def test_samples_cover_the_whole_table() -> None:
