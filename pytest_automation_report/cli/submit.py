@@ -45,7 +45,7 @@ from pytest_automation_report.summary.lines import send_command
 from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
 
@@ -64,7 +64,7 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
     spool.
     """
     configuration, token = configured(options)
-    paths = _paths_of(files)
+    paths = [*_found(files, _refuse).values()]
     submission = Submission(configuration.spool, rules_of(configuration, token))
     try:
         _add_files(submission, paths, is_lenient=ignore_parse_error)
@@ -102,24 +102,23 @@ def _add_files(submission: Submission, paths: Iterable[Path], *, is_lenient: boo
             echo_stderr(f"skipped: {error}")
 
 
-def _matches(pattern: str) -> list[Path]:
-    """Return the paths that match a name or pattern, without folders."""
-    names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
-    return [Path(name) for name in names if not Path(name).is_dir()]
-
-
-def _paths_of(patterns: Iterable[str]) -> list[Path]:
-    """Return the files that match names and patterns, each once; raises `ResultFileError` for a pattern without any."""
+def _found(patterns: Iterable[str], missing: Callable[[str], None]) -> dict[str, Path]:
+    """Return the files that match names and patterns by their real paths; ``missing`` gets each pattern without any."""
     by_real_path: dict[str, Path] = {}
     for pattern in patterns:
-        paths = _matches(pattern)
-        if not paths and Path(pattern).is_dir():
-            raise ResultFileError(f"{pattern}: is a folder: name its files, as in {pattern.rstrip('/')}/**/*.xml")
+        names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
+        paths = [Path(name) for name in names if not Path(name).is_dir()]
         if not paths:
-            raise ResultFileError(f"{pattern}: no such file, and no match: quote patterns, as in 'reports/**/*.xml'")
+            missing(pattern)
         for path in paths:
             by_real_path.setdefault(os.path.realpath(path), path)
-    return list(by_real_path.values())
+    return by_real_path
+
+
+def _refuse(pattern: str) -> None:
+    if Path(pattern).is_dir():
+        raise ResultFileError(f"{pattern}: is a folder: name its files, as in {pattern.rstrip('/')}/**/*.xml")
+    raise ResultFileError(f"{pattern}: no such file, and no match: quote patterns, as in 'reports/**/*.xml'")
 
 
 _FOLDER: Final = "automation-report exec"  # of the result that reports a failed command without results
@@ -160,7 +159,7 @@ def _run_and_report(
     job = configuration.job or f"exec-{secrets.token_hex(6)}"
     command_run = _CommandRun(configuration.changed(job=job), token, command, interrupts)
     # Files of an earlier run that stay as they are were not written by the command.
-    before = {os.path.realpath(path): _state(path) for pattern in patterns for path in _files(pattern)}
+    before = {real: _state(path) for real, path in _found(patterns, lambda _: None).items()}
     try:
         with interrupts.interruptible():
             command_run.begin()
@@ -379,22 +378,11 @@ def _inherited(options: Mapping[str, Any]) -> dict[str, str]:
 
 def _new_files(patterns: Sequence[str], before: Mapping[str, tuple[int, int, int]]) -> list[Path]:
     """Return the matching files that the command wrote, and name those that it did not."""
-    found: dict[str, Path] = {}
-    for pattern in patterns:
-        paths = _files(pattern)
-        if not paths:
-            echo_stderr(f"{pattern}: the command wrote no such file")
-        for path in paths:
-            found.setdefault(os.path.realpath(path), path)
-    new_files = [path for real, path in found.items() if _state(path) != before.get(real)]
-    for path in found.values():
-        if path not in new_files:
-            echo_stderr(f"{path}: not sent: it was there before the command and has not changed")
-    return new_files
-
-
-def _files(pattern: str) -> list[Path]:
-    return [path for path in _matches(pattern) if path.is_file()]
+    found = _found(patterns, lambda pattern: echo_stderr(f"{pattern}: the command wrote no such file"))
+    new = {real for real, path in found.items() if path.is_file() and _state(path) != before.get(real)}
+    for path in (path for real, path in found.items() if real not in new):
+        echo_stderr(f"{path}: not sent: it was there before the command and has not changed")
+    return [found[real] for real in found if real in new]
 
 
 def _state(path: Path) -> tuple[int, int, int]:

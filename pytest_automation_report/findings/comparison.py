@@ -188,20 +188,14 @@ _SELECTING: Final = ("-k ", "-m ", "--deselect=", "--ignore=", "--ignore-glob=")
 _WITH_VALUE: Final = frozenset({"-k", "-m"})
 
 
-def has_last_failures(selection: str) -> bool:
-    """Whether a selection depends on an earlier run's failures (``--lf``), so that its tests differ from run to run."""
-    return not _BY_LAST_FAILURES.isdisjoint(_parts(selection)[0])
-
-
 def includes(wide: str, narrow: str) -> bool:
     """Whether one selection has all tests of another: it has no further option, and its paths lead to the other's.
 
     The empty selection is the whole suite. A selection of the last failures includes none, not even the same one.
     """
-    if has_last_failures(wide):
+    (wide_options, wide_paths), (options, paths) = _parts(wide), _parts(narrow)
+    if wide_options & _BY_LAST_FAILURES:
         return False
-    wide_options, wide_paths = _parts(wide)
-    options, paths = _parts(narrow)
     # Another path, or one in its folder, module, class or parametrized function.
     is_below = all(
         any(path == other or path.startswith((f"{other}/", f"{other}::", f"{other}[")) for other in wide_paths)

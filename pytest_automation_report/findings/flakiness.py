@@ -143,10 +143,6 @@ def _decided(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return [by_run[run] for run in sorted(by_run)][-WINDOW:]
 
 
-def _is_failure(outcome: Outcome) -> bool:
-    return outcome.verdict == "failed" and not outcome.is_storm
-
-
 def _positions_of_both(decided: Sequence[Outcome]) -> list[int]:
     contents = [outcome.content for outcome in decided if outcome.content.is_known]
     if len(set(contents)) == len(contents):
@@ -154,7 +150,7 @@ def _positions_of_both(decided: Sequence[Outcome]) -> list[int]:
         return []
     by_content: defaultdict[Content, list[int]] = defaultdict(list)
     for position, outcome in enumerate(decided):
-        if outcome.content.is_known and (outcome.verdict == "passed" or _is_failure(outcome)):
+        if outcome.content.is_known and not outcome.is_storm:
             by_content[outcome.content].append(position)
     return [
         positions[-1]

@@ -146,8 +146,9 @@ def settings_from(
     used = {name: raw for name, raw in raw_settings.items() if not (is_local and name == "url")}
     resolver = _Resolver(used, environ, root.absolute())
     ours = {name for name in environ if name.startswith(PREFIX.upper())}
-    if unknown := ours - {*TOKEN_VARIABLES, *(setting.environment for setting in SETTINGS)}:
-        resolver.warnings += map(_unknown_variable, sorted(unknown))
+    for unknown in sorted(ours - {*TOKEN_VARIABLES, *(setting.environment for setting in SETTINGS)}):
+        near = _nearest(unknown.lower()).upper()
+        resolver.warnings.append(f"{unknown}: does nothing" + (f"; did you mean {near}?" if near else ""))
     values = resolver.values()
     values["html"] = _html(values["html"], raw_settings.get("html"), root, here or root)
     values["database"] = resolver.database(is_server_named=url is not None)
@@ -245,7 +246,7 @@ class _Resolver:
         return self.value("database", parse, default)
 
     def artifact_store(self, artifact_url: str) -> str:
-        """Return the user's artifact store, None without a usable one, and a warning, empty without one."""
+        """Return the user's artifact store, empty without a usable one."""
 
         def parse(raw: RawSetting) -> str:
             store = parsers.artifact_store(raw)
@@ -393,12 +394,6 @@ def user_place(environ: Mapping[str, str], variable: str, default: str, name: st
 _INI_NAMES: Final = (SWITCH_NAME, *(setting.ini for setting in SETTINGS))
 # All names that a user may have meant.
 _KNOWN: Final = (*_INI_NAMES, *(name.lower() for name in TOKEN_VARIABLES))
-
-
-def _unknown_variable(name: str) -> str:
-    """Return the warning for an environment variable that has our prefix and is not a setting."""
-    near = _nearest(name.lower()).upper()
-    return f"{name}: does nothing" + (f"; did you mean {near}?" if near else "")
 
 
 def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:

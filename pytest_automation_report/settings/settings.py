@@ -300,11 +300,6 @@ class Settings:
     def __init__(self, values: Mapping[str, object]) -> None:
         self.__dict__.update(values)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Settings) and self.__dict__ == other.__dict__
-
-    __hash__ = None  # type: ignore[assignment]
-
     def changed(self, **values: object) -> Settings:
         """Return a copy with other values."""
         return Settings({**self.__dict__, **values})
