@@ -20,7 +20,7 @@ from pytest_automation_report.api.responses import time_of
 from pytest_automation_report.text.visible import NOT_IN_XML
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_automation_report.export.results import Attempt, ExportedRun, ExportedTest
     from pytest_automation_report.findings.documents import BaseRun, RunFindings
@@ -71,7 +71,9 @@ def _cell(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def json_document(run: Json, source: str, findings: RunFindings | None, items: Iterable[Json]) -> Iterator[str]:
+def json_document(
+    run: Json, source: str, findings: RunFindings | None, items: Iterable[Mapping[str, object]]
+) -> Iterator[str]:
     """Yield all that the API has of a run, in pieces: a run may have 100,000 results."""
     encode = partial(json.dumps, ensure_ascii=False)
     described = {**run, "source": source}

@@ -116,7 +116,7 @@ class ExportedTest(Struct, frozen=True):
     fingerprint: str | None = None
 
     @classmethod
-    def from_item(cls, item: Json) -> ExportedTest:
+    def from_item(cls, item: Mapping[str, Any]) -> ExportedTest:
         """Return a result from an item of the API's list of results, or of ours."""
         status = str(item.get("status_name") or "")
         return cls(

@@ -11,7 +11,19 @@ import re
 from functools import lru_cache
 from itertools import chain, islice
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar, Union, cast, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Final,
+    NamedTuple,
+    TypeAlias,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 
 from msgspec import DecodeError, Meta, Struct, UnsetType, ValidationError, convert
 from msgspec.structs import fields
@@ -19,7 +31,7 @@ from msgspec.structs import fields
 from pytest_automation_report.server.store.values import INT64_MAX, ApiError, validation_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from msgspec.json import Decoder
 
@@ -27,38 +39,23 @@ if TYPE_CHECKING:
 
 MISTAKES_LISTED: Final = 100  # most mistakes that a response lists
 # A body has up to a million values, and each mistake takes microseconds to find. A batch of a usual client has fewer.
-_MISTAKES_COUNTED: Final = 5000
+_MISTAKES_COUNTED: Final = 5100
 _PATH_LENGTH: Final = 200
 
 
-class Mistakes:
-    """The mistakes of one body by dotted path; memory and response stay small for any number of them."""
+Mistakes: TypeAlias = dict[str, str]  # the mistakes of a body, by the dotted paths of its values
 
-    def __init__(self) -> None:
-        self._listed: dict[str, Sequence[str]] = {}
-        self._unlisted = 0
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the rest of the body is not examined any more."""
-        return self._unlisted >= _MISTAKES_COUNTED
-
-    def add(self, path: str, message: str) -> None:
-        """Add the mistake of the value at this path."""
-        if len(self._listed) < MISTAKES_LISTED:
-            self._listed[path[:_PATH_LENGTH]] = [message]
-        else:
-            self._unlisted += 1
-
-    def refuse(self) -> None:
-        """Raise `ApiError` (422) if there was a mistake."""
-        if not self._listed:
-            return
-        if not self._unlisted:
-            raise validation_error(self._listed)
-        unlisted = f"at least {self._unlisted}" if self.is_full else self._unlisted
-        message = f"The request has values that cannot be used: the first {len(self._listed)}, and {unlisted} more."
-        raise ApiError(422, message, self._listed)
+def refuse(mistakes: Mistakes) -> None:
+    """Raise `ApiError` (422) if there is a mistake."""
+    listed = {path[:_PATH_LENGTH]: [message] for path, message in islice(mistakes.items(), MISTAKES_LISTED)}
+    if len(mistakes) > MISTAKES_LISTED:
+        more = f"{'at least ' if len(mistakes) >= _MISTAKES_COUNTED else ''}{len(mistakes) - MISTAKES_LISTED} more"
+        raise ApiError(
+            422, f"The request has values that cannot be used: the first {MISTAKES_LISTED}, and {more}.", listed
+        )
+    if listed:
+        raise validation_error(listed)
 
 
 def examined(value: object, annotation: Any, mistakes: Mistakes, path: str = "") -> Any:  # noqa: ANN401 - any declared type
@@ -68,18 +65,18 @@ def examined(value: object, annotation: Any, mistakes: Mistakes, path: str = "")
     except ValidationError:
         declared = _declared(annotation)
     if value is None:
-        mistakes.add(path, "This property may not be null.")
+        mistakes[path] = "This property may not be null."
     elif declared.struct is not None:
         if isinstance(value, dict):
             return _examined_properties(value, declared.struct, mistakes, path)
-        mistakes.add(path, "Must be an object.")
+        mistakes[path] = "Must be an object."
     elif not isinstance(value, (list, dict)) or not isinstance(value, declared.container):
-        mistakes.add(path, f"Must be {declared.meta.description}.")
+        mistakes[path] = f"Must be {declared.meta.description}."
     elif len(value) > (most := declared.meta.max_length or 0):
         if declared.meta.extra is not None:
             message = f"The request has {len(value)} {path}; at most {most} are taken: send fewer at once."
             raise ApiError(declared.meta.extra["status"], message)
-        mistakes.add(path, f"Has {len(value)} entries; at most {most} are taken.")
+        mistakes[path] = f"Has {len(value)} entries; at most {most} are taken."
     else:
         return _examined_entries(value, declared, mistakes, path)
     return None
@@ -126,7 +123,7 @@ def _examined_properties(value: dict[str, Any], struct: type[Struct], mistakes: 
         elif declared.name in known:
             known[declared.name] = examined(known[declared.name], declared.type, mistakes, prefix + declared.name)
         elif declared.required:
-            mistakes.add(prefix + declared.name, "This property is required.")
+            mistakes[prefix + declared.name] = "This property is required."
             known[declared.name] = None
     return struct(**known)
 
@@ -138,7 +135,7 @@ def _examined_entries(value: Any, declared: _Declared, mistakes: Mistakes, path:
     pairs: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
     entries = []
     for name, entry in pairs:
-        if mistakes.is_full:
+        if len(mistakes) >= _MISTAKES_COUNTED:
             break
         entries.append((name, examined(entry, declared.entry, mistakes, f"{path}.{name}")))
     return dict(entries) if isinstance(value, dict) else tuple(entry for _, entry in entries)
@@ -174,9 +171,9 @@ def body_from(body: bytes, decoder: Decoder[B]) -> B:
             return decoder.decode(body)
         except (DecodeError, UnicodeDecodeError, RecursionError):
             pass
-    mistakes = Mistakes()
+    mistakes: Mistakes = {}
     value: Any = examined(_object_from(body), decoder.type, mistakes)
-    mistakes.refuse()
+    refuse(mistakes)
     return cast("B", value)
 
 

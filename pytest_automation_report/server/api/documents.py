@@ -18,7 +18,7 @@ from msgspec.json import encode
 from msgspec.structs import replace
 
 from pytest_automation_report.findings.sentences import brief
-from pytest_automation_report.server.api.decoding import Mistakes, storable
+from pytest_automation_report.server.api.decoding import Mistakes, refuse, storable
 from pytest_automation_report.server.store.compared import flaky_tests, usual_durations
 from pytest_automation_report.server.store.database import MAX_THREADS
 from pytest_automation_report.server.store.findings import findings, summaries, verdict_in_list
@@ -46,16 +46,25 @@ from pytest_automation_report.server.store.values import (
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 
 if TYPE_CHECKING:
-    from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.database import StoreConnection
+    from pytest_automation_report.server.store.database import Row, StoreConnection
     from pytest_automation_report.server.store.reads import Item, Page, Reference, RunRecord
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.values import Kind
 
     _Attached: TypeAlias = defaultdict[tuple[Kind, "int | None"], list[object]]
     Parameters: TypeAlias = Mapping[str, str | list[str]]
-    References: TypeAlias = dict[Reference, list[Json]]
+    References: TypeAlias = dict[Reference, list[Row]]
 
+# Objects of the contract, whose description is their declaration: the contract's tests check each answer against it.
+PageAnswer: TypeAlias = dict[str, Any]
+RunAnswer: TypeAlias = dict[str, Any]
+ThreadAnswer: TypeAlias = dict[str, Any]
+TestAnswer: TypeAlias = dict[str, Any]
+SourceAnswer: TypeAlias = dict[str, Any]
+Envelope: TypeAlias = dict[str, Any]  # ``result`` with one of these, and ``expands`` with what it refers to
+Asked: TypeAlias = Mapping[str, Any]  # the parameters of a request by name, with their defaults
+
+T = TypeVar("T")
 _DIGITS: Final = re.compile(r"[0-9]{1,19}").fullmatch
 
 
@@ -80,55 +89,47 @@ def _number(text: str) -> int:
     return int(text) if _DIGITS(text) else -1
 
 
+def _must_be(words: str, value: T, *, is_right: object) -> T:
+    if not is_right:
+        raise ValueError(f"Must be {words}.")
+    return value
+
+
 def in_range(allowed: range, default: int | None = None) -> Parameter:
     """Return the parameter for a whole number of a range."""
-
-    def parse(text: str) -> int:
-        if (number := _number(text)) not in allowed:
-            raise ValueError(f"Must be a whole number from {allowed.start} to {allowed.stop - 1}.")
-        return number
-
-    return Parameter(parse, default)
+    words = f"a whole number from {allowed.start} to {allowed.stop - 1}"
+    return Parameter(lambda text: _must_be(words, found := _number(text), is_right=found in allowed), default)
 
 
 def _numbers(allowed: range) -> Parameter:
+    words = f"whole numbers from {allowed.start} to {allowed.stop - 1}, separated by commas"
+
     def parse(text: str) -> frozenset[int]:
         numbers = frozenset(map(_number, text.split(",")))
-        if any(number not in allowed for number in numbers):
-            message = f"Must be whole numbers from {allowed.start} to {allowed.stop - 1}, separated by commas."
-            raise ValueError(message)
-        return numbers
+        return _must_be(words, numbers, is_right=all(number in allowed for number in numbers))
 
     return Parameter(parse)
 
 
 def one_of(allowed: Sequence[str], default: str | None = None) -> Parameter:
     """Return the parameter for one of a few words."""
-
-    def parse(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(f"Must be one of {', '.join(allowed)}.")
-        return text
-
-    return Parameter(parse, default)
+    words = f"one of {', '.join(allowed)}"
+    return Parameter(lambda text: _must_be(words, text, is_right=text in allowed), default)
 
 
 def _some_of(allowed: Sequence[str]) -> Parameter:
     """Return the parameter for some of a few words, separated by commas; an empty text chooses no word."""
+    words = f"some of {', '.join(allowed)}, each once, separated by commas"
 
     def parse(text: str) -> tuple[str, ...]:
-        words = tuple(text.split(",")) if text else ()
-        if not set(words) <= set(allowed) or len(set(words)) < len(words):
-            raise ValueError(f"Must be some of {', '.join(allowed)}, each once, separated by commas.")
-        return words
+        found = tuple(text.split(",")) if text else ()
+        return _must_be(words, found, is_right=set(found) <= {*allowed} and len({*found}) == len(found))
 
     return Parameter(parse, ())
 
 
 def _tags(text: str) -> frozenset[str]:
-    if not text:
-        raise ValueError("Must be tags, separated by commas.")
-    return frozenset(storable(text).split(","))
+    return frozenset(storable(_must_be("tags, separated by commas", text, is_right=text)).split(","))
 
 
 def _moment(text: str) -> int:
@@ -166,7 +167,11 @@ _FILTERS: Final[Mapping[RunFilter, Parameter]] = {
     "before": Parameter(lambda text: -(-_moment(text) // _MILLISECOND_US) * _MILLISECOND_US),
 }
 
-RUN_QUERY: Final[Query] = {"expands": _some_of(RUN_REFERENCES), "threads": _flag(default=True)}  # parameters of one run
+# The parameters of one run; ``threads`` becomes the number of threads to read.
+RUN_QUERY: Final[Query] = {
+    "expands": _some_of(RUN_REFERENCES),
+    "threads": Parameter(lambda text: MAX_THREADS if _flag(default=True).parse(text) else 0, MAX_THREADS),
+}
 RUN_PAGE: Final[Query] = {
     **_PAGE,
     **RUN_QUERY,
@@ -200,10 +205,10 @@ SOURCE_PAGE: Final[Query] = {
 """Parameters of the list of sources."""
 
 
-def query_from(query: Query, parameters: Mapping[str, str | list[str]]) -> Json:
+def query_from(query: Query, parameters: Mapping[str, str | list[str]]) -> dict[str, Any]:
     """Return the parameters with their defaults; raises `ApiError` (422) that names every bad one."""
-    values: Json = {}
-    mistakes = Mistakes()
+    values: dict[str, object] = {}
+    mistakes: Mistakes = {}
     for name, parameter in query.items():
         text = parameters.get(name)
         try:
@@ -211,12 +216,10 @@ def query_from(query: Query, parameters: Mapping[str, str | list[str]]) -> Json:
                 raise ValueError("May be given once only.")  # noqa: TRY004, TRY301 - a mistake like any other
             values[name] = parameter.default if text is None else parameter.parse(text)
         except ValueError as error:
-            mistakes.add(name, str(error))
-    mistakes.refuse()
+            mistakes[name] = str(error)
+    refuse(mistakes)
     return values
 
-
-T = TypeVar("T")
 
 # The properties in responses, with the values of those that were not sent; others that are stored are left out.
 _PROPERTIES: Final[Mapping[Kind, Mapping[str, object]]] = {
@@ -231,7 +234,7 @@ _SOURCE_STATUSES: Final[Mapping[int | None, ResultClass]] = {
 }
 
 
-def page_view(page: Page[Item], view: Callable[[Item], Json]) -> Json:
+def page_view(page: Page[Item], view: Callable[[Item], object]) -> PageAnswer:
     """Return a page with its numbers; they are null for an empty list, which has no pages."""
     last = -(-page.total // page.size) or None  # rounded up
     return {
@@ -245,97 +248,79 @@ def page_view(page: Page[Item], view: Callable[[Item], Json]) -> Json:
     }
 
 
-def run_view(run: RunRecord) -> Json:
+# Members that have the name of their column.
+_OF_RUN: Final = ("id", "name", "status", "elapsed", "is_completed", "thread_count", "thread_active_count")
+_OF_TEST: Final = ("key", "name", "folder", "elapsed")
+
+
+def run_view(run: RunRecord) -> RunAnswer:
     """Return a run with its threads."""
     row, attached = run.row, _attached(run.attachments)
     # A run that late results have opened again keeps the time of its completion in the store.
     completed = row["completed"] if row["is_completed"] else None
     return {
-        "id": row["id"],
-        "project_id": row["project"],
-        "source_id": row["source"],
-        "name": row["name"],
-        "status": row["status"],
-        "config_id": row["config"],
-        "milestone_id": row["milestone"],
-        "elapsed": row["elapsed"],
-        "is_completed": row["is_completed"],
+        **{name: row[name] for name in _OF_RUN},
+        **{f"{name}_id": row[name] for name in ("project", "source", "config", "milestone")},
         **{name: row.get(name, 0) for name in COUNT_NAMES},
-        "artifacts": attached["artifacts", None],
-        "fields": attached["fields", None],
-        "links": attached["links", None],
+        **{kind: attached[kind, None] for kind in _PROPERTIES},
         "tags": json.loads(row["tags"]),
         "threads": [_thread(thread, attached) for thread in run.threads],
-        "thread_count": row["thread_count"],
-        "thread_active_count": row["thread_active_count"],
         "thread_completed_count": row["thread_count"] - row["thread_active_count"],
-        "created_at": iso_time(row["created"]),
-        "created_by": USER_ID,
-        "updated_at": iso_time(row["updated"]),
-        "updated_by": _user(row["updated"]),
-        "completed_at": iso_time(completed),
-        "completed_by": _user(completed),
+        **_moments(created=row["created"], updated=row["updated"], completed=completed),
     }
 
 
-def test_view(row: Mapping[str, Any]) -> Json:
+def test_view(row: Row) -> TestAnswer:
     """Return one result of a run."""
     return {
+        **{name: row[name] for name in _OF_TEST},
         "automation_test_id": row["id"],
         "automation_case_id": row["case"],
         "repository_case_id": None,
         "repository_case_ids": [],
-        "key": row["key"],
-        "name": row["name"],
-        "folder": row["folder"],
         "status": row["result_class"],
-        "elapsed": row["elapsed"],
         "thread_id": row["thread"],
         "created_at": iso_time(row["created"]),
     }
 
 
-def source_view(row: Mapping[str, Any]) -> Json:
+def source_view(row: Row) -> SourceAnswer:
     """Return a source with the status of its latest run."""
+    averages = (("test_count_average", row["test_average"]), ("elapsed_average", row["elapsed_average"]))
     return {
-        "id": row["id"],
+        **{name: row[name] for name in ("id", "name", "run_count")},
         "project_id": row["project"],
-        "name": row["name"],
         "status": int(_SOURCE_STATUSES.get(row["last_run_status"], ResultClass.NEUTRAL)),
         "is_retired": False,
-        "run_count": row["run_count"],
-        "test_count_average": _rounded(row["test_average"]),
-        "elapsed_average": _rounded(row["elapsed_average"]),
+        **{name: None if average is None else round(average) for name, average in averages},
         "ran_at": iso_time(row["ran"]),
-        "created_at": iso_time(row["created"]),
-        "created_by": USER_ID,
-        "updated_at": None,
-        "updated_by": None,
-        "retired_at": None,
-        "retired_by": None,
+        **_moments(created=row["created"], updated=None, retired=None),
     }
 
 
-def _thread(row: Json, attached: _Attached) -> Json:
-    elapsed = row["elapsed_computed"] if row["elapsed_observed"] is None else row["elapsed_observed"]
+def _thread(row: Row, attached: _Attached) -> ThreadAnswer:
     return {
         "id": row["id"],
         "index": row["position"],
         "name": f"Thread {row['position']}",
         "status": row["status"],
-        "elapsed": elapsed,
+        "elapsed": row["elapsed_computed"] if row["elapsed_observed"] is None else row["elapsed_observed"],
         "is_completed": row["is_completed"],
         **{name: row.get(name, 0) for name in COUNT_NAMES},
-        "artifacts": attached["artifacts", row["id"]],
-        "fields": attached["fields", row["id"]],
-        "created_at": iso_time(row["created"]),
-        "created_by": USER_ID,
-        "completed_at": iso_time(row["completed"]),
-        "completed_by": _user(row["completed"]),
+        **{kind: attached[kind, row["id"]] for kind in ("artifacts", "fields")},
+        **_moments(created=row["created"], completed=row["completed"]),
     }
 
 
-def _attached(attachments: Sequence[Json]) -> _Attached:
+def _moments(**times: int | None) -> dict[str, Any]:
+    """Return when something was done and by whom, null for what was not."""
+    moments: dict[str, Any] = {}
+    for name, time in times.items():
+        moments |= {f"{name}_at": iso_time(time), f"{name}_by": None if time is None else USER_ID}
+    return moments
+
+
+def _attached(attachments: Sequence[Row]) -> _Attached:
     views: _Attached = defaultdict(list)
     for row in attachments:
         body, properties = json.loads(row["body"]), _PROPERTIES[row["kind"]]
@@ -343,62 +328,41 @@ def _attached(attachments: Sequence[Json]) -> _Attached:
     return views
 
 
-def _user(time_us: int | None) -> int | None:
-    return None if time_us is None else USER_ID
-
-
-def _rounded(average: float | None) -> int | None:
-    return None if average is None else round(average)
-
-
-def _asked(
-    store: Store, query: Json, question: Callable[[Reader], T], rows: Callable[[T], Sequence[Json]]
-) -> tuple[T, References]:
-    """Return the answer to a question, and the records of the wanted kinds that its rows refer to."""
-
-    def ask(connection: StoreConnection) -> tuple[T, References]:
-        found = question(Reader(connection))
-        return found, referenced(connection, rows(found), query["expands"])
-
-    return store.read(ask)
-
-
-def run_document(store: Store, run_id: int, query: Json) -> Json:
+def run_document(connection: StoreConnection, run_id: int, query: Asked) -> Envelope:
     """Return the JSON of a run for the parameters of `RUN_QUERY`."""
-    run, expands = _asked(store, query, lambda reader: reader.run(run_id, _most_threads(query)), lambda run: [run.row])
-    return {"result": run_view(run), "expands": expands}
+    run = Reader(connection).run(run_id, query["threads"])
+    return {"result": run_view(run), "expands": referenced(connection, [run.row], query["expands"])}
 
 
-def _most_threads(query: Json) -> int:
-    return MAX_THREADS if query["threads"] else 0
+def _tests(connection: StoreConnection, run_id: int, query: Asked) -> PageAnswer:
+    return page_view(Reader(connection).test_page(run_id, query), test_view)
 
 
-def _tests(store: Store, run_id: int, query: Json) -> Json:
-    return page_view(store.read(lambda connection: Reader(connection).test_page(run_id, query)), test_view)
-
-
-def _results(store: Store, run_id: int, query: Json) -> Json:
-    page = partial(results_page, run_id=run_id, after=query["after"], classes=query["status_id"])
-    results, following = store.read(page)
+def _results(connection: StoreConnection, run_id: int, query: Asked) -> Envelope:
+    results, following = results_page(connection, run_id, **query)
     return {"result": {"tests": results, "next": following}}
 
 
-def _sources(store: Store, project_id: int, query: Json) -> Json:
-    page, expands = _asked(store, query, lambda reader: reader.source_page(project_id, query), lambda page: page.items)
-    return {**page_view(page, source_view), "expands": expands}
+def _sources(connection: StoreConnection, project_id: int, query: Asked) -> PageAnswer:
+    page = Reader(connection).source_page(project_id, query)
+    return {**page_view(page, source_view), "expands": referenced(connection, page.items, query["expands"])}
 
 
-def _source(store: Store, source_id: int, query: Json) -> Json:
-    row, expands = _asked(store, query, lambda reader: reader.source(source_id), lambda row: [row])
-    return {"result": source_view(row), "expands": expands}
+def _source(connection: StoreConnection, source_id: int, query: Asked) -> Envelope:
+    row = Reader(connection).source(source_id)
+    return {"result": source_view(row), "expands": referenced(connection, [row], query["expands"])}
 
 
-def _runs(store: Store, project_id: int, query: Json) -> Iterator[bytes]:
-    page, expands = _asked(store, query, lambda reader: reader.run_page(project_id, query), lambda page: page.items)
-    return _pieces(store, page, expands, query)
+def _run_page(connection: StoreConnection, project_id: int, query: Asked) -> tuple[Page[Row], References]:
+    page = Reader(connection).run_page(project_id, query)
+    return page, referenced(connection, page.items, query["expands"])
 
 
-def _pieces(store: Store, page: Page[Json], expands: References, query: Json) -> Iterator[bytes]:
+def _runs(store: Store, project_id: int, query: Asked) -> Iterator[bytes]:
+    return _pieces(store, *store.read(partial(_run_page, project_id=project_id, query=query)), query)
+
+
+def _pieces(store: Store, page: Page[Row], expands: References, query: Asked) -> Iterator[bytes]:
     """Yield a page of runs, each as it is in its turn, so that the threads of one run are in memory."""
     envelope = {**page_view(replace(page, items=()), dict), "expands": expands}
     envelope.pop("result")
@@ -416,19 +380,24 @@ def _pieces(store: Store, page: Page[Json], expands: References, query: Json) ->
     yield b"]}"
 
 
-def _listed_run(run_id: int, query: Json, connection: StoreConnection) -> Json:
-    run = Reader(connection).run(run_id, _most_threads(query))
+def _listed_run(run_id: int, query: Asked, connection: StoreConnection) -> RunAnswer:
+    run = Reader(connection).run(run_id, query["threads"])
     if not query["verdicts"]:
         return run_view(run)
     summary = summaries(connection, [run_id]).get(run_id)
     return {**run_view(run), "verdict": brief(verdict_in_list(run.row, summary))}
 
 
+def _read(answer: Callable[[StoreConnection, int, Asked], Envelope]) -> Callable[[Store, int, Asked], Envelope]:
+    """Return an answer that one snapshot of a store gives."""
+    return lambda store, record_id, query: store.read(lambda connection: answer(connection, record_id, query))
+
+
 class Document(NamedTuple):
     """What a GET returns."""
 
     query: Query
-    answer: Callable[[Store, int, Json], Json | Iterator[bytes]]
+    answer: Callable[[Store, int, Asked], Envelope | Iterator[bytes]]
 
     def __call__(self, store: Store, record_id: int, parameters: Parameters) -> bytes | Iterator[bytes]:
         """Return the JSON for these parameters; raises `ApiError`."""
@@ -439,21 +408,21 @@ class Document(NamedTuple):
 # Whole results, findings, flaky tests and durations are beside the contract.
 DOCUMENTS: Final[Mapping[str, Document]] = {
     "/projects/{}/automation/runs": Document(RUN_PAGE, _runs),
-    "/projects/{}/automation/sources": Document(SOURCE_PAGE, _sources),
+    "/projects/{}/automation/sources": Document(SOURCE_PAGE, _read(_sources)),
     "/projects/{}/automation/durations": Document(
         {name: Parameter(_string, "") for name in ("source", "branch", "key")},
         lambda store, project_id, query: {"result": usual_durations(store, project_id, **query)},
     ),
-    "/automation/runs/{}": Document(RUN_QUERY, run_document),
-    "/automation/runs/{}/tests": Document(TEST_PAGE, _tests),
+    "/automation/runs/{}": Document(RUN_QUERY, _read(run_document)),
+    "/automation/runs/{}/tests": Document(TEST_PAGE, _read(_tests)),
     "/automation/runs/{}/results": Document(
-        {"after": in_range(range(INT64_MAX + 1), 0), "status_id": _numbers(range(1, 5))}, _results
+        {"after": in_range(range(INT64_MAX + 1), 0), "status_id": _numbers(range(1, 5))}, _read(_results)
     ),
     "/automation/runs/{}/findings": Document(
         {"base": Parameter(lambda text: text if text == "change" else in_range(_IDS).parse(text))},
         lambda store, run_id, query: {"result": findings(store, run_id, query["base"])},
     ),
-    "/automation/sources/{}": Document(SOURCE_QUERY, _source),
+    "/automation/sources/{}": Document(SOURCE_QUERY, _read(_source)),
     "/automation/sources/{}/flaky": Document(
         {"branch": Parameter(storable)},
         lambda store, source_id, query: {"result": flaky_tests(store, source_id, query["branch"])},

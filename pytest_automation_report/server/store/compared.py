@@ -6,20 +6,27 @@ import json
 import re
 from collections import defaultdict
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD, Json
+from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES, Base, RunFacts, Share, base_of, wholeness_of
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, flakiness_of
 from pytest_automation_report.findings.sentences import RunNumbers, ending_of, is_torn
 from pytest_automation_report.findings.times import median
-from pytest_automation_report.server.store.database import StoreConnection, marks, try_lock
+from pytest_automation_report.server.store.database import Row, StoreConnection, marks, try_lock
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
 from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row, thread_rows
-from pytest_automation_report.server.store.values import DAY_US, KILLED, ResultClass, not_found, validation_error
+from pytest_automation_report.server.store.values import (
+    DAY_US,
+    KILLED,
+    ResultClass,
+    StoredField,
+    not_found,
+    validation_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -91,7 +98,7 @@ def lost_tests(connection: StoreConnection, series: Series, base: int | None, fi
 
 def numbers_of(
     connection: StoreConnection,
-    run: Json,
+    run: Row,
     modules: Modules,
     whole: WholeRun | None,
     *,
@@ -150,16 +157,16 @@ def _dead_jobs(connection: StoreConnection, run_id: int) -> str:
     return f"{len(dead)} of {len(last)} jobs died" + (f": {names}" if _PLAIN_JOBS.fullmatch(names) else "")
 
 
-def _fields(connection: StoreConnection, run_id: int) -> list[Json]:
+def _fields(connection: StoreConnection, run_id: int) -> list[StoredField]:
     return [json.loads(body) for (body,) in connection.execute(_FIELDS, (run_id,))]
 
 
-def _sum(fields: Sequence[Json], name: str) -> int | None:
+def _sum(fields: Sequence[StoredField], name: str) -> int | None:
     numbers = [int(text) for text in _texts(fields, name) if text.isdecimal()]
     return sum(numbers) if numbers else None
 
 
-def _texts(fields: Sequence[Json], name: str) -> list[str]:
+def _texts(fields: Sequence[StoredField], name: str) -> list[str]:
     return [str(field.get("value") or "") for field in fields if field.get("name") == name]
 
 
@@ -171,15 +178,15 @@ _MAX_CANDIDATES: Final = 500
 class ComparedRun(Struct, frozen=True):
     """A run beside its base, and beside the series that it ends."""
 
-    run: Json
+    run: Row
     results: Mapping[int, CaseResult]
     series: Series
     base: Base | None = None
-    base_row: Json | None = None
+    base_row: Row | None = None
     before: Mapping[int, Verdict] | None = None  # of the base
 
 
-def compared_run(connection: StoreConnection, run: Json, wanted: WantedBase) -> ComparedRun:
+def compared_run(connection: StoreConnection, run: Row, wanted: WantedBase) -> ComparedRun:
     """Return a run by its row with a base, by default the best; raises `ApiError` (404, 422) for a wrong base."""
     base = _base(connection, run, wanted)
     results, series = results_of(connection, run["id"]), series_of(connection, run)
@@ -199,7 +206,7 @@ def _configured_main_branch(connection: StoreConnection, source_id: int) -> str:
     return rows[0][0] or ""
 
 
-def facts_of(run: Json) -> RunFacts:
+def facts_of(run: Row) -> RunFacts:
     """Return what the choice of a base depends on, from a run's row."""
     return RunFacts(
         run["id"],
@@ -228,7 +235,7 @@ def with_death(connection: StoreConnection, facts: RunFacts) -> RunFacts:
     return replace(facts, has_died=any(note.startswith(DIED_ENDING) for note in notes))
 
 
-def _base(connection: StoreConnection, run: Json, wanted: WantedBase) -> Base | None:
+def _base(connection: StoreConnection, run: Row, wanted: WantedBase) -> Base | None:
     if isinstance(wanted, int):
         row = run_row(connection, wanted)
         if row["project"] != run["project"]:  # a token of one project cannot tell which runs the others have
@@ -324,7 +331,7 @@ def main_branch(connection: StoreConnection, source_id: int) -> str:
     return next((name for name in MAIN_BRANCHES if name in branches), branches[0] if branches else "")
 
 
-def newest_runs(connection: StoreConnection, source_id: int, branch: str) -> list[Json]:
+def newest_runs(connection: StoreConnection, source_id: int, branch: str) -> list[Row]:
     """Return the newest completed run of a source's branch in each of its configurations."""
     return connection.rows(_NEWEST, (source_id, branch))
 
@@ -338,21 +345,30 @@ def flaky_of_source(
     limit: int = MAX_TESTS,
 ) -> list[FlakyTest]:
     """Return the tests of these states, those that cost most first; a test has an entry for each configuration."""
-    found: list[tuple[tuple[bool, float, int], int | None, Flakiness]] = []
+    found: list[tuple[int, Flakiness, int | None]] = []
     for run in newest_runs(connection, source_id, branch):
         series = series_of(connection, run)
         failures = Failures(connection, series)
-        for case_id, history in histories(connection, series, failures.unstable()).items():
-            state = flakiness_of(history.outcomes(failures))
-            if state["state"] in states:
-                found.append(((state["state"] != "flaky", -state["low"], case_id), run["config"], state))
-    found.sort(key=lambda entry: entry[0])
-    names = names_of(connection, [case_id for (_, _, case_id), _, _ in found[:limit]])
+        known = histories(connection, series, failures.unstable())
+        found += [(case_id, state, run["config"]) for case_id, state in _in_states(states, known, failures).items()]
+    shown = sorted(found, key=lambda entry: _cost(*entry[:2]))[:limit]
+    names = names_of(connection, [case_id for case_id, _, _ in shown])
     return [
         {"key": names[case_id][0], "folder": names[case_id][1], "name": names[case_id][2], "config": config, **state}
-        for (_, _, case_id), config, state in found[:limit]
+        for case_id, state, config in shown
         if case_id in names
     ]
+
+
+def _in_states(states: Collection[str], known: Mapping[int, CaseHistory], failures: Failures) -> dict[int, Flakiness]:
+    """Return the tests in one of these states by case, those that cost most first."""
+    found = {case_id: flakiness_of(history.outcomes(failures)) for case_id, history in known.items()}
+    chosen = [(case_id, state) for case_id, state in found.items() if state["state"] in states]
+    return dict(sorted(chosen, key=lambda entry: _cost(*entry)))
+
+
+def _cost(case_id: int, state: Flakiness) -> tuple[bool, float, int]:
+    return state["state"] != "flaky", -state["low"], case_id
 
 
 def names_of(connection: StoreConnection, cases: Sequence[int]) -> dict[int, tuple[str, str, str]]:
@@ -362,12 +378,8 @@ def names_of(connection: StoreConnection, cases: Sequence[int]) -> dict[int, tup
 
 def flaky_in_run(subject: ComparedRun, failures: Failures, known: Mapping[int, CaseHistory]) -> dict[int, Flakiness]:
     """Return the flaky, broken and suspect tests of a run by case, those that cost most first."""
-    found: list[tuple[int, Flakiness]] = []
-    for case_id in known.keys() & subject.results.keys():
-        state = flakiness_of(known[case_id].outcomes(failures))
-        if state["state"] in _SHOWN_STATES:
-            found.append((case_id, state))
-    return dict(sorted(found, key=lambda entry: (entry[1]["state"] != "flaky", -entry[1]["low"], entry[0])))
+    in_run = {case_id: history for case_id, history in known.items() if case_id in subject.results}
+    return _in_states(_SHOWN_STATES, in_run, failures)
 
 
 def flaky_on_main(connection: StoreConnection, subject: ComparedRun, known: AbstractSet[int]) -> dict[int, Flakiness]:
@@ -383,8 +395,7 @@ def flaky_on_main(connection: StoreConnection, subject: ComparedRun, known: Abst
         return {}
     failures = Failures(connection, series)
     found = histories(connection, series, (failed - known) & failures.unstable())
-    states = {case_id: flakiness_of(history.outcomes(failures)) for case_id, history in found.items()}
-    return {case_id: state for case_id, state in states.items() if state["state"] == "flaky"}
+    return _in_states({"flaky"}, found, failures)
 
 
 # Tests that are looked up in other sources, spread over the run.
@@ -404,7 +415,7 @@ _SAME_TESTS: Final = (
 _RUNS: Final = 'SELECT COUNT(*) FROM "run" WHERE "source_id" = ? AND "id" < ?'
 
 
-def earlier_source(connection: StoreConnection, run: Json, case_ids: Collection[int]) -> EarlierSource | None:
+def earlier_source(connection: StoreConnection, run: Row, case_ids: Collection[int]) -> EarlierSource | None:
     """Return the older source that has half of the tests of a source's first run or more; None if there is none."""
     source, run_id, project = run["source"], run["id"], run["project"]
     if len(case_ids) < _LEAST_TESTS or connection.execute(_HAS_EARLIER_RUN, (source, run_id)):
@@ -444,18 +455,29 @@ _OF_RUN: Final = (
 _KEYS_OF: Final = 'SELECT "id", "key" FROM "case" WHERE "id" IN ({ids})'
 
 
-def usual_durations(store: Store, project_id: int, source: str, branch: str, key: str) -> Json:
-    """Return ``runs``, the medians in them as ``durations`` by key, and the keys of tests that ``failed`` last.
+class UsualDurations(TypedDict, total=False):
+    """What usual tests of a source take, by their keys, and which failed last."""
+
+    runs: list[int]
+    failed: list[str]
+    durations: dict[str, int]  # microseconds
+    error: str
+
+
+def usual_durations(store: Store, project_id: int, source: str, branch: str, key: str) -> UsualDurations:
+    """Return the medians of durations in some runs of a source, and which tests failed last.
 
     The runs are the last ones of the branch, then of the main branch, newest first; with a key they are the runs
-    of its first call, and ``error`` says that it had none. Durations are in microseconds.
+    of its first call, and ``error`` says that it had none.
     """
     own, runs = store.read(partial(_last_runs, project_id=project_id, source=source, branch=branch, key=key))
     if not key:
         return store.read(partial(_history, runs=runs))
     settled = store.write(partial(_settled, project_id, key, own, runs))
-    error = {} if settled or not runs else {"error": "the first job of this run key had no durations"}
-    return {**store.read(partial(_history, runs=settled)), **error}
+    document = store.read(partial(_history, runs=settled))
+    if runs and not settled:
+        document["error"] = "the first job of this run key had no durations"
+    return document
 
 
 def _last_runs(
@@ -497,7 +519,7 @@ def _settled(project_id: int, key: str, own: Sequence[int], runs: Sequence[int],
     return found
 
 
-def _history(connection: StoreConnection, runs: Sequence[int]) -> Json:
+def _history(connection: StoreConnection, runs: Sequence[int]) -> UsualDurations:
     durations: dict[int, list[int]] = defaultdict(list)
     has_failed: dict[int, bool] = {}
     for run_id in runs:
@@ -512,7 +534,7 @@ def _history(connection: StoreConnection, runs: Sequence[int]) -> Json:
         has_failed = {**here, **has_failed}  # the newest run that has the test decides
     keys: dict[int, str] = dict(rows_of(connection, _KEYS_OF, sorted(has_failed)))
     return {
-        "runs": runs,
+        "runs": [*runs],
         "failed": [keys[case_id] for case_id, failed in has_failed.items() if failed],
         "durations": {keys[case_id]: round(median(times)) for case_id, times in durations.items()},
     }

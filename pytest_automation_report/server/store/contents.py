@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, BinaryIO, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal, TypeAlias, TypedDict
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -21,7 +21,6 @@ from pytest_automation_report.server.store.values import DAY_US, ApiError, conte
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
@@ -207,7 +206,16 @@ class ArtifactContents:
             yield data[max(0, start - part_start) : end - part_start]
 
 
-def stored_artifact(content: StoredContent, name: str) -> Json:
+class ArtifactAnswer(TypedDict):
+    """The response to the upload of an artifact."""
+
+    url: str
+    name: str
+    mime_type: str
+    size: int
+
+
+def stored_artifact(content: StoredContent, name: str) -> ArtifactAnswer:
     """Return the artifact that refers to a content, as the response to its upload."""
     return {
         "url": content_address(content.hash, name),

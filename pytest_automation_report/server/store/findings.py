@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec.structs import asdict
 
-from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD, Json
+from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD
 from pytest_automation_report.findings.comparison import (
     Apart,
     Changes,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings import documents
     from pytest_automation_report.findings.times import Change, RunTime, WorkerTime
-    from pytest_automation_report.server.store.database import StoreConnection
+    from pytest_automation_report.server.store.database import Row, StoreConnection
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
@@ -116,7 +116,7 @@ def verdict_in_list(row: Mapping[str, Any], summary: Mapping[str, Any] | None) -
     return verdict_of(numbers)
 
 
-def _keep(run: Json, speed: float, document: documents.RunFindings, writer: Writer) -> None:
+def _keep(run: Row, speed: float, document: documents.RunFindings, writer: Writer) -> None:
     """Store the findings of a run, by the row they were made of, and its speed, if it has not changed since."""
     summary: documents.FindingsSummary = {
         "base": None if document["base"] is None else document["base"]["run"],
@@ -146,9 +146,7 @@ def _kinds(
     return kinds
 
 
-def _computed(
-    connection: StoreConnection, run_id: int, wanted: WantedBase
-) -> tuple[Json, float, documents.RunFindings]:
+def _computed(connection: StoreConnection, run_id: int, wanted: WantedBase) -> tuple[Row, float, documents.RunFindings]:
     run = run_row(connection, run_id)
     subject = compared.compared_run(connection, run, wanted)
     facts = compared.with_death(connection, compared.facts_of(run))
@@ -350,7 +348,7 @@ class _Tests:
         self._before: Mapping[int, CaseHistory] = {}
         self.names: dict[int, documents.NamedTest] = {}
         # Failures often began together: each run is read once.
-        self._runs: dict[int, Json | None] = {}
+        self._runs: dict[int, Row | None] = {}
 
     def load(self, cases: Iterable[int]) -> None:
         """Read the names of these cases, and since when they fail; a test that is gone has the names of the base."""
@@ -570,7 +568,7 @@ def _order(since: documents.RunMention) -> tuple[int, bool]:
     return since["run"], since["commit"] is None
 
 
-def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, documents.RunMention]:
+def _first_runs(connection: StoreConnection, run: Row, fingerprints: Sequence[int]) -> dict[int, documents.RunMention]:
     sql = _FIRST_RUNS.replace("{values}", ", ".join(["(?)"] * len(fingerprints)))
     rows = connection.execute(sql, (*fingerprints, run["source"]))
     # None if the run has just been removed.

@@ -23,14 +23,13 @@ from pytest_automation_report.findings.times import (
     spread,
     usual_speed,
 )
-from pytest_automation_report.server.store.database import StoreConnection, marks, share
+from pytest_automation_report.server.store.database import Row, StoreConnection, marks, share
 from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row, run_rows
 from pytest_automation_report.server.store.values import KILLED, ResultClass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
@@ -84,7 +83,7 @@ _SERIES: Final = (
 )
 
 
-def series_of(connection: StoreConnection, run: Json, limit: int = WINDOW) -> Series:
+def series_of(connection: StoreConnection, run: Row, limit: int = WINDOW) -> Series:
     """Return the series of a run, by its row, up to this run, which is the last one whether it is completed or not."""
     beside = [run[name] for name in ("branch", "config") if run[name] is not None]
     sql = _SERIES.format(

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import Token, shown_store
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.contents import remove_unused
-from pytest_automation_report.server.store.database import REFERENCES, StoreConnection, lock, used_bytes
+from pytest_automation_report.server.store.database import REFERENCES, Row, StoreConnection, lock, used_bytes
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
 from pytest_automation_report.server.store.values import (
     DAY_US,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
@@ -135,7 +134,7 @@ def _count_results(connection: StoreConnection) -> tuple[Mapping[int, Counter[st
     return counts, replaced
 
 
-def _compare_counts(title: str, row: Json, counts: Mapping[str, int], names: Iterable[str]) -> Iterator[str]:
+def _compare_counts(title: str, row: Row, counts: Mapping[str, int], names: Iterable[str]) -> Iterator[str]:
     for name in names:
         count = counts.get(name, 0)
         if row[name] != count:

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from pytest_automation_report.findings.flakiness import JOB, MOST_VALUES, axes_of, places
 from pytest_automation_report.findings.times import Kind, TimedResult, Waste, blocks_of, starts_of, waste_of
-from pytest_automation_report.server.store.database import StoreConnection, marks
+from pytest_automation_report.server.store.database import Row, StoreConnection, marks
 from pytest_automation_report.server.store.reads import (
     IS_MODULE,
     began_at,
@@ -24,12 +24,11 @@ from pytest_automation_report.server.store.reads import (
     stored_documents,
     thread_rows,
 )
-from pytest_automation_report.server.store.values import ResultClass
+from pytest_automation_report.server.store.values import ResultClass, StoredField
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import (
         Block,
         Cell,
@@ -164,7 +163,7 @@ def facts_of(fields: str | None) -> list[tuple[str, str]]:
     return facts
 
 
-def _is_short(field: Json) -> bool:
+def _is_short(field: StoredField) -> bool:
     return field["type"] == 1 and 0 < len(field.get("value") or "") <= _MAX_FACT and not field.get("meta")
 
 
@@ -215,7 +214,7 @@ def _kind(result_class: int, failed_attempts: int | None) -> Kind:
     return "skipped"
 
 
-def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, RunOverview]:
+def _computed(connection: StoreConnection, run_id: int) -> tuple[Row, RunOverview]:
     run = run_row(connection, run_id)
     threads = thread_rows(connection, run_id)
     sessions = {row["id"]: row["session_started"] for row in threads}
@@ -284,7 +283,7 @@ def natural_key(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]{1,18})", text)]
 
 
-def _lanes(connection: StoreConnection, run: Json, threads: Sequence[Json], walk: _Walk) -> RunLanes:
+def _lanes(connection: StoreConnection, run: Row, threads: Sequence[Row], walk: _Walk) -> RunLanes:
     chosen = sorted(threads, key=lambda row: -(row["elapsed_computed"] or 0))[:MAX_LANES]
     shown = [row for row in chosen if row["id"] in walk.threads]
     rows = sorted(shown, key=lambda row: (natural_key(row["job"] or ""), row["position"]))

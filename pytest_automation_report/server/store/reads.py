@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from pytest_automation_report.server.store.database import MAX_THREADS, StoreConnection, lock, marks
-from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, hexadecimal, json_text, not_found
+from pytest_automation_report.server.store.database import MAX_THREADS, Row, StoreConnection, lock, marks
+from pytest_automation_report.server.store.values import (
+    RESULT_STATUSES,
+    ResultClass,
+    StoredField,
+    hexadecimal,
+    json_text,
+    not_found,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunMention
 
 _IDS_AT_ONCE: Final = 500
@@ -26,12 +32,12 @@ def has_runs(connection: StoreConnection) -> bool:
     return bool(connection.execute('SELECT 1 FROM "run" LIMIT 1'))
 
 
-def run_rows(connection: StoreConnection, run_ids: Sequence[int]) -> list[Json]:
+def run_rows(connection: StoreConnection, run_ids: Sequence[int]) -> list[Row]:
     """Return the rows of these runs, without runs that do not exist, in no order."""
     return connection.rows(f'SELECT * FROM "run" WHERE "id" IN ({marks(run_ids)})', run_ids) if run_ids else []
 
 
-def run_row(connection: StoreConnection, run_id: int) -> Json:
+def run_row(connection: StoreConnection, run_id: int) -> Row:
     """Return the row of a run; raises `ApiError` (404) for an unknown run."""
     rows = run_rows(connection, [run_id])
     if not rows:
@@ -39,13 +45,13 @@ def run_row(connection: StoreConnection, run_id: int) -> Json:
     return rows[0]
 
 
-def thread_rows(connection: StoreConnection, run_id: int, limit: int = MAX_THREADS) -> list[Json]:
+def thread_rows(connection: StoreConnection, run_id: int, limit: int = MAX_THREADS) -> list[Row]:
     """Return the rows of a run's first threads, in their order."""
     sql = 'SELECT * FROM "thread" WHERE "run_id" = ? ORDER BY "id" LIMIT ?'
     return connection.rows(sql, (run_id, limit)) if limit else []
 
 
-def began_at(run: Json, threads: Iterable[Json]) -> int:
+def began_at(run: Row, threads: Iterable[Row]) -> int:
     """Return when the first session of a run began: the run is created later, with its first results."""
     starts = (row["session_started"] for row in threads if row["session_started"] is not None)
     return int(min([run["created"], *starts]))
@@ -98,7 +104,7 @@ def stored_documents(
 
 
 def keep_document(
-    connection: StoreConnection, run: Json, kind: DocumentKind, version: int, document: Mapping[str, Any]
+    connection: StoreConnection, run: Row, kind: DocumentKind, version: int, document: Mapping[str, Any]
 ) -> bool:
     """Store what was computed of a completed run, by the row it was made of; False if the run has changed since."""
     # Exclusive: a job that opens the run again has the shared lock, and removes the documents that it can see.
@@ -106,7 +112,7 @@ def keep_document(
     return bool(connection.change(_KEEP, (kind, version, json_text(document), run["id"], run["updated"])))
 
 
-def mention(run: Json) -> RunMention:
+def mention(run: Row) -> RunMention:
     """Return a run, by its row, as documents name it; ``at`` is in microseconds since 1970."""
     # Whoever changed the files need not be the author of the commit.
     return {
@@ -129,10 +135,10 @@ _TABLES: Mapping[Reference, str] = {"automation_sources": "source", "configs": "
 
 
 def referenced(
-    connection: StoreConnection, rows: Sequence[Json], wanted: Iterable[Reference]
-) -> dict[Reference, list[Json]]:
+    connection: StoreConnection, rows: Sequence[Row], wanted: Iterable[Reference]
+) -> dict[Reference, list[Row]]:
     """Return, for each wanted kind, the records that these runs or sources refer to, each once and ordered by id."""
-    found: dict[Reference, list[Json]] = {}
+    found: dict[Reference, list[Row]] = {}
     for kind in wanted:
         if kind == "statuses":
             found[kind] = [{**asdict(status), "system_name": status.system_name} for status in RESULT_STATUSES.values()]
@@ -195,9 +201,9 @@ SOURCE_ORDERS: Final[Mapping[str, str]] = {
 class RunRecord(Struct, frozen=True):
     """A run with the requested threads, and the attachments of both in the order of their arrival."""
 
-    row: Json
-    threads: Sequence[Json]
-    attachments: Sequence[Json]
+    row: Row
+    threads: Sequence[Row]
+    attachments: Sequence[Row]
 
 
 class Page(Struct, Generic[Item], frozen=True):
@@ -231,19 +237,19 @@ class Reader:
 
     def runs(self, run_ids: Sequence[int]) -> dict[int, RunRecord]:
         """Return these runs by id, without their threads and without runs that do not exist."""
-        attachments: defaultdict[int, list[Json]] = defaultdict(list)
+        attachments: defaultdict[int, list[Row]] = defaultdict(list)
         for row in self._attachments(run_ids):
             attachments[row["run"]].append(row)
         return {row["id"]: RunRecord(row, (), attachments[row["id"]]) for row in run_rows(self.connection, run_ids)}
 
-    def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:
+    def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Row]:
         """Return a page of the rows of a project's runs, in the order of their creation."""
         self._check_project(project_id)
         condition, values = run_condition(project_id, query)
         total = self.connection.number(f'SELECT COUNT(*) FROM "run" WHERE {condition}', values)
         return self._page(f'SELECT * FROM "run" WHERE {condition}', values, ('"created"', '"id"'), query, total)
 
-    def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Json]:
+    def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Row]:
         """Return a page of the results of a run."""
         run_row(self.connection, run_id)
         thread_id, classes = query["thread_id"], query["status_id"]
@@ -263,14 +269,14 @@ class Reader:
         columns = (column, RESULT_ORDERS[query["sort"]], '"result"."id"')
         return self._page(f"{_RESULTS} WHERE {condition}", values, columns, query, total)
 
-    def source(self, source_id: int) -> Json:
+    def source(self, source_id: int) -> Row:
         """Return a source with the number, averages and last status of its runs."""
         row = self.connection.row(_SOURCES.format("id"), (source_id,))
         if row is None:
             raise not_found("automation source")
         return row
 
-    def source_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:
+    def source_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Row]:
         """Return a page of a project's sources; a request for retired ones gets an empty page."""
         self._check_project(project_id)
         total = self.connection.number('SELECT COUNT(*) FROM "source" WHERE "project_id" = ?', (project_id,))
@@ -283,7 +289,7 @@ class Reader:
         if not self.connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
             raise not_found("project with automation runs")
 
-    def _attachments(self, run_ids: Sequence[int], last_thread: int = 0) -> list[Json]:
+    def _attachments(self, run_ids: Sequence[int], last_thread: int = 0) -> list[Row]:
         """Return the attachments of runs, and of their threads up to this id."""
         condition = f'"run_id" IN ({marks(run_ids)}) AND COALESCE("thread_id", 0) <= ?'
         sql = f'SELECT * FROM "attachment" WHERE {condition} ORDER BY "id"'
@@ -291,7 +297,7 @@ class Reader:
 
     def _page(
         self, select: str, values: Sequence[object], columns: Sequence[str], query: Mapping[str, Any], total: int
-    ) -> Page[Json]:
+    ) -> Page[Row]:
         number, size = query["page"], query["per_page"]
         offset = (number - 1) * size
         # A page after the last one needs no query, and its offset may be too large for the database.
@@ -338,20 +344,41 @@ PAGE_RESULTS: Final = 1000  # most results of one page
 PAGE_CHARACTERS: Final = 4 * 1024 * 1024
 
 
+class WholeResult(TypedDict):
+    """A result with all that a client sent of it, beside the contract; ``elapsed`` is in microseconds."""
+
+    automation_test_id: int
+    automation_case_id: int
+    thread_id: int
+    key: str
+    folder: str
+    name: str
+    status: int
+    status_name: str
+    elapsed: int | None
+    file: str | None
+    line: int | None
+    assertions: int | None
+    fields: list[StoredField]
+    artifacts: list[dict[str, Any]]
+    phase: str | None
+    fingerprint: str | None
+
+
 def results_page(
-    connection: StoreConnection, run_id: int, after: int = 0, classes: Collection[int] | None = None
-) -> tuple[list[Json], int | None]:
+    connection: StoreConnection, run_id: int, after: int = 0, status_id: Collection[int] | None = None
+) -> tuple[list[WholeResult], int | None]:
     """Return a page of the results that count, and the id to read on after, None at the end; raises `ApiError`: 404."""
     run_row(connection, run_id)
-    chosen = f'AND "result"."result_class" IN ({marks(classes)})' if classes is not None else ""
+    chosen = "" if status_id is None else f'AND "result"."result_class" IN ({marks(status_id)})'
     sql = (
         'SELECT "result".*, "case"."key" FROM "result" JOIN "case" ON "case"."id" = "result"."case_id"'
         f' WHERE "result"."run_id" BETWEEN ? AND ? AND "result"."id" > ? AND NOT "result"."is_replaced" {chosen}'
         f' ORDER BY "result"."run_id", "result"."id" LIMIT {PAGE_RESULTS + 1}'
     )
-    results: list[Json] = []
+    results: list[WholeResult] = []
     characters = 0
-    for row in connection.each(sql, (run_id, run_id, after, *(classes or ()))):
+    for row in connection.each(sql, (run_id, run_id, after, *(status_id or ()))):
         if len(results) == PAGE_RESULTS or characters > PAGE_CHARACTERS:
             return results, results[-1]["automation_test_id"]
         characters += len(row["fields"] or "") + len(row["artifacts"] or "")
@@ -359,7 +386,7 @@ def results_page(
     return results, None
 
 
-def _whole_result(row: Json) -> Json:
+def _whole_result(row: Row) -> WholeResult:
     return {
         "automation_test_id": row["id"],
         "automation_case_id": row["case"],

@@ -10,12 +10,12 @@ import re
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeAlias, TypedDict
 from urllib.parse import quote
 
 from msgspec import Meta, Struct
 
-from pytest_automation_report.api.models import ARTIFACTS_PATH, EMBEDDED_ORIGIN, Json, file_name
+from pytest_automation_report.api.models import ARTIFACTS_PATH, EMBEDDED_ORIGIN, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,10 +43,9 @@ class ApiError(Exception):
         self.kind = kind
 
     @property
-    def document(self) -> Json:
+    def document(self) -> Mapping[str, object]:
         """The JSON of its response."""
-        errors = {"errors": {name: list(texts) for name, texts in self.errors.items()}} if self.errors else {}
-        return {"message": self.message, **errors}
+        return {"message": self.message, **({"errors": self.errors} if self.errors else {})}
 
 
 def not_found(noun: str) -> ApiError:
@@ -198,6 +197,16 @@ class StoredTest(NamedTuple):
     comparison: str | None = None
     colours: str | None = None
     attempts: str | None = None
+
+
+class StoredField(TypedDict, total=False):
+    """The JSON of a stored field of a run, thread or test."""
+
+    type: int
+    name: str
+    value: str | None
+    meta: dict[str, str]
+    is_highlight: bool
 
 
 class StoredAttachment(NamedTuple):

@@ -15,12 +15,13 @@ from msgspec import Struct
 from msgspec.json import encode
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DESELECTED_FIELD, SELECTION_FIELD, Json
+from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DESELECTED_FIELD, SELECTION_FIELD
 from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import (
     MAX_ATTACHED,
     MAX_THREADS,
     NONE,
+    Row,
     StoreConnection,
     lock,
     marks,
@@ -38,6 +39,7 @@ from pytest_automation_report.server.store.values import (
     ResultClass,
     RunStatus,
     StoredAttachment,
+    StoredField,
     StoredTest,
     already_completed,
     final_status,
@@ -92,7 +94,7 @@ _INSERT_RESULTS: Final = (
 _CLASSES: Final = {status.id: int(status.result_class) for status in RESULT_STATUSES.values()}
 
 
-def add_results(connection: StoreConnection, thread: Json, tests: Sequence[StoredTest], now: int) -> None:
+def add_results(connection: StoreConnection, thread: Row, tests: Sequence[StoredTest], now: int) -> None:
     """Insert the results of an append in their order, and the tests that are new to the thread's source."""
     if tests and connection.is_postgres:
         _insert_in_postgres(connection, thread, tests, now)
@@ -100,7 +102,7 @@ def add_results(connection: StoreConnection, thread: Json, tests: Sequence[Store
         _insert_in_sqlite(cast("SqliteConnection", connection), thread, tests, now)
 
 
-def _insert_in_postgres(connection: StoreConnection, thread: Json, tests: Sequence[StoredTest], now: int) -> None:
+def _insert_in_postgres(connection: StoreConnection, thread: Row, tests: Sequence[StoredTest], now: int) -> None:
     """Insert all with two statements, since each statement is a round trip to the server."""
     source_id = thread["source"]
     share(connection, "tests", source_id)
@@ -109,7 +111,7 @@ def _insert_in_postgres(connection: StoreConnection, thread: Json, tests: Sequen
     connection.execute(_INSERT_RESULTS, (thread["run"], thread["id"], source_id, now, encode(rows).decode()))
 
 
-def _insert_in_sqlite(connection: SqliteConnection, thread: Json, tests: Sequence[StoredTest], now: int) -> None:
+def _insert_in_sqlite(connection: SqliteConnection, thread: Row, tests: Sequence[StoredTest], now: int) -> None:
     source_id = thread["source"]
     cases = find_cases(connection, source_id, [test.key for test in tests])
     missing = dict.fromkeys(test.key for test in tests if test.key not in cases)
@@ -154,7 +156,7 @@ _COLLECTED: Final = (
 _REPLACE: Final = 'UPDATE "result" SET "is_replaced" = TRUE WHERE "id" IN ({ids})'
 
 
-def replace_results(connection: StoreConnection, thread: Json, tests: Sequence[StoredTest]) -> list[int]:
+def replace_results(connection: StoreConnection, thread: Row, tests: Sequence[StoredTest]) -> list[int]:
     """Mark the results that count no more now that these tests are inserted, and return their statuses."""
     # They are those of the job's attempts before, or inserted ones, if a later attempt has come first: of the same
     # test, or of a file that could not be collected.
@@ -205,7 +207,7 @@ def derived(test: StoredTest, result_class: int) -> Derived:
     is_failure = result_class == ResultClass.FAILURE
     if not is_failure and (test.fields is None or '"counts"' not in test.fields):
         return _NOTHING
-    fields: list[Json] = json.loads(test.fields) if test.fields else []
+    fields: list[StoredField] = json.loads(test.fields) if test.fields else []
     attempts = next((field["value"] for field in fields if field.get("meta") == ATTEMPTS_META), None)
     failed_attempts = None
     if isinstance(attempts, str) and _WHOLE_NUMBER.fullmatch(attempts):
@@ -217,7 +219,7 @@ def derived(test: StoredTest, result_class: int) -> Derived:
 
     highlighted = [field for field in fields if field.get("is_highlight")]
     told = [field for field in fields if (field.get("meta") or {}).get("message")]
-    cause: Json = next(iter(highlighted or told), {})
+    cause = next(iter(highlighted or told), StoredField())
     meta: Mapping[str, str] = cause.get("meta") or {}
     text = str(cause.get("value") or "")
     message = meta.get("message") or text
@@ -245,7 +247,7 @@ def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | int]
     for attachment in attachments:
         if attachment.kind != "fields":
             continue
-        field: Json = json.loads(attachment.body)
+        field: StoredField = json.loads(attachment.body)
         name, value = field.get("name"), field.get("value")
         if name in _RUN_FIELDS and isinstance(value, str) and value:
             columns[_RUN_FIELDS[name]] = value
@@ -422,7 +424,7 @@ class Writer(Struct):
         completion = {"is_completed": True, "completed": self.now, "status": status, "running": None, **durations}
         self.connection.update("thread", thread_id, completion)
 
-    def _open_run(self, run_id: int, *, is_reopened: bool = False) -> Json:
+    def _open_run(self, run_id: int, *, is_reopened: bool = False) -> Row:
         """Lock a run's row and return it; raises `ApiError` if it is missing (404) or completed (422)."""
         share(self.connection, "run", run_id)
         row = self.connection.row(_RUN + row_lock(self.connection), (run_id,))
@@ -436,7 +438,7 @@ class Writer(Struct):
             self._update_run(run_id, {"is_completed": False, "status": int(RunStatus.RUNNING), "speed": None})
         return row
 
-    def _open_thread(self, thread_id: int) -> Json:
+    def _open_thread(self, thread_id: int) -> Row:
         """Lock a thread's row and return it, with the source of its run; raises `ApiError` like `_open_run`."""
         rows = self.connection.execute(_RUN_OF_THREAD, (thread_id,))
         if not rows:
@@ -490,7 +492,7 @@ class Writer(Struct):
         _use(self.connection, run_id, set[str]().union(*map(hashes_in, artifacts)))
 
 
-def _elapsed_totals(thread: Json, addition: ThreadSubmission) -> dict[str, int]:
+def _elapsed_totals(thread: Row, addition: ThreadSubmission) -> dict[str, int]:
     """Return the durations of a thread after an addition; raises `ApiError` (422) for more than 64 bits."""
     totals = {
         name: (thread[name] or 0) + amount

@@ -50,7 +50,7 @@ from pytest_automation_report.server.pages.urls import VIEWS, RunState, link, pa
 from pytest_automation_report.server.pages.words import Values, files_in, run_values, tests_and_files
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
-from pytest_automation_report.server.store.reads import results_page, run_row
+from pytest_automation_report.server.store.reads import WholeResult, results_page, run_row
 from pytest_automation_report.server.store.values import ApiError
 from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import rerun_of
@@ -251,10 +251,11 @@ def _encoded(first: str, pieces: Iterable[str]) -> Iterator[bytes]:
 
 
 def _document(store: Store, run_id: int) -> Json:
-    return run_document(store, run_id, {"threads": False, "expands": ["automation_sources"]})
+    query = {"threads": 0, "expands": ["automation_sources"]}
+    return store.read(partial(run_document, run_id=run_id, query=query))
 
 
-def _items(store: Store, run_id: int) -> Iterator[Json]:
+def _items(store: Store, run_id: int) -> Iterator[WholeResult]:
     after: int | None = 0
     while after is not None:
         results, after = store.read(partial(results_page, run_id=run_id, after=after))

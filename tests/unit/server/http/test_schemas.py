@@ -13,7 +13,7 @@ from msgspec.json import Decoder
 
 from pytest_automation_report.server.api import bodies
 from pytest_automation_report.server.api.bodies import MAX_ENTRIES, MAX_TAGS, NAME_LENGTH, NOTE_LENGTH
-from pytest_automation_report.server.api.decoding import Mistakes, _object_from, body_from, examined
+from pytest_automation_report.server.api.decoding import _object_from, body_from, examined, refuse
 from pytest_automation_report.server.store.values import STATUS_IDS, ApiError
 
 FIELD = {"type": 1, "name": "n", "value": "v", "meta": {"a": "b"}, "is_highlight": True}
@@ -235,9 +235,9 @@ def test_both_ways_come_to_the_same(kind: str, data: st.DataObject, seed: int) -
     body = _damaged(body, chance) if seed % 2 else body
 
     def slowly() -> bodies.Body:
-        mistakes = Mistakes()
+        mistakes: dict[str, str] = {}
         value: bodies.Body = examined({**_object_from(body), "other": None}, decoder.type, mistakes)
-        mistakes.refuse()
+        refuse(mistakes)
         return value
 
     assert verdict(lambda: body_from(body, decoder)) == verdict(slowly)
