@@ -152,7 +152,7 @@ def serve(
     logging.getLogger("pytest_automation_report").setLevel(logging.DEBUG if options["verbose"] else logging.INFO)
     store = Store(place, max_bytes=options["max_size"], are_references_strict=options["strict_references"])
     try:
-        if run_id is not None and not store.look(partial(run_rows, run_ids=[run_id])):
+        if run_id is not None and not store.read(partial(run_rows, run_ids=[run_id])):
             hint = "the store has no such run: see automation-report run list"
             raise SettingError("--run", run_id, hint)
         _set_main_branches(store, main_branches)
@@ -240,13 +240,13 @@ def _set_main_branches(store: Store, texts: Iterable[str]) -> None:
         if not mark:
             store.main_branch = branch  # of sources that are still to come
         if not store.write(partial(set_main_branch, branch, source if mark else None)) and mark:
-            names = ", ".join(store.look(source_names)) or "none yet"
+            names = ", ".join(store.read(source_names)) or "none yet"
             raise SettingError("--main-branch", text, f"the store has no source {source!r}; it has {names}")
 
 
 def _empty_note(store: Store, place: object, *, is_new: bool) -> str:
     """Return a line for a store without runs, as the user may expect the runs of another folder; "" for any other."""
-    if store.look(has_runs):
+    if store.read(has_runs):
         return ""
     hint = stores_below() or "start serve in their project's folder or name their store with --database"
     return f"this store is {'new and ' if is_new else ''}empty: {place}; if you expected runs, {hint}"

@@ -203,7 +203,7 @@ def create(name: str, role: Role, project: int | None, **options: object) -> int
 def list_tokens(**options: object) -> int:
     """List the tokens with what they may do; their names are printed on stdout."""
     with opened_store(options) as store:
-        found = [*store.look(grants).values()]
+        found = [*store.read(grants).values()]
     for grant in found:
         echo_result(grant.name)
     rows = [(grant.name, grant.role, str(grant.project or "all"), iso_time(grant.created) or "") for grant in found]

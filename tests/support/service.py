@@ -58,7 +58,7 @@ class Service:
     @property
     def reader(self) -> SqliteConnection:
         """The connection to the file that reads next."""
-        self.store.look(lambda connection: connection.execute("SELECT 1"))
+        self.store.read(lambda connection: connection.execute("SELECT 1"))
         reader = self.file._readers.queue[-1]
         assert reader is not None
         return reader

@@ -324,7 +324,7 @@ class HealthResource:
         """Answer 200, or 503 if the database does not answer."""
         if self._store is not None:
             try:
-                self._store.look(lambda connection: connection.execute("SELECT 1"))
+                self._store.read(lambda connection: connection.execute("SELECT 1"))
             except ApiError as error:
                 raise ApiError(503, error.message, headers=error.headers) from error
         resp.data = b'{"status":"ok"}'

@@ -113,7 +113,7 @@ class Tokens:
         if kind in ("", "project"):
             if record != grant.project or not kind:
                 raise ApiError(403, f"The token {grant.name} is for project {grant.project} alone.")
-        elif not self._store.look(lambda connection: is_of_project(connection, kind, record, grant.project or 0)):
+        elif not self._store.read(lambda connection: is_of_project(connection, kind, record, grant.project or 0)):
             # As for an id that does not exist: what other projects have is nobody's business.
             raise ApiError(404, f"There is no {kind} with this id in project {grant.project}, which the token is for.")
 
@@ -137,7 +137,7 @@ class Tokens:
         if now - self._failed_at < _PAUSE_SECONDS:
             raise unreachable()
         try:
-            found = self._store.look(grants)
+            found = self._store.read(grants)
         except ApiError:
             self._failed_at = self._clock()
             raise

@@ -196,7 +196,7 @@ def passes_secret(store: Store, *, is_new: bool = False) -> Token:
         ((value,),) = writer.connection.execute(_SECRET, (_PASSES,))
         return Token(value)
 
-    rows = store.look(lambda connection: connection.execute(_SECRET, (_PASSES,)))
+    rows = store.read(lambda connection: connection.execute(_SECRET, (_PASSES,)))
     return Token(rows[0][0]) if rows and not is_new else store.write(create)
 
 

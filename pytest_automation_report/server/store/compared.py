@@ -350,7 +350,7 @@ def flaky_of_source(
         series = series_of(connection, run)
         failures = Failures(connection, series)
         known = histories(connection, series, failures.unstable())
-        found += [(case_id, state, run["config"]) for case_id, state in _in_states(states, known, failures).items()]
+        found += [(case_id, state, run["config"]) for case_id, state in in_states(known, failures, states).items()]
     shown = sorted(found, key=lambda entry: _cost(*entry[:2]))[:limit]
     names = names_of(connection, [case_id for case_id, _, _ in shown])
     return [
@@ -360,7 +360,9 @@ def flaky_of_source(
     ]
 
 
-def _in_states(states: Collection[str], known: Mapping[int, CaseHistory], failures: Failures) -> dict[int, Flakiness]:
+def in_states(
+    known: Mapping[int, CaseHistory], failures: Failures, states: Collection[str] = _SHOWN_STATES
+) -> dict[int, Flakiness]:
     """Return the tests in one of these states by case, those that cost most first."""
     found = {case_id: flakiness_of(history.outcomes(failures)) for case_id, history in known.items()}
     chosen = [(case_id, state) for case_id, state in found.items() if state["state"] in states]
@@ -376,12 +378,6 @@ def names_of(connection: StoreConnection, cases: Sequence[int]) -> dict[int, tup
     return {case_id: (key, folder, name) for case_id, key, folder, name in rows_of(connection, _NAMES, cases)}
 
 
-def flaky_in_run(subject: ComparedRun, failures: Failures, known: Mapping[int, CaseHistory]) -> dict[int, Flakiness]:
-    """Return the flaky, broken and suspect tests of a run by case, those that cost most first."""
-    in_run = {case_id: history for case_id, history in known.items() if case_id in subject.results}
-    return _in_states(_SHOWN_STATES, in_run, failures)
-
-
 def flaky_on_main(connection: StoreConnection, subject: ComparedRun, known: AbstractSet[int]) -> dict[int, Flakiness]:
     """Return the tests that fail in a run of another branch, or failed in its base, and are flaky on the main branch.
 
@@ -395,7 +391,7 @@ def flaky_on_main(connection: StoreConnection, subject: ComparedRun, known: Abst
         return {}
     failures = Failures(connection, series)
     found = histories(connection, series, (failed - known) & failures.unstable())
-    return _in_states({"flaky"}, found, failures)
+    return in_states(found, failures, {"flaky"})
 
 
 # Tests that are looked up in other sources, spread over the run.

@@ -74,11 +74,11 @@ _STARTS: Final = (
 def findings(store: Store, run_id: int, base: WantedBase = None) -> documents.RunFindings:
     """Return the findings of a run; raises `ApiError` for an unknown run (404) or a base of another source (422)."""
     known = partial(stored_findings, run_id=run_id)
-    if base is None and (stored := store.look(known)) is not None:
+    if base is None and (stored := store.read(known)) is not None:
         return stored
     with store.findings_lock:
         # Another thread may have computed the same ones meanwhile.
-        if base is None and (stored := store.look(known)) is not None:
+        if base is None and (stored := store.read(known)) is not None:
             return stored
         measure_runs_before(store, run_id)
         run, speed, document = store.read(partial(_computed, run_id=run_id, wanted=base))
@@ -220,7 +220,7 @@ def _flaky(
     known: Mapping[int, CaseHistory],
 ) -> tuple[dict[int, Flakiness], set[int]]:
     """Return the tests of a run that are not stable, and those that are known to be flaky."""
-    flaky = compared.flaky_in_run(subject, failures, known)
+    flaky = compared.in_states({key: known[key] for key in known.keys() & subject.results.keys()}, failures)
     # What this run adds is no evidence against itself: a test is known to be flaky by the runs before, too.
     known_flaky = {
         key

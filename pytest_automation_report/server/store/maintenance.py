@@ -393,7 +393,7 @@ def apply_retention(
     now = store.now()
     if (seconds := retention.complete_seconds) is not None:
         before = now - int(seconds * 1_000_000)
-        for (run_id,) in store.look(lambda connection: connection.execute(_LEFT_OPEN, (before,))):
+        for (run_id,) in store.read(lambda connection: connection.execute(_LEFT_OPEN, (before,))):
             if not is_over() and store.write(partial(_complete, run_id, before, seconds)):
                 _logger.info("completed run %s, which did not change for %s", run_id, _span(seconds))
                 on_completed(run_id)

@@ -145,16 +145,6 @@ class PostgresConnections:
         """Enter a transaction that reads one snapshot of the store."""
         return self._transaction("REPEATABLE READ READ ONLY")
 
-    @contextmanager
-    def looking(self) -> Iterator[PostgresConnection]:
-        """Enter a block in which each statement reads a separate snapshot."""
-        connection = self._take()
-        try:
-            with _mapped_errors(connection):
-                yield connection
-        finally:
-            self._pool.putconn(connection.raw)
-
     def compact(self) -> None:
         """Rewrite all tables without their removed rows; no other connection can use them meanwhile."""
         names = ", ".join(f'"{name}"' for name in TABLE_NAMES)

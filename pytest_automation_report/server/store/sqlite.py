@@ -146,27 +146,16 @@ class Connections:
 
     @contextmanager
     def reading(self) -> Iterator[SqliteConnection]:
-        """Enter a transaction that reads one snapshot of the store."""
-        with self._reader() as reader, _map_errors():
-            reader.raw.execute("BEGIN")
-            with reader.raw:
-                yield reader
-
-    @contextmanager
-    def looking(self) -> Iterator[SqliteConnection]:
-        """Enter a block in which each statement reads a separate snapshot."""
-        with self._reader() as reader, _map_errors():
-            yield reader
-
-    @contextmanager
-    def _reader(self) -> Iterator[SqliteConnection]:
-        """Take a connection that reads; waits while all of them are in use."""
+        """Enter a transaction that reads one snapshot of the store; waits while all readers are in use."""
         reader = self._readers.get()
         try:
             if self._is_closed:
                 raise sqlite3.InterfaceError("the store is closed")
             reader = reader or SqliteConnection(self._path)
-            yield reader
+            with _map_errors():
+                reader.execute("BEGIN")
+                with reader.raw:
+                    yield reader
         finally:
             self._readers.put(reader)
 

@@ -94,10 +94,11 @@ class Store:
         if request is None:
             return self.write(work)
         # Jobs that join a run send the same key at the same moment. This read needs no write lock, so once the first
-        # of them is answered the others do not wait for each other.
-        earlier = self.look(lambda connection: _earlier_record(connection, request, self._clock()))
-        if earlier:
-            return earlier[0]
+        # of them is answered the others do not wait for each other. In PostgreSQL a transaction itself begins with it.
+        if isinstance(self._connections, Connections):
+            earlier = self.read(lambda connection: _earlier_record(connection, request, self._clock()))
+            if earlier:
+                return earlier[0]
         return self._run(self._connections.writing, lambda connection: self._apply_once(connection, work, request))
 
     def write(self, work: Callable[[Writer], T]) -> T:
@@ -107,10 +108,6 @@ class Store:
     def read(self, question: Callable[[StoreConnection], T]) -> T:
         """Run statements on one snapshot of the store and return their value."""
         return self._run(self._connections.reading, question)
-
-    def look(self, question: Callable[[StoreConnection], T]) -> T:
-        """Run a single statement without a transaction, which PostgreSQL begins and ends by two messages more."""
-        return self._run(self._connections.looking, question)
 
     def now(self) -> int:
         """Return the time of the store's clock, in microseconds since 1970."""
@@ -143,12 +140,15 @@ class Store:
     def _apply_once(
         self, connection: StoreConnection, work: Callable[[Writer], int | None], request: IdempotentRequest
     ) -> int | None:
+        now = self._clock()
+        earlier = _earlier_record(connection, request, now) if connection.is_postgres else []
+        if earlier:
+            return earlier[0]
         # The key is inserted first. Of two requests with the same key the second one waits at this point until the
         # first is committed or undone: in SQLite for the write lock, in PostgreSQL for the row.
-        now = self._clock()
         row = {**asdict(request), "created": now}
         if not connection.add("applied_request", **row):
-            # The key may have been used between the read in `change` and this transaction.
+            # The key may have been used since it was read.
             earlier = _earlier_record(connection, request, now)
             if earlier:
                 return earlier[0]

@@ -94,7 +94,7 @@ class RunDocuments:
 
     def of(self, run_id: int, base: int | None) -> Documents:
         """Return the documents of a run; raises `ApiError` for an unknown run (404) or base of another source (422)."""
-        row = self._store.look(lambda connection: run_row(connection, run_id))
+        row = self._store.read(lambda connection: run_row(connection, run_id))
         is_kept = not row["is_completed"] and row["total_count"] > _FRESH_RESULTS
         with self._lock:
             until, known = self._open.get((run_id, base), (0.0, None)) if is_kept else (0.0, None)

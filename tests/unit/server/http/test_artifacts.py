@@ -41,7 +41,7 @@ def _get(service: Service, url: str, **headers: str) -> Result:
 
 
 def _amount_kept(service: Service) -> int:
-    return service.store.look(lambda connection: connection.number("SELECT COUNT(*) FROM content"))
+    return service.store.read(lambda connection: connection.number("SELECT COUNT(*) FROM content"))
 
 
 @pytest.mark.parametrize("size", [0, 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES])

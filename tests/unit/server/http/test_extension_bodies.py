@@ -44,7 +44,7 @@ _NONE_STORED = {"started": None, "setup": None, "teardown": None, "steps": None,
 
 
 def _row(service: Service, table: str) -> Any:  # noqa: ANN401 - a row of any table
-    return service.store.look(lambda connection: connection.row(f"SELECT * FROM {table} ORDER BY id DESC LIMIT 1"))
+    return service.store.read(lambda connection: connection.row(f"SELECT * FROM {table} ORDER BY id DESC LIMIT 1"))
 
 
 def _stored(service: Service, **properties: Any) -> Any:  # noqa: ANN401 - members of any type

@@ -25,7 +25,7 @@ def a_run(service: Service) -> int:
 
 
 def versions(service: Service, run: int) -> list[int]:
-    return [row[0] for row in service.store.look(lambda connection: connection.execute(VERSION, (run,)))]
+    return [row[0] for row in service.store.read(lambda connection: connection.execute(VERSION, (run,)))]
 
 
 def ended(worker: FindingsWorker) -> None:

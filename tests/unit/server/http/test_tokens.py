@@ -140,7 +140,7 @@ def test_a_token_is_shown_once(service: Service, caplog: pytest.LogCaptureFixtur
     listed = _token(service.place, "list")
     assert listed.stdout.split() == ["ci"]
     assert listed.stderr.splitlines()[1].split()[:3] == ["ci", "report", "7"]
-    rows = service.store.look(lambda connection: connection.execute('SELECT * FROM "token"'))
+    rows = service.store.read(lambda connection: connection.execute('SELECT * FROM "token"'))
     for text in (listed.output, caplog.text, str(rows)):
         assert token not in text
         assert token[4:] not in text

@@ -315,9 +315,9 @@ def test_the_usual_duration_is_one_that_was_measured(runs: Runs) -> None:
     waiting = a_result(6, "p", elapsed=100 * MS)
     ids = [runs("pppppp", waiting, elapsed=elapsed * MS) for elapsed in (100, 100, 100, 400, 400, 400)]
     runs.findings(ids[-1])
-    series = runs.service.store.look(lambda reader: series_of(reader, run_row(reader, ids[-1])))
+    series = runs.service.store.read(lambda reader: series_of(reader, run_row(reader, ids[-1])))
     assert {run.speed for run in series.runs} >= {1.0, 4.0}
-    (history,) = runs.service.store.look(lambda reader: histories(reader, series, [7])).values()
+    (history,) = runs.service.store.read(lambda reader: histories(reader, series, [7])).values()
     assert history.usual() == 100 * MS
 
 
@@ -364,7 +364,7 @@ def test_findings_of_a_run_that_was_opened_again_are_not_stored(runs: Runs) -> N
     runs.service.append(runs.service.new_thread(run, job={"name": "late"}), a_result(2, "f"))
     runs.service.complete(run)
     store.write(partial(store_findings._keep, *computed))
-    assert store.look(partial(store_findings.stored_findings, run_id=run)) is None
+    assert store.read(partial(store_findings.stored_findings, run_id=run)) is None
     assert [reason["count"] for reason in runs.findings(run)["reasons"]] == [1]
 
 
@@ -527,7 +527,7 @@ def test_main_branch_of_a_source(runs: Runs) -> None:
     assert based_on(runs.findings(runs("pf", branch="one"))) == (usual, "main branch")
     store = runs.service.store
     assert store.write(partial(set_main_branch, "stable", "unknown")) == 0
-    assert store.look(source_names) == ["a-source"]
+    assert store.read(source_names) == ["a-source"]
     assert store.write(partial(set_main_branch, "stable", "a-source")) == 1
     assert based_on(runs.findings(runs("pf", branch="three"))) == (stable, "main branch")
     assert flaky_tests(store, 1)["branch"] == "stable"

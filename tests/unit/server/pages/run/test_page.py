@@ -606,7 +606,7 @@ def test_an_overview_is_stored_once_and_removed_with_its_run(site: Site) -> None
     store, sql = site.service.store, "SELECT COUNT(*) FROM run_document WHERE kind = 'overview'"
 
     def stored() -> int:
-        return store.look(lambda connection: connection.number(sql))
+        return store.read(lambda connection: connection.number(sql))
 
     run = site.run_of(a_test(0), is_open=True)
     assert (len(overview(store, run)["files"]), stored()) == (1, 0)
