@@ -30,7 +30,6 @@ from pytest_automation_report.api.responses import ClientError, RefusedError, St
 from pytest_automation_report.delivery.attempts import fit_to_limits, with_kept_files
 from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import FAILED
-from pytest_automation_report.server.store.maintenance import open_bucket
 from pytest_automation_report.spool.folder import FOLDER, is_spooled_name
 from pytest_automation_report.spool.ledger import StoredRecord, UnstoredRecord
 from pytest_automation_report.spool.records import spooled_file
@@ -104,6 +103,8 @@ class BucketStore:
         """Store a file under its hash."""
         import obstore  # noqa: PLC0415 - an extra that only a session with a bucket needs
         from obstore.exceptions import BaseError  # noqa: PLC0415 - an extra that only a session with a bucket needs
+
+        from pytest_automation_report.server.store.maintenance import open_bucket  # noqa: PLC0415 - loads SQLite
 
         if self._failed_at is not None and self._clock() - self._failed_at < _PAUSE_SECONDS:
             raise ArtifactStoreError(self._failure)
