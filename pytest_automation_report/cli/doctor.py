@@ -347,7 +347,7 @@ def _lock_error(spool: Path) -> str:
 
 def _database_check(path: Path) -> Check:
     from pytest_automation_report.server.store.database import SCHEMA_VERSION  # noqa: PLC0415 - remote needs none of it
-    from pytest_automation_report.server.store.sqlite import APPLICATION_ID  # noqa: PLC0415 - remote needs none of it
+    from pytest_automation_report.server.store.store import APPLICATION_ID  # noqa: PLC0415 - remote needs none of it
 
     if not path.exists():
         return Check("database", "ok", f"{path} is created with the first report")

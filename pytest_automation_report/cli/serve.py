@@ -31,16 +31,16 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.store import BUCKET_HELP, bucket_address
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.server.http.guard import ServerOptions, answered_hosts, listening_address
-from pytest_automation_report.server.http.serving import (
+from pytest_automation_report.server.http.guard import (
     CODE_VARIABLE,
     TOKEN_VARIABLE,
-    ServeOptions,
-    listening,
+    answered_hosts,
+    listening_address,
     passes_secret,
     server_token,
     team_code,
 )
+from pytest_automation_report.server.http.serving import ServeOptions, listening
 from pytest_automation_report.server.http.serving import serve as serve_store
 from pytest_automation_report.server.pages.site import Pages, ProxyUser
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
@@ -183,16 +183,13 @@ def serve(
 
 
 def _serve_options(options: Mapping[str, Any], pages: Pages) -> ServeOptions:
-    server_options = ServerOptions(
+    retention = Retention(options["keep_days"] or {}, options["complete_after"], options["artifact_store"] or "")
+    return ServeOptions(
         requests_per_minute=options["rate_limit"],
         are_metrics_public=options["metrics_public"],
         max_artifact_bytes=options["max_artifacts"],
-    )
-    retention = Retention(options["keep_days"] or {}, options["complete_after"], options["artifact_store"] or "")
-    return ServeOptions(
         is_remote_allowed=options["allow_remote"],
         host_names=options["allow_host"],
-        server_options=server_options,
         extension=pages.extension,
         retention=retention if retention.is_wanted else None,
     )

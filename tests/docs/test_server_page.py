@@ -308,8 +308,7 @@ def test_health_and_limits(shop: Path) -> None:
     """The health address needs no token; the limits of the page are the code's."""
     from pytest_automation_report.server.api import bodies, decoding  # noqa: PLC0415 - of this test alone
     from pytest_automation_report.server.http.application import MAX_MEMBERS  # noqa: PLC0415
-    from pytest_automation_report.server.http.connections import Deadlines  # noqa: PLC0415
-    from pytest_automation_report.server.http.serving import CONNECTIONS  # noqa: PLC0415
+    from pytest_automation_report.server.http.serving import CONNECTIONS, Deadlines  # noqa: PLC0415
     from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES  # noqa: PLC0415
     from pytest_automation_report.server.store.database import MAX_ATTACHED, MAX_THREADS  # noqa: PLC0415
 

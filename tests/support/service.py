@@ -12,8 +12,7 @@ from falcon.testing import Result, TestClient
 
 from pytest_automation_report.api.models import Json, PostgresDatabase, Token
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.store.sqlite import Connections, SqliteConnection
-from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.store import Connections, SqliteConnection, Store
 from support.contract import Contract
 
 API = "/api/v1"

@@ -19,7 +19,7 @@ _STORE = """
 import sys
 from pathlib import Path
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.server.http.connections import Deadlines
+from pytest_automation_report.server.http.serving import Deadlines
 from pytest_automation_report.server.http.serving import ServeOptions, serve
 from pytest_automation_report.server.store.store import Store
 

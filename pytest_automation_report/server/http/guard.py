@@ -5,7 +5,7 @@ here, and lets the site read the responses. Their Host header has the site's nam
 ours are answered.
 
 The server's own token may do all. The others are in the store, which has only their hashes. They are read again after
-a few seconds, so that another process can create and revoke them.
+a few seconds, so that another process can create and revoke them. Here the server's secrets are read or created, too.
 """
 
 from __future__ import annotations
@@ -14,27 +14,42 @@ import hmac
 import ipaddress
 import logging
 import math
+import os
 import re
+import secrets
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import falcon
 from msgspec import Struct
 
-from pytest_automation_report.api.models import ARTIFACTS_PATH, EXTENSIONS, EXTENSIONS_HEADER, KEEPS_HEADER, ROLE_HEADER
-from pytest_automation_report.errors import SettingError
+from pytest_automation_report.api.models import (
+    ARTIFACTS_PATH,
+    EXTENSIONS,
+    EXTENSIONS_HEADER,
+    KEEPS_HEADER,
+    ROLE_HEADER,
+    Token,
+)
+from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, MAX_TOTAL_BYTES
 from pytest_automation_report.server.store.maintenance import PREFIX, Grant, grants, hash_of, is_of_project
+from pytest_automation_report.server.store.store import make_state_folder
 from pytest_automation_report.server.store.values import ApiError, unreachable, validation_error
+from pytest_automation_report.system.console import publish
+from pytest_automation_report.system.here import system
+from pytest_automation_report.text.files import open_file, read_file
 from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
-    from pytest_automation_report.api.models import Token
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.writes import Writer
 
     Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -338,3 +353,121 @@ class RequestGuard:
 def without_code(path: str) -> str:
     """Return the path of a request for a log: whoever has the code of a link is let in."""
     return _find_code.sub(r"\1***", path)
+
+
+TOKEN_VARIABLE = "AUTOMATION_REPORT_SERVER_TOKEN"  # noqa: S105 - the name of a variable
+"""The environment variable that holds the server's token."""
+
+CODE_VARIABLE = "AUTOMATION_REPORT_PAGES_TOKEN"
+"""The environment variable that holds the code of the link for a team."""
+
+_TOKEN_LENGTH: Final = 16  # minimum length of a server's token; a shorter one can be guessed
+_TOKEN_BYTES: Final = 4096  # maximum size of a file with a secret
+# Permissions of the group and of all other users.
+_OTHERS_MODE: Final = 0o077
+_is_token = re.compile(rf"[\x21-\x7e]{{{_TOKEN_LENGTH},}}").fullmatch
+_is_code = re.compile(rf"[A-Za-z0-9_-]{{{_TOKEN_LENGTH},200}}").fullmatch
+_CODE_FORM = f"{_TOKEN_LENGTH} to 200 letters, digits, - and _, such as openssl rand -hex 24 makes"
+_TOKEN_FORM = f"at least {_TOKEN_LENGTH} visible ASCII characters without spaces, such as openssl rand -hex 24 makes"
+
+_PASSES = "pages"
+_SECRET = 'SELECT "value" FROM "secret" WHERE "name" = ?'  # noqa: S105 - a statement
+
+
+def server_token(environ: Mapping[str, str], database: Path, token_file: Path | None) -> Token:
+    """Return the server's token, of the environment or a file; raises `SettingError` or `StoreError` without one."""
+    given = _given(environ, TOKEN_VARIABLE, "--token-file", token_file, _is_token, _TOKEN_FORM)
+    return token_beside(database) if given is None else given
+
+
+def team_code(environ: Mapping[str, str], path: Path | None) -> Token | None:
+    """Return the code of a link that opens the pages for a team, None without one; raises `SettingError`."""
+    return _given(environ, CODE_VARIABLE, "--pages-token-file", path, _is_code, _CODE_FORM)
+
+
+def token_beside(database: Path) -> Token:
+    """Return the token in the file beside a store, a new one if missing; raises `StoreError` for an unsafe file."""
+    path = database.with_name(f"{database.name}.token")
+    try:
+        make_state_folder(path)
+        if not os.path.lexists(path):
+            _create_token(path)
+        text = _read_private(path).strip()
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: the server's token cannot be stored here: {_reason(error)}") from error
+    if not _is_token(text):
+        raise StoreError(f"{path}: holds no token; remove the file, and a new token is created")
+    return Token(text)
+
+
+def _read_private(path: Path) -> str:
+    """Return the text of a file that only this user can read or write; raises `StoreError` for every other file."""
+    hint = "remove it, and a new one is created"
+    if path.is_symlink() or not path.is_file():
+        raise StoreError(f"{path}: is {'a link' if path.is_symlink() else 'no file'}: {hint}")
+    with open_file(path, is_foreign=True) as file:
+        status = os.fstat(file.fileno())
+        if not system.is_own(status):
+            raise StoreError(f"{path}: belongs to user {status.st_uid}, who knows what it holds: {hint}")
+        if (mode := system.permissions_of(status)) & _OTHERS_MODE:
+            raise StoreError(f"{path}: others can read or write it (mode {mode:o}): {hint}")
+        return file.read(_TOKEN_BYTES).decode("utf-8")
+
+
+def _create_token(path: Path) -> None:
+    """Write a new token to a draft and link that to its name, so that no process reads half of a token."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor has no Path
+            file.write(f"{secrets.token_urlsafe(32)}\n")
+        # Not `rename`: it would replace the token of a process that was first.
+        with suppress(FileExistsError):
+            publish(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def passes_secret(store: Store, *, is_new: bool = False) -> Token:
+    """Return the secret of the store that signs the passes of browsers; ``is_new`` replaces it, which ends them all."""
+
+    def create(writer: Writer) -> Token:
+        if is_new:
+            writer.connection.change('DELETE FROM "secret" WHERE "name" = ?', (_PASSES,))
+        # Another server may have created it at the same moment: the first one wins.
+        writer.connection.add("secret", name=_PASSES, value=secrets.token_urlsafe(32))
+        ((value,),) = writer.connection.execute(_SECRET, (_PASSES,))
+        return Token(value)
+
+    rows = store.read(lambda connection: connection.execute(_SECRET, (_PASSES,)))
+    return Token(rows[0][0]) if rows and not is_new else store.write(create)
+
+
+def _given(
+    environ: Mapping[str, str],
+    variable: str,
+    option: str,
+    path: Path | None,
+    is_right: Callable[[str], object],
+    form: str,
+) -> Token | None:
+    """Return the secret of a variable, else of a file; raises `SettingError` for one that cannot be used."""
+    # No error has a secret in its text.
+    text = environ.get(variable, "").strip()
+    if text:
+        if not is_right(text):
+            raise SettingError(variable, Token(text), f"use {form}")
+        return Token(text)
+    if path is None:
+        return None
+    try:
+        text = read_file(path, _TOKEN_BYTES).decode("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise SettingError(option, str(path), f"it cannot be read ({_reason(error)})") from error
+    if not is_right(text):
+        raise SettingError(option, str(path), f"it must hold one line of {form}")
+    return Token(text)
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or "it is not UTF-8 text")

@@ -1,75 +1,80 @@
-"""Serve a store on a port, and read or create the secrets that the server needs for it."""
+"""Serve a store on a port, over waitress: with deadlines, refusals before a body is read, errors as JSON.
+
+waitress alone would close a connection only after a minute without a byte, so that a client which sends a byte a second
+occupies one for ever. It stores a body before the application sees the header, so that clients without the token could
+fill the disk. It closes each connection after a response without a body, and writes its own errors as plain text.
+
+The classes at the end override and read attributes that waitress 3 does not document.
+"""
 
 from __future__ import annotations
 
 import logging
-import os
-import re
-import secrets
+import signal
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped] # waitress has no types
+from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped] # waitress has no types
 from waitress.server import create_server  # type: ignore[import-untyped] # waitress has no types
+from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped] # waitress has no types
 
-from pytest_automation_report.api.models import Token
-from pytest_automation_report.errors import SettingError, StoreError
+from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http import guard
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.http.connections import Deadlines, Loop
 from pytest_automation_report.server.http.guard import Tokens
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import Retention, apply_retention
-from pytest_automation_report.server.store.sqlite import make_state_folder
-from pytest_automation_report.server.store.values import ApiError
-from pytest_automation_report.system.console import LISTENING, max_files, publish
-from pytest_automation_report.system.here import system
-from pytest_automation_report.text.files import open_file, read_file
+from pytest_automation_report.server.store.values import ApiError, json_text
+from pytest_automation_report.system.console import LISTENING, STOPPING, max_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
+    from pytest_automation_report.api.models import Token
     from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.writes import Writer
 
-TOKEN_VARIABLE = "AUTOMATION_REPORT_SERVER_TOKEN"  # noqa: S105 - the name of a variable
-"""The environment variable that holds the server's token."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
-CODE_VARIABLE = "AUTOMATION_REPORT_PAGES_TOKEN"
-"""The environment variable that holds the code of the link for a team."""
+    from waitress.adjustments import Adjustments  # type: ignore[import-untyped] # waitress has no types
+
+    HeaderCheck: TypeAlias = Callable[[str | None, str], ApiError | None]
+    """Returns the error for a request with a body, by its Authorization header and address; None accepts it."""
+
+_logger = logging.getLogger(__name__)
 
 CONNECTIONS = 512  # most connections at a time; fewer where the process may open few files
-_TOKEN_LENGTH: Final = 16  # minimum length of a server's token; a shorter one can be guessed
-_TOKEN_BYTES: Final = 4096  # maximum size of a file with a secret
-# Permissions of the group and of all other users.
-_OTHERS_MODE: Final = 0o077
 _PORTS = range(65536)
 # Descriptors that are left for the store, the log and Python itself.
 _OTHER_FILES = 64
-_is_token = re.compile(rf"[\x21-\x7e]{{{_TOKEN_LENGTH},}}").fullmatch
-_is_code = re.compile(rf"[A-Za-z0-9_-]{{{_TOKEN_LENGTH},200}}").fullmatch
-_CODE_FORM = f"{_TOKEN_LENGTH} to 200 letters, digits, - and _, such as openssl rand -hex 24 makes"
-_TOKEN_FORM = f"at least {_TOKEN_LENGTH} visible ASCII characters without spaces, such as openssl rand -hex 24 makes"
-
-_PASSES = "pages"
-_SECRET = 'SELECT "value" FROM "secret" WHERE "name" = ?'  # noqa: S105 - a statement
-
 # Most bytes of a response that wait in a temporary file for a slow client; with less, it would occupy a thread.
 _UNREAD_BYTES = 1 << 30
 
 
-class ServeOptions(Struct, frozen=True):
-    """Settings of the server."""
+class Deadlines(Struct, frozen=True):
+    """Longest times that a connection waits for its client, in seconds."""
+
+    header_seconds: float = 10.0  # from the first byte of the header
+    body_seconds: float = 30.0  # from the end of the header
+    idle_seconds: float = 10.0  # while there is no request
+    drain_seconds: float = 5.0  # after a refusal, which some clients read once they have sent their whole body
+
+
+class ServeOptions(guard.ServerOptions, frozen=True):
+    """Settings of the server and its application."""
 
     is_remote_allowed: bool = False
     host_names: tuple[str, ...] = ()  # answered besides this machine's own names
-    server_options: guard.ServerOptions = guard.ServerOptions()
     deadlines: Deadlines = Deadlines()
     connections: int = CONNECTIONS
     extension: guard.Extension = guard.Extension()
@@ -101,8 +106,8 @@ def serve(
     hosts = guard.answered_hosts(address, options.host_names)
     with listening(address, port) as listener, closing(FindingsWorker(store)) as worker:
         tokens = Tokens(store, token)
-        server_options = replace(options.server_options, hosts=hosts, on_run_completed=worker.add)
-        application: Any = create_application(store, tokens, server_options, options.extension)
+        options = replace(options, hosts=hosts, on_run_completed=worker.add)
+        application: Any = create_application(store, tokens, options, options.extension)
         server = _create_server(application, listener, options)
         try:
             loop = Loop(server, options.deadlines, tokens.refusal, on_turn=tokens.notice_quiet)
@@ -129,105 +134,6 @@ def _create_server(application: Any, listener: socket.socket, options: ServeOpti
         # Only X-Forwarded-Proto is read, see `is_encrypted`.
         clear_untrusted_proxy_headers=False,
     )
-
-
-def server_token(environ: Mapping[str, str], database: Path, token_file: Path | None) -> Token:
-    """Return the server's token, of the environment or a file; raises `SettingError` or `StoreError` without one."""
-    given = _given(environ, TOKEN_VARIABLE, "--token-file", token_file, _is_token, _TOKEN_FORM)
-    return token_beside(database) if given is None else given
-
-
-def team_code(environ: Mapping[str, str], path: Path | None) -> Token | None:
-    """Return the code of a link that opens the pages for a team, None without one; raises `SettingError`."""
-    return _given(environ, CODE_VARIABLE, "--pages-token-file", path, _is_code, _CODE_FORM)
-
-
-def token_beside(database: Path) -> Token:
-    """Return the token in the file beside a store, a new one if missing; raises `StoreError` for an unsafe file."""
-    path = database.with_name(f"{database.name}.token")
-    try:
-        make_state_folder(path)
-        if not os.path.lexists(path):
-            _create_token(path)
-        text = _read_private(path).strip()
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: the server's token cannot be stored here: {_reason(error)}") from error
-    if not _is_token(text):
-        raise StoreError(f"{path}: holds no token; remove the file, and a new token is created")
-    return Token(text)
-
-
-def _read_private(path: Path) -> str:
-    """Return the text of a file that only this user can read or write; raises `StoreError` for every other file."""
-    hint = "remove it, and a new one is created"
-    if path.is_symlink() or not path.is_file():
-        raise StoreError(f"{path}: is {'a link' if path.is_symlink() else 'no file'}: {hint}")
-    with open_file(path, is_foreign=True) as file:
-        status = os.fstat(file.fileno())
-        if not system.is_own(status):
-            raise StoreError(f"{path}: belongs to user {status.st_uid}, who knows what it holds: {hint}")
-        if (mode := system.permissions_of(status)) & _OTHERS_MODE:
-            raise StoreError(f"{path}: others can read or write it (mode {mode:o}): {hint}")
-        return file.read(_TOKEN_BYTES).decode("utf-8")
-
-
-def _create_token(path: Path) -> None:
-    """Write a new token to a draft and link that to its name, so that no process reads half of a token."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor has no Path
-            file.write(f"{secrets.token_urlsafe(32)}\n")
-        # Not `rename`: it would replace the token of a process that was first.
-        with suppress(FileExistsError):
-            publish(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def passes_secret(store: Store, *, is_new: bool = False) -> Token:
-    """Return the secret of the store that signs the passes of browsers; ``is_new`` replaces it, which ends them all."""
-
-    def create(writer: Writer) -> Token:
-        if is_new:
-            writer.connection.change('DELETE FROM "secret" WHERE "name" = ?', (_PASSES,))
-        # Another server may have created it at the same moment: the first one wins.
-        writer.connection.add("secret", name=_PASSES, value=secrets.token_urlsafe(32))
-        ((value,),) = writer.connection.execute(_SECRET, (_PASSES,))
-        return Token(value)
-
-    rows = store.read(lambda connection: connection.execute(_SECRET, (_PASSES,)))
-    return Token(rows[0][0]) if rows and not is_new else store.write(create)
-
-
-def _given(
-    environ: Mapping[str, str],
-    variable: str,
-    option: str,
-    path: Path | None,
-    is_right: Callable[[str], object],
-    form: str,
-) -> Token | None:
-    """Return the secret of a variable, else of a file; raises `SettingError` for one that cannot be used."""
-    # No error has a secret in its text.
-    text = environ.get(variable, "").strip()
-    if text:
-        if not is_right(text):
-            raise SettingError(variable, Token(text), f"use {form}")
-        return Token(text)
-    if path is None:
-        return None
-    try:
-        text = read_file(path, _TOKEN_BYTES).decode("utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise SettingError(option, str(path), f"it cannot be read ({_reason(error)})") from error
-    if not is_right(text):
-        raise SettingError(option, str(path), f"it must hold one line of {form}")
-    return Token(text)
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or "it is not UTF-8 text")
 
 
 def listening(address: guard.Address, port: int) -> socket.socket:
@@ -258,8 +164,6 @@ def _url(listener: socket.socket) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(name), str(name))  # noqa: S104 - it is compared, not listened on  # nosec B104
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
-
-_logger = logging.getLogger(__name__)
 
 _UPKEEP_SECONDS: Final = 600.0
 _SECONDS_TO_END: Final = 10.0  # how long the end of the process waits for the run that is being removed or completed
@@ -314,3 +218,264 @@ class FindingsWorker:
             _logger.debug("findings of run %s: %s", run_id, error.message)
         except Exception:
             _logger.exception("findings of run %s could not be computed", run_id)
+
+
+_JSON_HEADERS = (("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff"))
+# A client that has just connected is about to send its request: it does not make room for others yet.
+_GRACE_SECONDS: Final = 1.0
+
+
+class JsonErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
+    """Answer a request that is refused before the application sees it, in the form of all errors."""
+
+    def execute(self) -> None:
+        """Write the response."""
+        task: Any = self
+        error = task.request.error
+        if isinstance(error, ApiError):
+            self.status = f"{error.status} {HTTPStatus(error.status).phrase}"
+            message = error.message
+            task.response_headers.extend(error.headers.items())
+        else:
+            self.status = f"{error.code} {error.reason}"
+            message = f"{error.reason}: {error.body}"
+        body = json_text({"message": message}).encode()
+        task.response_headers.extend(_JSON_HEADERS)
+        task.channel.is_refused = True
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class KeepAliveTask(WSGITask):  # type: ignore[misc] # waitress has no types
+    """Keep the connection open after a response without a body, such as each 204, which waitress would close."""
+
+    # True while waitress builds the header of such a response: it decides there to close the connection.
+    _is_kept_open = False
+
+    def build_response_header(self) -> bytes:
+        """Return the header; HTTP/1.0 clients find the end of a response by the end of the connection."""
+        task: Any = self
+        is_closed = task.request.headers.get("CONNECTION", "").lower() == "close"
+        self._is_kept_open = self.version == "1.1" and not (task.has_body or is_closed)
+        try:
+            header: bytes = super().build_response_header()
+        finally:
+            self._is_kept_open = False
+        return header
+
+    def set_close_on_finish(self) -> None:
+        """Close the connection after the response, unless waitress wants it for the missing length alone."""
+        if not self._is_kept_open:
+            super().set_close_on_finish()
+
+
+class StrictParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
+    """Refuse a request with a body by its header, so that a body without the token is never stored."""
+
+    error: Any = None
+
+    def __init__(self, adj: Adjustments, check: HeaderCheck, address: str) -> None:
+        super().__init__(adj)
+        self._check = check
+        self._address = address
+        # True once the header was checked: each piece of the body comes through `received`, too.
+        self._is_checked = False
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Parse a header; raise for one with two lengths."""
+        super().parse_header(header_plus)
+        # A proxy that reads the other length sees another request in the same bytes (request smuggling).
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("Content-Length and Transfer-Encoding were both given")
+
+    def received(self, data: bytes) -> int:
+        """Parse bytes and return the number of those used; a refused request is complete at the end of its header."""
+        used: int = super().received(data)
+        if self.headers_finished and not self._is_checked:
+            self._is_checked = True
+            if self.error is None and self.body_rcv is not None:
+                self.error = self._check(self.headers.get("AUTHORIZATION"), self._address)
+            if self.error is not None:
+                self.completed = True
+                self.expect_continue = False
+        return used
+
+
+class TimedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
+    """A connection with deadlines; `Loop` closes it when its client misses one.
+
+    The states, and the deadline of each::
+
+        idle --first byte--> header --its end--> body --its end--> answering --response sent--> idle
+        idle_seconds      header_seconds     body_seconds           (none)
+
+        header --refused--> answering --error sent--> draining --end of the client's data--> closed
+                              (none)                drain_seconds
+    """
+
+    task_class = KeepAliveTask
+    error_task_class = JsonErrorTask
+    # The request was refused: bytes that still arrive belong to its body, and are thrown away.
+    is_refused = False
+    close_when_flushed = False  # waitress sets it when the connection ends with the current response
+    server: Any  # waitress declares less than its server has
+    socket: Any  # None only before the client has connected
+    # The request that is arriving, and whether its header is complete: a change begins the next deadline.
+    _part: tuple[object, bool] = (None, False)
+    # The error was sent, and our side of the connection is closed.
+    _is_draining = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - waitress has no types
+        super().__init__(*args, **options)
+        # Monotonic time at which the current state began.
+        self._since = time.monotonic()
+
+    # waitress calls it as it would the class that it expects here
+    def parser_class(self, adj: Adjustments) -> StrictParser:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Return the parser of the next request."""
+        return StrictParser(adj, self.server.header_check, self.addr[0])
+
+    def received(self, data: bytes) -> bool:
+        """Parse bytes; a new request, the end of its header and its end each begin a new deadline."""
+        if self.is_refused:
+            return False
+        is_taken: bool = super().received(data)
+        request = self.request
+        part = (request, request is not None and request.headers_finished)
+        # A request that arrives as a whole is no part at any time, and may be answered before the next check.
+        if part != self._part or self.is_answering:
+            self._part = part
+            self._since = time.monotonic()
+        return is_taken
+
+    def handle_write(self) -> None:
+        """Send waiting bytes. After an error was sent, close only our side of the connection and go on reading."""
+        # A client that is still sending its body has not read the error yet: a reset would make it repeat the request.
+        if not (self.is_refused and self.close_when_flushed):
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)  # pyright: ignore[reportAttributeAccessIssue] # not declared by waitress
+        if self.will_close:
+            self.handle_close()
+        elif not self.total_outbufs_len:
+            self.close_when_flushed = False
+            self._is_draining, self._since = True, time.monotonic()
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+            except OSError:  # the client has closed the connection
+                self.handle_close()
+
+    def close_if_late(self, now: float, deadlines: Deadlines) -> None:
+        """Close the connection if its client has missed a deadline; a request that is being answered has none."""
+        if self.is_answering:
+            self._since = now
+        elif now - self._since > self._limit_seconds(deadlines):
+            self.handle_close()
+
+    def waiting_since(self, now: float) -> float | None:
+        """Return since when there is no request with a complete header; None if there is one, or only for a moment."""
+        is_waiting = self.request is None or not self.request.headers_finished
+        return self._since if is_waiting and not self.is_answering and now - self._since > _GRACE_SECONDS else None
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a response is being made or sent."""
+        return bool(self.requests or self.total_outbufs_len)
+
+    def _limit_seconds(self, deadlines: Deadlines) -> float:
+        if self._is_draining:
+            return deadlines.drain_seconds
+        if self.request is None:
+            return deadlines.idle_seconds
+        return deadlines.body_seconds if self.request.headers_finished else deadlines.header_seconds
+
+
+# Longest time for the responses that are under way when the signal comes.
+_DRAIN_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+# Longest time between two checks of the deadlines.
+_TURN_SECONDS = 1.0
+# Part of it for which no other check follows: with 80 connections a check takes as long as an answer.
+_PAUSE = 0.1
+# Part of the allowed connections from which on those without a request are closed. At the limit itself waitress
+# accepts no more connections, so room is made before.
+_FULL = 7 / 8
+
+
+class Loop:
+    """waitress's loop, ended by a flag: its own end, an exception of a signal handler, can cut a response in two."""
+
+    def __init__(  # ``on_turn`` is called about once a second
+        self,
+        server: Any,  # noqa: ANN401 - waitress has no types
+        deadlines: Deadlines,
+        check: HeaderCheck,
+        on_turn: Callable[[], None],
+    ) -> None:
+        server.channel_class = TimedChannel
+        server.header_check = check
+        self._server = server
+        self._deadlines = deadlines
+        self._on_turn = on_turn
+        self._turn_seconds = min(_TURN_SECONDS, *astuple(deadlines))
+        self._next_check = 0.0
+        self._is_stopping = False
+        # The handlers that were set before, by signal number.
+        self._previous_handlers: dict[int, Any] = {}
+
+    def run(self, announce: Callable[[], None]) -> None:
+        """Answer requests until SIGTERM or SIGINT, and then finish those that had begun."""
+        for number in STOPPING:
+            self._previous_handlers[number] = signal.signal(number, self._stop)
+        try:
+            announce()
+            while not self._is_stopping:
+                self._turn(self._turn_seconds)
+            self._server.accepting = False
+            deadline = time.monotonic() + _DRAIN_SECONDS
+            channels = self._server.active_channels
+            while any(channel.is_answering for channel in [*channels.values()]) and time.monotonic() < deadline:
+                self._turn(_POLL_SECONDS)
+        finally:
+            self._restore()
+
+    def _turn(self, seconds: float) -> None:
+        server = self._server
+        server.asyncore.loop(
+            timeout=seconds,
+            use_poll=server.adj.asyncore_use_poll,
+            map=server._map,  # noqa: SLF001 - waitress has no other name for its connections
+            count=1,
+        )
+        now = time.monotonic()
+        if now >= self._next_check:
+            self._next_check = now + self._turn_seconds * _PAUSE
+            self._on_turn()
+            for channel in list(server.active_channels.values()):
+                channel.close_if_late(now, self._deadlines)
+        self._make_room(now)
+
+    def _make_room(self, now: float) -> None:
+        """Close the connections that have waited longest for a request, if the server is nearly full."""
+        # waitress counts its listening socket and its trigger, too.
+        excess = len(self._server._map) - int(self._server.adj.connection_limit * _FULL)  # noqa: SLF001 - waitress has no other name for its connections
+        if excess <= 0:
+            return
+        channels = list(self._server.active_channels.values())
+        waiting = [(since, channel) for channel in channels if (since := channel.waiting_since(now)) is not None]
+        waiting.sort(key=lambda pair: pair[0])
+        for _, channel in waiting[:excess]:
+            channel.handle_close()
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._is_stopping = True
+        # At once, so that a second signal ends a server that does not come to its end.
+        self._restore()
+        self._server.pull_trigger()  # the loop may be waiting for bytes
+
+    def _restore(self) -> None:
+        for number, handler in self._previous_handlers.items():
+            signal.signal(number, handler)
+        self._previous_handlers.clear()

@@ -47,6 +47,9 @@ class StoreConnection(ABC):
     is_postgres: ClassVar[bool]
     """Whether the database is PostgreSQL, otherwise it is SQLite."""
 
+    raw: Any
+    """The connection of the driver."""
+
     @abstractmethod
     def cursor(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor | psycopg.Cursor[Any]:
         """Execute a statement and return the driver's cursor."""

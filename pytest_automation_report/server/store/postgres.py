@@ -47,7 +47,7 @@ class PostgresConnection(StoreConnection):
     is_postgres = True
 
     def __init__(self, raw: psycopg.Connection[Any]) -> None:
-        self.raw = raw
+        self.raw: psycopg.Connection[Any] = raw
 
     def cursor(self, sql: str, values: Sequence[object] = ()) -> psycopg.Cursor[Any]:
         """Execute a statement and return the driver's cursor."""

@@ -2,30 +2,47 @@
 
 A transaction is given as a function: the store runs it again when PostgreSQL rolls it back, and does not run it when
 the same request was answered before.
+
+A store in a file has one connection that writes and a few that read, each used by one thread at a time: readers of a
+process wait for no writer and no long read. A file on a network file system gets a rollback journal instead of the
+write-ahead log (WAL), whose shared memory does not work across machines.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import re
+import sqlite3
 import threading
 import time
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from queue import LifoQueue
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.store.database import StoreConnection, TransactionRolledBackError, try_lock
-from pytest_automation_report.server.store.sqlite import Connections
-from pytest_automation_report.server.store.values import DAY_US, ApiError, try_again, validation_error
+from pytest_automation_report.server.store.database import (
+    SCHEMA_VERSION,
+    StoreConnection,
+    TransactionRolledBackError,
+    known_version,
+    statements_after,
+    try_lock,
+)
+from pytest_automation_report.server.store.values import DAY_US, ApiError, disk_full, try_again, validation_error
 from pytest_automation_report.server.store.writes import Writer
+from pytest_automation_report.system.here import system
+from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_automation_report.server.store.postgres import PostgresConnections
 
@@ -214,3 +231,255 @@ def _earlier_record(connection: StoreConnection, request: IdempotentRequest, now
     if any(fingerprint != request.fingerprint for fingerprint, _ in rows):
         raise validation_error({"Idempotency-Key": ["This key was used for a request with other content."]})
     return [record_id for _, record_id in rows]
+
+
+# Table of mounted file systems on Linux; on other systems it is missing, and every file counts as local.
+MOUNTS = Path("/proc/mounts")
+_NETWORK_TYPES = frozenset(
+    (
+        *("nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "davfs"),
+        *("ceph", "glusterfs", "lustre", "beegfs", "gpfs", "panfs", "orangefs", "ocfs2", "gfs2"),
+        *("9p", "virtiofs", "vboxsf", "vmhgfs"),
+    )
+)
+# FUSE serves file systems of unknown programs; these are known to be local.
+_LOCAL_FUSE_TYPES = frozenset({"fuse.fuse-overlayfs", "fuse.overlayfs", "fuse.mergerfs", "fuse.ntfs-3g", "fuse.bindfs"})
+_OCTAL_ESCAPE = re.compile(r"\\([0-7]{3})")
+
+
+def network_type(path: Path) -> str | None:
+    """Return the type of the network file system that a file is on; None for a local file."""
+    if system.is_on_share(path):
+        return "a share"
+    try:
+        lines = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    file_system, depth = "", -1
+    real_path = path.resolve()
+    for line in lines:
+        _, mount_point, mounted_type, *_ = [*line.split(" "), "", "", ""]
+        folder = Path(_OCTAL_ESCAPE.sub(lambda match: chr(int(match[1], 8)), mount_point))
+        # Of several mounts on one folder, the last one is visible.
+        if len(folder.parts) >= depth and real_path.is_relative_to(folder):
+            file_system, depth = mounted_type, len(folder.parts)
+    is_unknown_fuse = file_system.startswith("fuse.") and file_system not in _LOCAL_FUSE_TYPES
+    return file_system if is_unknown_fuse or file_system in _NETWORK_TYPES else None
+
+
+APPLICATION_ID = 0x41525031  # SQLite's application id of our stores, which marks a file as ours ("ARP1")
+BUSY_SECONDS = 10.0  # how long SQLite waits for the lock of another process, such as a prune
+# Most connections that read: a report of 10,000 tests, which takes a second or two, then blocks no other reader.
+_READERS = 4
+# Page cache of a connection. Keys of tests are hashes, so an append reads pages from all over their index.
+_CACHE_KIBIBYTES = 8 * 1024
+# The write-ahead log is cut to this size after a large transaction; SQLite by default never makes it smaller.
+_WAL_LIMIT_BYTES = 16 * 1024 * 1024
+_FULL = "database or disk is full"
+_MIN_FREE_BYTES = 64 * 1024  # free space that a store needs to be opened: its shared memory alone takes half of it
+_OPEN_SECONDS = 10.0
+_OPEN_PAUSE_SECONDS = 0.02
+
+
+class SqliteConnection(StoreConnection):
+    """One connection to a store file (see `StoreConnection`)."""
+
+    is_postgres = False
+
+    def __init__(self, path: Path) -> None:
+        # Without an isolation level Python begins no transaction by itself.
+        self.raw: sqlite3.Connection = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            for name, value in _PRAGMAS:
+                self.raw.execute(f"PRAGMA {name} = {value}")
+        except sqlite3.Error:
+            self.raw.close()
+            raise
+
+    def pragma(self, name: str) -> Any:  # noqa: ANN401 - a number or a text
+        """Return a setting of the connection or a number in the file's header."""
+        return self.raw.execute(f"PRAGMA {name}").fetchone()[0]
+
+    def cursor(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Execute a statement and return the driver's cursor."""
+        return self.raw.execute(sql, values)
+
+
+class Connections:
+    """The connections to one store file, for several threads; raises `StoreError` for a file that is not ours."""
+
+    driver_error: ClassVar[type[Exception]] = sqlite3.Error
+
+    def __init__(self, path: Path) -> None:
+        self._path = path = system.reachable(path.parent) / path.name
+        self._write_lock = threading.Lock()
+        # The last one that was used is the next one, so that most processes open a single one; None is still closed.
+        self._readers: LifoQueue[SqliteConnection | None] = LifoQueue()
+        self._close_lock = threading.Lock()
+        self._is_closed = False
+        for _ in range(_READERS):
+            self._readers.put(None)
+        self.notes: tuple[str, ...] = ()
+        try:
+            make_state_folder(path)
+            # SQLite would create the file with the permissions of the umask, which others can mostly read; it gives
+            # its journal the permissions of the file.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            file_system = network_type(path)
+            if file_system:
+                note = (
+                    f"{path} is on a network file system ({file_system}): it is kept with a rollback journal, which is"
+                    " slower, and only one machine may use it at a time"
+                )
+                self.notes = (note,)
+            self._writer = _prepared(path, "delete" if file_system else "wal")
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"{path}: cannot be opened as a store: {_open_failure(path, error)}") from error
+
+    @contextmanager
+    def writing(self) -> Iterator[SqliteConnection]:
+        """Enter a transaction that changes the store; it is committed when the block ends without an error."""
+        with self._write_lock, _map_errors():
+            # IMMEDIATE takes the write lock now. A lock that is taken at the first write could fail in the middle.
+            self._writer.execute("BEGIN IMMEDIATE")
+            with self._writer.raw:
+                yield self._writer
+
+    @contextmanager
+    def reading(self) -> Iterator[SqliteConnection]:
+        """Enter a transaction that reads one snapshot of the store; waits while all readers are in use."""
+        reader = self._readers.get()
+        try:
+            if self._is_closed:
+                raise sqlite3.InterfaceError("the store is closed")
+            reader = reader or SqliteConnection(self._path)
+            with _map_errors():
+                reader.execute("BEGIN")
+                with reader.raw:
+                    yield reader
+        finally:
+            self._readers.put(reader)
+
+    def compact(self) -> None:
+        """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store."""
+        with self._write_lock, _map_errors():
+            try:
+                self._writer.execute("VACUUM")
+            finally:
+                # VACUUM writes the whole file into the log. This empties the log, unless others read from it.
+                ((is_busy, _, _),) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if is_busy:
+            raise try_again()
+
+    def close(self) -> None:
+        """Close all connections, each at the end of its transaction; closing twice is harmless."""
+        self._is_closed = True
+        with self._close_lock:
+            for reader in [self._readers.get() for _ in range(_READERS)]:
+                if reader is not None:
+                    reader.raw.close()
+                self._readers.put(reader)
+        with self._write_lock:
+            self._writer.raw.close()
+
+
+_PRAGMAS = (
+    # With NORMAL, a power cut could undo commits that were answered: clients do not send those again.
+    ("synchronous", "FULL"),
+    ("foreign_keys", 1),  # SQLite checks none by default
+    ("cache_size", -_CACHE_KIBIBYTES),
+    ("journal_size_limit", _WAL_LIMIT_BYTES),
+    # Appends of new tests change pages all over the index of keys, and many of them again soon: copied into the file
+    # four times as seldom as by default, they cost a fifth fewer bytes on the disk.
+    ("wal_autocheckpoint", 4000),
+)
+
+
+@contextmanager
+def _map_errors() -> Iterator[None]:
+    """Raise `ApiError` (429) for a transaction that SQLite rolled back because of a lock or a full disk."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if _FULL in str(error):
+            raise disk_full() from error
+        if not _is_locked(error):
+            raise
+        raise try_again() from error
+
+
+def _open_failure(path: Path, error: Exception) -> str:
+    is_full = _FULL in str(error) or getattr(error, "errno", None) == errno.ENOSPC
+    try:
+        # When the shared memory of the log does not fit on the disk, SQLite reports an I/O error and no full disk.
+        free = system.free_bytes(path.parent)
+        is_full = is_full or ("disk I/O" in str(error) and free is not None and free < _MIN_FREE_BYTES)
+    except OSError:
+        return str(error)
+    return "the disk is full: free space there, or set another database" if is_full else str(error)
+
+
+def _is_locked(error: Exception) -> bool:
+    return "locked" in str(error) or "busy" in str(error)
+
+
+def make_state_folder(path: Path) -> None:
+    """Create the folder of a store's file for its owner only; raises `StoreError` if it, or a file in it, is a link."""
+    folder = path.parent
+    if folder.name != STATE_FOLDER:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return
+    # A foreign repository can contain such a link, and its target would be written.
+    for place in (folder, *(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm", "-journal"))):
+        if place.is_symlink():
+            raise StoreError(
+                f"{place} is a link, so that the store would be somewhere else: remove it, or name the place of the"
+                " store with --database (automation_report_database)"
+            )
+    # The folder holds the server's token: `git add .` must not add it, also if no session has created the folder.
+    make_ignored_folder(folder, is_ours=True)
+
+
+def _prepared(path: Path, journal: str) -> SqliteConnection:
+    """Return a connection to the file, with the tables that were missing."""
+    # The switch to the write-ahead log takes an exclusive lock, for which SQLite does not wait. So processes that open
+    # a new file at the same moment have to try again here.
+    deadline = time.monotonic() + _OPEN_SECONDS
+    while True:
+        is_last = time.monotonic() > deadline
+        try:
+            with ExitStack() as undo:
+                connection = SqliteConnection(path)
+                undo.callback(connection.raw.close)
+                version = _version(connection, path)
+                if connection.pragma("journal_mode") != journal:
+                    connection.pragma(f"journal_mode = {journal}")
+                if version != SCHEMA_VERSION:
+                    connection.raw.execute("BEGIN IMMEDIATE")
+                    with connection.raw:
+                        _create_tables(connection, path)
+                undo.pop_all()
+                return connection
+        except sqlite3.OperationalError as error:
+            if is_last or not _is_locked(error):
+                raise
+            time.sleep(_OPEN_PAUSE_SECONDS)
+
+
+def _version(connection: SqliteConnection, path: Path) -> int:
+    """Return the version of the tables, 0 for none; raises `StoreError` for a file of another program or version."""
+    application, version = connection.pragma("application_id"), connection.pragma("user_version")
+    any_table = "SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1"
+    if application != APPLICATION_ID and (application or version or connection.execute(any_table)):
+        raise StoreError(f"{path}: this SQLite database belongs to something else; name another file for the store")
+    return known_version(version, path)
+
+
+def _create_tables(connection: SqliteConnection, path: Path) -> None:
+    # Again, now with the write lock: another process may have created or changed the tables since the first check.
+    for statement in statements_after(_version(connection, path), is_postgres=False):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 from msgspec.json import encode
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.fingerprints import Kind
-    from pytest_automation_report.server.store.sqlite import SqliteConnection
     from pytest_automation_report.server.store.values import RunSubmission, ThreadSubmission
 
 
@@ -99,7 +98,7 @@ def add_results(connection: StoreConnection, thread: Row, tests: Sequence[Stored
     if tests and connection.is_postgres:
         _insert_in_postgres(connection, thread, tests, now)
     elif tests:
-        _insert_in_sqlite(cast("SqliteConnection", connection), thread, tests, now)
+        _insert_in_sqlite(connection, thread, tests, now)
 
 
 def _insert_in_postgres(connection: StoreConnection, thread: Row, tests: Sequence[StoredTest], now: int) -> None:
@@ -111,7 +110,7 @@ def _insert_in_postgres(connection: StoreConnection, thread: Row, tests: Sequenc
     connection.execute(_INSERT_RESULTS, (thread["run"], thread["id"], source_id, now, encode(rows).decode()))
 
 
-def _insert_in_sqlite(connection: SqliteConnection, thread: Row, tests: Sequence[StoredTest], now: int) -> None:
+def _insert_in_sqlite(connection: StoreConnection, thread: Row, tests: Sequence[StoredTest], now: int) -> None:
     source_id = thread["source"]
     cases = find_cases(connection, source_id, [test.key for test in tests])
     missing = dict.fromkeys(test.key for test in tests if test.key not in cases)

@@ -17,13 +17,8 @@ import pytest
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.http.serving import (
-    TOKEN_VARIABLE,
-    ServeOptions,
-    serve,
-    server_token,
-    token_beside,
-)
+from pytest_automation_report.server.http.guard import TOKEN_VARIABLE, server_token, token_beside
+from pytest_automation_report.server.http.serving import ServeOptions, serve
 from pytest_automation_report.server.store.maintenance import Retention
 from pytest_automation_report.server.store.store import Store
 from support.contract import Contract

@@ -193,7 +193,7 @@ def test_files(ways: tuple[Way, Way]) -> None:
 
 def test_a_busy_store_is_asked_again(ways: tuple[Way, Way], monkeypatch: pytest.MonkeyPatch) -> None:
     """While another process writes for too long, a request has the error after which it is repeated."""
-    monkeypatch.setattr("pytest_automation_report.server.store.sqlite.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("pytest_automation_report.server.store.store.BUSY_SECONDS", 0.01)
     served, embedded = ways
     for way in ways:
         with closing(Store(way.database)), closing(sqlite3.connect(way.database, isolation_level=None)) as other:

@@ -13,7 +13,7 @@ from falcon.testing import Result, TestClient
 
 from pytest_automation_report.api.models import PostgresDatabase, Token
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.http.serving import passes_secret
+from pytest_automation_report.server.http.guard import passes_secret
 from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.rendering import ASSETS, SCRIPTS, STYLE_LAYERS, asset_path
 from pytest_automation_report.server.pages.site import PASS_SECONDS, PageAccess, Pages, ProxyUser

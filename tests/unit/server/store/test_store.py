@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.store import sqlite as connections
+from pytest_automation_report.server.store import store as connections
 from pytest_automation_report.server.store.database import SCHEMA_VERSION, StoreConnection, statements_after
 from pytest_automation_report.server.store.store import Store
 from support.contract import Contract
