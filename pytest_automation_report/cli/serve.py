@@ -173,8 +173,8 @@ def serve(
             if empty_note:
                 echo_stderr(empty_note)
 
-        for note in store.notes:
-            echo_stderr(note)
+        if store.note:
+            echo_stderr(store.note)
         serve_on = partial(serve_store, store, token, ready=announce, options=_serve_options(options, pages))
         _serve_on_a_port(serve_on, host, port, may_move=may_move)
     finally:

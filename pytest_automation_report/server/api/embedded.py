@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import EXTENSIONS, PostgresDatabase
 from pytest_automation_report.api.responses import ApiRequest, HttpResponse, classify
-from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.api.bodies import POSTS
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, ArtifactContents, stored_artifact
 from pytest_automation_report.server.store.store import Store, now_us
@@ -91,8 +90,6 @@ class StoreClient(Client):
             text = json_text(error.document)
             retry_after = error.headers.get("Retry-After", "")
             response = HttpResponse(error.status, text.encode("utf-8", "replace"), retry_after)
-        except StoreError:
-            raise
         except Exception as error:  # noqa: BLE001 - damaged files and bugs: whether the request was applied is unknown
             text = json_text({"message": f"The store failed: {type(error).__name__}: {error}"})
             response = HttpResponse(500, text.encode("utf-8", "replace"))

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import falcon
 from falcon.routing import BaseConverter
+from msgspec import Struct
 from msgspec.json import encode
 
 from pytest_automation_report.api.models import ARTIFACTS_PATH, file_name
@@ -249,11 +250,10 @@ _HEADERS: Final = {
 }
 
 
-class ArtifactsResource:
+class ArtifactsResource(Struct, frozen=True):
     """Uploads of artifact files."""
 
-    def __init__(self, contents: ArtifactContents) -> None:
-        self._contents = contents
+    contents: ArtifactContents
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Store the body and answer with its URL."""
@@ -264,20 +264,19 @@ class ArtifactsResource:
             while part := req.bounded_stream.read(_PART_BYTES):
                 body.write(part)
             body.seek(0)
-            content = self._contents.put(cast("BinaryIO", body))
+            content = self.contents.put(cast("BinaryIO", body))
         resp.status = 201
         _write(resp, stored_artifact(content, name))
 
 
-class ArtifactResource:
+class ArtifactResource(Struct, frozen=True):
     """A stored file. The name in its URL is for users alone: the hash identifies the file."""
 
-    def __init__(self, contents: ArtifactContents) -> None:
-        self._contents = contents
+    contents: ArtifactContents
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, content_hash: str, name: str = "file") -> None:
         """Send the file, or a range of its bytes."""
-        content = self._contents.find(content_hash)
+        content = self.contents.find(content_hash)
         if content is None:
             raise ApiError(404, "This artifact is not stored here, or was removed.")
         start, end = _byte_range(req, content)
@@ -293,7 +292,7 @@ class ArtifactResource:
         if end - start < content.size:
             resp.status = 206
             resp.content_range = (start, end - 1, content.size)
-        resp.set_stream(self._contents.read(content.hash, start, end), end - start)
+        resp.set_stream(self.contents.read(content.hash, start, end), end - start)
 
 
 def _byte_range(req: falcon.Request, content: StoredContent) -> tuple[int, int]:
@@ -314,17 +313,16 @@ MAX_MEMBERS = 1000  # most gzip members of a compressed body; usual clients send
 _GZIP_MEMBER = b"\x1f\x8b\x08"  # how each member begins; other data has it once in 16 MB
 
 
-class HealthResource:
+class HealthResource(Struct, frozen=True):
     """Health check of the server, and with a store of its database; needs no token."""
 
-    def __init__(self, store: Store | None = None) -> None:
-        self._store = store
+    store: Store | None = None
 
     def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
         """Answer 200, or 503 if the database does not answer."""
-        if self._store is not None:
+        if self.store is not None:
             try:
-                self._store.read(lambda connection: connection.execute("SELECT 1"))
+                self.store.read(lambda connection: connection.execute("SELECT 1"))
             except ApiError as error:
                 raise ApiError(503, error.message, headers=error.headers) from error
         resp.data = b'{"status":"ok"}'

@@ -160,12 +160,11 @@ def _parts(source: BinaryIO) -> Iterator[bytes]:
         yield part
 
 
-class ArtifactContents:
+class ArtifactContents(Struct, frozen=True):
     """The stored contents of one store, at most ``max_bytes`` together; several threads may use it."""
 
-    def __init__(self, store: Store, *, max_bytes: int = MAX_TOTAL_BYTES) -> None:
-        self._store = store
-        self._max_bytes = max_bytes
+    store: Store
+    max_bytes: int = MAX_TOTAL_BYTES
 
     def put(self, source: BinaryIO) -> StoredContent:
         """Store a seekable file from its position on, unless it is stored already; raises `ApiError` (413, 422)."""
@@ -181,28 +180,28 @@ class ArtifactContents:
                 return
             writer.check_room()
             used = connection.number('SELECT SUM("size") FROM "content"')
-            if used + content.size > self._max_bytes:
+            if used + content.size > self.max_bytes:
                 raise ApiError(
                     422,
                     f"There is no room for {content.size} bytes: the store keeps {used} bytes of artifacts, and at most"
-                    f" {self._max_bytes}. Remove old runs with automation-report store prune.",
+                    f" {self.max_bytes}. Remove old runs with automation-report store prune.",
                 )
             source.seek(start)
             _add(connection, source, content, writer.now)
 
-        self._store.write(work)
+        self.store.write(work)
         return content
 
     def find(self, content_hash: str) -> StoredContent | None:
         """Return a stored content by its hash; None if it is missing."""
-        return self._store.read(lambda connection: stored_contents(connection, [content_hash])).get(content_hash)
+        return self.store.read(lambda connection: stored_contents(connection, [content_hash])).get(content_hash)
 
     def read(self, content_hash: str, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes from ``start`` to before ``end``, in parts; raises `ApiError` (404) for a removed part."""
         # One transaction for each part: a slow client must not hold one open.
         for position in range(start // PART_BYTES, -(-end // PART_BYTES)):
             part_start = position * PART_BYTES
-            data = self._store.read(partial(part_of, content_hash=content_hash, position=position))
+            data = self.store.read(partial(part_of, content_hash=content_hash, position=position))
             yield data[max(0, start - part_start) : end - part_start]
 
 

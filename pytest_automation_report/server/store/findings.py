@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from msgspec import Struct, field
 from msgspec.structs import asdict
 
 from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD
@@ -329,64 +330,56 @@ def _changed_durations(
     return series, changes, began
 
 
-class _Tests:
+class _Tests(Struct, dict=True):
     """Names of the tests that a document shows, read in a few statements."""
 
-    def __init__(
-        self,
-        connection: StoreConnection,
-        subject: compared.ComparedRun,
-        known: Mapping[int, CaseHistory],
-        kinds: Mapping[int, documents.Mine],
-        named: Mapping[int, str],
-        same_reason: Mapping[int, bool],
-    ) -> None:
-        self._connection = connection
-        self._kinds, self._named, self._same_reason = kinds, named, same_reason
-        self._subject = subject
-        self._known = dict(known)
-        self._before: Mapping[int, CaseHistory] = {}
-        self.names: dict[int, documents.NamedTest] = {}
-        # Failures often began together: each run is read once.
-        self._runs: dict[int, Row | None] = {}
+    connection: StoreConnection
+    subject: compared.ComparedRun
+    known: Mapping[int, CaseHistory]
+    kinds: Mapping[int, documents.Mine]
+    named: Mapping[int, str]
+    same_reason: Mapping[int, bool]
+    before: Mapping[int, CaseHistory] = {}
+    names: dict[int, documents.NamedTest] = field(default_factory=dict)
+    runs: dict[int, Row | None] = field(default_factory=dict)  # failures often began together: each run is read once
 
     def load(self, cases: Iterable[int]) -> None:
         """Read the names of these cases, and since when they fail; a test that is gone has the names of the base."""
         results, gone, failed = [], [], []
         for case_id in cases:
-            case = self._subject.results.get(case_id)
+            case = self.subject.results.get(case_id)
             if case is None:
                 gone.append(case_id)
             else:
                 results.append(case.result_id)
-                if case.verdict == "failed" and case_id not in self._known:
+                if case.verdict == "failed" and case_id not in self.known:
                     failed.append(case_id)
-        self._known |= histories(self._connection, self._subject.series, failed)
+        self.known = {**self.known, **histories(self.connection, self.subject.series, failed)}
         self._load_before()
-        rows = rows_of(self._connection, f'{_NAMES} WHERE r."id" IN ({{ids}})', results)
-        if self._subject.base is not None:
+        rows = rows_of(self.connection, f'{_NAMES} WHERE r."id" IN ({{ids}})', results)
+        if self.subject.base is not None:
             condition = 'WHERE r."case_id" IN ({ids}) AND r."run_id" = ?'
-            rows += rows_of(self._connection, f"{_NAMES} {condition}", gone, (self._subject.base.run.id,))
+            rows += rows_of(self.connection, f"{_NAMES} {condition}", gone, (self.subject.base.run.id,))
         for case_id, key, folder, name, result_id in rows:
             self.names[case_id] = {"key": key, "folder": folder, "name": name, "result": result_id}
         lost = [case_id for case_id in gone if case_id not in self.names]
-        for case_id, (key, folder, name) in compared.names_of(self._connection, lost).items():
+        for case_id, (key, folder, name) in compared.names_of(self.connection, lost).items():
             self.names[case_id] = {"key": key, "folder": folder, "name": name, "result": None}
 
     def _load_before(self) -> None:
         """Read the histories on the branch of the base, of tests whose failures came from there with a new branch."""
-        subject = self._subject
+        subject = self.subject
         row, before = subject.base_row, subject.before or {}
         if row is None or row["branch"] == subject.run["branch"] or len(subject.series.runs) > 1:
             return
         failing = [key for key, case in subject.results.items() if "failed" == case.verdict == before.get(key)]
-        self._before = histories(self._connection, series_of(self._connection, row), failing)
+        self.before = histories(self.connection, series_of(self.connection, row), failing)
 
     @cached_property
     def _began_before(self) -> Mapping[str, documents.RunMention | None]:
         """The runs of another branch in which failures began that this branch brought along, by key of the test."""
-        runs = self._subject.series.runs
-        first = stored_findings(self._connection, runs[0].id) if 1 < len(runs) < WINDOW else None
+        runs = self.subject.series.runs
+        first = stored_findings(self.connection, runs[0].id) if 1 < len(runs) < WINDOW else None
         return {} if first is None else {test["key"]: test["since"] for test in first["tests"]["still_failing"]}
 
     def durations(self, changed: Mapping[int, Change], began: Mapping[int, int]) -> list[documents.ChangedDuration]:
@@ -405,15 +398,15 @@ class _Tests:
         return sorted(map(self._entry, cases), key=lambda entry: (entry["folder"], entry["name"], entry["key"]))
 
     def _entry(self, case_id: int) -> documents.ChangedTest:
-        case = self._subject.results.get(case_id)
+        case = self.subject.results.get(case_id)
         fingerprint = None if case is None or case.fingerprint is None else hexadecimal(case.fingerprint)
         return {
             **self.names[case_id],
             "status": None if case is None else case.verdict,
             "since": self._since(case_id, case),
-            "kind": self._kinds.get(case_id),
-            "same_reason": self._same_reason.get(case_id),
-            "known": self._named.get(case_id),
+            "kind": self.kinds.get(case_id),
+            "same_reason": self.same_reason.get(case_id),
+            "known": self.named.get(case_id),
             "fingerprint": fingerprint,
         }
 
@@ -421,23 +414,23 @@ class _Tests:
         """Return the run with which the failures of a test began; None if it does not fail."""
         if case is None or case.verdict != "failed":
             return None
-        history = self._before.get(case_id) or self._known[case_id]
-        began = streak_start(self._connection, history)
-        if self._kinds.get(case_id) == "back" and self._subject.base is not None:
+        history = self.before.get(case_id) or self.known[case_id]
+        began = streak_start(self.connection, history)
+        if self.kinds.get(case_id) == "back" and self.subject.base is not None:
             # What the base skipped is away, although a skip ends no streak.
-            began = max(began, history.first_failure_after(self._subject.base.run.id))
-        is_brought_along = began == self._subject.series.runs[0].id
+            began = max(began, history.first_failure_after(self.subject.base.run.id))
+        is_brought_along = began == self.subject.series.runs[0].id
         earlier = self._began_before.get(self.names[case_id]["key"]) if is_brought_along else None
         first = earlier or self._mention(began)
-        is_flaky = self._kinds.get(case_id) == "flaky"
+        is_flaky = self.kinds.get(case_id) == "flaky"
         if first is not None and (is_flaky or history.has_passed_with_files_of(first["run"])):
             return {**first, "commit": None, "author": None, "changes": None}
         return first
 
     def _mention(self, run_id: int) -> documents.RunMention | None:
-        if run_id not in self._runs:
-            self._runs[run_id] = next(iter(run_rows(self._connection, [run_id])), None)
-        first = self._runs[run_id]
+        if run_id not in self.runs:
+            self.runs[run_id] = next(iter(run_rows(self.connection, [run_id])), None)
+        first = self.runs[run_id]
         return None if first is None else mention(first)
 
 

@@ -118,7 +118,7 @@ class PostgresConnections:
     def __init__(self, location: PostgresDatabase, *, must_exist: bool = False) -> None:
         self._url = location.url
         self._parameters: dict[str, Any] = {**_parameters(location), "autocommit": True}
-        self.notes: tuple[str, ...] = ()
+        self.note = ""
         try:
             with self._new_connection() as connection:
                 prepare(connection, str(location), must_exist=must_exist)

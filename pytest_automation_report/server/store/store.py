@@ -23,7 +23,7 @@ from pathlib import Path
 from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import asdict
 
 from pytest_automation_report.api.models import PostgresDatabase
@@ -79,8 +79,8 @@ class Store:
 
     ``clock`` returns microseconds since 1970. A store that has reached ``max_bytes`` refuses (422) every change that
     would make it larger; with ``are_references_strict`` it refuses (422) runs that name an unknown configuration or
-    milestone. ``notes`` has sentences for the user about the location. Raises `StoreError` when the location cannot be
-    opened, is not a store, or is one of another version.
+    milestone. ``note`` is a sentence for the user about the location, or "". Raises `StoreError` when the location
+    cannot be opened, is not a store, or is one of another version.
     """
 
     def __init__(
@@ -92,11 +92,11 @@ class Store:
         are_references_strict: bool = False,
         must_exist: bool = False,
     ) -> None:
-        self._clock = clock
+        self.now = clock
         self._max_bytes = max_bytes
         self._are_references_strict = are_references_strict
         self._connections = _connections(location, must_exist=must_exist)
-        self.notes = self._connections.notes
+        self.note = self._connections.note
         self.driver_error = self._connections.driver_error
         self.main_branch = ""  # of new sources
         # Findings are computed by one thread at a time: more would share one interpreter.
@@ -113,7 +113,7 @@ class Store:
         # Jobs that join a run send the same key at the same moment. This read needs no write lock, so once the first
         # of them is answered the others do not wait for each other. In PostgreSQL a transaction itself begins with it.
         if isinstance(self._connections, Connections):
-            earlier = self.read(lambda connection: _earlier_record(connection, request, self._clock()))
+            earlier = self.read(lambda connection: _earlier_record(connection, request, self.now()))
             if earlier:
                 return earlier[0]
         return self._run(self._connections.writing, lambda connection: self._apply_once(connection, work, request))
@@ -125,10 +125,6 @@ class Store:
     def read(self, question: Callable[[StoreConnection], T]) -> T:
         """Run statements on one snapshot of the store and return their value."""
         return self._run(self._connections.reading, question)
-
-    def now(self) -> int:
-        """Return the time of the store's clock, in microseconds since 1970."""
-        return self._clock()
 
     def compact(self) -> None:
         """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store."""
@@ -157,7 +153,7 @@ class Store:
     def _apply_once(
         self, connection: StoreConnection, work: Callable[[Writer], int | None], request: IdempotentRequest
     ) -> int | None:
-        now = self._clock()
+        now = self.now()
         earlier = _earlier_record(connection, request, now) if connection.is_postgres else []
         if earlier:
             return earlier[0]
@@ -182,30 +178,29 @@ class Store:
         return record_id
 
     def _writer(self, connection: StoreConnection) -> Writer:
-        return Writer(connection, self._clock(), self._max_bytes, self.main_branch, self._are_references_strict)
+        return Writer(connection, self.now(), self._max_bytes, self.main_branch, self._are_references_strict)
 
 
-class _BadStates:
+class _BadStates(Struct):
     """Log when the database is gone or the disk is full, and when that is over, each in one line."""
 
-    def __init__(self, place: str) -> None:
-        self._place = place
-        self._since: dict[str, float] = {}  # monotonic seconds, by `ApiError.kind`
+    place: str
+    since: dict[str, float] = field(default_factory=dict)  # monotonic seconds, by `ApiError.kind`
 
     def begin(self, error: ApiError) -> None:
         """Log the begin of a state, unless it has begun before."""
         now = time.monotonic()
-        if error.kind and self._since.setdefault(error.kind, now) == now:
-            _logger.info("%s: %s", self._place, error.message)
+        if error.kind and self.since.setdefault(error.kind, now) == now:
+            _logger.info("%s: %s", self.place, error.message)
 
     def end(self, *, has_written: bool) -> None:
         """Log the end of the states that a transaction without an error shows to be over."""
         # While the disk is full, reads go on.
-        for kind in [kind for kind in self._since if has_written or kind != "disk"]:
-            since = self._since.pop(kind, None)
+        for kind in [kind for kind in self.since if has_written or kind != "disk"]:
+            since = self.since.pop(kind, None)
             if since is not None:  # no other thread was first
                 seconds = time.monotonic() - since
-                _logger.info("%s: the %s is usable again, after %.0f s", self._place, kind, seconds)
+                _logger.info("%s: the %s is usable again, after %.0f s", self.place, kind, seconds)
 
 
 def _connections(location: Path | PostgresDatabase, *, must_exist: bool) -> Connections | PostgresConnections:
@@ -321,7 +316,7 @@ class Connections:
         self._is_closed = False
         for _ in range(_READERS):
             self._readers.put(None)
-        self.notes: tuple[str, ...] = ()
+        self.note = ""
         try:
             make_state_folder(path)
             # SQLite would create the file with the permissions of the umask, which others can mostly read; it gives
@@ -329,11 +324,10 @@ class Connections:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             file_system = network_type(path)
             if file_system:
-                note = (
+                self.note = (
                     f"{path} is on a network file system ({file_system}): it is kept with a rollback journal, which is"
                     " slower, and only one machine may use it at a time"
                 )
-                self.notes = (note,)
             self._writer = _prepared(path, "delete" if file_system else "wal")
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path}: cannot be opened as a store: {_open_failure(path, error)}") from error
