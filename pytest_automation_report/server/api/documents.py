@@ -425,7 +425,7 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
     "/automation/sources/{}": Document(SOURCE_QUERY, _read(_source)),
     "/automation/sources/{}/flaky": Document(
         {"branch": Parameter(storable)},
-        lambda store, source_id, query: {"result": flaky_tests(store, source_id, query["branch"])},
+        _read(lambda connection, source_id, query: {"result": flaky_tests(connection, source_id, **query)}),
     ),
 }
 """What a GET returns, by its path with ``{}`` for the id of the project, run or source."""

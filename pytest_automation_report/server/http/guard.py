@@ -223,7 +223,7 @@ _WITHOUT_TOKEN = 10
 class RateLimit:
     """Allow N requests a minute, which begins with its first request; safe in several threads."""
 
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, per_minute: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute = per_minute
         self._clock = clock
         self._lock = threading.Lock()
@@ -280,20 +280,18 @@ class RequestGuard:
 
     def __init__(self, tokens: Tokens, options: ServerOptions, extension: Extension) -> None:
         self._tokens = tokens
-        self._public_path = METRICS if options.are_metrics_public else None
-        self._hosts = options.hosts
+        self._options = options
         self._extension = extension
-        per_minute = options.requests_per_minute
-        self._clients = None if per_minute is None else RateLimit(per_minute)
-        self._visitors = None if per_minute is None else RateLimit(_WITHOUT_TOKEN * per_minute)
+        per_minute = options.requests_per_minute or math.inf
+        self._clients, self._visitors = RateLimit(per_minute), RateLimit(_WITHOUT_TOKEN * per_minute)
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Check a request, and set the headers by which clients recognise this server; raises `ApiError`."""
         resp.set_header("X-Content-Type-Options", "nosniff")
         if req.path in PROBES:
             return
-        is_public = req.path == self._public_path
-        if self._hosts is not None and not is_public and not is_answered(req.get_header("Host"), self._hosts):
+        is_public, hosts = req.path == METRICS and self._options.are_metrics_public, self._options.hosts
+        if hosts is not None and not is_public and not is_answered(req.get_header("Host"), hosts):
             raise ApiError(403, "This server does not answer for this host; serve it with --allow-host NAME.")
         if req.get_header("Sec-Fetch-Site", default="none") not in _OWN_SITES:
             self._answer_other_site(req, resp)
@@ -306,8 +304,7 @@ class RequestGuard:
         resp.set_header(KEEPS_HEADER, str(MAX_CONTENT_BYTES))
         resp.set_header(EXTENSIONS_HEADER, _EXTENSIONS)
         limit = self._visitors if is_visitor else self._clients
-        wait_seconds = 0 if limit is None else limit.wait_seconds(req.remote_addr if is_visitor else "")
-        if wait_seconds:
+        if wait_seconds := limit.wait_seconds(req.remote_addr if is_visitor else ""):
             raise ApiError(429, "Too many requests in this minute.", headers={"Retry-After": str(wait_seconds)})
         key = req.get_header("Idempotency-Key")
         if key is not None and _is_idempotency_key(key):

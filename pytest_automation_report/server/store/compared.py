@@ -315,11 +315,11 @@ _NAMES: Final = (
 )
 
 
-def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> SourceFlakiness:
+def flaky_tests(connection: StoreConnection, source_id: int, branch: str | None = None) -> SourceFlakiness:
     """Return the flaky, broken and suspect tests of a source, by default on its main branch; raises `ApiError`: 404."""
-    main = store.read(partial(main_branch, source_id=source_id))
-    chosen = branch if branch is not None else main
-    tests = store.read(partial(flaky_of_source, source_id=source_id, branch=chosen))
+    main = main_branch(connection, source_id)
+    chosen = main if branch is None else branch
+    tests = flaky_of_source(connection, source_id, chosen)
     return {"version": VERSION, "source": source_id, "branch": chosen, "tests": tests}
 
 
@@ -493,12 +493,6 @@ def _last_runs(
     return own, found[:_LATEST]
 
 
-def _is_part(collection: str) -> bool:
-    """Whether a session ran only a shard of the tests that it collected."""
-    numbers = json.loads(collection)
-    return bool(numbers["chosen"] < numbers["tests"])
-
-
 def _settled(project_id: int, key: str, own: Sequence[int], runs: Sequence[int], writer: Writer) -> list[int]:
     """Store the runs for a key, unless another job was first; return what is stored. ``own`` are the key's runs."""
     connection = writer.connection
@@ -507,7 +501,8 @@ def _settled(project_id: int, key: str, own: Sequence[int], runs: Sequence[int],
         connection.change('DELETE FROM "plan" WHERE "created" < ?', (writer.now - _KEEP_US,))
     if not connection.execute(_SETTLED, (project_id, key)):
         # Shards that ran before anybody got an answer were cut by number.
-        is_cut = any(_is_part(text) for run_id in own for (text,) in connection.execute(_COLLECTIONS, (run_id,)))
+        collections = [json.loads(text) for run_id in own for (text,) in connection.execute(_COLLECTIONS, (run_id,))]
+        is_cut = any(each["chosen"] < each["tests"] for each in collections)
         settled = json.dumps([] if is_cut else runs)
         connection.add("plan", project_id=project_id, key=key, runs=settled, created=writer.now)
     ((stored,),) = connection.execute(_SETTLED, (project_id, key))

@@ -254,7 +254,7 @@ def test_a_file_that_was_collected_in_between_fails_since_later(runs: Runs) -> N
     (entry,) = runs.findings(runs("p", module))["tests"]["still_failing"]
     assert entry["since"]["run"] == back
     runs("pp")
-    assert flaky_tests(runs.service.store, runs.service.run(back)["source_id"])["tests"] == []
+    assert runs.service.store.read(partial(flaky_tests, source_id=runs.service.run(back)["source_id"]))["tests"] == []
 
 
 def test_flaky_tests(runs: Runs) -> None:
@@ -530,9 +530,9 @@ def test_main_branch_of_a_source(runs: Runs) -> None:
     assert store.read(source_names) == ["a-source"]
     assert store.write(partial(set_main_branch, "stable", "a-source")) == 1
     assert based_on(runs.findings(runs("pf", branch="three"))) == (stable, "main branch")
-    assert flaky_tests(store, 1)["branch"] == "stable"
+    assert store.read(partial(flaky_tests, source_id=1))["branch"] == "stable"
     assert store.write(partial(set_main_branch, "main", None)) == 1
-    assert flaky_tests(store, 1)["branch"] == "main"
+    assert store.read(partial(flaky_tests, source_id=1))["branch"] == "main"
 
 
 def test_main_branch_of_a_source_that_is_still_to_come(runs: Runs) -> None:
@@ -663,12 +663,12 @@ def test_flaky_tests_of_a_source(runs: Runs) -> None:
     runs("pp", branch="topic")
     runs("pr", branch="topic")
     store, source = runs.service.store, runs.service.run(main)["source_id"]
-    found = flaky_tests(store, source)
+    found = store.read(partial(flaky_tests, source_id=source))
     assert (found["branch"], names(found["tests"]), found["tests"][0]["state"]) == ("main", ["test_0"], "flaky")
-    assert names(flaky_tests(store, source, "topic")["tests"]) == ["test_1"]
-    assert flaky_tests(store, source, "nothing")["tests"] == []
+    assert names(store.read(partial(flaky_tests, source_id=source, branch="topic"))["tests"]) == ["test_1"]
+    assert store.read(partial(flaky_tests, source_id=source, branch="nothing"))["tests"] == []
     with pytest.raises(ApiError) as unknown:
-        flaky_tests(store, 999)
+        store.read(partial(flaky_tests, source_id=999))
     assert unknown.value.status == 404
 
 
