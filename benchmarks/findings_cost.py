@@ -68,13 +68,11 @@ def add_run(store: Store, suite: Suite, number: int) -> int:
     attachments = tuple(
         StoredAttachment("fields", json_text({"name": name, "type": 1, "value": value})) for name, value in fields
     )
-    run_id = store.write(
-        lambda writer: writer.create_run(1, RunSubmission("run", "suite", None, None, None, None, "[]", attachments))
-    )
-    thread = store.write(lambda writer: writer.create_thread(run_id, ThreadSubmission(None, None, ())))
+    run_id = store.write(lambda writer: writer.create_run(1, RunSubmission("run", "suite", attachments=attachments)))
+    thread = store.write(lambda writer: writer.create_thread(run_id, ThreadSubmission()))
     results = suite.results()
     for start in range(0, len(results), BATCH):
-        part = ThreadSubmission(None, None, (), results[start : start + BATCH])
+        part = ThreadSubmission(tests=results[start : start + BATCH])
 
         def append(writer: Writer, part: ThreadSubmission = part) -> None:
             writer.append_to_thread(thread, part)

@@ -20,7 +20,7 @@ def create_crowded_runs(store: Store, runs: int, threads: int, **properties: obj
 
     def one(writer: Writer) -> int:
         run_id = writer.create_run(1, convert({**body, **properties}, RunBody).submission())
-        first = writer.create_thread(run_id, ThreadSubmission(None, None, ()))
+        first = writer.create_thread(run_id, ThreadSubmission())
         _multiply(writer.connection, run_id, first, threads)
         return run_id
 

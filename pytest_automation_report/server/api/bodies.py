@@ -27,7 +27,6 @@ from pytest_automation_report.server.store.values import (
     StoredAttachment,
     StoredTest,
     ThreadSubmission,
-    json_text,
 )
 from pytest_automation_report.server.store.writes import Writer
 
@@ -280,9 +279,8 @@ class RunBody(RunAppendBody, frozen=True, kw_only=True):
             None if self.config_id is UNSET else self.config_id,
             self.milestone or None,
             None if self.milestone_id is UNSET else self.milestone_id,
-            json_text(self.tags),
+            self.tags,
             attachments_of(self),
-            tuple(dict.fromkeys(self.tags)),
         )
 
 
@@ -298,12 +296,10 @@ class ThreadCompletionBody(Body, frozen=True, kw_only=True):
     elapsed_observed: _Count | UnsetType = UNSET
     elapsed_computed: _Count | UnsetType = UNSET
 
-    def durations(self) -> tuple[int | None, int | None]:
-        """Return the observed and the computed duration, None if missing."""
-        return (
-            None if self.elapsed_observed is UNSET else self.elapsed_observed,
-            None if self.elapsed_computed is UNSET else self.elapsed_computed,
-        )
+    def durations(self) -> dict[str, int]:
+        """Return the durations that were sent, by their names."""
+        both = {"elapsed_observed": self.elapsed_observed, "elapsed_computed": self.elapsed_computed}
+        return {name: value for name, value in both.items() if value is not UNSET}
 
 
 class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
@@ -323,7 +319,7 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
         if self.job is not UNSET:
             extensions |= {"job": self.job.name, "attempt": self.job.attempt}
         known = {name: value for name, value in extensions.items() if value is not None}
-        return ThreadSubmission(*self.durations(), attachments_of(self), tests, known)
+        return ThreadSubmission(self.durations(), attachments_of(self), tests, known)
 
 
 class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
@@ -384,7 +380,7 @@ POSTS: Final[Mapping[str, Change]] = {
     "/automation/runs/threads/{}/complete": Change(
         Decoder(ThreadCompletionBody),
         ThreadCompletionBody.durations,
-        lambda writer, thread_id, durations: writer.complete_thread(thread_id, *durations),
+        Writer.complete_thread,
         is_body_optional=True,
     ),
 }

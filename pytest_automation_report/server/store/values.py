@@ -217,25 +217,23 @@ class StoredAttachment(NamedTuple):
 
 
 class RunSubmission(Struct, frozen=True):
-    """A run to create; ids win over names; ``tags`` is JSON, ``tag_names`` has each tag once."""
+    """A run to create; ids win over names."""
 
     name: str
     source: str
-    config: str | None
-    config_id: int | None
-    milestone: str | None
-    milestone_id: int | None
-    tags: str
-    attachments: tuple[StoredAttachment, ...]
-    tag_names: tuple[str, ...] = ()
+    config: str | None = None
+    config_id: int | None = None
+    milestone: str | None = None
+    milestone_id: int | None = None
+    tags: tuple[str, ...] = ()
+    attachments: tuple[StoredAttachment, ...] = ()
 
 
 class ThreadSubmission(Struct, frozen=True):
-    """A new thread or an append to one; durations in microseconds, ``extensions`` are columns of the thread."""
+    """A new thread or an append to one; ``durations`` in microseconds and ``extensions`` are its columns."""
 
-    observed: int | None
-    computed: int | None
-    attachments: tuple[StoredAttachment, ...]
+    durations: Mapping[str, int] = {}
+    attachments: tuple[StoredAttachment, ...] = ()
     tests: Sequence[StoredTest] = ()
     extensions: Mapping[str, str | int] = {}
 

@@ -45,6 +45,7 @@ from pytest_automation_report.server.store.values import (
     final_status,
     hashes_in,
     increments,
+    json_text,
     not_found,
     validation_error,
 )
@@ -324,12 +325,12 @@ class Writer(Struct):
             project_id=project_id,
             source_id=self._find_or_create("source", project_id, run.source),
             name=run.name,
-            tags=run.tags,
+            tags=json_text(run.tags),
             thread_count=0,
             thread_active_count=0,
             created=self.now,
         )
-        for tag in run.tag_names:
+        for tag in dict.fromkeys(run.tags):
             self.connection.add("run_tag", run_id=run_id, tag=tag)
         self._attach(run_id, None, run.attachments)
         return run_id
@@ -373,12 +374,11 @@ class Writer(Struct):
         thread_id = self.connection.insert(
             "thread",
             **_OPEN,
+            **thread.durations,
             **thread.extensions,
             run_id=run_id,
             position=run["thread_count"] + 1,
             created=self.now,
-            elapsed_observed=thread.observed,
-            elapsed_computed=thread.computed,
         )
         self._attach(run_id, thread_id, thread.attachments)
         self._update_run(run_id, increments={"thread_count": 1, "thread_active_count": 1})
@@ -389,7 +389,7 @@ class Writer(Struct):
         self.check_room()
         thread = self._open_thread(thread_id)
         run_id = thread["run"]
-        changes = {**_elapsed_totals(thread, addition), **addition.extensions}
+        changes = {**_elapsed_totals(thread, addition.durations), **addition.extensions}
         self._attach(run_id, thread_id, addition.attachments)
         artifact_hashes = (hashes_in(test.artifacts) for test in addition.tests if test.artifacts)
         _use(self.connection, run_id, set[str]().union(*artifact_hashes))
@@ -400,12 +400,10 @@ class Writer(Struct):
         more.subtract(increments(replaced))
         self._update_run(run_id, increments=more)
 
-    def complete_thread(self, thread_id: int, observed: int | None, computed: int | None) -> None:
-        """Complete a thread; durations, in microseconds, replace the totals of its appends unless they are None."""
+    def complete_thread(self, thread_id: int, durations: Mapping[str, int]) -> None:
+        """Complete a thread; durations, in microseconds, replace the totals of its appends."""
         thread = self._open_thread(thread_id)
-        durations = {"elapsed_observed": observed, "elapsed_computed": computed}
-        known = {name: value for name, value in durations.items() if value is not None}
-        self._close_thread(thread_id, thread["failure_count"], known)
+        self._close_thread(thread_id, thread["failure_count"], durations)
         self._update_run(thread["run"], increments={"thread_active_count": -1})
         # Read after the change, which waits in PostgreSQL for other threads of the run that end now.
         run = self.connection.row(_RUN, (thread["run"],))
@@ -491,13 +489,9 @@ class Writer(Struct):
         _use(self.connection, run_id, set[str]().union(*map(hashes_in, artifacts)))
 
 
-def _elapsed_totals(thread: Row, addition: ThreadSubmission) -> dict[str, int]:
+def _elapsed_totals(thread: Row, durations: Mapping[str, int]) -> dict[str, int]:
     """Return the durations of a thread after an addition; raises `ApiError` (422) for more than 64 bits."""
-    totals = {
-        name: (thread[name] or 0) + amount
-        for name, amount in (("elapsed_observed", addition.observed), ("elapsed_computed", addition.computed))
-        if amount is not None
-    }
+    totals = {name: (thread[name] or 0) + amount for name, amount in durations.items()}
     # SQLite itself would turn a larger sum into a floating-point number.
     large = [name for name, total in totals.items() if total > INT64_MAX]
     if large:

@@ -40,7 +40,7 @@ from support.service import ON_POSTGRESQL, TOKEN, Service, a_test
 T = TypeVar("T")
 
 RUN = RunBody(name="n", source="s").submission()
-THREAD = ThreadSubmission(None, None, ())
+THREAD = ThreadSubmission()
 
 
 def _keep(writer: Writer, run_id: int) -> int:
@@ -113,7 +113,9 @@ def test_writers_of_one_run_do_not_wait_for_each_other(service: Service, cluster
         writer._open_thread(threads[0])
         service.append(threads[1], a_test())
         assert cluster.execute(statement) == [(0,)]
-        writer.append_to_thread(threads[0], ThreadSubmission(1, None, (), [StoredTest("key9", "name", "folder", 2)]))
+        writer.append_to_thread(
+            threads[0], ThreadSubmission({"elapsed_observed": 1}, tests=[StoredTest("key9", "name", "folder", 2)])
+        )
 
     with closing(Store(service.place)) as other:
         other.write(work)
@@ -169,7 +171,7 @@ def test_who_stops_in_the_middle_loses_its_locks(service: Service, monkeypatch: 
     ("change", "noun"),
     [
         (lambda writer: writer.append_to_thread(1, THREAD), "thread"),
-        (lambda writer: writer.complete_thread(1, None, None), "thread"),
+        (lambda writer: writer.complete_thread(1, {}), "thread"),
         (lambda writer: writer.create_thread(1, THREAD), "automation run"),
         (lambda writer: writer.append_to_run(1, ()), "automation run"),
         (lambda writer: writer.complete_run(1, measure_elapsed=False), "automation run"),
@@ -193,7 +195,7 @@ def test_completed_is_completed_for_those_who_waited(
 def test_durations_that_come_at_once_are_added(service: Service, cluster: Cluster) -> None:
     """Two servers that append to one thread add to what the other one stored."""
     service.new_thread(service.new_run())
-    addition = ThreadSubmission(5, 7, ())
+    addition = ThreadSubmission({"elapsed_observed": 5, "elapsed_computed": 7})
 
     def work(writer: Writer) -> Future[None]:
         writer.append_to_thread(1, addition)
@@ -209,7 +211,7 @@ def test_who_waits_for_contents_keeps_none(service: Service, cluster: Cluster, m
     """Locks are taken in one order: a test that waits for the contents of its artifact blocks no others."""
     service.new_thread(service.new_run())
     artifacts = json_text([{"name": "a.png", "url": content_address("0" * 64, "a.png")}])
-    addition = ThreadSubmission(None, None, (), [StoredTest("key", "name", "folder", 2, artifacts=artifacts)])
+    addition = ThreadSubmission(tests=[StoredTest("key", "name", "folder", 2, artifacts=artifacts)])
 
     def work(writer: Writer) -> Future[None]:
         lock(writer.connection, "contents")
@@ -260,7 +262,7 @@ def test_a_connection_that_was_lost_is_replaced(service: Service, cluster: Clust
         thread_id = writer.create_thread(run_id, THREAD)
         if len(tries) == 1:
             cluster.execute(f"SELECT pg_terminate_backend({tries[0]})")
-        writer.complete_thread(thread_id, None, None)
+        writer.complete_thread(thread_id, {})
 
     service.store.write(work)
     assert len(tries) == 2

@@ -677,9 +677,9 @@ def test_failing_for_longer_than_outcomes_are_kept(runs: Runs) -> None:
     failing = StoredTest("key0", "test_0", "tests.a", 3)
 
     def add(writer: Writer) -> int:
-        run = writer.create_run(1, RunSubmission("r", "a-source", None, None, None, None, "[]", ()))
-        thread = writer.create_thread(run, ThreadSubmission(None, None, ()))
-        writer.append_to_thread(thread, ThreadSubmission(None, None, (), (failing,)))
+        run = writer.create_run(1, RunSubmission("r", "a-source"))
+        thread = writer.create_thread(run, ThreadSubmission())
+        writer.append_to_thread(thread, ThreadSubmission(tests=(failing,)))
         writer.complete_run(run, measure_elapsed=True)
         return run
 
