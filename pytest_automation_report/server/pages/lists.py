@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.findings.sentences import mine
 from pytest_automation_report.server.pages import drawings, urls
-from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader
+from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader, ask
 from pytest_automation_report.server.pages.rendering import Page, render, set_html
 from pytest_automation_report.server.pages.rows import branch_runs, card_of, flaky_tests, run_row, slowest_tests
 from pytest_automation_report.server.pages.searches import mistakes_in
@@ -118,16 +118,13 @@ class SuitePage(_ListPage):
     on_get = _ListPage.answer_suite
 
 
-class LatestRun(Page):
-    """The address of the newest run of a suite, for bookmarks and README files."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
-        """Redirect to the newest run, of one branch with ``branch``; raises `ApiError` (404) without one."""
-        branch = urls.run_filters(req.params).branch
-        run = self.read(lambda reader: reader.newest(source_id, branch))
-        if run is None:
-            raise not_found("run of this suite and branch")
-        resp.status, resp.location = 302, urls.link("run", run["id"])
+def show_latest(store: Store, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
+    """Redirect to the newest run of a suite, of one branch with ``branch``; raises `ApiError` (404) without one."""
+    branch = urls.run_filters(req.params).branch
+    run = ask(store, lambda reader: reader.newest(source_id, branch))
+    if run is None:
+        raise not_found("run of this suite and branch")
+    resp.status, resp.location = 302, urls.link("run", run["id"])
 
 
 _find_number = re.compile(r"#?([0-9]{1,18})").fullmatch

@@ -20,18 +20,8 @@ from markupsafe import Markup
 
 from pytest_automation_report import __version__
 from pytest_automation_report.server.api.documents import Query, in_range, one_of
-from pytest_automation_report.server.pages import rendering
+from pytest_automation_report.server.pages import rendering, report_tests
 from pytest_automation_report.server.pages.queries import PageReader, ask
-from pytest_automation_report.server.pages.report_tests import (
-    ReportedTests,
-    addresses_in,
-    canonical,
-    fragment_of,
-    relinked,
-    rows_of,
-    shown_tests,
-    tests_with_output,
-)
 from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunView, facts_in
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks
 from pytest_automation_report.server.pages.urls import RunState, link, read_parameters, run_state
@@ -197,7 +187,7 @@ class _Report:
         self._run_id = run_id
         self._base = {} if base_id is None else {"base": str(base_id)}
         self._path = link("run", run_id)
-        self._tests = ReportedTests(self._facts, documents.findings)
+        self._tests = report_tests.ReportedTests(self._facts, documents.findings)
         names = {} if rule.which == "none" else self._tests.artifacts(only_of_failures=rule.which == "failed")
         self._rule = rule
         self._files = ReportedFiles(reader, names, rule.max_bytes)
@@ -207,7 +197,8 @@ class _Report:
         self._pages: dict[str, str] = {}
         # The flat list of all tests, and the tree of their files.
         self._list, self._tree = (
-            canonical(link("run", run_id, view="tests", group=group, **self._base)) for group in ("none", "")
+            report_tests.canonical(link("run", run_id, view="tests", group=group, **self._base))
+            for group in ("none", "")
         )
         # Many pages link to the same places. It is asked only once the file has all its pages.
         self._knows = cache(self._is_inside)
@@ -217,8 +208,8 @@ class _Report:
         self._pages[start] = self._fetch(start, is_fragment=False)
         self._collect(start)
         run = run_values(self._facts.row, self._facts.source)
-        self._pages |= shown_tests(self._tests, self._code_links)
-        self._pages |= tests_with_output(self._tests, run)
+        self._pages |= report_tests.shown_tests(self._tests, self._code_links)
+        self._pages |= report_tests.tests_with_output(self._tests, run)
         style = f"{rendering.style_sheet()}@layer report{{{rendering.style_text('report.css')}}}"
         script = _STRICT + "\n".join(rendering.script_text(name) for name in _SCRIPTS)
         data = {
@@ -230,9 +221,12 @@ class _Report:
             "usual": {"view": self._view, **self._base},
             "list": self._list,
             "tree": self._tree,
-            "tests": rows_of(self._tests, run, self._findings),
+            "tests": report_tests.rows_of(self._tests, run, self._findings),
             "pages": {
-                address: [relinked(part, self._knows, self._files.contents) for part in fragment_of(html)]
+                address: [
+                    report_tests.relinked(part, self._knows, self._files.contents)
+                    for part in report_tests.fragment_of(html)
+                ]
                 for address, html in self._pages.items()
                 if html
             },
@@ -244,7 +238,7 @@ class _Report:
             **plain_values(self._facts, self._findings),
             policy=_own(_POLICY.format(styles=_hashes(plain_style, style), scripts=_hashes(loader, script))),
             version=__version__,
-            title=fragment_of(self._pages[start]).title,
+            title=report_tests.fragment_of(self._pages[start]).title,
             style=_own(plain_style),
             script=_own(loader),
             data=_deflated(json.dumps(data, separators=(",", ":"), sort_keys=True).encode()),
@@ -263,15 +257,15 @@ class _Report:
     def _frame(self, start: str) -> dict[str, str]:
         header = _HEADER.search(self._pages[start])
         # The script of the report searches.
-        top = relinked(header[0], self._is_inside).replace(" data-find", "") if header else ""
+        top = report_tests.relinked(header[0], self._is_inside).replace(" data-find", "") if header else ""
         icons = re.sub(r"</?svg[^>]*>", "", rendering.file_text("icons.svg"))
         values = {"is_report": True, "icons": _own(icons), "top": _own(top.replace("<header ", "<header hidden ", 1))}
         return {part: rendering.render(f"report/{part}.html", **values) for part in ("head", "foot")}
 
     def _collect(self, start: str) -> None:
-        queue = deque(canonical(link("run", self._run_id, view=view, **self._base)) for view in _VIEWS)
+        queue = deque(report_tests.canonical(link("run", self._run_id, view=view, **self._base)) for view in _VIEWS)
         lists = (self._tree, self._list)
-        queue.extend([*lists, *addresses_in(self._pages[start])])
+        queue.extend([*lists, *report_tests.addresses_in(self._pages[start])])
         while queue and len(self._pages) < _MOST_VIEWS:
             address = self._named(queue.popleft())
             has_own_page = set(parse_qs(urlsplit(address).query)) <= _VIEW_PARAMETERS
@@ -281,14 +275,14 @@ class _Report:
             html = self._fetch(address)
             # The script fills a list with rows.
             self._pages[address] = _LEAF.sub("", html) if address in lists else html
-            queue.extend(addresses_in(html))
+            queue.extend(report_tests.addresses_in(html))
 
     def _named(self, address: str) -> str:
         split = urlsplit(address)
         query = dict(parse_qsl(split.query))
         if split.path != self._path:
             return address
-        return canonical(f"{split.path}?{urlencode({'view': self._view, **self._base, **query})}")
+        return report_tests.canonical(f"{split.path}?{urlencode({'view': self._view, **self._base, **query})}")
 
     def _view_of(self, address: str) -> str | None:
         """Return the view that an address names; None for another page, or another base."""
@@ -309,7 +303,7 @@ class _Report:
         path, _, query = named.partition("?")
         pairs = parse_qsl(query)
         others = [pair for pair in pairs if pair != ("show", "pytest")]
-        return pairs != others and self._is_inside(canonical(f"{path}?{urlencode(others)}"))
+        return pairs != others and self._is_inside(report_tests.canonical(f"{path}?{urlencode(others)}"))
 
 
 def _deflated(data: bytes) -> str:

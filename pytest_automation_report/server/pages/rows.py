@@ -10,17 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pytest_automation_report.findings.flakiness import WINDOW, evidence_words
 from pytest_automation_report.findings.sentences import MINE
 from pytest_automation_report.findings.times import HISTORY, LAST, change_over, factor, median, spread
-from pytest_automation_report.server.pages import urls
+from pytest_automation_report.server.pages import urls, words
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, TrendPoint, failure_trend
 from pytest_automation_report.server.pages.rendering import Page
-from pytest_automation_report.server.pages.words import (
-    attached,
-    comparable_time,
-    counts_of,
-    links_of,
-    parts_of,
-    run_values,
-)
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of, newest_runs
 from pytest_automation_report.server.store.findings import stored_findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.histories import CaseHistory, Failures, Series, histories, series_of
@@ -36,25 +28,24 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import FindingsSummary, FlakyTest, RunMention, VerdictWords
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
 
 _is_count = re.compile(r"[0-9]{1,9}").fullmatch
 
 
-def run_row(record: RunRecord, source: str, summary: FindingsSummary | None, bases: Mapping[int, Row]) -> Values:
+def run_row(record: RunRecord, source: str, summary: FindingsSummary | None, bases: Mapping[int, Row]) -> words.Values:
     """Return the values of a run in a list; ``summary`` is of its findings, ``bases`` has rows of bases by id."""
-    row, fields = record.row, {field["name"].lower(): field["value"] for field in attached(record, "fields")}
-    commit_link, links = links_of(record)
+    row, fields = record.row, {field["name"].lower(): field["value"] for field in words.attached(record, "fields")}
+    commit_link, links = words.links_of(record)
     base = bases.get(summary["base"]) if summary and summary["base"] else None
     is_open, collected = not row["is_completed"], fields.get("collected", "")
     not_run = 0 if is_open or summary is None else summary["not_run"]
     to_come = int(collected) - row["total_count"] if is_open and _is_count(collected) else 0
     return {
-        **run_values(row, source),
+        **words.run_values(row, source),
         "said": verdict_in_list(row, summary),
         "tags": json.loads(row["tags"]),
-        "parts": parts_of(counts_of(row), missing=not_run + to_come, is_open=is_open),
+        "parts": words.parts_of(words.counts_of(row), missing=not_run + to_come, is_open=is_open),
         "subject": fields.get("commit subject", ""),
         "commit_link": commit_link,
         "link": links[0] if links else None,
@@ -62,7 +53,7 @@ def run_row(record: RunRecord, source: str, summary: FindingsSummary | None, bas
         "is_uncomputed": summary is None and not is_open,
         "moved": change_words(row, summary),
         "base": None if base is None else base["id"],
-        "before": None if base is None else comparable_time(row, base),
+        "before": words.comparable_time(row, base),
     }
 
 
@@ -72,12 +63,12 @@ def change_words(row: Row, summary: FindingsSummary | None) -> list[tuple[int, s
     Without a base these are only its failures.
     """
     if summary is None or not summary["base"]:
-        words = [(row["failure_count"], "failed", "fail")]
+        said = [(row["failure_count"], "failed", "fail")]
     else:
         inks = {"new": "fail", "flaky": "flaky"}
-        words = [(summary["mine"][name], word, inks.get(name, "skip")) for name, word in MINE.items()]
-        words += [(summary["counts"][name], name.replace("_", " "), "pass") for name in ("fixed", "passed_again")]
-    return [word for word in words if word[0]]
+        said = [(summary["mine"][name], word, inks.get(name, "skip")) for name, word in MINE.items()]
+        said += [(summary["counts"][name], name.replace("_", " "), "pass") for name in ("fixed", "passed_again")]
+    return [each for each in said if each[0]]
 
 
 RAIL_TESTS: Final = 10  # most flaky and slow tests beside the runs of a suite
@@ -222,7 +213,7 @@ class _Period(NamedTuple):
         return sum(run.id >= self.first_run for run in self.series.runs)
 
 
-def costs_values(reader: PageReader, source_id: int, branch: str | None, days: int, now: int) -> Values:
+def costs_values(reader: PageReader, source_id: int, branch: str | None, days: int, now: int) -> words.Values:
     """Return the values of the page; ``now`` is in microseconds since 1970."""
     connection, source = reader.connection, reader.suite(source_id)
     branch = main_branch(connection, source_id) if branch is None else branch
@@ -280,8 +271,8 @@ def _flaky_costs(
         costs = [elapsed for run, elapsed in failed if run >= period.first_run]
         if costs:
             runs = sum(run >= period.first_run for run, _, _ in shown)
-            words = f"in its last {quantity(entry['runs'], 'run')}: {evidence_words(entry)}"
-            rows.append(Cost(history.case_id, sum(costs), runs, failed[0][0], words, len(costs)))
+            about = f"in its last {quantity(entry['runs'], 'run')}: {evidence_words(entry)}"
+            rows.append(Cost(history.case_id, sum(costs), runs, failed[0][0], about, len(costs)))
     return rows
 
 

@@ -30,7 +30,7 @@ from msgspec import Struct
 from pytest_automation_report.api.models import ARTIFACTS_PATH
 from pytest_automation_report.server.http.guard import METRICS, OPENING, PROBES, Extension
 from pytest_automation_report.server.pages import report_file
-from pytest_automation_report.server.pages.lists import HomePage, LatestRun, ProjectPage, SearchPage, SuitePage
+from pytest_automation_report.server.pages.lists import HomePage, ProjectPage, SearchPage, SuitePage, show_latest
 from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.rendering import (
     ASSETS,
@@ -111,7 +111,7 @@ class Pages:
             "/projects/{project_id:id}/live": ProjectPage(store, is_live=True),
             "/sources/{source_id:id}": SuitePage(store),
             "/sources/{source_id:id}/live": SuitePage(store, is_live=True),
-            "/sources/{source_id:id}/latest": LatestRun(store),
+            "/sources/{source_id:id}/latest": _Answer(show_latest, store),
             "/sources/{source_id:id}/tests": CostsPage(store),
             "/search": SearchPage(store),
             "/compare/{base_id:id}/{run_id:id}": _Answer(
@@ -130,7 +130,7 @@ class Pages:
             _OPENING_FORM: _Answer(_open_by_form),
             **{path: _Answer(_send_asset, asset) for path, asset in ASSETS.items()},
             **{path: _Answer(send_viewer_file, file) for path, file in viewer.items()},
-            **{f"/runs/{{run_id:id}}/{form.file}": page.RunDownload(store, form) for form in page.DOWNLOADS},
+            **{f"/runs/{{run_id:id}}/{form.file}": _Answer(page.send_download, store, form) for form in page.DOWNLOADS},
             "/runs/{run_id:id}/report.html": _Answer(report_file.send_report, store, code_links),
             "/api/v1/automation/runs/{record_id:id}/report": _Answer(report_file.send_document, store, code_links),
         }

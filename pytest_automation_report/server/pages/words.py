@@ -277,11 +277,13 @@ def titled(said: VerdictWords) -> str:
     return f"{sign('live' if said['kind'] == 'running' else said['tone'])} {brief(said)}"
 
 
-def comparable_time(run: Mapping[str, Any], base: Mapping[str, Any]) -> int | None:
+def comparable_time(run: Row, base: Row | None) -> int | None:
     """Return the duration of a run's base, None if one of the two ran other tests or stopped before the last one."""
+    if base is None or (run["selection"] or "") != (base["selection"] or ""):
+        return None
     is_cut = any(row["total_count"] - row["untested_count"] < (row["collected"] or 0) for row in (run, base))
     elapsed: int | None = base["elapsed"]
-    return None if is_cut or (run["selection"] or "") != (base["selection"] or "") else elapsed
+    return None if is_cut else elapsed
 
 
 _is_derived = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?|(#\d+ ?)*").fullmatch

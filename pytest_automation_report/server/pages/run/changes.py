@@ -10,15 +10,7 @@ from msgspec import Struct
 from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD, WORKER_FIELD
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import factor
-from pytest_automation_report.server.pages.words import (
-    OUTCOME_TONES,
-    RUN_WORDS,
-    attached,
-    counts_of,
-    files_in,
-    parts_of,
-    tests_and_files,
-)
+from pytest_automation_report.server.pages import words
 from pytest_automation_report.server.store.overview import natural_key
 from pytest_automation_report.text.limits import SHORT_COMMIT, duration, quantity
 from pytest_automation_report.text.node_ids import NameParts, split_name
@@ -30,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.sentences import RunNumbers
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.urls import RunState
-    from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
 
 _NOT_THERE: Final = "not there"
@@ -154,7 +145,7 @@ class RunChanges(Struct, frozen=True, dict=True):
             entry["folder"],
             fingerprint,
             self._titles.get(fingerprint) or entry["folder"],
-            "idle" if kind.name == "gone" else OUTCOME_TONES.get(status, "pass"),
+            "idle" if kind.name == "gone" else words.OUTCOME_TONES.get(status, "pass"),
             kind.before,
             kind.after or status,
             entry["result"],
@@ -223,7 +214,7 @@ def _folded(rows: Sequence[ChangeRow]) -> list[ChangeRow]:
 def _note(name: str, count: int, entries: Sequence[Mapping[str, Any]], rows: Sequence[ChangeRow]) -> str:
     if name in {"slower", "faster"}:
         return "this run beside the usual duration; a slower or faster machine does not count"
-    counted = tests_and_files(count, files_in(entries))
+    counted = words.tests_and_files(count, words.files_in(entries))
     named = sum(row.size for row in rows)
     if name == "not_run" and named != count:
         some = f"{named:,} of them by name" if named < count else f"among these {named:,} tests of the base"
@@ -290,17 +281,17 @@ def where_it_ran(facts: RunFacts) -> list[tuple[str, str]]:
     return [*shown, *([] if collected is None else [(COLLECTED_FIELD, _arrived(facts.counts, collected))])]
 
 
-def details_of(facts: RunFacts) -> Values:
+def details_of(facts: RunFacts) -> words.Values:
     """Return the values of the view of the details."""
     record, counts = facts.record, facts.counts
-    fields = attached(record, "fields")
+    fields = words.attached(record, "fields")
     collected = _collected(facts)
     threads = [_thread(facts, row) for row in record.threads]
     return {
         "fields": [field for field in fields if field["name"] not in _SHOWN_APART][:_ATTACHMENTS_SHOWN],
         "packages": facts.field("Packages").splitlines(),
-        "artifacts": attached(record, "artifacts")[:_ATTACHMENTS_SHOWN],
-        "links": attached(record, "links"),
+        "artifacts": words.attached(record, "artifacts")[:_ATTACHMENTS_SHOWN],
+        "links": words.attached(record, "links"),
         "threads": threads,
         "hidden_threads": max(0, record.row["thread_count"] - len(threads)),
         "expected": collected,
@@ -329,19 +320,19 @@ def _arrived(counts: RunNumbers, collected: int) -> str:
     return f"{collected:,}, {missing:,} did not run"
 
 
-def _thread(facts: RunFacts, row: Row) -> Values:
-    word, tone = RUN_WORDS.get(row["status"], ("Unknown", "idle"))
+def _thread(facts: RunFacts, row: Row) -> words.Values:
+    word, tone = words.RUN_WORDS.get(row["status"], ("Unknown", "idle"))
     observed = row["elapsed_observed"]
     name = facts.worker(row["id"]) or f"worker {row['position']}"
     # The name may be the worker's own, or its job's.
-    fields = [field for field in attached(facts.record, "fields", row["id"]) if field["value"] != name]
+    fields = [field for field in words.attached(facts.record, "fields", row["id"]) if field["value"] != name]
     return {
         "name": name,
         "word": word,
         "tone": tone,
-        "parts": parts_of(counts_of(row)),
+        "parts": words.parts_of(words.counts_of(row)),
         "total": row["total_count"],
         "elapsed": row["elapsed_computed"] if observed is None else observed,
         "fields": [field for field in fields if field["name"] != WORKER_FIELD],
-        "artifacts": attached(facts.record, "artifacts", row["id"]),
+        "artifacts": words.attached(facts.record, "artifacts", row["id"]),
     }

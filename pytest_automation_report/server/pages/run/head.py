@@ -15,21 +15,9 @@ from pytest_automation_report.findings.sentences import (
     verdict_of,
     wholeness_words,
 )
+from pytest_automation_report.server.pages import words
 from pytest_automation_report.server.pages.searches import Term, terms_of, toggled
 from pytest_automation_report.server.pages.urls import VIEWS, RunState
-from pytest_automation_report.server.pages.words import (
-    Part,
-    ago,
-    comparable_time,
-    counts_of,
-    duration_change,
-    files_in,
-    links_of,
-    moment,
-    parts_of,
-    tests_and_files,
-    titled,
-)
 from pytest_automation_report.server.store.values import KILLED
 from pytest_automation_report.text.limits import duration, quantity
 
@@ -38,7 +26,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.server.pages.run.facts import Phrase, RunFacts, ToGo
-    from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
 
 CHANGE_CHIPS: Final[Mapping[str, tuple[str, str]]] = {
@@ -86,31 +73,31 @@ def head_of(facts: RunFacts, to_go: ToGo | None, *, is_first: bool) -> Head:
             sentence += change_sentence(
                 counts, found, base_branch, branch, facts.longest, is_first=is_first, now=facts.now
             )
-    title = f"{titled(said)} · {facts.own_name or facts.source} #{facts.row['id']}"
+    title = f"{words.titled(said)} · {facts.own_name or facts.source} #{facts.row['id']}"
     return Head(said["long"], said["tone"], sentence, to_go.time if counts.is_open and to_go else None, title)
 
 
-def facts_of(facts: RunFacts) -> Values:
+def facts_of(facts: RunFacts) -> words.Values:
     """Return what the line of facts below the verdict has beside the run's row: ``facts`` of the templates."""
-    row, base_row = facts.row, facts.base_row
-    commit_url, links = links_of(facts.record)
+    row = facts.row
+    commit_url, links = words.links_of(facts.record)
     return {
         "commit_url": commit_url,
         "subject": facts.field("Commit subject"),
         "elapsed": facts.latest - row["created"] if not row["is_completed"] else row["elapsed"],
-        "change": None if base_row is None else duration_change(row["elapsed"], comparable_time(row, base_row)),
+        "change": words.duration_change(row["elapsed"], words.comparable_time(row, facts.base_row)),
         "workers": facts.overview["worker_count"],
         "links": links[:4],
         "tags": json.loads(row["tags"])[:8],
     }
 
 
-def bar_of(facts: RunFacts) -> list[Part]:
+def bar_of(facts: RunFacts) -> list[words.Part]:
     """Return the parts of the bar."""
     counts = facts.counts
     # Some tests that did not run have a result that says so, and a part of its status.
     missing = counts.not_run - (0 if counts.is_open else facts.row["untested_count"])
-    return parts_of(counts_of(facts.row), counts.flaky, missing, is_open=counts.is_open)
+    return words.parts_of(words.counts_of(facts.row), counts.flaky, missing, is_open=counts.is_open)
 
 
 class Chip(Struct, frozen=True):
@@ -127,7 +114,7 @@ class Chip(Struct, frozen=True):
 
 
 def chips_of(
-    facts: RunFacts, state: RunState, parts: Sequence[Part], found: Mapping[str, int] | None = None
+    facts: RunFacts, state: RunState, parts: Sequence[words.Part], found: Mapping[str, int] | None = None
 ) -> list[tuple[str, Sequence[Chip]]]:
     """Return the chips of statuses, changes and fields, each group with its label.
 
@@ -149,7 +136,7 @@ def chips_of(
     return [(label, chips) for label, chips in groups if chips]
 
 
-def _chip_of_missing(facts: RunFacts, state: RunState, part: Part) -> Chip:
+def _chip_of_missing(facts: RunFacts, state: RunState, part: words.Part) -> Chip:
     """Return the chip of the tests that did not run yet, or at all; a link if the base has their names."""
     found = facts.findings
     has_names = found["base"] is not None and found["tests"]["not_run"]
@@ -298,7 +285,7 @@ def _since(began: RunMention | None, now: int) -> list[Phrase]:
     """Return the commit with which the new failures began, its author and its age."""
     if began is None or not began["commit"]:
         return []
-    age = ago(began["at"], now) if now else moment(began["at"])
+    age = words.ago(began["at"], now) if now else words.moment(began["at"])
     author = f"{began['author']}, " if began["author"] else ""
     return [(" since ", ""), (commit_text(began["commit"], began["changes"]), "code"), (f" ({author}{age})", "")]
 
@@ -306,7 +293,7 @@ def _since(began: RunMention | None, now: int) -> list[Phrase]:
 def _changed(findings: RunFindings) -> str:
     names = ("fixed", "passed_again", "new_tests", "gone", "newly_skipped")
     fixed, again, new, gone, skipped = (findings["counts"][name] for name in names)
-    parts = [f"{tests_and_files(fixed, files_in(findings['tests']['fixed']))} fixed"] if fixed else []
+    parts = [f"{words.tests_and_files(fixed, words.files_in(findings['tests']['fixed']))} fixed"] if fixed else []
     if again:
         parts.append(f"{again:,} flaky {'test' if again == 1 else 'tests'} passed again")
     if new:
@@ -335,6 +322,6 @@ def _also(numbers: RunNumbers, findings: RunFindings) -> list[Phrase]:
     return [(f" {', '.join(parts)}.", "")] if parts else []
 
 
-def words(phrases: Sequence[Phrase]) -> str:
+def text_of(phrases: Sequence[Phrase]) -> str:
     """Return a sentence as text."""
     return "".join(text for text, _ in phrases).strip()

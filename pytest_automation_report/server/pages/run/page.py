@@ -43,7 +43,7 @@ from pytest_automation_report.server.pages.run.head import (
     facts_of,
     head_of,
     tabs_of,
-    words,
+    text_of,
 )
 from pytest_automation_report.server.pages.run.tests import TestList, TreeRows
 from pytest_automation_report.server.pages.urls import VIEWS, RunState, link, paging, run_state, single_values
@@ -220,22 +220,15 @@ class _Download(NamedTuple):
     text: Callable[[Store, int, int | None], Iterator[str]]
 
 
-class RunDownload(Page):
-    """The results of a run as a file that a browser saves."""
-
-    def __init__(self, store: Store, form: _Download) -> None:
-        super().__init__(store)
-        self._form = form
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Send the file; ``base`` is the run that the findings in a JSON document compare with."""
-        pieces = self._form.text(self.store, run_id, run_state(run_id, req.params, is_strict=True).base)
-        # The run is read before the response begins: an unknown run is answered with its page.
-        first = next(pieces)
-        resp.content_type = self._form.media_type
-        ending = self._form.file.rpartition(".")[2]
-        resp.set_header("Content-Disposition", f'attachment; filename="run-{run_id}.{ending}"')
-        resp.stream = _encoded(first, pieces)
+def send_download(store: Store, form: _Download, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
+    """Send the results of a run as a file; ``base`` is the run that the findings in a JSON document compare with."""
+    pieces = form.text(store, run_id, run_state(run_id, req.params, is_strict=True).base)
+    # The run is read before the response begins: an unknown run is answered with its page.
+    first = next(pieces)
+    resp.content_type = form.media_type
+    ending = form.file.rpartition(".")[2]
+    resp.set_header("Content-Disposition", f'attachment; filename="run-{run_id}.{ending}"')
+    resp.stream = _encoded(first, pieces)
 
 
 def _encoded(first: str, pieces: Iterable[str]) -> Iterator[bytes]:
@@ -308,7 +301,7 @@ class RunView:
         """Return the failures as Markdown; ``site`` is the address of the pages."""
         is_first = len(self._reader.trend(self._facts.row)) == 1
         head = head_of(self._facts, None, is_first=is_first)
-        heading = f"{head.heading}. {words(head.sentence)}"
+        heading = f"{head.heading}. {text_of(head.sentence)}"
         about = f"{self._facts.source} #{self._facts.row['id']} {site}{self._state.address}"
         return "\n".join([f"# {heading}", "", about, "", *self._cards.texts(site)])
 

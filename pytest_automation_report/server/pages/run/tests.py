@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from pytest_automation_report.server.pages import words
 from pytest_automation_report.server.pages.drawings import Grid, Square, grid_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import entries_of
 from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, tone_of
 from pytest_automation_report.server.pages.searches import Search
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, RunState, link, paging
-from pytest_automation_report.server.pages.words import (
-    STATUSES_RANKED,
-    STATUSES_SHOWN,
-    Part,
-    common_phrase,
-    counts_of,
-    parts_of,
-)
 from pytest_automation_report.text.node_ids import NameParts, class_path, split_name
 
 if TYPE_CHECKING:
@@ -55,9 +48,9 @@ class Branch(Struct):
         return sum(self.counts.values())
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[words.Part]:
         """The parts of its bar."""
-        return parts_of(self.counts, self.flaky)
+        return words.parts_of(self.counts, self.flaky)
 
 
 def branches_of(files: Sequence[FileTests], opened: str) -> list[Branch]:
@@ -136,7 +129,7 @@ def tests_below(rows: Sequence[Row], file: FileTests, opened: str) -> tuple[list
         if node is None:
             node = nodes[path] = Branch(path, label, "class" if len(rest) > 1 else "function", first=row["id"])
         node.counts[row["status"]] += 1
-        node.flaky += bool(row["failed_attempts"]) and STATUSES_SHOWN[row["status"]].tone == "pass"
+        node.flaky += bool(row["failed_attempts"]) and words.STATUSES_SHOWN[row["status"]].tone == "pass"
         node.elapsed += row["elapsed"] or 0
         members.setdefault(path, []).append(row)
     branches: list[Branch] = []
@@ -242,7 +235,7 @@ class TreeRows:
         return OpenableRow(node, state.address, link("run-branch", state.run_id, **state.parameters), below)
 
 
-_PASSED: Final = frozenset(str(status.id) for status in STATUSES_RANKED if status.tone == "pass")
+_PASSED: Final = frozenset(str(status.id) for status in words.STATUSES_RANKED if status.tone == "pass")
 
 
 class TestList:
@@ -286,8 +279,8 @@ class TestList:
         # A list of passed tests has the flaky ones already.
         is_flaky = FLAKY in state.statuses and not state.statuses & _PASSED
         fingerprint = int.from_bytes(bytes.fromhex(state.reason), "big", signed=True) if state.reason else None
-        words = [FLAKY, *CHANGE_LISTS] if "is:" in state.text.lower() else []
-        lists = {word.replace("_", "-"): self._results(word) for word in words}
+        named = [FLAKY, *CHANGE_LISTS] if "is:" in state.text.lower() else []
+        lists = {word.replace("_", "-"): self._results(word) for word in named}
         return Search(state.text, state.folder or None, fingerprint, ids, is_flaky, state.lane, lists)
 
     def _results(self, name: str) -> set[int]:
@@ -298,7 +291,7 @@ class TestList:
         flaky = [entry for entry in found["flaky"] if entry["state"] == "flaky"]
         return {entry["result"] for entry in (flaky if name == FLAKY else entries_of(found, name)) if entry["result"]}
 
-    def matches(self, parts: Sequence[Part]) -> list[Part]:
+    def matches(self, parts: Sequence[words.Part]) -> list[words.Part]:
         """Return the parts of the bar with the numbers of the tests that the search finds, of any status."""
         search = replace(self.search, is_flaky=False)
         found = self._reader.count_by_status(self._state.run_id, search)
@@ -330,9 +323,9 @@ class TestList:
         names += [row["name"] for row in overview["slowest"]]
         names += [family["function"] for family in overview["families"]]
         names += [reason["title"] for reason in (self._findings["reasons"] if self._findings else ())]
-        sample, _ = self._reader.tests(self._state.run_id, counts_of(self._run), Search())
+        sample, _ = self._reader.tests(self._state.run_id, words.counts_of(self._run), Search())
         names += [row["name"] for row in sample]
-        word = common_phrase(names, text)
+        word = words.common_phrase(names, text)
         if word is None:
             return None
         found = self._reader.count_by_status(self._state.run_id, Search(word))
@@ -343,4 +336,4 @@ class TestList:
         wanted = {int(key) for key in self._state.statuses if key != FLAKY}
         if FLAKY in self._state.statuses:
             wanted |= {int(key) for key in _PASSED}
-        return {status: count for status, count in counts_of(self._run).items() if not wanted or status in wanted}
+        return {status: count for status, count in words.counts_of(self._run).items() if not wanted or status in wanted}

@@ -9,7 +9,7 @@ from pytest_automation_report.api.models import Json
 from pytest_automation_report.findings.documents import RunFindings
 from pytest_automation_report.findings.sentences import MINE, RunNumbers
 from pytest_automation_report.server.pages.run.facts import ToGo
-from pytest_automation_report.server.pages.run.head import change_sentence, live_sentence, words
+from pytest_automation_report.server.pages.run.head import change_sentence, live_sentence, text_of
 
 COUNTS = ("fixed", "passed_again", "new_tests", "gone", "newly_skipped", "slower")
 PASSED = RunNumbers(finished=9, passed=9)
@@ -80,7 +80,7 @@ CUT = RunNumbers(finished=9, passed=9, not_run=3, collected=12)
 )  # fmt: skip
 def test_changes_since_the_base(numbers: RunNumbers, found: RunFindings, longest: int | None, sentence: str) -> None:
     """Whose failures these are, then what passes again; always with the run it is compared with."""
-    assert words(change_sentence(numbers, found, "main", "main", longest, is_first=False, now=NOW)) == sentence
+    assert text_of(change_sentence(numbers, found, "main", "main", longest, is_first=False, now=NOW)) == sentence
 
 
 MAIN = findings(new=17, why="main branch")
@@ -104,19 +104,19 @@ def test_a_first_run_says_what_it_is_compared_with(
 
     A run that no earlier one can be compared with is not called the first.
     """
-    assert words(change_sentence(FAILED, found, *branches, None, is_first=is_first)) == sentence
+    assert text_of(change_sentence(FAILED, found, *branches, None, is_first=is_first)) == sentence
 
 
 def test_an_open_run_says_how_long_it_takes_or_that_its_sender_is_silent() -> None:
     """An estimate while results come; after a minute without news, the command that sends waiting results."""
     counts = RunNumbers(finished=1204, failed=2, passed=1202, collected=2418, is_open=True)
-    assert words(live_sentence(counts, ToGo(110_000_000, "the times of the last runs on main"), 0, 0)) == (
+    assert text_of(live_sentence(counts, ToGo(110_000_000, "the times of the last runs on main"), 0, 0)) == (
         "About 1 min 50 s to go, by the times of the last runs on main. 0 new so far."
     )
     silent = replace(counts, is_silent=True)
-    said = words(live_sentence(silent, None, 120_000_000, None))
+    said = text_of(live_sentence(silent, None, 120_000_000, None))
     assert said.startswith("No news for 2 min 00 s. The machine")
     assert "automation-report send" in said
-    ended = words(live_sentence(silent, None, 120_000_000, None, has_ended=True))
+    ended = text_of(live_sentence(silent, None, 120_000_000, None, has_ended=True))
     assert ended.startswith("No news for 2 min 00 s: all workers have ended.")
     assert "automation-report run finish" in ended
