@@ -206,7 +206,7 @@ def _paths(shapes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 _KIND_WORDS: Final[Mapping[str, Kind]] = {"fa": "failed", "fl": "flaky", "sk": "skipped", "pa": "passed"}
-_LEFT, _RIGHT, _WIDTH, _TOP, _LANE, _HEIGHT = 72.0, 1264.0, 1272, 26, 41, 30
+_LEFT, _RIGHT, _TOP, _LANE = 72.0, 1264.0, 26, 41
 _STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 _MOST_STEPS: Final = 12
 # Pixels from which the name of a test fits on its block, and width of one character.
@@ -233,38 +233,28 @@ def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[i
     # Beyond two days, which a clock that was wrong pretends, the step is as long as it must be.
     step = next((step for step in _STEPS_S if seconds / step <= _MOST_STEPS), max(_STEPS_S[-1], seconds / _MOST_STEPS))
     ticks = [
-        {"x": f"{left + number * step * 1_000_000 * scale:.1f}", "text": _tick(number * step, step)}
+        (f"{left + number * step * 1_000_000 * scale:.1f}", _tick(number * step, step))
         for number in range(int(seconds / step) + 1)
     ]
     lanes = []
     for row, (worker, blocks) in enumerate(zip(overview["workers"], overview["lanes"], strict=True)):
-        top = _TOP + row * _LANE
         drawn = []
         for start, end, kind, count, result, last in blocks:
             x, width = left + start * scale, max(1.6, (end - start) * scale - 1.0)
             name = names[result] if count == 1 and result in names else quantity(count, "test")
             since = _tick(start / 1_000_000, step)
-            drawn.append(
-                {
-                    "x": f"{x:.1f}",
-                    "width": f"{width:.1f}",
-                    "tone": TONES[kind],
-                    "href": state.result(result)
-                    if count == 1
-                    else state.at("tests", lane=Lane(worker["thread"], result, last, _KIND_WORDS[kind])).address,
-                    "title": f"{name}, {_KIND_WORDS[kind]}, {duration(end - start)}, from {since}",
-                    "label": _label(names.get(result, ""), width) if count == 1 else "",
-                    "label_x": f"{x + 5:.1f}",
-                }
-            )
+            lane = Lane(worker["thread"], result, last, _KIND_WORDS[kind])
+            href = state.result(result) if count == 1 else state.at("tests", lane=lane).address
+            title = f"{name}, {_KIND_WORDS[kind]}, {duration(end - start)}, from {since}"
+            label = _label(names.get(result, ""), width) if count == 1 else ""
+            drawn.append((f"{x:.1f}", f"{width:.1f}", TONES[kind], href, title, label, f"{x + 5:.1f}"))
         end_x = left + worker["end"] * scale
         lanes.append(
             {
                 "name": who[row],
                 "label": who[row] if len(who[row]) <= most else f"{who[row][: most - 1]}…",
                 "href": state.at("tests", lane=Lane(worker["thread"])).address,
-                "top": top,
-                "text_y": top + 19,
+                "top": _TOP + row * _LANE,
                 "blocks": drawn,
                 "setup": f"{max(0.0, worker['start'] * scale - 1):.1f}",
                 "end": _tick(worker["end"] / 1_000_000, step),
@@ -275,12 +265,9 @@ def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[i
     return {
         "ticks": ticks,
         "lanes": lanes,
-        "width": _WIDTH,
         "left": left,
         "lane_width": _RIGHT - left,
-        "lane_height": _HEIGHT,
         "bottom": _TOP + len(lanes) * _LANE,
-        "height": _TOP + len(lanes) * _LANE + 6,
         "is_exact": overview["is_exact"],
         "hidden": overview["worker_count"] - len(lanes),
     }

@@ -223,7 +223,7 @@ def _environment() -> Environment:
     environment.globals.update(live_address="", page_url="", arrived="", is_followed=False, next_address="")
     filters: tuple[Callable[..., Any], ...] = (
         words.ago, words.by_day, duration, words.duration_change, words.file_size, words.machine_moment,
-        words.moment, words.web_address, drawings.slices, drawings.trend, content_path, plain,
+        words.moment, words.web_address, drawings.clock, drawings.slices, drawings.trend, content_path, plain,
         commit_text, evidence_words, quantity, words.halves, words.sign,
     )  # fmt: skip
     environment.filters.update({each.__name__: each for each in filters})

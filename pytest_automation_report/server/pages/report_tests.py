@@ -19,8 +19,7 @@ from markupsafe import Markup
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
 from pytest_automation_report.server.pages.queries import PageReader, Siblings, siblings_of
 from pytest_automation_report.server.pages.rendering import macros, render
-from pytest_automation_report.server.pages.run.changes import entries_of
-from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, tone_of
+from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, entries_of, tone_of
 from pytest_automation_report.server.pages.run.failures import says_of
 from pytest_automation_report.server.pages.run.tests import Level, OpenableRow, file_branches, ordered, path_of
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
@@ -212,18 +211,15 @@ class ReportedTests:
         # The place of each status in lists: failures first.
         self.ranks = {status.id: place for place, status in enumerate(STATUSES_RANKED)}
         self.changes: dict[int, list[str]] = {}
-        for name in CHANGE_LISTS:
+        for name in (*CHANGE_LISTS, FLAKY):
             for entry in entries_of(findings, name):
                 if entry["result"]:
                     self.changes.setdefault(entry["result"], []).append(name)
-        for entry in findings["flaky"]:
-            if entry["state"] == "flaky" and entry["result"]:
-                self.changes.setdefault(entry["result"], []).append(FLAKY)
-        failed = [row["id"] for row in self.rows if _is_failure(row)]
-        flaky = [row["id"] for row in self.rows if not _is_failure(row) and row["failed_attempts"]]
+        self.failed = [row["id"] for row in self.rows if row["result_class"] == ResultClass.FAILURE]
+        flaky = [row["id"] for row in self.rows if row["failed_attempts"]]
         others = [row["id"] for row in self.rows if _DURATIONS & set(self.changes.get(row["id"], ()))]
         # The results with the server's page.
-        self.shown = list(dict.fromkeys([*failed, *flaky, *others]))[:MOST_PAGES]
+        self.shown = list(dict.fromkeys([*self.failed, *flaky, *others]))[:MOST_PAGES]
         # The reasons of results that have nothing else.
         skips = {row["id"]: _lone_reason(row["skip"]) for row in self.rows if row["skip"]}
         self.skips = {result: reason for result, reason in skips.items() if reason}
@@ -236,11 +232,10 @@ class ReportedTests:
 
     def artifacts(self, *, only_of_failures: bool) -> dict[str, str]:
         """Return the names of stored artifacts by their hash: of failures, or of all tests with a page."""
-        shown = set(self.shown)
+        wanted = set(self.failed if only_of_failures else self.shown)
         names: dict[str, str] = {}
         for row in self.rows:
-            is_wanted = _is_failure(row) if only_of_failures else row["id"] in shown
-            if is_wanted and row["artifacts"]:
+            if row["id"] in wanted and row["artifacts"]:
                 for artifact in json.loads(row["artifacts"]):
                     hash_ = content_hash(str(artifact.get("url") or ""))
                     if hash_ is not None:
@@ -254,10 +249,6 @@ def _lone_reason(fields: str) -> str:
     meta = (found[0].get("meta") or {}) if len(found) == 1 else {}
     is_reason = meta.get("type") == "pytest.skip" and found[0]["name"] == "Skipped"
     return str(meta.get("message") or "") if is_reason else ""
-
-
-def _is_failure(row: Row) -> bool:
-    return bool(row["result_class"] == ResultClass.FAILURE)
 
 
 class _Kind(NamedTuple):

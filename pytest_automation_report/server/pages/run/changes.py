@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -11,6 +11,7 @@ from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIEL
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages import words
+from pytest_automation_report.server.pages.run.facts import entries_of
 from pytest_automation_report.server.store.overview import natural_key
 from pytest_automation_report.text.limits import SHORT_COMMIT, duration, quantity
 from pytest_automation_report.text.node_ids import NameParts, split_name
@@ -73,14 +74,8 @@ class ChangeRow(NamedTuple):
     range: tuple[str, str] = ("", "")
 
 
-class ChangeList(NamedTuple):
-    """A list of changes; ``rest`` of its rows are at ``address``."""
-
-    heading: str
-    note: str
-    rows: Sequence[ChangeRow]
-    rest: int
-    address: str
+# A list of changes: heading, note, rows, and how many more rows are at an address.
+_ChangeList: TypeAlias = "tuple[str, str, Sequence[ChangeRow], int, str]"
 
 
 class RunChanges(Struct, frozen=True, dict=True):
@@ -115,13 +110,13 @@ class RunChanges(Struct, frozen=True, dict=True):
         ]
 
     @property
-    def lists(self) -> list[ChangeList]:
+    def lists(self) -> list[_ChangeList]:
         """The lists that the state of the page has, without empty ones."""
         chosen = self.state.changes or {each.name for each in _LISTS if each.name != "still_failing"}
         found = {each: entries_of(self.findings, each.name) for each in _LISTS if each.name in chosen}
         return [self._list(kind, entries) for kind, entries in found.items() if entries]
 
-    def _list(self, kind: _List, entries: Sequence[Mapping[str, Any]]) -> ChangeList:
+    def _list(self, kind: _List, entries: Sequence[Mapping[str, Any]]) -> _ChangeList:
         # A list alone has more tests than those on the view of all changes.
         most = 200 if self.state.changes else 50
         rows = [self._row(kind, entry) for entry in entries]
@@ -130,7 +125,7 @@ class RunChanges(Struct, frozen=True, dict=True):
         # Tests that are gone have no result in this run.
         is_here = kind.name in {"gone", "not_run"}
         state = self.state.to(changes=one) if is_here else self.state.at("tests", changes=one)
-        return ChangeList(
+        return (
             kind.word.capitalize() + (", known to be flaky" if kind.name == "passed_again" else ""),
             _note(kind.name, self.findings["counts"][kind.name], entries, rows),
             rows[:most],
@@ -176,16 +171,6 @@ def failing_runs(letters: str) -> int:
             break
         failed += letter == "f"
     return failed
-
-
-def entries_of(findings: RunFindings, name: str) -> Sequence[Mapping[str, Any]]:
-    """Return the tests of a list of findings; ``new``, ``back`` and ``known`` are those failures of that kind."""
-    if name in {"new", "back", "known"}:
-        failing = (*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"])
-        return [entry for entry in failing if entry["kind"] == name]
-    if name == "slower":
-        return findings["slower"]
-    return findings["faster"] if name == "faster" else findings["tests"][name]
 
 
 def begun_words(since: RunMention | None) -> str:
@@ -283,9 +268,8 @@ def where_it_ran(facts: RunFacts) -> list[tuple[str, str]]:
 
 def details_of(facts: RunFacts) -> words.Values:
     """Return the values of the view of the details."""
-    record, counts = facts.record, facts.counts
+    record = facts.record
     fields = words.attached(record, "fields")
-    collected = _collected(facts)
     threads = [_thread(facts, row) for row in record.threads]
     return {
         "fields": [field for field in fields if field["name"] not in _SHOWN_APART][:_ATTACHMENTS_SHOWN],
@@ -294,10 +278,7 @@ def details_of(facts: RunFacts) -> words.Values:
         "links": words.attached(record, "links"),
         "threads": threads,
         "hidden_threads": max(0, record.row["thread_count"] - len(threads)),
-        "expected": collected,
-        "reported": counts.finished,
-        "is_complete": collected == counts.finished,
-        "not_run": counts.not_run,
+        "expected": _collected(facts),
     }
 
 
@@ -315,9 +296,7 @@ def _arrived(counts: RunNumbers, collected: int) -> str:
         return f"{collected:,}, {quantity(counts.finished, 'result')}"
     if not missing:
         return f"{collected:,}, all reported"
-    if counts.is_open:
-        return f"{collected:,}, {missing:,} to come"
-    return f"{collected:,}, {missing:,} did not run"
+    return f"{collected:,}, {missing:,} {'to come' if counts.is_open else 'did not run'}"
 
 
 def _thread(facts: RunFacts, row: Row) -> words.Values:

@@ -16,6 +16,7 @@ from pytest_automation_report.findings.flakiness import WINDOW
 from pytest_automation_report.findings.sentences import RunNumbers
 from pytest_automation_report.findings.times import HISTORY, LAST, RunTime, factor, time_to_go
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, Strip, clock, strip_of
+from pytest_automation_report.server.pages.urls import FLAKY
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, attached, own_name
 from pytest_automation_report.server.store.histories import SeriesRun, histories, last_letters, series_of
 from pytest_automation_report.server.store.reads import find_cases
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import (
-        BaseRun,
         RunFindings,
         RunLanes,
         RunOverview,
@@ -88,15 +88,11 @@ class RunFacts(Struct, frozen=True, dict=True):
         """The run's name if it is not the usual one."""
         return own_name(self.row["name"], self.source, self.row["branch"] or "")
 
-    @property
-    def base(self) -> BaseRun | None:
-        """The run that this one is compared with, as findings name it."""
-        return self.findings["base"]
-
     @cached_property
     def base_row(self) -> Row | None:
         """The row of the run that this one is compared with."""
-        return None if self.base is None else self.reader.known_run(self.base["run"])
+        base = self.findings["base"]
+        return None if base is None else self.reader.known_run(base["run"])
 
     @property
     def longest(self) -> int | None:
@@ -118,13 +114,13 @@ class RunFacts(Struct, frozen=True, dict=True):
     @cached_property
     def marks(self) -> Mapping[int, tuple[str, ...]]:
         """The marks of failed tests by their results: new, back, flaky."""
-        found = self.findings
-        flaky = {entry["key"]: entry["state"] for entry in found["flaky"]}
-        entries = [*found["tests"]["newly_failing"], *found["tests"]["still_failing"]]
-        marks = {
-            entry["result"]: marks_of(entry["kind"], is_flaky=flaky.get(entry["key"]) == "flaky") for entry in entries
+        flaky = {entry["key"] for entry in entries_of(self.findings, FLAKY)}
+        tests = self.findings["tests"]
+        return {
+            entry["result"]: marks_of(entry["kind"], is_flaky=entry["key"] in flaky)
+            for entry in (*tests["newly_failing"], *tests["still_failing"])
+            if entry["result"] is not None
         }
-        return {result: words for result, words in marks.items() if words and result is not None}
 
     @cached_property
     def slower(self) -> Mapping[int, str]:
@@ -203,6 +199,21 @@ class RunFacts(Struct, frozen=True, dict=True):
             is_open=True,
             is_silent=self.silence >= SILENT_US,
         )
+
+
+def entries_of(findings: RunFindings, name: str) -> Sequence[Mapping[str, Any]]:
+    """Return the tests of a list of findings.
+
+    ``new``, ``back`` and ``known`` are failures of that kind, ``flaky`` the tests that are known to be flaky.
+    """
+    if name in {"new", "back", "known"}:
+        failing = (*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"])
+        return [entry for entry in failing if entry["kind"] == name]
+    if name == FLAKY:
+        return [entry for entry in findings["flaky"] if entry["state"] == "flaky"]
+    if name == "slower":
+        return findings["slower"]
+    return findings["faster"] if name == "faster" else findings["tests"][name]
 
 
 def marks_of(kind: str | None, *, is_flaky: bool) -> tuple[str, ...]:
@@ -394,16 +405,9 @@ def slowest_tests(overview: RunOverview, beside: Callable[[SlowTest], str]) -> l
 
 def slowest_files(overview: RunOverview) -> list[Slow]:
     """Return the slowest files by the sum of their tests, with the number of these."""
-    files = [entry for entry in overview["files"] if entry["elapsed"]]
-    return _ranked(
-        Slow(
-            entry["file"] or entry["folder"] or "(no folder)",
-            entry["elapsed"],
-            0,
-            f"{sum(entry['counts'].values()):,}",
-        )
-        for entry in files
-    )
+    files = [(entry["file"] or entry["folder"] or "(no folder)", entry) for entry in overview["files"]]
+    slow = (Slow(path, entry["elapsed"], 0, f"{sum(entry['counts'].values()):,}") for path, entry in files)
+    return [row for row in _ranked(slow) if row.elapsed]
 
 
 def arrived_words(counts: RunNumbers, seen: str) -> str:
@@ -466,11 +470,6 @@ class Running(NamedTuple):
     lasted: int
     median: int | None
     worker: str
-
-    @property
-    def clock(self) -> str:
-        """For how long it runs, as a clock shows it."""
-        return clock(self.lasted)
 
     @property
     def limit(self) -> int | None:

@@ -30,8 +30,8 @@ from pytest_automation_report.findings.flakiness import (
 from pytest_automation_report.server.pages.drawings import TONES, Grid, Square, Strip, grid_of, merged_letters, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import begun_words
-from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, marks_of
-from pytest_automation_report.server.pages.urls import RunState, link
+from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, entries_of, marks_of
+from pytest_automation_report.server.pages.urls import FLAKY, RunState, link
 from pytest_automation_report.server.pages.words import stored_entries, tests_and_files
 from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, hexadecimal
 from pytest_automation_report.text.limits import duration, quantity
@@ -279,7 +279,7 @@ class FailureCards:
         rest = reasons[first + MAX_CARDS :]
         cards = self._cards(reasons[first : first + MAX_CARDS])
         lots = [(kind, name, [card for card in cards if card.reason["kind"] == kind]) for kind, name in _LOTS]
-        if not self._facts.base:
+        if not self._facts.findings["base"]:
             lots = [(None, "Failed", cards)]
         return {
             "lots": [(*lot, _counted(lot[2])) for lot in lots if lot[2]],
@@ -312,7 +312,7 @@ class FailureCards:
         elsewhere = self._reader.by_branch(tests, self._reader.other_branches(self._facts.row) if reasons else {})
         found = self._facts.findings
         newly = Counter(entry["fingerprint"] for entry in found["tests"]["newly_failing"])
-        flaky = {entry["key"] for entry in found["flaky"] if entry["state"] == "flaky"}
+        flaky = {entry["key"] for entry in entries_of(found, FLAKY)}
         cards = []
         for reason in reasons:
             rows = self._rows_of(reason)
@@ -368,8 +368,8 @@ class FailureCards:
     def flaky(self) -> Values:
         """Return the tests that passed after a failed attempt, and the passed ones that are flaky by their history."""
         overview = self._facts.overview["flaky"]
-        flaky = (entry for entry in self._facts.findings["flaky"] if entry["state"] == "flaky")
-        states = {entry["result"]: entry for entry in flaky}
+        found = self._facts.findings["flaky"]
+        states = {entry["result"]: entry for entry in found if entry["state"] == "flaky"}
         tried = overview["results"][:_FLAKY_SHOWN]
         rows = self._reader.rows_of([*tried, *filter(None, states)])
         passed = {status.id for status in RESULT_STATUSES.values() if status.is_passed}

@@ -20,13 +20,13 @@ from pytest_automation_report.server.api.documents import run_document
 from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of, small_lanes
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, PageReader
 from pytest_automation_report.server.pages.rendering import Page, site_of
-from pytest_automation_report.server.pages.run import changes
-from pytest_automation_report.server.pages.run.changes import RunChanges
+from pytest_automation_report.server.pages.run import changes, head
 from pytest_automation_report.server.pages.run.facts import (
     SILENT_US,
     THREADS_SHOWN,
     RunFacts,
     arrived_words,
+    entries_of,
     jobs_sentence,
     running_now,
     shares_of,
@@ -36,15 +36,6 @@ from pytest_automation_report.server.pages.run.facts import (
     waste_sentence,
 )
 from pytest_automation_report.server.pages.run.failures import FailureCards, says_of
-from pytest_automation_report.server.pages.run.head import (
-    CHANGE_CHIPS,
-    bar_of,
-    chips_of,
-    facts_of,
-    head_of,
-    tabs_of,
-    text_of,
-)
 from pytest_automation_report.server.pages.run.tests import TestList, TreeRows
 from pytest_automation_report.server.pages.urls import VIEWS, RunState, link, paging, run_state, single_values
 from pytest_automation_report.server.pages.words import Values, files_in, run_values, tests_and_files
@@ -300,8 +291,8 @@ class RunView:
     def text(self, site: str) -> str:
         """Return the failures as Markdown; ``site`` is the address of the pages."""
         is_first = len(self._reader.trend(self._facts.row)) == 1
-        head = head_of(self._facts, None, is_first=is_first)
-        heading = f"{head.heading}. {text_of(head.sentence)}"
+        said = head.head_of(self._facts, None, is_first=is_first)
+        heading = f"{said.heading}. {head.text_of(said.sentence)}"
         about = f"{self._facts.source} #{self._facts.row['id']} {site}{self._state.address}"
         return "\n".join([f"# {heading}", "", about, "", *self._cards.texts(site)])
 
@@ -311,7 +302,7 @@ class RunView:
         run = facts.row
         trend_rows = self._reader.trend(run)
         earlier = [row["id"] for row in trend_rows if row["id"] < run["id"]]
-        bar = bar_of(facts)
+        bar = head.bar_of(facts)
         running = running_now(facts) if facts.counts.is_open else []
         # With a search, or tests of one worker, chips count the tests that it finds.
         is_searched, tests = bool(state.text) or state.lane is not None, self._list
@@ -323,13 +314,13 @@ class RunView:
             "view": self.view,
             "run": run_values(run, facts.source),
             "counts": facts.counts,
-            "head": head_of(facts, to_go_of(facts, running), is_first=not earlier),
-            "facts": facts_of(facts),
+            "head": head.head_of(facts, to_go_of(facts, running), is_first=not earlier),
+            "facts": head.facts_of(facts),
             "bar": bar,
-            "chips": chips_of(facts, state, tests.matches(bar), tests.changed(CHANGE_CHIPS))
+            "chips": head.chips_of(facts, state, tests.matches(bar), tests.changed(head.CHANGE_CHIPS))
             if is_searched
-            else chips_of(facts, state, bar),
-            "tabs": tabs_of(facts),
+            else head.chips_of(facts, state, bar),
+            "tabs": head.tabs_of(facts),
             "trend": failure_trend(trend_rows, summaries(self._reader.connection, [row["id"] for row in trend_rows])),
             "before": earlier[-1] if earlier else None,
             "after": self._reader.next_run(run),
@@ -348,7 +339,7 @@ class RunView:
         if failed:
             counted = tests_and_files(failed, self._facts.counts.uncollected)
             commands.append(("What failed in this run", counted, rerun_of(run["id"])))
-        entries = changes.entries_of(found, "new")
+        entries = entries_of(found, "new")
         # The command knows the usual base, and the failures that findings list.
         if 0 < new < failed and self._state.base is None and new == len(entries):
             commands.append(("Only what is new", tests_and_files(new, files_in(entries)), rerun_of(run["id"], "new")))
@@ -357,7 +348,7 @@ class RunView:
 
     def _base(self) -> Values:
         """Return the base and others to choose from; ``passed_over`` are runs since a base that nobody chose."""
-        base, row, branch = self._facts.base, self._facts.base_row, self._facts.row["branch"]
+        base, row, branch = self._facts.findings["base"], self._facts.base_row, self._facts.row["branch"]
         others = self._reader.possible_bases(self._facts.row)
         passed_over: list[int] = []
         if base is not None and self._state.base is None and base["why"] == "same branch":
@@ -420,13 +411,13 @@ class RunView:
         histories.load((row["case"] for row in rows.values()), is_whole=True)
         letters = {result: histories.letters(row["case"]) for result, row in rows.items()}
         return {
-            "changes": RunChanges(found, self._state, letters),
+            "changes": changes.RunChanges(found, self._state, letters),
             "commits": changes.commits_since(self._facts.field("Commits"), found["base"]["commit"]),
             "software": self._software(),
         }
 
     def _software(self) -> list[tuple[str, str, str]]:
-        base = self._facts.base
+        base = self._facts.findings["base"]
         before = {} if base is None else self._reader.run_fields(base["run"])
         return changes.changed_software(lambda name: before.get(name, ""), self._facts.field) if before else []
 

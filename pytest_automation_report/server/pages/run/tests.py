@@ -12,8 +12,7 @@ from msgspec.structs import replace
 from pytest_automation_report.server.pages import words
 from pytest_automation_report.server.pages.drawings import Grid, Square, grid_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
-from pytest_automation_report.server.pages.run.changes import entries_of
-from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, tone_of
+from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, entries_of, tone_of
 from pytest_automation_report.server.pages.searches import Search
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, RunState, link, paging
 from pytest_automation_report.text.node_ids import NameParts, class_path, split_name
@@ -285,11 +284,8 @@ class TestList:
 
     def _results(self, name: str) -> set[int]:
         """Return the results of a list of findings, or of the tests that are flaky by them."""
-        found = self._findings
-        if found is None:
-            return set()
-        flaky = [entry for entry in found["flaky"] if entry["state"] == "flaky"]
-        return {entry["result"] for entry in (flaky if name == FLAKY else entries_of(found, name)) if entry["result"]}
+        entries = entries_of(self._findings, name) if self._findings else ()
+        return {entry["result"] for entry in entries if entry["result"]}
 
     def matches(self, parts: Sequence[words.Part]) -> list[words.Part]:
         """Return the parts of the bar with the numbers of the tests that the search finds, of any status."""
