@@ -230,7 +230,7 @@ class _CommandRun(Struct):
         return job if self.run is None else {**job, setting_of("run_id").environment: str(self.run)}
 
     def end(self, ended: Ended, files: Sequence[Path], output: CommandOutput) -> None:
-        """Send the command's results, all of which are in the spool before, and complete the run if it is our own."""
+        """Write all results of the command into the spool, then send them, and complete the run if it is our own."""
         # A token that is not sent is a secret, too: the command has it in its environment and may print it.
         rules = rules_of(self.configuration, self.token or token_from(os.environ, "").token or Token("none"))
         submission = Submission(self.configuration.spool, rules, observed=ended.microseconds)

@@ -33,13 +33,13 @@ _IN_ORDER: Final[Ending] = ("", 0)
 
 
 class RunNumbers(Struct, frozen=True, kw_only=True):
-    """Numbers of the tests of a run, without modules: those are in ``files`` if they could not be collected.
+    """Numbers of the tests of a run. Modules are not among them.
 
-    ``finished`` tests have an outcome: one that was interrupted, or whose process died, has none. ``flaky`` ones passed
+    ``finished`` tests have an outcome; an interrupted test, or one whose process died, has none. ``flaky`` tests passed
     after a failed attempt. ``collected`` is None if it is not known. ``not_run`` tests were collected and did not
-    finish, without those that died; ``lost`` ones are those of ``files``, ``file`` the name of a single one if it
-    has no character that means something in Markdown. ``modules`` are the results of modules, of
-    which each job may have one; ``uncollected`` ones failed. ``dead`` says which of several jobs died, in words.
+    finish; tests that died are not among them. ``files`` could not be collected, ``lost`` counts their tests, and
+    ``file`` is the name of a single one if it has no character that means something in Markdown. ``modules`` counts
+    results of modules, one a job; the ``uncollected`` ones failed. ``dead`` says which of several jobs died, in words.
     ``selection`` has the options that chose a part of the suite. ``are_results``: several jobs ran the same tests, so
     these are numbers of results. ``is_torn``: jobs lost tests of the run or ran some twice. ``is_silent``: there has
     been no news of an open run for a while.

@@ -157,9 +157,9 @@ def _count_results(path: Path, prefix: str) -> CloseRecord:
 class SessionOutcome(Struct, frozen=True):
     """End of a session's reporting; ``ended`` is its time in microseconds since 1970.
 
-    ``state`` are the totals that the sender wrote at its end, or those of its ledger so far, ``findings`` what changed
-    in the run, and ``report`` what became of its HTML report. ``log`` has the last lines of a sender that failed at its
-    start. ``leftovers`` are None if there are no other sessions in the spool.
+    ``state`` has the totals: the sender wrote them at its end, or its ledger has them so far. ``findings`` are what
+    changed in the run, ``report`` is what became of its HTML report. ``log`` has the last lines of a sender that failed
+    at its start. ``leftovers`` are None if there are no other sessions in the spool.
     """
 
     tally: SessionCounts

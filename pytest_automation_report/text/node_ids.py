@@ -67,8 +67,8 @@ MOST_NAMED: Final = 5
 def run_command(node_ids: Iterable[str], count: int | None = None, otherwise: str = "") -> str:
     """Return the command that runs ``count`` tests; a test that is not known has an empty node id.
 
-    For more than five tests it is ``otherwise``, and without that it names their functions, of which it may run more
-    tests than failed. It is empty if there are more than five functions.
+    For more than five tests it is ``otherwise``. Without that it names their functions, and so may run more tests than
+    failed; it is empty if there are more than five functions.
     """
     known = list(dict.fromkeys(filter(None, node_ids)))
     is_whole = count in {None, len(known)} and len(known) <= MOST_NAMED

@@ -241,7 +241,7 @@ CREATE UNIQUE INDEX case_source_id_key ON "case" (source_id, key);
 
 -- ``run_id`` is the run of the thread, ``result_class`` the class of ``status``.
 -- ``fields`` and ``artifacts`` are JSON lists or null. ``failed_attempts`` to ``fingerprint`` are derived from fields,
--- so that findings need not read these; the columns after them are extensions, those of text JSON (`extensions`).
+-- so that findings need not read these; the columns after them are extensions, in JSON if they are text (`extensions`).
 CREATE TABLE result (
   id BIGSERIAL PRIMARY KEY, run_id BIGINT NOT NULL REFERENCES run, thread_id BIGINT NOT NULL REFERENCES thread,
   case_id BIGINT NOT NULL REFERENCES "case", name TEXT NOT NULL, folder TEXT NOT NULL, status INTEGER NOT NULL,
@@ -264,7 +264,7 @@ CREATE INDEX result_run_id_status ON result (run_id, status /*id*/);
 CREATE INDEX result_fingerprint_run_id ON result (fingerprint, run_id /*id*/) WHERE fingerprint IS NOT NULL;
 
 -- What was computed once of a completed run: its findings, the summary of them for lists, and its overview. ``version``
--- is that of the rules, ``body`` a JSON object.
+-- belongs to the rules, ``body`` is a JSON object.
 CREATE TABLE run_document (
   run_id BIGINT NOT NULL REFERENCES run, kind TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY (run_id, kind)

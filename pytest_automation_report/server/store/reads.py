@@ -260,8 +260,8 @@ class Reader:
             values += classes
         if not query["replaced"]:
             condition += ' AND NOT "result"."is_replaced"'
-        # Counts of the run's threads, or of the one that is asked for, give the total without counting rows: 0 for a
-        # thread of another run. They have results that a later attempt of their job replaced, too.
+        # The threads' counts give the total without counting rows; a thread of another run has 0. They include results
+        # that a later attempt of the job replaced.
         (counted,) = self.connection.rows(_COUNTS, (run_id, thread_id))
         total = _count_of_classes(counted, classes)
         if total and self.has_attempts(run_id):

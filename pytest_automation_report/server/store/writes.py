@@ -158,8 +158,8 @@ _REPLACE: Final = 'UPDATE "result" SET "is_replaced" = TRUE WHERE "id" IN ({ids}
 
 def replace_results(connection: StoreConnection, thread: Row, tests: Sequence[StoredTest]) -> list[int]:
     """Mark the results that count no more now that these tests are inserted, and return their statuses."""
-    # They are those of the job's attempts before, or inserted ones, if a later attempt has come first: of the same
-    # test, or of a file that could not be collected.
+    # An earlier attempt of the job has them, or this one if a later attempt has come first. They are of the same test,
+    # or of a file that could not be collected.
     run_id, job, own = thread["run"], thread["job"], thread["attempt"] or 1
     if not tests or job is None or not connection.execute(_OTHER_ATTEMPT, (run_id, job, own)):
         return []
@@ -354,8 +354,8 @@ class Writer(Struct):
             self._close_thread(thread_id, failure_count)
         if measure_elapsed:
             ((began,),) = self.connection.execute(_BEGAN, (run_id,))
-            # The session began some time before the sender created the run. A difference of minutes is that of two
-            # clocks, or of an outage, and does not count.
+            # The session began some time before the sender created the run. Minutes come from two clocks or from an
+            # outage, and do not count.
             before = 0 if began is None else run["created"] - began
             elapsed = max(0, self.now - run["created"] + (before if 0 < before <= _MOST_BEFORE_US else 0))
         else:

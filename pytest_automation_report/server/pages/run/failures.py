@@ -73,7 +73,7 @@ _PHASES: Final[Mapping[str, str]] = {
 
 
 class Said(NamedTuple):
-    """A message: the exception's type, and parts of the text, of which some differ from run to run."""
+    """A message: the exception's type, and parts of the text; some parts differ from run to run."""
 
     type: str
     parts: Sequence[tuple[str, bool]]
