@@ -334,7 +334,7 @@ _MOST_PARTS: Final = 25
 
 
 def _failed_since_whole(reading: Opened, run_id: int) -> tuple[dict[str, ExportedTest], int]:
-    """Return the tests whose last outcome is a failure, and the first run that was read for it.
+    """Return the tests that failed when they ran last, and the first run that was read for it.
 
     That is the last run of the whole suite on the branch, or the last of `_MOST_PARTS`.
     """

@@ -292,7 +292,7 @@ class _CommandRun(Struct):
             return is_empty
 
     def _echo_interrupted(self, results: int, folder: SessionFolder) -> None:
-        """Print after a signal which run is open, and the command that sends the rest and completes it."""
+        """After a signal print which run is open, and the command that completes it."""
         amount = quantity(results, "result")
         if self.is_own:
             state, hint = f"run {self.run} is open, {amount} and its end are", f"complete run {self.run}"

@@ -232,7 +232,7 @@ _COUNTS: Final = ("fixed", "passed_again", "flaky", "slower", "new_tests", "gone
 
 
 def excerpt_from(document: RunFindings, source: str, now: int) -> FindingsExcerpt:
-    """Return what a session's summary shows of the findings of a run of this source, with texts of a safe length.
+    """Return the part of a run's findings that a session's summary shows, with texts of a safe length.
 
     ``now`` is in microseconds since 1970. Raises KeyError, TypeError, ValueError or AttributeError for a document of
     another form.

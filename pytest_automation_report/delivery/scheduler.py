@@ -174,7 +174,7 @@ class Scheduler:
 
     @property
     def _knows_extensions(self) -> bool:
-        """Whether a response has come, whose headers list the extensions that the server stores, or none is needed."""
+        """Whether a response has listed the extensions that the server stores in its headers, or none is needed."""
         session = self._session  # the only extension of an imported one is its job
         return self._client.has_answered or not (session.started_us or session.job or session.hosts)
 

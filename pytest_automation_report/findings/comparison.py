@@ -105,9 +105,9 @@ _NONE: Final = Apart()
 def base_of(run: RunFacts, others: Iterable[RunFacts], *, main_branch: str = "") -> Base | None:
     """Return the newest completed, whole run before this one: of its branch, of its target branch, of the main branch.
 
-    ``others`` are runs of the same source in any order. Runs of another configuration are passed over, and so are runs
-    of a part of the suite, unless that part has all tests of this run: it has the same selection, or a wider one, as
-    ``tests`` for ``-k cart tests``.
+    ``others`` are runs of the same source in any order. Runs of another configuration are passed over. A run of a part
+    of the suite counts if that part has all tests of this run: its selection is the same or wider, as ``tests`` is
+    wider than ``-k cart tests``.
     """
     earlier = [other for other in others if other.config == run.config and other.id < run.id and other.is_completed]
     whole = [

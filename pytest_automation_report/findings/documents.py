@@ -121,7 +121,7 @@ class FailureReason(TypedDict):
 
     ``mine`` counts its failures by kind, ``kind`` is the first of these in the order of docs/findings.md.
     ``same_reason`` is of its failures that are back, None if they differ.
-    ``first`` is the first run of the source with it, ``since`` that in which failures began that the base has, too.
+    ``first`` is the first run of the source with it, ``since`` the run in which its oldest streak of failures began.
     """
 
     title: str

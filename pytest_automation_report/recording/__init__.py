@@ -5,5 +5,5 @@
 - Annotations come in by `functions` and `hooks`, and `options` turns them into fields and artifacts. `collector` keeps
   the annotations of the running test. `user_code` calls users' hooks, and takes their files.
 
-Runs in each process that runs tests, and in the sender, which creates the results that no test process could write.
+Runs in each process that runs tests, and in the sender: it creates results that no test process could write.
 """

@@ -224,7 +224,7 @@ _MAX_ERRORS = 100
 
 
 def notes_of(error: BaseException) -> list[str]:
-    """Return the notes of an exception, of those that led to it, and of the members of groups."""
+    """Return the notes of an exception, of its causes, and of the members of groups."""
     notes: list[str] = []
     seen: set[int] = set()
     errors: list[object] = [error]

@@ -65,7 +65,7 @@ def check_before(configuration: Settings, token: Token | None) -> None:
 
 
 class PrintingProcess:
-    """Code of the console command, to which ``start`` is a variable, that runs in an interpreter of its own.
+    """Code of the console command that runs in an interpreter of its own, where ``start`` is a variable.
 
     pytest goes on meanwhile. Raises `LaunchError` if it cannot be started.
     """

@@ -117,7 +117,7 @@ def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str
 
 
 def _findings(configuration: Settings, ending: SessionOutcome) -> list[str]:
-    """Return what the sender wrote about the changes in the run, or the digest, which says all of that."""
+    """Return the digest, or else the lines that the sender wrote about the changes in the run."""
     findings = ending.findings
     if findings is None:
         return []

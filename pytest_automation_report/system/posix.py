@@ -234,7 +234,7 @@ def end_after(seconds: int) -> None:
 
 
 def start_script(script: str, folder: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a script of a POSIX shell, whose output can be read and which `end_script` ends; raises `OSError`."""
+    """Start a script of a POSIX shell, with readable output, until `end_script` ends it; raises `OSError`."""
     import subprocess  # noqa: PLC0415 - the sender needs none
 
     return subprocess.Popen(  # noqa: S603 - the caller's text

@@ -74,7 +74,7 @@ def plain(text: str) -> str:
 
 
 def referenced(text: str) -> str:
-    """Return a text whose special characters are numeric references, which Markdown and HTML only show."""
+    """Return a text that Markdown and HTML show as it is: its special characters become numeric references."""
     return _SPECIAL.sub(lambda sign: f"&#{ord(sign[0])};", text)
 
 

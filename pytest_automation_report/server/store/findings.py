@@ -377,7 +377,7 @@ class _Tests(Struct, dict=True):
 
     @cached_property
     def _began_before(self) -> Mapping[str, documents.RunMention | None]:
-        """The runs of another branch in which failures began that this branch brought along, by key of the test."""
+        """Failures that this branch brought along from another: the run in which each began, by the key of its test."""
         runs = self.subject.series.runs
         first = stored_findings(self.connection, runs[0].id) if 1 < len(runs) < WINDOW else None
         return {} if first is None else {test["key"]: test["since"] for test in first["tests"]["still_failing"]}

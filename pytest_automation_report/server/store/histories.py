@@ -180,7 +180,7 @@ class Failures:
         self._last = series.last.id
 
     def is_storm(self, run_id: int, case_id: int) -> bool:
-        """Whether a test failed with many others, which cannot show that it is flaky."""
+        """Whether a test failed with many others: such a failure is no evidence that it is flaky."""
         shared = self._storms[run_id]
         return shared is None or (bool(shared) and (self._found[run_id][case_id].fingerprint or 0) in shared)
 
@@ -393,7 +393,7 @@ _OF_CASE: Final = (
 
 
 def streak_start(connection: StoreConnection, history: CaseHistory) -> int:
-    """Return the run in which the failures began that the last run of a test's series has, too."""
+    """Return the run in which the streak of failures began that ends with the last run of a test's series."""
     series = history.series
     first = series.last.id
     for place, result in reversed(history.results):

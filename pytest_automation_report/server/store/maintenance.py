@@ -165,7 +165,7 @@ def store_numbers(connection: StoreConnection) -> StoreNumbers:
 
 
 def back_up(store: Path, target: Path) -> int:
-    """Copy a store, which may be in use, to a new file that only its owner can read; return the file's size in bytes.
+    """Copy a store, even one in use, to a new file that only its owner can read; return the file's size in bytes.
 
     Raises `SettingError` for a target that exists or cannot be created, and `StoreError` for a file that is no store.
     """
@@ -447,7 +447,7 @@ class Grant(Struct, frozen=True):
 
 
 def create_token(name: str, role: Role, project: int | None, writer: Writer) -> Token | None:
-    """Create a token and return it, which is the only time that it is known; None if the name is in use."""
+    """Create a token and return it: only now is it known; None if the name is in use."""
     token = Token(f"{PREFIX}{secrets.token_urlsafe(32)}")
     columns = {"name": name, "hash": hash_of(token.value), "role": role, "project_id": project, "created": writer.now}
     return token if writer.connection.add("token", **columns) else None
