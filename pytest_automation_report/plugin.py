@@ -149,7 +149,7 @@ class _SessionPlugin(Hooks):
         which = None if hasattr(config, "workerinput") else config.getoption("automation_report_rerun_failed")
         if selection is None and which is None:
             return
-        from pytest_automation_report.session.console import RerunFailedHooks, failed_in  # noqa: PLC0415 - only with the option
+        from pytest_automation_report.session.selection import RerunFailedHooks, failed_in  # noqa: PLC0415 - only with the option
 
         if selection is None:
             from pytest_automation_report.session.setup import session_configuration  # noqa: PLC0415 - workers get it
@@ -164,7 +164,7 @@ class _SessionPlugin(Hooks):
             hasattr(config, "workerinput") or _is_inside() or not settings.is_set(config, os.environ, "known")
         ):
             return
-        from pytest_automation_report.session.known import KnownFailureHooks, known_file  # noqa: PLC0415 - only with the setting
+        from pytest_automation_report.session.selection import KnownFailureHooks, known_file  # noqa: PLC0415 - only with the setting
 
         file = known_file(config, os.environ) if file is None else file
         if file is not None:

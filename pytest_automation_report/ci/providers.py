@@ -115,24 +115,20 @@ def _teamcity(environ: Environ, read_file: ReadFile) -> BuildInfo:
     """Return the facts in the build's property files: the agent sets few variables."""
     system = _properties(read_file(text_of(environ, "TEAMCITY_BUILD_PROPERTIES_FILE") or ""))
     properties = _properties(read_file(system.get("teamcity.configuration.properties.file", "")))
-    number = properties.get("teamcity.pullRequest.number", "")
-    batch = properties.get("teamcity.build.parallelTests.currentBatch", "")
-    batches = properties.get("teamcity.build.parallelTests.totalBatches", "")
-    is_batch = bool(re.fullmatch("[0-9]{1,9}", batch) and re.fullmatch("[0-9]{1,9}", batches))
-    branch = properties.get("teamcity.pullRequest.source.branch") or properties.get("teamcity.build.branch", "")
-    is_tag = branch.startswith("refs/tags/")
-    server, build = properties.get("teamcity.serverUrl", "").rstrip("/"), properties.get("teamcity.build.id", "")
-    return BuildInfo(
-        # For the default branch TeamCity may write the word <default> instead of its name.
-        branch=None if is_tag or branch.startswith("<") else branch.removeprefix("refs/heads/") or None,
-        tag=branch.removeprefix("refs/tags/") or None if is_tag else None,
-        pull_request=int(number) if re.fullmatch("[0-9]{1,18}", number) else None,
-        target_branch=properties.get("teamcity.pullRequest.target.branch") or None,
-        shard=Shard(int(batch), int(batches)) if is_batch and 1 <= int(batch) <= int(batches) else None,
-        pipeline=build or None,
-        url=without_user(f"{server}/viewLog.html?buildId={quote(build)}") if server and build else None,
-    )
+    # For the default branch TeamCity may write the word <default> instead of its name.
+    known = {name: text for name, text in properties.items() if not text.startswith("<")}
+    return _from_table(known, "TeamCity", _TEAMCITY_PROPERTIES)
 
+
+_TEAMCITY_PROPERTIES: Final = Provider(
+    branch=("teamcity.pullRequest.source.branch", "teamcity.build.branch"),
+    pull_request=("teamcity.pullRequest.number",),
+    target_branch=("teamcity.pullRequest.target.branch",),
+    pipeline=("teamcity.build.id",),
+    shard="teamcity.build.parallelTests.currentBatch",
+    shards="teamcity.build.parallelTests.totalBatches",
+    url=("{teamcity.serverUrl}/viewLog.html?buildId={teamcity.build.id!q}",),
+)
 
 _APPVEYOR_BUILD: Final = (
     "{APPVEYOR_URL}/project/{APPVEYOR_ACCOUNT_NAME}/{APPVEYOR_PROJECT_SLUG}/builds/{APPVEYOR_BUILD_ID}"
@@ -449,14 +445,14 @@ def _first(environ: Environ, names: tuple[str, ...]) -> str | None:
 def _filled(environ: Environ, template: str) -> str | None:
     if "{" not in template:
         return text_of(environ, template)
-    if _all_of(environ, *re.findall(r"\{(\w+)", template)) is None:
+    if _all_of(environ, *re.findall(r"\{([\w.]+)", template)) is None:
         return None
 
     def filled(variable: re.Match[str]) -> str:
         value = environ[variable[1]].strip()
         return quote(value, safe=":", errors="replace") if variable[2] else value.rstrip("/")
 
-    return re.sub(r"\{(\w+)(!q)?\}", filled, template)
+    return re.sub(r"\{([\w.]+)(!q)?\}", filled, template)
 
 
 def _all_of(environ: Environ, *names: str) -> tuple[str, ...] | None:

@@ -20,6 +20,7 @@ from pytest_automation_report.cli.context import (
     setting_options,
 )
 from pytest_automation_report.errors import SettingError, SpoolError
+from pytest_automation_report.findings.sentences import ago
 from pytest_automation_report.spool.folder import named
 from pytest_automation_report.spool.records import FinishRecord
 from pytest_automation_report.spool.sessions import (
@@ -119,7 +120,7 @@ def list_sessions(*, is_json: bool, **options: object) -> int:
         return Exit.DONE
     rows = [_row(session) for session in sessions]
     if is_person_reading():
-        echo_table(("session", "state", "age", "results"), rows)
+        echo_table(("session", "state", "written", "results"), rows)
     else:
         for row in rows:
             click.echo(sanitize("  ".join(row), STRING_UNITS))
@@ -184,15 +185,8 @@ def _row(session: SpooledSession) -> tuple[str, ...]:
         (session.held, "held"),
     ]
     results = ", ".join(f"{count:,} {state}" for count, state in parts if count) or session.error or "no results"
-    return session.id, session.state, age(session.age_seconds), f"{results}{_destination(session)}"
-
-
-def age(seconds: float) -> str:
-    """Return a span of time in its largest whole unit."""
-    for size, noun in ((86_400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            return quantity(int(seconds // size), noun)
-    return "under a minute"
+    written = ago(int(session.age_seconds * 1_000_000))
+    return session.id, session.state, written, f"{results}{_destination(session)}"
 
 
 def _destination(session: SpooledSession) -> str:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from abc import ABC, abstractmethod
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import pytest
-
-from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.spool.folder import NOT_RUN, SessionFolder
 from pytest_automation_report.spool.records import CollectedRecord, IdsRecord
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.limits import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    import pytest
 
     from pytest_automation_report.api.models import Json
 
@@ -99,55 +96,3 @@ def plain_nodeids(items: Iterable[pytest.Item]) -> dict[str, str]:
         if at and group == "_".join(names):
             plain[item.nodeid] = nodeid
     return plain
-
-
-class CollectionHooks(Hooks, ABC):
-    """Base of plugins that look at the collected tests, in each process that collects.
-
-    xdist's controller hands ``sent`` to its workers under ``key``. They all collect the same tests, and hand back what
-    they ``found``.
-    """
-
-    key: str
-    sent: Any
-    found: Any
-
-    @property
-    def is_empty_right(self) -> bool:
-        """Whether a session without a test passes."""
-        return False
-
-    @property
-    @abstractmethod
-    def lines(self) -> Iterable[str]:
-        """The lines of the summary."""
-
-    @pytest.hookimpl(optionalhook=True)
-    @guarded
-    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
-        """Tell an xdist worker, which may be on another machine, what to do."""
-        node.workerinput[self.key] = self.sent
-
-    # trylast: the exit status of other plugins counts.
-    @pytest.hookimpl(trylast=True)
-    @guarded
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
-        """Let a session pass that has no test for a good reason; tell the controller what a worker found."""
-        if self.is_empty_right and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-            session.exitstatus = pytest.ExitCode.OK
-        output = getattr(session.config, "workeroutput", None)
-        if output is not None:
-            output[self.key] = self.found
-
-    @pytest.hookimpl(optionalhook=True)
-    @guarded
-    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
-        """Read what a worker found."""
-        del error
-        self.found = getattr(node, "workeroutput", {}).get(self.key, self.found)
-
-    @guarded
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show what was found."""
-        for line in self.lines:
-            terminalreporter.write_line(printable(f"automation report: {line}"))

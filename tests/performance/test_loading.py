@@ -63,7 +63,7 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     """A session of passing tests, without xdist's workers, annotations or a project's file, loads nothing for those."""
     loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
     seldom = (
-        "session.xdist", "summary.ci_page", "junit.sessions", "session.console",
+        "session.xdist", "summary.ci_page", "junit.sessions", "session.console", "session.selection",
         "spool.sessions", "recording.user_code", "ci.providers",
         "settings.console", "settings.parsers", "settings.servers", "settings.token",
         "findings.known", "findings.sentences",

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.cli.run import moment
-from pytest_automation_report.cli.spool import age
 from sessions.console.test_telling import read_all
 from support.projects import MIXED, Project, console
 from support.sessions import session_environment
@@ -50,7 +49,7 @@ def test_lists_are_tables_for_people(project: Project) -> None:
     assert re.fullmatch(rf"  1  completed        3  1 failed  {time}  \S+ {time}", runs[-1])
     session, told = on_terminal(project.root, "spool", "list").splitlines()[1:]
     (folder,) = project.sessions
-    assert session.startswith(f"{folder.name}  kept   under a minute  3 to be sent")
+    assert session.startswith(f"{folder.name}  kept   just now  3 to be sent")
     assert told == "1 session"
 
 
@@ -64,18 +63,6 @@ def test_what_only_programs_need_is_left_out(project: Project) -> None:
     assert on_terminal(project.root, "store", "check") == "3 results in 3 runs: all right\n"
     asked = on_terminal(project.root, "run", "list", "--json")
     assert [each["id"] for each in json.loads(asked)["result"]] == [3, 2, 1]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "under a minute"), (59, "under a minute"), (60, "1 minute"), (7199, "1 hour"), (86_400, "1 day"),
-        (1e6, "11 days"),
-    ],
-)  # fmt: skip
-def test_ages(seconds: float, text: str) -> None:
-    """An age is told in its largest whole unit."""
-    assert age(seconds) == text
 
 
 def test_moments(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,396 @@
+"""Run only the tests that failed in an earlier run, and keep known failures out of pytest's exit code.
+
+Known failures stand in a file, each with its last day.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD
+from pytest_automation_report.delivery.launch import LaunchError
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.findings.known import (
+    KnownFailure,
+    KnownTests,
+    known_failures,
+    known_text,
+    meant,
+)
+from pytest_automation_report.guards import Hooks, InternalErrors, guarded
+from pytest_automation_report.recording.phases import is_subtest
+from pytest_automation_report.session.collection import nodeids_of, prefix_of
+from pytest_automation_report.session.console import console_process
+from pytest_automation_report.settings.resolver import read_pytest_settings
+from pytest_automation_report.settings.settings import setting_of
+from pytest_automation_report.spool.records import identity_of, key_of
+from pytest_automation_report.text.limits import printable, quantity
+from pytest_automation_report.unpatched import Unpatched
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+
+    from pytest_automation_report.settings.settings import Settings
+
+
+_SHOWN: Final = 5
+
+
+class CollectionHooks(Hooks, ABC):
+    """Base of plugins that look at the collected tests, in each process that collects.
+
+    xdist's controller hands ``sent`` to its workers under ``key``. They all collect the same tests, and hand back what
+    they ``found``.
+    """
+
+    key: str
+    sent: Any
+    found: Any
+
+    @property
+    def is_empty_right(self) -> bool:
+        """Whether a session without a test passes."""
+        return False
+
+    @property
+    @abstractmethod
+    def lines(self) -> Iterable[str]:
+        """The lines of the summary."""
+
+    @pytest.hookimpl(optionalhook=True)
+    @guarded
+    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
+        """Tell an xdist worker, which may be on another machine, what to do."""
+        node.workerinput[self.key] = self.sent
+
+    # trylast: the exit status of other plugins counts.
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
+        """Let a session pass that has no test for a good reason; tell the controller what a worker found."""
+        if self.is_empty_right and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output[self.key] = self.found
+
+    @pytest.hookimpl(optionalhook=True)
+    @guarded
+    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
+        """Read what a worker found."""
+        del error
+        self.found = getattr(node, "workeroutput", {}).get(self.key, self.found)
+
+    @guarded
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show what was found."""
+        for line in self.lines:
+            terminalreporter.write_line(printable(f"automation report: {line}"))
+
+
+OPTION: Final = "--automation-report-rerun-failed"
+LAST: Final = "last"
+ALL: Final = "all"
+
+_SECONDS: Final = 120  # without an answer no test can run, so a slow server gets time
+_WHICH: Final = re.compile(r"([0-9]+|last)(?::(new|[0-9a-f]{16}))?|all")
+_CODE: Final = """\
+from pytest_automation_report.cli.show import failed_tests
+failed_tests(start['arguments'], prog_name='automation-report')
+"""
+
+
+def failed_in(config: pytest.Config, configuration: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the failed tests of the run that the command line names; `pytest.UsageError` if they cannot be read."""
+    which = str(config.getoption("automation_report_rerun_failed"))
+    match = _WHICH.fullmatch(which)
+    if match is None:
+        # The option's value is optional, so argparse takes a test path after the option for the value.
+        raise pytest.UsageError(
+            f"{OPTION}: {which!r} cannot be used: write the id of a run (with ':new' for its new failures), {LAST!r} "
+            f"or {ALL!r} after it; if {which!r} are tests to choose from, write {OPTION}={LAST} {shlex.quote(which)}"
+        )
+    # In CI, without a word, it would be the run of this commit, which has none yet.
+    chosen, only = match[1] or LAST, match[2]
+    arguments, root = [chosen, *(["--only", only] if only else [])], config.rootpath
+    try:
+        process = console_process(_CODE, arguments, configuration, seconds=_SECONDS, environ=environ, root=root)
+        printed = process.printed()
+    except LaunchError as error:
+        raise pytest.UsageError(f"{OPTION}: the failed tests cannot be read: {error}") from error
+    prefix = prefix_of(config, configuration.folder_prefix)
+    return {**Unpatched.decode(printed), "prefix": prefix, "is_all_if_none": which == ALL, "only": only}
+
+
+class RerunFailedHooks(CollectionHooks):
+    """Deselects the tests that did not fail, by what `failed_in` returned, in each process that collects.
+
+    If none failed, all tests run with ``is_all_if_none``, and none without it: then the session passes.
+    """
+
+    key = "automation_report_rerun"
+
+    def __init__(self, selection: dict[str, Any], internal_errors: InternalErrors) -> None:
+        self.internal_errors = internal_errors
+        # Not only the option: the last run may be another one when a worker starts.
+        self.sent = selection
+        # The number of deselected tests, and the names of failed ones that were not collected; None before.
+        self.found: tuple[int, list[str]] | None = None
+        run, first = selection["run"], selection["first"]
+        self._is_one_run = run == first
+        self._runs = f"run {run}" if self._is_one_run else f"runs {first} to {run}"
+        self._failed: list[dict[str, str]] = selection["tests"]
+        self._is_all: bool = selection["is_all_if_none"] and not self._failed
+        self._only: str | None = selection["only"]
+
+    @property
+    def is_empty_right(self) -> bool:
+        """Whether no test is to run again."""
+        return not self._failed
+
+    @guarded
+    def pytest_report_header(self) -> str:
+        """Return the line with the run and the number of tests to run again."""
+        return f"automation report: {self._chosen}"
+
+    @property
+    def _chosen(self) -> str:
+        """The run and the number of tests to run again."""
+        if not self._failed:
+            selection = "all tests run" if self._is_all else f"no test runs ({OPTION}={ALL} runs all)"
+            none = "no new failures" if self._only else "nothing failed"
+            return f"{none} in {self._runs}, so {selection}"
+        tests = quantity(len(self._failed), "test")
+        if not self._is_one_run:
+            return f"running again what failed last in {self._runs}: {tests}"
+        which = {None: "failed tests", "new": "new failures"}.get(self._only, "failures for one reason")
+        return f"running again the {which} of {self._runs}: {tests}"
+
+    # trylast: xdist's `loadgroup` and other plugins have changed the items before.
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Deselect the tests that did not fail."""
+        if self._is_all:
+            return
+        chosen, missing = found_tests(self._failed, nodeids_of(config, items), prefix=self.sent["prefix"])
+        deselected = [item for number, item in enumerate(items) if number not in chosen]
+        self.found = len(deselected), missing
+        if deselected:
+            config.hook.pytest_deselected(items=deselected)
+            items[:] = [item for number, item in enumerate(items) if number in chosen]
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """The number of deselected tests, and the failed ones that are not there."""
+        if self.found is None:
+            return
+        if not self._failed:
+            yield self._chosen
+            return
+        deselected, missing = self.found
+        others = "were not chosen" if self._only else f"did not fail{'' if self._is_one_run else ' last'}"
+        yield f"{quantity(deselected, 'test')} deselected that {others} in {self._runs}"
+        if missing:
+            names = ", ".join(missing[:_SHOWN] + (["..."] if len(missing) > _SHOWN else []))
+            yield f"{quantity(len(missing), 'test')} that failed in {self._runs} not collected: {names}"
+
+
+def found_tests(
+    failed: Iterable[Mapping[str, str]], nodeids: Sequence[str], *, prefix: str
+) -> tuple[set[int], list[str]]:
+    """Return the numbers of the tests that failed, and the names of failed tests that are not there.
+
+    A module that could not be collected stands for all of its tests. A test whose key a hook has set is found by its
+    folder and name, and where the folder is the hook's, too, by its name: rather one test too many than one too few.
+    """
+    places: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for number, nodeid in enumerate(nodeids):
+        test, module = (identity_of(name, prefix=prefix) for name in (nodeid, nodeid.partition("::")[0]))
+        for place in {(test.key,), (module.key,), (test.folder, test.name), ("", test.name, "")}:
+            places[place].append(number)
+    found: set[int] = set()
+    missing: list[str] = []
+    for test_values in failed:
+        key, folder, name = test_values["key"], test_values["folder"], test_values["name"]
+        numbers = places.get((key,), [])
+        if not numbers and key != key_of(folder, name):
+            numbers = places.get((folder, name)) or places.get(("", name, "")) or []
+        found.update(numbers)
+        if not numbers:
+            missing.append(f"{folder}.{name}")
+    return found, missing
+
+
+_MARK: Final = "automation_report_known"  # attribute of the report of a known failure
+
+
+def known_file(config: pytest.Config, environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return name and text of the file of known failures, None without one; raises `SettingError`."""
+    raw = read_pytest_settings(config, environ, (setting_of("known"),)).get("known")
+    if raw is None:
+        return None
+    name = str(raw.value)
+    try:
+        return name, known_text(config.rootpath / Path(name).expanduser())
+    except (OSError, ValueError) as error:
+        reason = str((isinstance(error, OSError) and error.strerror) or error)
+        raise SettingError(raw.origin, name, "correct the file, or its name", reason=f"{name}: {reason}") from error
+
+
+class KnownFailureHooks(CollectionHooks):
+    """Marks the failures of known tests where they run; where they are counted, pytest does not count them."""
+
+    key = "automation_report_known"
+
+    def __init__(self, file: tuple[str, str], internal_errors: InternalErrors) -> None:
+        self.internal_errors = internal_errors
+        self.sent = file
+        self.found: Sequence[str] = ()  # warnings
+        self._entries = known_failures(file[1])
+        self._past = {entry.line for entry in self._entries if entry.is_past}
+        self._tests: dict[str, KnownFailure] = {}
+        self._session: pytest.Session | None = None
+        self._collected: list[pytest.Item] = []
+        self._is_marked = False  # whether the running attempt has its field
+        self._excused: dict[str, str] = {}
+
+    @guarded
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Keep the session, which counts failures."""
+        self._session = session
+
+    # tryfirst: before a plugin leaves items to other jobs.
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep what was collected: an entry may name a test that another job runs."""
+        self._collected = [*items]
+
+    # trylast: other plugins have left out their tests.
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Find the collected tests that are known to fail."""
+        self._tests = self._named(session.config, session.items, self._entries)
+        found = {entry.line for entry in self._tests.values()}
+        past = [entry for entry in self._entries if entry.line in self._past & found]
+        unknown = [entry for entry in self._entries if entry.line not in found]
+        elsewhere = self._named(session.config, self._collected, unknown).values() if unknown else ()
+        unknown = [entry for entry in unknown if entry not in elsewhere]
+        self.found = [
+            f"{self.sent[0]}:{entry.line}: {entry.test} was known until {entry.until}: its failure counts again"
+            for entry in past
+        ] + (_unknown_lines(unknown, session, self._collected, self.sent[0]) if unknown else [])
+        self._collected.clear()
+
+    def _named(
+        self, config: pytest.Config, items: Sequence[pytest.Item], entries: Sequence[KnownFailure]
+    ) -> dict[str, KnownFailure]:
+        """Return the entries that name one of these tests, by its node id."""
+        known, prefix, named = KnownTests(entries), "", dict[str, KnownFailure]()
+        if known.has_keys:
+            setting = setting_of("folder_prefix")
+            given = read_pytest_settings(config, os.environ, (setting,)).get(setting.name)
+            prefix = prefix_of(config, str(given.value) if given else "")
+        for item, nodeid in zip(items, nodeids_of(config, items), strict=True):
+            entry = known.of(nodeid, *([identity_of(nodeid, prefix=prefix).key] if known.has_keys else []))
+            if entry is not None:
+                named[item.nodeid] = entry
+        return named
+
+    # Outermost: what other plugins make of the outcome is there.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @guarded
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Mark the report of a known failure."""
+        report = yield
+        if call.when == "setup":
+            self._is_marked = False
+        entry = self._tests.get(item.nodeid)
+        # Without an exception it is an xfail of the test's own that has passed.
+        if entry is None or not report.failed or call.excinfo is None or _is_of_others(call.excinfo.value):
+            return report
+        is_past = entry.line in self._past
+        if not is_past:
+            setattr(report, _MARK, entry.text)
+        if not self._is_marked:
+            self._is_marked = True
+            item.user_properties.append((PAST_FIELD if is_past else KNOWN_FIELD, entry.text))
+        report.user_properties = [*item.user_properties]
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @guarded
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:
+        """Take a known failure out of the counts by which pytest, and xdist's controller, end a session."""
+        if report.failed and (known := getattr(report, _MARK, "")):
+            self._excused[report.nodeid] = known
+            if self._session is not None:
+                self._session.testsfailed -= 1
+                controller: Any = self._session.config.pluginmanager.get_plugin("dsession")
+                if controller is not None:
+                    controller.countfailures -= 1
+        return (yield)
+
+    # tryfirst: it would be a failure for pytest.
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """Name a known failure in pytest's output."""
+        # pytest makes a failure of the call after its subtests, here and after the counts.
+        is_of_subtests = report.passed and report.when == "call" and report.nodeid in self._excused
+        if (report.failed and hasattr(report, _MARK)) or (is_of_subtests and not is_subtest(report)):
+            return "known", "k", ("KNOWN", {"yellow": True})
+        return None
+
+    @property
+    def lines(self) -> list[str]:
+        """The failures that pytest's exit code does not count, and what is wrong with the file."""
+        if not self._excused:
+            return [*self.found]
+        names = [f"{nodeid} (until {known})" for nodeid, known in [*self._excused.items()][:_SHOWN]]
+        more = len(self._excused) - _SHOWN
+        failures = quantity(len(self._excused), "known failure")
+        verb = "does" if len(self._excused) == 1 else "do"
+        listed = ", ".join([*names, *([f"{more} more"] if more > 0 else [])])
+        return [f"{failures} of {self.sent[0]} {verb} not count: {listed}", *self.found]
+
+
+def _is_of_others(error: BaseException) -> bool:
+    """Whether a fixture that tests share has failed: its error is no test's own."""
+    if any(map(_is_of_others, getattr(error, "exceptions", ()))):
+        return True
+    trace = error.__traceback__
+    while trace is not None:
+        fixture = trace.tb_frame.f_locals.get("self")
+        if isinstance(fixture, pytest.FixtureDef) and fixture.scope != "function":
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _unknown_lines(
+    entries: Sequence[KnownFailure], session: pytest.Session, items: Sequence[pytest.Item], file: str
+) -> list[str]:
+    """Return a line for each entry that names no test, if the session collected the whole suite."""
+    from pytest_automation_report.session.run import selection_of  # noqa: PLC0415 - only for mistakes
+
+    if session.testsfailed or selection_of(session.config):
+        return []
+    names = [item.nodeid for item in items]
+    return [
+        f"{file}:{entry.line}: no test is named {entry.test}{meant(entry.test, names)}" for entry in entries[:_SHOWN]
+    ]
