@@ -1,11 +1,15 @@
-"""Run code of the console command in a process of its own: pytest's opens no socket and no store."""
+"""Run code of the console command in a process of its own, and tell xdist's workers what came of it.
+
+pytest's process opens no socket and no store.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from msgspec import to_builtins
@@ -18,12 +22,14 @@ from pytest_automation_report.delivery.launch import (
     folders_of,
     loader_environment,
 )
+from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.settings.settings import LOCAL_URL, Settings
 from pytest_automation_report.system.here import system
+from pytest_automation_report.text.limits import printable
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_automation_report.api.models import Token
@@ -127,3 +133,55 @@ def options_of(configuration: Settings, *names: str) -> list[str]:
     """Return the options of the console command for the settings of these names that have a value."""
     values = {f"--{name.replace('_', '-')}": getattr(configuration, name) for name in names}
     return [option if value is True else f"{option}={value}" for option, value in values.items() if value]
+
+
+class CollectionHooks(Hooks, ABC):
+    """Base of plugins that look at the collected tests, in each process that collects.
+
+    xdist's controller hands ``sent`` to its workers under ``key``. They all collect the same tests, and hand back what
+    they ``found``.
+    """
+
+    key: str
+    sent: Any
+    found: Any
+
+    @property
+    def is_empty_right(self) -> bool:
+        """Whether a session without a test passes."""
+        return False
+
+    @property
+    @abstractmethod
+    def lines(self) -> Iterable[str]:
+        """The lines of the summary."""
+
+    @pytest.hookimpl(optionalhook=True)
+    @guarded
+    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
+        """Tell an xdist worker, which may be on another machine, what to do."""
+        node.workerinput[self.key] = self.sent
+
+    # trylast: the exit status of other plugins counts.
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
+        """Let a session pass that has no test for a good reason; tell the controller what a worker found."""
+        if self.is_empty_right and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output[self.key] = self.found
+
+    @pytest.hookimpl(optionalhook=True)
+    @guarded
+    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
+        """Read what a worker found."""
+        del error
+        self.found = getattr(node, "workeroutput", {}).get(self.key, self.found)
+
+    @guarded
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show what was found."""
+        for line in self.lines:
+            terminalreporter.write_line(printable(f"automation report: {line}"))

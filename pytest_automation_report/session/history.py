@@ -18,8 +18,7 @@ from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.delivery.launch import LaunchError
 from pytest_automation_report.guards import InternalErrors, guarded
 from pytest_automation_report.session.collection import nodeids_of, prefix_of
-from pytest_automation_report.session.console import PrintingProcess, console_process, options_of
-from pytest_automation_report.session.selection import CollectionHooks
+from pytest_automation_report.session.console import CollectionHooks, PrintingProcess, console_process, options_of
 from pytest_automation_report.spool.records import identity_of
 from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.unpatched import Unpatched

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from abc import ABC, abstractmethod
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,14 +24,14 @@ from pytest_automation_report.findings.known import (
     known_text,
     meant,
 )
-from pytest_automation_report.guards import Hooks, InternalErrors, guarded
+from pytest_automation_report.guards import InternalErrors, guarded
 from pytest_automation_report.recording.phases import is_subtest
 from pytest_automation_report.session.collection import nodeids_of, prefix_of
-from pytest_automation_report.session.console import console_process
+from pytest_automation_report.session.console import CollectionHooks, console_process
 from pytest_automation_report.settings.resolver import read_pytest_settings
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.spool.records import identity_of, key_of
-from pytest_automation_report.text.limits import printable, quantity
+from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
@@ -42,58 +41,6 @@ if TYPE_CHECKING:
 
 
 _SHOWN: Final = 5
-
-
-class CollectionHooks(Hooks, ABC):
-    """Base of plugins that look at the collected tests, in each process that collects.
-
-    xdist's controller hands ``sent`` to its workers under ``key``. They all collect the same tests, and hand back what
-    they ``found``.
-    """
-
-    key: str
-    sent: Any
-    found: Any
-
-    @property
-    def is_empty_right(self) -> bool:
-        """Whether a session without a test passes."""
-        return False
-
-    @property
-    @abstractmethod
-    def lines(self) -> Iterable[str]:
-        """The lines of the summary."""
-
-    @pytest.hookimpl(optionalhook=True)
-    @guarded
-    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
-        """Tell an xdist worker, which may be on another machine, what to do."""
-        node.workerinput[self.key] = self.sent
-
-    # trylast: the exit status of other plugins counts.
-    @pytest.hookimpl(trylast=True)
-    @guarded
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
-        """Let a session pass that has no test for a good reason; tell the controller what a worker found."""
-        if self.is_empty_right and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-            session.exitstatus = pytest.ExitCode.OK
-        output = getattr(session.config, "workeroutput", None)
-        if output is not None:
-            output[self.key] = self.found
-
-    @pytest.hookimpl(optionalhook=True)
-    @guarded
-    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
-        """Read what a worker found."""
-        del error
-        self.found = getattr(node, "workeroutput", {}).get(self.key, self.found)
-
-    @guarded
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show what was found."""
-        for line in self.lines:
-            terminalreporter.write_line(printable(f"automation report: {line}"))
 
 
 OPTION: Final = "--automation-report-rerun-failed"
