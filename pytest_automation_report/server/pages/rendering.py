@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.sentences import commit_text
+from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages import drawings, words
 from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.urls import link, own_path
@@ -224,11 +225,11 @@ def _environment() -> Environment:
     filters: tuple[Callable[..., Any], ...] = (
         words.ago, words.by_day, duration, words.duration_change, words.file_size, words.machine_moment,
         words.moment, words.web_address, drawings.clock, drawings.slices, drawings.trend, content_path, plain,
-        commit_text, evidence_words, quantity, words.halves, words.sign,
+        commit_text, evidence_words, factor, quantity, words.halves, words.sign,
     )  # fmt: skip
     environment.filters.update({each.__name__: each for each in filters})
     environment.filters.update(code=_code, strip=drawings.strip_of, text_lines=words.lines)
-    environment.filters.update(status=words.STATUSES_SHOWN.__getitem__)
+    environment.filters.update(status=words.STATUSES_SHOWN.__getitem__, outcome_tone=words.OUTCOME_TONES.__getitem__)
     return environment
 
 

@@ -1,4 +1,4 @@
-"""Turn runs into the rows of lists, and suites into cards: what changed, what fails, is flaky or slow."""
+"""Turn runs into rows of lists and suites into cards; show what fails, is flaky or slow, and what tests cost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_automation_report.findings.flakiness import WINDOW, evidence_words
 from pytest_automation_report.findings.sentences import MINE
-from pytest_automation_report.findings.times import HISTORY, LAST, change_over, factor, median, spread
+from pytest_automation_report.findings.times import HISTORY, LAST, change_over, median, spread
 from pytest_automation_report.server.pages import urls, words
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, TrendPoint, failure_trend
 from pytest_automation_report.server.pages.rendering import Page
@@ -194,12 +194,7 @@ class Cost(NamedTuple):
     words: str = ""
     failed: int = 0
     usual: int | None = None
-    ratio: float | None = None
-
-    @property
-    def change(self) -> str:
-        """By how much it got slower or faster."""
-        return "" if self.ratio is None else factor(self.ratio)
+    ratio: float | None = None  # by which it got slower or faster
 
 
 class _Period(NamedTuple):

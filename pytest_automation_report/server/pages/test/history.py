@@ -125,28 +125,16 @@ def _of_jobs(rows: Iterable[Row]) -> list[JobResult]:
     return [JobResult(_VERDICTS[_letter(row)], row["job"], row["attempt"], row["status"] == 1) for row in rows]
 
 
-class JobOutcome(NamedTuple):
-    """A result of the test in one run; ``job`` is empty if it is not known. ``is_replaced``: a later attempt counts."""
+def job_outcomes(rows: Iterable[Row], run: int) -> list[tuple[Row, str, bool]]:
+    """Return all results of the test in a run, by job and attempt, with their words; none if there is only one.
 
-    result: int
-    job: str
-    attempt: int
-    tone: str
-    word: str
-    is_replaced: bool
-
-
-def job_outcomes(rows: Iterable[Row], run: int) -> list[JobOutcome]:
-    """Return all results of the test in a run, by job and attempt; none if there is only one."""
+    The last value says whether a later attempt replaced the result.
+    """
     own = sorted(
         (row for row in rows if row["run"] == run), key=lambda row: (row["job"] or "", row["attempt"] or 1, row["id"])
     )
     kept = set(remaining(_of_jobs(own)))
-    words = [OUTCOMES[_letter(row)] for row in own]
-    jobs = [
-        JobOutcome(row["id"], row["job"] or "", row["attempt"] or 1, OUTCOME_TONES[word], word, place not in kept)
-        for place, (row, word) in enumerate(zip(own, words, strict=True))
-    ]
+    jobs = [(row, OUTCOMES[_letter(row)], place not in kept) for place, row in enumerate(own)]
     return jobs if len(jobs) > 1 else []
 
 

@@ -107,12 +107,8 @@ class ShownAttempt(NamedTuple):
     elapsed: int | None
 
 
-class ShownLine(Struct, frozen=True):
-    """One line of code in coloured pieces."""
-
-    number: int | None
-    tokens: Tokens
-    is_hit: bool
+Coloured: TypeAlias = "tuple[CodeLine, Tokens]"
+"""A line of code, and its text in coloured pieces."""
 
 
 class CallView(Struct, frozen=True):
@@ -121,8 +117,8 @@ class CallView(Struct, frozen=True):
     frame: Frame
     is_open: bool
     is_own: bool
-    before: tuple[ShownLine, ...]
-    lines: tuple[ShownLine, ...]
+    before: Sequence[Coloured]
+    lines: Sequence[Coloured]
     variables: tuple[tuple[str, str], ...]
 
 
@@ -238,18 +234,18 @@ class _Colours:
     def __init__(self) -> None:
         self._remaining = _COLOURED_CHARACTERS
 
-    def lines(self, code: Sequence[CodeLine]) -> list[ShownLine]:
+    def lines(self, code: Sequence[CodeLine]) -> list[Coloured]:
         texts = [line.text for line in code]
         self._remaining -= sum(map(len, texts))
         tokens = coloured(texts) if self._remaining >= 0 else [[("", text)] for text in texts]
-        return [ShownLine(line.number, pieces, line.is_hit) for line, pieces in zip(code, tokens, strict=True)]
+        return list(zip(code, tokens, strict=True))
 
 
 def _call(call: Call | Fold, colours: _Colours) -> CallView | Fold:
     if not isinstance(call, Call):
         return call
     lines = colours.lines(call.frame.code)
-    hit = max((number for number, line in enumerate(lines) if line.is_hit), default=len(lines) - 1)
+    hit = max((number for number, (line, _) in enumerate(lines) if line.is_hit), default=len(lines) - 1)
     first = max(0, hit - _LINES_BEFORE)
     # One or two hidden lines would take the room that they save.
     first = 0 if first <= 2 else first  # noqa: PLR2004 - as said
@@ -259,8 +255,8 @@ def _call(call: Call | Fold, colours: _Colours) -> CallView | Fold:
         call.frame,
         call.is_open,
         not is_in_package(call.frame.path),
-        tuple(lines[:first]),
-        tuple(lines[first : hit + _LINES_AFTER]),
+        lines[:first],
+        lines[first : hit + _LINES_AFTER],
         tuple(variables[:40]),
     )
 

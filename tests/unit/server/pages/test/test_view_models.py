@@ -77,7 +77,7 @@ def test_long_code_hides_what_is_far_from_the_failure() -> None:
     (call,) = section.exceptions[0].calls
     assert not isinstance(call, Fold)
     assert len(call.before) + len(call.lines) == 42
-    assert (len(call.lines), call.lines[-1].number) == (12, 99)
+    assert (len(call.lines), call.lines[-1][0].number) == (12, 99)
 
 
 STEPS = (
