@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import Struct, field
@@ -55,38 +56,29 @@ class Branch(Struct):
 def branches_of(files: Sequence[FileTests], opened: str) -> list[Branch]:
     """Return the folders and files below a folder; one that has a folder and nothing else is one node with it."""
     nodes: dict[str, Branch] = {}
+    inside = _only_folder(files, opened)
     for entry in files:
         path = path_of(entry)
-        if not path.startswith(opened):
-            continue
-        name, slash, _ = path[len(opened) :].partition("/")
-        new = Branch(f"{opened}{name}{slash}", name + slash, "folder" if slash else "file", first=entry["first"])
-        _added(nodes.setdefault(new.path, new), entry)
-    if len(nodes) == 1:
-        (only,) = nodes.values()
-        if only.kind == "folder":
-            below = branches_of(files, only.path)
-            for child in below:
-                child.label = child.path[len(opened) :]
-            return below
-    return [_joined(node, files) if node.kind == "folder" else node for node in nodes.values()]
+        if path.startswith(inside):
+            name, slash, _ = path[len(inside) :].partition("/")
+            new = Branch(f"{inside}{name}{slash}", "", "folder" if slash else "file", first=entry["first"])
+            _added(nodes.setdefault(new.path, new), entry)
+    for node in nodes.values():
+        if node.kind == "folder":
+            node.path = _only_folder(files, node.path)
+        node.label = node.path[len(opened) :]
+    return list(nodes.values())
+
+
+def _only_folder(files: Sequence[FileTests], folder: str) -> str:
+    """Return a folder, or the one below it that has all of its files, however deep."""
+    paths = [path.split("/")[:-1] for entry in files if (path := path_of(entry)).startswith(folder)]
+    return "/".join([*commonprefix(paths), ""]) if paths else folder  # noqa: RUF071 - of lists, so part by part
 
 
 def file_branches(files: Sequence[FileTests]) -> list[Branch]:
     """Return a node for each file, in the order of the files."""
     return [_added(Branch(path_of(entry), path_of(entry), "file", first=entry["first"]), entry) for entry in files]
-
-
-def _joined(node: Branch, files: Sequence[FileTests]) -> Branch:
-    """Return a folder, or the only folder below it, however deep."""
-    paths = [path_of(entry) for entry in files if path_of(entry).startswith(node.path)]
-    while True:
-        rest = {path[len(node.path) :].partition("/")[0] for path in paths}
-        if len(rest) != 1 or any(path.count("/", len(node.path)) == 0 for path in paths):
-            return node
-        name = rest.pop()
-        node.label += f"{name}/"
-        node.path += f"{name}/"
 
 
 def path_of(entry: Mapping[str, Any]) -> str:

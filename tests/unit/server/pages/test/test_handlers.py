@@ -63,6 +63,15 @@ def test_values_that_pytest_cut_are_parts(site: Site) -> None:
     assert missing(shown, "part of the value", "there may be more differences") == []
 
 
+def test_all_tests_of_a_reason_are_one_click_away(site: Site) -> None:
+    """The page names some other tests that failed for its reason; its link to all of them shows no other test."""
+    run = site.run_of(*map(failing, range(12)), failing(12, "KeyError: 'x'"), a_test(13))
+    html = site.shown(f"/results/{site.result_ids(run)[0]}")
+    (address,) = re.findall(r'<a href="([^"]*)">all 12', html)
+    assert "12 tests" in site.text(unescape(address))
+    assert len(names(site.shown(unescape(address)))) == 12
+
+
 def _evidence(site: Site) -> str:
     """Return the address of a test with colours, files at its steps and an earlier attempt."""
     artifacts = _stored(site, {"shot.png": PNG, "page.txt": b"<b>"})
