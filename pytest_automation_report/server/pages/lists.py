@@ -66,16 +66,12 @@ class _ListPage(Page):
 
     def _read(self, question: Callable[[PageReader], Values]) -> Values:
         """Return the values of a list; findings that it lacks are computed, as many as take little time."""
-        answer = self.read(question)
-        is_any, until = False, time.monotonic() + _COMPUTING_SECONDS
+        answer, until = self.read(question), time.monotonic() + _COMPUTING_SECONDS
         # While the store is busy, or if a run was removed meanwhile, the list shows what it has.
         with suppress(ApiError):
-            for run_id in answer["uncomputed"]:
-                if time.monotonic() > until:
-                    break
+            for run_id in takewhile(lambda _: time.monotonic() <= until, answer["uncomputed"]):
                 findings(self.store, run_id)
-                is_any = True
-        return self.read(question) if is_any else answer
+        return self.read(question) if answer["uncomputed"] else answer
 
     def answer_project(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         filters = urls.run_filters(req.params)

@@ -294,13 +294,10 @@ class Histories:
         return self._letters.get(case, "")
 
     def usual(self, case: int) -> int | None:
-        """Return the usual time of one test before the run, as `median` does, whose history need not be loaded."""
-        self.load([case])
-        return self.median(case)
-
-    def median(self, case: int) -> int | None:
         """Return the usual time of a test before the run, in microseconds; None if it is not known."""
-        return self._medians.get(case)
+        if case not in self._medians:
+            self.load([case])
+        return self._medians[case]
 
 
 # A part of a sentence: its text, and ``b`` if it is emphasised, ``code`` for a name, or nothing.
@@ -486,6 +483,6 @@ def running_now(facts: RunFacts) -> list[Running]:
     running = []
     for row, test in found:
         lasted = max(0, facts.latest - (row["session_started"] or row["created"]) - test.since)
-        median = facts.histories.median(cases[test.key]) if test.key in cases else None
+        median = facts.histories.usual(cases[test.key]) if test.key in cases else None
         running.append(Running(split_name(test.name), test.folder, lasted, median, facts.worker(row["id"])))
     return sorted(running, key=lambda test: -test.lasted)

@@ -432,7 +432,7 @@ class RunView:
         if view["waste"]:
             names[view["waste"]["result"]] = view["waste"]["name"]
         total = sum(entry["elapsed"] for entry in view["files"])
-        slowest = slowest_tests(view, lambda row: duration(histories.median(row["case"])))
+        slowest = slowest_tests(view, lambda row: duration(histories.usual(row["case"])))
         return {
             "shares": shares_of(shares) if shares["workers"] else [],
             "lanes": lanes_of(view, facts.worker, names, self._state.at("time")) if view["workers"] else None,
