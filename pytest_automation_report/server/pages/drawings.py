@@ -61,12 +61,12 @@ class TrendBar(NamedTuple):
     """One bar of a trend; ``above`` is the place of its label. ``has_number``: the number of its run stands below."""
 
     point: TrendPoint
-    x: str
-    y: str
-    width: str
-    height: str
-    middle: str
-    above: str
+    x: float
+    y: float
+    width: float
+    height: float
+    middle: float
+    above: float
     label: str
     has_number: bool
 
@@ -99,10 +99,8 @@ def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
             covered = max(0, last - int(_CHARACTER * len(label) / step))
             label, above = "" if highest >= covered else label, min(tops[covered:])
         has_number = place in (0, last) or (is_apart and place == began)
-        x_text, y_text, width_text, height, middle, label_y = (
-            f"{number:.1f}" for number in (x, y, width, _TREND_GROUND - y, x + width / 2, above - 4)
-        )
-        bars.append(TrendBar(point, x_text, y_text, width_text, height, middle, label_y, label, has_number))
+        height, middle = _TREND_GROUND - y, x + width / 2
+        bars.append(TrendBar(point, x, y, width, height, middle, above - 4, label, has_number))
     return bars
 
 
@@ -178,23 +176,22 @@ class Square(NamedTuple):
 class Grid(NamedTuple):
     """A grid in units of its drawing: squares with their places while they are few, else one path for each tone."""
 
-    height: str
-    size: str
-    squares: Sequence[tuple[Square, str, str]] = ()
+    height: float
+    size: float
+    squares: Sequence[tuple[Square, float, float]] = ()
     paths: Sequence[tuple[str, str]] = ()
 
 
 def grid_of(cells: Sequence[Square]) -> Grid:
     """Return the drawing of these tests."""
     step = _CELL if len(cells) <= _MAX_LINKED_CELLS else _SMALL_CELL
-    columns, size = int(_GRID_WIDTH / step), f"{step * 0.78:.1f}"
-    height = f"{-(-len(cells) // columns) * step:.1f}"
-    placed = [
-        (cell, f"{index % columns * step:.1f}", f"{index // columns * step:.1f}") for index, cell in enumerate(cells)
-    ]
+    columns, size = int(_GRID_WIDTH / step), step * 0.78
+    height = -(-len(cells) // columns) * step
+    placed = [(cell, index % columns * step, index // columns * step) for index, cell in enumerate(cells)]
     if len(cells) <= _MAX_LINKED_CELLS:
         return Grid(height, size, placed)
-    return Grid(height, size, paths=_paths((cell.tone, f"M{x} {y}h{size}v{size}h-{size}z") for cell, x, y in placed))
+    shapes = ((cell.tone, f"M{x:.1f} {y:.1f}h{size:.1f}v{size:.1f}h-{size:.1f}z") for cell, x, y in placed)
+    return Grid(height, size, paths=_paths(shapes))
 
 
 def _paths(shapes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -232,10 +229,7 @@ def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[i
     seconds = wall / 1_000_000
     # Beyond two days, which a clock that was wrong pretends, the step is as long as it must be.
     step = next((step for step in _STEPS_S if seconds / step <= _MOST_STEPS), max(_STEPS_S[-1], seconds / _MOST_STEPS))
-    ticks = [
-        (f"{left + number * step * 1_000_000 * scale:.1f}", _tick(number * step, step))
-        for number in range(int(seconds / step) + 1)
-    ]
+    times = [number * step for number in range(int(seconds / step) + 1)]
     lanes = []
     for row, (worker, blocks) in enumerate(zip(overview["workers"], overview["lanes"], strict=True)):
         drawn = []
@@ -247,8 +241,7 @@ def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[i
             href = state.result(result) if count == 1 else state.at("tests", lane=lane).address
             title = f"{name}, {_KIND_WORDS[kind]}, {duration(end - start)}, from {since}"
             label = _label(names.get(result, ""), width) if count == 1 else ""
-            drawn.append((f"{x:.1f}", f"{width:.1f}", TONES[kind], href, title, label, f"{x + 5:.1f}"))
-        end_x = left + worker["end"] * scale
+            drawn.append((x, width, TONES[kind], href, title, label, x + 5))
         lanes.append(
             {
                 "name": who[row],
@@ -256,14 +249,14 @@ def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[i
                 "href": state.at("tests", lane=Lane(worker["thread"])).address,
                 "top": _TOP + row * _LANE,
                 "blocks": drawn,
-                "setup": f"{max(0.0, worker['start'] * scale - 1):.1f}",
+                "setup": worker["start"] * scale - 1,
                 "end": _tick(worker["end"] / 1_000_000, step),
-                "end_x": f"{min(end_x + 5, _RIGHT - 34):.1f}",
+                "end_x": min(left + worker["end"] * scale + 5, _RIGHT - 34),
                 "has_end": worker["end"] < wall * 0.97,
             }
         )
     return {
-        "ticks": ticks,
+        "ticks": [(left + time * 1_000_000 * scale, _tick(time, step)) for time in times],
         "lanes": lanes,
         "left": left,
         "lane_width": _RIGHT - left,

@@ -146,9 +146,12 @@ def set_html(resp: falcon.Response, html: str) -> None:
 
 
 def _finalized(value: object) -> object:
-    """Return a value of a template with control and bidi characters escaped; markup is our own and stays."""
+    """Return a value of a template with control and bidi characters escaped; markup is our own and stays.
+
+    A float is a place in a drawing, and has one decimal.
+    """
     if not isinstance(value, str) or isinstance(value, Markup):
-        return value
+        return f"{value:.1f}" if isinstance(value, float) else value
     # Most values are short, and for those this is the fastest way to see that nothing is to be escaped.
     return value if len(value) < _SHORT and value.isprintable() else visible(value)
 
