@@ -30,7 +30,7 @@ _COMMANDS: Final = {
     "send": ("send", "send"),
     "serve": ("serve", "serve"),
     "server": ("server", "store"),
-    "spool": ("spool", "spool"),
+    "spool": ("spool", "send"),
     "store": ("store", "store"),
     "submit": ("submit", "submit"),
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.cli.spool import read_spooled_session
+from pytest_automation_report.cli.send import read_spooled_session
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions
 from support.delivered_results import assert_complete

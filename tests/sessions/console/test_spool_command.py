@@ -45,16 +45,16 @@ def test_nobody_sees_a_session_before_it_is_whole(project: Project) -> None:
 
 SENT_MEANWHILE = """
 import shutil
-from pytest_automation_report.cli import spool
+from pytest_automation_report.cli import send
 from pytest_automation_report.cli.main import main
 
-age_of = spool.age_of
+age_of = send.age_of
 
 def late(folder, now):
     shutil.rmtree(folder.path)
     return age_of(folder, now)
 
-spool.age_of = late
+send.age_of = late
 main(["spool", "list"])
 """
 
