@@ -268,7 +268,7 @@ class _SessionPlugin(Hooks):
 
 
 def _refuse_misspelled(config: pytest.Config, switch: Switch) -> None:
-    """Raise `SettingError` for a misspelled or removed name in the ini file, unless the user turns reporting off."""
+    """Raise `SettingError` for a misspelled name in the ini file, unless the user turns reporting off."""
     # Also in sessions that are not reported: the name may be a misspelled switch.
     is_declined = not switch.is_on and switch.origin in (settings.SWITCH_ENVIRONMENT, settings.SWITCH_OFF_OPTION)
     names = [] if is_declined or _is_nested(switch) else settings.unknown_ini_names(config)

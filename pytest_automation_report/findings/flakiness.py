@@ -268,7 +268,13 @@ class Matrix(Struct, frozen=True):
         counts = {value: Counter(test.is_failed for test in self.cell(value)) for value in self.rows.values}
         failing = [value for value, count in counts.items() if not count[False]]
         passing = [value for value, count in counts.items() if not count[True]]
-        clauses = [[*self._clause("fail", failing), *self._each_column()]] if failing else []
+        columns: list[tuple[str, str]] = []
+        if self.columns is not None:
+            columns = [
+                (f" {'in' if self.columns.name == TEST else 'with'} each of ", ""),
+                *_listed(self.columns.values),
+            ]
+        clauses = [[*self._clause("fail", failing), *columns]] if failing else []
         clauses += [
             [(value, "code"), (f" fails in {count[True]:,} of {quantity(count.total(), 'test')}", "")]
             for value, count in counts.items()
@@ -285,11 +291,6 @@ class Matrix(Struct, frozen=True):
         if self.rows.name == BRANCH:
             return [("on ", ""), *_listed(values), (f" it{_verb(verb, values[:1])}", "")]
         return [*_listed(values), (_verb(verb, values), "")]
-
-    def _each_column(self) -> list[tuple[str, str]]:
-        if self.columns is None:
-            return []
-        return [(f" {'in' if self.columns.name == TEST else 'with'} each of ", ""), *_listed(self.columns.values)]
 
 
 def matrix_of(tests: Sequence[Sample]) -> Matrix | None:

@@ -141,17 +141,7 @@ def change_of(durations: Sequence[float], observed: Sequence[int]) -> Change | N
 
     ``durations`` are at the speed of a usual run, ``observed`` are the same as they were.
     """
-    before, last = durations[-HISTORY - LAST : -LAST], durations[-LAST:]
-    is_slower = _is_slower(before, last)
-    if is_slower is None:
-        # Nearly all tests: the rest of the rule need not be computed.
-        return None
-    # A test that waits, for a network or a clock, takes as long on a machine twice as fast. And what is said of a run
-    # must be true of its own duration.
-    now, own, usual = median(observed[-LAST:]), observed[-1], median(observed[-HISTORY - LAST : -LAST])
-    if not (_is_observed(usual, now, is_slower=is_slower) and _is_observed(usual, own, is_slower=is_slower)):
-        return None
-    return Change(own, round(usual), _runs_since(durations, median(before), median(last)))
+    return _change(durations, observed, slice(-HISTORY - LAST, -LAST), slice(-LAST, None), observed[-1:])
 
 
 def change_over(durations: Sequence[float], observed: Sequence[int]) -> Change | None:
@@ -160,14 +150,25 @@ def change_over(durations: Sequence[float], observed: Sequence[int]) -> Change |
     Up to 20 runs at each end are compared; ``elapsed`` is the usual duration at the end.
     """
     runs = min(HISTORY, len(durations) // LAST)
-    before, last = durations[:runs], durations[len(durations) - runs :]
-    is_slower = _is_slower(before, last)
+    return _change(durations, observed, slice(runs), slice(len(durations) - runs, None), ())
+
+
+def _change(
+    durations: Sequence[float], observed: Sequence[int], first: slice, end: slice, own: Sequence[int]
+) -> Change | None:
+    """Return the change between the first runs and those at the end; ``own`` is the duration of a single run."""
+    is_slower = _is_slower(durations[first], durations[end])
     if is_slower is None:
+        # Nearly all tests: the rest of the rule need not be computed.
         return None
-    usual, now = median(observed[:runs]), median(observed[len(observed) - runs :])
-    if not _is_observed(usual, now, is_slower=is_slower):
-        return None
-    return Change(round(now), round(usual), _runs_since(durations, median(before), median(last)))
+    # A test that waits, for a network or a clock, takes as long on a machine twice as fast. And what is said of a run
+    # must be true of its own duration.
+    usual, now = median(observed[first]), median(observed[end])
+    for each in (now, *own):
+        if not (each > usual * _OBSERVED_RATIO if is_slower else each < usual / _OBSERVED_RATIO):
+            return None
+    runs = _runs_since(durations, median(durations[first]), median(durations[end]))
+    return Change(own[0] if own else round(now), round(usual), runs)
 
 
 def _is_slower(before: Sequence[float], last: Sequence[float]) -> bool | None:
@@ -182,10 +183,6 @@ def _is_slower(before: Sequence[float], last: Sequence[float]) -> bool | None:
     if now > max(_RATIO * usual, usual + noise, usual + LEAST_CHANGE_US):
         return True
     return False if now < min(usual / _RATIO, usual - noise, usual - LEAST_CHANGE_US) else None
-
-
-def _is_observed(usual: float, now: float, *, is_slower: bool) -> bool:
-    return now > usual * _OBSERVED_RATIO if is_slower else now < usual / _OBSERVED_RATIO
 
 
 def _runs_since(durations: Sequence[float], usual: float, now: float) -> int:

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 class TerminalReport:
     """The lines about one session, shown once: in pytest's summary, or on the standard streams without one.
 
-    The session sets ``configuration`` with the spool that could be written, ``run_key`` of a run that jobs share, and
-    ``outcome`` when the results are counted.
+    The session sets ``configuration`` with the spool that could be written, ``run_key`` of a run that jobs share,
+    ``outcome`` when the results are counted, and ``strict_error``, which explains our exit status.
     """
 
     def __init__(self, config: pytest.Config, setup: SessionSetup, internal_errors: InternalErrors) -> None:
@@ -63,7 +63,7 @@ class TerminalReport:
         # Lines of the CI provider's page that go to stdout, such as GitHub's marks of failures.
         self._ci_lines: list[str] = []
         self._comparison: list[str] = []
-        self._strict_lines: list[str] = []
+        self.strict_error = ""
         # True after the lines were written: pytest writes no summary if it stops early, or with `-p no:terminal`.
         self._is_shown = False
 
@@ -118,12 +118,6 @@ class TerminalReport:
             reporter.write_line(printable(line))
             reporter.flush()
 
-    def explain_strict(self, exit_status: int) -> None:
-        """Add the line that explains our exit status."""
-        origin = self.configuration.origins.get("strict", "strict")
-        line = f"exit status {exit_status}: no test failed, but not all results were delivered ({origin})"
-        self._strict_lines = [line]
-
     def write_summary(self, reporter: pytest.TerminalReporter, stats: Mapping[str, Sequence[object]]) -> None:
         """Write the outcome, the warnings and the next step for the rest into pytest's summary.
 
@@ -159,7 +153,7 @@ class TerminalReport:
     def _lines(self, verbosity: int, stats: Mapping[str, Sequence[object]] | None = None) -> list[str]:
         warnings, shell = self._all_warnings(), self._shell
         lines = report_lines(self.configuration, self.outcome, warnings, shell=shell, verbosity=verbosity, stats=stats)
-        return [*map(printable, (*lines, *self._comparison, *self._strict_lines))]
+        return [*map(printable, (*lines, *self._comparison, *filter(None, [self.strict_error])))]
 
     def _all_warnings(self) -> list[str]:
         """Return all warnings, without the secrets that texts of users' code and of our errors may hold."""

@@ -318,9 +318,11 @@ class SessionHooks(Hooks):
         finally:
             # Also if an error of this package kept it from counting: then the delivery is not confirmed.
             is_whole = self._report.outcome is not None and self._report.outcome.is_whole
-            if self._setup.configuration.strict and not is_whole and int(session.exitstatus) == 0:
-                session.exitstatus = STRICT_EXIT_STATUS
-                self._report.explain_strict(STRICT_EXIT_STATUS)
+            configuration = self._setup.configuration
+            if configuration.strict and not is_whole and int(session.exitstatus) == 0:
+                session.exitstatus, origin = STRICT_EXIT_STATUS, configuration.origins.get("strict", "strict")
+                reason = f"no test failed, but not all results were delivered ({origin})"
+                self._report.strict_error = f"exit status {STRICT_EXIT_STATUS}: {reason}"
 
     @guarded
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
