@@ -26,6 +26,7 @@ from store import APPEND, Writer, body
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.http.guard import ServerOptions
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
 
@@ -56,7 +57,7 @@ class Visitor:
         self.store = Store(database)
         token = Token("benchmark")
         pages = Pages(self.store, token)
-        self._client = TestClient(create_application(self.store, token, extension=pages.extension))
+        self._client = TestClient(create_application(self.store, token, ServerOptions(extension=pages.extension)))
         (cookie,) = self._client.simulate_get(pages.opening_path).cookies.values()
         self._headers = {"Cookie": f"{cookie.name}={cookie.value}"}
 

@@ -11,6 +11,7 @@ from requests.models import PreparedRequest, Response
 
 from pytest_automation_report.api.models import PostgresDatabase, Token
 from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.http.guard import ServerOptions
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
 from support.scripted_adapter import bytes_of, response_to
@@ -56,7 +57,9 @@ class StoreAdapter(BaseAdapter):
             if self._open is None:
                 store = Store(self._database)
                 if self._has_pages:
-                    application = create_application(store, self._token, extension=Pages(store, self._token).extension)
+                    application = create_application(
+                        store, self._token, ServerOptions(extension=Pages(store, self._token).extension)
+                    )
                 else:
                     application = create_application(store, self._token)
                 self._open = store, application

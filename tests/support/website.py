@@ -11,6 +11,7 @@ from falcon.testing import Result, TestClient
 
 from pytest_automation_report.api.models import Json, PostgresDatabase
 from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.http.guard import ServerOptions
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.contents import ArtifactContents
 from pytest_automation_report.server.store.maintenance import remove_run
@@ -39,7 +40,7 @@ class Site:
         self.service = Service(place, contract)
         self.links: list[str] = []
         self.pages = Pages(self.service.store, TOKEN, on_link_used=self.links.append)
-        application = create_application(self.service.store, TOKEN, extension=self.pages.extension)
+        application = create_application(self.service.store, TOKEN, ServerOptions(extension=self.pages.extension))
         self.client = TestClient(application)
         self._pass: str | None = None
 

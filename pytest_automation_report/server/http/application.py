@@ -50,21 +50,17 @@ _logger = logging.getLogger(__name__)
 
 _API = "/api/v1"
 _OPTIONS: Final = guard.ServerOptions()
-_NO_EXTENSION: Final = guard.Extension()
 # The largest number that clients in JavaScript can hold exactly.
 _JAVASCRIPT_MAX = 2**53 - 1
 
 
 def create_application(
-    store: Store,
-    token: Token | Tokens,
-    options: guard.ServerOptions = _OPTIONS,
-    extension: guard.Extension = _NO_EXTENSION,
+    store: Store, token: Token | Tokens, options: guard.ServerOptions = _OPTIONS
 ) -> falcon.App[falcon.Request, falcon.Response]:
     """Return the WSGI application for the server's token and the tokens of a store; the caller opens and closes it."""
     tokens = token if isinstance(token, Tokens) else Tokens(store, token)
     metrics = Metrics(store, tokens)
-    middleware: list[Any] = [metrics, guard.RequestGuard(tokens, options, extension)]
+    middleware: list[Any] = [metrics, guard.RequestGuard(tokens, options)]
     application = falcon.App(middleware=middleware)
     application.router_options.converters["id"] = _IdConverter
     application.router_options.converters["hash"] = _HashConverter
@@ -81,7 +77,7 @@ def create_application(
     application.add_route(ARTIFACTS_PATH, ArtifactsResource(contents))
     application.add_route(f"{ARTIFACTS_PATH}/{{content_hash:hash}}", ArtifactResource(contents))
     application.add_route(f"{ARTIFACTS_PATH}/{{content_hash:hash}}/{{name}}", ArtifactResource(contents))
-    for template, resource in extension.routes:
+    for template, resource in options.extension.routes:
         application.add_route(template, resource)
     return application
 

@@ -254,16 +254,6 @@ _find_code = re.compile(f"({OPENING}+).+")
 _is_idempotency_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 
 
-class ServerOptions(Struct, frozen=True):
-    """Settings of the application."""
-
-    requests_per_minute: int | None = None
-    hosts: frozenset[str] | None = None  # answered besides this machine's own names; None answers all
-    are_metrics_public: bool = False  # answered without a token
-    max_artifact_bytes: int = MAX_TOTAL_BYTES  # of all stored artifacts together
-    on_run_completed: Callable[[int], None] = lambda _: None  # called before the response: it must return at once
-
-
 class Extension(Struct, frozen=True):
     """Additional routes: pairs of a URL template and its resource, and what guards them."""
 
@@ -275,13 +265,23 @@ class Extension(Struct, frozen=True):
     answer_link: Callable[[falcon.Request, falcon.Response], bool] = lambda _, __: False
 
 
+class ServerOptions(Struct, frozen=True):
+    """Settings of the application."""
+
+    requests_per_minute: int | None = None
+    hosts: frozenset[str] | None = None  # answered besides this machine's own names; None answers all
+    are_metrics_public: bool = False  # answered without a token
+    max_artifact_bytes: int = MAX_TOTAL_BYTES  # of all stored artifacts together
+    on_run_completed: Callable[[int], None] = lambda _: None  # called before the response: it must return at once
+    extension: Extension = Extension()  # the pages
+
+
 class RequestGuard:
     """Refuse requests of other sites, without the token, above the rate limit, or with an unknown method."""
 
-    def __init__(self, tokens: Tokens, options: ServerOptions, extension: Extension) -> None:
+    def __init__(self, tokens: Tokens, options: ServerOptions) -> None:
         self._tokens = tokens
         self._options = options
-        self._extension = extension
         per_minute = options.requests_per_minute or math.inf
         self._clients, self._visitors = RateLimit(per_minute), RateLimit(_WITHOUT_TOKEN * per_minute)
 
@@ -296,7 +296,7 @@ class RequestGuard:
         if req.get_header("Sec-Fetch-Site", default="none") not in _OWN_SITES:
             self._answer_other_site(req, resp)
             return
-        is_visitor = is_public or self._extension.authorize(req)
+        is_visitor = is_public or self._options.extension.authorize(req)
         if not is_visitor:
             grant = self._tokens.grant(req.auth, req.remote_addr)
             req.context["grant"] = grant
@@ -335,14 +335,14 @@ class RequestGuard:
     ) -> None:
         """Let the extension finish the response."""
         del resource, req_succeeded
-        self._extension.finish(req, resp)
+        self._options.extension.finish(req, resp)
 
     def _answer_other_site(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Refuse a request that a browser sends for a page of another site; a click there may be answered."""
         mode, target = req.get_header("Sec-Fetch-Mode"), req.get_header("Sec-Fetch-Dest")
         # For frames and scripts a browser sends other headers.
         is_click = req.method == "GET" and mode == "navigate" and target == "document"
-        if not is_click or not self._extension.answer_link(req, resp):
+        if not is_click or not self._options.extension.answer_link(req, resp):
             raise ApiError(403, "This server does not answer requests of other sites.")
         resp.complete = True
 

@@ -77,11 +77,7 @@ class ServeOptions(guard.ServerOptions, frozen=True):
     host_names: tuple[str, ...] = ()  # answered besides this machine's own names
     deadlines: Deadlines = Deadlines()
     connections: int = CONNECTIONS
-    extension: guard.Extension = guard.Extension()
     retention: Retention | None = None
-
-
-_DEFAULT = ServeOptions()
 
 
 def serve(
@@ -91,7 +87,7 @@ def serve(
     host: str,
     port: int,
     ready: Callable[[str], None],
-    options: ServeOptions = _DEFAULT,
+    options: ServeOptions,
 ) -> None:
     """Serve a store until SIGTERM or SIGINT; must be called in the main thread.
 
@@ -107,7 +103,7 @@ def serve(
     with listening(address, port) as listener, closing(FindingsWorker(store)) as worker:
         tokens = Tokens(store, token)
         options = replace(options, hosts=hosts, on_run_completed=worker.add)
-        application: Any = create_application(store, tokens, options, options.extension)
+        application: Any = create_application(store, tokens, options)
         server = _create_server(application, listener, options)
         try:
             loop = Loop(server, options.deadlines, tokens.refusal, on_turn=tokens.notice_quiet)

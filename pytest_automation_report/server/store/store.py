@@ -312,7 +312,6 @@ class Connections:
         self._write_lock = threading.Lock()
         # The last one that was used is the next one, so that most processes open a single one; None is still closed.
         self._readers: LifoQueue[SqliteConnection | None] = LifoQueue()
-        self._close_lock = threading.Lock()
         self._is_closed = False
         for _ in range(_READERS):
             self._readers.put(None)
@@ -370,12 +369,11 @@ class Connections:
     def close(self) -> None:
         """Close all connections, each at the end of its transaction; closing twice is harmless."""
         self._is_closed = True
-        with self._close_lock:
+        with self._write_lock:
             for reader in [self._readers.get() for _ in range(_READERS)]:
                 if reader is not None:
                     reader.raw.close()
                 self._readers.put(reader)
-        with self._write_lock:
             self._writer.raw.close()
 
 

@@ -168,9 +168,9 @@ def test_a_port_that_is_taken_is_an_error_of_the_system(tmp_path: Path, monkeypa
         assert applied == []
         for host in ("0.0.0.0", "192.0.2.1", "::", "example.com", ""):
             with pytest.raises(SettingError, match="--host"):
-                serve(store, Token("t"), host=host, port=0, ready=pytest.fail)
+                serve(store, Token("t"), host=host, port=0, ready=pytest.fail, options=ServeOptions())
         with pytest.raises(SettingError, match="--port"):
-            serve(store, Token("t"), host="localhost", port=65536, ready=pytest.fail)
+            serve(store, Token("t"), host="localhost", port=65536, ready=pytest.fail, options=ServeOptions())
 
 
 def test_the_token_of_the_environment_comes_first(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.http.guard import ServerOptions
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.spool.sessions import session_folders, state_of
@@ -51,7 +52,7 @@ def pages_server(folder: Path, middleware: Callable[[Any], Any] = lambda applica
     """Serve a store with pages; give its address."""
     with closing(Store(folder / "server.db")) as store:
         pages = Pages(store, Token(TOKEN))
-        application = create_application(store, Token(TOKEN), extension=pages.extension)
+        application = create_application(store, Token(TOKEN), ServerOptions(extension=pages.extension))
         with serving(middleware(application)) as server:
             yield f"http://127.0.0.1:{server.server_port}"
 

@@ -7,6 +7,7 @@ from typing import Any
 import falcon
 import pytest
 from falcon.testing import Result, TestClient
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError
@@ -116,7 +117,7 @@ def test_a_request_over_the_limit_is_429(service: Service) -> None:
 def test_requests_without_a_token_use_up_no_limit_of_clients(site: Site) -> None:
     """Pages, files and links have a limit by address, ten times as large; clients with the token keep theirs whole."""
     rules = ServerOptions(requests_per_minute=2)
-    client = TestClient(create_application(site.service.store, TOKEN, rules, site.pages.extension))
+    client = TestClient(create_application(site.service.store, TOKEN, replace(rules, extension=site.pages.extension)))
 
     def visit(address: str) -> list[int]:
         paths = ("/open/a-guess-of-somebody", next(iter(ASSETS)))
@@ -133,7 +134,7 @@ def test_no_code_of_a_link_is_told(site: Site, caplog: pytest.LogCaptureFixture)
     caplog.set_level("DEBUG")
     code = "a-code-of-ten-colleagues"
     pages = Pages(site.service.store, TOKEN, team_code=Token(code))
-    client = TestClient(create_application(site.service.store, TOKEN, extension=pages.extension))
+    client = TestClient(create_application(site.service.store, TOKEN, ServerOptions(extension=pages.extension)))
     for path in (f"/open/{code}", f"//open//{code}", f"/open/{code}/", f"/%6Fpen/{code}", pages.opening_path):
         client.simulate_get(path)
     paths = [message.split()[2] for message in caplog.messages]
@@ -178,7 +179,7 @@ def test_more_addresses_can_be_added_with_a_login_of_their_own(service: Service)
         return req.path == "/" and req.get_cookie_values("login") == ["yes"]
 
     extension = Extension(routes=[("/", Page())], authorize=authorize)
-    client = TestClient(create_application(service.store, TOKEN, ServerOptions(hosts=frozenset()), extension))
+    client = TestClient(create_application(service.store, TOKEN, ServerOptions(hosts=frozenset(), extension=extension)))
     host = {"Host": "localhost"}
     cookie = {**host, "Cookie": "login=yes"}
     assert client.simulate_get("/", headers=cookie).text == "a page"

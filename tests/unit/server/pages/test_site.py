@@ -13,7 +13,7 @@ from falcon.testing import Result, TestClient
 
 from pytest_automation_report.api.models import PostgresDatabase, Token
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.http.guard import passes_secret
+from pytest_automation_report.server.http.guard import ServerOptions, passes_secret
 from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.rendering import ASSETS, SCRIPTS, STYLE_LAYERS, asset_path
 from pytest_automation_report.server.pages.site import PASS_SECONDS, PageAccess, Pages, ProxyUser
@@ -350,7 +350,7 @@ def test_a_browser_goes_on_to_the_page_that_it_asked_for(site: Site) -> None:
 def test_the_link_of_a_team_opens_for_each_colleague(site: Site) -> None:
     """The code of the file opens any number of times, beside the link that opens once, which it does not use up."""
     pages = Pages(site.service.store, TOKEN, team_code=CODE)
-    client = TestClient(create_application(site.service.store, TOKEN, extension=pages.extension))
+    client = TestClient(create_application(site.service.store, TOKEN, ServerOptions(extension=pages.extension)))
     before = pages.opening_path
     for _ in range(3):
         opened = client.simulate_get(f"/open/{CODE.value}", query_string="to=/projects/1")
@@ -369,7 +369,7 @@ def test_users_of_a_trusted_proxy_need_no_link(site: Site, caplog: pytest.LogCap
     site.run_of()
     user = ProxyUser("X-Forwarded-User", (ip_network("10.0.0.0/24"), ip_network("::1")))
     pages = Pages(site.service.store, TOKEN, proxy_user=user)
-    client = TestClient(create_application(site.service.store, TOKEN, extension=pages.extension))
+    client = TestClient(create_application(site.service.store, TOKEN, ServerOptions(extension=pages.extension)))
 
     def asked(path: str, address: str, name: str = "ann@example.com", **more: str) -> int:
         headers = {"X-Forwarded-User": name, **{key.replace("_", "-"): value for key, value in more.items()}}
