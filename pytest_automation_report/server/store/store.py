@@ -24,7 +24,6 @@ from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from msgspec import Struct, field
-from msgspec.structs import asdict
 
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
@@ -53,6 +52,12 @@ _logger = logging.getLogger(__name__)
 _KEEP_KEYS_US = 7 * DAY_US
 _PURGE_EVERY_REQUESTS = 256  # requests between two deletions of expired keys: most requests pay nothing for it
 _MAX_ATTEMPTS = 5  # how often a transaction is run that the database keeps rolling back
+# An expired key is taken like a new one.
+_TAKE_KEY = (
+    'INSERT INTO "applied_request" ("key", "fingerprint", "created") VALUES (?, ?, ?) ON CONFLICT ("key") DO UPDATE SET'
+    ' "fingerprint" = excluded."fingerprint", "record_id" = NULL, "created" = excluded."created"'
+    ' WHERE "applied_request"."created" < ?'
+)
 _SET_RECORD = 'UPDATE "applied_request" SET "record_id" = ? WHERE "key" = ?'
 _EARLIER = 'SELECT "fingerprint", "record_id" FROM "applied_request" WHERE "key" = ? AND "created" >= ?'
 
@@ -157,16 +162,10 @@ class Store:
         earlier = _earlier_record(connection, request, now) if connection.is_postgres else []
         if earlier:
             return earlier[0]
-        # The key is inserted first. Of two requests with the same key the second one waits at this point until the
-        # first is committed or undone: in SQLite for the write lock, in PostgreSQL for the row.
-        row = {**asdict(request), "created": now}
-        if not connection.add("applied_request", **row):
-            # The key may have been used since it was read.
-            earlier = _earlier_record(connection, request, now)
-            if earlier:
-                return earlier[0]
-            connection.change('DELETE FROM "applied_request" WHERE "key" = ?', (request.key,))  # it has expired
-            connection.add("applied_request", **row)
+        # The key is taken first. Of two requests with the same key the second one waits at this point until the first
+        # is committed or undone: in SQLite for the write lock, in PostgreSQL for the row.
+        if not connection.change(_TAKE_KEY, (request.key, request.fingerprint, now, now - _KEEP_KEYS_US)):
+            return _earlier_record(connection, request, now)[0]
         record_id = work(self._writer(connection))
         if record_id is not None:
             connection.change(_SET_RECORD, (record_id, request.key))

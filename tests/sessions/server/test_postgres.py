@@ -20,7 +20,8 @@ from pytest_automation_report.server.api.bodies import RunBody
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.guard import Tokens
 from pytest_automation_report.server.store import postgres
-from pytest_automation_report.server.store.database import lock
+from pytest_automation_report.server.store import store as stores
+from pytest_automation_report.server.store.database import StoreConnection, lock
 from pytest_automation_report.server.store.findings import _computed, findings
 from pytest_automation_report.server.store.findings import _keep as _keep_findings
 from pytest_automation_report.server.store.maintenance import remove_unused_tests
@@ -100,6 +101,28 @@ def test_an_answered_key_is_answered_while_another_server_has_its_row(service: S
     with closing(Store(service.place)) as other, other._connections.writing() as connection:
         assert connection.change("UPDATE applied_request SET created = created WHERE key = ?", ("k",)) == 1
         assert service.store.change(lambda _: None, identity) == first
+
+
+@ON_POSTGRESQL
+def test_an_expired_key_is_applied_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two servers that find the same expired key at the same moment apply its request once."""
+    identity, original = IdempotentRequest("k", "f"), stores._earlier_record
+    service.store.change(lambda _: 7, identity)
+    service.store.write(lambda writer: writer.connection.change("UPDATE applied_request SET created = 0"))
+    done: list[str] = []
+    reads: list[list[int | None]] = []
+    with closing(Store(service.place, clock=service.clock)) as second:
+
+        def read(connection: StoreConnection, request: IdempotentRequest, now: int) -> list[int | None]:
+            earlier = original(connection, request, now)
+            reads.append(earlier)
+            if len(reads) == 2:
+                second.change(lambda _: done.append("second"), identity)
+            return earlier
+
+        monkeypatch.setattr(stores, "_earlier_record", read)
+        service.store.change(lambda _: done.append("first"), identity)
+    assert len(done) == 1
 
 
 @ON_POSTGRESQL
