@@ -149,15 +149,7 @@ def part_of(connection: StoreConnection, content_hash: str, position: int) -> by
 
 
 def _parts(source: BinaryIO) -> Iterator[bytes]:
-    """Yield a file in parts of one size; a single read of a socket's stream may return less."""
-    part = b""
-    while more := source.read(PART_BYTES - len(part)):
-        part += more
-        if len(part) == PART_BYTES:
-            yield part
-            part = b""
-    if part:
-        yield part
+    return iter(partial(source.read, PART_BYTES), b"")
 
 
 class ArtifactContents(Struct, frozen=True):

@@ -50,6 +50,7 @@ from pytest_automation_report.server.store.values import KILLED, hexadecimal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from pytest_automation_report.findings import documents
     from pytest_automation_report.findings.times import Change, RunTime, WorkerTime
@@ -343,20 +344,16 @@ class _Tests(Struct, dict=True):
     names: dict[int, documents.NamedTest] = field(default_factory=dict)
     runs: dict[int, Row | None] = field(default_factory=dict)  # failures often began together: each run is read once
 
-    def load(self, cases: Iterable[int]) -> None:
+    def load(self, cases: AbstractSet[int]) -> None:
         """Read the names of these cases, and since when they fail; a test that is gone has the names of the base."""
-        results, gone, failed = [], [], []
-        for case_id in cases:
-            case = self.subject.results.get(case_id)
-            if case is None:
-                gone.append(case_id)
-            else:
-                results.append(case.result_id)
-                if case.verdict == "failed" and case_id not in self.known:
-                    failed.append(case_id)
+        here = {case_id: self.subject.results[case_id] for case_id in cases & self.subject.results.keys()}
+        gone = sorted(cases - here.keys())
+        failed = [case_id for case_id, case in here.items() if case.verdict == "failed" and case_id not in self.known]
         self.known = {**self.known, **histories(self.connection, self.subject.series, failed)}
         self._load_before()
-        rows = rows_of(self.connection, f'{_NAMES} WHERE r."id" IN ({{ids}})', results)
+        rows = rows_of(
+            self.connection, f'{_NAMES} WHERE r."id" IN ({{ids}})', [case.result_id for case in here.values()]
+        )
         if self.subject.base is not None:
             condition = 'WHERE r."case_id" IN ({ids}) AND r."run_id" = ?'
             rows += rows_of(self.connection, f"{_NAMES} {condition}", gone, (self.subject.base.run.id,))
