@@ -351,9 +351,8 @@ class _Tests(Struct, dict=True):
         failed = [case_id for case_id, case in here.items() if case.verdict == "failed" and case_id not in self.known]
         self.known = {**self.known, **histories(self.connection, self.subject.series, failed)}
         self._load_before()
-        rows = rows_of(
-            self.connection, f'{_NAMES} WHERE r."id" IN ({{ids}})', [case.result_id for case in here.values()]
-        )
+        results = [case.result_id for case in here.values()]
+        rows = rows_of(self.connection, f'{_NAMES} WHERE r."id" IN ({{ids}})', results)
         if self.subject.base is not None:
             condition = 'WHERE r."case_id" IN ({ids}) AND r."run_id" = ?'
             rows += rows_of(self.connection, f"{_NAMES} {condition}", gone, (self.subject.base.run.id,))

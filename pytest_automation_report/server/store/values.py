@@ -20,6 +20,8 @@ from pytest_automation_report.api.models import ARTIFACTS_PATH, EMBEDDED_ORIGIN,
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from typing_extensions import Required
+
 
 class ApiError(Exception):
     """A 4xx response: nothing was stored. ``errors`` maps dotted paths of a body, or query parameters, to messages.
@@ -94,7 +96,6 @@ class ResultClass(IntEnum):
     NEUTRAL = 1
     SUCCESS = 2
     FAILURE = 3
-    RUNNING = 4
 
 
 class ResultStatus(Struct, frozen=True):
@@ -202,8 +203,8 @@ class StoredTest(NamedTuple):
 class StoredField(TypedDict, total=False):
     """The JSON of a stored field of a run, thread or test."""
 
-    type: int
-    name: str
+    type: Required[int]
+    name: Required[str]
     value: str | None
     meta: dict[str, str]
     is_highlight: bool

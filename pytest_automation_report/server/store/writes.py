@@ -208,7 +208,7 @@ def derived(test: StoredTest, result_class: int) -> Derived:
     if not is_failure and (test.fields is None or '"counts"' not in test.fields):
         return _NOTHING
     fields: list[StoredField] = json.loads(test.fields) if test.fields else []
-    attempts = next((field["value"] for field in fields if field.get("meta") == ATTEMPTS_META), None)
+    attempts = next((field.get("value") for field in fields if field.get("meta") == ATTEMPTS_META), None)
     failed_attempts = None
     if isinstance(attempts, str) and _WHOLE_NUMBER.fullmatch(attempts):
         failed_attempts = int(attempts) - 1 or None
@@ -219,7 +219,7 @@ def derived(test: StoredTest, result_class: int) -> Derived:
 
     highlighted = [field for field in fields if field.get("is_highlight")]
     told = [field for field in fields if (field.get("meta") or {}).get("message")]
-    cause = next(iter(highlighted or told), StoredField())
+    cause = next(iter(highlighted or told), StoredField(type=0, name=""))
     meta: Mapping[str, str] = cause.get("meta") or {}
     text = str(cause.get("value") or "")
     message = meta.get("message") or text
