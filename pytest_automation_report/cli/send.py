@@ -58,7 +58,7 @@ from pytest_automation_report.spool.sessions import (
     session_folders,
     state_of,
 )
-from pytest_automation_report.summary.lines import counts_by_status, report_line, unstored_lines
+from pytest_automation_report.summary.lines import counts_by_status, delivery_lines, report_line
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import STRING_UNITS, printable, quantity, sanitize
 
@@ -254,11 +254,7 @@ def delivered(
 
 
 def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
-    for remark in filter(None, (state.join_remark, state.done.difference)):
-        echo_stderr(f"{folder.id}: {remark}")
-    for before, now in state.renamed.items():
-        echo_stderr(f"{folder.id}: the server does not know the status {before!r}: sent as {now!r}")
-    for line in unstored_lines(state.done.unstored_reasons):
+    for line in delivery_lines(state.done):
         echo_stderr(f"{folder.id}: {line}")
     if state.report is not None:
         echo_stderr(f"{folder.id}: {report_line(state.report)}")

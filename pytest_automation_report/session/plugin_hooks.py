@@ -321,8 +321,10 @@ class SessionHooks(Hooks):
             configuration = self._setup.configuration
             if configuration.strict and not is_whole and int(session.exitstatus) == 0:
                 session.exitstatus, origin = STRICT_EXIT_STATUS, configuration.origins.get("strict", "strict")
-                reason = f"no test failed, but not all results were delivered ({origin})"
-                self._report.strict_error = f"exit status {STRICT_EXIT_STATUS}: {reason}"
+                error = (
+                    f"exit status {STRICT_EXIT_STATUS}: no test failed, but not all results were delivered ({origin})"
+                )
+                self._report.strict_error = error
 
     @guarded
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

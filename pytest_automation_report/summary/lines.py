@@ -17,7 +17,7 @@ from pytest_automation_report.text.limits import STRING_UNITS, quantity, sanitiz
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_automation_report.spool.records import ReportRecord
+    from pytest_automation_report.spool.records import DoneRecord, ReportRecord
     from pytest_automation_report.spool.sessions import LeftoverCounts
     from pytest_automation_report.spool.writer import WriteLosses
     from pytest_automation_report.summary.counts import SessionCounts, SessionOutcome
@@ -139,11 +139,15 @@ def _lost(losses: WriteLosses) -> list[str]:
     return lines
 
 
-def unstored_lines(unstored: Sequence[tuple[str, int]]) -> list[str]:
-    """Return the lines about artifacts that were not stored: their number by reason."""
-    return [
+def delivery_lines(state: DoneRecord) -> list[str]:
+    """Return the lines about a delivery: the joined run, renamed statuses, and artifacts that were not stored."""
+    lines = [sanitize(message, STRING_UNITS) for message in (state.join_remark, state.difference) if message]
+    for before, now in state.renamed.items():
+        renamed = f"the server does not know the status {sanitize(before)}: sent as {sanitize(now)}"
+        lines.append(f"{renamed} (set automation_report_statuses)")
+    return lines + [
         f"{quantity(count, 'artifact')} named in results, but not stored: {sanitize(reason, STRING_UNITS)}"
-        for reason, count in unstored[:_REASONS]
+        for reason, count in state.unstored_reasons[:_REASONS]
     ]
 
 
@@ -163,15 +167,7 @@ def warning_lines(ending: SessionOutcome | None, warnings: Sequence[str]) -> lis
     if ending is None:
         return lines
     tally = ending.tally
-    lines += [
-        sanitize(message, STRING_UNITS)
-        for message in (ending.state.join_remark, ending.state.difference, *tally.warnings)
-        if message
-    ]
-    for before, now in ending.state.renamed.items():
-        renamed = f"the server does not know the status {sanitize(before)}: sent as {sanitize(now)}"
-        lines.append(f"{renamed} (set automation_report_statuses)")
-    lines += unstored_lines(ending.state.unstored_reasons)
+    lines += [*delivery_lines(ending.state), *(sanitize(warning, STRING_UNITS) for warning in tally.warnings)]
     if ending.report is not None and ending.report.state == "none":
         lines.append(report_line(ending.report))
     lines += [
