@@ -279,15 +279,15 @@ def _list_values(
     """Return the values of a list of runs; a suite's page has no ``sources`` to choose from, and always one branch."""
     branches, tags = reader.branches(project_id, filters.source), reader.tags(project_id)
     branch = "" if filters.branch is None else filters.branch or urls.NO_BRANCH
-    names = dict.fromkeys([*branches, *([filters.branch] if filters.branch is not None else [])])
-    tags = list(dict.fromkeys([*tags, *([filters.tag] if filters.tag else [])]))
+    names: dict[str, None] = dict.fromkeys([*branches, *([] if filters.branch is None else [filters.branch])])
+    tagged: dict[str, None] = dict.fromkeys([*tags, *([filters.tag] if filters.tag else [])])
     named = [(name or urls.NO_BRANCH, name or "(no branch)") for name in names]
     choices: list[_Choice] = [
         ("source", "Suite", "All suites", sources, str(filters.source or "")),
         # Runs without a branch alone leave nothing to choose.
         ("branch", "Branch", "All branches" if sources else "", named if any(names) else [], branch),
         ("status", "Status", "Any status", [(word, word.capitalize()) for word in urls.STATUSES], filters.status or ""),
-        ("tag", "Tag", "Any tag", [(tag, tag) for tag in tags], filters.tag or ""),
+        ("tag", "Tag", "Any tag", [(tag, tag) for tag in tagged], filters.tag or ""),
     ]
     ids, total = reader.completed_runs(project_id, filters)
     open_ids = reader.open_runs(project_id, filters) if filters.page == 1 else []

@@ -1,4 +1,4 @@
-"""All that the views of one run are made of: its row, findings and overview, its workers, histories of its tests."""
+"""All that the views of one run are made of: its row, findings and overview, its workers, tests, histories and time."""
 
 from __future__ import annotations
 
