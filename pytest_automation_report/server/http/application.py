@@ -86,10 +86,8 @@ class _IdConverter(BaseConverter):
     """An id in a URL: a positive number that JavaScript can hold exactly."""
 
     def convert(self, value: str) -> int | None:
-        if not re.fullmatch("[1-9][0-9]{0,15}", value):
-            return None
-        number = int(value)
-        return number if number <= _JAVASCRIPT_MAX else None
+        is_id = re.fullmatch("[1-9][0-9]{0,15}", value) and int(value) <= _JAVASCRIPT_MAX
+        return int(value) if is_id else None
 
 
 class _HashConverter(BaseConverter):

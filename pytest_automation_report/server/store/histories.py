@@ -412,8 +412,7 @@ def streak_start(connection: StoreConnection, history: CaseHistory) -> int:
 
 def measure_runs_before(store: Store, run_id: int) -> None:
     """Store the speeds of the runs before this one in its series, whose findings nobody has asked for yet."""
-    run = store.read(partial(run_row, run_id=run_id))
-    series = store.read(partial(series_of, run=run, limit=HISTORY + LAST))
+    series = store.read(lambda connection: series_of(connection, run_row(connection, run_id), HISTORY + LAST))
     for other in series.runs[:-1]:
         if other.speed is None:
             speed = store.read(partial(_measured, run_id=other.id))
