@@ -32,7 +32,7 @@ from pytest_automation_report.system.here import system
 if TYPE_CHECKING:
     from pytest_automation_report.delivery.attempts import CapturedOutput
     from pytest_automation_report.delivery.launch import Timeouts
-    from pytest_automation_report.delivery.queues import Batch, Result, WorkerQueues
+    from pytest_automation_report.delivery.queues import Batch, WorkerQueues
     from pytest_automation_report.delivery.requests import Call, RequestError
     from pytest_automation_report.spool.folder import SessionManifest
     from pytest_automation_report.spool.sessions import SpoolReader
@@ -177,7 +177,7 @@ class Delivery(Life):
             return False
         if self._reconciliation is None or self._reconciliation.intent.number != intent.number:
             refusal, _ = self._to_read_back.get(intent.number, (None, None))
-            self._reconciliation = Reconciliation(self, intent, self._waiting_results(intent), refusal)
+            self._reconciliation = Reconciliation(self, intent, refusal)
         try:
             outcome = self._reconciliation.step()
         except (ClientError, StoreError) as error:
@@ -261,14 +261,6 @@ class Delivery(Life):
             log(f"rejected: {reason_of(error)}")
         else:
             self._not_applied(intent, error)
-
-    def _waiting_results(self, intent: Intent) -> list[Result]:
-        """Return the results of an append that are still to be sent; none for other requests."""
-        if intent.operation != "append_thread":
-            return []
-        progress, waiting = self.state.progress_of(intent.worker), self.queues.of(intent.worker).results
-        sent = (result for result in waiting if intent.first <= result.offset <= intent.last)
-        return [result for result in sent if not progress.is_settled(result.offset)]
 
     def _end_reconciliation(self, intent: Intent) -> None:
         """Go on; a refused append is not sent again unchanged if nothing of it arrived."""

@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pytest_automation_report.api.client import Client, run_pages
+from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.models import JOB
 from pytest_automation_report.api.responses import FieldText, RefusedError, Run, RunTest, Thread, UnknownAnswerError
 from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE, Life, digest_of
@@ -20,7 +20,6 @@ from pytest_automation_report.spool.ledger import AckRecord, FencedRecord, Fenci
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_automation_report.delivery.queues import Result
     from pytest_automation_report.delivery.requests import Unknown
     from pytest_automation_report.spool.ledger import Closing, Intent
 
@@ -33,46 +32,11 @@ def decided(unknown: Unknown, number: int, reason: str) -> Closing:
     return NotRecord(number, reason) if unknown == "send" else HeldRecord(number, reason, unknown == "drop")
 
 
-def arrived_ranges(
-    client: Client, run: int, thread: int, arrived: int, batch: Sequence[Result]
-) -> tuple[list[tuple[int, int, int]] | None, str]:
-    """Return which results of a batch have arrived, or None and the reason why the server does not show it.
-
-    They are pieces of the batch: first offset, last offset and number of results. ``arrived`` is their number in all.
-    Raises the errors of the client, except a refusal to read.
-    """
-    # Only this sender writes to the thread, so its latest results belong to the last batch.
-    rows: list[RunTest] = []
-    page: int | None = 1
-    try:
-        while page is not None and len(rows) < arrived:
-            response = client.run_tests(run, page=page, per_page=250, thread_id=thread, is_newest_first=True)
-            rows += response.result
-            # A page without results, or another page than the next one, would never end.
-            page = response.next_page if response.result and response.next_page == page + 1 else None
-    except RefusedError as error:
-        return None, f"the server does not show a run's results ({error})"
-    rows = rows[:arrived]
-    ids = [row.id or 0 for row in rows]
-    if len(rows) != arrived or 0 in ids or sorted(set(ids), reverse=True) != ids:
-        return None, "the server's list of the run's results cannot be followed"
-    # A server may show no keys: folder and name are what a key is made of.
-    arrived_tests = {row.key or (row.folder, row.name) for row in rows}
-    tests = [result.test for result in batch]
-    has_arrived = [test.key in arrived_tests or (test.folder, test.name) in arrived_tests for test in tests]
-    if sum(has_arrived) != arrived:
-        return None, "the latest results of the thread are not one batch"
-    # Neighbours in the batch share a range.
-    pairs = zip(has_arrived, batch, strict=True)
-    groups = [[result.offset for _, result in group] for is_there, group in groupby(pairs, itemgetter(0)) if is_there]
-    return [(offsets[0], offsets[-1], len(offsets)) for offsets in groups], ""
-
-
 class Reconciliation:
     """Closes one intent in steps of at most one request; owned by the delivery.
 
-    Errors of the client pass through, and the step is repeated. ``batch`` has the results of the intent's append;
-    ``refusal`` is the response of a request that was refused.
+    Errors of the client pass through, and the step is repeated. ``refusal`` is the response of a request that was
+    refused.
 
     An append whose response is unknown goes through these stages::
 
@@ -84,9 +48,9 @@ class Reconciliation:
     one. Every other operation is decided by a single read, or by two reads that agree.
     """
 
-    def __init__(self, life: Life, intent: Intent, batch: Sequence[Result], refusal: RefusedError | None) -> None:
+    def __init__(self, life: Life, intent: Intent, refusal: RefusedError | None) -> None:
         self.intent, self.refusal = intent, refusal
-        self._life, self._batch = life, batch
+        self._life = life
         self._client, self._ledger, self._log = life.client, life.ledger, life.runtime.log
         self._stage = self._probe_open
         self._accepts_empty_appends = False
@@ -262,16 +226,52 @@ class Reconciliation:
         intent = self.intent
         if arrived in {0, intent.count}:
             return self._decide((NotRecord if arrived == 0 else AckRecord)(intent.number))
-        reason = "the batch itself is not known any more"
-        if 0 < arrived < intent.count == len(self._batch):
-            run = self._ledger.state.run
-            assert run is not None
-            ranges, reason = arrived_ranges(self._client, run, intent.thread, arrived, self._batch)
-            if ranges is not None:
-                return self._decide(AckRecord(intent.number, ranges=tuple(ranges)))
+        ranges, reason = self._arrived_ranges(arrived)
+        if ranges:
+            return self._decide(AckRecord(intent.number, ranges=ranges))
         return self._hold(
             f"{arrived} of the {intent.count} results of one request arrived in thread {intent.thread}: {reason}"
         )
+
+    def _arrived_ranges(self, arrived: int) -> tuple[tuple[tuple[int, int, int], ...], str]:
+        """Return which results of the batch have arrived, or none and the reason why that is not known.
+
+        They are pieces of the batch: first offset, last offset and number of results. ``arrived`` counts all of them.
+        """
+        intent, run = self.intent, self._ledger.state.run
+        assert run is not None
+        progress, waiting = self._ledger.state.progress_of(intent.worker), self._life.queues.of(intent.worker).results
+        sent = (result for result in waiting if intent.first <= result.offset <= intent.last)
+        batch = [result for result in sent if not progress.is_settled(result.offset)]
+        if not 0 < arrived < intent.count == len(batch):
+            return (), "the batch itself is not known any more"
+        # Only this sender writes to the thread, so its latest results belong to the last batch.
+        rows: list[RunTest] = []
+        page: int | None = 1
+        try:
+            while page is not None and len(rows) < arrived:
+                response = self._client.run_tests(
+                    run, page=page, per_page=250, thread_id=intent.thread, is_newest_first=True
+                )
+                rows += response.result
+                # A page without results, or another page than the next one, would never end.
+                page = response.next_page if response.result and response.next_page == page + 1 else None
+        except RefusedError as error:
+            return (), f"the server does not show a run's results ({error})"
+        rows = rows[:arrived]
+        ids = [row.id or 0 for row in rows]
+        if len(rows) != arrived or 0 in ids or sorted(set(ids), reverse=True) != ids:
+            return (), "the server's list of the run's results cannot be followed"
+        # A server may show no keys: folder and name are what a key is made of.
+        arrived_tests = {row.key or (row.folder, row.name) for row in rows}
+        tests = [result.test for result in batch]
+        has_arrived = [test.key in arrived_tests or (test.folder, test.name) in arrived_tests for test in tests]
+        if sum(has_arrived) != arrived:
+            return (), "the latest results of the thread are not one batch"
+        # Neighbours in the batch share a range.
+        groups = groupby(zip(has_arrived, batch, strict=True), itemgetter(0))
+        pieces = [[result.offset for _, result in group] for is_there, group in groups if is_there]
+        return tuple((offsets[0], offsets[-1], len(offsets)) for offsets in pieces), ""
 
     def _hold(self, reason: str) -> Outcome:
         """Hold results whose delivery stays unconfirmed, or send or drop them if the user has decided that."""

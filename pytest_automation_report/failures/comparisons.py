@@ -120,7 +120,7 @@ def table_from_values(comparison: Comparison, assertion: Assertion | None) -> Ta
     if operator == "==":
         return _table(differences(left, right), assertion)
     row = TableRow("", ((text_of(left, _CELL_LENGTH), False),), ((text_of(right, _CELL_LENGTH), False),))
-    return replace(_table(Differences(()), assertion), operator=operator, rows=(row,))
+    return replace(_table(Differences(), assertion), operator=operator, rows=(row,))
 
 
 def table_from_text(message: str, assertion: Assertion | None) -> Table | None:
@@ -218,15 +218,15 @@ def _from_explanation(lines: Sequence[str]) -> Differences | None:
     if rows:
         # Of a sequence pytest shows the first difference alone.
         has_more = any(line.startswith("At index ") for line in lines)
-        return Differences(tuple(rows), equal, is_complete=is_complete and not has_more)
+        return Differences(rows, equal, is_complete=is_complete and not has_more)
     if any(line.startswith(("- ", "+ ")) for line in lines):
         left_text, right_text = _diff_sides(lines)
         if not is_complete and not (left_text and right_text):  # the other side was cut off, and is not empty
             return None
         found = differences(Value("str", left_text), Value("str", right_text))
-        # Of parts nobody knows which lines they are.
-        parts = found.rows if is_complete else tuple(replace(row, path="") for row in found.rows)
-        return Differences(parts, found.equal_count, found.more, is_complete)
+        if not is_complete:  # nobody knows which lines the parts are
+            found.rows, found.is_complete = [replace(row, path="") for row in found.rows], False
+        return found
     return None
 
 

@@ -263,21 +263,12 @@ class Difference(Struct, frozen=True):
     right: Value | None
 
 
-class Differences(Struct, frozen=True):
-    """The paths at which two values differ, and counts of equal parts and of differences beyond `MAX_ROWS`."""
-
-    rows: tuple[Difference, ...]
-    equal_count: int = 0
-    more: int = 0
-    is_complete: bool = True  # no part of a value was left out before
-
-
 def differences(left: Value, right: Value) -> Differences:
     """Return where two values differ."""
-    differ = _Differ()
-    differ.compare("", left, right)
-    shown, more = differ.rows[:MAX_ROWS], differ.rows[MAX_ROWS:]
-    return Differences(tuple(shown), differ.equal_count, len(more), differ.is_complete)
+    found = Differences()
+    found.compare("", left, right)
+    found.rows, found.more = found.rows[:MAX_ROWS], max(0, len(found.rows) - MAX_ROWS)
+    return found
 
 
 def marked(left: str, right: str) -> tuple[Segments, Segments]:
@@ -324,14 +315,15 @@ def _pieces(text: str, equal: Sequence[tuple[int, int]]) -> Segments:
     return tuple(pieces)
 
 
-class _Differ(Struct):
-    """Compare two values; the rows and counts of this comparison."""
+class Differences(Struct):
+    """The paths at which two values differ, and counts of equal parts and of differences beyond `MAX_ROWS`."""
 
     rows: list[Difference] = field(default_factory=list)
     equal_count: int = 0
-    is_complete: bool = True
+    more: int = 0
+    is_complete: bool = True  # no part of a value was left out before
 
-    def add(self, path: str, left: Value | None, right: Value | None) -> None:
+    def _add(self, path: str, left: Value | None, right: Value | None) -> None:
         self.rows.append(Difference(path, left, right))
 
     def compare(self, path: str, left: Value, right: Value) -> None:
@@ -352,14 +344,14 @@ class _Differ(Struct):
             else:
                 self._compare_items(path, left, right)
             if len(self.rows) == before and left.type != right.type:
-                self.add(path, left, right)
+                self._add(path, left, right)
         elif left.type == right.type == "str" and "\n" in f"{left.text}{right.text}":
             self._compare_lines(path, left, right)
         elif left.is_unknown and right.is_unknown and left.type == right.type:
             # They may differ or not.
             self.is_complete = False
         elif not _is_same_leaf(left, right):
-            self.add(path, left, right)
+            self._add(path, left, right)
         else:
             self.equal_count += 1
 
@@ -380,7 +372,7 @@ class _Differ(Struct):
         for name in own | others:
             part, other = own.get(name), others.get(name)
             if part is None or other is None:
-                self.add(path_of(name), part, other)
+                self._add(path_of(name), part, other)
             else:
                 self._child(path_of(name), part, other)
 
@@ -390,23 +382,23 @@ class _Differ(Struct):
             if a is None:
                 index = (b or 0) + right.start
                 if left.size is None or index >= left.size:
-                    self.add(f"{path}[{index}]", None, others[b or 0])
+                    self._add(f"{path}[{index}]", None, others[b or 0])
             elif b is None:
                 index = a + left.start
                 if right.size is None or index >= right.size:
-                    self.add(f"{path}[{index}]", own[a], None)
+                    self._add(f"{path}[{index}]", own[a], None)
             else:
                 self._child(f"{path}[{a + left.start}]", own[a], others[b])
 
     def _compare_lines(self, path: str, left: Value, right: Value) -> None:
         own, others = (left.text or "").split("\n"), (right.text or "").split("\n")
         if len(own) * len(others) > _MAX_ALIGNED * 4:
-            self.add(path, left, right)
+            self._add(path, left, right)
             return
         for a, b in _aligned_texts(own, others):
             number = (a if a is not None else b or 0) + 1
             if a is None or b is None or own[a] != others[b]:
-                self.add(
+                self._add(
                     f"{path} line {number}".strip(),
                     None if a is None else Value("str", own[a]),
                     None if b is None else Value("str", others[b]),

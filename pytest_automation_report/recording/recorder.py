@@ -13,7 +13,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, FieldType, Status
@@ -66,23 +65,16 @@ Times: TypeAlias = "tuple[int, int | None, int | None]"
 """Microseconds of an attempt, of its setup and of its teardown; the last two are None if they are not known."""
 
 
-class Leftovers(Struct, frozen=True):
-    """What earlier attempts left in pytest's item, which is one for all of them."""
-
-    sections: Sequence[tuple[str, str]] = ()
-    properties: Sequence[tuple[str, object]] = ()
-
-
-_NOTHING_LEFT: Final = Leftovers()
-
-
 class RunningAttempt:
-    """The reports of the running attempt of one test; ``hidden`` are those that a plugin repeated since its start."""
+    """The reports of the running attempt of one test; ``hidden`` are those that a plugin repeated since its start.
+
+    What the attempt ``before`` added is still in pytest's item, which is one for all of them.
+    """
 
     __slots__ = ("before", "durations", "hidden", "location", "notes", "phases", "properties", "sections", "subtests")
 
-    def __init__(self, before: Leftovers, location: Location) -> None:
-        self.before = before
+    def __init__(self, before: RunningAttempt | None, location: Location) -> None:
+        self.before = before or self  # only `_NONE` has none
         self.location = location
         # None stands for a phase that simply passed.
         self.phases: dict[str, Phase | None] = {}
@@ -105,6 +97,7 @@ class RunningAttempt:
         return min(round(total_us), observed_us), int(setup * 1e6), int(teardown * 1e6)
 
 
+_NONE: Final = RunningAttempt(None, None)
 _CALLED_BY_ASSERT: Final = "_call_reprcompare"
 _MAX_FRAMES: Final = 30
 
@@ -178,8 +171,8 @@ class Recorder:
         self._groups = {} if groups is None else groups
         self._cleaner = cleaner_for(options)
         self._open: dict[str, RunningAttempt] = {}
-        # What attempts that are not final left, until the next start of the same test.
-        self._before: dict[str, Leftovers] = {}
+        # Attempts that are not final, until the next start of the same test.
+        self._before: dict[str, RunningAttempt] = {}
         # Those of the exceptions of the running attempt.
         self._notes: list[str] = []
         self._needs_output = options.output == "all" or options.output_annotations
@@ -189,7 +182,7 @@ class Recorder:
 
     def start(self, nodeid: str, location: Location) -> None:
         """Begin an attempt of a test."""
-        self._open[nodeid] = RunningAttempt(self._before.pop(nodeid, _NOTHING_LEFT), location)
+        self._open[nodeid] = RunningAttempt(self._before.pop(nodeid, _NONE), location)
 
     def add(self, report: pytest.TestReport) -> None:
         """Add the report of a phase or of a subtest to its attempt."""
@@ -245,7 +238,8 @@ class Recorder:
         ended, *hidden = self._read(attempt, plain_nodeid, times, annotations, comparison)
         is_final = _is_final(attempt)
         if not is_final:
-            self._before[nodeid] = Leftovers(attempt.sections, attempt.properties)
+            attempt.before = _NONE
+            self._before[nodeid] = attempt
         return FinishRecord(
             number, moment, plain_nodeid, ended, began, file, line, is_final, tuple(hidden), key, folder
         )
@@ -254,7 +248,7 @@ class Recorder:
         """Whether an attempt passed and has nothing else to report, as most do: that costs a third of the others."""
         return (
             attempt.phases == _ALL_PASSED
-            and attempt.before is _NOTHING_LEFT
+            and attempt.before is _NONE
             and attempt.subtests is None
             and not attempt.hidden
             and not attempt.properties
@@ -289,8 +283,7 @@ class Recorder:
         hidden.phases["call"], hidden.durations["call"] = attempt.phases.pop("call"), attempt.durations.pop("call", 0.0)
         hidden.sections, hidden.properties = attempt.sections, attempt.properties
         hidden.subtests, attempt.subtests = attempt.subtests, None
-        attempt.hidden = (*attempt.hidden, hidden)
-        attempt.before = Leftovers(attempt.sections, attempt.properties)
+        attempt.hidden, attempt.before = (*attempt.hidden, hidden), hidden
 
     def _read(
         self,
