@@ -18,26 +18,18 @@ import pytest
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import (
-    Artifact,
-    Field,
-    FieldType,
-    Link,
-    NewRun,
-    Resources,
-    is_web_address,
-    joined,
-)
+from pytest_automation_report.api.models import Artifact, Field, Link, NewRun, Resources, is_web_address, joined
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_RUN, DESCRIBE_TEST, AnnotationCollector, UserErrors
-from pytest_automation_report.recording.functions import attach, current_attempt, field_type_of, typed_field
-from pytest_automation_report.recording.options import (
-    MARKER_PREFIX,
-    RecordingOptions,
-    artifact_from,
-    is_address,
-    property_field,
+from pytest_automation_report.recording.functions import (
+    AttemptAnnotations,
+    AutomationReport,
+    attach,
+    current_attempt,
+    field_type_of,
+    typed_field,
 )
+from pytest_automation_report.recording.options import MARKER_PREFIX, artifact_from, is_address, property_field
 from pytest_automation_report.recording.phases import Annotations
 from pytest_automation_report.recording.user_code import LazyContent, attachment, call_hook, check_content, validated
 from pytest_automation_report.system.here import system
@@ -48,8 +40,6 @@ from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
-
-    from pytest_automation_report.recording.functions import AttemptAnnotations
 
 
 class ArtifactFile(Struct, frozen=True):
@@ -302,85 +292,66 @@ _SIGNATURES: Final = {
 }
 
 
-class Markers:
-    """Reads the markers of tests, of their classes and modules."""
+def annotations_of_markers(collector: AnnotationCollector, item: pytest.Item) -> Annotations | None:
+    """Return the annotations of the markers of a test, its class and its module; None without any.
 
-    def __init__(self, options: RecordingOptions, collector: AnnotationCollector) -> None:
-        self._options = options
-        self._collector = collector
-        self._cleaner = collector.cleaner
-        self._user_errors = collector.user_errors
+    Markers that were added while the test ran count, too.
+    """
+    attempt, names = AttemptAnnotations(collector, item), collector.options.marker_names
+    for node in item.listchain():
+        for mark in node.own_markers:
+            if mark.name in names:
+                _read_marker(mark, item, attempt)
+    added = attempt.close()
+    return added if added.fields or added.artifacts else None
 
-    def annotations(self, item: pytest.Item) -> Annotations | None:
-        """Return the annotations of a test's markers, also markers that were added while it ran; None without any."""
-        fields: list[Field] = []
-        artifacts: list[Artifact] = []
-        for node in item.listchain():
-            for mark in node.own_markers:
-                if mark.name in self._options.marker_names:
-                    self._add(mark, item, fields, artifacts)
-        return Annotations(tuple(fields), tuple(artifacts)) if fields or artifacts else None
 
-    def _add(self, mark: pytest.Mark, item: pytest.Item, fields: list[Field], artifacts: list[Artifact]) -> None:
-        try:
-            annotations = self._read(mark, item)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - the arguments are users' objects
-            # Python's message for wrong arguments names our method (`Markers._field() missing ...`), which the
-            # marker's user does not know.
-            reason = safe_str(error)
-            if f"{self.__class__.__name__}._" in reason:
-                reason = f"write {mark.name}{_SIGNATURES[mark.name.removeprefix(MARKER_PREFIX)]}"
-            self._user_errors.add(f"marker {mark.name} of {item.nodeid} cannot be used: {reason}")
-            return
-        for annotation in annotations:
-            if isinstance(annotation, Artifact):
-                artifacts.append(annotation)
-            else:
-                fields.append(annotation)
-
-    def _read(self, mark: pytest.Mark, item: pytest.Item) -> Sequence[Artifact | Field]:
-        """Return the annotations of one marker; TypeError or ValueError for wrong arguments."""
-        # Without our prefix it is a marker of the setting `markers`.
-        short = mark.name.removeprefix(MARKER_PREFIX) if mark.name.startswith(MARKER_PREFIX) else ""
+def _read_marker(mark: pytest.Mark, item: pytest.Item, attempt: AttemptAnnotations) -> None:
+    """Add the annotations of one marker, or an error of the user."""
+    # Without our prefix it is a marker of the setting `markers`.
+    short = mark.name.removeprefix(MARKER_PREFIX) if mark.name.startswith(MARKER_PREFIX) else ""
+    try:
         match short:
             case "field":
-                return [self._field(*mark.args, **mark.kwargs)]
+                AutomationReport(attempt).field(*mark.args, **mark.kwargs)
             case "link":
-                return [self._link(*mark.args, **mark.kwargs)]
+                AutomationReport(attempt).link(*mark.args, **mark.kwargs)
             case "artifact":
-                return self._artifact(item, *mark.args, **mark.kwargs)
+                _add_artifact(attempt, item.config.rootpath, *mark.args, **mark.kwargs)
             case "case" | "issue":
-                return self._references(short, *mark.args, **mark.kwargs)
+                _add_references(attempt, short, *mark.args, **mark.kwargs)
             case _:
                 pairs = (f"{name}={safe_str(value)}" for name, value in mark.kwargs.items())
                 values = [*map(safe_str, mark.args), *pairs]
-                return [property_field(mark.name, ", ".join(values) or "yes", self._cleaner)]
+                attempt.add(property_field(mark.name, ", ".join(values) or "yes", attempt.collector.cleaner))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the arguments are users' objects
+        reason = safe_str(error)
+        # Python's message for wrong arguments names our function, which the marker's user does not know.
+        if reason.startswith(("AutomationReport.", "_add_artifact()", "_add_references()")):
+            reason = f"write {mark.name}{_SIGNATURES[short]}"
+        attempt.collector.user_errors.add(f"marker {mark.name} of {item.nodeid} cannot be used: {reason}")
 
-    def _field(self, name: object, value: object, type: Any = None) -> Field:  # noqa: A002, ANN401 - the marker's word
-        field_type = None if type is None else field_type_of(type)
-        return typed_field(safe_str(name), safe_str(value), field_type, self._cleaner)
 
-    def _link(self, url: object, name: object = "Link") -> Field:
-        return typed_field(safe_str(name), safe_str(url), FieldType.URL, self._cleaner)
+def _add_artifact(
+    attempt: AttemptAnnotations, root: Path, content: LazyContent, name: str | None = None, mime_type: str | None = None
+) -> None:
+    if isinstance(content, str) and is_web_address(content):
+        name = "Artifact" if name is None else name
+    else:
+        check_content(content)
+    # A relative path starts at the root folder: users start a session in any folder.
+    title = None if name is None else safe_str(name)
+    attached = attachment(attempt.collector, attempt.item, content, title, mime_type, folder=root)
+    if attached is not None:
+        attempt.add(attached)
 
-    def _artifact(
-        self, item: pytest.Item, content: LazyContent, name: str | None = None, mime_type: str | None = None
-    ) -> Sequence[Artifact | Field]:
-        if isinstance(content, str) and is_web_address(content):
-            name = "Artifact" if name is None else name
-        else:
-            check_content(content)
-        title, root = None if name is None else safe_str(name), item.config.rootpath
-        # A relative path starts at the root folder: users start a session in any folder.
-        attached = attachment(self._collector, item, content, title, mime_type, folder=root)
-        return [] if attached is None else [attached]
 
-    def _references(self, short: str, *ids: object) -> list[Field]:
-        if not ids:
-            raise TypeError("it names none")
-        template = self._options.link_templates.get(short)
-        texts = map(safe_str, ids)
-        values = texts if template is None else (template.replace("{}", quote(text, safe="")) for text in texts)
-        return [property_field(short.capitalize(), value, self._cleaner) for value in values]
+def _add_references(attempt: AttemptAnnotations, short: str, *ids: object) -> None:
+    if not ids:
+        raise TypeError("it names none")
+    template, cleaner = attempt.collector.options.link_templates.get(short), attempt.collector.cleaner
+    for text in map(safe_str, ids):
+        value = text if template is None else template.replace("{}", quote(text, safe=""))
+        attempt.add(property_field(short.capitalize(), value, cleaner))

@@ -258,9 +258,9 @@ class RuntestHooks(Hooks):
         is_marked, bdd = self.collector.is_marked(item), sys.modules.get("pytest_bdd.scenario")
         if not is_marked and bdd is None:
             return annotations
-        from pytest_automation_report.recording.hooks import Markers, feature_of  # noqa: PLC0415 - few tests need them
+        from pytest_automation_report.recording.hooks import annotations_of_markers, feature_of  # noqa: PLC0415 - few need them
 
-        of_markers = Markers(self._options, self.collector).annotations(item) if is_marked else None
+        of_markers = annotations_of_markers(self.collector, item) if is_marked else None
         feature = feature_of(item, bdd, self.collector.cleaner)
         return [*annotations[:-1], merged([of_markers, feature, *annotations[-1:]])]
 
