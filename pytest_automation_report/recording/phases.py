@@ -45,8 +45,6 @@ _EXCEPTION = lazy_pattern(r"((?:[^\W\d]\w*\.)*[^\W\d]\w*)(?::|\s*\Z|\s*\n)")
 # pytest's own text for a test whose call passed and whose subtests failed.
 _SUBTESTS_FAILED = lazy_pattern(r"contains \d+ failed subtests?\Z")
 _SEVERITY: dict[Status, int] = {"passed": 0, "skipped": 1, "failure": 2, "error": 3}
-# pytest reports a skip as (path, line, reason).
-_SKIP_ENTRY_LENGTH = 3
 # The last line that pytest prints for a failed doctest.
 _DOCTEST = lazy_pattern(r"^.+:(?P<line>\d{1,9}): (?:DocTestFailure|UnexpectedException)\s*\Z", re.MULTILINE)
 
@@ -82,7 +80,7 @@ class Phase(Struct, frozen=True):
         return console_field(name, self.text, self.message, self.type_name, self.when if self.status in FAILED else "")
 
 
-def read_phase(report: pytest.TestReport, cleaner: TextCleaner) -> Phase | None:
+def read_phase(report: pytest.TestReport | pytest.CollectReport, cleaner: TextCleaner) -> Phase | None:
     """Read a report; return None for a phase that simply passed."""
     when, outcome = report.when, report.outcome
     xfail_reason = getattr(report, "wasxfail", None)
@@ -94,12 +92,16 @@ def read_phase(report: pytest.TestReport, cleaner: TextCleaner) -> Phase | None:
     if outcome == "passed":
         return None
     if outcome == "skipped":
-        text, reason = skip_texts(report.longrepr, report.longreprtext)
+        text = reason = report.longreprtext
+        if isinstance(report.longrepr, tuple) and len(report.longrepr) == 3:  # noqa: PLR2004 - path, line, reason
+            path, line, reason = report.longrepr
+            reason = str(reason).removeprefix("Skipped: ")
+            text = f"{path}:{line}: {reason}"
         return Phase(when, outcome, cleaner.console(text), cleaner.paragraph(reason), "pytest.skip")
     return _failed_phase(when, report, cleaner)
 
 
-def _failed_phase(when: str, report: pytest.TestReport, cleaner: TextCleaner) -> Phase:
+def _failed_phase(when: str, report: pytest.TestReport | pytest.CollectReport, cleaner: TextCleaner) -> Phase:
     raw_text = report.longreprtext
     text = cleaner.console(raw_text)
     crash = getattr(report.longrepr, "reprcrash", None)
@@ -133,7 +135,7 @@ def _doctest_reason(text: str) -> str:
     return f"{statement.strip()}: {first_line if is_exception else ' '.join(result.split())}"
 
 
-def _failing_line(report: pytest.TestReport) -> int | None:
+def _failing_line(report: pytest.TestReport | pytest.CollectReport) -> int | None:
     """Return the last line of the traceback that is in the test's own file; None if no line is."""
     location: tuple[str, object, str] | None = getattr(report, "location", None)
     entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ())
@@ -168,9 +170,8 @@ def collection_record(report: pytest.CollectReport, options: RecordingOptions) -
         folder = string(f"{options.prefix}.{module}") if options.prefix else module
     cleaner = cleaner_for(options)
     status: Status = "skipped" if report.outcome == "skipped" else "error"
-    if status == "skipped":
-        text, reason = skip_texts(report.longrepr, report.longreprtext)
-        cause = console_field("Skipped", cleaner.console(text), cleaner.paragraph(reason), "pytest.skip")
+    if status == "skipped" and (phase := read_phase(report, cleaner)) is not None:
+        cause = phase.field("Skipped")
     else:
         text = report.longreprtext or "pytest could not collect this and gave no text."
         # The last one: pytest shows a chain of exceptions in the order in which they were raised.
@@ -244,15 +245,6 @@ def console_field(name: str, text: str, message: str, type_name: str = "", phase
     """Return a highlighted console field; the texts must be clean already. A failure has a ``phase``."""
     meta = {key: value for key, value in (("message", message), ("type", type_name), ("phase", phase)) if value}
     return Field(name, text, FieldType.CONSOLE, meta, is_highlight=True)
-
-
-def skip_texts(longrepr: object, fallback: str) -> tuple[str, str]:
-    """Return ``path:line: reason`` and the reason of a skip; ``fallback`` for both if pytest reported it otherwise."""
-    if isinstance(longrepr, tuple) and len(longrepr) == _SKIP_ENTRY_LENGTH:
-        path, line, reason = longrepr
-        reason = str(reason).removeprefix("Skipped: ")
-        return f"{path}:{line}: {reason}", reason
-    return fallback, fallback
 
 
 def exception_type(message: str) -> str:
