@@ -17,7 +17,7 @@ from msgspec import Struct, field
 
 from pytest_automation_report.api.models import END_OF_PROPERTY, FieldType, Json, is_web_address
 from pytest_automation_report.api.responses import time_of
-from pytest_automation_report.text.visible import NOT_IN_XML
+from pytest_automation_report.text.visible import xml_escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -344,13 +344,8 @@ def _seconds(microseconds: int) -> str:
 
 def _quoted(text: str) -> str:
     # Readers turn each kind of space in an attribute into a blank, unless it is written as a reference.
-    return f'"{escape(_allowed(text)).translate(_SPACES)}"'
+    return f'"{escape(xml_escaped(text)).translate(_SPACES)}"'
 
 
 def _text(text: str) -> str:
-    return escape(_allowed(text), quote=False).replace("\r", "&#13;")
-
-
-def _allowed(text: str) -> str:
-    # As pytest's own XML writes the others.
-    return NOT_IN_XML.sub(lambda match: f"#x{ord(match[0]):02X}", text)
+    return escape(xml_escaped(text), quote=False).replace("\r", "&#13;")

@@ -20,7 +20,7 @@ from msgspec.json import Decoder as JsonDecoder
 
 from pytest_automation_report.api.models import Artifact, Field, Int64, Json, Status, decode, encode
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.visible import NOT_IN_XML
+from pytest_automation_report.text.visible import xml_escaped
 from pytest_automation_report.unpatched import lazy_pattern
 
 FORMAT: Final = 1
@@ -181,7 +181,7 @@ def identity_of(nodeid: str, *, prefix: str = "") -> TestIdentity:
     else:
         last, classname = module, prefix
     # The key is made of the whole name; only the shown one is cut.
-    name = last if last.isascii() and last.isprintable() else NOT_IN_XML.sub(_visual_escape, last)
+    name = last if last.isascii() and last.isprintable() else xml_escaped(last)
     shown = string(name) or _NO_NAME
     folder = string(classname) if classname else shown
     is_respelled = shown != last or classname not in {"", folder}
@@ -202,12 +202,6 @@ def one_based(line: int | None) -> int | None:
 @lru_cache(maxsize=1024)
 def _dotted(path: str) -> str:
     return path.replace("/", ".").removesuffix(".py")
-
-
-def _visual_escape(match: re.Match[str]) -> str:
-    """Return pytest's escape for a character that XML does not allow."""
-    code = ord(match.group())
-    return f"#x{code:02X}" if code <= 0xFF else f"#x{code:04X}"  # noqa: PLR2004 - the largest two-digit escape
 
 
 class OpenRecord(Record, frozen=True, tag="open"):

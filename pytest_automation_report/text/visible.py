@@ -23,7 +23,7 @@ Span: TypeAlias = "tuple[int, int, str]"
 # C0 and C1 controls but tab and newline, marks that change the direction of writing, lone surrogates.
 _INVISIBLE = lazy_pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # Characters that XML 1.0 does not allow, and DEL. The complement of the allowed ones would take 2 ms to compile.
-NOT_IN_XML = lazy_pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_NOT_IN_XML = lazy_pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _SPECIAL = lazy_pattern(r"[^\w\s]|_")
 # All others of ASCII.
 _SHOWN = bytes((9, 10, *range(32, 127)))
@@ -45,6 +45,11 @@ class ColouredText(str):
         self = super().__new__(cls, text)
         self.spans = spans
         return self
+
+
+def xml_escaped(text: str) -> str:
+    """Return a text with pytest's escapes, as ``#x1B``, for characters that XML does not allow."""
+    return _NOT_IN_XML.sub(lambda match: f"#x{ord(match[0]):02X}", text)
 
 
 def visible(text: str) -> str:
