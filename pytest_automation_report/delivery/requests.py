@@ -365,15 +365,15 @@ class RefusalHandling:
         waiting: Iterable[Result] = (result for result in queue.results if not progress.is_settled(result.offset))
         if bisection.until >= 0:
             suspects = list(takewhile(lambda result: result.offset <= bisection.until, waiting))
+            if 0 < len(suspects) < bisection.size:
+                # The server took some: the next append has half of the remaining suspects.
+                bisection.size, bisection.next_size = len(suspects), max(1, len(suspects) // 2)
             if suspects:
-                if len(suspects) < bisection.size:
-                    # The server took some: the next append has half of the remaining suspects.
-                    bisection.size, bisection.next_size = len(suspects), max(1, len(suspects) // 2)
                 # Full, whatever its size: to find the wrong result does not wait for more results.
                 sent = (self._in_form(bisection, result) for result in suspects)
                 return batch_from(sent, max_tests=bisection.next_size, max_bytes=self._max_bytes, is_full=True)
             bisection.until = -1
-            waiting = (result for result in queue.results if not progress.is_settled(result.offset))
+            return self.batch(queue, progress)
         if bisection.reductions or self._aliases:
             waiting = (self._in_form(bisection, result) for result in waiting)
         return batch_from(waiting, max_tests=self._max_tests, max_bytes=self._max_bytes)

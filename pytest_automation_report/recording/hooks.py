@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +31,7 @@ from pytest_automation_report.recording.functions import (
 from pytest_automation_report.recording.options import MARKER_PREFIX, artifact_from, is_address, property_field
 from pytest_automation_report.recording.phases import Annotations
 from pytest_automation_report.recording.user_code import LazyContent, attachment, call_hook, check_content, validated
+from pytest_automation_report.spool.records import key_of
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
 from pytest_automation_report.text.node_ids import place_of
@@ -118,7 +118,7 @@ def annotations_from(additions: object, cleaner: TextCleaner) -> Annotations | N
             raise ValueError(f"{name} {value!r} is not a text")
     # Its hash if the server would not accept it: all other keys are hashes of texts.
     if key is not None and not _KEY.fullmatch(key):
-        key = sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+        key = key_of("", key)
     folder = None if folder is None else string(folder)
     artifacts = _references(additions.artifacts, cleaner)
     return Annotations(tuple(_field(field, cleaner) for field in additions.fields), artifacts, key=key, folder=folder)
@@ -215,12 +215,9 @@ class AnnotationHooks(Hooks):
     failed test. Only sessions that need one of the two register these hooks: they cost time at every phase.
     """
 
-    def __init__(
-        self, collector: AnnotationCollector, errors: InternalErrors, *, is_describing: bool, has_browsers: bool
-    ) -> None:
+    def __init__(self, collector: AnnotationCollector, errors: InternalErrors, *, has_browsers: bool) -> None:
         self.internal_errors = errors
         self._collector = collector
-        self._is_describing = is_describing
         self._has_browsers = has_browsers
 
     # A wrapper, tryfirst: all other plugins have changed the report when this hook continues, and pytest-playwright has
@@ -233,7 +230,7 @@ class AnnotationHooks(Hooks):
         """Add the values of users' hooks and the attempt's folder at the teardown, screenshots after a failure."""
         report = yield
         attempt = current_attempt(self._collector)
-        if attempt is not None and self._is_describing and call.when == "teardown":
+        if attempt is not None and call.when == "teardown":
             self._describe(attempt, item, report)
         values: Mapping[str, Any] | None = getattr(item, "funcargs", None)
         if attempt is not None and self._has_browsers and values:

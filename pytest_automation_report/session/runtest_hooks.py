@@ -182,8 +182,7 @@ class RuntestHooks(Hooks):
         if is_described or has_browsers:
             from pytest_automation_report.recording.hooks import AnnotationHooks  # noqa: PLC0415 - few need it
 
-            errors = self.internal_errors
-            hooks = AnnotationHooks(self.collector, errors, is_describing=is_described, has_browsers=has_browsers)
+            hooks = AnnotationHooks(self.collector, self.internal_errors, has_browsers=has_browsers)
             config.pluginmanager.register(hooks)
 
     @guarded
