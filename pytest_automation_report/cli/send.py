@@ -54,7 +54,6 @@ from pytest_automation_report.spool.sessions import (
     locked,
     others_in,
     remove_abandoned,
-    remove_empty,
     session_folders,
     state_of,
 )
@@ -92,7 +91,7 @@ def send(*, unknown: Unknown, new_run: bool, **options: object) -> int:
     """
     configuration, found_token = configuration_of({**options, "html": None}, raises_errors=True)
     folders = sorted(session_folders(configuration.spool), key=_turn)
-    remove_empty(configuration.spool)
+    remove_abandoned(configuration.spool, now=time.time())
     if not folders:
         echo_stderr(f"nothing to send in {configuration.spool}")
         return Exit.DONE
@@ -465,7 +464,7 @@ def drop_sessions(ids: Sequence[str], *, is_all: bool, **options: object) -> int
     removed = f"{len(chosen) - kept} of {quantity(len(chosen), 'session')} removed"
     echo_stderr(removed if chosen else "there is nothing to remove")
     if is_all:
-        remove_empty(spool)
+        remove_abandoned(spool, now=time.time())
         _show_others(spool)
     return Exit.KEPT if kept else Exit.DONE
 

@@ -235,7 +235,6 @@ class Delivery(Life):
                 self.refusals.append_applied(queue, request.batch, seconds)
 
     def _not_applied(self, intent: Intent, error: RequestError) -> None:
-        """Handle a request that has changed nothing: it may be sent again."""
         self.ledger.write(NotRecord(intent.number))
         is_run_completed = None
         # A run that refuses a request may be completed, which only a read shows.

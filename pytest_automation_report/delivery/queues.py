@@ -422,7 +422,6 @@ class WorkerQueues:
         queue.is_closed = True
 
     def _crash(self, record: CrashRecord) -> None:
-        """Apply the controller's report that a worker crashed in a test."""
         queue, nodeid, ended_us = self.of(record.worker), record.nodeid, record.moment
         if self._options.report_not_run:
             self._begun.add(nodeid)

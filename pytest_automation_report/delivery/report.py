@@ -189,16 +189,6 @@ def refusal_of_kept(root: Path, path: Path) -> str:
     return "a kept session may only replace a report"
 
 
-def unfinished_reason(session: SessionManifest, run_id: int, *, is_open: bool) -> str:
-    """Return why there is no report of a run that is not completed; ``is_open`` if it is left open on purpose."""
-    if not is_open:
-        return f"run {run_id} is not completed: automation-report send completes it, and writes the report"
-    return (
-        f"run {run_id} stays open for other jobs: "
-        f"write it with automation-report html {run_id} -o {Path(session.report).name} once it is completed"
-    )
-
-
 def embedded_report(
     database: Path, run_id: int, base: int | None = None, rule: FileRule | None = None, *, note: str = ""
 ) -> str:

@@ -22,7 +22,7 @@ from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollow
 from pytest_automation_report.delivery.launch import Runtime, SenderConfig, Timeouts
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import decided
-from pytest_automation_report.delivery.report import excerpt_from, unfinished_reason, write_report
+from pytest_automation_report.delivery.report import excerpt_from, write_report
 from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import AutomationReportError, SpoolError
@@ -337,7 +337,10 @@ class DeliveryEnd(Struct):
         # A report from the spool has the session's own results: it needs no other job's.
         is_from_spool = not session.is_embedded and client.artifact_bytes is None and self.delivery.is_finished
         if not state.is_complete and not is_from_spool:
-            why = unfinished_reason(session, state.run, is_open=self.delivery.is_finished)
+            why = f"run {state.run} is not completed: automation-report send completes it, and writes the report"
+            if self.delivery.is_finished:
+                command = f"automation-report html {state.run} -o {Path(session.report).name}"
+                why = f"run {state.run} stays open for other jobs: write it with {command} once it is completed"
             self._write_unless_full(ReportRecord(session.report, "none", why))
             return None
         self._write_unless_full(ReportRecord(session.report, "begun"))
@@ -359,7 +362,6 @@ class DeliveryEnd(Struct):
             self.delivery.runtime.log(f"the {record.__struct_config__.tag} could not be written: {error}")
 
     def _write_totals(self, counts: LateAnswer[int] | None) -> None:
-        """Write the totals, the last record of this life, for pytest's summary."""
         unsent, queues, files = self._count_unsent(), self.delivery.queues.by_worker.values(), self.follower.files
         shown = None if counts is None else counts.wait(self._seconds_for_answers())
         is_finished = self.delivery.is_finished

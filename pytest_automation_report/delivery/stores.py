@@ -26,9 +26,9 @@ from pytest_automation_report.api.models import (
     is_bucket,
     shown_store,
 )
-from pytest_automation_report.api.responses import ClientError, RefusedError, StoredFile, UnknownAnswerError
+from pytest_automation_report.api.responses import RefusedError, StoredFile, UnknownAnswerError
 from pytest_automation_report.delivery.attempts import fit_to_limits, with_kept_files
-from pytest_automation_report.errors import SpoolError, StoreError
+from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import FAILED
 from pytest_automation_report.spool.folder import FOLDER, is_spooled_name
 from pytest_automation_report.spool.ledger import StoredRecord, UnstoredRecord
@@ -269,21 +269,19 @@ class Uploads:
 
     def _request(self, call: Callable[[], object], name: str = "") -> bool:
         """Make a request, which uploads the file of this name if there is one; return whether the server responded."""
-        try:
-            call()
-        except UnknownAnswerError as error:
-            self._in_doubt = self._in_doubt or name
-            self._retry_policy.handle_error(error)
-        except RefusedError as error:
-            if name:
-                self._give_up(name, f"the server refused it ({error})")
-            return True
-        except (ClientError, StoreError) as error:
-            self._retry_policy.handle_error(error)
-        else:
-            self._retry_policy.succeeded()
-            return True
-        return False
+
+        def answered() -> int:
+            try:
+                call()
+            except UnknownAnswerError:
+                self._in_doubt = self._in_doubt or name
+                raise
+            except RefusedError as error:
+                if name:
+                    self._give_up(name, f"the server refused it ({error})")
+            return 1
+
+        return self._retry_policy.attempt(answered) is not None
 
     def _give_up(self, name: str, reason: str) -> None:
         self._given_up[name] = reason

@@ -195,7 +195,7 @@ _REQUIRED: Final = frozenset({"name", "status", "duration"})
 def _attempt(attempt: Attempt) -> Json:
     body = {
         "attempt": attempt.number,
-        "status": {"passed": "passed", "skipped": "skipped"}.get(attempt.status, "failed"),
+        "status": {"passed": "passed", "skipped": "skipped"}.get(attempt.kind, "failed"),
         "message": attempt.message,
         "trace": attempt.text,
     }
@@ -305,9 +305,9 @@ def _attempts(test: ExportedTest) -> Iterator[str]:
     """Yield the attempts before the last one as Maven Surefire writes them."""
     word = "flaky" if test.verdict == "passed" else "rerun"
     for attempt in test.earlier_attempts:
-        name = f"{word}{'Error' if attempt.status == 'error' else 'Failure'}"
+        name = f"{word}{'Error' if attempt.kind == 'error' else 'Failure'}"
         # The schema requires a type.
-        type_ = _quoted(attempt.type or attempt.status)
+        type_ = _quoted(attempt.type or attempt.kind)
         yield (
             f"      <{name} message={_quoted(attempt.message)} type={type_}>"
             f"<stackTrace>{_text(attempt.text)}</stackTrace></{name}>\n"

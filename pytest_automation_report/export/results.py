@@ -32,22 +32,18 @@ _PLACED: Final = {*OUTPUTS, "Skipped", "Steps"}
 
 
 class OutcomeText(Struct, frozen=True):
-    """The text of one failure, or of a skip."""
+    """The text of one failure, or of a skip; ``kind`` is failure, error or skipped."""
 
-    kind: Literal["failure", "error", "skipped"]
+    kind: str
     message: str
     type: str
     text: str
 
 
-class Attempt(Struct, frozen=True):
-    """An attempt before the last one; ``number`` counts from 1, ``status`` is the word that the client sent."""
+class Attempt(OutcomeText, frozen=True):
+    """An attempt before the last one; ``number`` counts from 1, ``kind`` is the status in the client's word."""
 
     number: int
-    status: str
-    message: str
-    type: str
-    text: str
 
 
 class ExportedRun(Struct, frozen=True):
@@ -187,7 +183,7 @@ class ExportedTest(Struct, frozen=True):
         for field in self.fields:
             if number := attempt_number(field.name, field.meta):
                 message, type_ = field.meta.get("message", ""), field.meta.get("type", "")
-                attempts.append(Attempt(number, field.meta["status"], message, type_, field.value or ""))
+                attempts.append(Attempt(field.meta["status"], message, type_, field.value or "", number))
         return sorted(attempts, key=lambda attempt: attempt.number)
 
     @property

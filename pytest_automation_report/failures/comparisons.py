@@ -206,7 +206,6 @@ def _shortened(segments: Segments) -> Segments:
 
 
 def _from_explanation(lines: Sequence[str]) -> Differences | None:
-    """Return the differences that the lines under pytest's ``assert`` line show."""
     is_complete = not any(_TRUNCATED.search(line) for line in lines)
     diff = next((number for number, line in enumerate(lines) if line.startswith("Full diff:")), None)
     if diff is not None and is_complete:

@@ -283,16 +283,13 @@ def _paragraphs(failure: ReportedFailure) -> Iterator[str]:
     if failure.place:
         yield f"At {code_span(failure.place)}"
     if failure.text or failure.message:
-        for exception in _read(failure):
+        told = (failure.text, failure.message, failure.type_name, failure.comparison, failure.file)
+        for exception in read_failure(*told):
             yield from _exception(exception)
     if failure.command:
         yield f"Run it again:\n\n{code_block(failure.command, 'sh')}"
     if failure.url:
         yield f"<{failure.url}>"
-
-
-def _read(failure: ReportedFailure) -> tuple[ShownException, ...]:
-    return read_failure(failure.text, failure.message, failure.type_name, failure.comparison, failure.file)
 
 
 def _exception(exception: ShownException) -> Iterator[str]:

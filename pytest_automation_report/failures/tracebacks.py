@@ -97,8 +97,6 @@ class Raised(Struct, frozen=True):
 
 
 class _Entry(Struct):
-    """A frame that is being read."""
-
     path: str = ""
     line: int = 0
     function: str = ""

@@ -115,8 +115,6 @@ class _Node(Struct):
 
 
 class _Case(Struct):
-    """The parts of the open case that were read so far."""
-
     attributes: Mapping[str, str]
     host: str = ""
     statuses: dict[Status, list[_Node]] = field(default_factory=dict)
@@ -229,7 +227,6 @@ def _in_case(case: _Case, parent: _Node, name: str, attributes: Mapping[str, str
 
 
 def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> JunitResult | None:
-    """Return the result of a case, None if it has no name."""
     attributes = case.attributes
     name = attributes.get("name", "")
     if not name:

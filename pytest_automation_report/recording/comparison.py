@@ -77,8 +77,6 @@ def clean_comparison(sides: Sides, cleaner: TextCleaner) -> Node | None:
 
 
 class _Capture:
-    """One capture with the rest of its bounds."""
-
     __slots__ = ("characters", "nodes", "scans")
 
     def __init__(self) -> None:

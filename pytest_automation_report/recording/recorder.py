@@ -416,7 +416,6 @@ def _is_final(attempt: RunningAttempt) -> bool:
 
 
 def _status(attempt: RunningAttempt, phases: Sequence[Phase]) -> Status:
-    """Return the worst status of phases and subtests."""
     statuses: list[Status] = [phase.status for phase in phases]
     if _is_without_call(attempt):
         statuses.append("error")
@@ -436,7 +435,6 @@ def _lost(notes: Sequence[str], shown: Sequence[Field]) -> list[str]:
 
 
 def _phase_fields(phases: Sequence[Phase], subtests: Subtests | None) -> list[Field]:
-    """Return a field for each phase that did not simply pass."""
     fields: list[Field] = []
     for phase in phases:
         if phase.status == "passed":

@@ -178,7 +178,6 @@ class _Attachment(Struct):
         return self.of_address(address, len(data))
 
     def _spooled(self, content: Path | bytes, shown: str) -> Artifact | Field:
-        """Return the reference to a copy in the spool."""
         cleaner = self.collector.cleaner
         try:
             name, size = copier_of(self.collector)(content)
@@ -234,10 +233,6 @@ def copier_of(collector: AnnotationCollector) -> Callable[[Path | bytes], tuple[
     return collector.copy
 
 
-class ArtifactSpoolError(ValueError):
-    """A file is not copied into the spool; the message is the reason, in a few words."""
-
-
 class ArtifactSpool:
     """Copies the files of one process that runs tests into the spool; creates the folder with the first file.
 
@@ -258,10 +253,10 @@ class ArtifactSpool:
         self.most_together = most_together
 
     def add(self, content: Path | bytes) -> tuple[str, int]:
-        """Copy a file, or bytes; return its name and size in bytes. Raises `ArtifactSpoolError` if it is too large."""
+        """Copy a file, or bytes; return its name and size in bytes. Raises `ValueError` if it is too large."""
         # A forked child counts on with the same numbers: its files would have the names of its parent's.
         if self._disk.getpid() != self._pid:
-            raise ArtifactSpoolError("a forked process cannot keep files")
+            raise ValueError("a forked process cannot keep files")
         if isinstance(content, bytes):
             return self._put(iter((content,)))
         with content.open("rb") as file:
@@ -301,9 +296,9 @@ class ArtifactSpool:
             return self._disk.open(path, _WRITE, 0o600)
 
     def _check(self, name: str, size: int) -> None:
-        """Raise `ArtifactSpoolError` if a file that is being written, with this size so far, exceeds a limit."""
+        """Raise `ValueError` if a file that is being written, with this size so far, exceeds a limit."""
         if size > self.most_bytes:
-            raise ArtifactSpoolError(f"larger than {self.most_bytes:,} bytes (artifact_size)")
+            raise ValueError(f"larger than {self.most_bytes:,} bytes (artifact_size)")
         if self._used + size > self.most_together:
             # Measured only at the limit, not for each file: the sender has removed the files that it stored.
             self._used = 0
@@ -312,4 +307,4 @@ class ArtifactSpool:
                     with suppress(FileNotFoundError):  # the sender removes it meanwhile
                         self._used += 0 if entry.name == name else entry.stat(follow_symlinks=False).st_size
         if self._used + size > self.most_together:
-            raise ArtifactSpoolError(f"more than {self.most_together:,} bytes would wait to be sent (artifact_total)")
+            raise ValueError(f"more than {self.most_together:,} bytes would wait to be sent (artifact_total)")

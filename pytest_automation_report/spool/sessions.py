@@ -281,14 +281,6 @@ def discard_session(folder: SessionFolder) -> str:
         lock.close()
 
 
-def remove_empty(spool: Path) -> None:
-    """Remove the folders of sessions whose removal was cut short."""
-    with suppress(OSError):  # `session_folders` reports a spool that cannot be read
-        for folder in folders_in(spool, is_hidden=False):
-            if folder.is_empty and not _is_locked(folder):
-                remove_session(folder.path)
-
-
 def delivered_state(folder: SessionFolder) -> LedgerState | None:
     """Return the ledger's state of a session that is delivered as a whole, with no record after it, else None."""
     try:
@@ -323,7 +315,6 @@ def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now:
     ``now`` is in seconds since 1970.
     """
     alone = remove_abandoned(spool, now=now)
-    remove_empty(spool)
     counts = Counter[str]()
     reports: list[tuple[str, str]] = []
     others = [folder for folder in session_folders(spool) if folder.id != own.id]
@@ -361,12 +352,16 @@ def _destination(folder: SessionFolder) -> str:
 
 
 def remove_abandoned(spool: Path, *, now: float, is_dry: bool = False) -> list[str]:
-    """Remove folders of this user whose process was killed before it published them; younger ones may still be filled.
+    """Remove folders whose removal was cut short, and those of this user whose process died before it published them.
 
-    Returns those that are left alone since they hold something else, each with the reason; ``is_dry`` removes nothing.
+    A folder that is not published stays for a day: it may still be filled. Returns those that are left alone since they
+    hold something else, each with the reason; ``is_dry`` removes nothing.
     """
     alone, expiry = [], now - DAY_SECONDS
     with suppress(OSError):  # `session_folders` reports a spool that cannot be read
+        for folder in () if is_dry else folders_in(spool, is_hidden=False):
+            if folder.is_empty and not _is_locked(folder):
+                remove_session(folder.path)
         for path in [folder.path for folder in folders_in(spool, is_hidden=True)]:
             with suppress(FileNotFoundError):  # published meanwhile
                 status = path.lstat()

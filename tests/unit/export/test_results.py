@@ -28,8 +28,8 @@ def test_attempts() -> None:
     (test,) = exported_from(a_flaky_item("test_x"))
     assert (test.attempt_count, test.is_flaky) == (3, True)
     assert test.earlier_attempts == [
-        Attempt(1, "failure", "assert 0", "", "E   assert 0"),
-        Attempt(2, "error", "no server", "OSError", "no server"),
+        Attempt("failure", "assert 0", "", "E   assert 0", 1),
+        Attempt("error", "no server", "OSError", "no server", 2),
     ]
     (failed,) = exported_from(a_flaky_item("test_x", "failed"))
     assert not failed.is_flaky
