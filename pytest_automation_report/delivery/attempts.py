@@ -371,12 +371,12 @@ def _left_out_field(title: str, names: Sequence[str]) -> Field:
     return Field(f"{title} left out", string(f"{len(names)}: {', '.join(names)}"))
 
 
-def fitted_field(field: Field) -> Field:
+def fitted_field(field: Field, units: int = TEXT_UNITS) -> Field:
     """Return a field whose value and meta keep the limits; too long markup becomes text, since a cut breaks it."""
     is_short = field.type in {FieldType.STRING, FieldType.URL}
     value, type_ = field.value, field.type
-    if value is not None and not fits(value, STRING_UNITS if is_short else TEXT_UNITS):
-        value = cut_end(value, STRING_UNITS) if is_short else cut_middle(value, TEXT_UNITS)
+    if value is not None and not fits(value, STRING_UNITS if is_short else units):
+        value = cut_end(value, STRING_UNITS) if is_short else cut_middle(value, units)
         type_ = FieldType.TEXT if type_ is FieldType.HTML else type_
     meta = {cut_end(name, STRING_UNITS): cut_end(text, STRING_UNITS) for name, text in field.meta.items()}
     # The same object for a field that fits, as nearly all do.

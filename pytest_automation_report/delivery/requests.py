@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import BATCH_TESTS, CONNECTIONS, ArtifactStoreConfig, Field, FieldType, encode
+from pytest_automation_report.api.models import BATCH_TESTS, CONNECTIONS, ArtifactStoreConfig, Field, encode
 from pytest_automation_report.api.responses import (
     ClientError,
     InProgressError,
@@ -31,14 +31,14 @@ from pytest_automation_report.api.responses import (
     TokenRefusedError,
     UnknownAnswerError,
 )
-from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
+from pytest_automation_report.delivery.attempts import NO_EXTENSIONS, fitted_field
 from pytest_automation_report.delivery.queues import BATCH_BYTES, ENVELOPE_BYTES, batch_from
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
 from pytest_automation_report.spool.ledger import AliasRecord, AsideRecord, Intent, WorkerProgress
 from pytest_automation_report.spool.records import ErrorRecord
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.limits import cut_middle, string
+from pytest_automation_report.text.limits import string
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
@@ -310,19 +310,11 @@ def reduced(result: Result, reduction: Reduction, reason: str = "", alias: str |
     if reduction == "bare":
         test = replace(test, fields=(Field("Left out", string(reason)),), artifacts=())
     elif reduction == "cut":
-        test = replace(test, fields=tuple(map(_cut, test.fields)))
+        test = replace(test, fields=tuple(fitted_field(each, CUT_UNITS) for each in test.fields))
     if alias is not None:
         test = replace(test, status=alias)
     extensions = result.extensions if reduction == "whole" else NO_EXTENSIONS
     return replace(result, test=test, extensions=extensions, size=len(encode(test)) + len(encode(extensions)))
-
-
-def _cut(field: Field) -> Field:
-    """Return a field with a short value; HTML becomes text, since it is broken when it is cut."""
-    if field.value is None or len(field.value) <= CUT_UNITS:
-        return field
-    field_type = FieldType.TEXT if field.type is FieldType.HTML else field.type
-    return replace(field, value=cut_middle(field.value, CUT_UNITS), type=field_type)
 
 
 class BisectionState(Struct):

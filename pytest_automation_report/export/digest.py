@@ -32,7 +32,7 @@ from pytest_automation_report.findings.sentences import (
     since_words,
     told,
 )
-from pytest_automation_report.text.limits import cut_end, duration, printable, quantity
+from pytest_automation_report.text.limits import cut_end, duration, printable, quantity, sanitize
 from pytest_automation_report.text.node_ids import place_of, rerun_of, run_command
 from pytest_automation_report.text.visible import plain
 
@@ -148,7 +148,7 @@ class Digest(Struct, frozen=True):
         changes = "" if self.findings is None else changes_line(self.findings, self.now)
         head = [
             printable(self.document["verdict"]),
-            ": ".join(filter(None, [_in_text(", ".join(named), _LINE_UNITS), changes])),
+            ": ".join(filter(None, [sanitize(", ".join(named), _LINE_UNITS), changes])),
         ]
         return self._written("\n".join([*head, *filter(None, [run["url"]])]), _TEXT, limit)
 
@@ -303,17 +303,13 @@ def _side(side: Segments | None) -> str | None:
     return None if side is None else cut_end("".join(text for text, _ in side), _VALUE_UNITS)
 
 
-def _in_text(text: str, units: int) -> str:
-    return cut_end(printable(text), units)
-
-
 def code(text: str, units: int = _CODE_UNITS) -> str:
     """Return a foreign text as one line of code, shortened to some units."""
     line = cut_end(re.sub(r"\s+", " ", plain(text)).strip(), units)
     return code_span(line) if line else ""
 
 
-_TEXT: Final = _Form(_in_text, "", "  ", "\n\n", TEXT_CHARACTERS)
+_TEXT: Final = _Form(sanitize, "", "  ", "\n\n", TEXT_CHARACTERS)
 _MARKDOWN: Final = _Form(code, "- ", "  - ", "\n", MARKDOWN_CHARACTERS)
 
 

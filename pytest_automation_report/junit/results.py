@@ -119,8 +119,7 @@ class _Case(Struct):
     host: str = ""
     statuses: dict[Status, list[_Node]] = field(default_factory=dict)
     outputs: dict[str, _Node] = field(default_factory=dict)
-    properties: list[_Node] = field(default_factory=list)
-    has_properties: bool = False
+    properties: list[_Node] | None = None  # of the first list
 
 
 class JunitDocument:
@@ -213,15 +212,15 @@ def _refuse_doctype(name: str, *_: object) -> None:
 def _in_case(case: _Case, parent: _Node, name: str, attributes: Mapping[str, str]) -> _Node:
     """Return the node of an element in a case; of several outputs or lists of properties the first counts."""
     text = _Node("text", attributes)
-    if parent.role == "properties" and name == "property":
+    if parent.role == "properties" and name == "property" and case.properties is not None:
         case.properties.append(text)
     elif parent.role == "case":
         if name in _STATUSES:
             case.statuses.setdefault(name, []).append(text)
         elif name in _OUTPUTS:
             case.outputs.setdefault(name, text)
-        elif name == "properties" and not case.has_properties:
-            case.has_properties = True
+        elif name == "properties" and case.properties is None:
+            case.properties = []
             return _Node("properties")
     return text
 
@@ -268,7 +267,7 @@ def _additions(case: _Case, cleaner: TextCleaner) -> tuple[list[Field], list[Art
             properties += printed
             if output:
                 fields.append(Field(name, cleaner.console(output), FieldType.CONSOLE))
-    properties += (named for text in case.properties if (named := _property(text)) is not None)
+    properties += (named for text in case.properties or () if (named := _property(text)) is not None)
     return _with_properties(fields, properties, cleaner)
 
 
