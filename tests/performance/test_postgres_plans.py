@@ -14,7 +14,7 @@ from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROW
 from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunView, facts_in
 from pytest_automation_report.server.pages.searches import Search
 from pytest_automation_report.server.pages.test.handlers import MOST, CommonValues, result_values
-from pytest_automation_report.server.pages.urls import VIEWS, RunFilters, RunState, TestState
+from pytest_automation_report.server.pages.urls import VIEWS, ListFilters, RunState, TestState
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.postgres import PostgresConnection
 from support.clusters import Cluster
@@ -193,11 +193,11 @@ def test_lists_of_runs_read_their_own_runs(service: Service, cluster: Cluster, r
             f" SELECT {columns} FROM run, generate_series(1, {copies}) WHERE run.id = {run_id}"
         )
     cluster.execute("VACUUM ANALYZE")
-    filters = RunFilters()
+    filters = ListFilters()
     questions: dict[str, Callable[[PageReader], object]] = {
         "runs": lambda reader: project_values(reader, 7, filters),
         "suites": lambda reader: suites_values(reader, 7),
-        "suite": lambda reader: suite_values(reader, reader.suite(2), RunFilters(branch="main")),
+        "suite": lambda reader: suite_values(reader, reader.suite(2), ListFilters(branch="main")),
         "news": lambda reader: reader.state(7),
         "latest run": lambda reader: reader.newest(2, "main"),
     }

@@ -184,7 +184,7 @@ def found(reader: PageReader, text: str, source_id: int | None) -> Values:
 _CARDS_SHOWN: Final = 16
 
 
-def project_values(reader: PageReader, project_id: int, filters: urls.RunFilters) -> Values:
+def project_values(reader: PageReader, project_id: int, filters: urls.ListFilters) -> Values:
     """Return the values of the list of a project's runs; raises `ApiError` (404) for an unknown project."""
     if project_id not in reader.projects():
         raise not_found("project")
@@ -207,21 +207,21 @@ def suites_values(reader: PageReader, project_id: int) -> Values:
         for source in ordered[_CARDS_SHOWN:]
         if (run := newest.get(source["id"]))
     ]
-    ids, _ = reader.completed_runs(project_id, urls.RunFilters())
+    ids, _ = reader.completed_runs(project_id, urls.ListFilters())
     rows = run_rows(reader, ids[:8])
     return {
         "project": project_id,
         "home": reader.home(project_id),
         "cards": cards,
         "others": others,
-        "open_runs": run_rows(reader, reader.open_runs(project_id, urls.RunFilters())),
+        "open_runs": run_rows(reader, reader.open_runs(project_id, urls.ListFilters())),
         "runs": rows,
         "uncomputed": [card.runs.last["id"] for card in cards if card.runs.last and card.runs.summary is None]
         + _uncomputed(rows),
     }
 
 
-def suite_values(reader: PageReader, source: Row, filters: urls.RunFilters) -> Values:
+def suite_values(reader: PageReader, source: Row, filters: urls.ListFilters) -> Values:
     """Return the values of a suite's page: its runs on one branch, the main one by default, and what findings say."""
     source_id, project_id = source["id"], source["project"]
     main = main_branch(reader.connection, source_id)
@@ -274,7 +274,7 @@ _Choice: TypeAlias = "tuple[str, str, str, Sequence[tuple[str, str]], str]"
 
 
 def _list_values(
-    reader: PageReader, project_id: int, filters: urls.RunFilters, sources: Sequence[tuple[str, str]]
+    reader: PageReader, project_id: int, filters: urls.ListFilters, sources: Sequence[tuple[str, str]]
 ) -> Values:
     """Return the values of a list of runs; a suite's page has no ``sources`` to choose from, and always one branch."""
     branches, tags = reader.branches(project_id, filters.source), reader.tags(project_id)

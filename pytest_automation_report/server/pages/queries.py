@@ -23,7 +23,7 @@ from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from pytest_automation_report.server.pages.urls import RunFilters
+    from pytest_automation_report.server.pages.urls import ListFilters
     from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
@@ -176,12 +176,12 @@ class PageReader(Reader):
 
     # Lists of runs
 
-    def open_runs(self, project_id: int, filters: RunFilters) -> list[int]:
+    def open_runs(self, project_id: int, filters: ListFilters) -> list[int]:
         """Return the ids of the newest runs that go on."""
         condition, values = run_condition(project_id, filters.wanted)
         return self._run_ids(f'{condition} AND NOT "is_completed"', *values, PAGE_RUNS, 0)
 
-    def completed_runs(self, project_id: int, filters: RunFilters) -> tuple[list[int], int]:
+    def completed_runs(self, project_id: int, filters: ListFilters) -> tuple[list[int], int]:
         """Return the ids of one page of the completed runs, newest first, and the number of all."""
         condition, values = run_condition(project_id, filters.wanted)
         condition += ' AND "is_completed"'

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.findings.documents import Mine, RunFindings
-    from pytest_automation_report.server.pages.run.facts import RunFacts
+    from pytest_automation_report.server.pages.run.facts import ShownRun
     from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
@@ -53,7 +53,7 @@ _FAILURES: Final = (
 )
 
 
-def plain_values(facts: RunFacts, findings: RunFindings) -> Values:
+def plain_values(facts: ShownRun, findings: RunFindings) -> Values:
     """Return the values of the template ``report/plain.html``."""
     row = facts.row
     parts = parts_of(counts_of(row))

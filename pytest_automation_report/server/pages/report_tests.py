@@ -19,7 +19,7 @@ from markupsafe import Markup
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
 from pytest_automation_report.server.pages.queries import PageReader, Siblings, siblings_of
 from pytest_automation_report.server.pages.rendering import macros, render
-from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, entries_of, tone_of
+from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, tone_of
 from pytest_automation_report.server.pages.run.failures import says_of
 from pytest_automation_report.server.pages.run.tests import Level, OpenableRow, file_branches, ordered, path_of
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
@@ -202,7 +202,7 @@ _TESTS: Final = (
 class ReportedTests:
     """The tests of a run, in the order of their results' ids, with their histories, workers and changes."""
 
-    def __init__(self, facts: RunFacts, findings: RunFindings) -> None:
+    def __init__(self, facts: ShownRun, findings: RunFindings) -> None:
         self.facts = facts
         self.rows = facts.reader.connection.rows(_TESTS, (HAS_FACTS, facts.row["id"]))
         for row in self.rows:
@@ -393,7 +393,7 @@ def _kind_values(kind: _Kind, run: Values) -> ShownKind:
     }
 
 
-def _files(facts: RunFacts) -> ShownFiles:
+def _files(facts: ShownRun) -> ShownFiles:
     branches = file_branches(facts.overview["files"])
     rows = [
         OpenableRow(branch, link("run", facts.row["id"], view="tests", open=branch.path), "/") for branch in branches

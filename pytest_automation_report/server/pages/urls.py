@@ -187,7 +187,7 @@ class TestState(Struct, frozen=True):
         return {name: value for name, value in parse_qsl(self.origin) if name in _OF_RUN}
 
 
-class RunFilters(Struct, frozen=True):
+class ListFilters(Struct, frozen=True):
     """Conditions for the runs of a list; None is any. ``branch`` is empty for runs without a branch."""
 
     source: int | None = None
@@ -200,7 +200,7 @@ class RunFilters(Struct, frozen=True):
     @property
     def is_any(self) -> bool:
         """Whether no run is left out."""
-        return replace(self, page=1, mistakes=()) == RunFilters()
+        return replace(self, page=1, mistakes=()) == ListFilters()
 
     @property
     def wanted(self) -> Mapping[str, object]:
@@ -240,10 +240,10 @@ def result_state(parameters: Mapping[str, Any]) -> TestState:
     return TestState(**values, origin=origin, mistakes=tuple(mistakes))
 
 
-def run_filters(parameters: Mapping[str, Any]) -> RunFilters:
+def run_filters(parameters: Mapping[str, Any]) -> ListFilters:
     """Return the filters of a list of runs."""
     values, mistakes = _usable(_OF_LIST, parameters)
-    return RunFilters(**values, mistakes=tuple(mistakes))
+    return ListFilters(**values, mistakes=tuple(mistakes))
 
 
 def single_values(parameters: Mapping[str, Any]) -> dict[str, str]:

@@ -210,10 +210,10 @@ def halves(name: str) -> tuple[str, str]:
     return name[:place], name[place:]
 
 
-Tone: TypeAlias = Literal["pass", "fail", "skip", "warn", "block", "idle", "live"]
+StatusTone: TypeAlias = Literal["pass", "fail", "skip", "warn", "block", "idle", "live"]
 
-_TONES: Final[Mapping[int, Tone]] = {1: "idle", 2: "pass", 3: "fail", 4: "warn", 5: "block", 6: "skip"}
-RUN_WORDS: Mapping[int, tuple[str, Tone]] = {
+_TONES: Final[Mapping[int, StatusTone]] = {1: "idle", 2: "pass", 3: "fail", 4: "warn", 5: "block", 6: "skip"}
+RUN_WORDS: Mapping[int, tuple[str, StatusTone]] = {
     RunStatus.SUCCESS: ("Passed", "pass"),
     RunStatus.FAILURE: ("Failed", "fail"),
     RunStatus.RUNNING: ("Running", "live"),
@@ -227,16 +227,16 @@ OUTCOME_TONES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-class Status(Struct, frozen=True):
+class ShownStatus(Struct, frozen=True):
     """A result status with its name and tone."""
 
     id: int
     name: str
-    tone: Tone
+    tone: StatusTone
 
 
 # All result statuses by their ids.
-STATUSES_SHOWN: Final = {each.id: Status(each.id, each.name, _TONES[each.id]) for each in RESULT_STATUSES.values()}
+STATUSES_SHOWN: Final = {each.id: ShownStatus(each.id, each.name, _TONES[each.id]) for each in RESULT_STATUSES.values()}
 # All result statuses, failures first and passes last.
 STATUSES_RANKED: Final = tuple(STATUSES_SHOWN[number] for number in (3, 5, 4, 6, 1, 2))
 _FLAKY_PLACE: Final = 3  # flaky tests stand before the skipped ones

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.findings.sentences import RunNumbers
-    from pytest_automation_report.server.pages.run.facts import RunFacts
+    from pytest_automation_report.server.pages.run.facts import ShownRun
     from pytest_automation_report.server.pages.urls import RunState
     from pytest_automation_report.server.store.database import Row
 
@@ -259,14 +259,14 @@ _SHOWN_APART: Final = frozenset(
 _RAIL_FIELDS: Final = ("Python", "pytest", "Platform", "Machine", "CI")
 
 
-def where_it_ran(facts: RunFacts) -> list[tuple[str, str]]:
+def where_it_ran(facts: ShownRun) -> list[tuple[str, str]]:
     """Return the few facts of the rail."""
     shown = [(name, value) for name in _RAIL_FIELDS if (value := facts.field(name))]
     collected = _collected(facts)
     return [*shown, *([] if collected is None else [(COLLECTED_FIELD, _arrived(facts.counts, collected))])]
 
 
-def details_of(facts: RunFacts) -> words.Values:
+def details_of(facts: ShownRun) -> words.Values:
     """Return the values of the view of the details."""
     record = facts.record
     fields = words.attached(record, "fields")
@@ -282,7 +282,7 @@ def details_of(facts: RunFacts) -> words.Values:
     }
 
 
-def _collected(facts: RunFacts) -> int | None:
+def _collected(facts: ShownRun) -> int | None:
     """Return the number of collected tests; at least the number of results if some threads are not read."""
     record = facts.record
     is_whole = record.row["thread_count"] <= len(record.threads)
@@ -299,7 +299,7 @@ def _arrived(counts: RunNumbers, collected: int) -> str:
     return f"{collected:,}, {missing:,} {'to come' if counts.is_open else 'did not run'}"
 
 
-def _thread(facts: RunFacts, row: Row) -> words.Values:
+def _thread(facts: ShownRun, row: Row) -> words.Values:
     word, tone = words.RUN_WORDS.get(row["status"], ("Unknown", "idle"))
     observed = row["elapsed_observed"]
     name = facts.worker(row["id"]) or f"worker {row['position']}"

@@ -61,7 +61,7 @@ class ListedTest(NamedTuple):
     about: str = ""
 
 
-class RunFacts(Struct, frozen=True, dict=True):
+class ShownRun(Struct, frozen=True, dict=True):
     """One run, read in one transaction.
 
     ``now`` is in microseconds since 1970, and 0 for a text that is read at any time later: it has no age of anything.
@@ -428,7 +428,7 @@ class ToGo(NamedTuple):
     by: str
 
 
-def to_go_of(facts: RunFacts, running: Sequence[Running]) -> ToGo | None:
+def to_go_of(facts: ShownRun, running: Sequence[Running]) -> ToGo | None:
     """Return the time to go by the tests that run now; None if it cannot be said."""
     counts, before = facts.counts, facts.histories.before
     if not facts.now or counts.collected is None or counts.is_silent or not 0 < counts.finished < counts.collected:
@@ -475,7 +475,7 @@ class Running(NamedTuple):
         return None if self.median is None else 2 * max(self.median, 250_000)
 
 
-def running_now(facts: RunFacts) -> list[Running]:
+def running_now(facts: ShownRun) -> list[Running]:
     """Return the tests that run now, longest first; empty if the client does not send them."""
     found = [(row, test) for row in facts.record.threads for test in running_tests(row)]
     cases = find_cases(facts.reader.connection, facts.row["source"], [test.key for _, test in found])

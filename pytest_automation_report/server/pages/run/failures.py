@@ -30,7 +30,7 @@ from pytest_automation_report.findings.flakiness import (
 from pytest_automation_report.server.pages.drawings import TONES, Grid, Square, Strip, grid_of, merged_letters, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import begun_words
-from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, entries_of, marks_of
+from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, marks_of
 from pytest_automation_report.server.pages.urls import FLAKY, RunState, link
 from pytest_automation_report.server.pages.words import stored_entries, tests_and_files
 from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, hexadecimal
@@ -234,7 +234,7 @@ _KNOWN_FLAKY_SHOWN: Final = 20
 class FailureCards:
     """The failures of one run."""
 
-    def __init__(self, facts: RunFacts, state: RunState) -> None:
+    def __init__(self, facts: ShownRun, state: RunState) -> None:
         self._facts = facts
         self._state = state
         self._reader = facts.reader

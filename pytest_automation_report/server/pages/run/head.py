@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import RunFindings, RunMention
-    from pytest_automation_report.server.pages.run.facts import Phrase, RunFacts, ToGo
+    from pytest_automation_report.server.pages.run.facts import Phrase, ShownRun, ToGo
     from pytest_automation_report.server.store.database import Row
 
 CHANGE_CHIPS: Final[Mapping[str, tuple[str, str]]] = {
@@ -52,7 +52,7 @@ class Head(NamedTuple):
     title: str
 
 
-def head_of(facts: RunFacts, to_go: ToGo | None, *, is_first: bool) -> Head:
+def head_of(facts: ShownRun, to_go: ToGo | None, *, is_first: bool) -> Head:
     """Return the head of the page; ``is_first``: no earlier run of its branch is known."""
     found, counts = facts.findings, facts.counts
     said = verdict_of(counts) if counts.is_open else found["verdict"]
@@ -77,7 +77,7 @@ def head_of(facts: RunFacts, to_go: ToGo | None, *, is_first: bool) -> Head:
     return Head(said["long"], said["tone"], sentence, to_go.time if counts.is_open and to_go else None, title)
 
 
-def facts_of(facts: RunFacts) -> words.Values:
+def facts_of(facts: ShownRun) -> words.Values:
     """Return what the line of facts below the verdict has beside the run's row: ``facts`` of the templates."""
     row = facts.row
     commit_url, links = words.links_of(facts.record)
@@ -92,7 +92,7 @@ def facts_of(facts: RunFacts) -> words.Values:
     }
 
 
-def bar_of(facts: RunFacts) -> list[words.Part]:
+def bar_of(facts: ShownRun) -> list[words.Part]:
     """Return the parts of the bar."""
     counts = facts.counts
     # Some tests that did not run have a result that says so, and a part of its status.
@@ -114,7 +114,7 @@ class Chip(Struct, frozen=True):
 
 
 def chips_of(
-    facts: RunFacts, state: RunState, parts: Sequence[words.Part], found: Mapping[str, int] | None = None
+    facts: ShownRun, state: RunState, parts: Sequence[words.Part], found: Mapping[str, int] | None = None
 ) -> list[tuple[str, Sequence[Chip]]]:
     """Return the chips of statuses, changes and fields, each group with its label.
 
@@ -136,7 +136,7 @@ def chips_of(
     return [(label, chips) for label, chips in groups if chips]
 
 
-def _chip_of_missing(facts: RunFacts, state: RunState, part: words.Part) -> Chip:
+def _chip_of_missing(facts: ShownRun, state: RunState, part: words.Part) -> Chip:
     """Return the chip of the tests that did not run yet, or at all; a link if the base has their names."""
     found = facts.findings
     has_names = found["base"] is not None and found["tests"]["not_run"]
@@ -157,7 +157,7 @@ def _chips_of_changes(findings: RunFindings, state: RunState, found: Mapping[str
     return chips
 
 
-def _chips_of_fields(facts: RunFacts, state: RunState, *, has_counts: bool) -> Sequence[Chip]:
+def _chips_of_fields(facts: ShownRun, state: RunState, *, has_counts: bool) -> Sequence[Chip]:
     chips = []
     for field, values in facts.overview["facts"].items():
         for value, count in values.items():
@@ -168,7 +168,7 @@ def _chips_of_fields(facts: RunFacts, state: RunState, *, has_counts: bool) -> S
     return chips
 
 
-def tabs_of(facts: RunFacts) -> Mapping[str, int]:
+def tabs_of(facts: ShownRun) -> Mapping[str, int]:
     """Return the number of each tab, 0 for none."""
     moved = sum(facts.findings["counts"][name] for name in _MOVES)
     numbers = {"failures": facts.row["failure_count"], "tests": facts.row["total_count"], "changes": moved}

@@ -24,7 +24,7 @@ from pytest_automation_report.server.pages.run import changes, head
 from pytest_automation_report.server.pages.run.facts import (
     SILENT_US,
     THREADS_SHOWN,
-    RunFacts,
+    ShownRun,
     arrived_words,
     entries_of,
     jobs_sentence,
@@ -102,10 +102,10 @@ class RunDocuments:
         return documents
 
 
-def facts_in(reader: PageReader, run_id: int, documents: Documents, now: int = 0) -> RunFacts:
+def facts_in(reader: PageReader, run_id: int, documents: Documents, now: int = 0) -> ShownRun:
     """Return what the views of a run are made of; raises `ApiError` (404) for an unknown run."""
     record = reader.run(run_id, max_threads=THREADS_SHOWN)
-    return RunFacts(reader, record, *documents, now)
+    return ShownRun(reader, record, *documents, now)
 
 
 class _RunPages(Page):
@@ -114,7 +114,7 @@ class _RunPages(Page):
         self._documents = documents
 
     def read_run(self, state: RunState, question: Callable[[RunView], T], *, has_clock: bool = True) -> T:
-        """Return the value of a question about a run in one read transaction; see `RunFacts` for the clock."""
+        """Return the value of a question about a run in one read transaction; see `ShownRun` for the clock."""
         documents, now = self._documents.of(state.run_id, state.base), self.now_us() if has_clock else 0
         return self.read(lambda reader: question(RunView(facts_in(reader, state.run_id, documents, now), state)))
 
@@ -276,7 +276,7 @@ DOWNLOADS: Final = (
 class RunView:
     """One view of a run, as a state of its page has it, in one read transaction."""
 
-    def __init__(self, facts: RunFacts, state: RunState) -> None:
+    def __init__(self, facts: ShownRun, state: RunState) -> None:
         self._facts = facts
         self._reader = facts.reader
         self._state = state

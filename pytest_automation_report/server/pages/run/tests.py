@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pytest_automation_report.server.pages import words
 from pytest_automation_report.server.pages.drawings import Grid, Square, grid_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
-from pytest_automation_report.server.pages.run.facts import ListedTest, RunFacts, entries_of, tone_of
+from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, tone_of
 from pytest_automation_report.server.pages.searches import Search
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, RunState, link, paging
 from pytest_automation_report.text.node_ids import NameParts, class_path, split_name
@@ -177,7 +177,7 @@ class OpenableRow(NamedTuple):
 class TreeRows:
     """The tree of one run's tests."""
 
-    def __init__(self, facts: RunFacts, state: RunState) -> None:
+    def __init__(self, facts: ShownRun, state: RunState) -> None:
         self._facts = facts
         self._state = state
         self._sort = state.sort or "failed"

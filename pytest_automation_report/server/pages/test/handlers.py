@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.test.history import Branches, FoundTests, Outcome
+    from pytest_automation_report.server.pages.test.history import Branches, FoundTests, RunOutcome
     from pytest_automation_report.server.pages.words import Entry, Values
     from pytest_automation_report.server.store.database import Row, StoreConnection
     from pytest_automation_report.server.store.reads import RunRecord
@@ -255,7 +255,7 @@ _OF_OTHERS: Final[Values] = {
 
 
 def _file_values(
-    row: Row, reader: PageReader, attempt: int | None, outcomes: Sequence[Outcome], current: Outcome | None
+    row: Row, reader: PageReader, attempt: int | None, outcomes: Sequence[RunOutcome], current: RunOutcome | None
 ) -> Values:
     """Return the files of an attempt; pictures beside the ones of the last run in which the test passed."""
     contents = stored_contents(reader.connection, hashes_in(row["artifacts"]))
@@ -278,7 +278,7 @@ def _file_values(
 
 
 def _beside_earlier(
-    pictures: Sequence[TestFile], reader: PageReader, outcomes: Sequence[Outcome], current: Outcome
+    pictures: Sequence[TestFile], reader: PageReader, outcomes: Sequence[RunOutcome], current: RunOutcome
 ) -> list[TestFile]:
     passed = [outcome for outcome in outcomes if outcome.letter == "p" and outcome.run < current.run]
     # Those of the same branch first.
@@ -297,8 +297,8 @@ def _beside_earlier(
 
 
 def _history_values(
-    outcomes: Sequence[Outcome],
-    current: Outcome | None,
+    outcomes: Sequence[RunOutcome],
+    current: RunOutcome | None,
     state: TestState,
     found: FoundTests,
     elsewhere: Branches,

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 CHART_RUNS: Final = 30  # most runs of one drawing of durations
 # What a run's findings say of a test: the kind of its failure, or that it is flaky and passes again.
-Kind: TypeAlias = Literal["new", "back", "flaky", "still", "known", "passed again"]
-_NEWS: Final[Mapping[Kind, str]] = {
+FailureKind: TypeAlias = Literal["new", "back", "flaky", "still", "known", "passed again"]
+_NEWS: Final[Mapping[FailureKind, str]] = {
     "new": "New failure.",
     "back": "Back after a while.",
     "flaky": "Known to be flaky.",
@@ -51,8 +51,8 @@ _VERDICTS: Final[Mapping[str, Verdict]] = {"f": "failed", "r": "passed", "p": "p
 _DECIDED: Final = frozenset("prf")
 
 
-class Outcome(Struct, frozen=True):
-    """Outcome of the test in one run; ``letter`` as in `store.histories`, times in microseconds."""
+class RunOutcome(Struct, frozen=True):
+    """RunOutcome of the test in one run; ``letter`` as in `store.histories`, times in microseconds."""
 
     result: int
     run: int
@@ -89,7 +89,7 @@ class BranchHistory(NamedTuple):
     """The outcomes on one branch, newest first."""
 
     branch: str
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[RunOutcome]
 
     @property
     def letters(self) -> str:
@@ -103,7 +103,7 @@ class BranchHistory(NamedTuple):
         return letters.count("p"), sum(letter in _DECIDED for letter in letters)
 
 
-def outcomes_of(rows: Iterable[Row], current: int | None = None) -> list[Outcome]:
+def outcomes_of(rows: Iterable[Row], current: int | None = None) -> list[RunOutcome]:
     """Return one outcome for each run of `PageReader.history`, newest first; ``current`` stands for its run."""
     by_run: dict[int, list[Row]] = {}
     for row in rows:
@@ -111,11 +111,11 @@ def outcomes_of(rows: Iterable[Row], current: int | None = None) -> list[Outcome
     return [_outcome(results, current) for results in by_run.values()]
 
 
-def _outcome(rows: Sequence[Row], current: int | None) -> Outcome:
+def _outcome(rows: Sequence[Row], current: int | None) -> RunOutcome:
     place, has_failed = deciding_result(_of_jobs(rows))
     row = next((row for row in rows if row["id"] == current), rows[place])
     letter = "r" if row is rows[place] and has_failed and _letter(row) == "p" else _letter(row)
-    return Outcome(
+    return RunOutcome(
         row["id"], row["run"], row["branch"] or "", row["commit"] or "", letter, row["elapsed"],
         row["created"], row["fingerprint"], row["message"] or "", row["changes"] or "",
     )  # fmt: skip
@@ -151,7 +151,7 @@ def _letter(row: Row) -> str:
 class FoundTests(NamedTuple):
     """What the findings of a run say of its tests, by their results."""
 
-    kinds: Mapping[int | None, Kind | None] = {}
+    kinds: Mapping[int | None, FailureKind | None] = {}
     flaky: Mapping[int | None, Flakiness] = {}
     since: Mapping[int | None, RunMention] = {}  # the runs in which failures began
 
@@ -165,7 +165,7 @@ def found_tests(reader: PageReader, run_id: int) -> FoundTests:
     if found is None:
         return NOTHING_FOUND
     tests = found["tests"]
-    kinds: dict[int | None, Kind | None] = {entry["result"]: "passed again" for entry in tests["passed_again"]}
+    kinds: dict[int | None, FailureKind | None] = {entry["result"]: "passed again" for entry in tests["passed_again"]}
     kinds |= {entry["result"]: entry["kind"] for entry in (*tests["newly_failing"], *tests["still_failing"])}
     failing = (*tests["newly_failing"], *tests["still_failing"])
     since = {entry["result"]: entry["since"] for entry in failing if entry["since"]}
@@ -173,7 +173,7 @@ def found_tests(reader: PageReader, run_id: int) -> FoundTests:
 
 
 def sentence(
-    outcomes: Sequence[Outcome], current: int, found: FoundTests = NOTHING_FOUND, elsewhere: Branches = NO_BRANCHES
+    outcomes: Sequence[RunOutcome], current: int, found: FoundTests = NOTHING_FOUND, elsewhere: Branches = NO_BRANCHES
 ) -> list[Piece]:
     """Return what the outcome of a run means beside the earlier ones on its branch, and beside other branches."""
     kind, began = found.kinds.get(current), found.since.get(current)
@@ -202,7 +202,7 @@ def sentence(
 
 
 def _failing(
-    now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Kind | None, since: int | None
+    now: RunOutcome, decided: Sequence[RunOutcome], on_branch: str, kind: FailureKind | None, since: int | None
 ) -> list[Piece]:
     if not decided:
         is_old = since not in {None, now.run}
@@ -240,7 +240,7 @@ def _failing(
     return pieces
 
 
-def _passing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Kind | None) -> list[Piece]:
+def _passing(now: RunOutcome, decided: Sequence[RunOutcome], on_branch: str, kind: FailureKind | None) -> list[Piece]:
     flaky = sum(outcome.letter == "r" for outcome in decided)
     failed = sum(outcome.letter == "f" for outcome in decided)
     if now.letter == "r":
@@ -262,7 +262,7 @@ def _passing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Kin
     return [Piece("Passed,", is_strong=True), Piece(f" as in {_of(passed, len(decided))}{on_branch}.")]
 
 
-def _on_branches(now: Outcome, elsewhere: Branches) -> list[Piece]:
+def _on_branches(now: RunOutcome, elsewhere: Branches) -> list[Piece]:
     """Return on which branches the test fails and passes; nothing if it fails on none, or if it ran on no other."""
     own = {now.branch: (now.result, now.letter == "f")} if now.letter in _DECIDED else {}
     branches = {**own, **elsewhere}
@@ -281,19 +281,19 @@ def _of(count: int, total: int, which: str = "earlier ") -> str:
     return f"{count} of the {total} {which}runs"
 
 
-def _linked(outcome: Outcome) -> Piece:
+def _linked(outcome: RunOutcome) -> Piece:
     return Piece(f"#{outcome.run}", result=outcome.result)
 
 
-def branch_histories(outcomes: Iterable[Outcome]) -> list[BranchHistory]:
+def branch_histories(outcomes: Iterable[RunOutcome]) -> list[BranchHistory]:
     """Return the outcomes by branch, newest run first."""
-    by_branch: dict[str, list[Outcome]] = {}
+    by_branch: dict[str, list[RunOutcome]] = {}
     for outcome in outcomes:
         by_branch.setdefault(outcome.branch, []).append(outcome)
     return [BranchHistory(*entry) for entry in by_branch.items()]
 
 
-def reliability(outcomes: Iterable[Outcome]) -> tuple[int, int, int, int] | None:
+def reliability(outcomes: Iterable[RunOutcome]) -> tuple[int, int, int, int] | None:
     """Return how many of the last 50 decided runs passed at once, were flaky, failed, and are there; None for none."""
     letters = [outcome.letter for outcome in outcomes if outcome.letter in _DECIDED][:50]
     if not letters:
@@ -301,7 +301,7 @@ def reliability(outcomes: Iterable[Outcome]) -> tuple[int, int, int, int] | None
     return letters.count("p"), letters.count("r"), letters.count("f"), len(letters)
 
 
-def trend_of(outcomes: Sequence[Outcome], current: Outcome, *, has_branches: bool) -> list[TrendPoint]:
+def trend_of(outcomes: Sequence[RunOutcome], current: RunOutcome, *, has_branches: bool) -> list[TrendPoint]:
     """Return the durations of the last runs, oldest first, or of those up to the current one if it is older."""
     shown = outcomes[:CHART_RUNS]
     if current not in shown:
@@ -361,9 +361,9 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> Values:
     }
 
 
-def _by_reason(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+def _by_reason(outcomes: Sequence[RunOutcome]) -> list[list[RunOutcome]]:
     """Return the failed outcomes by reason, most runs first; ``outcomes`` are newest first."""
-    failed: dict[int | None, list[Outcome]] = {}
+    failed: dict[int | None, list[RunOutcome]] = {}
     for outcome in outcomes:
         if outcome.letter == "f":
             failed.setdefault(outcome.fingerprint, []).append(outcome)

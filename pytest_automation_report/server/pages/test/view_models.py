@@ -27,7 +27,7 @@ from pytest_automation_report.failures.reading import (
 from pytest_automation_report.failures.values import Comparison
 from pytest_automation_report.findings.fingerprints import IN_PHASE
 from pytest_automation_report.server.pages.urls import STREAMS
-from pytest_automation_report.server.pages.words import OUTCOME_TONES, Entry, Status, web_address
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, Entry, ShownStatus, web_address
 from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, StoredContent
 from pytest_automation_report.server.store.values import StepNode, content_hash
 from pytest_automation_report.text.visible import Span, plain
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import Row
 
 # Extensions in rows of threads and results. Each is missing in a row of a client that does not send it.
-Colours: TypeAlias = dict[str, tuple[tuple[int, int, str], ...]]
+FieldColours: TypeAlias = dict[str, tuple[tuple[int, int, str], ...]]
 
 
 class PhaseTimes(Struct, frozen=True, array_like=True):
@@ -58,12 +58,12 @@ class StoredAttempt(Struct, frozen=True):
     phases: PhaseTimes | None = None
     steps: tuple[StepNode, ...] = ()
     comparison: Comparison | None = None
-    colours: Colours = {}
+    colours: FieldColours = {}
 
 
 _steps: Final = Decoder(tuple[StepNode, ...]).decode
 _comparison: Final = Decoder(Comparison).decode
-_colours: Final = Decoder(Colours).decode
+_colours: Final = Decoder(FieldColours).decode
 _attempts: Final = Decoder(tuple[StoredAttempt, ...]).decode
 
 
@@ -89,7 +89,7 @@ def stored_attempt(result: Row, number: int | None = None) -> StoredAttempt:
     )
 
 
-NO_COLOURS: Final[Colours] = {}
+NO_COLOURS: Final[FieldColours] = {}
 NOTHING_STORED: Final = StoredAttempt()
 
 _SUBTEST: Final = re.compile(r"Failure \[(.*)\]", re.DOTALL)
@@ -146,7 +146,7 @@ class FailureSection(Struct, frozen=True):
 
 
 def attempts_of(
-    fields: Sequence[Entry], status: Status, elapsed: int | None, failed_attempts: int | None
+    fields: Sequence[Entry], status: ShownStatus, elapsed: int | None, failed_attempts: int | None
 ) -> list[ShownAttempt]:
     """Return the stored attempts, and the last one with the test's own status and duration."""
     earlier = []
@@ -199,7 +199,7 @@ def sections_of(
     return sections
 
 
-def spans_of(field: Entry, fields: Sequence[Entry], colours: Colours) -> Sequence[Span]:
+def spans_of(field: Entry, fields: Sequence[Entry], colours: FieldColours) -> Sequence[Span]:
     """Return the coloured parts of a field; of several fields of one name only the first has them."""
     spans = colours.get(field["name"], ())
     return spans if spans and field is next(other for other in fields if other["name"] == field["name"]) else ()
@@ -285,7 +285,7 @@ class StepRow(NamedTuple):
     files: tuple[int, ...] = ()  # places in the list of the files of its attempt
 
 
-class Output(NamedTuple):
+class Stream(NamedTuple):
     """One captured stream: its word in the URL, its text, and the coloured parts of that."""
 
     stream: str
@@ -329,16 +329,16 @@ def _flat(nodes: Iterable[StepNode], depth: int) -> Iterable[tuple[StepNode, int
 
 def outputs_of(
     fields: Sequence[Entry], attempt: int | None = None, stored: StoredAttempt = NOTHING_STORED
-) -> list[Output]:
+) -> list[Stream]:
     """Return the captured streams of an attempt by its number, or of the last one for None, in their order."""
     if attempt is not None:
         return [
-            Output(stream, stored.output[name], stored.colours.get(name, ()))
+            Stream(stream, stored.output[name], stored.colours.get(name, ()))
             for stream, name in STREAMS.items()
             if stored.output.get(name)
         ]
     return [
-        Output(stream, field["value"], spans_of(field, fields, stored.colours))
+        Stream(stream, field["value"], spans_of(field, fields, stored.colours))
         for stream, name in STREAMS.items()
         for field in fields
         if field["name"] == name and field["type"] in _TEXT_TYPES
@@ -346,7 +346,7 @@ def outputs_of(
 
 
 def other_texts(
-    fields: Sequence[Entry], attempt: int | None, colours: Colours = NO_COLOURS
+    fields: Sequence[Entry], attempt: int | None, colours: FieldColours = NO_COLOURS
 ) -> list[tuple[str, Screen]]:
     """Return the long texts that a test's user added, by name; an earlier attempt has them in its own text."""
     if attempt is not None:

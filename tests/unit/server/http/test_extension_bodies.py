@@ -74,7 +74,7 @@ def test_the_extensions_of_a_test_are_stored_and_read(service: Service) -> None:
     part = Value("list", items=(Value("Foo"),), size=3, start=2)
     left = Value("dict", entries=((Value("str", "a"), part),))
     point = Value("Point", fields=(("x", Value("int", "1")),))
-    colours: view_models.Colours = {"Output": ((0, 3, "31"), (4, 9, "1;4;93;104"))}
+    colours: view_models.FieldColours = {"Output": ((0, 3, "31"), (4, 9, "1;4;93;104"))}
     comparison = Comparison("==", left, point)
     assert stored_attempt(row) == StoredAttempt(0, {}, PhaseTimes(10, 60, 30), nodes, comparison, colours)
     steps = (StepNode("open", "failed", None, ()),)

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_automation_report.server.pages.test.history import (
     CHART_RUNS,
-    Outcome,
+    RunOutcome,
     branch_histories,
     outcomes_of,
     reliability,
@@ -17,15 +17,15 @@ from support.service import SECOND, a_test
 from support.website import Site, attempts, failing, missing, on
 
 
-def outcomes(letters: str, branch: str = "main", first: int = 1, elapsed: int = SECOND) -> list[Outcome]:
+def outcomes(letters: str, branch: str = "main", first: int = 1, elapsed: int = SECOND) -> list[RunOutcome]:
     """Return outcomes of a branch, newest first, from letters that are oldest first."""
     return [
-        Outcome(first + place, first + place, branch, f"c{place}", letter, elapsed, place)
+        RunOutcome(first + place, first + place, branch, f"c{place}", letter, elapsed, place)
         for place, letter in enumerate(letters)
     ][::-1]
 
 
-def said(letters: str, *others: Outcome) -> str:
+def said(letters: str, *others: RunOutcome) -> str:
     history = sorted([*outcomes(letters), *others], key=lambda outcome: -outcome.run)
     return "".join(piece.text for piece in sentence(history, len(letters)))
 

@@ -17,11 +17,11 @@ from pytest_automation_report.server.pages.test.view_models import (
     short_link,
     step_rows,
 )
-from pytest_automation_report.server.pages.words import Entry, Status, with_defaults
+from pytest_automation_report.server.pages.words import Entry, ShownStatus, with_defaults
 from pytest_automation_report.server.store.values import StepNode
 from support.website import TRACEBACK
 
-FAILED = Status(3, "Failed", "fail")
+FAILED = ShownStatus(3, "Failed", "fail")
 
 
 def field(name: str, value: str = "", meta: dict[str, str] | None = None, *, is_highlight: bool = False) -> Entry:
