@@ -183,7 +183,6 @@ def serve(
 
 
 def _serve_options(options: Mapping[str, Any], pages: Pages) -> ServeOptions:
-    retention = Retention(options["keep_days"] or {}, options["complete_after"], options["artifact_store"] or "")
     return ServeOptions(
         requests_per_minute=options["rate_limit"],
         are_metrics_public=options["metrics_public"],
@@ -191,7 +190,7 @@ def _serve_options(options: Mapping[str, Any], pages: Pages) -> ServeOptions:
         is_remote_allowed=options["allow_remote"],
         host_names=options["allow_host"],
         extension=pages.extension,
-        retention=retention if retention.is_wanted else None,
+        retention=Retention(options["keep_days"] or {}, options["complete_after"], options["artifact_store"] or ""),
     )
 
 

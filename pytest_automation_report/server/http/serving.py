@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -77,7 +77,7 @@ class ServeOptions(guard.ServerOptions, frozen=True):
     host_names: tuple[str, ...] = ()  # answered besides this machine's own names
     deadlines: Deadlines = Deadlines()
     connections: int = CONNECTIONS
-    retention: Retention | None = None
+    retention: Retention = Retention()
 
 
 def serve(
@@ -107,7 +107,7 @@ def serve(
         server = _create_server(application, listener, options)
         try:
             loop = Loop(server, options.deadlines, tokens.refusal, on_turn=tokens.notice_quiet)
-            with upkeep(store, options.retention, worker.add) if options.retention else nullcontext():
+            with upkeep(store, options.retention, worker.add):
                 loop.run(lambda: ready(_url(listener)))
         finally:
             server.task_dispatcher.shutdown()

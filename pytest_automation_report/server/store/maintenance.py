@@ -152,16 +152,15 @@ class StoreNumbers(Struct, frozen=True):
 
 
 _RUN_NUMBERS = (
-    'SELECT COUNT(*), COALESCE(SUM(CASE WHEN "is_completed" THEN 0 ELSE 1 END), 0), COALESCE(SUM("total_count"), 0)'
-    ' FROM "run"'
+    'SELECT COUNT(*), COALESCE(SUM(CASE WHEN "is_completed" THEN 0 ELSE 1 END), 0), COALESCE(SUM("total_count"), 0),'
+    ' (SELECT "time" FROM "moment" WHERE "name" = \'prune\') FROM "run"'
 )
 
 
 def store_numbers(connection: StoreConnection) -> StoreNumbers:
     """Return the numbers of a store; the time grows with the number of its runs."""
-    ((runs, open_runs, results),) = connection.execute(_RUN_NUMBERS)
-    moments = connection.execute('SELECT "time" FROM "moment" WHERE "name" = ?', ("prune",))
-    return StoreNumbers(runs, open_runs, int(results), used_bytes(connection), moments[0][0] if moments else None)
+    ((runs, open_runs, results, pruned),) = connection.execute(_RUN_NUMBERS)
+    return StoreNumbers(runs, open_runs, int(results), used_bytes(connection), pruned)
 
 
 def back_up(store: Path, target: Path) -> int:
@@ -261,11 +260,6 @@ class Retention(Struct, frozen=True):
     keep_days: Mapping[str, int] = {}
     complete_seconds: float | None = None
     bucket: str = ""
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether there is anything to do."""
-        return bool(self.keep_days) or self.complete_seconds is not None
 
     def keeps(self, branch: str | None, age_us: int) -> bool:
         """Whether a run of this branch and age, in microseconds, stays."""
