@@ -85,6 +85,7 @@ class _Files(Struct):
     comment: str | None
     html: str | None
     comments: list[str] = []
+    output: JobOutput | None = None
 
     def add(
         self, reading: Opened, shown: Run, findings: RunFindings | None, remarks: Iterable[str], *, is_only: bool
@@ -105,9 +106,9 @@ class _Files(Struct):
         if not self.is_summary:
             return
         configuration = reading.configuration
-        output = JobOutput(configuration, os.environ, root=Path.cwd(), shell=user_shell())
-        if not output.is_shown:
-            echo_stderr("--summary: this CI provider shows no summary", colour="yellow")
+        if self.output is None:
+            marking = configuration.changed(ci_annotations=True)
+            self.output = JobOutput(marking, os.environ, root=Path.cwd(), shell=user_shell())
         excerpt = None if findings is None else excerpt_from(findings, configuration.source, now)
         page = PageOfJob(
             title=f"Automation report: {shown.name}",
@@ -117,14 +118,17 @@ class _Files(Struct):
             notes=failing_notes(excerpt, now),
             text=lambda most: text if len(text.encode()) <= most else "",
         )
-        output.show(page)
-        for line in output.lines:
-            click.echo(line, err=True)
-        for warning in output.warnings:
-            echo_stderr(warning, colour="yellow")
+        self.output.show(page)
 
-    def write_comment(self) -> None:
-        """Write the comments of all runs into one file."""
+    def write_rest(self) -> None:
+        """Print the marks of all runs, and write their comments into one file."""
+        if self.output is not None:
+            if not self.output.is_shown:
+                echo_stderr("--summary: this CI provider shows no summary", colour="yellow")
+            for line in self.output.lines:
+                click.echo(line, err=True)
+            for warning in self.output.warnings:
+                echo_stderr(warning, colour="yellow")
         if self.comment is not None:
             write_file(self.comment, ["\n".join(self.comments)], "--comment")
 
@@ -185,7 +189,7 @@ def finish(
             if webhook and findings is not None and not missing:
                 _tell(webhook, verdicts, shown, findings)
             echo_link(configuration, run_id)
-    return max(code, _tried(files.write_comment))
+    return max(code, _tried(files.write_rest))
 
 
 def _tried(write: Callable[[], None]) -> Exit:

@@ -253,16 +253,20 @@ _WORKSPACES: Final = ("GITHUB_WORKSPACE", "BUILD_SOURCESDIRECTORY")
 
 
 class JobOutput:
-    """Writes the summary of a session, and its marks into ``lines``; ``warnings`` are for users."""
+    """Writes the summary of a session, or of some runs, and marks into ``lines``; ``warnings`` are for users."""
 
     def __init__(self, configuration: Settings, environ: Mapping[str, str], *, root: Path, shell: Shell) -> None:
         self.warnings: list[str] = []
         self.lines: list[str] = []
+        self._failed = 0
+        self._texts: list[str] = []
+        self._links: list[dict[str, dict[str, str]]] = []
         # The provider that failures are marked for, "" for none: GitHub's are marked by default.
         facts = ci_facts(environ)
         provider = (facts and facts.provider) or ""
         is_default = provider == "GitHub" and "ci_annotations" not in configuration.origins
-        self._provider = provider if configuration.ci_annotations or is_default else ""
+        is_marked = provider in {*ANNOTATED, "Buildkite", "GitLab"} and (configuration.ci_annotations or is_default)
+        self._provider = provider if is_marked else ""
         self._summary = environ.get(SUMMARY_VARIABLE, "").strip() if configuration.job_summary else ""
         self._environ = dict(environ) if self._provider in {"Buildkite", "GitLab"} else {}
         self._root, self._shell = root, shell
@@ -315,14 +319,18 @@ class JobOutput:
 
     def _mark(self, page: PageOfJob, undelivered: str) -> None:
         failures = marked_last(map(self._with_path, page.failures), page.notes)
-        self.lines = annotation_lines(self._provider, failures, page.failed, undelivered)
+        self.lines += annotation_lines(self._provider, failures, page.failed, undelivered)
+        # These providers keep what is written last: it has the runs before, too.
         if self._provider == "Buildkite":
-            style = "error" if page.failed else "warning" if undelivered else "success"
-            self._annotate(page.text(SUMMARY_BYTES), style)
+            self._failed += page.failed
+            self._texts.append(page.text(SUMMARY_BYTES))
+            style = "error" if self._failed else "warning" if undelivered else "success"
+            self._annotate("\n".join(self._texts), style)
         elif self._provider == "GitLab":
-            job_url = self._environ.get("CI_JOB_URL", "").strip()
+            url = page.url or self._environ.get("CI_JOB_URL", "").strip()
             labels = [page.title, *(_message(failure) for failure in failures[:MAX_ANNOTATIONS])]
-            self._write_links(labels, page.url or job_url)
+            self._links += [{"external_link": {"label": string(label), "url": url}} for label in labels]
+            self._write_links()
 
     def _with_path(self, failure: FailedTest) -> FailedTest:
         """Return a failure with the path of its file from the repository's root, as the provider needs it."""
@@ -356,10 +364,9 @@ class JobOutput:
         if why:
             self.warnings.append(f"the build is not annotated: {why}")
 
-    def _write_links(self, labels: Sequence[str], url: str) -> None:
+    def _write_links(self) -> None:
         """Write GitLab's report of links for a job's page to the file that the job names as an artifact."""
-        links = [{"external_link": {"label": string(label), "url": url}} for label in labels]
-        report = Unpatched.encode({"Automation report": links}) + "\n"
+        report = Unpatched.encode({"Automation report": self._links}) + "\n"
         folder = self._root / STATE_FOLDER
         try:
             make_ignored_folder(folder)

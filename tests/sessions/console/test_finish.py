@@ -194,13 +194,16 @@ def test_tests_that_are_missing_or_twice(project: Project, parts: tuple[str, ...
 
 
 def test_several_configurations(project: Project, tmp_path: Path) -> None:
-    """A matrix has a run for each configuration: all are completed and judged, and each has a report of its own."""
+    """A matrix has a run for each configuration: all are judged, each has its own report and is in the summary."""
     for config in ("py310", "py313"):
         job(project, 1, "1/1", "-oautomation_report_config=" + config)
     ran = finish(project, 1, "--html", "run.html", "--comment", "comment.md", exits=0)
     assert ran.out == "1\n2\n"
     assert {path.name for path in tmp_path.glob("run*.html")} == {"run-1.html", "run-2.html"}
     assert (tmp_path / "comment.md").read_text().count("###") == 2
+    finish(project, 1, "--summary", exits=0, GITLAB_CI="true", CI_JOB_URL="https://gitlab.example/1")
+    (links,) = json.loads((project.state / "gitlab-annotations.json").read_text()).values()
+    assert len(links) == 2, "one for each run: GitLab shows what the file has at the end of the job"
     job(project, 2, "1/1", "-oautomation_report_config=py310")
     job(project, 2, "1/1", "-oautomation_report_config=py313")
     project.tests(GREEN.replace("test_a(): pass", "test_a(): assert 0"))
@@ -210,6 +213,23 @@ def test_several_configurations(project: Project, tmp_path: Path) -> None:
     assert ran.out == "3\n4\n"
     assert "run 3 was completed before" in ran.err
     assert "run 3 (py310, b): 1 new failure" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("provider", "words"),
+    [
+        ({"TF_BUILD": "true"}, "##vso[task.logissue type=error;sourcepath=test_suite.py;linenumber=1;]"),
+        ({"TEAMCITY_VERSION": "2026"}, "##teamcity[message text='"),
+        ({"BUILDKITE": "true", "PATH": ""}, "the build is not annotated: buildkite-agent is not in the PATH\n"),
+        ({"DRONE": "true"}, "--summary: this CI provider shows no summary\n"),
+    ],
+    ids=["Azure", "TeamCity", "Buildkite", "a provider without marks"],
+)
+def test_summary_marks_failures_for_each_provider(project: Project, provider: dict[str, str], words: str) -> None:
+    """--summary marks failures on the page of the job without a setting, or says that the provider shows none."""
+    project.tests("def test_a(): assert 0\n")
+    job(project, 1, "1/1")
+    assert words in finish(project, 1, "--summary", exits=0, **provider).err
 
 
 def test_testmo(project: Project, testmo: ScriptedServer) -> None:
