@@ -16,6 +16,7 @@ from docs.written import block
 from support.checked_server import CheckedServer
 from support.ci_environments import PUSHES
 from support.junit_schema import mistakes
+from support.prepared import commands_of_scripts
 from support.repository import ROOT
 from support.sessions import TOKEN, session_environment
 
@@ -53,6 +54,7 @@ class Runner:
             None,
             PATH=os.pathsep.join((str(programs), str(Path(sys.executable).parent), os.environ["PATH"])),
             CALLED=str(self.called),
+            BASH_ENV=str(commands_of_scripts()),
             **push,
         )
         self.address = server.address if server else ""

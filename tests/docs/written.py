@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from support.prepared import commands_of_scripts
 from support.repository import ROOT
 from support.sessions import clean_environment
 
@@ -50,8 +51,9 @@ def bash(
     script: str, folder: Path, env: Mapping[str, str], exits: int | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a script to its end, at most five minutes, and return what it left; fail if its exit status is another."""
+    given = {**env, "BASH_ENV": str(commands_of_scripts())}
     done = subprocess.run(
-        ["bash", "-c", script], cwd=folder, env=dict(env), capture_output=True, text=True, timeout=300, check=False
+        ["bash", "-c", script], cwd=folder, env=given, capture_output=True, text=True, timeout=300, check=False
     )
     assert exits in {None, done.returncode}, done.stdout + done.stderr
     return done

@@ -14,6 +14,7 @@ import pytest
 
 from pytest_automation_report.ci.detection import AGENTS
 from support.canary import holds_token
+from support.prepared import run_prepared
 
 SHORT_LIMITS: Mapping[str, float] = {
     "request": 5.0, "batch_age": 0.2, "poll": 0.02, "retry_base": 0.02, "retry_cap": 0.2, "throttle": 0.2,
@@ -108,9 +109,12 @@ def run(
     the command needs pytest-xdist and that is not installed.
     """
     skip_without_workers(command)
-    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 120, **more}
-    done = subprocess.run(command, cwd=folder, env=dict(env), check=False, **given)
-    ran = Ran(done.returncode, done.stdout or "", done.stderr or "")
+    done = None if more else run_prepared(command, folder, env, 120)
+    if done is None:
+        given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 120, **more}
+        ended = subprocess.run(command, cwd=folder, env=dict(env), check=False, **given)
+        done = (ended.returncode, ended.stdout or "", ended.stderr or "")
+    ran = Ran(*done)
     assert not holds_token(ran.text.encode(errors="replace"), TOKEN)
     assert exits is None or ran.exit == exits, ran.text
     return ran

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from support.prepared import commands_of_scripts
 from support.sessions import run
 
 _SHELL = Path(__file__).with_name("transcripts.sh")
@@ -51,7 +52,11 @@ class Transcript:
 
     def __init__(self, path: Path, folder: Path, masks: Mapping[str, str], env: Mapping[str, str]) -> None:
         self.answers: dict[str, Callable[[], str]] = {}
-        self._path, self._folder, self._env = path, folder, {**env, "BASH_ENV": str(_SHELL)}
+        self._path, self._folder, self._env = (
+            path,
+            folder,
+            {**env, "BASH_ENV": str(_SHELL), "COMMANDS": str(commands_of_scripts())},
+        )
         own = {
             str(folder): "PROJECT",
             str(folder.parent): "HOME",

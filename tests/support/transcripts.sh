@@ -1,5 +1,7 @@
 # Functions for the commands of transcripts.
 
+. "$COMMANDS"
+
 # Run a reported session quietly; `server` and `testmo` to these servers. `summary` shows what it prints of its report.
 report() { python -m pytest -q -p no:cacheprovider --automation-report "$@" >/dev/null; }
 server() { report --automation-report-url="$ADDRESS" --automation-report-project-id=1 --automation-report-source=suite "$@"; }
