@@ -287,7 +287,7 @@ def test_report_without_a_server(provider: str, tmp_path: Path) -> None:
             shutil.copy(runner.workspace(first) / STORE, workspace / STORE)
         statuses = runner.run(job, GITHUB_STEP_SUMMARY=str(summary), REPORT=URL, PULL_REQUEST="7")
         assert [status for status in statuses if status] == [1], runner.said  # pytest's: tests of the shop fail
-    assert "Since run 1: 0 new failures" in (workspace / "report.html").read_text(encoding="utf-8"), runner.said
+    assert "Compared with run 1: 0 new failures" in (workspace / "report.html").read_text(encoding="utf-8"), runner.said
     if provider == "GitHub":
         comment = (workspace / "comment.md").read_text(encoding="utf-8")
         assert comment.startswith("### ❌ ")
