@@ -4,8 +4,8 @@ Each command is a process of its own: its arguments, folder, environment, stream
 Python. Only imports are done, which take half of the processor time of a small session. No module of ours is among
 them: each command loads the package by itself.
 
-Tests call `run_prepared`, and their scripts of bash the functions of `commands_of_scripts`. As a script this file is
-the process that forks; its arguments are the descriptor of a socket that listens, and a module of `_IMPORTS`.
+Tests run what `prepared` returns, and their scripts of bash the functions of `commands_of_scripts`. As a script this
+file is the process that forks; its arguments are the descriptor of a socket that listens, and a module of `_IMPORTS`.
 """
 
 import atexit
@@ -42,7 +42,7 @@ _READ_AT_THE_START = ("PYTHON", "COV", "LC_", "LANG", "LD_")
 # What is measured starts as users start it.
 _IS_POSSIBLE = sys.platform == "linux" and not any(name.startswith("COV") for name in _START)
 
-_CLIENT = shlex.join([sys.executable, "-I", "-S", str(Path(__file__).with_name("prepared_client.py"))])
+_CLIENT = [sys.executable, "-I", "-S", str(Path(__file__).with_name("prepared_client.py"))]
 _STARTED: list[subprocess.Popen[bytes]] = []
 """The processes that fork: each ends when its stdin does, with this process."""
 
@@ -68,31 +68,12 @@ python() {{
 """
 
 
-def run_prepared(
-    command: Sequence[str], folder: Path, env: Mapping[str, str], seconds: float
-) -> tuple[int, str, str] | None:
-    """Run a command to its end; return its exit status, stdout and stderr, or none where Python must start for it."""
+def prepared(command: Sequence[str], env: Mapping[str, str]) -> list[str]:
+    """Return a command that runs this one in a fork, or this one where Python must start for it."""
     is_known = list(command[:2]) == [sys.executable, "-m"] and command[2] in _IMPORTS
-    if not (_IS_POSSIBLE and is_known and _at_the_start(env) == _at_the_start(_START)):
-        return None
-    with (
-        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking,
-        tempfile.TemporaryFile("w+") as out,
-        tempfile.TemporaryFile("w+") as err,
-    ):
-        asking.settimeout(seconds)
-        asking.connect(_place(command[2]))
-        request = marshal.dumps((list(command[1:]), str(folder), dict(env)))
-        socket.send_fds(asking, [request], [0, out.fileno(), err.fileno()])
-        pid = int(asking.recv(99))
-        try:
-            status = int(asking.recv(99))
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            raise
-        for file in (out, err):
-            file.seek(0)
-        return status, out.read(), err.read()
+    if _IS_POSSIBLE and is_known and _at_the_start(env) == _at_the_start(_START):
+        return [*_CLIENT, _place(command[2]), *command[1:]]
+    return list(command)
 
 
 @cache
@@ -100,7 +81,8 @@ def commands_of_scripts() -> Path:
     """Return a file with functions of bash for the commands; one after ``exec`` or ``command`` starts Python."""
     file = _folder() / "commands.sh"
     places = {"pytest": _place("pytest"), "console": _place("pytest_automation_report.cli")} if _IS_POSSIBLE else {}
-    file.write_text(_IN_SCRIPTS.format(client=_CLIENT, scripts=Path(sys.executable).parent, **places) if places else "")
+    names = {"client": shlex.join(_CLIENT), "scripts": Path(sys.executable).parent, **places}
+    file.write_text(_IN_SCRIPTS.format(**names) if places else "")
     return file
 
 
@@ -158,13 +140,15 @@ def _connection_in_a_fork(listening: socket.socket) -> socket.socket:
 
 
 def _arguments_in_a_fork(connection: socket.socket) -> list[str]:
-    """Fork for a request, and answer with the pid and the exit status; return the command's arguments in the fork."""
+    """Fork for a request, and answer with the exit status; return the command's arguments in the fork."""
     request, streams, *_ = socket.recv_fds(connection, 1 << 20, 3)
     pid = os.fork()
     if pid:
         for stream in streams:
             os.close(stream)
-        connection.send(b"%d" % pid)
+        ended = os.pidfd_open(pid)
+        if connection.fileno() in select.select([connection.fileno(), ended], [], [])[0]:
+            os.kill(pid, signal.SIGKILL)  # no one waits for it any more
         _, status = os.waitpid(pid, 0)
         with suppress(OSError):
             connection.send(b"%d" % os.waitstatus_to_exitcode(status))

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_automation_report.ci.detection import AGENTS
 from support.canary import holds_token
-from support.prepared import run_prepared
+from support.prepared import prepared
 
 SHORT_LIMITS: Mapping[str, float] = {
     "request": 5.0, "batch_age": 0.2, "poll": 0.02, "retry_base": 0.02, "retry_cap": 0.2, "throttle": 0.2,
@@ -109,12 +109,10 @@ def run(
     the command needs pytest-xdist and that is not installed.
     """
     skip_without_workers(command)
-    done = None if more else run_prepared(command, folder, env, 120)
-    if done is None:
-        given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 120, **more}
-        ended = subprocess.run(command, cwd=folder, env=dict(env), check=False, **given)
-        done = (ended.returncode, ended.stdout or "", ended.stderr or "")
-    ran = Ran(*done)
+    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 120, **more}
+    started = command if more else prepared(command, env)
+    done = subprocess.run(started, cwd=folder, env=dict(env), check=False, **given)
+    ran = Ran(done.returncode, done.stdout or "", done.stderr or "")
     assert not holds_token(ran.text.encode(errors="replace"), TOKEN)
     assert exits is None or ran.exit == exits, ran.text
     return ran

@@ -87,6 +87,6 @@ def test_an_error_of_reporting_changes_nothing(project: Project, server: Checked
 def test_token_is_in_no_argument(execute: Execute) -> None:
     """The command line of the command and of exec itself, as everyone on the machine can read them, have no token."""
     script = 'tr "\\0" " " < /proc/$$/cmdline; tr "\\0" " " < /proc/$PPID/cmdline; test -n "$AUTOMATION_REPORT_TOKEN"'
-    ran = execute(script, exits=0, stdin=subprocess.DEVNULL)  # with a stream of its own, Python starts for it
+    ran = execute(script, exits=0, stdin=subprocess.DEVNULL)  # so Python starts for it
     assert "exec" in ran.out
     assert TOKEN not in ran.text
