@@ -82,7 +82,7 @@ class Phase(Struct, frozen=True):
 
 def read_phase(report: pytest.TestReport | pytest.CollectReport, cleaner: TextCleaner) -> Phase | None:
     """Read a report; return None for a phase that simply passed."""
-    when, outcome = report.when, report.outcome
+    when, outcome = str(report.when), report.outcome
     xfail_reason = getattr(report, "wasxfail", None)
     # With another outcome a plugin has changed the report: like every unknown outcome, that is a failure.
     if xfail_reason is not None and outcome in {"passed", "skipped"}:
