@@ -7,7 +7,7 @@ import pytest
 
 from support.checked_server import CheckedServer
 from support.session_processes import spools
-from support.sessions import reporting_arguments, run_session, session_environment
+from support.sessions import reporting_arguments, session_environment
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,8 @@ def test_file_of_the_project_in_the_place_of_a_package(tmp_path: Path) -> None:
     """A project's file with the name of a package that we import leaves the session alone, and it says so."""
     (tmp_path / "msgspec.py").write_text("raise RuntimeError('the token is canary')\n")
     (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
-    ran = run_session(tmp_path, exits=0)
-    assert "automation report: this session is not reported: a package cannot be imported (RuntimeError)" in ran.out
-    assert "canary" not in ran.text
+    # Python itself starts: a fork has imported the package before.
+    command, env = reporting_arguments(None), session_environment()
+    ran = subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True, text=True, timeout=100)
+    assert "automation report: this session is not reported: a package cannot be imported (RuntimeError)" in ran.stdout
+    assert "canary" not in ran.stdout + ran.stderr

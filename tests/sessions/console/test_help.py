@@ -30,11 +30,11 @@ def test_a_command_loads_no_other_command(tmp_path: Path) -> None:
     script = (
         "import sys; from pytest_automation_report.cli.main import main\n"
         "main(['spool', 'list', '--json'], standalone_mode=False)\n"
-        "print(*[name for name in ('spool', 'serve', 'submit', 'findings', 'exec')"
+        "print(*[name for name in ('send', 'serve', 'submit', 'findings', 'command')"
         " if f'pytest_automation_report.cli.{name}' in sys.modules], file=sys.stderr)"
     )
     run = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert run.stderr.splitlines()[-1] == "spool"
+    assert run.stderr.splitlines()[-1] == "send"
 
 
 @pytest.mark.parametrize("context", CONTEXTS, ids=lambda context: context.command_path)
