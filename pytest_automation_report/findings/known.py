@@ -1,4 +1,4 @@
-"""Read a file of known failures: tests that may fail until a date, in pytest, in ``gate`` and on pages."""
+"""Read two files that a team keeps: known failures, which may fail until a date, and CODEOWNERS."""
 
 from __future__ import annotations
 

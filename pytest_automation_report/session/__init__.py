@@ -4,7 +4,8 @@
   `end` (wait for the sender, summary).
 - Each process that runs tests: `runtest_hooks` with `collection`.
 - pytest-xdist: `xdist`, in the controller and in the workers.
-- Separate: `rerun_failed` selects tests, with and without reporting; `preflight` runs the console's code apart.
+- Chosen tests: `selection` runs failed tests again and excuses known failures, `history` cuts shards and orders tests.
+- Apart: `console` runs code of the console command in a process of its own.
 
 Runs in pytest, in the leading process and in each xdist worker.
 """

@@ -1,4 +1,4 @@
-"""Run code of the console command in a process of its own, and tell xdist's workers what came of it.
+"""Run code of the console command in a process of its own; and the base of plugins that look at collected tests.
 
 pytest's process opens no socket and no store.
 """

@@ -39,9 +39,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.settings.settings import Settings
 
-
-_SHOWN: Final = 5
-
+_SHOWN: Final = 5  # names of tests in a line
 
 OPTION: Final = "--automation-report-rerun-failed"
 LAST: Final = "last"
