@@ -415,7 +415,7 @@ class LedgerState(Struct):
                     progress.acknowledged.add(first, last, count)
                     if progress.thread == intent.thread:  # still open
                         progress.in_thread += count
-                if not record.ranges:
+                if not record.ranges and progress.thread == intent.thread:
                     progress.thread_observed += intent.observed
                     progress.thread_computed += intent.computed
             case "complete_thread":

@@ -121,7 +121,9 @@ def test_a_new_thread_begins_with_nothing_in_it() -> None:
     state = _state(_intent(1, "create_thread", "gw0"), ("ack", {"i": 1, "id": 5}), append, ("ack", {"i": 2}))
     progress = state.progress_of("gw0")
     assert (progress.in_thread, progress.thread_observed, progress.thread_computed) == (2, 40, 30)
-    for kind, members in (_intent(3, "create_thread", "gw0"), ("ack", {"i": 3, "id": 6})):
+    late = [_intent(number, "append_thread", "gw0", 5, 10, 19, 2, 2, (), 40, 30) for number in (3, 4)]
+    created = _intent(5, "create_thread", "gw0"), ("ack", {"i": 5, "id": 6})
+    for kind, members in (*late, *created, ("ack", {"i": 3}), ("ack", {"i": 4, "ranges": [[10, 14, 1]]})):
         state.apply(ledger_record(kind, **members))
     assert (progress.in_thread, progress.thread_observed, progress.thread_computed) == (0, 0, 0)
     assert progress.threads == [5, 6]
