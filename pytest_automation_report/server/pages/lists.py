@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from msgspec.structs import replace
 
 from pytest_automation_report.findings.sentences import mine
-from pytest_automation_report.server.pages import drawings, urls
+from pytest_automation_report.server.pages import drawings, rendering, urls
 from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader, ask
-from pytest_automation_report.server.pages.rendering import Page, render, set_html
 from pytest_automation_report.server.pages.rows import branch_runs, card_of, flaky_tests, run_row, slowest_tests
 from pytest_automation_report.server.pages.searches import mistakes_in
 from pytest_automation_report.server.pages.words import common_phrase, titled
@@ -39,79 +38,63 @@ if TYPE_CHECKING:
 _COMPUTING_SECONDS: Final = 0.2
 
 
-class _ListPage(Page):
-    """A list that follows what runs; with ``is_live`` it answers an open page with the sections that changed."""
-
-    def __init__(self, store: Store, *, is_live: bool = False) -> None:
-        super().__init__(store)
-        self._is_live = is_live
-
-    def answer(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        template: str,
-        project_id: int | None,
-        question: Callable[[PageReader], Values],
-    ) -> None:
-        """Answer with a template of the values that ``question`` reads, or with 304 to a page that shows them."""
-        if not self._is_live:
-            live = req.path.rstrip("/") + "/live" + (f"?{req.query_string}" if req.query_string else "")
-            self.show(req, resp, f"runs/{template}.html", live=live, **self._read(question))
-            return
-        # It changes with the runs, and each minute with the words for how long ago they were.
-        state = self._read(lambda reader: dict(zip(("rows", "uncomputed"), reader.state(project_id), strict=True)))
-        if not self.is_known(req, resp, (state, self.now_us() // 60_000_000)):
-            set_html(resp, render(f"runs/live_{template}.html", **{"now": self.now_us(), **self._read(question)}))
-
-    def _read(self, question: Callable[[PageReader], Values]) -> Values:
-        """Return the values of a list; findings that it lacks are computed, as many as take little time."""
-        answer, until = self.read(question), time.monotonic() + _COMPUTING_SECONDS
-        # While the store is busy, or if a run was removed meanwhile, the list shows what it has.
-        with suppress(ApiError):
-            for run_id in takewhile(lambda _: time.monotonic() <= until, answer["uncomputed"]):
-                findings(self.store, run_id)
-        return self.read(question) if answer["uncomputed"] else answer
-
-    def answer_project(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
-        filters = urls.run_filters(req.params)
-        self.answer(req, resp, "runs", project_id, partial(project_values, project_id=project_id, filters=filters))
-
-    def answer_suite(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
-        filters = urls.run_filters(req.params)
-        source = self.read(lambda reader: reader.suite(source_id))
-        self.answer(req, resp, "suite", source["project"], partial(suite_values, source=source, filters=filters))
+def _show_list(
+    store: Store,
+    req: falcon.Request,
+    resp: falcon.Response,
+    template: str,
+    project_id: int | None,
+    question: Callable[[PageReader], Values],
+) -> None:
+    """Show a template of the values that ``question`` reads; answer an open page with its sections, or with 304."""
+    if not req.uri_template.endswith("/live"):
+        live = req.path.rstrip("/") + "/live" + (f"?{req.query_string}" if req.query_string else "")
+        rendering.show(req, resp, f"runs/{template}.html", live=live, **_read(store, question))
+        return
+    # It changes with the runs, and each minute with the words for how long ago they were.
+    now = rendering.now_us()
+    state = _read(store, lambda reader: dict(zip(("rows", "uncomputed"), reader.state(project_id), strict=True)))
+    if not rendering.is_known(req, resp, (state, now // 60_000_000)):
+        rendering.set_html(resp, rendering.render(f"runs/live_{template}.html", now=now, **_read(store, question)))
 
 
-class HomePage(_ListPage):
-    """The projects; with one project its suites, with one suite that suite."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Show the list that fits the store."""
-        project_ids = self.read(lambda reader: reader.projects())
-        if len(project_ids) != 1:
-            self.answer(req, resp, "projects", None, partial(projects_values, project_ids=project_ids))
-            return
-        (project_id,) = project_ids
-        sources = self.read(lambda reader: reader.sources(project_id))
-        if not urls.run_filters(req.params).is_any or req.has_param("page"):
-            self.answer_project(req, resp, project_id)
-        elif len(sources) == 1:
-            self.answer_suite(req, resp, sources[0]["id"])
-        else:
-            self.answer(req, resp, "suites", project_id, partial(suites_values, project_id=project_id))
+def _read(store: Store, question: Callable[[PageReader], Values]) -> Values:
+    """Return the values of a list; findings that it lacks are computed, as many as take little time."""
+    answer, until = ask(store, question), time.monotonic() + _COMPUTING_SECONDS
+    # While the store is busy, or if a run was removed meanwhile, the list shows what it has.
+    with suppress(ApiError):
+        for run_id in takewhile(lambda _: time.monotonic() <= until, answer["uncomputed"]):
+            findings(store, run_id)
+    return ask(store, question) if answer["uncomputed"] else answer
 
 
-class ProjectPage(_ListPage):
-    """The runs of a project."""
+def show_home(store: Store, req: falcon.Request, resp: falcon.Response) -> None:
+    """Show the projects; with one project its suites, with one suite that suite."""
+    project_ids = ask(store, lambda reader: reader.projects())
+    if len(project_ids) != 1:
+        _show_list(store, req, resp, "projects", None, partial(projects_values, project_ids=project_ids))
+        return
+    (project_id,) = project_ids
+    sources = ask(store, lambda reader: reader.sources(project_id))
+    if not urls.run_filters(req.params).is_any or req.has_param("page"):
+        show_project(store, req, resp, project_id)
+    elif len(sources) == 1:
+        show_suite(store, req, resp, sources[0]["id"])
+    else:
+        _show_list(store, req, resp, "suites", project_id, partial(suites_values, project_id=project_id))
 
-    on_get = _ListPage.answer_project
+
+def show_project(store: Store, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
+    """Show the runs of a project."""
+    question = partial(project_values, project_id=project_id, filters=urls.run_filters(req.params))
+    _show_list(store, req, resp, "runs", project_id, question)
 
 
-class SuitePage(_ListPage):
-    """A suite: its runs on a branch, its trend, what fails, is flaky or slow."""
-
-    on_get = _ListPage.answer_suite
+def show_suite(store: Store, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
+    """Show a suite: its runs on a branch, its trend, what fails, is flaky or slow."""
+    source = ask(store, lambda reader: reader.suite(source_id))
+    question = partial(suite_values, source=source, filters=urls.run_filters(req.params))
+    _show_list(store, req, resp, "suite", source["project"], question)
 
 
 def show_latest(store: Store, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
@@ -126,24 +109,21 @@ def show_latest(store: Store, req: falcon.Request, resp: falcon.Response, source
 _find_number = re.compile(r"#?([0-9]{1,18})").fullmatch
 
 
-class SearchPage(Page):
-    """Runs, reasons and tests of all stored runs that a search finds."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Show runs and tests with the text; the number of a run redirects to that run."""
-        given = urls.single_values(req.params)
-        text = urls.short_text(given.get("q", "").strip())
-        number = int(match[1]) if (match := _find_number(text)) else 0
-        if number and self.read(lambda reader: reader.known_run(number)):
-            resp.status, resp.location = 302, urls.link("run", number)
-            return
-        source = int(given["source"]) if re.fullmatch(r"[0-9]{1,18}", given.get("source", "")) else None
-        values = (
-            self.read(partial(found, text=text, source_id=source))
-            if text
-            else dict.fromkeys(("runs", "suites", "reasons"), ()) | dict.fromkeys(("nearest", "looked"))
-        )
-        self.show(req, resp, "runs/search.html", text=text, source=source, mistakes=mistakes_in(text, ()), **values)
+def show_search(store: Store, req: falcon.Request, resp: falcon.Response) -> None:
+    """Show the runs, reasons and tests that a search finds; the number of a run redirects to that run."""
+    given = urls.single_values(req.params)
+    text = urls.short_text(given.get("q", "").strip())
+    number = int(match[1]) if (match := _find_number(text)) else 0
+    if number and ask(store, lambda reader: reader.known_run(number)):
+        resp.status, resp.location = 302, urls.link("run", number)
+        return
+    source = int(given["source"]) if re.fullmatch(r"[0-9]{1,18}", given.get("source", "")) else None
+    values = (
+        ask(store, partial(found, text=text, source_id=source))
+        if text
+        else dict.fromkeys(("runs", "suites", "reasons"), ()) | dict.fromkeys(("nearest", "looked"))
+    )
+    rendering.show(req, resp, "runs/search.html", text=text, source=source, mistakes=mistakes_in(text, ()), **values)
 
 
 _REASONS_SHOWN: Final = 20

@@ -11,7 +11,7 @@ from importlib.resources import files
 from importlib.util import cache_from_source
 from pathlib import Path
 from pickle import UnpicklingError  # nosec B403 - the error alone
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from jinja2.ext import Extension
@@ -22,7 +22,6 @@ from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages import drawings, words
-from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import content_path
 from pytest_automation_report.text.limits import duration, quantity
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from jinja2.bccache import Bucket
 
     from pytest_automation_report.failures.reading import Tokens
-    from pytest_automation_report.server.store.store import Store
 
 STYLE_LAYERS: Final[Mapping[str, Sequence[str]]] = {
     "base": ("tokens", "base"),
@@ -238,8 +236,6 @@ def _environment() -> Environment:
 
 _ENVIRONMENT: Final = _environment()
 
-T = TypeVar("T")
-
 THEMES: Final = ("light", "dark")  # themes that a user can choose; without a choice the system decides
 THEME_COOKIE: Final = "automation-report-theme"  # cookie with the chosen theme; the pages' script writes it, too
 
@@ -269,30 +265,22 @@ def is_encrypted(req: falcon.Request) -> bool:
     return req.get_header("Sec-Fetch-Site") is not None and not is_answered(req.get_header("Host"), frozenset())
 
 
-class Page:
-    """A page that reads one store; each page is a subclass with ``on_get``."""
+def now_us() -> int:
+    """Return the time in microseconds since 1970."""
+    return int(time.time() * 1_000_000)
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
 
-    def read(self, question: Callable[[PageReader], T]) -> T:
-        """Run queries on one snapshot of the store and return their value."""
-        return ask(self.store, question)
+def show(req: falcon.Request, resp: falcon.Response, template: str, **values: Any) -> None:  # noqa: ANN401 - templates take anything and escape it
+    """Answer with a template; ``now``, the time in microseconds since 1970, is one of its values."""
+    set_html(resp, render(template, **{**frame_of(req), "now": now_us(), **values}))
 
-    def show(self, req: falcon.Request, resp: falcon.Response, template: str, **values: Any) -> None:  # noqa: ANN401 - templates take anything and escape it
-        """Answer with a template; ``now``, the time in microseconds since 1970, is one of its values."""
-        set_html(resp, render(template, **{**frame_of(req), "now": self.now_us(), **values}))
 
-    def is_known(self, req: falcon.Request, resp: falcon.Response, state: object) -> bool:
-        """Whether an open page shows this state already, by its representation; then the answer is 304."""
-        tag = f'"{sha256(repr(state).encode("utf-8", "replace")).hexdigest()[:32]}"'
-        resp.set_header("Cache-Control", "private, no-cache")
-        resp.set_header("ETag", tag)
-        is_known = req.get_header("If-None-Match") == tag
-        if is_known:
-            resp.status = 304
-        return is_known
-
-    def now_us(self) -> int:
-        """Return the time in microseconds since 1970."""
-        return int(time.time() * 1_000_000)
+def is_known(req: falcon.Request, resp: falcon.Response, state: object) -> bool:
+    """Whether an open page shows this state already, by its representation; then the answer is 304."""
+    tag = f'"{sha256(repr(state).encode("utf-8", "replace")).hexdigest()[:32]}"'
+    resp.set_header("Cache-Control", "private, no-cache")
+    resp.set_header("ETag", tag)
+    if req.get_header("If-None-Match") != tag:
+        return False
+    resp.status = 304
+    return True

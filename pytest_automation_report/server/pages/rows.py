@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pytest_automation_report.findings.flakiness import WINDOW, evidence_words
 from pytest_automation_report.findings.sentences import MINE
 from pytest_automation_report.findings.times import HISTORY, LAST, change_over, median, spread
-from pytest_automation_report.server.pages import urls, words
+from pytest_automation_report.server.pages import rendering, urls, words
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, TrendPoint, failure_trend
-from pytest_automation_report.server.pages.rendering import Page
+from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of, newest_runs
 from pytest_automation_report.server.store.findings import stored_findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.histories import CaseHistory, Failures, Series, histories, series_of
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.findings.documents import FindingsSummary, FlakyTest, RunMention, VerdictWords
-    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.database import Row
+    from pytest_automation_report.server.store.store import Store
 
 _is_count = re.compile(r"[0-9]{1,9}").fullmatch
 
@@ -173,15 +173,12 @@ _NO_RUN: Final = 1 << 62  # above all ids
 _FIRST_RUN: Final = 'SELECT MIN("id") FROM "run" WHERE "source_id" = ? AND "created" >= ?'
 
 
-class CostsPage(Page):
-    """The flaky and the slow tests of a suite on a branch."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
-        """Show the tests of the last 90 days, or 30 with ``days=30``; raises `ApiError` (404) for an unknown suite."""
-        branch, now = urls.run_filters(req.params).branch, self.now_us()
-        days = PERIODS[0] if urls.single_values(req.params).get("days") == str(PERIODS[0]) else PERIODS[1]
-        values = self.read(partial(costs_values, source_id=source_id, branch=branch, days=days, now=now))
-        self.show(req, resp, "runs/costs.html", **values)
+def show_costs(store: Store, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
+    """Show the flaky and the slow tests of a suite on a branch in 90 days, or 30 with ``days=30``."""
+    branch, now = urls.run_filters(req.params).branch, rendering.now_us()
+    days = PERIODS[0] if urls.single_values(req.params).get("days") == str(PERIODS[0]) else PERIODS[1]
+    values = ask(store, partial(costs_values, source_id=source_id, branch=branch, days=days, now=now))
+    rendering.show(req, resp, "runs/costs.html", **values)
 
 
 class Cost(NamedTuple):

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
@@ -30,7 +31,7 @@ from msgspec import Struct
 from pytest_automation_report.api.models import ARTIFACTS_PATH
 from pytest_automation_report.server.http.guard import METRICS, OPENING, PROBES, Extension
 from pytest_automation_report.server.pages import report_file
-from pytest_automation_report.server.pages.lists import HomePage, ProjectPage, SearchPage, SuitePage, show_latest
+from pytest_automation_report.server.pages.lists import show_home, show_latest, show_project, show_search, show_suite
 from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.rendering import (
     ASSETS,
@@ -42,17 +43,17 @@ from pytest_automation_report.server.pages.rendering import (
     render,
     set_html,
 )
-from pytest_automation_report.server.pages.rows import CostsPage
+from pytest_automation_report.server.pages.rows import show_costs
 from pytest_automation_report.server.pages.run import page
 from pytest_automation_report.server.pages.test.handlers import (
     NO_LINKS,
     VIEWER,
     CodeLinks,
-    TestPage,
     send_viewer_file,
+    show_result,
     viewer_files,
 )
-from pytest_automation_report.server.pages.test.history import CasePage
+from pytest_automation_report.server.pages.test.history import show_case
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import ApiError, not_found
 
@@ -104,36 +105,37 @@ class Pages:
         self._access = PageAccess(secret, team_code=team_code)
         documents = page.RunDocuments(store)
         viewer = viewer_files()
-        self._routes: Mapping[str, object] = {
-            "/": HomePage(store),
-            "/live": HomePage(store, is_live=True),
-            "/projects/{project_id:id}": ProjectPage(store),
-            "/projects/{project_id:id}/live": ProjectPage(store, is_live=True),
-            "/sources/{source_id:id}": SuitePage(store),
-            "/sources/{source_id:id}/live": SuitePage(store, is_live=True),
-            "/sources/{source_id:id}/latest": _Answer(show_latest, store),
-            "/sources/{source_id:id}/tests": CostsPage(store),
-            "/search": SearchPage(store),
-            "/compare/{base_id:id}/{run_id:id}": _Answer(
+        answers: Mapping[str, Callable[..., None]] = {
+            "/": partial(show_home, store),
+            "/live": partial(show_home, store),
+            "/projects/{project_id:id}": partial(show_project, store),
+            "/projects/{project_id:id}/live": partial(show_project, store),
+            "/sources/{source_id:id}": partial(show_suite, store),
+            "/sources/{source_id:id}/live": partial(show_suite, store),
+            "/sources/{source_id:id}/latest": partial(show_latest, store),
+            "/sources/{source_id:id}/tests": partial(show_costs, store),
+            "/search": partial(show_search, store),
+            "/compare/{base_id:id}/{run_id:id}": partial(
                 _redirect, lambda base_id, run_id: link("run", run_id, view="changes", base=base_id)
             ),
-            "/runs/{run_id:id}": page.RunPage(store, documents),
-            "/runs/{run_id:id}/live": page.RunLivePage(store, documents),
-            "/runs/{run_id:id}/branch": page.RunBranchPage(store, documents),
-            "/runs/{run_id:id}/failures.txt": page.RunFailuresText(store, documents),
-            "/results/{result_id:id}": TestPage(store, code_links, trace_viewer=VIEWER if viewer else ""),
-            "/tests/{case_id:id}": CasePage(store),
-            "/theme/{theme}": _Answer(_choose_theme),
+            "/runs/{run_id:id}": partial(page.show_run, documents),
+            "/runs/{run_id:id}/live": partial(page.show_changes, documents),
+            "/runs/{run_id:id}/branch": partial(page.show_rows, documents),
+            "/runs/{run_id:id}/failures.txt": partial(page.send_failures, documents),
+            "/results/{result_id:id}": partial(show_result, store, code_links, VIEWER if viewer else ""),
+            "/tests/{case_id:id}": partial(show_case, store),
+            "/theme/{theme}": _choose_theme,
             # Where Testmo shows a run: clients print this URL for every server.
-            "/automation/runs/view/{run_id:id}": _Answer(_redirect, lambda run_id: link("run", run_id)),
-            f"{OPENING}{{code}}": _Answer(_open, self._access, on_link_used),
-            _OPENING_FORM: _Answer(_open_by_form),
-            **{path: _Answer(_send_asset, asset) for path, asset in ASSETS.items()},
-            **{path: _Answer(send_viewer_file, file) for path, file in viewer.items()},
-            **{f"/runs/{{run_id:id}}/{form.file}": _Answer(page.send_download, store, form) for form in page.DOWNLOADS},
-            "/runs/{run_id:id}/report.html": _Answer(report_file.send_report, store, code_links),
-            "/api/v1/automation/runs/{record_id:id}/report": _Answer(report_file.send_document, store, code_links),
+            "/automation/runs/view/{run_id:id}": partial(_redirect, lambda run_id: link("run", run_id)),
+            f"{OPENING}{{code}}": partial(_open, self._access, on_link_used),
+            _OPENING_FORM: _open_by_form,
+            **{path: partial(_send_asset, asset) for path, asset in ASSETS.items()},
+            **{path: partial(send_viewer_file, file) for path, file in viewer.items()},
+            **{f"/runs/{{run_id:id}}/{form.file}": partial(page.send_download, store, form) for form in page.DOWNLOADS},
+            "/runs/{run_id:id}/report.html": partial(report_file.send_report, store, code_links),
+            "/api/v1/automation/runs/{record_id:id}/report": partial(report_file.send_document, store, code_links),
         }
+        self._routes = [(path, SimpleNamespace(on_get=answer)) for path, answer in answers.items()]
 
     @property
     def opening_path(self) -> str:
@@ -143,7 +145,7 @@ class Pages:
     @property
     def extension(self) -> Extension:
         """The routes and checks of the pages."""
-        return Extension(tuple(self._routes.items()), self._authorize, self._finish, _answer_link)
+        return Extension(self._routes, self._authorize, self._finish, _answer_link)
 
     def _authorize(self, req: falcon.Request) -> bool:
         """Return True for a request of a page, False for one of the API; raise `ApiError` (403) without a pass."""
@@ -207,13 +209,6 @@ def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
     resp.set_headers({**_HEADERS, "Cache-Control": "no-store"})
     set_html(resp, render("opening.html", to=path, **frame_of(req)))
     return True
-
-
-class _Answer:
-    """A resource whose GET is answered by a function."""
-
-    def __init__(self, function: Callable[..., None], *values: object) -> None:
-        self.on_get = partial(function, *values)
 
 
 def _redirect(address: Callable[..., str], _: falcon.Request, resp: falcon.Response, **ids: int) -> None:

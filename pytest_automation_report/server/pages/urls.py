@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -41,7 +42,7 @@ _is_own_path = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*").fullmatch
 
 
 def link(kind: str, id: int | str | None = None, at: str = "", **query: Any) -> str:  # noqa: A002, ANN401 - reads well; any value has a text
-    """Return the path of a page; parameters that are empty, None or False are left out.
+    """Return the path of a page; parameters that are empty or None are left out.
 
     ``id`` is the number of a run, result or source, ``at`` the id of an element of the page. The name of a parameter
     may end with an underscore, which is no part of it: ``from`` is a word of Python.
@@ -51,11 +52,7 @@ def link(kind: str, id: int | str | None = None, at: str = "", **query: Any) -> 
         path = path.format(id if isinstance(id, int) else quote(id, safe=""))
     if not query and not at:
         return path
-    pairs = [
-        (name.rstrip("_"), str(value))
-        for name, value in query.items()
-        if value is not None and value is not False and value != ""
-    ]
+    pairs = {name.rstrip("_"): str(value) for name, value in query.items() if value not in {None, ""}}
     return f"{path}{'?' if pairs else ''}{urlencode(pairs, errors='replace')}{'#' if at else ''}{quote(at)}"
 
 
@@ -93,7 +90,11 @@ NO_BRANCH: Final = "-"  # the branch in a URL of runs without one; git allows no
 STATUSES: Final = {"running": RunStatus.RUNNING, "failed": RunStatus.FAILURE, "passed": RunStatus.SUCCESS}
 
 
-class RunState(Struct, frozen=True, kw_only=True):
+# Fields of a run's page whose parameters have another name in the URL.
+_RENAMED: Final = {"statuses": "status", "changes": "change", "text": "q", "opened": "open"}
+
+
+class RunState(Struct, frozen=True, kw_only=True, dict=True, rename=_RENAMED):
     """State of a run's page; an empty value is the usual one."""
 
     run_id: int
@@ -116,24 +117,10 @@ class RunState(Struct, frozen=True, kw_only=True):
         """Whether the page may leave tests out."""
         return bool(self.statuses or self.changes or self.reason or self.text or self.folder or self.lane)
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, str]:
         """The parameters of the URL; none for the usual state of a page."""
-        pairs = {
-            "view": self.view,
-            "base": str(self.base) if self.base is not None else "",
-            "status": ",".join(sorted(self.statuses, key=lambda status: (not status.isdecimal(), status))),
-            "change": ",".join(change for change in CHANGE_LISTS if change in self.changes),
-            "reason": self.reason,
-            "q": self.text,
-            "folder": self.folder,
-            "lane": str(self.lane or ""),
-            "open": self.opened,
-            "group": self.group,
-            "sort": self.sort,
-            "page": str(self.page) if self.page > 1 else "",
-        }
-        return {name: value for name, value in pairs.items() if value}
+        return _parameters_of(self, _OF_RUN)
 
     @property
     def address(self) -> str:
@@ -162,7 +149,7 @@ class RunState(Struct, frozen=True, kw_only=True):
         return self.to(page=page).address
 
 
-class TestState(Struct, frozen=True):
+class TestState(Struct, frozen=True, rename={"origin": "from"}):
     """State of a test's page."""
 
     __test__ = False  # pytest must not collect it
@@ -177,9 +164,8 @@ class TestState(Struct, frozen=True):
 
     @property
     def query(self) -> dict[str, str]:
-        """The parameters of the URL, for `link`; in the first state they are empty."""
-        own = {name: str(getattr(self, name) or "") for name in _OF_TEST if name != "from"}
-        return {**own, "from_": self.origin}
+        """The parameters of the URL; none for the first state."""
+        return _parameters_of(self, _OF_TEST)
 
     @property
     def origin_query(self) -> dict[str, str]:
@@ -200,7 +186,7 @@ class ListFilters(Struct, frozen=True):
     @property
     def is_any(self) -> bool:
         """Whether no run is left out."""
-        return replace(self, page=1, mistakes=()) == ListFilters()
+        return self.query.keys() <= {"page"}
 
     @property
     def wanted(self) -> Mapping[str, object]:
@@ -209,28 +195,34 @@ class ListFilters(Struct, frozen=True):
         return {"source_id": self.source, "branch": self.branch, "status": status, "tags": self.tag}
 
     @property
-    def query(self) -> dict[str, Any]:
-        """The parameters of the URL, for `link`; on the first page without a filter they are empty."""
-        return {
-            "source": self.source,
-            # Different from no filter at all.
-            "branch": NO_BRANCH if self.branch == "" else self.branch,
-            "status": self.status,
-            "tag": self.tag,
-            "page": self.page if self.page > 1 else None,
-        }
+    def query(self) -> dict[str, str]:
+        """The parameters of the URL; none for the first page without a filter."""
+        return _parameters_of(self, _OF_LIST)
 
     def at(self, page: int) -> dict[str, Any]:
         """Return the parameters of another page."""
         return replace(self, page=page).query
 
 
+def _parameters_of(state: RunState | TestState | ListFilters, query: Query) -> dict[str, str]:
+    """Return the parameters of a state's URL, without those that have their default."""
+    fields = zip(state.__struct_encode_fields__, state.__struct_fields__, strict=True)
+    texts = {name: _written(getattr(state, field)) for name, field in fields if name in query}
+    return {name: text for name, text in texts.items() if text != _written(query[name].default)}
+
+
+def _written(value: object) -> str:
+    """Return a value as a URL has it; an empty one, such as no branch, is not the same as None, which is any."""
+    text = ",".join(sorted(value)) if isinstance(value, (frozenset, list)) else str(value)
+    return "" if value is None else text or NO_BRANCH
+
+
 def run_state(run_id: int, parameters: Mapping[str, Any], *, is_strict: bool = False) -> RunState:
     """Return the state of a run's URL; with ``is_strict`` raises `ApiError` (422) that lists invalid parameters."""
     values, mistakes = (read_parameters(_OF_RUN, parameters), []) if is_strict else _usable(_OF_RUN, parameters)
-    names = {"status": "statuses", "change": "changes", "q": "text", "open": "opened"}
-    state = RunState(run_id=run_id, **{names.get(name, name): value for name, value in values.items()})
-    return replace(state, mistakes=(*mistakes, *mistakes_in(state.text, WORDS)))
+    fields = {field: values.pop(name) for field, name in _RENAMED.items()}
+    mistakes += mistakes_in(fields["text"], WORDS)
+    return RunState(run_id=run_id, **fields, **values, mistakes=tuple(mistakes))
 
 
 def result_state(parameters: Mapping[str, Any]) -> TestState:
@@ -247,8 +239,9 @@ def run_filters(parameters: Mapping[str, Any]) -> ListFilters:
 
 
 def single_values(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Return one value for each parameter, the last one of a repeated parameter."""
-    return {name: str(value[-1] if isinstance(value, list) else value) for name, value in parameters.items()}
+    """Return one value for each parameter, the last one of a repeated parameter; forms send empty ones, too."""
+    texts = {name: str(value[-1] if isinstance(value, list) else value) for name, value in parameters.items()}
+    return {name: text for name, text in texts.items() if text.strip()}
 
 
 def short_text(text: str) -> str:
@@ -257,8 +250,8 @@ def short_text(text: str) -> str:
 
 
 def read_parameters(query: Query, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a URL with their defaults; forms send empty ones, too."""
-    return query_from(query, {name: text for name, text in single_values(parameters).items() if text.strip()})
+    """Return the parameters of a URL with their defaults; raises `ApiError` (422) that lists invalid ones."""
+    return query_from(query, single_values(parameters))
 
 
 def _usable(query: Query, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -270,7 +263,7 @@ def _usable(query: Query, parameters: Mapping[str, Any]) -> tuple[dict[str, Any]
         text = given.get(name, "")
         values[name] = parameter.default
         try:
-            values[name] = parameter.parse(text) if text.strip() else parameter.default
+            values[name] = parameter.parse(text) if text else parameter.default
         except ValueError as error:
             message = str(error)
             mistakes.append(f"{name}={short_text(text)[:80]} is left out: it {message[:1].lower()}{message[1:]}")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pytest_automation_report.server.pages.rendering import Page
+from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.values import unreachable
@@ -49,7 +49,7 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
     clock = site.service.clock
     now_us = clock.now
     # The clock of the pages stands still, however long a test takes.
-    monkeypatch.setattr(Page, "now_us", lambda _: now_us)
+    monkeypatch.setattr(rendering, "now_us", lambda: now_us)
     clock.now = now_us - 120_000_000
     silent = site.run_of(a_test(0), a_test(1), source="silent", fields=[field("Collected", "9")], is_open=True)
     clock.now += 60_000_000

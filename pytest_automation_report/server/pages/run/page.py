@@ -17,9 +17,9 @@ from pytest_automation_report.export.documents import csv_table, json_document, 
 from pytest_automation_report.export.results import ExportedRun, ExportedTest
 from pytest_automation_report.findings.comparison import command_of
 from pytest_automation_report.server.api.documents import run_document
+from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of, small_lanes
-from pytest_automation_report.server.pages.queries import PAGE_ROWS, PageReader
-from pytest_automation_report.server.pages.rendering import Page, site_of
+from pytest_automation_report.server.pages.queries import PAGE_ROWS, PageReader, ask
 from pytest_automation_report.server.pages.run import changes, head
 from pytest_automation_report.server.pages.run.facts import (
     SILENT_US,
@@ -78,20 +78,20 @@ class RunDocuments:
     """Read or compute the documents of runs, and keep a large open run's for a while. Threads may share it."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
-        self._store = store
+        self.store = store
         self._clock = clock
         self._lock = threading.Lock()
         self._open: dict[tuple[int, int | None], tuple[float, Documents]] = {}
 
     def of(self, run_id: int, base: int | None) -> Documents:
         """Return the documents of a run; raises `ApiError` for an unknown run (404) or base of another source (422)."""
-        row = self._store.read(lambda connection: run_row(connection, run_id))
+        row = self.store.read(lambda connection: run_row(connection, run_id))
         is_kept = not row["is_completed"] and row["total_count"] > _FRESH_RESULTS
         with self._lock:
             until, known = self._open.get((run_id, base), (0.0, None)) if is_kept else (0.0, None)
         if known is not None and self._clock() < until:
             return known
-        documents = Documents(findings(self._store, run_id, base), overview(self._store, run_id))
+        documents = Documents(findings(self.store, run_id, base), overview(self.store, run_id))
         with self._lock:
             self._open.pop((run_id, base), None)
             if is_kept:
@@ -101,6 +101,11 @@ class RunDocuments:
                     self._open.pop(next(iter(self._open)))
         return documents
 
+    def ask(self, state: RunState, question: Callable[[RunView], T], *, has_clock: bool = True) -> T:
+        """Return the value of a question about a run in one read transaction; see `ShownRun` for the clock."""
+        documents, now = self.of(state.run_id, state.base), rendering.now_us() if has_clock else 0
+        return ask(self.store, lambda reader: question(RunView(facts_in(reader, state.run_id, documents, now), state)))
+
 
 def facts_in(reader: PageReader, run_id: int, documents: Documents, now: int = 0) -> ShownRun:
     """Return what the views of a run are made of; raises `ApiError` (404) for an unknown run."""
@@ -108,93 +113,70 @@ def facts_in(reader: PageReader, run_id: int, documents: Documents, now: int = 0
     return ShownRun(reader, record, *documents, now)
 
 
-class _RunPages(Page):
-    def __init__(self, store: Store, documents: RunDocuments) -> None:
-        super().__init__(store)
-        self._documents = documents
-
-    def read_run(self, state: RunState, question: Callable[[RunView], T], *, has_clock: bool = True) -> T:
-        """Return the value of a question about a run in one read transaction; see `ShownRun` for the clock."""
-        documents, now = self._documents.of(state.run_id, state.base), self.now_us() if has_clock else 0
-        return self.read(lambda reader: question(RunView(facts_in(reader, state.run_id, documents, now), state)))
-
-
-class RunPage(_RunPages):
-    """One run."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Show one view of the run."""
-        state = run_state(run_id, req.params)
-        try:
-            values = self.read_run(state, lambda run: run.values())
-        except ApiError:
-            if state.base is None:
-                raise
-            mistake = f"base={state.base} is left out: it must be an earlier run of this suite."
-            state = replace(state, base=None, mistakes=(*state.mistakes, mistake))
-            values = self.read_run(state, lambda run: run.values())
-        run = values["run"]
-        self.show(
-            req,
-            resp,
-            "run/run.html",
-            **values,
-            mistakes=state.mistakes,
-            live_address=_live_address(state, values["counts"]),
-            page_url=f"{site_of(req)}{state.address}",
-            is_followed=run["is_open"] and not run["failed"],
-        )
+def show_run(documents: RunDocuments, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
+    """Show one view of a run."""
+    state = run_state(run_id, req.params)
+    try:
+        values = documents.ask(state, lambda run: run.values())
+    except ApiError:
+        if state.base is None:
+            raise
+        mistake = f"base={state.base} is left out: it must be an earlier run of this suite."
+        state = replace(state, base=None, mistakes=(*state.mistakes, mistake))
+        values = documents.ask(state, lambda run: run.values())
+    run = values["run"]
+    rendering.show(
+        req,
+        resp,
+        "run/run.html",
+        **values,
+        mistakes=state.mistakes,
+        live_address=_live_address(state, values["counts"]),
+        page_url=f"{rendering.site_of(req)}{state.address}",
+        is_followed=run["is_open"] and not run["failed"],
+    )
 
 
-class RunLivePage(_RunPages):
-    """The sections of a run's page that change while the run is open; the page's script asks for them."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Send the sections, or 304 if the page shows them already: then nothing is read but one row."""
-        state = run_state(run_id, req.params)
-        row = self.read(lambda reader: run_row(reader.connection, run_id))
-        # Every append changes `updated`. A sender that falls silent changes nothing: the page then says so by itself.
-        is_silent = self.now_us() - (row["updated"] or row["created"]) >= SILENT_US
-        seen_row = [row[name] for name in ("updated", "created", "total_count", "status", "is_completed")]
-        if self.is_known(req, resp, (seen_row, req.query_string, is_silent)):
-            return
-        values = self.read_run(state, lambda run: run.values())
-        seen = single_values(req.params).get(_SEEN, "")
-        # A page that shows no failure has nothing that news could move: its view comes along.
-        has_view = values["view"] == "failures" and seen.startswith("0.")
-        has_news = has_view and bool(values["run"]["failed"])
-        self.show(
-            req,
-            resp,
-            "run/live.html",
-            **values,
-            arrived="" if has_view else arrived_words(values["counts"], seen),
-            page_url=f"{site_of(req)}{state.address}",
-            has_view=has_view,
-            is_followed=has_view,
-            next_address=_live_address(state, values["counts"]) if has_news else "",
-        )
+def show_changes(documents: RunDocuments, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
+    """Answer an open page with its sections that change while the run is open, or with 304 if it shows them already."""
+    state = run_state(run_id, req.params)
+    row = documents.store.read(lambda connection: run_row(connection, run_id))
+    # Every append changes `updated`. A sender that falls silent changes nothing: the page then says so by itself.
+    is_silent = rendering.now_us() - (row["updated"] or row["created"]) >= SILENT_US
+    seen_row = [row[name] for name in ("updated", "created", "total_count", "status", "is_completed")]
+    if rendering.is_known(req, resp, (seen_row, req.query_string, is_silent)):
+        return
+    values = documents.ask(state, lambda run: run.values())
+    seen = single_values(req.params).get(_SEEN, "")
+    # A page that shows no failure has nothing that news could move: its view comes along.
+    has_view = values["view"] == "failures" and seen.startswith("0.")
+    has_news = has_view and bool(values["run"]["failed"])
+    rendering.show(
+        req,
+        resp,
+        "run/live.html",
+        **values,
+        arrived="" if has_view else arrived_words(values["counts"], seen),
+        page_url=f"{rendering.site_of(req)}{state.address}",
+        has_view=has_view,
+        is_followed=has_view,
+        next_address=_live_address(state, values["counts"]) if has_news else "",
+    )
 
 
-class RunBranchPage(_RunPages):
-    """The rows below one node of the tree; the page's script asks for them when the node is opened."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Send the rows."""
-        state = run_state(run_id, req.params)
-        level = self.read_run(state, lambda run: run.tree.children(state.opened))
-        self.show(req, resp, "run/branch.html", state=state, level=level)
+def show_rows(documents: RunDocuments, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
+    """Send the rows below one node of the tree; the page's script asks for them when the node is opened."""
+    state = run_state(run_id, req.params)
+    level = documents.ask(state, lambda run: run.tree.children(state.opened))
+    rendering.show(req, resp, "run/branch.html", state=state, level=level)
 
 
-class RunFailuresText(_RunPages):
-    """The failures of a run as Markdown: for issues, chats and language models."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Send the text, one section for each reason."""
-        state = run_state(run_id, req.params, is_strict=True)
-        text = self.read_run(state, lambda run: run.text(site_of(req)), has_clock=False)
-        resp.content_type = "text/plain; charset=utf-8"
-        resp.data = text.encode("utf-8", "replace")
+def send_failures(documents: RunDocuments, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
+    """Send the failures of a run as Markdown, for issues, chats and language models: one section for each reason."""
+    state = run_state(run_id, req.params, is_strict=True)
+    text = documents.ask(state, lambda run: run.text(rendering.site_of(req)), has_clock=False)
+    resp.content_type = "text/plain; charset=utf-8"
+    resp.data = text.encode("utf-8", "replace")
 
 
 def _live_address(state: RunState, counts: RunNumbers) -> str:

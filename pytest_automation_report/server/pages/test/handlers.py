@@ -12,8 +12,8 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown, terminal_lines
-from pytest_automation_report.server.pages.queries import NEAR, NO_SIBLINGS
-from pytest_automation_report.server.pages.rendering import Page
+from pytest_automation_report.server.pages.queries import NEAR, NO_SIBLINGS, ask
+from pytest_automation_report.server.pages.rendering import show
 from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, Histories, worker_names
 from pytest_automation_report.server.pages.run.tests import TestList
 from pytest_automation_report.server.pages.test import history, view_models
@@ -164,20 +164,14 @@ def _filled(template: str, path: str, line: int, commit: str) -> str:
     return _PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe="/"), template)
 
 
-class TestPage(Page):
-    """One test of a run."""
-
-    __test__ = False  # pytest must not collect it
-
-    def __init__(self, store: Store, code_links: CodeLinks = NO_LINKS, *, trace_viewer: str = "") -> None:
-        super().__init__(store)
-        self._fixed = {"code_links": code_links, "trace_viewer": trace_viewer}
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, result_id: int) -> None:
-        """Show the test's result: what failed, its attempts, files and output, its history."""
-        state = result_state(req.params)
-        values = self.read(lambda reader: result_values(result_id, state, CommonValues(reader)))
-        self.show(req, resp, "test/test.html", mistakes=state.mistakes, **self._fixed, **values)
+def show_result(
+    store: Store, code_links: CodeLinks, trace_viewer: str, req: falcon.Request, resp: falcon.Response, result_id: int
+) -> None:
+    """Show a test of a run: what failed, its attempts, files and output, its history."""
+    state = result_state(req.params)
+    values = ask(store, lambda reader: result_values(result_id, state, CommonValues(reader)))
+    fixed = {"code_links": code_links, "trace_viewer": trace_viewer}
+    show(req, resp, "test/test.html", mistakes=state.mistakes, **fixed, **values)
 
 
 def result_values(result_id: int, state: TestState, common: CommonValues) -> Values:

@@ -12,8 +12,8 @@ from pytest_automation_report.findings.comparison import JobResult, deciding_res
 from pytest_automation_report.findings.flakiness import by_branch
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.server.pages.drawings import TrendPoint
-from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PageReader
-from pytest_automation_report.server.pages.rendering import Page
+from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PageReader, ask
+from pytest_automation_report.server.pages.rendering import show
 from pytest_automation_report.server.pages.run.facts import Histories
 from pytest_automation_report.server.pages.urls import link
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, moment
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
     from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
+    from pytest_automation_report.server.store.store import Store
 
     Branches: TypeAlias = Mapping[str, tuple[int, bool]]
 
@@ -318,13 +319,10 @@ def trend_of(outcomes: Sequence[RunOutcome], current: RunOutcome, *, has_branche
 _CALENDAR, _BRANCHES, _REASONS = 200, 20, 20
 
 
-class CasePage(Page):
-    """One test across runs."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, case_id: int) -> None:
-        """Show the test's outcomes by branch."""
-        branch = req.get_param("branch")
-        self.show(req, resp, "test/case.html", **self.read(partial(case_values, case_id, branch)))
+def show_case(store: Store, req: falcon.Request, resp: falcon.Response, case_id: int) -> None:
+    """Show the outcomes of a test by branch, whatever the run."""
+    branch = req.get_param("branch")
+    show(req, resp, "test/case.html", **ask(store, partial(case_values, case_id, branch)))
 
 
 def case_values(case_id: int, branch: str | None, reader: PageReader) -> Values:
