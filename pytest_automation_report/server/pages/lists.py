@@ -47,7 +47,7 @@ def _show_list(
     question: Callable[[PageReader], Values],
 ) -> None:
     """Show a template of the values that ``question`` reads; answer an open page with its sections, or with 304."""
-    if not req.uri_template.endswith("/live"):
+    if not req.path.endswith("/live"):
         live = req.path.rstrip("/") + "/live" + (f"?{req.query_string}" if req.query_string else "")
         rendering.show(req, resp, f"runs/{template}.html", live=live, **_read(store, question))
         return

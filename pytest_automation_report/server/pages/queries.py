@@ -6,7 +6,6 @@ with the number of tests. Only a search, and the order by time, look at every te
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec import Struct
@@ -161,10 +160,6 @@ class PageReader(Reader):
         """Return id, project and name of a source; raises `ApiError` (404) for an unknown one."""
         return self._one("suite", 'SELECT "id", "project_id", "name" FROM "source" WHERE "id" = ?', source_id)
 
-    def source_name(self, source_id: int) -> str:
-        """Return the name of a source."""
-        return self.source_names([source_id])[source_id]
-
     def source_names(self, source_ids: Collection[int]) -> dict[int, str]:
         """Return the names of these sources by id."""
         sql = f'SELECT "id", "name" FROM "source" WHERE "id" IN ({marks([*source_ids])})'
@@ -299,13 +294,7 @@ class PageReader(Reader):
     def possible_bases(self, run: Row) -> list[Row]:
         """Return runs that the user can compare a run with: the newest completed ones before it, of any branch."""
         rest = f'"source_id" = ? AND "id" < ? AND "is_completed" ORDER BY "id" DESC LIMIT {TREND_RUNS}'
-        return self._runs(f'{_RUN}, "branch"', rest, run["source"], run["id"])
-
-    def run_fields(self, run_id: int) -> dict[str, str]:
-        """Return the fields of a run by their names, without the fields of its threads."""
-        sql = """SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = 'fields' AND "thread_id" IS NULL"""
-        fields = (json.loads(row["body"]) for row in self._ask(sql, run_id))
-        return {str(field["name"]): str(field.get("value") or "") for field in fields}
+        return self._runs(f'{_RUN}, "branch", "config_id"', rest, run["source"], run["id"])
 
     def usual_times(self, before: int, run_id: int) -> tuple[int, float]:
         """Return how many tests an earlier run has, and the mean time of those that this run lacks, in microseconds."""

@@ -23,7 +23,7 @@ from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages import drawings, words
 from pytest_automation_report.server.pages.urls import link, own_path
-from pytest_automation_report.server.store.values import content_path
+from pytest_automation_report.server.store.values import content_path, iso_time
 from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.visible import plain, visible
 
@@ -224,12 +224,12 @@ def _environment() -> Environment:
     # The report follows no run, and has no address to share.
     environment.globals.update(live_address="", page_url="", arrived="", is_followed=False, next_address="")
     filters: tuple[Callable[..., Any], ...] = (
-        words.ago, words.by_day, duration, words.duration_change, words.file_size, words.machine_moment,
-        words.moment, words.web_address, drawings.clock, drawings.slices, drawings.trend, content_path, plain,
-        commit_text, evidence_words, factor, quantity, words.halves, words.sign,
+        words.ago, words.by_day, duration, words.duration_change, words.file_size, words.moment, words.web_address,
+        drawings.clock, drawings.slices, drawings.trend, content_path, plain, commit_text, evidence_words, factor,
+        quantity, words.halves, words.sign,
     )  # fmt: skip
     environment.filters.update({each.__name__: each for each in filters})
-    environment.filters.update(code=_code, strip=drawings.strip_of, text_lines=words.lines)
+    environment.filters.update(code=_code, strip=drawings.strip_of, text_lines=words.lines, machine_moment=iso_time)
     environment.filters.update(status=words.STATUSES_SHOWN.__getitem__, outcome_tone=words.OUTCOME_TONES.__getitem__)
     return environment
 

@@ -19,9 +19,9 @@ from markupsafe import Markup
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
 from pytest_automation_report.server.pages.queries import PageReader, Siblings, siblings_of
 from pytest_automation_report.server.pages.rendering import macros, render
-from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, tone_of
+from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, path_of, tone_of
 from pytest_automation_report.server.pages.run.failures import says_of
-from pytest_automation_report.server.pages.run.tests import Level, OpenableRow, file_branches, ordered, path_of
+from pytest_automation_report.server.pages.run.tests import Level, OpenableRow, file_branches, ordered
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, WORDS, TestState, link, paging, result_state
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, stored_entries
@@ -33,7 +33,7 @@ from pytest_automation_report.text.node_ids import NameParts, node_id, place_of,
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from typing_extensions import NotRequired
 
@@ -226,7 +226,7 @@ class ReportedTests:
         told = {*self.shown, *self.skips}
         rest = [row for row in self.rows if row["has_more"] and row["id"] not in told]
         # Others with fields, steps or output; what did not pass first: skipped tests have a reason.
-        rest.sort(key=lambda row: (self.ranks.get(row["status"], 0), row["id"]))
+        rest.sort(key=lambda row: (self.ranks[row["status"]], row["id"]))
         self.with_output = sorted(row["id"] for row in rest[:MOST_OUTPUT_PAGES])
         self.left_out = {row["id"] for row in rest[MOST_OUTPUT_PAGES:]}
 
@@ -251,18 +251,6 @@ def _lone_reason(fields: str) -> str:
     return str(meta.get("message") or "") if is_reason else ""
 
 
-class _Kind(NamedTuple):
-    """The properties by which the markup of rows differs."""
-
-    rank: int
-    status: int
-    tone: str
-    status_name: str
-    has_parameters: bool
-    marks: tuple[str, ...]
-    slower: str
-
-
 class Column(TypedDict):
     """A value for each test; with ``at`` the places of these in ``values``, which has each of them once."""
 
@@ -270,39 +258,12 @@ class Column(TypedDict):
     at: NotRequired[Sequence[int]]
 
 
-class ShownKind(TypedDict):
-    """Tests whose markup is alike: the row of a list, and title, path and content of a page, all with holes."""
+def rows_of(tests: ReportedTests, run: Values, findings: RunFindings) -> Values:
+    """Return the member ``tests`` of the report's JSON: the tests in the order of their results' ids.
 
-    status: str
-    tone: str
-    rank: int
-    row: str
-    page: Sequence[str]
-
-
-class ShownFiles(TypedDict):
-    """The rows of the tree's files, and their places in each order."""
-
-    html: str
-    orders: Mapping[str, Sequence[int]]
-
-
-class TestRows(TypedDict):
-    """The tests of a run, in the order of their results' ids, which ``steps`` has as differences."""
-
-    kinds: Sequence[ShownKind]
-    groups: Sequence[tuple[int, str, str, str]]
-    columns: Mapping[str, Column]
-    steps: Sequence[int]
-    left_out: Sequence[int]
-    reasons: Mapping[str, str]
-    files: ShownFiles
-    statuses: Mapping[str, int]
-    words: Sequence[str]
-
-
-def rows_of(tests: ReportedTests, run: Values, findings: RunFindings) -> TestRows:
-    """Return the member ``tests`` of the report's JSON."""
+    ``kinds`` are rows and pages that differ only in what stands in their holes, ``groups`` the texts that tests of one
+    class share, ``columns`` a `Column` for each property, and ``files`` the rows of the tree in each of its orders.
+    """
     facts, rows = tests.facts, tests.rows
     names = [split_name(row["name"]) for row in rows]
     kinds = [_kind(tests, row, name) for row, name in zip(rows, names, strict=True)]
@@ -321,7 +282,7 @@ def rows_of(tests: ReportedTests, run: Values, findings: RunFindings) -> TestRow
     letters = [facts.histories.letters(row["case"])[-STRIP_RUNS:] for row in rows]
     strips = {text: str(draw(strip_of(text))) for text in set(letters)}
     return {
-        "kinds": [_kind_values(kind, run) for kind in kind_list],
+        "kinds": [_kind_values(*kind, run) for kind in kind_list],
         "groups": group_list,
         "columns": {
             "kind": _coded(kinds, kind_list, range(len(kind_list))),
@@ -355,45 +316,38 @@ def _group(row: Row, shown: _Visible) -> tuple[str, str, str]:
     return shown(folder), shown(_with_hole(node, name)), shown(_with_hole(command, name))
 
 
-def _kind(tests: ReportedTests, row: Row, name: NameParts) -> _Kind:
+def _kind(tests: ReportedTests, row: Row, name: NameParts) -> tuple[int, int, ListedTest]:
+    """Return rank and status of a test, and its row of a list with holes where the rows of its kind differ."""
     facts = tests.facts
-    return _Kind(
-        tests.ranks.get(row["status"], len(tests.ranks)),
-        row["status"],
-        tone_of(row),
-        STATUSES_SHOWN[row["status"]].name,
-        bool(name.parameters),
-        facts.marks.get(row["id"], ()),
-        facts.slower.get(row["id"], ""),
-    )
-
-
-def _kind_values(kind: _Kind, run: Values) -> ShownKind:
-    test = ListedTest(
+    listed = ListedTest(
         "⟦id⟧",
         "/results/⟦id⟧",
-        NameParts("⟦function⟧", "⟦parameters⟧" if kind.has_parameters else ""),
+        NameParts("⟦function⟧", "⟦parameters⟧" if name.parameters else ""),
         "⟦folder⟧",
-        kind.tone,
-        kind.status_name,
+        tone_of(row),
+        STATUSES_SHOWN[row["status"]].name,
         "⟦time⟧",
         Markup("⟦strip⟧"),
-        kind.marks,
-        kind.slower,
+        facts.marks.get(row["id"], ()),
+        facts.slower.get(row["id"], ""),
         "⟦worker⟧",
     )
+    return tests.ranks[row["status"]], row["status"], listed
+
+
+def _kind_values(rank: int, status: int, test: ListedTest, run: Values) -> Values:
     row = relinked(render("run/leaf.html", leaf=test), None)
     page = render("report/test.html", test=test, run=run, is_fragment=True)
     return {
-        "status": str(kind.status),
-        "tone": kind.tone,
-        "rank": kind.rank,
+        "status": str(status),
+        "tone": test.tone,
+        "rank": rank,
         "row": row.strip(),
         "page": [relinked(part, None) for part in fragment_of(page)],
     }
 
 
-def _files(facts: ShownRun) -> ShownFiles:
+def _files(facts: ShownRun) -> Values:
     branches = file_branches(facts.overview["files"])
     rows = [
         OpenableRow(branch, link("run", facts.row["id"], view="tests", open=branch.path), "/") for branch in branches

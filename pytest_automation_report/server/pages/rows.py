@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -30,22 +29,21 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
 
-_is_count = re.compile(r"[0-9]{1,9}").fullmatch
-
 
 def run_row(record: RunRecord, source: str, summary: FindingsSummary | None, bases: Mapping[int, Row]) -> words.Values:
     """Return the values of a run in a list; ``summary`` is of its findings, ``bases`` has rows of bases by id."""
     row, fields = record.row, {field["name"].lower(): field["value"] for field in words.attached(record, "fields")}
     commit_link, links = words.links_of(record)
     base = bases.get(summary["base"]) if summary and summary["base"] else None
-    is_open, collected = not row["is_completed"], fields.get("collected", "")
+    is_open, collected = not row["is_completed"], words.collected_of(record)
     not_run = 0 if is_open or summary is None else summary["not_run"]
-    to_come = int(collected) - row["total_count"] if is_open and _is_count(collected) else 0
+    # Some tests that did not run have a result that says so, and a part of its status.
+    missing = (collected or 0) - row["total_count"] if is_open else not_run - row["untested_count"]
     return {
         **words.run_values(row, source),
-        "said": verdict_in_list(row, summary),
+        "said": verdict_in_list({**row, "collected": collected}, summary),
         "tags": json.loads(row["tags"]),
-        "parts": words.parts_of(words.counts_of(row), missing=not_run + to_come, is_open=is_open),
+        "parts": words.parts_of(words.counts_of(row), missing=missing, is_open=is_open),
         "subject": fields.get("commit subject", ""),
         "commit_link": commit_link,
         "link": links[0] if links else None,
@@ -194,17 +192,6 @@ class Cost(NamedTuple):
     ratio: float | None = None  # by which it got slower or faster
 
 
-class _Period(NamedTuple):
-    """The runs of one configuration that are looked at, and the first of them that is in the period."""
-
-    series: Series
-    first_run: int
-
-    @property
-    def runs(self) -> int:
-        return sum(run.id >= self.first_run for run in self.series.runs)
-
-
 def costs_values(reader: PageReader, source_id: int, branch: str | None, days: int, now: int) -> words.Values:
     """Return the values of the page; ``now`` is in microseconds since 1970."""
     connection, source = reader.connection, reader.suite(source_id)
@@ -217,11 +204,15 @@ def costs_values(reader: PageReader, source_id: int, branch: str | None, days: i
     slow: list[Cost] = []
     runs = 0
     for run in newest:
-        period = _period(reader, run, first)
+        series = series_of(connection, run, _MOST_RUNS).runs
+        before = sum(one.id < first for one in series)
+        # What makes a test flaky may have been before a short period.
+        longer = Series(series[min(before, max(0, len(series) - WINDOW)) :])
         own = [entry for entry in known if entry["config"] == run["config"]]
-        flaky += _flaky_costs(reader, period, own, find_cases(connection, source_id, [entry["key"] for entry in own]))
-        slow += _slow_costs(reader, period, source_id)
-        runs += period.runs
+        cases = find_cases(connection, source_id, [entry["key"] for entry in own])
+        flaky += _flaky_costs(reader, longer, first, own, cases)
+        slow += _slow_costs(reader, Series(series[before:]), source_id)
+        runs += len(series) - before
     return {
         "source": source,
         "branch": branch,
@@ -237,18 +228,10 @@ def costs_values(reader: PageReader, source_id: int, branch: str | None, days: i
     }
 
 
-def _period(reader: PageReader, run: Row, first: int) -> _Period:
-    runs = series_of(reader.connection, run, _MOST_RUNS).runs
-    # What makes a test flaky may have been before a short period.
-    before = sum(one.id < first for one in runs)
-    return _Period(Series(runs[min(before, max(0, len(runs) - WINDOW)) :]), first)
-
-
 def _flaky_costs(
-    reader: PageReader, period: _Period, entries: Sequence[FlakyTest], cases: Mapping[str, int]
+    reader: PageReader, series: Series, first_run: int, entries: Sequence[FlakyTest], cases: Mapping[str, int]
 ) -> list[Cost]:
-    """Return the flaky tests that failed, or were tried again, in the period, with the time that this took."""
-    series = period.series
+    """Return the flaky tests that failed, or were tried again, since the first run, with the time that this took."""
     failures = Failures(reader.connection, series)
     known = histories(reader.connection, series, cases.values(), last=len(series.runs))
     rows: list[Cost] = []
@@ -260,17 +243,16 @@ def _flaky_costs(
             if outcome.verdict != "skipped" and not outcome.is_storm
         ]
         failed = [(run, elapsed) for run, out, elapsed in shown if out.verdict == "failed" or out.has_failed_attempt]
-        costs = [elapsed for run, elapsed in failed if run >= period.first_run]
+        costs = [elapsed for run, elapsed in failed if run >= first_run]
         if costs:
-            runs = sum(run >= period.first_run for run, _, _ in shown)
+            runs = sum(run >= first_run for run, _, _ in shown)
             about = f"in its last {quantity(entry['runs'], 'run')}: {evidence_words(entry)}"
             rows.append(Cost(history.case_id, sum(costs), runs, failed[0][0], about, len(costs)))
     return rows
 
 
-def _slow_costs(reader: PageReader, period: _Period, source_id: int) -> list[Cost]:
+def _slow_costs(reader: PageReader, series: Series, source_id: int) -> list[Cost]:
     """Return the slowest tests of some runs of the period, and those that just got slower, with all of their time."""
-    series = Series([run for run in period.series.runs if run.id >= period.first_run])
     cases = {case for run in spread(series.runs) for case in reader.slowest([run.id], _SLOWEST_OF_RUN)}
     document = stored_findings(reader.connection, series.last.id)
     slower = [] if document is None else [entry["key"] for entry in document["slower"][:_SHOWN]]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, cas
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import is_web_address
+from pytest_automation_report.api.models import COLLECTED_FIELD, is_web_address
 from pytest_automation_report.failures.reading import TerminalLine, terminal_lines
 from pytest_automation_report.failures.tracebacks import margin_of
 from pytest_automation_report.findings.sentences import ago as time_ago
@@ -83,11 +83,6 @@ def by_day(rows: Iterable[Mapping[str, Any]], now: int) -> list[tuple[str, list[
 def moment(microseconds: int) -> str:
     """Return a time, in microseconds since 1970, for readers, in UTC; the page's script replaces it by local time."""
     return f"{_datetime(microseconds):%d %b %Y, %H:%M} UTC".lstrip("0")
-
-
-def machine_moment(microseconds: int) -> str:
-    """Return a time, in microseconds since 1970, for the ``datetime`` attribute."""
-    return f"{_datetime(microseconds):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def file_size(size: int) -> str:
@@ -162,6 +157,19 @@ def attached(record: RunRecord, kind: str, thread: int | None = None) -> list[En
         for attachment in record.attachments
         if attachment["thread"] == thread and attachment["kind"] == kind
     ]
+
+
+def fields_of(record: RunRecord) -> dict[str, str]:
+    """Return the values of a run's own fields by name; of several jobs that send one of a name, the last counts."""
+    return {field["name"]: field["value"] for field in attached(record, "fields")}
+
+
+def collected_of(record: RunRecord) -> int | None:
+    """Return the number of collected tests, the sum of what several jobs sent; None if nobody sent it."""
+    bodies = (json.loads(entry["body"]) for entry in record.attachments if entry["kind"] == "fields")
+    values = [field.get("value") or "" for field in bodies if field["name"] == COLLECTED_FIELD]
+    numbers = [int(value) for value in values if re.fullmatch(r"[0-9]{1,9}", value)]
+    return sum(numbers) if numbers else None
 
 
 def links_of(record: RunRecord) -> tuple[str, list[Entry]]:

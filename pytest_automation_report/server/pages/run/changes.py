@@ -17,10 +17,9 @@ from pytest_automation_report.text.limits import SHORT_COMMIT, duration, quantit
 from pytest_automation_report.text.node_ids import NameParts, split_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import RunFindings, RunMention
-    from pytest_automation_report.findings.sentences import RunNumbers
     from pytest_automation_report.server.pages.run.facts import ShownRun
     from pytest_automation_report.server.pages.urls import RunState
     from pytest_automation_report.server.store.database import Row
@@ -220,18 +219,15 @@ def commits_since(text: str, base_commit: str | None) -> list[tuple[str, str]]:
     return []
 
 
-def changed_software(before: Callable[[str], str], after: Callable[[str], str]) -> list[tuple[str, str, str]]:
-    """Return the name, and both versions, of what differs between two runs, whose fields the functions return."""
-    changed = [
-        (name, before(name), after(name))
-        for name in ("Python", "OS")
-        if before(name) and after(name) and before(name) != after(name)
-    ]
+def changed_software(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return the name, and both versions, of what differs between two runs, by the values of their fields."""
+    known = {name: (before.get(name, ""), after.get(name, "")) for name in ("Python", "OS", "Packages")}
+    changed = [(name, *known[name]) for name in ("Python", "OS") if all(known[name]) and len({*known[name]}) > 1]
     # Without a list of all packages pytest's plugins are compared.
-    names = ("Packages",) if before("Packages") and after("Packages") else ("pytest", "Plugins")
-    old, new = (_versions([(name, value(name)) for name in names]) for value in (before, after))
+    names = ("Packages",) if all(known["Packages"]) else ("pytest", "Plugins")
+    old, new = (_versions([(name, fields.get(name, "")) for name in names]) for fields in (before, after))
     # Clients send 16,384 characters: a list that was cut at its end shows nothing of the packages after it.
-    is_cut = any(len(value("Packages")) > 16_000 for value in (before, after))  # noqa: PLR2004 - as said
+    is_cut = any(len(text) > 16_000 for text in known["Packages"])  # noqa: PLR2004 - as said
     packages = old.keys() & new.keys() if is_cut else old.keys() | new.keys()
     if old and new:
         changed += [
@@ -261,9 +257,8 @@ _RAIL_FIELDS: Final = ("Python", "pytest", "Platform", "Machine", "CI")
 
 def where_it_ran(facts: ShownRun) -> list[tuple[str, str]]:
     """Return the few facts of the rail."""
-    shown = [(name, value) for name in _RAIL_FIELDS if (value := facts.field(name))]
-    collected = _collected(facts)
-    return [*shown, *([] if collected is None else [(COLLECTED_FIELD, _arrived(facts.counts, collected))])]
+    shown = [(name, value) for name in _RAIL_FIELDS if (value := facts.fields.get(name))]
+    return [*shown, *([(COLLECTED_FIELD, arrived)] if (arrived := _arrived(facts)) else [])]
 
 
 def details_of(facts: ShownRun) -> words.Values:
@@ -273,27 +268,26 @@ def details_of(facts: ShownRun) -> words.Values:
     threads = [_thread(facts, row) for row in record.threads]
     return {
         "fields": [field for field in fields if field["name"] not in _SHOWN_APART][:_ATTACHMENTS_SHOWN],
-        "packages": facts.field("Packages").splitlines(),
+        "packages": facts.fields.get("Packages", "").splitlines(),
         "artifacts": words.attached(record, "artifacts")[:_ATTACHMENTS_SHOWN],
         "links": words.attached(record, "links"),
         "threads": threads,
         "hidden_threads": max(0, record.row["thread_count"] - len(threads)),
-        "expected": _collected(facts),
+        "collected": _arrived(facts),
     }
 
 
-def _collected(facts: ShownRun) -> int | None:
-    """Return the number of collected tests; at least the number of results if some threads are not read."""
-    record = facts.record
-    is_whole = record.row["thread_count"] <= len(record.threads)
-    return facts.collected if is_whole else facts.counts.collected
-
-
-def _arrived(counts: RunNumbers, collected: int) -> str:
-    missing = collected - counts.finished if counts.is_open else counts.not_run - counts.lost
+def _arrived(facts: ShownRun) -> str:
+    """Return the number of collected tests, and how many are to come or did not run; empty if it is not known."""
+    counts, record = facts.counts, facts.record
+    # If some threads are not read, it is at least the number of results.
+    collected = facts.collected if record.row["thread_count"] <= len(record.threads) else counts.collected
+    if collected is None:
+        return ""
     if collected < counts.finished:
         # Of modules that cannot be collected, or several of one test: nothing says how many tests these results are of.
         return f"{collected:,}, {quantity(counts.finished, 'result')}"
+    missing = collected - counts.finished if counts.is_open else counts.not_run - counts.lost
     if not missing:
         return f"{collected:,}, all reported"
     return f"{collected:,}, {missing:,} {'to come' if counts.is_open else 'did not run'}"

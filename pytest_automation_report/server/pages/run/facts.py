@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, WORKER_FIELD
+from pytest_automation_report.api.models import WORKER_FIELD
 from pytest_automation_report.findings.flakiness import WINDOW
 from pytest_automation_report.findings.sentences import RunNumbers
 from pytest_automation_report.findings.times import HISTORY, LAST, RunTime, factor, time_to_go
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, Strip, clock, strip_of
 from pytest_automation_report.server.pages.urls import FLAKY
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, attached, own_name
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, collected_of, fields_of
 from pytest_automation_report.server.store.histories import SeriesRun, histories, last_letters, series_of
 from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.server.store.values import RunningTest
@@ -81,12 +80,7 @@ class ShownRun(Struct, frozen=True, dict=True):
     @cached_property
     def source(self) -> str:
         """The name of the run's suite."""
-        return self.reader.source_name(self.row["source"])
-
-    @property
-    def own_name(self) -> str:
-        """The run's name if it is not the usual one."""
-        return own_name(self.row["name"], self.source, self.row["branch"] or "")
+        return str(self.reader.suite(self.row["source"])["name"])
 
     @cached_property
     def base_row(self) -> Row | None:
@@ -99,7 +93,7 @@ class ShownRun(Struct, frozen=True, dict=True):
         """The number of runs for which the oldest reason has failed without a break; None if none failed before."""
         reasons = (reason for reason in self.findings["reasons"] if reason["kind"] == "still")
         since = [reason["since"]["run"] for reason in reasons if reason["since"]]
-        return sum(run >= min(since) for run in self.histories.run_ids) or None if since else None
+        return sum(run.id >= min(since) for run in self.histories.series.runs) or None if since else None
 
     @cached_property
     def histories(self) -> Histories:
@@ -136,35 +130,39 @@ class ShownRun(Struct, frozen=True, dict=True):
         """The first failures of the run, with their reasons."""
         return self.reader.failures(self.row["id"])
 
-    def listed(self, row: Row, state: RunState, about: str = "") -> ListedTest:
-        """Return a test for a list of the page; its history must have been loaded for a strip."""
-        result = row["id"]
-        return ListedTest(
-            result,
-            state.result(result),
-            split_name(row["name"]),
-            row["folder"],
-            tone_of(row),
-            STATUSES_SHOWN[row["status"]].name,
-            duration(row["elapsed"]),
-            strip_of(self.histories.letters(row["case"])),
-            self.marks.get(result, ()),
-            self.slower.get(result, ""),
-            self.worker(row["thread"]),
-            about,
-        )
+    def listed(
+        self, rows: Iterable[Row], state: RunState, about: Callable[[Row], str] = lambda _: ""
+    ) -> list[ListedTest]:
+        """Return tests for a list of the page."""
+        tests = [*rows]
+        self.histories.load(row["case"] for row in tests)
+        return [
+            ListedTest(
+                row["id"],
+                state.result(row["id"]),
+                split_name(row["name"]),
+                row["folder"],
+                tone_of(row),
+                STATUSES_SHOWN[row["status"]].name,
+                duration(row["elapsed"]),
+                strip_of(self.histories.letters(row["case"])),
+                self.marks.get(row["id"], ()),
+                self.slower.get(row["id"], ""),
+                self.worker(row["thread"]),
+                about(row),
+            )
+            for row in tests
+        ]
 
-    def field(self, name: str) -> str:
-        """Return the value of a run's field, empty without it."""
-        return next((str(field["value"]) for field in attached(self.record, "fields") if field["name"] == name), "")
+    @cached_property
+    def fields(self) -> Mapping[str, str]:
+        """The values of the run's fields by name."""
+        return fields_of(self.record)
 
     @cached_property
     def collected(self) -> int | None:
         """The number of collected tests, of the threads that the page shows; None if nobody sent it."""
-        bodies = (json.loads(entry["body"]) for entry in self.record.attachments if entry["kind"] == "fields")
-        values = [field.get("value") or "" for field in bodies if field["name"] == COLLECTED_FIELD]
-        numbers = [int(value) for value in values if re.fullmatch(r"[0-9]{1,9}", value)]
-        return sum(numbers) if numbers else None
+        return collected_of(self.record)
 
     @property
     def latest(self) -> int:
@@ -227,6 +225,11 @@ def tone_of(row: Mapping[str, Any]) -> str:
     return "flaky" if tone == "pass" and row.get("failed_attempts") else tone
 
 
+def path_of(entry: Mapping[str, Any]) -> str:
+    """Return a file's path; tests without a file stand below their folder, whose dots are no slashes."""
+    return str(entry["file"] or entry["folder"] or "(no folder)").replace("\\", "/")
+
+
 def worker_names(record: RunRecord) -> dict[int, str]:
     """Return the names of a run's workers by thread: of their job and of pytest-xdist, else their numbers."""
     names: dict[int, str] = {}
@@ -260,34 +263,30 @@ class Histories:
         self._run: int = run["id"]
         self._letters: dict[int, str] = {}
         self._medians: dict[int, int | None] = {}
-        self._series = series_of(reader.connection, run)
-        # The branch of these runs.
+        self.series = series_of(reader.connection, run)
+        # The branch of the runs of this series.
         self.branch: str = run["branch"] or ""
         if not self.before and base is not None and base["branch"] != run["branch"]:
-            self._series = series_of(reader.connection, base)
+            self.series = series_of(reader.connection, base)
             self.branch = base["branch"] or ""
 
     @property
     def before(self) -> SeriesRun | None:
         """The last run of the series before the one of the page; None if there is none."""
-        return next((run for run in reversed(self._series.runs) if run.id < self._run), None)
-
-    @property
-    def run_ids(self) -> list[int]:
-        """The runs of the history, oldest first."""
-        return [run.id for run in self._series.runs]
+        return next((run for run in reversed(self.series.runs) if run.id < self._run), None)
 
     def load(self, cases: Iterable[int], *, is_whole: bool = False) -> None:
         """Read the histories of these tests: for a strip and a usual time, or whole, as findings look at them."""
         missing = {case for case in cases if is_whole or case not in self._medians}
-        found = histories(self._connection, self._series, missing, last=WINDOW if is_whole else HISTORY + LAST)
+        last = WINDOW if is_whole else HISTORY + LAST
+        found = histories(self._connection, self.series, missing, last=last) if missing else {}
         for case, history in found.items():
             self._letters[case] = history.letters
             self._medians[case] = history.usual(before=self._run)
 
     def load_all(self) -> None:
         """Read the strips of all tests, for a page that shows each test of a run."""
-        self._letters |= last_letters(self._connection, self._series.runs[-STRIP_RUNS:])
+        self._letters |= last_letters(self._connection, self.series.runs[-STRIP_RUNS:])
 
     def letters(self, case: int) -> str:
         """Return the outcomes of a test, one letter for each run; empty for an unknown one."""
@@ -402,8 +401,8 @@ def slowest_tests(overview: RunOverview, beside: Callable[[SlowTest], str]) -> l
 
 def slowest_files(overview: RunOverview) -> list[Slow]:
     """Return the slowest files by the sum of their tests, with the number of these."""
-    files = [(entry["file"] or entry["folder"] or "(no folder)", entry) for entry in overview["files"]]
-    slow = (Slow(path, entry["elapsed"], 0, f"{sum(entry['counts'].values()):,}") for path, entry in files)
+    files = overview["files"]
+    slow = (Slow(path_of(entry), entry["elapsed"], 0, f"{sum(entry['counts'].values()):,}") for entry in files)
     return [row for row in _ranked(slow) if row.elapsed]
 
 

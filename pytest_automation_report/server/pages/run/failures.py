@@ -30,7 +30,7 @@ from pytest_automation_report.findings.flakiness import (
 from pytest_automation_report.server.pages.drawings import TONES, Grid, Square, Strip, grid_of, merged_letters, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import begun_words
-from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, marks_of
+from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, marks_of, path_of
 from pytest_automation_report.server.pages.urls import FLAKY, RunState, link
 from pytest_automation_report.server.pages.words import stored_entries, tests_and_files
 from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, hexadecimal
@@ -290,18 +290,14 @@ class FailureCards:
         """Return the failures by file, or as one list in the order of their arrival; at most a page of them."""
         # With a heading for each file there are fewer.
         rows = self._facts.failures[: 100 if by_file else PAGE_ROWS]
-        self._facts.histories.load(row["case"] for row in rows)
+        listed = self._facts.listed(rows, self._state, lambda row: row["message"] or "")
         groups: dict[str, list[ListedTest]] = {}
-        for row in rows:
-            file = (row["file"] or row["folder"] or "(no file)") if by_file else ""
-            groups.setdefault(file, []).append(self._listed(row, row["message"] or ""))
+        for row, test in zip(rows, listed, strict=True):
+            groups.setdefault(path_of(row) if by_file else "", []).append(test)
         return {
             "groups": sorted(groups.items(), key=lambda item: -len(item[1])),
             "hidden": max(0, self._facts.row["failure_count"] - len(rows)),
         }
-
-    def _listed(self, row: Row, about: str = "") -> ListedTest:
-        return self._facts.listed(row, self._state, about)
 
     def _cards(self, reasons: Sequence[FailureReason]) -> list[ReasonCard]:
         first_rows = [row for reason in reasons for row in self._rows_of(reason)[:_MEMBERS_OF_STRIP]]
@@ -328,7 +324,7 @@ class FailureCards:
                 says,
                 code,
                 self._command(reason),
-                [self._listed(row) for row in rows[:_MAX_MEMBERS]],
+                self._facts.listed(rows[:_MAX_MEMBERS], self._state),
                 strip_of(letters, has_now=True) if rows else None,
                 _cells_of(rows, families),
                 _matrix_of(rows, families),
@@ -375,32 +371,31 @@ class FailureCards:
         passed = {status.id for status in RESULT_STATUSES.values() if status.is_passed}
         known = [row for row in rows.values() if not row["failed_attempts"] and row["status"] in passed]
         shown = [*(rows[result] for result in tried if result in rows), *known[:_KNOWN_FLAKY_SHOWN]]
-        self._facts.histories.load(row["case"] for row in shown)
-        members = []
-        for row in shown:
+
+        def about(row: Row) -> str:
             entry, attempts = states.get(row["id"]), (row["failed_attempts"] or 0) + 1
             said = [f"passed on attempt {attempts} of {attempts}"] if attempts > 1 else []
-            members.append(self._listed(row, "; ".join([*said, *([evidence_words(entry)] if entry else [])])))
+            return "; ".join([*said, *([evidence_words(entry)] if entry else [])])
+
         return {
             "count": overview["count"],
             "known": len(known),
-            "rows": members,
+            "rows": self._facts.listed(shown, self._state, about),
             "hidden": max(0, overview["count"] - len(tried)),
             "known_hidden": len(known[_KNOWN_FLAKY_SHOWN:]),
         }
 
     def slower(self) -> list[ListedTest]:
         """Return the tests that got slower."""
-        entries = {entry["result"] or 0: entry for entry in self._facts.findings["slower"][:10]}
+        entries = {entry["result"]: entry for entry in self._facts.findings["slower"][:10]}
         rows = self._reader.rows_of(filter(None, entries))
-        self._facts.histories.load(row["case"] for row in rows.values())
-        slower = []
-        for result, entry in entries.items():
-            if result in rows:
-                since = begun_words(entry["since"])
-                words = [duration(entry["elapsed"]), f"usually {duration(entry['median'])}", *filter(None, [since])]
-                slower.append(self._listed(rows[result], ", ".join(words)))
-        return slower
+
+        def about(row: Row) -> str:
+            entry = entries[row["id"]]
+            words = (duration(entry["elapsed"]), f"usually {duration(entry['median'])}", begun_words(entry["since"]))
+            return ", ".join(filter(None, words))
+
+        return self._facts.listed([rows[result] for result in entries if result in rows], self._state, about)
 
 
 class Code(NamedTuple):

@@ -73,7 +73,8 @@ def head_of(facts: ShownRun, to_go: ToGo | None, *, is_first: bool) -> Head:
             sentence += change_sentence(
                 counts, found, base_branch, branch, facts.longest, is_first=is_first, now=facts.now
             )
-    title = f"{words.titled(said)} · {facts.own_name or facts.source} #{facts.row['id']}"
+    name = words.own_name(facts.row["name"], facts.source, branch) or facts.source
+    title = f"{words.titled(said)} · {name} #{facts.row['id']}"
     return Head(said["long"], said["tone"], sentence, to_go.time if counts.is_open and to_go else None, title)
 
 
@@ -83,7 +84,7 @@ def facts_of(facts: ShownRun) -> words.Values:
     commit_url, links = words.links_of(facts.record)
     return {
         "commit_url": commit_url,
-        "subject": facts.field("Commit subject"),
+        "subject": facts.fields.get("Commit subject", ""),
         "elapsed": facts.latest - row["created"] if not row["is_completed"] else row["elapsed"],
         "change": words.duration_change(row["elapsed"], words.comparable_time(row, facts.base_row)),
         "workers": facts.overview["worker_count"],
@@ -141,8 +142,7 @@ def _chip_of_missing(facts: ShownRun, state: RunState, part: words.Part) -> Chip
     found = facts.findings
     has_names = found["base"] is not None and found["tests"]["not_run"]
     address = state.at("changes", changes=frozenset({"not_run"})).address if has_names else ""
-    count = part.count if facts.counts.is_open else facts.counts.not_run
-    return Chip(part.name, count, address, "not_run" in state.changes)
+    return Chip(part.name, part.count, address, "not_run" in state.changes)
 
 
 def _chips_of_changes(findings: RunFindings, state: RunState, found: Mapping[str, int] | None) -> Sequence[Chip]:
@@ -310,9 +310,9 @@ def _also(numbers: RunNumbers, findings: RunFindings) -> list[Phrase]:
     if slower := findings["counts"]["slower"]:
         parts.append(f"{quantity(slower, 'test')} slower than usual")
     if not numbers.failed and numbers.flaky:
-        parts.append(f"{numbers.flaky:,} passed only on a retry")
+        parts.append(f"{numbers.counted(numbers.flaky)} passed only on a retry")
     if not numbers.failed and numbers.skipped and numbers.passed:
-        parts.append(f"{numbers.skipped:,} {'was' if numbers.skipped == 1 else 'were'} skipped")
+        parts.append(f"{numbers.counted(numbers.skipped)} {'was' if numbers.skipped == 1 else 'were'} skipped")
     # The verdict of a run that was cut short has both numbers.
     is_said = findings["verdict"]["kind"] in _CUT or (
         findings["verdict"]["kind"] == "not collected" and numbers.not_run == numbers.lost

@@ -38,7 +38,7 @@ from pytest_automation_report.server.pages.run.facts import (
 from pytest_automation_report.server.pages.run.failures import FailureCards, says_of
 from pytest_automation_report.server.pages.run.tests import TestList, TreeRows
 from pytest_automation_report.server.pages.urls import VIEWS, RunState, link, paging, run_state, single_values
-from pytest_automation_report.server.pages.words import Values, files_in, run_values, tests_and_files
+from pytest_automation_report.server.pages.words import Values, fields_of, files_in, run_values, tests_and_files
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import WholeResult, results_page, run_row
@@ -325,17 +325,17 @@ class RunView:
         # The command knows the usual base, and the failures that findings list.
         if 0 < new < failed and self._state.base is None and new == len(entries):
             commands.append(("Only what is new", tests_and_files(new, files_in(entries)), rerun_of(run["id"], "new")))
-        commands.append(("All of it", "", command_of(self._facts.field(SELECTION_FIELD))))
+        commands.append(("All of it", "", command_of(self._facts.fields.get(SELECTION_FIELD, ""))))
         return commands
 
     def _base(self) -> Values:
         """Return the base and others to choose from; ``passed_over`` are runs since a base that nobody chose."""
-        base, row, branch = self._facts.findings["base"], self._facts.base_row, self._facts.row["branch"]
-        others = self._reader.possible_bases(self._facts.row)
+        base, row, run = self._facts.findings["base"], self._facts.base_row, self._facts.row
+        others = self._reader.possible_bases(run)
         passed_over: list[int] = []
         if base is not None and self._state.base is None and base["why"] == "same branch":
-            between = [other for other in others if other["id"] > base["run"]]
-            passed_over = [other["id"] for other in between if other["branch"] == branch][:3]
+            between = [other for other in others if other["id"] > base["run"] and other["config"] == run["config"]]
+            passed_over = [other["id"] for other in between if other["branch"] == run["branch"]][:3]
         return {
             "run": None if base is None else base["run"],
             "row": row,
@@ -377,7 +377,7 @@ class RunView:
             "is_flat": True,
             "sort": tests.sort,
             "worker": self._facts.worker(state.lane.thread) if state.lane else "",
-            "rows": self.tree.listed(rows),
+            "rows": self._facts.listed(rows, state),
             "total": total,
             "pages": paging(state.page, total, PAGE_ROWS, has_more=has_more),
             "suggestion": tests.suggestion(self._facts.overview) if not rows and state.text else None,
@@ -394,14 +394,14 @@ class RunView:
         letters = {result: histories.letters(row["case"]) for result, row in rows.items()}
         return {
             "changes": changes.RunChanges(found, self._state, letters),
-            "commits": changes.commits_since(self._facts.field("Commits"), found["base"]["commit"]),
+            "commits": changes.commits_since(self._facts.fields.get("Commits", ""), found["base"]["commit"]),
             "software": self._software(),
         }
 
     def _software(self) -> list[tuple[str, str, str]]:
         base = self._facts.findings["base"]
-        before = {} if base is None else self._reader.run_fields(base["run"])
-        return changes.changed_software(lambda name: before.get(name, ""), self._facts.field) if before else []
+        before = None if base is None else self._reader.runs([base["run"]]).get(base["run"])
+        return [] if before is None else changes.changed_software(fields_of(before), self._facts.fields)
 
     def _time(self) -> Values:
         facts = self._facts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import cached_property
 from os.path import commonprefix
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pytest_automation_report.server.pages import words
 from pytest_automation_report.server.pages.drawings import Grid, Square, grid_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
-from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, tone_of
+from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, path_of, tone_of
 from pytest_automation_report.server.pages.searches import Search
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, RunState, link, paging
 from pytest_automation_report.text.node_ids import NameParts, class_path, split_name
@@ -79,11 +79,6 @@ def _only_folder(files: Sequence[FileTests], folder: str) -> str:
 def file_branches(files: Sequence[FileTests]) -> list[Branch]:
     """Return a node for each file, in the order of the files."""
     return [_added(Branch(path_of(entry), path_of(entry), "file", first=entry["first"]), entry) for entry in files]
-
-
-def path_of(entry: Mapping[str, Any]) -> str:
-    """Return a file's path; tests without a file stand below their folder, whose dots are no slashes."""
-    return str(entry["file"] or entry["folder"] or "(no folder)").replace("\\", "/")
 
 
 def _added(node: Branch, entry: FileTests) -> Branch:
@@ -188,24 +183,14 @@ class TreeRows:
         rows = ordered(nodes, leaves, self._sort)
         page = self._state.page if opened == self._state.opened else 1
         shown = rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
-        self._facts.histories.load(row["case"] for row in shown if not isinstance(row, Branch))
+        listed = self._facts.listed((row for row in shown if not isinstance(row, Branch)), self._state)
+        leaves_below = {leaf.id: _leaf(leaf, opened) for leaf in listed}
         return Level(
-            [self._node(row, path_to) if isinstance(row, Branch) else self._leaf(row, opened) for row in shown],
+            [self._node(row, path_to) if isinstance(row, Branch) else leaves_below[row["id"]] for row in shown],
             max(0, len(rows) - page * PAGE_ROWS),
             paging(page, len(rows), PAGE_ROWS),
             opened,
         )
-
-    def _leaf(self, row: Row, opened: str) -> ListedTest:
-        leaf = self._facts.listed(row, self._state)
-        if leaf.short.parameters and opened.endswith(f"::{leaf.short.function}"):
-            leaf = leaf._replace(short=NameParts(leaf.short.parameters[1:-1], ""))
-        return leaf._replace(folder="")
-
-    def listed(self, rows: Sequence[Row]) -> list[ListedTest]:
-        """Return tests for a list beside which no tree shows their folders."""
-        self._facts.histories.load(row["case"] for row in rows)
-        return [self._facts.listed(row, self._state) for row in rows]
 
     def _below(self, opened: str) -> tuple[list[Branch], list[Row]]:
         files = self._facts.overview["files"]
@@ -224,6 +209,13 @@ class TreeRows:
         state = self._state.to(view="tests", opened=parent if is_on_path else node.path)
         below = self.children(node.path, path_to=path_to) if is_on_path else None
         return OpenableRow(node, state.address, link("run-branch", state.run_id, **state.parameters), below)
+
+
+def _leaf(test: ListedTest, opened: str) -> ListedTest:
+    """Return a test as a row of the tree, which shows its folder above; below its function it has its parameters."""
+    name = test.short
+    is_below = name.parameters and opened.endswith(f"::{name.function}")
+    return test._replace(folder="", short=NameParts(name.parameters[1:-1], "") if is_below else name)
 
 
 _PASSED: Final = frozenset(str(status.id) for status in words.STATUSES_RANKED if status.tone == "pass")

@@ -219,6 +219,14 @@ def _failing(
             _linked(last),
             Piece(f"{counts}{on_branch}."),
         ]
+    if since is not None and since > last.run:
+        # It was skipped since then, or failed in another configuration.
+        return [
+            Piece(_NEWS[kind or "back"], is_strong=True),
+            Piece(" It last failed in "),
+            _linked(last),
+            Piece(f"{on_branch}."),
+        ]
     streak = [now, *takewhile(lambda outcome: outcome.letter == "f" and outcome.run >= (since or 0), decided)]
     first = streak[-1]
     if since is not None and since < first.run:
@@ -233,7 +241,9 @@ def _failing(
     ]
     rest = decided[len(streak) - 1 :]
     if rest:
-        pieces.append(Piece(f" Before that it passed in {_of(sum(o.letter == 'p' for o in rest), len(rest), '')}."))
+        passed = sum(outcome.letter in "pr" for outcome in rest)
+        before = f"passed in {_of(passed, len(rest), '')}" if len(rest) > 1 else _PAST[rest[0].letter]
+        pieces.append(Piece(f" Before that it {before}."))
     elif len(decided) == CHART_RUNS - 1:
         pieces[0] = Piece(f"Failing since #{first.run} or longer", is_strong=True, result=first.result)
     else:
@@ -259,7 +269,7 @@ def _passing(now: RunOutcome, decided: Sequence[RunOutcome], on_branch: str, kin
             _linked(last),
             Piece(f", and in {_of(failed, len(decided))}{on_branch}." if len(decided) > 1 else "."),
         ]
-    passed = sum(outcome.letter == "p" for outcome in decided)
+    passed = sum(outcome.letter in "pr" for outcome in decided)
     return [Piece("Passed,", is_strong=True), Piece(f" as in {_of(passed, len(decided))}{on_branch}.")]
 
 
@@ -329,7 +339,8 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> Values:
     """Return the values of the template ``test/case.html``."""
     case = reader.case(case_id)
     rows = reader.history(case_id)
-    outcomes = outcomes_of(rows)[:_CALENDAR]
+    known = outcomes_of(rows)
+    outcomes = known[:_CALENDAR]
     # The branch with most outcomes comes first.
     branches = sorted(branch_histories(outcomes), key=lambda row: (-len(row.outcomes), row.branch))[:_BRANCHES]
     chosen = next((row for row in branches if row.branch == branch), branches[0] if branches else None)
@@ -342,11 +353,11 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> Values:
     elsewhere = reader.by_branch([(case_id, 0)], others).get(0, {})
     return {
         "case": case,
-        "source": {"id": case["source"], "name": reader.source_name(case["source"])},
+        "source": reader.suite(case["source"]),
         "newest": newest,
         "function": split_name(newest["name"] if newest else case["key"]),
         "outcomes": outcomes,
-        "is_whole": len(rows) < HISTORY_ROWS,
+        "is_whole": len(rows) < HISTORY_ROWS and len(known) <= _CALENDAR,
         "branches": branches,
         "chosen": chosen,
         "trend": trend_of(on_branch, shown, has_branches=False) if shown else [],

@@ -6,7 +6,7 @@ import pytest
 
 from support.report_file import text_of
 from support.service import SECOND, a_test
-from support.website import HOSTILE, LONG, Site, attempts, failed_attempt, failing, links, missing, said
+from support.website import HOSTILE, LONG, Site, attempts, chips, failed_attempt, failing, links, missing, said
 
 MINUTE = 60 * SECOND
 
@@ -101,6 +101,10 @@ def test_runs_that_go_on_come_first_with_their_progress(site: Site) -> None:
     completed = _run(site, a_test(1), source="backend")
     assert _numbers(site, "/") == [going_on, completed]
     assert "2 of 2,418 tests ran, 1 failed" in _rows(site, "/")[0]
+    more = {"fields": _fields(Collected="82")}
+    site.service.post(f"/automation/runs/{going_on}/append", more)
+    for text in (_rows(site, "/")[0], site.text(f"/runs/{going_on}")):
+        assert missing(text, "2 of 2,500 ", ", 1 failed") == [], "of all jobs"
     assert _numbers(site, "/projects/1?status=running") == [going_on]
     assert _numbers(site, "/projects/1?status=passed") == [completed]
 
@@ -120,6 +124,16 @@ def test_tests_that_did_not_run_are_counted(site: Site) -> None:
     named = site.run_of(*map(a_test, range(4)), a_test(4, "untested"), fields=_fields(Collected="5"))
     changes = site.text(f"/runs/{named}?view=changes")
     assert missing(changes, "1 not run", "Not run 1 test ", "test_4") == []
+
+
+def test_a_test_that_did_not_run_is_counted_once(site: Site) -> None:
+    """A test with a result that says so has the chip and part of its status, and is not among those without one."""
+    tests = (*map(a_test, range(4)), a_test(4, "untested"))
+    site.run_of(*map(a_test, range(6)))
+    run = site.run_of(*tests, fields=_fields(Collected="6"))
+    assert chips(site.shown(f"/runs/{run}")) == {"Untested": "1", "Passed": "4", "Not run": "1"}
+    for path in (f"/runs/{run}", "/projects/1"):
+        assert 'aria-label="1 untested, 4 passed, 1 not run"' in site.shown(path)
 
 
 def test_a_list_is_filtered_by_its_address(site: Site) -> None:

@@ -184,7 +184,7 @@ def test_a_run_without_failures_says_so_and_what_is_worth_a_look(site: Site) -> 
     run = site.run_of(a_test(0), a_test(1, fields=[attempts("3")]), a_test(2, "skipped"), **on("main"))
     assert missing(
         site.text(f"/runs/{run}"), "Both tests passed Compared with #1 on main: 1 test fixed, 1 new test",
-        "Worth a look", "1 passed only on a retry, 1 was skipped.", "passed on attempt 3 of 3",
+        "Worth a look", "1 test passed only on a retry, 1 test was skipped.", "passed on attempt 3 of 3",
     ) == []  # fmt: skip
     assert chips(site.shown(f"/runs/{run}"))["Flaky"] == "1"
     green = site.run_of(a_test(0), a_test(1), source="green")
@@ -498,21 +498,39 @@ def test_details_say_where_it_ran_and_whether_everything_arrived(site: Site) -> 
     files = [{"name": "coverage.xml", "url": "https://files.example.com/c.xml", "size": 214_000}]
     job = [{"name": "CI job", "url": "https://ci.example.com/7"}]
     run = site.run_of(a_test(0), a_test(1), fields=fields, artifacts=files, links=job, tags=["nightly"])
-    shown = ("Python 3.13.1", "Collected 3", "Reported 2", "1 missing", "coverage.xml", "214 kB", "CI job")
+    shown = ("Python 3.13.1", "Collected 3, 1 did not run", "Reported 2", "coverage.xml", "214 kB", "CI job")
     assert missing(site.text(f"/runs/{run}?view=details"), *shown) == []
     assert "https://files.example.com/c.xml" in links(site.shown(f"/runs/{run}?view=details"))
     whole = site.run_of(*map(a_test, range(3)), fields=fields)
-    assert "all arrived" in site.text(f"/runs/{whole}?view=details")
+    assert "Collected 3, all reported" in site.text(f"/runs/{whole}?view=details")
+    died = site.run_of(a_test(0), a_test(1), killed(2), fields=[*fields, field("Session", "pytest died early")])
+    for view in ("", "?view=details"):
+        assert "Collected 3, all reported" in site.text(f"/runs/{died}{view}")
 
 
 def test_results_of_modules_are_not_said_to_be_tests_that_were_collected(site: Site) -> None:
     """If there are more results than collected tests, both numbers stand there, and nothing is said to be complete."""
     run = site.run_of(failing(0), failing(1), fields=[field("Collected", "0")])
     assert "Collected 0, 2 results" in site.text(f"/runs/{run}")
-    words = ("all arrived", "missing", "all reported")
-    assert missing(site.text(f"/runs/{run}?view=details"), "Collected 0", *words) == list(words)
+    assert missing(site.text(f"/runs/{run}?view=details"), "Collected 0, 2 results", "all reported") == ["all reported"]
     whole = site.run_of(failing(0), failing(1), fields=[field("Collected", "2")])
     assert "Collected 2, all reported" in site.text(f"/runs/{whole}")
+
+
+def test_a_run_of_another_configuration_is_not_passed_over(site: Site) -> None:
+    """Only runs that could have been the base are named as not compared with."""
+    for config in ("linux", "windows", "linux"):
+        run = site.run_of(a_test(0), config=config, **on("main"))
+    assert missing(site.text(f"/runs/{run}?view=changes"), "Nothing changed, compared with #1.", "Not compared") == [
+        "Not compared"
+    ]
+
+
+def test_a_slow_file_leads_to_its_place_in_the_tree(site: Site) -> None:
+    """Its path has slashes in both, whatever its client wrote."""
+    run = site.run_of(a_test(0, file="tests\\unit\\a.py", folder="tests.unit.a", elapsed=SECOND), a_test(1))
+    (address,) = [each for each in links(site.shown(f"/runs/{run}?view=time")) if "unit%2Fa.py" in each]
+    assert "test_0" in names(site.shown(address))
 
 
 def test_a_tag_leads_to_the_runs_of_the_suite_that_have_it(site: Site) -> None:

@@ -61,8 +61,8 @@ CUT = RunNumbers(finished=9, passed=9, not_run=3, collected=12)
          " 3 still failing.")),
         (FAILED, findings(still=2), 3, "Compared with #1213 on main: nothing new, 2 still failing for up to 3 runs."),
         (RETRIED, findings(fixed=4, passed_again=1), None,
-         ("Compared with #1213 on main: 4 tests fixed, 1 flaky test passed again. 1 passed only on a retry,"
-         " 12 were skipped.")),
+         ("Compared with #1213 on main: 4 tests fixed, 1 flaky test passed again. 1 test passed only on a retry,"
+         " 12 tests were skipped.")),
         (PASSED, findings(), None, "Compared with #1213 on main: no change."),
         (PASSED, findings(slower=2), None, "2 tests slower than usual."),
         (PASSED, findings(fixed=1, slower=1), None,

@@ -49,6 +49,8 @@ FLAKY = "Flaky. It failed, and passed on a retry."
         ("ppr", FLAKY),
         ("prr", f"{FLAKY} In 1 of the 2 earlier runs on main an attempt failed, too."),
         ("ppp", "Passed, as in all 2 earlier runs on main."),
+        ("rp", "Passed, as in the earlier run on main."),
+        ("rff", "Failing since #2, for 2 runs on main. Before that it passed on a retry."),
         ("p", "Passed. This is its first run on main."),
         ("pfs", "Skipped. It last ran in #2 and failed."),
         ("s", "Skipped."),
@@ -80,6 +82,25 @@ def test_other_branches_in_the_sentence(letters: str, others: dict[str, bool], w
         assert {piece.text: piece.result for piece in found if (piece.result or 0) >= 100} == {
             branch: result for branch, (result, _) in elsewhere.items()
         }
+
+
+def test_a_failure_after_a_skip_is_back(site: Site) -> None:
+    """It does not go on from the failure before: its page says what the page of the run says."""
+    for test in (failing(), a_test(0, "skipped"), failing()):
+        run = site.run_of(test, a_test(1), source="s", **on("main"))
+    assert "1 back" in site.text(f"/runs/{run}")
+    (result, _) = site.result_ids(run)
+    assert missing(site.text(f"/results/{result}"), "Back after a while. It last failed in #1 on main.") == []
+
+
+def test_the_page_of_a_test_says_that_it_shows_some_of_its_runs(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More runs are stored than the calendar has."""
+    monkeypatch.setattr("pytest_automation_report.server.pages.test.history._CALENDAR", 2)
+    said = []
+    for _ in range(3):
+        site.run_of(a_test(), source="s", **on("main"))
+        said.append("of more" in site.text("/tests/1"))
+    assert said == [False, False, True]
 
 
 def test_the_sentence_links_the_runs_that_it_names() -> None:
