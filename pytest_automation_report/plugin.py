@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from pytest_automation_report.recording.functions import AutomationReport
-    from pytest_automation_report.settings.pytest_config import Switch
-    from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.settings.settings import Settings, Switch
 
 
 def _past_ours(find_spec: Callable[..., ModuleSpec | None]) -> Callable[..., ModuleSpec | None]:
@@ -43,7 +42,7 @@ for _finder in sys.meta_path:
 import pytest_automation_report.unpatched  # noqa: E402,F401 - ahead of conftests
 from pytest_automation_report import hookspecs  # noqa: E402
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded  # noqa: E402
-from pytest_automation_report.settings import pytest_config as settings  # noqa: E402
+from pytest_automation_report.settings import settings  # noqa: E402
 
 # With these options pytest shows something and runs no test: the run would be empty.
 _INFORMATIVE_OPTIONS: Final = (
@@ -96,7 +95,8 @@ class _SessionPlugin(Hooks):
     def pytest_addoption(self, parser: pytest.Parser) -> None:
         """Add the package's options and ini settings."""
         settings.add_options(parser)
-        parser.getgroup("automation-report").addoption(
+        group = parser.getgroup("automation-report")
+        group.addoption(
             "--automation-report-rerun-failed",
             dest="automation_report_rerun_failed",
             nargs="?",
@@ -106,7 +106,7 @@ class _SessionPlugin(Hooks):
             help="Run only what failed in this run, by default the last completed one of the source; with ':new' only "
             "its new failures. If nothing failed, no test runs; with 'all' all tests run then.",
         )
-        parser.getgroup("automation-report").addoption(
+        group.addoption(
             "--automation-report-shard",
             dest="automation_report_shard",
             default=None,
@@ -208,10 +208,15 @@ class _SessionPlugin(Hooks):
         if any(getattr(config.option, name, False) for name in _INFORMATIVE_OPTIONS):
             return
         switch = settings.switch(config, os.environ)
-        _refuse_misspelled(config, switch)
-        if switch.is_on and not _is_nested(switch):
+        # A session inside a test or a reported session is reported only if its own arguments ask for it.
+        if _is_inside() and not switch.is_from_arguments:
+            return
+        # Also in sessions that are not reported, unless the user turned that off: a name may be a misspelled switch.
+        if switch.is_on or switch.origin not in (settings.SWITCH_ENVIRONMENT, settings.SWITCH_OFF_OPTION):
+            _refuse_misspelled(config)
+        if switch.is_on:
             self._report(config, switch)
-        elif not _is_nested(switch):
+        else:
             has_report = any(arg.startswith(_HTML_OPTION) for arg in config.invocation_params.args)
             needs_switch = has_report and not switch.origin
             warning = f"{_HTML_OPTION} wrote nothing: add --automation-report" if needs_switch else ""
@@ -267,24 +272,16 @@ class _SessionPlugin(Hooks):
         return [f"automation report: {line}" for line in lines]
 
 
-def _refuse_misspelled(config: pytest.Config, switch: Switch) -> None:
-    """Raise `SettingError` for a misspelled name in the ini file, unless the user turns reporting off."""
-    # Also in sessions that are not reported: the name may be a misspelled switch.
-    is_declined = not switch.is_on and switch.origin in (settings.SWITCH_ENVIRONMENT, settings.SWITCH_OFF_OPTION)
-    names = [] if is_declined or _is_nested(switch) else settings.unknown_ini_names(config)
-    if names:
+def _refuse_misspelled(config: pytest.Config) -> None:
+    """Raise `SettingError` for a misspelled name in the ini file."""
+    for name in settings.unknown_ini_names(config):
         from pytest_automation_report.settings.resolver import misspelling  # noqa: PLC0415 - only for mistakes
 
-        for name in names:
-            error, _ = misspelling(name, settings.ini_origin(config, name))
-            if error is not None:
-                raise error
-
-
-def _is_nested(switch: Switch) -> bool:
-    """Whether this session runs inside a test or a reported session, and its own arguments do not ask to report."""
-    return not switch.is_from_arguments and _is_inside()
+        error, _ = misspelling(name, settings.ini_origin(config, name))
+        if error is not None:
+            raise error
 
 
 def _is_inside() -> bool:
+    """Whether this process runs a reported session, or a test of any."""
     return bool(_reporting_configs) or "PYTEST_CURRENT_TEST" in os.environ

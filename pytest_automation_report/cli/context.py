@@ -24,11 +24,10 @@ from pytest_automation_report.errors import ResultFileError, SettingError, Spool
 from pytest_automation_report.recording.options import RecordingOptions, secrets_from
 from pytest_automation_report.settings.console import check_database, project_ini, read_console_settings, token_to_send
 from pytest_automation_report.settings.parsers import SIZE_HINT, RawSetting, size_bytes
-from pytest_automation_report.settings.pytest_config import looks_like_ours
 from pytest_automation_report.settings.resolver import misspelling, project_name, settings_from, spool_candidates
 from pytest_automation_report.settings.run import RunSharing, configured_run, recording_options, without_secrets
 from pytest_automation_report.settings.servers import postgres_database
-from pytest_automation_report.settings.settings import LOCAL_URL, STORE, Settings, setting_of
+from pytest_automation_report.settings.settings import LOCAL_URL, STORE, Settings, looks_like_ours, setting_of
 from pytest_automation_report.settings.sharing import sharing_of
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.lines import Shell

@@ -20,21 +20,19 @@ from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, is_bu
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import with_fallbacks
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.pytest_config import (
-    SWITCH_NAME,
-    SWITCH_OPTION,
-    ini_values,
-    is_override,
-    normalized_ini_name,
-)
 from pytest_automation_report.settings.settings import (
     LOCAL_URL,
     PREFIX,
     SETTINGS,
     STORE,
+    SWITCH_NAME,
+    SWITCH_OPTION,
     TOKEN_VARIABLES,
     Setting,
     Settings,
+    ini_values,
+    is_override,
+    normalized_ini_name,
     setting_of,
 )
 from pytest_automation_report.system.here import system

@@ -46,7 +46,7 @@ def test_session_that_is_not_reported_loads_the_entry_alone(arguments: list[str]
     assert modules(project, *arguments) - bare <= {
         "pytest_automation_report", "pytest_automation_report.guards", "pytest_automation_report.hookspecs",
         "pytest_automation_report.unpatched", "pytest_automation_report.plugin", "pytest_automation_report.settings",
-        "pytest_automation_report.settings.pytest_config", "pytest_automation_report.settings.settings",
+        "pytest_automation_report.settings.settings",
     }  # fmt: skip
 
 

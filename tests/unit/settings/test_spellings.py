@@ -17,12 +17,11 @@ from pytest_automation_report.recording.options import Output
 from pytest_automation_report.settings import parsers
 from pytest_automation_report.settings import settings as table
 from pytest_automation_report.settings.console import read_console_settings
-from pytest_automation_report.settings.pytest_config import switch
 from pytest_automation_report.settings.resolver import read_pytest_settings, settings_from
-from pytest_automation_report.settings.settings import SETTINGS, Settings, setting_of
+from pytest_automation_report.settings.settings import SETTINGS, Settings, setting_of, switch
 
 PROBE = """
-from pytest_automation_report.settings.pytest_config import add_options
+from pytest_automation_report.settings.settings import add_options
 
 def pytest_addoption(parser):
     add_options(parser)
