@@ -45,6 +45,8 @@ _EXCEPTION = lazy_pattern(r"((?:[^\W\d]\w*\.)*[^\W\d]\w*)(?::|\s*\Z|\s*\n)")
 # pytest's own text for a test whose call passed and whose subtests failed.
 _SUBTESTS_FAILED = lazy_pattern(r"contains \d+ failed subtests?\Z")
 _SEVERITY: dict[Status, int] = {"passed": 0, "skipped": 1, "failure": 2, "error": 3}
+# A line of pytest's traceback that shows an exception.
+_RAISED = lazy_pattern(r"^E   (\S.*)$", re.MULTILINE)
 # The last line that pytest prints for a failed doctest.
 _DOCTEST = lazy_pattern(r"^.+:(?P<line>\d{1,9}): (?:DocTestFailure|UnexpectedException)\s*\Z", re.MULTILINE)
 
@@ -105,21 +107,23 @@ def _failed_phase(when: str, report: pytest.TestReport | pytest.CollectReport, c
     raw_text = report.longreprtext
     text = cleaner.console(raw_text)
     crash = getattr(report.longrepr, "reprcrash", None)
-    # A doctest has no crash entry: its text is all there is.
+    # A doctest, and a module that cannot be imported, have no crash entry: the text is all there is.
     doctest = _DOCTEST.search(raw_text) if crash is None else None
+    raised = _RAISED.findall(raw_text) if crash is None and when == "collect" else []
     if crash is not None:
         reason = str(crash.message)
     elif doctest is not None:
         reason = _doctest_reason(raw_text[: doctest.start()])
     else:
-        reason = text
+        # The last one: pytest shows a chain of exceptions in the order in which they were raised.
+        reason = raised[-1] if raised else text
     return Phase(
         when,
         report.outcome,
         text or f"pytest reported the outcome {report.outcome!r} of the {when} and no text.",
         # As the attribute in pytest's JUnit XML.
         message=cleaner.paragraph(f'failed on {when} with "{reason}"' if when in {"setup", "teardown"} else reason),
-        type_name=exception_type(reason) if crash is not None else "",
+        type_name=exception_type(reason) if crash is not None or raised else "",
         is_bare=not text,
         line=_failing_line(report) if doctest is None else int(doctest["line"]),
     )
@@ -155,14 +159,8 @@ def _is_same_file(path: str, other: str) -> bool:
     return bool(short) and long[-len(short) :] == short
 
 
-# A line of pytest's traceback that shows an exception.
-_RAISED = lazy_pattern(r"^E   (\S.*)$", re.MULTILINE)
-
-
-def collection_record(report: pytest.CollectReport, options: RecordingOptions) -> FinishRecord | None:
-    """Return the result of a node that pytest could not collect, or skipped, without number and moment; else None."""
-    if report.outcome == "passed":
-        return None
+def collection_record(report: pytest.CollectReport, options: RecordingOptions) -> FinishRecord:
+    """Return the result of a node that pytest could not collect, or skipped, without number and moment."""
     folder = None
     if "::" not in report.nodeid:
         # pytest's XML writes a module's name as the class, too, so the result stands in a folder of that name.
@@ -170,15 +168,10 @@ def collection_record(report: pytest.CollectReport, options: RecordingOptions) -
         folder = string(f"{options.prefix}.{module}") if options.prefix else module
     cleaner = cleaner_for(options)
     status: Status = "skipped" if report.outcome == "skipped" else "error"
-    if status == "skipped" and (phase := read_phase(report, cleaner)) is not None:
-        cause = phase.field("Skipped")
-    else:
-        text = report.longreprtext or "pytest could not collect this and gave no text."
-        # The last one: pytest shows a chain of exceptions in the order in which they were raised.
-        exceptions = _RAISED.findall(text)
-        message = exceptions[-1] if exceptions else "collection failure"
-        type_name = exception_type(message) if exceptions else ""
-        cause = console_field("Error", cleaner.console(text), cleaner.paragraph(message), type_name)
+    phase = read_phase(report, cleaner)
+    assert phase is not None  # it did not pass
+    name = "Skipped" if status == "skipped" else "Error"
+    cause = console_field(name, phase.text, phase.message, phase.type_name)
     fields = (cause, *(output_fields(report.sections, cleaner) if keeps_output(options, status) else ()))
     attempt = Attempt(status, fields=fields, colours=colours_of(fields))
     return FinishRecord(0, 0, report.nodeid, attempt, file=report.nodeid.partition("::")[0], folder=folder)

@@ -281,9 +281,7 @@ class SessionHooks(Hooks):
         if report.passed or self._running is None or report.nodeid in self._uncollected:
             return
         self._uncollected.add(report.nodeid)
-        result = collection_record(report, self._setup.options)
-        if result is not None:
-            self._running.hooks.write_module_result(result)
+        self._running.hooks.write_module_result(collection_record(report, self._setup.options))
 
     @guarded
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

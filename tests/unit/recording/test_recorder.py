@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -128,18 +128,18 @@ def test_unfinished_tests_say_it_in_clear_words(kind: Any, words: str) -> None: 
 
 
 def test_collection_results() -> None:
-    """A collected node is no result; a failed one has the XML's key and, with a prefix, its module's folder."""
+    """A node that failed has the XML's key and, with a prefix, its module's folder; its message is what it said."""
 
-    def collected(nodeid: str, outcome: Literal["passed", "failed"]) -> pytest.CollectReport:
-        return pytest.CollectReport(nodeid, outcome, "boom", None, [("Captured stdout", "printed\n")])
+    def failed(nodeid: str) -> pytest.CollectReport:
+        return pytest.CollectReport(nodeid, "failed", "boom", None, [("Captured stdout", "printed\n")])
 
-    assert collection_record(collected("tests/test_a.py", "passed"), RecordingOptions()) is None
     rules = RecordingOptions("p")
-    test = result_of(collection_record(collected("tests/test_a.py", "failed"), rules), rules).test
+    test = result_of(collection_record(failed("tests/test_a.py"), rules), rules).test
     assert (test.folder, test.name) == ("p.tests.test_a", "tests.test_a")
     assert test.key == identity_of("tests/test_a.py", prefix="p").key
     assert values(test) == {"Error": "boom", "Output": "printed\n"}
-    inner = result_of(collection_record(collected("tests/test_a.py::TestA", "failed"), RecordingOptions())).test
+    assert test.fields[0].meta == {"message": "boom"}
+    inner = result_of(collection_record(failed("tests/test_a.py::TestA"), RecordingOptions())).test
     assert (inner.folder, inner.name, inner.file) == ("tests.test_a", "TestA", "tests/test_a.py")
 
 
