@@ -53,12 +53,8 @@ class TerminalReport:
         self.configuration = setup.configuration
         self.run_key = ""
         self.outcome: SessionOutcome | None = None
-        self._config = config
-        self._options = setup.options
-        self._cleaner = setup.cleaner
-        self._environ = setup.environ
-        self._cwd = config.invocation_params.dir
-        self._shell = Shell(self._cwd, setup.environ)
+        self._config, self._setup = config, setup
+        self._shell = Shell(config.invocation_params.dir, setup.environ)
         self._warnings = list(setup.configuration.warnings)
         # Lines of the CI provider's page that go to stdout, such as GitHub's marks of failures.
         self._ci_lines: list[str] = []
@@ -80,12 +76,12 @@ class TerminalReport:
     def show_on_ci_page(self, outcome: SessionOutcome) -> None:
         """Write the outcome to the page of the CI job, if the provider has one."""
         configuration = self.configuration
-        is_github = bool(self._environ.get("GITHUB_ACTIONS"))  # Failures are marked there by default.
-        has_page = configuration.job_summary and self._environ.get(SUMMARY_VARIABLE)
+        is_github = bool(self._setup.environ.get("GITHUB_ACTIONS"))  # Failures are marked there by default.
+        has_page = configuration.job_summary and self._setup.environ.get(SUMMARY_VARIABLE)
         if configuration.ci_annotations or is_github or has_page:
             from pytest_automation_report.summary.ci_page import JobOutput  # noqa: PLC0415 - only in CI jobs
 
-            job = JobOutput(configuration, self._environ, root=self._config.rootpath, shell=self._shell)
+            job = JobOutput(configuration, self._setup.environ, root=self._config.rootpath, shell=self._shell)
             job.write(configuration, outcome, self._all_warnings())
             self._ci_lines = job.lines
             self._warnings += job.warnings
@@ -97,8 +93,8 @@ class TerminalReport:
         if shown_path and not self._is_shown:
             from pytest_automation_report.junit.sessions import comparison_lines  # noqa: PLC0415 - only if the setting is on
 
-            path = self._cwd / Path(shown_path).expanduser()
-            self._comparison = comparison_lines(folder, self._options, path, shown_path)
+            path = self._config.invocation_params.dir / Path(shown_path).expanduser()
+            self._comparison = comparison_lines(folder, self._setup.options, path, shown_path)
 
     def write_wait(self, max_seconds: float, report: str) -> None:
         """Print that pytest waits for the delivery, or for the report if that has a path."""
@@ -110,7 +106,7 @@ class TerminalReport:
         if report:
             awaited = f"all results are delivered, waiting for the report {self._shell.typed(Path(report))}"
             ends = "the report is written anyway"
-        line = f"automation report: {awaited}, at most {max_seconds:.3g} s (Ctrl-C ends the wait; {ends})"
+        line = f"automation report: {awaited}, at most {round(max_seconds, 1):g} s (Ctrl-C ends the wait; {ends})"
         with suppress(OSError, ValueError):  # A terminal that is gone or closed must not end the session differently.
             reporter.ensure_newline()
             if self._config.get_terminal_writer().width_of_current_line:
@@ -158,7 +154,7 @@ class TerminalReport:
     def _all_warnings(self) -> list[str]:
         """Return all warnings, without the secrets that texts of users' code and of our errors may hold."""
         errors = [f"error in reporting: {text}" for text in self.internal_errors.texts]
-        return [*self._warnings, *map(self._cleaner.string, (*self.user_errors.texts, *errors))]
+        return [*self._warnings, *map(self._setup.cleaner.string, (*self.user_errors.texts, *errors))]
 
 
 def _write(stream: TextIO | None, lines: Sequence[str]) -> None:
