@@ -347,7 +347,7 @@ def _add_artifact(
 
 def _add_references(attempt: AttemptAnnotations, short: str, *ids: object) -> None:
     if not ids:
-        raise TypeError("it names none")
+        raise TypeError("name at least one")
     template, cleaner = attempt.collector.options.link_templates.get(short), attempt.collector.cleaner
     for text in map(safe_str, ids):
         value = text if template is None else template.replace("{}", quote(text, safe=""))

@@ -89,10 +89,10 @@ def plain_nodeids(items: Iterable[pytest.Item]) -> dict[str, str]:
     """Return the node ids of items without the group that ``--dist loadgroup`` has added, by those with it."""
     plain = {}
     for item in items:
-        nodeid, at, group = item.nodeid.rpartition("@")
         # A parameter may hold an @, too: only the groups of the test's own markers are removed.
         marks = item.iter_markers("xdist_group")
-        names = sorted({str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in marks})
-        if at and group == "_".join(names):
-            plain[item.nodeid] = nodeid
+        names = {str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in marks}
+        group = f"@{'_'.join(sorted(names))}"
+        if names and item.nodeid.endswith(group):
+            plain[item.nodeid] = item.nodeid.removesuffix(group)
     return plain

@@ -337,6 +337,6 @@ def _unquoted(value: object) -> object:
 
 
 def _without_group(nodeid: str) -> str:
-    """Return a node id without the ``@group`` that xdist has added; by xdist's own rule it stands at the end."""
-    test, at, group = nodeid.rpartition("@")
-    return test if at and not any(sign in group for sign in ("]", "::", "/")) else nodeid
+    """Return a node id without the ``@group`` that xdist has added at its end; the names of tests have no ``@``."""
+    at = nodeid.find("@", max(nodeid.rfind("]"), nodeid.rfind("::"), 0))
+    return nodeid if at < 0 else nodeid[:at]

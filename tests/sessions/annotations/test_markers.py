@@ -113,7 +113,7 @@ def test_marker_that_cannot_be_used_is_told(arguments: tuple[str, ...], suite: S
         "automation_report_field of test_suite.py::test_wrong cannot be used: write automation_report_field(name, ",
         "automation_report_issue of test_suite.py::test_wrong cannot be used: write automation_report_issue(*ids)\n",
         "automation_report_artifact of test_suite.py::test_wrong cannot be used: an artifact is an address, a path,",
-        "automation_report_case of test_suite.py::test_wrong cannot be used: it names none",
+        "automation_report_case of test_suite.py::test_wrong cannot be used: name at least one",
     ):
         assert suite.ran.out.count(f"marker {what}") == 1
 

@@ -29,7 +29,7 @@ def test_default_group():
 
 
 class TestGroup:
-    @pytest.mark.xdist_group("file system")
+    @pytest.mark.xdist_group("files@host")
     def test_method(self):
         pytest.skip("not here")
 
