@@ -143,6 +143,17 @@ def test_collection_results() -> None:
     assert (inner.folder, inner.name, inner.file) == ("tests.test_a", "TestA", "tests/test_a.py")
 
 
+def test_error_of_a_collector_of_the_users_is_whole() -> None:
+    """An exception in a collector has its type and all lines of its message."""
+    try:
+        raise ValueError("first\nsecond")  # noqa: TRY301 - its report is read
+    except ValueError:
+        error = pytest.ExceptionInfo.from_current()
+    report = pytest.CollectReport("cases.yaml", "failed", error.getrepr(), None)
+    (field,) = result_of(collection_record(report, RecordingOptions())).test.fields
+    assert field.meta == {"message": "ValueError: first\nsecond", "type": "ValueError"}
+
+
 PREFIXES = st.sampled_from(["", "p", "a.b c", "\u20ac", "x\n", "p" * 760])
 NODEIDS = st.one_of(
     st.builds(
