@@ -37,6 +37,7 @@ RUN_KEY_TAG = "run-key-"  # begins the tag by which jobs find a run that they sh
 # Names of fields that we add to runs, and to threads.
 WORKER_FIELD = "Worker"  # of a thread: the name of its worker
 SELECTION_FIELD = "Selection"  # the options that select tests
+SHARD_OPTION = "--automation-report-shard"  # begins the selection of a shard that has a run of its own
 ENDING_FIELD = "Session"  # why the session ended
 DIED_ENDING = "pytest died before the session ended"
 COLLECTED_FIELD = "Collected"  # number of tests that are to run, as a rule known before the first of them

@@ -323,6 +323,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         commit=("BUILD_VCS_NUMBER",),
         build=("BUILD_NUMBER",),
         job=("TEAMCITY_BUILDCONF_NAME",),
+        shards=_TEAMCITY_PROPERTIES.shards,  # no variable: so it is known that the provider numbers jobs
         url=("BUILD_URL",),
         custom_facts=_teamcity,
     ),

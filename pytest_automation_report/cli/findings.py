@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import Counter, defaultdict
-from datetime import date
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -15,7 +14,7 @@ import click
 from msgspec import Struct, convert
 
 from pytest_automation_report.api.client import run_pages
-from pytest_automation_report.api.models import SELECTION_FIELD
+from pytest_automation_report.api.models import SELECTION_FIELD, SHARD_OPTION
 from pytest_automation_report.ci.detection import facts_for
 from pytest_automation_report.cli.context import (
     CONNECTION,
@@ -41,7 +40,14 @@ from pytest_automation_report.cli.run import run
 from pytest_automation_report.export.results import ExportedRun
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES
 from pytest_automation_report.findings.flakiness import evidence_words
-from pytest_automation_report.findings.known import KnownFailure, KnownTests, known_failures, known_text, meant
+from pytest_automation_report.findings.known import (
+    KnownFailure,
+    KnownTests,
+    entry_of_field,
+    known_failures,
+    known_text,
+    meant,
+)
 from pytest_automation_report.findings.sentences import (
     commit_text,
     compared_line,
@@ -51,7 +57,7 @@ from pytest_automation_report.findings.sentences import (
     verdict_line,
     wholeness_words,
 )
-from pytest_automation_report.findings.times import factor, median
+from pytest_automation_report.findings.times import factor
 from pytest_automation_report.settings.sharing import filled_key, key_tag
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import duration, printable, quantity
@@ -313,7 +319,7 @@ def _new_failures(document: RunFindings, known: KnownTests, limits: Limits) -> J
     counted = [
         test
         for test in document["tests"]["newly_failing"]
-        if not is_excused(test, known) and (limits.flaky is None or states.get(test["key"]) != "flaky")
+        if not _is_excused(test, known) and (limits.flaky is None or states.get(test["key"]) != "flaky")
     ]
     count = len(counted) + document["counts"]["newly_failing"] - len(document["tests"]["newly_failing"])
     flaky = sum(test["kind"] == "flaky" for test in counted)
@@ -335,13 +341,13 @@ def _new_failures(document: RunFindings, known: KnownTests, limits: Limits) -> J
 def _known_failures(document: RunFindings, known: KnownTests) -> Judged:
     """Judge the failures that an entry names: past its date it stops the gate."""
     failing = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
-    found = dict.fromkeys(entry for test in failing if (entry := entry_of(test, known)))
+    found = dict.fromkeys(entry for test in failing if (entry := _entry_of(test, known)))
     remarks = [
         f"known failure {entry.test}: it did not fail in this run, or no test has this name: check the line"
         for entry in known.entries
         if entry not in found
     ]
-    past = [entry for entry in found if entry.is_past]
+    past = [*filter(known.is_past, found)]
     lines = [
         f"known failure {entry.test}: its date {entry.until} is past{f' ({entry.reason})' if entry.reason else ''}"
         for entry in past[:_MOST_SHOWN]
@@ -380,23 +386,16 @@ _RUNS: Final = 10
 """Runs in a row without a failure after which a known test no longer fails."""
 
 
-def entry_of(test: ChangedTest, known: KnownTests) -> KnownFailure | None:
+def _entry_of(test: ChangedTest, known: KnownTests) -> KnownFailure | None:
     """Return the entry that names a test of findings, else its session's entry, which has the line 0."""
     title = title_of(test["folder"], test["name"])
-    entry = known.of(title, test["key"])
-    if entry is not None or not test["known"]:
-        return entry
-    day, _, reason = test["known"].partition(" ")
-    try:
-        return KnownFailure(0, date.fromisoformat(day), title, reason)
-    except ValueError:  # a user's own field
-        return None
+    return known.of(title, test["key"]) or entry_of_field(test["known"] or "", title)
 
 
-def is_excused(test: ChangedTest, known: KnownTests) -> bool:
+def _is_excused(test: ChangedTest, known: KnownTests) -> bool:
     """Whether an entry whose day is not past excuses the failure of a test."""
-    entry = entry_of(test, known)
-    return test["kind"] == "known" if entry is None else not entry.is_past
+    entry = _entry_of(test, known)
+    return test["kind"] == "known" if entry is None else not known.is_past(entry)
 
 
 @click.command("known", cls=Command)
@@ -419,7 +418,7 @@ def known(file: Path | None, *, check: bool, **options: object) -> int:
     is_wrong = False
     for entry in tests.entries:
         words = f"known until {entry.until}"
-        if entry.is_past:
+        if tests.is_past(entry):
             words = f"past: it was known until {entry.until}"
         elif entry not in named:
             words = f"names no test of the last run{meant(entry.test, names)}"
@@ -438,7 +437,7 @@ def _seen(options: dict[str, object], known: KnownTests) -> tuple[set[KnownFailu
     """Return the entries that name a test of the last run, its tests, the number of runs, and what failed in them."""
 
     def entries_of(tests: Iterable[ExportedTest]) -> set[KnownFailure]:
-        return {entry for test in tests if (entry := known.of(test.node_id, test.title, test.key))}
+        return {entry for test in tests for entry in known.all_of(test.node_id, test.title, test.key)}
 
     with opened(options, is_source_needed=True) as reading:
         source = reading.source_id(reading.configuration.source)
@@ -486,15 +485,18 @@ def _of_newest_run(reading: Opened, branch: str, key: str) -> Json:
     """
     source_id = reading.source_id(reading.configuration.source)
     page = next(run_pages(reading.client, status=COMPLETED, source_id=(source_id,)))
-    runs = [run for run in page.result if run.is_completed and key not in {*run.tags, f"run {run.id}"}]
+    runs = [
+        run
+        for run in page.result
+        if run.is_completed
+        and key not in {*run.tags, f"run {run.id}"}
+        # It may be a job of this pipeline, which was cut without it.
+        and not run.field_value(SELECTION_FIELD).startswith(SHARD_OPTION)
+    ]
     if not runs:
         return {"runs": [], "failed": [], "durations": {}}
     branches = [branch, *MAIN_BRANCHES]
     newest = min(runs, key=lambda run: [(run.field_value("Branch") or "") != name for name in branches])
-    durations: dict[str, list[int]] = defaultdict(list)
-    failed: list[str] = []
-    for test in reading.tests(newest.id, are_whole=False):
-        durations[test.key].append(test.elapsed or 0)
-        failed += [test.key] if test.verdict == "failed" else []
-    usual = {key: round(median(times)) for key, times in durations.items()}
-    return {"runs": [newest.id], "failed": failed, "durations": usual}
+    tests = [*reading.tests(newest.id, are_whole=False)]
+    failed = [test.key for test in tests if test.verdict == "failed"]
+    return {"runs": [newest.id], "failed": failed, "durations": {test.key: test.elapsed or 0 for test in tests}}

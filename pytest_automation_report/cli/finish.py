@@ -14,7 +14,8 @@ from msgspec import Struct, convert
 
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.http import Attempt
-from pytest_automation_report.api.responses import ClientError, NoResponse
+from pytest_automation_report.api.models import KNOWN_FIELD
+from pytest_automation_report.api.responses import ClientError, NoResponse, time_of
 from pytest_automation_report.cli.context import (
     CONNECTION,
     Exit,
@@ -24,7 +25,7 @@ from pytest_automation_report.cli.context import (
     setting_options,
     user_shell,
 )
-from pytest_automation_report.cli.findings import KNOWN_FILE, Limits, is_excused, judge, judgements, read_known
+from pytest_automation_report.cli.findings import KNOWN_FILE, Limits, judge, judgements, read_known
 from pytest_automation_report.cli.queries import (
     COMPLETED,
     EXPECT_JOBS,
@@ -41,6 +42,7 @@ from pytest_automation_report.cli.show import digest, report_of, write_file
 from pytest_automation_report.delivery.report import excerpt_from
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.failures.tracebacks import parse_traceback
+from pytest_automation_report.findings.known import KnownTests
 from pytest_automation_report.findings.sentences import is_torn, told
 from pytest_automation_report.spool.records import FailedTest
 from pytest_automation_report.summary.ci_page import JobOutput, PageOfJob, failing_notes, literal_line
@@ -56,7 +58,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.cli.queries import ExpectedJobs
     from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
-    from pytest_automation_report.findings.known import KnownTests
 
 _WEBHOOK_SECONDS: Final = 5.0
 _GATE: Final = {Exit.DONE: "open", Exit.STOPPED: "stopped", Exit.KEPT: "not asked"}
@@ -81,17 +82,16 @@ def _address(file: Path | None) -> str:
 class _Files(Struct):
     """What is written about a run, or about the runs of several configurations."""
 
-    is_summary: bool
     comment: str | None
     html: str | None
-    comments: list[str] = []
     output: JobOutput | None = None
+    comments: list[str] = []
 
     def add(
         self, reading: Opened, shown: Run, findings: RunFindings | None, remarks: Iterable[str], *, is_only: bool
     ) -> None:
         """Write the summary and the report of a run, and keep its comment; remarks stand below the heading."""
-        if self.is_summary or self.comment is not None:
+        if self.output is not None or self.comment is not None:
             self._summarize(reading, shown, findings, remarks)
         if self.html is not None:
             path = Path(self.html)
@@ -103,16 +103,12 @@ class _Files(Struct):
         heading, _, text = digest(reading, shown, failures, findings, now=now).markdown().partition("\n")
         text = "\n".join([heading, *(f"\n**{literal_line(remark)}**" for remark in remarks if remark), text])
         self.comments.append(text)
-        if not self.is_summary:
-            return
-        configuration = reading.configuration
         if self.output is None:
-            marking = configuration.changed(ci_annotations=True)
-            self.output = JobOutput(marking, os.environ, root=Path.cwd(), shell=user_shell())
-        excerpt = None if findings is None else excerpt_from(findings, configuration.source, now)
+            return
+        excerpt = None if findings is None else excerpt_from(findings, reading.configuration.source, now)
         page = PageOfJob(
             title=f"Automation report: {shown.name}",
-            url=run_page(configuration, shown.id),
+            url=run_page(reading.configuration, shown.id),
             failed=len({test.key for test in failures}),
             failures=[*map(_failed_test, failures[:_FAILURES])],
             notes=failing_notes(excerpt, now),
@@ -171,9 +167,13 @@ def finish(
     Exit code 3: jobs or tests are missing, or tests ran twice; 5: --gate stopped. The run stays open only while jobs
     are missing.
     """
-    files = convert({name: options.pop(name) for name in ("is_summary", "comment", "html")}, _Files)
+    files = convert({name: options.pop(name) for name in ("comment", "html")}, _Files)
     tests, webhook = read_known(known), _address(webhook_url_file)
+    is_summary = options.pop("is_summary")
     configuration, token = configured_for(chosen, options)
+    if is_summary:
+        marking = configuration.changed(ci_annotations=True)
+        files.output = JobOutput(marking, os.environ, root=Path.cwd(), shell=user_shell())
     with connected_to(configuration, token) as client, run_of(configuration, configuration.run_id):
         runs, missing = completed_runs(client, configuration, expect_jobs, timeout, measure_elapsed=True)
         code = Exit.KEPT if missing else Exit.DONE
@@ -229,16 +229,16 @@ class _Verdicts(Struct, frozen=True):
         echo_stderr(f"run {shown.id}: {printable(told(findings['verdict']))}")
         return code, ""
 
-    def is_red(self, findings: RunFindings) -> bool:
-        """Whether a run is red: its session died, or by the gate, or by any failure that is not known."""
+    def is_red(self, shown: Run, findings: RunFindings) -> bool:
+        """Whether a run was red on its day: its session died, or by the gate, or by any failure that was not known."""
         if findings["verdict"]["kind"] == "died":
             return True
+        created = time_of(shown.created_at)
+        known = KnownTests(self.known.entries, created and created.date())
         if self.is_gate:
-            return any(kind.is_stopped for kind in judgements(findings, self.known, Limits()))
-        tests, ran = findings["tests"], findings["ran"]
-        failing = [*tests["newly_failing"], *tests["still_failing"]]
-        excused = sum(is_excused(test, self.known) for test in failing)
-        return ran["failed"] + ran["files"] > max(excused, findings["mine"]["known"])
+            return any(kind.is_stopped for kind in judgements(findings, known, Limits()))
+        failed = self.reading.tests(shown.id, only_failures=True)
+        return not all(_is_excused(test, known) for test in failed)
 
     def was_red(self, finished: Run) -> bool:
         """Whether the last run before on the branch is red, whole or not; False without one."""
@@ -247,14 +247,21 @@ class _Verdicts(Struct, frozen=True):
         for other in (other for page in pages for other in page.result if other.id < finished.id):
             if other.config_id == finished.config_id and other.field_value("Branch") == branch:
                 findings = self.findings(other.id)
-                return findings is not None and self.is_red(findings)
+                return findings is not None and self.is_red(other, findings)
         return False
+
+
+def _is_excused(test: ExportedTest, known: KnownTests) -> bool:
+    """Whether an entry, or else one of the session, excuses a failure."""
+    entry = known.of(test.node_id, test.title, test.key)
+    return any(field.name == KNOWN_FIELD for field in test.fields) if entry is None else not known.is_past(entry)
 
 
 def _tell(address: str, verdicts: _Verdicts, shown: Run, findings: RunFindings) -> None:
     """Post a message if the branch turned from green to red or back; of the first run of a branch only if it is red."""
-    is_red, configuration = verdicts.is_red(findings), verdicts.reading.configuration
+    configuration = verdicts.reading.configuration
     try:
+        is_red = verdicts.is_red(shown, findings)
         if is_red == verdicts.was_red(shown):
             return
     except ClientError as error:  # no message changes an exit code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections import Counter, defaultdict
+from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypedDict
 
@@ -266,18 +266,21 @@ class WholeRun(TypedDict):
 
 def wholeness_of(shares: Sequence[Share]) -> WholeRun | None:
     """Return whether each collected test ran once; None if the sessions do not say enough to know."""
-    parts: dict[str, list[Share]] = defaultdict(list)
+    # Where a file could not be collected at first, an attempt that ran all of its tests replaces those before it.
+    shares = [share for share in shares if not any(_is_replaced_by(other, share) for other in shares)]
+    # The sessions that left tests to others are one suite. Any other job has a suite of its own, in all its attempts.
+    suites: dict[tuple[str | None, str], list[Share]] = defaultdict(list)
     for share in shares:
-        if share.chosen < share.tests:
-            parts[share.digest].append(share)
+        suites[None if share.chosen < share.tests else share.job, share.digest].append(share)
+    cut = [{share.job for share in suite} for (job, _), suite in suites.items() if job is None]
     # Ids that differ in each job, as with the address of an object in them: nothing belongs together.
-    is_scattered = len(parts) > 1 and any(len({share.job for share in group}) == 1 for group in parts.values())
+    is_scattered = len(cut) > 1 and any(len(jobs) == 1 for jobs in cut)
     if is_scattered or not shares:
         return None
-    found = [*map(_of_parts, parts.values()), *_of_whole_jobs(share for share in shares if share.chosen >= share.tests)]
+    found = [_of_suite(suite, is_cut=job is None) for (job, _), suite in suites.items()]
     return {
         "tests": sum(each["tests"] for each in found),
-        "cases": len(_cases(shares)),
+        "cases": len(frozenset[int]().union(*(share.cases for share in shares))),
         "of_jobs": sum(each["of_jobs"] for each in found),
         "missing": sum(each["missing"] for each in found),
         "twice": sum(each["twice"] for each in found),
@@ -285,73 +288,48 @@ def wholeness_of(shares: Sequence[Share]) -> WholeRun | None:
     }
 
 
-def _of_whole_jobs(shares: Iterable[Share]) -> Iterable[WholeRun]:
-    """Yield what each job lacks of its own tests, in all of its attempts."""
-    jobs: dict[tuple[str, str], list[Share]] = defaultdict(list)
-    # An attempt that ran all it collected: those before it may have collected less, where a file could not be.
-    whole: dict[str, tuple[int, int]] = {}
-    for share in shares:
-        jobs[share.job, share.digest].append(share)
-        if len(share.cases) >= share.tests:
-            whole[share.job] = max(whole.get(share.job, (0, 0)), (share.attempt, share.tests))
-    for (job, _), group in jobs.items():
-        attempt, tests = whole.get(job, (0, 0))
-        if all(share.attempt < attempt and share.tests < tests for share in group):
-            continue
-        tests, cases = group[0].tests, len(_cases(group))
-        jobs_to_blame = [job] if cases < tests else []
-        yield {
-            "tests": tests, "cases": cases, "of_jobs": 1, "missing": max(0, tests - cases), "twice": 0,
-            "jobs": jobs_to_blame,
-        }  # fmt: skip
+def _is_replaced_by(other: Share, share: Share) -> bool:
+    is_later = other.job == share.job and other.attempt > share.attempt
+    return is_later and other.tests > share.tests and len(other.cases) >= other.chosen
 
 
-def _cases(shares: Iterable[Share]) -> frozenset[int]:
-    return frozenset().union(*(share.cases for share in shares))
-
-
-def _of_parts(shares: Sequence[Share]) -> WholeRun:
-    """Return what parts of the same tests lack together, and what two of them have: two jobs, or one at once."""
-    ran: dict[int, set[tuple[str, int]]] = defaultdict(set)
-    blamed: dict[str, None] = {}
-    twice = 0
+def _of_suite(shares: Sequence[Share], *, is_cut: bool) -> WholeRun:
+    """Return what the sessions of a suite lack together and, if it is cut, what two of them have."""
     whole: dict[str, int] = {}
-    for place, share in enumerate(shares):
-        for case in share.cases:
-            ran[case].add((share.job, place))
+    for share in shares:
         if len(share.cases) >= share.chosen:
             whole[share.job] = max(share.attempt, whole.get(share.job, 0))
-    for everyone in ran.values():
-        # An attempt before one that ran all of its tests may have had another cut.
-        holders = {(job, place) for job, place in everyone if shares[place].attempt >= whole.get(job, 0)}
-        attempts = Counter((shares[place].job, shares[place].attempt) for _, place in holders)
-        if len({job for job, _ in holders}) > 1 or max(attempts.values(), default=0) > 1:
-            twice += 1
-            blamed[shares[max(place for _, place in holders)].job] = None
+    ran: dict[int, list[Share]] = defaultdict(list)
+    for share in shares:
+        for case in share.cases:
+            # An attempt before one that ran all of its tests may have had another cut: it is no second holder.
+            ran[case] += [share] if is_cut and share.attempt >= whole.get(share.job, 0) else []
+    # Two jobs have it, or one at once.
+    twice = [
+        held
+        for held in ran.values()
+        if len({share.job for share in held}) > 1 or len({share.attempt for share in held}) < len(held)
+    ]
+    blamed = dict.fromkeys(held[-1].job for held in twice)
     missing = max(0, shares[0].tests - len(ran))
+    jobs = dict.fromkeys(share.job for share in shares)
     if missing:
-        done = {share.job for share in shares if len(share.cases) >= share.chosen}
-        jobs = dict.fromkeys(share.job for share in shares)
-        blamed |= dict.fromkeys([*_absent(jobs), *(job for job in jobs if job not in done)])
-    of_jobs = len({share.job for share in shares})
+        blamed |= dict.fromkeys([*(_absent(jobs) if is_cut else ()), *(job for job in jobs if job not in whole)])
     return {
-        "tests": shares[0].tests, "cases": len(ran), "of_jobs": of_jobs, "missing": missing, "twice": twice,
+        "tests": shares[0].tests, "cases": len(ran), "of_jobs": len(jobs), "missing": missing, "twice": len(twice),
         "jobs": [*blamed],
     }  # fmt: skip
 
 
 def _absent(jobs: Iterable[str]) -> list[str]:
     """Return the names of shards that never came, if the others are named like ``unit 2/4``."""
-    seen: dict[tuple[str, int, str], set[int]] = defaultdict(set)
-    for job in jobs:
-        match = _SHARD.fullmatch(job)
-        if match is not None:
-            seen[match[1], int(match[3]), match[4]].add(int(match[2]))
+    matches = [match for job in jobs if (match := _SHARD.fullmatch(job))]
+    came = {(match[1], int(match[2]), int(match[3]), match[4]) for match in matches}
     return [
         f"{before}{number}/{total}{after}"
-        for (before, total, after), numbers in seen.items()
+        for before, total, after in dict.fromkeys((match[1], int(match[3]), match[4]) for match in matches)
         for number in range(1, min(total, 1000) + 1)
-        if number not in numbers
+        if (before, number, total, after) not in came
     ]
 
 

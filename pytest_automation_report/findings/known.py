@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from contextlib import suppress
 from datetime import date, datetime, timezone
 from itertools import takewhile
@@ -37,11 +38,6 @@ class KnownFailure(Struct, frozen=True):
     def text(self) -> str:
         """The last day and the reason, as the value of `KNOWN_FIELD`."""
         return f"{self.until} {self.reason}".rstrip()
-
-    @property
-    def is_past(self) -> bool:
-        """Whether the failure counts again."""
-        return self.until < datetime.now(tz=timezone.utc).date()
 
 
 def meant(test: str, names: Sequence[str]) -> str:
@@ -82,11 +78,12 @@ def known_failures(text: str) -> list[KnownFailure]:
 
 
 class KnownTests:
-    """Finds the entry of a test; the last one that names it counts."""
+    """Finds the entries of a test by any of its names: node id, ``folder.name`` or key; ``day`` is today by default."""
 
-    def __init__(self, entries: Sequence[KnownFailure]) -> None:
+    def __init__(self, entries: Sequence[KnownFailure], day: date | None = None) -> None:
         self.entries = entries
-        self._exact: dict[str, KnownFailure] = {}
+        self._day = day or datetime.now(tz=timezone.utc).date()
+        self._exact: dict[str, list[KnownFailure]] = defaultdict(list)
         self._patterns: list[tuple[re.Pattern[str], KnownFailure]] = []
         self.has_keys = False
         for entry in entries:
@@ -96,14 +93,21 @@ class KnownTests:
                 pattern = ".*".join(map(re.escape, name.split("*")))
                 self._patterns.append((re.compile(pattern, re.DOTALL), entry))
             else:
-                self._exact[name] = entry
+                self._exact[name].append(entry)
+
+    def is_past(self, entry: KnownFailure) -> bool:
+        """Whether the failure counts again."""
+        return entry.until < self._day
 
     def of(self, *names: str) -> KnownFailure | None:
-        """Return the entry of a test by any of its names: node id, ``folder.name`` or key."""
+        """Return the entry of a test that counts, the last one; None without one."""
+        return max(self.all_of(*names), key=lambda entry: entry.line, default=None)
+
+    def all_of(self, *names: str) -> list[KnownFailure]:
+        """Return all entries that name a test."""
         plain = [*map(_plain_name, names)]
-        found = [self._exact[name] for name in plain if name in self._exact]
-        found += [entry for pattern, entry in self._patterns if any(map(pattern.fullmatch, plain))]
-        return max(found, key=lambda entry: entry.line, default=None)
+        found = [entry for name in plain for entry in self._exact.get(name, ())]
+        return found + [entry for pattern, entry in self._patterns if any(map(pattern.fullmatch, plain))]
 
 
 def _plain_name(name: str) -> str:
@@ -111,22 +115,26 @@ def _plain_name(name: str) -> str:
     return name.replace("/", ".").replace(".py::", ".").replace("::", ".")
 
 
+def entry_of_field(value: str, test: str = "") -> KnownFailure | None:
+    """Return the entry of a test by the value of its `KNOWN_FIELD`, with the line 0; None for a user's own text."""
+    day, _, reason = value.partition(" ")
+    with suppress(ValueError):
+        return KnownFailure(0, date.fromisoformat(day), test, reason)
+    return None
+
+
 def known_words(values: Sequence[str]) -> str:
     """Return until when failures are known: ``known until 31 December 2026 (SHOP-1)``, the reason if they share one.
 
     ``values`` come from `KNOWN_FIELD`; another text is known without a day.
     """
-    days, reasons = set[date](), set[str]()
-    for value in values:
-        with suppress(ValueError):
-            day, *reason = value.split()[:2]
-            days.add(date.fromisoformat(day))
-            reasons.add("".join(reason))
+    entries = [entry for value in values if (entry := entry_of_field(value))]
+    days, tickets = ({*each} for each in ([e.until for e in entries], [e.reason.partition(" ")[0] for e in entries]))
     if not days:
         return "known"
     first = min(days)
     several = "" if len(days) == 1 else " at the earliest"
-    ticket = reasons.pop() if len(reasons) == 1 else ""
+    ticket = tickets.pop() if len(tickets) == 1 else ""
     why = f" ({ticket})" if ticket else ""
     return f"known until {first.day} {first:%B %Y}{several}{why}"
 

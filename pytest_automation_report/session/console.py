@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +28,7 @@ from pytest_automation_report.text.limits import printable
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_automation_report.api.models import Token
@@ -135,26 +134,21 @@ def options_of(configuration: Settings, *names: str) -> list[str]:
     return [option if value is True else f"{option}={value}" for option, value in values.items() if value]
 
 
-class CollectionHooks(Hooks, ABC):
+class CollectionHooks(Hooks):
     """Base of plugins that look at the collected tests, in each process that collects.
 
     xdist's controller hands ``sent`` to its workers under ``key``. They all collect the same tests, and hand back what
-    they ``found``.
+    they ``found``: lines for the summary, and whether a session without a test passes.
     """
 
     key: str
     sent: Any
-    found: Any
+    found: tuple[Sequence[str], bool] = ((), False)
 
     @property
-    def is_empty_right(self) -> bool:
-        """Whether a session without a test passes."""
-        return False
-
-    @property
-    @abstractmethod
-    def lines(self) -> Iterable[str]:
+    def lines(self) -> Sequence[str]:
         """The lines of the summary."""
+        return self.found[0]
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
@@ -167,7 +161,7 @@ class CollectionHooks(Hooks, ABC):
     @guarded
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
         """Let a session pass that has no test for a good reason; tell the controller what a worker found."""
-        if self.is_empty_right and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        if self.found[1] and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
         output = getattr(session.config, "workeroutput", None)
         if output is not None:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from msgspec import Struct, convert, to_builtins
+from msgspec.structs import replace
 
+from pytest_automation_report.api.models import SHARD_OPTION
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.delivery.launch import LaunchError
@@ -64,9 +66,7 @@ def cut(durations: Mapping[str, int | None], total: int, together: Mapping[str, 
     # By name: a plugin may have shuffled the tests.
     for nodeid in sorted(times):
         modules[module_of(nodeid)][groups.get(nodeid, nodeid)].append(nodeid)
-    lengths = Counter[str]()
-    for nodeid, time in times.items():
-        lengths[module_of(nodeid)] += time
+    lengths = _lengths_of(times)
     full = max([sum(times.values()) / total, *times.values()])
     loads = [0] * total
     shards: dict[str, int] = {}
@@ -88,16 +88,15 @@ def _mean(values: Sequence[int]) -> int:
     return sum(values) // len(values)
 
 
-class _SilentConfig:
-    """pytest's configuration for a second look at the items: nobody is told which are deselected."""
+def _lengths_of(times: Mapping[str, int]) -> Counter[str]:
+    """Return how long the tests of each module take together."""
+    lengths = Counter[str]()
+    for nodeid, time in times.items():
+        lengths[module_of(nodeid)] += time
+    return lengths
 
-    hook = SimpleNamespace(pytest_deselected=lambda items: None)  # noqa: ARG005 - pytest names it
 
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever pytest asks for
-        return getattr(self._config, name)
+_SILENT: Final = SimpleNamespace(pytest_deselected=lambda items: None)  # noqa: ARG005 - pytest names it
 
 
 def before_sharding(items: Sequence[pytest.Item], config: pytest.Config) -> list[pytest.Item] | None:
@@ -111,7 +110,8 @@ def before_sharding(items: Sequence[pytest.Item], config: pytest.Config) -> list
     left = [item for item in items if not item.nodeid.startswith(tuple(options.deselect or ()))]
     if options.keyword or options.markexpr:
         mark: Any = config.pluginmanager.get_plugin("mark")
-        mark.pytest_collection_modifyitems(left, _SilentConfig(config))
+        # A second look at the items: nobody is told which are deselected.
+        mark.pytest_collection_modifyitems(left, SimpleNamespace(**{**vars(config), "hook": _SILENT}))
     return left
 
 
@@ -142,16 +142,6 @@ def lowest_first(units: Sequence[str], ranks: Sequence[int]) -> list[int]:
     return sorted(range(len(units)), key=lambda place: lowest[units[place]])
 
 
-def slowest_first(nodeids: Sequence[str], durations: Mapping[str, int | None]) -> list[int]:
-    """Return the places of tests ordered by module, the module that takes longest first."""
-    times = estimated(durations)
-    totals: Counter[str] = Counter()
-    for nodeid in nodeids:
-        totals[module_of(nodeid)] += times[nodeid]
-    ranks = {module: rank for rank, (module, _) in enumerate(totals.most_common())}
-    return sorted(range(len(nodeids)), key=lambda place: ranks[module_of(nodeids[place])])
-
-
 # The first test waits for it. On a busy machine the start of the process takes seconds, and a job that gave up would
 # have other tests than the others expect; each request has a limit of its own.
 _SECONDS: Final = 20
@@ -161,7 +151,6 @@ history(start['arguments'], prog_name='automation-report')
 """
 # Settings on which a run's key and branch depend.
 _OF_RUN: Final = ("run_id", "run_key", "branch", "build", "attempt", "facts")
-_SHARD_OPTION: Final = "--automation-report-shard"
 
 
 def shard_of(text: str, environ: Mapping[str, str]) -> Shard | None:
@@ -175,28 +164,27 @@ def shard_of(text: str, environ: Mapping[str, str]) -> Shard | None:
         name = facts.provider or ""
         if name in PROVIDERS and PROVIDERS[name].shards:
             return None
-        raise pytest.UsageError(f"{_SHARD_OPTION}: {name} does not number parallel jobs: write the number, as in 3/8")
+        raise pytest.UsageError(f"{SHARD_OPTION}: {name} does not number parallel jobs: write the number, as in 3/8")
     match = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise pytest.UsageError(f"{_SHARD_OPTION}: {text!r} cannot be used: write 3/8 for the third of eight, or auto")
+        raise pytest.UsageError(f"{SHARD_OPTION}: {text!r} cannot be used: write 3/8 for the third of eight, or auto")
     return Shard(int(match[1]), int(match[2]))
 
 
 class History(Struct, frozen=True):
-    """What runs, newest first, say of tests by key: medians in microseconds, and which failed last."""
+    """What a session wants, and what runs, newest first, say of tests by key.
 
+    ``prefix`` stands before folders. ``durations`` are medians in microseconds, ``failed`` are the tests that failed
+    when they ran last.
+    """
+
+    shard: Shard | None
+    order: str
+    prefix: str = ""
     runs: tuple[int, ...] = ()
     failed: frozenset[str] = frozenset()
     durations: dict[str, int] = {}
     error: str = "no run has durations yet"  # why nothing is known
-
-
-class Wanted(Struct, frozen=True):
-    """What a session wants of the history: its shard, and an order; ``prefix`` stands before folders."""
-
-    shard: Shard | None
-    order: str
-    prefix: str
 
 
 class HistoryHooks(CollectionHooks):
@@ -204,13 +192,13 @@ class HistoryHooks(CollectionHooks):
 
     key = "automation_report_history"
 
-    def __init__(self, wanted: Wanted, history: History | PrintingProcess, internal_errors: InternalErrors) -> None:
+    def __init__(
+        self, history: History, internal_errors: InternalErrors, process: PrintingProcess | None = None
+    ) -> None:
         self.internal_errors = internal_errors
         # The ids of all tests before the cut, for the proof that the jobs ran each of them; None without a shard.
         self.collected: list[str] | None = None
-        self._wanted = wanted
-        self._source = history
-        self.found: tuple[list[str], bool] = ([], False)  # what was done, and whether all tests are in other shards
+        self._known, self._process = history, process
 
     @classmethod
     def of_session(
@@ -218,50 +206,42 @@ class HistoryHooks(CollectionHooks):
     ) -> HistoryHooks:
         """Return the hooks of a session's leading process; the history is being read from now on."""
         prefix = prefix_of(config, configuration.folder_prefix)
-        wanted = Wanted(configuration.shard, configuration.order, prefix)
+        wanted = History(configuration.shard, configuration.order, prefix)
         if configuration.endpoint.is_embedded and not configuration.database.exists():
-            return cls(wanted, History(), internal_errors)
+            return cls(wanted, internal_errors)
         if configuration.token_error:  # the summary has it
-            return cls(wanted, History(error="no token can be used"), internal_errors)
+            return cls(replace(wanted, error="no token can be used"), internal_errors)
         arguments, root = options_of(configuration, *_OF_RUN), config.rootpath
         try:
             process = console_process(_CODE, arguments, configuration, seconds=_SECONDS, environ=environ, root=root)
         except LaunchError as error:
-            return cls(wanted, History(error=str(error)), internal_errors)
-        return cls(wanted, process, internal_errors)
+            return cls(replace(wanted, error=str(error)), internal_errors)
+        return cls(wanted, internal_errors, process)
 
     @classmethod
     def of_worker(cls, sent: Mapping[str, Any], internal_errors: InternalErrors) -> HistoryHooks:
         """Return the hooks of an xdist worker, by what its controller sent."""
-        return cls(convert(sent["wanted"], Wanted), convert(sent["history"], History), internal_errors)
+        return cls(convert(sent, History), internal_errors)
 
     @property
     def _history(self) -> History:
         """The history; the first use waits for it."""
-        if isinstance(self._source, PrintingProcess):
+        process, self._process = self._process, None
+        if process is not None:
             try:
-                self._source = convert(Unpatched.decode(self._source.printed()), History)
+                found = Unpatched.decode(process.printed())
             except LaunchError as error:
                 # The console command says "Error: " first.
-                self._source = History(error=str(error).removeprefix("Error: "))
-        return self._source
+                found = {"error": str(error).removeprefix("Error: ")}
+            self._known = convert({**to_builtins(self._known), **found}, History)
+        return self._known
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
         """Wait for the history: all workers make the same cut."""
-        self.sent = {"wanted": to_builtins(self._wanted), "history": to_builtins(self._history)}
+        self.sent = to_builtins(self._history)
         super().pytest_configure_node(node)
-
-    @property
-    def lines(self) -> list[str]:
-        """The shard, and what is in front."""
-        return self.found[0]
-
-    @property
-    def is_empty_right(self) -> bool:
-        """Whether all tests are in other shards."""
-        return self.found[1]
 
     # A wrapper: the tests are those that all other plugins leave.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -269,66 +249,67 @@ class HistoryHooks(CollectionHooks):
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Any:  # noqa: ANN401 - a generator
         """Cut the tests and put them in order."""
         result = yield
-        self._arrange(config, items)
-        return result
-
-    @guarded
-    def _arrange(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        nodeids, wanted = nodeids_of(config, items), self._wanted
-        keys = {nodeid: identity_of(nodeid, prefix=wanted.prefix).key for nodeid in nodeids}
-        durations = {nodeid: self._history.durations.get(key) for nodeid, key in keys.items()}
+        nodeids, history = nodeids_of(config, items), self._history
+        keys = {nodeid: identity_of(nodeid, prefix=history.prefix).key for nodeid in nodeids}
+        durations = {nodeid: history.durations.get(key) for nodeid, key in keys.items()}
         chosen = [*zip(items, nodeids, strict=True)]
-        if wanted.shard is not None:
+        if history.shard is not None:
             self.collected = nodeids
-            index, total = wanted.shard.index, wanted.shard.total or 1
-            shards = cut(durations, total, {nodeid: module_of(nodeid) for item, nodeid in chosen if is_bound(item)})
-            if left := [item for item, nodeid in chosen if shards[nodeid] != index]:
+            bound = {nodeid: module_of(nodeid) for item, nodeid in chosen if is_bound(item)}
+            shards = cut(durations, history.shard.total or 1, bound)
+            if left := [item for item, nodeid in chosen if shards[nodeid] != history.shard.index]:
                 config.hook.pytest_deselected(items=left)
-            chosen = [(item, nodeid) for item, nodeid in chosen if shards[nodeid] == index]
+            chosen = [(item, nodeid) for item, nodeid in chosen if shards[nodeid] == history.shard.index]
         ids = [nodeid for _, nodeid in chosen]
-        ranks, order = self._ranks(ids, keys), [*range(len(ids))]
-        if wanted.order == "failed-first":
-            order = lowest_first([unit_of(item, nodeid) for item, nodeid in chosen], ranks)
-        elif wanted.order == "slowest-first" and self._history.durations:
-            order = slowest_first(ids, durations)
-        self.found = self._done(len(items), ranks), bool(items) and not chosen
-        items[:] = [chosen[place][0] for place in order]
-
-    def _ranks(self, nodeids: Sequence[str], keys: Mapping[str, str]) -> list[int]:
-        """Return 0 for each test that failed last, 1 for one that is new, and 2 for the others."""
-        history, prefix = self._history, self._wanted.prefix
-        modules = {module: identity_of(module, prefix=prefix).key for module in {*map(module_of, nodeids)}}
-        known = history.durations or keys.values()
-        return [
-            # A module that could not be collected stands for all of its tests.
-            0 if not history.failed.isdisjoint({keys[nodeid], modules[module_of(nodeid)]})
-            else 2 if keys[nodeid] in known else 1
-            for nodeid in nodeids
-        ]  # fmt: skip
-
-    def _done(self, collected: int, ranks: Sequence[int]) -> list[str]:
-        """Return the lines of the summary: the shard, and what is in front."""
-        wanted, history, lines = self._wanted, self._history, list[str]()
-        if wanted.shard is not None:
-            newest, *others = history.runs or (0,)
-            more = f" and {len(others)} before" if others else ""
-            by = f"durations in run {newest}{more}" if history.durations else f"number: {history.error}"
-            lines.append(f"shard {wanted.shard}: {len(ranks):,} of {quantity(collected, 'test')}, cut by {by}")
-        if wanted.order != "none":
-            lines.append(f"ordered: {_ordered(wanted.order, history, ranks)}")
-        return lines
+        ranks = ranks_of(history, ids, keys)
+        self.found = _lines(history, len(items), ranks), bool(items) and not chosen
+        units = [""] * len(ids)  # they all stay where they are
+        if history.order == "failed-first":
+            units = [unit_of(item, nodeid) for item, nodeid in chosen]
+        elif history.order == "slowest-first" and history.durations:
+            times, units = estimated(durations), [*map(module_of, ids)]
+            lengths = _lengths_of({nodeid: times[nodeid] for nodeid in ids})
+            ranks = [-lengths[module] for module in units]
+        items[:] = [chosen[place][0] for place in lowest_first(units, ranks)]
+        return result
 
     @guarded
     def pytest_unconfigure(self) -> None:
         """End the process that reads the history, if no test was collected."""
-        if isinstance(self._source, PrintingProcess):
-            self._source.close()
+        if self._process is not None:
+            self._process.close()
 
 
-def _ordered(order: str, history: History, ranks: Sequence[int]) -> str:
+def ranks_of(history: History, nodeids: Sequence[str], keys: Mapping[str, str]) -> list[int]:
+    """Return 0 for each test that failed last, 1 for one that is new, and 2 for the others."""
+    if not history.durations:
+        return [2] * len(nodeids)
+    modules = {module: identity_of(module, prefix=history.prefix).key for module in {*map(module_of, nodeids)}}
+    return [
+        # A module that could not be collected stands for all of its tests.
+        0 if not history.failed.isdisjoint({keys[nodeid], modules[module_of(nodeid)]})
+        else 2 if keys[nodeid] in history.durations else 1
+        for nodeid in nodeids
+    ]  # fmt: skip
+
+
+def _lines(history: History, collected: int, ranks: Sequence[int]) -> list[str]:
+    """Return the lines of the summary: the shard, and what is in front."""
+    lines: list[str] = []
+    if history.shard is not None:
+        newest, *others = history.runs or (0,)
+        more = f" and {len(others)} before" if others else ""
+        by = f"durations in run {newest}{more}" if history.durations else f"number: {history.error}"
+        lines.append(f"shard {history.shard}: {len(ranks):,} of {quantity(collected, 'test')}, cut by {by}")
+    if history.order != "none":
+        lines.append(f"ordered: {_ordered(history, ranks)}")
+    return lines
+
+
+def _ordered(history: History, ranks: Sequence[int]) -> str:
     if not history.durations:
         return f"as collected: {history.error}"
-    if order == "slowest-first":
+    if history.order == "slowest-first":
         return f"slowest modules first, by run {history.runs[0]}"
     counts = ((ranks.count(0), "failed last time"), (ranks.count(1), "new"))
     words = [f"{count:,} {why}" for count, why in counts if count]

@@ -16,7 +16,7 @@ import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import SELECTION_FIELD, SERVE_PORT, Field, FieldType, NewRun
+from pytest_automation_report.api.models import SELECTION_FIELD, SERVE_PORT, SHARD_OPTION, Field, FieldType, NewRun
 from pytest_automation_report.ci.detection import is_agent
 from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.errors import SpoolError
@@ -115,7 +115,7 @@ def session_run(
         sharing = sharing_of(configuration, facts)
     # A run that jobs share has what they have in common: each may select a part, which make the whole suite together.
     if not sharing.is_shared:
-        shard = "" if configuration.shard is None else f"--automation-report-shard={configuration.shard}"
+        shard = "" if configuration.shard is None else f"{SHARD_OPTION}={configuration.shard}"
         selection = " ".join(filter(None, [shard, selection_of(config)]))
         software = software_fields(config) if configuration.facts != "none" else ()
         software += (Field(SELECTION_FIELD, string(selection)),) if selection else ()

@@ -18,7 +18,6 @@ from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD
 from pytest_automation_report.delivery.launch import LaunchError
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.findings.known import (
-    KnownFailure,
     KnownTests,
     known_failures,
     known_text,
@@ -87,19 +86,13 @@ class RerunFailedHooks(CollectionHooks):
         self.internal_errors = internal_errors
         # Not only the option: the last run may be another one when a worker starts.
         self.sent = selection
-        # The number of deselected tests, and the names of failed ones that were not collected; None before.
-        self.found: tuple[int, list[str]] | None = None
         run, first = selection["run"], selection["first"]
         self._is_one_run = run == first
         self._runs = f"run {run}" if self._is_one_run else f"runs {first} to {run}"
         self._failed: list[dict[str, str]] = selection["tests"]
         self._is_all: bool = selection["is_all_if_none"] and not self._failed
         self._only: str | None = selection["only"]
-
-    @property
-    def is_empty_right(self) -> bool:
-        """Whether no test is to run again."""
-        return not self._failed
+        self.found = (), not self._failed
 
     @guarded
     def pytest_report_header(self) -> str:
@@ -128,20 +121,16 @@ class RerunFailedHooks(CollectionHooks):
             return
         chosen, missing = found_tests(self._failed, nodeids_of(config, items), prefix=self.sent["prefix"])
         deselected = [item for number, item in enumerate(items) if number not in chosen]
-        self.found = len(deselected), missing
+        self.found = [*self._lines(len(deselected), missing)], not self._failed
         if deselected:
             config.hook.pytest_deselected(items=deselected)
             items[:] = [item for number, item in enumerate(items) if number in chosen]
 
-    @property
-    def lines(self) -> Iterator[str]:
-        """The number of deselected tests, and the failed ones that are not there."""
-        if self.found is None:
-            return
+    def _lines(self, deselected: int, missing: list[str]) -> Iterator[str]:
+        """Yield the number of deselected tests, and the failed ones that are not there."""
         if not self._failed:
             yield self._chosen
             return
-        deselected, missing = self.found
         others = "were not chosen" if self._only else f"did not fail{'' if self._is_one_run else ' last'}"
         yield f"{quantity(deselected, 'test')} deselected that {others} in {self._runs}"
         if missing:
@@ -175,7 +164,9 @@ def found_tests(
     return found, missing
 
 
-_MARK: Final = "automation_report_known"  # attribute of the report of a known failure
+# Attributes of the report of a known failure: until when it does not count, or a line on the day that is past.
+_MARK: Final = "automation_report_known"
+_PAST: Final = "automation_report_past"
 
 
 def known_file(config: pytest.Config, environ: Mapping[str, str]) -> tuple[str, str] | None:
@@ -199,58 +190,47 @@ class KnownFailureHooks(CollectionHooks):
     def __init__(self, file: tuple[str, str], internal_errors: InternalErrors) -> None:
         self.internal_errors = internal_errors
         self.sent = file
-        self.found: Sequence[str] = ()  # warnings
-        self._entries = known_failures(file[1])
-        self._past = {entry.line for entry in self._entries if entry.is_past}
-        self._tests: dict[str, KnownFailure] = {}
+        self._known = KnownTests(known_failures(file[1]))
+        self._prefix = ""
         self._session: pytest.Session | None = None
-        self._collected: list[pytest.Item] = []
         self._is_marked = False  # whether the running attempt has its field
-        self._excused: dict[str, str] = {}
+        self._excused: dict[str, str] = {}  # by node id until when they are known
+        self._past: dict[str, None] = {}  # lines
 
     @guarded
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Keep the session, which counts failures."""
         self._session = session
+        if self._known.has_keys:
+            setting = setting_of("folder_prefix")
+            given = read_pytest_settings(session.config, os.environ, (setting,)).get(setting.name)
+            self._prefix = prefix_of(session.config, str(given.value) if given else "")
 
-    # tryfirst: before a plugin leaves items to other jobs.
+    # tryfirst: before a plugin leaves items to other jobs. An entry may name a test that another job runs.
     @pytest.hookimpl(tryfirst=True)
     @guarded
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep what was collected: an entry may name a test that another job runs."""
-        self._collected = [*items]
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Find the entries that name no test, if the whole suite was collected."""
+        named = {entry for item in items for entry in self._known.all_of(*self._names(item))}
+        unknown = [entry for entry in self._known.entries if entry not in named]
+        if not unknown:
+            return
+        from pytest_automation_report.session.run import selection_of  # noqa: PLC0415 - only for mistakes
 
-    # trylast: other plugins have left out their tests.
-    @pytest.hookimpl(trylast=True)
-    @guarded
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Find the collected tests that are known to fail."""
-        self._tests = self._named(session.config, session.items, self._entries)
-        found = {entry.line for entry in self._tests.values()}
-        past = [entry for entry in self._entries if entry.line in self._past & found]
-        unknown = [entry for entry in self._entries if entry.line not in found]
-        elsewhere = self._named(session.config, self._collected, unknown).values() if unknown else ()
-        unknown = [entry for entry in unknown if entry not in elsewhere]
-        self.found = [
-            f"{self.sent[0]}:{entry.line}: {entry.test} was known until {entry.until}: its failure counts again"
-            for entry in past
-        ] + (_unknown_lines(unknown, session, self._collected, self.sent[0]) if unknown else [])
-        self._collected.clear()
+        if not (session.testsfailed or selection_of(config)):
+            names = [item.nodeid for item in items]
+            lines = [
+                f"{self.sent[0]}:{entry.line}: no test is named {entry.test}{meant(entry.test, names)}"
+                for entry in unknown[:_SHOWN]
+            ]
+            self.found = lines, False
 
-    def _named(
-        self, config: pytest.Config, items: Sequence[pytest.Item], entries: Sequence[KnownFailure]
-    ) -> dict[str, KnownFailure]:
-        """Return the entries that name one of these tests, by its node id."""
-        known, prefix, named = KnownTests(entries), "", dict[str, KnownFailure]()
-        if known.has_keys:
-            setting = setting_of("folder_prefix")
-            given = read_pytest_settings(config, os.environ, (setting,)).get(setting.name)
-            prefix = prefix_of(config, str(given.value) if given else "")
-        for item, nodeid in zip(items, nodeids_of(config, items), strict=True):
-            entry = known.of(nodeid, *([identity_of(nodeid, prefix=prefix).key] if known.has_keys else []))
-            if entry is not None:
-                named[item.nodeid] = entry
-        return named
+    def _names(self, item: pytest.Item) -> list[str]:
+        """Return the node id of a test, and its key if entries have keys."""
+        (nodeid,) = nodeids_of(item.config, [item])
+        return [nodeid, identity_of(nodeid, prefix=self._prefix).key] if self._known.has_keys else [nodeid]
 
     # Outermost: what other plugins make of the outcome is there.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -260,25 +240,28 @@ class KnownFailureHooks(CollectionHooks):
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Mark the report of a known failure."""
         report = yield
-        if call.when == "setup":
-            self._is_marked = False
-        entry = self._tests.get(item.nodeid)
+        self._is_marked &= call.when != "setup"
         # Without an exception it is an xfail of the test's own that has passed.
-        if entry is None or not report.failed or call.excinfo is None or _is_of_others(call.excinfo.value):
+        if not report.failed or call.excinfo is None or _is_of_others(call.excinfo.value):
             return report
-        is_past = entry.line in self._past
-        if not is_past:
-            setattr(report, _MARK, entry.text)
-        if not self._is_marked:
-            self._is_marked = True
-            item.user_properties.append((PAST_FIELD if is_past else KNOWN_FIELD, entry.text))
-        report.user_properties = [*item.user_properties]
+        entry = self._known.of(*self._names(item))
+        if entry is not None:
+            again = f"{entry.test} was known until {entry.until}: its failure counts again"
+            is_past = self._known.is_past(entry)
+            mark = (_PAST, f"{self.sent[0]}:{entry.line}: {again}") if is_past else (_MARK, entry.text)
+            setattr(report, *mark)
+            if not self._is_marked:
+                self._is_marked = True
+                item.user_properties.append((PAST_FIELD if is_past else KNOWN_FIELD, entry.text))
+            report.user_properties = [*item.user_properties]
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     @guarded
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:
         """Take a known failure out of the counts by which pytest, and xdist's controller, end a session."""
+        if report.failed and (again := getattr(report, _PAST, "")):
+            self._past[again] = None
         if report.failed and (known := getattr(report, _MARK, "")):
             self._excused[report.nodeid] = known
             if self._session is not None:
@@ -305,13 +288,13 @@ class KnownFailureHooks(CollectionHooks):
     def lines(self) -> list[str]:
         """The failures that pytest's exit code does not count, and what is wrong with the file."""
         if not self._excused:
-            return [*self.found]
+            return [*self._past, *self.found[0]]
         names = [f"{nodeid} (until {known})" for nodeid, known in [*self._excused.items()][:_SHOWN]]
         more = len(self._excused) - _SHOWN
         failures = quantity(len(self._excused), "known failure")
         verb = "does" if len(self._excused) == 1 else "do"
         listed = ", ".join([*names, *([f"{more} more"] if more > 0 else [])])
-        return [f"{failures} of {self.sent[0]} {verb} not count: {listed}", *self.found]
+        return [f"{failures} of {self.sent[0]} {verb} not count: {listed}", *self._past, *self.found[0]]
 
 
 def _is_of_others(error: BaseException) -> bool:
@@ -325,17 +308,3 @@ def _is_of_others(error: BaseException) -> bool:
             return True
         trace = trace.tb_next
     return False
-
-
-def _unknown_lines(
-    entries: Sequence[KnownFailure], session: pytest.Session, items: Sequence[pytest.Item], file: str
-) -> list[str]:
-    """Return a line for each entry that names no test, if the session collected the whole suite."""
-    from pytest_automation_report.session.run import selection_of  # noqa: PLC0415 - only for mistakes
-
-    if session.testsfailed or selection_of(session.config):
-        return []
-    names = [item.nodeid for item in items]
-    return [
-        f"{file}:{entry.line}: no test is named {entry.test}{meant(entry.test, names)}" for entry in entries[:_SHOWN]
-    ]

@@ -45,7 +45,8 @@ DOORS = frozenset(
 OPEN = frozenset(
     {
         *("api.models", "testing", "findings", "failures", "text", "export", "ci", "junit", "server.pages.searches"),
-        *("session.history.cut", "session.history.estimated", "delivery.attempts.fit_to_limits", "system.here"),
+        *("session.history.cut", "session.history.estimated", "session.history.ranks_of", "session.history.History"),
+        *("delivery.attempts.fit_to_limits", "system.here"),
     }
 )
 """What a test may import everything of: the values of the API, what users import, and rooms of rules, whose functions

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD
+from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD, SHARD_OPTION
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES, Base, RunFacts, Share, base_of, wholeness_of
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, flakiness_of
 from pytest_automation_report.findings.sentences import RunNumbers, ending_of, is_torn
@@ -431,9 +431,10 @@ _LATEST: Final = 5
 # A job of a pipeline that is older does not run again.
 _KEEP_US: Final = 30 * DAY_US
 _SOURCE_ID: Final = 'SELECT "id" FROM "source" WHERE "project_id" = ? AND "name" = ?'
+# Not the run of a shard that has no key: it may be of another job of this pipeline, which was cut without it.
 _OF_BRANCH: Final = (
     'SELECT "id" FROM "run" WHERE "source_id" = ? AND {branch} AND "is_completed" AND "total_count" > 0'
-    ' ORDER BY "id" DESC LIMIT ?'
+    ' AND COALESCE("selection", \'\') NOT LIKE ? ORDER BY "id" DESC LIMIT ?'
 )
 # The runs of a key, which is a run's tag, or "run" and its id. Only newer ones: the tags have no index of their own.
 _OWN: Final = (
@@ -442,12 +443,6 @@ _OWN: Final = (
 )
 _COLLECTIONS: Final = 'SELECT "collection" FROM "thread" WHERE "run_id" = ? AND "collection" IS NOT NULL'
 _SETTLED: Final = 'SELECT "runs" FROM "plan" WHERE "project_id" = ? AND "key" = ?'
-# Not the tests that are only named since they did not run. In PostgreSQL an order by the id alone would be served by
-# the primary key: see `database`.
-_OF_RUN: Final = (
-    f'SELECT "case_id", "result_class", "elapsed", {IS_MODULE} FROM "result"'  # nosec B608
-    ' WHERE "run_id" = ? AND "status" <> 1 AND NOT "is_replaced" ORDER BY "run_id", "id"'
-)
 _KEYS_OF: Final = 'SELECT "id", "key" FROM "case" WHERE "id" IN ({ids})'
 
 
@@ -467,9 +462,7 @@ def usual_durations(store: Store, project_id: int, source: str, branch: str, key
     of its first call, and ``error`` says that it had none.
     """
     own, runs = store.read(partial(_last_runs, project_id=project_id, source=source, branch=branch, key=key))
-    if not key:
-        return store.read(partial(_history, runs=runs))
-    settled = store.write(partial(_settled, project_id, key, own, runs))
+    settled = store.write(partial(_settled, project_id, key, own, runs)) if key else runs
     document = store.read(partial(_history, runs=settled))
     if runs and not settled:
         document["error"] = "the first job of this run key had no durations"
@@ -488,7 +481,9 @@ def _last_runs(
     found: list[int] = []
     for name in dict.fromkeys([branch, main_branch(connection, source_id)]):
         condition, values = ('"branch" = ?', (name,)) if name else ('"branch" IS NULL', ())
-        rows = connection.execute(_OF_BRANCH.format(branch=condition), (source_id, *values, _LATEST + len(own)))
+        rows = connection.execute(
+            _OF_BRANCH.format(branch=condition), (source_id, *values, f"{SHARD_OPTION}=%", _LATEST + len(own))
+        )
         found += [run_id for (run_id,) in rows if run_id not in own]
     return own, found[:_LATEST]
 
@@ -514,15 +509,13 @@ def _history(connection: StoreConnection, runs: Sequence[int]) -> UsualDurations
     durations: dict[int, list[int]] = defaultdict(list)
     has_failed: dict[int, bool] = {}
     for run_id in runs:
-        here: dict[int, bool] = {}
-        for case_id, result_class, elapsed, is_module in connection.execute(_OF_RUN, (run_id,)):
-            if is_module and run_id != runs[0]:  # one that is collected again has no result
-                continue
-            # Several jobs of a run may have results of a test: it failed if it failed in any of them.
-            here[case_id] = here.get(case_id, False) or result_class == ResultClass.FAILURE
-            if not is_module:
-                durations[case_id].append(elapsed or 0)
-        has_failed = {**here, **has_failed}  # the newest run that has the test decides
+        modules = modules_of(connection, run_id).cases
+        for case_id, case in results_of(connection, run_id).items():
+            if case_id not in modules and case.elapsed is not None:  # it ran
+                durations[case_id].append(case.elapsed)
+            # The newest run that has the test decides. A module that is collected again has no result.
+            if case_id not in modules or run_id == runs[0]:
+                has_failed.setdefault(case_id, case.verdict == "failed" or case.fingerprint == KILLED)
     keys: dict[int, str] = dict(rows_of(connection, _KEYS_OF, sorted(has_failed)))
     return {
         "runs": [*runs],

@@ -1,10 +1,12 @@
 """`run finish`: the last step of a pipeline waits for its jobs, proves their run whole, judges it and passes it on."""
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
+from datetime import datetime, timedelta, timezone
 from html import unescape
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -37,11 +39,13 @@ def project(tmp_path: Path) -> Project:
     return project
 
 
-def job(project: Project, build: int, part: str, *arguments: str, address: str | None = None) -> None:
+def job(
+    project: Project, build: int, part: str, *arguments: str, address: str | None = None, name: str = "unit"
+) -> None:
     """Run one job of a build, with its part of the suite."""
     env = session_environment(
         AUTOMATION_REPORT_BUILD=str(build),
-        AUTOMATION_REPORT_JOB=f"unit {part}",
+        AUTOMATION_REPORT_JOB=f"{name} {part}",
         PART=part,
         AUTOMATION_REPORT_BRANCH="b",
     )
@@ -344,6 +348,26 @@ def test_webhook_of_a_session_that_died(project: Project, messages: tuple[str, l
         finish(project, build, "--webhook-url-file", "hook.txt", exits=exits)
     told = ["red: died after 3 of 4, run 2", "green again: passed, run 4"]
     assert [text.partition(" is ")[2] for text in came] == told
+
+
+def test_known_failures_make_no_branch_red(project: Project, messages: tuple[str, list[str]]) -> None:
+    """A known failure of several jobs is none that turns the branch red, until its day, in UTC, is past.
+
+    The run before is judged by the day on which it was created.
+    """
+    address, came = messages
+    today = datetime.now(tz=timezone.utc).date()
+    project.write("hook.txt", address)
+    project.tests(GREEN.replace("test_a(): pass", "test_a(): assert 0"))
+    options = ("--known", "known.txt", "--webhook-url-file", "hook.txt")
+    for build, until in ((1, today), (2, today - timedelta(days=1))):
+        project.write("known.txt", f"until {until} test_suite.py::test_a SHOP-1\n")
+        for name in ("py310", "py313"):
+            job(project, build, "1/1", name=name)
+        finish(project, build, *options, exits=0)
+        with closing(sqlite3.connect(project.state / "store.sqlite3")) as store, store:
+            store.execute("UPDATE run SET created = created - ?", (86_400_000_000,))
+    assert [text.partition(" is ")[2] for text in came] == ["red: 2 failed, run 2"]
 
 
 def test_webhook_that_does_not_answer(project: Project, messages: tuple[str, list[str]]) -> None:

@@ -264,7 +264,8 @@ def test_shard_without_tests_passes(project: Project, server: CheckedServer) -> 
 
 def test_auto_without_a_number(project: Project) -> None:
     """Outside of CI, and in a job that is not parallel, ``auto`` runs all tests; one without numbers is named."""
-    for environ in (session_environment(), session_environment(GITLAB_CI="true")):
+    teamcity = session_environment(TEAMCITY_VERSION="2026")
+    for environ in (session_environment(), session_environment(GITLAB_CI="true"), teamcity):
         ran = project.pytest("--automation-report-shard=auto", env=environ, exits=0)
         assert ("26 passed" in ran.out, "shard" in ran.out) == (True, False)
     github = project.pytest("--automation-report-shard=auto", env=session_environment(GITHUB_ACTIONS="1"), exits=4)

@@ -1,12 +1,13 @@
 """How tests are cut into shards."""
 
 import random
+import time
 from collections import Counter
 from collections.abc import Mapping
 
 import pytest
 
-from pytest_automation_report.session.history import cut, estimated
+from pytest_automation_report.session.history import History, cut, estimated, ranks_of
 
 
 def timed(**modules: list[int | None]) -> dict[str, int | None]:
@@ -110,3 +111,12 @@ def test_any_order_gives_the_same_cut() -> None:
     shuffled = [*durations.items()]
     random.Random(7).shuffle(shuffled)
     assert cut(dict(shuffled), 8) == cut(durations, 8)
+
+
+def test_a_large_suite_without_durations_is_ranked_at_once() -> None:
+    """Before the first run nothing is known of 30,000 tests, and a session does not look for it among all of them."""
+    nodeids = [f"tests/test_{number % 100}.py::test_{number}" for number in range(30_000)]
+    keys = {nodeid: f"key of {nodeid}" for nodeid in nodeids}
+    began = time.process_time()
+    assert {*ranks_of(History(None, "failed-first"), nodeids, keys)} == {2}
+    assert time.process_time() - began < 2, "seconds"

@@ -54,6 +54,14 @@ def test_the_first_job_settles_the_runs_of_a_key(service: Service) -> None:
     assert [asked(service, source="a-source", key=key)["runs"] for key in ("one", "two")] == [[2, 1], [2, 1]]
 
 
+def test_a_shard_with_a_run_of_its_own_is_no_source_of_durations(service: Service) -> None:
+    """Without a key jobs that start later would be cut by the first ones' runs, and tests would run nowhere."""
+    a_run(service, 10)
+    for selection in ("--automation-report-shard=1/2", "--automation-report-shard=2/2 -k cart", "-k cart"):
+        service.completed_run(a_test(0, elapsed=90), fields=[field("Selection", selection)])
+    assert asked(service, source="a-source")["runs"] == [4, 1]
+
+
 @pytest.mark.parametrize("key", ["run-key-7-abc", "run 2"])
 def test_a_run_of_the_own_key_is_no_source_of_durations(service: Service, key: str) -> None:
     """The jobs that ran before had the durations without it, so a job that asks later gets these, too."""
