@@ -60,10 +60,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Status
 
 # The server stores 64 KiB of each extension, steps and colours among them, and 256 KiB of `attempts`.
-_MAX_CHARACTERS: Final = 32_000
+_MAX_BYTES: Final = 32_000
 _MAX_ATTEMPTS_BYTES: Final = 128_000
-_SPAN_CHARACTERS: Final = 18  # of a coloured part without its style
-_CHARACTERS_OF_ONE: Final = 6  # in JSON, at most
 _MAX_OWNERS_BYTES: Final = 3 << 20  # as on GitHub
 
 _OUTPUTS: Final = frozenset({"Output", "Errors", "Log"})
@@ -165,7 +163,7 @@ def folded(
     extensions = Extensions(
         started,
         _phases(last),
-        _fitted_steps(last.steps, [_MAX_CHARACTERS]) if last.steps else (),
+        _fitted_steps(last.steps, [_MAX_BYTES]) if last.steps else (),
         last.comparison,
         _fitted_colours(last, test.fields) if last.colours else {},
         _entries(earlier) if earlier else (),
@@ -256,32 +254,33 @@ def _phases(attempt: Attempt) -> tuple[int, int, int] | None:
 
 
 def _fitted_steps(steps: Iterable[Step], room: list[int]) -> tuple[Step, ...]:
-    """Return steps in their order while ``room`` characters last."""
+    """Return steps in their order while ``room`` bytes last."""
     fitted: list[Step] = []
     for step in steps:
-        # Beside its name a step takes 64 characters, and 5 for each file.
-        name_characters = len(step.name) * (1 if step.name.isascii() else _CHARACTERS_OF_ONE)
-        room[0] -= 64 + name_characters + 5 * len(step.files)
+        room[0] -= len(encode(replace(step, steps=())))
         if room[0] < 0:
             break
-        fitted.append(replace(step, steps=_fitted_steps(step.steps, room)) if step.steps else step)
+        fitted.append(replace(step, steps=_fitted_steps(step.steps, room)))
     return tuple(fitted)
 
 
 def _fitted_colours(attempt: Attempt, fields: Iterable[Field]) -> Colours:
     """Return the colours of an attempt's fields, the first ones while there is room; a text that was cut has none."""
-    colours: dict[str, tuple[tuple[int, int, str], ...]] = {}
     before, now = _by_name(attempt.fields), _by_name(fields)
-    room = _MAX_CHARACTERS
+    colours: dict[str, tuple[tuple[int, int, str], ...]] = {}
+    room = _MAX_BYTES
     for name, spans in attempt.colours.items():
         if now.get(name) != before.get(name):
             continue
-        room -= _CHARACTERS_OF_ONE * len(name)
-        sizes = accumulate(_SPAN_CHARACTERS + len(span[2]) for span in spans)
-        shown = tuple(span for span, size in zip(spans, sizes, strict=True) if size <= room)
-        room -= sum(_SPAN_CHARACTERS + len(span[2]) for span in spans)
+        room -= len(encode(name))
+        shown = []
+        for span in spans:
+            room -= len(encode(span)) + 1
+            if room < 0:
+                break
+            shown.append(span)
         if shown:
-            colours[name] = shown
+            colours[name] = tuple(shown)
     return colours
 
 
@@ -302,34 +301,25 @@ def _entries(earlier: Sequence[Attempt]) -> tuple[EarlierAttempt, ...]:
 
 def _entry(number: int, attempt: Attempt, room: list[int]) -> EarlierAttempt:
     """Return the entry of one attempt without the parts for which there is no room; long output is cut."""
-    phases, steps = _phases(attempt), _fitted_steps(attempt.steps, [_MAX_CHARACTERS])
-    colours = _fitted_colours(attempt, attempt.fields)
-    output: dict[str, str] = {}
-    shown: dict[str, tuple[tuple[int, int, str], ...]] = {}
-    entry = EarlierAttempt(
-        number,
-        phases if phases and _takes(phases, room) else None,
-        attempt.comparison if attempt.comparison and _takes(attempt.comparison, room) else None,
-        steps if steps and _takes(steps, room) else (),
-        output,
-        shown,
-    )
+    steps, colours = _fitted_steps(attempt.steps, [_MAX_BYTES]), _fitted_colours(attempt, attempt.fields)
+    parts: Json = {"phases": _phases(attempt), "comparison": attempt.comparison, "steps": steps}
+    fitting = {name: part for name, part in parts.items() if part and _takes(part, room)}
     texts = _by_name(each for each in attempt.fields if each.name in _OUTPUTS and each.type is FieldType.CONSOLE)
+    output: dict[str, str] = {}
     for name, text in texts.items():
         if text and _takes(text, room):
             output[name] = text
         elif text and room[0] >= 1_000:  # noqa: PLR2004 - a shorter rest of it would say nothing
-            output[name] = cut_middle(text, room[0] // (1 if text.isascii() else _CHARACTERS_OF_ONE))
+            output[name] = cut_middle(text, room[0] // (1 if text.isascii() else 6))  # at most six bytes each
             room[0] = 0
+    whole = {name for name, text in output.items() if text == texts[name]}
     # The text of the attempt begins with its only failure, unless it was cut.
     failures = _failures(attempt)
     if len(failures) == 1 and _text_of(attempt, "").startswith(failures[0].value or ""):
-        texts[_TEXT] = output[_TEXT] = failures[0].value or ""
+        whole.add(_TEXT)
         colours = {**colours, _TEXT: colours.get(failures[0].name, ())}
-    kept = [name for name in output if output[name] == texts[name] and colours.get(name)]
-    output.pop(_TEXT, None)
-    shown.update((name, colours[name]) for name in kept if _takes(colours[name], room))
-    return entry
+    shown = {name: spans for name, spans in colours.items() if name in whole and spans and _takes(spans, room)}
+    return EarlierAttempt(number, **fitting, output=output, colours=shown)
 
 
 def _takes(value: object, room: list[int]) -> bool:
@@ -401,14 +391,13 @@ class CapturedOutput:
     def __init__(self, options: RecordingOptions) -> None:
         self._hide = cleaner_for(options)
         self._descriptors: dict[str, list[tuple[str, int]]] = {}
-        self._handed_over: set[str] = set()
 
     def watch(self, worker: str, pid: int, files: Iterable[Sequence[object]]) -> None:
         """Open the files of a worker's process, unless pytest has handed them over.
 
         ``files`` has of each the stream's name, its descriptor in that process, device and inode.
         """
-        if worker in self._handed_over:
+        if worker in self._descriptors:
             return
         for stream, descriptor, device, inode in files:
             opened = _open_captured(f"/proc/{pid}/fd/{descriptor}", (device, inode))
@@ -424,7 +413,6 @@ class CapturedOutput:
             except OSError:
                 continue
             if is_captured:
-                self._handed_over.add(worker)
                 self._descriptors.setdefault(worker, []).append((str(stream), descriptor))
 
     def last_words(self, worker: str) -> str:

@@ -75,7 +75,8 @@ def test_steps_have_a_limit() -> None:
     """Of more steps than an extension may have the first ones are sent, inner ones with their outer step."""
     steps = tuple(Step(f"{number}", "passed", steps=(Step("inner", "passed"),)) for number in range(1_000))
     found = _extensions(Attempt("passed", steps=steps)).steps
-    assert found == steps[: len(found)]
+    *whole, _ = found
+    assert tuple(whole) == steps[: len(whole)]
     assert 100 < len(found) < 500
 
 
