@@ -185,6 +185,7 @@ class Endpoint(Struct, frozen=True):
     database: str = ""  # absolute path of the embedded store's SQLite file
     proxies: Mapping[str, str] = {}  # for "http", "https" and "no_proxy", as requests takes them
     ca_file: str = ""  # path of a CA bundle, empty for the built-in one
+    uses: tuple[str, ...] = ()  # paths of files that note, once the server answers, that a token was sent there
 
     @property
     def is_embedded(self) -> bool:

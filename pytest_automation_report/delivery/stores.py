@@ -7,7 +7,7 @@ import stat
 from collections import Counter
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from mimetypes import guess_type
 from pathlib import Path
@@ -135,6 +135,24 @@ def import_client(*, is_embedded: bool) -> None:
         import pytest_automation_report.api.http  # noqa: F401, PLC0415 - loads requests, 100 ms
 
 
+_MOST_USES: Final = 500  # a server of tests has another port each time
+
+
+@lru_cache(maxsize=1)
+def note_use(uses: tuple[str, ...]) -> None:
+    """Note that a token was sent to a server, once in a process: ``uses`` as in `Endpoint`."""
+    # With a read-only home folder the console command asks again next time; the session goes on.
+    with suppress(OSError):
+        is_new = not all(map(os.path.exists, uses))
+        for use in map(Path, uses):
+            use.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            use.touch(mode=0o600)
+        if is_new:
+            kept = sorted(Path(uses[0]).parent.iterdir(), key=lambda use: use.lstat().st_mtime_ns)
+            for oldest in kept[:-_MOST_USES]:
+                oldest.unlink(missing_ok=True)
+
+
 @contextmanager
 def connected(
     endpoint: Endpoint,
@@ -157,6 +175,8 @@ def connected(
     from pytest_automation_report.api.http import HttpClient, new_session  # noqa: PLC0415 - loads requests, 100 ms
 
     with new_session(proxies=endpoint.proxies, ca_file=endpoint.ca_file) as session:
+        if endpoint.uses:
+            session.hooks["response"].append(lambda *_, **__: note_use(endpoint.uses))
         if on_answer is not None:
             session.hooks["response"].append(lambda response, **_: on_answer(response.headers))
         yield HttpClient(

@@ -97,8 +97,8 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
     if used is not None and not is_embedded and configuration.is_sendable:
         from pytest_automation_report.settings.console import KnownAddresses  # noqa: PLC0415 - only for servers elsewhere
 
-        # The console command may send a token there from now on.
-        KnownAddresses(environ, config.rootpath).remember(configuration)
+        # The console command may send a token there from the first answer on.
+        configuration = KnownAddresses(environ, config.rootpath).noting(configuration)
     if warning or store_warning:
         configuration = configuration.changed(warnings=(warning or store_warning, *configuration.warnings))
     name = new_session_name()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.resolver import raw_setting, toml_document, user_place
@@ -128,8 +129,6 @@ def read_console_settings(
 
 
 _MOST_BYTES: Final = 1 << 20
-_MOST_USES: Final = 500
-"""Used addresses that are kept: a server of tests has another port each time."""
 
 
 class KnownAddresses:
@@ -169,23 +168,15 @@ class KnownAddresses:
         places = [place for place in (self.list_file, self._uses) if place is not None]
         return [f"{place} does not count: {reason}" for place in places if (reason := self._reason(place))]
 
-    def remember(self, settings: Settings) -> None:
-        """Note that a token is sent to an address, and with the certificates that a setting names."""
+    def noting(self, settings: Settings) -> Settings:
+        """Return settings whose endpoint notes its use, and with the certificates that a setting names."""
         if self._uses is None or self._is_in_checkout(self._uses):
             # A file in the checkout does not count, and would show up among the changes of the checkout.
-            return
-        # With a read-only home folder the console command asks again next time; the session goes on.
-        with contextlib.suppress(OSError):
-            self._uses.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # The address alone, too: it stays known if the user later trusts other certificates.
-            uses = [self._uses / _name(settings.url), self._uses / _name(settings.url, _ca_file(settings))]
-            is_new = not all(use.exists() for use in uses)
-            for use in uses:
-                use.touch(mode=0o600)
-            if is_new:
-                kept = sorted(self._uses.iterdir(), key=lambda use: use.lstat().st_mtime_ns)
-                for oldest in kept[:-_MOST_USES]:
-                    oldest.unlink(missing_ok=True)
+            return settings
+        # The address alone, too: it stays known if the user later trusts other certificates.
+        names = _name(settings.url), _name(settings.url, _ca_file(settings))
+        uses = tuple(str(self._uses / name) for name in names)
+        return settings.changed(endpoint=replace(settings.endpoint, uses=uses))
 
     def _reason(self, place: Path) -> str:
         """Return the reason why a list or folder does not count, "" if it does or is not there."""
@@ -227,7 +218,7 @@ def _name(origin: str, ca_file: str = "") -> str:
 def token_to_send(
     settings: Settings, given: Mapping[str, RawSetting], environ: Mapping[str, str], ini: ProjectIni
 ) -> tuple[Settings, Token | None]:
-    """Return the token that may be sent, None with the reason as the blocking error; remembers an allowed address."""
+    """Return the token that may be sent, None with the reason as the blocking error; an allowed address is noted."""
     if settings.endpoint.is_embedded:
         return settings, None
     # The settings that only the ini file has, and where.
@@ -245,8 +236,7 @@ def token_to_send(
     if error:
         error = f"the token is not sent to {settings.url}: {error}"
         return settings.blocked("; ".join([error, *known.warnings()])), None
-    known.remember(settings)
-    return settings, token
+    return known.noting(settings), token
 
 
 def check_database(given: RawSetting, database: PostgresDatabase, ini: ProjectIni) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_automation_report.delivery.stores import note_use
 from pytest_automation_report.settings.console import KnownAddresses
 from pytest_automation_report.settings.token import token_from
 from support.settings import resolve
@@ -95,7 +96,7 @@ def test_uses_of_several_processes_at_once_are_all_kept(tmp_path: Path) -> None:
 
     def remember(address: str) -> None:
         settings = resolve({"url": address, "project_id": 1, "ca_file": str(certificates)})
-        KnownAddresses(environ, tmp_path / "project").remember(settings)
+        note_use(KnownAddresses(environ, tmp_path / "project").noting(settings).endpoint.uses)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(remember, addresses))
