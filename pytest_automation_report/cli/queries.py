@@ -32,8 +32,8 @@ from pytest_automation_report.cli.context import (
     user_shell,
 )
 from pytest_automation_report.delivery.launch import Runtime
+from pytest_automation_report.delivery.reconciliation import SharedRunLookup, runs_of_key
 from pytest_automation_report.delivery.requests import NOT_FOUND
-from pytest_automation_report.delivery.shared_run import SharedRunLookup, runs_of_key
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.server.store.values import ResultClass, RunStatus
@@ -125,12 +125,7 @@ def find_runs(client: Client, configuration: Settings, *, is_open: bool = False)
         # Of a run of another pipeline, such as a fork's, this job's commit and the address of its page say nothing.
         fields, links = ([each for each in values if each.name != "Commit"] for values in (new.fields, new.links))
         new = replace(new, fields=tuple(fields), links=tuple(links))
-    try:
-        runs, others = runs_of_key(client, sharing.tag, new)
-    except RefusedError as error:
-        if error.status != NOT_FOUND:
-            raise
-        runs, others = [], []  # a server of ours creates a project with its first run
+    runs, others = runs_of_key(client, sharing.tag, new)
     if not runs:
         raise NoRunError(f"there is no run of the key {sharing.key!r} {_where(configuration, others)}")
     if not is_open:
