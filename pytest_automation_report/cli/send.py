@@ -58,7 +58,6 @@ from pytest_automation_report.spool.sessions import (
     state_of,
 )
 from pytest_automation_report.summary.lines import counts_by_status, delivery_lines, report_line
-from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import STRING_UNITS, printable, quantity, sanitize
 
 if TYPE_CHECKING:
@@ -118,28 +117,31 @@ def _turn(folder: SessionFolder) -> tuple[bool, int]:
 
 
 def _send(folder: SessionFolder, configuration: Settings, token: Token, options: DeliveryOptions = _DEFAULTS) -> Exit:
+    lock = None
     try:
-        check_owner(folder)
-        session = folder.read_session()
-        blocking_error = _blocking_error(folder, session, configuration)
-        lock = None if blocking_error else _lock(folder)
-    except (SpoolError, FileNotFoundError) as error:
-        if not folder.path.exists():
-            echo_stderr(f"{folder.id}: another sender has sent it already")
-            return Exit.DONE
-        return _kept(folder, str(error))
-    if blocking_error:
-        return _kept(folder, blocking_error)
+        error = unsendable(folder, configuration)
+        lock = None if error else _lock(folder)
+    except (SpoolError, FileNotFoundError) as failure:
+        error = str(failure)
+    if error and not folder.path.exists():
+        echo_stderr(f"{folder.id}: another sender has sent it already")
+        return Exit.DONE
+    if error:
+        return _kept(folder, error)
     if lock is None:
         return _kept(folder, f"another sender (process {ledger_from(folder.ledger).sender_pid}) is at work on it")
     try:
+        # Again, and with the lock: another sender may have chosen the destination since.
+        session = folder.read_session()
+        if error := _blocking_error(folder, session, configuration):
+            return _kept(folder, error)
         if not session.has_destination:  # it is stored before anything is sent there
             to = configuration.endpoint
             session = replace(session, origin=to.origin, project_id=to.project_id, database=to.database)
             folder.bind(session)
         return delivered(folder, session, configuration, token, options)
-    except SpoolError as error:
-        return _kept(folder, str(error))
+    except SpoolError as failure:
+        return _kept(folder, str(failure))
     finally:
         lock.close()
 
@@ -163,13 +165,10 @@ def left_by(run: int, configuration: Settings, token: Token) -> Exit:
 def _lock(folder: SessionFolder) -> Lock | None:
     """Return the folder's lock, None if a sender keeps it; raises `FileNotFoundError` if that sent everything."""
     timeouts = timeouts_from(os.environ)
-    seconds = timeouts.exit_all + timeouts.alone
-    lock, end = locked(folder), time.monotonic() + seconds
+    seconds, lock = timeouts.exit_all + timeouts.alone, locked(folder)
     if lock is None:
         echo_stderr(f"{folder.id}: waits for the sender that is at work on it, {seconds:g} seconds at most")
-    while lock is None and time.monotonic() < end:
-        time.sleep(timeouts.poll)
-        lock = locked(folder)
+        lock = locked(folder, seconds)
     if lock is not None and folder.is_empty:  # the sender removed its files just before we got the lock
         lock.close()
         remove_session(folder.path, is_own=True)
@@ -203,8 +202,8 @@ def _blocking_error(folder: SessionFolder, session: SessionManifest, configurati
         return f"it is for {there}: send it with --url and --project-id, {_TRUST}"
     if session.is_embedded and session.database != endpoint.database:
         return f"it is for the store {session.database}: send it with --database"
-    is_running = session.pid_birth != "" and system.process_start_time(session.pid) == session.pid_birth
-    return f"its pytest (process {session.pid}) is still running" if is_running and not folder.has_ended else ""
+    is_running = session.is_pytest_alive and not folder.has_ended
+    return f"its pytest (process {session.pid}) is still running" if is_running else ""
 
 
 def _destination_error(session: SessionManifest, endpoint: Endpoint) -> str:
@@ -291,7 +290,8 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
         why = f"{why}: add --new-run to send it to a new run"
     if state.run is not None and sent:
         echo_link(configuration, state.run)
-    _echo_counts(folder, counts)
+    if counts:
+        echo_stderr(f"{folder.id}: {quantity(counts.total(), 'result')}: {counts_by_status(counts)}")
     # Last: it is what the user has to act on.
     text = f"{folder.id}: {arrived}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
     echo_stderr(text, colour="yellow")
@@ -306,11 +306,6 @@ def _arrived(delivery: Delivery, sent: int, *, has_results: bool) -> str:
     if has_results or run is None:
         return f"{quantity(sent, 'result')} sent{'' if run is None else f' to run {run}'}"
     return f"run {run} is completed" if delivery.state.is_complete else f"no results of its own for run {run}"
-
-
-def _echo_counts(folder: SessionFolder, counts: Counter[str]) -> None:
-    if counts:
-        echo_stderr(f"{folder.id}: {quantity(counts.total(), 'result')}: {counts_by_status(counts)}")
 
 
 _LINE_SECONDS: Final = 10.0

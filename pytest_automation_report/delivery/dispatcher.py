@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, ValidationError, convert, field
 
 from pytest_automation_report.api.responses import ClientError, RefusedError, UnknownAnswerError
+from pytest_automation_report.delivery.attempts import CapturedOutput
 from pytest_automation_report.delivery.reconciliation import Reconciliation
 from pytest_automation_report.delivery.requests import (
     NOT_FOUND_OR_GONE,
@@ -30,7 +31,6 @@ from pytest_automation_report.spool.ledger import AckRecord, HeldRecord, Intent,
 from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
-    from pytest_automation_report.delivery.attempts import CapturedOutput
     from pytest_automation_report.delivery.launch import Timeouts
     from pytest_automation_report.delivery.queues import Batch, WorkerQueues
     from pytest_automation_report.delivery.requests import Call, RequestError
@@ -49,7 +49,7 @@ class SessionFollower(Struct):
     queues: WorkerQueues
     timeouts: Timeouts
     controller: system.Process | None  # the leading pytest process, None in `automation-report send`
-    captured_output: CapturedOutput | None = None
+    captured_output: CapturedOutput = field(default_factory=lambda: CapturedOutput(RecordingOptions()))
     epoch: float | None = None  # when the session's clock began, in seconds of the performance counter
     _processes: dict[str, system.Process] = field(default_factory=dict)
     _controller_died_at: float | None = None
@@ -62,9 +62,10 @@ class SessionFollower(Struct):
             queue = self.queues.of(worker)
             queue.position = self.files.position(worker)
             # Both are opened while the process lives: later its id, and its files without a name, are gone.
-            if queue.pid and worker not in self._processes and self.controller is not None:
-                self._processes[worker] = system.Process(queue.pid)
-            if queue.captured_files and self.captured_output is not None:
+            # A worker may outlive a killed session for a while: a later sender knows it by its start time.
+            if queue.pid and worker not in self._processes and (self.controller is not None or queue.birth):
+                self._processes[worker] = system.Process(queue.pid, queue.birth)
+            if queue.captured_files and self.controller is not None:
                 self.captured_output.watch(worker, queue.pid, queue.captured_files)
                 queue.captured_files = ()
         self.queues.merge_crashed()
@@ -104,9 +105,10 @@ class SessionFollower(Struct):
 
     def close(self) -> None:
         """Close the descriptors of processes and of captured output."""
-        for resource in (self.controller, *self._processes.values(), self.captured_output):
-            if resource is not None:
-                resource.close()
+        for process in (self.controller, *self._processes.values()):
+            if process is not None:
+                process.close()
+        self.captured_output.close()
 
 
 def options_of(session: SessionManifest) -> RecordingOptions:

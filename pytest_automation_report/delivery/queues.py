@@ -158,6 +158,7 @@ class WorkerQueue(Struct):
     results: deque[Result] = field(default_factory=deque)
     counts: Counter[str] = field(default_factory=Counter)  # of all results, sent or not, by pytest's statuses
     pid: int = 0
+    birth: str = ""
     collected: int | None = None
     deselected: int = 0
     collection: Json = field(default_factory=dict)  # the extension of this name
@@ -268,7 +269,7 @@ class WorkerQueues:
             case StartRecord():
                 self._start(queue, placed.offset, record)
             case OpenRecord():
-                queue.pid = record.pid
+                queue.pid, queue.birth = record.pid, record.birth
                 queue.started_us = queue.started_us if record.began is None else record.began
             case CollectedRecord():
                 queue.collected, queue.collection = record.count, record.collection

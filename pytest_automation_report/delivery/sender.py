@@ -26,6 +26,7 @@ from pytest_automation_report.delivery.report import excerpt_from, write_report
 from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import AutomationReportError, SpoolError
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import (
     LAST_WORDS,
     MAIN,
@@ -76,7 +77,7 @@ class Sender(Struct):
     controller: system.Process | None = None  # the pytest process that waits
     options: DeliveryOptions = DeliveryOptions()
     on_progress: Callable[[Delivery], None] = lambda _: None
-    captured_output: CapturedOutput | None = None
+    captured_output: CapturedOutput = field(default_factory=lambda: CapturedOutput(RecordingOptions()))
     epoch: float | None = None  # as in `SenderConfig`
     _locks: list[Lock] = field(default_factory=list)
 
@@ -99,10 +100,10 @@ class Sender(Struct):
 
     def begin(self, ledger: LedgerFile) -> tuple[SessionFollower, Delivery]:
         """Return what follows the session, and its delivery."""
-        last_words = () if self.captured_output is None else (self.captured_output.last_words,)
-        queues = WorkerQueues(options_of(self.session), ledger.state.orphans, *last_words)
+        captured = self.captured_output
+        queues = WorkerQueues(options_of(self.session), ledger.state.orphans, captured.last_words)
         files = SpoolReader(self.folder)
-        follower = SessionFollower(files, queues, self.timeouts, self.controller, self.captured_output, self.epoch)
+        follower = SessionFollower(files, queues, self.timeouts, self.controller, captured, self.epoch)
         delivery = Delivery(self.session, self.client, ledger, queues, self.timeouts, self.runtime, self.options)
         return follower, delivery
 
@@ -437,7 +438,8 @@ def run(config: SenderConfig) -> None:
     folder = SessionFolder(Path(config.folder))
     log = Log(folder.log)
     try:
-        lock = locked(folder)
+        # Who asks for a session's state has its lock for a moment.
+        lock = locked(folder, config.timeouts.exit_progress)
     except SpoolError as error:
         log.write(f"{LAST_WORDS}{error}")
         raise
@@ -469,7 +471,7 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
         try:
             session = folder.read_session()
             is_ours = session.is_embedded and session.is_followed and (session.database, session.project_id) == target
-            if not is_ours or not session.pid_birth or system.process_start_time(session.pid) == session.pid_birth:
+            if not is_ours or not session.pid_birth or session.is_pytest_alive:
                 continue
             check_owner(folder)
             lock = locked(folder)

@@ -31,6 +31,7 @@ from pytest_automation_report.spool.records import (
     PropertyRecord,
     StartRecord,
 )
+from pytest_automation_report.system.here import system
 from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.unpatched import Unpatched
 
@@ -128,7 +129,8 @@ class RuntestHooks(Hooks):
         # The collected items, with their node ids before xdist adds groups; only in a run of several jobs.
         self._items: dict[pytest.Item, str] = {}
         self._found = 0
-        writer.write(OpenRecord(os.getpid(), clock.now(), worker=worker, format=FORMAT).framed())
+        birth = system.process_start_time(os.getpid())
+        writer.write(OpenRecord(os.getpid(), clock.now(), worker=worker, format=FORMAT, birth=birth).framed())
 
     def watch(self, config: pytest.Config) -> None:
         """Record the tests of this process, let them add annotations, and let the sender find its captured output."""

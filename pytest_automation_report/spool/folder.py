@@ -304,6 +304,11 @@ class SessionManifest(Struct, frozen=True, omit_defaults=True, tag_field="format
         """Whether the session's results go to the embedded store."""
         return self.origin == EMBEDDED_ORIGIN
 
+    @property
+    def is_pytest_alive(self) -> bool:
+        """Whether pytest's process lives; False where the system does not show start times."""
+        return self.pid_birth != "" and system.process_start_time(self.pid) == self.pid_birth
+
 
 class _AnyManifest(Struct):
     """The part of a manifest that every version has."""

@@ -330,7 +330,10 @@ class LedgerState(Struct):
             case NewRunRecord():
                 self._leave_run()
             case Intent():
-                self._apply_intent(record)
+                self.open_intents[record.number] = record
+                self.next_number = max(self.next_number, record.number + 1)
+                if record.orphans:
+                    self.progress_of(record.worker).orphans.update(record.orphans)
             case AckRecord() | NotRecord() | HeldRecord():
                 self._close(record)
             case AsideRecord():
@@ -359,17 +362,6 @@ class LedgerState(Struct):
                 self.unstored[record.name] = record.why
             case ReportRecord():
                 self.report = record
-
-    def _apply_intent(self, intent: Intent) -> None:
-        if intent.operation == "append_thread":
-            for earlier in [*self.open_intents.values()]:
-                is_in_thread = (earlier.operation, earlier.thread) == (intent.operation, intent.thread)
-                if is_in_thread and intent.known >= earlier.known + earlier.count:
-                    # The record that closed it is damaged, but `known` of the later intent shows that it was applied.
-                    self._close(AckRecord(earlier.number))
-            self.progress_of(intent.worker).orphans.update(intent.orphans)
-        self.open_intents[intent.number] = intent
-        self.next_number = max(self.next_number, intent.number + 1)
 
     def _close(self, record: Closing) -> None:
         intent = self.open_intents.pop(record.number, None)

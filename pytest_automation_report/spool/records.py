@@ -54,15 +54,17 @@ def framed(payload: bytes) -> bytes:
 def unframed(line: bytes) -> bytes | None:
     """Return the JSON of a line that ends before its newline, or ``None`` if the line is damaged."""
     payload = line[_HEADER_BYTES:]
-    return payload if line[:_HEADER_BYTES] == b"%08x %08x " % (len(payload), crc32(payload)) else None
+    # The length only shows whether a damaged line was cut.
+    return payload if line[8:_HEADER_BYTES] == b" %08x " % crc32(payload) else None
 
 
 class Decoder:
     """Decode the bytes of one file, in pieces of any size, into records; owned by the reader of that file.
 
-    ``kinds`` decodes one record. A record that is not as its kind declares it is damaged, too, or with ``is_strict`` a
-    `ValueError`: a right checksum only shows that a line is whole. ``position`` is the offset behind the last complete
-    line. A line that is longer than any record is damaged: it is counted once, and none of it is stored.
+    ``kinds`` decodes one record. A record that is not as its kind declares it is damaged, too: a right checksum only
+    shows that a line is whole. With ``is_strict`` a damaged record is a `ValueError`, unless a kill or a power cut has
+    left it so. ``position`` is the offset behind the last complete line. A line that is longer than any record is
+    damaged: it is counted once, and none of it is stored.
     """
 
     __slots__ = ("_is_endless", "_is_strict", "_kinds", "_tail", "damaged", "position")
@@ -107,12 +109,25 @@ class Decoder:
 
     def _record(self, line: bytes) -> Record | None:
         payload = unframed(line)
+        if payload is None:
+            if self._is_strict and not _is_cut(line):
+                raise ValueError("it is damaged")
+            return None
         try:
-            return None if payload is None else decode(payload, self._kinds)
+            record: Record = decode(payload, self._kinds)
         except (ValueError, RecursionError) as error:
             if self._is_strict:
                 raise ValueError(str(error)) from error
             return None
+        return record
+
+
+def _is_cut(line: bytes) -> bool:
+    """Whether a line is the begin of a record, as a kill leaves it, or has zeros, as a power cut does."""
+    try:
+        return b"\0" in line or len(line) < _HEADER_BYTES or len(line) < _HEADER_BYTES + int(line[:8], 16)
+    except ValueError:
+        return False
 
 
 AGAIN: Final = "again"
@@ -205,13 +220,17 @@ def _dotted(path: str) -> str:
 
 
 class OpenRecord(Record, frozen=True, tag="open"):
-    """Names the process, which the sender waits for, and its start: ``began``, if the first result came later."""
+    """Names the process, which the sender waits for, and its start: ``began``, if the first result came later.
+
+    ``birth`` is the start time that the system shows for the process, since ids are used again.
+    """
 
     pid: Int64
     moment: Int64 = field(default=0, name="t")
     began: Int64 | None = None
     worker: str = ""
     format: Int64 = 0
+    birth: str = ""
 
 
 class PlanRecord(Record, frozen=True, tag="plan"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.records import PositionedRecord, Record
 
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+_LOCK_PAUSE_SECONDS: Final = 0.05
 _END: Final = b'{"k":"end"'
 # Longest END: its reason is a text of a user, whose characters may all be escaped.
 _END_BYTES: Final = 8192
@@ -187,11 +189,19 @@ def check_owner(folder: SessionFolder) -> None:
             raise SpoolError(f"{path} is a link or a pipe, which no session makes: remove it")
 
 
-def locked(folder: SessionFolder) -> Lock | None:
-    """Lock the folder; return the lock, None if another process has it.
+def locked(folder: SessionFolder, seconds: float = 0.0) -> Lock | None:
+    """Lock the folder; return the lock, None if another process has it for longer than this time.
 
     Raises `FileNotFoundError` if the folder is gone, `SpoolError` if it cannot be locked.
     """
+    end = time.monotonic() + seconds
+    while (lock := _lock_now(folder)) is None and time.monotonic() < end:
+        time.sleep(_LOCK_PAUSE_SECONDS)
+    folder.lock = lock or folder.lock
+    return lock
+
+
+def _lock_now(folder: SessionFolder) -> Lock | None:
     try:
         # In the open folder: if the path is a link, nothing is created behind it.
         with system.Folder(folder.path) as inside:
@@ -211,8 +221,7 @@ def locked(folder: SessionFolder) -> Lock | None:
     if not os.fstat(descriptor).st_nlink:  # the former holder has removed the folder: this lock excludes no process
         os.close(descriptor)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(folder.path))
-    folder.lock = Lock(descriptor)
-    return folder.lock
+    return Lock(descriptor)
 
 
 State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
@@ -231,8 +240,7 @@ def state_of(folder: SessionFolder) -> State:
         session = folder.read_session()
     except SpoolError:
         return "unreadable"
-    is_alive = session.pid_birth != "" and system.process_start_time(session.pid) == session.pid_birth
-    return "running" if is_alive and not folder.has_ended else "kept"
+    return "running" if session.is_pytest_alive and not folder.has_ended else "kept"
 
 
 def _is_locked(folder: SessionFolder) -> bool:

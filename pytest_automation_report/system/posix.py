@@ -133,9 +133,12 @@ def process_start_time(pid: int) -> str:
 
 
 class Process:
-    """Another process, watched from the creation of this object on; one that does not exist then counts as dead."""
+    """Another process, watched from the creation of this object on; one that does not exist then counts as dead.
 
-    def __init__(self, pid: int) -> None:
+    So does one with another start time than ``birth``, if that is known.
+    """
+
+    def __init__(self, pid: int, birth: str = "") -> None:
         self._pid = pid
         self._descriptor: int | None = None
         self._is_gone = False
@@ -149,6 +152,9 @@ class Process:
             self._is_gone = True
         except OSError:
             self._descriptor = None  # an old kernel or a sandbox without the call: ask by id
+        # Asked last: from here on another process with this id is not taken for it.
+        if birth and birth != process_start_time(pid):
+            self._is_gone = True
 
     def is_alive(self) -> bool:
         """Whether the process lives; a zombie does not, except on systems without process descriptors."""

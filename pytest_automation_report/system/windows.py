@@ -145,7 +145,7 @@ def process_start_time(pid: int) -> str:
 class Process:
     """Another process, watched from the creation of this object on."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, birth: str = "") -> None:
         self._handle: int | None = None
         self._is_gone = False
         try:
@@ -153,6 +153,8 @@ class Process:
         except PermissionError:
             pass  # it lives, and belongs to another user
         except OSError:
+            self._is_gone = True
+        if birth and birth != process_start_time(pid):
             self._is_gone = True
 
     def is_alive(self) -> bool:

@@ -19,11 +19,13 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.session.end import LedgerTail
 from pytest_automation_report.spool.folder import remove_session
+from pytest_automation_report.spool.records import Attempt
 from pytest_automation_report.spool.sessions import locked
 from pytest_automation_report.system.here import system
-from support.delivered_results import assert_complete, result_names
-from support.deliveries import WrittenSession, numbered
+from support.delivered_results import assert_complete, result_named, result_names
+from support.deliveries import WrittenSession, lived, numbered
 from support.projects import wait_for_death
+from support.records import finish_line, line, start_line
 from support.scripted_adapter import client_of
 from support.scripted_server.checked import checked_in_process
 from support.scripted_server.server import ScriptedServer
@@ -99,6 +101,40 @@ def test_unusable_session_is_told_in_the_log(server: ScriptedServer, written: Wr
     assert lock is not None
     lock.close()
     assert result_names(server) == []
+
+
+def test_lock_of_one_who_only_looks(server: ScriptedServer, written: WrittenSession) -> None:
+    """A sender that begins while another process looks whether the session has a sender delivers all the same."""
+    written.close()
+    held = locked(written.folder)
+    assert held is not None
+    looks = threading.Timer(0.2, held.close)
+    looks.start()
+    run(handed_over(written, dead()))
+    looks.join()
+    assert_complete(server, numbered(3))
+
+
+def test_worker_that_outlives_its_session(tmp_path: Path, server: ScriptedServer) -> None:
+    """Who delivers a session whose pytest and sender were killed waits for a worker that lives on for a while."""
+    written = WrittenSession(tmp_path, server.address)
+    with subprocess.Popen(["sleep", "60"]) as worker:
+        birth = system.process_start_time(worker.pid)
+        writer = written.folder.writer("gw0")
+        writer.write(line("open", format=1, worker="gw0", pid=worker.pid, birth=birth, t=0))
+        writer.write(start_line(1, 10, "test_it.py::test_slow", "test_it.py", 0))
+
+        def end() -> None:
+            writer.write(finish_line(1, 15, "test_it.py::test_slow", "test_it.py", 0, Attempt("passed", 5), began=10))
+            worker.kill()
+
+        ends = threading.Timer(0.3, end)
+        ends.start()
+        delivery = lived(written, server, worker_grace=30.0)
+        ends.join()
+        assert delivery.is_finished
+        assert_complete(server, ["test_slow"])
+        assert result_named(server, "test_slow")["status"] == "passed"
 
 
 @pytest.mark.parametrize("end", ["record", "death"])

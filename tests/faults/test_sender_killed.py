@@ -9,8 +9,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from support.delivered_results import assert_complete
+from pytest_automation_report.spool.folder import SessionFolder
+from pytest_automation_report.system.here import system
+from support.delivered_results import assert_complete, result_names
 from support.fault_projects import GatedProject, signalling
 from support.scripted_server.faults import Fault, Rule, hang, held
 from support.scripted_server.server import ScriptedServer
@@ -152,3 +155,23 @@ def test_command_while_the_sender_is_alone(tmp_path: Path, server: ScriptedServe
     assert command.returncode == 0, text
     eventually(lambda: spools(tmp_path) == [], "what was delivered is removed")
     assert_complete(server, project.names)
+
+
+def test_destination_that_another_sender_has_chosen(tmp_path: Path, server: ScriptedServer) -> None:
+    """A session without a destination goes to the one that its first sender chose, and to no other one."""
+    kept_session(tmp_path, server, 3)
+    (path,) = spools(tmp_path)
+    folder = SessionFolder(path)
+    chosen = folder.read_session()
+    folder.write_session(replace(chosen, origin="", project_id=0))
+    lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    assert system.is_lock_taken(lock)
+    with sending(tmp_path, server) as command:
+        assert command.stderr is not None
+        assert "waits for the sender" in command.stderr.readline()
+        folder.bind(replace(chosen, origin="https://first.example"))
+        os.close(lock)
+        _, text = command.communicate(timeout=30)
+    assert command.returncode == 3
+    assert "it is for https://first.example, project 1" in text
+    assert result_names(server) == []

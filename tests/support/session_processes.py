@@ -142,24 +142,20 @@ def acknowledged(folder: Path) -> int:
 
 def wait_for_senders(folder: Path) -> None:
     """Return when no sender works on any session of this project."""
-    eventually(lambda: all(_is_free(each) for each in spools(folder)), "the sender ends")
+    eventually(lambda: not any(_has_sender(each) for each in spools(folder)), "the sender ends")
 
 
-def _is_free(session: Path) -> bool:
-    try:
-        descriptor = os.open(session / "lock", os.O_RDWR)
-    except FileNotFoundError:
-        return not session.exists() or not _is_starting(session)
-    try:
-        return system.is_lock_taken(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _is_starting(session: Path) -> bool:
-    """Whether there is a process for this session, which may not have its lock yet; pytest may die before."""
+def _has_sender(session: Path) -> bool:
+    """Whether a process is the session's sender, perhaps before it has the lock, or has the lock, as `send` does."""
     for each in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(FileNotFoundError, ProcessLookupError):
             if session.name.encode() in each.read_bytes():
                 return True
-    return not Path("/proc").exists()
+    try:
+        descriptor = os.open(session / "lock", os.O_RDWR)
+    except FileNotFoundError:
+        return session.exists() and not Path("/proc").exists()
+    try:
+        return not system.is_lock_taken(descriptor)
+    finally:
+        os.close(descriptor)

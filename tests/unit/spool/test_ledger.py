@@ -39,17 +39,24 @@ def _intent(*members: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 - Inte
     return "intent", to_builtins(Intent(*members))
 
 
-@pytest.mark.parametrize(
-    ("later", "is_there"),
-    [({"known": 3}, True), ({"known": 4}, True), ({"known": 2}, False), ({"known": 3, "thread": 6}, False)],
-    ids=["as-many", "more", "fewer", "other-thread"],
-)
-def test_damaged_acknowledgement(later: dict[str, int], is_there: bool) -> None:  # noqa: FBT001 - a parameter
-    """That a batch arrived is known by what its thread had before the next one, should its acknowledgement be lost."""
-    (kind, members) = _intent(3, "append_thread", "gw0", 5, 400, 500, 2)
-    state = _state(_intent(2, "append_thread", "gw0", 5, 100, 300, 3), (kind, {**members, **later}))
-    assert list(state.open_intents) == ([3] if is_there else [2, 3])
-    assert state.progress_of("gw0").is_settled(100) is is_there
+@pytest.mark.parametrize("place", [12, 40, -1], ids=["checksum", "content", "newline"])
+def test_damaged_ledger(path: Path, place: int) -> None:
+    """A ledger with a damaged record is refused, since what arrived is not known; a record that was cut did nothing."""
+    ledger = LedgerFile(path)
+    for record in (Intent(1, "create_run"), AckRecord(1, 7), Intent(2, "create_thread", "gw0")):
+        ledger.write(record)
+    ledger.close()
+    lines = path.read_bytes().splitlines(keepends=True)
+    for number, line in enumerate(lines[:-1]):
+        damaged = bytearray(line)
+        damaged[place] ^= 1
+        path.write_bytes(b"".join([*lines[:number], bytes(damaged), *lines[number + 1 :]]))
+        with pytest.raises(SpoolError, match="a record cannot be used: it is damaged"):
+            ledger_from(path)
+        assert ledger_from(path, is_strict=False).next_number > 1
+    for cut in (lines[2][:30], lines[2][:10], b"\0" * 60):
+        path.write_bytes(b"".join([*lines[:2], cut, b"\n", lines[2]]))
+        assert ledger_from(path).run == 7
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)), max_size=12), st.integers(0, 12))
