@@ -44,14 +44,17 @@ from pytest_automation_report.server.http.serving import ServeOptions, listening
 from pytest_automation_report.server.http.serving import serve as serve_store
 from pytest_automation_report.server.pages.site import Pages, ProxyUser
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
-from pytest_automation_report.server.store.maintenance import Retention
+from pytest_automation_report.server.store.maintenance import Retention, fits
 from pytest_automation_report.server.store.reads import has_runs, run_rows
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.writes import set_main_branch, source_names
 from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    import socket
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_automation_report.server.http.guard import Address
 
 _MOST_DAYS: Final = 100_000
 _SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript"})
@@ -72,13 +75,18 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
 
 
 def _keep_days(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, int] | None:
-    """Return days by branch; raises `click.BadParameter` for another form."""
+    """Return days by branch; raises `click.BadParameter` for another form, or a pattern that never counts."""
     if text is None:
         return None
     pairs = [part.strip().rpartition("=") for part in text.split(",")]
     if not all(branch and days.isdecimal() and 0 < int(days) <= _MOST_DAYS for branch, _, days in pairs):
         raise click.BadParameter(f"{text!r}: write branches with days, such as main=365,*=30; * is all others")
-    return {branch: int(days) for branch, _, days in pairs}
+    rules: dict[str, int] = {}
+    for branch, _mark, days in pairs:
+        if first := next((pattern for pattern in rules if fits(pattern, branch)), ""):
+            raise click.BadParameter(f"{text!r}: {first}={rules[first]} hides {branch}={days}: write that before it")
+        rules[branch] = int(days)
+    return rules
 
 
 @click.command(cls=Command)
@@ -131,14 +139,11 @@ def serve(
     configuration, place = stored_at({"database": options["database"]})
     # Hosts and ports that the server would refuse end the command here: before it leaves a token or a store behind.
     address = listening_address(host, is_remote_allowed=options["allow_remote"])
-    answered_hosts(address, options["allow_host"])
-    source = click.get_current_context().get_parameter_source("port")  # None for the command `open`
+    hosts = answered_hosts(address, options["allow_host"])
+    context = click.get_current_context()
+    source = context.get_parameter_source("port")  # None for the command `open`
     may_move = is_opened and source in (None, ParameterSource.DEFAULT)
-    if not may_move:
-        try:
-            listening(address, port).close()
-        except OSError as error:
-            raise _refused(error, host, port) from error
+    listener = context.with_resource(_listener(address, port, may_move=may_move))
     is_new = isinstance(place, Path) and not place.exists()
     if isinstance(place, Path) and is_new and (run_id is not None or any("=" in name for name in main_branches)):
         raise NoStoreError(place)
@@ -175,20 +180,18 @@ def serve(
 
         if store.note:
             echo_stderr(store.note)
-        serve_on = partial(serve_store, store, token, ready=announce, options=_serve_options(options, pages))
-        _serve_on_a_port(serve_on, host, port, may_move=may_move)
+        serve_store(store, token, listener, ready=announce, options=_serve_options(options, hosts, pages))
     finally:
         store.close()
     return Exit.DONE
 
 
-def _serve_options(options: Mapping[str, Any], pages: Pages) -> ServeOptions:
+def _serve_options(options: Mapping[str, Any], hosts: frozenset[str], pages: Pages) -> ServeOptions:
     return ServeOptions(
+        hosts=hosts,
         requests_per_minute=options["rate_limit"],
         are_metrics_public=options["metrics_public"],
         max_artifact_bytes=options["max_artifacts"],
-        is_remote_allowed=options["allow_remote"],
-        host_names=options["allow_host"],
         extension=pages.extension,
         retention=Retention(options["keep_days"] or {}, options["complete_after"], options["artifact_store"] or ""),
     )
@@ -215,15 +218,19 @@ def _proxy_user(header: str | None, proxies: Sequence[str]) -> ProxyUser | None:
         raise SettingError("--trusted-proxy", ", ".join(proxies), f"{error}: write 10.0.0.7 or 10.0.0.0/24") from error
 
 
-def _serve_on_a_port(serve_on: Callable[..., None], host: str, port: int, *, may_move: bool) -> None:
-    """Serve on this port, or with ``may_move`` on any free one if it is in use."""
+def _listener(address: Address, port: int, *, may_move: bool) -> socket.socket:
+    """Return a socket that listens, with ``may_move`` on any free port if this one is in use; raises `SettingError`."""
     try:
-        serve_on(host=host, port=port)
+        return listening(address, port)
     except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno == errno.EADDRNOTAVAIL:
+            hint = f"{reason}: name an address of this machine"
+            raise SettingError("--host", str(address), hint) from error
         if not (may_move and error.errno == errno.EADDRINUSE):
-            raise _refused(error, host, port) from error
-        echo_stderr(f"port {port} is taken, by another serve perhaps: serving on a free one")
-        _serve_on_a_port(serve_on, host, 0, may_move=False)
+            raise SettingError("--port", port, f"{reason}: choose another, or 0 for any free one") from error
+    echo_stderr(f"port {port} is taken, by another serve perhaps: serving on a free one")
+    return _listener(address, 0, may_move=False)
 
 
 def _set_main_branches(store: Store, texts: Iterable[str]) -> None:
@@ -246,13 +253,6 @@ def _empty_note(store: Store, place: object, *, is_new: bool) -> str:
         return ""
     hint = stores_below() or "start serve in their project's folder or name their store with --database"
     return f"this store is {'new and ' if is_new else ''}empty: {place}; if you expected runs, {hint}"
-
-
-def _refused(error: OSError, host: str, port: int) -> SettingError:
-    reason = error.strerror or str(error)
-    if error.errno == errno.EADDRNOTAVAIL:
-        return SettingError("--host", host, f"{reason}: name an address of this machine")
-    return SettingError("--port", port, f"{reason}: choose another, or 0 for any free one")
 
 
 class _PageLink(Struct):

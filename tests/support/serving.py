@@ -19,15 +19,16 @@ _STORE = """
 import sys
 from pathlib import Path
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.server.http.serving import Deadlines
-from pytest_automation_report.server.http.serving import ServeOptions, serve
+from pytest_automation_report.server.http.guard import answered_hosts, listening_address
+from pytest_automation_report.server.http.serving import Deadlines, ServeOptions, listening, serve
 from pytest_automation_report.server.store.store import Store
 
 store = Store(Path(sys.argv[1]))
 *deadlines, connections = map(float, sys.argv[3:])
-options = ServeOptions(is_remote_allowed=True, host_names=("reports.example.com",), deadlines=Deadlines(*deadlines),
+address = listening_address(sys.argv[2], is_remote_allowed=True)
+options = ServeOptions(hosts=answered_hosts(address, ["reports.example.com"]), deadlines=Deadlines(*deadlines),
     connections=int(connections))
-serve(store, Token("t"), host=sys.argv[2], port=0, ready=lambda address: print(address, flush=True), options=options)
+serve(store, Token("t"), listening(address, 0), ready=lambda address: print(address, flush=True), options=options)
 store.close()
 """
 _Serving = AbstractContextManager[tuple[str, subprocess.Popen[str]]]

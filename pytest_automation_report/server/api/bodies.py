@@ -11,9 +11,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 
 from msgspec import UNSET, Meta, Struct, UnsetType
-from msgspec.json import Decoder, encode
+from msgspec.json import Decoder, decode, encode
 
-from pytest_automation_report.server.api.decoding import body_from
+from pytest_automation_report.server.api.decoding import body_from, is_too_deep
 from pytest_automation_report.server.store.store import IdempotentRequest
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
@@ -31,7 +31,7 @@ from pytest_automation_report.server.store.values import (
 from pytest_automation_report.server.store.writes import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.values import Kind
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 # Largest JSON of one extension that is stored; our clients send at most half of it.
 MAX_EXTENSION_BYTES: Final = 64 * 1024
 MAX_ATTEMPTS_BYTES: Final = 256 * 1024  # largest JSON of all earlier attempts of a test
-MAX_EXTENSION_DEPTH: Final = 32  # how deep steps and values may be nested
 MAX_RUNNING: Final = 100  # most tests that run at the same time in one thread
 _Style = Annotated[str, Meta(pattern=r"\A[0-9]{1,3}(;[0-9]{1,3}){0,5}\Z")]
 
@@ -99,31 +98,10 @@ Steps = tuple[StepNode, ...]
 Attempts = tuple[AttemptBody, ...]
 
 
-def _column(value: object, parts: Iterable[Extension] = (), most_bytes: int = MAX_EXTENSION_BYTES) -> str | None:
-    """Return an extension as JSON, None if it is too large, or if its parts are nested too deeply."""
-    level, depth = list(parts), 0
-    while level and depth < MAX_EXTENSION_DEPTH:
-        level = [inner for part in level for inner in _parts(part)]
-        depth += 1
+def _column(value: object, most_bytes: int = MAX_EXTENSION_BYTES) -> str | None:
+    """Return an extension as JSON, None if it is too large or nested too deeply."""
     body = encode(value)
-    return body.decode() if not level and len(body) <= most_bytes else None
-
-
-def _parts(whole: Extension) -> Iterable[Extension]:
-    """Return the steps in a step, or the values in a value, comparison or attempt."""
-    match whole:
-        case StepNode():
-            return whole.steps
-        case ComparisonBody():
-            return (whole.left, whole.right)
-        case AttemptBody():
-            return (*whole.steps, *(() if whole.comparison is UNSET else _parts(whole.comparison)))
-        case ValueBody():
-            entries = () if whole.entries is UNSET else whole.entries
-            fields = () if whole.fields is UNSET else whole.fields
-            items = () if whole.items is UNSET else whole.items
-            return (*items, *(part for entry in entries for part in entry), *(part for _, part in fields))
-    return ()
+    return body.decode() if len(body) <= most_bytes and not is_too_deep(decode(body)) else None
 
 
 NOTE_LENGTH: Final = 80  # longest note, in characters
@@ -224,7 +202,6 @@ class TestBody(Body, frozen=True, kw_only=True):
 
     def row(self) -> StoredTest:
         """Return the test as it is stored."""
-        attempt_parts = [part for attempt in self.attempts or () for part in _parts(attempt)]
         return StoredTest(
             self.key,
             self.name,
@@ -238,10 +215,10 @@ class TestBody(Body, frozen=True, kw_only=True):
             encode(self.artifacts).decode() if self.artifacts else None,
             None if self.started is UNSET else self.started,
             *self._phases(),
-            _column(self.steps, self.steps) if self.steps else None,
-            None if self.comparison is UNSET else _column(self.comparison, _parts(self.comparison)),
+            _column(self.steps) if self.steps else None,
+            None if self.comparison is UNSET else _column(self.comparison),
             _column(self.colours) if self.colours else None,
-            _column(self.attempts, attempt_parts, MAX_ATTEMPTS_BYTES) if self.attempts else None,
+            _column(self.attempts, MAX_ATTEMPTS_BYTES) if self.attempts else None,
         )
 
     def _phases(self) -> tuple[int | None, int | None]:

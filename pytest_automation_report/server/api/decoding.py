@@ -187,7 +187,7 @@ def _object_from(body: bytes) -> Json:
         raise ApiError(400, f"The request body is not readable JSON: {_reason(error)}") from error
     if not isinstance(value, dict):
         raise ApiError(400, "The request body is JSON, but no object.")
-    if _is_too_deep(value):
+    if is_too_deep(value):
         raise ApiError(400, f"The request body is nested too deeply: more than {MAX_DEPTH} levels.")
     return value
 
@@ -213,7 +213,8 @@ def _has_too_many_values(body: bytes) -> bool:
     return False
 
 
-def _is_too_deep(value: Any) -> bool:  # noqa: ANN401 - what JSON holds is known only after it was looked at
+def is_too_deep(value: Any) -> bool:  # noqa: ANN401 - what JSON holds is known only after it was looked at
+    """Whether lists and objects are nested deeper than `MAX_DEPTH`."""
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [

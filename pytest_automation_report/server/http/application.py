@@ -34,8 +34,9 @@ from pytest_automation_report.server.store.contents import (
     stored_artifact,
     too_large,
 )
-from pytest_automation_report.server.store.maintenance import StoreNumbers, store_numbers
-from pytest_automation_report.server.store.values import ApiError, json_text
+from pytest_automation_report.server.store.maintenance import store_numbers
+from pytest_automation_report.server.store.reads import has_runs
+from pytest_automation_report.server.store.values import ApiError, json_text, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.api.bodies import Change
     from pytest_automation_report.server.api.documents import Document
     from pytest_automation_report.server.store.contents import StoredContent
+    from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
 
 _logger = logging.getLogger(__name__)
@@ -130,6 +132,13 @@ def _write(resp: falcon.Response, value: Mapping[str, object]) -> None:
 _PREFIX: Final = "automation_report_"
 _FIRST_ERROR, _FIRST_FAILURE = 400, 500
 _KINDS: Final[Mapping[int, str]] = {401: "token", 403: "forbidden", 404: "not_found", 429: "busy"}
+# Numbers of the store.
+_GAUGES: Final = {
+    "runs": "Stored runs.",
+    "open_runs": "Runs that are not completed.",
+    "results": "Stored results.",
+    "store_bytes": "Size of the store.",
+}
 
 
 class Metrics:
@@ -185,7 +194,7 @@ class Metrics:
         resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
         resp.text = "".join(f"{line}\n" for line in self._lines(numbers))
 
-    def _lines(self, numbers: StoreNumbers | None) -> Iterator[str]:
+    def _lines(self, numbers: Row | None) -> Iterator[str]:
         with self._lock:
             requests, errors = {**self._requests}, {**self._errors}
             counts, seconds = {**self._counts}, {**self._seconds}
@@ -202,12 +211,11 @@ class Metrics:
         yield from _metric("store_up", "gauge", "1 if the database answers.", {"": int(numbers is not None)})
         if numbers is None:
             return
-        yield from _metric("runs", "gauge", "Stored runs.", {"": numbers.runs})
-        yield from _metric("open_runs", "gauge", "Runs that are not completed.", {"": numbers.open_runs})
-        yield from _metric("results", "gauge", "Stored results.", {"": numbers.results})
-        yield from _metric("store_bytes", "gauge", "Size of the store.", {"": numbers.size})
-        if numbers.pruned is not None:
-            age = time.time() - numbers.pruned / 1_000_000
+        for name, words in _GAUGES.items():
+            yield from _metric(name, "gauge", words, {"": numbers[name]})
+        if numbers["pruned"] is not None:
+            # The clock of the process that pruned may be ahead of ours.
+            age = max(0, self._store.now() - numbers["pruned"]) / 1_000_000
             yield from _metric("prune_age_seconds", "gauge", "Time since the last prune.", {"": f"{age:.0f}"})
 
 
@@ -316,9 +324,11 @@ class HealthResource(Struct, frozen=True):
         """Answer 200, or 503 if the database does not answer."""
         if self.store is not None:
             try:
-                self.store.read(lambda connection: connection.execute("SELECT 1"))
-            except ApiError as error:
-                raise ApiError(503, error.message, headers=error.headers) from error
+                self.store.read(has_runs, is_single=True)
+            except (ApiError, self.store.driver_error) as error:
+                known = error if isinstance(error, ApiError) else unreachable()
+                known.status = 503
+                raise known from error
         resp.data = b'{"status":"ok"}'
 
 

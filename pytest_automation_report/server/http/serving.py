@@ -26,7 +26,6 @@ from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[impo
 from waitress.server import create_server  # type: ignore[import-untyped] # waitress has no types
 from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped] # waitress has no types
 
-from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http import guard
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.guard import Tokens
@@ -38,15 +37,12 @@ from pytest_automation_report.system.console import LISTENING, STOPPING, max_fil
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from pytest_automation_report.api.models import Token
-    from pytest_automation_report.server.store.store import Store
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import FrameType
 
     from waitress.adjustments import Adjustments  # type: ignore[import-untyped] # waitress has no types
+
+    from pytest_automation_report.api.models import Token
+    from pytest_automation_report.server.store.store import Store
 
     HeaderCheck: TypeAlias = Callable[[str | None, str], ApiError | None]
     """Returns the error for a request with a body, by its Authorization header and address; None accepts it."""
@@ -54,7 +50,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 CONNECTIONS = 512  # most connections at a time; fewer where the process may open few files
-_PORTS = range(65536)
 # Descriptors that are left for the store, the log and Python itself.
 _OTHER_FILES = 64
 # Most bytes of a response that wait in a temporary file for a slow client; with less, it would occupy a thread.
@@ -73,36 +68,25 @@ class Deadlines(Struct, frozen=True):
 class ServeOptions(guard.ServerOptions, frozen=True):
     """Settings of the server and its application."""
 
-    is_remote_allowed: bool = False
-    host_names: tuple[str, ...] = ()  # answered besides this machine's own names
     deadlines: Deadlines = Deadlines()
     connections: int = CONNECTIONS
     retention: Retention = Retention()
 
 
 def serve(
-    store: Store,
-    token: Token,
-    *,
-    host: str,
-    port: int,
-    ready: Callable[[str], None],
-    options: ServeOptions,
+    store: Store, token: Token, listener: socket.socket, *, ready: Callable[[str], None], options: ServeOptions
 ) -> None:
-    """Serve a store until SIGTERM or SIGINT; must be called in the main thread.
+    """Serve a store on a socket until SIGTERM or SIGINT, and close the socket; must be called in the main thread.
 
-    ``ready`` is called with the URL once the server listens; port 0 takes any free port. Raises `SettingError` for a
-    host that is not allowed, and ``OSError`` for a port that is in use.
+    ``ready`` is called with the URL once the server answers.
     """
     # It warns when a request waits for a free thread, and users cannot do anything about that.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # Each try to connect again would be a line; the store tells begin and end.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
-    address = guard.listening_address(host, is_remote_allowed=options.is_remote_allowed)
-    hosts = guard.answered_hosts(address, options.host_names)
-    with listening(address, port) as listener, closing(FindingsWorker(store)) as worker:
+    with listener, closing(FindingsWorker(store)) as worker:
         tokens = Tokens(store, token)
-        options = replace(options, hosts=hosts, on_run_completed=worker.add)
+        options = replace(options, on_run_completed=worker.add)
         application: Any = create_application(store, tokens, options)
         server = _create_server(application, listener, options)
         try:
@@ -133,9 +117,7 @@ def _create_server(application: Any, listener: socket.socket, options: ServeOpti
 
 
 def listening(address: guard.Address, port: int) -> socket.socket:
-    """Return a bound socket; waitress listens on it."""
-    if port not in _PORTS:
-        raise SettingError("--port", port, "use a number from 0 to 65535")
+    """Return a socket that listens; port 0 takes any free one. Raises ``OSError`` for a port that is in use."""
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET  # noqa: PLR2004 - a version of IP
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -175,7 +157,9 @@ def upkeep(store: Store, retention: Retention, on_completed: Callable[[int], Non
             try:
                 apply_retention(store, retention, on_completed, is_over.is_set)
             except ApiError as error:
-                _logger.info("retention: %s It is tried again in ten minutes.", error.message)
+                # The store tells begin and end of a state that lasts.
+                level = logging.DEBUG if error.kind else logging.INFO
+                _logger.log(level, "retention: %s It is tried again in ten minutes.", error.message)
             except Exception:
                 _logger.exception("retention failed; it is tried again in ten minutes")
             is_over.wait(_UPKEEP_SECONDS)

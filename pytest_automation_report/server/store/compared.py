@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 _MODULES: Final = (
     f'SELECT "case_id", "result_class", "file" FROM "result" WHERE "run_id" = ? AND {IS_MODULE} AND NOT "is_replaced"'  # nosec B608
 )
-_KILLED: Final = (
-    'SELECT "thread_id", "case_id" FROM "result" WHERE "run_id" = ? AND "fingerprint" = ? AND NOT "is_replaced"'
+_KILLED: Final = 'SELECT COUNT(*) FROM "result" WHERE "run_id" = ? AND "fingerprint" = ? AND NOT "is_replaced"'
+_OF_FILES: Final = (
+    f'SELECT "file", "case_id" FROM "result" WHERE "file" IN ({{ids}}) AND "run_id" = ? AND NOT ({IS_MODULE})'  # nosec B608
 )
-_OF_FILES: Final = f'SELECT "case_id" FROM "result" WHERE "file" IN ({{ids}}) AND "run_id" = ? AND NOT ({IS_MODULE})'  # nosec B608
 _FIELDS: Final = 'SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = \'fields\''
 _NOTES_OF_JOBS: Final = (
     'SELECT t."job", t."attempt", a."body" FROM "thread" AS t'
@@ -56,8 +56,8 @@ _NOTES_OF_JOBS: Final = (
 _EARLIER_RUNS: Final = 10
 
 
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_./-]{1,100}")
-_PLAIN_JOBS: Final = re.compile(r"[A-Za-z0-9_./(), -]{1,100}")
+# What a sentence can name.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./(), -]{1,100}")
 
 
 class Modules(NamedTuple):
@@ -76,42 +76,36 @@ def modules_of(connection: StoreConnection, run_id: int) -> Modules:
     return Modules(frozenset(case_id for case_id, _, _ in rows), dict(broken), len(rows), len(broken))
 
 
-def tests_in(connection: StoreConnection, files: Iterable[str], run_id: int) -> set[int]:
-    """Return the cases of the tests that a run has of these files."""
-    return {case_id for (case_id,) in rows_of(connection, _OF_FILES, sorted(files), (run_id,))}
+def tests_in(connection: StoreConnection, files: Iterable[str], run_id: int) -> dict[str, set[int]]:
+    """Return the cases of the tests that a run has of these files, by file, without files that it has no test of."""
+    found: dict[str, set[int]] = {}
+    for file, case_id in rows_of(connection, _OF_FILES, sorted(files), (run_id,)):
+        found.setdefault(file, set()).add(case_id)
+    return found
 
 
-def lost_tests(connection: StoreConnection, series: Series, base: int | None, files: Iterable[str]) -> set[int]:
+def lost_tests(connection: StoreConnection, series: Series, base: int | None, files: AbstractSet[str]) -> set[int]:
     """Return the tests of files that could not be collected, each by the last run that has some of it.
 
     These are the runs before in the series, and the base: the first run of a branch has no other.
     """
-    lost, missing = set[int](), set(files)
+    lost: dict[str, set[int]] = {}
     earlier = [run.id for run in reversed(series.runs[-_EARLIER_RUNS - 1 : -1])]
     for run_id in [*earlier, *(() if base is None else (base,))]:
-        for file in sorted(missing):
-            found = tests_in(connection, [file], run_id)
-            lost |= found
-            missing -= {file} if found else set()
-    return lost
+        lost |= tests_in(connection, files - lost.keys(), run_id)
+    return set[int]().union(*lost.values())
 
 
 def numbers_of(
-    connection: StoreConnection,
-    run: Row,
-    modules: Modules,
-    whole: WholeRun | None,
-    *,
-    lost: int,
-    reasons: int,
-    are_results: bool,
+    connection: StoreConnection, subject: ComparedRun, modules: Modules, whole: WholeRun | None, *, lost: int
 ) -> RunNumbers:
-    """Return the numbers of a run by its row; ``whole`` is what its jobs prove, None if they do not say enough."""
+    """Return the numbers of a run; ``whole`` is what its jobs prove, None if they do not say enough."""
+    run, results = subject.run, subject.results.values()
     fields = _fields(connection, run["id"])
     torn = is_torn(whole)
     # What jobs together have run says more than how one of their attempts ended.
     ending = ending_of(_texts(fields, ENDING_FIELD) if whole is None or torn else ())
-    killed = len(connection.execute(_KILLED, (run["id"], KILLED)))
+    killed = connection.number(_KILLED, (run["id"], KILLED))
     finished = run["total_count"] - run["untested_count"] - modules.results - killed
     if whole is not None:
         collected: int | None = whole["tests"]
@@ -134,11 +128,11 @@ def numbers_of(
         lost=lost,
         modules=modules.results,
         uncollected=modules.failures,
-        reasons=reasons,
+        reasons=min(MAX_REASONS, len({case.fingerprint for case in results} - {None})),
         ending=ending,
         dead=_dead_jobs(connection, run["id"]) if ending[0] == "died" else "",
         selection=run["selection"] or "",
-        are_results=are_results,
+        are_results=any(case.is_shared for case in results),
         is_open=not run["is_completed"],
         is_torn=torn,
     )
@@ -154,7 +148,7 @@ def _dead_jobs(connection: StoreConnection, run_id: int) -> str:
     names = ", ".join(dead)
     if not dead or len(last) == 1:
         return ""
-    return f"{len(dead)} of {len(last)} jobs died" + (f": {names}" if _PLAIN_JOBS.fullmatch(names) else "")
+    return f"{len(dead)} of {len(last)} jobs died" + (f": {names}" if _PLAIN.fullmatch(names) else "")
 
 
 def _fields(connection: StoreConnection, run_id: int) -> list[StoredField]:
@@ -171,6 +165,7 @@ def _texts(fields: Sequence[StoredField], name: str) -> list[str]:
 
 
 MAX_TESTS: Final = 1000  # most tests of each list of a document; the counts have all
+MAX_REASONS: Final = 100  # most reasons of a document
 # Most runs that are looked through for a base: a base behind more runs of other branches is not found.
 _MAX_CANDIDATES: Final = 500
 
@@ -188,13 +183,11 @@ class ComparedRun(Struct, frozen=True):
 
 def compared_run(connection: StoreConnection, run: Row, wanted: WantedBase) -> ComparedRun:
     """Return a run by its row with a base, by default the best; raises `ApiError` (404, 422) for a wrong base."""
-    base = _base(connection, run, wanted)
     results, series = results_of(connection, run["id"]), series_of(connection, run)
+    base = _base(connection, run, wanted)
     if base is None:
         return ComparedRun(run, results, series)
-    before: dict[int, Verdict] = {
-        case_id: case.verdict for case_id, case in results_of(connection, base.run.id).items()
-    }
+    before = {case_id: case.verdict for case_id, case in results_of(connection, base.run.id).items()}
     return ComparedRun(run, results, series, base, run_row(connection, base.run.id), before)
 
 
@@ -267,9 +260,11 @@ def _whole_base(connection: StoreConnection, source_id: int, run: RunFacts, othe
     return None
 
 
-# Not those that are only named since they did not run, whose status is 1 in the contract; and a module is no test.
+# Not those that are only named since they did not run, whose status is 1 in the contract; a test whose process died
+# has no outcome; and a module is no test.
 _CASES: Final = (
-    f'SELECT "thread_id", "case_id" FROM "result" WHERE "run_id" = ? AND "status" <> 1 AND NOT ({IS_MODULE})'
+    'SELECT "thread_id", "case_id" FROM "result" WHERE "run_id" = ? AND "status" <> 1'
+    f' AND COALESCE("fingerprint", 0) <> {KILLED} AND NOT ({IS_MODULE})'  # nosec B608
 )
 
 
@@ -281,9 +276,6 @@ def wholeness(connection: StoreConnection, run_id: int) -> WholeRun | None:
     cases: dict[int, set[int]] = defaultdict(set)
     for thread_id, case_id in connection.execute(_CASES, (run_id,)):
         cases[thread_id].add(case_id)
-    # A test whose process died has no outcome.
-    for thread_id, case_id in connection.execute(_KILLED, (run_id, KILLED)):
-        cases[thread_id].discard(case_id)
     # A session's threads have the time of its start in common.
     sessions: dict[tuple[str, int, int, str], set[int]] = defaultdict(set)
     for row in threads:
@@ -401,7 +393,7 @@ _LEAST_TESTS: Final = 5
 _LEAST_SHARE: Final = 0.5
 _HAS_EARLIER_RUN: Final = 'SELECT 1 FROM "run" WHERE "source_id" = ? AND "id" < ? LIMIT 1'
 _HAS_OTHER_SOURCE: Final = 'SELECT 1 FROM "source" WHERE "project_id" = ? AND "id" < ? LIMIT 1'
-_KEYS: Final = 'SELECT "key" FROM "case" WHERE "id" IN ({ids})'
+_KEYS: Final = 'SELECT "id", "key" FROM "case" WHERE "id" IN ({ids})'
 # SQLite has no index of keys alone: it reads all tests of the store once, in the first run of a source only.
 _SAME_TESTS: Final = (
     'SELECT s."id", s."name", COUNT(*) AS "same" FROM "case" AS c JOIN "source" AS s ON s."id" = c."source_id"'
@@ -419,7 +411,7 @@ def earlier_source(connection: StoreConnection, run: Row, case_ids: Collection[i
     if not connection.execute(_HAS_OTHER_SOURCE, (project, source)):
         return None
     ordered = sorted(case_ids)
-    keys = [key for (key,) in rows_of(connection, _KEYS, ordered[:: len(ordered) // _SAMPLE + 1])]
+    keys = [key for _, key in rows_of(connection, _KEYS, ordered[:: len(ordered) // _SAMPLE + 1])]
     rows = connection.execute(_SAME_TESTS.replace("{keys}", marks(keys)), (*keys, project, source))
     if not rows or rows[0][2] < len(keys) * _LEAST_SHARE:
         return None
@@ -443,7 +435,6 @@ _OWN: Final = (
 )
 _COLLECTIONS: Final = 'SELECT "collection" FROM "thread" WHERE "run_id" = ? AND "collection" IS NOT NULL'
 _SETTLED: Final = 'SELECT "runs" FROM "plan" WHERE "project_id" = ? AND "key" = ?'
-_KEYS_OF: Final = 'SELECT "id", "key" FROM "case" WHERE "id" IN ({ids})'
 
 
 class UsualDurations(TypedDict, total=False):
@@ -516,7 +507,7 @@ def _history(connection: StoreConnection, runs: Sequence[int]) -> UsualDurations
             # The newest run that has the test decides. A module that is collected again has no result.
             if case_id not in modules or run_id == runs[0]:
                 has_failed.setdefault(case_id, case.verdict == "failed" or case.fingerprint == KILLED)
-    keys: dict[int, str] = dict(rows_of(connection, _KEYS_OF, sorted(has_failed)))
+    keys: dict[int, str] = dict(rows_of(connection, _KEYS, sorted(has_failed)))
     return {
         "runs": [*runs],
         "failed": [keys[case_id] for case_id, failed in has_failed.items() if failed],

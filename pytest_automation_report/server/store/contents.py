@@ -186,14 +186,14 @@ class ArtifactContents(Struct, frozen=True):
 
     def find(self, content_hash: str) -> StoredContent | None:
         """Return a stored content by its hash; None if it is missing."""
-        return self.store.read(lambda connection: stored_contents(connection, [content_hash])).get(content_hash)
+        return self.store.read(partial(stored_contents, hashes=[content_hash]), is_single=True).get(content_hash)
 
     def read(self, content_hash: str, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes from ``start`` to before ``end``, in parts; raises `ApiError` (404) for a removed part."""
         # One transaction for each part: a slow client must not hold one open.
         for position in range(start // PART_BYTES, -(-end // PART_BYTES)):
             part_start = position * PART_BYTES
-            data = self.store.read(partial(part_of, content_hash=content_hash, position=position))
+            data = self.store.read(partial(part_of, content_hash=content_hash, position=position), is_single=True)
             yield data[max(0, start - part_start) : end - part_start]
 
 

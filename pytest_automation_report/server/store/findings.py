@@ -76,11 +76,11 @@ _STARTS: Final = (
 def findings(store: Store, run_id: int, base: WantedBase = None) -> documents.RunFindings:
     """Return the findings of a run; raises `ApiError` for an unknown run (404) or a base of another source (422)."""
     known = partial(stored_findings, run_id=run_id)
-    if base is None and (stored := store.read(known)) is not None:
+    if base is None and (stored := store.read(known, is_single=True)) is not None:
         return stored
     with store.findings_lock:
         # Another thread may have computed the same ones meanwhile.
-        if base is None and (stored := store.read(known)) is not None:
+        if base is None and (stored := store.read(known, is_single=True)) is not None:
             return stored
         measure_runs_before(store, run_id)
         run, speed, document = store.read(partial(_computed, run_id=run_id, wanted=base))
@@ -159,8 +159,7 @@ def _computed(connection: StoreConnection, run_id: int, wanted: WantedBase) -> t
     flaky, known_flaky = _flaky(connection, subject, failures, known)
     excused = _known(connection, subject, KNOWN_FIELD)
     apart: dict[int, documents.Mine] = {**dict.fromkeys(known_flaky, "flaky"), **dict.fromkeys(excused, "known")}
-    reasons = reasons_of(connection, subject)
-    changes, numbers = _changes(connection, subject, whole, flaky, has_part=has_part, reasons=len(reasons))
+    changes, numbers = _changes(connection, subject, whole, flaky, has_part=has_part)
     lists = cast("Mapping[str, Sequence[int]]", asdict(changes))
     series, durations, began = _changed_durations(connection, subject)
     slower = {key: change for key, change in durations.items() if change.elapsed > change.median}
@@ -176,8 +175,7 @@ def _computed(connection: StoreConnection, run_id: int, wanted: WantedBase) -> t
     listed = {key for keys in lists.values() for key in keys[: compared.MAX_TESTS]}
     tests.load({*listed, *list(flaky)[: compared.MAX_TESTS], *ranked(durations)[: compared.MAX_TESTS]})
     entries = {name: tests.entries(keys[: compared.MAX_TESTS]) for name, keys in lists.items()}
-    _add_kinds(reasons, subject, kinds, same_reason)
-    _add_beginnings(reasons, [*entries["still_failing"], *entries["newly_failing"]], mention(run))
+    began_in = _beginnings([*entries["still_failing"], *entries["newly_failing"]])
     speed = series.last.speed or 1.0
     return (
         run,
@@ -203,7 +201,7 @@ def _computed(connection: StoreConnection, run_id: int, wanted: WantedBase) -> t
                 "in_several_jobs": sum(case.is_shared for case in subject.results.values()),
             },
             "tests": entries,
-            "reasons": reasons,
+            "reasons": _reasons(connection, subject, kinds, same_reason, began_in),
             "flaky": [
                 {**tests.names[key], **entry, "is_known": key in known_flaky}
                 for key, entry in list(flaky.items())[: compared.MAX_TESTS]
@@ -240,17 +238,13 @@ def _changes(
     flaky: Mapping[int, Flakiness],
     *,
     has_part: bool,
-    reasons: int,
 ) -> tuple[Changes, RunNumbers]:
     run, base = subject.run, subject.base
     modules = compared.modules_of(connection, run["id"])
     before = compared.Modules() if base is None else compared.modules_of(connection, base.run.id)
     base_id = None if base is None else base.run.id
-    lost = compared.lost_tests(connection, subject.series, base_id, modules.broken) - subject.results.keys()
-    are_results = any(case.is_shared for case in subject.results.values())
-    numbers = compared.numbers_of(
-        connection, run, modules, whole, lost=len(lost), reasons=reasons, are_results=are_results
-    )
+    lost = compared.lost_tests(connection, subject.series, base_id, modules.broken.keys()) - subject.results.keys()
+    numbers = compared.numbers_of(connection, subject, modules, whole, lost=len(lost))
     # The cases that the run only names since they did not run: nothing is known of them, not even a skip.
     unknown = connection.execute(_UNTESTED, (run["id"],)) if run["untested_count"] else ()
     untested = {case_id for (case_id,) in unknown}
@@ -266,18 +260,16 @@ def _changes(
     is_named = len(not_run) >= numbers.not_run
     if is_cut and not is_named and run["is_completed"] and base is not None and base.run.selection == numbers.selection:
         not_run |= (subject.before or {}).keys() - subject.results.keys() - before.cases
-    imported = before.broken.keys() - modules.broken.keys()
-    tests = compared.tests_in(connection, imported, run["id"]) if imported else set[int]()
-    # A file without tests, or one that nobody collected, has not been mended.
-    mended = {before.broken[file] for file in imported if compared.tests_in(connection, [file], run["id"])}
+    imported = compared.tests_in(connection, before.broken.keys() - modules.broken.keys(), run["id"])
     changes = changes_between(
         subject.before,
         verdicts,
         has_part=has_part or is_cut or not run["is_completed"],
         apart=Apart(
             modules=modules.cases | before.cases,
-            imported=mended,
-            known=tests,
+            # A file without tests, or one that nobody collected, has not been mended.
+            imported={before.broken[file] for file in imported},
+            known=set[int]().union(*imported.values()),
             not_run=not_run,
             flaky={case_id for case_id, entry in flaky.items() if entry["state"] == "flaky"},
         ),
@@ -453,7 +445,6 @@ def _time(connection: StoreConnection, subject: compared.ComparedRun) -> RunTime
     return time_shares(wall, workers, [case.elapsed for case in subject.results.values() if case.elapsed])
 
 
-_MAX_REASONS: Final = 100
 _FAILURES: Final = (
     'SELECT r."fingerprint", c."key", r."message", r."phase", r."file" FROM "result" AS r'
     ' JOIN "case" AS c ON c."id" = r."case_id" WHERE r."id" IN ({ids}) ORDER BY r."id"'
@@ -464,33 +455,40 @@ _FIRST_RUNS: Final = (
     ' SELECT f."fingerprint", (SELECT r."run_id" FROM "result" AS r JOIN "run" ON "run"."id" = r."run_id"'
     ' WHERE r."fingerprint" = f."fingerprint" AND "run"."source_id" = ? ORDER BY r."run_id" LIMIT 1) FROM f'
 )
+_KINDS: Final[Sequence[documents.Mine]] = ("still", "new", "back", "flaky", "known")
 
 
-def reasons_of(connection: StoreConnection, subject: compared.ComparedRun) -> list[documents.FailureReason]:
-    """Return the reasons of a run's failures without kinds and beginnings; reasons of many tests come first."""
-    groups: dict[int, list[int]] = {}
-    for case in subject.results.values():
-        if case.fingerprint is not None:
-            groups.setdefault(case.fingerprint, []).append(case.result_id)
-    order = sorted(groups, key=lambda fingerprint: (-len(groups[fingerprint]), fingerprint))[:_MAX_REASONS]
-    if not order:
+def _reasons(
+    connection: StoreConnection,
+    subject: compared.ComparedRun,
+    kinds: Mapping[int, documents.Mine],
+    same_reason: Mapping[int, bool],
+    began: Mapping[str | None, documents.RunMention],
+) -> list[documents.FailureReason]:
+    """Return the reasons of a run's failures: new reasons first, then reasons of many tests."""
+    groups = _failures_by_reason(subject)
+    if not groups:
         return []
     # Its expressions take 10 ms to compile: a run without failures does not pay for them.
     from pytest_automation_report.findings.fingerprints import masked  # noqa: PLC0415
 
     # Key, message, phase and file of the failures, by fingerprint.
     failures: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
-    shown = sorted(result_id for group in order for result_id in groups[group][: compared.MAX_TESTS])
-    for fingerprint, *columns in rows_of(connection, _FAILURES, shown):
+    shown = (subject.results[case_id] for cases in groups.values() for case_id in cases[: compared.MAX_TESTS])
+    for fingerprint, *columns in rows_of(connection, _FAILURES, sorted(case.result_id for case in shown)):
         failures[fingerprint].append(columns)
-    first_runs = _first_runs(connection, subject.run, order)
-    first_runs.pop(KILLED, None)
+    first_runs = _first_runs(connection, subject.run, [*groups])
     reasons: list[documents.FailureReason] = []
-    for fingerprint in order:
+    for fingerprint, cases in groups.items():
         rows = failures[fingerprint]
         titles = Counter(message or "" for _, message, _, _ in rows)
         title, _ = titles.most_common(1)[0]
         _, _, phase, place = rows[0]
+        counts = Counter(kinds[case_id] for case_id in cases if case_id in kinds)
+        kind = next((kind for kind in _KINDS if counts[kind]), None)
+        same = {same_reason[case_id] for case_id in cases if case_id in same_reason}
+        # Unless a listed failure says more, new failures began with this run.
+        own = None if kind in {None, "still"} else mention(subject.run)
         reasons.append(
             {
                 "title": title,
@@ -500,56 +498,35 @@ def reasons_of(connection: StoreConnection, subject: compared.ComparedRun) -> li
                 "messages": len(titles),
                 "keys": [key for key, _, _, _ in rows],
                 "fingerprint": hexadecimal(fingerprint),
-                "count": len(groups[fingerprint]),
-                "kind": None,
-                "mine": {},
-                "same_reason": None,
+                "count": len(cases),
+                "kind": kind,
+                "mine": {kind: counts[kind] for kind in _KINDS if counts[kind]},
+                "same_reason": same.pop() if kind == "back" and len(same) == 1 else None,
                 "first": first_runs.get(fingerprint),
-                "since": None,
+                "since": began.get(hexadecimal(fingerprint), own),
             }
         )
-    return reasons
+    return sorted(reasons, key=lambda reason: (*MINE, None).index(reason["kind"]))
 
 
-_KINDS: Final[Sequence[documents.Mine]] = ("still", "new", "back", "flaky", "known")
+def _failures_by_reason(subject: compared.ComparedRun) -> dict[int, list[int]]:
+    """Return the failed tests of each reason by its fingerprint; reasons of many tests come first."""
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for case_id, case in subject.results.items():
+        if case.fingerprint is not None:
+            groups[case.fingerprint].append(case_id)
+    order = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    return dict(order[: compared.MAX_REASONS])
 
 
-def _add_kinds(
-    reasons: list[documents.FailureReason],
-    subject: compared.ComparedRun,
-    kinds: Mapping[int, documents.Mine],
-    same_reason: Mapping[int, bool],
-) -> None:
-    """Add to each reason its failures by kind, and the first kind in the order of `_KINDS`; put new reasons first."""
-    found: defaultdict[str, Counter[documents.Mine]] = defaultdict(Counter)
-    same: defaultdict[str, set[bool]] = defaultdict(set)
-    for case_id, kind in kinds.items():
-        fingerprint = subject.results[case_id].fingerprint
-        if fingerprint is not None:
-            found[hexadecimal(fingerprint)][kind] += 1
-            if case_id in same_reason:
-                same[hexadecimal(fingerprint)].add(same_reason[case_id])
-    for reason in reasons:
-        counts = found[reason["fingerprint"]]
-        reason["mine"] = {kind: counts[kind] for kind in _KINDS if counts[kind]}
-        reason["kind"] = next((kind for kind in _KINDS if counts[kind]), None)
-        if reason["kind"] == "back" and len(same[reason["fingerprint"]]) == 1:
-            (reason["same_reason"],) = same[reason["fingerprint"]]
-    reasons.sort(key=lambda reason: (*MINE, None).index(reason["kind"]))
-
-
-def _add_beginnings(
-    reasons: Iterable[documents.FailureReason], failing: Iterable[documents.ChangedTest], run: documents.RunMention
-) -> None:
-    """Add to each reason the run in which the first of its failures began; ``run`` if none of them is listed."""
+def _beginnings(failing: Iterable[documents.ChangedTest]) -> dict[str | None, documents.RunMention]:
+    """Return the run in which the first of the failures of each reason began, by fingerprint."""
     began: dict[str | None, documents.RunMention] = {}
     for entry in failing:
         known, since = began.get(entry["fingerprint"]), entry["since"]
         if since is not None and (known is None or _order(since) < _order(known)):
             began[entry["fingerprint"]] = since
-    for reason in reasons:
-        own = None if reason["kind"] in {None, "still"} else run
-        reason["since"] = began.get(reason["fingerprint"], own)
+    return began
 
 
 def _order(since: documents.RunMention) -> tuple[int, bool]:
@@ -561,6 +538,6 @@ def _first_runs(connection: StoreConnection, run: Row, fingerprints: Sequence[in
     sql = _FIRST_RUNS.replace("{values}", ", ".join(["(?)"] * len(fingerprints)))
     rows = connection.execute(sql, (*fingerprints, run["source"]))
     # None if the run has just been removed.
-    first = {fingerprint: run_id for fingerprint, run_id in rows if run_id is not None}
+    first = {fingerprint: run_id for fingerprint, run_id in rows if run_id is not None and fingerprint != KILLED}
     mentions = {row["id"]: mention(row) for row in run_rows(connection, sorted(set(first.values())))}
     return {fingerprint: mentions[run_id] for fingerprint, run_id in first.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import sqlite3
 from collections import Counter, defaultdict
@@ -141,26 +142,17 @@ def _compare_counts(title: str, row: Row, counts: Mapping[str, int], names: Iter
             yield f"{title}: {name} is {row[name]}, counted are {count}"
 
 
-class StoreNumbers(Struct, frozen=True):
-    """Numbers of a store; ``size`` is in bytes, ``pruned`` the time of the last prune in microseconds since 1970."""
-
-    runs: int
-    open_runs: int
-    results: int
-    size: int
-    pruned: int | None
-
-
-_RUN_NUMBERS = (
-    'SELECT COUNT(*), COALESCE(SUM(CASE WHEN "is_completed" THEN 0 ELSE 1 END), 0), COALESCE(SUM("total_count"), 0),'
-    ' (SELECT "time" FROM "moment" WHERE "name" = \'prune\') FROM "run"'
+_NUMBERS = (
+    'SELECT COUNT(*) AS "runs", COALESCE(SUM(CASE WHEN "is_completed" THEN 0 ELSE 1 END), 0) AS "open_runs",'
+    ' CAST(COALESCE(SUM("total_count"), 0) AS BIGINT) AS "results",'
+    ' (SELECT "time" FROM "moment" WHERE "name" = \'prune\') AS "pruned" FROM "run"'
 )
 
 
-def store_numbers(connection: StoreConnection) -> StoreNumbers:
-    """Return the numbers of a store; the time grows with the number of its runs."""
-    ((runs, open_runs, results, pruned),) = connection.execute(_RUN_NUMBERS)
-    return StoreNumbers(runs, open_runs, int(results), used_bytes(connection), pruned)
+def store_numbers(connection: StoreConnection) -> Row:
+    """Return numbers of a store by name, ``pruned`` in microseconds; the time grows with the number of its runs."""
+    (numbers,) = connection.rows(_NUMBERS)
+    return {**numbers, "store_bytes": used_bytes(connection)}
 
 
 def back_up(store: Path, target: Path) -> int:
@@ -252,7 +244,7 @@ _PRUNED: Final = 'INSERT INTO "moment" VALUES (?, ?) ON CONFLICT ("name") DO UPD
 class Retention(Struct, frozen=True):
     """How long a server keeps runs, and when it completes those that are open.
 
-    ``keep_days`` has days by pattern of the branch: the first one that fits a run counts, and a run that none fits
+    ``keep_days`` has days by pattern of the branch: the first one that `fits` a run counts, and a run that none fits
     stays. An open run that did not change for ``complete_seconds`` is completed; None completes none. Files in the
     ``bucket`` go with their runs.
     """
@@ -263,8 +255,13 @@ class Retention(Struct, frozen=True):
 
     def keeps(self, branch: str | None, age_us: int) -> bool:
         """Whether a run of this branch and age, in microseconds, stays."""
-        days = next((days for pattern, days in self.keep_days.items() if fnmatchcase(branch or "", pattern)), None)
+        days = next((days for pattern, days in self.keep_days.items() if fits(pattern, branch or "")), None)
         return days is None or age_us <= days * DAY_US
+
+
+def fits(pattern: str, branch: str) -> bool:
+    """Whether a branch fits a pattern, in which ``*`` stands for any text."""
+    return fnmatchcase(branch, re.sub(r"[\[?]", r"[\g<0>]", pattern))  # a class of one character stands for itself
 
 
 class OldRun(Struct, frozen=True):
@@ -473,6 +470,6 @@ _OWNERS: Final[Mapping[str, str]] = {
 }
 
 
-def is_of_project(connection: StoreConnection, kind: str, record_id: int | str, project: int) -> bool:
+def is_of_project(kind: str, record_id: int | str, project: int, connection: StoreConnection) -> bool:
     """Whether a project has this run, thread, source or artifact."""
     return bool(connection.execute(_OWNERS[kind], (record_id, project)))

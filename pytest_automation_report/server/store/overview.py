@@ -82,7 +82,7 @@ _RESULTS: Final = (
 def overview(store: Store, run_id: int) -> RunOverview:
     """Return the overview of a run, with times since it began; raises `ApiError` (404) for an unknown run."""
     stored: RunOverview | None = store.read(
-        lambda connection: stored_documents(connection, "overview", [run_id], VERSION).get(run_id)
+        lambda connection: stored_documents(connection, "overview", [run_id], VERSION).get(run_id), is_single=True
     )
     if stored is not None:
         return stored

@@ -18,6 +18,7 @@ import sqlite3
 import threading
 import time
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from queue import LifoQueue
@@ -118,7 +119,7 @@ class Store:
         # Jobs that join a run send the same key at the same moment. This read needs no write lock, so once the first
         # of them is answered the others do not wait for each other. In PostgreSQL a transaction itself begins with it.
         if isinstance(self._connections, Connections):
-            earlier = self.read(lambda connection: _earlier_record(connection, request, self.now()))
+            earlier = self.read(lambda connection: _earlier_record(connection, request, self.now()), is_single=True)
             if earlier:
                 return earlier[0]
         return self._run(self._connections.writing, lambda connection: self._apply_once(connection, work, request))
@@ -127,9 +128,9 @@ class Store:
         """Run a change in one transaction and return its value, once it is on disk."""
         return self._run(self._connections.writing, lambda connection: work(self._writer(connection)))
 
-    def read(self, question: Callable[[StoreConnection], T]) -> T:
-        """Run statements on one snapshot of the store and return their value."""
-        return self._run(self._connections.reading, question)
+    def read(self, question: Callable[[StoreConnection], T], *, is_single: bool = False) -> T:
+        """Run statements on one snapshot of the store and return their value; ``is_single`` for one statement."""
+        return self._run(partial(self._connections.reading, is_single=is_single), question)
 
     def compact(self) -> None:
         """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store."""
@@ -340,7 +341,7 @@ class Connections:
                 yield self._writer
 
     @contextmanager
-    def reading(self) -> Iterator[SqliteConnection]:
+    def reading(self, *, is_single: bool = False) -> Iterator[SqliteConnection]:
         """Enter a transaction that reads one snapshot of the store; waits while all readers are in use."""
         reader = self._readers.get()
         try:
@@ -348,7 +349,8 @@ class Connections:
                 raise sqlite3.InterfaceError("the store is closed")
             reader = reader or SqliteConnection(self._path)
             with _map_errors():
-                reader.execute("BEGIN")
+                if not is_single:
+                    reader.execute("BEGIN")
                 with reader.raw:
                     yield reader
         finally:

@@ -11,18 +11,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.api.models import Token
+from pytest_automation_report.cli.main import main
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.http.guard import TOKEN_VARIABLE, server_token, token_beside
-from pytest_automation_report.server.http.serving import ServeOptions, serve
-from pytest_automation_report.server.store.maintenance import Retention
+from pytest_automation_report.server.http.guard import TOKEN_VARIABLE, listening_address, server_token, token_beside
+from pytest_automation_report.server.store.reads import run_rows
 from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.values import RunSubmission
 from support.contract import Contract
-from support.service import a_test
+from support.service import a_test, command_runner
 from support.serving import NEW_RUN, RUNS, WITH_TOKEN, answer_of, asking, connect, posting, served_store
 
 
@@ -152,25 +153,24 @@ def test_a_served_store_is_answered_by_its_names_only(tmp_path: Path) -> None:
             assert session.get(runs, headers={"Host": host}).status_code == status
 
 
-def test_a_port_that_is_taken_is_an_error_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who asks for the port can tell what is wrong with it; no other machine's address is served unless it may be.
-
-    The store is left to the server that is there: no old run is removed.
-    """
-    applied = list[object]()
-    monkeypatch.setattr("pytest_automation_report.server.http.serving.apply_retention", lambda *_: applied.append(1))
-    options = ServeOptions(retention=Retention({"*": 1}))
-    with closing(Store(tmp_path / "store.db")) as store:
+def test_a_server_whose_port_is_taken_changes_nothing(tmp_path: Path) -> None:
+    """It leaves store, token and old runs to the server that is there."""
+    database = tmp_path / "store.db"
+    with closing(Store(database, clock=lambda: 1)) as store:
+        runs = [store.write(lambda writer: writer.create_run(1, RunSubmission("n", "s"))) for _ in range(2)]
         with socket.create_server(("127.0.0.1", 0)) as other:
-            port = other.getsockname()[1]
-            with pytest.raises(OSError, match="in use"):
-                serve(store, Token("t"), host="127.0.0.1", port=port, ready=pytest.fail, options=options)
-        assert applied == []
-        for host in ("0.0.0.0", "192.0.2.1", "::", "example.com", ""):
-            with pytest.raises(SettingError, match="--host"):
-                serve(store, Token("t"), host=host, port=0, ready=pytest.fail, options=ServeOptions())
-        with pytest.raises(SettingError, match="--port"):
-            serve(store, Token("t"), host="localhost", port=65536, ready=pytest.fail, options=ServeOptions())
+            words = ["serve", "--port", str(other.getsockname()[1]), "--keep-days", "*=1", "--database", str(database)]
+            done = command_runner().invoke(main, words)
+        assert (done.exit_code, "choose another, or 0 for any free one" in done.stderr) == (2, True), done.output
+        assert len(store.read(partial(run_rows, run_ids=runs))) == 2
+    assert not (tmp_path / "store.db.token").exists()
+
+
+def test_no_other_machines_address_is_served_unless_it_may_be() -> None:
+    """A name that is no address could be one of another machine."""
+    for host in ("0.0.0.0", "192.0.2.1", "::", "example.com", ""):
+        with pytest.raises(SettingError, match="--host"):
+            listening_address(host, is_remote_allowed=False)
 
 
 def test_the_token_of_the_environment_comes_first(tmp_path: Path) -> None:

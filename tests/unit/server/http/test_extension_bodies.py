@@ -7,7 +7,8 @@ import pytest
 
 from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER, Json, announced
 from pytest_automation_report.failures.values import Comparison, Value
-from pytest_automation_report.server.api.bodies import MAX_ATTEMPTS_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSION_DEPTH
+from pytest_automation_report.server.api.bodies import MAX_ATTEMPTS_BYTES, MAX_EXTENSION_BYTES
+from pytest_automation_report.server.api.decoding import MAX_DEPTH
 from pytest_automation_report.server.pages.run.facts import running_tests
 from pytest_automation_report.server.pages.test import view_models
 from pytest_automation_report.server.pages.test.view_models import PhaseTimes, StoredAttempt, stored_attempt
@@ -128,19 +129,20 @@ def _nested_value(depth: int) -> Json:
 
 
 _LARGE = "x" * MAX_EXTENSION_BYTES
+_DEEPEST = MAX_DEPTH // 2  # each step, and each value, is an object in a list
 _STEP = {"name": "n", "status": "passed"}
 _MALFORMED: dict[str, list[object]] = {
     "started": [-1, "5", None, 2**63],
     "phases": [[1, 2], [1, 2, 3, 4], [1, 2, -3], "1, 2, 3", [60, 0, 60]],
     "steps": [
         "open", [], [{"name": "n"}], [{"name": "n", "status": "flying"}], [{**_STEP, "files": [-1]}],
-        [_nested(MAX_EXTENSION_DEPTH + 1)], [_STEP] * 5000,
+        [_nested(_DEEPEST + 1)], [_STEP] * 5000,
     ],
     "comparison": [
         1,
         {"operator": "==", "left": _VALUE},
         _compared({"text": "no type"}),
-        _compared(_nested_value(MAX_EXTENSION_DEPTH + 1)),
+        _compared(_nested_value(_DEEPEST + 1)),
         _compared({"type": "str", "text": _LARGE}),
     ],
     "colours": [
@@ -152,7 +154,7 @@ _MALFORMED: dict[str, list[object]] = {
     ],
     "attempts": [
         [], {}, [{"output": {"Output": "text"}}], [{"number": 0}], [{"number": 1, "output": {"Output": 5}}],
-        [{"number": 1, "steps": [_nested(MAX_EXTENSION_DEPTH + 1)]}],
+        [{"number": 1, "steps": [_nested(_DEEPEST + 1)]}],
         [{"number": 1, "comparison": _compared(_nested_value(33))}],
         [{"number": 1, "output": {"Output": "x" * MAX_ATTEMPTS_BYTES}}],
     ],
@@ -182,8 +184,8 @@ def test_steps_may_be_nested_to_the_limit(service: Service) -> None:
     """Steps and values at the greatest depth are stored, without properties of newer clients."""
     row = _stored(service, steps=[{"name": "n", "status": "passed", "colour": ["red"]}])
     assert stored_attempt(row).steps == (StepNode("n", "passed", None, ()),)
-    deepest = _compared(_nested_value(MAX_EXTENSION_DEPTH))
-    row = _stored(service, steps=[_nested(MAX_EXTENSION_DEPTH)], comparison=deepest)
+    deepest = _compared(_nested_value(_DEEPEST))
+    row = _stored(service, steps=[_nested(_DEEPEST)], comparison=deepest)
     stored = stored_attempt(row)
     assert (len(stored.steps), stored.comparison is not None) == (1, True)
 

@@ -6,7 +6,8 @@ from falcon.testing import StartResponseMock, TestClient, create_environ
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.guard import ServerOptions
-from support.service import API, ON_SQLITE, TOKEN, Service, a_test
+from pytest_automation_report.server.store.values import ApiError
+from support.service import API, ON_SQLITE, SECOND, TOKEN, Service, a_test
 
 SIGNED = {"Authorization": f"Bearer {TOKEN.value}"}
 
@@ -71,6 +72,35 @@ def test_numbers_are_those_of_requests_and_store(service: Service) -> None:
     assert [*seconds] == [f'request_seconds_sum{{kind="{kind}"}}' for kind in ("api", "append")]
     assert all(0 < each < 60 for each in seconds.values())
     assert size > 10_000
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_server_without_its_database_is_not_ready(
+    service: Service, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
+) -> None:
+    """Any error of the database is 503 there, and is counted as one of the database."""
+    client = TestClient(create_application(service.store, TOKEN))
+
+    def away(*_: object, **__: object) -> None:
+        raise ApiError(429, "gone", kind="database") if is_known else service.store.driver_error("disk I/O error")
+
+    with monkeypatch.context() as context:
+        context.setattr(service.store, "read", away)
+        assert [client.simulate_get(path).status_code for path in ("/healthz", "/readyz")] == [200, 503]
+    found = _numbers(client)
+    assert {name: count for name, count in found.items() if name.startswith("errors_total")} == {
+        'errors_total{kind="database"}': 1,
+        'errors_total{kind="token"}': 0,
+    }
+
+
+def test_the_age_of_a_prune_is_not_negative(service: Service) -> None:
+    """The clock of the machine that pruned may be ahead."""
+    service.store.write(lambda writer: writer.connection.add("moment", name="prune", time=writer.now + 5 * SECOND))
+    client = TestClient(create_application(service.store, TOKEN))
+    assert _numbers(client)["prune_age_seconds"] == 0
+    service.clock.now += 12 * SECOND
+    assert _numbers(client)["prune_age_seconds"] == 7
 
 
 def test_a_method_of_any_text_is_no_number_of_its_own(service: Service) -> None:

@@ -10,6 +10,7 @@ from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.guard import Tokens
+from pytest_automation_report.server.store.values import ApiError
 from support.service import API, TOKEN, Service, a_test, command_runner, option
 
 RUN = {"name": "n", "source": "s"}
@@ -79,6 +80,17 @@ def test_each_role_may_do_what_its_name_says(service: Service) -> None:
     assert _read(reader, 1, 1) == {200}
     assert [bearer.get("/metrics").status_code for bearer in (reporter, reader, admin)] == [403, 200, 200]
     assert service.get("/projects/1/automation/runs").json["total"] == 2
+    one = Bearer(service, _created(service, "one", "read", "--project", "1"))
+    assert one.get("/metrics").status_code == 403, "they are of all projects"
+
+
+def test_who_may_only_read_settles_no_shards(service: Service) -> None:
+    """The first question with a key decides how the tests of a pipeline are cut."""
+    reporter, reader = (Bearer(service, _created(service, role, role)) for role in ("report", "read"))
+    path = f"{API}/projects/1/automation/durations?source=a-source"
+    assert [reader.get(each).status_code for each in (path, f"{path}&key=", f"{path}&key=one")] == [200, 200, 403]
+    service.completed_run(a_test(elapsed=7))
+    assert reporter.get(f"{path}&key=one").json["result"]["runs"] == [1]
 
 
 @pytest.mark.parametrize("role", ["report", "read"])
@@ -130,6 +142,27 @@ def test_tokens_are_exchanged_without_a_refusal(service: Service, caplog: pytest
     assert [each.get(runs).status_code for each in (old, new)] == [401, 200]
     assert Bearer(service, TOKEN.value, tokens).get(runs).status_code == 200
     assert caplog.messages[:2] == ["token new is new: admin, all projects", "token old is revoked"]
+
+
+def test_numbers_are_there_without_the_database(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that was valid when the database was there reads that it is gone, and nothing else."""
+    now = [100.0]
+    tokens = Tokens(service.store, TOKEN, lambda: now[0])
+    known, new = (Bearer(service, _created(service, name, "read"), tokens) for name in ("known", "new"))
+    assert known.get("/metrics").status_code == 200
+    _token(service.place, "revoke", "new")
+
+    def away(*_: object, **__: object) -> None:
+        raise ApiError(429, "gone", kind="database")
+
+    monkeypatch.setattr(service.store, "read", away)
+    for _ in range(2):
+        now[0] += 6
+        answer = known.get("/metrics")
+        assert (answer.status_code, "automation_report_store_up 0\n" in answer.text) == (200, True)
+        assert known.get(f"{API}/projects/1/automation/runs").status_code == 429
+    assert new.get("/metrics").status_code == 200, "nobody can tell that it was revoked"
+    assert Bearer(service, "arp_absent", tokens).get("/metrics").status_code == 429
 
 
 def test_a_token_is_shown_once(service: Service, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,6 @@
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +13,7 @@ from click.testing import Result
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.cli.store import remove_old
+from pytest_automation_report.server.http import serving
 from pytest_automation_report.server.store import maintenance
 from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.maintenance import (
@@ -160,9 +162,25 @@ def test_runs_stay_as_long_as_their_branch_says(service: Service, caplog: pytest
         name = f" of branch {branch}" if branch else ""
         assert f"removed run {run}{name} with 1 result, {age} days old" in caplog.messages
     assert (len(caplog.messages), completed) == (len(gone), [])
-    assert service.store.read(store_numbers).pruned == now
+    assert service.store.read(store_numbers)["pruned"] == now
     apply_retention(service.store, Retention({"kept/*": 1}), completed.append)
     assert set(_ids(service)) == {*runs.values(), len(runs) + 1} - {*gone.values(), runs["kept/x", 900]}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "branch", "is_fit"),
+    [
+        ("fix[12]", "fix[12]", True),
+        ("fix[12]", "fix1", False),
+        ("fix?", "fix1", False),
+        ("main", "Main", False),
+        ("release/*", "release/1/rc", True),
+        ("*", "", True),
+    ],
+)
+def test_only_a_star_stands_for_other_text(pattern: str, branch: str, *, is_fit: bool) -> None:
+    """No other character of a pattern removes runs of a branch that has another name."""
+    assert maintenance.fits(pattern, branch) == is_fit
 
 
 def test_each_removal_is_a_line_at_once(
@@ -231,6 +249,24 @@ def test_runs_that_were_left_open_are_completed(service: Service, caplog: pytest
     assert not service.run(busy)["is_completed"]
     assert caplog.messages == [f"completed run {left}, which did not change for 6h"]
     service.append(threads[1], a_test(2))
+
+
+@pytest.mark.parametrize(("error", "told"), [(ApiError(429, "gone", kind="database"), 0), (ApiError(429, "busy"), 1)])
+def test_upkeep_repeats_no_bad_state(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, error: ApiError, told: int
+) -> None:
+    """A database that is gone for hours is no line every ten minutes: the store tells its begin and its end."""
+    caplog.set_level("INFO", "pytest_automation_report")
+    was_tried = threading.Event()
+
+    def away(*_: object) -> None:
+        was_tried.set()
+        raise error
+
+    monkeypatch.setattr(serving, "apply_retention", away)
+    with serving.upkeep(service.store, Retention(), lambda _: None):
+        assert was_tried.wait(30)
+    assert len(caplog.messages) == told
 
 
 @pytest.mark.parametrize(
