@@ -14,10 +14,8 @@ from binascii import a2b_base64
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.text.secret_values import (
-    MEDIUM,
     STRONG,
     SecretSpan,
-    found_literals,
     is_innocent,
     is_placeholder,
     looks_random,
@@ -68,24 +66,39 @@ _TOKENS: Final[tuple[tuple[str, ...], ...]] = (
     ("vapi-", r"nvapi-[\w-]{60,}"),
     ("skey-", "tskey-[a-z]{3,12}-[A-Za-z0-9-]{20,}"),
     ("dp.", r"dp\.(?:ct|pt|st|sa|scim|audit)\.[\w.-]{40,}"),
-    ("_pat_", r"github_pat_\w{40,}|dckr_pat_[\w-]{20,}"),
+    ("_pat_", r"github_pat_\w{40,}"),
+    ("dckr_", r"dckr_[op]at_[\w-]{20,}"),
+    ("HRKU-", r"HRKU-[\w-]{36,}"),
+    ("PMAK-", "PMAK-[a-f0-9]{24,}-[a-f0-9]{24,}"),
+    ("scale", r"pscale_(?:pw|tkn|oauth)_[\w-]{32,}"),
     ("i-AgE", r"pypi-AgE[\w-]{40,}"),
     ("ya29.", r"ya29\.[\w-]{20,}"),
     ("SG.", r"SG\.[\w-]{22}\.[\w-]{43}"),
     ("dapi", "dapi[a-f0-9]{32}"),
     ("hv", r"hv[bs]\.[\w-]{24,}"),
     ("NRAK-", "NRAK-[A-Z0-9]{27}"),
-    ("trys_", r"sntrys_[\w=+/-]{40,}"),
+    ("sntry", r"sntry[su]_[\w=+/-]{40,}"),
     ("_api_", r"testmo_api_[\w.=-]{20,}"),
     # JSON Web Tokens: header, payload and signature, or five parts when encrypted. They begin a word, also behind an
     # escape sequence of `repr`: `\neyJ...`.
     ("eyJ", r"eyJ(?:(?<![\w-]eyJ)|(?<=\\[nrt]eyJ))[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*){1,3}"),
     ("Q~", r"[\w~.-]{3}[0-9]Q~[\w~.-]{31,34}"),
     ("sv1.", r"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,}"),
+    # A URL within another one.
+    ("%40", r"((?i:%3a%2f%2f)[^\s%&'\"]{0,60}(?i:%3a))(?:(?!%2[fF])[^\s&'\"]){1,200}(?=%40)"),
+    # A token that pytest has shortened.
+    (
+        "...",
+        (
+            r"(?:gh[pousr]_|github_pat_|glpat-|npm_|sk-|[sr]k_live_|xox[a-z]-|hv[bs]\.|hf_|pypi-|AKIA|eyJ)[\w.-]{3,}"
+            r"\.\.\.(?=[A-Za-z_=-]*[0-9])[\w.=-]{6,}"
+        ),
+    ),
+    ("-Line", r"(Private-Lines: [0-9]{1,3}\s)(?:[A-Za-z0-9+/=]{1,64}(?:(?:\s|\\[nr]){1,4}|\Z)){1,99}"),
     (":AA", r"[0-9]{8,10}:AA[\w-]{33}"),
     ("slack", "(hooks.slack.com/(?:services|workflows)/)[A-Za-z0-9/]{20,}"),
     ("hooks", r"(/api/webhooks/[0-9]{10,}/)[\w-]{40,}"),
-    ("earer", r"([Bb]earer\s{1,4})(?=[A-Za-z._~+/=-]{0,200}[0-9])[\w.~+/=-]{16,}"),
+    ("earer", r"([Bb]earer(?:\s{1,4}|%20))(?=[A-Za-z._~+/=-]{0,200}[0-9])[\w.~+/=-]{16,}"),
 )
 """Tokens: a literal in each of them, and the expression for one, whose first group stays in front of the mark.
 
@@ -93,6 +106,8 @@ Between them may stand an expression that matches wherever the last one does: in
 and to compile the last one takes 0.5 ms and more, which the short texts of a session without failures do not need.
 """
 
+# Behind a token may stand the next one, whose prefix the first one has taken.
+_REST: Final = r"(?:[\w-]|[.:=~](?=[\w.-]{8}))*"
 _BASIC: Final = r"(Basic\s{1,4})([A-Za-z0-9+/]{8,}={0,2})"
 _HEADER_LITERALS: Final = ("thori", "ookie")
 _HEADER_NAME: Final = "[AaCc](?:(?i:uthorization)|(?i:ookie))"
@@ -123,8 +138,7 @@ def masked_credentials(text: str, found: dict[str, None], *, is_address: bool = 
     mask = masked(text, _keys(text)) if "TE KE" in text else text
     # Once for all that follows: hiding a secret adds no literal.
     lower = lowered(mask)
-    literals = found_literals(lower)
-    spans = sorted((*values_beside(literals, mask, lower), *values_by_position(mask)))
+    spans = sorted((*values_beside(mask, lower), *values_by_position(mask)))
     if is_address:
         signed = compiled(_SIGNED)
         spans = [span for span in spans if not signed.search(mask[max(0, span[0] - _SIGNED_WINDOW) : span[0]])]
@@ -133,11 +147,8 @@ def masked_credentials(text: str, found: dict[str, None], *, is_address: bool = 
     mask = _masked_tokens(mask)
     if "asic " in mask:
         mask = compiled(_BASIC).sub(_basic, mask)
-    if "://" in mask and "@" in mask:
+    if "@" in mask and ("://" in mask or ":\\/" in mask):
         mask = masked_users(mask)
-    # Parameters with secrets have names with these literals; to look at each "?" and "&" takes 10 ns a character.
-    if "=" in mask and ("?" in mask or "&" in mask) and (literals or "sig" in lower):
-        mask = masked_parameters(mask, is_signed=is_address)
     if any(literal in lower for literal in _HEADER_LITERALS):
         mask = masked(mask, _headers(mask))
     if FILLER not in mask:
@@ -162,7 +173,7 @@ def _sure_parts(value: str) -> list[str]:
 def _masked_tokens(text: str) -> str:
     for literal, *probes, pattern in _TOKENS:
         if literal in text and all(compiled(probe).search(text) for probe in probes):
-            text = compiled(pattern).sub(_hidden, text)
+            text = compiled(f"(?:{pattern}){_REST}").sub(_hidden, text)
     return text
 
 
@@ -231,7 +242,7 @@ def _keys(text: str) -> list[tuple[int, int]]:
     """Return the spans of private keys, also of those that were cut at one end."""
     spans: list[tuple[int, int]] = []
     done = 0
-    for line in compiled("-----(BEGIN|END) ([A-Z0-9 ]{0,30})PRIVATE KEY(?: BLOCK)?-----").finditer(text):
+    for line in compiled("-----?[ ]?(BEGIN|END) ([A-Z0-9 ]{0,30})PRIVATE KEY(?: BLOCK)?[ ]?-----?").finditer(text):
         if line.start() < done:
             continue
         if line[1] == "BEGIN":
@@ -246,7 +257,7 @@ def _keys(text: str) -> list[tuple[int, int]]:
 
 def _end_of_key(text: str, start: int) -> int:
     """Return the end of a private key: behind its END line, or at its last character if it was cut."""
-    pattern = compiled("-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
+    pattern = compiled("-----?[ ]?END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?[ ]?-----?")
     last_line = pattern.search(text, start, start + _MAX_KEY_LENGTH)
     if last_line is not None:
         return last_line.end()
@@ -264,6 +275,9 @@ _ARGUMENT_NAME: Final = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access
 _NO_HELP: Final = r"(?![-\[<]|[A-Z_]+\b|[a-z]+[ ][a-z]+[ .,])"
 _POSITIONS: Final = (
     ("--", rf"--(?<![\w-]--)(?=[a-z])[a-z_-]{{0,30}}(?i:{_ARGUMENT_NAME})[ \t]{{1,4}}{_NO_HELP}{_VALUE}"),
+    ("DENTI", rf"IDENTIFIED BY {_IN_QUOTES}"),
+    # An error of pydantic, below the name of its field.
+    ("put_v", rf"(?i:{_ARGUMENT_NAME})\n(?:E[ ])?[ ]{{1,12}}[^\n]{{1,300}}\binput_value={_IN_QUOTES}"),
     ("login", rf"login\s{{1,8}}\S{{1,60}}\s{{1,8}}password\s{{1,8}}{_VALUE}"),
     # User and password for requests and httpx: `auth=("ann", "x")`, `HTTPBasicAuth("ann", "x")`.
     (
@@ -363,21 +377,8 @@ def _values_in_assertions(text: str) -> Iterator[SecretSpan]:
                 yield *value.span(1), True
 
 
-_SURE_NAMES: Final = (
-    "access_token|api[_-]?key|apikey|client_secret|id_token|passwd|password|private_token|pwd|refresh_token|secret|"
-    "token"
-)
-# The value decides: `?key=name`, `?pass=12` and `?auth=basic` are not secrets.
-_OTHER_NAMES: Final = "auth|key|pass"
-_SIGNATURE_NAMES: Final = (
-    "sig|signature|X-Amz-Credential|X-Amz-Security-Token|X-Amz-Signature|X-Goog-Credential|X-Goog-Signature"
-)
-_PARAMETER: Final = lazy_pattern(
-    rf"[?&](?:(?P<sure>{_SURE_NAMES})|(?P<other>{_OTHER_NAMES})|{_SIGNATURE_NAMES})=(?P<value>[^&\s\"'<>#\\]+)",
-    re.IGNORECASE,
-)
-
-_USER: Final = lazy_pattern(r"://([^\s/?#@:\"'<>\\\[]*)([:@])")
+# JSON may have a backslash before each slash.
+_USER: Final = lazy_pattern(r":\\?/\\?/([^\s/?#@:\"'<>\\\[]*)([:@])")
 _PORT: Final = lazy_pattern(r"[0-9]{1,5}(?=[/?#\s\"'<>),;\]}`\\]|\Z)")
 # An "@" before a host. Passwords may contain it, so the last one counts.
 _AT: Final = lazy_pattern(r"@(?=(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?(?:[/?#\s\"'<>(),;\]}`\\&]|\Z))")
@@ -389,20 +390,6 @@ _LINE: Final = lazy_pattern(r"[^\r\n]*")
 _MAX_PASSWORD_LENGTH: Final = 256
 _MAX_SCHEME_LENGTH: Final = 40
 _MIN_TOKEN_LENGTH: Final = 16
-
-
-def masked_parameters(text: str, *, is_signed: bool) -> str:
-    """Mask the values of secret parameters but signatures, if ``is_signed``."""
-
-    def hidden(match: re.Match[str]) -> str:
-        if match["other"]:
-            is_kept = is_innocent(match["value"], MEDIUM)
-        else:
-            is_kept = (is_signed and not match["sure"]) or is_placeholder(match["value"])
-        length = len(match["value"])
-        return match[0] if is_kept else f"{match[0][:-length]}{FILLER * length}"
-
-    return _PARAMETER.sub(hidden, text)
 
 
 def masked_users(text: str) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus, unquote
 
 from pytest_automation_report.text import limits
 from pytest_automation_report.text.credential_patterns import masked_credentials
-from pytest_automation_report.text.secret_values import STRONG, is_named_secret, is_sure, named_values
+from pytest_automation_report.text.secret_values import STRONG, is_named_secret, is_sure, lowered, values_beside
 from pytest_automation_report.text.visible import FILLER, MARK, common_length, filled, marked, unmasked
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -90,7 +90,7 @@ def _passwords(text: str) -> Iterator[str]:
             yield password
             yield unquote(password)
     if "=" in text:
-        for start, end, _ in named_values(text):
+        for start, end, _ in values_beside(text, lowered(text)):
             yield text[start:end]
 
 

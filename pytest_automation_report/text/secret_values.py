@@ -18,7 +18,7 @@ from pytest_automation_report.text.visible import FILLER, MARK
 from pytest_automation_report.unpatched import compiled, lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 
 SecretSpan: TypeAlias = "tuple[int, int, bool]"
@@ -146,11 +146,22 @@ _NAMES: Final[tuple[tuple[str, str, int], ...]] = (
     ("jwt", "jwt", WEAK),
     ("gnatu", "signature", WEAK),
     ("sess", "sess(?:ion)?id", WEAK),
+    # Of parameters in addresses.
+    ("key=", "(?<=[?&])key", WEAK),
+    ("sig=", "(?<=[?&])sig", WEAK),
 )
+# How sure parameters are by word and strength of their name, where they are not as sure as a password:
+# `?key=name`, `?pass=12` and `?sort_key=created` are no secrets.
+_PARAMETERS: Final = {
+    ("_key", WEAK): WEAK, ("credentials", WEAK): WEAK, ("auth", WEAK): MEDIUM, ("key", WEAK): MEDIUM,
+    ("pass", MEDIUM): MEDIUM,
+}  # fmt: skip
 _LITERALS: Final = tuple(dict.fromkeys(literal for literal, _, _ in _NAMES))
 
 _SUFFIX: Final = "(?:[_-]?(?:value|data|base64|b64|hash|plain|new|old|confirm(?:ation)?|[0-9]{1,2}))?"
-_QUOTE: Final = r"\\{0,7}[\"'`]|&quot;|&#(?:34|39|x22|x27);|%2[27]"
+# Several secrets, but not how many. Tokens of a parser are none.
+_PLURAL: Final = r"(?P<plural>s(?!\W{1,4}[0-9]+(?![\w.])))?"
+_QUOTE: Final = r"'''|\"{3}|\\{0,7}[\"'`]|&quot;|&#(?:34|39|x22|x27);|%2[27]"
 _TYPE: Final = r"(?:[ ]?(?:str|bytes|secretstr|optional\[str\]|(?:str|bytes)[ ]\|[ ]none)[ ]?=)?"
 _AHEAD: Final = r"(?=[bfru]{0,2}\\{0,7}[\"'])"
 # A value with parts: `{'value': 'x'}`, `[('x',)]`, and the `repr` of an object, `Secret(value='x')`.
@@ -178,7 +189,7 @@ SIGNS: Final[tuple[tuple[str, str], ...]] = (
             rf"(?:{_QUOTE})?[ ]?[=:][ ]{{0,2}}|\s{{1,8}}value[ ]?[=:][ ]{{0,2}})"
         ),
     ),
-    ("<password>⟦x1⟧</password>", r"(?P<xml>>)(?=[^<\s])"),
+    ("<password>⟦x1⟧</password>", r"(?P<xml>(?:[ ][^<>]{1,100})?>)(?=[^<\s])"),
     ('name="password"\n\n⟦x1⟧', r"(?P<form>(?:(?:\\r)?\\n|\r?\n){2})"),
     ("('password', '⟦x1⟧')", rf"(?P<pair>,\s{{0,4}}{_AHEAD})"),
     # A sentence: only a value with a digit can be a secret.
@@ -258,24 +269,14 @@ def lowered(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
-def found_literals(lower: str) -> list[str]:
-    """Return the literals of names that a lowered text contains; no name of a secret stands in a text without any."""
-    return [literal for literal in _LITERALS if literal in lower]
-
-
-def named_values(text: str) -> list[SecretSpan]:
-    """Return the secrets beside names, in no order."""
-    lower = lowered(text)
-    return values_beside(found_literals(lower), text, lower)
-
-
-def values_beside(literals: Sequence[str], text: str, lower: str) -> list[SecretSpan]:
-    """Return the secrets beside names with these literals, in no order; ``lower`` is the lowered text."""
+def values_beside(text: str, lower: str) -> list[SecretSpan]:
+    """Return the secrets beside names, in no order; ``lower`` is the lowered text."""
+    # No name stands in a text without its literal.
+    literals = {literal for literal in _LITERALS if literal in lower}
     spans: list[SecretSpan] = []
-    if literals:
-        for literal, name, strength in _NAMES:
-            if literal in literals:
-                spans += _values(text, lower, compiled(f"(?P<name>{name}{_SUFFIX}){_AFTER}"), strength)
+    for literal, name, strength in _NAMES if literals else ():
+        if literal in literals:
+            spans += _values(text, lower, compiled(f"(?P<name>{name}{_SUFFIX}){_PLURAL}{_AFTER}"), strength)
     return spans
 
 
@@ -297,7 +298,7 @@ def _values(text: str, lower: str, pattern: re.Pattern[str], strength: int) -> I
         done = match.end()
         # Nothing to hide: the name ends the text, or the value is hidden already.
         if done < len(text) and not text.startswith((MARK, FILLER), done):
-            hit = _Hit(text, match, strength)
+            hit = _Hit(text, match, WEAK if match["plural"] and strength == MEDIUM else strength)
             if match["nest"]:
                 for span in _parts(hit):
                     yield span
@@ -442,7 +443,8 @@ def _unquoted(hit: _Hit) -> SecretSpan | None:
     if sign == ":" and ("://" in name or name.startswith("arn:")):
         return None  # a URL with user and password, the name of an AWS resource
     if hit.before[:1] in {"?", "&"}:
-        return _unless_innocent(hit, _end(_PARAMETER, hit))
+        strength = _PARAMETERS.get((hit.match["name"], hit.strength), STRONG)
+        return _unless_innocent(hit, _end(_PARAMETER, hit), strength)
     alone = None if hit.quote else _ALONE.match(hit.before)
     if alone is not None:
         return _rest_of_line(hit, is_indented=bool(alone["indent"]))

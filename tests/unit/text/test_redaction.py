@@ -49,7 +49,9 @@ TOKENS = [
     f"xai-{WORD}", f"nvapi-{WORD}", f"tskey-auth-{WORD[:12]}-{WORD[:32]}", f"dp.st.dev.{WORD[:43]}",
     f"sk-or-v1-{'0123456789abcdef' * 4}", f"sk-{WORD[:48]}",
     f"glsa_{WORD[:32]}_0123abcd", f"NRAK-{WORD[:27].upper()}", f"lin_api_{WORD[:40]}", f"ATATT3{WORD}=1A2B3C4D",
-    f"sntrys_{WORD}", f"AGE-SECRET-KEY-1{WORD[:58].upper()}", f"testmo_api_{WORD[:40]}", f"{WORD[:3]}8Q~{WORD[:34]}",
+    f"sntrys_{WORD}", f"sntryu_{'0123456789abcdef' * 4}", f"dckr_oat_{WORD[:32]}", f"HRKU-{WORD[:40]}",
+    f"PMAK-{'0123456789abcdef' * 2}-{'0123456789abcdef' * 2}", f"pscale_pw_{WORD[:43]}",
+    f"AGE-SECRET-KEY-1{WORD[:58].upper()}", f"testmo_api_{WORD[:40]}", f"{WORD[:3]}8Q~{WORD[:34]}",
     f"{WORD[:14]}.atlasv1.{WORD}", f"1234567890:AA{WORD[:33]}", JWT, f"{JWT}.{WORD[:20]}.{WORD[:22]}",
 ]  # fmt: skip
 
@@ -75,6 +77,8 @@ AROUND = (
     f"k = '⟦-----BEGIN {PRIVATE}-----\\n{WORD}\\n-----END {PRIVATE}-----⟧\\n'",
     f"⟦-----BEGIN PGP {PRIVATE} BLOCK-----\n\n{WORD}\n-----END PGP {PRIVATE} BLOCK-----⟧",
     f"a\n⟦-----BEGIN EC {PRIVATE}-----\n{WORD}\n{WORD[:20]}⟧",
+    f"Private-Lines: 2\n⟦{WORD}\n{WORD[:30]}==⟧", f"?dsn=postgres%3A%2F%2Fu%3A⟦{WORD[:20]}⟧%40h%3A5432%2Fd",
+    *(f"assert '⟦{token[:12]}...{token[-13:]}⟧' == 'x'" for token in (f"ghp_{WORD[:36]}", f"sk-proj-{WORD}", JWT)),
     f"plain words\n⟦{WORD}\n{WORD[:20]}=\n-----END {PRIVATE}-----⟧\nb",
 )  # fmt: skip
 """Texts with credentials between brackets, which do not belong to them."""
@@ -104,6 +108,13 @@ def test_parameters_named_like_secrets_are_hidden(name: str) -> None:
 def test_tokens_of_providers_are_hidden(token: str, frame: str) -> None:
     """A token of each known provider is hidden wherever it stands, and nothing beside it changes."""
     assert without_credentials(frame.format(token)) == frame.format(MARK)
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=lambda token: token[:12])
+def test_a_token_directly_behind_another_one_is_hidden(token: str) -> None:
+    """Where a token ends and the next one begins cannot be seen: both are hidden wholly, whatever their order."""
+    left = {first: without_credentials(f"'{first}{token}'").replace(MARK, "") for first in TOKENS}
+    assert {first: text for first, text in left.items() if text.strip("'.")} == {}
 
 
 @pytest.mark.parametrize("example", [*AROUND, *(example for example, _ in SIGNS)])
