@@ -152,10 +152,12 @@ _WORD: Final = re.compile(r"[A-Za-z_]{2,}")
 _ENTRY: Final = re.compile(r"^(?P<path>[^\s:>][^:\n]{0,300}\.py):[0-9]+: ?(?:in (?P<function>[\w<>]+))?", re.MULTILINE)
 # The same of Python's own traceback: --tb=native, and errors of a collection.
 _NATIVE: Final = re.compile(
-    r'^\s*File "(?P<path>[^"\n]{1,300}\.py)", line [0-9]+, in (?P<function>[\w<>]+)', re.MULTILINE
+    r'^(?:  \|)?\s*File "(?P<path>[^"\n]{1,300}\.py)", line [0-9]+, in (?P<function>[\w<>]+)', re.MULTILINE
 )
-_DEFINITION: Final = re.compile(r"^[ >]\s*(?:async )?def (\w+)\(", re.MULTILINE)
-_BELOW: Final = re.compile(r"\n {4,6}(\S[^\n]*)")
+# The first line of a result's text has lost its margin.
+_DEFINITION: Final = re.compile(r"(?:^[ >]\s*|\A)(?:async )?def (\w+)\(", re.MULTILINE)
+# An exception group has a bar before each line.
+_BELOW: Final = re.compile(r"\n(?:  \| )? {4,6}(\S[^\n]*)")
 _MARKED: Final = re.compile(r"^>\s+(\S[^\n]*)", re.MULTILINE)
 # What stands outside of the user's code: libraries, and the standard library.
 _OUTSIDE: Final = re.compile(r"^(?:\.\.[/\\]|[/\\]|[A-Za-z]:)")

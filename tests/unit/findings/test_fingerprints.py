@@ -137,6 +137,29 @@ def test_place(style: str) -> None:
     assert replace(failure, place="") == Failure("call", "E", "E", "", 'return json.loads("{nonsense")')
 
 
+def test_two_tests_of_a_module_that_fail_at_equal_statements() -> None:
+    """Their failures have two reasons, although a result's text has lost the margin of its first line."""
+    texts = [
+        f"def {name}():\n>       assert total() == 3\nE       assert 4 == 3\n\na.py:3: AssertionError" for name in "ab"
+    ]
+    failures = [failure_of("assert 4 == 3", "AssertionError", text) for text in texts]
+    assert [failure.place for failure in failures] == ["a.py:a", "a.py:b"]
+    assert len({fingerprint_of(failure).value for failure in failures}) == 2
+
+
+def test_place_of_an_exception_group() -> None:
+    """It is where the group was raised, and not where one of its members was."""
+    lines = (
+        "  + Exception Group Traceback (most recent call last):", '  |   File "/x/tests/a.py", line 2, in test_it',
+        "  |     run_all()", '  |   File "/x/shop/b.py", line 9, in run_all', "  |     raise errors",
+        "  | ExceptionGroup: two (1 sub-exception)", "  +-+---------------- 1 ----------------",
+        "    | Traceback (most recent call last):", '    |   File "/x/shop/c.py", line 4, in part',
+        "    |     raise one", "    | ValueError: one", "    +------------------------------------",
+    )  # fmt: skip
+    failure = failure_of("E", "ExceptionGroup", "\n".join(lines), file="tests/a.py", name="test_it")
+    assert (failure.place, failure.statement) == ("shop/b.py:run_all", "raise errors")
+
+
 def test_without_a_traceback_the_place_is_the_test() -> None:
     """A failure that shows no frame of the user's code is at its test, whatever its parameters."""
     failure = failure_of("E", "E", "no traceback", file="tests/test_cart.py", name="test_total[a-1]")
