@@ -242,7 +242,7 @@ Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 _STARTS: Final = ("https://", "http://", f"{EMBEDDED_ORIGIN}/")
 # Texts on which no decision depends: a value of another type counts as missing.
-_TEXTS: Final = frozenset({"name", "url", "value", "key", "folder", "created_at", "mime_type"})
+_TEXTS: Final = frozenset({"name", "url", "value", "key", "folder", "created_at", "completed_at", "mime_type"})
 _NESTED: Final = frozenset({"result", "threads", "fields", "links"})
 
 
@@ -305,12 +305,28 @@ class Run(Thread, frozen=True):
     links: tuple[LinkText, ...] = ()
     tags: tuple[str, ...] = ()
     created_at: str | None = None  # the server's own text
+    completed_at: str | None = None
+    elapsed: Count | None = None  # microseconds
     verdict: str = ""  # in a few words, in a list of a server of ours
     document: Json = field(default_factory=dict, name="")  # the JSON of a single run, empty for a run of a page
 
     def field_value(self, name: str) -> str:
         """Return the value of the first field of this name, "" if there is none."""
         return next((field.value or "" for field in self.fields if field.name == name), "")
+
+    @property
+    def source(self) -> str:
+        """The name of the source, "" unless the request named its kind."""
+        return self._expanded("automation_sources", self.source_id)
+
+    @property
+    def config(self) -> str:
+        """The name of the configuration, "" unless the request named its kind."""
+        return self._expanded("configs", self.config_id)
+
+    def _expanded(self, kind: str, record_id: int | None) -> str:
+        records = (self.document.get("expands") or {}).get(kind) or ()
+        return next((str(each["name"]) for each in records if each["id"] == record_id), "")
 
     def thread(self, thread_id: int) -> Thread | None:
         """Return the thread with this id, None if the run has no such thread."""

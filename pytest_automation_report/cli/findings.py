@@ -37,7 +37,6 @@ from pytest_automation_report.cli.queries import (
     run_number,
 )
 from pytest_automation_report.cli.run import run
-from pytest_automation_report.export.results import ExportedRun
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.known import (
@@ -204,8 +203,7 @@ def judge(judged: Run, document: RunFindings, known: KnownTests, limits: Limits)
     for line in (line for kind in kinds for line in kind.lines):
         echo_stderr(line, colour="red")
     commit = commit_text(judged.field_value("Commit"), judged.field_value("Changes"))
-    config = ExportedRun.from_document(judged.document).config
-    details = [printable(config), printable(judged.field_value("Branch")), commit]
+    details = [printable(judged.config), printable(judged.field_value("Branch")), commit]
     shown = ", ".join(filter(None, details))
     name = f"run {judged.id}{f' ({shown})' if shown else ''}"
     if said := verdict_line(document):

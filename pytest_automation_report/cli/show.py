@@ -29,7 +29,7 @@ from pytest_automation_report.cli.context import (
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, completed_jobs, echo_link, opened
 from pytest_automation_report.cli.run import run, run_line
 from pytest_automation_report.export.digest import digest_of, markdown_of, new_keys
-from pytest_automation_report.export.results import ExportedRun
+from pytest_automation_report.export.results import verdict_on
 from pytest_automation_report.findings.sentences import compared_line, reason_lines, told
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.lines import run_page
@@ -73,11 +73,11 @@ def show(chosen: WhichRun, *, is_all: bool, is_json: bool, test: str | None, **o
     with opened(options, chosen) as reading:
         run_id = reading.run_id(chosen)
         if test is not None:
-            exported = ExportedRun.from_document(reading.run(run_id).document)
+            whole = reading.run(run_id)
             findings = reading.findings(run_id) if reading.is_ours else None
-            found = _named(list(reading.tests(run_id)), test, exported)
+            found = _named(list(reading.tests(run_id)), test, whole)
             again = run_command([found.node_id])
-            click.echo(markdown_of(found, exported, command=again, changes=_changes(found, findings)), nl=False)
+            click.echo(markdown_of(found, whole, command=again, changes=_changes(found, findings)), nl=False)
             return Exit.DONE
         shown = reading.client.run(run_id, expands=_EXPANDS[: -1 if reading.is_ours else None])
         if is_json:
@@ -95,7 +95,7 @@ def show(chosen: WhichRun, *, is_all: bool, is_json: bool, test: str | None, **o
 def _failures(reading: Opened, shown: Run) -> Iterator[str]:
     """Yield the verdict, what changed since the base, the reasons, and the first failed tests."""
     findings = reading.findings(shown.id) if reading.is_ours else None
-    yield printable(told(ExportedRun.from_document(shown.document).verdict(findings)))
+    yield printable(told(verdict_on(shown, findings)))
     if findings is not None:
         now = time.time_ns() // 1000
         yield compared_line(findings, now)
@@ -177,14 +177,14 @@ _KINDS: Final = {
 }
 
 
-def _named(tests: Sequence[ExportedTest], name: str, run: ExportedRun) -> ExportedTest:
+def _named(tests: Sequence[ExportedTest], name: str, run: Run) -> ExportedTest:
     """Return the test of this folder and name, node id or key; raises `click.UsageError` if there is none."""
     names = {known: test for test in reversed(tests) for known in (test.key, test.title, test.node_id) if known}
     if name in names:
         return names[name]
     similar = get_close_matches(name, names, n=1)
     hint = f"did you mean {printable(similar[0])}?" if similar else "write its folder and name, its node id or its key"
-    selection = printable(run.fields.get(SELECTION_FIELD, ""))
+    selection = printable(run.field_value(SELECTION_FIELD))
     part = f"is a part of the suite ({selection}) and " if selection else ""
     raise click.UsageError(f"--test: run {run.id} {part}has no test {printable(name)!r}: {hint}")
 
@@ -239,20 +239,19 @@ def write_file(name: str, pieces: Iterable[str], option: str = "-o") -> None:
 def _exported(form: str, reading: Opened, run_id: int, base: int | None) -> Iterable[str]:
     from pytest_automation_report.export import documents  # noqa: PLC0415 - most commands write none
 
-    shown = reading.run(run_id)
-    run = ExportedRun.from_document(shown.document)
+    run = reading.run(run_id)
     if form in {"junit", "csv"}:
         tests = reading.tests(run_id)
         return documents.junit_xml(run, tests) if form == "junit" else documents.csv_table(tests)
     findings = reading.findings(run_id, base) if reading.is_ours else None
     if form == "json":
-        return documents.json_document(shown.document["result"], run.source, findings, reading.items(run_id))
+        return documents.json_document(run.document["result"], run.source, findings, reading.items(run_id))
     if form == "ctrf":
         return [documents.ctrf_text(run, reading.tests(run_id), None if findings is None else findings["base"])]
     # The same run gives the same bytes: the digest is of the time of its end, of an open run of its begin.
     failed, end = [*reading.tests(run_id, only_failures=True)], time_of(run.completed_at or run.created_at)
     now = 0 if end is None else round(end.timestamp() * 1_000_000)
-    return [digest(reading, shown, failed, findings, now=now).markdown()]
+    return [digest(reading, run, failed, findings, now=now).markdown()]
 
 
 @click.command("failures", cls=Command)
@@ -300,7 +299,7 @@ def digest(
     is_new_only: bool = False,
 ) -> Digest:
     """Return the digest of a run and its failures; ``now`` is in microseconds since 1970."""
-    run = replace(ExportedRun.from_document(shown.document), total=reading.count(shown), failed=len(failures))
+    run = replace(shown, total=reading.count(shown), failure=len(failures))
     url = run_page(reading.configuration, shown.id)
     return digest_of(run, failures, findings, now=now, url=url, is_new_only=is_new_only)
 

@@ -320,10 +320,10 @@ class DeliveryEnd(Struct):
         if self.delivery.session.has_digest and document["reasons"]:
             # Few sessions load what reads failures.
             from pytest_automation_report.export.digest import digest_of  # noqa: PLC0415
-            from pytest_automation_report.export.results import ExportedRun, ExportedTest  # noqa: PLC0415
+            from pytest_automation_report.export.results import ExportedTest  # noqa: PLC0415
             from pytest_automation_report.server.store.values import ResultClass  # noqa: PLC0415
 
-            run = ExportedRun.from_document(client.run(run_id, has_threads=False).document)
+            run = client.run(run_id, has_threads=False)
             # Of more failures than a page has, each reason has a few that are known.
             items = client.results_document(run_id, after=0, status_id=(ResultClass.FAILURE,))["tests"]
             tests = map(ExportedTest.from_item, items)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from msgspec import Struct
 
-from pytest_automation_report.export.results import OUTPUTS, ExportedRun, ExportedTest
+from pytest_automation_report.export.results import OUTPUTS, ExportedTest, verdict_on
 from pytest_automation_report.failures.reading import (
     Call,
     ReportedFailure,
@@ -39,6 +39,7 @@ from pytest_automation_report.text.visible import plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from pytest_automation_report.api.responses import Run
     from pytest_automation_report.failures.comparisons import Table
     from pytest_automation_report.failures.values import Segments
     from pytest_automation_report.findings.documents import FailureReason, Mine, RunFindings, RunMention
@@ -131,7 +132,7 @@ class Digest(Struct, frozen=True):
     """What failed in a run; ``now`` is in microseconds since 1970."""
 
     document: DigestDocument
-    run: ExportedRun
+    run: Run
     findings: RunFindings | None
     now: int
     is_new_only: bool = False
@@ -181,7 +182,7 @@ class Digest(Struct, frozen=True):
 
 
 def digest_of(
-    run: ExportedRun,
+    run: Run,
     failures: Iterable[ExportedTest],
     findings: RunFindings | None = None,
     *,
@@ -193,14 +194,14 @@ def digest_of(
 
     A Testmo instance has no findings: then tests with one message have one reason.
     """
-    said = run.verdict(findings)
+    said = verdict_on(run, findings)
     reasons = _reasons({test.key: test for test in failures}, findings, new_keys(findings) if is_new_only else None)
     about: DigestRun = {
         "id": run.id,
         "url": url or None,
-        "branch": run.fields.get("Branch"),
-        "commit": run.fields.get("Commit"),
-        "changes": run.fields.get("Changes"),
+        "branch": run.field_value("Branch") or None,
+        "commit": run.field_value("Commit") or None,
+        "changes": run.field_value("Changes") or None,
         "state": said["kind"],
     }
     document: DigestDocument = {
@@ -215,9 +216,9 @@ def new_keys(findings: RunFindings | None) -> set[str]:
     return {entry["key"] for entry in entries if entry["kind"] == "new"}
 
 
-def _counts(run: ExportedRun, findings: RunFindings | None) -> dict[str, int]:
+def _counts(run: Run, findings: RunFindings | None) -> dict[str, int]:
     if findings is None:
-        return {"finished": run.total, "failed": run.failed, "passed": run.passed}
+        return {"finished": run.total, "failed": run.failure, "passed": run.success}
     ran = {name: findings["ran"][name] for name in _COUNTS}
     return {**ran, **findings["mine"], **{name: findings["counts"][name] for name in ("fixed", "gone")}}
 
@@ -348,9 +349,9 @@ def _fitted(entries: Sequence[tuple[str, Sequence[str]]], room: int | None) -> l
     return ["\n".join(line for _, line in sorted(lines.items())) for lines in shown]
 
 
-def headline(run: ExportedRun, findings: RunFindings | None, url: str, now: int) -> list[str]:
+def headline(run: Run, findings: RunFindings | None, url: str, now: int) -> list[str]:
     """Return the lines that say how a run ended, what it was of, and what changed; ``now`` in us since 1970."""
-    said = run.verdict(findings)
+    said = verdict_on(run, findings)
     verdict = f"{_SIGNS.get(said['tone'], '')}{said['long']}"
     if findings is not None and 0 < findings["ran"]["failed"] + findings["ran"]["files"] == findings["mine"]["known"]:
         verdict = f"⚠️ {said['long']}, {'all ' if findings['mine']['known'] > 1 else ''}known"
@@ -366,15 +367,13 @@ def headline(run: ExportedRun, findings: RunFindings | None, url: str, now: int)
     return [f"### {verdict}", "", " · ".join(facts), *(["", f"{changes[0].upper()}{changes[1:]}."] if changes else [])]
 
 
-def _run_facts(run: ExportedRun) -> list[str]:
-    commit = commit_text(run.fields.get("Commit"), run.fields.get("Changes"))
-    facts = {"configuration": run.config, "branch": run.fields.get("Branch", ""), "commit": commit}
+def _run_facts(run: Run) -> list[str]:
+    commit = commit_text(run.field_value("Commit"), run.field_value("Changes"))
+    facts = {"configuration": run.config, "branch": run.field_value("Branch"), "commit": commit}
     return [f"{name} {code(value)}" for name, value in facts.items() if value]
 
 
-def markdown_of(
-    test: ExportedTest, run: ExportedRun | None = None, *, command: str = "", changes: Sequence[str] = ()
-) -> str:
+def markdown_of(test: ExportedTest, run: Run | None = None, *, command: str = "", changes: Sequence[str] = ()) -> str:
     """Return one test as Markdown; ``command`` runs it again, ``changes`` are sentences about the runs before."""
     outcomes = test.outcome_texts
     first = next(iter(outcomes), None)

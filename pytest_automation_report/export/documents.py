@@ -22,7 +22,8 @@ from pytest_automation_report.text.visible import xml_escaped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pytest_automation_report.export.results import Attempt, ExportedRun, ExportedTest
+    from pytest_automation_report.api.responses import Run
+    from pytest_automation_report.export.results import Attempt, ExportedTest
     from pytest_automation_report.findings.documents import BaseRun, RunFindings
 
 COLUMNS: Final = (
@@ -95,11 +96,11 @@ _NAMESPACE: Final = uuid.UUID("6f0ec1de-1c6d-5b0e-9a0c-0a7f3c1f4d2b")
 _ENVIRONMENT: Final = {"Branch": "branchName", "Commit": "commit", "Build": "buildName", "Shard": "shardId"}
 
 
-def ctrf_text(run: ExportedRun, tests: Iterable[ExportedTest], base: BaseRun | None = None) -> str:
+def ctrf_text(run: Run, tests: Iterable[ExportedTest], base: BaseRun | None = None) -> str:
     """Return a run in the Common Test Report Format: the same document for the same run, with the same ids."""
     bodies = [_test(test) for test in tests]
     # Runs of other tools name no version of pytest, so theirs is the tool that reported them.
-    version = run.fields.get("pytest")
+    version = run.field_value("pytest")
     tool = {"name": "pytest", "version": version} if version else {"name": "pytest-automation-report"}
     results = {"tool": tool, "summary": _summary(run, bodies), "tests": bodies, "environment": _environment(run)}
     document: Json = {
@@ -121,11 +122,11 @@ def ctrf_text(run: ExportedRun, tests: Iterable[ExportedTest], base: BaseRun | N
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _report_id(run: ExportedRun, run_id: int) -> str:
+def _report_id(run: Run, run_id: int) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{run.source}\n{run_id}"))
 
 
-def _summary(run: ExportedRun, bodies: list[Json]) -> Json:
+def _summary(run: Run, bodies: list[Json]) -> Json:
     counts = Counter(body["status"] for body in bodies)
     start, elapsed = _epoch_ms(run.created_at), _milliseconds(run.elapsed)
     return {
@@ -139,10 +140,11 @@ def _summary(run: ExportedRun, bodies: list[Json]) -> Json:
     }
 
 
-def _environment(run: ExportedRun) -> Json:
-    known = {name: run.fields[field] for field, name in _ENVIRONMENT.items() if run.fields.get(field)}
-    rest = {name: value for name, value in run.fields.items() if name not in _ENVIRONMENT}
-    url = next(iter(run.links.values()), None)
+def _environment(run: Run) -> Json:
+    fields = {field.name: field.value for field in run.fields if field.name and field.value}
+    known = {name: fields[field] for field, name in _ENVIRONMENT.items() if field in fields}
+    rest = {name: value for name, value in fields.items() if name not in _ENVIRONMENT}
+    url = next((link.url for link in run.links if link.url), None)
     return {
         "reportName": run.name or f"run {run.id}",
         **({"appName": run.source} if run.source else {}),
@@ -249,7 +251,7 @@ class _Suite(Struct):
         return f' tests="{self.tests}" failures="{self.failures}" errors="{self.errors}"'
 
 
-def junit_xml(run: ExportedRun, tests: Iterable[ExportedTest]) -> Iterator[str]:
+def junit_xml(run: Run, tests: Iterable[ExportedTest]) -> Iterator[str]:
     """Yield the document in pieces, one suite for each file in the order of its first test."""
     suites: dict[str, _Suite] = {}
     timestamp = f" timestamp={_quoted(run.created_at)}" if run.created_at else ""

@@ -14,6 +14,7 @@ from pytest_automation_report.text.node_ids import node_id_of, title_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pytest_automation_report.api.responses import Run
     from pytest_automation_report.findings.documents import RunFindings, VerdictWords
 
 Verdict: TypeAlias = Literal["passed", "failed", "skipped", "other"]
@@ -46,53 +47,12 @@ class Attempt(OutcomeText, frozen=True):
     number: int
 
 
-class ExportedRun(Struct, frozen=True):
-    """A run; ``elapsed`` is in microseconds, times are in ISO 8601, ``source`` and ``config`` are "" if not known."""
-
-    id: int
-    name: str
-    source: str
-    config: str
-    is_completed: bool
-    total: int
-    failed: int
-    passed: int
-    elapsed: int | None
-    created_at: str | None
-    completed_at: str | None
-    fields: Mapping[str, str]
-    links: Mapping[str, str]
-
-    @classmethod
-    def from_document(cls, document: Json) -> ExportedRun:
-        """Return the run of the API's response for one; ``expands`` may name its source and configuration."""
-        run = document["result"]
-        expands = document.get("expands") or {}
-        sources, configs = (
-            {each["id"]: each["name"] for each in expands.get(kind) or ()} for kind in ("automation_sources", "configs")
-        )
-        return cls(
-            id=run["id"],
-            name=str(run.get("name") or ""),
-            source=str(sources.get(run.get("source_id"), "")),
-            config=str(configs.get(run.get("config_id"), "")),
-            is_completed=bool(run.get("is_completed")),
-            total=int(run.get("total_count") or 0),
-            failed=int(run.get("failure_count") or 0),
-            passed=int(run.get("success_count") or 0),
-            elapsed=run.get("elapsed"),
-            created_at=run.get("created_at"),
-            completed_at=run.get("completed_at"),
-            fields=dict(_pairs(run.get("fields"), "value")),
-            links=dict(_pairs(run.get("links"), "url")),
-        )
-
-    def verdict(self, findings: RunFindings | None) -> VerdictWords:
-        """Return what is to be said of the run, by its findings; without them by its counts."""
-        if findings is not None:
-            return findings["verdict"]
-        numbers = RunNumbers(finished=self.total, failed=self.failed, passed=self.passed, is_open=not self.is_completed)
-        return verdict_of(numbers)
+def verdict_on(run: Run, findings: RunFindings | None) -> VerdictWords:
+    """Return what is to be said of a run, by its findings; without them by its counts."""
+    if findings is not None:
+        return findings["verdict"]
+    numbers = RunNumbers(finished=run.total, failed=run.failure, passed=run.success, is_open=not run.is_completed)
+    return verdict_of(numbers)
 
 
 class ExportedTest(Struct, frozen=True):
@@ -231,12 +191,6 @@ def _outcome_text(field: Field, verdict: Verdict) -> OutcomeText | None:
     if match is None:
         return None
     return OutcomeText("error" if match[1] == "Error" else "failure", message, type_, text)
-
-
-def _pairs(entries: Any, member: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON of a server
-    for entry in entries or ():
-        if entry.get("name") and entry.get(member):
-            yield str(entry["name"]), str(entry[member])
 
 
 def _field(body: Json) -> Field:

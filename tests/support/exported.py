@@ -3,7 +3,8 @@
 from typing import Any
 
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.export.results import ExportedRun, ExportedTest
+from pytest_automation_report.api.responses import Run, run_from
+from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.spool.records import key_of
 
 CONSOLE = 4
@@ -42,7 +43,7 @@ def exported_from(*items: Json) -> list[ExportedTest]:
     return [ExportedTest.from_item(item) for item in items]
 
 
-def a_run(**more: object) -> ExportedRun:
+def a_run(**more: object) -> Run:
     result = {
         "id": 12, "name": "nightly", "source_id": 3, "is_completed": True,
         "total_count": 4, "failure_count": 1, "success_count": 3,
@@ -51,7 +52,7 @@ def a_run(**more: object) -> ExportedRun:
         "links": [{"name": "CI job", "url": "https://ci.example.com/7"}], **more,
     }  # fmt: skip
     expands = {"automation_sources": [{"id": 3, "name": "shop"}]}
-    return ExportedRun.from_document({"result": result, "expands": expands})
+    return run_from({"result": result, "expands": expands})
 
 
 def findings_of(**more: object) -> Any:  # noqa: ANN401 - a part of them

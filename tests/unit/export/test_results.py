@@ -65,6 +65,10 @@ def test_a_field_of_an_unknown_type() -> None:
 def test_a_run() -> None:
     """Source, branch, commit and links of a run are read from its document."""
     run = a_run()
-    assert (run.source, run.fields["Branch"], run.fields["Commit"][:4], run.links) == (
-        "shop", "main", "0123", {"CI job": "https://ci.example.com/7"},
-    )  # fmt: skip
+    assert (run.source, run.config, run.field_value("Branch"), run.field_value("Commit")[:4]) == (
+        "shop",
+        "",
+        "main",
+        "0123",
+    )
+    assert [(link.name, link.url) for link in run.links] == [("CI job", "https://ci.example.com/7")]
