@@ -31,6 +31,8 @@ _MAX_CHARACTERS: Final = 600
 
 # With fewer words than this outside of masks a line is no reason by itself: `assert <number> == <number>`.
 _FEW_WORDS: Final = 3
+# A fixture fails many tests and is one reason. If its line says little, the statement counts, too.
+_OF_FIXTURES: Final = frozenset({"setup", "teardown"})
 
 # What differs from run to run, by the name that stands for it; an earlier kind wins. Each pattern begins with a
 # literal, a lookbehind or a bounded repetition, and none nests repetitions that can match one text in two ways: the
@@ -225,6 +227,8 @@ def fingerprint_of(failure: Failure) -> Fingerprint:
     title = masked(failure.line)
     place = failure.place if _needs_place(failure, title) else ""
     content = [str(VERSION), failure.kind, failure.type_name, title, place]
+    if failure.kind in _OF_FIXTURES and _says_little(failure, title):
+        content.append(masked(failure.statement))
     if place and (compared := _without_values(failure.line)):
         title = masked(compared)
         content[3:] = [title, place, masked(failure.statement)]
@@ -235,13 +239,16 @@ def fingerprint_of(failure: Failure) -> Fingerprint:
 def _needs_place(failure: Failure, title: str) -> bool:
     """Whether the masked line alone would join failures that have nothing to do with each other."""
     # An outage meets many tests in many places and is one reason: fixtures, connections and time limits get no place.
-    is_elsewhere = failure.kind in {"setup", "teardown", "crash", "timeout", "collection"}
+    is_elsewhere = failure.kind in {*_OF_FIXTURES, "crash", "timeout", "collection"}
     if is_elsewhere or failure.type_name.endswith(_OUTAGES):
         return False
     if failure.kind == "xpass" or failure.type_name in {"AssertionError", "Failed", ""}:
         return True
-    words = _WORD.findall(MASK.sub(" ", title.removeprefix(f"{failure.type_name}:")))
-    return len(words) < _FEW_WORDS
+    return _says_little(failure, title)
+
+
+def _says_little(failure: Failure, title: str) -> bool:
+    return len(_WORD.findall(MASK.sub(" ", title.removeprefix(f"{failure.type_name}:")))) < _FEW_WORDS
 
 
 def _without_values(line: str) -> str:
