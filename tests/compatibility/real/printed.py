@@ -16,7 +16,8 @@ def last_line(text: str) -> str:
 def without_report(text: str, folder: Path) -> str:
     """Return what a session printed without the report's own lines, and without what differs from time to time."""
     text = re.sub(r"(?m)^=+ automation report =+\n(?s:.*?)(?=^=+ )", "", text)
-    text = re.sub(r"(?m)^automation report: .*\n", "", text)
+    # Before the line of a wait the line of dots ends, and pytest ends it again.
+    text = re.sub(r"(?m)^automation report: waiting .*\n\n?|^automation report: .*\n", "", text)
     text = re.sub(r", automation-report-[^,\s]+|automation-report-[^,\s]+, ", "", text.replace(str(folder), ""))
     text = re.sub(r"\d+\.\d+s( \(\d:\d\d:\d\d\))?", "TIME", text)
     text = re.sub(r"(?m)^[-=]+|[-=]+$|0x[0-9a-f]+|\b\d{5,}\b", "", text)

@@ -3,6 +3,7 @@
 It is copied into the environments of the packages, and takes nothing from this project.
 """
 
+import gc
 import json
 import os
 import signal
@@ -48,7 +49,8 @@ def _write(moment: str) -> None:
 
 
 def state() -> dict[str, object]:
-    """Return what this process has now."""
+    """Return what this process has now, without the files of garbage, which is collected at one time or another."""
+    gc.collect()
     descriptors = _descriptors()
     return {
         "threads": sorted(each.name for each in threading.enumerate()),

@@ -1,10 +1,12 @@
 """What the comparison of real suites takes for a difference, and what for a suite's own unsteadiness."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from compatibility.real.comparing import differing, undelivered
+from compatibility.real.printed import without_report
 from compatibility.real.running import Session
 from compatibility.real.verdicts import Verdict
 from support.sessions import Ran
@@ -46,6 +48,14 @@ def test_difference_is_told(reported: Session, told: str) -> None:
     for bares in ([_BARE], [_BARE, _BARE]):
         (difference,) = differing(reported, bares)
         assert difference.startswith(told)
+
+
+def test_line_of_a_wait_is_no_difference() -> None:
+    """Before the line of a wait the line of dots ends: neither it nor the empty line after it is of the suite."""
+    bare = f"... [100%]\n{_LAST}\n"
+    wait = "automation report: waiting for the last results to reach http://127.0.0.1:1, at most 600 s (Ctrl-C ends it)"
+    reported = bare.replace("]\n", f"]\n{wait}\n\n")
+    assert without_report(reported, Path("/work")) == without_report(bare, Path("/work"))
 
 
 def test_workers_may_swap_their_tests() -> None:
