@@ -15,7 +15,7 @@ from pytest_automation_report.findings.sentences import mine
 from pytest_automation_report.server.pages import drawings, rendering, urls
 from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader, ask
 from pytest_automation_report.server.pages.rows import branch_runs, card_of, flaky_tests, run_row, slowest_tests
-from pytest_automation_report.server.pages.searches import mistakes_in
+from pytest_automation_report.server.pages.urls import mistakes_in
 from pytest_automation_report.server.pages.words import common_phrase, titled
 from pytest_automation_report.server.store import reads
 from pytest_automation_report.server.store.compared import main_branch
