@@ -2,37 +2,185 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from contextlib import suppress
 from functools import partial
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from pytest_automation_report.findings.sentences import mine
-from pytest_automation_report.server.pages import drawings, rendering, urls
+from pytest_automation_report.findings.flakiness import evidence_words
+from pytest_automation_report.findings.sentences import MINE, mine
+from pytest_automation_report.findings.times import HISTORY, LAST, median
+from pytest_automation_report.server.pages import rendering, urls, words
+from pytest_automation_report.server.pages.drawings import STRIP_RUNS, TrendPoint, failure_trend
 from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader, ask
-from pytest_automation_report.server.pages.rows import branch_runs, card_of, flaky_tests, run_row, slowest_tests
-from pytest_automation_report.server.pages.urls import mistakes_in
-from pytest_automation_report.server.pages.words import common_phrase, titled
 from pytest_automation_report.server.store import reads
-from pytest_automation_report.server.store.compared import main_branch
+from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries, verdict_in_list
-from pytest_automation_report.server.store.histories import series_of
+from pytest_automation_report.server.store.histories import Series, histories, series_of
+from pytest_automation_report.server.store.reads import RunRecord, find_cases
 from pytest_automation_report.server.store.values import ApiError, hexadecimal, not_found
 from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import split_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import falcon
 
+    from pytest_automation_report.findings.documents import FindingsSummary, VerdictWords
     from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
+
+
+def run_row(record: RunRecord, source: str, summary: FindingsSummary | None, bases: Mapping[int, Row]) -> Values:
+    """Return the values of a run in a list; ``summary`` is of its findings, ``bases`` has rows of bases by id."""
+    row = record.row
+    commit_link, links = words.links_of(record)
+    base = bases.get(summary["base"]) if summary and summary["base"] else None
+    is_open, collected = not row["is_completed"], words.collected_of(record)
+    not_run = 0 if is_open or summary is None else summary["not_run"]
+    # Some tests that did not run have a result that says so, and a part of its status.
+    missing = (collected or 0) - row["total_count"] if is_open else not_run - row["untested_count"]
+    return {
+        **words.run_values(row, source),
+        "said": verdict_in_list({**row, "collected": collected}, summary),
+        "tags": json.loads(row["tags"]),
+        "parts": words.parts_of(words.counts_of(row), missing=missing, is_open=is_open),
+        "subject": words.fields_of(record).get("Commit subject", ""),
+        "commit_link": commit_link,
+        "link": links[0] if links else None,
+        "not_run": not_run,
+        "is_uncomputed": summary is None and not is_open,
+        "moved": change_words(row, summary),
+        "base": None if base is None else base["id"],
+        "before": words.comparable_time(row, base),
+    }
+
+
+def run_rows(reader: PageReader, ids: Sequence[int]) -> list[Values]:
+    """Return the rows of these runs, in this order."""
+    records = reader.runs(ids)
+    names = reader.source_names({record.row["source"] for record in records.values()})
+    known = summaries(reader.connection, ids)
+    base_ids = {summary["base"] for summary in known.values() if summary["base"]}
+    bases = {row["id"]: row for row in reads.run_rows(reader.connection, [*base_ids])}
+    return [
+        run_row(records[run_id], names[records[run_id].row["source"]], known.get(run_id), bases)
+        for run_id in ids
+        if run_id in records
+    ]
+
+
+def change_words(row: Row, summary: FindingsSummary | None) -> list[tuple[int, str, str]]:
+    """Return whose failures a completed run has, and what passes again: numbers, words and tones.
+
+    Without a base these are only its failures.
+    """
+    if summary is None or not summary["base"]:
+        said = [(row["failure_count"], "failed", "fail")]
+    else:
+        inks = {"new": "fail", "flaky": "flaky"}
+        said = [(summary["mine"][name], word, inks.get(name, "skip")) for name, word in MINE.items()]
+        said += [(summary["counts"][name], name.replace("_", " "), "pass") for name in ("fixed", "passed_again")]
+    return [each for each in said if each[0]]
+
+
+RAIL_TESTS: Final = 10  # most flaky and slow tests beside the runs of a suite
+
+
+class BranchRuns(NamedTuple):
+    """The last completed runs of a suite's branch, oldest first, their trend, and what is known of the last one.
+
+    A run of a part of the suite knows of its own tests alone. It is the last one, and among the rows, only if all runs
+    are such parts; otherwise ``part`` is a later one.
+    """
+
+    rows: Sequence[Row] = ()
+    points: Sequence[TrendPoint] = ()
+    part: Row | None = None
+    last: Row | None = None
+    summary: FindingsSummary | None = None
+    said: VerdictWords | None = None
+
+
+def branch_runs(reader: PageReader, source_id: int, branch: str) -> BranchRuns:
+    """Return the runs of a branch."""
+    rows = reader.completed_trend(source_id, branch)
+    if not rows:
+        return BranchRuns()
+    whole = [row for row in rows if not row["selection"]] or rows
+    known, last = summaries(reader.connection, [row["id"] for row in rows]), whole[-1]
+    part, summary = rows[-1] if rows[-1] is not last else None, known.get(last["id"])
+    return BranchRuns(whole, failure_trend(rows, known), part, last, summary, verdict_in_list(last, summary))
+
+
+class SuiteCard(NamedTuple):
+    """A suite, the runs of its main branch, and its newest run if that goes on.
+
+    ``flaky`` is the number of flaky tests, None if not all tests ran; ``usual`` the time of a run in microseconds.
+    """
+
+    suite: Row
+    branch: str
+    runs: BranchRuns
+    running: Row | None
+    flaky: int | None
+    usual: int | None
+
+
+def card_of(reader: PageReader, source: Row) -> SuiteCard:
+    """Return the card of a suite."""
+    branch = main_branch(reader.connection, source["id"])
+    runs, newest = branch_runs(reader, source["id"], branch), reader.newest(source["id"], None)
+    running = newest if newest is not None and not newest["is_completed"] else None
+    is_whole = runs.summary and not runs.summary["not_run"] and not runs.summary["verdict"]["part"]
+    flaky = runs.summary["counts"]["flaky"] if runs.summary and is_whole else None
+    times = [row["elapsed"] for row in runs.rows[:-1] if row["elapsed"]]
+    return SuiteCard(source, branch, runs, running, flaky, int(median(times)) if times else None)
+
+
+class SuiteTest(NamedTuple):
+    """A test beside the runs of a suite: its evidence or usual duration, and its last outcomes or its share of that."""
+
+    name: str
+    case: int
+    words: str
+    letters: str = ""
+    share: float = 0
+
+
+def flaky_tests(reader: PageReader, source_id: int, branch: str, series: Series) -> list[SuiteTest]:
+    """Return the flaky tests of a suite's branch, most expensive first."""
+    shown = flaky_of_source(reader.connection, source_id, branch, states=("flaky",), limit=RAIL_TESTS)
+    cases = find_cases(reader.connection, source_id, [entry["key"] for entry in shown])
+    known = histories(reader.connection, series, cases.values(), last=STRIP_RUNS)
+    return [
+        SuiteTest(entry["name"], case, evidence_words(entry), known[case].letters[-STRIP_RUNS:])
+        for entry in shown
+        if (case := cases[entry["key"]])
+    ]
+
+
+def slowest_tests(reader: PageReader, series: Series) -> list[SuiteTest]:
+    """Return the slowest tests of a suite by their usual duration, with their share of the slowest one."""
+    # The very last run may be one of a part of the suite.
+    last = [run.id for run in series.runs[-LAST:]]
+    # The usual times of five times as many tests as are shown are compared.
+    slow = reader.slowest(last, LAST * 5 * RAIL_TESTS)
+    known = histories(reader.connection, series, slow, last=HISTORY)
+    medians = {case: usual for case in slow if (usual := known[case].usual()) is not None}
+    chosen = sorted(medians, key=lambda case: (-medians[case], case))[:RAIL_TESTS]
+    names = names_of(reader.connection, chosen)
+    return [
+        SuiteTest(names[case][2], case, duration(medians[case]), share=medians[case] / medians[chosen[0]])
+        for case in chosen
+    ]
 
 
 _COMPUTING_SECONDS: Final = 0.2
@@ -118,12 +266,11 @@ def show_search(store: Store, req: falcon.Request, resp: falcon.Response) -> Non
         resp.status, resp.location = 302, urls.link("run", number)
         return
     source = int(given["source"]) if re.fullmatch(r"[0-9]{1,18}", given.get("source", "")) else None
-    values = (
-        ask(store, partial(found, text=text, source_id=source))
-        if text
-        else dict.fromkeys(("runs", "suites", "reasons"), ()) | dict.fromkeys(("nearest", "looked"))
-    )
-    rendering.show(req, resp, "runs/search.html", text=text, source=source, mistakes=mistakes_in(text, ()), **values)
+    values: Values = {**dict.fromkeys(("runs", "suites", "reasons"), ()), **dict.fromkeys(("nearest", "looked"))}
+    if text:
+        values = ask(store, partial(found, text=text, source_id=source))
+    mistakes = urls.mistakes_in(text, ())
+    rendering.show(req, resp, "runs/search.html", text=text, source=source, mistakes=mistakes, **values)
 
 
 _REASONS_SHOWN: Final = 20
@@ -155,7 +302,7 @@ def found(reader: PageReader, text: str, source_id: int | None) -> Values:
         "runs": rows,
         "suites": suites[:_SUITES_SHOWN],
         "reasons": [(row, hexadecimal(row["fingerprint"])) for row in reasons],
-        "nearest": common_phrase(names, text),
+        "nearest": words.common_phrase(names, text),
         "looked": reader.looked_at(source_id),
     }
 
@@ -221,13 +368,11 @@ def suite_values(reader: PageReader, source: Row, filters: urls.ListFilters) -> 
         "address_at": lambda page: urls.link("suite", source_id, **{**filters.at(page), "source": None}),
         "main": main,
         "mine": mine(summary["mine"]) if summary else "",
-        "title": "" if said is None else titled(said),
+        "title": "" if said is None else words.titled(said),
         # The last runs in which nothing failed.
         "green": len([*takewhile(lambda row: row["total_count"] and not row["failure_count"], reversed(runs.rows))]),
         "times": [
-            drawings.TrendPoint(
-                row["id"], row["elapsed"] or 0, duration(row["elapsed"]), "skip", urls.link("run", row["id"])
-            )
+            TrendPoint(row["id"], row["elapsed"] or 0, duration(row["elapsed"]), "skip", urls.link("run", row["id"]))
             for row in runs.rows
         ],
         "oldest": min(began, key=lambda run: run["run"], default=None),
@@ -289,17 +434,3 @@ def _list_values(
 
 def _uncomputed(rows: Sequence[Values]) -> list[int]:
     return [row["id"] for row in rows if row["is_uncomputed"]]
-
-
-def run_rows(reader: PageReader, ids: Sequence[int]) -> list[Values]:
-    """Return the rows of these runs, in this order."""
-    records = reader.runs(ids)
-    names = reader.source_names({record.row["source"] for record in records.values()})
-    known = summaries(reader.connection, ids)
-    base_ids = {summary["base"] for summary in known.values() if summary["base"]}
-    bases = {row["id"]: row for row in reads.run_rows(reader.connection, [*base_ids])}
-    return [
-        run_row(records[run_id], names[records[run_id].row["source"]], known.get(run_id), bases)
-        for run_id in ids
-        if run_id in records
-    ]

@@ -43,7 +43,6 @@ from pytest_automation_report.server.pages.rendering import (
     render,
     set_html,
 )
-from pytest_automation_report.server.pages.rows import show_costs
 from pytest_automation_report.server.pages.run import page
 from pytest_automation_report.server.pages.test.handlers import (
     NO_LINKS,
@@ -53,7 +52,7 @@ from pytest_automation_report.server.pages.test.handlers import (
     show_result,
     viewer_files,
 )
-from pytest_automation_report.server.pages.test.history import show_case
+from pytest_automation_report.server.pages.test.history import show_case, show_costs
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import ApiError, not_found
 
