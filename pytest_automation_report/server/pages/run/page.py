@@ -21,7 +21,7 @@ from pytest_automation_report.server.api.documents import run_document
 from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of, small_lanes
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, PageReader, ask
-from pytest_automation_report.server.pages.run import changes, head
+from pytest_automation_report.server.pages.run import head
 from pytest_automation_report.server.pages.run.facts import (
     SILENT_US,
     THREADS_SHOWN,
@@ -37,7 +37,7 @@ from pytest_automation_report.server.pages.run.facts import (
     waste_sentence,
 )
 from pytest_automation_report.server.pages.run.failures import FailureCards, says_of
-from pytest_automation_report.server.pages.run.tests import TestList, TreeRows
+from pytest_automation_report.server.pages.run.tests import RunChanges, TestList, TreeRows, failing_runs
 from pytest_automation_report.server.pages.urls import VIEWS, RunState, link, paging, run_state, single_values
 from pytest_automation_report.server.pages.words import Values, fields_of, files_in, run_values, tests_and_files
 from pytest_automation_report.server.store.findings import findings, summaries
@@ -360,9 +360,9 @@ class RunView:
         return {
             "lanes": small_lanes(facts.overview, busy) if facts.overview["workers"] else None,
             "slowest": slowest_tests(facts.overview, lambda row: facts.slower.get(row["id"], ""))[:_RAIL_LINES],
-            "fixed": [(row, changes.failing_runs(facts.histories.letters(row["case"]))) for row in fixed],
+            "fixed": [(row, failing_runs(facts.histories.letters(row["case"]))) for row in fixed],
             "fixed_count": found["counts"]["fixed"],
-            "where": changes.where_it_ran(facts),
+            "where": head.where_it_ran(facts),
         }
 
     def _tests(self) -> Values:
@@ -394,15 +394,15 @@ class RunView:
         histories.load((row["case"] for row in rows.values()), is_whole=True)
         letters = {result: histories.letters(row["case"]) for result, row in rows.items()}
         return {
-            "changes": changes.RunChanges(found, self._state, letters),
-            "commits": changes.commits_since(self._facts.fields.get("Commits", ""), found["base"]["commit"]),
+            "changes": RunChanges(found, self._state, letters),
+            "commits": head.commits_since(self._facts.fields.get("Commits", ""), found["base"]["commit"]),
             "software": self._software(),
         }
 
     def _software(self) -> list[tuple[str, str, str]]:
         base = self._facts.findings["base"]
         before = None if base is None else self._reader.runs([base["run"]]).get(base["run"])
-        return [] if before is None else changes.changed_software(fields_of(before), self._facts.fields)
+        return [] if before is None else head.changed_software(fields_of(before), self._facts.fields)
 
     def _time(self) -> Values:
         facts = self._facts
@@ -426,4 +426,4 @@ class RunView:
         }
 
     def _details(self) -> Values:
-        return {"details": changes.details_of(self._facts), "software": self._software()}
+        return {"details": head.details_of(self._facts), "software": self._software()}
