@@ -120,29 +120,19 @@ def branch_runs(reader: PageReader, source_id: int, branch: str) -> BranchRuns:
     return BranchRuns(whole, failure_trend(rows, known), part, last, summary, verdict_in_list(last, summary))
 
 
-class SuiteCard(NamedTuple):
-    """A suite, the runs of its main branch, and its newest run if that goes on.
+def card_of(reader: PageReader, source: Row) -> Values:
+    """Return the card of a suite: the runs of its main branch, and its newest run if that goes on.
 
     ``flaky`` is the number of flaky tests, None if not all tests ran; ``usual`` the time of a run in microseconds.
     """
-
-    suite: Row
-    branch: str
-    runs: BranchRuns
-    running: Row | None
-    flaky: int | None
-    usual: int | None
-
-
-def card_of(reader: PageReader, source: Row) -> SuiteCard:
-    """Return the card of a suite."""
     branch = main_branch(reader.connection, source["id"])
     runs, newest = branch_runs(reader, source["id"], branch), reader.newest(source["id"], None)
     running = newest if newest is not None and not newest["is_completed"] else None
     is_whole = runs.summary and not runs.summary["not_run"] and not runs.summary["verdict"]["part"]
     flaky = runs.summary["counts"]["flaky"] if runs.summary and is_whole else None
     times = [row["elapsed"] for row in runs.rows[:-1] if row["elapsed"]]
-    return SuiteCard(source, branch, runs, running, flaky, int(median(times)) if times else None)
+    usual = int(median(times)) if times else None
+    return {"suite": source, "branch": branch, "runs": runs, "running": running, "flaky": flaky, "usual": usual}
 
 
 class SuiteTest(NamedTuple):
@@ -328,7 +318,8 @@ def suites_values(reader: PageReader, project_id: int) -> Values:
     # Those that fail come first, then those that ran last.
     ordered = sorted(reader.sources(project_id), key=lambda source: -newest.get(source["id"], {"id": 0})["id"])
     cards = [card_of(reader, source) for source in ordered[:_CARDS_SHOWN]]
-    cards.sort(key=lambda card: not (card.runs.last and card.runs.last["failure_count"]))
+    shown: list[BranchRuns] = [card["runs"] for card in cards]
+    cards.sort(key=lambda card: not (card["runs"].last and card["runs"].last["failure_count"]))
     others = [
         (source, run, verdict_in_list(run, None)["tone"])
         for source in ordered[_CARDS_SHOWN:]
@@ -343,8 +334,7 @@ def suites_values(reader: PageReader, project_id: int) -> Values:
         "others": others,
         "open_runs": run_rows(reader, reader.open_runs(project_id, urls.ListFilters())),
         "runs": rows,
-        "uncomputed": [card.runs.last["id"] for card in cards if card.runs.last and card.runs.summary is None]
-        + _uncomputed(rows),
+        "uncomputed": [runs.last["id"] for runs in shown if runs.last and runs.summary is None] + _uncomputed(rows),
     }
 
 
@@ -386,7 +376,7 @@ def suite_values(reader: PageReader, source: Row, filters: urls.ListFilters) -> 
 
 def projects_values(reader: PageReader, project_ids: Sequence[int]) -> Values:
     """Return the values of the list of projects: id, number of runs, and the latest run."""
-    latest_runs = reader.latest_runs(project_ids)
+    latest_runs = reader.latest_runs()
     rows = []
     for project_id in project_ids:
         count, run_id = latest_runs.get(project_id, (0, 0))

@@ -141,10 +141,9 @@ class PageReader(Reader):
         """Return the ids of the projects, lowest first."""
         return [row["id"] for row in self._ask('SELECT "id" FROM "project" ORDER BY "id" LIMIT ?', _SHOWN)]
 
-    def latest_runs(self, project_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-        """Return the number of runs and the id of the latest one, for each of these projects that has runs."""
-        sql = 'SELECT "project_id", COUNT("id"), MAX("id") FROM "run" WHERE "project_id" IN ({}) GROUP BY "project_id"'
-        rows = self.connection.execute(sql.format(marks(project_ids)), project_ids) if project_ids else ()
+    def latest_runs(self) -> dict[int, tuple[int, int]]:
+        """Return the number of runs and the id of the latest one, for each project that has runs."""
+        rows = self.connection.execute('SELECT "project_id", COUNT("id"), MAX("id") FROM "run" GROUP BY "project_id"')
         return {project_id: (count, latest) for project_id, count, latest in rows}
 
     def home(self, project_id: int) -> str:

@@ -127,33 +127,29 @@ _POLICY: Final = (
 )
 
 
-class ReportedFiles:
-    """The contents in a report by their hash, and the names and sizes of those that did not fit."""
+def _fitting(
+    reader: PageReader, names: Mapping[str, str], free: int
+) -> tuple[dict[str, contents.StoredContent], list[tuple[str, int]]]:
+    """Return the contents that fit into a report by their hash, and the names and sizes of the others."""
+    fitting: dict[str, contents.StoredContent] = {}
+    left_out: list[tuple[str, int]] = []
+    stored = contents.stored_contents(reader.connection, names)
+    # Small ones go first, so that most of them fit.
+    for content in sorted(stored.values(), key=lambda content: (content.size, content.hash)):
+        if content.size <= free:
+            fitting[content.hash] = content
+            free -= content.size
+        else:
+            left_out.append((names[content.hash], content.size))
+    return fitting, sorted(left_out, key=lambda entry: (-entry[1], entry[0]))
 
-    def __init__(self, reader: PageReader, names: Mapping[str, str], max_bytes: int) -> None:
-        stored = contents.stored_contents(reader.connection, names)
-        self.contents: dict[str, contents.StoredContent] = {}
-        self.left_out: list[tuple[str, int]] = []
-        free = max_bytes
-        # Small ones go first, so that most of them fit.
-        for content in sorted(stored.values(), key=lambda content: (content.size, content.hash)):
-            if content.size <= free:
-                self.contents[content.hash] = content
-                free -= content.size
-            else:
-                self.left_out.append((names[content.hash], content.size))
-        self.left_out.sort(key=lambda entry: (-entry[1], entry[0]))
 
-    def type_of(self, content_hash: str) -> str:
-        """Return the media type under which a browser shows a content; all but pictures and videos are downloads."""
-        content = self.contents[content_hash]
-        is_shown = content.media_type.startswith(("image/", "video/"))
-        return content.mime_type if is_shown else contents.DOWNLOAD
-
-    def data(self, reader: PageReader, content_hash: str) -> bytes:
-        """Return a content."""
-        positions = range(-(-self.contents[content_hash].size // contents.PART_BYTES))
-        return b"".join(contents.part_of(reader.connection, content_hash, position) for position in positions)
+def _embedded(reader: PageReader, content: contents.StoredContent) -> tuple[str, str, str]:
+    """Return hash and media type of a content, and its bytes; all but pictures and videos are downloads."""
+    is_shown = content.media_type.startswith(("image/", "video/"))
+    positions = range(-(-content.size // contents.PART_BYTES))
+    data = b"".join(contents.part_of(reader.connection, content.hash, position) for position in positions)
+    return content.hash, content.mime_type if is_shown else contents.DOWNLOAD, _deflated(data)
 
 
 def report_of(
@@ -190,7 +186,7 @@ class _Report:
         self._tests = report_tests.ReportedTests(self._facts, documents.findings)
         names = {} if rule.which == "none" else self._tests.artifacts(only_of_failures=rule.which == "failed")
         self._rule = rule
-        self._files = ReportedFiles(reader, names, rule.max_bytes)
+        self._files, self._left_out = _fitting(reader, names, rule.max_bytes)
         self._results = {row["id"] for row in self._tests.rows}
         # Without failures the usual view is the list of tests.
         self._view = RunView(self._facts, RunState(run_id=run_id)).view
@@ -224,29 +220,25 @@ class _Report:
             "tests": report_tests.rows_of(self._tests, run, self._findings),
             "pages": {
                 address: [
-                    report_tests.relinked(part, self._knows, self._files.contents)
-                    for part in report_tests.fragment_of(html)
+                    report_tests.relinked(part, self._knows, self._files) for part in report_tests.fragment_of(html)
                 ]
                 for address, html in self._pages.items()
                 if html
             },
         }
-        files = self._files
         plain_style, loader = rendering.style_text("plain.css"), _STRICT + rendering.script_text("loader.js")
         return rendering.render(
             "report/report.html",
             **plain_values(self._facts, self._findings),
             policy=_own(_POLICY.format(styles=_hashes(plain_style, style), scripts=_hashes(loader, script))),
             version=__version__,
-            title=report_tests.fragment_of(self._pages[start]).title,
+            title=report_tests.fragment_of(self._pages[start])[0],
             style=_own(plain_style),
             script=_own(loader),
             data=_deflated(json.dumps(data, separators=(",", ":"), sort_keys=True).encode()),
-            artifacts=[
-                (hash_, files.type_of(hash_), _deflated(files.data(self._reader, hash_))) for hash_ in files.contents
-            ],
+            artifacts=[_embedded(self._reader, content) for content in self._files.values()],
             note=note,
-            left_out=files.left_out,
+            left_out=self._left_out,
             max_bytes=self._rule.max_bytes,
         )
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from html import escape, unescape
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from markupsafe import Markup
@@ -35,8 +35,6 @@ from pytest_automation_report.text.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
 
-    from typing_extensions import NotRequired
-
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.server.pages.test.handlers import CodeLinks
     from pytest_automation_report.server.pages.words import Values
@@ -55,20 +53,12 @@ _LEFT_OUT: Final = frozenset({"from"})
 _ARTIFACT: Final = re.compile(r"/artifacts/([0-9a-f]{64})(?:/(.*))?", re.DOTALL)
 
 
-class Fragment(NamedTuple):
-    """The parts in which one page differs from others, as HTML."""
-
-    title: str
-    crumbs: str
-    content: str
-
-
-def fragment_of(html: str) -> Fragment:
-    """Return the parts of a page; raises `ValueError` if it does not extend the base template."""
+def fragment_of(html: str) -> tuple[str, str, str]:
+    """Return title, crumbs and content of a page; raises `ValueError` if it does not extend the base template."""
     title, crumbs, content = _TITLE.search(html), _CRUMBS.search(html), _MAIN.search(html)
     if title is None or content is None:
         raise ValueError("the page has no title or no content")
-    return Fragment(title[1].strip(), crumbs[0] if crumbs else "", content[1].strip())
+    return title[1].strip(), crumbs[0] if crumbs else "", content[1].strip()
 
 
 def addresses_in(html: str) -> list[str]:
@@ -251,24 +241,18 @@ def _lone_reason(fields: str) -> str:
     return str(meta.get("message") or "") if is_reason else ""
 
 
-class Column(TypedDict):
-    """A value for each test; with ``at`` the places of these in ``values``, which has each of them once."""
-
-    values: Sequence[Any]
-    at: NotRequired[Sequence[int]]
-
-
 def rows_of(tests: ReportedTests, run: Values, findings: RunFindings) -> Values:
     """Return the member ``tests`` of the report's JSON: the tests in the order of their results' ids.
 
     ``kinds`` are rows and pages that differ only in what stands in their holes, ``groups`` the texts that tests of one
-    class share, ``columns`` a `Column` for each property, and ``files`` the rows of the tree in each of its orders.
+    class share, and ``files`` the rows of the tree in each of its orders. ``columns`` have a value for each test; with
+    ``at`` the places of these in ``values``, which has each of them once.
     """
     facts, rows = tests.facts, tests.rows
     names = [split_name(row["name"]) for row in rows]
     kinds = [_kind(tests, row, name) for row, name in zip(rows, names, strict=True)]
     kind_list = sorted(set(kinds))
-    shown = _Visible()
+    shown = cache(visible)
     file_numbers = {path_of(file): number for number, file in enumerate(facts.overview["files"])}
     groups = [(file_numbers[path_of(row)], *_group(row, shown)) for row in rows]
     group_list = sorted(set(groups))
@@ -307,7 +291,7 @@ def rows_of(tests: ReportedTests, run: Values, findings: RunFindings) -> Values:
     }
 
 
-def _group(row: Row, shown: _Visible) -> tuple[str, str, str]:
+def _group(row: Row, shown: Callable[[str], str]) -> tuple[str, str, str]:
     """Return the texts that tests of one class have in common: folder, node id and command, with holes for names."""
     name, folder = row["name"], row["folder"]
     node = node_id(row["file"], folder, name)
@@ -366,7 +350,7 @@ def _with_hole(text: str, name: str) -> str:
     return text.replace(name, "⟦name⟧") if text.count(name) == 1 else text
 
 
-def _times(microseconds: Sequence[int | None]) -> Column:
+def _times(microseconds: Sequence[int | None]) -> Values:
     """Return the column of the shown durations, shortest first: a test's place among them is its place by time."""
     shown = [duration(time) for time in microseconds]
     sums: dict[str, list[int]] = {}
@@ -376,21 +360,11 @@ def _times(microseconds: Sequence[int | None]) -> Column:
     return _coded(shown, sorted(means, key=lambda text: (means[text], text)))
 
 
-class _Visible(dict[str, str]):
-    """Texts of users with control characters escaped, as templates write them, by the texts."""
-
-    def __missing__(self, text: str) -> str:
-        self[text] = visible(text)
-        return self[text]
-
-    __call__ = dict.__getitem__
-
-
-def _column(values: Sequence[Any]) -> Column:
+def _column(values: Sequence[Any]) -> Values:
     distinct = set(values)
     return {"values": values} if 2 * len(distinct) > len(values) else _coded(values, sorted(distinct))
 
 
-def _coded(values: Sequence[Any], distinct: Sequence[Any], shown: Sequence[Any] | None = None) -> Column:
+def _coded(values: Sequence[Any], distinct: Sequence[Any], shown: Sequence[Any] | None = None) -> Values:
     numbers = {value: number for number, value in enumerate(distinct)}
     return {"values": list(distinct if shown is None else shown), "at": [numbers[value] for value in values]}
