@@ -325,14 +325,15 @@ def suites_values(reader: PageReader, project_id: int) -> Values:
         for source in ordered[_CARDS_SHOWN:]
         if (run := newest.get(source["id"]))
     ]
-    ids, _ = reader.completed_runs(project_id, urls.ListFilters())
+    ids, _ = reader.listed_runs(project_id, urls.ListFilters(), is_open=False)
+    open_ids, _ = reader.listed_runs(project_id, urls.ListFilters(), is_open=True)
     rows = run_rows(reader, ids[:8])
     return {
         "project": project_id,
         "home": reader.home(project_id),
         "cards": cards,
         "others": others,
-        "open_runs": run_rows(reader, reader.open_runs(project_id, urls.ListFilters())),
+        "open_runs": run_rows(reader, open_ids),
         "runs": rows,
         "uncomputed": [runs.last["id"] for runs in shown if runs.last and runs.summary is None] + _uncomputed(rows),
     }
@@ -376,12 +377,11 @@ def suite_values(reader: PageReader, source: Row, filters: urls.ListFilters) -> 
 
 def projects_values(reader: PageReader, project_ids: Sequence[int]) -> Values:
     """Return the values of the list of projects: id, number of runs, and the latest run."""
-    latest_runs = reader.latest_runs()
-    rows = []
-    for project_id in project_ids:
-        count, run_id = latest_runs.get(project_id, (0, 0))
-        rows.append((project_id, count, run_rows(reader, [run_id])[0] if count else None))
-    return {"projects": rows, "has_runs": bool(latest_runs), "uncomputed": []}
+    latest = reader.latest_runs()
+    found = [(project_id, *latest.get(project_id, (0, 0))) for project_id in project_ids]
+    rows = {row["id"]: row for row in run_rows(reader, [run_id for _, _, run_id in found])}
+    projects = [(project_id, count, rows.get(run_id)) for project_id, count, run_id in found]
+    return {"projects": projects, "has_runs": bool(latest), "uncomputed": []}
 
 
 _Choice: TypeAlias = "tuple[str, str, str, Sequence[tuple[str, str]], str]"
@@ -404,8 +404,8 @@ def _list_values(
         ("status", "Status", "Any status", [(word, word.capitalize()) for word in urls.STATUSES], filters.status or ""),
         ("tag", "Tag", "Any tag", [(tag, tag) for tag in tagged], filters.tag or ""),
     ]
-    ids, total = reader.completed_runs(project_id, filters)
-    open_ids = reader.open_runs(project_id, filters) if filters.page == 1 else []
+    ids, total = reader.listed_runs(project_id, filters, is_open=False)
+    open_ids, open_total = reader.listed_runs(project_id, filters, is_open=True)
     rows = run_rows(reader, ids)
     return {
         "project": project_id,
@@ -414,10 +414,10 @@ def _list_values(
         "mistakes": filters.mistakes,
         "choices": [choice for choice in choices if choice[3]],
         "has_branches": any(branches),
-        "open_runs": run_rows(reader, open_ids),
+        "open_runs": run_rows(reader, open_ids if filters.page == 1 else []),
         "runs": rows,
         "uncomputed": _uncomputed(rows),
-        "total": total + len(open_ids),
+        "total": total + open_total,
         "pages": urls.paging(filters.page, total, PAGE_RUNS),
     }
 

@@ -170,22 +170,14 @@ class PageReader(Reader):
 
     # Lists of runs
 
-    def open_runs(self, project_id: int, filters: ListFilters) -> list[int]:
-        """Return the ids of the newest runs that go on."""
+    def listed_runs(self, project_id: int, filters: ListFilters, *, is_open: bool) -> tuple[list[int], int]:
+        """Return the ids of a page of the completed runs, or of the newest that go on, and the number of all."""
         condition, values = run_condition(project_id, filters.wanted)
-        return self._run_ids(f'{condition} AND NOT "is_completed"', *values, PAGE_RUNS, 0)
-
-    def completed_runs(self, project_id: int, filters: ListFilters) -> tuple[list[int], int]:
-        """Return the ids of one page of the completed runs, newest first, and the number of all."""
-        condition, values = run_condition(project_id, filters.wanted)
-        condition += ' AND "is_completed"'
+        condition += ' AND NOT "is_completed"' if is_open else ' AND "is_completed"'
         total = self.connection.number('SELECT COUNT(*) FROM "run" WHERE ' + condition, values)
-        first = (filters.page - 1) * PAGE_RUNS
-        return self._run_ids(condition, *values, PAGE_RUNS, first) if first < total else [], total
-
-    def _run_ids(self, condition: str, *values: object) -> list[int]:
-        order = 'ORDER BY "created" DESC, "id" DESC LIMIT ? OFFSET ?'
-        return [row["id"] for row in self._runs('"id"', f"{condition} {order}", *values)]
+        first = 0 if is_open else (filters.page - 1) * PAGE_RUNS
+        rest = f'{condition} ORDER BY "created" DESC, "id" DESC LIMIT {PAGE_RUNS} OFFSET ?'
+        return [row["id"] for row in self._runs('"id"', rest, *values, first)] if first < total else [], total
 
     def state(self, project_id: int | None) -> tuple[list[tuple[Any, ...]], list[int]]:
         """Return values that differ whenever a list of runs does, and the completed runs without computed findings."""

@@ -178,12 +178,11 @@ class TreeRows:
     def __init__(self, facts: ShownRun, state: RunState) -> None:
         self._facts = facts
         self._state = state
-        self._sort = state.sort or "failed"
 
     def children(self, opened: str, *, path_to: str = "") -> Level:
         """Return the rows below a node; a node on the way to ``path_to`` has its own rows with it."""
         nodes, leaves = self._below(opened)
-        rows = ordered(nodes, leaves, self._sort)
+        rows = ordered(nodes, leaves, self._state.sort or "failed")
         page = self._state.page if opened == self._state.opened else 1
         shown = rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
         listed = self._facts.listed((row for row in shown if not isinstance(row, Branch)), self._state)

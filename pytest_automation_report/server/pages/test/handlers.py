@@ -22,6 +22,7 @@ from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, run_values, stored_entries
 from pytest_automation_report.server.store.contents import PART_BYTES, part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings
+from pytest_automation_report.server.store.reads import began_at
 from pytest_automation_report.server.store.values import hashes_in, hexadecimal
 from pytest_automation_report.text.node_ids import node_id_of, place_of, run_command, split_name
 
@@ -321,13 +322,12 @@ def _usual(row: Row, run: RunRecord, common: CommonValues) -> int | None:
 
 def _worker_values(row: Row, run: RunRecord, common: CommonValues) -> Values:
     """Return the worker that ran the test, and how long after the begin of the run that was, in microseconds."""
-    number, created = row["thread"], run.row["created"]
+    number = row["thread"]
     names = common.once(("workers", row["run"]), partial(worker_names, run))
     thread = common.once(("thread", number), partial(common.reader.thread, number))
     started = view_models.start_time(thread, row)
-    # The run of a session is created a moment after the session began.
-    begun = min(created, thread["session_started"] or created)
-    return {"worker": names.get(number, ""), "offset": None if started is None else max(0, started - begun)}
+    offset = None if started is None else max(0, started - began_at(run.row, run.threads))
+    return {"worker": names.get(number, ""), "offset": offset}
 
 
 def _markdown(row: Row, fields: Sequence[Entry], values: Values) -> str:

@@ -136,6 +136,15 @@ def test_a_test_that_did_not_run_is_counted_once(site: Site) -> None:
         assert 'aria-label="1 untested, 4 passed, 1 not run"' in site.shown(path)
 
 
+def test_each_page_of_a_list_has_the_number_of_all_runs(site: Site) -> None:
+    """Those that go on are counted on each page, also if they are more than a page shows."""
+    site.run_of(a_test())
+    for _ in range(26):
+        site.service.new_run()
+    assert missing(site.text("/projects/1"), "Runs 27 runs", "Running the newest 25 runs") == []
+    assert "Runs 27 runs" in site.text("/projects/1?page=2")
+
+
 def test_a_list_is_filtered_by_its_address(site: Site) -> None:
     """Suite, branch, status and tag can be combined, and stay while pages are turned."""
     passing = _run(site, a_test(), source="one", tags=["nightly"])
