@@ -48,8 +48,6 @@ _ADDRESS: Final = re.compile(r' (href|src|action|poster|data-branch|data-live|da
 # The time since a moment is true for a minute; the moment itself stands in the title.
 _AGO: Final = re.compile(r'(<time datetime="[^"]*") title="([^"]*)" data-ago>[^<]*</time>')
 _LABELLED_OUTSIDE: Final = re.compile(r"(<a\b(?=[^>]* data-outside)(?=[^>]*aria-label=)[^>]*)>")
-# The state of the page that a reader came from: in the file, the browser's history has it.
-_LEFT_OUT: Final = frozenset({"from"})
 _ARTIFACT: Final = re.compile(r"/artifacts/([0-9a-f]{64})(?:/(.*))?", re.DOTALL)
 
 
@@ -71,7 +69,8 @@ def addresses_in(html: str) -> list[str]:
 def canonical(address: str) -> str:
     """Return an address with its parameters in one order, without its fragment and without `from`."""
     split = urlsplit(address)
-    pairs = sorted(pair for pair in parse_qsl(split.query) if pair[0] not in _LEFT_OUT)
+    # The state of the page that a reader came from: in the file, the browser's history has it.
+    pairs = sorted(pair for pair in parse_qsl(split.query) if pair[0] != "from")
     return f"{split.path}?{urlencode(pairs)}" if pairs else split.path
 
 

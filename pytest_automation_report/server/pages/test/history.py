@@ -56,7 +56,7 @@ _DECIDED: Final = frozenset("prf")
 
 
 class RunOutcome(Struct, frozen=True):
-    """RunOutcome of the test in one run; ``letter`` as in `store.histories`, times in microseconds."""
+    """The outcome of the test in one run; ``letter`` as in `store.histories`, times in microseconds."""
 
     result: int
     run: int
@@ -169,9 +169,9 @@ def found_tests(reader: PageReader, run_id: int) -> FoundTests:
     if found is None:
         return NOTHING_FOUND
     tests = found["tests"]
-    kinds: dict[int | None, FailureKind | None] = {entry["result"]: "passed again" for entry in tests["passed_again"]}
-    kinds |= {entry["result"]: entry["kind"] for entry in (*tests["newly_failing"], *tests["still_failing"])}
     failing = (*tests["newly_failing"], *tests["still_failing"])
+    kinds: dict[int | None, FailureKind | None] = {entry["result"]: "passed again" for entry in tests["passed_again"]}
+    kinds |= {entry["result"]: entry["kind"] for entry in failing}
     since = {entry["result"]: entry["since"] for entry in failing if entry["since"]}
     return FoundTests(kinds, {entry["result"]: entry for entry in found["flaky"]}, since)
 
@@ -334,7 +334,7 @@ _CALENDAR, _BRANCHES, _REASONS = 200, 20, 20
 
 def show_case(store: Store, req: falcon.Request, resp: falcon.Response, case_id: int) -> None:
     """Show the outcomes of a test by branch, whatever the run."""
-    branch = req.get_param("branch")
+    branch = urls.run_filters(req.params).branch
     rendering.show(req, resp, "test/case.html", **ask(store, partial(case_values, case_id, branch)))
 
 

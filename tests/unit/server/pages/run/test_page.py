@@ -541,6 +541,18 @@ def test_a_tag_leads_to_the_runs_of_the_suite_that_have_it(site: Site) -> None:
     assert re.findall("without|tagged", site.text(address)) == ["tagged"]
 
 
+def test_links_of_a_run_without_a_branch_lead_to_runs_without_one(site: Site) -> None:
+    """They do not lead to the main branch, which an address without a branch means."""
+    for branch in ("main", "main", "main", "", ""):
+        run = site.run_of(a_test(0, elapsed=SECOND), tags=["a tag"], **on(branch))
+    (result,) = site.result_ids(run)
+    assert "/sources/1?branch=-" in links(site.shown(f"/results/{result}"))
+    assert {"/sources/1?branch=-", "/sources/1?branch=-&tag=a+tag"} <= {*links(site.shown(f"/runs/{run}"))}
+    assert "/tests/1?branch=-" in links(site.shown("/sources/1?branch=-"))
+    (chosen,) = re.findall(r'href="/tests/1.branch=([^"]*)"\s+aria-current', site.shown("/tests/1?branch=-"))
+    assert chosen == "-"
+
+
 def test_a_session_that_died_says_so(site: Site) -> None:
     """The heading has the numbers of tests that finished and that there are; the killed one is not among the first."""
     fields = [field("Session", "pytest died before the session ended"), field("Not run", "1214")]

@@ -327,14 +327,20 @@ def test_a_trace_opens_in_the_viewer_of_playwright(
     site.service.store.close()
 
 
-def test_the_moment_of_a_test_is_counted_from_the_begin_of_its_session(site: Site) -> None:
-    """A client that sends starts has its tests placed in the run, with the parts of their time."""
+def test_the_moment_of_a_test_is_counted_from_the_begin_of_its_run(site: Site) -> None:
+    """A client that sends starts has its tests placed in the run, as on its timeline, with the parts of their time.
+
+    The run begins with its first session, also for a test of a later one.
+    """
     run = site.service.new_run()
     thread = site.service.new_thread(run, session_started=1_000_000)
     timed: dict[str, Any] = {"elapsed": 3_000_000, "started": 42_000_000, "phases": [500_000, 2_400_000, 100_000]}
     site.service.append(thread, failing(**timed))
     words = ("in the test itself, after 2.90 s", "setup 500 ms, test 2.40 s, teardown 100 ms")
     assert missing(site.text("/results/1"), "42.0 s into the run", *words) == []
+    later = site.service.new_thread(run, session_started=61_000_000)
+    site.service.append(later, a_test(1, elapsed=3_000_000, started=2_000_000))
+    assert "1 min 02 s into the run" in site.text("/results/2")
 
 
 def test_a_long_value_of_a_field_is_opened_to_be_read(site: Site) -> None:
