@@ -408,7 +408,7 @@ def known(file: Path | None, *, check: bool, **options: object) -> int:
     A test no longer fails if it failed in none of the last ten runs of the source.
     """
     configuration, _ = configuration_of(dict(options), prints_warnings=False)
-    path = file or (Path(configuration.known) if configuration.known else None)
+    path = file or (Path(system.relative(configuration.known, Path.cwd())) if configuration.known else None)
     if path is None:
         raise click.UsageError("name a file of known failures, or set automation_report_known")
     tests = read_known(path, "FILE" if file else configuration.origins["known"])

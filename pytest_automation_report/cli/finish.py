@@ -71,7 +71,7 @@ def _address(file: Path | None) -> str:
     if file is None:
         return ""
     try:
-        text = read_file(file, _MOST_BYTES).decode("utf-8").strip()
+        text = read_file(file, _MOST_BYTES).decode("utf-8-sig").strip()
     except (OSError, ValueError) as error:
         raise click.UsageError(f"--webhook-url-file: {file}: cannot be read: name a file with one address") from error
     if not text.startswith(("https://", "http://")) or len(text.split()) != 1:

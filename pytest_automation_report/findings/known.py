@@ -53,7 +53,7 @@ def meant(test: str, names: Sequence[str]) -> str:
 
 def known_text(path: Path) -> str:
     """Return the text of a file of known failures; raises OSError, and ValueError if it cannot be read as one."""
-    text = read_file(path, _MOST_BYTES).decode("utf-8")
+    text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
     known_failures(text)
     return text
 
@@ -155,34 +155,36 @@ class CodeOwners:
     """The owners of files; ``file`` is the path of the CODEOWNERS file, which tells GitLab's from others."""
 
     def __init__(self, text: str, file: str = "CODEOWNERS") -> None:
-        lines = [stripped for line in text.splitlines() if (stripped := line.strip()) and stripped[0] != "#"]
+        # Editors on Windows write a mark of the encoding before the first line.
+        stripped = (line.strip(" \t\ufeff") for line in text.splitlines())
+        lines = [line for line in stripped if line and line[0] != "#"]
         self._is_gitlab = PurePath(file).parent.name == ".gitlab" or any(map(_SECTION.fullmatch, lines))
-        # Rules by section, in lower case; elsewhere all are of the section without a name.
-        self._sections: dict[str, list[tuple[re.Pattern[str], str]]] = {}
+        # Rules by section, in lower case; elsewhere all are of the section without a name. Exclusions have None.
+        self._sections: dict[str, list[tuple[re.Pattern[str], str | None]]] = {}
         section = usual = ""
         for line in lines:
             if self._is_gitlab and (head := _SECTION.fullmatch(line)):
                 section, usual = head[1].lower(), _owners(head[2].split())
                 continue
             pattern, *owners = _WORD.findall(line)
-            if pattern[0] != "!":
-                rule = self._compiled(pattern), _owners(owners) or usual
+            is_excluded = pattern[0] == "!"
+            if self._is_gitlab or not is_excluded:
+                rule = self._compiled(pattern.removeprefix("!")), None if is_excluded else _owners(owners) or usual
                 self._sections.setdefault(section, []).append(rule)
 
     def of(self, path: str) -> str:
         """Return the owners of a path in the repository, by the last matching rule of each section; empty for none."""
-        found = [
-            next((owners for pattern, owners in reversed(rules) if pattern.fullmatch(path)), "")
-            for rules in self._sections.values()
-        ]
-        return " ".join(dict.fromkeys(filter(None, found)))
+        found = ([owners for pattern, owners in rules if pattern.fullmatch(path)] for rules in self._sections.values())
+        last = (matching[-1] for matching in found if matching and None not in matching)
+        return " ".join(dict.fromkeys(filter(None, last)))
 
     def _compiled(self, pattern: str) -> re.Pattern[str]:
         # With a slash inside it begins at the root, but in GitLab only with one in front.
         is_rooted = pattern.startswith("/") if self._is_gitlab else "/" in pattern.rstrip("/")
-        text = "".join(
-            _WILD.get(part) or re.escape(part[-1]) for part in _PARTS.findall(pattern.removeprefix("/").rstrip("/"))
-        )
+        bare = pattern.removeprefix("/").rstrip("/")
+        if bare.startswith("**/"):  # in any folder, the root, too
+            is_rooted, bare = False, bare[3:]
+        text = "".join(_WILD.get(part) or re.escape(part[-1]) for part in _PARTS.findall(bare))
         below = "/.*" if pattern.endswith("/") else "" if pattern.endswith("/*") else "(?:/.*)?"
         return re.compile(f"{'' if is_rooted else '(?:.*/)?'}{text}{below}", re.DOTALL)
 

@@ -215,7 +215,7 @@ class _Resolver:
             if not setting.needs_others:
                 value = self.value(setting.name, setting.parse, setting.unset)
                 values[setting.name] = self.root / value if isinstance(value, Path) else value
-        for name in ("token_file", "owners"):
+        for name in ("token_file", "owners", "known"):
             values[name] = values[name] and str(self.root / parsers.expanded(values[name]))
         if values["owners"] and not Path(values["owners"]).is_file():
             raw, hint = self.raw_settings["owners"], "name a file that is there"

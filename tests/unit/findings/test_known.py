@@ -1,10 +1,11 @@
 """A file of known failures is read line by line, and names tests as pytest and pages show them."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.findings.known import KnownFailure, KnownTests, known_failures, known_words
+from pytest_automation_report.findings.known import KnownFailure, KnownTests, known_failures, known_text, known_words
 
 FILE = """
 # waits for the new price list
@@ -21,6 +22,13 @@ def test_lines() -> None:
         KnownFailure(4, date(2027, 1, 1), "tests/test_cart.py::test_total[us d]", ""),
         KnownFailure(5, date(2027, 1, 1), "tests/test_*.py::test_rate[*]", "SHOP-2"),
     ]
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_a_line(tmp_path: Path) -> None:
+    """Editors on Windows write a byte order mark before the first line."""
+    path = tmp_path / "known.txt"
+    path.write_text("until 2026-12-31 a.py::test_b\n", "utf-8-sig")
+    assert known_failures(known_text(path))[0].test == "a.py::test_b"
 
 
 @pytest.mark.parametrize(
@@ -64,6 +72,14 @@ def test_last_entry_of_a_test_counts() -> None:
     entries = known_failures("until 2026-01-01 a.py::test_b\nuntil 2026-01-02 a.py::*\nuntil 2026-01-03 a.py::test_c\n")
     tests = KnownTests(entries)
     assert [entry and entry.line for entry in (tests.of("a.py::test_b"), tests.of("a.py::test_c"))] == [2, 3]
+    assert {entry.line for entry in tests.all_of("a.py::test_b")} == {1, 2}, "both name the test"
+
+
+def test_the_day_is_the_last_that_excuses() -> None:
+    """On its day an entry excuses a failure, on the next it does not."""
+    (entry,) = known_failures("until 2026-12-31 a.py::test_b\n")
+    days = (date(2026, 12, 31), date(2027, 1, 1))
+    assert [KnownTests([entry], day).is_past(entry) for day in days] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ apps/       @apps
 /apps/github
 **/logs     @logs @ops
 /a\ b/**/c/*.py @spaces
+**/anywhere.py @any
+!anywhere.py
 """
 
 GITLAB = """
@@ -23,6 +25,8 @@ db/
 /db/own.py @me
 ^[Docs][2]
 docs/*.md @writers
+!docs/x/
+/docs/x/a.md @late
 """
 
 
@@ -42,10 +46,12 @@ docs/*.md @writers
         ("a b/x/y/c/t.py", "@spaces"),
         ("a b/c/t.py", "@spaces"),
         ("a b/c/d/t.py", "@org/all"),
+        ("anywhere.py", "@any"),
+        ("x/y/anywhere.py", "@any"),
     ],
 )
 def test_github(path: str, owners: str) -> None:
-    """The last rule that matches counts, patterns are those of gitignore, and a rule without owners frees a file."""
+    """The last rule that matches counts, patterns are gitignore's, and a rule without owners frees a file."""
     assert CodeOwners(GITHUB, ".github/CODEOWNERS").of(path) == owners
 
 
@@ -57,11 +63,17 @@ def test_github(path: str, owners: str) -> None:
         ("db/own.py", "@default @me"),
         ("x/docs/a.md", "@default @writers"),
         ("x/docs/y/a.md", "@default"),
+        ("docs/x/a.md", "@default"),
     ],
 )
 def test_gitlab(path: str, owners: str) -> None:
-    """Each section has an owner of its own, its entries have those of its head, and patterns fit in any folder."""
+    """Each section has an owner; its entries have the owners of its head, or exclude files, in any folder."""
     assert CodeOwners(GITLAB).of(path) == owners
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_a_pattern() -> None:
+    """Editors on Windows write a byte order mark before the first line."""
+    assert CodeOwners("\ufefftest_*.py @a\n").of("test_a.py") == "@a"
 
 
 @pytest.mark.parametrize("file", ["/r/CODEOWNERS", "/r/.github/CODEOWNERS", "/r/docs/CODEOWNERS"])
