@@ -77,10 +77,8 @@ def read_known(path: Path | None, name: str = "--known") -> KnownTests:
     """Return the known failures of a file; raises `click.UsageError`, with the option's ``name``, if that fails."""
     try:
         return KnownTests([] if path is None else known_failures(known_text(path)))
-    except (OSError, ValueError) as error:
-        hint = "name a file of known failures"
-        reason = f"cannot be read ({error.strerror}): {hint}" if isinstance(error, OSError) else error
-        raise click.UsageError(f"{name}: {path}: {reason}") from error
+    except ValueError as error:
+        raise click.UsageError(f"{name}: {path}: {error}") from error
 
 
 KNOWN_FILE: Final = click.option(

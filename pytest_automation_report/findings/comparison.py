@@ -243,10 +243,10 @@ class Share(NamedTuple):
 
     job: str
     attempt: int
+    cases: frozenset[int]  # that it ran
     digest: str
     tests: int  # collected
     chosen: int
-    cases: frozenset[int]  # that it ran
 
 
 class WholeRun(TypedDict):

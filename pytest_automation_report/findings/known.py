@@ -52,8 +52,11 @@ def meant(test: str, names: Sequence[str]) -> str:
 
 
 def known_text(path: Path) -> str:
-    """Return the text of a file of known failures; raises OSError, and ValueError if it cannot be read as one."""
-    text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
+    """Return the text of a file of known failures; raises ValueError, which says what is wrong with it."""
+    try:
+        text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error.strerror or error}): name a file of known failures") from error
     known_failures(text)
     return text
 

@@ -177,9 +177,8 @@ def known_file(config: pytest.Config, environ: Mapping[str, str]) -> tuple[str, 
     name = str(raw.value)
     try:
         return name, known_text(config.rootpath / Path(name).expanduser())
-    except (OSError, ValueError) as error:
-        reason = str((isinstance(error, OSError) and error.strerror) or error)
-        raise SettingError(raw.origin, name, "correct the file, or its name", reason=f"{name}: {reason}") from error
+    except ValueError as error:
+        raise SettingError(raw.origin, name, str(error), reason=name) from error
 
 
 class KnownFailureHooks(CollectionHooks):

@@ -281,13 +281,8 @@ def wholeness(connection: StoreConnection, run_id: int) -> WholeRun | None:
     for row in threads:
         key = row["job"], row["attempt"], row["session_started"] or row["id"], row["collection"]
         sessions[key] |= cases[row["id"]]
-    shares = []
-    for (job, attempt, _, text), ran in sessions.items():
-        collection = json.loads(text)
-        shares.append(
-            Share(job, attempt, collection["digest"], collection["tests"], collection["chosen"], frozenset(ran))
-        )
-    return wholeness_of(shares)
+    ran = {key: frozenset(found) for key, found in sessions.items()}
+    return wholeness_of([Share(*key[:2], cases, **json.loads(key[3])) for key, cases in ran.items()])
 
 
 VERSION: Final = 1  # version of the document of a source's flaky tests

@@ -260,10 +260,8 @@ def test_check(project: Project) -> None:
     project.report("-k", "test_b", exits=0)
     assert console(project.root, "known", "--check", exits=0).out == "", "a part of the suite is no last run"
     project.write("below/readme.txt", "")
-    assert (
-        "\n../known.txt:2: test_suite.py::test_b: known until 2999-12-31\n"
-        in console(project.root / "below", "known", exits=0).err
-    ), "as pytest finds the file"
+    shown = console(project.root / "below", "known", exits=0).err
+    assert "\n../known.txt:2: test_suite.py::test_b: known until 2999-12-31\n" in shown, "as pytest finds the file"
     for _ in range(9):
         project.report(exits=0)
     checked = console(project.root, "known", "--check", exits=1)

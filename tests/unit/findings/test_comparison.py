@@ -222,7 +222,7 @@ def test_command_of(selection: str, words: str) -> None:
 def _share(
     job: str, *cases: int, chosen: int | None = None, attempt: int = 1, digest: str = "d", tests: int = 8
 ) -> Share:
-    return Share(job, attempt, digest, tests, len(cases) if chosen is None else chosen, frozenset(cases))
+    return Share(job, attempt, frozenset(cases), digest, tests, len(cases) if chosen is None else chosen)
 
 
 FOUR = [_share(f"unit {number}/4", 2 * number, 2 * number + 1) for number in (1, 2, 3, 4)]
