@@ -206,7 +206,7 @@ def judge(judged: Run, document: RunFindings, known: KnownTests, limits: Limits)
     name = f"run {judged.id}{f' ({shown})' if shown else ''}"
     if said := verdict_line(document):
         echo_stderr(f"{name}: {said}", colour="yellow")
-    if missing := _not_whole(judged, document):
+    if missing := not_whole(judged, document):
         echo_stderr(f"{name} {missing}", colour="yellow")
     is_baseless = limits.require_base and document["base"] is None
     is_stopped = is_baseless or any(kind.is_stopped for kind in kinds)
@@ -243,7 +243,7 @@ def judgements(document: RunFindings, known: KnownTests, limits: Limits) -> list
     ]
 
 
-def _not_whole(judged: Run, document: RunFindings) -> str:
+def not_whole(judged: Run, document: RunFindings) -> str:
     """Return why results of a run may be missing, "" for a whole run."""
     if not judged.is_completed:
         return "is open: its jobs may still send results"

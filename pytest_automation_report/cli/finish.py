@@ -25,7 +25,7 @@ from pytest_automation_report.cli.context import (
     setting_options,
     user_shell,
 )
-from pytest_automation_report.cli.findings import KNOWN_FILE, Limits, judge, judgements, read_known
+from pytest_automation_report.cli.findings import KNOWN_FILE, Limits, judge, judgements, not_whole, read_known
 from pytest_automation_report.cli.queries import (
     COMPLETED,
     EXPECT_JOBS,
@@ -229,25 +229,32 @@ class _Verdicts(Struct, frozen=True):
         echo_stderr(f"run {shown.id}: {printable(told(findings['verdict']))}")
         return code, ""
 
-    def is_red(self, shown: Run, findings: RunFindings) -> bool:
-        """Whether a run was red on its day: its session died, or by the gate, or by any failure that was not known."""
+    def is_red(self, shown: Run, findings: RunFindings) -> bool | None:
+        """Whether a run was red on its day; None if it was not, as far as it came, and is not whole.
+
+        It is red if its session died, by the gate, or by any failure that was not known.
+        """
         if findings["verdict"]["kind"] == "died":
             return True
         created = time_of(shown.created_at)
         known = KnownTests(self.known.entries, created and created.date())
         if self.is_gate:
-            return any(kind.is_stopped for kind in judgements(findings, known, Limits()))
-        failed = self.reading.tests(shown.id, only_failures=True)
-        return not all(_is_excused(test, known) for test in failed)
+            is_red = any(kind.is_stopped for kind in judgements(findings, known, Limits()))
+        else:
+            failed = self.reading.tests(shown.id, only_failures=True)
+            is_red = not all(_is_excused(test, known) for test in failed)
+        return None if not is_red and not_whole(shown, findings) else is_red
 
     def was_red(self, finished: Run) -> bool:
-        """Whether the last run before on the branch is red, whole or not; False without one."""
+        """Whether the branch was red after the runs before; False without one."""
         branch, source = finished.field_value("Branch"), finished.source_id or 0
         pages = run_pages(self.reading.client, source_id=(source,), branch=branch, status=COMPLETED)
         for other in (other for page in pages for other in page.result if other.id < finished.id):
             if other.config_id == finished.config_id and other.field_value("Branch") == branch:
                 findings = self.findings(other.id)
-                return findings is not None and self.is_red(other, findings)
+                is_red = None if findings is None else self.is_red(other, findings)
+                if is_red is not None:
+                    return is_red
         return False
 
 
@@ -262,7 +269,7 @@ def _tell(address: str, verdicts: _Verdicts, shown: Run, findings: RunFindings) 
     configuration = verdicts.reading.configuration
     try:
         is_red = verdicts.is_red(shown, findings)
-        if is_red == verdicts.was_red(shown):
+        if is_red is None or is_red == verdicts.was_red(shown):
             return
     except ClientError as error:  # no message changes an exit code
         echo_stderr(f"the webhook was not called: the run before cannot be read: {error}")

@@ -370,6 +370,18 @@ def test_known_failures_make_no_branch_red(project: Project, messages: tuple[str
     assert [text.partition(" is ")[2] for text in came] == ["red: 2 failed, run 2"]
 
 
+def test_a_run_that_is_not_whole_turns_no_branch_green(project: Project, messages: tuple[str, list[str]]) -> None:
+    """If a shard is missing, nobody knows that nothing fails: the message waits for the next whole run."""
+    address, came = messages
+    project.write("hook.txt", address)
+    fails = GREEN.replace("test_a(): pass", "test_a(): assert 0")
+    for build, (suite, part, exits) in enumerate(((fails, "1/1", 0), (GREEN, "1/2", 3), (GREEN, "1/1", 0)), 1):
+        project.tests(suite)
+        job(project, build, part)
+        finish(project, build, "--webhook-url-file", "hook.txt", exits=exits)
+    assert [text.partition(" is ")[2] for text in came] == ["red: 1 failed, run 1", "green again: passed, run 3"]
+
+
 def test_webhook_that_does_not_answer(project: Project, messages: tuple[str, list[str]]) -> None:
     """A message that cannot be sent in five seconds changes no exit code; an address that is none is a usage error."""
     project.tests("def test_a(): assert 0\n")
