@@ -190,10 +190,9 @@ def _show_list(
         rendering.show(req, resp, f"runs/{template}.html", live=live, **_read(store, question))
         return
     # It changes with the runs, and each minute with the words for how long ago they were.
-    now = rendering.now_us()
     state = _read(store, lambda reader: dict(zip(("rows", "uncomputed"), reader.state(project_id), strict=True)))
-    if not rendering.is_known(req, resp, (state, now // 60_000_000)):
-        rendering.set_html(resp, rendering.render(f"runs/live_{template}.html", now=now, **_read(store, question)))
+    if not rendering.is_known(req, resp, (state, rendering.now_us() // 60_000_000)):
+        rendering.show(req, resp, f"runs/{template}.html", is_live=True, **_read(store, question))
 
 
 def _read(store: Store, question: Callable[[PageReader], Values]) -> Values:

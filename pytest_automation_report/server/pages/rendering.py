@@ -28,23 +28,20 @@ from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.visible import plain, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Mapping, MutableMapping
 
     import falcon
     from jinja2.bccache import Bucket
 
     from pytest_automation_report.failures.reading import Tokens
 
-STYLE_LAYERS: Final[Mapping[str, Sequence[str]]] = {
-    "base": ("tokens", "base"),
-    "parts": ("top", "controls", "head", "lists", "code"),
-    "pages": ("run", "test"),
-    "states": ("states", "print"),
-}
-"""Layers of the style sheet with their files: a rule of a later layer wins, whatever the selectors are."""
+STYLE_LAYERS: Final = ("base", "parts", "pages", "states")
+"""Files of the style sheet, each a layer: a rule of a later layer wins, whatever the selectors are."""
 
 # Modules of the pages; all pages can be read without them.
-SCRIPTS: Final = ("page.js", "follow.js", "keys.js", "find.js", "lanes.js", "pictures.js")
+SCRIPTS: Final = ("page.js", "follow.js", "find.js", "lanes.js")
+# Browsers show the icon of a window on grounds of their own.
+_ICON_COLOURS: Final = {"mark": "#131b25", "fail": "#cf2f3b", "pass": "#23895a", "live": "#2468dd"}
 _STATIC = files("pytest_automation_report.server.pages") / "static"
 _script_comment = re.compile(r"/\*\*.*?\*/ ?", re.DOTALL)
 _comment = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -84,10 +81,7 @@ def _packed_script(name: str) -> str:
 
 def style_sheet() -> str:
     """Return the style sheet of all pages, without comments and needless spaces."""
-    return "".join(
-        f"@layer {layer}{{{''.join(style_text(f'style/{name}.css') for name in names)}}}"
-        for layer, names in STYLE_LAYERS.items()
-    )
+    return "".join(f"@layer {layer}{{{style_text(f'{layer}.css')}}}" for layer in STYLE_LAYERS)
 
 
 def style_text(name: str) -> str:
@@ -103,9 +97,16 @@ def _assets() -> dict[str, Asset]:
     folder = sha256(b"".join(scripts.values())).hexdigest()[:16]
     for name, content in scripts.items():
         assets[name] = Asset(f"/static/{folder}/{name}", "text/javascript; charset=utf-8", content)
-    for name in ("icons.svg", "icon.svg", "icon-pass.svg", "icon-fail.svg", "icon-live.svg"):
-        assets[name] = _asset(name, "image/svg+xml", (_STATIC / name).read_bytes())
-    return assets
+    sprite = file_text("icons.svg")
+    images = {"icons.svg": sprite, **{f"icon-{name}.svg": _icon(sprite, name) for name in _ICON_COLOURS}}
+    return assets | {name: _asset(name, "image/svg+xml", text.encode()) for name, text in images.items()}
+
+
+def _icon(sprite: str, name: str) -> str:
+    """Return the icon of a window: a symbol of the sprite, which has no colours of its own, in its colour."""
+    box, shape = re.findall(f'<symbol id="i-{name}" (viewBox="[^"]*")>(.*)</symbol>', sprite)[0]
+    colour, shape = _ICON_COLOURS[name], shape.replace("var(--panel)", "#fff")
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {box} fill="{colour}" color="{colour}">{shape}</svg>'
 
 
 _BY_NAME: Final = _assets()
@@ -115,13 +116,13 @@ ASSETS: Final[Mapping[str, Asset]] = {asset.path: asset for asset in _BY_NAME.va
 
 
 def asset_path(name: str) -> str:
-    """Return the path of a file's URL, such as ``/static/0123456789abcdef/keys.js`` for ``keys.js``."""
+    """Return the path of a file's URL, such as ``/static/0123456789abcdef/page.js`` for ``page.js``."""
     return _BY_NAME[name].path
 
 
 def icon_path(tone: str) -> str:
     """Return the path of the icon of a window that shows something of this tone."""
-    return asset_path(f"icon-{tone}.svg" if tone in {"pass", "fail", "live"} else "icon.svg")
+    return asset_path(f"icon-{tone if tone in _ICON_COLOURS else 'mark'}.svg")
 
 
 _SHORT: Final = 100
@@ -219,7 +220,7 @@ def _environment() -> Environment:
     )
     # A page without a request, which a report in one file has, has neither a chosen theme nor a clock.
     environment.globals.update(link=link, asset=asset_path, icon_path=icon_path, sprite=asset_path("icons.svg"))
-    environment.globals.update(theme="", here="/", now=None, is_fragment=False, mistakes=())
+    environment.globals.update(theme="", here="/", now=None, is_fragment=False, is_live=False, mistakes=())
     environment.globals.update(is_report=False, trace_viewer="")
     # The report follows no run, and has no address to share.
     environment.globals.update(live_address="", page_url="", arrived="", is_followed=False, next_address="")

@@ -54,7 +54,7 @@ _FAILURES: Final = (
 
 
 def plain_values(facts: ShownRun, findings: RunFindings) -> Values:
-    """Return the values of the template ``report/plain.html``."""
+    """Return the values of the plain report, which the script of ``report/report.html`` replaces."""
     row = facts.row
     parts = parts_of(counts_of(row))
     reasons = findings["reasons"]
@@ -112,10 +112,11 @@ def _longest(lengths: Sequence[int]) -> int:
 
 
 EVERY_FAILURE: Final = contents.FileRule()  # the usual rule: artifacts of failures, up to the usual size
-_SCRIPTS: Final = ("page.js", "keys.js", "find.js", "report_page.js", "search.js", "rows.js", "report.js")
+_SCRIPTS: Final = ("page.js", "find.js", "report.js")
 _STRICT: Final = '"use strict";\n'
 _LEAF: Final = re.compile(r'<a class="leaf".*?</a>', re.DOTALL)
-_HEADER: Final = re.compile(r'<header class="top">.*?</header>', re.DOTALL)
+# What stands above and below the content of a page.
+_FRAME: Final = re.compile(r"<body>(.*)<main.*</main>(.*)</body>", re.DOTALL)
 # Each combination of these is a page in the file. Filters of the list of tests are the script's.
 _VIEW_PARAMETERS: Final = frozenset({"view", "group", "page", "change", "base"})
 _MOST_VIEWS: Final = 60
@@ -244,15 +245,17 @@ class _Report:
 
     def _fetch(self, address: str, *, is_fragment: bool = True) -> str:
         state = run_state(self._run_id, dict(parse_qsl(urlsplit(address).query)))
-        return rendering.render("run/run.html", is_fragment=is_fragment, **RunView(self._facts, state).values())
+        values = {"is_fragment": is_fragment, "is_report": True, **RunView(self._facts, state).values()}
+        return rendering.render("run/run.html", **values)
 
     def _frame(self, start: str) -> dict[str, str]:
-        header = _HEADER.search(self._pages[start])
+        """Return what the script puts above and below the pages: it shows the top once it has a page to show."""
+        head, foot = _FRAME.findall(self._pages[start])[0]
         # The script of the report searches.
-        top = report_tests.relinked(header[0], self._is_inside).replace(" data-find", "") if header else ""
-        icons = re.sub(r"</?svg[^>]*>", "", rendering.file_text("icons.svg"))
-        values = {"is_report": True, "icons": _own(icons), "top": _own(top.replace("<header ", "<header hidden ", 1))}
-        return {part: rendering.render(f"report/{part}.html", **values) for part in ("head", "foot")}
+        top = report_tests.relinked(head, self._is_inside).replace(" data-find", "")
+        top = re.sub('<header|<a class="skip-to"', r"\g<0> hidden", top)
+        icons = rendering.file_text("icons.svg").replace("<svg", '<svg width="0" height="0" aria-hidden="true"', 1)
+        return {"head": icons + top, "foot": foot}
 
     def _collect(self, start: str) -> None:
         queue = deque(report_tests.canonical(link("run", self._run_id, view=view, **self._base)) for view in _VIEWS)

@@ -1,7 +1,7 @@
 """Write and read the URLs of pages: each view with its filters, order and page number is a link, each search, too.
 
 A search is of words, phrases in quotes, node ids, and fields as in ``owner:web``. A test has each of its words, and of
-each field one of its values. `static/search.js` reads the same for the report in one file.
+each field one of its values. `static/report.js` reads the same for the report in one file.
 """
 
 from __future__ import annotations

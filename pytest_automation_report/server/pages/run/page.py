@@ -155,7 +155,8 @@ def show_changes(documents: RunDocuments, req: falcon.Request, resp: falcon.Resp
     rendering.show(
         req,
         resp,
-        "run/live.html",
+        "run/run.html",
+        is_live=True,
         **values,
         arrived="" if has_view else arrived_words(values["counts"], seen),
         page_url=f"{rendering.site_of(req)}{state.address}",
@@ -169,7 +170,7 @@ def show_rows(documents: RunDocuments, req: falcon.Request, resp: falcon.Respons
     """Send the rows below one node of the tree; the page's script asks for them when the node is opened."""
     state = run_state(run_id, req.params)
     level = documents.ask(state, lambda run: run.tree.children(state.opened))
-    rendering.show(req, resp, "run/branch.html", state=state, level=level)
+    rendering.set_html(resp, rendering.macros("run/macros.html").branch(level, state))
 
 
 def send_failures(documents: RunDocuments, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:

@@ -1,8 +1,6 @@
 // @ts-check
 // Zoom into the lanes of a run's workers: + and - keep the middle, a drag shows the stretch that was drawn over.
 
-import { targetOf } from "./page.js";
-
 for (const lanes of document.querySelectorAll("[data-lanes]")) {
   const svg = lanes.querySelector("svg");
   const [left, top, width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
@@ -19,8 +17,6 @@ for (const lanes of document.querySelectorAll("[data-lanes]")) {
     svg.setAttribute("viewBox", `${from} ${top} ${shown} ${height}`);
     // Only the time is stretched: letters would be, too.
     svg.setAttribute("preserveAspectRatio", shown < width ? "none" : "xMidYMid");
-    lanes.classList.toggle("zoomed", shown < width);
-    svg.style.setProperty("height", "");
   };
   /** @param {PointerEvent} event */
   const place = (event) => {
@@ -28,10 +24,7 @@ for (const lanes of document.querySelectorAll("[data-lanes]")) {
     return from + ((event.clientX - box.left) / box.width) * shown;
   };
   /** @param {number} factor */
-  const zoom = (factor, middle = from + shown / 2) => {
-    const size = shown * factor;
-    show(middle - ((middle - from) / shown) * size, size);
-  };
+  const zoom = (factor) => show(from + (shown - shown * factor) / 2, shown * factor);
 
   svg.addEventListener("pointerdown", (event) => { if (event.button === 0) { drag = place(event); wasDragged = false; } });
   svg.addEventListener("pointermove", (event) => {
@@ -48,22 +41,16 @@ for (const lanes of document.querySelectorAll("[data-lanes]")) {
 
   const buttons = document.createElement("div");
   buttons.className = "btns zoom";
-  /** @type {[string, string, () => void][]} */
-  const actions = [["+", "Zoom in (+)", () => zoom(0.5)], ["−", "Zoom out (-)", () => zoom(2)], ["All", "Show the whole run (0)", () => show(left, width)]];
-  for (const [text, title, action] of actions) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "btn low";
-    button.textContent = text;
-    button.title = title;
-    button.addEventListener("click", action);
+  /** @type {[string, string, string, () => void][]} */
+  const actions = [
+    ["+", "+", "Zoom in (+)", () => zoom(0.5)],
+    ["-", "−", "Zoom out (-)", () => zoom(2)],
+    ["0", "All", "Show the whole run (0)", () => show(left, width)],
+  ];
+  for (const [key, textContent, title, onclick] of actions) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "btn low", textContent, title, onclick });
+    button.dataset.key = key;
     buttons.append(button);
   }
   lanes.prepend(buttons);
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || targetOf(event)?.closest("input, textarea, select")) return;
-    if (event.key === "+") zoom(0.5);
-    else if (event.key === "-") zoom(2);
-    else if (event.key === "0") show(left, width);
-  });
 }

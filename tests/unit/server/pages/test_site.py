@@ -201,8 +201,8 @@ def test_the_style_sheet_is_whole(site: Site) -> None:
     text = site.raw(asset_path("style.css")).text
     assert text.count("{") == text.count("}")
     assert "/*" not in text
-    files = Path(rendering.__file__).parent / "static" / "style"
-    assert {path.stem for path in files.iterdir()} == {name for names in STYLE_LAYERS.values() for name in names}
+    files = (Path(rendering.__file__).parent / "static").glob("*.css")
+    assert {path.stem for path in files} == {*STYLE_LAYERS, "report", "plain"}
     assert ".verdict{display:flex;" in text
 
 
