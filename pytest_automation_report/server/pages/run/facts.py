@@ -180,7 +180,7 @@ class ShownRun(Struct, frozen=True, dict=True):
         row, found = self.row, self.findings
         flaky = self.overview["flaky"]["count"]
         if row["is_completed"]:
-            return RunNumbers(**found["ran"], flaky=flaky)
+            return RunNumbers(**found["ran"], flaky=flaky, are_results=bool(found["counts"]["in_several_jobs"]))
         files, modules, uncollected = (found["ran"][name] for name in ("files", "modules", "uncollected"))
         finished = row["total_count"] - row["untested_count"] - modules
         # Several results of one test, as subtests have them, may be more than were collected.

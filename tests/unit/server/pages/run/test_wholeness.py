@@ -175,3 +175,10 @@ def test_an_interrupted_attempt_replaces_no_outcome(site: Site) -> None:
         ran = site.service.get(f"/automation/runs/{run}/findings").json["result"]
         assert sum(reason["count"] for reason in ran["reasons"]) == 2
     assert check(site.service.store).errors == ()
+
+
+def test_numbers_of_a_test_in_several_jobs_are_of_results(site: Site) -> None:
+    """As in the verdict: each job skipped the same test."""
+    jobs = [(job, 1, [a_test(0), a_test(1, "skipped")]) for job in ("linux", "windows")]
+    run = site.service.run_of_jobs(*jobs)
+    assert missing(site.text(f"/runs/{run}"), "Both results passed", "2 results were skipped.", "Skipped 2") == []
