@@ -165,7 +165,7 @@ def fields_of(record: RunRecord) -> dict[str, str]:
 
 
 def collected_of(record: RunRecord) -> int | None:
-    """Return the number of collected tests, the sum of what several jobs sent; None if nobody sent it."""
+    """Return the number of collected tests, the sum of what the jobs that are read sent; None if nobody sent it."""
     bodies = (json.loads(entry["body"]) for entry in record.attachments if entry["kind"] == "fields")
     values = [field.get("value") or "" for field in bodies if field["name"] == COLLECTED_FIELD]
     numbers = [int(value) for value in values if re.fullmatch(r"[0-9]{1,9}", value)]

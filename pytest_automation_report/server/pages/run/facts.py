@@ -159,11 +159,6 @@ class ShownRun(Struct, frozen=True, dict=True):
         """The values of the run's fields by name."""
         return fields_of(self.record)
 
-    @cached_property
-    def collected(self) -> int | None:
-        """The number of collected tests, of the threads that the page shows; None if nobody sent it."""
-        return collected_of(self.record)
-
     @property
     def latest(self) -> int:
         """The time up to which the run is known, in microseconds since 1970."""
@@ -184,7 +179,8 @@ class ShownRun(Struct, frozen=True, dict=True):
         files, modules, uncollected = (found["ran"][name] for name in ("files", "modules", "uncollected"))
         finished = row["total_count"] - row["untested_count"] - modules
         # Several results of one test, as subtests have them, may be more than were collected.
-        collected = None if self.collected is None else max(self.collected, finished)
+        known = collected_of(self.record)
+        collected = None if known is None else max(known, finished)
         return RunNumbers(
             finished=finished,
             failed=row["failure_count"] - uncollected,

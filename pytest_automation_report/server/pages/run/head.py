@@ -386,7 +386,8 @@ def _arrived(facts: ShownRun) -> str:
     """Return the number of collected tests, and how many are to come or did not run; empty if it is not known."""
     counts, record = facts.counts, facts.record
     # If some threads are not read, it is at least the number of results.
-    collected = facts.collected if record.row["thread_count"] <= len(record.threads) else counts.collected
+    is_whole = record.row["thread_count"] <= len(record.threads)
+    collected = words.collected_of(record) if is_whole else counts.collected
     if collected is None:
         return ""
     if collected < counts.finished:
