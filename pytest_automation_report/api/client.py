@@ -68,6 +68,7 @@ class Client(ABC):
         self._project_id = project_id
         # Learnt from responses, and never forgotten: whether there was any, and whether idempotency keys are supported.
         self.has_answered = self.knows_keys = False
+        self.headers: Mapping[str, str] = {}  # of the last response
         # Size of the largest file that the server stores; None for a server that is not one of ours.
         self.artifact_bytes: int | None = None
         # What the server stores beside the contract, by the names of `api.models`; others must not be sent.

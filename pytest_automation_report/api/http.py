@@ -346,6 +346,7 @@ class HttpClient(Client):
 
     def _learn_kind(self, response: requests.Response) -> None:
         """Learn from a response whether the server stores files and extensions, which only one of ours does."""
+        self.headers = response.headers
         max_bytes = response.headers.get(KEEPS_HEADER, "")
         if max_bytes.isascii() and max_bytes.isdigit():
             self.artifact_bytes = int(max_bytes)

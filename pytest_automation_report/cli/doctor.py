@@ -227,24 +227,21 @@ def _tls_check(endpoint: Endpoint) -> Check:
 
 def _request_checks(endpoint: Endpoint, token: Token) -> list[Check]:
     """Read a source of the project: that needs the token, the project and the permission to read it."""
-    answers: list[tuple[Mapping[str, str], float]] = []  # headers, and when they came
+    headers: Mapping[str, str] = {}
     try:
-        with connected(
-            endpoint,
-            token,
-            deadline_seconds=_STEP_SECONDS,
-            on_answer=lambda headers: answers.append((headers, time.time())),
-        ) as client:
-            client.sources(per_page=15)
+        with connected(endpoint, token, deadline_seconds=_STEP_SECONDS) as client:
+            try:
+                client.sources(per_page=15)
+            finally:
+                headers = client.headers
     except (ClientError, SettingError, OSError) as error:
         checks = _refused(endpoint, error)
     else:
         checks = [_ANSWERS, _ACCEPTED, Check("project", "ok", f"{endpoint.project_id} can be read")]
-    headers, received = answers[-1] if answers else ({}, 0.0)
     if headers.get(ROLE_HEADER) == "read" and _ACCEPTED in checks:
         hint = "sessions need one of role report"
         checks[checks.index(_ACCEPTED)] = Check("token", "warning", "accepted, but its role is read", hint)
-    return [*checks, _clock_check(headers.get("Date", ""), received)]
+    return [*checks, _clock_check(headers.get("Date", ""), time.time())]
 
 
 def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:

@@ -389,7 +389,7 @@ class CapturedOutput:
     """
 
     def __init__(self, options: RecordingOptions) -> None:
-        self._hide = cleaner_for(options)
+        self._options = options
         self._descriptors: dict[str, list[tuple[str, int]]] = {}
 
     def watch(self, worker: str, pid: int, files: Iterable[Sequence[object]]) -> None:
@@ -418,11 +418,12 @@ class CapturedOutput:
     def last_words(self, worker: str) -> str:
         """Return the last output of a worker's process since the phase of its test began, without secrets."""
         words: list[str] = []
+        hide = cleaner_for(self._options)
         for stream, descriptor in self._descriptors.get(worker, ()):
             size = os.fstat(descriptor).st_size
             data = system.read_at(descriptor, _READ_BYTES, max(0, size - _READ_BYTES))
             # Read more than is shown, and cut last: a secret that the cut, or a colour code, splits would not be found.
-            text = self._hide(without_ansi(data.decode("utf-8", "replace")))[-8192:]
+            text = hide(without_ansi(data.decode("utf-8", "replace")))[-8192:]
             if text:
                 words.append(f"Captured {stream}, the last of it\n{text}")
         return "\n\n".join(words)

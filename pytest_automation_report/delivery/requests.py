@@ -393,7 +393,8 @@ class RefusalHandling:
             # The size alone may be the reason: the same results are tried in batches of the usual number first.
             self._max_tests, self._may_grow = BATCH_TESTS, False
         elif error.errors and not any(path.startswith("tests") for path in error.errors):
-            self._stop(error)  # wrong is the request itself: other results change nothing
+            # Wrong is the request itself: other results change nothing.
+            self._life.retry_policy.stop("refused", reason_of(error))
         elif len(results) == 1:
             self._change_single(results[0], error)
         elif error.status == TOO_LARGE:
@@ -405,9 +406,6 @@ class RefusalHandling:
     def _in_form(self, bisection: BisectionState, result: Result) -> Result:
         reduction, reason = bisection.reduction_of(result)
         return reduced(result, reduction, reason, self._aliases.get(result.status))
-
-    def _stop(self, error: RefusedError) -> None:
-        self._life.retry_policy.stop("refused", reason_of(error))
 
     def _change_named(self, results: Sequence[Result], error: RefusedError, named: Mapping[int, Sequence[str]]) -> None:
         """Rename, reduce or reject the results that the response names."""
@@ -450,7 +448,7 @@ class RefusalHandling:
             return
         self._rejected_in_a_row += 1
         if self._rejected_in_a_row > _MAX_REJECTED_IN_A_ROW:
-            self._stop(error)
+            self._life.retry_policy.stop("refused", reason_of(error))
         else:
             self._reject(result, reason)
 

@@ -34,10 +34,11 @@ from pytest_automation_report.spool.folder import (
     Log,
     SessionFolder,
     SessionManifest,
+    head_and_tail,
     remove_session,
 )
 from pytest_automation_report.spool.ledger import NewRunRecord, UnheldRecord
-from pytest_automation_report.spool.records import DoneRecord, FindingsRecord, ReadyRecord, ReportRecord
+from pytest_automation_report.spool.records import DoneRecord, FindingsRecord, OpenRecord, ReadyRecord, ReportRecord
 from pytest_automation_report.spool.sessions import (
     LedgerFile,
     SpoolReader,
@@ -474,6 +475,8 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
             if not is_ours or not session.pid_birth or session.is_pytest_alive:
                 continue
             check_owner(folder)
+            if _has_living_worker(folder):  # this session does not wait for its end
+                continue
             lock = locked(folder)
             if lock is None or ledger_from(folder.ledger).is_done:
                 continue
@@ -486,6 +489,13 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
         finally:
             if lock is not None:
                 lock.close()
+
+
+def _has_living_worker(folder: SessionFolder) -> bool:
+    """Whether a process of a killed session lives on for a while: it may still write a result."""
+    heads = (head_and_tail(folder.written(worker))[0] for worker in folder.workers())
+    opened = (placed.record for head in heads for placed in head if isinstance(placed.record, OpenRecord))
+    return any(record.birth and system.process_start_time(record.pid) == record.birth for record in opened)
 
 
 def _deliver(

@@ -38,7 +38,7 @@ from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.output import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.queues import Batch, Result
@@ -154,17 +154,10 @@ def note_use(uses: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def connected(
-    endpoint: Endpoint,
-    token: Token,
-    *,
-    deadline_seconds: float,
-    on_answer: Callable[[Mapping[str, str]], None] | None = None,
-) -> Iterator[Client]:
+def connected(endpoint: Endpoint, token: Token, *, deadline_seconds: float) -> Iterator[Client]:
     """Yield a client of this endpoint, which applies requests to the embedded store in this process.
 
-    ``deadline_seconds`` bounds each request to a server as a whole. ``on_answer`` is called with the headers of each
-    response of a server.
+    ``deadline_seconds`` bounds each request to a server as a whole.
     """
     if endpoint.is_embedded:
         from pytest_automation_report.server.api.embedded import StoreClient  # noqa: PLC0415 - servers need no store
@@ -177,8 +170,6 @@ def connected(
     with new_session(proxies=endpoint.proxies, ca_file=endpoint.ca_file) as session:
         if endpoint.uses:
             session.hooks["response"].append(lambda *_, **__: note_use(endpoint.uses))
-        if on_answer is not None:
-            session.hooks["response"].append(lambda response, **_: on_answer(response.headers))
         yield HttpClient(
             session, endpoint.origin, token, project_id=endpoint.project_id, deadline_seconds=deadline_seconds
         )

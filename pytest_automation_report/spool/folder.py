@@ -7,12 +7,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import time
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from io import FileIO
 from typing import TYPE_CHECKING, Final
 
@@ -365,27 +364,23 @@ class Log:
 _LAST: Final = ("session.json", "ledger", "sender.log", "lock")
 _OTHER_NAMES: Final = OF_SENDER | {SESSION_FILE, "rejected.jsonl"}
 _SHOWN_NAMES: Final = 3
-
-
-def foreign_in(folder: Path) -> str:
-    """Return why a folder is not removed as a session's, "" if a session of this user created all of it."""
-    try:
-        with _opened(folder) as (_, opened):
-            return _foreign_under(opened)
-    except SpoolError as error:
-        return str(error)
-    except OSError as error:
-        return f"it cannot be read: {error.strerror or error}"
+_NO_FOLDER: Final = (FileNotFoundError, NotADirectoryError)  # the latter also for a link
 
 
 def remove_session(
-    folder: Path, lock: Lock | None = None, *, is_own: bool = False, unwritten_since: float | None = None
+    folder: Path,
+    lock: Lock | None = None,
+    *,
+    is_own: bool = False,
+    is_dry: bool = False,
+    unwritten_since: float | None = None,
 ) -> str:
     """Remove a session's folder; return why it, or a part of it, is still there, "" if it is gone.
 
     Nothing is removed if anything in it is not a session's or not this user's, or was written after ``unwritten_since``
-    (seconds since 1970, no reason). With ``is_own``, for the process that created or delivered the session, the
-    session's files are removed and others stay. ``lock`` is the folder's, if this process has it.
+    (seconds since 1970, no reason), nor with ``is_dry``, which only asks for the reason. With ``is_own``, for the
+    process that created or delivered the session, the session's files are removed and others stay. ``lock`` is the
+    folder's, if this process has it.
     """
     try:
         with _opened(folder) as (spool, opened):
@@ -393,7 +388,8 @@ def remove_session(
             statuses = (opened.status(), *_contents(opened).values())
             if unwritten_since is not None and max(status.st_mtime for status in statuses) > unwritten_since:
                 return ""
-            if not is_own and (why := _foreign_under(opened)):
+            why = "" if is_own else _foreign_under(opened)
+            if why or is_dry:
                 return why
             _empty(opened, lock)
             # Asked again, since another process may have written a file after the check.
@@ -422,25 +418,11 @@ def _opened(folder: Path) -> Iterator[tuple[system.Folder, system.Folder]]:
             yield spool, opened
 
 
-@contextmanager
-def _files_folder(opened: system.Folder) -> Iterator[system.Folder | None]:
-    with ExitStack() as stack:
-        try:
-            files = stack.enter_context(system.Folder(FOLDER, inside=opened))
-        except OSError as error:
-            if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:  # a link or a file is no folder
-                raise
-            yield None
-        else:
-            yield files
-
-
 def _contents(opened: system.Folder) -> dict[str, os.stat_result]:
     """Return the status of everything in an open folder by its name, files of results as ``files/NAME``."""
     found = _statuses(opened)
-    with _files_folder(opened) as files:
-        if files is not None:
-            found |= {f"{FOLDER}/{name}": status for name, status in _statuses(files).items()}
+    with suppress(*_NO_FOLDER), system.Folder(FOLDER, inside=opened) as files:
+        found |= {f"{FOLDER}/{name}": status for name, status in _statuses(files).items()}
     return found
 
 
@@ -488,11 +470,10 @@ def _empty(opened: system.Folder, lock: Lock | None) -> None:
     """Remove the session's files from an open folder: records first, the files of `_LAST` last."""
     names = [name for name, status in _statuses(opened).items() if name != FOLDER and _is_ours(name, status)]
     _unlink([name for name in names if _is_records(name)], opened)
-    with _files_folder(opened) as files:
-        if files is not None:
-            _unlink([name for name in files.names() if is_spooled_name(name)], files)
-            with suppress(OSError):  # something else is in it
-                opened.remove_folder(FOLDER)
+    with suppress(*_NO_FOLDER), system.Folder(FOLDER, inside=opened) as files:
+        _unlink([name for name in files.names() if is_spooled_name(name)], files)
+        with suppress(OSError):  # something else is in it
+            opened.remove_folder(FOLDER)
     _unlink([name for name in names if not _is_records(name) and name not in _LAST], opened)
     if lock is not None and system.IS_CLOSED_FIRST:
         lock.close()

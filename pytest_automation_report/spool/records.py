@@ -67,8 +67,6 @@ class Decoder:
     damaged: it is counted once, and none of it is stored.
     """
 
-    __slots__ = ("_is_endless", "_is_strict", "_kinds", "_tail", "damaged", "position")
-
     def __init__(self, kinds: JsonDecoder[Any], *, is_strict: bool = False) -> None:
         self._kinds = kinds
         self._is_strict = is_strict
@@ -110,7 +108,8 @@ class Decoder:
     def _record(self, line: bytes) -> Record | None:
         payload = unframed(line)
         if payload is None:
-            if self._is_strict and not _is_cut(line):
+            is_cut = b"\0" in line or line[:8] > b"%08x" % (len(line) - _HEADER_BYTES)  # by power cut or kill
+            if self._is_strict and not is_cut:
                 raise ValueError("it is damaged")
             return None
         try:
@@ -120,14 +119,6 @@ class Decoder:
                 raise ValueError(str(error)) from error
             return None
         return record
-
-
-def _is_cut(line: bytes) -> bool:
-    """Whether a line is the begin of a record, as a kill leaves it, or has zeros, as a power cut does."""
-    try:
-        return b"\0" in line or len(line) < _HEADER_BYTES or len(line) < _HEADER_BYTES + int(line[:8], 16)
-    except ValueError:
-        return False
 
 
 AGAIN: Final = "again"

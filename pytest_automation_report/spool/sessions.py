@@ -6,7 +6,6 @@ import errno
 import os
 import stat
 import time
-from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -20,7 +19,6 @@ from pytest_automation_report.spool.folder import (
     SessionFolder,
     bytes_from,
     check_links,
-    foreign_in,
     is_regular,
     is_session_name,
     remove_session,
@@ -270,13 +268,14 @@ def age_of(folder: SessionFolder, now: float) -> float:
 
 def discard_session(folder: SessionFolder) -> str:
     """Remove a session that no process works on; return the reason if it stays, "" if it is gone."""
-    if why := foreign_in(folder.path):
+    if why := remove_session(folder.path, is_dry=True):
         return why
-    state = state_of(folder)
-    if state == "running":
-        return "its pytest is still running"
+    with suppress(SpoolError):
+        # Also after the session's end: it reads its own files for the summary, and removes them itself.
+        if folder.read_session().is_pytest_alive:
+            return "its pytest is still running"
     try:
-        lock = None if state == "sending" else locked(folder)
+        lock = locked(folder)
     except FileNotFoundError:
         return ""  # another process has removed it meanwhile
     except SpoolError as error:
@@ -302,7 +301,7 @@ def delivered_state(folder: SessionFolder) -> LedgerState | None:
     return state if is_delivered and is_last else None
 
 
-class LeftoverCounts(Struct, frozen=True):
+class LeftoverCounts(Struct):
     """Numbers of earlier sessions that stay in the spool, and of sessions that were removed because of their age.
 
     ``elsewhere`` counts kept sessions that are for another server, project or store than this session. ``alone``
@@ -313,8 +312,8 @@ class LeftoverCounts(Struct, frozen=True):
     kept: int = 0
     elsewhere: int = 0
     removed: int = 0
-    alone: tuple[str, ...] = ()
-    reports: tuple[tuple[str, str], ...] = ()
+    alone: list[str] = field(default_factory=list)
+    reports: list[tuple[str, str]] = field(default_factory=list)
 
 
 def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> LeftoverCounts:
@@ -322,31 +321,32 @@ def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now:
 
     ``now`` is in seconds since 1970.
     """
-    alone = remove_abandoned(spool, now=now)
-    counts = Counter[str]()
-    reports: list[tuple[str, str]] = []
+    found = LeftoverCounts(alone=remove_abandoned(spool, now=now))
     others = [folder for folder in session_folders(spool) if folder.id != own.id]
     for folder in others[:_MAX_SESSIONS_LOOKED_AT]:
         try:
             is_old = 0 < keep_days * DAY_SECONDS < age_of(folder, now)
-            if is_old and (why := foreign_in(folder.path)):
-                alone.append(f"{folder.path.name}: {why}")
+            if is_old and (why := remove_session(folder.path, is_dry=True)):
+                found.alone.append(f"{folder.path.name}: {why}")
             if not (folder.has_manifest or folder.workers()) or state_of(folder) in {"running", "sending"}:
                 continue
             delivered = delivered_state(folder)
-            if delivered is not None and not discard_session(folder):
+            if delivered is not None:
                 # Its pytest was killed before it could remove it, or its report failed after pytest had ended.
-                if delivered.report is not None and (why := delivered.lost_report):
-                    reports.append((delivered.report.file, why))
+                report = None if discard_session(folder) else delivered.report
+                if report is not None and (why := delivered.lost_report):
+                    found.reports.append((report.file, why))
                 continue
-            is_removed = is_old and not discard_session(folder)
-            counts["removed" if is_removed else "kept"] += 1
-            counts["elsewhere"] += not is_removed and _destination(folder) not in ("", _destination(own))
+            if is_old and not discard_session(folder):
+                found.removed += 1
+                continue
+            found.kept += 1
+            found.elsewhere += _destination(folder) not in ("", _destination(own))
         except FileNotFoundError:
             continue  # another session has removed it meanwhile
         except PermissionError:
-            counts["kept"] += 1  # another user's
-    return LeftoverCounts(counts["kept"], counts["elsewhere"], counts["removed"], tuple(alone), tuple(reports))
+            found.kept += 1  # another user's
+    return found
 
 
 def _destination(folder: SessionFolder) -> str:
@@ -372,10 +372,9 @@ def remove_abandoned(spool: Path, *, now: float, is_dry: bool = False) -> list[s
                 remove_session(folder.path)
         for path in [folder.path for folder in folders_in(spool, is_hidden=True)]:
             with suppress(FileNotFoundError):  # published meanwhile
-                status = path.lstat()
-                if not system.is_own(status) or (is_dry and status.st_mtime >= expiry):
+                if not system.is_own(path.lstat()):
                     continue
-                why = foreign_in(path) if is_dry else remove_session(path, unwritten_since=expiry)
+                why = remove_session(path, is_dry=is_dry, unwritten_since=expiry)
                 alone += [f"{path.name}: {why}"] if why else []
     return alone
 

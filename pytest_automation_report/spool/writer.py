@@ -149,11 +149,6 @@ class SpoolWriter:
     _descriptor: int
     _file: tuple[int, int]
 
-    __slots__ = (
-        "_descriptor", "_disk", "_file", "_is_torn", "_looked_at", "_path", "_pid", "_session", "_waiting", "dropped",
-        "error", "shortened",
-    )  # fmt: skip
-
     def __init__(self, path: Path, session: ManifestFile | None = None) -> None:
         self._disk = Disk()
         self._path = os.fspath(path)

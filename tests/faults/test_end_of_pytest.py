@@ -11,14 +11,14 @@ import pytest
 from msgspec.json import decode, encode
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Endpoint, Token
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
 from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.launch import Runtime, SenderConfig, SenderProcess, Timeouts
 from pytest_automation_report.delivery.sender import Sender, run
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.session.end import LedgerTail
-from pytest_automation_report.spool.folder import remove_session
+from pytest_automation_report.spool.folder import SessionFolder, remove_session
 from pytest_automation_report.spool.records import Attempt
 from pytest_automation_report.spool.sessions import locked
 from pytest_automation_report.system.here import system
@@ -135,6 +135,30 @@ def test_worker_that_outlives_its_session(tmp_path: Path, server: ScriptedServer
         assert delivery.is_finished
         assert_complete(server, ["test_slow"])
         assert result_named(server, "test_slow")["status"] == "passed"
+
+
+def test_killed_session_with_a_living_worker(tmp_path: Path) -> None:
+    """The next session leaves a killed one alone as long as a worker of it lives, and delivers it after that."""
+    database = str(tmp_path / "store.sqlite3")
+    written, began = WrittenSession(tmp_path, EMBEDDED_ORIGIN), system.process_start_time(os.getpid())
+    killed = replace(written.session, database=database, pid=dead(), pid_birth=began, is_followed=True)
+    written.add("test_fast")
+    with subprocess.Popen(["sleep", "60"]) as worker:
+        birth = system.process_start_time(worker.pid)
+        written.folder.writer("gw0").write(line("open", format=1, worker="gw0", pid=worker.pid, birth=birth, t=0))
+        written.close()
+        for is_alive in (True, False):
+            written.folder.write_session(killed)
+            path = tmp_path / "20270102T030405-00000002"
+            path.mkdir(mode=0o700)
+            SessionFolder(path).write_session(replace(killed, id=path.name, pid=os.getpid()))
+            own = replace(handed_over(written, dead()), folder=str(path))
+            if not is_alive:
+                worker.kill()
+                worker.wait()
+            run(replace(own, endpoint=Endpoint(EMBEDDED_ORIGIN, 1, database)))
+            assert written.folder.path.exists() is is_alive
+            assert not path.exists()
 
 
 @pytest.mark.parametrize("end", ["record", "death"])

@@ -348,7 +348,7 @@ def test_report_of_a_sender_that_was_killed(tmp_path: Path) -> None:
     ledger = LedgerFile(session_folders(tmp_path / "spool")[0].ledger)
     ledger.write(ReportRecord(str(file), "late"))
     ledger.close()
-    assert expired(tmp_path).reports == ((str(file), "the sender ended before it was written"),)
+    assert expired(tmp_path).reports == [(str(file), "the sender ended before it was written")]
 
 
 def late(folder: Path, file: Path) -> tuple[LedgerState, ReportRecord | None]:

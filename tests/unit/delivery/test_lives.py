@@ -29,6 +29,7 @@ from pytest_automation_report.spool.sessions import (
     ledger_from,
     locked,
 )
+from pytest_automation_report.system.here import system
 from support.delivered_results import result_names
 from support.deliveries import (
     Pending,
@@ -255,8 +256,12 @@ def test_delivered_session_that_nobody_removed(tmp_path: Path, server: ScriptedS
     assert delivered_state(written.folder) is None
     written.folder.records("gw0").unlink()
     own = SessionFolder(tmp_path / "20270102T030405-00000001")
-    assert expire_old_sessions(tmp_path, own, keep_days=14, now=time.time()) == LeftoverCounts()
-    assert not written.folder.path.exists()
+    pid = os.getpid()
+    living = replace(written.session, pid=pid, pid_birth=system.process_start_time(pid))
+    for session, is_there in ((living, True), (written.session, False)):  # a living one has yet to read it
+        written.folder.write_session(session)
+        assert expire_old_sessions(tmp_path, own, keep_days=14, now=time.time()) == LeftoverCounts()
+        assert written.folder.path.exists() is is_there
 
 
 def test_lock_of_a_folder_that_was_removed(written: WrittenSession) -> None:

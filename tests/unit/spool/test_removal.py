@@ -13,7 +13,6 @@ import pytest
 from pytest_automation_report.spool import folder as spool_removal
 from pytest_automation_report.spool.folder import (
     SessionFolder,
-    foreign_in,
     is_session_name,
     new_session_name,
     remove_session,
@@ -109,7 +108,7 @@ def test_results_are_removed_before_their_ledger(session: Path, monkeypatch: pyt
         removed.append(name)
 
     monkeypatch.setattr(os, "unlink", watched)
-    assert foreign_in(session) == remove_session(session, is_own=True) == ""
+    assert remove_session(session, is_dry=True) == remove_session(session, is_own=True) == ""
     assert list(session.parent.iterdir()) == []
     assert set(removed[:3]) == {"main.records", "gw0.records~", "not-run.records"}
     assert removed[-4:] == ["session.json", "ledger", "sender.log", "lock"]
@@ -142,10 +141,10 @@ def test_folder_with_anything_else_in_it_stays_whole(
     aged(folder)
     before, linked = tree(folder), tree(data)
     says = f"it holds {planted}, which no session writes"
-    assert foreign_in(folder) == says
+    assert remove_session(folder, is_dry=True) == says
     assert discard_session(SessionFolder(folder)).startswith(says)
     found = expire_old_sessions(tmp_path / "spool", SessionFolder(tmp_path / "own"), keep_days=1, now=time.time())
-    assert found == LeftoverCounts(kept=int(name == NAME), alone=(f"{name}: {says}",))
+    assert found == LeftoverCounts(kept=int(name == NAME), alone=[f"{name}: {says}"])
     assert (tree(folder), tree(data)) == (before, linked)
 
 
@@ -232,4 +231,7 @@ def test_many_things_are_counted_and_three_are_named(session: Path) -> None:
     """A folder with many things in it is told with three of their names and the number of the others."""
     for number in range(7):
         written(session / f"photo-{number}.jpg")
-    assert foreign_in(session) == "it holds photo-0.jpg, photo-1.jpg, photo-2.jpg and 4 more, which no session writes"
+    assert (
+        remove_session(session, is_dry=True)
+        == "it holds photo-0.jpg, photo-1.jpg, photo-2.jpg and 4 more, which no session writes"
+    )
