@@ -341,6 +341,7 @@ def new_run(configuration: Settings, token: Token | None, session_id: str = "") 
     return without_secrets(run, rules_of(configuration, token)), sharing
 
 
+_MOST_SECONDS: Final = 36_525 * 86_400  # a hundred years before now there is still a date
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -348,7 +349,7 @@ def _seconds(text: str) -> float:
     match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
     if match is None:
         raise click.BadParameter(f"{text!r}: use a number with s, m, h, d or w, such as 30m or 2h")
-    return float(int(match[1]) * _UNITS[match[2]])
+    return float(min(int(match[1]) * _UNITS[match[2]], _MOST_SECONDS))
 
 
 def _bytes(text: str) -> int:

@@ -288,12 +288,17 @@ class Opened(Struct, frozen=True):
         return self.client.artifact_bytes is not None
 
     def named_run(self, chosen: WhichRun) -> int | None:
-        """Return the run that the user or the settings name, None without one; raises `click.UsageError`."""
+        """Return the run that the user or the settings name, None without one.
+
+        Raises `click.UsageError`, and `RefusedError` for a run that our server lacks.
+        """
         configuration = self.configuration
         is_set = configuration.run_id is not None or "run_key" in configuration.origins
         if chosen == LAST or not (chosen or is_set):
             return None
-        return chosen or find_runs(self.client, configuration, is_open=True)[0]
+        named = chosen or find_runs(self.client, configuration, is_open=True)[0]
+        self._check_run(named)
+        return named
 
     def run_id(self, chosen: WhichRun, *, of_source: bool = False, is_completed: bool = False) -> int:
         """Return the id of the run to read: the named run, else the run of this commit in CI, else the newest.
@@ -302,7 +307,6 @@ class Opened(Struct, frozen=True):
         `click.UsageError` if there is no such run.
         """
         if named := self.named_run(chosen):
-            self._check_run(named)
             return named
         filters: RunFilters = {"status": COMPLETED} if is_completed else {}
         words = ["completed run" if is_completed else "run"]

@@ -106,7 +106,8 @@ def _found(patterns: Iterable[str], missing: Callable[[str], None]) -> dict[str,
     """Return the files that match names and patterns by their real paths; ``missing`` gets each pattern without any."""
     by_real_path: dict[str, Path] = {}
     for pattern in patterns:
-        names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
+        # No method of a path: it raises for a name that is too long.
+        names = [pattern] if os.path.lexists(pattern) else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
         paths = [Path(name) for name in names if not Path(name).is_dir()]
         if not paths:
             missing(pattern)
@@ -116,7 +117,7 @@ def _found(patterns: Iterable[str], missing: Callable[[str], None]) -> dict[str,
 
 
 def _refuse(pattern: str) -> None:
-    if Path(pattern).is_dir():
+    if os.path.isdir(pattern):  # noqa: PTH112 - false for a name that is too long
         raise ResultFileError(f"{pattern}: is a folder: name its files, as in {pattern.rstrip('/')}/**/*.xml")
     raise ResultFileError(f"{pattern}: no such file, and no match: quote patterns, as in 'reports/**/*.xml'")
 

@@ -169,7 +169,8 @@ class Digest(Struct, frozen=True):
         taken = len(head) + len(flaky) + sum(len(heading) + 4 for heading in headings.values())
         shown = _fitted(entries, None if limit else form.characters - taken - _LINE_UNITS)
         left = len(reasons) - len(shown)
-        command = f"automation-report failures {self.run.id} --limit {len(reasons)}"
+        only = " --new" if self.is_new_only else ""
+        command = f"automation-report failures {self.run.id}{only} --limit {len(reasons)}"
         more = f"and {quantity(left, 'more reason')}: {command}" if left else ""
         if self.is_new_only and not reasons:
             more = "no new failure"

@@ -61,11 +61,6 @@ class Content(NamedTuple):
         """Whether an equal content is the same one."""
         return bool(self.commit) and self.changes != "unknown"
 
-    @property
-    def is_commit(self) -> bool:
-        """Whether the files are a commit's, without changes of an author who breaks and mends tests."""
-        return bool(self.commit) and not self.changes
-
 
 # A tuple: the findings of a large run make tens of thousands, and a frozen dataclass takes five times as long to make.
 class Outcome(NamedTuple):
@@ -166,7 +161,9 @@ def _isolated_failures(decided: Sequence[Outcome]) -> list[int]:
         position
         for before, position, after in zip(own, own[1:], own[2:], strict=False)
         if decided[position].verdict == "failed"
-        and decided[position].content.is_commit
+        # Without changes of an author who breaks and mends tests.
+        and decided[position].content.commit
+        and not decided[position].content.changes
         and decided[before].verdict == decided[after].verdict == "passed"
     ]
 

@@ -303,13 +303,14 @@ _POSITIONS: Final = (
 )
 _WHERE: Final = lazy_pattern(r"where b?(?P<quote>['\"])")
 _QUOTED_VALUES: Final = {quote: lazy_pattern(rf"((?:[^\\\n{quote}]|\\.)+){quote} = ") for quote in "\"'"}
-# The statement that failed, as the long and the short style of pytest show it, and the lines of its exception.
+# The statement that failed, as the long and the short style of pytest and Python itself show it, and the lines of its
+# exception.
 _STATEMENT: Final = lazy_pattern(
-    r"^(?:> +|[^\s:][^:\n]{0,300}:[0-9]{1,9}: in [^\n]{1,200}\n {4,})"
+    r"^(?:> +|(?:[^\s:][^:\n]{0,300}:[0-9]{1,9}: in|  File [^\n]{1,300}, in) [^\n]{1,200}\n {4,})"
     r"(?P<code>(?:assert|raise|[\w.()]{1,80}\.assert\w+)\b[^\n]*(?:\n {5,}[^\n]*){0,9})",
     re.MULTILINE,
 )
-_EXCEPTION: Final = lazy_pattern(r"\nE [^\n]*(?:\nE [^\n]*){0,40}")
+_EXCEPTION: Final = lazy_pattern(r"\n(?:E [^\n]*(?:\nE [^\n]*){0,40}|[\w.]{1,100}Error: [^\n]*(?:\n [^\n]*){0,40})")
 # A variable, a member or a subscript with the name of a secret, and not a text, an argument's name or an object.
 _OPERAND: Final = lazy_pattern(
     rf"(?:[\[(][\"']|(?<![\w\"'-]))[\w.]{{0,60}}?{_ARGUMENT_NAME}s?(?:\(\))?[\"'\])]{{0,3}}(?![\w.(\"'-]|=[^=]|[ ]?:)",
@@ -327,10 +328,7 @@ _SIDE: Final = lazy_pattern(
 )
 _TEXT: Final = lazy_pattern(r"(?P<quote>['\"])(?P<text>(?:(?!(?P=quote))[^\\\n]|\\.){8,200})(?P=quote)")
 _EXCEPTION_CHARACTERS: Final = 4000
-_NAMED: Final = lazy_pattern(
-    r"(?:passw(?:or)?d|passphrase|secret|token|api_?key|(?:access|private|secret)_key|pwd)(?:\(\))?[ ]*\Z",
-    re.IGNORECASE,
-)
+_NAMED: Final = lazy_pattern(rf"(?:{_ARGUMENT_NAME}|pwd)(?:\(\))?[ ]*\Z", re.IGNORECASE)
 _NAME_CHARACTERS: Final = 40
 
 
@@ -344,7 +342,7 @@ def values_by_position(text: str) -> Iterator[SecretSpan]:
                     yield *match.span(group), False
     if "where" in text:
         yield from _values_in_assertions(text)
-    if "\nE " in text:
+    if "\nE " in text or "rror: " in text:
         yield from _operands(text)
 
 

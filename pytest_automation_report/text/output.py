@@ -7,16 +7,13 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import Disk, write_draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-ENCODING: Final = "utf-8"
-"""The encoding of written texts; characters that it has not are escaped with backslashes."""
 
 
 def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
@@ -36,8 +33,8 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
 
 
 def encoded(pieces: Iterable[str]) -> Iterable[bytes]:
-    """Return the bytes of pieces of text, in `ENCODING`."""
-    return (piece.encode(ENCODING, "backslashreplace") for piece in pieces)
+    """Return the bytes of pieces of text in UTF-8, with backslashes for what it has not: lone surrogates."""
+    return (piece.encode("utf-8", "backslashreplace") for piece in pieces)
 
 
 def write_output(path: Path, pieces: Iterable[bytes]) -> None:

@@ -39,6 +39,13 @@ def test_what_a_server_that_is_down_did_not_get_is_sent_later(project: Project) 
     assert project.sessions == []
 
 
+def test_a_name_that_is_too_long_for_a_file_is_none(project: Project) -> None:
+    """It is told as any other file that is not there."""
+    ran = console(project.root, "submit", "a" * 300, *NOBODY)
+    assert (ran.exit, ran.out) == (2, ""), ran.text
+    assert "no such file" in _last(ran)
+
+
 def test_many_cases_take_no_more_memory_than_few(project: Project, request: pytest.FixtureRequest) -> None:
     """As many cases as ``--cases`` says, in one file, are sent with the memory that 5,000 take."""
     many = int(request.config.getoption("--cases") or 0)

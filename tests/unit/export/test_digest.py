@@ -139,6 +139,15 @@ def test_a_digest_is_never_too_long(letter: str) -> None:
     assert digest.text(limit=60).count("\n\n1 test, new: ") == 60
 
 
+def test_the_command_for_the_rest_of_the_new_failures_shows_new_ones() -> None:
+    """What does not fit is shown by the same command with a limit, and by no other."""
+    items = [a_failure(f"test_{number}", key=f"k{number}") for number in range(60)]
+    found = findings_of(reasons=[a_reason(f"{number} {'x' * 90}", item) for number, item in enumerate(items)])
+    found["tests"]["newly_failing"] = [{"key": item["key"], "kind": "new"} for item in items]
+    digest = digest_of(a_run(), exported_from(*items), found, now=NOW, is_new_only=True)
+    assert "more reasons: automation-report failures 12 --new --limit 60" in digest.text()
+
+
 def test_new_failures_alone() -> None:
     """Only tests that did not fail in the base count where new ones are asked for."""
     new, old = a_failure("test_new"), a_failure("test_old")
