@@ -7,39 +7,37 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_MAX_TEXTS: Final = 3
-# pytest's fail and skip are no `Exception`; a user's object or timeout may raise one while a hook of ours runs.
-_ERRORS: Final = (Exception, pytest.fail.Exception, pytest.skip.Exception)
-# With these a user, or a setting that cannot be used, ends the session.
-_ENDS: Final = (pytest.exit.Exception, pytest.UsageError)
+_MAX_TEXTS: Final = 10
+_MORE_TEXTS: Final = f"more errors of this kind occurred; the first {_MAX_TEXTS} are shown"
+_LONGEST: Final = 3000  # characters; the summary shows fewer
 
 
-class InternalErrors:
-    """The first errors of this package inside pytest's hooks; they are reported at the end and never raised."""
+class Errors:
+    """Errors of this package, or in users' code and settings: shown at the session's end, and never raised.
+
+    Each text stands once, and after the first ones a text says that there are more. Texts may hold secrets.
+    """
 
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def add(self, place: str, error: BaseException) -> None:
-        """Add one error; all after the first few are left out."""
-        from pytest_automation_report.text.redaction import safe_str  # noqa: PLC0415 - only with an error
-
-        if len(self.texts) < _MAX_TEXTS:
-            self.texts.append(f"{place}: {type(error).__name__}: {safe_str(error)}")
+    def add(self, text: str) -> None:
+        """Add one error."""
+        text = text[:_LONGEST]
+        if text not in self.texts and len(self.texts) <= _MAX_TEXTS:
+            self.texts.append(text if len(self.texts) < _MAX_TEXTS else _MORE_TEXTS)
 
 
 class Hooks:
     """Base of plugins; `dir` names only their hooks, since pytest searches all names, which takes 5 us a name."""
 
-    internal_errors: InternalErrors
+    internal_errors: Errors
 
     def __dir__(self) -> list[str]:
         return [name for name in dir(type(self)) if name.startswith("pytest_")]
@@ -57,9 +55,9 @@ def guarded(hook: Callable[P, R]) -> Callable[P, R]:
     def guard(*args: P.args, **kwargs: P.kwargs) -> R | None:
         try:
             return hook(*args, **kwargs)
-        except _ENDS:
-            raise
-        except _ERRORS as error:
+        except BaseException as error:
+            if _ends_session(error):
+                raise
             _add(args[0], hook.__name__, error)
             return None
 
@@ -76,18 +74,29 @@ def _guarded_wrapper(hook: Callable[..., Generator[None, R, R]]) -> Callable[...
             steps.send(result)
         except StopIteration as end:
             return cast("R", end.value)
-        except _ENDS:
-            raise
-        except _ERRORS as error:
+        except BaseException as error:
+            if _ends_session(error):
+                raise
             _add(args[0], hook.__name__, error)
         return result
 
     return guard
 
 
+def _ends_session(error: BaseException) -> bool:
+    """Whether a user ends the session with this error, or a setting that cannot be used."""
+    # Not imported: code that annotates must not load pytest where no test runs.
+    pytest = sys.modules["pytest"]
+    # pytest's fail and skip are no `Exception`; a user's object or timeout may raise one while a hook of ours runs.
+    kept_out = (Exception, pytest.fail.Exception, pytest.skip.Exception)
+    return isinstance(error, (pytest.exit.Exception, pytest.UsageError)) or not isinstance(error, kept_out)
+
+
 def _add(owner: Any, place: str, error: BaseException) -> None:  # noqa: ANN401 - any object with hooks
-    errors: InternalErrors | None = getattr(owner, "internal_errors", None)
+    errors: Errors | None = getattr(owner, "internal_errors", None)
     if errors is not None:
-        errors.add(place, error)
+        from pytest_automation_report.text.redaction import safe_str  # noqa: PLC0415 - only with an error
+
+        errors.add(f"{place}: {type(error).__name__}: {safe_str(error)}")
     elif sys.stderr is not None:  # the hook of a module, before there is a session
         sys.stderr.write(f"automation report: error in reporting: {place}: {type(error).__name__}\n")

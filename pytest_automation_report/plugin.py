@@ -41,7 +41,7 @@ for _finder in sys.meta_path:
 # Below the loop, which is for them, too.
 import pytest_automation_report.unpatched  # noqa: E402,F401 - ahead of conftests
 from pytest_automation_report import hookspecs  # noqa: E402
-from pytest_automation_report.guards import Hooks, InternalErrors, guarded  # noqa: E402
+from pytest_automation_report.guards import Errors, Hooks, guarded  # noqa: E402
 from pytest_automation_report.settings import settings  # noqa: E402
 
 # With these options pytest shows something and runs no test: the run would be empty.
@@ -87,7 +87,7 @@ class _SessionPlugin(Hooks):
     """The hooks of each session; they start to report it, or show its errors and warnings themselves."""
 
     def __init__(self) -> None:
-        self.internal_errors = InternalErrors()
+        self.internal_errors = Errors()
         self._warnings: list[str] = []
         self._is_reported = False
 
@@ -266,9 +266,10 @@ class _SessionPlugin(Hooks):
             missing = getattr(error, "name", None) or type(error).__name__
             lines = [*self._warnings, f"this session is not reported: a package cannot be imported ({missing})"]
         else:
-            redact = TextCleaner((), secrets=secrets_from(os.environ, None, is_builtin=True))
-            lines = [*self._warnings, *(f"error in reporting: {redact(text)}" for text in self.internal_errors.texts)]
-        self._warnings, self.internal_errors.texts = [], []
+            clean = TextCleaner((), secrets=secrets_from(os.environ, None, is_builtin=True)).string
+            lines = [*self._warnings, *(f"error in reporting: {clean(text)}" for text in self.internal_errors.texts)]
+        self._warnings = []
+        self.internal_errors.texts.clear()
         return [f"automation report: {line}" for line in lines]
 
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import re
 import secrets
 import threading
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import Struct, convert, field
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
     from wsgiref.simple_server import WSGIServer
-
-_PATH: Final = re.compile(r"/api/v1(?:/projects/[0-9]+)?/automation/runs(?:/(threads/)?([0-9]+))?(?:/(\w+))?")
-_SUCCESS: Final = range(200, 300)
 
 
 class ReceivedThread(Struct, frozen=True):
@@ -62,11 +58,8 @@ class RecordingServer:
         self.token = token
         self.url = ""
         self.project_id = 1
-        self._runs: dict[int, ReceivedRun] = {}
-        # With the run of each.
-        self._threads: dict[int, tuple[int, ReceivedThread]] = {}
-        self._keys: set[str] = set()
-        self._lock = threading.Lock()
+        # Parts of the path, body and response, by idempotency key: requests with the same key count once.
+        self._requests: dict[object, tuple[list[str], Any, Any]] = {}
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -81,12 +74,24 @@ class RecordingServer:
     @property
     def runs(self) -> tuple[ReceivedRun, ...]:
         """The runs so far, in the order of their creation."""
-        with self._lock:
-            threads = [*self._threads.values()]
-            return tuple(
-                replace(run, threads=tuple(thread for run_id, thread in threads if run_id == run.id))
-                for run in self._runs.values()
-            )
+        runs: dict[str, ReceivedRun] = {}
+        # With the run of each.
+        threads: dict[str, tuple[str, ReceivedThread]] = {}
+        for path, body, created in list(self._requests.values()):
+            match path:
+                case ["runs"]:
+                    runs[str(created["id"])] = ReceivedRun(created["id"], convert(body, NewRun))
+                case ["runs", run, "threads"]:
+                    threads[str(created["id"])] = run, ReceivedThread(created["id"], convert(body, Resources))
+                case ["runs", run, "append"]:
+                    runs[run] = replace(runs[run], run=joined(runs[run].run, convert(body, Resources)))
+                case ["runs", run, "complete"]:
+                    runs[run] = replace(runs[run], is_completed=True)
+                case ["runs", "threads", thread, action]:
+                    run, received = threads[thread]
+                    threads[thread] = run, _changed(received, action, body)
+        of_runs = {run: tuple(thread for of, thread in threads.values() if of == run) for run in runs}
+        return tuple(replace(received, threads=of_runs[run]) for run, received in runs.items())
 
     def recording(self, application: Callable[..., Iterable[bytes]]) -> Callable[..., list[bytes]]:
         """Return a WSGI application that responds as this one does, and records the accepted requests."""
@@ -100,50 +105,21 @@ class RecordingServer:
                 return start_response(status, headers, *([exc_info] if exc_info else []))
 
             response = b"".join(application({**environ, "wsgi.input": io.BytesIO(sent)}, start))
-            if environ["REQUEST_METHOD"] == "POST" and int(statuses[-1].split()[0]) in _SUCCESS:
-                self._record(environ, sent, response)
+            _, is_of_run, path = environ["PATH_INFO"].partition("/automation/")
+            if environ["REQUEST_METHOD"] == "POST" and is_of_run and statuses[-1].startswith("2"):
+                body = gzip.decompress(sent) if environ.get("HTTP_CONTENT_ENCODING") == "gzip" else sent
+                values = json.loads(body or b"{}"), json.loads(response or b"{}")
+                self._requests.setdefault(environ.get("HTTP_IDEMPOTENCY_KEY") or object(), (path.split("/"), *values))
             return [response]
 
         return record
 
-    def _record(self, environ: Mapping[str, Any], sent: bytes, response: bytes) -> None:
-        """Record one accepted request; requests with the same idempotency key count once."""
-        match = _PATH.fullmatch(environ["PATH_INFO"])
-        if match is None:
-            return
-        key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
-        is_compressed = environ.get("HTTP_CONTENT_ENCODING", "") == "gzip"
-        body = json.loads((gzip.decompress(sent) if is_compressed else sent) or b"{}")
-        created = json.loads(response or b"{}")
-        with self._lock:
-            if key in self._keys:
-                return
-            self._keys |= {key} if key else set()
-            id_in_path = int(match[2]) if match[2] else 0
-            if id_in_path and match[1]:
-                self._change_thread(id_in_path, str(match[3]), body)
-            elif id_in_path:
-                self._change_run(id_in_path, str(match[3]), body, created)
-            else:
-                self._runs[created["id"]] = ReceivedRun(created["id"], convert(body, NewRun))
 
-    def _change_run(self, run_id: int, action: str, body: dict[str, Any], created: dict[str, Any]) -> None:
-        run = self._runs[run_id]
-        if action == "threads":
-            self._threads[created["id"]] = run_id, ReceivedThread(created["id"], convert(body, Resources))
-        elif action == "append":
-            self._runs[run_id] = replace(run, run=joined(run.run, convert(body, Resources)))
-        else:
-            self._runs[run_id] = replace(run, is_completed=True)
-
-    def _change_thread(self, thread_id: int, action: str, body: dict[str, Any]) -> None:
-        run_id, thread = self._threads[thread_id]
-        if action == "append":
-            tests = (*thread.tests, *convert(body.get("tests", ()), tuple[Test, ...]))
-            thread = replace(thread, tests=tests, resources=joined(thread.resources, convert(body, Resources)))
-        else:
-            thread = replace(thread, is_completed=True)
-        self._threads[thread_id] = run_id, thread
+def _changed(thread: ReceivedThread, action: str, body: dict[str, Any]) -> ReceivedThread:
+    if action == "complete":
+        return replace(thread, is_completed=True)
+    tests = (*thread.tests, *convert(body.get("tests", ()), tuple[Test, ...]))
+    return replace(thread, tests=tests, resources=joined(thread.resources, convert(body, Resources)))
 
 
 @contextmanager

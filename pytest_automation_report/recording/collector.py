@@ -10,8 +10,8 @@ from itertools import count
 from threading import get_ident
 from typing import TYPE_CHECKING, Final, Protocol
 
+from pytest_automation_report.guards import Errors
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
-from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Artifact
     from pytest_automation_report.recording.phases import Annotations
-
-    class Target(Protocol):
-        """A receiver of the functions' annotations."""
-
-        def drop(self) -> None:
-            """Count an annotation that belongs to no running test."""
-            ...
 
     class OpenAttempt(Protocol):
         """The annotations of an attempt that runs; `functions` has the class, and imports this module."""
@@ -40,8 +33,8 @@ if TYPE_CHECKING:
 HOOKS: Final = "automation-report-tests"
 """Name among pytest's plugins of the hooks that record the tests of a process; they have its `AnnotationCollector`."""
 
-active: list[Target] = []
-"""Receivers of the functions' annotations. The last one gets them: a session inside a test (pytester) has its own."""
+active: list[AnnotationCollector] = []
+"""The last one gets the functions' annotations: a session inside a test (pytester) has its own."""
 
 # The prefix and the names of all hooks of this plugin.
 PREFIX: Final = "pytest_automation_report"
@@ -50,42 +43,23 @@ DESCRIBE_TEST: Final = f"{PREFIX}_describe_test"
 PUBLISH_ARTIFACT: Final = f"{PREFIX}_publish_artifact"
 FINISHED: Final = f"{PREFIX}_finished"
 _HOOKS: Final = (DESCRIBE_RUN, DESCRIBE_TEST, PUBLISH_ARTIFACT, FINISHED)
-_MAX_TEXTS: Final = 10
-_MORE_TEXTS: Final = f"more errors of this kind occurred; the first {_MAX_TEXTS} are shown"
 
 
-class UserErrors:
-    """Errors in users' code and settings, each text once, and a bounded number of them; owned by one process."""
+def add_unknown_hooks(errors: Errors, config: pytest.Config) -> None:
+    """Report each function in a plugin or conftest that has a name like our hooks, but is not one of them."""
+    # pytest itself refuses such a name, but not with ``optionalhook=True``, as ours are to be marked.
+    # Without the prefix: with it, all names would be similar to each other.
+    endings = [hook.removeprefix(PREFIX) for hook in _HOOKS]
+    for name, caller in sorted(vars(config.pluginmanager.hook).items()):
+        if name.startswith(PREFIX) and not caller.has_spec():
+            import difflib  # noqa: PLC0415 - only for mistakes
 
-    def __init__(self) -> None:
-        self._texts: dict[str, None] = {}
-
-    @property
-    def texts(self) -> list[str]:
-        """The errors, in the order in which they were added."""
-        return list(self._texts)
-
-    def add(self, text: str) -> None:
-        """Add an error; after the maximum, one text says that there are more."""
-        line = string(text)
-        if line not in self._texts:
-            self._texts.setdefault(line if len(self._texts) < _MAX_TEXTS else _MORE_TEXTS)
-
-    def add_unknown_hooks(self, config: pytest.Config) -> None:
-        """Report each function in a plugin or conftest that has a name like our hooks, but is not one of them."""
-        # pytest itself refuses such a name, but not with ``optionalhook=True``, as ours are to be marked.
-        # Without the prefix: with it, all names would be similar to each other.
-        endings = [hook.removeprefix(PREFIX) for hook in _HOOKS]
-        for name, caller in sorted(vars(config.pluginmanager.hook).items()):
-            if name.startswith(PREFIX) and not caller.has_spec():
-                import difflib  # noqa: PLC0415 - only for mistakes
-
-                near = difflib.get_close_matches(name.removeprefix(PREFIX), endings)
-                hint = f"did you mean {PREFIX}{near[0]}?" if near else f"the hooks are {', '.join(_HOOKS)}"
-                for implementation in caller.get_hookimpls():
-                    code = getattr(implementation.function, "__code__", None)
-                    place = f" in {code.co_filename}" if code is not None else ""
-                    self.add(f"{name}{place}: no hook has this name, so it is never called; {hint}")
+            near = difflib.get_close_matches(name.removeprefix(PREFIX), endings)
+            hint = f"did you mean {PREFIX}{near[0]}?" if near else f"the hooks are {', '.join(_HOOKS)}"
+            for implementation in caller.get_hookimpls():
+                code = getattr(implementation.function, "__code__", None)
+                place = f" in {code.co_filename}" if code is not None else ""
+                errors.add(f"{name}{place}: no hook has this name, so it is never called; {hint}")
 
 
 class AnnotationCollector:
@@ -114,7 +88,7 @@ class AnnotationCollector:
         self._parent: object = None
         self._has_inherited = False
         self.on_artifact: Callable[[Artifact], None] | None = None
-        self.user_errors = UserErrors()
+        self.user_errors = Errors()
         # True from the start of a test to its end; between tests no annotation has a result to go to.
         self.is_open = False
         self.item: pytest.Item | None = None
@@ -190,7 +164,7 @@ class AnnotationCollector:
 
     def warnings(self) -> list[str]:
         """Return the warnings for the session's end; call it once, since reading the counters advances them."""
-        texts = self.user_errors.texts
+        texts = [*self.user_errors.texts]
         dropped, surplus = next(self._dropped), next(self._surplus)
         for reason, paths in self._missing_files.items():
             texts.append(f"artifacts {reason}: {len(paths)}, the first: {paths[0]}")

@@ -13,7 +13,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_automation_report.api.models import STEP_LIMIT, Artifact, Field, FieldType
-from pytest_automation_report.recording.collector import AnnotationCollector, active
+from pytest_automation_report.recording.collector import active
 from pytest_automation_report.recording.options import NO_NAME, FieldKind, property_field
 from pytest_automation_report.recording.phases import Annotations, merged
 from pytest_automation_report.recording.user_code import LazyContent, attachment, check_content, copier_of
@@ -24,10 +24,12 @@ from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from types import TracebackType
 
     import pytest
 
+    from pytest_automation_report.recording.collector import AnnotationCollector
     from pytest_automation_report.spool.records import StepStatus
 
 # Limits of memory, for a test that adds in an endless loop. A result shows fewer: the recorder cuts it to the API's
@@ -242,9 +244,16 @@ def _attempt_here(collector: AnnotationCollector) -> AttemptAnnotations | None:
     return step.attempt
 
 
-def attach(attempt: AttemptAnnotations, content: LazyContent, name: str | None, mime_type: str | None) -> None:
-    """Add an artifact to an attempt."""
-    attached = attachment(attempt.collector, attempt.item, content, name, mime_type)
+def attach(
+    attempt: AttemptAnnotations,
+    content: LazyContent,
+    name: str | None,
+    mime_type: str | None,
+    *,
+    folder: Path | None = None,
+) -> None:
+    """Add an artifact to an attempt; a relative path starts from the folder, by default the current one."""
+    attached = attachment(attempt.collector, attempt.item, content, name, mime_type, folder=folder)
     if attached is not None:
         attempt.add(attached)
 
@@ -326,9 +335,8 @@ def report_of(collector: AnnotationCollector | None) -> AutomationReport:
 def _here() -> AutomationReport:
     if not active:
         return _SILENT
-    target = active[-1]
-    attempt = _attempt_here(target) if isinstance(target, AnnotationCollector) else None
+    attempt = _attempt_here(active[-1])
     if attempt is None:
-        target.drop()
+        active[-1].drop()
         return _SILENT
     return AutomationReport(attempt)

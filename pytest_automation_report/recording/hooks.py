@@ -17,9 +17,9 @@ import pytest
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Artifact, Field, Link, NewRun, Resources, is_web_address, joined
-from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-from pytest_automation_report.recording.collector import DESCRIBE_RUN, DESCRIBE_TEST, AnnotationCollector, UserErrors
+from pytest_automation_report.api.models import Artifact, Field, Link, NewRun, Resources, joined
+from pytest_automation_report.guards import Errors, Hooks, guarded
+from pytest_automation_report.recording.collector import DESCRIBE_RUN, DESCRIBE_TEST, AnnotationCollector
 from pytest_automation_report.recording.functions import (
     AttemptAnnotations,
     AutomationReport,
@@ -30,7 +30,7 @@ from pytest_automation_report.recording.functions import (
 )
 from pytest_automation_report.recording.options import MARKER_PREFIX, artifact_from, is_address, property_field
 from pytest_automation_report.recording.phases import Annotations
-from pytest_automation_report.recording.user_code import LazyContent, attachment, call_hook, check_content, validated
+from pytest_automation_report.recording.user_code import LazyContent, call_hook, check_content
 from pytest_automation_report.spool.records import key_of
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
@@ -151,14 +151,14 @@ def with_additions(run: NewRun, additions: object, cleaner: TextCleaner) -> NewR
 
 
 def described_run(
-    config: pytest.Config, run: NewRun, cleaner: TextCleaner, user_errors: UserErrors
+    config: pytest.Config, run: NewRun, cleaner: TextCleaner, user_errors: Errors
 ) -> tuple[NewRun, tuple[ArtifactFile, ...]]:
     """Return the run with the additions of all hooks, and the files to attach to it."""
     returned = call_hook(user_errors, DESCRIBE_RUN, getattr(config.hook, DESCRIBE_RUN), config=config) or ()
     files: list[ArtifactFile] = []
     # pytest returns the value of the hook that was registered last first: reversed, its name counts.
     for value in reversed(returned):
-        described = validated(user_errors, DESCRIBE_RUN, partial(with_additions, run), value, cleaner)
+        described = call_hook(user_errors, DESCRIBE_RUN, partial(with_additions, run), value, cleaner)
         if described is not None:
             run = described
             files += files_of(value)
@@ -215,7 +215,7 @@ class AnnotationHooks(Hooks):
     failed test. Only sessions that need one of the two register these hooks: they cost time at every phase.
     """
 
-    def __init__(self, collector: AnnotationCollector, errors: InternalErrors, *, has_browsers: bool) -> None:
+    def __init__(self, collector: AnnotationCollector, errors: Errors, *, has_browsers: bool) -> None:
         self.internal_errors = errors
         self._collector = collector
         self._has_browsers = has_browsers
@@ -251,7 +251,7 @@ class AnnotationHooks(Hooks):
         returned = call_hook(errors, DESCRIBE_TEST, getattr(item.ihook, DESCRIBE_TEST), item=item, report=report) or ()
         # The hook nearest to the test returns first; reversed, its key and folder win, since the last ones do.
         for value in reversed(returned):
-            annotations = validated(errors, DESCRIBE_TEST, annotations_from, value, self._collector.cleaner)
+            annotations = call_hook(errors, DESCRIBE_TEST, annotations_from, value, self._collector.cleaner)
             if annotations is not None:
                 attempt.hook_annotations.append(annotations)
                 for file in files_of(value):
@@ -334,15 +334,9 @@ def _read_marker(mark: pytest.Mark, item: pytest.Item, attempt: AttemptAnnotatio
 def _add_artifact(
     attempt: AttemptAnnotations, root: Path, content: LazyContent, name: str | None = None, mime_type: str | None = None
 ) -> None:
-    if isinstance(content, str) and is_web_address(content):
-        name = "Artifact" if name is None else name
-    else:
-        check_content(content)
+    check_content(content)
     # A relative path starts at the root folder: users start a session in any folder.
-    title = None if name is None else safe_str(name)
-    attached = attachment(attempt.collector, attempt.item, content, title, mime_type, folder=root)
-    if attached is not None:
-        attempt.add(attached)
+    attach(attempt, content, name, mime_type, folder=root)
 
 
 def _add_references(attempt: AttemptAnnotations, short: str, *ids: object) -> None:

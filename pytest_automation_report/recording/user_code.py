@@ -21,20 +21,21 @@ from pytest_automation_report.recording.collector import (
     FINISHED,
     PUBLISH_ARTIFACT,
     AnnotationCollector,
-    UserErrors,
 )
 from pytest_automation_report.recording.options import NO_NAME, artifact_from, is_address, last_segment, property_field
 from pytest_automation_report.spool.folder import FOLDER
 from pytest_automation_report.spool.records import spooled_address
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import Disk
-from pytest_automation_report.text.redaction import TextCleaner, safe_str
+from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     import pytest
+
+    from pytest_automation_report.guards import Errors
 
 _Returned = TypeVar("_Returned")
 
@@ -46,38 +47,26 @@ _CONSEQUENCES: Final[Mapping[str, str]] = {
 }
 
 
-def call_hook(errors: UserErrors, name: str, hook: Callable[..., _Returned], **arguments: object) -> _Returned | None:
-    """Call a hook and return its value, None if it raised; `pytest.exit` and Ctrl-C still end the session."""
+def call_hook(
+    errors: Errors, name: str, hook: Callable[..., _Returned], *values: object, **arguments: object
+) -> _Returned | None:
+    """Call a hook, or what validates its value, and return the result, None if it raised.
+
+    `pytest.exit` and Ctrl-C still end the session.
+    """
     import pytest  # noqa: PLC0415 - code that annotates must not load pytest where no test runs
 
     try:
-        return hook(**arguments)
+        return hook(*values, **arguments)
     except (KeyboardInterrupt, pytest.exit.Exception):
         raise
-    except BaseException as error:  # noqa: BLE001 - a user's code may raise anything; it is reported
-        add_hook_error(errors, name, error, _file_of_hook(name, error))
-        return None
-
-
-def validated(
-    errors: UserErrors,
-    name: str,
-    validate: Callable[[object, TextCleaner], _Returned],
-    value: object,
-    cleaner: TextCleaner,
-) -> _Returned | None:
-    """Return the validated value of a hook, None if it cannot be used."""
-    try:
-        return validate(value, cleaner)
-    except KeyboardInterrupt:
-        raise
     # A value of the right class may still hold others of wrong ones, such as `Field(meta=None)`.
-    except BaseException as error:  # noqa: BLE001 - the value and its parts are users' objects
-        add_hook_error(errors, name, error)
+    except BaseException as error:  # noqa: BLE001 - a user's code may raise anything; it is reported
+        add_hook_error(errors, name, error, "" if values else _file_of_hook(name, error))
         return None
 
 
-def add_hook_error(errors: UserErrors, name: str, error: BaseException, file: str = "") -> None:
+def add_hook_error(errors: Errors, name: str, error: BaseException, file: str = "") -> None:
     """Add the error of a hook, with its consequence for the report."""
     place = f" in {file}" if file else ""
     errors.add(f"{name}{place}: {type(error).__name__}: {safe_str(error)}; {_CONSEQUENCES[name]}")

@@ -12,8 +12,7 @@ from msgspec.json import Decoder as JsonDecoder
 from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
-from pytest_automation_report.guards import InternalErrors, guarded
-from pytest_automation_report.recording.collector import UserErrors
+from pytest_automation_report.guards import Errors, guarded
 from pytest_automation_report.spool.folder import LAST_WORDS, Log, SessionFolder, bytes_from
 from pytest_automation_report.spool.records import (
     Decoder,
@@ -47,9 +46,9 @@ class TerminalReport:
     ``outcome`` when the results are counted, and ``strict_error``, which explains our exit status.
     """
 
-    def __init__(self, config: pytest.Config, setup: SessionSetup, internal_errors: InternalErrors) -> None:
+    def __init__(self, config: pytest.Config, setup: SessionSetup, internal_errors: Errors) -> None:
         self.internal_errors = internal_errors
-        self.user_errors = UserErrors()
+        self.user_errors = Errors()
         self.configuration = setup.configuration
         self.run_key = ""
         self.outcome: SessionOutcome | None = None

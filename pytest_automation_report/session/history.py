@@ -18,7 +18,7 @@ from pytest_automation_report.api.models import SHARD_OPTION
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.delivery.launch import LaunchError
-from pytest_automation_report.guards import InternalErrors, guarded
+from pytest_automation_report.guards import Errors, guarded
 from pytest_automation_report.session.collection import nodeids_of, prefix_of
 from pytest_automation_report.session.console import CollectionHooks, PrintingProcess, console_process, options_of
 from pytest_automation_report.spool.records import identity_of
@@ -192,9 +192,7 @@ class HistoryHooks(CollectionHooks):
 
     key = "automation_report_history"
 
-    def __init__(
-        self, history: History, internal_errors: InternalErrors, process: PrintingProcess | None = None
-    ) -> None:
+    def __init__(self, history: History, internal_errors: Errors, process: PrintingProcess | None = None) -> None:
         self.internal_errors = internal_errors
         # The ids of all tests before the cut, for the proof that the jobs ran each of them; None without a shard.
         self.collected: list[str] | None = None
@@ -202,7 +200,7 @@ class HistoryHooks(CollectionHooks):
 
     @classmethod
     def of_session(
-        cls, config: pytest.Config, environ: Mapping[str, str], configuration: Settings, internal_errors: InternalErrors
+        cls, config: pytest.Config, environ: Mapping[str, str], configuration: Settings, internal_errors: Errors
     ) -> HistoryHooks:
         """Return the hooks of a session's leading process; the history is being read from now on."""
         prefix = prefix_of(config, configuration.folder_prefix)
@@ -219,7 +217,7 @@ class HistoryHooks(CollectionHooks):
         return cls(wanted, internal_errors, process)
 
     @classmethod
-    def of_worker(cls, sent: Mapping[str, Any], internal_errors: InternalErrors) -> HistoryHooks:
+    def of_worker(cls, sent: Mapping[str, Any], internal_errors: Errors) -> HistoryHooks:
         """Return the hooks of an xdist worker, by what its controller sent."""
         return cls(convert(sent, History), internal_errors)
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.delivery.launch import LaunchError, SenderConfig
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.guards import Hooks, InternalErrors, guarded
+from pytest_automation_report.guards import Errors, Hooks, guarded
 from pytest_automation_report.recording.phases import collection_record
 from pytest_automation_report.session.collection import captured_files, write_collected_ids
 from pytest_automation_report.session.end import LedgerTail, TerminalReport, wait_for_sender
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.hooks import ArtifactFile
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.session.xdist import ControllerHooks
-    from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.spool.sessions import LeftoverCounts
     from pytest_automation_report.text.redaction import TextCleaner
 
@@ -64,7 +63,7 @@ def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalRe
     report.configuration = writable
     clock, worker = Clock(), CONTROLLER if config.pluginmanager.has_plugin("dsession") else MAIN
     hooks = RuntestHooks(folder.writer(worker), setup.options, clock, worker, report.internal_errors)
-    return RunningSession(setup, writable, folder, manifest, files, report, clock, hooks)
+    return RunningSession(setup, folder, manifest, files, report, clock, hooks)
 
 
 class RunningSession(Struct):
@@ -75,7 +74,6 @@ class RunningSession(Struct):
     """
 
     setup: SessionSetup
-    configuration: Settings
     folder: SessionFolder
     manifest: SessionManifest
     run_files: tuple[ArtifactFile, ...]
@@ -111,7 +109,7 @@ class RunningSession(Struct):
         captured = tuple(captured_files(pytest_config))
         config = SenderConfig(
             folder=str(self.folder.path),
-            endpoint=self.configuration.endpoint,
+            endpoint=self.report.configuration.endpoint,
             token=setup.token,
             controller=os.getpid(),
             timeouts=setup.timeouts,
@@ -159,8 +157,8 @@ class RunningSession(Struct):
             if self.setup.sender is not None and not self.setup.sender.is_independent:
                 timeouts = replace(timeouts, exit_progress=timeouts.exit_all)
             state = wait_for_sender(tail, timeouts, self.report.write_wait, is_interrupted=is_interrupted)
-        database = self.configuration.database
-        if self.configuration.endpoint.is_embedded and state.run and not database.exists():
+        database = self.report.configuration.database
+        if self.report.configuration.endpoint.is_embedded and state.run and not database.exists():
             self.report.warn(f"{database} was deleted while the tests ran: its runs are lost")
         counts = tally_from(
             self.folder,
@@ -189,7 +187,7 @@ class RunningSession(Struct):
 
     def _leftovers(self) -> LeftoverCounts | None:
         """Count the other sessions in the spool, and remove those that are too old; None without others."""
-        spool, keep_days = self.configuration.spool, self.configuration.keep_spool
+        spool, keep_days = self.report.configuration.spool, self.report.configuration.keep_spool
         with suppress(OSError):  # then the search for them tells what is wrong
             if {*os.listdir(spool)} <= {self.folder.path.name, ".gitignore"}:  # noqa: PTH208 - names alone
                 return None
@@ -231,7 +229,7 @@ class SessionHooks(Hooks):
 
     """
 
-    def __init__(self, setup: SessionSetup, config: pytest.Config, internal_errors: InternalErrors) -> None:
+    def __init__(self, setup: SessionSetup, config: pytest.Config, internal_errors: Errors) -> None:
         self.internal_errors = internal_errors
         self._setup = setup
         self._report = TerminalReport(config, setup, self.internal_errors)
@@ -311,7 +309,7 @@ class SessionHooks(Hooks):
                 self._running.close(session, int(session.exitstatus), self._interruption)
                 outcome = self._running.outcome(session.config, is_interrupted=self._is_interrupted)
                 self._report.outcome = outcome
-                call_finished_hooks(session.config, outcome, self._running.configuration, self._report.user_errors)
+                call_finished_hooks(session.config, outcome, self._report.configuration, self._report.user_errors)
                 self._report.show_on_ci_page(outcome)
         finally:
             # Also if an error of this package kept it from counting: then the delivery is not confirmed.

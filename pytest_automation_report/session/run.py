@@ -20,7 +20,7 @@ from pytest_automation_report.api.models import SELECTION_FIELD, SERVE_PORT, SHA
 from pytest_automation_report.ci.detection import is_agent
 from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.recording.collector import DESCRIBE_RUN, FINISHED, UserErrors
+from pytest_automation_report.recording.collector import DESCRIBE_RUN, FINISHED, add_unknown_hooks
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.resolver import spool_candidates
 from pytest_automation_report.settings.run import RunSharing, configured_run, without_secrets
@@ -39,6 +39,7 @@ from pytest_automation_report.unpatched import Unpatched
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pytest_automation_report.guards import Errors
     from pytest_automation_report.recording.hooks import ArtifactFile
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.settings.settings import Settings
@@ -101,7 +102,7 @@ def session_run(
     config: pytest.Config,
     configuration: Settings,
     options: RecordingOptions,
-    user_errors: UserErrors,
+    user_errors: Errors,
     facts: BuildInfo,
 ) -> tuple[NewRun, tuple[ArtifactFile, ...], RunSharing]:
     """Return the run to create for a session, the files that hooks add to it, and how jobs share it.
@@ -215,10 +216,10 @@ def _shown(path: str, config: pytest.Config) -> str:
 
 
 def call_finished_hooks(
-    config: pytest.Config, outcome: SessionOutcome, configuration: Settings, user_errors: UserErrors
+    config: pytest.Config, outcome: SessionOutcome, configuration: Settings, user_errors: Errors
 ) -> None:
     """Call the hooks with the numbers of the session."""
-    user_errors.add_unknown_hooks(config)
+    add_unknown_hooks(user_errors, config)
     hook = getattr(config.hook, FINISHED)
     if not hook.get_hookimpls():
         return

@@ -15,8 +15,14 @@ import pytest
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Artifact, Field
-from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, AnnotationCollector, active
+from pytest_automation_report.guards import Errors, Hooks, guarded
+from pytest_automation_report.recording.collector import (
+    DESCRIBE_TEST,
+    HOOKS,
+    AnnotationCollector,
+    active,
+    add_unknown_hooks,
+)
 from pytest_automation_report.recording.options import FAILED, RecordingOptions, property_field
 from pytest_automation_report.recording.phases import Annotations, Failures, merged
 from pytest_automation_report.recording.recorder import FailedComparisons, Recorder, place_in
@@ -98,7 +104,7 @@ class RuntestHooks(Hooks):
     """
 
     def __init__(
-        self, writer: SpoolWriter, options: RecordingOptions, clock: Clock, worker: str, internal_errors: InternalErrors
+        self, writer: SpoolWriter, options: RecordingOptions, clock: Clock, worker: str, internal_errors: Errors
     ) -> None:
         self.internal_errors = internal_errors
         self.worker = worker
@@ -160,7 +166,7 @@ class RuntestHooks(Hooks):
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Register the hooks that the collected tests need, and write the number of the tests."""
         # Not before: the conftests of all folders are loaded only now.
-        self.collector.user_errors.add_unknown_hooks(session.config)
+        add_unknown_hooks(self.collector.user_errors, session.config)
         self._add_hooks(session.config)
         if getattr(session.config.option, "loadgroup", False):
             self.plain_nodeids.update(plain_nodeids(session.items))

@@ -23,7 +23,7 @@ from pytest_automation_report.findings.known import (
     known_text,
     meant,
 )
-from pytest_automation_report.guards import InternalErrors, guarded
+from pytest_automation_report.guards import Errors, guarded
 from pytest_automation_report.recording.phases import is_subtest
 from pytest_automation_report.session.collection import nodeids_of, prefix_of
 from pytest_automation_report.session.console import CollectionHooks, console_process
@@ -82,7 +82,7 @@ class RerunFailedHooks(CollectionHooks):
 
     key = "automation_report_rerun"
 
-    def __init__(self, selection: dict[str, Any], internal_errors: InternalErrors) -> None:
+    def __init__(self, selection: dict[str, Any], internal_errors: Errors) -> None:
         self.internal_errors = internal_errors
         # Not only the option: the last run may be another one when a worker starts.
         self.sent = selection
@@ -186,7 +186,7 @@ class KnownFailureHooks(CollectionHooks):
 
     key = "automation_report_known"
 
-    def __init__(self, file: tuple[str, str], internal_errors: InternalErrors) -> None:
+    def __init__(self, file: tuple[str, str], internal_errors: Errors) -> None:
         self.internal_errors = internal_errors
         self.sent = file
         self._known = KnownTests(known_failures(file[1]))

@@ -17,8 +17,8 @@ from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
 from pytest_automation_report.errors import UNLOADED, SpoolError
-from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, active
+from pytest_automation_report.guards import Errors, Hooks, guarded
+from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, AnnotationCollector, active
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for, secrets_from
 from pytest_automation_report.recording.phases import Failures, is_subtest
 from pytest_automation_report.recording.recorder import line_of
@@ -56,24 +56,21 @@ class WorkerHooks(RuntestHooks):
 
 
 class RemoteWorkerHooks(Hooks):
-    """Hooks of an xdist worker that cannot write to the spool; the target of its annotation functions.
+    """Hooks of an xdist worker that cannot write to the spool.
 
     The controller records from the reports that xdist sends, which have no annotations: its summary shows it once.
     """
 
-    def __init__(self, options: RecordingOptions, internal_errors: InternalErrors) -> None:
+    def __init__(self, options: RecordingOptions, internal_errors: Errors) -> None:
         self.internal_errors = internal_errors
-        self._marker_names = options.marker_names
+        # No attempt begins in it: it counts what tests add.
+        self.collector = AnnotationCollector(options, "", "")
         self._has_annotations = False
 
     def watch(self, config: pytest.Config) -> None:
         """Note calls of the annotation functions."""
         config.pluginmanager.register(self, HOOKS)
-        active.append(self)
-
-    def drop(self) -> None:
-        """Note that a test called an annotation function."""
-        self._has_annotations = True
+        active.append(self.collector)
 
     @guarded
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -81,17 +78,17 @@ class RemoteWorkerHooks(Hooks):
         self._has_annotations |= bool(getattr(session.config.hook, DESCRIBE_TEST).get_hookimpls())
         for item in session.items:
             self._has_annotations |= "automation_report" in getattr(item, "fixturenames", ())
-            self._has_annotations |= any(mark.name in self._marker_names for mark in item.iter_markers())
+            self._has_annotations |= self.collector.is_marked(item)
 
     @guarded
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Send the controller whether annotations are missing."""
-        active.remove(self)
-        if self._has_annotations:
+        active.remove(self.collector)
+        if self._has_annotations or self.collector.warnings():
             getattr(session.config, "workeroutput", {})[UNREPORTED] = True
 
 
-def worker_hooks(workerinput: Mapping[str, Any], errors: InternalErrors) -> WorkerHooks | RemoteWorkerHooks:
+def worker_hooks(workerinput: Mapping[str, Any], errors: Errors) -> WorkerHooks | RemoteWorkerHooks:
     """Return the hooks of a worker by the input that its controller sent."""
     shared: Mapping[str, Any] = workerinput["automation_report"]
     worker: str = workerinput["workerid"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import pytest_automation_report
-from pytest_automation_report.guards import Hooks, InternalErrors, guarded
+from pytest_automation_report.guards import Errors, Hooks, guarded
 
 PACKAGE = Path(pytest_automation_report.__file__).parent
 
@@ -36,7 +36,7 @@ def test_every_hook_is_guarded() -> None:
 
 class Broken(Hooks):
     def __init__(self, error: BaseException) -> None:
-        self.internal_errors = InternalErrors()
+        self.internal_errors = Errors()
         self.error = error
 
     @guarded

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_automation_report.api.models import FieldType, Test
 from pytest_automation_report.delivery.attempts import unfinished_attempt
-from pytest_automation_report.guards import InternalErrors
+from pytest_automation_report.guards import Errors
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.phases import collection_record
 from pytest_automation_report.recording.recorder import Recorder
@@ -229,7 +229,7 @@ def test_respelled_names_are_known(nodeid: str, is_respelled: bool) -> None:  # 
 
 def test_start_that_fails_does_not_give_its_result_to_another_test(tmp_path: Path) -> None:
     """A plugin that gives no location costs its test's START, not its result, and the test before it has one alone."""
-    path, faults = tmp_path / "main.records", InternalErrors()
+    path, faults = tmp_path / "main.records", Errors()
     recording = RuntestHooks(SpoolWriter(path), RecordingOptions(), Clock(), "main", faults)
     places: dict[str, Any] = {"a.py::one": ("a.py", 1, "one"), "a.py::two": None}
     for nodeid, place in places.items():
