@@ -209,7 +209,8 @@ class _SessionPlugin(Hooks):
             return
         switch = settings.switch(config, os.environ)
         # A session inside a test or a reported session is reported only if its own arguments ask for it.
-        if _is_inside() and not switch.is_from_arguments:
+        is_typed = settings.SWITCH_OPTION in config.invocation_params.args
+        if _is_inside() and not (is_typed and switch.origin == settings.SWITCH_OPTION):
             return
         # Also in sessions that are not reported, unless the user turned that off: a name may be a misspelled switch.
         if switch.is_on or switch.origin not in (settings.SWITCH_ENVIRONMENT, settings.SWITCH_OFF_OPTION):

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, FieldType, Status
 from pytest_automation_report.recording.comparison import Sides, captured_sides, clean_comparison
 from pytest_automation_report.recording.options import (
+    FAILED,
     FoundSecrets,
     RecordingOptions,
     cleaner_for,
@@ -207,6 +208,11 @@ class Recorder:
     def add_notes(self, error: BaseException) -> None:
         """Keep the notes of an exception of the running attempt, whose text may be cut where they stand."""
         self._notes += notes_of(error)
+
+    def has_failed(self, nodeid: str) -> bool:
+        """Whether a phase of a running attempt has failed."""
+        phases = self._open.get(nodeid, _NONE).phases.values()
+        return any(phase is not None and phase.status in FAILED for phase in phases)
 
     def finish(
         self,

@@ -355,8 +355,11 @@ class RuntestHooks(Hooks):
         self._pending_rerun = None
 
     def close(self) -> None:
-        """Write the CLOSE record. A test that is still running is recorded as interrupted."""
+        """Write the CLOSE record. A test that is still running is recorded as interrupted, unless it has failed."""
         detail, cleaner = "", self.collector.cleaner.string
+        if self._open_nodeid is not None and self._recorder.has_failed(self._open_nodeid):
+            # pytest has counted the failure: of a debugger that the user left, or before an interrupted teardown.
+            self.finish_attempt(self._open_nodeid, self._annotations() or ())
         if self._open_nodeid is not None:
             self.counts["untested"] += 1
             detail = self._last_words()

@@ -367,12 +367,11 @@ _GROUP_TITLE: Final = f"reporting (other settings: {PREFIX}... in the ini option
 class Switch:
     """Hold the decision whether this session reports, and ``origin``, the spelling that decided it, empty for none.
 
-    ``is_from_arguments``: the arguments of this very session turn reporting on, which nested sessions do not inherit.
     ``warning`` names an environment variable that has no valid value and was ignored.
     """
 
-    def __init__(self, *, is_on: bool, origin: str, is_from_arguments: bool, warning: str = "") -> None:
-        self.is_on, self.origin, self.is_from_arguments, self.warning = is_on, origin, is_from_arguments, warning
+    def __init__(self, origin: str, warning: str = "", *, is_on: bool) -> None:
+        self.is_on, self.origin, self.warning = is_on, origin, warning
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -447,23 +446,18 @@ def _is_registered(config: pytest.Config, name: str) -> bool:
 def switch(config: pytest.Config, environ: Mapping[str, str]) -> Switch:
     """Decide whether the session reports; raises `SettingError` if the ini file has an invalid value."""
     option = config.getoption(SWITCH_NAME)
-    is_from_arguments = bool(option) and SWITCH_OPTION in config.invocation_params.args
-
-    def decided(origin: str, warning: str = "", *, is_on: bool) -> Switch:
-        return Switch(is_on=is_on, origin=origin, is_from_arguments=is_from_arguments, warning=warning)
-
     if option is not None:
         warning = _tox_warning(config, environ) if option else ""
-        return decided(SWITCH_OPTION if option else SWITCH_OFF_OPTION, warning, is_on=bool(option))
+        return Switch(SWITCH_OPTION if option else SWITCH_OFF_OPTION, warning, is_on=bool(option))
     word = environ.get(SWITCH_ENVIRONMENT, "").strip()
     flag = flag_from(word)
     if flag is not None:
-        return decided(SWITCH_ENVIRONMENT, is_on=flag)
+        return Switch(SWITCH_ENVIRONMENT, is_on=flag)
     warning = f"{SWITCH_ENVIRONMENT}: {word!r} cannot be used: write 1 or 0" if word else ""
     ((value, origin),) = ini_values(config, [(SWITCH_NAME, "flag")])
     if value is not False:
         warning = warning or _tox_warning(config, environ)
-    return decided("" if value is None else origin, warning, is_on=bool(value) and _counts_here(config, environ))
+    return Switch("" if value is None else origin, warning, is_on=bool(value) and _counts_here(config, environ))
 
 
 def _tox_warning(config: pytest.Config, environ: Mapping[str, str]) -> str:

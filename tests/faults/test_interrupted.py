@@ -59,6 +59,20 @@ def test_interrupted_test_has_its_last_words(
     assert len(text) < 16_384
 
 
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["here", "n1"])
+def test_failed_test_whose_teardown_is_interrupted_has_failed(
+    tmp_path: Path, embedded_server: CheckedServer, workers: tuple[str, ...]
+) -> None:
+    """A test that failed before the session was interrupted is a failure, as in pytest's last line."""
+    fixture = f"@pytest.fixture\ndef leaving():\n    yield\n    {LEAVES}\n"
+    suite = f"import pytest\n\n{fixture}\ndef test_it(leaving):\n    value = 1\n    assert value == 2\n"
+    (tmp_path / "test_suite.py").write_text(suite)
+    ran = run_session(tmp_path, *workers, address=embedded_server.address)
+    assert "assert value == 2" in told_of(embedded_server, "failure", "Failure")
+    assert "1 of 1 result delivered" in ran.text
+    assert ": 1 failed" in ran.text
+
+
 def test_no_rest_of_a_secret_is_left_where_output_is_cut(tmp_path: Path, embedded_server: CheckedServer) -> None:
     """A secret at the edge of what is shown of an interrupted test's output is hidden whole."""
     end = f"print(os.environ['MY_PASSWORD'] + 'y' * 8180); {CTRL_C}"

@@ -313,11 +313,11 @@ def test_commas_in_lists(pytester: pytest.Pytester) -> None:
 
 
 def test_overrides_and_addopts(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pytest's -o and PYTEST_ADDOPTS give settings and the switch too; addopts are no arguments of this session."""
+    """Pytest's -o and PYTEST_ADDOPTS give settings and the switch, too."""
     added = "--automation-report --automation-report-name=addopts -oautomation_report_redact=x{2,3}"
     monkeypatch.setenv("PYTEST_ADDOPTS", added)
     turned = switch(parsed(pytester), {})
-    assert (turned.is_on, turned.is_from_arguments) == (True, False)
+    assert (turned.is_on, turned.origin) == (True, "--automation-report")
     found = read(pytester, "-o", "automation_report_project_id=5")
     assert (found.name, found.redact, found.project_id) == ("addopts", ("x{2,3}",), 5)
     assert found.origins["redact"] == "-o automation_report_redact"
@@ -366,17 +366,17 @@ def test_mistakes_in_ini_files(pytester: pytest.Pytester, file: str, line: str, 
     assert str(caught.value) == f"{file}: automation_report_{line.partition(' ')[0]}: {message}"
 
 
-SWITCHES: list[tuple[tuple[str, ...], dict[str, str], str, tuple[bool, str, bool]]] = [
-    ((), {}, "", (False, "", False)),
-    (("--automation-report",), {}, "", (True, "--automation-report", True)),
-    (("--no-automation-report",), {"AUTOMATION_REPORT": "1"}, "true", (False, "--no-automation-report", False)),
-    (("--automation-report", "--no-automation-report"), {}, "", (False, "--no-automation-report", False)),
-    (("--no-automation-report", "--automation-report"), {}, "", (True, "--automation-report", True)),
-    ((), {"AUTOMATION_REPORT": "1"}, "false", (True, "AUTOMATION_REPORT", False)),
-    ((), {"AUTOMATION_REPORT": " OFF "}, "true", (False, "AUTOMATION_REPORT", False)),
-    ((), {"AUTOMATION_REPORT": " "}, "true", (True, "tox.ini: automation_report", False)),
-    ((), {}, "false", (False, "tox.ini: automation_report", False)),
-    (("-o", "automation_report=true"), {}, "false", (True, "-o automation_report", False)),
+SWITCHES: list[tuple[tuple[str, ...], dict[str, str], str, tuple[bool, str]]] = [
+    ((), {}, "", (False, "")),
+    (("--automation-report",), {}, "", (True, "--automation-report")),
+    (("--no-automation-report",), {"AUTOMATION_REPORT": "1"}, "true", (False, "--no-automation-report")),
+    (("--automation-report", "--no-automation-report"), {}, "", (False, "--no-automation-report")),
+    (("--no-automation-report", "--automation-report"), {}, "", (True, "--automation-report")),
+    ((), {"AUTOMATION_REPORT": "1"}, "false", (True, "AUTOMATION_REPORT")),
+    ((), {"AUTOMATION_REPORT": " OFF "}, "true", (False, "AUTOMATION_REPORT")),
+    ((), {"AUTOMATION_REPORT": " "}, "true", (True, "tox.ini: automation_report")),
+    ((), {}, "false", (False, "tox.ini: automation_report")),
+    (("-o", "automation_report=true"), {}, "false", (True, "-o automation_report")),
 ]
 
 
@@ -386,13 +386,13 @@ def test_switch(
     options: tuple[str, ...],
     environ: dict[str, str],
     ini: str,
-    expected: tuple[bool, str, bool],
+    expected: tuple[bool, str],
 ) -> None:
     """The switch is decided by command line, then environment, then ini file, and is off else."""
     if ini:
         pytester.makeini(f"[pytest]\nautomation_report = {ini}\n")
     found = switch(parsed(pytester, *options), environ)
-    assert (found.is_on, found.origin, found.is_from_arguments) == expected
+    assert (found.is_on, found.origin) == expected
     assert found.warning == ""
 
 
