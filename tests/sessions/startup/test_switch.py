@@ -31,6 +31,7 @@ import os, subprocess, sys
 pytest_plugins = "pytester"
 
 def test_in_process(pytester):
+    pytester.makeini("[pytest]\\naddopts = --automation-report")  # no argument of its own
     pytester.makepyfile(test_inner="def test_inner(): pass")
     pytester.runpytest_inprocess("-p", "no:pytest-retry").assert_outcomes(passed=1)
     assert not (pytester.path / ".automation-report").exists()
