@@ -82,11 +82,6 @@ class OpenStep:
         self.began = Unpatched.counter()
         self.elapsed_us: int | None = None
 
-    def end(self, status: StepStatus) -> None:
-        """End the step."""
-        self.elapsed_us = int((Unpatched.counter() - self.began) * 1_000_000)
-        self.status = status
-
     def timed(self, places: Mapping[int, int], depth: int = _MAX_DEPTH) -> TimedStep:
         """Return the step with ``depth`` levels of those inside it; ``places`` are of artifacts, by their ``id``."""
         steps = tuple(child.timed(places, depth - 1) for child in self.children) if depth else ()
@@ -202,7 +197,8 @@ class Step:
             return
         step, before = self._begun.pop()
         if step is not None:
-            step.end(_status(kind))
+            step.elapsed_us = int((Unpatched.counter() - step.began) * 1_000_000)
+            step.status = _status(kind)
             # A fixture's two halves may run in different contexts, where a token could not be reset.
             _open_step.set(before)
 

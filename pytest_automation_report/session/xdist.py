@@ -30,7 +30,7 @@ from pytest_automation_report.spool.records import AGAIN, CapturedRecord, CrashR
 from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.session.end import TerminalReport
     from pytest_automation_report.session.setup import SessionSetup
@@ -143,7 +143,7 @@ class ControllerHooks(Hooks):
         self._writer = writer
         self._report = report
         # With `--dist loadgroup` xdist adds the group to the node ids of the tests.
-        self._is_grouped = is_grouped
+        self._plain: Callable[[str], str] = _without_group if is_grouped else str
         # Whether the crashed test that xdist reports next runs again in another worker.
         self._is_pending = False
         # None for a worker that writes to the spool itself.
@@ -188,7 +188,7 @@ class ControllerHooks(Hooks):
         is_naming = self._options.report_not_run and not self._folder.records(NOT_RUN).exists()
         if recorder is None and not is_naming:
             return
-        names = [_without_group(nodeid) if self._is_grouped else nodeid for nodeid in ids]
+        names = [*map(self._plain, ids)]
         if recorder is not None:
             recorder.hooks.writer.write(collected_record(names))
         if is_naming:
@@ -235,7 +235,7 @@ class ControllerHooks(Hooks):
             if not self._folder.records(worker).exists():
                 writer = self._folder.writer(worker)
                 hooks = RuntestHooks(writer, self._options, self._clock, worker, self.internal_errors)
-                self._recorders[worker] = RemoteWorkerRecorder(hooks, is_grouped=self._is_grouped)
+                self._recorders[worker] = RemoteWorkerRecorder(hooks, self._plain)
         return self._recorders[worker]
 
     def _record_crash(self, report: Any) -> None:  # noqa: ANN401 - xdist sets the worker's node on it
@@ -244,7 +244,7 @@ class ControllerHooks(Hooks):
         recorder = self._recorders.get(worker)
         if recorder is not None:
             recorder.give_up()
-        nodeid = _without_group(report.nodeid) if self._is_grouped else report.nodeid
+        nodeid = self._plain(report.nodeid)
         file, line = report.location[0].replace(os.sep, "/"), self._lines.get(report.nodeid)
         if report.outcome == "failed" and not self._is_pending:
             from pytest_automation_report.delivery.attempts import unfinished_attempt  # noqa: PLC0415 - few workers crash
@@ -273,9 +273,9 @@ class RemoteWorkerRecorder:
     an attempt, a teardown ends it.
     """
 
-    def __init__(self, hooks: RuntestHooks, *, is_grouped: bool) -> None:
+    def __init__(self, hooks: RuntestHooks, plain: Callable[[str], str]) -> None:
         self.hooks = hooks
-        self._is_grouped = is_grouped
+        self._plain = plain
         self._open_nodeid = ""
         # True while an attempt waits for its rerun: pytest-rerunfailures before 16.7 sends no teardown of such an
         # attempt, so it ends with the next setup of the same test.
@@ -288,8 +288,7 @@ class RemoteWorkerRecorder:
         self._is_pending_rerun = str(report.outcome) == "rerun"
         if report.nodeid != self._open_nodeid:
             self._open_nodeid = report.nodeid
-            if self._is_grouped:
-                self.hooks.plain_nodeids[report.nodeid] = _without_group(report.nodeid)
+            self.hooks.plain_nodeids[report.nodeid] = self._plain(report.nodeid)
             self.hooks.pytest_runtest_logstart(report.nodeid, report.location)
         self.hooks.pytest_runtest_logreport(_as_in_worker(report))
         if str(report.when) in {"teardown", _CRASHED}:
