@@ -89,6 +89,13 @@ def _keep_days(_: click.Context, __: click.Parameter, text: str | None) -> dict[
     return rules
 
 
+def _some_time(_: click.Context, __: click.Parameter, seconds: float | None) -> float | None:
+    """Return a time; raises `click.BadParameter` for none, which is likely meant to complete no run."""
+    if seconds == 0:
+        raise click.BadParameter("after no time every run is completed at once: leave it out to complete none")
+    return seconds
+
+
 @click.command(cls=Command)
 @click.option("--open", "is_opened", is_flag=True, help="Open the pages in a browser, on a free port if need be.")
 @click.option("--run", "run_id", type=click.IntRange(min=1), metavar="RUN_ID", help="Open this run.")
@@ -108,7 +115,7 @@ def _keep_days(_: click.Context, __: click.Parameter, text: str | None) -> dict[
 @click.option("--max-size", type=SIZE, help="Largest size of the store, such as 20GB.")
 @click.option("--max-artifacts", type=SIZE, default="2GB", show_default=True, help="Largest size of all artifacts.")
 @click.option("--keep-days", callback=_keep_days, metavar="BRANCH=DAYS", help="Remove older runs: main=365,*=30.")
-@click.option("--complete-after", type=AGE, help="Complete open runs unchanged for so long: 6h.")
+@click.option("--complete-after", type=AGE, callback=_some_time, help="Complete open runs unchanged for so long: 6h.")
 @click.option("--artifact-store", callback=bucket_address, metavar="ADDRESS", help=BUCKET_HELP)
 @click.option("--rate-limit", type=click.IntRange(min=1), metavar="N", help="Most requests a minute with the token.")
 @click.option("--main-branch", "main_branches", multiple=True, metavar="NAME",
@@ -198,12 +205,14 @@ def _serve_options(options: Mapping[str, Any], hosts: frozenset[str], pages: Pag
 
 
 class _Stderr(logging.Handler):
-    """Writes log lines to stderr, each with its time in UTC."""
+    """Writes log lines to stderr, each with its time in UTC; a line within one begins with spaces."""
 
     def emit(self, record: logging.LogRecord) -> None:
         time = datetime.fromtimestamp(record.created, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for line in self.format(record).splitlines():
-            echo_stderr(f"{time} {line}")
+        # A traceback has lines, and so may the name of a branch: none of these may look like a line of the log.
+        first, *others = self.format(record).splitlines() or [""]
+        for line in (f"{time} {first}", *(f"  {other}" for other in others)):
+            echo_stderr(line)
 
 
 def _proxy_user(header: str | None, proxies: Sequence[str]) -> ProxyUser | None:

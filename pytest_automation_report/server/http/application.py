@@ -26,7 +26,7 @@ from pytest_automation_report.server.api.bodies import POSTS
 from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, check_length
 from pytest_automation_report.server.api.documents import DOCUMENTS
 from pytest_automation_report.server.http import guard
-from pytest_automation_report.server.http.guard import METRICS, Tokens, without_code
+from pytest_automation_report.server.http.guard import METRICS, Tokens
 from pytest_automation_report.server.store.contents import (
     DOWNLOAD,
     MAX_CONTENT_BYTES,
@@ -119,7 +119,7 @@ def _answer_http_error(
 def _answer_internal_error(req: falcon.Request, resp: falcon.Response, error: Exception, _: Mapping[str, Any]) -> None:
     """Log an unexpected error and answer with its log id alone: its text may have paths or data of others."""
     log_id = uuid.uuid4().hex
-    _logger.error("request %s failed: %s %s", log_id, req.method, without_code(req.path), exc_info=error)
+    _logger.error("request %s failed: %s %s", log_id, req.method, req.context["path"], exc_info=error)
     resp.status = falcon.HTTP_500
     _write(resp, {"message": f"The server failed; its log has the details under {log_id}."})
 
@@ -154,9 +154,10 @@ class Metrics:
         self._seconds = defaultdict[str, float](float)
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Store the start time of the request."""
+        """Store the start time of the request, and its path for the log."""
         del resp
         req.context["started"] = time.perf_counter()
+        req.context["path"] = self._tokens.shown(req.path)
 
     def process_response(
         self,
@@ -181,8 +182,8 @@ class Metrics:
             if status >= _FIRST_ERROR:
                 usual = "invalid" if status < _FIRST_FAILURE else "server"
                 self._errors[req.context.get("error") or _KINDS.get(status, usual)] += 1
-        path = self._tokens.hidden(without_code(req.path))
-        _logger.debug("%s: %s %s %s %.0f ms", sender_of(req), req.method, path, status, seconds * 1000)
+        ended = sender_of(req), req.method, req.context["path"], status, seconds * 1000
+        _logger.debug("%s: %s %s %s %.0f ms", *ended)
 
     def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
         """Answer with all numbers; without a database only with the numbers of this process."""

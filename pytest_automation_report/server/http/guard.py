@@ -23,6 +23,7 @@ from collections import Counter
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import quote
 
 import falcon
 from msgspec import Struct
@@ -61,6 +62,8 @@ _OWN: Final = Grant("the server's token", "admin")
 _FRESH_SECONDS: Final = 5.0  # how long a token is accepted after it was revoked
 _PAUSE_SECONDS: Final = 3.0  # after an unanswered question to the database, which takes as long
 _QUIET_SECONDS: Final = 60.0  # without a refused request, until they count as over
+OPENING = "/open/"  # path below which a code opens the pages
+_find_code = re.compile(f"({OPENING}+).+", re.DOTALL).sub
 _find_token = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}").sub
 # What a path is about, by its beginning.
 _KINDS: Final[Mapping[str, str]] = {
@@ -136,9 +139,10 @@ class Tokens:
             # As for an id that does not exist: what other projects have is nobody's business.
             raise ApiError(404, f"There is no {kind} with this id in project {grant.project}, which the token is for.")
 
-    def hidden(self, text: str) -> str:
-        """Return a text for the log without tokens."""
-        return _find_token("***", text.replace(self._own, "***"))
+    def shown(self, path: str) -> str:
+        """Return the path of a request for the log: in one line, without tokens, and without codes of links."""
+        hidden = _find_code(r"\1***", path).replace(self._own, "***")
+        return quote(_find_token("***", hidden), safe="/*")
 
     def notice_quiet(self) -> None:
         """Log the end of refused requests, once there was none for a minute."""
@@ -247,14 +251,12 @@ class RateLimit:
             return 0
 
 
-OPENING = "/open/"  # path below which a code opens the pages: the log of requests hides the code
 HEALTH = "/healthz"  # path of the health check: the process answers
 READY = "/readyz"  # path of the check that the database answers, too
 PROBES = frozenset({HEALTH, READY})  # they need no token and no known host, since load balancers have neither
 _EXTENSIONS = ", ".join(EXTENSIONS)
 _METHODS = ("GET", "POST")
 _OWN_SITES = ("same-origin", "none")
-_find_code = re.compile(f"({OPENING}+).+")
 _is_idempotency_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 
 
@@ -355,11 +357,6 @@ class RequestGuard:
         if not is_click or not self._options.extension.answer_link(req, resp):
             raise ApiError(403, "This server does not answer requests of other sites.")
         resp.complete = True
-
-
-def without_code(path: str) -> str:
-    """Return the path of a request for a log: whoever has the code of a link is let in."""
-    return _find_code.sub(r"\1***", path)
 
 
 TOKEN_VARIABLE = "AUTOMATION_REPORT_SERVER_TOKEN"  # noqa: S105 - the name of a variable

@@ -521,17 +521,10 @@ def _failures_by_reason(subject: compared.ComparedRun) -> dict[int, list[int]]:
 
 def _beginnings(failing: Iterable[documents.ChangedTest]) -> dict[str | None, documents.RunMention]:
     """Return the run in which the first of the failures of each reason began, by fingerprint."""
-    began: dict[str | None, documents.RunMention] = {}
-    for entry in failing:
-        known, since = began.get(entry["fingerprint"]), entry["since"]
-        if since is not None and (known is None or _order(since) < _order(known)):
-            began[entry["fingerprint"]] = since
-    return began
-
-
-def _order(since: documents.RunMention) -> tuple[int, bool]:
+    found = [(entry["fingerprint"], since) for entry in failing if (since := entry["since"]) is not None]
     # That a flaky test fails for the same reason takes nothing from the commit that broke the others.
-    return since["run"], since["commit"] is None
+    found.sort(key=lambda each: (each[1]["run"], each[1]["commit"] is None), reverse=True)
+    return dict(found)
 
 
 def _first_runs(connection: StoreConnection, run: Row, fingerprints: Sequence[int]) -> dict[int, documents.RunMention]:

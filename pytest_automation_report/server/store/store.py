@@ -52,6 +52,7 @@ _logger = logging.getLogger(__name__)
 # How long an idempotency key is stored; clients that repeat a request do so within hours.
 _KEEP_KEYS_US = 7 * DAY_US
 _PURGE_EVERY_REQUESTS = 256  # requests between two deletions of expired keys: most requests pay nothing for it
+_ROOMY_SECONDS = 60.0  # without an error, until a full disk counts as usable again
 _MAX_ATTEMPTS = 5  # how often a transaction is run that the database keeps rolling back
 # An expired key is taken like a new one.
 _TAKE_KEY = (
@@ -186,17 +187,21 @@ class _BadStates(Struct):
 
     place: str
     since: dict[str, float] = field(default_factory=dict)  # monotonic seconds, by `ApiError.kind`
+    last: float = 0.0  # monotonic seconds of the last of these errors
 
     def begin(self, error: ApiError) -> None:
         """Log the begin of a state, unless it has begun before."""
-        now = time.monotonic()
-        if error.kind and self.since.setdefault(error.kind, now) == now:
+        if not error.kind:
+            return
+        now = self.last = time.monotonic()
+        if self.since.setdefault(error.kind, now) == now:
             _logger.info("%s: %s", self.place, error.message)
 
     def end(self, *, has_written: bool) -> None:
         """Log the end of the states that a transaction without an error shows to be over."""
-        # While the disk is full, reads go on.
-        for kind in [kind for kind in self.since if has_written or kind != "disk"]:
+        # While the disk is full, reads go on, and so do small changes.
+        is_roomy = has_written and time.monotonic() - self.last > _ROOMY_SECONDS
+        for kind in [kind for kind in self.since if is_roomy or kind != "disk"]:
             since = self.since.pop(kind, None)
             if since is not None:  # no other thread was first
                 seconds = time.monotonic() - since

@@ -17,7 +17,8 @@ def test_a_server_keeps_its_store_small(tmp_path: Path, place: PostgresDatabase 
     service = Service(place, contract)
     now = time.time_ns() // 1000
     service.clock.now = now - 40 * DAY
-    old = service.completed_run(a_test())
+    branch = "x\n10.0.0.1 (admin) created run 9"
+    old = service.completed_run(a_test(), fields=[{"type": 1, "name": "Branch", "value": branch}])
     service.clock.now = now - DAY
     left = service.new_run()
     service.new_thread(left)
@@ -29,6 +30,7 @@ def test_a_server_keeps_its_store_small(tmp_path: Path, place: PostgresDatabase 
         told = ""
         while f"removed run {old}" not in told:
             told += server.stderr.readline()
+        assert server.stderr.readline().startswith("  10.0.0.1 (admin) created run 9"), "no line of its own"
     assert f"Z completed run {left}, which did not change for 6h" in told
     assert service.get(f"/automation/runs/{old}").status_code == 404
     assert service.run(left)["is_completed"]

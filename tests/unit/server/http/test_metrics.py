@@ -112,11 +112,32 @@ def test_a_method_of_any_text_is_no_number_of_its_own(service: Service) -> None:
     assert requests == ['requests_total{method="other",status="401"}']
 
 
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_a_request_is_one_line_of_the_log(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, *, is_broken: bool
+) -> None:
+    """No path looks like another line, and none shows a token or the code of a link, also when the server fails."""
+    caplog.set_level("DEBUG", "pytest_automation_report.server.http.application")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    if is_broken:
+        monkeypatch.setattr("pytest_automation_report.server.http.guard.RequestGuard.process_request", broken)
+    client = TestClient(create_application(service.store, TOKEN))
+    for text in ("\n10.0.0.1 (ci) completed run 7", "\u2028x", TOKEN.value, "open/a-code-of-a-link", f"arp_{'x' * 43}"):
+        client.simulate_get(f"/{text}")
+    assert len(caplog.messages) == (10 if is_broken else 5)
+    told = "\n".join(caplog.messages)
+    assert len(told.splitlines()) == len(caplog.messages)
+    assert not [each for each in (TOKEN.value, "a-code", "x" * 43) if each in told]
+
+
 @ON_SQLITE
 def test_a_full_disk_is_a_line_when_it_begins_and_one_when_it_ends(
-    service: Service, caplog: pytest.LogCaptureFixture
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reads go on meanwhile and say nothing of it; the errors are counted by their kind."""
+    """Reads and small changes go on meanwhile and say nothing of it; the errors are counted by their kind."""
     caplog.set_level("INFO")
     client = TestClient(create_application(service.store, TOKEN))
     thread = service.new_thread(service.new_run())
@@ -128,7 +149,10 @@ def test_a_full_disk_is_a_line_when_it_begins_and_one_when_it_ends(
     for _ in range(3):
         assert client.simulate_post(append, headers=SIGNED, json={"tests": tests}).status_code == 429
         assert client.simulate_get(f"{API}/automation/runs/1", headers=SIGNED).status_code == 200
+        assert client.simulate_post(append, headers=SIGNED, json={"elapsed_observed": 1}).status_code == 204
+    assert len(caplog.messages) == 1
     connection.execute("PRAGMA max_page_count = 1000000")
+    monkeypatch.setattr("pytest_automation_report.server.store.store._ROOMY_SECONDS", 0.0)
     for _ in range(2):
         assert client.simulate_post(append, headers=SIGNED, json={"tests": [a_test()]}).status_code == 204
     begin, end = caplog.messages
