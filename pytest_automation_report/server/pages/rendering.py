@@ -133,9 +133,9 @@ def render(template: str, **values: Any) -> str:  # noqa: ANN401 - templates tak
     return _ENVIRONMENT.get_template(template).render(values)
 
 
-def macros(template: str) -> Any:  # noqa: ANN401 - jinja makes its members from the template
-    """Return the macros of a template as functions, whose values are markup."""
-    return _ENVIRONMENT.get_template(template).module
+def macros() -> Any:  # noqa: ANN401 - jinja makes its members from the template
+    """Return the macros that templates share as functions, whose values are markup."""
+    return _ENVIRONMENT.get_template("parts.html").module
 
 
 def set_html(resp: falcon.Response, html: str) -> None:

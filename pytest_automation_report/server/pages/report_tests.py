@@ -1,8 +1,8 @@
 """Read the tests of a run for its report: pages of some of them, and columns of JSON with which lists are filled.
 
 The pages are cut out of the server's HTML; their links lead inside of the file. The script has no markup of its own: a
-row of a list is the macro ``leaf`` of ``run/macros.html``, rendered once for each kind of row that the run has, with
-holes such as ``⟦function⟧`` where rows differ.
+row of a list is the macro ``leaf`` of ``parts.html``, rendered once for each kind of row that the run has, with holes
+such as ``⟦function⟧`` where rows differ.
 """
 
 from __future__ import annotations
@@ -261,7 +261,7 @@ def rows_of(tests: ReportedTests, run: Values, findings: RunFindings) -> Values:
         for row, name, group in zip(rows, names, groups, strict=True)
     ]
     ids = [row["id"] for row in rows]
-    draw, says = macros("parts.html").strip, macros("run/macros.html").says
+    draw, says = macros().strip, macros().says
     letters = [facts.histories.letters(row["case"])[-STRIP_RUNS:] for row in rows]
     strips = {text: str(draw(strip_of(text))) for text in set(letters)}
     return {
@@ -319,7 +319,7 @@ def _kind(tests: ReportedTests, row: Row, name: NameParts) -> tuple[int, int, Li
 
 
 def _kind_values(rank: int, status: int, test: ListedTest, run: Values) -> Values:
-    row = relinked(macros("run/macros.html").leaf(test), None)
+    row = relinked(macros().leaf(test), None)
     page = render("report/test.html", test=test, run=run, is_fragment=True)
     return {
         "status": str(status),
@@ -335,7 +335,7 @@ def _files(facts: ShownRun) -> Values:
     rows = [
         OpenableRow(branch, link("run", facts.row["id"], view="tests", open=branch.path), "/") for branch in branches
     ]
-    html = macros("run/macros.html").branch(Level(rows, 0, paging(1, 0, 1), ""), None)
+    html = macros().branch(Level(rows, 0, paging(1, 0, 1), ""), None)
     numbers = {branch.path: number for number, branch in enumerate(branches)}
     orders = {
         sort: [numbers[branch.path] for branch in ordered(branches, (), sort)]  # type: ignore[union-attr] # no tests among them

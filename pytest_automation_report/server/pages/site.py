@@ -177,7 +177,7 @@ class Pages:
         # The refusals of `_authorize` and `OpeningLink` have no message: their page explains the link.
         if status == _FORBIDDEN and not message:
             remember_target(req, resp)
-            set_html(resp, render("closed.html", **frame_of(req)))
+            set_html(resp, render("door.html", to="", **frame_of(req)))
             return
         values: Values = {"title": _TITLES.get(status, "Something went wrong"), "message": message}
         values |= {"symbol": "flaky", "newest": None, "retry_seconds": None}
@@ -206,7 +206,7 @@ def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
     # Two slashes would lead to another host, and to browsers a backslash is one.
     path = "/" + req.relative_uri.replace("\\", "%5C").lstrip("/")
     resp.set_headers({**_HEADERS, "Cache-Control": "no-store"})
-    set_html(resp, render("opening.html", to=path, **frame_of(req)))
+    set_html(resp, render("door.html", to=path, **frame_of(req)))
     return True
 
 
@@ -395,7 +395,7 @@ def _open(
         raise ApiError(403, "")
     _set_cookie(req, resp, cookie_name(req), browser_pass, PASS_SECONDS, "Strict")
     # Not a redirect: the browser would count it as a request of the site with the link, and leave the cookie out.
-    set_html(resp, render("opening.html", to=_target(req, resp), **frame_of(req)))
+    set_html(resp, render("door.html", to=_target(req, resp), **frame_of(req)))
     if access.path != before:
         on_link_used(access.path)
 

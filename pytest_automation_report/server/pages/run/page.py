@@ -170,7 +170,7 @@ def show_rows(documents: RunDocuments, req: falcon.Request, resp: falcon.Respons
     """Send the rows below one node of the tree; the page's script asks for them when the node is opened."""
     state = run_state(run_id, req.params)
     level = documents.ask(state, lambda run: run.tree.children(state.opened))
-    rendering.set_html(resp, rendering.macros("run/macros.html").branch(level, state))
+    rendering.set_html(resp, rendering.macros().branch(level, state))
 
 
 def send_failures(documents: RunDocuments, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:

@@ -73,7 +73,7 @@ def test_a_long_name_keeps_its_end(name: str, end: str) -> None:
 
 def test_a_change_of_a_duration_says_since_what() -> None:
     """Its title has the duration before, and what that is of; a small change is not shown."""
-    lasted = macros("parts.html").lasted
+    lasted = macros().lasted
     assert 'title="#41: 3.00 s">+2.00 s<' in str(lasted(5_000_000, 3_000_000, "#41"))
     assert "title" not in str(lasted(5_000_000, 4_900_000, "#41"))
 
