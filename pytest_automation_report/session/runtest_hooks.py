@@ -332,6 +332,11 @@ class RuntestHooks(Hooks):
             entry = excinfo.traceback[-1]
             self._interruption = f"Interrupted by Ctrl-C at {entry.path}:{entry.lineno + 1}"
 
+    @guarded
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note the error, which ends the session while a test runs."""
+        self._interruption = f"Ended by an internal error of pytest: {excinfo.exconly()}"
+
     def _last_words(self) -> str:
         """Return the reason of the interruption, and the end of the output that pytest captured of the open test."""
         sections: Sequence[tuple[str, str, str]] = getattr(self.collector.item, "_report_sections", ())
@@ -359,7 +364,7 @@ class RuntestHooks(Hooks):
         detail, cleaner = "", self.collector.cleaner.string
         if self._open_nodeid is not None and self._recorder.has_failed(self._open_nodeid):
             # pytest has counted the failure: of a debugger that the user left, or before an interrupted teardown.
-            self.finish_attempt(self._open_nodeid, self._annotations() or ())
+            self.pytest_runtest_logfinish(self._open_nodeid)
         if self._open_nodeid is not None:
             self.counts["untested"] += 1
             detail = self._last_words()

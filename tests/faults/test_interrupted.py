@@ -73,6 +73,24 @@ def test_failed_test_whose_teardown_is_interrupted_has_failed(
     assert ": 1 failed" in ran.text
 
 
+BREAKS = """
+def pytest_runtest_logreport(report):
+    if report.when == "call":
+        raise RuntimeError("this plugin is broken")
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["here", "n1"])
+def test_internal_error_that_ends_a_test_is_named(
+    tmp_path: Path, embedded_server: CheckedServer, workers: tuple[str, ...]
+) -> None:
+    """A test that ends because a plugin breaks pytest names the error of the plugin."""
+    (tmp_path / "conftest.py").write_text(BREAKS)
+    (tmp_path / "test_suite.py").write_text("def test_it(): pass")
+    run_session(tmp_path, *workers, address=embedded_server.address)
+    assert "Ended by an internal error of pytest: RuntimeError: this plugin is broken" in told_of(embedded_server)
+
+
 def test_no_rest_of_a_secret_is_left_where_output_is_cut(tmp_path: Path, embedded_server: CheckedServer) -> None:
     """A secret at the edge of what is shown of an interrupted test's output is hidden whole."""
     end = f"print(os.environ['MY_PASSWORD'] + 'y' * 8180); {CTRL_C}"
