@@ -76,7 +76,7 @@ Unfinished: TypeAlias = 'Literal["crashed", "died", "interrupted"]'
 _SENTENCES: Final[Mapping[Unfinished, str]] = {
     "crashed": "The worker {worker} crashed while it ran this test (os._exit, a signal or a lost machine).",
     "died": "The process that ran this test died before it finished (os._exit, a signal or a lost machine).",
-    "interrupted": "This test was interrupted (Ctrl-C, pytest.exit or -x) before it finished.",
+    "interrupted": "This test was interrupted (Ctrl-C, pytest.exit, -x or an error of pytest) before it finished.",
 }
 
 

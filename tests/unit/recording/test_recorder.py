@@ -108,7 +108,7 @@ def test_a_property_without_a_text_does_not_hurt() -> None:
     [
         ("crashed", "The worker gw0 crashed while it ran this test"),
         ("died", "The process that ran this test died before it finished"),
-        ("interrupted", "interrupted (Ctrl-C, pytest.exit or -x) before it finished"),
+        ("interrupted", "interrupted (Ctrl-C, pytest.exit, -x or an error of pytest) before it finished"),
     ],
 )
 def test_unfinished_tests_say_it_in_clear_words(kind: Any, words: str) -> None:  # noqa: ANN401 - a Literal's values
