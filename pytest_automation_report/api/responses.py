@@ -367,7 +367,7 @@ class StoredFile(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if not self.url.startswith(_STARTS) or utf16_length(self.url) > STRING_UNITS:
-            raise ValueError(f"not a URL for an artifact: {self.url[:100]!r}")
+            raise ValueError(f"not a URL for an artifact: {self.url!r}")
 
 
 class Created(Struct):

@@ -200,7 +200,7 @@ class Uploads:
         # Stores remove files without a result after a while, and URLs can expire.
         oldest = life.runtime.wall() - 12 * 3600.0
         self._stored = {
-            name: StoredFile(record.url, record.mime_type)
+            name: record.file
             for name, record in life.state.stored.items()
             # An old upload is relied on, too, if the file itself is gone: there is nothing better.
             if record.at > oldest or spooled_size(self._folder, name) is None
@@ -276,7 +276,7 @@ class Uploads:
 
     def _record_stored(self, name: str, stored: StoredFile) -> None:
         self._stored[name] = stored
-        self._life.ledger.write(StoredRecord(name, stored.url, stored.mime_type, self._life.runtime.wall()))
+        self._life.ledger.write(StoredRecord(name, stored, self._life.runtime.wall()))
 
     def _request(self, call: Callable[[], object], name: str = "") -> bool:
         """Make a request, which uploads the file of this name if there is one; return whether the server responded."""

@@ -16,6 +16,7 @@ from msgspec.json import Decoder as JsonDecoder
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Int64
+from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.spool.records import (
     DoneRecord,
     ErrorRecord,
@@ -137,8 +138,7 @@ class StoredRecord(Record, frozen=True, tag="stored"):
     """A file of a result was uploaded; ``at`` is in seconds since 1970."""
 
     name: str
-    url: str
-    mime_type: str = field(default="", name="type")
+    file: StoredFile
     at: float = 0.0
 
 

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pytest_automation_report.spool.records import framed
 from support.delivered_results import assert_one_run, result_names
 from support.fault_projects import NUMBERED
@@ -87,16 +89,25 @@ def test_records_of_wrong_content(tmp_path: Path, server: ScriptedServer, sessio
     assert_one_run(server)
 
 
-def test_ledger_of_wrong_content(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
+@pytest.mark.parametrize(
+    ("record", "says"),
+    [
+        (line("intent", i=1), "Object missing required field `op`"),
+        (line("stored", name="a", file={"url": "file:///etc/passwd"}), "not a URL for an artifact"),
+    ],
+)
+def test_ledger_of_wrong_content(
+    tmp_path: Path, server: ScriptedServer, session: Path, record: bytes, says: str
+) -> None:
     """Where it is not known what was sent nothing is, it is told, and other sessions are sent."""
-    (session / "ledger").write_bytes(line("intent", i=1))
+    (session / "ledger").write_bytes(record)
     assert run_session(tmp_path, "--automation-report-delivery", "later", address=server.address).exit == 0
-    told = f"{session / 'ledger'}: a record cannot be used: Object missing required field `op`"
+    told = f"{session / 'ledger'}: a record cannot be used: {says}"
     # In any order: both sessions may have begun in one second.
     sessions = [(kept["results"], kept["error"].startswith(told)) for kept in listed(tmp_path)]
     assert sorted(sessions) == [(0, True), (4, False)]
     ran = sent(tmp_path, server, exits=3)
-    assert f"kept: {session / 'ledger'}: a record cannot be used: Object missing required field `op`" in ran.err
+    assert f"kept: {told}" in ran.err
     assert "4 results sent" in ran.err
     assert result_names(server) == NUMBERED
     assert spools(tmp_path) == [session]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import to_builtins
 
+from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.session.end import LedgerTail
 from pytest_automation_report.spool.ledger import (
@@ -26,6 +27,8 @@ from pytest_automation_report.spool.records import DoneRecord, Record
 from pytest_automation_report.spool.sessions import LedgerFile, ledger_from
 from pytest_automation_report.system.here import system
 from support.records import ledger_record
+
+URL = "https://files.example.org/a"
 
 
 def _state(*records: tuple[str, dict[str, Any]]) -> LedgerState:
@@ -94,7 +97,10 @@ def test_answers_are_progress_and_end_errors(path: Path) -> None:
     for number, (kind, members, answers) in enumerate(endings):
         assert written(Intent(number, "append_thread", "gw0", 5, 0, 9, 2), ledger_record("error", **down))[0] == "down"
         assert written(ledger_record(kind, i=number, **members)) == ("", "", answers)
-    more: list[tuple[str, dict[str, Any]]] = [("fenced", {"worker": "gw0"}), ("stored", {"name": "a", "url": "u"})]
+    more: list[tuple[str, dict[str, Any]]] = [
+        ("fenced", {"worker": "gw0"}),
+        ("stored", {"name": "a", "file": {"url": URL}}),
+    ]
     for kind, told in more:
         before = state.answers
         written(ledger_record("error", **down))
@@ -108,7 +114,7 @@ def test_files_that_were_stored_or_not() -> None:
     state = _state(*(("unstored", {"name": name, "why": why}) for name, why in reasons.items()))
     assert state.unstored == reasons
     assert state.totals(DoneRecord(), {}).unstored_reasons == (("refused", 2), ("too large", 1))
-    stored = ledger_record("stored", name="a", url="https://files.example.org/a", type="text/plain", at=1.0)
+    stored = ledger_record("stored", name="a", file={"url": URL, "mime_type": "text/plain"}, at=1.0)
     state.apply(stored)
     assert state.stored == {"a": stored}
     assert state.totals(DoneRecord(), {}).unstored_reasons == (("refused", 2),)
@@ -154,7 +160,7 @@ def test_what_is_announced_is_on_disk_first(path: Path, monkeypatch: pytest.Monk
     ledger = LedgerFile(path)
     for kind, members in (
         ("ready", {"pid": 1}), ("error", {"why": "", "class": ""}),
-        ("done", {}), ("stored", {"name": "a", "url": "u"}),
+        ("done", {}), ("stored", {"name": "a", "file": {"url": URL}}),
         ("unstored", {"name": "a", "why": ""}), ("joined", {"run": 5}),
         ("fenced", {"worker": "gw0"}),
     ):  # fmt: skip
@@ -173,7 +179,7 @@ def test_ledger_that_is_deleted_is_made_again(path: Path) -> None:
     before = path.read_bytes()
     shutil.rmtree(path.parent)
     for answer in (1, 2):
-        ledger.write(StoredRecord(f"file-{answer}", "u"))
+        ledger.write(StoredRecord(f"file-{answer}", StoredFile(URL)))
     ledger.close()
     assert [each.name for each in path.parent.iterdir()] == ["ledger"]
     lines = path.read_bytes().splitlines(keepends=True)
@@ -206,12 +212,12 @@ def test_ledger_whose_last_line_is_cut(path: Path, kept: int) -> None:
     ledger = LedgerFile(path)
     ledger.write(JoinedRecord(12))
     whole = path.stat().st_size
-    ledger.write(StoredRecord("cut", "u"))
+    ledger.write(StoredRecord("cut", StoredFile(URL)))
     ledger.close()
     os.truncate(path, whole + kept)
     assert (ledger_from(path).run, ledger_from(path).stored) == (12, {})
     again = LedgerFile(path)
-    again.write(StoredRecord("next", "u"))
+    again.write(StoredRecord("next", StoredFile(URL)))
     again.close()
     assert (ledger_from(path).run, list(ledger_from(path).stored)) == (12, ["next"])
 
