@@ -135,7 +135,7 @@ class FencingIsRecord(Record, frozen=True, tag="fencing-is"):
 
 
 class StoredRecord(Record, frozen=True, tag="stored"):
-    """A file of a result was uploaded; ``at`` is in seconds since 1970."""
+    """A file of a result was uploaded: ``file`` has its ``url`` and ``mime_type``, ``at`` is in seconds since 1970."""
 
     name: str
     file: StoredFile
