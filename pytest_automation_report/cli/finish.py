@@ -135,7 +135,13 @@ def _failed_test(test: ExportedTest) -> FailedTest:
     first = next(iter(parse_traceback(plain(text), test.file or "")), None)
     lines = [frame.line for frame in first.frames if frame.path == test.file and frame.line] if first else []
     message = test.message.partition("\n")[0]
-    return FailedTest("failure", test.folder, test.name, message, test.file or "", lines[-1] if lines else test.line)
+    line = lines[-1] if lines else test.line
+    return FailedTest("failure", test.folder, test.name, message, test.file or "", line, _is_known(test))
+
+
+def _is_known(test: ExportedTest) -> bool:
+    """Whether the session knew a failure."""
+    return any(field.name == KNOWN_FIELD for field in test.fields)
 
 
 @run.command("finish")
@@ -261,7 +267,7 @@ class _Verdicts(Struct, frozen=True):
 def _is_excused(test: ExportedTest, known: KnownTests) -> bool:
     """Whether an entry, or else one of the session, excuses a failure."""
     entry = known.of(test.node_id, test.title, test.key)
-    return any(field.name == KNOWN_FIELD for field in test.fields) if entry is None else not known.is_past(entry)
+    return _is_known(test) if entry is None else not known.is_past(entry)
 
 
 def _tell(address: str, verdicts: _Verdicts, shown: Run, findings: RunFindings) -> None:

@@ -236,6 +236,17 @@ def test_summary_marks_failures_for_each_provider(project: Project, provider: di
     assert words in finish(project, 1, "--summary", exits=0, **provider).err
 
 
+def test_known_failures_of_a_first_run_are_marked_as_known(project: Project) -> None:
+    """Without a run to compare with, too, the mark of a known failure is a warning that says so."""
+    project.tests("def test_a(): assert 0\n")
+    project.write("pytest.ini", "[pytest]\nautomation_report_known = known.txt\n")
+    project.write("known.txt", "until 2999-12-31 test_suite.py::test_a SHOP-1\n")
+    job(project, 1, "1/1")
+    marks = finish(project, 1, "--summary", exits=0, GITHUB_ACTIONS="true").err
+    assert "::warning file=test_suite.py,line=1,title=test_a::test_suite.test_a: known: assert 0" in marks
+    assert "::error" not in marks
+
+
 def test_testmo(project: Project, testmo: ScriptedServer) -> None:
     """A Testmo instance has no findings: the run is completed, and --gate, which judges nothing then, is an error.
 
