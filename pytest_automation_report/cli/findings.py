@@ -481,14 +481,9 @@ def _of_newest_run(reading: Opened, branch: str, key: str) -> Json:
     """
     source_id = reading.source_id(reading.configuration.source)
     page = next(run_pages(reading.client, status=COMPLETED, source_id=(source_id,)))
-    runs = [
-        run
-        for run in page.result
-        if run.is_completed
-        and key not in {*run.tags, f"run {run.id}"}
-        # It may be a job of this pipeline, which was cut without it.
-        and not run.field_value(SELECTION_FIELD).startswith(SHARD_OPTION)
-    ]
+    runs = [run for run in page.result if run.is_completed and key not in {*run.tags, f"run {run.id}"}]
+    # A shard that has no key may be another job of this pipeline, which was cut without it.
+    runs = [run for run in runs if not run.field_value(SELECTION_FIELD).startswith(SHARD_OPTION)]
     if not runs:
         return {"runs": [], "failed": [], "durations": {}}
     branches = [branch, *MAIN_BRANCHES]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from pytest_automation_report.text.files import read_file
+from pytest_automation_report.text.limits import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +91,7 @@ class KnownTests:
         self._patterns: list[tuple[re.Pattern[str], KnownFailure]] = []
         self.has_keys = False
         for entry in entries:
-            name = _plain_name(entry.test)
+            name = dotted(entry.test)
             self.has_keys |= re.fullmatch("[0-9a-f]{64}", name) is not None
             if "*" in name:
                 pattern = ".*".join(map(re.escape, name.split("*")))
@@ -108,14 +109,9 @@ class KnownTests:
 
     def all_of(self, *names: str) -> list[KnownFailure]:
         """Return all entries that name a test."""
-        plain = [*map(_plain_name, names)]
+        plain = [*map(dotted, names)]
         found = [entry for name in plain for entry in self._exact.get(name, ())]
         return found + [entry for pattern, entry in self._patterns if any(map(pattern.fullmatch, plain))]
-
-
-def _plain_name(name: str) -> str:
-    """Return a test's name as JUnit XML has it: ``a/b.py::c`` and ``a.b.c`` are one."""
-    return name.replace("/", ".").replace(".py::", ".").replace("::", ".")
 
 
 def entry_of_field(value: str, test: str = "") -> KnownFailure | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeGuard
 
 from msgspec import Struct
 
-from pytest_automation_report.text.limits import SHORT_COMMIT, cut_end, duration, printable, quantity
+from pytest_automation_report.text.limits import SHORT_COMMIT, cut_end, duration, listed, printable, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -289,7 +289,7 @@ def flaky_line(findings: RunFindings, most: int, shown: Callable[[str], str] = p
         return ""
     names = [f"{shown(test['name'])} ({test['failed']} of {quantity(test['runs'], 'run')})" for test in tests[:most]]
     count = findings["counts"]["flaky"]
-    return f"{count:,} flaky: {_listed(names, count)}"
+    return f"{count:,} flaky: {listed(names, count)}"
 
 
 def _slower_line(findings: RunFindings) -> str:
@@ -298,7 +298,7 @@ def _slower_line(findings: RunFindings) -> str:
     names = [
         f"{printable(test['name'])} ({duration(test['elapsed'])}, {duration(test['median'])} before)" for test in tests
     ]
-    return f"{count:,} slower: {_listed(names, count)}" if names else ""
+    return f"{count:,} slower: {listed(names, count)}" if names else ""
 
 
 def _still_lines(findings: RunFindings, now: int) -> list[str]:
@@ -308,12 +308,7 @@ def _still_lines(findings: RunFindings, now: int) -> list[str]:
         if test["kind"] == "still" and test["since"] is not None:
             groups.setdefault(since_words(test, now), []).append(printable(test["name"]))
     largest = sorted(groups.items(), key=lambda group: -len(group[1]))
-    return [f"still {since}: {_listed(names[:_NAMES], len(names))}" for since, names in largest]
-
-
-def _listed(names: Sequence[str], count: int) -> str:
-    more = [f"{count - len(names):,} more"] if count > len(names) else []
-    return ", ".join([*names, *more])
+    return [f"still {since}: {listed(names[:_NAMES], len(names))}" for since, names in largest]
 
 
 def told(verdict: VerdictWords) -> str:
@@ -384,15 +379,13 @@ def is_torn(document: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
 
 def wholeness_words(document: Mapping[str, Any]) -> str:
     """Return the proof in words: ``108 tests, each once in 4 jobs``, or ``27 missing, 27 twice, from unit 4/4``."""
-    if not is_torn(document) and document["tests"] > document["cases"]:
-        return f"{quantity(document['cases'], 'test')}, each once in each of its jobs"
     if not is_torn(document):
-        where = f" in {document['of_jobs']:,} jobs" if document["of_jobs"] > 1 else ""
-        return f"{quantity(document['tests'], 'test')}, each once{where}"
+        tests, cases, of_jobs = (document[name] for name in ("tests", "cases", "of_jobs"))
+        where = " in each of its jobs" if tests > cases else f" in {of_jobs:,} jobs" if of_jobs > 1 else ""
+        return f"{quantity(min(tests, cases), 'test')}, each once{where}"
     counts = [f"{document[name]:,} {name}" for name in ("missing", "twice") if document[name]]
     jobs = [printable(job) for job in document["jobs"]]
-    more = [f"{len(jobs) - _MOST_JOBS} more"] if len(jobs) > _MOST_JOBS else []
-    return ", ".join(counts) + (f", from {', '.join([*jobs[:_MOST_JOBS], *more])}" if jobs else "")
+    return ", ".join(counts) + (f", from {listed(jobs[:_MOST_JOBS], len(jobs))}" if jobs else "")
 
 
 def commit_text(commit: str | None, changes: str | None) -> str:
@@ -482,4 +475,4 @@ def _names(findings: RunFindings, reasons: Sequence[FailureReason]) -> str:
     fingerprints = {reason["fingerprint"] for reason in reasons}
     tests = [*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"]]
     names = [printable(test["name"]) for test in tests if test["fingerprint"] in fingerprints]
-    return f" ({_listed(names[:_NAMES], sum(reason['count'] for reason in reasons))})" if names else ""
+    return f" ({listed(names[:_NAMES], sum(reason['count'] for reason in reasons))})" if names else ""

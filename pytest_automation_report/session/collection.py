@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.spool.folder import NOT_RUN, SessionFolder
 from pytest_automation_report.spool.records import CollectedRecord, IdsRecord
 from pytest_automation_report.system.here import system
+from pytest_automation_report.text.limits import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,21 +30,16 @@ _NAMES_PER_RECORD: Final = 500
 
 def collected_record(nodeids: Sequence[str], collected: Sequence[str] | None = None, deselected: int = 0) -> bytes:
     """Return the COLLECTED record of one process; ``collected`` are its tests before others were left to other jobs."""
-    counts = Counter(map(_key_name, nodeids))
+    counts = Counter(map(dotted, nodeids))
     repeated = [(name, count) for name, count in counts.items() if count > 1][:_MAX_REPEATED]
     collection: Json = {}
     if collected is not None:
-        names = sorted(set(map(_key_name, collected)))
+        names = sorted(set(map(dotted, collected)))
         # Another Python is another job of a matrix, also if it collects the same tests.
         text = "\n".join([f"{sys.implementation.name} {sys.version_info[:2]} {sys.platform}", *names])
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         collection = {"digest": digest, "tests": len(names), "chosen": len(counts)}
     return CollectedRecord(len(nodeids), tuple(repeated), collection, deselected).framed()
-
-
-def _key_name(nodeid: str) -> str:
-    """Return the parts of a key as JUnit XML has them: `a/b.py::c` and `a.b::c` share one."""
-    return nodeid.replace("/", ".").replace(".py::", ".").replace("::", ".")
 
 
 def write_collected_ids(folder: SessionFolder, nodeids: Sequence[str]) -> None:

@@ -30,7 +30,7 @@ from pytest_automation_report.session.console import CollectionHooks, console_pr
 from pytest_automation_report.settings.resolver import read_pytest_settings
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.spool.records import identity_of, key_of
-from pytest_automation_report.text.limits import quantity
+from pytest_automation_report.text.limits import listed, quantity
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class RerunFailedHooks(CollectionHooks):
         others = "were not chosen" if self._only else f"did not fail{'' if self._is_one_run else ' last'}"
         yield f"{quantity(deselected, 'test')} deselected that {others} in {self._runs}"
         if missing:
-            names = ", ".join(missing[:_SHOWN] + (["..."] if len(missing) > _SHOWN else []))
+            names = listed(missing[:_SHOWN], len(missing))
             yield f"{quantity(len(missing), 'test')} that failed in {self._runs} not collected: {names}"
 
 
@@ -289,11 +289,10 @@ class KnownFailureHooks(CollectionHooks):
         if not self._excused:
             return [*self._past, *self.found[0]]
         names = [f"{nodeid} (until {known})" for nodeid, known in [*self._excused.items()][:_SHOWN]]
-        more = len(self._excused) - _SHOWN
         failures = quantity(len(self._excused), "known failure")
         verb = "does" if len(self._excused) == 1 else "do"
-        listed = ", ".join([*names, *([f"{more} more"] if more > 0 else [])])
-        return [f"{failures} of {self.sent[0]} {verb} not count: {listed}", *self._past, *self.found[0]]
+        line = f"{failures} of {self.sent[0]} {verb} not count: {listed(names, len(self._excused))}"
+        return [line, *self._past, *self.found[0]]
 
 
 def _is_of_others(error: BaseException) -> bool:

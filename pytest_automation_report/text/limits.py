@@ -20,7 +20,7 @@ from pytest_automation_report.text.visible import coloured, visible, without_ans
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 STRING_UNITS = 750
 """Longest name, URL, folder, path, status, meta key, meta value and value of field types 1 and 5, in units."""
@@ -204,6 +204,16 @@ _MILLISECOND, _SECOND, _MINUTE, _HOUR = 1_000, 1_000_000, 60_000_000, 3_600_000_
 def quantity(number: int, noun: str = "") -> str:
     """Return a number, or with a noun an amount: ``1 result``, ``12,000 results``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}" if noun else f"{number:,}"
+
+
+def listed(names: Sequence[str], count: int) -> str:
+    """Return names in a line, and how many more there are of ``count``: ``test_a, test_b, 3 more``."""
+    return ", ".join([*names, *([f"{count - len(names):,} more"] if count > len(names) else [])])
+
+
+def dotted(nodeid: str) -> str:
+    """Return a node id as JUnit XML has folder and name: ``a/b.py::c`` and ``a.b::c`` are both ``a.b.c``."""
+    return nodeid.replace("/", ".").replace(".py::", ".").replace("::", ".")
 
 
 def duration(microseconds: int | None) -> str:

@@ -112,7 +112,8 @@ def test_tests_that_share_a_fixture_move_together(
     project.write("pytest.ini", "[pytest]\nmarkers =\n    dependency\n")
     project.write("test_a.py", GROUPS.format(scope=scope, argument=argument, marks=marks))
     project.report(exits=1)
-    assert order_of(project.report(*FAILED_FIRST, exits=1).out) == expected
+    ran = project.report(*FAILED_FIRST, exits=1)
+    assert order_of(ran.out) == expected, summary_of(ran.out)
 
 
 def test_a_class_moves_as_a_whole(project: Project) -> None:
