@@ -96,7 +96,16 @@ def _lengths_of(times: Mapping[str, int]) -> Counter[str]:
     return lengths
 
 
-_SILENT: Final = SimpleNamespace(pytest_deselected=lambda items: None)  # noqa: ARG005 - pytest names it
+class _SilentConfig:
+    """pytest's configuration for a second look at the items: nobody is told which are deselected."""
+
+    hook = SimpleNamespace(pytest_deselected=lambda items: None)  # noqa: ARG005 - pytest names it
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever pytest asks for, as getini
+        return getattr(self._config, name)
 
 
 def before_sharding(items: Sequence[pytest.Item], config: pytest.Config) -> list[pytest.Item] | None:
@@ -110,8 +119,7 @@ def before_sharding(items: Sequence[pytest.Item], config: pytest.Config) -> list
     left = [item for item in items if not item.nodeid.startswith(tuple(options.deselect or ()))]
     if options.keyword or options.markexpr:
         mark: Any = config.pluginmanager.get_plugin("mark")
-        # A second look at the items: nobody is told which are deselected.
-        mark.pytest_collection_modifyitems(left, SimpleNamespace(**{**vars(config), "hook": _SILENT}))
+        mark.pytest_collection_modifyitems(left, _SilentConfig(config))
     return left
 
 
