@@ -145,6 +145,18 @@ def test_each_page_of_a_list_has_the_number_of_all_runs(site: Site) -> None:
     assert "Runs 27 runs" in site.text("/projects/1?page=2")
 
 
+def test_a_day_has_the_number_of_its_runs(site: Site) -> None:
+    """A list of several pages says none: a page may have a part of the day's runs."""
+    find_numbers = re.compile(r"</h2><p>([0-9]+ runs?)</p>").findall
+    for _ in range(2):
+        site.run_of(a_test())
+    paths = ("/sources/1", "/projects/1")
+    assert [find_numbers(site.shown(path)) for path in paths] == [["2 runs"], ["2 runs"]]
+    for _ in range(24):
+        site.run_of(a_test())
+    assert [find_numbers(site.shown(path)) for path in (*paths, "/sources/1?page=2")] == [[], [], []]
+
+
 def test_a_list_is_filtered_by_its_address(site: Site) -> None:
     """Suite, branch, status and tag can be combined, and stay while pages are turned."""
     passing = _run(site, a_test(), source="one", tags=["nightly"])
