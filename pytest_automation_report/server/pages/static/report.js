@@ -46,7 +46,7 @@ async function showArtifacts() {
 }
 
 // What users write to search tests: words, phrases in quotes, node ids, and fields as in owner:web. The server's
-// searches.py reads the same.
+// urls.py reads the same.
 
 /** @typedef {{ field: string, value: string }} Term - The field in small letters, empty for a word. */
 
