@@ -309,6 +309,14 @@ def test_a_connection_that_is_always_lost_is_429(service: Service, cluster: Clus
     assert service.get("/projects/1/automation/runs").status_code == 404
 
 
+@ON_POSTGRESQL
+def test_a_read_of_one_statement_is_one_message(service: Service) -> None:
+    """It needs no transaction: begin and commit would be two more messages to the database."""
+    for is_single, state in ((True, "IDLE"), (False, "INTRANS")):
+        found = service.store.read(lambda each: each.raw.info.transaction_status.name, is_single=is_single)
+        assert found == state
+
+
 def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing was done, so it is safe to repeat; the server need not be started again, and logs begin and end."""
     caplog.set_level("INFO", "pytest_automation_report")
