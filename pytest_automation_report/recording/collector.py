@@ -169,7 +169,7 @@ class AnnotationCollector:
         for reason, paths in self._missing_files.items():
             texts.append(f"artifacts {reason}: {len(paths)}, the first: {paths[0]}")
         if dropped:
-            texts.append(f"{dropped} annotations came when their test was not running and are left out")
+            texts.append(f"annotations left out, since their test was not running: {dropped}")
         if surplus:
-            texts.append(f"{surplus} annotations are more than a result can hold and are left out")
+            texts.append(f"annotations left out, since a result can hold no more: {surplus}")
         return texts

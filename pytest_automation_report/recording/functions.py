@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.collector import AnnotationCollector
     from pytest_automation_report.spool.records import StepStatus
 
+__tracebackhide__ = True  # pytest shows the line of the test alone
+
 # Limits of memory, for a test that adds in an endless loop. A result shows fewer: the recorder cuts it to the API's
 # limits and counts the rest, for steps with the counts of all that began.
 _MAX_ANNOTATIONS: Final = 500

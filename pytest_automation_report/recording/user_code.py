@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.guards import Errors
 
+__tracebackhide__ = True  # pytest shows the line of the test alone
+
 _Returned = TypeVar("_Returned")
 
 _CONSEQUENCES: Final[Mapping[str, str]] = {
@@ -125,7 +127,9 @@ def attachment(
         raise
     except BaseException as error:  # noqa: BLE001 - neither a user's function nor a patched file system may change a verdict
         reason = f"{type(error).__name__}: {safe_str(error)}"
-        collector.user_errors.add(f"artifact {safe_str(name or _ARTIFACT_NAME)} was not added: {reason}")
+        nodeid = getattr(item, "nodeid", "") or "this session"
+        shown = f"artifact {safe_str(name)}" if name else f"an artifact of {nodeid}"
+        collector.user_errors.add(f"{shown} was not added: {reason}")
         return None
 
 

@@ -100,7 +100,7 @@ def test_thread_that_outlives_its_test_adds_to_no_other(suite: Suite) -> None:
     tests = suite.report()
     assert tests["test_next"].fields == [("own", "yes", 1)]
     assert tests["test_starts"].steps == [("skipped", "open step (not finished)")]
-    assert "3 annotations came when their test was not running and are left out" in suite.ran.out
+    assert "annotations left out, since their test was not running: 3" in suite.ran.out
 
 
 @pytest.mark.parametrize("arguments", WORKERS)
@@ -119,7 +119,34 @@ def test_what_no_test_adds_is_counted(arguments: tuple[str, ...], suite: Suite) 
     suite.write("test_suite.py", "def test_ok(): pass")
     tests = suite.report(*arguments)
     assert "fields" not in tests["test_ok"].body
-    assert "3 annotations came when their test was not running and are left out" in suite.ran.out
+    assert "annotations left out, since their test was not running: 3" in suite.ran.out
+
+
+def test_mistakes_are_shown_at_the_line_of_the_test(suite: Suite) -> None:
+    """A value that can never be used is an error of the test's own line, and a broken file names its test."""
+    suite.write(
+        "test_suite.py",
+        """
+        from pytest_automation_report import artifact, field
+
+        def test_wrong_type():
+            field("a", 1, type="nope")
+
+        def test_wrong_content():
+            artifact(7)
+
+        def test_broken():
+            artifact(lambda: 1 / 0)
+        """,
+    )
+    tests = suite.report(exit_status=1)
+    assert [tests[name].body["status"] for name in ("test_wrong_type", "test_wrong_content", "test_broken")] == [
+        "failure", "failure", "passed",
+    ]  # fmt: skip
+    assert 'field("a", 1, type="nope")' in suite.ran.out
+    assert "artifact(7)" in suite.ran.out
+    assert "pytest_automation_report/recording" not in suite.ran.out
+    assert "an artifact of test_suite.py::test_broken was not added: ZeroDivisionError" in suite.ran.out
 
 
 def test_importing_the_package_loads_nothing(suite: Suite) -> None:
