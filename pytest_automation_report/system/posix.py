@@ -153,7 +153,7 @@ class Process:
         except OSError:
             self._descriptor = None  # an old kernel or a sandbox without the call: ask by id
         # Asked last: from here on another process with this id is not taken for it.
-        if birth and birth != process_start_time(pid):
+        if birth and process_start_time(pid) not in {"", birth}:
             self._is_gone = True
 
     def is_alive(self) -> bool:

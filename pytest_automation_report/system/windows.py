@@ -154,7 +154,7 @@ class Process:
             pass  # it lives, and belongs to another user
         except OSError:
             self._is_gone = True
-        if birth and birth != process_start_time(pid):
+        if birth and process_start_time(pid) not in {"", birth}:
             self._is_gone = True
 
     def is_alive(self) -> bool:
