@@ -340,13 +340,21 @@ def values_by_position(text: str) -> Iterator[SecretSpan]:
                 group = match.lastgroup or ""
                 if not is_innocent(match[group], STRONG):
                     yield *match.span(group), False
-    if "where" in text:
-        yield from _values_in_assertions(text)
-    if "\nE " in text or "rror: " in text:
-        yield from _operands(text)
+    shown = [
+        *(_values_in_assertions(text) if "where" in text else ()),
+        *(_operands(text) if "\nE " in text or "rror: " in text else ()),
+    ]
+    for start, end in shown:
+        yield start, end, end - start >= _SHORTEST_SURE
+    # The lines below show the same values. A short one is hidden as a word alone: a test may call its secret "a".
+    values = list(dict.fromkeys(text[start:end] for start, end in shown))[:_MAX_SURE_VALUES]
+    words = [re.escape(value) for value in values if 1 < len(value) < _SHORTEST_SURE]
+    if words:
+        for match in re.finditer(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", text):
+            yield *match.span(), False
 
 
-def _operands(text: str) -> Iterator[SecretSpan]:
+def _operands(text: str) -> Iterator[tuple[int, int]]:
     """Yield the values that an exception shows of what its statement names as a secret."""
     for statement in _STATEMENT.finditer(text):
         code = statement["code"]
@@ -358,13 +366,13 @@ def _operands(text: str) -> Iterator[SecretSpan]:
         if _COMPARED.search(code):
             for side in _SIDE.finditer(text, shown.start(), end_of_line):
                 if not is_innocent(side["text"], STRONG):
-                    yield *side.span("text"), True
+                    yield side.span("text")
         for value in _TEXT.finditer(text, *shown.span()):
             if looks_random(value["text"], _SHORTEST_SURE):
-                yield *value.span("text"), True
+                yield value.span("text")
 
 
-def _values_in_assertions(text: str) -> Iterator[SecretSpan]:
+def _values_in_assertions(text: str) -> Iterator[tuple[int, int]]:
     """Yield values in pytest's explanation of an assertion: `where 'x' = user.password`."""
     for match in _WHERE.finditer(text):
         value = _QUOTED_VALUES[match["quote"]].match(text, match.end())
@@ -372,7 +380,7 @@ def _values_in_assertions(text: str) -> Iterator[SecretSpan]:
             end = text.find("\n", value.end())
             end = len(text) if end < 0 else end
             if _NAMED.search(text[max(value.end(), end - _NAME_CHARACTERS) : end]):
-                yield *value.span(1), True
+                yield value.span(1)
 
 
 # JSON may have a backslash before each slash.

@@ -117,6 +117,18 @@ def test_a_token_directly_behind_another_one_is_hidden(token: str) -> None:
     assert {first: text for first, text in left.items() if text.strip("'.")} == {}
 
 
+@pytest.mark.parametrize(
+    "shown", ["> assert token == 'ab'\nE AssertionError: assert 'b' == 'ab'", "E + where 'ab' = f().token"]
+)
+def test_a_short_value_of_an_assertion_is_hidden_as_a_word_alone(shown: str) -> None:
+    """A test may call its secret "ab": other words with these letters stay, here and in other texts."""
+    cleaner = TextCleaner()
+    hidden = cleaner(f"about a cab\n{shown}\nE - ab\n")
+    assert hidden.startswith("about a cab\n")
+    assert hidden.endswith(f"\nE - {MARK}\n")
+    assert cleaner.take_found() == []
+
+
 @pytest.mark.parametrize("example", [*AROUND, *(example for example, _ in SIGNS)])
 def test_credentials_are_hidden_where_they_stand(example: str) -> None:
     """Credentials in headers, addresses and keys, and behind each sign of the table, are hidden, and no more."""
