@@ -234,7 +234,10 @@ def _kept_length(name: str, value: str, *, is_quoted: bool) -> int:
         return whole if is_innocent(value, STRONG) else 0
     credentials = value[scheme.end() :]
     word = credentials.split(None, 1)[0].strip("`.,\"')")
-    is_plain = is_placeholder(credentials) or is_placeholder(word) or word.lower() in {"token", "secret"}
+    # What is hidden already looks like a placeholder.
+    is_plain = FILLER not in word and (
+        is_placeholder(credentials) or is_placeholder(word) or word.lower() in {"token", "secret"}
+    )
     return whole if is_plain else scheme.end()
 
 
