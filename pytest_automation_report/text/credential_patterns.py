@@ -304,8 +304,12 @@ _POSITIONS: Final = (
     # The signature of a request in the log of botocore.
     ("ure:\n", "ignature:\n(?P<bare>[0-9a-f]{64})"),
 )
-_WHERE: Final = lazy_pattern(r"where b?(?P<quote>['\"])")
-_QUOTED_VALUES: Final = {quote: lazy_pattern(rf"((?:[^\\\n{quote}]|\\.)+){quote} = ") for quote in "\"'"}
+# A value of a name in pytest's explanation of an assertion: `where 'x' = user.password`.
+_WHERE: Final = lazy_pattern(
+    r"where b?(?P<quote>['\"])(?P<text>(?:(?!(?P=quote))[^\\\n]|\\.)+)(?P=quote) = "
+    rf"[^\n]{{0,400}}?(?:{_ARGUMENT_NAME}|pwd)(?:\(\))?[ ]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 # The statement that failed, as the long and the short style of pytest and Python itself show it, and the lines of its
 # exception.
 _STATEMENT: Final = lazy_pattern(
@@ -331,8 +335,6 @@ _SIDE: Final = lazy_pattern(
 )
 _TEXT: Final = lazy_pattern(r"(?P<quote>['\"])(?P<text>(?:(?!(?P=quote))[^\\\n]|\\.){8,200})(?P=quote)")
 _EXCEPTION_CHARACTERS: Final = 4000
-_NAMED: Final = lazy_pattern(rf"(?:{_ARGUMENT_NAME}|pwd)(?:\(\))?[ ]*\Z", re.IGNORECASE)
-_NAME_CHARACTERS: Final = 40
 
 
 def values_by_position(text: str) -> Iterator[SecretSpan]:
@@ -344,7 +346,7 @@ def values_by_position(text: str) -> Iterator[SecretSpan]:
                 if not is_innocent(match[group], STRONG):
                     yield *match.span(group), False
     shown = [
-        *(_values_in_assertions(text) if "where" in text else ()),
+        *((match.span("text") for match in _WHERE.finditer(text)) if "where" in text else ()),
         *(_operands(text) if "\nE " in text or "rror: " in text else ()),
     ]
     for start, end in shown:
@@ -373,17 +375,6 @@ def _operands(text: str) -> Iterator[tuple[int, int]]:
         for value in _TEXT.finditer(text, *shown.span()):
             if looks_random(value["text"], _SHORTEST_SURE):
                 yield value.span("text")
-
-
-def _values_in_assertions(text: str) -> Iterator[tuple[int, int]]:
-    """Yield values in pytest's explanation of an assertion: `where 'x' = user.password`."""
-    for match in _WHERE.finditer(text):
-        value = _QUOTED_VALUES[match["quote"]].match(text, match.end())
-        if value is not None:
-            end = text.find("\n", value.end())
-            end = len(text) if end < 0 else end
-            if _NAMED.search(text[max(value.end(), end - _NAME_CHARACTERS) : end]):
-                yield value.span(1)
 
 
 # JSON may have a backslash before each slash.
