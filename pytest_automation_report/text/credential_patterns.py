@@ -90,8 +90,8 @@ _TOKENS: Final[tuple[tuple[str, ...], ...]] = (
     (
         "...",
         (
-            r"(?:gh[pousr]_|github_pat_|glpat-|npm_|sk-|[sr]k_live_|xox[a-z]-|hv[bs]\.|hf_|pypi-|AKIA|eyJ)[\w.-]{3,}"
-            r"\.\.\.(?=[A-Za-z_=-]*[0-9])[\w.=-]{6,}"
+            r"(?:gh[pousr]_|github_pat_|glpat-|npm_|sk-|[sr]k_live_|xox[a-z]-|hv[bs]\.|hf_|pypi-|AKIA|eyJ)[\w-]{3,60}"
+            r"\.\.\.(?=[A-Za-z_.=-]{0,60}[0-9])[\w.=-]{6,60}"
         ),
     ),
     ("-Line", r"(Private-Lines: [0-9]{1,3}\s)(?:[A-Za-z0-9+/=]{1,64}(?:(?:\s|\\[nr]){1,4}|\Z)){1,99}"),

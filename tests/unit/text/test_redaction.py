@@ -174,6 +174,7 @@ def test_hiding_twice_is_hiding_once(parts: list[str]) -> None:
 HARD = (
     *TOKENS, *WITH_SECRETS, "eyJ", "://", "://a:", "?key", "&key=", "Authorization: ", "'cookie': '", "\\", '"', "a",
     "A1", "password=", "token ", "api_key: ", "--password ", "mysql ", "curl -u a:", "where '", "login u password ",
+    "sk-aaa...", "%3A%2F%2Fa%3A", "input_value='",
     " " * 30, "<password>", 'name="password"', "\\n", "[", ",", "://u:p@", "...", "a, b: ",
     ".", "-", "\n", " ", f"-----END {PRIVATE}-----", f"-----BEGIN {PRIVATE}-----", "Bearer ", "ghp_", "Q~", ":AA",
 )  # fmt: skip
