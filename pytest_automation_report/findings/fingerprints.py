@@ -227,7 +227,7 @@ def fingerprint_of(failure: Failure) -> Fingerprint:
     title = masked(failure.line)
     place = failure.place if _needs_place(failure, title) else ""
     content = [str(VERSION), failure.kind, failure.type_name, title, place]
-    if failure.kind in _OF_FIXTURES and _says_little(failure, title):
+    if failure.kind in _OF_FIXTURES and not _is_outage(failure) and _says_little(failure, title):
         content.append(masked(failure.statement))
     if place and (compared := _without_values(failure.line)):
         title = masked(compared)
@@ -239,12 +239,15 @@ def fingerprint_of(failure: Failure) -> Fingerprint:
 def _needs_place(failure: Failure, title: str) -> bool:
     """Whether the masked line alone would join failures that have nothing to do with each other."""
     # An outage meets many tests in many places and is one reason: fixtures, connections and time limits get no place.
-    is_elsewhere = failure.kind in {*_OF_FIXTURES, "crash", "timeout", "collection"}
-    if is_elsewhere or failure.type_name.endswith(_OUTAGES):
+    if failure.kind in {*_OF_FIXTURES, "crash", "timeout", "collection"} or _is_outage(failure):
         return False
     if failure.kind == "xpass" or failure.type_name in {"AssertionError", "Failed", ""}:
         return True
     return _says_little(failure, title)
+
+
+def _is_outage(failure: Failure) -> bool:
+    return failure.type_name.endswith(_OUTAGES)
 
 
 def _says_little(failure: Failure, title: str) -> bool:
