@@ -187,7 +187,9 @@ def compared_run(connection: StoreConnection, run: Row, wanted: WantedBase) -> C
     base = _base(connection, run, wanted)
     if base is None:
         return ComparedRun(run, results, series)
-    before = {case_id: case.verdict for case_id, case in results_of(connection, base.run.id).items()}
+    before: dict[int, Verdict] = {
+        case_id: case.verdict for case_id, case in results_of(connection, base.run.id).items()
+    }
     return ComparedRun(run, results, series, base, run_row(connection, base.run.id), before)
 
 

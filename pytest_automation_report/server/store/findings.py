@@ -485,7 +485,7 @@ def _reasons(
         title, _ = titles.most_common(1)[0]
         _, _, phase, place = rows[0]
         counts = Counter(kinds[case_id] for case_id in cases if case_id in kinds)
-        kind = next((kind for kind in _KINDS if counts[kind]), None)
+        kind: documents.Mine | None = next((each for each in _KINDS if counts[each]), None)
         same = {same_reason[case_id] for case_id in cases if case_id in same_reason}
         # Unless a listed failure says more, new failures began with this run.
         own = None if kind in {None, "still"} else mention(subject.run)
@@ -500,7 +500,7 @@ def _reasons(
                 "fingerprint": hexadecimal(fingerprint),
                 "count": len(cases),
                 "kind": kind,
-                "mine": {kind: counts[kind] for kind in _KINDS if counts[kind]},
+                "mine": {each: counts[each] for each in _KINDS if counts[each]},
                 "same_reason": same.pop() if kind == "back" and len(same) == 1 else None,
                 "first": first_runs.get(fingerprint),
                 "since": began.get(hexadecimal(fingerprint), own),
