@@ -128,7 +128,7 @@ def known_words(values: Sequence[str]) -> str:
     ``values`` come from `KNOWN_FIELD`; another text is known without a day.
     """
     entries = [entry for value in values if (entry := entry_of_field(value))]
-    days, tickets = ({*each} for each in ([e.until for e in entries], [e.reason.partition(" ")[0] for e in entries]))
+    days, tickets = {entry.until for entry in entries}, {entry.reason.partition(" ")[0] for entry in entries}
     if not days:
         return "known"
     first = min(days)
