@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from support.memory import keep_temporary_files_in_memory
 from support.needs import NeedsPlugin
 
 pytest_plugins = [
@@ -14,6 +15,8 @@ pytest_plugins = [
     "support.session_fixtures",
     "support.transcripts",
 ]
+
+keep_temporary_files_in_memory()
 
 # A shell starts what it runs in the background with SIGINT and SIGQUIT ignored, and so do some CI runners. Children
 # inherit that: tests of Ctrl-C would wait for ever. nohup does the same with SIGHUP.

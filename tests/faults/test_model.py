@@ -129,7 +129,6 @@ class Network(BaseAdapter):
 
 
 ORIGIN = "http://model.test"
-MEMORY = Path("/dev/shm")
 EXAMPLES = 60
 
 
@@ -144,7 +143,7 @@ class SenderModel(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+        self.folder = Path(tempfile.mkdtemp())
         self.clock = Clock()
         self.store = Store()
         self.network = Network(self.store, lambda: self.clock.now)

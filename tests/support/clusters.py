@@ -24,9 +24,6 @@ from support.needs import needed
 OWNER = "reports"
 """The user of the databases; over the socket it needs no password."""
 
-_MEMORY = Path("/dev/shm")
-_ROOM_BYTES = 2 * 1024**3
-
 
 @dataclass(frozen=True)
 class Cluster:
@@ -93,11 +90,9 @@ def database_at(url: str) -> PostgresDatabase:
     return place
 
 
-def started(folder: Path) -> Cluster:
+def started() -> Cluster:
     programs = needed("initdb").resolve().parent
-    # In memory where there is room, since each database is many files.
-    has_room = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES
-    place = Path(tempfile.mkdtemp(prefix="pg", dir=_MEMORY if has_room else folder))  # a short path, for its socket
+    place = Path(tempfile.mkdtemp(prefix="pg"))  # a short path, for its socket
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -24,7 +24,7 @@ def cluster() -> Iterator[Cluster]:
     needed("initdb")
     if importlib.util.find_spec("psycopg_pool") is None:
         pytest.skip("psycopg_pool is not installed: pip install 'psycopg[binary,pool]>=3.1'")
-    cluster = started(Path("/tmp"))
+    cluster = started()
     yield cluster
     ended(cluster)
 

@@ -21,7 +21,7 @@ Target: TypeAlias = Literal["loopback", "embedded"]
 State: TypeAlias = "Mapping[str, object]"
 
 _COMMON = ("--automation-report", "-oautomation_report_exit_wait=600", "--automation-report-source=suite")
-_UNNAMED = re.compile(r"/tmp/#\d+")
+UNNAMED = re.compile(r"(/tmp|/dev/shm)/#\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,6 @@ class Suite:
 
 
 def _state(path: Path) -> State:
-    found = json.loads(_UNNAMED.sub("UNNAMED", path.read_text(encoding="utf-8")))
+    found = json.loads(UNNAMED.sub("UNNAMED", path.read_text(encoding="utf-8")))
     environment = found.pop("environment")
     return {**found, **{f"environment: {name}": value for name, value in environment.items()}}

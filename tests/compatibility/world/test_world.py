@@ -1,12 +1,12 @@
 """Suites that mock or break the world they run in have the same outcomes with the plugin, and all are delivered."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 
 from compatibility.real import session_state
+from compatibility.real.running import UNNAMED
 from compatibility.world.differing import ALL_PLUGINS, SUITES, check_same, check_same_output, check_told, differ
 from compatibility.world.plugins import search_path
 
@@ -86,7 +86,7 @@ def test_process_is_as_without(tmp_path: Path, arguments: tuple[str, ...]) -> No
             (side.folder / f"state.{name}").read_text().replace(str(side.folder), "FOLDER")
             for side in (pair.bare, pair.reported)
         ]
-        bare, reported = (json.loads(re.sub(r"/tmp/#\d+", "UNNAMED", text)) for text in texts)
+        bare, reported = (json.loads(UNNAMED.sub("UNNAMED", text)) for text in texts)
         assert (bare.pop("of the spool"), reported.pop("of the spool")) == (0, 1)
         assert reported == bare
 
