@@ -12,10 +12,11 @@ from support.needs import needed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 MAX_WAIT_SECONDS = 60.0
-WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
+WIDE: ViewportSize = {"width": 1440, "height": 900}
+NARROW: ViewportSize = {"width": 375, "height": 812}
 
 
 class Windows:

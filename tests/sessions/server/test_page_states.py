@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -172,20 +172,19 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, State
     assert contract.violations == []
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_each_state_says_what_it_is_and_can_be_read(
-    browser: Browser, states: dict[str, State], size: dict[str, int]
-) -> None:
+def test_each_state_says_what_it_is_and_can_be_read(browser: Browser, states: dict[str, State]) -> None:
     """Heading and sentence are on the screen, nothing sticks out, the checker of accessibility finds nothing."""
-    context = browser.new_context(viewport=cast("Any", size), reduced_motion="reduce")
+    context = browser.new_context(reduced_motion="reduce")
     page, complaints = context.new_page(), list[str]()
     page.on("pageerror", lambda error: complaints.append(str(error)))
     for name, state in states.items():
         show(page, state)
-        text = " ".join(page.locator("main").inner_text().split())
-        for words in (state.heading, state.sentence):
-            if words not in text:
-                complaints.append(f"{name}: {words!r} is not in {text[:400]!r}")
+        for size in (NARROW, WIDE):
+            page.set_viewport_size(size)
+            text = " ".join(page.locator("main").inner_text().split())
+            for words in (state.heading, state.sentence):
+                if words not in text:
+                    complaints.append(f"{name}: {words!r} is not in {text[:400]!r}")
         complaints += [f"{name}: {fault}" for fault in accessibility_faults(page)]
     context.close()
     assert complaints == []

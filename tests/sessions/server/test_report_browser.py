@@ -220,16 +220,16 @@ def test_a_place_can_be_sent(reader: Reader) -> None:
     wait_until(low, "() => document.getElementById('files').getBoundingClientRect().top < 99")
 
 
-@pytest.mark.parametrize("address", SERVER)
-def test_the_script_shows_what_the_server_shows(reader: Reader, address: str) -> None:
+def test_the_script_shows_what_the_server_shows(reader: Reader) -> None:
     """Lists and texts of pytest, which the script fills with data, are those of the server's page, in its order."""
-    page = reader.opened(f"#{address}")
-    selector = "section#failure" if "/results/" in address else ".tree"
-    page.locator(selector).wait_for()
-    wait_until(page, "address => shown === canonical(address)", address)
-    html = page.locator(selector).inner_html().partition('<button type="button" class="btn rest"')[0]
-    assert text_of(html) in reader.texts[address]
-    assert page.locator(f"{selector} a.leaf, {selector} pre").count() > 0
+    page = reader.opened()
+    for address in SERVER:
+        reader.go(page, f"#{address}")
+        selector = "section#failure" if "/results/" in address else ".tree"
+        wait_until(page, "address => shown === canonical(address)", address)
+        html = page.locator(selector).inner_html().partition('<button type="button" class="btn rest"')[0]
+        assert text_of(html) in reader.texts[address], address
+        assert page.locator(f"{selector} a.leaf, {selector} pre").count() > 0, address
     assert reader.complaints == []
 
 
@@ -360,18 +360,19 @@ def test_files_open_in_their_place(reader: Reader) -> None:
     assert reader.complaints == []
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_it_is_accessible_and_fits(reader: Reader, size: dict[str, int]) -> None:
+def test_it_is_accessible_and_fits(reader: Reader) -> None:
     """In both themes and both widths the checker finds nothing, and nothing sticks out sideways, plain or not."""
-    page = reader.opened(viewport=size, reduced_motion="reduce")
+    page = reader.opened(viewport=WIDE, reduced_motion="reduce")
     wrong = []
     for place in ("", "#/runs/2?view=tests", "#/runs/2?view=tests&group=none", "#/results/403", "#/results/410"):
         reader.go(page, place)
         page.locator("header.top").wait_for()
         wrong += [f"{place}: {fault}" for fault in accessibility_faults(page)]
-    plain = reader.page(java_script_enabled=False, viewport=size)
+    plain = reader.page(java_script_enabled=False)
     reader.go(plain, "")
-    assert plain.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed, for 2 reasons"
+    for size in (WIDE, NARROW):
+        plain.set_viewport_size(size)
+        assert plain.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed, for 2 reasons"
     assert wrong == []
 
 

@@ -206,6 +206,14 @@ def test_the_style_sheet_is_whole(site: Site) -> None:
     assert ".verdict{display:flex;" in text
 
 
+def test_a_narrow_window_has_no_other_colours() -> None:
+    """What can be read in a wide window can be read in a narrow one: the style for a width adds one quiet ink."""
+    files = (Path(rendering.__file__).parent / "static" / "style").iterdir()
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
+    blocks = "".join(re.findall(r"^@media \((?:min|max)-width.*?^\}", text, re.DOTALL | re.MULTILINE))
+    assert re.findall(r"(?:color|background|opacity).*", blocks) == ["color: var(--ink-3);"]
+
+
 def test_markup_has_no_script_or_style_of_its_own(site: Site) -> None:
     """The policy would stop it, so nothing may need it."""
     run = site.run_of({"key": "a", "name": "n", "folder": "f", "status": "failed"})
