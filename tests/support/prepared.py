@@ -4,8 +4,9 @@ Each command is a process of its own: its arguments, folder, environment, stream
 Python. Only imports are done, which take half of the processor time of a small session. No module of ours is among
 them: each command loads the package by itself.
 
-Tests run what `prepared` returns, and their scripts of bash the functions of `commands_of_scripts`. As a script this
-file is the process that forks; its arguments are the descriptor of a socket that listens, and a module of `_IMPORTS`.
+Tests start commands by `popen`, and their scripts of bash the functions of `commands_of_scripts`; the workers of
+pytest-xdist are forks where pytest is one. As a script this file is the process that forks; its arguments are the
+address of its socket, the descriptor of that, which listens, and a module of `_IMPORTS`.
 """
 
 import atexit
@@ -28,6 +29,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _IMPORTS = {
     "pytest": ("pytest", "execnet", "hmac", "msgspec", "packaging.version", "pdb", "secrets"),
@@ -68,12 +70,42 @@ python() {{
 """
 
 
-def prepared(command: Sequence[str], env: Mapping[str, str]) -> list[str]:
-    """Return a command that runs this one in a fork, or this one where Python must start for it."""
+def popen(command: Sequence[str], env: Mapping[str, str], **given: Any) -> subprocess.Popen[Any]:  # noqa: ANN401 - those of `Popen`
+    """Start a command: in a fork, or by a start of Python where it must start for it."""
     is_known = list(command[:2]) == [sys.executable, "-m"] and command[2] in _IMPORTS
-    if _IS_POSSIBLE and is_known and _at_the_start(env) == _at_the_start(_START):
-        return [*_CLIENT, _place(command[2]), *command[1:]]
-    return list(command)
+    is_fork = _IS_POSSIBLE and is_known and _at_the_start(env) == _at_the_start(_START)
+    return (_Forked if is_fork else subprocess.Popen)(command, env=dict(env), **given)
+
+
+class _Forked(subprocess.Popen[Any]):
+    """A process that is no child of this one: its start and its end come through a socket."""
+
+    def _execute_child(self, command: Sequence[str], *given: Any) -> None:  # noqa: ANN401 - those of `Popen`'s own
+        folder, env, pipes, is_leader = given[4], given[5], given[9:15], given[20]
+        self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._connection.connect(_place(command[2]))
+        request = marshal.dumps(([*command[1:]], str(folder or Path.cwd()), env, is_leader))
+        streams = [number if pipe == -1 else pipe for number, pipe in enumerate((pipes[0], pipes[3], pipes[5]))]
+        socket.send_fds(self._connection, [request], streams)
+        self.pid = int(self._connection.recv(99))
+        self._child_created = True
+        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
+
+    def _internal_poll(self, _deadstate: int | None = None) -> int | None:
+        return self._ended(0.0)
+
+    def _wait(self, timeout: float | None) -> int:
+        if self._ended(timeout) is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+        assert self.returncode is not None
+        return self.returncode
+
+    def _ended(self, seconds: float | None) -> int | None:
+        """Wait for the end; return the exit status, `None` when there is none in time."""
+        if self.returncode is None and select.select([self._connection], [], [], seconds)[0]:
+            self.returncode = int(self._connection.recv(99))
+            self._connection.close()
+        return self.returncode
 
 
 @cache
@@ -104,7 +136,7 @@ def _place(module: str) -> str:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as its:
         its.bind(place)
         its.listen(64)
-        command = [sys.executable, __file__, str(its.fileno()), module]
+        command = [sys.executable, __file__, place, str(its.fileno()), module]
         # Python looks at its start whether streams can seek: commands' streams are often pipes.
         pipe = subprocess.PIPE
         forking = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=_START, pass_fds=[its.fileno()])
@@ -112,16 +144,31 @@ def _place(module: str) -> str:
     return place
 
 
-def _prepare(module: str) -> None:
+def _prepare(module: str, place: str) -> None:
     for name in _IMPORTS[module]:
         with suppress(ModuleNotFoundError):  # execnet is xdist's
             importlib.import_module(name)
+    if "execnet" in sys.modules:
+        _fork_workers(place)
     if module == "pytest":
         for name in importlib.import_module("_pytest.config").default_plugins:
             importlib.import_module(f"_pytest.{name}")
     importlib.metadata.entry_points()  # their files are kept in memory
     gc.collect()
     gc.freeze()
+
+
+def _fork_workers(place: str) -> None:
+    """Let the workers that execnet starts with its defaults be forks, too."""
+    execnet: Any = importlib.import_module("execnet.gateway_io")
+    command_for = execnet.popen_args
+
+    def popen_args(spec: Any) -> list[str]:  # noqa: ANN401 - execnet's
+        command: list[str] = command_for(spec)
+        is_same = command[:3] == [sys.executable, "-u", "-c"] and _at_the_start(os.environ) == _at_the_start(_START)
+        return [*_CLIENT, place, *command[1:]] if is_same else command
+
+    execnet.popen_args = popen_args
 
 
 def _connection_in_a_fork(listening: socket.socket) -> socket.socket:
@@ -140,12 +187,13 @@ def _connection_in_a_fork(listening: socket.socket) -> socket.socket:
 
 
 def _arguments_in_a_fork(connection: socket.socket) -> list[str]:
-    """Fork for a request, and answer with the exit status; return the command's arguments in the fork."""
+    """Fork for a request, and answer with process id and exit status; return the command's arguments in the fork."""
     request, streams, *_ = socket.recv_fds(connection, 1 << 20, 3)
     pid = os.fork()
     if pid:
         for stream in streams:
             os.close(stream)
+        connection.send(b"%d" % pid)
         ended = os.pidfd_open(pid)
         if connection.fileno() in select.select([connection.fileno(), ended], [], [])[0]:
             os.kill(pid, signal.SIGKILL)  # no one waits for it any more
@@ -155,7 +203,9 @@ def _arguments_in_a_fork(connection: socket.socket) -> list[str]:
         os._exit(0)
     connection.close()
     arguments: list[str]
-    arguments, folder, env = marshal.loads(request)
+    arguments, folder, env, is_leader = marshal.loads(request)
+    if is_leader:
+        os.setsid()
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -167,14 +217,20 @@ def _arguments_in_a_fork(connection: socket.socket) -> list[str]:
 
 
 if __name__ == "__main__":
-    descriptor, module = sys.argv[1:]
+    address, descriptor, module = sys.argv[1:]
     del sys.path[0]  # this file's folder
-    _prepare(module)
+    _prepare(module, address)
     sys.argv = _arguments_in_a_fork(_connection_in_a_fork(socket.socket(fileno=int(descriptor))))
-    if sys.argv[0] == "-m":
-        del sys.argv[0]
-        sys.path.insert(0, str(Path.cwd()))
-        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-    else:
-        sys.path.insert(0, str(Path(sys.argv[0]).parent))
-        runpy.run_path(sys.argv[0], run_name="__main__")
+    match sys.argv:
+        case ["-u", "-c", code]:
+            sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
+            sys.argv = ["-c"]
+            sys.path.insert(0, "")
+            exec(code, {"__name__": "__main__", "__builtins__": __builtins__})
+        case ["-m", *arguments]:
+            sys.argv = arguments
+            sys.path.insert(0, str(Path.cwd()))
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        case _:
+            sys.path.insert(0, str(Path(sys.argv[0]).parent))
+            runpy.run_path(sys.argv[0], run_name="__main__")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from support.prepared import popen
 from support.repository import ROOT
 from support.sessions import skip_without_workers
 
@@ -45,7 +46,7 @@ def running(
     skip_without_workers(command)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "errors": "replace"}
     given = {**pipes, "start_new_session": True, **more}
-    with subprocess.Popen(command, cwd=folder, env=environment, **given) as process:
+    with popen(command, environment, cwd=folder, **given) as process:
         try:
             yield process
         finally:

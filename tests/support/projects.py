@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
 from pytest_automation_report.system.here import system
+from support.prepared import popen
 from support.sessions import Ran, reporting_arguments, run, run_session, session_environment, skip_without_workers
 
 SUITE = """
@@ -105,15 +107,8 @@ def paused(
     os.mkfifo(project.root / "go")
     command = [*reporting_arguments(address), *arguments]
     skip_without_workers(command)
-    process = subprocess.Popen(
-        command,
-        cwd=project.root,
-        env=dict(env if env is not None else session_environment()),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    with process:
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with popen(command, env if env is not None else session_environment(), cwd=project.root, **streams) as process:
         try:
             _opened(project.root / "began", process)
             yield process

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -16,6 +15,7 @@ import pytest
 from pytest_automation_report.spool.sessions import ledger_from
 from pytest_automation_report.system.here import system
 from support.canary import assert_not_in_process
+from support.prepared import popen
 from support.sessions import (
     TOKEN,
     Ran,
@@ -55,15 +55,14 @@ class RunningSession:
     ) -> None:
         self._folder = folder
         self._command = [*reporting_arguments(address), *arguments]
-        self._env = dict(env) if env is not None else session_environment()
+        self._env = env if env is not None else session_environment()
 
     def __enter__(self) -> Self:
         needs_groups()
         skip_without_workers(self._command)
         self._out, self._err = ((self._folder / name).open("wb") for name in ("stdout.txt", "stderr.txt"))
-        self.process = subprocess.Popen(
-            self._command, cwd=self._folder, env=self._env, stdout=self._out, stderr=self._err, start_new_session=True
-        )
+        streams = {"stdout": self._out, "stderr": self._err}
+        self.process = popen(self._command, self._env, cwd=self._folder, start_new_session=True, **streams)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_automation_report.ci.detection import AGENTS
 from support.canary import holds_token
-from support.prepared import prepared
+from support.prepared import popen
 
 SHORT_LIMITS: Mapping[str, float] = {
     "request": 5.0, "batch_age": 0.2, "poll": 0.02, "retry_base": 0.02, "retry_cap": 0.2, "throttle": 0.2,
@@ -109,10 +109,14 @@ def run(
     the command needs pytest-xdist and that is not installed.
     """
     skip_without_workers(command)
-    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 120, **more}
-    started = command if more else prepared(command, env)
-    done = subprocess.run(started, cwd=folder, env=dict(env), check=False, **given)
-    ran = Ran(done.returncode, done.stdout or "", done.stderr or "")
+    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": folder, **more}
+    with popen(command, env, **given) as process:
+        try:
+            out, err = process.communicate(timeout=120)
+        except BaseException:
+            process.kill()
+            raise
+    ran = Ran(process.returncode, out or "", err or "")
     assert not holds_token(ran.text.encode(errors="replace"), TOKEN)
     assert exits is None or ran.exit == exits, ran.text
     return ran
