@@ -5,8 +5,9 @@ Python. Only imports are done, which take half of the processor time of a small 
 them: each command loads the package by itself.
 
 Tests start commands by `popen`, and their scripts of bash the functions of `commands_of_scripts`; the workers of
-pytest-xdist are forks where pytest is one. As a script this file is the process that forks; its arguments are the
-address of its socket, the descriptor of that, which listens, and a module of `_IMPORTS`.
+pytest-xdist and our senders are forks where pytest is one. As a script this file is the process that forks; its
+arguments are the address of its socket, the descriptor of that, which listens, a module of `_IMPORTS`, the folder of
+packages, and room in which the system's list of processes shows the command of a fork.
 """
 
 import atexit
@@ -28,12 +29,14 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 _IMPORTS = {
     "pytest": ("pytest", "execnet", "hmac", "msgspec", "packaging.version", "pdb", "secrets"),
     "pytest_automation_report.cli": ("click", "falcon", "jinja2", "msgspec", "requests", "sqlite3", "waitress"),
+    "sender": ("msgspec.json", "requests", "sqlite3"),
 }
 """For each module that commands run: what it imports. No plugin is here: pytest rewrites those when it imports them."""
 
@@ -42,9 +45,12 @@ _READ_AT_THE_START = ("PYTHON", "COV", "LC_", "LANG", "LD_")
 """How the variables begin that matter when Python starts."""
 
 # What is measured starts as users start it.
-_IS_POSSIBLE = sys.platform == "linux" and not any(name.startswith("COV") for name in _START)
+IS_POSSIBLE = sys.platform == "linux" and not any(name.startswith("COV") for name in _START)
 
 _CLIENT = [sys.executable, "-I", "-S", str(Path(__file__).with_name("prepared_client.py"))]
+_ISOLATED = ["-I", "-S", "-X", "utf8"]
+"""The flags of Python for a sender (`delivery.launch`)."""
+
 _STARTED: list[subprocess.Popen[bytes]] = []
 """The processes that fork: each ends when its stdin does, with this process."""
 
@@ -73,7 +79,7 @@ python() {{
 def popen(command: Sequence[str], env: Mapping[str, str], **given: Any) -> subprocess.Popen[Any]:  # noqa: ANN401 - those of `Popen`
     """Start a command: in a fork, or by a start of Python where it must start for it."""
     is_known = list(command[:2]) == [sys.executable, "-m"] and command[2] in _IMPORTS
-    is_fork = _IS_POSSIBLE and is_known and _at_the_start(env) == _at_the_start(_START)
+    is_fork = IS_POSSIBLE and is_known and _at_the_start(env) == _at_the_start(_START)
     return (_Forked if is_fork else subprocess.Popen)(command, env=dict(env), **given)
 
 
@@ -84,7 +90,7 @@ class _Forked(subprocess.Popen[Any]):
         folder, env, pipes, is_leader = given[4], given[5], given[9:15], given[20]
         self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._connection.connect(_place(command[2]))
-        request = marshal.dumps(([*command[1:]], str(folder or Path.cwd()), env, is_leader))
+        request = marshal.dumps(([*command[1:]], str(folder or Path.cwd()), env, is_leader, [0, 1, 2]))
         streams = [number if pipe == -1 else pipe for number, pipe in enumerate((pipes[0], pipes[3], pipes[5]))]
         socket.send_fds(self._connection, [request], streams)
         self.pid = int(self._connection.recv(99))
@@ -112,10 +118,14 @@ class _Forked(subprocess.Popen[Any]):
 def commands_of_scripts() -> Path:
     """Return a file with functions of bash for the commands; one after ``exec`` or ``command`` starts Python."""
     file = _folder() / "commands.sh"
-    places = {"pytest": _place("pytest"), "console": _place("pytest_automation_report.cli")} if _IS_POSSIBLE else {}
+    places = {"pytest": _place("pytest"), "console": _place("pytest_automation_report.cli")} if IS_POSSIBLE else {}
     names = {"client": shlex.join(_CLIENT), "scripts": Path(sys.executable).parent, **places}
     file.write_text(_IN_SCRIPTS.format(**names) if places else "")
     return file
+
+
+def _loading(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name.startswith("LD_")}
 
 
 def _at_the_start(env: Mapping[str, str]) -> dict[str, str]:
@@ -132,25 +142,34 @@ def _folder() -> Path:
 @cache
 def _place(module: str) -> str:
     """Start the process that forks for a module, until this process ends; return the address of its socket."""
+    if module == "pytest":
+        _place("sender")
     place = str(_folder() / module)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as its:
         its.bind(place)
         its.listen(64)
-        command = [sys.executable, __file__, place, str(its.fileno()), module]
+        flags, env = (_ISOLATED, _loading(_START)) if module == "sender" else ([], _START)
+        found = find_spec("msgspec")
+        site = str(Path(str(found and found.origin)).parents[1])
+        command = [sys.executable, *flags, __file__, place, str(its.fileno()), module, site, " " * 4000]
         # Python looks at its start whether streams can seek: commands' streams are often pipes.
         pipe = subprocess.PIPE
-        forking = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=_START, pass_fds=[its.fileno()])
+        forking = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=env, pass_fds=[its.fileno()])
     _STARTED.append(forking)
     return place
 
 
-def _prepare(module: str, place: str) -> None:
+def _prepare(module: str, place: str, site: str) -> None:
+    path = [*sys.path]
+    sys.path.append(site)  # what is isolated has no packages before it is told where they are
     for name in _IMPORTS[module]:
         with suppress(ModuleNotFoundError):  # execnet is xdist's
             importlib.import_module(name)
+    sys.path[:] = path
     if "execnet" in sys.modules:
         _fork_workers(place)
     if module == "pytest":
+        _fork_senders(str(Path(place).with_name("sender")))
         for name in importlib.import_module("_pytest.config").default_plugins:
             importlib.import_module(f"_pytest.{name}")
     importlib.metadata.entry_points()  # their files are kept in memory
@@ -171,6 +190,19 @@ def _fork_workers(place: str) -> None:
     execnet.popen_args = popen_args
 
 
+def _fork_senders(place: str) -> None:
+    """Let the processes that `subprocess` starts with the flags of a sender be forks, too."""
+    own: Any = subprocess.Popen
+    execute = own._execute_child
+
+    def execute_child(self: subprocess.Popen[Any], command: Sequence[str], *given: Any) -> None:  # noqa: ANN401 - those of `Popen`'s own
+        is_isolated = list(command[:6]) == [sys.executable, *_ISOLATED, "-c"]
+        is_same = is_isolated and _loading(given[5]) == _loading(_START)
+        execute(self, [*_CLIENT, place, *command[1:]] if is_same else command, *given)
+
+    own._execute_child = execute_child
+
+
 def _connection_in_a_fork(listening: socket.socket) -> socket.socket:
     """Fork for each connection; return in each fork."""
     while True:
@@ -188,7 +220,7 @@ def _connection_in_a_fork(listening: socket.socket) -> socket.socket:
 
 def _arguments_in_a_fork(connection: socket.socket) -> list[str]:
     """Fork for a request, and answer with process id and exit status; return the command's arguments in the fork."""
-    request, streams, *_ = socket.recv_fds(connection, 1 << 20, 3)
+    request, streams, *_ = socket.recv_fds(connection, 1 << 20, 99)
     pid = os.fork()
     if pid:
         for stream in streams:
@@ -203,12 +235,18 @@ def _arguments_in_a_fork(connection: socket.socket) -> list[str]:
         os._exit(0)
     connection.close()
     arguments: list[str]
-    arguments, folder, env, is_leader = marshal.loads(request)
+    arguments, folder, env, is_leader, numbers = marshal.loads(request)
     if is_leader:
         os.setsid()
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
+    # Numbers that are taken by others of the descriptors, first.
+    highest = max(*streams, *numbers) + 1
+    for place, stream in enumerate(streams, highest):
+        os.dup2(stream, place)
         os.close(stream)
+    for place, number in enumerate(numbers, highest):
+        os.dup2(place, number)
+        os.close(place)
+    _show(arguments)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env)
@@ -216,16 +254,30 @@ def _arguments_in_a_fork(connection: socket.socket) -> list[str]:
     return arguments
 
 
+def _show(arguments: Sequence[str]) -> None:
+    """Let the system's list of processes show a command, in the memory where it has the arguments of this process."""
+    words = Path("/proc/self/stat").read_bytes().rpartition(b") ")[2].split()
+    begin, end = int(words[45]), int(words[46])
+    text = "\0".join([sys.executable, *arguments]).encode(errors="surrogateescape")[: end - begin - 1]
+    with Path("/proc/self/mem").open("r+b", buffering=0) as memory:
+        memory.seek(begin)
+        memory.write(text.ljust(end - begin, b"\0"))
+
+
 if __name__ == "__main__":
-    address, descriptor, module = sys.argv[1:]
-    del sys.path[0]  # this file's folder
-    _prepare(module, address)
+    address, descriptor, module, site, _ = sys.argv[1:]
+    if not sys.flags.isolated:
+        del sys.path[0]  # this file's folder
+    _prepare(module, address, site)
     sys.argv = _arguments_in_a_fork(_connection_in_a_fork(socket.socket(fileno=int(descriptor))))
     match sys.argv:
         case ["-u", "-c", code]:
             sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
             sys.argv = ["-c"]
             sys.path.insert(0, "")
+            exec(code, {"__name__": "__main__", "__builtins__": __builtins__})
+        case ["-I", "-S", "-X", "utf8", "-c", code, *words]:
+            sys.argv = ["-c", *words]
             exec(code, {"__name__": "__main__", "__builtins__": __builtins__})
         case ["-m", *arguments]:
             sys.argv = arguments

@@ -1,4 +1,4 @@
-"""Runs a prepared command in the folder, with the environment and the streams of this process, and ends as it ends.
+"""Runs a prepared command in the folder, with the environment and the descriptors of this process, and ends as it ends.
 
 Its arguments are the address of the process that forks, and those of Python.
 """
@@ -9,12 +9,13 @@ import os
 import sys
 from _socket import AF_UNIX, SCM_RIGHTS, SOCK_SEQPACKET, SOL_SOCKET, socket
 
-if any(each.startswith("/dev/fd/") for each in sys.argv):  # a fork has no other descriptors than the streams
-    os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+descriptors = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208 - pathlib takes long to load
+descriptors = [each for each in sorted(descriptors) if os.path.exists(f"/proc/self/fd/{each}")]  # noqa: PTH110 - the listing's own is gone
 asking = socket(AF_UNIX, SOCK_SEQPACKET)
 asking.connect(sys.argv[1])
-request = marshal.dumps((sys.argv[2:], os.getcwd(), dict(os.environ), False))  # noqa: PTH109 - pathlib takes long to load
-asking.sendmsg([request], [(SOL_SOCKET, SCM_RIGHTS, array.array("i", [0, 1, 2]))])
+is_leader = os.getsid(0) == os.getpid()
+request = marshal.dumps((sys.argv[2:], os.getcwd(), dict(os.environ), is_leader, descriptors))  # noqa: PTH109
+asking.sendmsg([request], [(SOL_SOCKET, SCM_RIGHTS, array.array("i", descriptors))])
 asking.recv(99)  # the fork's process id
 status = int(asking.recv(99))
 if status < 0:

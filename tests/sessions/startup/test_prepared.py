@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from support import prepared
+from support.checked_server import CheckedServer
 from support.prepared import commands_of_scripts
 from support.projects import Project
 from support.sessions import Ran, clean_environment, run
@@ -31,6 +33,24 @@ def test_look():
 def test_fail():
     print("caf\\u00e9")
     assert 0
+"""
+
+LOOKING_AROUND = """
+import json, os, pathlib
+
+def words(process):
+    try:
+        return (process / "cmdline").read_text().split("\\0")
+    except OSError:  # it has ended
+        return []
+
+def test_look():
+    (session,) = pathlib.Path(".automation-report/spool").glob("[!.]*")
+    (sender,) = [each for each in pathlib.Path("/proc").glob("[0-9]*") if session.name in words(each)]
+    with open("looked.json", "w") as file:
+        command = [word for word in words(sender) if word and word != session.name]
+        is_apart = os.getsid(int(sender.name)) != os.getsid(0) and os.getpgid(int(sender.name)) != os.getpgid(0)
+        json.dump([command, os.readlink(sender / "cwd"), is_apart], file)
 """
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Python starts for each command")
@@ -59,6 +79,21 @@ def test_command_in_a_fork_is_as_one_after_a_start(project: Project, script: str
     assert looked(project, ["bash", "-c", script], BASH_ENV=str(commands_of_scripts())) == started
     if script.startswith("python"):
         assert looked(project, [sys.executable, *shlex.split(script)[1:]]) == started
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_sender_in_a_fork_is_as_one_after_a_start(
+    project: Project, server: CheckedServer, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    """It has its command, its folder and a session of its own, whichever process runs the tests."""
+    project.tests(LOOKING_AROUND)
+    seen = []
+    for is_possible in (True, False):
+        monkeypatch.setattr(prepared, "IS_POSSIBLE", is_possible)
+        project.report("-n", workers, address=server.address, exits=0)
+        seen.append(json.loads((project.root / "looked.json").read_text()))
+    assert seen[0] == seen[1]
+    assert seen[0][2]
 
 
 def test_death_of_a_fork_is_its_commands(project: Project) -> None:
