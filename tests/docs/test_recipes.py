@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +40,13 @@ class Runner:
     """A runner of one provider, with a workspace for each job; ``called`` has the calls of pip, gh and curl."""
 
     def __init__(
-        self, folder: Path, provider: str, server: CheckedServer | None = None, *, has_secrets: bool = True
+        self,
+        folder: Path,
+        provider: str,
+        server: CheckedServer | None = None,
+        *,
+        has_secrets: bool = True,
+        limits: Mapping[str, float] | None = None,
     ) -> None:
         self._folder = folder
         self._has_secrets = has_secrets
@@ -51,7 +58,7 @@ class Runner:
             (programs / name).chmod(0o755)
         push = {name: value for name, value in PUSHES[provider].items() if value not in {"{events}", "{build}"}}
         self._env = session_environment(
-            None,
+            limits,
             PATH=os.pathsep.join((str(programs), str(Path(sys.executable).parent), os.environ["PATH"])),
             CALLED=str(self.called),
             BASH_ENV=str(commands_of_scripts()),
@@ -191,7 +198,7 @@ def test_recipe_without_secrets(provider: str, tmp_path: Path, server: CheckedSe
 @pytest.mark.parametrize("provider", RECIPES)
 def test_server_that_is_down_makes_no_job_red(provider: str, tmp_path: Path) -> None:
     """A job whose tests pass stays green when nothing answers, and says what it kept."""
-    runner = Runner(tmp_path, provider)
+    runner = Runner(tmp_path, provider, limits={"alone": 0.2, "send_progress": 0.2})
     runner.address = "http://127.0.0.1:9"  # nothing listens there
     job = next(job for job in RECIPES[provider]() if not job.is_last)
     write_passing_tests(runner.workspace(job))
