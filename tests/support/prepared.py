@@ -1,8 +1,8 @@
 """Runs commands of Python in forks of processes that have imported what the commands import.
 
-Each command is a process of its own: its arguments, folder, environment, streams and end are as after a start of
-Python. Only imports are done, which take half of the processor time of a small session. No module of ours is among
-them: each command loads the package by itself.
+Each command is a process of its own: its arguments, folder, environment, descriptors and end are as after a start of
+Python, its parent is not. Only imports are done, which take half of the processor time of a small session. No module of
+ours is among them: each command loads the package by itself. Where `IS_POSSIBLE` is False Python starts.
 
 Tests start commands by `popen`, and their scripts of bash the functions of `commands_of_scripts`; the workers of
 pytest-xdist and our senders are forks where pytest is one. As a script this file is the process that forks; its
