@@ -101,9 +101,10 @@ def run(
     env: Mapping[str, str],
     *,
     exits: int | None = None,
+    timeout: float = 120.0,
     **more: Any,  # noqa: ANN401 - subprocess's own
 ) -> Ran:
-    """Run a command to its end, at most two minutes, its streams in pipes, and return what it left.
+    """Run a command to its end, its streams in pipes, and return what it left.
 
     Fails when the tests' token is in its output, and if it does not end with the status ``exits``. Skips the test when
     the command needs pytest-xdist and that is not installed.
@@ -112,7 +113,7 @@ def run(
     given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": folder, **more}
     with popen(command, env, **given) as process:
         try:
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=timeout)
         except BaseException:
             process.kill()
             raise
