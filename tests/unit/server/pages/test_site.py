@@ -208,7 +208,7 @@ def test_the_style_sheet_is_whole(site: Site) -> None:
 
 def test_a_narrow_window_has_no_other_colours() -> None:
     """What can be read in a wide window can be read in a narrow one: the style for a width adds one quiet ink."""
-    files = (Path(rendering.__file__).parent / "static" / "style").iterdir()
+    files = (Path(rendering.__file__).parent / "static").glob("*.css")
     text = "".join(path.read_text(encoding="utf-8") for path in files)
     blocks = "".join(re.findall(r"^@media \((?:min|max)-width.*?^\}", text, re.DOTALL | re.MULTILINE))
     assert re.findall(r"(?:color|background|opacity).*", blocks) == ["color: var(--ink-3);"]
