@@ -56,11 +56,22 @@ class TrendPoint(Struct, frozen=True):
     is_part: bool = False  # the run did not run all of its suite, so the bar is hollow
 
 
-def trend(points: Sequence[TrendPoint]) -> list[Values]:
-    """Return the bars of a trend, oldest first; the last one stands at the right edge.
+class TrendBar(NamedTuple):
+    """One bar of a trend; ``above`` is the place of its label. ``has_number``: the number of its run stands below."""
 
-    ``above`` is the place of a bar's label. ``has_number``: the number of its run stands below.
-    """
+    point: TrendPoint
+    x: float
+    y: float
+    width: float
+    height: float
+    middle: float
+    above: float
+    label: str
+    has_number: bool
+
+
+def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
+    """Return the bars of a trend, oldest first; the last one stands at the right edge."""
     most = max((point.value for point in points), default=0)
     highest = max((place for place, point in enumerate(points) if point.value == most), default=0)
     step = TREND_WIDTH / max(len(points), 12)
@@ -78,7 +89,7 @@ def trend(points: Sequence[TrendPoint]) -> list[Values]:
         for point in points
     ]
     last = len(points) - 1
-    bars: list[Values] = []
+    bars = []
     for place, (point, y) in enumerate(zip(points, tops, strict=True)):
         x, width, above = first + place * step + step * 0.3, step * 0.7, y
         label = point.label if place in (highest, last) and point.value else ""
@@ -87,8 +98,8 @@ def trend(points: Sequence[TrendPoint]) -> list[Values]:
             covered = max(0, last - int(_CHARACTER * len(label) / step))
             label, above = "" if highest >= covered else label, min(tops[covered:])
         has_number = place in (0, last) or (is_apart and place == began)
-        places = {"x": x, "y": y, "width": width, "height": _TREND_GROUND - y, "middle": x + width / 2}
-        bars.append({"point": point, **places, "above": above - 4, "label": label, "has_number": has_number})
+        height, middle = _TREND_GROUND - y, x + width / 2
+        bars.append(TrendBar(point, x, y, width, height, middle, above - 4, label, has_number))
     return bars
 
 

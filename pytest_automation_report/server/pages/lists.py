@@ -120,19 +120,29 @@ def branch_runs(reader: PageReader, source_id: int, branch: str) -> BranchRuns:
     return BranchRuns(whole, failure_trend(rows, known), part, last, summary, verdict_in_list(last, summary))
 
 
-def card_of(reader: PageReader, source: Row) -> Values:
-    """Return the card of a suite: the runs of its main branch, and its newest run if that goes on.
+class SuiteCard(NamedTuple):
+    """A suite, the runs of its main branch, and its newest run if that goes on.
 
     ``flaky`` is the number of flaky tests, None if not all tests ran; ``usual`` the time of a run in microseconds.
     """
+
+    suite: Row
+    branch: str
+    runs: BranchRuns
+    running: Row | None
+    flaky: int | None
+    usual: int | None
+
+
+def card_of(reader: PageReader, source: Row) -> SuiteCard:
+    """Return the card of a suite."""
     branch = main_branch(reader.connection, source["id"])
     runs, newest = branch_runs(reader, source["id"], branch), reader.newest(source["id"], None)
     running = newest if newest is not None and not newest["is_completed"] else None
     is_whole = runs.summary and not runs.summary["not_run"] and not runs.summary["verdict"]["part"]
     flaky = runs.summary["counts"]["flaky"] if runs.summary and is_whole else None
     times = [row["elapsed"] for row in runs.rows[:-1] if row["elapsed"]]
-    usual = int(median(times)) if times else None
-    return {"suite": source, "branch": branch, "runs": runs, "running": running, "flaky": flaky, "usual": usual}
+    return SuiteCard(source, branch, runs, running, flaky, int(median(times)) if times else None)
 
 
 class SuiteTest(NamedTuple):
@@ -317,8 +327,7 @@ def suites_values(reader: PageReader, project_id: int) -> Values:
     # Those that fail come first, then those that ran last.
     ordered = sorted(reader.sources(project_id), key=lambda source: -newest.get(source["id"], {"id": 0})["id"])
     cards = [card_of(reader, source) for source in ordered[:_CARDS_SHOWN]]
-    shown: list[BranchRuns] = [card["runs"] for card in cards]
-    cards.sort(key=lambda card: not (card["runs"].last and card["runs"].last["failure_count"]))
+    cards.sort(key=lambda card: not (card.runs.last and card.runs.last["failure_count"]))
     others = [
         (source, run, verdict_in_list(run, None)["tone"])
         for source in ordered[_CARDS_SHOWN:]
@@ -334,7 +343,8 @@ def suites_values(reader: PageReader, project_id: int) -> Values:
         "others": others,
         "open_runs": run_rows(reader, open_ids),
         "runs": rows,
-        "uncomputed": [runs.last["id"] for runs in shown if runs.last and runs.summary is None] + _uncomputed(rows),
+        "uncomputed": [card.runs.last["id"] for card in cards if card.runs.last and card.runs.summary is None]
+        + _uncomputed(rows),
     }
 
 

@@ -233,7 +233,7 @@ class _Report:
             **plain_values(self._facts, self._findings),
             policy=_own(_POLICY.format(styles=_hashes(plain_style, style), scripts=_hashes(loader, script))),
             version=__version__,
-            title=report_tests.fragment_of(self._pages[start])[0],
+            title=report_tests.fragment_of(self._pages[start]).title,
             style=_own(plain_style),
             script=_own(loader),
             data=_deflated(json.dumps(data, separators=(",", ":"), sort_keys=True).encode()),

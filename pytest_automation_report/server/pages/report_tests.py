@@ -11,7 +11,7 @@ import json
 import re
 from functools import cache, lru_cache, partial
 from html import escape, unescape
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from markupsafe import Markup
@@ -33,7 +33,9 @@ from pytest_automation_report.text.node_ids import NameParts, node_id, place_of,
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+
+    from typing_extensions import NotRequired
 
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.server.pages.test.handlers import CodeLinks
@@ -51,12 +53,20 @@ _LABELLED_OUTSIDE: Final = re.compile(r"(<a\b(?=[^>]* data-outside)(?=[^>]*aria-
 _ARTIFACT: Final = re.compile(r"/artifacts/([0-9a-f]{64})(?:/(.*))?", re.DOTALL)
 
 
-def fragment_of(html: str) -> tuple[str, str, str]:
-    """Return title, crumbs and content of a page; raises `ValueError` if it does not extend the base template."""
+class Fragment(NamedTuple):
+    """The parts in which one page differs from others, as HTML."""
+
+    title: str
+    crumbs: str
+    content: str
+
+
+def fragment_of(html: str) -> Fragment:
+    """Return the parts of a page; raises `ValueError` if it does not extend the base template."""
     title, crumbs, content = _TITLE.search(html), _CRUMBS.search(html), _MAIN.search(html)
     if title is None or content is None:
         raise ValueError("the page has no title or no content")
-    return title[1].strip(), crumbs[0] if crumbs else "", content[1].strip()
+    return Fragment(title[1].strip(), crumbs[0] if crumbs else "", content[1].strip())
 
 
 def addresses_in(html: str) -> list[str]:
@@ -240,13 +250,46 @@ def _lone_reason(fields: str) -> str:
     return str(meta.get("message") or "") if is_reason else ""
 
 
-def rows_of(tests: ReportedTests, run: Values, findings: RunFindings) -> Values:
-    """Return the member ``tests`` of the report's JSON: the tests in the order of their results' ids.
+class Column(TypedDict):
+    """A value for each test; with ``at`` the places of these in ``values``, which has each of them once."""
 
-    ``kinds`` are rows and pages that differ only in what stands in their holes, ``groups`` the texts that tests of one
-    class share, and ``files`` the rows of the tree in each of its orders. ``columns`` have a value for each test; with
-    ``at`` the places of these in ``values``, which has each of them once.
-    """
+    values: Sequence[Any]
+    at: NotRequired[Sequence[int]]
+
+
+class ShownKind(TypedDict):
+    """Tests whose markup is alike: the row of a list, and title, path and content of a page, all with holes."""
+
+    status: str
+    tone: str
+    rank: int
+    row: str
+    page: Sequence[str]
+
+
+class ShownFiles(TypedDict):
+    """The rows of the tree's files, and their places in each order."""
+
+    html: str
+    orders: Mapping[str, Sequence[int]]
+
+
+class TestRows(TypedDict):
+    """The tests of a run, in the order of their results' ids, which ``steps`` has as differences."""
+
+    kinds: Sequence[ShownKind]
+    groups: Sequence[tuple[int, str, str, str]]
+    columns: Mapping[str, Column]
+    steps: Sequence[int]
+    left_out: Sequence[int]
+    reasons: Mapping[str, str]
+    files: ShownFiles
+    statuses: Mapping[str, int]
+    words: Sequence[str]
+
+
+def rows_of(tests: ReportedTests, run: Values, findings: RunFindings) -> TestRows:
+    """Return the member ``tests`` of the report's JSON."""
     facts, rows = tests.facts, tests.rows
     names = [split_name(row["name"]) for row in rows]
     kinds = [_kind(tests, row, name) for row, name in zip(rows, names, strict=True)]
@@ -318,7 +361,7 @@ def _kind(tests: ReportedTests, row: Row, name: NameParts) -> tuple[int, int, Li
     return tests.ranks[row["status"]], row["status"], listed
 
 
-def _kind_values(rank: int, status: int, test: ListedTest, run: Values) -> Values:
+def _kind_values(rank: int, status: int, test: ListedTest, run: Values) -> ShownKind:
     row = relinked(macros().leaf(test), None)
     page = render("report/test.html", test=test, run=run, is_fragment=True)
     return {
@@ -330,7 +373,7 @@ def _kind_values(rank: int, status: int, test: ListedTest, run: Values) -> Value
     }
 
 
-def _files(facts: ShownRun) -> Values:
+def _files(facts: ShownRun) -> ShownFiles:
     branches = file_branches(facts.overview["files"])
     rows = [
         OpenableRow(branch, link("run", facts.row["id"], view="tests", open=branch.path), "/") for branch in branches
@@ -349,7 +392,7 @@ def _with_hole(text: str, name: str) -> str:
     return text.replace(name, "⟦name⟧") if text.count(name) == 1 else text
 
 
-def _times(microseconds: Sequence[int | None]) -> Values:
+def _times(microseconds: Sequence[int | None]) -> Column:
     """Return the column of the shown durations, shortest first: a test's place among them is its place by time."""
     shown = [duration(time) for time in microseconds]
     sums: dict[str, list[int]] = {}
@@ -359,11 +402,11 @@ def _times(microseconds: Sequence[int | None]) -> Values:
     return _coded(shown, sorted(means, key=lambda text: (means[text], text)))
 
 
-def _column(values: Sequence[Any]) -> Values:
+def _column(values: Sequence[Any]) -> Column:
     distinct = set(values)
     return {"values": values} if 2 * len(distinct) > len(values) else _coded(values, sorted(distinct))
 
 
-def _coded(values: Sequence[Any], distinct: Sequence[Any], shown: Sequence[Any] | None = None) -> Values:
+def _coded(values: Sequence[Any], distinct: Sequence[Any], shown: Sequence[Any] | None = None) -> Column:
     numbers = {value: number for number, value in enumerate(distinct)}
     return {"values": list(distinct if shown is None else shown), "at": [numbers[value] for value in values]}

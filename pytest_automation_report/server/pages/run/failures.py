@@ -7,6 +7,8 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from msgspec import Struct
+
 from pytest_automation_report.failures.reading import (
     ReportedFailure,
     Tokens,
@@ -25,7 +27,7 @@ from pytest_automation_report.findings.flakiness import (
     evidence_words,
     matrix_of,
 )
-from pytest_automation_report.server.pages.drawings import TONES, Square, grid_of, merged_letters, strip_of
+from pytest_automation_report.server.pages.drawings import TONES, Grid, Square, Strip, grid_of, merged_letters, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, marks_of, path_of
 from pytest_automation_report.server.pages.run.tests import begun_words
@@ -113,17 +115,63 @@ _LOTS: Final = (
 )
 
 
-def _counted(cards: Sequence[Values]) -> str:
-    count = sum(card["reason"]["count"] for card in cards)
-    return tests_and_files(count, sum(card["reason"]["count"] for card in cards if card["noun"] == "file"))
+class ReasonCard(Struct, frozen=True):
+    """A reason of failures with its first tests; ``new_count`` of them are new if not all are."""
+
+    reason: FailureReason
+    marks: tuple[str, ...]
+    new_count: int
+    says: Said
+    code: Code
+    command: str
+    members: Sequence[ListedTest]
+    strip: Strip | None
+    cells: FunctionGrid | None
+    matrix: ReasonMatrix | None
+    branches: Sequence[tuple[str, str]]
+
+    @property
+    def noun(self) -> str:
+        """What failed."""
+        return "file" if self.reason["phase"] == "collection" else "test"
+
+    @property
+    def phase(self) -> str:
+        """When it failed, in words; nothing for a test itself."""
+        return _PHASES.get(self.reason["phase"] or "", "")
+
+
+class FunctionGrid(Struct, frozen=True):
+    """The grid of a function: ``failed`` of its ``count`` tests did, from the first to the last of ``range``."""
+
+    node: str
+    failed: int
+    count: int
+    range: str
+    grid: Grid
+
+
+class ReasonMatrix(NamedTuple):
+    """What tells the failed tests of a reason in words, and rows of cells if two values of theirs do.
+
+    A cell has a tone, words, the number of its tests, and the id of the only one.
+    """
+
+    sentence: Sequence[tuple[str, str]]
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[tuple[str, str, int, int | None]]]]
+
+
+def _counted(cards: Sequence[ReasonCard]) -> str:
+    counts = [(card.reason["count"], card.noun) for card in cards]
+    return tests_and_files(sum(count for count, _ in counts), sum(count for count, noun in counts if noun == "file"))
 
 
 def _function_of(row: Row) -> Function:
     return row["file"] or "", row["folder"], split_name(row["name"]).function
 
 
-def _cells_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> Values | None:
-    """Return the grid of the function of most tests: how many of its parameters failed, from the first to the last."""
+def _cells_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> FunctionGrid | None:
     functions = Counter(_function_of(row) for row in rows if row["name"].endswith("]"))
     if not functions:
         return None
@@ -138,15 +186,11 @@ def _cells_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> V
     ]
     first, last = cells[0].name, cells[-1].name
     shown = f"{first} to {last}" if first and last and len(cells) == family["count"] else ""
-    node = node_id(*key) or title_of(key[1], key[2])
-    return {"node": node, "failed": count, "count": family["count"], "range": shown, "grid": grid_of(cells)}
+    return FunctionGrid(node_id(*key) or title_of(key[1], key[2]), count, family["count"], shown, grid_of(cells))
 
 
-def _matrix_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> Values | None:
-    """Return what tells the failed tests of a reason's functions, in words and, if two values do, in rows of cells.
-
-    It is None if nothing does, or squares do.
-    """
+def _matrix_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> ReasonMatrix | None:
+    """Return the tests of a reason's functions by what tells the failed ones; None if nothing does, or squares do."""
     counts = Counter(_function_of(row) for row in rows)
     known = {key: families[key] for key, _ in counts.most_common() if key in families and families[key]["axes"]}
     if not known or 2 * sum(counts[key] for key in known) < len(rows):
@@ -169,7 +213,7 @@ def _matrix_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> 
         return None
     columns = found.columns.values if found.columns else ()
     cells = [(row, [_cell(found.cell(row, column)) for column in columns]) for row in found.rows.values]
-    return {"sentence": found.sentence(), "columns": columns, "rows": cells}
+    return ReasonMatrix(found.sentence(), columns, cells)
 
 
 def _axis(axis: TestAxis) -> Axis:
@@ -177,7 +221,6 @@ def _axis(axis: TestAxis) -> Axis:
 
 
 def _cell(tests: Sequence[Sample]) -> tuple[str, str, int, int | None]:
-    """Return tone and words of a cell, the number of its tests, and the result of the only one."""
     failed = sum(test.is_failed for test in tests)
     tone = "fail" if failed == len(tests) else "flaky" if failed else "pass"
     words = f"{failed:,} of {len(tests):,} failed"
@@ -235,7 +278,7 @@ class FailureCards:
         first, reasons = (self._state.page - 1) * MAX_CARDS, self._facts.findings["reasons"]
         rest = reasons[first + MAX_CARDS :]
         cards = self._cards(reasons[first : first + MAX_CARDS])
-        lots = [(kind, name, [card for card in cards if card["reason"]["kind"] == kind]) for kind, name in _LOTS]
+        lots = [(kind, name, [card for card in cards if card.reason["kind"] == kind]) for kind, name in _LOTS]
         if not self._facts.findings["base"]:
             lots = [(None, "Failed", cards)]
         return {
@@ -256,7 +299,7 @@ class FailureCards:
             "hidden": max(0, self._facts.row["failure_count"] - len(rows)),
         }
 
-    def _cards(self, reasons: Sequence[FailureReason]) -> list[Values]:
+    def _cards(self, reasons: Sequence[FailureReason]) -> list[ReasonCard]:
         first_rows = [row for reason in reasons for row in self._rows_of(reason)[:_MEMBERS_OF_STRIP]]
         self._facts.histories.load(row["case"] for row in first_rows)
         causes = self._causes(reasons)
@@ -274,22 +317,19 @@ class FailureCards:
             says = says_of(reason["title"]) if row is None or cause is None else says_of(row["message"] or "", cause[1])
             code, says = _code(reason["place"] or "", row, cause, says)
             letters = merged_letters(self._facts.histories.letters(row["case"]) for row in rows[:_MEMBERS_OF_STRIP])
-            card: Values = {
-                "reason": reason,
-                "noun": "file" if reason["phase"] == "collection" else "test",
-                "phase": _PHASES.get(reason["phase"] or "", ""),
-                "marks": marks_of(reason["kind"], is_flaky=not flaky.isdisjoint(reason["keys"])),
-                # How many are new if not all are.
-                "new_count": 0 if reason["kind"] == "new" or found["base"] is None else newly[reason["fingerprint"]],
-                "says": says,
-                "code": code,
-                "command": self._command(reason),
-                "members": self._facts.listed(rows[:_MAX_MEMBERS], self._state),
-                "strip": strip_of(letters, has_now=True) if rows else None,
-                "cells": _cells_of(rows, families),
-                "matrix": _matrix_of(rows, families),
-                "branches": () if row is None else self._branches(row, elsewhere),
-            }
+            card = ReasonCard(
+                reason,
+                marks_of(reason["kind"], is_flaky=not flaky.isdisjoint(reason["keys"])),
+                0 if reason["kind"] == "new" or found["base"] is None else newly[reason["fingerprint"]],
+                says,
+                code,
+                self._command(reason),
+                self._facts.listed(rows[:_MAX_MEMBERS], self._state),
+                strip_of(letters, has_now=True) if rows else None,
+                _cells_of(rows, families),
+                _matrix_of(rows, families),
+                () if row is None else self._branches(row, elsewhere),
+            )
             cards.append(card)
         return cards
 

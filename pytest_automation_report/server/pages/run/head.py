@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
@@ -42,8 +42,18 @@ _MOVES: Final = (
 )  # fmt: skip
 
 
-def head_of(facts: ShownRun, to_go: ToGo | None, *, is_first: bool) -> words.Values:
-    """Return what the page says of its run; ``is_first``: no earlier run of its branch is known."""
+class Head(NamedTuple):
+    """What the page says of its run; ``to_go`` is the time to go in microseconds, if the run is open."""
+
+    heading: str
+    tone: str
+    sentence: Sequence[Phrase]
+    to_go: int | None
+    title: str
+
+
+def head_of(facts: ShownRun, to_go: ToGo | None, *, is_first: bool) -> Head:
+    """Return the head of the page; ``is_first``: no earlier run of its branch is known."""
     found, counts = facts.findings, facts.counts
     said = verdict_of(counts) if counts.is_open else found["verdict"]
     whole = found["whole"]
@@ -65,8 +75,7 @@ def head_of(facts: ShownRun, to_go: ToGo | None, *, is_first: bool) -> words.Val
             )
     name = words.own_name(facts.row["name"], facts.source, branch) or facts.source
     title = f"{words.titled(said)} · {name} #{facts.row['id']}"
-    time = to_go.time if counts.is_open and to_go else None
-    return {"heading": said["long"], "tone": said["tone"], "sentence": sentence, "to_go": time, "title": title}
+    return Head(said["long"], said["tone"], sentence, to_go.time if counts.is_open and to_go else None, title)
 
 
 def facts_of(facts: ShownRun) -> words.Values:
@@ -118,16 +127,22 @@ def chips_of(
             address, is_on = state.toggled(statuses=part.key).address, part.key in state.statuses
             known_by, key = ("status", part.key), {"fail": "f", "flaky": "x"}.get(part.tone, "")
             statuses.append(Chip(part.name, part.count, address, is_on, known_by, key, part.tone))
-        elif found is None:  # the tests that did not run yet, or at all: the base may have their names
-            has_names = facts.findings["base"] is not None and facts.findings["tests"]["not_run"]
-            address = state.at("changes", changes=frozenset({"not_run"})).address if has_names else ""
-            statuses.append(Chip(part.name, part.count, address, "not_run" in state.changes))
+        elif found is None:
+            statuses.append(_chip_of_missing(facts, state, part))
     groups = (
         ("Statuses", statuses),
         ("Changes", _chips_of_changes(facts.findings, state, found)),
         ("Fields", _chips_of_fields(facts, state, has_counts=found is None)),
     )
     return [(label, chips) for label, chips in groups if chips]
+
+
+def _chip_of_missing(facts: ShownRun, state: RunState, part: words.Part) -> Chip:
+    """Return the chip of the tests that did not run yet, or at all; a link if the base has their names."""
+    found = facts.findings
+    has_names = found["base"] is not None and found["tests"]["not_run"]
+    address = state.at("changes", changes=frozenset({"not_run"})).address if has_names else ""
+    return Chip(part.name, part.count, address, "not_run" in state.changes)
 
 
 def _chips_of_changes(findings: RunFindings, state: RunState, found: Mapping[str, int] | None) -> Sequence[Chip]:

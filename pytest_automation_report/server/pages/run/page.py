@@ -276,7 +276,7 @@ class RunView:
         """Return the failures as Markdown; ``site`` is the address of the pages."""
         is_first = len(self._reader.trend(self._facts.row)) == 1
         said = head.head_of(self._facts, None, is_first=is_first)
-        heading = f"{said['heading']}. {head.text_of(said['sentence'])}"
+        heading = f"{said.heading}. {head.text_of(said.sentence)}"
         about = f"{self._facts.source} #{self._facts.row['id']} {site}{self._state.address}"
         return "\n".join([f"# {heading}", "", about, "", *self._cards.texts(site)])
 

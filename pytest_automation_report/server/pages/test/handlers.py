@@ -41,6 +41,14 @@ if TYPE_CHECKING:
 MOST: Final = 2_000  # most tests of a list through which a reader can go with previous and next
 
 
+class Neighbours(NamedTuple):
+    """Results before and after this one, None at the ends of the list; ``words`` name its place in the list."""
+
+    before: int | None
+    after: int | None
+    words: str
+
+
 _Value = TypeVar("_Value")
 
 
@@ -59,8 +67,8 @@ class CommonValues:
         return value
 
 
-def neighbours_in(common: CommonValues, record: RunRecord, row: Row, origin: Mapping[str, str]) -> Values | None:
-    """Return the neighbours of a result and its place in the list that ``origin``, the query of the run's page, shows.
+def neighbours_in(common: CommonValues, record: RunRecord, row: Row, origin: Mapping[str, str]) -> Neighbours | None:
+    """Return the neighbours of a result in the list that ``origin``, the query of the run's page, shows.
 
     Without such a list they are of its kind: other failures by reason, other flaky or skipped tests.
     """
@@ -100,7 +108,7 @@ def _has_cards(state: RunState) -> bool:
     return state.view in {"", "failures"} and state.group in {"", "reason"}
 
 
-def _among_failures(common: CommonValues, row: Row, state: RunState) -> Values | None:
+def _among_failures(common: CommonValues, row: Row, state: RunState) -> Neighbours | None:
     """Return the neighbours by reason, in the order of the cards; in a list they are tests."""
     run_id = row["run"]
     listed = common.once(("failures", run_id), partial(common.reader.failures, run_id))
@@ -116,15 +124,15 @@ def _among_failures(common: CommonValues, row: Row, state: RunState) -> Values |
     return _at([firsts[reason] for reason in order if reason in firsts], own, "reason")
 
 
-def _at(ids: Sequence[int], result_id: int | None, noun: str, *, has_more: bool = False) -> Values | None:
+def _at(ids: Sequence[int], result_id: int | None, noun: str, *, has_more: bool = False) -> Neighbours | None:
     if len(ids) < 2 or result_id is None or result_id not in ids:  # noqa: PLR2004 - no neighbour
         return None
     place = ids.index(result_id)
-    return {
-        "before": ids[place - 1] if place else None,
-        "after": ids[place + 1] if place + 1 < len(ids) else None,
-        "words": f"{place + 1:,} of {'more than ' if has_more else ''}{len(ids):,} {noun}s",
-    }
+    return Neighbours(
+        ids[place - 1] if place else None,
+        ids[place + 1] if place + 1 < len(ids) else None,
+        f"{place + 1:,} of {'more than ' if has_more else ''}{len(ids):,} {noun}s",
+    )
 
 
 _PLACEHOLDER: Final = re.compile(r"\{(commit|file|line)\}")
