@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from msgspec import Struct
+
 from pytest_automation_report.api.models import RUN_KEY_TAG
 from pytest_automation_report.findings.flakiness import MOST_VALUES
 from pytest_automation_report.server.pages.urls import Search, escaped, like_any
@@ -98,14 +100,20 @@ _ALL_TESTS: Final = '(SELECT "id" AS "x" FROM "case" WHERE "source_id" = ?) AS f
 _LAST_OF_TEST: Final = 'FROM "result" AS n WHERE n."case_id" = f."x" ORDER BY n."run_id" DESC, n."id" DESC LIMIT 1'
 
 
+class Siblings(Struct, frozen=True):
+    """Tests of one function with other parameters: how many there are and failed, and some of them."""
+
+    count: int = 0
+    failed: int = 0
+    rows: Sequence[Row] = ()
+
+
+NO_SIBLINGS: Final = Siblings()
 _FAILED: Final = tuple(status.id for status in RESULT_STATUSES.values() if status.is_failed)
 
 
-def siblings_of(row: Row, results: Iterable[Row]) -> Values:
-    """Return the siblings of a test of all ``results`` of its function: those with other parameters.
-
-    There are the numbers of all and of the failed ones, and rows of some: failed ones first, then those around it.
-    """
+def siblings_of(row: Row, results: Iterable[Row]) -> Siblings:
+    """Return the siblings of a test of all ``results`` of its function: failed ones first, then those around it."""
     # Of several jobs a result that failed counts, and on its page the test itself.
     by_name = {
         other["name"]: other
@@ -118,7 +126,7 @@ def siblings_of(row: Row, results: Iterable[Row]) -> Values:
     place = next((number for number, other in enumerate(ordered) if other["id"] == row["id"]), 0)
     first = max(0, min(place - room // 2, len(ordered) - room))
     shown |= {other["id"]: other for other in ordered[first : first + room]}
-    return {"count": len(ordered), "failed": len(failed), "rows": list(shown.values())}
+    return Siblings(len(ordered), len(failed), list(shown.values()))
 
 
 def ask(store: Store, question: Callable[[PageReader], T]) -> T:
@@ -427,12 +435,12 @@ class PageReader(Reader):
             return rows, len(rows)
         return rows, self._results('COUNT(*) AS "count"', is_same, *values)[0]["count"]
 
-    def siblings(self, row: Row) -> Values:
+    def siblings(self, row: Row) -> Siblings:
         """Return the tests of the same function with other parameters, of those that arrived about the same time."""
         # A run of 100,000 tests has no index by name, so the rows near this one are looked through.
         function = str(row["name"]).partition("[")[0]
         if function == row["name"]:
-            return siblings_of(row, ())
+            return NO_SIBLINGS
         prefix = f"{function}["
         rest = (
             '"id" BETWEEN ? AND ? AND "run_id" = ? AND "folder" = ? AND SUBSTR("name", 1, ?) = ?'

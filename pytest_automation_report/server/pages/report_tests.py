@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from markupsafe import Markup
 
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
-from pytest_automation_report.server.pages.queries import PageReader, siblings_of
+from pytest_automation_report.server.pages.queries import PageReader, Siblings, siblings_of
 from pytest_automation_report.server.pages.rendering import macros, render
 from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, path_of, tone_of
 from pytest_automation_report.server.pages.run.failures import says_of
@@ -129,7 +129,7 @@ class _RunTests(PageReader):
             if bracket:
                 self._by_function.setdefault((row["folder"], function), []).append(row)
 
-    def siblings(self, row: Row) -> Values:
+    def siblings(self, row: Row) -> Siblings:
         function, bracket, _ = str(row["name"]).partition("[")
         known = self._by_function.get((row["folder"], function), ()) if bracket else ()
         return siblings_of(row, known)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown, terminal_lines
-from pytest_automation_report.server.pages.queries import NEAR, ask
+from pytest_automation_report.server.pages.queries import NEAR, NO_SIBLINGS, ask
 from pytest_automation_report.server.pages.rendering import show
 from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, Histories, worker_names
 from pytest_automation_report.server.pages.run.tests import TestList
@@ -246,7 +246,7 @@ _OF_OTHERS: Final[Values] = {
     "markdown": "",
     "previews": {},
     "same_count": 0,
-    "siblings": {"rows": ()},
+    "siblings": NO_SIBLINGS,
 }
 """What a page lacks that knows of no other result."""
 
