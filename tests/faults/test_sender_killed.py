@@ -40,6 +40,7 @@ def sending(folder: Path, server: ScriptedServer) -> AbstractContextManager[subp
     )
 
 
+@pytest.mark.usefixtures("no_forks")
 def test_killed_as_the_session_begins(tmp_path: Path, server: ScriptedServer) -> None:
     """A sender that is killed at once, ready or not, changes nothing for the tests; the command sends their results."""
     project = GatedProject(tmp_path, 3)

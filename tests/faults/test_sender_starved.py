@@ -96,6 +96,7 @@ def test_beyond_the_limit(tmp_path: Path, server: ScriptedServer, moment: str, f
     assert_complete(server, project.names)
 
 
+@pytest.mark.usefixtures("no_forks")
 def test_from_the_start(tmp_path: Path, server: ScriptedServer) -> None:
     """A sender that gets no CPU before it is ready is told, keeps no test waiting, and delivers all when it goes on."""
     project = GatedProject(tmp_path, 3)

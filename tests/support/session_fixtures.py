@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from support import prepared
 from support.checked_server import CheckedServer
 from support.installs import Wheelhouse
 from support.projects import Project
@@ -28,6 +29,12 @@ def shell(script: str) -> list[str]:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
+
+
+@pytest.fixture
+def no_forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Python start for sessions, their workers and senders, which takes longer, and has pytest as the parent."""
+    monkeypatch.setattr(prepared, "IS_POSSIBLE", False)
 
 
 @pytest.fixture

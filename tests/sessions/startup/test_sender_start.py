@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from support import prepared
 from support.checked_server import CheckedServer
 from support.projects import Project
 from support.session_processes import eventually
 from support.sessions import session_environment
+
+pytestmark = pytest.mark.usefixtures("no_forks")
 
 NEVER_BEGINS = """
 import os, pathlib, pytest, time
@@ -42,12 +43,6 @@ def test_alone():
     standard = {pipes[number] for number in (0, 1, 2)}  # pytest's faulthandler has a copy of one
     assert [pipe for pipe in set(pipes.values()) - standard if pipe.startswith("pipe:")] == []
 """
-
-
-@pytest.fixture(autouse=True)
-def _own_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Python start for sessions and for their senders, which are forks in other tests."""
-    monkeypatch.setattr(prepared, "IS_POSSIBLE", False)
 
 
 def test_session_that_never_begins_leaves_no_sender(project: Project, server: CheckedServer) -> None:

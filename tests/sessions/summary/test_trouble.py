@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from compatibility.world.differing import ALL_PLUGINS
-from support import prepared
 from support.checked_server import CheckedServer
 from support.projects import Project
 from support.sessions import TOKEN, run, run_session, session_environment
@@ -119,11 +118,9 @@ def test_it():
 """
 
 
-def test_what_workers_report_after_ctrl_c_is_nobodys_fault(
-    project: Project, server: CheckedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("no_forks")
+def test_what_workers_report_after_ctrl_c_is_nobodys_fault(project: Project, server: CheckedServer) -> None:
     """Pytest does not count it any more: the summary blames no plugin for that."""
-    monkeypatch.setattr(prepared, "IS_POSSIBLE", False)  # pytest is no fork's parent
     project.write("conftest.py", "import pathlib\ndef pytest_keyboard_interrupt(): pathlib.Path('stopped').touch()\n")
     project.write("test_suite.py", INTERRUPTED)
     ran = project.report("-n1", address=server.address, exits=2)
