@@ -36,7 +36,7 @@ def from_junit(path: Path, *, is_grouped: bool = False) -> dict[str, Verdict]:
         if not {"classname", "name"} <= case.attrib.keys() or case.attrib["classname"] == "pytest":
             continue
         folder, name = case.attrib["classname"], case.attrib["name"]
-        name = re.sub(r"@[^@\]]*$", "", name) if is_grouped else name
+        name = re.sub(r"@[^\]]*$", "", name) if is_grouped else name
         if IS_OLD_PYTEST:  # pytest 8 spells what is beyond 16 bits, and so a newer pytest has changed the test's key
             name = re.sub("#x1F40D", "\U0001f40d", name)
         address = f"{folder}.{name}" if folder else name
