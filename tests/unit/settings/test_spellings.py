@@ -81,7 +81,7 @@ SAMPLES: Mapping[str, Sample] = {
     "job_summary": Sample(given=False),
     "ci_annotations": Sample(given=True),
     "digest": Sample(given=True),
-    "known": Sample("known.txt"),
+    "known": Sample("known.txt", "{root}/known.txt"),
     "owners": Sample("ca.pem", "{root}/ca.pem"),
     "report_not_run": Sample(given=True),
     "strict": Sample(given=True),
