@@ -187,6 +187,9 @@ class Endpoint(Struct, frozen=True):
     ca_file: str = ""  # path of a CA bundle, empty for the built-in one
     uses: tuple[str, ...] = ()  # paths of files that note, once the server answers, that a token was sent there
 
+    def __repr__(self) -> str:  # without the proxies, whose addresses may hold passwords
+        return f"Endpoint({self.origin!r}, {self.project_id})"
+
     @property
     def is_embedded(self) -> bool:
         """Whether results go to the embedded store."""

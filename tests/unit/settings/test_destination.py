@@ -95,9 +95,10 @@ PROXIES: list[tuple[dict[str, str], dict[str, str]]] = [
 
 @pytest.mark.parametrize(("environ", "proxies"), PROXIES)
 def test_proxies(tmp_path: Path, environ: dict[str, str], proxies: dict[str, str]) -> None:
-    """Proxies come from the standard variables, spelled small before spelled large."""
+    """Proxies come from the standard variables, spelled small before spelled large; a password in one is not shown."""
     found = resolve(REMOTE, environ, root=tmp_path)
     assert (found.endpoint.proxies, found.warnings) == (proxies, ())
+    assert "pw" not in repr(found.endpoint)
     for local in ("http://[::1]:81", "https://127.0.0.1:8080", "http://localhost"):
         assert resolve({**REMOTE, "url": local}, environ, root=tmp_path).endpoint.proxies == {}
     assert resolve({**REMOTE, "url": "https://[2001:db8::1]:81"}, environ, root=tmp_path).endpoint.proxies == proxies
