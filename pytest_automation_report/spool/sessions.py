@@ -400,7 +400,8 @@ def ledger_from(path: Path, *, is_strict: bool = True) -> LedgerState:
     except FileNotFoundError:
         return state
     except ValueError as error:
-        raise SpoolError(f"{path}: a record cannot be used: {error}") from error
+        then = f"look at the run, then use automation-report spool drop {path.parent.name}"
+        raise SpoolError(f"{path}: a record cannot be used: {error}; it is unknown what arrived: {then}") from error
     return state
 
 
