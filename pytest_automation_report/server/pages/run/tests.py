@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
-from os.path import commonprefix
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct, field
@@ -76,7 +76,8 @@ def branches_of(files: Sequence[FileTests], opened: str) -> list[Branch]:
 def _only_folder(files: Sequence[FileTests], folder: str) -> str:
     """Return a folder, or the one below it that has all of its files, however deep."""
     paths = [path.split("/")[:-1] for entry in files if (path := path_of(entry)).startswith(folder)]
-    return "/".join([*commonprefix(paths), ""]) if paths else folder  # noqa: RUF071 - of lists, so part by part
+    same = takewhile(lambda names: len({*names}) == 1, zip(*paths, strict=False))
+    return "".join(f"{names[0]}/" for names in same) if paths else folder
 
 
 def file_branches(files: Sequence[FileTests]) -> list[Branch]:
