@@ -427,6 +427,13 @@ def test_an_assertion_without_a_message_is_its_line_of_code(site: Site, code: st
     assert f"AssertionError : {shown} " in site.text(f"/runs/{run}")
 
 
+def test_a_reason_says_once_with_which_run_it_began(site: Site) -> None:
+    """Of a new failure that an earlier run had first, the card says since when, and not the same as *First seen*."""
+    passed, began, run = (site.run_of(test, **on("main")) for test in (a_test(0), failing(0), failing(0)))
+    text = site.text(f"/runs/{run}?base={passed}")
+    assert (f"New since #{began}" in text, "First seen" in text) == (True, False)
+
+
 def test_new_reasons_are_those_of_new_failures(site: Site) -> None:
     """A test that fails for another reason than before is among those that failed before."""
     site.run_of(failing(0), a_test(1), **on("main"))
