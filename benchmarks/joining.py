@@ -25,7 +25,7 @@ from store import a_test
 from pytest_automation_report.api.models import ENDING_FIELD, Field, NewRun, Resources, encode
 from pytest_automation_report.cli.queries import completed_jobs
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
-from pytest_automation_report.delivery.reconciliation import SharedRunLookup
+from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.server.api.embedded import StoreClient
 from pytest_automation_report.settings.parsers import RawSetting
 from pytest_automation_report.settings.run import JOB_FIELD

@@ -32,8 +32,8 @@ from pytest_automation_report.cli.context import (
     user_shell,
 )
 from pytest_automation_report.delivery.launch import Runtime
-from pytest_automation_report.delivery.reconciliation import SharedRunLookup, runs_of_key
 from pytest_automation_report.delivery.requests import NOT_FOUND
+from pytest_automation_report.delivery.shared_run import SharedRunLookup, runs_of_key
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.server.store.values import ResultClass, RunStatus

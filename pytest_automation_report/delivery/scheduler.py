@@ -23,8 +23,8 @@ from pytest_automation_report.api.models import (
     encode,
 )
 from pytest_automation_report.api.responses import RefusedError
-from pytest_automation_report.delivery.reconciliation import SharedRunLookup
 from pytest_automation_report.delivery.requests import Call, Life, RepeatableStep, Request, digest_of, reason_of
+from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.spool.ledger import Intent, JoinedRecord, Operation, WorkerProgress
 
 if TYPE_CHECKING:

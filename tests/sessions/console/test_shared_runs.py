@@ -13,7 +13,7 @@ import pytest
 from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.api.responses import UnknownAnswerError
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
-from pytest_automation_report.delivery.reconciliation import LEFT_FIELD, SharedRunLookup
+from pytest_automation_report.delivery.shared_run import LEFT_FIELD, SharedRunLookup
 from pytest_automation_report.settings.sharing import key_tag
 from support.checked_server import CheckedServer
 from support.projects import PAUSED, Project, console, paused
