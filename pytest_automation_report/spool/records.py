@@ -108,7 +108,9 @@ class Decoder:
     def _record(self, line: bytes) -> Record | None:
         payload = unframed(line)
         if payload is None:
-            is_cut = b"\0" in line or line[:8] > b"%08x" % (len(line) - _HEADER_BYTES)  # by power cut or kill
+            # A power cut leaves zeros, a kill fewer bytes than the header says. The lengths are compared as text: what
+            # stands there may be no number. Without a whole header the length is negative: "-" comes before any digit.
+            is_cut = b"\0" in line or line[:8] > b"%08x" % (len(line) - _HEADER_BYTES)
             if self._is_strict and not is_cut:
                 raise ValueError("it is damaged")
             return None
