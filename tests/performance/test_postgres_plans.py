@@ -12,8 +12,9 @@ from pytest_automation_report.api.models import Json, PostgresDatabase
 from pytest_automation_report.server.pages.lists import found, project_values, suite_values, suites_values
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, PageReader, ask
 from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunView, facts_in
+from pytest_automation_report.server.pages.searches import Search
 from pytest_automation_report.server.pages.test.handlers import MOST, CommonValues, result_values
-from pytest_automation_report.server.pages.urls import VIEWS, ListFilters, RunState, Search, TestState
+from pytest_automation_report.server.pages.urls import VIEWS, ListFilters, RunState, TestState
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.postgres import PostgresConnection
 from support.clusters import Cluster

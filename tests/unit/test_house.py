@@ -44,7 +44,7 @@ DOORS = frozenset(
 
 OPEN = frozenset(
     {
-        *("api.models", "testing", "findings", "failures", "text", "export", "ci", "junit", "server.pages.urls"),
+        *("api.models", "testing", "findings", "failures", "text", "export", "ci", "junit", "server.pages.searches"),
         *("session.history.cut", "session.history.estimated", "session.history.ranks_of", "session.history.History"),
         *("delivery.attempts.fit_to_limits", "system.here"),
     }

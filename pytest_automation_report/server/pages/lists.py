@@ -18,6 +18,7 @@ from pytest_automation_report.findings.times import HISTORY, LAST, median
 from pytest_automation_report.server.pages import rendering, urls, words
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, TrendPoint, failure_trend
 from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader, ask
+from pytest_automation_report.server.pages.searches import mistakes_in
 from pytest_automation_report.server.store import reads
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries, verdict_in_list
@@ -268,7 +269,7 @@ def show_search(store: Store, req: falcon.Request, resp: falcon.Response) -> Non
     values: Values = {**dict.fromkeys(("runs", "suites", "reasons"), ()), **dict.fromkeys(("nearest", "looked"))}
     if text:
         values = ask(store, partial(found, text=text, source_id=source))
-    mistakes = urls.mistakes_in(text, ())
+    mistakes = mistakes_in(text, ())
     rendering.show(req, resp, "runs/search.html", text=text, source=source, mistakes=mistakes, **values)
 
 

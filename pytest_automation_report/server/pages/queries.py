@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from pytest_automation_report.api.models import RUN_KEY_TAG
 from pytest_automation_report.findings.flakiness import MOST_VALUES
-from pytest_automation_report.server.pages.urls import Search, escaped, like_any
+from pytest_automation_report.server.pages.searches import Search, escaped, like_any
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.overview import natural_key
