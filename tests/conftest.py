@@ -1,7 +1,10 @@
 """What all tests need of the process that they run in."""
 
+import logging
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -63,6 +66,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seed", type=int, default=None, help="the one kill to try: it is printed by one that failed")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Take three workers for two processors: half of the time a test waits for the processes that it has started."""
+    return max(1, (os.cpu_count() or 1) * 3 // 2)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Skip tests whose programs are missing, and count them."""
     config.pluginmanager.register(NeedsPlugin())
@@ -79,3 +88,25 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a logger's level, a handler, a variable or another working folder to the next ones."""
+    before = _world()
+    yield
+    assert _world() == before, "the test has changed what the next ones find"
+
+
+def _world() -> dict[str, object]:
+    """Return what all tests of this process share: loggers, variables but pytest's own, and the working folder."""
+    loggers = [logging.getLogger(), *map(logging.getLogger, _LOGGERS)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return {
+        "loggers": [(logger.name, logger.level, logger.disabled, [*logger.handlers]) for logger in loggers],
+        "environment": environment,
+        "folder": Path.cwd(),
+    }
+
+
+_LOGGERS = ("pytest_automation_report", "waitress", "waitress.queue", "psycopg.pool")

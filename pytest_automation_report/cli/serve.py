@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import os
 import threading
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -52,7 +53,7 @@ from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.server.http.guard import Address
 
@@ -160,8 +161,7 @@ def serve(
     kept = token_file or (None if is_in_environment else Path(f"{configuration.database}.token"))
     code = team_code(os.environ, pages_token_file)
     proxy_user = _proxy_user(options["trusted_user_header"], options["trusted_proxies"])
-    logging.basicConfig(format="%(message)s", handlers=[_Stderr()])
-    logging.getLogger("pytest_automation_report").setLevel(logging.DEBUG if options["verbose"] else logging.INFO)
+    context.with_resource(_logs_on_stderr(is_verbose=options["verbose"]))
     store = Store(place, max_bytes=options["max_size"], are_references_strict=options["strict_references"])
     try:
         if run_id is not None and not store.read(partial(run_rows, run_ids=[run_id])):
@@ -202,6 +202,29 @@ def _serve_options(options: Mapping[str, Any], hosts: frozenset[str], pages: Pag
         extension=pages.extension,
         retention=Retention(options["keep_days"] or {}, options["complete_after"], options["artifact_store"] or ""),
     )
+
+
+@contextmanager
+def _logs_on_stderr(*, is_verbose: bool) -> Iterator[None]:
+    """Write the server's log to stderr within the block."""
+    levels = {
+        "pytest_automation_report": logging.DEBUG if is_verbose else logging.INFO,
+        # It warns when a request waits for a free thread, and users cannot do anything about that.
+        "waitress.queue": logging.ERROR,
+        # Each try to connect again would be a line; the store tells begin and end.
+        "psycopg.pool": logging.ERROR,
+    }
+    root, handler = logging.getLogger(), _Stderr()
+    before = {name: logging.getLogger(name).level for name in levels}
+    root.addHandler(handler)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 class _Stderr(logging.Handler):

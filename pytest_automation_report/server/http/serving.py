@@ -80,10 +80,6 @@ def serve(
 
     ``ready`` is called with the URL once the server answers.
     """
-    # It warns when a request waits for a free thread, and users cannot do anything about that.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    # Each try to connect again would be a line; the store tells begin and end.
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     with listener, closing(FindingsWorker(store)) as worker:
         tokens = Tokens(store, token)
         options = replace(options, on_run_completed=worker.add)
