@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 UNLOADED: Final = "automation_report_unloaded"
 """Key of xdist's worker output for the error with which a worker could not load the recording hooks."""
@@ -33,3 +37,12 @@ class StoreError(AutomationReportError):
 
 class TokenMissingError(AutomationReportError):
     """A command needs a token; the message has the variable or file where it can be set."""
+
+
+def members_of(error: BaseException) -> Sequence[BaseException]:
+    """Return the members of a group of exceptions; none of an error that has an attribute of that name."""
+    # Before Python 3.11 groups come from a package: pytest has loaded it, else there is none.
+    module = sys.modules.get("builtins" if sys.version_info >= (3, 11) else "exceptiongroup")
+    group = getattr(module, "BaseExceptionGroup", None)
+    # Not by the error's own attribute, which may be code of a test.
+    return group.exceptions.__get__(error) if group is not None and isinstance(error, group) else ()

@@ -34,6 +34,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Json
 from pytest_automation_report.errors import AutomationReportError
+from pytest_automation_report.text.dates import time_from
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def retry_after_seconds(value: str, date: str) -> float | None:
 def time_of(text: str | None) -> datetime | None:
     """Return a time that the server gave, UTC in ISO 8601; None for any other text."""
     try:
-        return datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+        return time_from(text or "")
     except ValueError:
         return None
 

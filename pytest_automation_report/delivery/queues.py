@@ -172,6 +172,7 @@ class WorkerQueue(Struct):
     open_offset: int = 0
     open_artifacts: list[Artifact] = field(default_factory=list)
     pending_rerun: Result | None = None
+    is_pending_silent: bool = False
     crashed_pending_rerun: Result | None = None
     # The test that CLOSE cut short: a crash report of it, which follows, must not become a second result.
     interrupted_nodeid: str = ""
@@ -390,7 +391,7 @@ class WorkerQueues:
         if record.is_final:
             queue.add(result)
         else:
-            queue.pending_rerun = result
+            queue.pending_rerun, queue.is_pending_silent = result, record.is_silent
 
     def _result(self, queue: WorkerQueue, offset: int, record: FinishRecord, attempts: tuple[Attempt, ...]) -> Result:
         """Return the result of a test: who it is follows from its node id, unless the record says otherwise."""
@@ -485,9 +486,10 @@ class WorkerQueues:
 
     def _close_pending_rerun(self, queue: WorkerQueue) -> None:
         """Make the last rerun the result: no other attempt has followed it."""
-        if queue.pending_rerun is not None:
+        # Of a silent attempt pytest has counted nothing, so the test has no result.
+        if queue.pending_rerun is not None and not queue.is_pending_silent:
             queue.add(queue.pending_rerun)
-            queue.pending_rerun = None
+        queue.pending_rerun = None
 
     def _unfinished_result(
         self, queue: WorkerQueue, offset: int, start: StartRecord, kind: Unfinished, detail: str, *, ended_us: int

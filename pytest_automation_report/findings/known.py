@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from contextlib import suppress
-from datetime import date, datetime, timezone
+from datetime import datetime, timezone
 from itertools import takewhile
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from pytest_automation_report.text.dates import day_from
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
     from pathlib import Path
 
 _LINE: Final = re.compile(r"""until\s+(\S+)\s+("[^"]+"|'[^']+'|[^\s"']\S*)(?:\s+(.*))?""")
@@ -74,7 +76,7 @@ def known_failures(text: str) -> list[KnownFailure]:
             raise ValueError(f"line {number}: {content!r}: {_FORM}")
         day, test, reason = match[1], match[2], match[3] or ""
         try:
-            until = date.fromisoformat(day)
+            until = day_from(day)
         except ValueError as error:
             raise ValueError(f"line {number}: {day!r} is not a date: write it as 2026-12-31") from error
         entries.append(KnownFailure(number, until, test[1:-1] if test[0] in "\"'" else test, reason.strip()))
@@ -118,7 +120,7 @@ def entry_of_field(value: str, test: str = "") -> KnownFailure | None:
     """Return the entry of a test by the value of its `KNOWN_FIELD`, with the line 0; None for a user's own text."""
     day, _, reason = value.partition(" ")
     with suppress(ValueError):
-        return KnownFailure(0, date.fromisoformat(day), test, reason)
+        return KnownFailure(0, day_from(day), test, reason)
     return None
 
 

@@ -24,6 +24,7 @@ from pytest_automation_report.api.models import (
     Status,
     step_markup,
 )
+from pytest_automation_report.errors import members_of
 from pytest_automation_report.recording.options import FAILED, RecordingOptions, cleaner_for
 from pytest_automation_report.spool.records import Attempt, Colours, FailedTest, FinishRecord, identity_of, one_based
 from pytest_automation_report.text.limits import TEXT_UNITS, cut_end, string, utf16_length
@@ -226,11 +227,10 @@ def notes_of(error: BaseException) -> list[str]:
         each = errors.pop(0)
         if isinstance(each, BaseException) and id(each) not in seen:
             seen.add(id(each))
-            # Both names may have anything: a test can write them.
-            own, members = getattr(each, "__notes__", ()), getattr(each, "exceptions", ())
+            own: object = getattr(each, "__notes__", ())  # it may have anything: a test can write it
             notes += [note for note in own if isinstance(note, str)] if isinstance(own, list) else []
             errors += [each.__cause__ or (None if each.__suppress_context__ else each.__context__)]
-            errors += members if isinstance(members, tuple) else ()
+            errors += members_of(each)
     return notes
 
 

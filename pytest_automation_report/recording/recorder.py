@@ -72,10 +72,16 @@ class RunningAttempt:
     What the attempt ``before`` added is still in pytest's item, which is one for all of them.
     """
 
-    __slots__ = ("before", "durations", "hidden", "location", "notes", "phases", "properties", "sections", "subtests")
+    __slots__ = (
+        "before", "counted", "durations", "hidden", "last", "location", "notes", "phases", "properties", "sections",
+        "subtests",
+    )  # fmt: skip
 
     def __init__(self, before: RunningAttempt | None, location: Location) -> None:
         self.before = before or self  # only `_NONE` has none
+        # Of earlier attempts: failures that pytest has counted, by which the test stays failed; what it reported last.
+        self.counted: Sequence[Phase] = before.counted if before else ()
+        self.last: Sequence[Phase] = before.last if before else ()
         self.location = location
         # None stands for a phase that simply passed.
         self.phases: dict[str, Phase | None] = {}
@@ -159,6 +165,8 @@ _NO_CALL: Final = (
 )
 # The outcome that pytest-rerunfailures reports of a phase after which the test runs again.
 _RERUN: Final = "rerun"
+# A plugin that may run a test again after an xfail, and that reports each of them as if it were the last.
+_FLAKY: Final = "flaky.flaky_pytest_plugin"
 
 
 class Recorder:
@@ -244,11 +252,14 @@ class Recorder:
         ended, *hidden = self._read(attempt, plain_nodeid, times, annotations, comparison)
         is_final = _is_final(attempt)
         if not is_final:
-            attempt.before = _NONE
+            attempt.before, attempt.last = _NONE, _reported(attempt)
+            failed = [phase for phase in attempt.phases.values() if phase is not None and phase.outcome == "failed"]
+            attempt.counted = [*attempt.counted, *failed]
             self._before[nodeid] = attempt
         return FinishRecord(
-            number, moment, plain_nodeid, ended, began, file, line, is_final, tuple(hidden), key, folder
-        )
+            number, moment, plain_nodeid, ended, began, file, line, is_final, tuple(hidden), key, folder,
+            is_silent=_is_silent(attempt),
+        )  # fmt: skip
 
     def _is_plain_pass(self, attempt: RunningAttempt, nodeid: str) -> bool:
         """Whether an attempt passed and has nothing else to report, as most do: that costs a third of the others."""
@@ -336,7 +347,7 @@ class Recorder:
         subtests = attempt.subtests
         sections = without_earlier(attempt.sections, attempt.before.sections) if attempt.sections else ()
         highlights = _phase_fields(phases, subtests)
-        if _is_without_call(attempt):
+        if _is_without_call(attempt) and status in FAILED:
             highlights.append(console_field("Error", _NO_CALL, _NO_CALL))
         others = self._output_fields(sections, subtests, status)
         if subtests is None and (lost := _lost(attempt.notes, highlights)):
@@ -400,11 +411,16 @@ def line_of(location: Location) -> int | None:
 
 
 def _notable_phases(attempt: RunningAttempt) -> list[Phase]:
-    """Return the phases that did not simply pass, in the order in which pytest runs them."""
+    """Return the phases that did not simply pass, behind failures of earlier attempts that count."""
+    return [*attempt.counted, *_reported(attempt)]
+
+
+def _reported(attempt: RunningAttempt) -> Sequence[Phase]:
+    """Return the phases that did not simply pass in pytest's order; without any and without a call, those before."""
     phases = [phase for phase in attempt.phases.values() if phase is not None]
     if len(phases) > 1:
         phases.sort(key=lambda phase: _PHASES.index(phase.when) if phase.when in _PHASES else len(_PHASES))
-    return phases
+    return phases or (attempt.last if _is_without_call(attempt) else ())
 
 
 def _is_without_call(attempt: RunningAttempt) -> bool:
@@ -414,16 +430,27 @@ def _is_without_call(attempt: RunningAttempt) -> bool:
     return is_set_up and "call" not in attempt.phases and attempt.phases.keys() <= set(_PHASES)
 
 
+def _is_silent(attempt: RunningAttempt) -> bool:
+    """Whether pytest reported nothing of an attempt but that its setup and teardown passed."""
+    return _is_without_call(attempt) and not _notable_phases(attempt)
+
+
 def _is_final(attempt: RunningAttempt) -> bool:
     # Not without a call: flaky hides the call of an attempt that it repeats.
-    return not _is_without_call(attempt) and all(
-        phase is None or phase.outcome != _RERUN for phase in attempt.phases.values()
-    )
+    return not _is_without_call(attempt) and not any(map(_may_run_again, attempt.phases.values()))
+
+
+def _may_run_again(phase: Phase | None) -> bool:
+    """Whether a plugin may run the test again after this phase: the attempt waits for the start of the next test."""
+    if phase is None:
+        return False
+    is_xfail = phase.outcome == "skipped" and phase.type_name == "pytest.xfail" and phase.when != "teardown"
+    return phase.outcome == _RERUN or (is_xfail and _FLAKY in sys.modules)
 
 
 def _status(attempt: RunningAttempt, phases: Sequence[Phase]) -> Status:
     statuses: list[Status] = [phase.status for phase in phases]
-    if _is_without_call(attempt):
+    if _is_silent(attempt):
         statuses.append("error")
     if attempt.subtests is not None and attempt.subtests.has_failed:
         statuses.append("failure")

@@ -283,7 +283,8 @@ class RuntestHooks(Hooks):
         )
         self._open_nodeid = None
         if record is not None:
-            self._pending_rerun = None if record.is_final else (nodeid, record.attempt.status)
+            is_settled = record.is_final or record.is_silent
+            self._pending_rerun = None if is_settled else (nodeid, record.attempt.status)
             self._write_result(record)
 
     def write_module_result(self, record: FinishRecord) -> None:

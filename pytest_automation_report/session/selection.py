@@ -16,7 +16,7 @@ import pytest
 
 from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD
 from pytest_automation_report.delivery.launch import LaunchError
-from pytest_automation_report.errors import SettingError
+from pytest_automation_report.errors import SettingError, members_of
 from pytest_automation_report.findings.known import (
     KnownTests,
     known_failures,
@@ -297,7 +297,7 @@ class KnownFailureHooks(CollectionHooks):
 
 def _is_of_others(error: BaseException) -> bool:
     """Whether a fixture that tests share has failed: its error is no test's own."""
-    if any(map(_is_of_others, getattr(error, "exceptions", ()))):
+    if any(map(_is_of_others, members_of(error))):
         return True
     trace = error.__traceback__
     while trace is not None:

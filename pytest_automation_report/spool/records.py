@@ -291,7 +291,8 @@ class FinishRecord(Record, frozen=True, tag="finish"):
 
     ``began`` is None for a result without an attempt: a module that could not be collected, a case of a result file.
     ``hidden`` are the attempts that a plugin repeated between START and FINISH, oldest first. If not ``is_final``, the
-    test runs again. ``key``, ``folder`` and ``name`` replace what the sender derives from the node id.
+    test may run again; if it does not, a test of which pytest was ``is_silent`` has no result. ``key``, ``folder`` and
+    ``name`` replace what the sender derives from the node id.
     """
 
     number: Int64 = field(name="n")
@@ -307,6 +308,7 @@ class FinishRecord(Record, frozen=True, tag="finish"):
     folder: str | None = None
     name: str | None = None
     assertions: Int64 | None = None
+    is_silent: bool = field(default=False, name="silent")
 
 
 class CrashRecord(Record, frozen=True, tag="crash"):

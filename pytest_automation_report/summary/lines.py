@@ -96,7 +96,8 @@ def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str
     ours = [counts.get("failure" if word == "failed" else word, 0) for word in words]
     if not stats or ours == [len(stats.get(word, ())) for word in words]:
         return ""
-    nodeids = Counter(getattr(report, "nodeid", "") for word in words for report in stats.get(word, ()))
+    expected = ("xfailed", "xpassed")
+    nodeids = Counter(getattr(report, "nodeid", "") for word in words + expected for report in stats.get(word, ()))
     repeated = sum(1 for amount in nodeids.values() if amount > 1)
     subtests = sum(len(reports) for word, reports in stats.items() if word.startswith("subtests"))
     # xdist and pytest-forked know no phase of a test whose process died.

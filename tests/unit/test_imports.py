@@ -33,7 +33,7 @@ TABLE: dict[str, frozenset[str]] = {
     for folder, others in {
         "system": "unpatched", "text": "unpatched system", "findings": "text", "failures": "text",
         "api": "findings text errors unpatched system",
-        "export": "findings failures api text", "recording": "spool api text unpatched guards system",
+        "export": "findings failures api text", "recording": "spool api text errors unpatched guards system",
         "ci": "api text unpatched system", "spool": "findings api text errors unpatched system",
         "server": "findings failures export api text errors system",
         "settings": "delivery findings recording ci api text errors unpatched system",

@@ -10,7 +10,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
@@ -43,6 +43,7 @@ from pytest_automation_report.server.store.values import (
     RunStatus,
     iso_time,
 )
+from pytest_automation_report.text.dates import time_from
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _tags(text: str) -> frozenset[str]:
 def _moment(text: str) -> int:
     """Return a date with time as microseconds since 1970; a time without a zone is in UTC."""
     try:
-        moment = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
+        moment = time_from(text)
     except ValueError as error:
         raise ValueError("Must be a date and time like 2023-02-15T00:00:00.000Z.") from error
     aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -71,6 +71,35 @@ def test_known_failures_do_not_fail_a_session(project: Project, workers: list[st
     assert "1 passed, 1 failed, 2 errors, 1 skipped" in ran.out
 
 
+def test_only_a_group_is_a_group(project: Project) -> None:
+    """An error with an attribute of the name `exceptions` is excused as any other; in a group a shared one counts."""
+    project.tests(
+        """
+        import pytest, sys
+        if sys.version_info < (3, 11):
+            from exceptiongroup import ExceptionGroup
+
+        class SdkError(Exception):
+            def __init__(self, exceptions):
+                self.exceptions = exceptions
+
+        @pytest.fixture(scope="module")
+        def shared():
+            raise ExceptionGroup("of the module", [ValueError()])
+
+        @pytest.mark.parametrize("members", [None, (), ["a text"], 7, ValueError], ids=str)
+        def test_call(members):
+            raise SdkError(members)
+        def test_group():
+            raise ExceptionGroup("its own", [SdkError(None)])
+        def test_shared(shared): pass
+        """
+    )
+    known(project, "test_*")
+    assert "6 known" in project.report("-k", "not shared", exits=0).out.splitlines()[-1]
+    assert missing(project.report(exits=1).out.splitlines()[-1], "1 error", "6 known") == []
+
+
 @pytest.mark.parametrize(
     ("names", "workers", "counted"),
     [

@@ -38,9 +38,10 @@ def test_a_mark_of_the_encoding_is_no_part_of_a_line(tmp_path: Path) -> None:
         ("until 2026-12-31", "line 2: 'until 2026-12-31': write: until"),
         ("until 31.12.2026 test_a.py::test_b", "line 2: '31.12.2026' is not a date: write it as 2026-12-31"),
         ("until 2026-02-30 test_a.py::test_b", "line 2: '2026-02-30' is not a date"),
+        ("until 20261231 test_a.py::test_b", "line 2: '20261231' is not a date: write it as 2026-12-31"),
         ('until 2026-12-31 "test_a.py::test_b', "line 2: 'until 2026-12-31 \"test_a.py::test_b': write: until"),
     ],
-    ids=["no until", "no test", "no ISO date", "no day", "an open quote"],
+    ids=["no until", "no test", "no ISO date", "no day", "no hyphens", "an open quote"],
 )
 def test_lines_that_cannot_be_read(line: str, message: str) -> None:
     """A line without `until`, a date or a test is an error with its number."""
