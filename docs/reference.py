@@ -39,6 +39,7 @@ _FACTS: Final = {
     "tag": "tag",
     "commit": "commit",
     "pull_request": "pull request",
+    "open_request": "pull request that is open for a pushed branch",
     "target_branch": "target branch",
     "job": "name of the job",
     "shard": "number of a parallel job",

@@ -32,11 +32,12 @@ class Provider(Struct, frozen=True, kw_only=True):
     """The variables of one provider, each fact's in order of preference: the first one that is set is used.
 
     ``branch`` may hold a whole ref, which is a branch, a tag or a pull request by its prefix; ``branch_prefixes``,
-    ``tag_prefixes`` and the pattern ``pull_ref`` add to those. ``merge_commit`` and ``target_branch`` count for pull
-    requests only. The values of ``pipeline`` together are of one pipeline alone: docs/ci.md names where the provider
-    says so. ``attempt`` counts from 1, ``retries`` from 0; ``execution`` is greater each time the job runs. In ``url``
-    and ``repository`` a template is used if all of its variables are set; ``!q`` escapes a value. ``custom_facts`` wins
-    over everything.
+    ``tag_prefixes`` and the pattern ``pull_ref`` add to those. ``pull_request`` is set in builds of one only, and
+    ``open_request`` also in the build of a push to a branch for which one is open. ``merge_commit`` and
+    ``target_branch`` count for pull requests only. The values of ``pipeline`` together are of one pipeline alone:
+    docs/ci.md names where the provider says so. ``attempt`` counts from 1, ``retries`` from 0; ``execution`` is greater
+    each time the job runs. In ``url`` and ``repository`` a template is used if all of its variables are set; ``!q``
+    escapes a value. ``custom_facts`` wins over everything.
     """
 
     branch: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     commit: tuple[str, ...] = ()
     merge_commit: tuple[str, ...] = ()
     pull_request: tuple[str, ...] = ()
+    open_request: tuple[str, ...] = ()
     target_branch: tuple[str, ...] = ()
     commit_message: tuple[str, ...] = ()
     build: tuple[str, ...] = ()
@@ -82,7 +84,11 @@ def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
     number = event("pull_request", "number") if pushed else None
     if type(number) is not int or number < 1:
         number = int(merge[1]) if merge else None
+    # Branches have no colon in their names.
+    owner = event("pull_request", "head", "repo", "owner", "login")
+    unnumbered = f"{owner if isinstance(owner, str) else 'pull'}:{text_of(environ, 'GITHUB_HEAD_REF') or ''}"
     return BuildInfo(
+        branch=unnumbered if number is None else f"pull/{number}",
         commit=pushed if isinstance(pushed, str) and pushed else None,
         merge_commit=commit if merge else None,
         pull_request=number,
@@ -121,7 +127,7 @@ def _teamcity(environ: Environ, read_file: ReadFile) -> BuildInfo:
 
 
 _TEAMCITY_PROPERTIES: Final = Provider(
-    branch=("teamcity.pullRequest.source.branch", "teamcity.build.branch"),
+    branch=("teamcity.build.branch",),
     pull_request=("teamcity.pullRequest.number",),
     target_branch=("teamcity.pullRequest.target.branch",),
     pipeline=("teamcity.build.id",),
@@ -144,7 +150,7 @@ def _appveyor(environ: Environ, _: ReadFile) -> BuildInfo:
 
 
 _GITHUB: Final = Provider(
-    branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
+    branch=("GITHUB_REF", "GITHUB_REF_NAME"),
     target_branch=("GITHUB_BASE_REF",),
     build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
     pipeline=("GITHUB_RUN_ID",),
@@ -161,7 +167,7 @@ _GITHUB: Final = Provider(
 
 PROVIDERS: Final[Mapping[str, Provider]] = {
     "Woodpecker": Provider(
-        branch=("CI_COMMIT_SOURCE_BRANCH", "CI_COMMIT_BRANCH"),
+        branch=("CI_COMMIT_BRANCH",),
         tag=("CI_COMMIT_TAG",),
         commit=("CI_COMMIT_SHA",),
         pull_request=("CI_COMMIT_PULL_REQUEST",),
@@ -178,11 +184,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "Gitea": replace(_GITHUB, url=()),
     "GitHub": _GITHUB,
     "GitLab": Provider(
-        branch=(
-            "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME",
-            "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME",
-            "CI_COMMIT_REF_NAME",
-        ),
+        branch=("CI_COMMIT_REF_NAME",),
         tag=("CI_COMMIT_TAG",),
         commit=("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"),
         merge_commit=("CI_COMMIT_SHA",),
@@ -200,7 +202,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         repository=("CI_MERGE_REQUEST_SOURCE_PROJECT_URL", "CI_PROJECT_URL"),
     ),
     "Azure": Provider(
-        branch=("SYSTEM_PULLREQUEST_SOURCEBRANCH", "BUILD_SOURCEBRANCH"),
+        branch=("BUILD_SOURCEBRANCH",),
         commit=("SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION"),
         merge_commit=("BUILD_SOURCEVERSION",),
         pull_request=("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"),
@@ -220,7 +222,8 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         pull_ref=r"pull/([0-9]{1,18})(?:/.*)?",  # the branch of a fork
         tag=("CIRCLE_TAG",),
         commit=("CIRCLE_SHA1",),
-        pull_request=("CIRCLE_PR_NUMBER", "CIRCLE_PULL_REQUEST"),
+        pull_request=("CIRCLE_PR_NUMBER",),  # of a fork
+        open_request=("CIRCLE_PULL_REQUEST",),
         build=("CIRCLE_BUILD_NUM",),
         pipeline=("CIRCLE_WORKFLOW_ID",),
         job=("CIRCLE_JOB",),
@@ -264,7 +267,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         repository=("https://bitbucket.org/{BITBUCKET_REPO_FULL_NAME}",),
     ),
     "Travis": Provider(
-        branch=("TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"),
+        branch=("TRAVIS_BRANCH",),
         tag=("TRAVIS_TAG",),
         commit=("TRAVIS_PULL_REQUEST_SHA", "TRAVIS_COMMIT"),
         merge_commit=("TRAVIS_COMMIT",),
@@ -277,7 +280,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         url=("TRAVIS_JOB_WEB_URL", "TRAVIS_BUILD_WEB_URL"),
     ),
     "Drone": Provider(
-        branch=("DRONE_SOURCE_BRANCH", "DRONE_BRANCH"),
+        branch=("DRONE_BRANCH",),
         tag=("DRONE_TAG",),
         commit=("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
         pull_request=("DRONE_PULL_REQUEST",),
@@ -290,7 +293,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         repository=("DRONE_REPO_LINK", "DRONE_REMOTE_URL"),
     ),
     "AppVeyor": Provider(
-        branch=("APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH", "APPVEYOR_REPO_BRANCH"),
+        branch=("APPVEYOR_REPO_BRANCH",),
         tag=("APPVEYOR_REPO_TAG_NAME",),
         commit=("APPVEYOR_PULL_REQUEST_HEAD_COMMIT", "APPVEYOR_REPO_COMMIT"),
         pull_request=("APPVEYOR_PULL_REQUEST_NUMBER",),
@@ -328,7 +331,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         custom_facts=_teamcity,
     ),
     "Jenkins": Provider(
-        branch=("CHANGE_BRANCH", "ghprbSourceBranch", "gitlabSourceBranch", "BRANCH_NAME", "GIT_BRANCH"),
+        branch=("gitlabSourceBranch", "BRANCH_NAME", "GIT_BRANCH"),
         branch_prefixes=("origin/",),  # the git plugin names the remote's branch
         pull_ref=r"(?:PR|MR)-([0-9]{1,18})(?:-.*)?",  # the branch of a change
         tag=("TAG_NAME",),
@@ -362,7 +365,7 @@ def facts_of_job(name: str, environ: Environ, read_file: ReadFile) -> BuildInfo:
 
 def _from_table(environ: Environ, name: str, provider: Provider) -> BuildInfo:
     tag = _first(environ, provider.tag)
-    request = _request(environ, provider)
+    request = _request(environ, provider, provider.pull_request)
     ref = BuildInfo() if tag else _ref(environ, provider, request)
     job = _first(environ, provider.job)
     # Some providers count repetitions, from 0, and others attempts, from 1.
@@ -372,7 +375,7 @@ def _from_table(environ: Environ, name: str, provider: Provider) -> BuildInfo:
         branch=ref.branch,
         tag=tag or ref.tag,
         commit=_commit(environ, provider.commit),
-        pull_request=request or ref.pull_request,
+        pull_request=request or ref.pull_request or _request(environ, provider, provider.open_request),
         target_branch=_first(environ, provider.target_branch),
         commit_subject=_subject(_first(environ, provider.commit_message) or ""),
         build=_first(environ, provider.build),
@@ -386,14 +389,15 @@ def _from_table(environ: Environ, name: str, provider: Provider) -> BuildInfo:
 
 
 def _ref(environ: Environ, provider: Provider, request: int | None) -> BuildInfo:
-    """Return the branch, tag or pull request in the first variable that is set; the formats are tried in order."""
+    """Return the branch, tag or pull request in the first variable that is set; the formats are tried in order.
+
+    The branch of a pull request is none of the repository, whose branches may have the same names.
+    """
     text = _first(environ, provider.branch) or ""
     pull = re.fullmatch(r"refs/(?:pull|merge-requests|pull-requests)/([0-9]{1,18})(?:/.*)?", text)
-    if pull:
-        return BuildInfo(pull_request=int(pull[1]))
-    number = _number_in_ref(text, provider)
-    if number and int(number) == request:
-        return BuildInfo()  # a name of the pull request itself: no branch
+    request = int(pull[1]) if pull and request is None else request
+    if request is not None:
+        return BuildInfo(branch=f"pull/{request}", pull_request=request)
     for prefix in ("refs/tags/", *provider.tag_prefixes):
         if text.startswith(prefix):
             return BuildInfo(tag=text[len(prefix) :] or None)
@@ -411,9 +415,9 @@ def _commit(environ: Environ, names: tuple[str, ...]) -> str | None:
     return None if text == "HEAD" else text  # Buildkite's word for a build that was started without a commit
 
 
-def _request(environ: Environ, provider: Provider) -> int | None:
+def _request(environ: Environ, provider: Provider, names: tuple[str, ...]) -> int | None:
     """Return the pull request's number; without one some variables hold ``false``."""
-    text = _first(environ, provider.pull_request) or ""
+    text = _first(environ, names) or ""
     # The last part of a URL is the number, too.
     number = _number_in_ref(text, provider) or (text.rstrip("/").rpartition("/")[2] if "://" in text else text)
     return int(number) if re.fullmatch(r"[0-9]{1,18}", number) else None

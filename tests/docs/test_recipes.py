@@ -207,14 +207,18 @@ def test_server_that_is_down_makes_no_job_red(provider: str, tmp_path: Path) -> 
 
 
 def test_what_the_jobs_of_a_fork_kept_is_sent(tmp_path: Path, server: CheckedServer) -> None:
-    """The page's second workflow sends the spools of a fork's jobs, whose tests failed, and completes their run."""
+    """The page's second workflow sends the spools of a fork's jobs, whose tests failed, and completes their run.
+
+    It is a run of the pull request, also if the fork's branch is called main.
+    """
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     for folder in (theirs, ours):
         folder.mkdir()
     fork, runner = Runner(theirs, "GitHub", server, has_secrets=False), Runner(ours, "GitHub", server)
     jobs = sorted(RECIPES["GitHub"](), key=lambda job: job.is_last)
+    request = {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/12/merge", "GITHUB_HEAD_REF": "main"}
     for job in jobs:
-        fork.run(job)
+        fork.run(job, **request)
     assert server.log == []
     written = yaml.load(block("docs/ci-github.md", "# .github/workflows/forks.yml"), Loader=yaml.BaseLoader)
     (sending,) = written["jobs"].values()
@@ -222,10 +226,14 @@ def test_what_the_jobs_of_a_fork_kept_is_sent(tmp_path: Path, server: CheckedSer
     for job in jobs[:4]:
         spool = fork.workspace(job) / ".automation-report" / "spool"
         shutil.copytree(spool, runner.workspace(send) / "kept" / f"kept-{job.name}")
-    push = PUSHES["GitHub"]
-    # In a workflow_run the commit is the main branch's.
-    statuses = runner.run(send, KEY=push["GITHUB_RUN_ID"], BRANCH=push["GITHUB_REF_NAME"], GITHUB_SHA="b" * 40)
+    (ours / "bin" / "gh").write_text(
+        '#!/bin/sh\ntest "$*" = "api -X GET repos/ann/shop/pulls -f head=bob:main --jq .[0].number" && echo 12\n'
+    )
+    # In a workflow_run branch and commit are those of the main branch.
+    statuses = runner.run(send, KEY=PUSHES["GitHub"]["GITHUB_RUN_ID"], HEAD="bob:main", GITHUB_SHA="b" * 40)
     assert not any(statuses), runner.said
+    (sent,) = server.runs()
+    assert {"name": "Branch", "type": 1, "value": "pull/12"} in sent["fields"]
     assert "15 tests, each once in 4 jobs\n" in runner.said
     assert len(server.tests()) == 15, runner.said
 

@@ -17,7 +17,7 @@ MERGE = "ef2023102ad644dce35319c9c0d9a97b369aae19"
 
 _IMPLIED: Mapping[str, Mapping[str, object]] = {
     "push": {"branch": "main", "commit": SHA, "build": "7"},
-    "pull request": {"branch": "feature/x", "pull_request": 12, "target_branch": "main"},
+    "pull request": {"branch": "pull/12", "pull_request": 12, "target_branch": "main"},
     "tag": {"branch": None, "tag": "v1.0"},
 }
 """The facts that are the same with all providers, unless the file says otherwise."""

@@ -49,15 +49,15 @@ def test_pull_request(project: Path, server: CheckedServer, tmp_path: Path, work
         "Attempt", "Collected",
         *(["Ended"] if "Ended" in fields else []),
     ]  # fmt: skip
-    assert (fields["CI"], fields["Branch"], fields["Commit"]) == ("GitHub", "feature/x", SHA)
+    assert (fields["CI"], fields["Branch"], fields["Commit"]) == ("GitHub", "pull/12", SHA)
     told_of = [fields[name] for name in ("Merge commit", "Pull request", "Build", "Attempt")]
     assert told_of == [MERGE, "12", "7", "1"]
     assert links == {
         "CI job": "https://github.com/ann/shop/actions/runs/99/attempts/1",
         "Commit": f"https://github.com/ann/shop/commit/{SHA}",
     }
-    assert run["tags"] == ["nightly", "feature-x"]
-    assert run["name"] == "suite feature/x #7"
+    assert run["tags"] == ["nightly", "pull-12"]
+    assert run["name"] == "suite pull/12 #7"
 
 
 def test_software(project: Path, server: CheckedServer) -> None:

@@ -29,6 +29,35 @@ def test_jobs(provider: str, job: Job) -> None:
     assert facts_of({**PUSHES[provider], **job.more}, job.files) == job.facts
 
 
+# The variables that name the source branch of a pull request; TeamCity has it in a file.
+SOURCE_BRANCHES: Mapping[str, str] = {
+    "GitHub": "GITHUB_HEAD_REF", "GitLab": "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "Jenkins": "CHANGE_BRANCH",
+    "Azure": "SYSTEM_PULLREQUEST_SOURCEBRANCH", "Buildkite": "BUILDKITE_BRANCH", "Bitbucket": "BITBUCKET_BRANCH",
+    "Travis": "TRAVIS_PULL_REQUEST_BRANCH", "Drone": "DRONE_SOURCE_BRANCH", "Woodpecker": "CI_COMMIT_SOURCE_BRANCH",
+    "AppVeyor": "APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH", "CodeBuild": "CODEBUILD_WEBHOOK_HEAD_REF",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("provider", [*SOURCE_BRANCHES, "TeamCity"])
+def test_a_pull_request_is_no_build_of_the_branch_it_is_named_after(provider: str) -> None:
+    """A pull request whose branch has the name of the main branch, as of a fork, is not of the main branch."""
+    request = JOBS[provider]["pull request"]
+    more = {**request.more, **({SOURCE_BRANCHES[provider]: "main"} if provider in SOURCE_BRANCHES else {})}
+    files = {name: text.replace("feature/x", "main") for name, text in request.files.items()}
+    facts = facts_of({**PUSHES[provider], **more}, files)
+    assert (facts.branch, facts.pull_request, facts.target_branch) == ("pull/12", 12, "main")
+
+
+@pytest.mark.parametrize(
+    ("event", "branch"),
+    [("", "pull:main"), ('{"pull_request": {"head": {"repo": {"owner": {"login": "bob"}}}}}', "bob:main")],
+)
+def test_a_pull_request_without_a_number(event: str, branch: str) -> None:
+    """A pull request whose number GitHub does not tell has its owner before its branch: no branch has such a name."""
+    more = {"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/heads/main", "GITHUB_HEAD_REF": "main"}
+    assert facts_of({**REQUEST, **more}, {"events": event}).branch == branch
+
+
 def test_every_provider_has_all_cases() -> None:
     """Each provider of the table is tested with all kinds of jobs, except Gitea, whose variables are GitHub's."""
     assert {*PROVIDERS} == {*JOBS, "Gitea"}
@@ -71,7 +100,7 @@ def test_github_merge_is_not_the_authors_commit(event: str) -> None:
     """Without a readable event the author's commit is unknown: GITHUB_SHA is a merge, and the ref tells the number."""
     facts = facts_of(REQUEST, {"events": event})
     assert (facts.commit, facts.merge_commit, facts.pull_request) == (None, MERGE, 12)
-    assert (facts.branch, facts.ref) == ("feature/x", "feature/x")
+    assert facts.branch == "pull/12"
 
 
 def test_github_target_event_has_the_authors_commit() -> None:
@@ -86,15 +115,16 @@ MEMBERS: Mapping[str, list[tuple[str, Mapping[str, str], object]]] = {
     "ref": [
         ("GitHub", {"GITHUB_REF": "refs/heads/refs/x"}, "refs/x"),
         ("GitHub", {"GITHUB_REF": ""}, "main"),
-        ("GitHub", {"GITHUB_HEAD_REF": "tag/x", "GITHUB_REF": "refs/pull/12/merge"}, "tag/x"),
-        ("GitLab", {"CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME": "feature/x"}, "feature/x"),
+        ("GitLab", {"CI_EXTERNAL_PULL_REQUEST_IID": "12"}, "pull/12"),
         ("Jenkins", {"GIT_BRANCH": "origin/feature/x"}, "feature/x"),
         ("Jenkins", {"GIT_BRANCH": "refs/remotes/origin/main"}, "main"),
         ("Jenkins", {"BRANCH_NAME": "PR-12"}, "PR-12"),
         ("Jenkins", {"BRANCH_NAME": "PR-12", "CHANGE_ID": "12"}, "pull/12"),
-        ("Jenkins", {"ghprbSourceBranch": "feature/x", "ghprbPullId": "12"}, "feature/x"),
+        ("Jenkins", {"ghprbSourceBranch": "feature/x", "ghprbPullId": "12"}, "pull/12"),
+        ("Jenkins", {"gitlabSourceBranch": "feature/x", "gitlabTargetBranch": "feature/x"}, "feature/x"),
         ("Azure", {"BUILD_SOURCEBRANCH": "refs/pull/12/merge"}, "pull/12"),
         ("CircleCI", {"CIRCLE_BRANCH": "pull/12", "CIRCLE_PR_NUMBER": "12"}, "pull/12"),
+        ("CircleCI", {"CIRCLE_BRANCH": "main", "CIRCLE_PR_NUMBER": "12"}, "pull/12"),
         ("Buildkite", {"BUILDKITE_COMMIT": "HEAD"}, "main"),
         ("CodeBuild", {"CODEBUILD_WEBHOOK_HEAD_REF": "", "CODEBUILD_WEBHOOK_TRIGGER": "branch/12"}, "12"),
         ("CodeBuild", {"CODEBUILD_WEBHOOK_HEAD_REF": "", "CODEBUILD_WEBHOOK_TRIGGER": "tag/v1"}, "v1"),
