@@ -50,7 +50,7 @@ from pytest_automation_report.cli.context import (
 from pytest_automation_report.cli.send import unsendable
 from pytest_automation_report.delivery.requests import NOT_FOUND
 from pytest_automation_report.delivery.stores import connected
-from pytest_automation_report.errors import SettingError, SpoolError
+from pytest_automation_report.errors import SettingError, SpoolError, StoreError
 from pytest_automation_report.settings.settings import SETTINGS, Settings
 from pytest_automation_report.settings.token import TOKEN_ENVIRONMENTS, token_from
 from pytest_automation_report.spool.folder import named
@@ -343,29 +343,30 @@ def _lock_error(spool: Path) -> str:
 
 
 def _database_check(path: Path) -> Check:
-    from pytest_automation_report.server.store.database import SCHEMA_VERSION  # noqa: PLC0415 - remote needs none of it
-    from pytest_automation_report.server.store.store import APPLICATION_ID  # noqa: PLC0415 - remote needs none of it
+    from pytest_automation_report.server.store.migrations import (  # noqa: PLC0415 - remote needs none of it
+        SCHEMA_VERSION,
+        State,
+        stored_state,
+    )
+    from pytest_automation_report.server.store.store import SqliteConnection  # noqa: PLC0415 - remote needs none of it
 
     if not path.exists():
         return Check("database", "ok", f"{path} is created with the first report")
     restore = "restore it, or set another database"
     try:
         size = path.stat().st_size
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-            (owner,) = connection.execute("PRAGMA application_id").fetchone()
-            (tables_version,) = connection.execute("PRAGMA user_version").fetchone()
-            (whole,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        with closing((connection := SqliteConnection(path, is_read_only=True)).raw):
+            state = stored_state(connection, path)
+            ((whole,),) = connection.execute("PRAGMA quick_check(1)")
+    except StoreError as error:
+        return Check("database", "failed", str(error))
     except (OSError, sqlite3.Error) as error:
         return Check("database", "failed", f"{path}: {string(str(error))}", restore)
-    if owner != APPLICATION_ID:
-        return Check("database", "failed", f"{path} belongs to something else", "set another database")
-    finding = f"{path}, {size / 1_000_000:.1f} MB, tables of version {tables_version}"
+    version = state.version if state else SCHEMA_VERSION
+    finding = f"{path}, {size / 1_000_000:.1f} MB, tables of version {version}"
     if whole != "ok":
         return Check("database", "failed", f"{finding}: {string(str(whole))}", restore)
-    if tables_version > SCHEMA_VERSION:
-        hint = f"update pytest-automation-report, which knows version {SCHEMA_VERSION}"
-        return Check("database", "failed", finding, hint)
-    updated = "" if tables_version == SCHEMA_VERSION else ", updated with the next report"
+    updated = "" if state in {None, State(SCHEMA_VERSION)} else ", updated with the next report"
     return Check("database", "ok", f"{finding}{updated}, undamaged")
 
 

@@ -16,11 +16,13 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_automation_report.api.models import PostgresDatabase
-from pytest_automation_report.server.store.database import SCHEMA_VERSION, TABLE_NAMES
+from pytest_automation_report.server.store.database import TABLE_NAMES
+from pytest_automation_report.server.store.migrations import SCHEMA_VERSION
 from pytest_automation_report.settings.parsers import RawSetting
 from pytest_automation_report.settings.servers import postgres_database
 from support.needs import needed
 
+STATE = "SELECT version, step FROM store_version"
 OWNER = "reports"
 """The user of the databases; over the socket it needs no password."""
 
@@ -62,7 +64,7 @@ class Cluster:
         """Return the database that tests share, with nothing in it."""
         with self.asking() as ask:
             found = {name for (name,) in ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
-            if found == {*TABLE_NAMES, "store_version"} and ask("TABLE store_version") == [(SCHEMA_VERSION,)]:
+            if found == {*TABLE_NAMES, "store_version"} and ask(STATE) == [(SCHEMA_VERSION, None)]:
                 tables = ", ".join(f'"{name}"' for name in sorted(TABLE_NAMES))
                 ask(f"TRUNCATE {tables} RESTART IDENTITY")
             elif found:

@@ -22,7 +22,6 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
-from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.values import STORED_COUNTS
 
 if TYPE_CHECKING:
@@ -162,9 +161,6 @@ def used_bytes(connection: StoreConnection) -> int:
     return pages * connection.number("PRAGMA page_size")
 
 
-# For each version after the first, the statements that make a store of the version before into one of it.
-LATER_VERSIONS: Final[Mapping[int, tuple[str, ...]]] = {}
-SCHEMA_VERSION: Final = max(LATER_VERSIONS, default=1)  # version of the tables
 _COUNTS: Final = ", ".join(f"{name} BIGINT NOT NULL" for name in STORED_COUNTS)
 
 # One statement each, with PostgreSQL's types. SQLite appends the row's id to every index by itself; where ``/*id*/``
@@ -331,28 +327,22 @@ REFERENCES: Final = tuple(
 
 # To check the run, thread and test of each result took a third of the time of an append. The locks of `database`
 # exclude that one of them is removed meanwhile, and `store check` finds results without.
-_UNCHECKED: Final = [f"ALTER TABLE result DROP CONSTRAINT result_{name}_id_fkey" for name in ("run", "thread", "case")]
+_UNCHECKED: Final = tuple(
+    f"ALTER TABLE result DROP CONSTRAINT result_{name}_id_fkey" for name in ("run", "thread", "case")
+)
 
 
-def known_version(version: int, place: object) -> int:
-    """Return the version of a store's tables; raises `StoreError` for tables of a newer release."""
-    if version > SCHEMA_VERSION:
-        raise StoreError(
-            f"{place}: this store has version {version}, and this release reads {SCHEMA_VERSION}:"
-            " upgrade, or name another store"
-        )
-    return version
+def statements_of_tables(*, is_postgres: bool) -> tuple[str, ...]:
+    """Return the statements that make the tables in an empty database."""
+    made = tuple(in_words_of(statement, is_postgres=is_postgres) for statement in _TABLES)
+    return made + _UNCHECKED if is_postgres else made
 
 
-def statements_after(
-    version: int, *, is_postgres: bool, later: Mapping[int, tuple[str, ...]] = LATER_VERSIONS
-) -> tuple[str, ...]:
-    """Return the statements that make a store of this version, 0 for an empty database, into one of the newest."""
-    statements = [each for newer in sorted(later) if newer > version for each in later[newer]] if version else _TABLES
+def in_words_of(statement: str, *, is_postgres: bool) -> str:
+    """Return a statement of this module, or of a migration, in the words of a database."""
     if is_postgres:
         # With SQLite's order of texts, by code point.
-        adapted = [each.replace(" TEXT", ' TEXT COLLATE "C"').replace(" /*id*/", ", id") for each in statements]
-        return tuple(adapted if version else adapted + _UNCHECKED)
+        return statement.replace(" TEXT", ' TEXT COLLATE "C"').replace(" /*id*/", ", id")
     # In SQLite only a key of the type INTEGER is the row's id.
-    keyed = [each.replace("BIGSERIAL", "INTEGER").replace("BIGINT PRIMARY", "INTEGER PRIMARY") for each in statements]
-    return tuple(each.replace("BYTEA", "BLOB").replace(" /*id*/", "") for each in keyed)
+    keyed = statement.replace("BIGSERIAL", "INTEGER").replace("BIGINT PRIMARY", "INTEGER PRIMARY")
+    return keyed.replace("BYTEA", "BLOB").replace(" /*id*/", "")

@@ -24,7 +24,8 @@ from pytest_automation_report.api.models import Token, shown_store
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.contents import remove_unused
 from pytest_automation_report.server.store.database import REFERENCES, Row, StoreConnection, lock, used_bytes
-from pytest_automation_report.server.store.store import APPLICATION_ID, BUSY_SECONDS
+from pytest_automation_report.server.store.migrations import APPLICATION_ID
+from pytest_automation_report.server.store.store import BUSY_SECONDS
 from pytest_automation_report.server.store.values import (
     DAY_US,
     INT64_MAX,

@@ -7,7 +7,7 @@ wait for each other's locks (see `database`), and readers do not wait.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import psycopg
@@ -16,23 +16,19 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import (
-    SCHEMA_VERSION,
     TABLE_NAMES,
     StoreConnection,
     TransactionRolledBackError,
-    known_version,
-    statements_after,
 )
+from pytest_automation_report.server.store.migrations import migrate, stored_state
 from pytest_automation_report.server.store.values import disk_full, try_again, unreachable
 from pytest_automation_report.system.console import is_socket_readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.api.models import PostgresDatabase
 
-# The table whose one row has the version of all others; it marks a database, or a schema in it, as ours.
-VERSION_TABLE: Final = "store_version"
 _PREPARE_LOCK_ID: Final = 0x41525031
 
 
@@ -55,40 +51,15 @@ class PostgresConnection(StoreConnection):
         return self.raw.execute(_with_driver_marks(sql), values or None)
 
 
-def prepare(connection: PostgresConnection, url: str, *, must_exist: bool) -> None:
-    """Create missing tables, in turns with other processes; raises `StoreError` for a database that is not ours."""
-    ((encoding,),) = connection.execute("SHOW server_encoding")
-    if encoding != "UTF8":
-        raise StoreError(f"{url}: its encoding is {encoding}; make a database with the encoding UTF8")
-    version = _version(connection, url)
-    if version == SCHEMA_VERSION:
-        return
-    if version is None and must_exist:
-        raise StoreError(f"{url}: there is no store in this database; `automation-report serve` makes one")
-    with connection.raw.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(?)", (_PREPARE_LOCK_ID,))
-        # Another process may have created the tables while this one waited for the lock.
-        version = _version(connection, url)
-        if version is None:
-            connection.execute(f'CREATE TABLE "{VERSION_TABLE}" ("version" INTEGER NOT NULL)')
-            connection.execute(f'INSERT INTO "{VERSION_TABLE}" VALUES (0)')
-        for statement in statements_after(version or 0, is_postgres=True):
-            connection.execute(statement)
-        connection.execute(f'UPDATE "{VERSION_TABLE}" SET "version" = ?', (SCHEMA_VERSION,))
-
-
-def _version(connection: PostgresConnection, url: str) -> int | None:
-    """Return the version of the tables; None if there is no table at all."""
-    tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
-    if (VERSION_TABLE,) not in tables:
-        if tables:
-            raise StoreError(
-                f"{url}: this database has tables of something else; name another database for the store,"
-                " or a schema of its own: ?options=-csearch_path%3DSCHEMA"
-            )
-        return None
-    ((version,),) = connection.execute(f'SELECT "version" FROM "{VERSION_TABLE}"')
-    return known_version(version, url)
+@contextmanager
+def _alone(connection: PostgresConnection) -> Iterator[None]:
+    """Enter a transaction with the lock for the tables; raises `TransactionRolledBackError` if others hold any."""
+    try:
+        with connection.raw.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(?)", (_PREPARE_LOCK_ID,))
+            yield
+    except psycopg.errors.LockNotAvailable as error:
+        raise TransactionRolledBackError from error
 
 
 LOCK_SECONDS: Final = 10  # how long a writer waits for the lock of another one
@@ -115,13 +86,21 @@ class PostgresConnections:
 
     driver_error: ClassVar[type[Exception]] = psycopg.Error
 
-    def __init__(self, location: PostgresDatabase, *, must_exist: bool = False) -> None:
+    def __init__(
+        self,
+        location: PostgresDatabase,
+        tell: Callable[[str], object],
+        migration_seconds: float | None = None,
+        *,
+        must_exist: bool = False,
+    ) -> None:
         self._url = location.url
         self._parameters: dict[str, Any] = {**_parameters(location), "autocommit": True}
         self.note = ""
         try:
             with self._new_connection() as connection:
-                prepare(connection, str(location), must_exist=must_exist)
+                _check(connection, location, must_exist=must_exist)
+                migrate(connection, location, partial(_alone, connection), tell, migration_seconds)
         except psycopg.Error as error:
             raise StoreError(f"{location}: cannot be opened as a store: {_one_line(error)}") from error
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
@@ -190,6 +169,14 @@ class PostgresConnections:
                 return PostgresConnection(raw)
             raw.close()
             self._pool.putconn(raw)
+
+
+def _check(connection: PostgresConnection, location: PostgresDatabase, *, must_exist: bool) -> None:
+    ((encoding,),) = connection.execute("SHOW server_encoding")
+    if encoding != "UTF8":
+        raise StoreError(f"{location}: its encoding is {encoding}; make a database with the encoding UTF8")
+    if must_exist and stored_state(connection, location) is None:
+        raise StoreError(f"{location}: there is no store in this database; `automation-report serve` makes one")
 
 
 def _configure(raw: psycopg.Connection[Any]) -> None:

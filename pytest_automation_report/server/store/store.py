@@ -29,13 +29,11 @@ from msgspec import Struct, field
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import (
-    SCHEMA_VERSION,
     StoreConnection,
     TransactionRolledBackError,
-    known_version,
-    statements_after,
     try_lock,
 )
+from pytest_automation_report.server.store.migrations import migrate, stored_state
 from pytest_automation_report.server.store.values import DAY_US, ApiError, disk_full, try_again, validation_error
 from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.system.here import system
@@ -86,8 +84,11 @@ class Store:
 
     ``clock`` returns microseconds since 1970. A store that has reached ``max_bytes`` refuses (422) every change that
     would make it larger; with ``are_references_strict`` it refuses (422) runs that name an unknown configuration or
-    milestone. ``note`` is a sentence for the user about the location, or "". Raises `StoreError` when the location
-    cannot be opened, is not a store, or is one of another version.
+    milestone. ``note`` is a sentence for the user about the location, or "".
+
+    A store of an earlier version is brought to the newest one: ``tell`` gets lines about that, and after
+    ``migration_seconds`` the rest of it is left to the next who opens the store, and `ApiError` (429) raised. Raises
+    `StoreError` when the location cannot be opened, is not a store, or is one of a later version.
     """
 
     def __init__(
@@ -98,11 +99,13 @@ class Store:
         max_bytes: int | None = None,
         are_references_strict: bool = False,
         must_exist: bool = False,
+        tell: Callable[[str], object] = _logger.info,
+        migration_seconds: float | None = None,
     ) -> None:
         self.now = clock
         self._max_bytes = max_bytes
         self._are_references_strict = are_references_strict
-        self._connections = _connections(location, must_exist=must_exist)
+        self._connections = _connections(location, tell, migration_seconds, must_exist=must_exist)
         self.note = self._connections.note
         self.driver_error = self._connections.driver_error
         self.main_branch = ""  # of new sources
@@ -208,11 +211,17 @@ class _BadStates(Struct):
                 _logger.info("%s: the %s is usable again, after %.0f s", self.place, kind, seconds)
 
 
-def _connections(location: Path | PostgresDatabase, *, must_exist: bool) -> Connections | PostgresConnections:
+def _connections(
+    location: Path | PostgresDatabase,
+    tell: Callable[[str], object],
+    migration_seconds: float | None,
+    *,
+    must_exist: bool,
+) -> Connections | PostgresConnections:
     if not isinstance(location, PostgresDatabase):
         if must_exist and not location.exists():
             raise StoreError(f"{location}: there is no store; name the file of one")
-        return Connections(location)
+        return Connections(location, tell, migration_seconds)
     try:
         from pytest_automation_report.server.store.postgres import PostgresConnections  # noqa: PLC0415 - not for files
     except ImportError as error:
@@ -222,7 +231,7 @@ def _connections(location: Path | PostgresDatabase, *, must_exist: bool) -> Conn
         raise StoreError(
             f"{location}: the driver for PostgreSQL is missing ({error}): pip install 'psycopg[binary,pool]>=3.1'"
         ) from error
-    return PostgresConnections(location, must_exist=must_exist)
+    return PostgresConnections(location, tell, migration_seconds, must_exist=must_exist)
 
 
 def _earlier_record(connection: StoreConnection, request: IdempotentRequest, now: int) -> list[int | None]:
@@ -267,7 +276,6 @@ def network_type(path: Path) -> str | None:
     return file_system if is_unknown_fuse or file_system in _NETWORK_TYPES else None
 
 
-APPLICATION_ID = 0x41525031  # SQLite's application id of our stores, which marks a file as ours ("ARP1")
 BUSY_SECONDS = 10.0  # how long SQLite waits for the lock of another process, such as a prune
 # Most connections that read: a report of 10,000 tests, which takes a second or two, then blocks no other reader.
 _READERS = 4
@@ -286,10 +294,11 @@ class SqliteConnection(StoreConnection):
 
     is_postgres = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
+        place = f"{path.absolute().as_uri()}?mode=ro" if is_read_only else path
         # Without an isolation level Python begins no transaction by itself.
         self.raw: sqlite3.Connection = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            place, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=is_read_only
         )
         try:
             for name, value in _PRAGMAS:
@@ -312,7 +321,9 @@ class Connections:
 
     driver_error: ClassVar[type[Exception]] = sqlite3.Error
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, tell: Callable[[str], object] = _logger.info, migration_seconds: float | None = None
+    ) -> None:
         self._path = path = system.reachable(path.parent) / path.name
         self._write_lock = threading.Lock()
         # The last one that was used is the next one, so that most processes open a single one; None is still closed.
@@ -333,6 +344,10 @@ class Connections:
                     " slower, and only one machine may use it at a time"
                 )
             self._writer = _prepared(path, "delete" if file_system else "wal")
+            with ExitStack() as undo:
+                undo.callback(self._writer.raw.close)
+                migrate(self._writer, path, partial(_alone, self._writer), tell, migration_seconds)
+                undo.pop_all()
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path}: cannot be opened as a store: {_open_failure(path, error)}") from error
 
@@ -441,7 +456,7 @@ def make_state_folder(path: Path) -> None:
 
 
 def _prepared(path: Path, journal: str) -> SqliteConnection:
-    """Return a connection to the file, with the tables that were missing."""
+    """Return a connection to the file."""
     # The switch to the write-ahead log takes an exclusive lock, for which SQLite does not wait. So processes that open
     # a new file at the same moment have to try again here.
     deadline = time.monotonic() + _OPEN_SECONDS
@@ -451,13 +466,9 @@ def _prepared(path: Path, journal: str) -> SqliteConnection:
             with ExitStack() as undo:
                 connection = SqliteConnection(path)
                 undo.callback(connection.raw.close)
-                version = _version(connection, path)
+                stored_state(connection, path)  # nothing of a file that is not ours is changed
                 if connection.pragma("journal_mode") != journal:
                     connection.pragma(f"journal_mode = {journal}")
-                if version != SCHEMA_VERSION:
-                    connection.raw.execute("BEGIN IMMEDIATE")
-                    with connection.raw:
-                        _create_tables(connection, path)
                 undo.pop_all()
                 return connection
         except sqlite3.OperationalError as error:
@@ -466,18 +477,14 @@ def _prepared(path: Path, journal: str) -> SqliteConnection:
             time.sleep(_OPEN_PAUSE_SECONDS)
 
 
-def _version(connection: SqliteConnection, path: Path) -> int:
-    """Return the version of the tables, 0 for none; raises `StoreError` for a file of another program or version."""
-    application, version = connection.pragma("application_id"), connection.pragma("user_version")
-    any_table = "SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1"
-    if application != APPLICATION_ID and (application or version or connection.execute(any_table)):
-        raise StoreError(f"{path}: this SQLite database belongs to something else; name another file for the store")
-    return known_version(version, path)
-
-
-def _create_tables(connection: SqliteConnection, path: Path) -> None:
-    # Again, now with the write lock: another process may have created or changed the tables since the first check.
-    for statement in statements_after(_version(connection, path), is_postgres=False):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+@contextmanager
+def _alone(connection: SqliteConnection) -> Iterator[None]:
+    """Enter a transaction with the write lock; raises `TransactionRolledBackError` if others hold it for long."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        with connection.raw:
+            yield
+    except sqlite3.OperationalError as error:
+        if _is_locked(error):
+            raise TransactionRolledBackError from error
+        raise

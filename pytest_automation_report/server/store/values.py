@@ -77,9 +77,9 @@ def disk_full() -> ApiError:
     return ApiError(429, message, {}, {"Retry-After": "30"}, "disk")
 
 
-def try_again() -> ApiError:
+def try_again(message: str = "The store is busy with other writers.") -> ApiError:
     """Return the error (429) for a locked store: nothing was stored, so the request is safe to repeat."""
-    return ApiError(429, "The store is busy with other writers.", {}, {"Retry-After": "1"})
+    return ApiError(429, message, {}, {"Retry-After": "1"})
 
 
 class RunStatus(IntEnum):

@@ -14,8 +14,9 @@ from support.repository import TESTS
 from unit.server.http.test_capacity import full, limit
 from unit.server.store.test_findings import runs
 from unit.server.store.test_maintenance import filled
+from unit.server.store.test_store import filled_store
 
-__all__ = ["filled", "full", "limit", "runs"]
+__all__ = ["filled", "filled_store", "full", "limit", "runs"]
 
 WITHOUT_SQL_OF_THEIR_OWN = {
     "http/test_floods": "bodies that are refused before the store",

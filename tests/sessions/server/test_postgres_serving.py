@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from pytest_automation_report.cli.main import main
-from pytest_automation_report.server.store.database import SCHEMA_VERSION
 from pytest_automation_report.server.store.maintenance import check
+from pytest_automation_report.server.store.migrations import SCHEMA_VERSION
 from pytest_automation_report.server.store.reads import run_row
 from pytest_automation_report.server.store.store import Store
 from support.clusters import Cluster
@@ -95,7 +95,7 @@ WRITTEN_WRONGLY = (
         ("{right}/absent", 3, 'postgresql://reports@127.0.0.1:{port}/absent: cannot be opened as a store: .*"absent"'),
         ("{wrong}/reports", 3, "password authentication failed"),
         ("{away}/reports", 3, "postgresql://reports@127.0.0.1:1/reports: cannot be opened as a store: .*refused"),
-        ("{right}/{newer}", 3, f"this store has version {SCHEMA_VERSION + 1}, and this release reads {SCHEMA_VERSION}"),
+        ("{right}/{newer}", 3, f"this store has version {SCHEMA_VERSION + 1}, written by automation-report [0-9.]+, and this release"),
         *((f"postgresql://{address}", 2, "%40") for address in WRITTEN_WRONGLY),
         ("{right}/reports?nonsense={word}", 3, "nonsense"),
         ("mysql://reports:{word}@127.0.0.1/reports", 2, "'mysql://' cannot be used: name a file, or write postgresql:"),

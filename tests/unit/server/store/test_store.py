@@ -5,16 +5,23 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
+from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
+from pytest_automation_report.server.store import migrations
 from pytest_automation_report.server.store import store as connections
-from pytest_automation_report.server.store.database import SCHEMA_VERSION, StoreConnection, statements_after
+from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.values import ApiError
 from support.contract import Contract
 from support.service import ON_SQLITE, Service, a_test
+
+Place: TypeAlias = Path | PostgresDatabase
 
 
 def _mode(path: Path) -> int:
@@ -178,24 +185,123 @@ def test_a_reader_that_keeps_a_writer_waiting_makes_429(
     service.store.close()
 
 
-@pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, 10])
-def test_a_store_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
-    """Other tables are not guessed at: the error names file, version and hint, and the file stays as it is."""
-    Store(path := tmp_path / "store.db").close()
-    with closing(sqlite3.connect(path)) as other:
-        other.execute(f"PRAGMA user_version = {version}")
-    before = path.read_bytes()
-    with pytest.raises(StoreError, match=rf"store\.db.*version {version}, .* reads {SCHEMA_VERSION}: upgrade, or name"):
-        Store(path)
-    assert path.read_bytes() == before
+def _execute(place: Place, *statements: str) -> None:
+    """Change a store as nobody does, with ``PRAGMA`` for SQLite alone."""
+    with closing(Store(place)) as store:
+        for sql in statements:
+            if isinstance(place, Path) or not sql.startswith("PRAGMA"):
+                store.write(lambda writer, sql=sql: writer.connection.execute(sql))
 
 
-def test_a_later_version_is_reached_by_each_version_s_statements() -> None:
-    """A store gets what came after its own version, in order, in the words of its database."""
-    later = {3: ("CREATE INDEX run_b ON run (b /*id*/)",), 2: ("ALTER TABLE run ADD COLUMN b TEXT",)}
-    assert statements_after(1, is_postgres=True, later=later) == (
-        'ALTER TABLE run ADD COLUMN b TEXT COLLATE "C"',
-        "CREATE INDEX run_b ON run (b, id)",
+def test_a_store_of_a_later_version_names_the_release_that_wrote_it(new_place: Place) -> None:
+    """Other tables are not guessed at: the error says what to install, and the store stays as it is."""
+    later = migrations.SCHEMA_VERSION + 1
+    _execute(
+        new_place,
+        f"UPDATE store_version SET version = {later}, release = '9.8.7', step = 3",
+        f"PRAGMA user_version = {later}",
     )
-    assert statements_after(2, is_postgres=False, later=later) == ("CREATE INDEX run_b ON run (b)",)
-    assert statements_after(3, is_postgres=False, later=later) == ()
+    for _ in range(2):
+        with pytest.raises(StoreError, match=rf"version {later}, written by automation-report 9\.8\.7, .* upgrade"):
+            Store(new_place)
+
+
+@pytest.mark.parametrize("version", [1, 2, 10])
+def test_a_store_of_code_that_was_never_released_is_refused(new_place: Place, version: int) -> None:
+    """Numbers began again once, so that a number says nothing alone: such a store is not taken for one of a release."""
+    _execute(
+        new_place,
+        "DROP TABLE store_version",
+        f"CREATE TABLE store_version AS SELECT {version} AS version",
+        "ALTER TABLE run DROP COLUMN speed" if version == 1 else "SELECT 1",
+        f"PRAGMA user_version = {version}",
+    )
+    for _ in range(2):
+        with pytest.raises(StoreError, match=f"version {version} as no release of automation-report has made them: na"):
+            Store(new_place)
+
+
+class StoppedError(Exception):
+    """Ends a migration where it is."""
+
+
+@dataclass
+class Filled:
+    """The ranges of a migration, and those at which it stops once, after it has changed their rows."""
+
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    stops: list[tuple[int, int]] = field(default_factory=list)
+
+    def fill(self, connection: StoreConnection, first: int, last: int) -> None:
+        connection.execute('UPDATE "result" SET "extra" = "id" * 2 WHERE "id" BETWEEN ? AND ?', (first, last))
+        if (first, last) in self.stops:
+            self.stops.remove((first, last))
+            raise StoppedError
+        self.ranges.append((first, last))
+
+
+@pytest.fixture
+def filled_store(new_place: Place, contract: Contract, monkeypatch: pytest.MonkeyPatch) -> Filled:
+    """Fill a store of today, and update the package: it has two more versions, one of which changes all results."""
+    service = Service(new_place, contract)
+    service.completed_run(*map(a_test, range(5)))
+    service.store.close()
+    filled = Filled()
+    steps: dict[int, tuple[migrations.Step, ...]] = {
+        **migrations.MIGRATIONS,
+        12: (
+            'ALTER TABLE "result" ADD COLUMN "extra" BIGINT',
+            migrations.Ranges("result", filled.fill, rows=2),
+            "CREATE INDEX result_extra ON result (extra /*id*/)",
+            lambda connection: connection.execute('UPDATE "run" SET "name" = "name" || \'!\''),
+        ),
+        13: ("ALTER TABLE project ADD COLUMN note TEXT NOT NULL DEFAULT 'none'",),
+    }
+    monkeypatch.setattr(migrations, "MIGRATIONS", steps)
+    monkeypatch.setattr(migrations, "SCHEMA_VERSION", 13)
+    return filled
+
+
+def _assert_whole(place: Place, filled: Filled) -> None:
+    """Check that each step was done once, and that nothing is left to do."""
+    columns = '"id", "extra", (SELECT "name" FROM "run"), (SELECT "note" FROM "project")'
+    told: list[str] = []
+    with closing(Store(place, tell=told.append)) as store:
+        rows = store.read(lambda connection: connection.execute(f'SELECT {columns} FROM "result" ORDER BY "id"'))
+    assert rows == [(number, 2 * number, "a run!", "none") for number in range(1, 6)]
+    assert (filled.ranges, told) == ([(1, 2), (3, 4), (5, 5)], [])
+
+
+def test_a_migration_that_stopped_goes_on_there(new_place: Place, filled_store: Filled) -> None:
+    """What is done stays done, what was begun is undone, and neither is done twice."""
+    filled_store.stops += [(1, 2), (3, 4), (5, 5)]
+    for _ in range(3):
+        with pytest.raises(StoppedError):
+            Store(new_place)
+    Store(new_place).close()
+    _assert_whole(new_place, filled_store)
+
+
+def test_a_migration_says_how_far_it_is(new_place: Place, filled_store: Filled) -> None:
+    """It can be done in pieces: who has no time for all of it is told how much is done, and to come again."""
+    said, told = [], list[str]()
+    for _ in range(4):
+        with pytest.raises(ApiError) as caught:
+            Store(new_place, tell=told.append, migration_seconds=-1)
+        said.append((caught.value.status, caught.value.message))
+    words = "The tables of the store are being changed: "
+    shares = [f"version 12, step 2 of 4, {share} %." for share in (40, 80, 100)]
+    assert said == [(429, words + each) for each in (*shares, "version 12 is done.")]
+    begun = f"{new_place}: its tables are of version 11; they are changed to version 13"
+    assert told == [begun, *[begun.replace("of version 11", "of version 12")] * 3]
+    Store(new_place, tell=told.append).close()
+    assert told[-1] == f"{new_place}: its tables are of version 13 now, after 0 s"
+    _assert_whole(new_place, filled_store)
+
+
+def test_processes_that_meet_an_old_store_share_its_migration(new_place: Place, filled_store: Filled) -> None:
+    """Several may open it at the same moment: each does the next part of it, and each gets the newest tables."""
+    with ThreadPoolExecutor(4) as threads:
+        for store in threads.map(lambda _: Store(new_place), range(4)):
+            store.close()
+    _assert_whole(new_place, filled_store)
