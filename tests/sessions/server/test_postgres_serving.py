@@ -95,7 +95,7 @@ WRITTEN_WRONGLY = (
         ("{right}/absent", 3, 'postgresql://reports@127.0.0.1:{port}/absent: cannot be opened as a store: .*"absent"'),
         ("{wrong}/reports", 3, "password authentication failed"),
         ("{away}/reports", 3, "postgresql://reports@127.0.0.1:1/reports: cannot be opened as a store: .*refused"),
-        ("{right}/{newer}", 3, f"this store has version {SCHEMA_VERSION + 1}, written by automation-report [0-9.]+, and this release"),
+        ("{right}/{newer}", 3, f"this store has version {SCHEMA_VERSION + 1}, written by automation-report 9.8.7, and"),
         *((f"postgresql://{address}", 2, "%40") for address in WRITTEN_WRONGLY),
         ("{right}/reports?nonsense={word}", 3, "nonsense"),
         ("mysql://reports:{word}@127.0.0.1/reports", 2, "'mysql://' cannot be used: name a file, or write postgresql:"),
@@ -112,7 +112,7 @@ def test_what_cannot_be_opened_is_told_without_the_password(
     if "{newer}" in address:
         Store(place := cluster.new()).close()
         newer = place.shown.rpartition("/")[2]
-        cluster.execute(f"UPDATE store_version SET version = {SCHEMA_VERSION + 1}", newer)
+        cluster.execute(f"UPDATE store_version SET version = {SCHEMA_VERSION + 1}, release = '9.8.7'", newer)
     away = f"postgresql://reports:{cluster.password}@127.0.0.1:"
     right = f"{away}{cluster.port}"
     wrong = right.replace(cluster.password, "verysecret")
