@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType, Json, parse_steps
 from pytest_automation_report.findings.sentences import RunNumbers, verdict_of
+from pytest_automation_report.text.limits import whole_number
 from pytest_automation_report.text.node_ids import node_id_of, title_of
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class ExportedTest(Struct, frozen=True):
     def attempt_count(self) -> int:
         """The number of attempts, with the last one."""
         value = next((field.value for field in self.fields if field.meta == ATTEMPTS_META), None)
-        return int(value) if value and re.fullmatch("[1-9][0-9]{0,5}", value) else 1
+        return whole_number(value) or 1
 
     @property
     def is_flaky(self) -> bool:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeGuard
 
 from msgspec import Struct
 
-from pytest_automation_report.text.limits import SHORT_COMMIT, cut_end, duration, listed, printable, quantity
+from pytest_automation_report.text.limits import (
+    SHORT_COMMIT,
+    cut_end,
+    duration,
+    listed,
+    printable,
+    quantity,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -101,8 +109,8 @@ def _ending(note: str) -> Ending:
         return "interrupted", 0
     # pytest's own words for -x and --maxfail; what errors in collection stop is said by its files.
     _, is_stopped, after = note.partition("stopping after ")
-    number = after.partition(" ")[0]
-    return ("stopped", int(number)) if is_stopped and number.isdecimal() else _IN_ORDER
+    number = whole_number(after.partition(" ")[0])
+    return ("stopped", number) if is_stopped and number is not None else _IN_ORDER
 
 
 _Words: TypeAlias = "tuple[VerdictKind, Tone, str, str]"

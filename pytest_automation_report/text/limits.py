@@ -206,6 +206,13 @@ def quantity(number: int, noun: str = "") -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}" if noun else f"{number:,}"
 
 
+def whole_number(text: object, digits: int = 9) -> int | None:
+    """Return the number that a client wrote as a text; None for what is none, or has more digits."""
+    # Python refuses to read thousands of digits, and a number of hundreds fits into no float.
+    is_number = isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) <= digits
+    return int(str(text)) if is_number else None
+
+
 def listed(names: Sequence[str], count: int) -> str:
     """Return names in a line, and how many more there are of ``count``: ``test_a, test_b, 3 more``."""
     return ", ".join([*names, *([f"{count - len(names):,} more"] if count > len(names) else [])])
@@ -227,10 +234,10 @@ def duration(microseconds: int | None) -> str:
         return f"{microseconds / _MILLISECOND:.{0 if microseconds >= 10 * _MILLISECOND else 1}f} ms"
     if microseconds < _MINUTE - 50 * _MILLISECOND:
         return f"{microseconds / _SECOND:.{1 if microseconds >= 10 * _SECOND else 2}f} s"
-    if microseconds < _HOUR - _SECOND // 2:
-        microseconds += _SECOND // 2
+    # A sum of more than 64 bits comes from a stored document as a float.
+    microseconds = int(microseconds) + _SECOND // 2
+    if microseconds < _HOUR:
         return f"{microseconds // _MINUTE} min {microseconds % _MINUTE // _SECOND:02d} s"
-    microseconds += _SECOND // 2
     return f"{microseconds // _HOUR} h {microseconds % _HOUR // _MINUTE:02d} min"
 
 

@@ -179,7 +179,7 @@ def slowest_tests(reader: PageReader, series: Series) -> list[SuiteTest]:
     chosen = sorted(medians, key=lambda case: (-medians[case], case))[:RAIL_TESTS]
     names = names_of(reader.connection, chosen)
     return [
-        SuiteTest(names[case][2], case, duration(medians[case]), share=medians[case] / medians[chosen[0]])
+        SuiteTest(names[case][2], case, duration(medians[case]), share=medians[case] / max(1, medians[chosen[0]]))
         for case in chosen
     ]
 

@@ -289,11 +289,11 @@ class PageReader(Reader):
 
     def usual_times(self, before: int, run_id: int) -> tuple[int, float]:
         """Return how many tests an earlier run has, and the mean time of those that this run lacks, in microseconds."""
-        sql = 'SELECT COUNT(*), COALESCE(SUM("elapsed"), 0) FROM "result" WHERE "run_id" = ?'
+        sql = 'SELECT COUNT(*), COALESCE(SUM(CAST("elapsed" AS DOUBLE PRECISION)), 0) FROM "result" WHERE "run_id" = ?'
         in_both = ' AND "case_id" IN (SELECT "case_id" FROM "result" WHERE "run_id" = ?)'
         ((known, whole),) = self.connection.execute(sql, (before,))
         ((ran_count, ran),) = self.connection.execute(sql + in_both, (before, run_id))
-        return known, int(whole - ran) / max(1, known - ran_count)
+        return known, max(0, whole - ran) / max(1, known - ran_count)
 
     # Tests of a run
 

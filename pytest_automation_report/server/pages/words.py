@@ -22,7 +22,7 @@ from pytest_automation_report.findings.sentences import ago as time_ago
 from pytest_automation_report.findings.sentences import brief
 from pytest_automation_report.server.pages.urls import FLAKY
 from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus, slot_name
-from pytest_automation_report.text.limits import duration, quantity
+from pytest_automation_report.text.limits import duration, quantity, whole_number
 from pytest_automation_report.text.visible import Span, plain
 
 if TYPE_CHECKING:
@@ -167,9 +167,9 @@ def fields_of(record: RunRecord) -> dict[str, str]:
 def collected_of(record: RunRecord) -> int | None:
     """Return the number of collected tests, the sum of what the jobs that are read sent; None if nobody sent it."""
     bodies = (json.loads(entry["body"]) for entry in record.attachments if entry["kind"] == "fields")
-    values = [field.get("value") or "" for field in bodies if field["name"] == COLLECTED_FIELD]
-    numbers = [int(value) for value in values if re.fullmatch(r"[0-9]{1,9}", value)]
-    return sum(numbers) if numbers else None
+    numbers = [whole_number(field.get("value")) for field in bodies if field["name"] == COLLECTED_FIELD]
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
 
 
 def links_of(record: RunRecord) -> tuple[str, list[Entry]]:

@@ -27,6 +27,7 @@ from pytest_automation_report.server.store.values import (
     not_found,
     validation_error,
 )
+from pytest_automation_report.text.limits import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -156,7 +157,7 @@ def _fields(connection: StoreConnection, run_id: int) -> list[StoredField]:
 
 
 def _sum(fields: Sequence[StoredField], name: str) -> int | None:
-    numbers = [int(text) for text in _texts(fields, name) if text.isdecimal()]
+    numbers = [number for text in _texts(fields, name) if (number := whole_number(text)) is not None]
     return sum(numbers) if numbers else None
 
 

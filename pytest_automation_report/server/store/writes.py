@@ -7,7 +7,6 @@ that changes the run's row comes last in each change: in PostgreSQL all writers 
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
@@ -49,6 +48,7 @@ from pytest_automation_report.server.store.values import (
     not_found,
     validation_error,
 )
+from pytest_automation_report.text.limits import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -198,7 +198,6 @@ _MAX_MESSAGE: Final = 200
 _MAX_TEXT: Final = 20_000
 # Of a test that passed at its first attempt, as nearly all do.
 _NOTHING: Final = Derived()
-_WHOLE_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 def derived(test: StoredTest, result_class: int) -> Derived:
@@ -209,9 +208,7 @@ def derived(test: StoredTest, result_class: int) -> Derived:
         return _NOTHING
     fields: list[StoredField] = json.loads(test.fields) if test.fields else []
     attempts = next((field.get("value") for field in fields if field.get("meta") == ATTEMPTS_META), None)
-    failed_attempts = None
-    if isinstance(attempts, str) and _WHOLE_NUMBER.fullmatch(attempts):
-        failed_attempts = int(attempts) - 1 or None
+    failed_attempts = max(0, (whole_number(attempts) or 0) - 1) or None
     if not is_failure:
         return Derived(failed_attempts)
     # Its expressions take 10 ms to compile: a session whose tests all pass does not pay for them.
@@ -251,8 +248,8 @@ def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | int]
         name, value = field.get("name"), field.get("value")
         if name in _RUN_FIELDS and isinstance(value, str) and value:
             columns[_RUN_FIELDS[name]] = value
-        elif name in _RUN_NUMBERS and isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
-            columns[_RUN_NUMBERS[name]] = int(value)
+        elif name in _RUN_NUMBERS and (number := whole_number(value)):
+            columns[_RUN_NUMBERS[name]] = number
     return columns
 
 

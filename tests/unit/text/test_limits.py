@@ -19,6 +19,7 @@ from pytest_automation_report.text.limits import (
     paragraph,
     string,
     utf16_length,
+    whole_number,
 )
 from pytest_automation_report.text.redaction import TextCleaner
 from pytest_automation_report.text.visible import ColouredText, StyleState, visible, without_ansi
@@ -299,3 +300,19 @@ def test_a_coloured_text_can_be_written_with_its_sequences() -> None:
     assert sequences_from(text, text.spans) == "\x1b[31mone\x1b[m\n\x1b[31mtwo\x1b[m three"
     assert console(sequences_from(text, text.spans)) == text
     assert sequences_from("abc", [(1, 2, "1"), (1, 3, "31"), (2, 2, "32"), (2, 9, "33")]) == "a\x1b[1mb\x1b[mc"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *(("0", 0), ("007", 7), ("9" * 9, 999_999_999)),
+        *(
+            (text, None)
+            for text in ("9" * 10, "9" * 309, "9" * 5_000, "", "-1", "+1", " 1", "1_0", "1.5", "\u00b2", "\u0661")
+        ),
+        *((None, None), (7, None)),
+    ],
+)
+def test_only_short_digits_are_a_number(text: object, number: int | None) -> None:
+    """A text of a client is a number if it has at most nine digits and nothing else."""
+    assert whole_number(text) == number

@@ -20,7 +20,7 @@ from pytest_automation_report.server.pages.words import STATUSES_SHOWN, collecte
 from pytest_automation_report.server.store.histories import SeriesRun, histories, last_letters, series_of
 from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.server.store.values import RunningTest
-from pytest_automation_report.text.limits import duration, quantity
+from pytest_automation_report.text.limits import duration, quantity, whole_number
 from pytest_automation_report.text.node_ids import NameParts, split_name
 
 if TYPE_CHECKING:
@@ -404,14 +404,14 @@ def slowest_files(overview: RunOverview) -> list[Slow]:
 
 def arrived_words(counts: RunNumbers, seen: str) -> str:
     """Return what arrived since the page was loaded; ``seen`` has the numbers of failures and results that it shows."""
-    failed, _, total = seen.partition(".")
-    if not failed.isdecimal() or not total.isdecimal():
+    failed, total = (whole_number(part) for part in seen.partition(".")[::2])
+    if failed is None or total is None:
         return ""
-    if counts.failed > int(failed):
-        return f"{quantity(counts.failed - int(failed), 'more failure')} below"
+    if counts.failed > failed:
+        return f"{quantity(counts.failed - failed, 'more failure')} below"
     if not counts.is_open:
         return "The run has ended: show all of it"
-    if counts.finished > int(total) and not int(total):
+    if counts.finished > total == 0:
         return f"{quantity(counts.finished, 'result')} below"
     return ""
 

@@ -174,6 +174,9 @@ class OpenableRow(NamedTuple):
     below: Level | None = None
 
 
+_MOST_LEVELS: Final = 40  # that a page opens at once: a client can nest thousands of folders, or one in itself
+
+
 class TreeRows:
     """The tree of one run's tests."""
 
@@ -181,8 +184,8 @@ class TreeRows:
         self._facts = facts
         self._state = state
 
-    def children(self, opened: str, *, path_to: str = "") -> Level:
-        """Return the rows below a node; a node on the way to ``path_to`` has its own rows with it."""
+    def children(self, opened: str, *, path_to: str = "", levels: int = _MOST_LEVELS) -> Level:
+        """Return the rows below a node; a node on the way to ``path_to`` has its own rows with it, down some levels."""
         nodes, leaves = self._below(opened)
         rows = ordered(nodes, leaves, self._state.sort or "failed")
         page = self._state.page if opened == self._state.opened else 1
@@ -190,7 +193,7 @@ class TreeRows:
         listed = self._facts.listed((row for row in shown if not isinstance(row, Branch)), self._state)
         leaves_below = {leaf.id: _leaf(leaf, opened) for leaf in listed}
         return Level(
-            [self._node(row, path_to) if isinstance(row, Branch) else leaves_below[row["id"]] for row in shown],
+            [self._node(row, path_to, levels) if isinstance(row, Branch) else leaves_below[row["id"]] for row in shown],
             max(0, len(rows) - page * PAGE_ROWS),
             paging(page, len(rows), PAGE_ROWS),
             opened,
@@ -205,13 +208,14 @@ class TreeRows:
         rows = self._facts.reader.between(self._facts.row["id"], file["first"], file["last"], file)
         return tests_below(rows, file, opened)
 
-    def _node(self, node: Branch, path_to: str) -> OpenableRow:
+    def _node(self, node: Branch, path_to: str, levels: int) -> OpenableRow:
         # A folder ends with a slash.
         begin = node.path if node.kind == "folder" else f"{node.path}::"
         is_on_path = path_to == node.path or path_to.startswith(begin)
         parent, _, _ = node.path.rstrip("/").rpartition("::" if "::" in node.path else "/")
         state = self._state.to(view="tests", opened=parent if is_on_path else node.path)
-        below = self.children(node.path, path_to=path_to) if is_on_path else None
+        is_opened = is_on_path and levels > 0
+        below = self.children(node.path, path_to=path_to, levels=levels - 1) if is_opened else None
         return OpenableRow(node, state.address, link("run-branch", state.run_id, **state.parameters), below)
 
 

@@ -30,6 +30,7 @@ from pytest_automation_report.server.pages.urls import STREAMS
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, Entry, ShownStatus, web_address
 from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, StoredContent
 from pytest_automation_report.server.store.values import StepNode, content_hash
+from pytest_automation_report.text.limits import whole_number
 from pytest_automation_report.text.visible import Span, plain
 
 if TYPE_CHECKING:
@@ -154,8 +155,7 @@ def attempts_of(
         if number := attempt_number(field["name"], field["meta"]):
             status_word = field["meta"]["status"]
             word = status_word if status_word in {"passed", "skipped"} else "failed"
-            text = field["meta"].get("elapsed")
-            elapsed_then = int(text) if text and text.isdecimal() and len(text) < 16 else None  # noqa: PLR2004 - years
+            elapsed_then = whole_number(field["meta"].get("elapsed"), 15)  # years
             earlier.append(ShownAttempt(number, OUTCOME_TONES[word], word, elapsed_then))
     last = max([(failed_attempts or 0) + 1, *(attempt.number + 1 for attempt in earlier)])
     return [
