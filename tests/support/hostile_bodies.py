@@ -1,7 +1,6 @@
 """Bodies as a hostile client writes them: made from the types that the server declares, so a new member is in them."""
 
 import ast
-import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -33,13 +32,12 @@ TEXTS = (
     *("../../etc", "a/b\\c::d[e]::", "::", ":::", "[", "a[" * 300, "a/" * 1_000, "a." * 1_000, "tests/test_a.py"),
     *("tests.a", "tests 1/2", f"tests 1/{_DIGITS}", "0/0", "1/0", f"{_DIGITS[:400]}/1", "a" * 64, "0123456789abcdef"),
     *("attempt 999999999: x", f"E   assert 1 == 2\n\na.py:{_DIGITS}: AssertionError", "a.py:999999999: in f\n" * 200),
-    'Traceback (most recent call last):\n  File "a.py", line 999999999, in f\n'
-    "  [Previous line repeated 999999999 more times]\nE: x",
+    'Traceback (most recent call last):\n  File "a.py", line 999999999, in f\n  [Previous line repeated 9 more times]',
     *(f"E   assert {'(' * 400} == {'[' * 400}", f"E   Omitting {_DIGITS} identical items"),
 )
 """Cut, deep and very long values, numbers that no column holds, markup, and what readers of texts look for."""
 
-_JUNK = (None, True, -1, 1.5, 1e308, 2**63, 10**400, [], {}, [[]], "x", {"a": [None]})
+_JUNK: tuple[object, ...] = (None, True, -1, 1.5, 1e308, 2**63, 10**400, [], {}, [[]], "x", {"a": [None]})
 
 
 @cache
@@ -60,8 +58,8 @@ class Bodies:
     """Makes bodies at random, the same ones for the same seed; ``overdone`` stands wherever its type allows it."""
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)  # noqa: S311 - no secret
-        self.overdone: object = None
+        self.random = Random(seed)
+        self.overdone: str | int | None = None
 
     def of(self, path: str) -> Json:
         """Return a body that the path takes, with a field of each name that the package knows."""
@@ -75,7 +73,7 @@ class Bodies:
         place[key] = self.random.choice((*_JUNK, _nested(60), _nested(500)))
         return body
 
-    def _value(self, type_: inspect.Type, name: str, depth: int) -> Any:  # noqa: ANN401, C901, PLR0911 - any JSON, by its type
+    def _value(self, type_: inspect.Type, name: str, depth: int) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0912 - any JSON, by its type
         match type_:
             case inspect.Metadata():
                 return self._value(type_.type, name, depth)
@@ -103,8 +101,9 @@ class Bodies:
             case inspect.NoneType():
                 return None
             case inspect.IntType():
-                is_overdone = isinstance(self.overdone, int) and self.random.random() < 0.8
-                number = self.overdone if is_overdone else self.random.choice(NUMBERS)
+                number = self.random.choice(NUMBERS)
+                if isinstance(self.overdone, int) and self.random.random() < 0.8:
+                    number = self.overdone
                 return min(_MOST if type_.le is None else type_.le, max(type_.ge or 0, number))
             case inspect.StrType():
                 is_named = name == "name" and self.random.random() < 0.7

@@ -14,7 +14,7 @@ PARTS = 4
 EACH = 4
 """So many values are overdone in one run, each in requests of its own."""
 
-OVERDONE = [*TEXTS, *NUMBERS]
+OVERDONE: list[str | int] = [*TEXTS, *NUMBERS]
 RUNS, APPEND, COMPLETE, THREADS, TESTS, END = PATHS
 ANSWERS = {201, 204, 400, 413, 422}
 
@@ -79,7 +79,7 @@ def send(site: Site, path: str, number: int, body: object) -> int:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_page_is_there_after_any_body(site: Site, part: int) -> None:
     """Whatever stands in whatever member of a body, no page fails, neither of its own run nor any other."""
-    failed = list[tuple[list[object], list[str]]]()
+    failed = list[tuple[list[str | int], list[str]]]()
     bodies = Bodies(part)
     for first in range(part * EACH, len(OVERDONE), PARTS * EACH):
         values = OVERDONE[first : first + EACH]
