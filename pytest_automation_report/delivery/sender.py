@@ -505,7 +505,9 @@ def _deliver(
     log: Log,
     controller: system.Process | None = None,
 ) -> Delivery:
-    with connected(config.endpoint, config.token, deadline_seconds=config.timeouts.request) as client:
+    # The wait for a store that is being migrated is one of the retry policy: the summary shows it.
+    seconds = config.timeouts.request
+    with connected(config.endpoint, config.token, deadline_seconds=seconds, migration_seconds=1.0) as client:
         sender = Sender(folder, session, config.timeouts, client, Runtime(log.write), controller)
         sender.options = DeliveryOptions(artifact_store=config.store)
         if controller is not None:

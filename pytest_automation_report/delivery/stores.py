@@ -154,15 +154,18 @@ def note_use(uses: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def connected(endpoint: Endpoint, token: Token, *, deadline_seconds: float) -> Iterator[Client]:
+def connected(
+    endpoint: Endpoint, token: Token, *, deadline_seconds: float, migration_seconds: float | None = None
+) -> Iterator[Client]:
     """Yield a client of this endpoint, which applies requests to the embedded store in this process.
 
-    ``deadline_seconds`` bounds each request to a server as a whole.
+    ``deadline_seconds`` bounds each request to a server as a whole, ``migration_seconds`` is that of `Store`.
     """
     if endpoint.is_embedded:
         from pytest_automation_report.server.api.embedded import StoreClient  # noqa: PLC0415 - servers need no store
 
-        with StoreClient(Path(endpoint.database), endpoint.project_id) as store_client:
+        database = Path(endpoint.database)
+        with StoreClient(database, endpoint.project_id, migration_seconds=migration_seconds) as store_client:
             yield store_client
         return
     from pytest_automation_report.api.http import HttpClient, new_session  # noqa: PLC0415 - loads requests, 100 ms

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import EXTENSIONS, PostgresDatabase
 from pytest_automation_report.api.responses import ApiRequest, HttpResponse, classify
+from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.api.bodies import POSTS
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, ArtifactContents, stored_artifact
 from pytest_automation_report.server.store.store import Store, now_us
@@ -33,7 +34,7 @@ class StoreClient(Client):
     """Client of one project of an embedded store; a context manager that closes the store.
 
     The first request opens the store, and raises `StoreError` if that fails. Several threads may use a client.
-    ``clock`` returns the store's time in microseconds since 1970.
+    ``clock`` returns the store's time in microseconds since 1970, ``migration_seconds`` are those of `Store`.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class StoreClient(Client):
         *,
         clock: Callable[[], int] = now_us,
         artifact_bytes: int = MAX_CONTENT_BYTES,
+        migration_seconds: float | None = None,
     ) -> None:
         super().__init__(project_id)
         self._database = database
         self._clock = clock
+        self._migration_seconds = migration_seconds
         self._lock = threading.Lock()
         self._store: Store | None = None
         # A store of this release knows all of this; no response needs to show it.
@@ -72,8 +75,8 @@ class StoreClient(Client):
 
     def _call(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
         """Apply one request and return ``parse`` of its response, or raise the error of its response's class."""
-        store = self._opened()
         try:
+            store = self._opened()
             if request.file is not None:
                 stored = ArtifactContents(store).put(request.file[0])
                 document: object = stored_artifact(stored, request.query["name"])
@@ -83,6 +86,8 @@ class StoreClient(Client):
                 path, record_id = _addressed(request)
                 created = POSTS[path](store, record_id, request.body, request.path, request.key)
                 document = None if created is None else {"id": created}
+        except StoreError:
+            raise
         except ApiError as error:
             text = json_text(error.document)
             retry_after = error.headers.get("Retry-After", "")
@@ -97,7 +102,7 @@ class StoreClient(Client):
     def _opened(self) -> Store:
         with self._lock:
             if self._store is None:
-                self._store = Store(self._database, clock=self._clock)
+                self._store = Store(self._database, clock=self._clock, migration_seconds=self._migration_seconds)
             return self._store
 
 

@@ -210,7 +210,7 @@ def _written(connection: StoreConnection, state: State) -> State:
 
 def _progress(connection: StoreConnection, state: State | None) -> str:
     if state is None or state.step is None:
-        return f"version {state.version} is done" if state else "not begun"
+        return f"they are of version {state.version}" if state else "there are none"
     steps = MIGRATIONS[state.version]
     step, share = steps[state.step], ""
     if isinstance(step, Ranges):

@@ -99,7 +99,7 @@ class Store:
         max_bytes: int | None = None,
         are_references_strict: bool = False,
         must_exist: bool = False,
-        tell: Callable[[str], object] = _logger.info,
+        tell: Callable[[str], object] = _logger.warning,
         migration_seconds: float | None = None,
     ) -> None:
         self.now = clock
@@ -322,7 +322,7 @@ class Connections:
     driver_error: ClassVar[type[Exception]] = sqlite3.Error
 
     def __init__(
-        self, path: Path, tell: Callable[[str], object] = _logger.info, migration_seconds: float | None = None
+        self, path: Path, tell: Callable[[str], object] = _logger.warning, migration_seconds: float | None = None
     ) -> None:
         self._path = path = system.reachable(path.parent) / path.name
         self._write_lock = threading.Lock()

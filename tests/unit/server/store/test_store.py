@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,6 +19,7 @@ from pytest_automation_report.server.store import store as connections
 from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.values import ApiError
+from pytest_automation_report.server.store.writes import Writer
 from support.contract import Contract
 from support.service import ON_SQLITE, Service, a_test
 
@@ -190,7 +192,11 @@ def _execute(place: Place, *statements: str) -> None:
     with closing(Store(place)) as store:
         for sql in statements:
             if isinstance(place, Path) or not sql.startswith("PRAGMA"):
-                store.write(lambda writer, sql=sql: writer.connection.execute(sql))
+                store.write(partial(_apply, sql))
+
+
+def _apply(sql: str, writer: Writer) -> None:
+    writer.connection.execute(sql)
 
 
 def test_a_store_of_a_later_version_names_the_release_that_wrote_it(new_place: Place) -> None:
@@ -291,7 +297,7 @@ def test_a_migration_says_how_far_it_is(new_place: Place, filled_store: Filled) 
         said.append((caught.value.status, caught.value.message))
     words = "The tables of the store are being changed: "
     shares = [f"version 12, step 2 of 4, {share} %." for share in (40, 80, 100)]
-    assert said == [(429, words + each) for each in (*shares, "version 12 is done.")]
+    assert said == [(429, words + each) for each in (*shares, "they are of version 12.")]
     begun = f"{new_place}: its tables are of version 11; they are changed to version 13"
     assert told == [begun, *[begun.replace("of version 11", "of version 12")] * 3]
     Store(new_place, tell=told.append).close()
