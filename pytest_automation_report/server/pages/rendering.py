@@ -221,7 +221,7 @@ def _environment() -> Environment:
     # A page without a request, which a report in one file has, has neither a chosen theme nor a clock.
     environment.globals.update(link=link, asset=asset_path, icon_path=icon_path, sprite=asset_path("icons.svg"))
     environment.globals.update(theme="", here="/", now=None, is_fragment=False, is_live=False, mistakes=())
-    environment.globals.update(is_report=False, trace_viewer="")
+    environment.globals.update(is_report=False)
     # The report follows no run, and has no address to share.
     environment.globals.update(live_address="", page_url="", arrived="", is_followed=False, next_address="")
     filters: tuple[Callable[..., Any], ...] = (

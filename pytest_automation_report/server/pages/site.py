@@ -44,14 +44,7 @@ from pytest_automation_report.server.pages.rendering import (
     set_html,
 )
 from pytest_automation_report.server.pages.run import page
-from pytest_automation_report.server.pages.test.handlers import (
-    NO_LINKS,
-    VIEWER,
-    CodeLinks,
-    send_viewer_file,
-    show_result,
-    viewer_files,
-)
+from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks, show_result
 from pytest_automation_report.server.pages.test.history import show_case, show_costs
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import ApiError, not_found
@@ -103,7 +96,6 @@ class Pages:
         self._proxy_user = proxy_user
         self._access = PageAccess(secret, team_code=team_code)
         documents = page.RunDocuments(store)
-        viewer = viewer_files()
         answers: Mapping[str, Callable[..., None]] = {
             "/": partial(show_home, store),
             "/live": partial(show_home, store),
@@ -121,7 +113,7 @@ class Pages:
             "/runs/{run_id:id}/live": partial(page.show_changes, documents),
             "/runs/{run_id:id}/branch": partial(page.show_rows, documents),
             "/runs/{run_id:id}/failures.txt": partial(page.send_failures, documents),
-            "/results/{result_id:id}": partial(show_result, store, code_links, VIEWER if viewer else ""),
+            "/results/{result_id:id}": partial(show_result, store, code_links),
             "/tests/{case_id:id}": partial(show_case, store),
             "/theme/{theme}": _choose_theme,
             # Where Testmo shows a run: clients print this URL for every server.
@@ -129,7 +121,6 @@ class Pages:
             f"{OPENING}{{code}}": partial(_open, self._access, on_link_used),
             _OPENING_FORM: _open_by_form,
             **{path: partial(_send_asset, asset) for path, asset in ASSETS.items()},
-            **{path: partial(send_viewer_file, file) for path, file in viewer.items()},
             **{f"/runs/{{run_id:id}}/{form.file}": partial(page.send_download, store, form) for form in page.DOWNLOADS},
             "/runs/{run_id:id}/report.html": partial(report_file.send_report, store, code_links),
             "/api/v1/automation/runs/{record_id:id}/report": partial(report_file.send_document, store, code_links),

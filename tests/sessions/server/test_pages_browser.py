@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import io
 import re
 import signal
-import socket
 import struct
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from zipfile import ZipFile
 from zlib import compress, crc32
 
 import pytest
@@ -25,7 +26,6 @@ pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Browser
 
@@ -575,28 +575,25 @@ def test_kept_pictures_are_seen_and_kept_markup_runs_nothing(visit: Visit) -> No
     assert [each for each in visit.complaints if "Failed to load" not in each] == []
 
 
-def test_a_trace_is_read_in_the_viewer_of_playwright(visit: Visit, tmp_path: Path) -> None:
-    """It shows the recorded page, and asks no other server for what the page names."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        other.settimeout(0)
-        recorded = visit.browser.new_context(offline=True)
-        recorded.tracing.start(snapshots=True)
-        named = f"http://127.0.0.1:{other.getsockname()[1]}"
-        recorded.new_page().set_content(f"<h1>Cart</h1><img src='{named}/1.png' onerror='fetch(`{named}/2`)'>")
-        recorded.tracing.stop(path=tmp_path / "trace.zip")
-        recorded.close()
-        kept = visit.site.kept((tmp_path / "trace.zip").read_bytes(), "trace.zip")
-        run = visit.site.run_of(failing(0, artifacts=[{"name": "trace.zip", "url": kept}]), name="with a trace")
-        page = visit.page()
-        page.goto(f"/results/{visit.site.result_ids(run)[0]}")
-        assert accessibility_faults(page) == []
-        with page.expect_popup() as opening:
-            page.get_by_role("link", name="Open the trace").click()
-        opening.value.get_by_test_id("actions-tree").get_by_text("Set content").click()
-        snapshot = opening.value.frame_locator("iframe.snapshot-visible")
-        snapshot.get_by_role("heading", name="Cart").wait_for()
-        with pytest.raises(BlockingIOError):
-            other.accept()
+def test_a_trace_is_saved_and_runs_nothing(visit: Visit) -> None:
+    """A trace is a file with the command that opens it; no address shows it here, and nothing answers for the pages."""
+    with io.BytesIO() as content:
+        with ZipFile(content, "w") as archive:
+            archive.writestr("trace.trace", "<script>document.title = 'ran'</script>")
+        kept = visit.site.kept(content.getvalue(), "trace.zip")
+    run = visit.site.run_of(failing(0, artifacts=[{"name": "trace.zip", "url": kept}]), name="with a trace")
+    page = visit.page()
+    page.goto(f"/results/{visit.site.result_ids(run)[0]}")
+    assert accessibility_faults(page) == []
+    page.get_by_text("playwright show-trace trace.zip").wait_for()
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="trace.zip").click()
+    assert downloading.value.suggested_filename == "trace.zip"
+    for viewer in ("index", "snapshot"):
+        answer = page.goto(f"/trace/{viewer}.html?trace={urlsplit(kept).path}")
+        assert answer is not None
+        assert answer.status == 404
+        assert page.evaluate("async () => (await navigator.serviceWorker.getRegistrations()).length") == 0
 
 
 RECORD = """

@@ -1,11 +1,9 @@
-"""The page of a test in a run, the tests before and after it there, links to code, and the viewer of traces."""
+"""The page of a test in a run, the tests before and after it there, and links to code."""
 
 from __future__ import annotations
 
 import re
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -166,13 +164,12 @@ def _filled(template: str, path: str, line: int, commit: str) -> str:
 
 
 def show_result(
-    store: Store, code_links: CodeLinks, trace_viewer: str, req: falcon.Request, resp: falcon.Response, result_id: int
+    store: Store, code_links: CodeLinks, req: falcon.Request, resp: falcon.Response, result_id: int
 ) -> None:
     """Show a test of a run: what failed, its attempts, files and output, its history."""
     state = result_state(req.params)
     values = ask(store, lambda reader: result_values(result_id, state, CommonValues(reader)))
-    fixed = {"code_links": code_links, "trace_viewer": trace_viewer}
-    show(req, resp, "test/test.html", mistakes=state.mistakes, **fixed, **values)
+    show(req, resp, "test/test.html", mistakes=state.mistakes, code_links=code_links, **values)
 
 
 def result_values(result_id: int, state: TestState, common: CommonValues) -> Values:
@@ -358,39 +355,7 @@ def _markdown(row: Row, fields: Sequence[Entry], values: Values) -> str:
     )
 
 
-_FOLDER: Final = "/trace/"
-VIEWER: Final = f"{_FOLDER}index.html"
-_IN_PACKAGE: Final = ("driver", "package", "lib", "vite", "traceViewer")
-_TYPES: Final = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".ttf": "font/ttf",
-    ".webmanifest": "application/manifest+json",
-}
-# The viewer's service worker answers each request of a recorded page from the trace. Its own requests fall under this
-# policy, too, so nothing that a trace names is asked for in the network.
-_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self' data: blob:;"
-    " style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' blob:;"
-    " frame-src 'self' blob:; manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
-)
 _ZIP: Final = b"PK\x03\x04"
-
-
-def viewer_files() -> Mapping[str, Path]:
-    """Return the files of the viewer by the paths of their URLs; none if ``playwright`` is not installed."""
-    spec = find_spec("playwright")
-    places = [] if spec is None else spec.submodule_search_locations or []
-    found: Mapping[str, Path] = {
-        f"{_FOLDER}{path.relative_to(folder).as_posix()}": path
-        for folder in (Path(place, *_IN_PACKAGE) for place in places)
-        for path in folder.rglob("*")
-        if path.suffix in _TYPES and path.is_file()
-    }
-    # Each file is a route: no text of a request becomes a path.
-    return found if VIEWER in found else {}
 
 
 def is_trace(connection: StoreConnection, content_hash: str, name: str, size: int) -> bool:
@@ -399,10 +364,3 @@ def is_trace(connection: StoreConnection, content_hash: str, name: str, size: in
         return False
     first, last = (part_of(connection, content_hash, number) for number in (0, max(0, size - 1) // PART_BYTES))
     return first.startswith(_ZIP) and (b".trace" in first or b".trace" in last)
-
-
-def send_viewer_file(path: Path, _: falcon.Request, resp: falcon.Response) -> None:
-    """Send a file of the viewer."""
-    resp.content_type = _TYPES[path.suffix]
-    resp.set_header("Content-Security-Policy", _POLICY)
-    resp.data = path.read_bytes()
