@@ -24,7 +24,7 @@ from msgspec.structs import astuple, replace
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped] # waitress has no types
 from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped] # waitress has no types
 from waitress.server import create_server  # type: ignore[import-untyped] # waitress has no types
-from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped] # waitress has no types
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask  # type: ignore[import-untyped] # waitress has no types
 
 from pytest_automation_report.server.http import guard
 from pytest_automation_report.server.http.application import create_application
@@ -98,7 +98,7 @@ def _create_server(application: Any, listener: socket.socket, options: ServeOpti
     return create_server(
         application,
         sockets=[listener],
-        threads=4,
+        _dispatcher=Dispatcher(),
         connection_limit=_connection_limit(options.connections),
         channel_timeout=60,
         outbuf_high_watermark=_UNREAD_BYTES,
@@ -110,6 +110,34 @@ def _create_server(application: Any, listener: socket.socket, options: ServeOpti
         # Only X-Forwarded-Proto is read, see `is_encrypted`.
         clear_untrusted_proxy_headers=False,
     )
+
+
+# Of each kind: more of them would share one interpreter.
+_THREADS: Final = 4
+
+
+class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # waitress has no types
+    """Gives reads threads of their own, so that slow pages never keep an append or a health check waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reads: Any = ThreadedTaskDispatcher()
+        self.set_thread_count(_THREADS)
+        self._reads.set_thread_count(_THREADS)
+
+    def add_task(self, task: Any) -> None:  # noqa: ANN401 - waitress has no types
+        """Let a thread answer the first request of a connection."""
+        request = task.requests[0]
+        is_read = not request.error and request.command in {"GET", "HEAD"} and request.path not in guard.PROBES
+        if is_read:
+            self._reads.add_task(task)
+        else:
+            super().add_task(task)
+
+    def shutdown(self, *given: Any, **options: Any) -> bool:  # noqa: ANN401 - as waitress declares it
+        """End all threads, and cancel the requests that wait for one."""
+        is_clean: bool = super().shutdown(*given, **options)
+        return bool(self._reads.shutdown(*given, **options)) and is_clean
 
 
 def listening(address: guard.Address, port: int) -> socket.socket:

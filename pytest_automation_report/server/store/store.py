@@ -277,8 +277,9 @@ def network_type(path: Path) -> str | None:
 
 
 BUSY_SECONDS = 10.0  # how long SQLite waits for the lock of another process, such as a prune
-# Most connections that read: a report of 10,000 tests, which takes a second or two, then blocks no other reader.
-_READERS = 4
+# Most connections that read. Pages take four of them at most, findings and upkeep one each: others, such as an append
+# that looks for its idempotency key, never wait for these.
+_READERS = 8
 # Page cache of a connection. Keys of tests are hashes, so an append reads pages from all over their index.
 _CACHE_KIBIBYTES = 8 * 1024
 # The write-ahead log is cut to this size after a large transaction; SQLite by default never makes it smaller.
