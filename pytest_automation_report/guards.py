@@ -1,4 +1,4 @@
-"""Keep errors of this package out of pytest's sessions: the summary shows them."""
+"""Keep errors of ours out of pytest's sessions, whose summary shows them; what ends a test or a session goes on."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def guarded(hook: Callable[P, R]) -> Callable[P, R]:
     def guard(*args: P.args, **kwargs: P.kwargs) -> R | None:
         try:
             return hook(*args, **kwargs)
-        except BaseException as error:
-            if _ends_session(error):
+        except Exception as error:
+            if goes_on(error):
                 raise
             _add(args[0], hook.__name__, error)
             return None
@@ -74,8 +74,8 @@ def _guarded_wrapper(hook: Callable[..., Generator[None, R, R]]) -> Callable[...
             steps.send(result)
         except StopIteration as end:
             return cast("R", end.value)
-        except BaseException as error:
-            if _ends_session(error):
+        except Exception as error:
+            if goes_on(error):
                 raise
             _add(args[0], hook.__name__, error)
         return result
@@ -83,20 +83,31 @@ def _guarded_wrapper(hook: Callable[..., Generator[None, R, R]]) -> Callable[...
     return guard
 
 
-def _ends_session(error: BaseException) -> bool:
-    """Whether a user ends the session with this error, or a setting that cannot be used."""
+def goes_on(error: BaseException) -> bool:
+    """Whether an error goes on to the test or the session, though code of ours or a user's hook runs.
+
+    A time limit is raised into whatever runs, as pytest's fail or an error that is no `Exception`: a test that is over
+    its limit must not pass since it was ours that took too long.
+    """
     # Not imported: code that annotates must not load pytest where no test runs.
-    pytest = sys.modules["pytest"]
-    # pytest's fail and skip are no `Exception`; a user's object or timeout may raise one while a hook of ours runs.
-    kept_out = (Exception, pytest.fail.Exception, pytest.skip.Exception)
-    return isinstance(error, (pytest.exit.Exception, pytest.UsageError)) or not isinstance(error, kept_out)
+    pytest: Any = sys.modules.get("pytest")
+    own = () if pytest is None else (pytest.exit.Exception, pytest.UsageError)
+    return isinstance(error, own) or not isinstance(error, Exception)
 
 
 def _add(owner: Any, place: str, error: BaseException) -> None:  # noqa: ANN401 - any object with hooks
     errors: Errors | None = getattr(owner, "internal_errors", None)
     if errors is not None:
-        from pytest_automation_report.text.redaction import safe_str  # noqa: PLC0415 - only with an error
-
         errors.add(f"{place}: {type(error).__name__}: {safe_str(error)}")
     elif sys.stderr is not None:  # the hook of a module, before there is a session
         sys.stderr.write(f"automation report: error in reporting: {place}: {type(error).__name__}\n")
+
+
+def safe_str(value: object) -> str:
+    """Return a user's value as a plain text, also if its ``__str__`` raises or returns a text of another class."""
+    try:
+        return "".join((str(value),))
+    except Exception as error:
+        if goes_on(error):
+            raise
+        return f"<{type(value).__name__} without a text: {type(error).__name__}>"

@@ -13,13 +13,13 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_automation_report.api.models import STEP_LIMIT, Artifact, Field, FieldType
+from pytest_automation_report.guards import safe_str
 from pytest_automation_report.recording.collector import active
 from pytest_automation_report.recording.options import NO_NAME, FieldKind, property_field
 from pytest_automation_report.recording.phases import Annotations, merged
 from pytest_automation_report.recording.user_code import LazyContent, attachment, check_content, copier_of
 from pytest_automation_report.spool.records import Step as TimedStep
 from pytest_automation_report.text.limits import TEXT_UNITS, utf16_length
-from pytest_automation_report.text.redaction import TextCleaner, safe_str
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.recording.collector import AnnotationCollector
     from pytest_automation_report.spool.records import StepStatus
+    from pytest_automation_report.text.redaction import TextCleaner
 
 __tracebackhide__ = True  # pytest shows the line of the test alone
 

@@ -1,7 +1,7 @@
 """Annotations by users' hooks, by markers, and from browsers' files: call the hooks, and validate what users write.
 
-A hook that raises, or returns a value that cannot be sent, is reported once in the summary and never affects the
-session.
+A hook that raises an `Exception`, or returns a value that cannot be sent, is reported once in the summary and never
+affects the session.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from functools import partial
 from pathlib import Path
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
 import pytest
@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Artifact, Field, Link, NewRun, Resources, joined
-from pytest_automation_report.guards import Errors, Hooks, guarded
+from pytest_automation_report.guards import Errors, Hooks, goes_on, guarded, safe_str
 from pytest_automation_report.recording.collector import DESCRIBE_RUN, DESCRIBE_TEST, AnnotationCollector
 from pytest_automation_report.recording.functions import (
     AttemptAnnotations,
@@ -35,11 +35,12 @@ from pytest_automation_report.spool.records import key_of
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
 from pytest_automation_report.text.node_ids import place_of
-from pytest_automation_report.text.redaction import TextCleaner, safe_str
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+
+    from pytest_automation_report.text.redaction import TextCleaner
 
 
 class ArtifactFile(Struct, frozen=True):
@@ -205,6 +206,8 @@ def _note(note: object, cleaner: TextCleaner) -> str | None:
     return None if note is None else cut_end(cleaner.string(safe_str(note)), NOTE_UNITS)
 
 
+__tracebackhide__ = True  # pytest shows the lines of the test and of hooks alone
+
 _SCREENSHOT: Final = "get_screenshot_as_png"  # of Selenium's drivers
 
 
@@ -229,22 +232,33 @@ class AnnotationHooks(Hooks):
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Add the values of users' hooks and the attempt's folder at the teardown, screenshots after a failure."""
         report = yield
+        added = _run_as_phase(call.when, partial(self._add, item, report))
+        if added.excinfo is not None and report.failed:  # it stays so, with what failed it
+            reason = f"{added.excinfo.typename}: {safe_str(added.excinfo.value)}"
+            self._collector.user_errors.add(f"additions to {item.nodeid} are left out: {reason}")
+        elif added.excinfo is not None:
+            made = pytest.TestReport.from_item_and_call(item, added)
+            report.outcome, report.longrepr = made.outcome, made.longrepr
+        return report
+
+    def _add(self, item: pytest.Item, report: pytest.TestReport) -> None:
         attempt = current_attempt(self._collector)
-        if attempt is not None and call.when == "teardown":
+        if attempt is not None and report.when == "teardown":
             self._describe(attempt, item, report)
         values: Mapping[str, Any] | None = getattr(item, "funcargs", None)
         if attempt is not None and self._has_browsers and values:
             try:
-                if call.when == "teardown":
+                if report.when == "teardown":
                     _attach_folder(attempt, values.get("output_path"))  # pytest-playwright's fixture
                 elif report.failed:
                     for name, value in values.items():
                         # A driver that is closed is an error of the user.
                         if callable(getattr(type(value), _SCREENSHOT, None)):
                             attach(attempt, getattr(value, _SCREENSHOT), f"{name}.png", "image/png")
-            except Exception as error:  # noqa: BLE001 - fixtures are users' objects; a report without pictures is still a report
+            except Exception as error:  # fixtures are users' objects; a report without pictures is still a report
+                if goes_on(error):
+                    raise
                 self._collector.user_errors.add(f"files of the browser are left out: {type(error).__name__}: {error}")
-        return report
 
     def _describe(self, attempt: AttemptAnnotations, item: pytest.Item, report: pytest.TestReport) -> None:
         errors = self._collector.user_errors
@@ -256,6 +270,13 @@ class AnnotationHooks(Hooks):
                 attempt.hook_annotations.append(annotations)
                 for file in files_of(value):
                     attach(attempt, file.content, file.name, file.mime_type)
+
+
+def _run_as_phase(
+    when: Literal["collect", "setup", "call", "teardown"], work: Callable[[], None]
+) -> pytest.CallInfo[None]:
+    """Do work as pytest does a phase: between them a test's time limit, or a skip, would end the whole session."""
+    return pytest.CallInfo.from_call(work, when, reraise=(KeyboardInterrupt, Exception))
 
 
 def _attach_folder(attempt: AttemptAnnotations, folder: object) -> None:
@@ -295,10 +316,15 @@ def annotations_of_markers(collector: AnnotationCollector, item: pytest.Item) ->
     Markers that were added while the test ran count, too.
     """
     attempt, names = AttemptAnnotations(collector, item), collector.options.marker_names
-    for node in item.listchain():
-        for mark in node.own_markers:
-            if mark.name in names:
-                _read_marker(mark, item, attempt)
+    marks = [mark for node in item.listchain() for mark in node.own_markers if mark.name in names]
+
+    def read() -> None:
+        for mark in marks:
+            _read_marker(mark, item, attempt)
+
+    call = _run_as_phase("teardown", read)
+    if call.excinfo is not None:
+        item.ihook.pytest_runtest_logreport(report=pytest.TestReport.from_item_and_call(item, call))
     added = attempt.close()
     return added if added.fields or added.artifacts else None
 
@@ -321,9 +347,9 @@ def _read_marker(mark: pytest.Mark, item: pytest.Item, attempt: AttemptAnnotatio
                 pairs = (f"{name}={safe_str(value)}" for name, value in mark.kwargs.items())
                 values = [*map(safe_str, mark.args), *pairs]
                 attempt.add(property_field(mark.name, ", ".join(values) or "yes", attempt.collector.cleaner))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - the arguments are users' objects
+    except Exception as error:  # the arguments are users' objects
+        if goes_on(error):
+            raise
         reason = safe_str(error)
         # Python's message for wrong arguments names our function, which the marker's user does not know.
         if reason.startswith(("AutomationReport.", "_add_artifact()", "_add_references()")):

@@ -25,10 +25,10 @@ from pytest_automation_report.api.models import (
     step_markup,
 )
 from pytest_automation_report.errors import members_of
+from pytest_automation_report.guards import safe_str
 from pytest_automation_report.recording.options import FAILED, RecordingOptions, cleaner_for
 from pytest_automation_report.spool.records import Attempt, Colours, FailedTest, FinishRecord, identity_of, one_based
 from pytest_automation_report.text.limits import TEXT_UNITS, cut_end, string, utf16_length
-from pytest_automation_report.text.redaction import TextCleaner, safe_str
 from pytest_automation_report.text.visible import ColouredText, Span
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Artifact
     from pytest_automation_report.spool.records import Step, StepStatus, TestIdentity
+    from pytest_automation_report.text.redaction import TextCleaner
 
 
 # A crash message that begins with the name of an exception: ``pkg.SomeError: text`` or the name alone.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, FieldType, Status
+from pytest_automation_report.guards import goes_on, safe_str
 from pytest_automation_report.recording.comparison import Sides, captured_sides, clean_comparison
 from pytest_automation_report.recording.options import (
     FAILED,
@@ -43,7 +44,6 @@ from pytest_automation_report.recording.phases import (
 )
 from pytest_automation_report.spool.records import Attempt, FinishRecord, identity_of
 from pytest_automation_report.text.limits import STRING_UNITS, string
-from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,9 +133,9 @@ class FailedComparisons:
             if frame.f_code.co_name == _CALLED_BY_ASSERT:
                 try:
                     sides = captured_sides(operator, left, right)
-                except KeyboardInterrupt:
-                    raise
-                except BaseException:  # noqa: BLE001 - the code of users' objects: a skip of theirs is no outcome
+                except Exception as error:  # in code of users' objects
+                    if goes_on(error):
+                        raise
                     return
                 self._last = following.f_code, following.f_lineno, sides
                 return

@@ -1,4 +1,4 @@
-"""Call users' hooks, and take the files that they and tests name; what goes wrong is reported, and raises nothing.
+"""Call users' hooks, and take the files that they and tests name; an `Exception` is reported, and not raised.
 
 A file gets its address from a user's hook that publishes it, else from the template ``artifact_url`` of files that the
 CI uploads, else from the sender, which uploads the spool's copy. Without an address it becomes a field that names it.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from msgspec import Struct
 
 from pytest_automation_report.api.models import Artifact, Field, address_of, is_web_address
+from pytest_automation_report.guards import goes_on, safe_str
 from pytest_automation_report.recording.collector import (
     DESCRIBE_RUN,
     DESCRIBE_TEST,
@@ -27,7 +28,6 @@ from pytest_automation_report.spool.folder import FOLDER
 from pytest_automation_report.spool.records import spooled_address
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import Disk
-from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.guards import Errors
 
 __tracebackhide__ = True  # pytest shows the line of the test alone
+
+_OF_RUN: Final = {DESCRIBE_RUN, FINISHED}
 
 _Returned = TypeVar("_Returned")
 
@@ -52,18 +54,13 @@ _CONSEQUENCES: Final[Mapping[str, str]] = {
 def call_hook(
     errors: Errors, name: str, hook: Callable[..., _Returned], *values: object, **arguments: object
 ) -> _Returned | None:
-    """Call a hook, or what validates its value, and return the result, None if it raised.
-
-    `pytest.exit` and Ctrl-C still end the session.
-    """
-    import pytest  # noqa: PLC0415 - code that annotates must not load pytest where no test runs
-
+    """Call a hook, or what validates its value, and return the result, None if it raised; some errors go on."""
     try:
         return hook(*values, **arguments)
-    except (KeyboardInterrupt, pytest.exit.Exception):
-        raise
     # A value of the right class may still hold others of wrong ones, such as `Field(meta=None)`.
-    except BaseException as error:  # noqa: BLE001 - a user's code may raise anything; it is reported
+    except BaseException as error:
+        if goes_on(error) and not (name in _OF_RUN and _is_outcome(error)):
+            raise
         add_hook_error(errors, name, error, "" if values else _file_of_hook(name, error))
         return None
 
@@ -72,6 +69,13 @@ def add_hook_error(errors: Errors, name: str, error: BaseException, file: str = 
     """Add the error of a hook, with its consequence for the report."""
     place = f" in {file}" if file else ""
     errors.add(f"{name}{place}: {type(error).__name__}: {safe_str(error)}; {_CONSEQUENCES[name]}")
+
+
+def _is_outcome(error: BaseException) -> bool:
+    """Whether an error fails or skips a test: where none runs there is nothing that it could do."""
+    import pytest  # noqa: PLC0415 - code that annotates must not load pytest where no test runs
+
+    return isinstance(error, (pytest.fail.Exception, pytest.skip.Exception))
 
 
 def _file_of_hook(name: str, error: BaseException) -> str:
@@ -123,9 +127,10 @@ def attachment(
         path = ((folder or Path()) / value).absolute()
         file.name = safe_str(name or path.name or _ARTIFACT_NAME)
         return file.of_file(path)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - neither a user's function nor a patched file system may change a verdict
+    except BaseException as error:  # of a user's function, or a patched file system
+        is_of_run = item is not None and item.nodeid == ""
+        if goes_on(error) and not (is_of_run and _is_outcome(error)):
+            raise
         reason = f"{type(error).__name__}: {safe_str(error)}"
         nodeid = getattr(item, "nodeid", "") or "this session"
         shown = f"artifact {safe_str(name)}" if name else f"an artifact of {nodeid}"

@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Artifact, Field
-from pytest_automation_report.guards import Errors, Hooks, guarded
+from pytest_automation_report.guards import Errors, Hooks, guarded, safe_str
 from pytest_automation_report.recording.collector import (
     DESCRIBE_TEST,
     HOOKS,
@@ -38,7 +38,6 @@ from pytest_automation_report.spool.records import (
     StartRecord,
 )
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:

@@ -295,16 +295,6 @@ class TextCleaner:
         return found
 
 
-def safe_str(value: object) -> str:
-    """Return a user's value as a plain text, also if its ``__str__`` raises or returns a text of another class."""
-    try:
-        return "".join((str(value),))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - a foreign __str__ may raise anything; the text names the error
-        return f"<{type(value).__name__} without a text: {type(error).__name__}>"
-
-
 @lru_cache(maxsize=16)
 def cached_cleaner(redact: tuple[str, ...], secrets: tuple[str, ...], is_builtin: bool) -> TextCleaner:  # noqa: FBT001 - a part of the cache's key
     """Return one cleaner for equal arguments: patterns and spellings are prepared once in a process."""

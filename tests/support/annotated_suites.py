@@ -1,5 +1,6 @@
 """Small suites that annotate their tests, and what the server has of them."""
 
+import os
 import re
 import sys
 from dataclasses import dataclass, field
@@ -65,10 +66,12 @@ class Suite:
     def conftest(self, text: str) -> None:
         self.write("conftest.py", text)
 
-    def report(self, *arguments: str, ini: str = "", output: str = "none", exit_status: int = 0) -> dict[str, Reported]:
+    def report(
+        self, *arguments: str, ini: str = "", output: str = "none", exit_status: int = 0, path: str = ""
+    ) -> dict[str, Reported]:
         """Run a reported session that ends with this status; return its results by name."""
         self.write("pytest.ini", f"[pytest]\nautomation_report_output = {output}\n" + dedent(ini))
-        env = session_environment(PYTHONPATH=str(self.root))
+        env = session_environment(PYTHONPATH=os.pathsep.join((str(self.root), path)))
         self.ran = run_session(self.root, *arguments, address=self.server.address, env=env, exits=exit_status)
         return {test["name"]: Reported(test) for _, test in self.server.tests()}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import pytest_automation_report
-from pytest_automation_report.guards import Errors, Hooks, guarded
+from pytest_automation_report.guards import Errors, Hooks, guarded, safe_str
 
 PACKAGE = Path(pytest_automation_report.__file__).parent
 
@@ -65,9 +65,7 @@ class Unprintable(Exception):  # noqa: N818 - a user's
         raise ValueError("no text")
 
 
-@pytest.mark.parametrize(
-    "error", [KeyError("k"), Unprintable(), pytest.skip.Exception("s"), pytest.fail.Exception("f")]
-)
+@pytest.mark.parametrize("error", [KeyError("k"), Unprintable(), TimeoutError("t")])
 def test_error_is_counted(error: BaseException) -> None:
     """What a hook raises is counted with its place; the hook returns nothing, a wrapper the result that it got."""
     hooks = Broken(error)
@@ -79,12 +77,56 @@ def test_error_is_counted(error: BaseException) -> None:
     ]
 
 
-@pytest.mark.parametrize("end", [KeyboardInterrupt(), SystemExit(1), pytest.exit.Exception("e"), pytest.UsageError()])
-def test_ends_of_a_session_are_raised(end: BaseException) -> None:
-    """What ends a session on purpose still does."""
+class Timeout(BaseException):
+    pass
+
+
+ENDS = [KeyboardInterrupt(), SystemExit(1), pytest.exit.Exception("e"), Timeout()]
+ENDS += [pytest.fail.Exception("f"), pytest.skip.Exception("s"), pytest.xfail.Exception("x")]
+
+
+@pytest.mark.parametrize("end", [*ENDS, pytest.UsageError()], ids=lambda end: type(end).__name__)
+def test_ends_of_a_test_or_session_are_raised(end: BaseException) -> None:
+    """What ends a test or a session goes on from a hook: it may be a time limit, or a user's wish."""
     hooks = Broken(end)
     with pytest.raises(type(end)):
         hooks.pytest_report_header()
     with pytest.raises(type(end)):
         wrapped(hooks, "result")
     assert hooks.internal_errors.texts == []
+
+
+class Raising:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __str__(self) -> str:
+        raise self.error
+
+
+def test_what_a_text_of_users_raises_is_named() -> None:
+    """An error that the ``__str__`` of a value raises becomes its text, so that it ends no test."""
+    assert safe_str(Raising(ValueError("why"))) == "<Raising without a text: ValueError>"
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: type(end).__name__)
+def test_a_text_of_users_can_end_a_test(end: BaseException) -> None:
+    """What ends a test or a session goes on from the ``__str__`` of a value."""
+    with pytest.raises(type(end)):
+        safe_str(Raising(end))
+
+
+def test_a_text_of_a_class_of_users_is_plain() -> None:
+    """A text whose class has methods of its own becomes a plain one with the same characters."""
+
+    class Shouting(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return self
+
+        def upper(self) -> str:
+            raise AssertionError
+
+    assert type(safe_str(Shouting("a"))) is str
+    assert safe_str(Shouting("a")) == "a"

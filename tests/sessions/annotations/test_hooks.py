@@ -115,10 +115,10 @@ BROKEN = """
     import pytest
 
     def pytest_automation_report_describe_run(config):
-        raise KeyError("no branch")
+        pytest.fail("no branch")
 
     def pytest_automation_report_describe_test(item, report):
-        pytest.fail("no page")
+        raise KeyError("no page")
 
     def pytest_automation_report_publish_artifact(path):
         return 7
@@ -145,8 +145,8 @@ def test_hook_that_fails_is_told_once(arguments: tuple[str, ...], suite: Suite) 
     names = [[*each.values, *(artifact["name"] for artifact in each.artifacts)] for each in tests.values()]
     assert names == [["a.txt"]] * 4
     for told in (
-        f"describe_run in {suite.root}/conftest.py: KeyError: 'no branch'; the run has none of its additions",
-        f"describe_test in {suite.root}/conftest.py: Failed: no page; results have none of its additions",
+        f"describe_run in {suite.root}/conftest.py: Failed: no branch; the run has none of its additions",
+        f"describe_test in {suite.root}/conftest.py: KeyError: 'no page'; results have none of its additions",
         "publish_artifact: ValueError: '7' is not a web address; files have no address",
         f"finished in {suite.root}/conftest.py: SystemError: no chat; the report is not affected",
     ):

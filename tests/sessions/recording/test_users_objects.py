@@ -166,7 +166,7 @@ def test_compares(error, kind):
 def test_compares_deeply(error):
     assert {"a": [Wild(error)], Wild(error): 1} == {"a": [], Wild(error): 2}
 
-@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("error", [ValueError, OSError])
 def test_annotates(error, automation_report):
     def text():
         raise error("no")
@@ -188,7 +188,7 @@ def test_text_of_an_exception():
             pytest.skip("no text")
     raise Error
 
-@pytest.mark.automation_report_field("value", type("Named", (), {"__str__": lambda self: pytest.skip("no")})())
+@pytest.mark.automation_report_field("value", type("Named", (), {"__str__": lambda self: 1 / 0})())
 def test_marked():
     pass
 """
@@ -212,9 +212,9 @@ def test_what_objects_raise_changes_no_verdict(tmp_path: Path) -> None:
         ran = project.report(address=server.address)
         tests = [test for _, test in server.tests()]
     assert ran.exit == 1
-    assert "= 21 failed, 7 passed in" in ran.out
+    assert "= 21 failed, 3 passed in" in ran.out
     assert "error in reporting" not in ran.text
-    assert len(tests) == 28
+    assert len(tests) == 24
 
 
 ITEMS = """

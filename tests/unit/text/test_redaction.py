@@ -17,7 +17,7 @@ from pytest_automation_report.recording.options import RecordingOptions, cleaner
 from pytest_automation_report.session.xdist import worker_options
 from pytest_automation_report.settings.run import without_secrets
 from pytest_automation_report.text import credential_patterns as secret_shapes
-from pytest_automation_report.text.redaction import TextCleaner, safe_str, secret_values
+from pytest_automation_report.text.redaction import TextCleaner, secret_values
 from pytest_automation_report.text.secret_values import SIGNS
 from pytest_automation_report.text.visible import MARK
 from support.texts_with_secrets import HIDDEN
@@ -418,35 +418,3 @@ def test_short_secrets_are_looked_for_as_they_are_alone(length: int, is_found_in
     assert hide(f"a {secret} b") == f"a {MARK} b"
     encoded = base64.b64encode(f"xx:{secret}:yy".encode()).decode()
     assert (hide(encoded) != encoded) is is_found_in_base64
-
-
-@pytest.mark.parametrize("raised", [ValueError, SystemExit, pytest.skip.Exception, pytest.exit.Exception])
-def test_what_a_text_of_users_raises_is_named(raised: type[BaseException]) -> None:
-    """Whatever the ``__str__`` of a value raises becomes its text, so that it ends no test; Ctrl-C still does."""
-
-    class Raising:
-        def __init__(self, error: BaseException) -> None:
-            self.error = error
-
-        def __str__(self) -> str:
-            raise self.error
-
-    assert safe_str(Raising(raised("why"))) == f"<Raising without a text: {raised.__name__}>"
-    with pytest.raises(KeyboardInterrupt):
-        safe_str(Raising(KeyboardInterrupt()))
-
-
-def test_a_text_of_a_class_of_users_is_plain() -> None:
-    """A text whose class has methods of its own becomes a plain one with the same characters."""
-
-    class Shouting(str):
-        __slots__ = ()
-
-        def __str__(self) -> str:
-            return self
-
-        def upper(self) -> str:
-            raise AssertionError
-
-    assert type(safe_str(Shouting("a"))) is str
-    assert safe_str(Shouting("a")) == "a"
