@@ -248,7 +248,7 @@ def delivered(
         hint = f"write it with automation-report html {state.run} -o {report}"
         echo_stderr(f"{folder.id}: no report in {report}: {refusal}: {hint}")
     _echo_decisions(folder, state, state.total("dropped") - before.total("dropped"))
-    return _echo_outcome(folder, delivery, state.total("acknowledged") - before.total("acknowledged"), configuration)
+    return _echo_outcome(folder, delivery, state.confirmed - before.confirmed, configuration)
 
 
 def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
@@ -284,7 +284,8 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
         (state.total("held"), "held: delivery unconfirmed (--unknown=send|drop decides it)"),
         (state.done.damaged, f"damaged {'record' if state.done.damaged == 1 else 'records'} that cannot be read"),
     ]
-    parts = ", ".join(f"{count:,} {what}" for count, what in remaining if count) or "the run is not completed"
+    parts = ", ".join(f"{count:,} {what}" for count, what in remaining if count)
+    parts = parts or ("the server does not show all of them" if state.difference else "the run is not completed")
     why = delivery.retry_policy.stopped or state.error or "; ".join(state.reasons[:3])
     if state.is_run_gone:
         why = f"{why}: add --new-run to send it to a new run"

@@ -6,7 +6,7 @@ cannot show it, the batch is held: it is not sent again until the user decides t
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -25,8 +25,9 @@ from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.spool.ledger import AckRecord, FencedRecord, FencingIsRecord, HeldRecord, NotRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.requests import Unknown
     from pytest_automation_report.spool.ledger import Closing, Intent
 
@@ -37,6 +38,16 @@ Outcome: TypeAlias = Literal["pending", "done", "run_completed"]
 def decided(unknown: Unknown, number: int, reason: str) -> Closing:
     """Return the record that closes an intent if the server does not show whether it was applied."""
     return NotRecord(number, reason) if unknown == "send" else HeldRecord(number, reason, unknown == "drop")
+
+
+def results_of(client: Client, run: int, thread: int) -> Iterator[RunTest]:
+    """Yield what the server shows of a thread, the newest result first; each page is one request."""
+    page: int | None = 1
+    while page is not None:
+        response = client.run_tests(run, page=page, per_page=250, thread_id=thread, is_newest_first=True)
+        yield from response.result
+        # A page without results, or another page than the next one, would never end.
+        page = response.next_page if response.result and response.next_page == page + 1 else None
 
 
 class Reconciliation:
@@ -253,19 +264,10 @@ class Reconciliation:
         if not 0 < arrived < intent.count == len(batch):
             return (), "the batch itself is not known any more"
         # Only this sender writes to the thread, so its latest results belong to the last batch.
-        rows: list[RunTest] = []
-        page: int | None = 1
         try:
-            while page is not None and len(rows) < arrived:
-                response = self._client.run_tests(
-                    run, page=page, per_page=250, thread_id=intent.thread, is_newest_first=True
-                )
-                rows += response.result
-                # A page without results, or another page than the next one, would never end.
-                page = response.next_page if response.result and response.next_page == page + 1 else None
+            rows = list(islice(results_of(self._client, run, intent.thread), arrived))
         except RefusedError as error:
             return (), f"the server does not show a run's results ({error})"
-        rows = rows[:arrived]
         ids = [row.id or 0 for row in rows]
         if len(rows) != arrived or 0 in ids or sorted(set(ids), reverse=True) != ids:
             return (), "the server's list of the run's results cannot be followed"

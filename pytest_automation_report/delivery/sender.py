@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from pytest_automation_report.api.responses import ClientError
 from pytest_automation_report.delivery.attempts import CapturedOutput
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, options_of
 from pytest_automation_report.delivery.launch import Runtime, SenderConfig, Timeouts
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import decided
+from pytest_automation_report.delivery.recount import unshown
 from pytest_automation_report.delivery.report import excerpt_from, write_report
 from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.stores import connected
-from pytest_automation_report.errors import AutomationReportError, SpoolError
+from pytest_automation_report.errors import AutomationReportError, SpoolError, StoreError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import (
     LAST_WORDS,
@@ -109,8 +111,13 @@ class Sender(Struct):
         return follower, delivery
 
     def _prepare(self, follower: SessionFollower, delivery: Delivery) -> None:
-        """Apply what the user decided about held results of an earlier sender, and about its run."""
+        """Look for results that the server did not show; apply what the user decided about held ones, and the run."""
         ledger = delivery.ledger
+        if ledger.state.difference:
+            self._recount(delivery)
+            # Nothing is to be sent: unknown so far, or all is there.
+            if ledger.state.difference or (ledger.state.is_recounted and not ledger.state.total("held")):
+                return
         if self.options.unknown != "hold":
             ledger.write(UnheldRecord(self.options.unknown == "drop"))
         if not self.options.is_in_new_run or ledger.state.run is None:
@@ -122,6 +129,16 @@ class Sender(Struct):
                 ledger.write(decided(self.options.unknown, number, "its run was left for a new one"))
             delivery.retry_policy.resume()
             ledger.write(NewRunRecord())
+
+    def _recount(self, delivery: Delivery) -> None:
+        """Find out which confirmed results are to be sent again, unless the server does not answer."""
+        follower, _ = self.begin(delivery.ledger)
+        try:
+            delivery.ledger.write(unshown(follower, delivery))
+        except (ClientError, StoreError) as error:
+            delivery.retry_policy.handle_error(error)
+        finally:
+            follower.close()
 
     def _reconcile_open_intents(self, follower: SessionFollower, delivery: Delivery) -> bool:
         """Reconcile every open intent, which may take minutes; return whether all are closed, or the server refuses."""
@@ -285,7 +302,7 @@ class DeliveryEnd(Struct):
         if self.delivery.session.is_embedded or run is None:
             return None
         # Results in a run that was left are in none of this run's threads.
-        if state.left_runs or not self.delivery.is_finished or not state.total("acknowledged"):
+        if state.left_runs or state.is_recounted or not self.delivery.is_finished or not state.total("acknowledged"):
             return None
         own = {thread for each in state.progress_by_worker.values() for thread in each.threads}
 
@@ -373,7 +390,7 @@ class DeliveryEnd(Struct):
         self.delivery.runtime.log("done" if is_finished else kept)
         seen = {queue.worker: queue.counts.total() for queue in queues}
         by_status = sum((queue.counts for queue in queues), Counter[str]())
-        difference = self.delivery.state.difference(shown)
+        difference = self.delivery.state.compare(shown)
         done = DoneRecord(is_finished, unsent, files.damaged, files.torn, why, by_status, difference)
         self.delivery.ledger.write(self.delivery.state.totals(done, seen))
 

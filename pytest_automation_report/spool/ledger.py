@@ -28,7 +28,7 @@ from pytest_automation_report.spool.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 Operation: TypeAlias = Literal[
@@ -106,6 +106,15 @@ class UnheldRecord(Record, frozen=True, tag="unheld"):
     dropped: bool
 
 
+class UnshownRecord(Record, frozen=True, tag="unshown"):
+    """Confirmed results that the server does not show are sent again; ``offsets`` has them by worker.
+
+    None if the server does not show which: all confirmed ones are held then.
+    """
+
+    offsets: dict[str, tuple[Int64, ...]] | None
+
+
 class AsideRecord(Record, frozen=True, tag="aside"):
     """One result that the server refuses; the rest of its batch is sent without it."""
 
@@ -156,9 +165,9 @@ class NewRunRecord(Record, frozen=True, tag="new-run"):
 Closing: TypeAlias = "AckRecord | NotRecord | HeldRecord"
 
 LEDGER_KINDS: Final = JsonDecoder(
-    ReadyRecord | DoneRecord | JoinedRecord | Intent | AckRecord | NotRecord | HeldRecord | UnheldRecord | AsideRecord
-    | AliasRecord | FencedRecord | FencingIsRecord | StoredRecord | UnstoredRecord | FindingsRecord | ReportRecord
-    | ErrorRecord | NewRunRecord
+    ReadyRecord | DoneRecord | JoinedRecord | Intent | AckRecord | NotRecord | HeldRecord | UnheldRecord | UnshownRecord
+    | AsideRecord | AliasRecord | FencedRecord | FencingIsRecord | StoredRecord | UnstoredRecord | FindingsRecord
+    | ReportRecord | ErrorRecord | NewRunRecord
 )  # fmt: skip
 
 
@@ -212,10 +221,28 @@ class WorkerProgress(Struct):
     held: OffsetRanges = field(default_factory=OffsetRanges)
     dropped: OffsetRanges = field(default_factory=OffsetRanges)
     orphans: set[int] = field(default_factory=set)
+    # Results among the acknowledged ones that the server did not show: to be sent again.
+    unshown: set[int] = field(default_factory=set)
+
+    def is_acknowledged(self, offset: int) -> bool:
+        """Whether the server has confirmed the result at this offset, and nothing contradicts it."""
+        return offset in self.acknowledged and offset not in self.unshown
 
     def is_settled(self, offset: int) -> bool:
         """Whether the result at this offset must not be sent, or not again."""
-        return offset in self.acknowledged or offset in self.rejected or offset in self.held or offset in self.dropped
+        is_decided = offset in self.rejected or offset in self.held or offset in self.dropped
+        return is_decided or self.is_acknowledged(offset)
+
+    def take_back(self, offsets: Iterable[int]) -> None:
+        """Count acknowledged results as not sent."""
+        before = len(self.unshown)
+        self.unshown.update(offsets)
+        self.acknowledged.count -= len(self.unshown) - before
+
+    def hold_acknowledged(self) -> None:
+        """Hold all acknowledged results."""
+        self.held.absorb(self.acknowledged)
+        self.acknowledged = OffsetRanges()
 
 
 class LedgerState(Struct):
@@ -233,6 +260,11 @@ class LedgerState(Struct):
     sender_pid: int = 0
     is_done: bool = False
     done: DoneRecord = field(default_factory=DoneRecord)
+    # How the server's count differed from the confirmed results, until a sender has looked for each of them, and
+    # whether it has found all, whatever the count is.
+    difference: str = ""
+    is_recounted: bool = False
+    confirmed: int = 0  # results, also those that the server does not show
     # Intents by number, without those that were closed.
     open_intents: dict[int, Intent] = field(default_factory=dict)
     next_number: int = 1
@@ -278,8 +310,8 @@ class LedgerState(Struct):
 
     @property
     def has_kept(self) -> bool:
-        """Whether results were rejected, are held since their delivery is unconfirmed, or are damaged."""
-        return bool(self.total("rejected") or self.total("held") or self.done.damaged)
+        """Whether results were rejected, are held since their delivery is unconfirmed, not shown, or damaged."""
+        return bool(self.total("rejected") or self.total("held") or self.difference or self.done.damaged)
 
     def total(self, outcome: Literal["acknowledged", "rejected", "held", "dropped"]) -> int:
         """Return the number of results of all workers with this outcome."""
@@ -311,10 +343,12 @@ class LedgerState(Struct):
             unstored_reasons=tuple(Counter(self.unstored.values()).most_common(_MAX_REASONS)),
         )
 
-    def difference(self, shown: int | None) -> str:
+    def compare(self, shown: int | None) -> str:
         """Return how the results that the server shows differ from those that it confirmed; "" if they agree."""
         confirmed = self.total("acknowledged")
-        if shown is None or confirmed <= shown <= confirmed + self.total("held") + self.total("dropped"):
+        if shown is None:
+            return self.difference
+        if confirmed <= shown <= confirmed + self.total("held") + self.total("dropped"):
             return ""
         return f"the server shows {shown} of {confirmed} results that it confirmed"
 
@@ -324,7 +358,7 @@ class LedgerState(Struct):
             case ReadyRecord():
                 self.sender_pid, self.is_done, self.done, self.report = record.pid, False, DoneRecord(), None
             case DoneRecord():
-                self.is_done, self.done = True, record
+                self.is_done, self.done, self.difference = True, record, record.difference
             case JoinedRecord():
                 self.run, self.is_joined, self.join_remark = record.run, True, record.remark
             case NewRunRecord():
@@ -344,6 +378,8 @@ class LedgerState(Struct):
                     if record.dropped:
                         progress.dropped.absorb(progress.held)
                     progress.held = OffsetRanges()
+            case UnshownRecord():
+                self._take_back(record.offsets)
             case FencedRecord():
                 self._note_response()
                 self._leave_thread(record.worker)
@@ -362,6 +398,14 @@ class LedgerState(Struct):
                 self.unstored[record.name] = record.why
             case ReportRecord():
                 self.report = record
+
+    def _take_back(self, offsets: Mapping[str, Iterable[int]] | None) -> None:
+        self.difference, self.is_recounted = "", not (offsets is None or offsets)
+        for worker, progress in self.progress_by_worker.items():
+            if offsets is None:
+                progress.hold_acknowledged()
+            else:
+                progress.take_back(offsets.get(worker, ()))
 
     def _close(self, record: Closing) -> None:
         intent = self.open_intents.pop(record.number, None)
@@ -402,9 +446,11 @@ class LedgerState(Struct):
                 progress.thread_observed = progress.thread_computed = 0
                 progress.threads.append(record.id)
             case "append_thread":
-                progress = self.progress_of(intent.worker)
+                progress, self.is_recounted = self.progress_of(intent.worker), False
                 for first, last, count in record.ranges or ((intent.first, intent.last, intent.count),):
                     progress.acknowledged.add(first, last, count)
+                    progress.unshown -= {offset for offset in progress.unshown if first <= offset <= last}
+                    self.confirmed += count
                     if progress.thread == intent.thread:  # still open
                         progress.in_thread += count
                 if not record.ranges and progress.thread == intent.thread:

@@ -189,8 +189,7 @@ class SessionOutcome(Struct, frozen=True):
     @property
     def is_whole(self) -> bool:
         """Whether every result is confirmed by the server and every number adds up."""
-        is_lost = self.mismatches or self.state.difference or self.losses.results or self.losses.records
-        return self._is_delivered and not is_lost
+        return self._is_delivered and not (self.mismatches or self.losses.results or self.losses.records)
 
     @property
     def is_removable(self) -> bool:
@@ -200,4 +199,5 @@ class SessionOutcome(Struct, frozen=True):
     @property
     def _is_delivered(self) -> bool:
         tally = self.tally
-        return self.state.complete and not (tally.rejected or tally.held or tally.left or self.state.damaged)
+        kept = tally.rejected or tally.held or tally.left or self.state.damaged or self.state.difference
+        return self.state.complete and not kept

@@ -256,8 +256,10 @@ def undelivered_lines(configuration: Settings, ending: SessionOutcome, shell: Sh
         them = "it" if tally.held == 1 else "them"
         lines.append(f"{held} held in {folder}: delivery unconfirmed: the server may or may not have {them}")
     lines += [f"  {sanitize(reason)}" for reason in ending.state.reasons[:3]]
-    if tally.left or not ending.state.complete:
+    if tally.left or not ending.state.complete or ending.state.difference:
         kept = f"{quantity(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
+        if ending.state.difference:  # then all else is done
+            kept = f"kept in {folder}: what the server does not have can be sent again"
         needed = (("url", configuration.endpoint.origin), ("project_id", configuration.project_id))
         missing = [setting_of(name).environment for name, value in needed if not value]
         lines.append(f"{kept}: set {' and '.join(missing)} first" if missing else f"{kept}{_why(ending)}")

@@ -23,11 +23,13 @@ OPERATIONS = {
 
 
 class LossyServer(ScriptedServer):
-    """Confirms each append, and stores half of its results."""
+    """Confirms each append, and stores half of its results, or another part of them."""
+
+    kept = 0.5
 
     def applied(self, seen: Seen) -> Reply:
         if "/threads/" in seen.path and "tests" in seen.json:
-            seen.json["tests"] = seen.json["tests"][: len(seen.json["tests"]) // 2]
+            seen.json["tests"] = seen.json["tests"][: int(len(seen.json["tests"]) * self.kept)]
         return super().applied(seen)
 
 
