@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,7 +17,8 @@ from msgspec import Struct, convert
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.http import Attempt
 from pytest_automation_report.api.models import KNOWN_FIELD
-from pytest_automation_report.api.responses import ClientError, NoResponse, time_of
+from pytest_automation_report.api.responses import ClientError, NoResponse, Run, time_of
+from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.cli.context import (
     CONNECTION,
     Exit,
@@ -45,16 +48,24 @@ from pytest_automation_report.failures.tracebacks import parse_traceback
 from pytest_automation_report.findings.known import KnownTests
 from pytest_automation_report.findings.sentences import is_torn, told
 from pytest_automation_report.spool.records import FailedTest
-from pytest_automation_report.summary.ci_page import JobOutput, PageOfJob, failing_notes, literal_line
-from pytest_automation_report.summary.lines import run_page
+from pytest_automation_report.summary.ci_page import (
+    JobOutput,
+    PageOfJob,
+    failing_notes,
+    job_title,
+    repository_path,
+    workspace_of,
+)
+from pytest_automation_report.summary.lines import result_page, run_page
 from pytest_automation_report.text.files import read_file
-from pytest_automation_report.text.limits import printable
+from pytest_automation_report.text.limits import printable, quantity, string
+from pytest_automation_report.text.markdown import markdown_line
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pytest_automation_report.api.responses import Run
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.cli.queries import ExpectedJobs
     from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
@@ -84,13 +95,17 @@ class _Files(Struct):
 
     comment: str | None
     html: str | None
+    junit: str | None
+    code_quality: str | None
     output: JobOutput | None = None
     comments: list[str] = []
+    runs: list[Run] = []
 
     def add(
         self, reading: Opened, shown: Run, findings: RunFindings | None, remarks: Iterable[str], *, is_only: bool
     ) -> None:
         """Write the summary and the report of a run, and keep its comment; remarks stand below the heading."""
+        self.runs.append(shown)
         if self.output is not None or self.comment is not None:
             self._summarize(reading, shown, findings, remarks)
         if self.html is not None:
@@ -101,23 +116,24 @@ class _Files(Struct):
     def _summarize(self, reading: Opened, shown: Run, findings: RunFindings | None, remarks: Iterable[str]) -> None:
         failures, now = [*reading.tests(shown.id, only_failures=True)], time.time_ns() // 1000
         heading, _, text = digest(reading, shown, failures, findings, now=now).markdown().partition("\n")
-        text = "\n".join([heading, *(f"\n**{literal_line(remark)}**" for remark in remarks if remark), text])
+        text = "\n".join([heading, *(f"\n**{markdown_line(remark)}**" for remark in remarks if remark), text])
         self.comments.append(text)
         if self.output is None:
             return
         excerpt = None if findings is None else excerpt_from(findings, reading.configuration.source, now)
         page = PageOfJob(
-            title=f"Automation report: {shown.name}",
+            title=job_title(shown.name, shown.config),
             url=run_page(reading.configuration, shown.id),
             failed=len({test.key for test in failures}),
             failures=[*map(_failed_test, failures[:_FAILURES])],
             notes=failing_notes(excerpt, now),
             text=lambda most: text if len(text.encode()) <= most else "",
+            urls={(test.folder, test.name): _page_of(reading, shown, test) for test in failures[:_FAILURES]},
         )
         self.output.show(page)
 
-    def write_rest(self) -> None:
-        """Print the marks of all runs, and write their comments into one file."""
+    def write_marks(self) -> None:
+        """Print the marks of all runs."""
         if self.output is not None:
             if not self.output.is_shown:
                 echo_stderr("--summary: this CI provider shows no summary", colour="yellow")
@@ -125,8 +141,64 @@ class _Files(Struct):
                 click.echo(line, err=True)
             for warning in self.output.warnings:
                 echo_stderr(warning, colour="yellow")
-        if self.comment is not None:
+
+    def write_comment(self) -> None:
+        """Write the comments of all runs into one file; a server without the runs leaves none."""
+        if self.comment is not None and self.runs:
             write_file(self.comment, ["\n".join(self.comments)], "--comment")
+
+    def write_junit(self, reading: Opened) -> None:
+        """Write the tests of all runs into one file of JUnit XML."""
+        from pytest_automation_report.export.documents import JunitPart, junit_xml  # noqa: PLC0415 - most write none
+
+        if self.junit is None or not self.runs:
+            return
+        facts = ci_facts(os.environ)
+        path = _repository_path if facts is not None and facts.provider == "GitLab" else None
+        parts = (
+            JunitPart(run, reading.tests(run.id), label, partial(_page_of, reading, run), path)
+            for run, label in self._labelled()
+        )
+        write_file(self.junit, junit_xml(*parts), "--junit")
+
+    def write_code_quality(self, reading: Opened) -> None:
+        """Write the failures of all runs as GitLab's Code Quality; it shows none that has no file."""
+        from pytest_automation_report.export.documents import code_quality_entry  # noqa: PLC0415 - most write none
+
+        if self.code_quality is None or not self.runs:
+            return
+        entries: dict[str, Json] = {}
+        without = 0
+        for shown, label in self._labelled():
+            for test in reading.tests(shown.id, only_failures=True):
+                failure = _failed_test(test)
+                key, title = (": ".join(filter(None, (label, text))) for text in (test.key, test.title))
+                texts = (key, string(title), string(failure.message), _repository_path(failure.file))
+                without += not failure.file
+                if failure.file:
+                    entries[key] = code_quality_entry(*texts, failure.line, is_known=failure.is_known)
+        written = json.dumps([*entries.values()], indent=1, ensure_ascii=False)
+        write_file(self.code_quality, [written, "\n"], "--code-quality")
+        if without:
+            echo_stderr(f"--code-quality: {quantity(without, 'failure')} left out: the server names no file of it")
+
+    def _labelled(self) -> list[tuple[Run, str]]:
+        """Return the runs, each with a name that no other one has; a single one needs none."""
+        amounts = Counter(run.config for run in self.runs)
+        return [
+            (run, "" if len(self.runs) == 1 else run.config if amounts[run.config] == 1 else f"{run.config} {run.id}")
+            for run in self.runs
+        ]
+
+
+def _page_of(reading: Opened, run: Run, test: ExportedTest) -> str:
+    """Return the address of a test's page, else of its run's; "" for the embedded store."""
+    own = result_page(reading.configuration, test.id) if reading.is_ours else ""
+    return own or run_page(reading.configuration, run.id)
+
+
+def _repository_path(file: str) -> str:
+    return repository_path(file, Path.cwd(), workspace_of(os.environ))
 
 
 def _failed_test(test: ExportedTest) -> FailedTest:
@@ -155,6 +227,9 @@ def _is_known(test: ExportedTest) -> bool:
 @click.option(
     "--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write the run's pages into one HTML file."
 )
+@click.option("--junit", type=click.Path(dir_okay=False), metavar="FILE", help="Write all tests as JUnit XML.")
+@click.option("--code-quality", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Write the failures as GitLab's Code Quality.")  # fmt: skip
 @click.option("--webhook-url-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="File with the address to tell when the branch turns red or green.")  # fmt: skip
 @setting_options(*CONNECTION, *WHICH)
@@ -173,7 +248,7 @@ def finish(
     Exit code 3: jobs or tests are missing, or tests ran twice; 5: --gate stopped. The run stays open only while jobs
     are missing.
     """
-    files = convert({name: options.pop(name) for name in ("comment", "html")}, _Files)
+    files = convert({name: options.pop(name) for name in ("comment", "html", "junit", "code_quality")}, _Files)
     tests, webhook = read_known(known), _address(webhook_url_file)
     is_summary = options.pop("is_summary")
     configuration, token = configured_for(chosen, options)
@@ -195,7 +270,8 @@ def finish(
             if webhook and findings is not None and not missing:
                 _tell(webhook, verdicts, shown, findings)
             echo_link(configuration, run_id)
-    return max(code, _tried(files.write_rest))
+        junit, code_quality = partial(files.write_junit, reading), partial(files.write_code_quality, reading)
+        return max(code, *(_tried(write) for write in (files.write_marks, files.write_comment, junit, code_quality)))
 
 
 def _tried(write: Callable[[], None]) -> Exit:

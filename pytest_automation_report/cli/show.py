@@ -242,7 +242,7 @@ def _exported(form: str, reading: Opened, run_id: int, base: int | None) -> Iter
     run = reading.run(run_id)
     if form in {"junit", "csv"}:
         tests = reading.tests(run_id)
-        return documents.junit_xml(run, tests) if form == "junit" else documents.csv_table(tests)
+        return documents.junit_xml(documents.JunitPart(run, tests)) if form == "junit" else documents.csv_table(tests)
     findings = reading.findings(run_id, base) if reading.is_ours else None
     if form == "json":
         return documents.json_document(run.document["result"], run.source, findings, reading.items(run_id))

@@ -17,8 +17,6 @@ from pytest_automation_report.export.results import OUTPUTS, ExportedTest, verdi
 from pytest_automation_report.failures.reading import (
     Call,
     ReportedFailure,
-    code_block,
-    code_span,
     failure_markdown,
     read_failure,
 )
@@ -33,6 +31,7 @@ from pytest_automation_report.findings.sentences import (
     told,
 )
 from pytest_automation_report.text.limits import cut_end, duration, printable, quantity, sanitize
+from pytest_automation_report.text.markdown import code_block, code_span
 from pytest_automation_report.text.node_ids import place_of, rerun_of, run_command
 from pytest_automation_report.text.visible import plain
 
@@ -307,8 +306,7 @@ def _side(side: Segments | None) -> str | None:
 
 def code(text: str, units: int = _CODE_UNITS) -> str:
     """Return a foreign text as one line of code, shortened to some units."""
-    line = cut_end(re.sub(r"\s+", " ", plain(text)).strip(), units)
-    return code_span(line) if line else ""
+    return code_span(cut_end(re.sub(r"\s+", " ", plain(text)).strip(), units))
 
 
 _TEXT: Final = _Form(sanitize, "", "  ", "\n\n", TEXT_CHARACTERS)
@@ -353,24 +351,30 @@ def _fitted(entries: Sequence[tuple[str, Sequence[str]]], room: int | None) -> l
 def headline(run: Run, findings: RunFindings | None, url: str, now: int) -> list[str]:
     """Return the lines that say how a run ended, what it was of, and what changed; ``now`` in us since 1970."""
     said = verdict_on(run, findings)
-    verdict = f"{_SIGNS.get(said['tone'], '')}{said['long']}"
+    sign, config = _SIGNS.get(said["tone"], ""), f"{code(run.config)}: " if run.config else ""
+    verdict = said["long"]
     if findings is not None and 0 < findings["ran"]["failed"] + findings["ran"]["files"] == findings["mine"]["known"]:
-        verdict = f"⚠️ {said['long']}, {'all ' if findings['mine']['known'] > 1 else ''}known"
+        sign, verdict = "⚠️ ", f"{verdict}, {'all ' if findings['mine']['known'] > 1 else ''}known"
     if said["part"]:
         verdict += f", {said['part'].partition(': ')[0]}: {code(said['part'].partition(': ')[2])}"
     facts = [f"[run {run.id}](<{url}>)" if url else f"run {run.id}", *([code(run.source)] if run.source else [])]
-    facts += _run_facts(run)
+    facts += _run_facts(run, has_config=False)
     if run.elapsed:
         facts.append(duration(run.elapsed))
     if not run.is_completed:
         facts.append("not completed yet")
     changes = "" if findings is None else compared_line(findings, now, code)
-    return [f"### {verdict}", "", " · ".join(facts), *(["", f"{changes[0].upper()}{changes[1:]}."] if changes else [])]
+    return [
+        f"### {sign}{config}{verdict}",
+        "",
+        " · ".join(facts),
+        *(["", f"{changes[0].upper()}{changes[1:]}."] if changes else []),
+    ]
 
 
-def _run_facts(run: Run) -> list[str]:
+def _run_facts(run: Run, *, has_config: bool = True) -> list[str]:
     commit = commit_text(run.field_value("Commit"), run.field_value("Changes"))
-    facts = {"configuration": run.config, "branch": run.field_value("Branch"), "commit": commit}
+    facts = {"configuration": has_config and run.config, "branch": run.field_value("Branch"), "commit": commit}
     return [f"{name} {code(value)}" for name, value in facts.items() if value]
 
 

@@ -1,4 +1,4 @@
-"""Write a run as data for other programs: CSV, one JSON document with everything, CTRF, and JUnit XML for Jenkins."""
+"""Write a run as data for other programs: CSV, one JSON document with everything, CTRF, JUnit XML, Code Quality."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pytest_automation_report.api.responses import time_of
 from pytest_automation_report.text.visible import xml_escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.export.results import Attempt, ExportedTest
@@ -221,9 +221,25 @@ def _epoch_ms(text: str | None) -> int:
 _SPACES: Final = {ord(space): f"&#{ord(space)};" for space in "\t\n\r"}
 
 
+class JunitPart(Struct, frozen=True):
+    """A run, or one of several in a file: its ``label`` then stands before the names of suites and classes.
+
+    ``page`` returns the address of a test's page, "" for none. With ``path``, the path of a file in the repository, the
+    file is for GitLab, which shows it; the schema of Jenkins has no place for it.
+    """
+
+    run: Run
+    tests: Iterable[ExportedTest]
+    label: str = ""
+    page: Callable[[ExportedTest], str] = lambda _: ""
+    path: Callable[[str], str] | None = None
+
+
 class _Suite(Struct):
     """The tests of one file: their counts, and the start and length in bytes of their elements."""
 
+    name: str = ""
+    run: Run | None = None
     file: str | None = None
     tests: int = 0
     failures: int = 0
@@ -250,30 +266,40 @@ class _Suite(Struct):
         """The attributes that suites and the whole document have."""
         return f' tests="{self.tests}" failures="{self.failures}" errors="{self.errors}"'
 
+    @property
+    def start(self) -> str:
+        """The start of the element."""
+        created = self.run and self.run.created_at
+        timestamp = f" timestamp={_quoted(created)}" if created else ""
+        file = f" file={_quoted(self.file)}" if self.file else ""
+        return (
+            f"  <testsuite name={_quoted(self.name)}{self.counts}"
+            f' skipped="{self.skipped}" time="{_seconds(self.elapsed)}"{timestamp}{file}>\n'
+        )
 
-def junit_xml(run: Run, tests: Iterable[ExportedTest]) -> Iterator[str]:
+
+def junit_xml(*parts: JunitPart) -> Iterator[str]:
     """Yield the document in pieces, one suite for each file in the order of its first test."""
-    suites: dict[str, _Suite] = {}
-    timestamp = f" timestamp={_quoted(run.created_at)}" if run.created_at else ""
+    suites: dict[tuple[str, str], _Suite] = {}
     # Counts stand before the tests, and workers mix the files: the elements of a large run wait on the disk.
     with TemporaryFile() as waiting:
         place, every = 0, _Suite()
-        for test in tests:
-            length = waiting.write(_case(test).encode())
-            for suite in (every, suites.setdefault(test.file or test.folder, _Suite())):
-                suite.add(test, place, length)
-            place += length
+        for part in parts:
+            for test in part.tests:
+                length = waiting.write(_case(test, part).encode())
+                file = test.file or test.folder
+                name = ": ".join(filter(None, (part.label, file or part.run.name or "tests")))
+                for suite in (every, suites.setdefault((part.label, file), _Suite(name, part.run))):
+                    suite.add(test, place, length)
+                place += length
+        run = parts[0].run
         yield '<?xml version="1.0" encoding="utf-8"?>\n'
         yield (
             f"<testsuites name={_quoted(run.source or run.name or f'run {run.id}')}{every.counts}"
             f' time="{_seconds(every.elapsed)}">\n'
         )
-        for name, suite in suites.items():
-            file = f" file={_quoted(suite.file)}" if suite.file else ""
-            yield (
-                f"  <testsuite name={_quoted(name or run.name or 'tests')}{suite.counts}"
-                f' skipped="{suite.skipped}" time="{_seconds(suite.elapsed)}"{timestamp}{file}>\n'
-            )
+        for suite in suites.values():
+            yield suite.start
             for place, length in suite.places:
                 waiting.seek(place)
                 yield waiting.read(length).decode()
@@ -281,24 +307,29 @@ def junit_xml(run: Run, tests: Iterable[ExportedTest]) -> Iterator[str]:
     yield "</testsuites>\n"
 
 
-def _case(test: ExportedTest) -> str:
-    content = "".join([*_outcome(test), *_attempts(test), *_outputs(test)])
+def _case(test: ExportedTest, part: JunitPart) -> str:
+    content = "".join([*_outcome(test, part), *_attempts(test), *_outputs(test, is_gitlab=part.path is not None)])
     # The key of a module, and of a case without a class, is made of the name alone: a class would change it.
     is_alone = test.key == sha256(test.name.encode("utf-8", "surrogatepass")).hexdigest()
-    classname = "" if is_alone else f" classname={_quoted(test.folder)}"
-    start = f'    <testcase name={_quoted(test.name)}{classname} time="{_seconds(test.elapsed or 0)}"'
+    names = [part.label, "" if is_alone else test.folder]
+    classname = "" if is_alone and not part.label else f" classname={_quoted('.'.join(filter(None, names)))}"
+    file = f" file={_quoted(part.path(test.file))}" if part.path and test.file else ""
+    start = f'    <testcase name={_quoted(test.name)}{classname}{file} time="{_seconds(test.elapsed or 0)}"'
     return f"{start}>\n{content}    </testcase>\n" if content else f"{start}/>\n"
 
 
-def _outcome(test: ExportedTest) -> Iterator[str]:
+def _outcome(test: ExportedTest, part: JunitPart) -> Iterator[str]:
+    # Jenkins makes a link of it, GitLab shows it above the traceback.
+    page = part.page(test) if test.verdict == "failed" else ""
     for outcome in test.outcome_texts:
         message = f" message={_quoted(outcome.message)}" if outcome.message else ""
         type_ = f" type={_quoted(outcome.type)}" if outcome.type else ""
-        yield f"      <{outcome.kind}{message}{type_}>{_text(outcome.text)}</{outcome.kind}>\n"
+        text = "\n\n".join(filter(None, (page, outcome.text)))
+        yield f"      <{outcome.kind}{message}{type_}>{_text(text)}</{outcome.kind}>\n"
     if test.outcome_texts:
         return
     if test.verdict == "failed":
-        yield "      <failure/>\n"
+        yield f"      <failure>{_text(page)}</failure>\n" if page else "      <failure/>\n"
     elif test.verdict != "passed":
         yield f"      <skipped message={_quoted(test.status or 'skipped')}/>\n"
 
@@ -316,17 +347,20 @@ def _attempts(test: ExportedTest) -> Iterator[str]:
         )
 
 
-def _outputs(test: ExportedTest) -> Iterator[str]:
+def _outputs(test: ExportedTest, *, is_gitlab: bool) -> Iterator[str]:
     parts = [part for part in (test.output("Output"), test.output("Log")) if part]
-    parts += _printed_annotations(test)
+    parts += _printed_annotations(test, is_gitlab=is_gitlab)
     if parts:
         yield f"      <system-out>{_text(chr(10).join(parts))}</system-out>\n"
     if errors := test.output("Errors"):
         yield f"      <system-err>{_text(errors)}</system-err>\n"
 
 
-def _printed_annotations(test: ExportedTest) -> Iterator[str]:
-    """Yield the user's fields and artifacts as lines that `submit` reads, if a line can hold them."""
+def _printed_annotations(test: ExportedTest, *, is_gitlab: bool) -> Iterator[str]:
+    """Yield the user's fields and artifacts as lines that `submit` reads, if a line can hold them.
+
+    GitLab takes an attachment for a file of the job that wrote the document, so it gets addresses.
+    """
     for own in test.user_fields:
         value, name = (own.value or "").strip(), own.name
         if not value or "\n" in name or "=" in name or "]]" in name:
@@ -337,7 +371,7 @@ def _printed_annotations(test: ExportedTest) -> Iterator[str]:
             yield f"[[PROPERTY|{name}]]\n{value}\n{END_OF_PROPERTY}"
     for artifact in test.artifacts:
         if is_web_address(artifact.url) and "]" not in artifact.url:
-            yield f"[[ATTACHMENT|{artifact.url}]]"
+            yield f"{artifact.name}: {artifact.url}" if is_gitlab else f"[[ATTACHMENT|{artifact.url}]]"
 
 
 def _seconds(microseconds: int) -> str:
@@ -351,3 +385,14 @@ def _quoted(text: str) -> str:
 
 def _text(text: str) -> str:
     return escape(xml_escaped(text), quote=False).replace("\r", "&#13;")
+
+
+def code_quality_entry(key: str, title: str, message: str, path: str, line: int | None, *, is_known: bool) -> Json:
+    """Return a failure as GitLab's Code Quality has it; ``key`` tells it from all others, in each pipeline the same."""
+    return {
+        "description": f"{title}: {message}" if message else title,
+        "check_name": "known failure" if is_known else "test failure",
+        "fingerprint": sha256(key.encode("utf-8", "surrogatepass")).hexdigest(),
+        "severity": "info" if is_known else "major",
+        "location": {"path": path, "lines": {"begin": line or 1}},
+    }

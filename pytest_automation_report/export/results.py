@@ -71,6 +71,7 @@ class ExportedTest(Struct, frozen=True):
     fields: tuple[Field, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     fingerprint: str | None = None
+    id: int | None = None
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> ExportedTest:
@@ -94,6 +95,7 @@ class ExportedTest(Struct, frozen=True):
                 for body in item.get("artifacts") or ()
             ),
             fingerprint=item.get("fingerprint"),
+            id=item.get("automation_test_id"),
         )
 
     @property

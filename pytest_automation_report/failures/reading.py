@@ -16,6 +16,7 @@ from msgspec import Struct
 from pytest_automation_report.failures.comparisons import assertion_of, table_from_text, table_from_values
 from pytest_automation_report.failures.tracebacks import Frame, Link, Raised, exception_parts, parse_traceback
 from pytest_automation_report.text.limits import telling_text
+from pytest_automation_report.text.markdown import code_block, code_span, table_row
 from pytest_automation_report.text.node_ids import place_of
 from pytest_automation_report.text.visible import SGR, Span, StyleState, visible
 
@@ -237,7 +238,6 @@ def _is_foreign(part: Call | Fold) -> bool:
 _MAX_CODE_LINES: Final = 12
 _MAX_ROWS: Final = 20
 _MAX_DETAILS: Final = 4_000
-_BAR: Final = "\\|"
 _LINKS: Final = {"cause": "because of", "context": "while handling"}
 
 
@@ -259,21 +259,6 @@ class ReportedFailure(Struct, frozen=True):
 def failure_markdown(failure: ReportedFailure) -> str:
     """Return a failure as Markdown: what it says, where, the compared values, the code, how to run it again."""
     return "\n\n".join(_paragraphs(failure)) + "\n"
-
-
-def code_span(text: str) -> str:
-    """Return a text as one span of code, whatever backticks it has."""
-    text = " ".join(text.split())
-    runs = [len(run) for run in re.findall("`+", text)]
-    fence = "`" * (max(runs) + 1 if runs else 1)
-    return f"{fence} {text} {fence}" if text.startswith("`") or text.endswith("`") else f"{fence}{text}{fence}"
-
-
-def code_block(text: str, language: str = "") -> str:
-    """Return a text as a block of code, whatever fences it has."""
-    runs = [len(run) for run in re.findall("`{3,}", text)]
-    fence = "`" * (max(runs) + 1 if runs else 3)
-    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _paragraphs(failure: ReportedFailure) -> Iterator[str]:
@@ -326,7 +311,7 @@ def _table(table: Table) -> str:
         (code_span(row.path) if row.path else "value", _side(row.left), _side(row.right))
         for row in table.rows[:_MAX_ROWS]
     ]
-    lines = [f"| {' | '.join(cell.replace('|', _BAR) for cell in cells)} |" for cells in rows]
+    lines = [table_row(*cells) for cells in rows]
     more = table.more + len(table.rows) - len(table.rows[:_MAX_ROWS])
     remarks = [f"{more:,} more differences"] if more else []
     if table.equal_count:

@@ -1,7 +1,7 @@
 """Write a session's summary and marks for its failures on the page of the CI job.
 
 Foreign texts (names, messages) cannot end or begin a command or markup: in marks they are one line, escaped by the
-provider's own rules, and in the summary, which is Markdown, each of their special characters is a numeric reference.
+provider's own rules, and in the summary, which is Markdown, what would be read stands in code.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pytest_automation_report.summary.lines import Shell, counts_by_status, run_
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
 from pytest_automation_report.text.limits import quantity, string
+from pytest_automation_report.text.markdown import code_span, markdown_line, table_row
 from pytest_automation_report.text.node_ids import title_of
-from pytest_automation_report.text.visible import referenced
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
@@ -149,8 +149,8 @@ _FAILURES_FIRST: Final = ("failure", "error", "passed", "skipped", "untested")
 class PageOfJob(Struct, frozen=True):
     """What a provider shows on the page of a job: a text in Markdown, and marks of failures.
 
-    ``failures`` are the first of the ``failed`` ones, ``notes`` say more of them by folder and name. ``text`` takes
-    the largest size in bytes, and returns "" if nothing fits.
+    ``failures`` are the first of the ``failed`` ones, ``notes`` say more of them by folder and name, ``urls`` are the
+    addresses of their own pages. ``text`` takes the largest size in bytes, and returns "" if nothing fits.
     """
 
     title: str
@@ -159,6 +159,7 @@ class PageOfJob(Struct, frozen=True):
     failures: Sequence[FailedTest]
     notes: Mapping[tuple[str, str], str]
     text: Callable[[int], str]
+    urls: Mapping[tuple[str, str], str] = {}
 
 
 class JobPage(Struct, frozen=True, kw_only=True):
@@ -180,18 +181,17 @@ class JobPage(Struct, frozen=True, kw_only=True):
     def text(self, max_bytes: int) -> str:
         """Return the page in Markdown, "" if not even its totals fit into ``max_bytes``; failures may be left out."""
         lines, notes = self._head(), failing_notes(self.findings, self.now)
-        since = (" Since |", " --- |") if notes else ("", "")
-        head = [f"| Failed | Message |{since[0]}", f"| --- | --- |{since[1]}"]
+        since = [("Since", "---")] if notes else []
+        head = [table_row(*cells) for cells in zip(("Failed", "---"), ("Message", "---"), *since, strict=True)]
         rows = []
         same: Counter[str] = Counter()
         for failure in self.tally.failures[:SHOWN]:
             same[failure.message] += 1
             if same[failure.message] > _MAX_ROWS_ALIKE:
                 continue
-            # In <code>, GitHub makes no links or notifications of @names and #numbers.
-            message = f"<code>{literal_line(failure.message)}</code>" if failure.message else ""
-            note = f" {literal_line(notes.get((failure.folder, failure.name), ''))} |" if notes else ""
-            rows.append(f"| <code>{literal_line(title_of(failure.folder, failure.name))}</code> | {message} |{note}")
+            title = title_of(failure.folder, failure.name)
+            note = [markdown_line(notes.get((failure.folder, failure.name), ""))] if notes else []
+            rows.append(table_row(code_span(string(title)), code_span(string(failure.message)), *note))
         while True:
             table = [*head, *rows, ""] if rows else []
             if rows and self.failed > len(rows):
@@ -213,14 +213,14 @@ class JobPage(Struct, frozen=True, kw_only=True):
         known = sum(failure.is_known for failure in tally.failures) if self.findings is None else 0
         least = "at least " if self.failed > len(tally.failures) else ""
         counted += f", {least}{known:,} known" if known else ""
-        lines = [f"### {literal_line(self.title)}", "", f"**{counted}**{f' in {where}' if where else ''}", ""]
+        lines = [f"### {markdown_line(self.title)}", "", f"**{counted}**{f' in {where}' if where else ''}", ""]
         if self.findings is not None:
             verdict = verdict_line(self.findings, has_counts=True)
-            lines += [f"**{literal_line(verdict)}**", ""] if verdict else []
+            lines += [f"**{markdown_line(verdict)}**", ""] if verdict else []
         elif tally.not_run > 0:
             lines += [f"{tally.not_run:,} of {tally.expected:,} tests did not run.", ""]
         lines += self._changes()
-        return [*lines, *(f"- {literal_line(warning)}" for warning in self.warnings), *([""] if self.warnings else [])]
+        return [*lines, *(f"- {markdown_line(warning)}" for warning in self.warnings), *([""] if self.warnings else [])]
 
     def _changes(self) -> list[str]:
         """Return what changed since an earlier run, and a table of reasons if more than one test fails."""
@@ -228,20 +228,20 @@ class JobPage(Struct, frozen=True, kw_only=True):
         if findings is None or findings["base"] is None:
             return []
         line = changes_line(findings, self.now)
-        lines = [literal_line(line), ""] if line else []
+        lines = [markdown_line(line), ""] if line else []
         reasons = findings["reasons"] if self.failed > 1 else []
         lines += ["| Reason | Tests | Since |", "| --- | --- | --- |"] if reasons else []
         for reason in reasons[:_MAX_REASONS]:
-            since = literal_line(since_words(reason, self.now))
-            lines.append(f"| <code>{literal_line(reason['title'])}</code> | {reason['count']} | {since} |")
+            since = markdown_line(since_words(reason, self.now))
+            lines.append(table_row(code_span(string(reason["title"])), str(reason["count"]), since))
         lines += [""] if reasons else []
         more = len(reasons) - _MAX_REASONS
         return [*lines, *([f"{quantity(more, 'more reason')}.", ""] if more > 0 else [])]
 
 
-def literal_line(text: str) -> str:
-    """Return a foreign text as one line that Markdown and HTML show unchanged."""
-    return referenced(string(text))
+def job_title(name: str, config: str) -> str:
+    """Return the heading of a run on the page of a job."""
+    return f"Automation report: {name}{f' ({config})' if config else ''}"
 
 
 LINKS_FILE: Final = "gitlab-annotations.json"
@@ -249,7 +249,18 @@ LINKS_FILE: Final = "gitlab-annotations.json"
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 10.0
-_WORKSPACES: Final = ("GITHUB_WORKSPACE", "BUILD_SOURCESDIRECTORY")
+_WORKSPACES: Final = ("GITHUB_WORKSPACE", "BUILD_SOURCESDIRECTORY", "CI_PROJECT_DIR")
+
+
+def workspace_of(environ: Mapping[str, str]) -> str:
+    """Return the folder into which the provider checked the repository out, "" if it is not known."""
+    return next((folder for name in _WORKSPACES if (folder := environ.get(name, "").strip())), "")
+
+
+def repository_path(file: str, root: Path, workspace: str) -> str:
+    """Return the path of a file below ``root`` from the repository's root, as providers need it."""
+    path = system.relative(root / file, workspace) if file and workspace else file
+    return file if path.startswith(os.pardir) else path
 
 
 class JobOutput:
@@ -270,7 +281,7 @@ class JobOutput:
         self._summary = environ.get(SUMMARY_VARIABLE, "").strip() if configuration.job_summary else ""
         self._environ = dict(environ) if self._provider in {"Buildkite", "GitLab"} else {}
         self._root, self._shell = root, shell
-        self._workspace = next((folder for name in _WORKSPACES if (folder := environ.get(name, "").strip())), "")
+        self._workspace = workspace_of(environ)
 
     def write(self, configuration: Settings, ending: SessionOutcome, warnings: Sequence[str]) -> None:
         """Write the summary and the marks, if there is anything to say."""
@@ -279,7 +290,7 @@ class JobOutput:
         if ending.tally.seen == 0 and not lines:
             return
         page = JobPage(
-            title=f"Automation report: {configuration.name}",
+            title=job_title(configuration.name, configuration.config),
             tally=ending.tally,
             run=ending.state.run,
             url=run_page(configuration, ending.state.run),
@@ -328,16 +339,14 @@ class JobOutput:
             self._annotate("\n".join(self._texts), style)
         elif self._provider == "GitLab":
             url = page.url or self._environ.get("CI_JOB_URL", "").strip()
-            labels = [page.title, *(_message(failure) for failure in failures[:MAX_ANNOTATIONS])]
-            self._links += [{"external_link": {"label": string(label), "url": url}} for label in labels]
+            shown = failures[:MAX_ANNOTATIONS]
+            own = [(_message(failure), page.urls.get((failure.folder, failure.name)) or url) for failure in shown]
+            links = ((page.title, url), *own)
+            self._links += [{"external_link": {"label": string(label), "url": to}} for label, to in links]
             self._write_links()
 
     def _with_path(self, failure: FailedTest) -> FailedTest:
-        """Return a failure with the path of its file from the repository's root, as the provider needs it."""
-        if not (failure.file and self._workspace):
-            return failure
-        path = system.relative(self._root / failure.file, self._workspace)
-        return failure if path.startswith(os.pardir) else replace(failure, file=path)
+        return replace(failure, file=repository_path(failure.file, self._root, self._workspace))
 
     def _annotate(self, text: str, style: str) -> None:
         """Send the text to Buildkite's agent, which shows one text for each job on the build's page."""

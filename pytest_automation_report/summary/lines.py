@@ -322,6 +322,11 @@ def run_page(configuration: Settings, run: int | None) -> str:
     return f"{configuration.url}{RUN_PAGE.format(run=run)}" if run is not None and configuration.url else ""
 
 
+def result_page(configuration: Settings, result: int | None) -> str:
+    """Return the web address of a result on a server of ours, "" for the embedded store."""
+    return f"{configuration.url}/results/{result}" if result is not None and configuration.url else ""
+
+
 class Shell:
     """The shell that a process was started from: its current folder, and how the console command is typed there."""
 

@@ -24,7 +24,6 @@ Span: TypeAlias = "tuple[int, int, str]"
 _INVISIBLE = lazy_pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # Characters that XML 1.0 does not allow, and DEL. The complement of the allowed ones would take 2 ms to compile.
 _NOT_IN_XML = lazy_pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-_SPECIAL = lazy_pattern(r"[^\w\s]|_")
 # All others of ASCII.
 _SHOWN = bytes((9, 10, *range(32, 127)))
 
@@ -76,11 +75,6 @@ def without_ansi(text: str) -> str:
 def plain(text: str) -> str:
     """Return a text without terminal sequences, and with control and bidi characters escaped."""
     return visible(without_ansi(text))
-
-
-def referenced(text: str) -> str:
-    """Return a text that Markdown and HTML show as it is: its special characters become numeric references."""
-    return _SPECIAL.sub(lambda sign: f"&#{ord(sign[0])};", text)
 
 
 def _escaped(match: re.Match[str]) -> str:

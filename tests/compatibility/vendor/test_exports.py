@@ -10,7 +10,7 @@ from jsonschema import Draft7Validator
 from compatibility.real.workplace import from_npm
 from compatibility.vendor.official import submitted
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.export.documents import SPEC_VERSION, ctrf_text, junit_xml
+from pytest_automation_report.export.documents import SPEC_VERSION, JunitPart, ctrf_text, junit_xml
 from support.exported import HOSTILE, a_field, a_flaky_item, a_problem, a_run, an_item, exported_from, findings_of
 
 CTRF_PACKAGE = "0.3.0"
@@ -31,7 +31,7 @@ ITEMS = [
 def test_the_official_tool_reads_the_same_results(tmp_path: Path) -> None:
     """Of JUnit XML the official tool makes the keys, names, folders, times and statuses that the run has."""
     xml = tmp_path / "run.xml"
-    xml.write_text("".join(junit_xml(a_run(), exported_from(*ITEMS))), encoding="utf-8")
+    xml.write_text("".join(junit_xml(JunitPart(a_run(), exported_from(*ITEMS)))), encoding="utf-8")
     tests = {test["key"]: test for test in submitted(xml, tmp_path).tests}
     assert tests.keys() == {item["key"] for item in ITEMS}
     assert {test["name"]: test["status"] for test in tests.values()} == {

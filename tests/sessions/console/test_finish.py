@@ -1,24 +1,28 @@
 """`run finish`: the last step of a pipeline waits for its jobs, proves their run whole, judges it and passes it on."""
 
 import json
+import re
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import datetime, timedelta, timezone
-from html import unescape
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
+from pytest_automation_report.api.models import Json
+from support.checked_server import CheckedServer
+from support.junit_schema import mistakes
 from support.projects import Project, console
 from support.scripted_server.faults import Rule, answer
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import wait_for_senders
-from support.sessions import Ran, session_environment
+from support.sessions import TOKEN, Ran, session_environment
 
 KEY = ("--run-key", "build-{build}")
 PARTS = """
@@ -105,7 +109,7 @@ def test_files_of_a_run_say_which_jobs_are_missing(project: Project, tmp_path: P
     assert "is open: its jobs may still send results" in ran.err
     assert "--allow-partial" not in ran.err  # an option of gate
     comment = (tmp_path / "comment.md").read_text()
-    assert "1 of 2 jobs are in; missing: unit 2/2" in unescape(comment)
+    assert "1 of 2 jobs are in; missing: unit 2/2" in comment
     assert (tmp_path / "summary.md").read_text() == comment
 
 
@@ -164,12 +168,16 @@ def test_files_that_cannot_be_written(project: Project) -> None:
     """A file in a folder that is not there is named with its option, and changes no verdict: the gate's code stays."""
     job(project, 1, "1/1")
     finish(project, 1, exits=0)
-    arguments = ("--comment", "none/comment.md", "--html", "none/run.html")
+    files = {
+        "--comment": "none/comment.md", "--html": "none/run.html",
+        "--junit": "none/junit.xml", "--code-quality": "none/quality.json",
+    }  # fmt: skip
+    arguments = [word for pair in files.items() for word in pair]
     assert finish(project, 1, *arguments, exits=2).out == "1\n"
     project.tests("def test_a(): assert 0\n")
     job(project, 2, "1/1")
     ran = finish(project, 2, "--gate", *arguments, exits=5)
-    for option, file in (("--comment", "none/comment.md"), ("--html", "none/run.html")):
+    for option, file in files.items():
         assert f"Error: {option} {file}: cannot be written (No such file or directory): name a file in a" in ran.err
 
 
@@ -204,10 +212,12 @@ def test_several_configurations(project: Project, tmp_path: Path) -> None:
     ran = finish(project, 1, "--html", "run.html", "--comment", "comment.md", exits=0)
     assert ran.out == "1\n2\n"
     assert {path.name for path in tmp_path.glob("run*.html")} == {"run-1.html", "run-2.html"}
-    assert (tmp_path / "comment.md").read_text().count("###") == 2
+    headings = [line for line in (tmp_path / "comment.md").read_text().splitlines() if line.startswith("###")]
+    assert headings == ["### ✅ `py310`: All 4 tests passed", "### ✅ `py313`: All 4 tests passed"]
     finish(project, 1, "--summary", exits=0, GITLAB_CI="true", CI_JOB_URL="https://gitlab.example/1")
     (links,) = json.loads((project.state / "gitlab-annotations.json").read_text()).values()
-    assert len(links) == 2, "one for each run: GitLab shows what the file has at the end of the job"
+    labels = [link["external_link"]["label"].partition(" build-1 ")[2] for link in links]
+    assert labels == ["(py310)", "(py313)"], "one for each run: GitLab shows what the file has at the end of the job"
     job(project, 2, "1/1", "-oautomation_report_config=py310")
     job(project, 2, "1/1", "-oautomation_report_config=py313")
     project.tests(GREEN.replace("test_a(): pass", "test_a(): assert 0"))
@@ -217,6 +227,116 @@ def test_several_configurations(project: Project, tmp_path: Path) -> None:
     assert ran.out == "3\n4\n"
     assert "run 3 was completed before" in ran.err
     assert "run 3 (py310, b): 1 new failure" in ran.err
+
+
+RED = """
+def test_a(artifact):
+    assert 0
+def test_b(): pass
+"""
+ATTACHES = """
+import pytest
+@pytest.fixture
+def artifact(automation_report):
+    automation_report.artifact("https://files.example/a.png")
+"""
+GITLAB = {"GITLAB_CI": "true"}
+REPORTS = ("--junit", "junit.xml", "--code-quality", "quality.json")
+
+
+def reported(project: Project, server: CheckedServer, *configs: str, known: str = "", **more: str) -> tuple[str, Json]:
+    """Return the JUnit XML and the Code Quality of a build, with a failure in each of its configurations."""
+    project.write("shop/test_suite.py", RED)
+    project.write("shop/conftest.py", ATTACHES)
+    project.write("known.txt", known)
+    options = ("shop", "-oautomation_report_known=known.txt") if known else ("shop",)
+    for config in configs:
+        job(project, 1, "1/1", *options, *([f"-oautomation_report_config={config}"] if config else []),
+            address=server.address)  # fmt: skip
+    place = ("--url", server.address, "--project-id", "1", "--source", "suite")
+    finish(project, 1, *place, *REPORTS, exits=0, AUTOMATION_REPORT_TOKEN=TOKEN, **more)
+    junit = (project.root / "junit.xml").read_text(encoding="utf-8")
+    return junit, json.loads((project.root / "quality.json").read_text(encoding="utf-8"))
+
+
+def test_jenkins_gets_junit_with_links(project: Project, server: CheckedServer) -> None:
+    """The JUnit XML is valid by the schema of Jenkins, and each failure begins with the address of its test's page."""
+    junit, _ = reported(project, server, "")
+    assert mistakes(junit) == []
+    failed, passed = ET.fromstring(junit).iter("testcase")
+    assert (failed.get("classname"), failed.get("name"), passed.get("name")) == ("shop.test_suite", "test_a", "test_b")
+    address, _, text = (failed.findtext("failure") or "").partition("\n\n")
+    assert text.startswith("artifact = None\n\n    def test_a(artifact):\n>       assert 0")
+    answers = [seen.answer["result"] for seen in server.log if seen.path.endswith("/results")]
+    listed = [test for answer in answers for test in answer["tests"]]
+    assert {test["automation_test_id"] for test in listed if test["name"] == "test_a"} == {
+        int(address.rpartition("/")[2])
+    }
+    assert address.startswith(f"{server.address}/results/")
+    assert failed.findtext("system-out") == "[[ATTACHMENT|https://files.example/a.png]]"
+
+
+def test_gitlab_gets_what_its_widgets_show(project: Project, server: CheckedServer) -> None:
+    """At GitLab tests have their file from the repository's root, and failures are in the report of Code Quality."""
+    junit, quality = reported(project, server, "", **GITLAB, CI_PROJECT_DIR=str(project.root.parent))
+    failed, _ = ET.fromstring(junit).iter("testcase")
+    file = f"{project.root.name}/shop/test_suite.py"
+    assert failed.get("file") == file
+    # GitLab would look for an attachment among the files of the job that has the report.
+    assert failed.findtext("system-out") == "a.png: https://files.example/a.png"
+    (entry,) = quality
+    assert re.fullmatch("[0-9a-f]{64}", entry.pop("fingerprint"))
+    assert entry == {
+        "description": "shop.test_suite.test_a: assert 0", "check_name": "test failure", "severity": "major",
+        "location": {"path": file, "lines": {"begin": 3}},
+    }  # fmt: skip
+
+
+def test_known_failures_are_no_new_problem_of_quality(project: Project, server: CheckedServer) -> None:
+    """A known failure is in the report of Code Quality as an information."""
+    _, (entry,) = reported(project, server, "", known="until 2999-12-31 shop/test_suite.py::test_a SHOP-1\n")
+    assert (entry["severity"], entry["check_name"]) == ("info", "known failure")
+
+
+def test_reports_of_several_configurations(project: Project, server: CheckedServer) -> None:
+    """One file has the tests of all configurations, each under its name; nothing of one replaces the other's."""
+    junit, quality = reported(project, server, "py310", "py313")
+    assert mistakes(junit) == []
+    root = ET.fromstring(junit)
+    assert (root.get("tests"), root.get("failures")) == ("4", "2")
+    suites = [suite.get("name") for suite in root]
+    assert suites == ["py310: shop/test_suite.py", "py313: shop/test_suite.py"]
+    names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
+    assert names == [
+        (f"{config}.shop.test_suite", name) for config in ("py310", "py313") for name in ("test_a", "test_b")
+    ]
+    assert len({entry["fingerprint"] for entry in quality}) == 2
+    assert [entry["description"] for entry in quality] == [
+        f"{config}: shop.test_suite.test_a: assert 0" for config in ("py310", "py313")
+    ]
+
+
+def test_links_of_a_job_lead_to_its_tests(project: Project, server: CheckedServer) -> None:
+    """GitLab's links of --summary lead to the page of each failed test."""
+    reported(project, server, "")
+    place = ("--url", server.address, "--project-id", "1", "--source", "suite")
+    finish(project, 1, *place, "--summary", exits=0, AUTOMATION_REPORT_TOKEN=TOKEN, **GITLAB)
+    (links,) = json.loads((project.state / "gitlab-annotations.json").read_text()).values()
+    run, test = (link["external_link"]["url"].removeprefix(server.address) for link in links)
+    assert run == "/automation/runs/view/1"
+    assert re.fullmatch("/results/[0-9]+", test)
+
+
+def test_reports_of_testmo_have_what_it_lists(project: Project, testmo: ScriptedServer) -> None:
+    """A Testmo instance lists neither texts nor files: the JUnit XML has names, and a line says what is left out."""
+    options = ("--url", testmo.address, "--project-id", "1", "--source", "suite")
+    project.tests("def test_a(): assert 0\n")
+    job(project, 1, "1/1", address=testmo.address)
+    ran = finish(project, 1, *options, *REPORTS, exits=0)
+    (failed,) = ET.fromstring((project.root / "junit.xml").read_text()).iter("testcase")
+    assert failed.findtext("failure") == f"{testmo.address}/automation/runs/view/1"
+    assert json.loads((project.root / "quality.json").read_text()) == []
+    assert "--code-quality: 1 failure left out: the server names no file of it\n" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -340,10 +460,10 @@ def test_gate_of_a_pull_request(project: Project, tmp_path: Path) -> None:
             ran = console(project.root, *command, env=env, exits=exits)
             assert build == 1 or "compared with run 1 (main)" in ran.err
         comment = (tmp_path / "comment.md").read_text()
-        assert ("1 new failure, compared with run 1" in unescape(comment)) is (exits == 5)
+        assert ("1 new failure, compared with run 1" in comment) is (exits == 5)
         assert "still failing" not in comment
         gate = "stopped: 1 new failure compared with run 1 (main); none is allowed" if exits else "open: no new failure"
-        assert f"\n**Gate {gate}" in unescape(comment)
+        assert f"\n**Gate {gate}" in comment
         assert (tmp_path / f"summary-{build}.md").read_text() == comment
 
 

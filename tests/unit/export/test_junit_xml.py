@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pytest_automation_report.export.documents import junit_xml
+from pytest_automation_report.export.documents import JunitPart, junit_xml
 from pytest_automation_report.junit.results import JunitDocument, JunitResult
 from pytest_automation_report.recording.options import RecordingOptions
 from support.exported import HOSTILE, a_field, a_flaky_item, a_problem, a_run, an_item, exported_from
@@ -28,7 +28,7 @@ ITEMS = [
 
 
 def written(*items: dict[str, Any]) -> str:
-    return "".join(junit_xml(a_run(), exported_from(*items)))
+    return "".join(junit_xml(JunitPart(a_run(), exported_from(*items))))
 
 
 def read(xml: str) -> list[JunitResult]:

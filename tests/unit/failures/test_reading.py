@@ -7,7 +7,6 @@ import pytest
 from pytest_automation_report.failures.reading import (
     Call,
     ReportedFailure,
-    code_span,
     failure_markdown,
     folded,
     is_in_package,
@@ -209,14 +208,6 @@ def test_hostile_text_stays_text() -> None:
     assert "### ``a`b``" in text
     assert "``'a`\\|</td>'``" in text
     assert "````'``` b'````" in text
-
-
-@pytest.mark.parametrize(
-    ("text", "span"), [("a", "`a`"), ("a\nb", "`a b`"), ("`a`", "`` `a` ``"), ("x``y", "```x``y```")]
-)
-def test_a_span_is_one_line(text: str, span: str) -> None:
-    """A span of code is one line, whatever backticks it has."""
-    assert code_span(text) == span
 
 
 ASSERTION = """\

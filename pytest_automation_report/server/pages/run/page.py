@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import SELECTION_FIELD, Json
 from pytest_automation_report.api.responses import run_from
-from pytest_automation_report.export.documents import csv_table, json_document, junit_xml
+from pytest_automation_report.export.documents import JunitPart, csv_table, json_document, junit_xml
 from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.findings.comparison import command_of
 from pytest_automation_report.server.api.documents import run_document
@@ -235,7 +235,7 @@ def _tests(store: Store, run_id: int) -> Iterator[ExportedTest]:
 
 
 def _junit(store: Store, run_id: int, _: int | None) -> Iterator[str]:
-    return junit_xml(run_from(_document(store, run_id)), _tests(store, run_id))
+    return junit_xml(JunitPart(run_from(_document(store, run_id)), _tests(store, run_id)))
 
 
 def _json(store: Store, run_id: int, base: int | None) -> Iterator[str]:
