@@ -15,7 +15,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pytest_automation_report.api.models import Json
 from support.checked_server import CheckedServer
 from support.junit_schema import mistakes
 from support.projects import Project, console
@@ -244,7 +243,7 @@ GITLAB = {"GITLAB_CI": "true"}
 REPORTS = ("--junit", "junit.xml", "--code-quality", "quality.json")
 
 
-def reported(project: Project, server: CheckedServer, *configs: str, known: str = "", **more: str) -> tuple[str, Json]:
+def reported(project: Project, server: CheckedServer, *configs: str, known: str = "", **more: str) -> tuple[str, Any]:
     """Return the JUnit XML and the Code Quality of a build, with a failure in each of its configurations."""
     project.write("shop/test_suite.py", RED)
     project.write("shop/conftest.py", ATTACHES)
