@@ -117,13 +117,21 @@ BUCKET_HELP: Final = "Bucket whose files go with their runs."
 @click.option("--older-than", type=AGE, help="Remove runs of this age: 30m, 12h, 90d or 8w.")
 @click.option("--artifact-store", callback=bucket_address, metavar="ADDRESS", help=BUCKET_HELP)
 @click.option("--dry-run", is_flag=True, help="List the runs that would be removed, and remove nothing.")
+@click.option("--compact", is_flag=True, help="Give the free space back to the disk: PostgreSQL locks each table until"
+              " it has rewritten it, SQLite the file. Without it new results use that space.")  # fmt: skip
 @setting_options("database")
 def prune(
-    keep_runs: int | None, older_than: float | None, artifact_store: str, *, dry_run: bool, **options: object
+    keep_runs: int | None,
+    older_than: float | None,
+    artifact_store: str,
+    *,
+    dry_run: bool,
+    compact: bool,
+    **options: object,
 ) -> int:
     """Remove old runs with their results and the artifacts that only they refer to, and print their ids.
 
-    Runs that are open and changed in the last day stay, and so does the newest run.
+    Runs that are open and changed in the last day stay, and so does the newest run. Others can use the store meanwhile.
     """
     if (keep_runs is None) == (older_than is None):
         raise click.UsageError("name either --keep-runs N or --older-than AGE")
@@ -132,7 +140,7 @@ def prune(
         before = 0 if older_than is None else now - int(older_than * 1_000_000)
         runs = opened.read(partial(maintenance.old_runs, now=now, before=before, beyond=keep_runs))
         if not dry_run:
-            runs, artifacts = remove_old(opened, runs, artifact_store)
+            runs, artifacts = remove_old(opened, runs, artifact_store, is_compacted=compact)
     for run in runs:
         click.echo(run.id)
     what = "would be removed" if dry_run else "removed"
@@ -142,17 +150,21 @@ def prune(
     return Exit.DONE
 
 
-def remove_old(opened: Store, runs: Sequence[OldRun], bucket: str = "") -> tuple[list[OldRun], int]:
+def remove_old(
+    opened: Store, runs: Sequence[OldRun], bucket: str = "", *, is_compacted: bool = False
+) -> tuple[list[OldRun], int]:
     """Remove runs that are unchanged, and artifacts that no run refers to; return the runs and how many artifacts."""
     # Runs of many results take longer.
     with click.progressbar(length=sum(run.results + 1 for run in runs), label="removing", file=sys.stderr) as bar:
         removed, artifacts = maintenance.remove_runs(opened, runs, lambda run, _: bar.update(run.results + 1), bucket)
-    if removed or artifacts:
-        try:
+    try:
+        if is_compacted:
             opened.compact()
-        except ApiError as error:
-            reason = "the disk is full" if error.kind == "disk" else "the store is in use"
-            echo_stderr(f"{reason}: the store gets no smaller now, but its space is used again")
+        elif removed or artifacts:
+            opened.tidy()
+    except ApiError as error:
+        reason = "the disk is full" if error.kind == "disk" else "the store is in use"
+        echo_stderr(f"{reason}: the store gets no smaller now, but its space is used again")
     return removed, artifacts
 
 

@@ -68,10 +68,7 @@ def media_type(head: bytes) -> str:
 
 _CONTENTS: Final = 'SELECT "hash", "size", "media_type" FROM "content" WHERE "hash" IN'
 _UNUSED: Final = '"created" < ? AND NOT EXISTS (SELECT 1 FROM "content_use" AS u WHERE u."hash" = "content"."hash")'
-_DELETE_UNUSED_PARTS: Final = (
-    f'DELETE FROM "content_part" WHERE "content_id" IN (SELECT "id" FROM "content" WHERE {_UNUSED})'
-)
-_DELETE_UNUSED: Final = f'DELETE FROM "content" WHERE {_UNUSED}'
+_SOME_UNUSED: Final = f'SELECT "id" FROM "content" WHERE {_UNUSED} ORDER BY "id" LIMIT 100'
 
 
 class StoredContent(Struct, frozen=True):
@@ -97,12 +94,12 @@ def stored_contents(connection: StoreConnection, hashes: Iterable[str]) -> dict[
 
 
 def remove_unused(connection: StoreConnection, now: int) -> int:
-    """Remove the contents that no run refers to and that were uploaded more than a day ago; return their number."""
+    """Remove up to 100 contents that no run refers to and that are more than a day old; return their number."""
     # A client uploads an artifact before it sends the result that refers to it: a recent content may still get a run.
     lock(connection, "contents")
-    oldest = now - DAY_US
-    connection.change(_DELETE_UNUSED_PARTS, (oldest,))
-    return connection.change(_DELETE_UNUSED, (oldest,))
+    ids = [content_id for (content_id,) in connection.execute(_SOME_UNUSED, (now - DAY_US,))]
+    connection.change(f'DELETE FROM "content_part" WHERE "content_id" IN ({marks(ids)})', ids)
+    return connection.change(f'DELETE FROM "content" WHERE "id" IN ({marks(ids)})', ids)
 
 
 _RENEW: Final = 'UPDATE "content" SET "created" = ? WHERE "hash" = ?'

@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.writes import Writer
 
 
+# A run that is being removed is in both tables: its counts say nothing, and it takes nothing more.
+_IS_LEAVING: Final = 'IN (SELECT "id" FROM "removed_run")'
+
+
 class IntegrityReport(Struct, frozen=True):
     """Numbers of the checked records, and one sentence for each error."""
 
@@ -91,8 +95,8 @@ _COUNTED = 'SELECT "thread_id", "status", "is_replaced", COUNT(*) FROM "result" 
 def _check_counts(connection: StoreConnection) -> IntegrityReport:
     errors: list[str] = []
     run_names = (*STORED_COUNTS, "thread_count", "thread_active_count")
-    threads = connection.rows('SELECT * FROM "thread" ORDER BY "id"')
-    runs = connection.rows('SELECT * FROM "run" ORDER BY "id"')
+    threads = connection.rows(f'SELECT * FROM "thread" WHERE "run_id" NOT {_IS_LEAVING} ORDER BY "id"')
+    runs = connection.rows(f'SELECT * FROM "run" WHERE "id" NOT {_IS_LEAVING} ORDER BY "id"')
     thread_counts, replaced = _count_results(connection)
     run_counts: dict[int, Counter[str]] = defaultdict(Counter)
     for thread in threads:
@@ -216,7 +220,9 @@ def remove_files(bucket: Any, hashes: Iterable[str], now_us: int) -> None:  # no
 
 _logger = logging.getLogger(__name__)
 
-_LEFT_OPEN: Final = 'SELECT "id" FROM "run" WHERE NOT "is_completed" AND COALESCE("updated", "created") < ?'
+_LEFT_OPEN: Final = (
+    f'SELECT "id" FROM "run" WHERE NOT "is_completed" AND COALESCE("updated", "created") < ? AND "id" NOT {_IS_LEAVING}'
+)
 
 # Hashes of files that no other run refers to, and that the store itself does not have.
 _ITS_ALONE: Final = (
@@ -233,7 +239,14 @@ _OLD_RUNS: Final = (
 # Not the test with the highest id: see `old_runs`.
 _DELETE_TESTS: Final = (
     'DELETE FROM "case" WHERE "source_id" = ? AND "id" < (SELECT MAX("id") FROM "case")'
-    ' AND NOT EXISTS (SELECT 1 FROM "result" AS r WHERE r."case_id" = "case"."id")'
+    ' AND NOT EXISTS (SELECT 1 FROM "result" AS r WHERE r."case_id" = "case"."id") AND "key" > ? AND "key" <= ?'
+)
+_LAST_OF_SOME_TESTS: Final = (
+    'SELECT MAX("key") FROM (SELECT "key" FROM "case" WHERE "source_id" = ? AND "key" > ? ORDER BY "key" LIMIT 5000)'
+    " AS c"
+)
+_DELETE_SOME_RESULTS: Final = (
+    'DELETE FROM "result" WHERE "id" IN (SELECT "id" FROM "result" WHERE "run_id" = ? LIMIT 5000)'
 )
 _REMEMBER: Final = (
     'INSERT INTO "removed_run" ("id", "source_id") SELECT "id", "source_id" FROM "run" WHERE "id" = ?'
@@ -277,11 +290,21 @@ class OldRun(Struct, frozen=True):
 
 
 def remove_unchanged(run: OldRun, writer: Writer) -> bool:
-    """Remove a run unless it has changed since it was chosen; return whether it was removed."""
+    """Begin to remove a run unless it has changed since it was chosen: from now on it takes no results."""
     lock(writer.connection, "run", run.id)
     if not is_unchanged(writer.connection, run):
         return False
-    remove_run(run.id, writer)
+    writer.connection.change(_REMEMBER, (run.id,))
+    return True
+
+
+def _remove(store: Store, run: OldRun) -> bool:
+    """Remove a run, some results at a time, so that others can write between; return whether it was removed."""
+    if not store.write(partial(remove_unchanged, run)):
+        return False
+    while store.write(lambda writer: writer.connection.change(_DELETE_SOME_RESULTS, (run.id,))):
+        pass
+    store.write(partial(remove_run, run.id))
     return True
 
 
@@ -302,10 +325,28 @@ def remove_run(run_id: int, writer: Writer) -> int:
     return removed
 
 
-def remove_unused_tests(source_id: int, writer: Writer) -> int:
-    """Remove the tests of a source that have no result any more; return their number."""
+def remove_unused_tests(source_id: int, writer: Writer, after: str = "", last: str | None = None) -> int:
+    """Remove the tests of a source that have no result any more; return their number.
+
+    They are those with the keys behind ``after`` up to ``last``; None for all the rest.
+    """
     lock(writer.connection, "tests", source_id)
-    return writer.connection.change(_DELETE_TESTS, (source_id,))
+    if last is None:
+        last = writer.connection.execute('SELECT MAX("key") FROM "case" WHERE "source_id" = ?', (source_id,))[0][0]
+    return writer.connection.change(_DELETE_TESTS, (source_id, after, last))
+
+
+def _remove_unused_tests(store: Store, source: int) -> None:
+    """Remove them in parts: appends that add tests to the source wait for each."""
+
+    def last_of_some(after: str, connection: StoreConnection) -> str | None:
+        found: str | None = connection.execute(_LAST_OF_SOME_TESTS, (source, after))[0][0]
+        return found
+
+    after = ""
+    while (last := store.read(partial(last_of_some, after))) is not None:
+        store.write(partial(remove_unused_tests, source, after=after, last=last))
+        after = last
 
 
 def old_runs(connection: StoreConnection, now: int, *, before: int = 0, beyond: int | None = None) -> list[OldRun]:
@@ -337,14 +378,15 @@ def remove_runs(
     """
     removed = []
     for run in _emptied(store, runs, bucket) if bucket else runs:
-        # In a transaction of its own, so that others can write between them.
-        is_removed = store.write(partial(remove_unchanged, run))
+        is_removed = _remove(store, run)
         if is_removed:
             removed.append(run)
         after_each(run, is_removed)
     for source in sorted({run.source for run in removed}):
-        store.write(partial(remove_unused_tests, source))
-    artifacts = store.write(lambda writer: remove_unused(writer.connection, writer.now))
+        _remove_unused_tests(store, source)
+    artifacts = 0
+    while some := store.write(lambda writer: remove_unused(writer.connection, writer.now)):
+        artifacts += some
     store.write(lambda writer: writer.connection.change(_PRUNED, ("prune", writer.now)))
     return removed, artifacts
 

@@ -125,11 +125,18 @@ class PostgresConnections:
         # A single statement has a snapshot by itself, and is one message to the server instead of three.
         return self._transaction("" if is_single else "REPEATABLE READ READ ONLY")
 
+    def tidy(self) -> None:
+        """Let new rows use the space of removed ones; others can use the tables meanwhile."""
+        self._vacuum("ANALYZE")
+
     def compact(self) -> None:
-        """Rewrite all tables without their removed rows; no other connection can use them meanwhile."""
+        """Rewrite all tables without their removed rows; no other connection can use a table meanwhile."""
+        self._vacuum("FULL, ANALYZE")
+
+    def _vacuum(self, options: str) -> None:
         names = ", ".join(f'"{name}"' for name in TABLE_NAMES)
         with self._new_connection() as connection, _mapped_errors(connection):
-            connection.execute(f"VACUUM (FULL, ANALYZE) {names}")
+            connection.execute(f"VACUUM ({options}) {names}")
 
     def close(self) -> None:
         """Close the idle connections now, and each connection in use at the end of its transaction."""

@@ -136,6 +136,10 @@ class Store:
         """Run statements on one snapshot of the store and return their value; ``is_single`` for one statement."""
         return self._run(partial(self._connections.reading, is_single=is_single), question)
 
+    def tidy(self) -> None:
+        """Let new rows use the space of removed ones, which a file does anyway; others can use the store meanwhile."""
+        self._connections.tidy()
+
     def compact(self) -> None:
         """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store."""
         self._connections.compact()
@@ -376,6 +380,9 @@ class Connections:
                     yield reader
         finally:
             self._readers.put(reader)
+
+    def tidy(self) -> None:
+        """Do nothing: SQLite uses the space of removed rows again."""
 
     def compact(self) -> None:
         """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store."""

@@ -271,11 +271,11 @@ _RUN_OF_THREAD: Final = (
 _FORGET_DOCUMENTS: Final = 'DELETE FROM "run_document" WHERE "run_id" = ?'
 _RUN: Final = (
     'SELECT "created", "completed", "status", "failure_count", "thread_count", "thread_active_count" FROM "run"'
-    ' WHERE "id" = ?'
+    ' WHERE "id" = ? AND NOT EXISTS (SELECT 1 FROM "removed_run" AS g WHERE g."id" = "run"."id")'  # being removed
 )
 _THREAD: Final = (
     'SELECT "id", "run_id", "status", "failure_count", "elapsed_observed", "elapsed_computed", "job", "attempt"'
-    ' FROM "thread" WHERE "id" = ?'
+    ' FROM "thread" WHERE "id" = ? AND NOT EXISTS (SELECT 1 FROM "removed_run" AS g WHERE g."id" = "run_id")'
 )
 
 

@@ -69,6 +69,40 @@ def test_a_served_database_shows_no_password(tmp_path: Path, cluster: Cluster) -
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_appends_go_on_while_old_runs_are_removed(tmp_path: Path, cluster: Cluster) -> None:
+    """Pruning locks no table, not even behind a page that reads for long; giving the space back says that it waits."""
+    cluster.emptied()
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "store", "prune"]
+    environment = _environment(AUTOMATION_REPORT_DATABASE=(address := cluster.place().url))
+    with _serving(tmp_path, address) as server, asking(TOKEN) as session, cluster.asking() as reader:
+        url = line_of(server)
+        tests = [a_test(number) for number in range(6000)]
+        for _ in range(2):
+            run, thread = _made(session, url)
+            session.post(f"{url}{API}/automation/runs/threads/{thread}/append", json={"tests": tests})
+            session.post(f"{url}{API}/automation/runs/{run}/complete", json={})
+        _, thread = _made(session, url)
+        reader("UPDATE run SET created = created - 99 * 86400000000::bigint WHERE id < 3")
+        reader("BEGIN")
+        reader("SELECT count(*) FROM result")
+        with running([*command, "--older-than", "50d"], environment, tmp_path) as prune:
+            statuses = []
+            while prune.poll() is None or not statuses:
+                body = {"tests": [a_test(6000 + len(statuses))]}
+                answer = session.post(f"{url}{API}/automation/runs/threads/{thread}/append", json=body)
+                statuses.append(answer.status_code)
+            output, errors = prune.communicate()
+        assert (prune.returncode, output, "in use" in errors) == (0, "1\n2\n", False), errors
+        assert set(statuses) == {204}
+        compact = subprocess.run(
+            [*command, "--older-than", "50d", "--compact"], env=environment, capture_output=True, text=True, check=True
+        )
+        assert "the store is in use: the store gets no smaller now" in compact.stderr
+        reader("COMMIT")
+        checked = command_runner().invoke(main, ["store", "check", "--database", address])
+        assert f"{len(statuses)} result" in checked.stderr, checked.output
+
+
 @pytest.mark.parametrize("way", ["PGPASSWORD", "PGPASSFILE"])
 def test_passwords_of_postgresql(tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     """A password can come from where PostgreSQL looks: the address then needs none."""

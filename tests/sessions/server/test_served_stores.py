@@ -48,7 +48,7 @@ def test_pruning_beside_a_server_frees_the_disk(filled: Service, tmp_path: Path)
     given = {"AUTOMATION_REPORT_SERVER_TOKEN": TOKEN.value, "AUTOMATION_REPORT_DATABASE": str(database)}
     with served(tmp_path, **given) as (address, _), asking(TOKEN.value) as session:
         before = _taken(tmp_path)
-        done = _store("prune", "--older-than", "50d")
+        done = _store("prune", "--older-than", "50d", "--compact")
         assert (done.exit_code, done.stdout) == (0, "7\n"), done.output
         assert "in use" not in done.stderr
         assert _taken(tmp_path) < before / 4

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,30 @@ def test_a_pruned_store_is_smaller(filled: Service) -> None:
     run_id = filled.completed_run(*(a_test(each, file="f" * 500) for each in range(3_000)))
     filled.completed_run(a_test())
     before = filled.store.read(used_bytes)
-    assert str(run_id) in _store("prune", "--older-than", "0h").stdout.split()
+    assert str(run_id) in _store("prune", "--older-than", "0h", "--compact").stdout.split()
     assert filled.store.read(used_bytes) < before - 1_000_000
+
+
+def test_a_removal_that_was_killed_goes_on(filled: Service) -> None:
+    """Large runs are removed in parts: from the first one on the run takes nothing and no page has it, until it is gone.
+
+    That ends as well if the process that did it was killed in between.
+    """
+    run_id = filled.run_of_jobs(("a", 1, [a_test(1), a_test(2)]))
+    filled.completed_run(a_test())
+    (old,) = filled.store.read(lambda connection: old_runs(connection, filled.clock.now, beyond=1))[-1:]
+    assert (old.id, filled.store.write(partial(maintenance.remove_unchanged, old))) == (run_id, True)
+    part = f"DELETE FROM result WHERE name = 'test_1' AND run_id = {run_id}"
+    filled.store.write(lambda writer: writer.connection.execute(part))
+    for path in (f"/automation/runs/{run_id}", f"/automation/runs/{run_id}/tests"):
+        assert filled.get(path).status_code == 404
+    assert filled.post(f"/automation/runs/{run_id}/append", {"tags": ["a"]}).status_code == 404
+    assert filled.post(f"/automation/runs/{run_id}/threads", {}).status_code == 404
+    assert filled.post(f"/automation/runs/threads/{run_id}/append", {"tests": [a_test(3)]}).status_code == 404
+    assert _store("check").exit_code == 0
+    assert str(run_id) in _store("prune", "--keep-runs", "1").stdout.split()
+    assert run_id not in _ids(filled)
+    assert _store("check").exit_code == 0
 
 
 def test_a_run_that_is_being_filled_stays(filled: Service) -> None:
