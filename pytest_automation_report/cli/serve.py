@@ -46,6 +46,7 @@ from pytest_automation_report.server.http.serving import serve as serve_store
 from pytest_automation_report.server.pages.site import Pages, ProxyUser
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
 from pytest_automation_report.server.store.maintenance import Retention, fits
+from pytest_automation_report.server.store.migrations import Opening
 from pytest_automation_report.server.store.reads import has_runs, run_rows
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.writes import set_main_branch, source_names
@@ -55,8 +56,9 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_automation_report.server.http.guard import Address
+    from pytest_automation_report.server.http.guard import Address, Networks
 
+_DATABASE_SECONDS: Final = 60.0  # a database that starts with the server may need to recover
 _MOST_DAYS: Final = 100_000
 _SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript"})
 
@@ -111,7 +113,7 @@ def _some_time(_: click.Context, __: click.Parameter, seconds: float | None) -> 
               help="File of the code that opens the pages for a team; AUTOMATION_REPORT_PAGES_TOKEN wins.")  # fmt: skip
 @click.option("--trusted-user-header", metavar="NAME", help="Header in which a proxy names its user.")
 @click.option("--trusted-proxy", "trusted_proxies", multiple=True, metavar="ADDRESS",
-              help="That proxy or its network. Can be repeated.")  # fmt: skip
+              help="A proxy or its network: its X-Forwarded-For names the client. Can be repeated.")  # fmt: skip
 @click.option("--metrics-public", is_flag=True, help="Answer /metrics without a token.")
 @click.option("--max-size", type=SIZE, help="Largest size of the store, such as 20GB.")
 @click.option("--max-artifacts", type=SIZE, default="2GB", show_default=True, help="Largest size of all artifacts.")
@@ -160,9 +162,17 @@ def serve(
     is_in_environment = bool(os.environ.get(TOKEN_VARIABLE, "").strip())
     kept = token_file or (None if is_in_environment else Path(f"{configuration.database}.token"))
     code = team_code(os.environ, pages_token_file)
-    proxy_user = _proxy_user(options["trusted_user_header"], options["trusted_proxies"])
+    proxies = _proxies(options["trusted_proxies"])
+    proxy_user = ProxyUser(header, proxies) if (header := options["trusted_user_header"]) else None
+    if proxy_user and not proxies:
+        raise click.UsageError("--trusted-user-header NAME needs the address of its proxy: --trusted-proxy ADDRESS")
     context.with_resource(_logs_on_stderr(is_verbose=options["verbose"]))
-    store = Store(place, max_bytes=options["max_size"], are_references_strict=options["strict_references"])
+    store = Store(
+        place,
+        max_bytes=options["max_size"],
+        are_references_strict=options["strict_references"],
+        opening=Opening(wait_seconds=_DATABASE_SECONDS),
+    )
     try:
         if run_id is not None and not store.read(partial(run_rows, run_ids=[run_id])):
             hint = "the store has no such run: see automation-report run list"
@@ -187,15 +197,16 @@ def serve(
 
         if store.note:
             echo_stderr(store.note)
-        serve_store(store, token, listener, ready=announce, options=_serve_options(options, hosts, pages))
+        serve_store(store, token, listener, ready=announce, options=_serve_options(options, hosts, pages, proxies))
     finally:
         store.close()
     return Exit.DONE
 
 
-def _serve_options(options: Mapping[str, Any], hosts: frozenset[str], pages: Pages) -> ServeOptions:
+def _serve_options(options: Mapping[str, Any], hosts: frozenset[str], pages: Pages, proxies: Networks) -> ServeOptions:
     return ServeOptions(
         hosts=hosts,
+        proxies=proxies,
         requests_per_minute=options["rate_limit"],
         are_metrics_public=options["metrics_public"],
         max_artifact_bytes=options["max_artifacts"],
@@ -238,16 +249,11 @@ class _Stderr(logging.Handler):
             echo_stderr(line)
 
 
-def _proxy_user(header: str | None, proxies: Sequence[str]) -> ProxyUser | None:
-    """Return the header of a proxy, None without one; raises `click.UsageError` and `SettingError` for mistakes."""
-    if not header and not proxies:
-        return None
-    if not header or not proxies:
-        raise click.UsageError("--trusted-user-header NAME and --trusted-proxy ADDRESS need each other")
+def _proxies(texts: Sequence[str]) -> Networks:
     try:
-        return ProxyUser(header, tuple(map(ipaddress.ip_network, proxies)))
+        return tuple(map(ipaddress.ip_network, texts))
     except ValueError as error:
-        raise SettingError("--trusted-proxy", ", ".join(proxies), f"{error}: write 10.0.0.7 or 10.0.0.0/24") from error
+        raise SettingError("--trusted-proxy", ", ".join(texts), f"{error}: write 10.0.0.7 or 10.0.0.0/24") from error
 
 
 def _listener(address: Address, port: int, *, may_move: bool) -> socket.socket:

@@ -159,7 +159,7 @@ def connected(
 ) -> Iterator[Client]:
     """Yield a client of this endpoint, which applies requests to the embedded store in this process.
 
-    ``deadline_seconds`` bounds each request to a server as a whole, ``migration_seconds`` is that of `Store`.
+    ``deadline_seconds`` bounds each request to a server as a whole, ``migration_seconds`` is that of `Opening`.
     """
     if endpoint.is_embedded:
         from pytest_automation_report.server.api.embedded import StoreClient  # noqa: PLC0415 - servers need no store

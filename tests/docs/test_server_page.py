@@ -18,6 +18,7 @@ import pytest
 import requests
 import trustme
 import yaml
+from requests.adapters import HTTPAdapter
 
 from compatibility.vendor.official import tool
 from docs.written import bash, block, environment, page, section
@@ -210,10 +211,10 @@ def front(tmp_path: Path, certified: tuple[Path, str]) -> Iterator[Mapping[str, 
     (tmp_path / "pages.token").write_text("a-code-of-ten-colleagues")
     serving = block(PAGE, "--allow-host") + " --pages-token-file pages.token"
     with (
-        _served(serving, tmp_path, AUTOMATION_REPORT_SERVER_TOKEN=TOKEN) as (upstream, _),
+        _served(serving, tmp_path, AUTOMATION_REPORT_SERVER_TOKEN=TOKEN) as (upstream, server),
         _nginx(tmp_path / "nginx", upstream, secret) as address,
     ):
-        yield {"address": address, "trusted": trusted}
+        yield {"address": address, "trusted": trusted, "server": server}
 
 
 def test_two_servers_are_restarted_one_by_one(tmp_path: Path, certified: tuple[Path, str], cluster: Cluster) -> None:
@@ -248,6 +249,26 @@ def test_two_servers_are_restarted_one_by_one(tmp_path: Path, certified: tuple[P
             assert requests.get(f"{server}/readyz", timeout=20).status_code == 200
         assert statuses(session) == {201, 200}
         assert session.get(address + RUNS, timeout=20).json()["total"] == 24
+
+
+def test_the_log_behind_nginx_has_the_clients(front: Mapping[str, Any]) -> None:
+    """The page's commands and lines show who asks: not the proxy, and not what a client writes into its header."""
+
+    class From(HTTPAdapter):
+        def init_poolmanager(self, *arguments: Any, **more: Any) -> None:  # noqa: ANN401 - those of requests
+            super().init_poolmanager(*arguments, source_address=("127.0.0.9", 0), **more)
+
+    with asking(TOKEN) as session:
+        session.verify = front["trusted"]
+        session.mount("https://", From())
+        body, made_up = {"name": "n", "source": "s"}, {"X-Forwarded-For": "203.0.113.7"}
+        assert session.post(front["address"] + RUNS, json=body, headers=made_up, timeout=20).status_code == 201
+        wrong = {**made_up, "Authorization": "Bearer wrong"}
+        assert session.post(front["address"] + RUNS, json=body, headers=wrong, timeout=20).status_code == 401
+    front["server"].send_signal(signal.SIGTERM)
+    told = front["server"].communicate(timeout=20)[1]
+    assert "Z 127.0.0.9 (the server's token) created run 1 in project 1\n" in told, told
+    assert "Z 127.0.0.9: a wrong token or none" in told
 
 
 def test_nginx_before_it(shop: Path, front: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from pytest_automation_report.api.responses import ApiRequest, HttpResponse, cla
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.api.bodies import POSTS
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, ArtifactContents, stored_artifact
+from pytest_automation_report.server.store.migrations import Opening
 from pytest_automation_report.server.store.store import Store, now_us
 from pytest_automation_report.server.store.values import ApiError, json_text
 
@@ -34,7 +35,7 @@ class StoreClient(Client):
     """Client of one project of an embedded store; a context manager that closes the store.
 
     The first request opens the store, and raises `StoreError` if that fails. Several threads may use a client.
-    ``clock`` returns the store's time in microseconds since 1970, ``migration_seconds`` are those of `Store`.
+    ``clock`` returns the store's time in microseconds since 1970, ``migration_seconds`` are those of `Opening`.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class StoreClient(Client):
         super().__init__(project_id)
         self._database = database
         self._clock = clock
-        self._migration_seconds = migration_seconds
+        self._opening = Opening(migration_seconds=migration_seconds)
         self._lock = threading.Lock()
         self._store: Store | None = None
         # A store of this release knows all of this; no response needs to show it.
@@ -102,7 +103,7 @@ class StoreClient(Client):
     def _opened(self) -> Store:
         with self._lock:
             if self._store is None:
-                self._store = Store(self._database, clock=self._clock, migration_seconds=self._migration_seconds)
+                self._store = Store(self._database, clock=self._clock, opening=self._opening)
             return self._store
 
 

@@ -231,7 +231,8 @@ def sender_of(req: falcon.Request) -> str:
     """Return who sent a request, for the log: the address, and the name of the token or user."""
     grant: Any = req.context.get("grant")
     name = req.context.get("user") or (grant.name if grant is not None else "")
-    return f"{req.remote_addr} ({name})" if name else req.remote_addr
+    address: Any = req.context["address"]
+    return f"{address} ({name})" if name else str(address)
 
 
 CONTENT_POLICY: Final = (

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.writes import Writer
 
     Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+    Networks: TypeAlias = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
 
 _logger = logging.getLogger(__name__)
 
@@ -223,6 +224,27 @@ def _literal(host: str) -> Address | None:
         return None
 
 
+def is_within(text: str, networks: Networks) -> bool:
+    """Return whether an address, as a connection has it, is in one of these networks."""
+    address = _literal(text.partition("%")[0])
+    # A socket for IPv6 and IPv4 shows an IPv4 address in a form of IPv6.
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address is not None and any(address in network for network in networks)
+
+
+def client_address(peer: str, forwarded: str, proxies: Networks) -> str:
+    """Return the address of a client: that of the connection, or what our proxies say in X-Forwarded-For.
+
+    Each proxy appends whom it has the request from, so what stands before the first that is none of ours can be made
+    up: with ``192.0.2.9, 198.51.100.7`` from the proxy, the client is 198.51.100.7.
+    """
+    for hop in map(str.strip, reversed(forwarded.split(","))):
+        if not is_within(peer, proxies) or _literal(hop) is None:
+            break
+        peer = hop
+    return peer
+
+
 _WINDOW_SECONDS = 60.0
 # How many times as many requests an address may send without the token: a page loads files, and asks for news.
 _WITHOUT_TOKEN = 10
@@ -280,6 +302,7 @@ class ServerOptions(Struct, frozen=True):
     max_artifact_bytes: int = MAX_TOTAL_BYTES  # of all stored artifacts together
     on_run_completed: Callable[[int], None] = lambda _: None  # called before the response: it must return at once
     extension: Extension = Extension()  # the pages
+    proxies: Networks = ()  # whose X-Forwarded-For counts
 
 
 class RequestGuard:
@@ -294,6 +317,8 @@ class RequestGuard:
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Check a request, and set the headers by which clients recognise this server; raises `ApiError`."""
         resp.set_header("X-Content-Type-Options", "nosniff")
+        forwarded = req.get_header("X-Forwarded-For", default="")
+        address = req.context["address"] = client_address(req.remote_addr, forwarded, self._options.proxies)
         if req.path in PROBES:
             return
         is_public, hosts = req.path == METRICS and self._options.are_metrics_public, self._options.hosts
@@ -305,18 +330,18 @@ class RequestGuard:
         is_visitor = is_public or self._options.extension.authorize(req)
         if not is_visitor:
             try:
-                grant = self._tokens.grant(req.auth, req.remote_addr)
+                grant = self._tokens.grant(req.auth, address)
             except ApiError as error:
                 # Without the database the metrics still say so, to a token that was valid when it was there.
                 if error.kind != "database" or req.path != METRICS:
                     raise
-                grant = self._tokens.grant(req.auth, req.remote_addr, max_age=math.inf)
+                grant = self._tokens.grant(req.auth, address, max_age=math.inf)
             req.context["grant"] = grant
             resp.set_header(ROLE_HEADER, grant.role)
         resp.set_header(KEEPS_HEADER, str(MAX_CONTENT_BYTES))
         resp.set_header(EXTENSIONS_HEADER, _EXTENSIONS)
         limit = self._visitors if is_visitor else self._clients
-        if wait_seconds := limit.wait_seconds(req.remote_addr if is_visitor else ""):
+        if wait_seconds := limit.wait_seconds(address if is_visitor else ""):
             raise ApiError(429, "Too many requests in this minute.", headers={"Retry-After": str(wait_seconds)})
         key = req.get_header("Idempotency-Key")
         if key is not None and _is_idempotency_key(key):

@@ -44,8 +44,11 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Token
     from pytest_automation_report.server.store.store import Store
 
-    HeaderCheck: TypeAlias = Callable[[str | None, str], ApiError | None]
-    """Returns the error for a request with a body, by its Authorization header and address; None accepts it."""
+    HeaderCheck: TypeAlias = Callable[[str | None, str, str], ApiError | None]
+    """Returns the error for a request with a body; None accepts it.
+
+    By its Authorization header, the address of its connection and its X-Forwarded-For.
+    """
 
 _logger = logging.getLogger(__name__)
 
@@ -80,13 +83,16 @@ def serve(
 
     ``ready`` is called with the URL once the server answers.
     """
+    tokens = Tokens(store, token)
+
+    def check(authorization: str | None, peer: str, forwarded: str) -> ApiError | None:
+        return tokens.refusal(authorization, guard.client_address(peer, forwarded, options.proxies))
+
     with listener, closing(FindingsWorker(store)) as worker:
-        tokens = Tokens(store, token)
-        options = replace(options, on_run_completed=worker.add)
-        application: Any = create_application(store, tokens, options)
+        application: Any = create_application(store, tokens, replace(options, on_run_completed=worker.add))
         server = _create_server(application, listener, options)
         try:
-            loop = Loop(server, options.deadlines, tokens.refusal, on_turn=tokens.notice_quiet)
+            loop = Loop(server, options.deadlines, check, on_turn=tokens.notice_quiet)
             with upkeep(store, options.retention, worker.add):
                 loop.run(lambda: ready(_url(listener)))
         finally:
@@ -107,7 +113,7 @@ def _create_server(application: Any, listener: socket.socket, options: ServeOpti
         # select() accepts no descriptor above 1,023.
         asyncore_use_poll=True,
         ident=None,
-        # Only X-Forwarded-Proto is read, see `is_encrypted`.
+        # See `is_encrypted` and `guard.client_address`.
         clear_untrusted_proxy_headers=False,
     )
 
@@ -299,7 +305,8 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no t
         if self.headers_finished and not self._is_checked:
             self._is_checked = True
             if self.error is None and self.body_rcv is not None:
-                self.error = self._check(self.headers.get("AUTHORIZATION"), self._address)
+                forwarded = self.headers.get("X_FORWARDED_FOR", "")
+                self.error = self._check(self.headers.get("AUTHORIZATION"), self._address, forwarded)
             if self.error is not None:
                 self.completed = True
                 self.expect_continue = False

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import gzip
 import hmac
-import ipaddress
 import json
 import re
 import secrets
@@ -29,7 +28,7 @@ from urllib.parse import quote, unquote
 from msgspec import Struct
 
 from pytest_automation_report.api.models import ARTIFACTS_PATH
-from pytest_automation_report.server.http.guard import METRICS, OPENING, PROBES, Extension
+from pytest_automation_report.server.http.guard import METRICS, OPENING, PROBES, Extension, is_within
 from pytest_automation_report.server.pages import report_file
 from pytest_automation_report.server.pages.lists import show_home, show_latest, show_project, show_search, show_suite
 from pytest_automation_report.server.pages.queries import PageReader, ask
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Token
+    from pytest_automation_report.server.http.guard import Networks
     from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.store import Store
 
@@ -359,15 +359,12 @@ class ProxyUser(Struct, frozen=True):
     """The header in which a proxy names the user whom it has logged in, and the networks of such proxies."""
 
     header: str
-    proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    proxies: Networks
 
     def of(self, req: falcon.Request) -> str:
         """Return the user of a request, "" if it comes from elsewhere or names none."""
         # Anybody else could write the header. The address is the connection's, whatever X-Forwarded-For says.
-        address = ipaddress.ip_address(req.remote_addr.partition("%")[0])
-        # A socket for IPv6 and IPv4 shows an IPv4 address in a form of IPv6.
-        address = getattr(address, "ipv4_mapped", None) or address
-        is_trusted = any(address in network for network in self.proxies)
+        is_trusted = is_within(req.remote_addr, self.proxies)
         return req.get_header(self.header, default="").strip() if is_trusted else ""
 
 

@@ -9,6 +9,7 @@ next part when it has the lock.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -30,6 +31,9 @@ from pytest_automation_report.server.store.values import try_again
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
+
+
+_logger = logging.getLogger(__name__)
 
 
 class Ranges(Struct, frozen=True):
@@ -74,6 +78,21 @@ _FIRST_TABLES: Final = (
 # SHA-256 of the lines ``table.column`` of these tables, sorted.
 _FIRST_COLUMNS: Final = "08e53d1e38d8fa794a566fd28c37b07309afac992b04dc5d1e0739d5c449ef0d"
 _TELL_SECONDS: Final = 5.0
+
+
+class Opening(Struct, frozen=True):
+    """How a store is opened.
+
+    ``tell`` gets lines for the user. After ``migration_seconds`` the rest of a migration is left to whoever opens the
+    store next, and `ApiError` (429) raised. A database that starts, or is away, is waited for up to ``wait_seconds``.
+    """
+
+    tell: Callable[[str], object] = _logger.warning  # commands have no handler: then it is a line on stderr
+    migration_seconds: float | None = None
+    wait_seconds: float = 0.0
+
+
+OPENING: Final = Opening()
 
 
 class State(Struct, frozen=True):
@@ -128,15 +147,15 @@ def migrate(
     connection: StoreConnection,
     place: object,
     locked: Callable[[], AbstractContextManager[object]],
-    tell: Callable[[str], object],
-    seconds: float | None = None,
+    opening: Opening,
 ) -> None:
-    """Create missing tables, or change those of an earlier version; ``tell`` gets lines for the user.
+    """Create missing tables, or change those of an earlier version.
 
     ``locked`` enters a transaction with the only lock for this; it raises `TransactionRolledBackError` if another
-    process holds that for long. After ``seconds`` the rest is left to the next call, and `ApiError` (429) raised.
-    Raises `StoreError` for a store that this release cannot use.
+    process holds that for long. Raises `StoreError` for a store that this release cannot use, and `ApiError` (429) if
+    the time is over.
     """
+    tell, seconds = opening.tell, opening.migration_seconds
     state, newest = stored_state(connection, place), State(SCHEMA_VERSION)
     if state == newest:
         return

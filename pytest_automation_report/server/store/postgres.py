@@ -6,6 +6,8 @@ wait for each other's locks (see `database`), and readers do not wait.
 
 from __future__ import annotations
 
+import re
+import time
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -20,12 +22,12 @@ from pytest_automation_report.server.store.database import (
     StoreConnection,
     TransactionRolledBackError,
 )
-from pytest_automation_report.server.store.migrations import migrate, stored_state
+from pytest_automation_report.server.store.migrations import Opening, migrate, stored_state
 from pytest_automation_report.server.store.values import disk_full, try_again, unreachable
 from pytest_automation_report.system.console import is_socket_readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_automation_report.api.models import PostgresDatabase
 
@@ -75,8 +77,11 @@ _DEFAULTS: Final[Mapping[str, str | int]] = {
     "keepalives_idle": 30,
     "tcp_user_timeout": 30_000,  # in milliseconds
 }
-# SQLSTATE codes of PostgreSQL.
-_ROLLED_BACK_STATES: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+_AWAY_PAUSE_SECONDS: Final = 0.5
+# What a server that restarts answers, or the system in its place. No state comes with a connection that failed.
+_is_away: Final = re.compile(r"the database system is |refused|No such file or directory").search
+# SQLSTATE codes of PostgreSQL: serialization failure, deadlock; and what a server says that ends while it is used.
+_ROLLED_BACK_STATES: Final = frozenset({"40001", "40P01", "57P01", "57P02", "57P03"})
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 _DISK_FULL: Final = "53100"
 
@@ -86,21 +91,14 @@ class PostgresConnections:
 
     driver_error: ClassVar[type[Exception]] = psycopg.Error
 
-    def __init__(
-        self,
-        location: PostgresDatabase,
-        tell: Callable[[str], object],
-        migration_seconds: float | None = None,
-        *,
-        must_exist: bool = False,
-    ) -> None:
+    def __init__(self, location: PostgresDatabase, opening: Opening, *, must_exist: bool = False) -> None:
         self._url = location.url
         self._parameters: dict[str, Any] = {**_parameters(location), "autocommit": True}
         self.note = ""
         try:
-            with self._new_connection() as connection:
+            with self._first_connection(location, opening) as connection:
                 _check(connection, location, must_exist=must_exist)
-                migrate(connection, location, partial(_alone, connection), tell, migration_seconds)
+                migrate(connection, location, partial(_alone, connection), opening)
         except psycopg.Error as error:
             raise StoreError(f"{location}: cannot be opened as a store: {_one_line(error)}") from error
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
@@ -123,7 +121,7 @@ class PostgresConnections:
     def reading(self, *, is_single: bool = False) -> AbstractContextManager[PostgresConnection]:
         """Enter a transaction that reads one snapshot of the store."""
         # A single statement has a snapshot by itself, and is one message to the server instead of three.
-        return self._transaction("" if is_single else "REPEATABLE READ READ ONLY")
+        return self._transaction("" if is_single else "REPEATABLE READ READ ONLY", is_reading=True)
 
     def tidy(self) -> None:
         """Let new rows use the space of removed ones; others can use the tables meanwhile."""
@@ -142,6 +140,24 @@ class PostgresConnections:
         """Close the idle connections now, and each connection in use at the end of its transaction."""
         self._pool.close()
 
+    def _first_connection(
+        self, location: PostgresDatabase, opening: Opening
+    ) -> AbstractContextManager[PostgresConnection]:
+        """Connect, after a wait for a server that is not there yet; raises ``psycopg.Error``."""
+        deadline, is_told = time.monotonic() + opening.wait_seconds, False
+        while True:
+            try:
+                with self._new_connection():
+                    return self._new_connection()
+            except psycopg.OperationalError as error:
+                reason = _one_line(error)
+                if time.monotonic() > deadline or not _is_away(reason):
+                    raise
+            if not is_told:
+                opening.tell(f"{location}: {reason}; waiting for it, for {opening.wait_seconds:.0f} s at most")
+            is_told = True
+            time.sleep(_AWAY_PAUSE_SECONDS)
+
     @contextmanager
     def _new_connection(self) -> Iterator[PostgresConnection]:
         with psycopg.connect(self._url, **self._parameters) as raw:
@@ -149,13 +165,15 @@ class PostgresConnections:
             yield PostgresConnection(raw)
 
     @contextmanager
-    def _transaction(self, mode: str) -> Iterator[PostgresConnection]:
+    def _transaction(self, mode: str, *, is_reading: bool = False) -> Iterator[PostgresConnection]:
         connection = self._take()
         try:
             with _mapped_errors(connection):
                 if mode:
                     connection.execute(f"BEGIN TRANSACTION ISOLATION LEVEL {mode}")
                 yield connection
+                if is_reading:
+                    connection.raw.commit()
             # Outside of the inner block: a commit that failed may have been applied, so it must not be run again.
             connection.raw.commit()
         finally:

@@ -33,7 +33,7 @@ from pytest_automation_report.server.store.database import (
     TransactionRolledBackError,
     try_lock,
 )
-from pytest_automation_report.server.store.migrations import migrate, stored_state
+from pytest_automation_report.server.store.migrations import OPENING, Opening, migrate, stored_state
 from pytest_automation_report.server.store.values import DAY_US, ApiError, disk_full, try_again, validation_error
 from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.system.here import system
@@ -86,9 +86,8 @@ class Store:
     would make it larger; with ``are_references_strict`` it refuses (422) runs that name an unknown configuration or
     milestone. ``note`` is a sentence for the user about the location, or "".
 
-    A store of an earlier version is brought to the newest one: ``tell`` gets lines about that, and after
-    ``migration_seconds`` the rest of it is left to the next who opens the store, and `ApiError` (429) raised. Raises
-    `StoreError` when the location cannot be opened, is not a store, or is one of a later version.
+    A store of an earlier version is brought to the newest one, as ``opening`` says. Raises `StoreError` when the
+    location cannot be opened, is not a store, or is one of a later version.
     """
 
     def __init__(
@@ -99,13 +98,12 @@ class Store:
         max_bytes: int | None = None,
         are_references_strict: bool = False,
         must_exist: bool = False,
-        tell: Callable[[str], object] = _logger.warning,
-        migration_seconds: float | None = None,
+        opening: Opening = OPENING,
     ) -> None:
         self.now = clock
         self._max_bytes = max_bytes
         self._are_references_strict = are_references_strict
-        self._connections = _connections(location, tell, migration_seconds, must_exist=must_exist)
+        self._connections = _connections(location, opening, must_exist=must_exist)
         self.note = self._connections.note
         self.driver_error = self._connections.driver_error
         self.main_branch = ""  # of new sources
@@ -216,16 +214,12 @@ class _BadStates(Struct):
 
 
 def _connections(
-    location: Path | PostgresDatabase,
-    tell: Callable[[str], object],
-    migration_seconds: float | None,
-    *,
-    must_exist: bool,
+    location: Path | PostgresDatabase, opening: Opening, *, must_exist: bool
 ) -> Connections | PostgresConnections:
     if not isinstance(location, PostgresDatabase):
         if must_exist and not location.exists():
             raise StoreError(f"{location}: there is no store; name the file of one")
-        return Connections(location, tell, migration_seconds)
+        return Connections(location, opening)
     try:
         from pytest_automation_report.server.store.postgres import PostgresConnections  # noqa: PLC0415 - not for files
     except ImportError as error:
@@ -235,7 +229,7 @@ def _connections(
         raise StoreError(
             f"{location}: the driver for PostgreSQL is missing ({error}): pip install 'psycopg[binary,pool]>=3.1'"
         ) from error
-    return PostgresConnections(location, tell, migration_seconds, must_exist=must_exist)
+    return PostgresConnections(location, opening, must_exist=must_exist)
 
 
 def _earlier_record(connection: StoreConnection, request: IdempotentRequest, now: int) -> list[int | None]:
@@ -326,9 +320,7 @@ class Connections:
 
     driver_error: ClassVar[type[Exception]] = sqlite3.Error
 
-    def __init__(
-        self, path: Path, tell: Callable[[str], object] = _logger.warning, migration_seconds: float | None = None
-    ) -> None:
+    def __init__(self, path: Path, opening: Opening) -> None:
         self._path = path = system.reachable(path.parent) / path.name
         self._write_lock = threading.Lock()
         # The last one that was used is the next one, so that most processes open a single one; None is still closed.
@@ -351,7 +343,7 @@ class Connections:
             self._writer = _prepared(path, "delete" if file_system else "wal")
             with ExitStack() as undo:
                 undo.callback(self._writer.raw.close)
-                migrate(self._writer, path, partial(_alone, self._writer), tell, migration_seconds)
+                migrate(self._writer, path, partial(_alone, self._writer), opening)
                 undo.pop_all()
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path}: cannot be opened as a store: {_open_failure(path, error)}") from error

@@ -353,6 +353,23 @@ def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster, caplo
 
 
 @ON_POSTGRESQL
+def test_a_read_whose_end_meets_a_crash_is_asked_again(service: Service, cluster: Cluster) -> None:
+    """A read changes nothing, so it is repeated when its commit fails; while that goes on clients are told to wait."""
+    run_id, deaths = service.new_run(), iter([True, False])
+
+    def ask(connection: StoreConnection) -> int:
+        pid, found = connection.number("SELECT pg_backend_pid()"), connection.number("SELECT MAX(id) FROM run")
+        if next(deaths, True):
+            cluster.execute(f"SELECT pg_terminate_backend({pid}, 10000)")
+        return found
+
+    assert service.store.read(ask) == run_id
+    with pytest.raises(ApiError) as refused:
+        service.store.read(ask)
+    assert refused.value.status == 429
+
+
+@ON_POSTGRESQL
 def test_a_reader_sees_one_moment(service: Service) -> None:
     """What others commit meanwhile does not show: rows and counts that are read one after another fit."""
     run_id = service.new_run()

@@ -86,7 +86,7 @@ def test_appends_go_on_while_old_runs_are_removed(tmp_path: Path, cluster: Clust
         reader("BEGIN")
         reader("SELECT count(*) FROM result")
         with running([*command, "--older-than", "50d"], environment, tmp_path) as prune:
-            statuses = []
+            statuses = list[int]()
             while prune.poll() is None or not statuses:
                 body = {"tests": [a_test(6000 + len(statuses))]}
                 answer = session.post(f"{url}{API}/automation/runs/threads/{thread}/append", json=body)
@@ -106,7 +106,7 @@ def test_appends_go_on_while_old_runs_are_removed(tmp_path: Path, cluster: Clust
 @pytest.mark.parametrize("way", ["PGPASSWORD", "PGPASSFILE"])
 def test_passwords_of_postgresql(tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     """A password can come from where PostgreSQL looks: the address then needs none."""
-    cluster.emptied()
+    Store(cluster.emptied()).close()
     kept = tmp_path / "pgpass"
     kept.touch(0o600)
     kept.write_text(f"127.0.0.1:{cluster.port}:*:*:{cluster.password}\n")
@@ -142,6 +142,7 @@ def test_what_cannot_be_opened_is_told_without_the_password(
     """One line says what is wrong, whatever that is; nothing is made and nobody sees a secret."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AUTOMATION_REPORT_SERVER_TOKEN", TOKEN)
+    monkeypatch.setattr("pytest_automation_report.cli.serve._DATABASE_SECONDS", 0.0)
     newer = ""
     if "{newer}" in address:
         Store(place := cluster.new()).close()
@@ -158,6 +159,23 @@ def test_what_cannot_be_opened_is_told_without_the_password(
     for secret in (cluster.password, "verysecret"):
         assert secret not in done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_waits_for_a_database_that_starts(tmp_path: Path, cluster: Cluster) -> None:
+    """Both may start at once, or the database recovers: the server says so, and serves once it is there."""
+    address = cluster.emptied().url
+    cluster.control("-m", "immediate", "stop")
+    try:
+        with _serving(tmp_path, address) as server, asking(TOKEN) as session:
+            assert server.stderr is not None
+            told = server.stderr.readline()
+            assert re.search(r"/reports: connection .*; waiting for it, for 60 s at most\n$", told), told
+            cluster.restart()
+            assert session.get(f"{line_of(server)}/readyz").status_code == 200
+            server.send_signal(signal.SIGTERM)
+            assert "waiting for it" not in server.communicate(timeout=20)[1]
+    finally:
+        cluster.restart()
 
 
 def test_a_missing_driver_is_named(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ def test_the_compose_file_serves_a_team(tmp_path: Path, cluster: Cluster, compos
     assert proxy["command"][proxy["command"].index("--to") + 1] == "server:8000"
     options = server["command"]
     assert f"--allow-host={host}" in options
+    assert f"--trusted-proxy={proxy['networks']['default']['ipv4_address']}" in options
     assert set(compose["volumes"]) == {
         volume.partition(":")[0] for service in (database, proxy) for volume in service["volumes"]
     }

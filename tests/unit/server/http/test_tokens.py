@@ -1,5 +1,6 @@
 """Tokens with a name, a role and a project, as ``automation-report server token`` makes them."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from falcon.testing import Result, TestClient
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.http.guard import Tokens
+from pytest_automation_report.server.http.guard import ServerOptions, Tokens
 from pytest_automation_report.server.store.values import ApiError
 from support.service import API, TOKEN, Service, a_test, command_runner, option
 
@@ -229,3 +230,30 @@ def test_changes_of_runs_are_logged_with_who_made_them(service: Service, caplog:
     assert bearer.post(f"{API}/automation/runs/1/complete", {}).status_code == 422
     who = "127.0.0.1 (ci)"
     assert caplog.messages == [f"{who} created run 1 in project 1", f"{who} added to run 1", f"{who} completed run 1"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("10.0.0.7", "198.51.100.7", "198.51.100.7"),
+        ("10.0.0.7", "203.0.113.9, 198.51.100.7", "198.51.100.7"),
+        ("10.0.0.7", "198.51.100.7, 10.0.0.8,10.0.0.9", "198.51.100.7"),
+        ("::ffff:10.0.0.7", "2001:db8::7", "2001:db8::7"),
+        ("10.0.0.7", "10.0.0.8", "10.0.0.8"),
+        ("10.0.0.7", "198.51.100.7, made\x1bup", "10.0.0.7"),
+        ("10.0.0.7", "", "10.0.0.7"),
+        ("198.51.100.9", "203.0.113.9", "198.51.100.9"),
+    ],
+)
+def test_the_log_has_the_client_of_a_trusted_proxy(
+    service: Service, caplog: pytest.LogCaptureFixture, peer: str, forwarded: str, client: str
+) -> None:
+    """The last address that a proxy of ours appended and that is none of ours: what is before it can be made up."""
+    caplog.set_level("INFO", "pytest_automation_report.server.http.application")
+    options = ServerOptions(proxies=(ip_network("10.0.0.0/24"),))
+    asking = TestClient(create_application(service.store, TOKEN, options))
+    headers = {"Authorization": f"Bearer {TOKEN.value}", "X-Forwarded-For": forwarded}
+    body = {"name": "n", "source": "s"}
+    answer = asking.simulate_post(f"{API}/projects/1/automation/runs", json=body, headers=headers, remote_addr=peer)
+    assert answer.status_code == 201, answer.text
+    assert caplog.messages == [f"{client} (the server's token) created run 1 in project 1"]

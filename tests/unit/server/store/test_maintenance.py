@@ -114,7 +114,7 @@ def test_a_pruned_store_is_smaller(filled: Service) -> None:
 
 
 def test_a_removal_that_was_killed_goes_on(filled: Service) -> None:
-    """Large runs are removed in parts: from the first one on the run takes nothing and no page has it, until it is gone.
+    """Large runs are removed in parts: from the first one on the run takes nothing, and no page has it.
 
     That ends as well if the process that did it was killed in between.
     """

@@ -272,7 +272,7 @@ def _assert_whole(place: Place, filled: Filled) -> None:
     """Check that each step was done once, and that nothing is left to do."""
     columns = '"id", "extra", (SELECT "name" FROM "run"), (SELECT "note" FROM "project")'
     told: list[str] = []
-    with closing(Store(place, tell=told.append)) as store:
+    with closing(Store(place, opening=migrations.Opening(told.append))) as store:
         rows = store.read(lambda connection: connection.execute(f'SELECT {columns} FROM "result" ORDER BY "id"'))
     assert rows == [(number, 2 * number, "a run!", "none") for number in range(1, 6)]
     assert (filled.ranges, told) == ([(1, 2), (3, 4), (5, 5)], [])
@@ -293,14 +293,14 @@ def test_a_migration_says_how_far_it_is(new_place: Place, filled_store: Filled) 
     said, told = [], list[str]()
     for _ in range(4):
         with pytest.raises(ApiError) as caught:
-            Store(new_place, tell=told.append, migration_seconds=-1)
+            Store(new_place, opening=migrations.Opening(told.append, -1))
         said.append((caught.value.status, caught.value.message))
     words = "The tables of the store are being changed: "
     shares = [f"version 12, step 2 of 4, {share} %." for share in (40, 80, 100)]
     assert said == [(429, words + each) for each in (*shares, "they are of version 12.")]
     begun = f"{new_place}: its tables are of version 11; they are changed to version 13"
     assert told == [begun, *[begun.replace("of version 11", "of version 12")] * 3]
-    Store(new_place, tell=told.append).close()
+    Store(new_place, opening=migrations.Opening(told.append)).close()
     assert told[-1] == f"{new_place}: its tables are of version 13 now, after 0 s"
     _assert_whole(new_place, filled_store)
 
