@@ -43,8 +43,8 @@ class BuildInfo(Struct, frozen=True, kw_only=True):
     """The facts of one build; an unknown one is None, never a guess.
 
     The ``branch`` of a pull request's build is ``pull/12``, or ``owner:branch`` without a number: the repository may
-    have a branch of the source's name. ``commit`` is what its author pushed, ``merge_commit`` the merge that the provider
-    tests instead. ``commits`` has a line of hash and subject for the commit and those before.
+    have a branch of the source's name. ``commit`` is what its author pushed, ``merge_commit`` the merge that the
+    provider tests instead. ``commits`` has a line of hash and subject for the commit and those before.
     ``changes`` is a digest of what differs from the commit, "unknown" if git cannot tell. Users see ``build``;
     ``pipeline`` is the same in all jobs of one build and in no other; ``attempt`` counts from 1. ``url`` is the web
     page of the job or of its build.
