@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeAlias, Type
 from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import ARTIFACTS_PATH, JOB, Json, NewRun, Resources, encode
+from pytest_automation_report.api.models import ANCESTORS, ARTIFACTS_PATH, JOB, Json, NewRun, Resources, encode
 from pytest_automation_report.api.responses import (
     ApiRequest,
     Created,
@@ -97,15 +97,24 @@ class Client(ABC):
         """
         self._do(f"/automation/runs/{run_id}/complete", encode({"measure_elapsed": measure_elapsed}), key)
 
-    def create_thread(self, run_id: int, resources: Resources, *, job: Json | None = None, key: str = "") -> int:
+    def create_thread(
+        self,
+        run_id: int,
+        resources: Resources,
+        *,
+        job: Json | None = None,
+        ancestors: tuple[str, ...] = (),
+        key: str = "",
+    ) -> int:
         """Create a thread and return its id.
 
-        ``job`` is the extension of this name; a server that has not announced it does not get it. Raises `ValueError`
-        for links, which threads do not have.
+        ``job`` and ``ancestors`` are the extensions of these names; a server that has not announced them does not get
+        them. Raises `ValueError` for links, which threads do not have.
         """
         if resources.links:
             raise ValueError("a thread cannot have links")
-        extensions = {JOB: job} if job is not None and JOB in self.extensions else {}
+        given = {JOB: job, ANCESTORS: ancestors}
+        extensions = {name: value for name, value in given.items() if value and name in self.extensions}
         body = encode({**to_builtins(resources), **extensions})
         return self._create(f"/automation/runs/{run_id}/threads", body, key)
 

@@ -259,7 +259,10 @@ ATTEMPTS: Final = "attempts"  # of a test: output, steps, phases, comparison and
 # several threads. Of results with one key in one job, the results of the highest attempt replace the others.
 JOB: Final = "job"
 COLLECTION: Final = "collection"  # of an append: how many tests the session collected, and how many it was to run
-EXTENSIONS: Final = (STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, JOB, COLLECTION)
+# Of a thread's creation: the first digits of the ids of its run's commit, and of the last commits that led to it.
+ANCESTORS: Final = "ancestors"
+EXTENSIONS: Final = (STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, JOB, COLLECTION, ANCESTORS)
+MAX_ANCESTORS: Final = 200
 
 
 def announced(header: str) -> frozenset[str]:

@@ -6,6 +6,7 @@ No value of a variable raises an error: a value that cannot be parsed is an unkn
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import suppress
 from hashlib import sha256
@@ -13,10 +14,11 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from pytest_automation_report.api.models import MAX_ANCESTORS
 from pytest_automation_report.ci.facts import BuildInfo, repository_page, text_of, with_fallbacks
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import read_file
-from pytest_automation_report.text.limits import SHORT_COMMIT
+from pytest_automation_report.text.limits import ANCESTOR_DIGITS, SHORT_COMMIT
 
 if TYPE_CHECKING:
     import subprocess
@@ -95,16 +97,19 @@ class FactsSearch:
     def __init__(self, given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], root: Path) -> None:
         self._facts = given if scope == "none" else with_fallbacks(given, ci_facts(environ, _file_text))
         self._checkout: Checkout | None = None
-        if scope == "all" and not self._facts.is_whole:
+        # Without a target branch its base is found among the commits before.
+        if scope == "all" and not (self._facts.is_whole and self._facts.target_branch):
             # A CI job checks a commit out and tests it; only users change files before they run tests.
             is_local = self._facts.provider is None and self._facts.commit is None
-            self._checkout = Checkout(root, environ, is_local=is_local)
+            self._checkout = Checkout(root, environ, is_local=is_local, commit=self._facts.commit or "HEAD")
 
     def result(self) -> BuildInfo:
         """Return the facts, after git has answered and what differs was read, or after two seconds from git's start."""
         checkout, self._checkout = self._checkout, None
         if checkout is not None:
-            self._facts = with_fallbacks(self._facts, checkout.facts())
+            found = checkout.facts()
+            found = BuildInfo(ancestors=found.ancestors) if self._facts.is_whole else found
+            self._facts = with_fallbacks(self._facts, found)
         return self._facts
 
     def close(self) -> None:
@@ -135,6 +140,8 @@ _GIT: Final = "git -c core.fsmonitor=false"
 _BRANCH_COMMAND: Final = f"{_GIT} symbolic-ref --quiet HEAD || [ $? = 1 ] || exit"
 _LINE: Final = "%%H:%%an%%x1f%%s"
 _COMMITS_COMMAND: Final = f"{_GIT} rev-list --max-count=%d --first-parent --encoding=UTF-8 --format={_LINE} HEAD --"
+_ANCESTORS_COMMAND: Final = f"{_GIT} rev-list --max-count={MAX_ANCESTORS} %s --"
+_COMMIT_ID: Final = re.compile(r"HEAD|[0-9a-f]{7,64}")
 # Changed files of the checkout, and files below the folder that git neither knows nor ignores, each with a null byte
 # after it, and one more between the lists. What pytest, Python and we write is no content. The sign at the end tells a
 # clean checkout from one that git cannot compare, or not in time.
@@ -154,10 +161,11 @@ _KEPT_VARIABLES: Final = ("GIT_CONFIG_", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVE
 class Checkout:
     """What git says of the checkout that holds a folder; git starts at once, and `facts` or `close` ends it.
 
-    With ``is_local`` git is also asked for the commits before, and whether files differ from the commit.
+    With ``is_local`` git is also asked for the commits before, and whether files differ from the commit. The ancestors
+    are those of ``commit``: of a shallow clone some, and none if it is unknown here.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], *, is_local: bool) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, is_local: bool, commit: str = "HEAD") -> None:
         self._folder = folder
         self._is_local = is_local
         self._deadline = monotonic() + _SECONDS
@@ -168,6 +176,7 @@ class Checkout:
             if not name.startswith("GIT_") or name.startswith(_KEPT_VARIABLES)
         }
         commands = [_BRANCH_COMMAND, _COMMITS_COMMAND % (_MAX_COMMITS if is_local else 1), f"{_GIT} remote -v"]
+        commands.append(_ANCESTORS_COMMAND % commit if _COMMIT_ID.fullmatch(commit) else ":")
         if is_local:
             commands.append(_CHANGES_COMMAND)
         # A folder that is gone, a path that is too long or has a null byte, a system without a shell.
@@ -179,8 +188,8 @@ class Checkout:
 
     def facts(self) -> BuildInfo:
         """Return what git has said in time: branch, commits, changes and the repository's page."""
-        *told, differing = (*self._read().split(b"\0", 3), b"", b"", b"")[:4]
-        branch, log, remotes = (text.decode("utf-8", errors="replace") for text in told)
+        *told, differing = (*self._read().split(b"\0", 4), b"", b"", b"", b"")[:5]
+        branch, log, remotes, ancestors = (text.decode("utf-8", errors="replace") for text in told)
         lines = [line.partition(":")[::2] for line in log.split("\n") if ":" in line]
         commits = [(commit, *text.partition("\x1f")[::2]) for commit, text in lines]
         commit, author, subject = commits[0] if commits else ("", "", "")
@@ -196,6 +205,7 @@ class Checkout:
             commits="\n".join(history) if len(history) > 1 else None,
             changes=changes,
             repository=repository_page(_remote(remotes)),
+            ancestors=tuple(line[:ANCESTOR_DIGITS] for line in ancestors.split()) or None,
         )
 
     def close(self) -> None:

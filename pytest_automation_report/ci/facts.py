@@ -45,6 +45,7 @@ class BuildInfo(Struct, frozen=True, kw_only=True):
     The ``branch`` of a pull request's build is ``pull/12``, or ``owner:branch`` without a number: the repository may
     have a branch of the source's name. ``commit`` is what its author pushed, ``merge_commit`` the merge that the
     provider tests instead. ``commits`` has a line of hash and subject for the commit and those before.
+    ``ancestors`` has the ids of the commit and of what led to it, cut as `api.models.ANCESTORS` are.
     ``changes`` is a digest of what differs from the commit, "unknown" if git cannot tell. Users see ``build``;
     ``pipeline`` is the same in all jobs of one build and in no other; ``attempt`` counts from 1. ``url`` is the web
     page of the job or of its build.
@@ -60,6 +61,7 @@ class BuildInfo(Struct, frozen=True, kw_only=True):
     commit_subject: str | None = None
     author: str | None = None
     commits: str | None = None
+    ancestors: tuple[str, ...] | None = None
     changes: str | None = None
     build: str | None = None
     pipeline: str | None = None

@@ -249,6 +249,8 @@ def not_whole(judged: Run, document: RunFindings) -> str:
         return "is open: its jobs may still send results"
     if is_torn(document["whole"]):
         return f"is not whole: {wholeness_words(document['whole'])}"
+    if not document["ran"]["finished"]:
+        return "is not whole: no test ran"
     # Not after -x and --maxfail: their user wants no more than these failures.
     is_cut = document["verdict"]["kind"] in {"interrupted", "died", "ended"}
     return "is not whole: it ended before its last test" if is_cut else ""
@@ -281,9 +283,7 @@ def show_lists(document: RunFindings) -> None:
         words = name.removesuffix("_tests").replace("_", " ")
         tests = document["tests"][name]
         for test in tests[:_MOST_SHOWN]:
-            since = test["since"]
-            began = f" (since run {since['run']})" if since and since["run"] != document["run"] else ""
-            echo_stderr(f"  {words}: {_title_of(test)}{began}")
+            echo_stderr(f"  {words}: {_title_of(test)}{_began(test, document)}")
         if document["counts"][name] > _MOST_SHOWN:
             echo_stderr(f"  {words}: and {document['counts'][name] - _MOST_SHOWN} more")
     for word, durations in (("slower", document["slower"]), ("faster", document["faster"])):
@@ -295,11 +295,19 @@ def show_lists(document: RunFindings) -> None:
         echo_stderr(f"  reason: {line}")
 
 
+def _began(test: ChangedTest, document: RunFindings) -> str:
+    """Return since which earlier run a test fails; nothing if it does since this one."""
+    since = test["since"]
+    return f" (since run {since['run']})" if since and since["run"] != document["run"] else ""
+
+
 _WHY: Final = {
     "asked": "as asked for",
     "same branch": "the last one on its branch",
     "target branch": "the last one on its target branch",
     "main branch": "the last one on the main branch",
+    "merge base": "the last one on the main branch of a commit that this run has, too",
+    "let pass": "the last one on its branch that the gate lets pass",
 }
 
 
@@ -326,6 +334,7 @@ def _new_failures(document: RunFindings, known: KnownTests, limits: Limits) -> J
         counted.sort(key=lambda test: alike[test["fingerprint"]])
         lines = [
             f"{'failure of a flaky test' if test['kind'] == 'flaky' else 'new failure'}: {_title_of(test)}"
+            f"{_began(test, document)}"
             for test in counted[:_MOST_SHOWN]
         ]
     words = [quantity(count - flaky, "new failure")] if count > flaky else []

@@ -258,7 +258,7 @@ def _exported(form: str, reading: Opened, run_id: int, base: int | None) -> Iter
 @RUN_ID
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json", "keys", "nodeids"]), default="text",
               show_default=True, help="The digest, or the keys or node ids of the tests.")  # fmt: skip
-@click.option("--new", "is_new_only", is_flag=True, help="Only new failures, as a run's page counts them.")
+@click.option("--new", "is_new_only", is_flag=True, help="Only new failures, compared as gate does.")
 @click.option("--limit", type=_MANY, metavar="N", help="Show N reasons, or tests, whatever their length.")
 @setting_options(*CONNECTION, *WHICH)
 def failures(chosen: WhichRun, *, form: str, is_new_only: bool, limit: int | None, **options: object) -> int:
@@ -268,7 +268,7 @@ def failures(chosen: WhichRun, *, form: str, is_new_only: bool, limit: int | Non
     """
     with opened(options, chosen, needs_findings=is_new_only) as reading:
         run_id = reading.run_id(chosen)
-        findings = reading.findings(run_id) if reading.is_ours else None
+        findings = reading.findings(run_id, "change" if is_new_only else None) if reading.is_ours else None
         if form in {"keys", "nodeids"}:
             tests = _failed(reading, run_id, are_whole=form == "nodeids")
             kept = new_keys(findings) if is_new_only and findings is not None else {*tests}
@@ -321,7 +321,7 @@ def failed_tests(chosen: WhichRun, *, only: str | None, **options: object) -> in
         else:
             failed, first = _failed_since_whole(reading, run_id)
         if only is not None:
-            keys = _chosen_keys(reading.findings(run_id), only)
+            keys = _chosen_keys(reading.findings(run_id, "change" if only == "new" else None), only)
             failed = {key: test for key, test in failed.items() if key in keys}
     named = [{"key": test.key, "folder": test.folder, "name": test.name} for test in failed.values()]
     click.echo(json.dumps({"run": run_id, "first": first, "tests": named}))

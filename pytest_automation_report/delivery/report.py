@@ -234,6 +234,7 @@ def excerpt_from(document: RunFindings, source: str, now: int) -> FindingsExcerp
         "lines": [cut_end(line, STRING_UNITS) for line in findings_lines(document, now)],
         "earlier_source": cut_end(earlier_source_line(document, source), STRING_UNITS),
         "base": _mention(document["base"]),
+        "gate": document.get("gate"),
         "verdict": cast("VerdictWords", {name: _cut(str(text)) for name, text in document["verdict"].items()}),
         "mine": {name: int(number) for name, number in document["mine"].items()},
         "known": _cut(document["known"]),

@@ -260,7 +260,9 @@ class Scheduler:
         # In a run of several jobs a thread needs the fields of its job; otherwise the worker's name is enough.
         job_fields = self._session.thread_fields if self._leaves_run_open else ()
         resources = Resources(fields=(Field(WORKER_FIELD, self._name_of(queue)), *job_fields))
-        call = partial(self._client.create_thread, self._run, resources, job=self._job(queue))
+        call = partial(
+            self._client.create_thread, self._run, resources, job=self._job(queue), ancestors=self._session.ancestors
+        )
         return self._request("create_thread", call, queue.worker)
 
     def _name_of(self, queue: WorkerQueue) -> str:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypedDi
 
 from msgspec import Struct
 
+from pytest_automation_report.text.limits import ANCESTOR_DIGITS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from pytest_automation_report.findings.flakiness import Verdict
@@ -20,11 +22,15 @@ if TYPE_CHECKING:
 MAIN_BRANCHES: Final = ("main", "master", "trunk", "develop")
 """Names of a main branch, if none is configured: the first that has runs is it."""
 
-Why: TypeAlias = Literal["asked", "same branch", "target branch", "main branch"]
-"""Why a run is the base: the user asked for it, or it is the newest whole run of that branch."""
+Why: TypeAlias = Literal["asked", "same branch", "target branch", "main branch", "merge base", "let pass"]
+"""Why a run is the base: the user asked for it, or it is the newest whole run of that branch.
+
+``merge base``: of those of the main branch whose commit the run has, too; ``let pass``: of those of its own branch in
+which the gate finds no new failure.
+"""
 
 WantedBase: TypeAlias = int | Literal["change"] | None
-"""A run's id; ``change``: the run before the change that a run tests, of the target branch or of another commit."""
+"""A run's id; ``change``: the run that the gate compares with, which has nothing of what it judges."""
 
 # A run with fewer tests than this share of its base ran a part of the suite.
 _WHOLE_SHARE: Final = 0.5
@@ -39,8 +45,8 @@ class RunFacts(Struct, frozen=True):
 
     ``config`` is 0 and branches are empty if not known. ``tests`` counts its tests, ``untested`` the tests that
     never began, ``collected`` the tests that were to run, 0 if not known, and ``deselected`` the tests that options and
-    plugins left out. ``selection`` has the options that selected some of the tests, as ``-k`` or
-    ``--lf``. ``has_died``: the session was killed.
+    plugins left out. ``selection`` has the options that selected some of the tests, as ``-k`` or ``--lf``.
+    ``has_died``: the session was killed. ``ancestors`` are the ids of its commit and of those that led to it, cut.
     """
 
     id: int
@@ -54,6 +60,9 @@ class RunFacts(Struct, frozen=True):
     collected: int = 0
     deselected: int = 0
     has_died: bool = False
+    commit: str = ""
+    changes: str = ""
+    ancestors: frozenset[str] = frozenset()
 
     @property
     def was_cut(self) -> bool:
@@ -105,19 +114,9 @@ _NONE: Final = Apart()
 def base_of(run: RunFacts, others: Iterable[RunFacts], *, main_branch: str = "") -> Base | None:
     """Return the newest completed, whole run before this one: of its branch, of its target branch, of the main branch.
 
-    ``others`` are runs of the same source in any order. Runs of another configuration are passed over. A run of a part
-    of the suite counts if that part has all tests of this run: its selection is the same or wider, as ``tests`` is
-    wider than ``-k cart tests``.
+    ``others`` are runs of the same source in any order; see `whole_before`.
     """
-    earlier = [other for other in others if other.config == run.config and other.id < run.id and other.is_completed]
-    whole = [
-        other
-        for selection in {other.selection for other in earlier}
-        if includes(selection, run.selection)
-        for other in _comparable(run, earlier, selection)
-    ]
-    whole.sort(key=lambda other: other.id)
-    newest: dict[str, RunFacts] = {other.branch: other for other in whole}
+    newest: dict[str, RunFacts] = {other.branch: other for other in whole_before(run, others)}
     main = main_branch or next((name for name in MAIN_BRANCHES if name in newest), "")
     branches: tuple[tuple[str, Why], ...] = (
         (run.branch, "same branch"), (run.target_branch, "target branch"), (main, "main branch"),
@@ -126,6 +125,55 @@ def base_of(run: RunFacts, others: Iterable[RunFacts], *, main_branch: str = "")
         if branch in newest and (branch or why == "same branch"):
             return Base(newest[branch], why)
     return None
+
+
+def whole_before(run: RunFacts, others: Iterable[RunFacts]) -> list[RunFacts]:
+    """Return the completed, whole runs before this one that it can be compared with, oldest first.
+
+    Runs of another configuration are passed over, and so are those of other pull requests. A run of a part of the suite
+    counts if that part has all tests of this run: its selection is the same or wider, as ``tests`` is wider than ``-k
+    cart tests``.
+    """
+    earlier = [
+        other
+        for other in others
+        if other.config == run.config and other.id < run.id and other.is_completed
+        if not other.target_branch or (other.branch, other.target_branch) == (run.branch, run.target_branch)
+    ]
+    whole = [
+        other
+        for selection in {other.selection for other in earlier}
+        if includes(selection, run.selection)
+        for other in _comparable(run, earlier, selection)
+    ]
+    return sorted(whole, key=lambda other: other.id)
+
+
+def bases_of_change(
+    run: RunFacts, whole: Sequence[RunFacts], main_branches: Sequence[str]
+) -> Iterator[tuple[Why, Sequence[RunFacts]]]:
+    """Yield the runs among which the gate looks for its base, best first, the runs of each newest first.
+
+    They have nothing of what the run adds: they are of the target branch, or of the main branch, at best before the run
+    left it. Of its own branch, if there is no other or if it is the main branch, only those count that the gate ``let
+    pass``. ``whole`` are the `whole_before` of the run.
+    """
+    known = run.ancestors | {run.commit[:ANCESTOR_DIGITS]}
+    wanted: list[tuple[str, Why]] = [(run.target_branch, "target branch")] if run.target_branch else []
+    wanted += [(branch, "main branch") for branch in main_branches]
+    # What fails with the same files is the run's own, unless no other run is there.
+    for is_same in (False, True):
+        for branch, why in wanted:
+            found = [other for other in reversed(whole) if other.branch == branch]
+            if branch == run.branch:
+                yield "let pass", found
+                continue
+            state = run.commit, run.changes
+            found = [other for other in found if bool(run.commit and (other.commit, other.changes) == state) == is_same]
+            if why == "main branch":
+                yield "merge base", [other for other in found if other.commit[:ANCESTOR_DIGITS] in known - {""}]
+            yield why, found
+    yield "let pass", [other for other in reversed(whole) if other.branch == run.branch]
 
 
 def _comparable(run: RunFacts, earlier: Iterable[RunFacts], selection: str) -> list[RunFacts]:

@@ -51,6 +51,14 @@ class BaseRun(RunMention):
     branch: str | None
 
 
+class GateBase(TypedDict):
+    """The run that the gate compares with, the number of failures that it finds, and the branch if it is another."""
+
+    base: int | None
+    branch: str | None
+    failures: int
+
+
 class EarlierSource(TypedDict):
     """An older source that has the tests of a new one, and the number of its runs."""
 
@@ -160,6 +168,7 @@ class RunFindings(TypedDict):
     version: int
     run: int
     base: BaseRun | None
+    gate: GateBase
     earlier_source: EarlierSource | None
     is_partial: bool
     whole: WholeRun | None
@@ -181,6 +190,7 @@ class FindingsSummary(TypedDict):
     """What a list of runs shows of findings: id of the base, numbers of reasons and of tests that did not run."""
 
     base: int | None
+    gate: GateBase
     verdict: VerdictWords
     mine: Mapping[str, int]
     counts: Mapping[str, int]
@@ -229,6 +239,7 @@ class FindingsExcerpt(TypedDict):
     earlier_source: str
     digest: NotRequired[str]
     base: RunMention | None
+    gate: NotRequired[GateBase | None]
     whole: NotRequired[WholeRun | None]
     verdict: VerdictWords
     mine: Mapping[str, int]

@@ -251,11 +251,20 @@ def changes_line(
     if "mine new" in parts and began is not None and began["commit"]:
         parts["mine new"] += f" since {_beginning(began, now, shown)}"
     # These are properties of a test by its history: the base need not differ in them.
-    lasting = ", ".join(filter(None, (parts.pop(name, "") for name in ("counts flaky", "counts slower"))))
+    lasting = [parts.pop(name, "") for name in ("counts flaky", "counts slower")]
+    after = ", ".join(filter(None, [_beyond(findings, shown), *lasting]))
     commit = shown(commit_text(base["commit"], base["changes"])) if base["commit"] else ""
     described = f"{_run_words(base, why)} ({', '.join(filter(None, (commit, ago(now - base['at']))))})"
     changed = f"{', '.join(parts.values()) or 'nothing new'}, compared with {described}"
-    return f"{changed}; {lasting}" if lasting else changed
+    return f"{changed}; {after}" if after else changed
+
+
+def _beyond(findings: RunFindings | FindingsExcerpt, shown: Callable[[str], str]) -> str:
+    """Return how many failures the main branch does not have; empty if the run is compared with it, or is of it."""
+    gate, base = findings.get("gate"), findings["base"]  # a server of an earlier release tells no gate
+    if not gate or not gate["failures"] or gate["branch"] is None or base is None or base["run"] == gate["base"]:
+        return ""
+    return f"{quantity(gate['failures'], 'failure')} that {shown(gate['branch'])} does not have (run {gate['base']})"
 
 
 def _run_words(base: RunMention, why: str) -> str:

@@ -288,6 +288,8 @@ class SessionManifest(Struct, frozen=True, omit_defaults=True, tag_field="format
     hosts: Mapping[str, str] = field(default_factory=dict)
     # When the session's clock began, in microseconds since 1970, 0 if unknown.
     started_us: Int64 = 0
+    # The commits that led to the run's, as `api.models.ANCESTORS` has them.
+    ancestors: tuple[str, ...] = ()
     # Path of the HTML file for the report of the run, empty for none.
     report: str = ""
     # Pytest's summary shows the digest of the run.

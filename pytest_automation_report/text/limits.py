@@ -31,6 +31,7 @@ TEXT_UNITS = 16_384
 NOTE_UNITS = 80
 
 SHORT_COMMIT: Final = 7
+ANCESTOR_DIGITS: Final = 10  # of an id by which a commit is found among the ancestors of another
 """Characters that are shown of a commit's hash, as git does."""
 
 Redact: TypeAlias = "Callable[[str], str]"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import Decoder, decode, encode
 
+from pytest_automation_report.api.models import MAX_ANCESTORS
 from pytest_automation_report.server.api.decoding import body_from, is_too_deep
 from pytest_automation_report.server.store.store import IdempotentRequest
 from pytest_automation_report.server.store.values import (
@@ -29,6 +30,7 @@ from pytest_automation_report.server.store.values import (
     ThreadSubmission,
 )
 from pytest_automation_report.server.store.writes import Writer
+from pytest_automation_report.text.limits import ANCESTOR_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -127,6 +129,7 @@ _Id = Annotated[int, Meta(ge=1, le=INT64_MAX, description=f"an integer from 1 to
 _Status = Annotated[
     str, Meta(pattern=rf"\A({'|'.join(STATUS_IDS)})\Z", description=f"a known status: {', '.join(STATUS_IDS)}")
 ]
+_Ancestor = Annotated[str, Meta(pattern=rf"\A[0-9a-f]{{{ANCESTOR_DIGITS}}}\Z")]
 _FieldType = Annotated[int, Meta(ge=1, le=5, description="an integer from 1 to 5")]
 _Flag = Annotated[bool, Meta(description="true or false")]
 _Pairs = Annotated[dict[str, _Text], Meta(max_length=MAX_ENTRIES, description="an object")]
@@ -286,8 +289,9 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
     artifacts: _Artifacts = ()
     session_started: Amount | UnsetType = UNSET
     job: JobBody | UnsetType = UNSET
+    ancestors: Annotated[tuple[_Ancestor, ...], Meta(max_length=MAX_ANCESTORS)] | UnsetType = UNSET
 
-    ignorable: ClassVar[frozenset[str]] = frozenset({"session_started", "running", "job", "collection"})
+    ignorable: ClassVar[frozenset[str]] = frozenset({"session_started", "running", "job", "collection", "ancestors"})
 
     def submission(self, tests: Sequence[StoredTest] = (), **extensions: str | int | None) -> ThreadSubmission:
         """Return the thread as the store takes it, with these tests and these columns of extensions."""
@@ -296,7 +300,8 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
         if self.job is not UNSET:
             extensions |= {"job": self.job.name, "attempt": self.job.attempt}
         known = {name: value for name, value in extensions.items() if value is not None}
-        return ThreadSubmission(self.durations(), attachments_of(self), tests, known)
+        ancestors = "" if self.ancestors is UNSET else " ".join(self.ancestors)
+        return ThreadSubmission(self.durations(), attachments_of(self), tests, known, ancestors)
 
 
 class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):

@@ -11,14 +11,38 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD, SHARD_OPTION
-from pytest_automation_report.findings.comparison import MAIN_BRANCHES, Base, RunFacts, Share, base_of, wholeness_of
+from pytest_automation_report.api.models import (
+    COLLECTED_FIELD,
+    DIED_ENDING,
+    ENDING_FIELD,
+    KNOWN_FIELD,
+    NOT_RUN_FIELD,
+    PAST_FIELD,
+    SHARD_OPTION,
+)
+from pytest_automation_report.findings.comparison import (
+    MAIN_BRANCHES,
+    Base,
+    RunFacts,
+    Share,
+    base_of,
+    bases_of_change,
+    whole_before,
+    wholeness_of,
+)
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, flakiness_of
 from pytest_automation_report.findings.sentences import RunNumbers, ending_of, is_torn
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.store.database import Row, StoreConnection, marks, try_lock
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
-from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row, thread_rows
+from pytest_automation_report.server.store.reads import (
+    IS_MODULE,
+    rows_of,
+    run_row,
+    run_rows,
+    stored_documents,
+    thread_rows,
+)
 from pytest_automation_report.server.store.values import (
     DAY_US,
     KILLED,
@@ -165,6 +189,7 @@ def _texts(fields: Sequence[StoredField], name: str) -> list[str]:
     return [str(field.get("value") or "") for field in fields if field.get("name") == name]
 
 
+VERSION: Final = 12  # version of the findings and of the rules behind them; those of an earlier one are computed anew
 MAX_TESTS: Final = 1000  # most tests of each list of a document; the counts have all
 MAX_REASONS: Final = 100  # most reasons of a document
 # Most runs that are looked through for a base: a base behind more runs of other branches is not found.
@@ -215,13 +240,16 @@ def facts_of(run: Row) -> RunFacts:
         untested=run["untested_count"],
         collected=run["collected"] or 0,
         deselected=run["deselected"] or 0,
+        commit=run["commit"] or "",
+        changes=run["changes"] or "",
+        ancestors=frozenset((run.get("ancestors") or "").split()),
     )
 
 
 _CANDIDATES: Final = (
     'SELECT "id", "config_id", "branch", "target_branch", "commit", "changes", "is_completed", "selection",'
     ' "total_count", "untested_count", "collected", "deselected" FROM "run"'
-    ' WHERE "source_id" = ? AND "id" < ? ORDER BY "id" DESC LIMIT ?'
+    ' WHERE "source_id" = ? AND "id" < ? AND {branch} ORDER BY "id" DESC LIMIT ?'
 )
 
 
@@ -239,28 +267,71 @@ def _base(connection: StoreConnection, run: Row, wanted: WantedBase) -> Base | N
         if row["source"] != run["source"]:
             raise validation_error({"base": [f"Run {wanted} is of another source than run {run['id']}."]})
         return Base(facts_of(row), "asked")
-    facts = facts_of(run)
-    rows = connection.rows(_CANDIDATES, (run["source"], run["id"], _MAX_CANDIDATES))
-    if wanted is None:
-        return _whole_base(connection, run["source"], facts, map(facts_of, rows))
-    # What fails since an earlier push to a pull request, or since an earlier run of the same files, is still its own.
-    state = run["commit"], run["changes"]
-    others = [facts_of(row) for row in rows if row["commit"] is None or (row["commit"], row["changes"]) != state]
-    of_target = [other for other in others if facts.target_branch and other.branch == facts.target_branch]
-    base = _whole_base(connection, run["source"], facts, of_target)
-    return base or _whole_base(connection, run["source"], facts, others)
-
-
-def _whole_base(connection: StoreConnection, source_id: int, run: RunFacts, others: Iterable[RunFacts]) -> Base | None:
-    candidates = {other.id: other for other in others}
-    main = _configured_main_branch(connection, source_id)
-    # Fields of runs are read for the chosen ones only, nearly always one: a dead run is no base, so another is chosen,
-    # and neither is one whose jobs lost tests.
-    while (base := base_of(run, candidates.values(), main_branch=main)) is not None:
-        if not with_death(connection, base.run).has_died and not is_torn(wholeness(connection, base.run.id)):
+    if wanted == "change":
+        return base_of_change(connection, run)
+    sql = _CANDIDATES.format(branch="TRUE")
+    candidates = {row["id"]: facts_of(row) for row in connection.rows(sql, (run["source"], run["id"], _MAX_CANDIDATES))}
+    main = _configured_main_branch(connection, run["source"])
+    # Whether a run is whole is read of the chosen ones only, nearly always one.
+    while (base := base_of(facts_of(run), candidates.values(), main_branch=main)) is not None:
+        if _is_whole(connection, base.run):
             return base
         del candidates[base.run.id]
     return None
+
+
+def _is_whole(connection: StoreConnection, run: RunFacts) -> bool:
+    """Whether a run's session was not killed, and its jobs lost no tests."""
+    return not with_death(connection, run).has_died and not is_torn(wholeness(connection, run.id))
+
+
+def base_of_change(connection: StoreConnection, run: Row) -> Base | None:
+    """Return the run that the gate compares with: it has nothing of what is judged (`bases_of_change`)."""
+    facts = facts_of(run)
+    main = _configured_main_branch(connection, run["source"])
+    main_branches = (main,) if main else MAIN_BRANCHES
+    branches = dict.fromkeys((facts.target_branch, *main_branches, facts.branch))
+    sql = _CANDIDATES.format(branch=f"COALESCE(\"branch\", '') IN ({marks(branches)})")
+    rows = connection.rows(sql, (run["source"], run["id"], *branches, _MAX_CANDIDATES))
+    for why, found in bases_of_change(facts, whole_before(facts, map(facts_of, rows)), main_branches):
+        whole = (other for other in found if _is_whole(connection, other))
+        base = _let_pass(connection, whole) if why == "let pass" else next(whole, None)
+        if base is not None:
+            return Base(base, why)
+    return None
+
+
+_NEW_FAILURES: Final = (
+    'SELECT COUNT(DISTINCT r."case_id") FROM "result" AS r WHERE r."run_id" = ? AND r."result_class" = 3'
+    f' AND NOT r."is_replaced" AND COALESCE(r."fingerprint", 0) <> {KILLED} AND (COALESCE(r."fields", \'\') LIKE ?'
+    ' OR COALESCE(r."fields", \'\') NOT LIKE ? AND NOT EXISTS (SELECT 1 FROM "result" AS b'
+    ' WHERE b."case_id" = r."case_id" AND b."run_id" = ? AND b."result_class" = 3 AND NOT b."is_replaced"'
+    f' AND COALESCE(b."fingerprint", 0) <> {KILLED}))'  # nosec B608
+)
+
+
+def new_failures(connection: StoreConnection, run_id: int, base_id: int) -> int:
+    """Return how many failures of a run stop the gate: new ones that are not known, and known ones past their day."""
+    return connection.number(_NEW_FAILURES, (run_id, f'%"{PAST_FIELD}"%', f'%"{KNOWN_FIELD}"%', base_id))
+
+
+def _let_pass(connection: StoreConnection, newest_first: Iterable[RunFacts]) -> RunFacts | None:
+    """Return the newest of these whole runs of a branch in which the gate finds nothing new; the first one has no base.
+
+    What was found of each run is stored with its findings, so that a run is not compared again with each later one.
+    """
+    base, unknown = None, []
+    for run in newest_first:
+        summary = stored_documents(connection, "summary", [run.id], VERSION).get(run.id)
+        found = summary and run_rows(connection, [summary["gate"]["base"] if summary["gate"]["failures"] else run.id])
+        if found:
+            base = facts_of(found[0])
+            break
+        unknown.append(run)  # or its base was removed
+    for run in reversed(unknown):
+        if base is None or not new_failures(connection, run.id, base.id):
+            base = run
+    return base
 
 
 # Not those that are only named since they did not run, whose status is 1 in the contract; a test whose process died
@@ -288,7 +359,7 @@ def wholeness(connection: StoreConnection, run_id: int) -> WholeRun | None:
     return wholeness_of([Share(*key[:2], cases, **json.loads(key[3])) for key, cases in ran.items()])
 
 
-VERSION: Final = 1  # version of the document of a source's flaky tests
+_FLAKY_VERSION: Final = 1  # version of the document of a source's flaky tests
 _SHOWN_STATES: Final = frozenset({"flaky", "broken", "suspect"})
 _BRANCHES: Final = (
     'SELECT COALESCE("branch", \'\'), MAX("id") FROM "run" WHERE "source_id" = ? AND "is_completed"'
@@ -310,7 +381,7 @@ def flaky_tests(connection: StoreConnection, source_id: int, branch: str | None 
     main = main_branch(connection, source_id)
     chosen = main if branch is None else branch
     tests = flaky_of_source(connection, source_id, chosen)
-    return {"version": VERSION, "source": source_id, "branch": chosen, "tests": tests}
+    return {"version": _FLAKY_VERSION, "source": source_id, "branch": chosen, "tests": tests}
 
 
 def main_branch(connection: StoreConnection, source_id: int) -> str:

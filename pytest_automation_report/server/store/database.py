@@ -194,6 +194,7 @@ CREATE TABLE run (
   status INTEGER NOT NULL, is_completed BOOLEAN NOT NULL, elapsed BIGINT, thread_count BIGINT NOT NULL,
   thread_active_count BIGINT NOT NULL, created BIGINT NOT NULL, updated BIGINT, completed BIGINT,
   branch TEXT, "commit" TEXT, target_branch TEXT,
+  ancestors TEXT,  -- ids of the commit and of those that led to it, cut and with spaces between
   author TEXT,  -- of the commit
   selection TEXT,  -- the options that selected some of the tests
   collected BIGINT,  -- number of tests that were to run

@@ -13,6 +13,7 @@ from msgspec.structs import asdict
 from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD
 from pytest_automation_report.findings.comparison import (
     Apart,
+    Base,
     Changes,
     WantedBase,
     WholeRun,
@@ -25,6 +26,7 @@ from pytest_automation_report.findings.known import known_words
 from pytest_automation_report.findings.sentences import MINE, RunNumbers, verdict_of
 from pytest_automation_report.findings.times import HISTORY, LAST, change_of, ranked, time_shares
 from pytest_automation_report.server.store import compared
+from pytest_automation_report.server.store.compared import VERSION
 from pytest_automation_report.server.store.histories import (
     EarlierDurations,
     Failures,
@@ -59,7 +61,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
-VERSION: Final = 11  # version of the document and of the rules behind it; documents of an earlier one are computed anew
 # The number of this status is the contract's: the counts of a run have its name.
 _UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 _NAMES: Final = (
@@ -122,6 +123,7 @@ def _keep(run: Row, speed: float, document: documents.RunFindings, writer: Write
     """Store the findings of a run, by the row they were made of, and its speed, if it has not changed since."""
     summary: documents.FindingsSummary = {
         "base": None if document["base"] is None else document["base"]["run"],
+        "gate": document["gate"],
         "verdict": document["verdict"],
         "mine": document["mine"],
         "counts": document["counts"],
@@ -165,7 +167,11 @@ def _computed(connection: StoreConnection, run_id: int, wanted: WantedBase) -> t
     slower = {key: change for key, change in durations.items() if change.elapsed > change.median}
     faster = {key: change for key, change in durations.items() if change.elapsed < change.median}
     base = run["id"] if subject.base is None else subject.base.run.id
-    reasons_before = {key: failures.reasons_before(key, base) for key in changes.newly_failing}
+    # In a base of another branch nothing is away that fails on this branch since before it.
+    is_elsewhere = subject.base_row is not None and subject.base_row["branch"] != run["branch"]
+    own = histories(connection, subject.series, changes.newly_failing if is_elsewhere else ())
+    since = {key: min(base, streak_start(connection, history)) for key, history in own.items()}
+    reasons_before = {key: failures.reasons_before(key, since.get(key, base)) for key in changes.newly_failing}
     kinds = _kinds(changes, reasons_before, apart, excused)
     named = {**_known(connection, subject, PAST_FIELD), **excused}
     same_reason = {
@@ -184,6 +190,7 @@ def _computed(connection: StoreConnection, run_id: int, wanted: WantedBase) -> t
             "version": VERSION,
             "run": run["id"],
             "base": _base(subject),
+            "gate": _gate(connection, run, subject.base if wanted == "change" else None),
             "earlier_source": compared.earlier_source(connection, run, subject.results.keys()),
             "is_partial": has_part,
             "whole": whole,
@@ -297,6 +304,15 @@ def _base(subject: compared.ComparedRun) -> documents.BaseRun | None:
     if base is None or row is None:
         return None
     return {"why": base.why, "branch": row["branch"], **mention(row)}
+
+
+def _gate(connection: StoreConnection, run: Row, known: Base | None) -> documents.GateBase:
+    base = known or compared.base_of_change(connection, run)
+    if base is None:
+        return {"base": None, "branch": None, "failures": 0}
+    branch = base.run.branch if base.run.branch != (run["branch"] or "") else None
+    failures = compared.new_failures(connection, run["id"], base.run.id)
+    return {"base": base.run.id, "branch": branch, "failures": failures}
 
 
 def _changed_durations(

@@ -52,7 +52,7 @@ Step: TypeAlias = str | Callable[[StoreConnection], object] | Ranges
 
 # For each version the steps that make it of the one before. `database` has the tables as they are after the last one.
 MIGRATIONS: Final[Mapping[int, tuple[Step, ...]]] = {
-    11: (),
+    11: ("ALTER TABLE run ADD COLUMN ancestors TEXT",),
 }
 SCHEMA_VERSION: Final = max(MIGRATIONS)  # version of the tables
 

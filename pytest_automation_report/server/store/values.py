@@ -231,12 +231,16 @@ class RunSubmission(Struct, frozen=True):
 
 
 class ThreadSubmission(Struct, frozen=True):
-    """A new thread or an append to one; ``durations`` in microseconds and ``extensions`` are its columns."""
+    """A new thread or an append to one; ``durations`` in microseconds and ``extensions`` are its columns.
+
+    ``ancestors`` is a column of the run of a new thread.
+    """
 
     durations: Mapping[str, int] = {}
     attachments: tuple[StoredAttachment, ...] = ()
     tests: Sequence[StoredTest] = ()
     extensions: Mapping[str, str | int] = {}
+    ancestors: str = ""
 
 
 ExtensionName: TypeAlias = Annotated[str, Meta(max_length=4096)]

@@ -378,7 +378,8 @@ class Writer(Struct):
             created=self.now,
         )
         self._attach(run_id, thread_id, thread.attachments)
-        self._update_run(run_id, increments={"thread_count": 1, "thread_active_count": 1})
+        known = {"ancestors": thread.ancestors} if thread.ancestors else NONE
+        self._update_run(run_id, known, increments={"thread_count": 1, "thread_active_count": 1})
         return thread_id
 
     def append_to_thread(self, thread_id: int, addition: ThreadSubmission) -> None:

@@ -12,6 +12,7 @@ from pytest_automation_report.server.http import serving
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.guard import ServerOptions
 from pytest_automation_report.server.http.serving import FindingsWorker
+from pytest_automation_report.server.store import compared
 from pytest_automation_report.server.store import findings as store_findings
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.store import Store
@@ -40,7 +41,7 @@ def test_completed_runs_are_computed(service: Service) -> None:
     for run in runs:
         worker.add(run)
     ended(worker)
-    assert [versions(service, run) for run in runs] == [[store_findings.VERSION]] * 3
+    assert [versions(service, run) for run in runs] == [[compared.VERSION]] * 3
     worker.close()
     late = a_run(service)
     worker.add(late)
@@ -98,7 +99,7 @@ def test_no_error_ends_it(service: Service, monkeypatch: pytest.MonkeyPatch, cap
         for run_id in (99, 2, run):
             worker.add(run_id)
         ended(worker)
-    assert (seen, versions(service, run)) == ([99, 2, run], [store_findings.VERSION])
+    assert (seen, versions(service, run)) == ([99, 2, run], [compared.VERSION])
     assert [record.levelname for record in caplog.records] == ["DEBUG", "ERROR"]
 
 
@@ -125,5 +126,5 @@ def test_an_end_with_runs_that_wait(service: Service, monkeypatch: pytest.Monkey
             futures[1].result(60)
         assert not end.done()
         may_go_on.set()
-    assert (versions(service, first), versions(service, second)) == ([store_findings.VERSION], [])
+    assert (versions(service, first), versions(service, second)) == ([compared.VERSION], [])
     FindingsWorker(service.store).close()

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.delivery.attempts import unfinished_attempt
 from pytest_automation_report.findings.comparison import WantedBase
+from pytest_automation_report.findings.sentences import changes_line
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.store import findings as store_findings
@@ -22,6 +23,9 @@ from pytest_automation_report.server.store.values import ApiError, RunSubmission
 from pytest_automation_report.server.store.writes import Writer, set_main_branch, source_names
 from support.service import SECOND, Service, a_test
 from support.website import attempts, field
+
+if TYPE_CHECKING:
+    from pytest_automation_report.findings.documents import RunFindings
 
 MS = 1000
 STATUSES = {"p": "passed", "r": "passed", "f": "failed", "s": "skipped", "u": "untested"}
@@ -62,6 +66,7 @@ class Runs:
         branch: str = "main",
         commit: str = "",
         more: Mapping[str, str] | None = None,
+        ancestors: Sequence[str] = (),
         **given: Any,  # noqa: ANN401 - those of `results`
     ) -> int:
         """Make a run with one test for each letter (a dot: the run lacks it), and return its id."""
@@ -69,7 +74,8 @@ class Runs:
         fields = {"Branch": branch, "Commit": commit or f"c{self.service.clock.now}", **(more or {})}
         run = self.service.new_run(fields=[field(name, value) for name, value in fields.items() if value])
         if letters:
-            self.service.append(self.service.new_thread(run), *results(letters, **given))
+            thread = self.service.new_thread(run, **({"ancestors": [*ancestors]} if ancestors else {}))
+            self.service.append(thread, *results(letters, **given))
         return run
 
     def __call__(self, letters: str, *others: Json, **more: Any) -> int:  # noqa: ANN401 - passed on
@@ -688,22 +694,128 @@ def test_failing_for_longer_than_outcomes_are_kept(runs: Runs) -> None:
     assert found[-1]["tests"]["still_failing"][0]["since"]["run"] == made[0]
 
 
-def test_base_before_a_change(runs: Runs) -> None:
-    """The gate compares a pull request with its target branch, and a run with another commit, however often it ran."""
-    main = runs("pp", commit="a1")
-    request = {"branch": "request", "more": {"Target branch": "main"}}
-    pushed = [runs("fp", commit=commit, **request) for commit in ("b2", "b2", "c3")]
-    assert based_on(runs.findings(pushed[2])) == (pushed[1], "same branch")
-    for run in pushed:
-        found = runs.findings(run, "change")
-        assert (based_on(found), names(found["tests"]["newly_failing"])) == ((main, "target branch"), ["test_0"])
-    broken = [runs("pf", commit="d4"), runs("pf", commit="d4")]
-    assert [based_on(runs.findings(run, "change")) for run in broken] == [(main, "same branch")] * 2
-    assert based_on(runs.findings(runs("pf", commit="e5"), "change")) == (broken[1], "same branch")
-    changed = runs("pf", commit="e5", more={"Changes": "0123456789abcdef"})
-    assert runs.findings(changed, "change")["base"]["run"] == changed - 1
-    away = runs("fp", branch="away", more={"Target branch": "nowhere"})
-    assert runs.findings(away, "change")["base"]["why"] == "main branch"
+def based_on_gate(runs: Runs, run: int) -> tuple[int, str, list[str]]:
+    """Return the base of the gate and why it is this one, and the tests that the gate finds to fail anew."""
+    found = runs.findings(run, "change")
+    return *based_on(found), names(found["tests"]["newly_failing"])
+
+
+def test_a_pull_request_is_compared_with_the_newest_run_of_its_target(runs: Runs) -> None:
+    """What fails in the target branch is not the pull request's, whenever it broke; what fails here stays its own."""
+    runs("pp")
+    main = runs("pf")
+    request = {"branch": "pull/1", "more": {"Target branch": "main"}}
+    for commit in ("b2", "b2", "c3"):
+        assert based_on_gate(runs, runs("ff", commit=commit, **request)) == (main, "target branch", ["test_0"])
+    away = runs("fp", branch="pull/2", more={"Target branch": "nowhere"})
+    assert based_on_gate(runs, away) == (main, "main branch", ["test_0"])
+
+
+def test_a_pull_request_is_no_base_of_others(runs: Runs) -> None:
+    """A run with a target branch is a base of its own pull request alone, even if a client calls its branch main."""
+    main = runs("pp")
+    request = {"branch": "main", "more": {"Target branch": "main"}}
+    first = runs("fp", **request)
+    assert based_on(runs.findings(runs("fp"))) == (main, "same branch")
+    assert based_on(runs.findings(runs("fp", branch="topic"))) == (first + 1, "main branch")
+    assert based_on(runs.findings(runs("fp", branch="pull/2", more={"Target branch": "main"})))[0] == first + 1
+    assert based_on(runs.findings(runs("fp", **request)))[0] == first + 1
+
+
+def test_a_branch_is_compared_with_main_before_it_began(runs: Runs) -> None:
+    """A branch is compared with the newest run of main whose commit it has, red or not, however often it is pushed."""
+    runs("pp", commit="a" * 40)
+    base = runs("pf", commit="b" * 40)
+    newer = runs("pp", commit="c" * 40)
+    for commit in ("d" * 40, "d" * 40, "e" * 40):
+        run = runs("ff", branch="topic", commit=commit, ancestors=[commit[:10], "b" * 10, "a" * 10])
+        assert based_on_gate(runs, run) == (base, "merge base", ["test_0"])
+    # Of a shallow clone nothing is known.
+    run = runs("ff", branch="topic", commit="f" * 40)
+    assert based_on_gate(runs, run) == (newer, "main branch", ["test_0", "test_1"])
+    # Changed files of a commit of main.
+    run = runs("ff", branch="topic", commit="b" * 40, more={"Changes": "0123456789ab"})
+    assert based_on_gate(runs, run) == (base, "merge base", ["test_0"])
+
+
+def test_a_run_of_the_same_files_is_the_last_base_that_is_used(runs: Runs) -> None:
+    """A run of main with the same files is a base only if there is no other: what fails in both may be the branch's."""
+    first = runs("pf", commit="b2")
+    again = runs("ff", branch="topic", commit="b2")
+    assert based_on_gate(runs, again) == (first, "merge base", ["test_0"])
+    second = runs("pp", commit="a1")
+    assert based_on_gate(runs, runs("pf", branch="topic", commit="b2")) == (second, "main branch", ["test_1"])
+
+
+def test_main_is_compared_with_its_last_run_that_passed_the_gate(runs: Runs) -> None:
+    """A second red push changes nothing, nor does any number of them; a mend and a known failure open the gate."""
+    first = runs("fpp")
+    for commit in ("b2", "b2", "c3", "d4"):
+        red = runs("ffp", commit=commit)
+        assert based_on_gate(runs, red) == (first, "let pass", ["test_1"])
+    assert runs.findings(red)["gate"] == {"base": first, "branch": None, "failures": 1}
+    assert runs.findings(red)["base"]["run"] == red - 1
+    # What fails there since the first run is not new. What was mended may not break again.
+    mended = runs("fpp")
+    assert based_on_gate(runs, mended) == (first, "let pass", [])
+    green = runs("ppp")
+    assert based_on_gate(runs, green) == (mended, "let pass", [])
+    assert based_on_gate(runs, runs("fpp")) == (green, "let pass", ["test_0"])
+    known = [field("Known until", "2999-12-31")]
+    excused = runs("", a_result(0, "p"), a_result(2, "p"), failing_test(1, known))
+    assert runs.findings(excused)["gate"]["failures"] == 0
+    assert based_on_gate(runs, runs("ppp")) == (excused, "let pass", [])
+    past = runs("", a_result(0, "p"), a_result(2, "p"), failing_test(1, [field("Was known until", "2020-01-01")]))
+    assert runs.findings(past)["gate"]["failures"] == 1
+    assert based_on_gate(runs, runs("pfp")) == (past - 1, "let pass", ["test_1"])
+
+
+def failing_test(number: int, fields: Sequence[Json]) -> Json:
+    failed = a_result(number, "f")
+    return {**failed, "fields": [*failed["fields"], *fields]}
+
+
+def test_findings_that_are_stored_tell_what_passed_the_gate(runs: Runs) -> None:
+    """What the gate compares with is the same whether earlier runs were looked at or not, also once one is removed."""
+    made = [runs(letters) for letters in ("pfp", "ppp", "pfp", "ffp", "fpp")]
+    fresh = based_on_gate(runs, made[-1])
+    assert fresh == (made[1], "let pass", ["test_0"])
+    for run in made:
+        runs.findings(run)
+    assert based_on_gate(runs, made[-1]) == fresh
+    runs.service.store.write(partial(remove_run, made[1]))
+    assert based_on_gate(runs, made[-1]) == (made[2], "let pass", ["test_0"])
+
+
+def test_a_branch_without_main_is_compared_as_main_is(runs: Runs) -> None:
+    """Without any run of main a branch has only its own: what its first run had is old, what broke later stays new."""
+    first = runs("fp", branch="topic")
+    assert runs.findings(first, "change")["base"] is None
+    for _ in range(2):
+        assert based_on_gate(runs, runs("ff", branch="topic", commit="b2")) == (first, "let pass", ["test_1"])
+
+
+def test_a_failure_of_a_branch_that_main_never_had_is_new(runs: Runs) -> None:
+    """What fails since an earlier push of the branch is not back: it was never away."""
+    runs("pp")
+    runs("fp", branch="topic")
+    main = runs("pp")
+    found = runs.findings(runs("fp", branch="topic"), "change")
+    assert (found["base"]["run"], [test["kind"] for test in found["tests"]["newly_failing"]]) == (main, ["new"])
+    assert found["tests"]["newly_failing"][0]["since"]["run"] == 2
+
+
+def test_failures_that_main_does_not_have_are_told(runs: Runs) -> None:
+    """Beside what changed since the last push stands how many failures main does not have; nothing where it has all."""
+    main = runs("pfp")
+    for commit in ("b2", "c3"):
+        found = runs.findings(runs("ffp", branch="topic", commit=commit))
+    assert found["gate"] == {"base": main, "branch": "main", "failures": 1}
+    assert changes_line(cast("RunFindings", found), found["base"]["at"]).endswith(
+        "; 1 failure that main does not have (run 1)"
+    )
+    found = runs.findings(runs("pfp", branch="topic"))
+    assert "main" not in changes_line(cast("RunFindings", found), 0)
 
 
 def test_urls_of_findings(runs: Runs) -> None:
@@ -716,7 +828,7 @@ def test_urls_of_findings(runs: Runs) -> None:
     path = f"runs/{second}/findings"
     assert get(path).json["result"] == runs.findings(second)
     assert get(f"{path}?base={first}").json["result"]["base"]["why"] == "asked"
-    assert get(f"{path}?base=change").json["result"] == runs.findings(second)
+    assert get(f"{path}?base=change").json["result"] == runs.findings(second, "change")
     source = runs.service.run(first)["source_id"]
     assert names(get(f"sources/{source}/flaky").json["result"]["tests"]) == ["test_1"]
     for status, wrong in (
