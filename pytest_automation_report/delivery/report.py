@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         FailureExcerpt,
         FindingsExcerpt,
         FlakyResult,
+        GateBase,
         RunFindings,
         RunMention,
         VerdictWords,
@@ -234,7 +235,7 @@ def excerpt_from(document: RunFindings, source: str, now: int) -> FindingsExcerp
         "lines": [cut_end(line, STRING_UNITS) for line in findings_lines(document, now)],
         "earlier_source": cut_end(earlier_source_line(document, source), STRING_UNITS),
         "base": _mention(document["base"]),
-        "gate": document.get("gate"),
+        "gate": _gate(document.get("gate")),  # a server of an earlier release has none
         "verdict": cast("VerdictWords", {name: _cut(str(text)) for name, text in document["verdict"].items()}),
         "mine": {name: int(number) for name, number in document["mine"].items()},
         "known": _cut(document["known"]),
@@ -262,6 +263,17 @@ def _failing(test: ChangedTest, flaky: FlakyResult | None) -> FailureExcerpt:
         "same_reason": test.get("same_reason"),
         "since": _mention(test["since"]),
         "flaky": None if flaky is None else [int(flaky["failed"]), int(flaky["runs"])],
+    }
+
+
+def _gate(gate: GateBase | None) -> GateBase | None:
+    if gate is None:
+        return None
+    base, branch = gate["base"], gate["branch"]
+    return {
+        "base": None if base is None else int(base),
+        "branch": None if branch is None else _cut(branch),
+        "failures": int(gate["failures"]),
     }
 
 

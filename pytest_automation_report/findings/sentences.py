@@ -261,7 +261,7 @@ def changes_line(
 
 def _beyond(findings: RunFindings | FindingsExcerpt, shown: Callable[[str], str]) -> str:
     """Return how many failures the main branch does not have; empty if the run is compared with it, or is of it."""
-    gate, base = findings.get("gate"), findings["base"]  # a server of an earlier release tells no gate
+    gate, base = findings.get("gate"), findings["base"]
     if not gate or not gate["failures"] or gate["branch"] is None or base is None or base["run"] == gate["base"]:
         return ""
     return f"{quantity(gate['failures'], 'failure')} that {shown(gate['branch'])} does not have (run {gate['base']})"

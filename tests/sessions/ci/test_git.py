@@ -59,7 +59,11 @@ def repository(tmp_path: Path) -> Path:
 def test_branch_commit_and_page(repository: Path) -> None:
     """Branch, commit and the repository's page are known in each folder, the page without user and password."""
     head = git(repository, "rev-parse", "HEAD")
-    expected = BuildInfo(branch="feature/x", commit=head, commit_subject="two", author="Ann", repository=PAGE)
+    lines = git(repository, "rev-list", "HEAD").split()
+    ancestors = tuple(line[:10] for line in lines)
+    expected = BuildInfo(
+        branch="feature/x", commit=head, commit_subject="two", author="Ann", repository=PAGE, ancestors=ancestors
+    )
     assert checkout_facts(repository) == expected
     assert checkout_facts(repository / "tests") == expected
 
@@ -110,7 +114,25 @@ def test_detached_head(repository: Path) -> None:
     """A commit that was checked out by its id has no branch."""
     first = git(repository, "rev-parse", "HEAD~1")
     git(repository, "checkout", "--quiet", first)
-    assert checkout_facts(repository) == BuildInfo(commit=first, commit_subject="one", author="Ann", repository=PAGE)
+    expected = BuildInfo(commit=first, commit_subject="one", author="Ann", repository=PAGE, ancestors=(first[:10],))
+    assert checkout_facts(repository) == expected
+
+
+def test_ancestors(repository: Path, tmp_path: Path) -> None:
+    """The ancestors of a commit are those that led to it, also by a merge, and of a shallow clone what it has."""
+    two, one = git(repository, "rev-list", "HEAD").split()
+    git(repository, "checkout", "--quiet", "-b", "main", one)
+    commit(repository, "of main")
+    git(repository, "merge", "--quiet", "--no-edit", "feature/x")
+    merge, *parents = git(repository, "rev-list", "--max-count=1", "--parents", "HEAD").split()
+    found = checkout_facts(repository).ancestors or ()
+    assert (found[0], found[-1], {*found}) == (merge[:10], one[:10], {each[:10] for each in (merge, *parents, one)})
+    assert Checkout(repository, ENVIRONMENT, is_local=False, commit=two).facts().ancestors == (two[:10], one[:10])
+    for unknown in ("c0ffee1c0ffee1", "$(touch made)", "v1; touch made"):
+        assert Checkout(repository, ENVIRONMENT, is_local=False, commit=unknown).facts().ancestors is None
+    assert not (repository / "made").exists()
+    git(tmp_path, "clone", "--quiet", "--depth=1", repository.as_uri(), "shallow")
+    assert checkout_facts(tmp_path / "shallow").ancestors == (merge[:10],)
 
 
 def test_before_the_first_commit(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_a_pull_request_of_a_fork_whose_branch_is_called_main(tmp_path: Path, pr
 
 @pytest.mark.parametrize("branch", ["main", "feat"])
 def test_a_developer_hears_the_same_of_what_is_broken(tmp_path: Path, branch: str) -> None:
-    """Uncommitted, with a comment and committed: what I broke stays new for gate, failures and the tests to run again."""
+    """Uncommitted, with a comment and committed: what I broke stays new for all who ask."""
     shop = Project(new_repository(tmp_path / "shop"), GREEN)
     (shop.root / ".gitignore").write_text(".automation-report\n__pycache__\n")
     git(shop.root, "add", ".")

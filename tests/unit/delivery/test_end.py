@@ -87,7 +87,7 @@ def test_excerpt_of_a_document() -> None:
     assert earlier.startswith("source shop is new, but its tests have 3 earlier runs as source xxx")
     assert all(utf16_length(line) <= STRING_UNITS for line in (*lines, earlier))
     assert excerpt == {
-        "base": {"run": 6, "commit": "a1", "author": None, "changes": "d1", "at": 5},
+        "base": {"run": 6, "commit": "a1", "author": None, "changes": "d1", "at": 5}, "gate": None,
         "verdict": {**VERDICT, "part": CUT}, "mine": DOCUMENT["mine"], "known": "", "counts": {**COUNTS, "flaky": 0},
         "reasons": [
             {
@@ -106,6 +106,8 @@ def test_excerpt_of_a_document() -> None:
     }  # fmt: skip
     fresh: Any = {**DOCUMENT, "earlier_source": None}
     assert excerpt_from(fresh, "shop", 5)["earlier_source"] == ""
+    beyond: Any = {**DOCUMENT, "gate": {"base": 4, "branch": "x" * 1000, "failures": 2}}
+    assert excerpt_from(beyond, "shop", 5)["gate"] == {"base": 4, "branch": CUT, "failures": 2}
 
 
 def test_excerpt_is_bounded() -> None:

@@ -102,6 +102,16 @@ def test_a_thread_knows_its_job_and_what_its_session_collected(service: Service)
     assert (row["session_started"], service.run(run)["total_count"]) == (START, 2)
 
 
+@pytest.mark.parametrize("malformed", ["6db1db8c0f", ["6db1db8c0"], ["no digits!"], ["6db1db8c0f"] * 201, [7]])
+def test_the_commits_that_led_to_a_run(service: Service, malformed: object) -> None:
+    """A run has the commits of its first thread that sent some; what is no list of them is ignored."""
+    run = service.new_run()
+    service.new_thread(run, ancestors=["6db1db8c0f", "a1b2c3d4e5"])
+    service.new_thread(run, ancestors=malformed)
+    service.new_thread(run)
+    assert _row(service, "run")["ancestors"] == "6db1db8c0f a1b2c3d4e5"
+
+
 def test_a_test_without_extensions_has_none(service: Service) -> None:
     """Without extensions the columns are null, and reading them gives nothing."""
     row, thread = _stored(service), _row(service, "thread")
