@@ -26,7 +26,7 @@ TEXTS = (
     *("{", "[" * 3_000, "null", "[]", "{}", "[1]", '{"a": ' * 500, "<script>alert(1)</script>", "{{ 7 * 7 }}"),
     *("<test-steps><test-step status='passed'>" * 40, "main", "passed", "failed", "error", "skipped", "untested"),
     *(f"stopping after {_DIGITS} failures", "stopping after \u00b2 failures", f"pytest died ({_DIGITS})"),
-    *("interrupted by", "0001-01-01", "9999-12-31", "99999-99-99", "until 9999-12-31: x", "2026-13-45"),
+    *("interrupted by", "0001-01-01", "9999-12-31", "99999-99-99", "until 9999-12-31: x", "2026-13-45", "0123456789"),
     *("https://a/b", "https://[", f"https://a:{_DIGITS[:400]}/", "https://a:b@/#", "//[::1", "javascript:alert(1)"),
     *("file:///", "a:", f"http+local://store/artifacts/{'0' * 64}", f"http+local://store/artifacts/{'a' * 64}/%"),
     *("../../etc", "a/b\\c::d[e]::", "::", ":::", "[", "a[" * 300, "a/" * 1_000, "a." * 1_000, "tests/test_a.py"),
