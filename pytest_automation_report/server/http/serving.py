@@ -32,6 +32,7 @@ from pytest_automation_report.server.http.guard import Tokens
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import Retention, apply_retention
+from pytest_automation_report.server.store.search_index import add_texts, update_index
 from pytest_automation_report.server.store.values import ApiError, json_text
 from pytest_automation_report.system.console import LISTENING, STOPPING, max_files
 
@@ -179,19 +180,20 @@ _SECONDS_TO_END: Final = 10.0  # how long the end of the process waits for the r
 
 @contextmanager
 def upkeep(store: Store, retention: Retention, on_completed: Callable[[int], None]) -> Iterator[None]:
-    """Apply the retention now and every ten minutes, in a thread that ends with the block."""
+    """Apply the retention and update the index of searches now and every ten minutes, in a thread of the block."""
     is_over = threading.Event()
 
     def work() -> None:
         while not is_over.is_set():
             try:
                 apply_retention(store, retention, on_completed, is_over.is_set)
+                update_index(store, is_over.is_set)
             except ApiError as error:
                 # The store tells begin and end of a state that lasts.
                 level = logging.DEBUG if error.kind else logging.INFO
-                _logger.log(level, "retention: %s It is tried again in ten minutes.", error.message)
+                _logger.log(level, "upkeep: %s It is tried again in ten minutes.", error.message)
             except Exception:
-                _logger.exception("retention failed; it is tried again in ten minutes")
+                _logger.exception("upkeep failed; it is tried again in ten minutes")
             is_over.wait(_UPKEEP_SECONDS)
 
     thread = threading.Thread(target=work, name="upkeep", daemon=True)
@@ -204,7 +206,7 @@ def upkeep(store: Store, retention: Retention, on_completed: Callable[[int], Non
 
 
 class FindingsWorker:
-    """Computes the findings of completed runs in one thread; those that it misses are computed when asked for."""
+    """Computes the findings of completed runs and what searches need; what it misses is computed when asked for."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -223,6 +225,7 @@ class FindingsWorker:
     def _compute(self, run_id: int) -> None:
         try:
             findings(self._store, run_id)
+            add_texts(self._store, run_id)
         except ApiError as error:
             # The run was removed meanwhile, or other processes use the store: the next reader computes it.
             _logger.debug("findings of run %s: %s", run_id, error.message)

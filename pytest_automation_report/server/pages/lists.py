@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from contextlib import suppress
 from functools import partial
@@ -18,15 +17,13 @@ from pytest_automation_report.findings.times import HISTORY, LAST, median
 from pytest_automation_report.server.pages import rendering, urls, words
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, TrendPoint, failure_trend
 from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader, ask
-from pytest_automation_report.server.pages.searches import mistakes_in
 from pytest_automation_report.server.store import reads
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.histories import Series, histories, series_of
 from pytest_automation_report.server.store.reads import RunRecord, find_cases
-from pytest_automation_report.server.store.values import ApiError, hexadecimal, not_found
+from pytest_automation_report.server.store.values import ApiError, not_found
 from pytest_automation_report.text.limits import duration
-from pytest_automation_report.text.node_ids import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -252,59 +249,6 @@ def show_latest(store: Store, req: falcon.Request, resp: falcon.Response, source
     if run is None:
         raise not_found("run of this suite and branch")
     resp.status, resp.location = 302, urls.link("run", run["id"])
-
-
-_find_number = re.compile(r"#?([0-9]{1,18})").fullmatch
-
-
-def show_search(store: Store, req: falcon.Request, resp: falcon.Response) -> None:
-    """Show the runs, reasons and tests that a search finds; the number of a run redirects to that run."""
-    given = urls.single_values(req.params)
-    text = urls.short_text(given.get("q", "").strip())
-    number = int(match[1]) if (match := _find_number(text)) else 0
-    if number and ask(store, lambda reader: reader.known_run(number)):
-        resp.status, resp.location = 302, urls.link("run", number)
-        return
-    source = int(given["source"]) if re.fullmatch(r"[0-9]{1,18}", given.get("source", "")) else None
-    values: Values = {**dict.fromkeys(("runs", "suites", "reasons"), ()), **dict.fromkeys(("nearest", "looked"))}
-    if text:
-        values = ask(store, partial(found, text=text, source_id=source))
-    mistakes = mistakes_in(text, ())
-    rendering.show(req, resp, "runs/search.html", text=text, source=source, mistakes=mistakes, **values)
-
-
-_REASONS_SHOWN: Final = 20
-_SUITES_SHOWN: Final = 20
-
-
-def found(reader: PageReader, text: str, source_id: int | None) -> Values:
-    """Return the runs, reasons and tests that a search finds in all stored runs, or the word that resembles it most."""
-    projects: dict[int, list[int]] = {}
-    for run in reader.found_runs(text, source_id):
-        projects.setdefault(run["project"], []).append(run["id"])
-    rows = [row for ids in projects.values() for row in run_rows(reader, ids)]
-    sources = [source for project_id in reader.projects() for source in reader.sources(project_id)]
-    sources = [source for source in sources if source_id in {None, source["id"]}]
-    suites = []
-    for source in sources:
-        tests = reader.tests_of_source(source["id"], text, 200)
-        # If there are more tests than are shown, tests of this very name come first.
-        tests = sorted(tests, key=lambda row: split_name(row["name"]).function != text)[:20]
-        if tests:
-            suites.append((source, tests))
-    suites.sort(key=lambda suite: -max(row["run"] for row in suite[1]))
-    reasons = reader.reasons(text, source_id, _REASONS_SHOWN)
-    names: list[str] = []
-    if not (rows or suites or reasons):
-        newest = (reader.newest(source["id"], None) for source in sources)
-        names = reader.names([run["id"] for run in newest if run], 2_000)
-    return {
-        "runs": rows,
-        "suites": suites[:_SUITES_SHOWN],
-        "reasons": [(row, hexadecimal(row["fingerprint"])) for row in reasons],
-        "nearest": words.common_phrase(names, text),
-        "looked": reader.looked_at(source_id),
-    }
 
 
 # A card has about 110 elements: with more of them the page would be slow. The other suites have a line.

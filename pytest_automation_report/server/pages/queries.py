@@ -16,7 +16,7 @@ from pytest_automation_report.server.pages.searches import Search, escaped, like
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.overview import natural_key
-from pytest_automation_report.server.store.reads import Reader, run_condition, run_rows
+from pytest_automation_report.server.store.reads import Reader, rows_of, run_condition, run_rows
 from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, not_found
 
 if TYPE_CHECKING:
@@ -351,13 +351,59 @@ class PageReader(Reader):
         rest = f'{self._last_of(_ALL_TESTS, _LAST_OF_TEST)}{condition} ORDER BY "run_id" DESC, "id" LIMIT ?'
         return self._ask(f'SELECT {_TEST}, "run_id" {rest}', source_id, *values, count)
 
-    def reasons(self, text: str, source_id: int | None, count: int) -> list[Row]:
-        """Return the last failures of the reasons of all stored runs that a search finds, newest first."""
+    def tests_among(self, cases: Sequence[int], text: str, count: int) -> list[Row]:
+        """Return those of some tests that a search finds by their last results, at most ``count`` of each 500."""
+        condition, values = Search(text).sql(self._like)
+        rows: list[Row] = []
+        for start in range(0, len(cases), _AT_ONCE):
+            some = cases[start : start + _AT_ONCE]
+            every = f'(SELECT "id" AS "x" FROM "case" WHERE "id" IN ({marks(some)})) AS f'
+            rest = f'{self._last_of(every, _LAST_OF_TEST)}{condition} ORDER BY "run_id" DESC, "id" LIMIT ?'
+            rows += self._ask(f'SELECT {_TEST}, "run_id" {rest}', *some, *values, count)
+        return rows
+
+    def reasons(self, text: str, source_id: int | None, count: int, among: Sequence[int] | None = None) -> list[Row]:
+        """Return the last failures of reasons that a search finds in all stored runs, newest first.
+
+        ``among`` are the reasons to look at, by fingerprint, by default all.
+        """
         own, source = ("", ()) if source_id is None else (' AND u."source_id" = ?', (source_id,))
         condition, values = Search(text).sql(self._like)
         last = self._last_of("f", _LAST_OF_REASON.format(own, condition))
         rest = f'{last} ORDER BY "run_id" DESC, "id" LIMIT ?'
-        return self._ask(f'{_ALL_REASONS} SELECT {_TEST}, "run_id" {rest}', *source, *values, count)
+        every = _ALL_REASONS if among is None else f'WITH f ("x") AS (VALUES {", ".join(["(?)"] * len(among))})'
+        if among is not None and not among:
+            return []
+        return self._ask(f'{every} SELECT {_TEST}, "run_id" {rest}', *(among or ()), *source, *values, count)
+
+    def tests_of_reasons(self, fingerprints: Iterable[int]) -> list[int]:
+        """Return the tests, by case, whose last failures have one of these reasons."""
+        sql = 'SELECT "case_id" FROM "result" WHERE "fingerprint" = ? ORDER BY "run_id" DESC LIMIT ?'
+        rows = (row for reason in fingerprints for row in self.connection.execute(sql, (reason, _SHOWN)))
+        return list(dict.fromkeys(case_id for (case_id,) in rows))
+
+    def reasons_of_tests(self, cases: Sequence[int]) -> list[int]:
+        """Return the fingerprints of these tests' failures."""
+        sql = f'SELECT DISTINCT "fingerprint" FROM "result" WHERE "case_id" IN ({marks(cases)})'
+        rows = self.connection.execute(f'{sql} AND "fingerprint" IS NOT NULL', cases)
+        return [fingerprint for (fingerprint,) in rows]
+
+    def found_in_runs(self, run_ids: Sequence[int], text: str, count: int) -> list[tuple[int, int | None]]:
+        """Return the tests of these runs, by case, whose results a search finds, with the reasons of their failures."""
+        condition, values = Search(text).sql(self._like)
+        sql = f'SELECT DISTINCT "case_id", "fingerprint" FROM "result" WHERE "run_id" IN ({marks(run_ids)}){condition}'
+        return [
+            (case, reason) for case, reason in self.connection.execute(f"{sql} LIMIT ?", (*run_ids, *values, count))
+        ]
+
+    def sources_of_tests(self, cases: Sequence[int]) -> dict[int, int]:
+        """Return the suite of each of these tests."""
+        return dict(rows_of(self.connection, 'SELECT "id", "source_id" FROM "case" WHERE "id" IN ({ids})', cases))
+
+    def newest_sources(self) -> list[int]:
+        """Return the suites of all projects, by the id, whose runs are the newest first."""
+        sql = 'SELECT "source_id" FROM "run" GROUP BY "source_id" ORDER BY MAX("id") DESC'
+        return [source_id for (source_id,) in self.connection.execute(sql)]
 
     def _last_of(self, every: str, last: str) -> str:
         """Return the end of a statement, to which conditions can be added, on one result for each row of ``every``."""
@@ -372,10 +418,7 @@ class PageReader(Reader):
             f'SELECT COUNT(*), MIN("id"), MAX("id") FROM "run" WHERE {own}', source
         )
         tests = self.connection.number(f'SELECT COUNT(*) FROM "case" WHERE {own}', source)
-        of_source = "" if source_id is None else f" AND EXISTS (SELECT 1 {_OF_REASON.format(' AND u.source_id = ?')})"
-        count = f'SELECT COUNT(*) FROM f WHERE f."x" IS NOT NULL{of_source}'
-        reasons = self.connection.number(f"{_ALL_REASONS} {count}", source)
-        return {"runs": runs, "first": first, "last": last, "tests": tests, "reasons": reasons}
+        return {"runs": runs, "first": first, "last": last, "tests": tests}
 
     def count_by_status(self, run_id: int, search: Search) -> dict[int, int]:
         """Return the number of tests by status that a search finds."""

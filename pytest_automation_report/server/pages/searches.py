@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.overview import BROWSERS, XPASS, XPASS_FIELD
+from pytest_automation_report.server.store.search_index import LEAST_CHARACTERS
 from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, json_text
 
 if TYPE_CHECKING:
@@ -63,6 +64,16 @@ def mistakes_in(text: str, words: Collection[str]) -> list[str]:
         for term in terms_of(text)
         if term.field in known and term.value.lower() not in known[term.field]
     ]
+
+
+def parts_of(text: str) -> list[str]:
+    """Return the parts that name, folder, file or message of each test have that a search finds, without short ones.
+
+    ``price tests/test_a.py::test_b owner:web`` has the parts ``price``, ``tests.test_a`` and ``test_b``.
+    """
+    words = [value for field, value in terms_of(text) if not field]
+    parts = [part for word in words for part in (_place_of(word) if "::" in word else [word])]
+    return [part for part in parts if len(part) >= LEAST_CHARACTERS]
 
 
 class Lane(Struct, frozen=True):
@@ -180,16 +191,21 @@ def _of_field(like: str, field: str, value: str) -> tuple[str, Sequence[object]]
 
 def _patterns(text: str) -> tuple[dict[str, str], str]:
     """Return what the columns of a test that a text finds are like, and the word between these conditions."""
-    path, colons, inner = text.partition("::")
-    if not colons:
+    if "::" not in text:
         return dict.fromkeys(("name", "folder", "file", "message"), f"%{escaped(text)}%"), "OR"
+    folder, name = _place_of(text)
+    # A whole name is pasted, with or without its parameters; one that is still being typed is found by its beginning.
+    return {"folder": f"%{escaped(folder)}" + ("" if name else "%"), "name": f"{escaped(name)}%"}, "AND"
+
+
+def _place_of(node_id: str) -> tuple[str, str]:
+    """Return the folder of a test and its name, as they are stored, by a node id, maybe one that is being typed."""
+    path, _, inner = node_id.partition("::")
     names, bracket, params = inner.partition("[")
     scopes, _, last = names.rpartition("::")
     module = path.replace("\\", "/").removesuffix(".py").replace("/", ".")
-    folder = escaped(f"{module}.{scopes.replace('::', '.')}" if scopes else module)
-    # A whole name is pasted, with or without its parameters; one that is still being typed is found by its beginning.
-    name = escaped(f"{last}[{params}" if bracket else last)
-    return {"folder": f"%{folder}" if last else f"%{folder}%", "name": f"{name}%"}, "AND"
+    folder = f"{module}.{scopes.replace('::', '.')}" if scopes else module
+    return folder, f"{last}[{params}" if bracket else last
 
 
 def like_any(like: str, patterns: Mapping[str, str], word: str = "OR") -> tuple[str, list[str]]:

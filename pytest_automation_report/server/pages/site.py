@@ -30,7 +30,7 @@ from msgspec import Struct
 from pytest_automation_report.api.models import ARTIFACTS_PATH
 from pytest_automation_report.server.http.guard import METRICS, OPENING, PROBES, Extension, is_within
 from pytest_automation_report.server.pages import report_file
-from pytest_automation_report.server.pages.lists import show_home, show_latest, show_project, show_search, show_suite
+from pytest_automation_report.server.pages.lists import show_home, show_latest, show_project, show_suite
 from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.rendering import (
     ASSETS,
@@ -43,6 +43,7 @@ from pytest_automation_report.server.pages.rendering import (
     set_html,
 )
 from pytest_automation_report.server.pages.run import page
+from pytest_automation_report.server.pages.search import show_search
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks, show_result
 from pytest_automation_report.server.pages.test.history import show_case, show_costs
 from pytest_automation_report.server.pages.urls import link, own_path

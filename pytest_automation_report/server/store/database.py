@@ -27,6 +27,7 @@ from pytest_automation_report.server.store.values import STORED_COUNTS
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import psycopg
 
@@ -38,6 +39,10 @@ NONE: Final[Mapping[str, int]] = {}
 
 class TransactionRolledBackError(Exception):
     """The database rolled a transaction back that can succeed when it is run again."""
+
+
+class TimeLimitError(Exception):
+    """A statement had not ended when its time was over."""
 
 
 class StoreConnection(ABC):
@@ -52,6 +57,10 @@ class StoreConnection(ABC):
     @abstractmethod
     def cursor(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor | psycopg.Cursor[Any]:
         """Execute a statement and return the driver's cursor."""
+
+    @abstractmethod
+    def limited(self, end: float) -> AbstractContextManager[None]:
+        """Cut statements of a read transaction off at this monotonic time: raises `TimeLimitError`; it can go on."""
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Execute a statement and return its rows; an empty list for a statement without rows."""
@@ -124,12 +133,12 @@ def row_lock(connection: StoreConnection) -> str:
 
 
 # Advisory locks have two numbers: one of these, and a hash of the id. They are numbers of 32 bits.
-_SPACES: Final = {"run": 1, "tests": 2, "contents": 3, "name": 4}
-Locked: TypeAlias = Literal["run", "tests", "contents"]
+_SPACES: Final = {"run": 1, "tests": 2, "contents": 3, "name": 4, "texts": 5}
+Locked: TypeAlias = Literal["run", "tests", "contents", "texts"]
 
 
 def lock(connection: StoreConnection, what: Locked, record_id: int = 0) -> None:
-    """Take the exclusive lock of a run, of a source's tests or of all contents, until the end of the transaction."""
+    """Take the exclusive lock until the transaction ends: of a run, a source's tests, all contents or texts."""
     if connection.is_postgres:
         connection.execute("SELECT pg_advisory_xact_lock(?, hashint8(?))", (_SPACES[what], record_id))
 
@@ -266,6 +275,14 @@ CREATE TABLE run_document (
   run_id BIGINT NOT NULL REFERENCES run, kind TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY (run_id, kind)
 );
+
+-- A text by which searches find a test, or a reason of a source: see `search_index`.
+CREATE TABLE searched (
+  id BIGSERIAL PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source, case_id BIGINT, fingerprint BIGINT,
+  text TEXT NOT NULL
+);
+CREATE UNIQUE INDEX searched_case_id ON searched (case_id);
+CREATE UNIQUE INDEX searched_source_id ON searched (source_id, fingerprint, text) WHERE case_id IS NULL;
 
 -- The content of a stored artifact: ``hash`` is its SHA-256 in hexadecimal, ``size`` in bytes; its parts count from 0.
 CREATE TABLE content (

@@ -25,6 +25,7 @@ from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.contents import remove_unused
 from pytest_automation_report.server.store.database import REFERENCES, Row, StoreConnection, lock, used_bytes
 from pytest_automation_report.server.store.migrations import APPLICATION_ID
+from pytest_automation_report.server.store.search_index import remove_texts
 from pytest_automation_report.server.store.store import BUSY_SECONDS
 from pytest_automation_report.server.store.values import (
     DAY_US,
@@ -347,6 +348,7 @@ def _remove_unused_tests(store: Store, source: int) -> None:
     while (last := store.read(partial(last_of_some, after))) is not None:
         store.write(partial(remove_unused_tests, source, after=after, last=last))
         after = last
+    store.write(lambda writer: remove_texts(source, writer.connection))
 
 
 def old_runs(connection: StoreConnection, now: int, *, before: int = 0, beyond: int | None = None) -> list[OldRun]:

@@ -52,7 +52,15 @@ Step: TypeAlias = str | Callable[[StoreConnection], object] | Ranges
 
 # For each version the steps that make it of the one before. `database` has the tables as they are after the last one.
 MIGRATIONS: Final[Mapping[int, tuple[Step, ...]]] = {
-    11: ("ALTER TABLE run ADD COLUMN ancestors TEXT",),
+    11: (
+        "ALTER TABLE run ADD COLUMN ancestors TEXT",
+        (
+            "CREATE TABLE searched (id BIGSERIAL PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source,"
+            " case_id BIGINT, fingerprint BIGINT, text TEXT NOT NULL)"
+        ),
+        "CREATE UNIQUE INDEX searched_case_id ON searched (case_id)",
+        "CREATE UNIQUE INDEX searched_source_id ON searched (source_id, fingerprint, text) WHERE case_id IS NULL",
+    ),
 }
 SCHEMA_VERSION: Final = max(MIGRATIONS)  # version of the tables
 

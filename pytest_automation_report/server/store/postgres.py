@@ -20,6 +20,7 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import (
     TABLE_NAMES,
     StoreConnection,
+    TimeLimitError,
     TransactionRolledBackError,
 )
 from pytest_automation_report.server.store.migrations import Opening, migrate, stored_state
@@ -51,6 +52,18 @@ class PostgresConnection(StoreConnection):
         """Execute a statement and return the driver's cursor."""
         # Without values the driver leaves percent signs alone.
         return self.raw.execute(_with_driver_marks(sql), values or None)
+
+    @contextmanager
+    def limited(self, end: float) -> Iterator[None]:
+        """Cut statements off at this monotonic time (see `StoreConnection`)."""
+        self.execute("SAVEPOINT limited")
+        self.execute(f"SET LOCAL statement_timeout = {max(1, int((end - time.monotonic()) * 1000))}")
+        try:
+            yield
+        except psycopg.errors.QueryCanceled as error:
+            self.execute("ROLLBACK TO SAVEPOINT limited")
+            raise TimeLimitError from error
+        self.execute("SET LOCAL statement_timeout TO DEFAULT")
 
 
 @contextmanager

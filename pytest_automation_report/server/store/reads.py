@@ -95,7 +95,7 @@ _KEEP: Final = (
     ' SELECT "id", ?, ?, ? FROM "run" WHERE "id" = ? AND "is_completed" AND "updated" = ?'
     ' ON CONFLICT ("run_id", "kind") DO UPDATE SET "version" = excluded."version", "body" = excluded."body"'
 )
-DocumentKind: TypeAlias = Literal["findings", "summary", "overview"]
+DocumentKind: TypeAlias = Literal["findings", "summary", "overview", "searched"]
 
 
 def stored_documents(

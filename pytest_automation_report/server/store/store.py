@@ -30,6 +30,7 @@ from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import (
     StoreConnection,
+    TimeLimitError,
     TransactionRolledBackError,
     try_lock,
 )
@@ -283,6 +284,7 @@ _CACHE_KIBIBYTES = 8 * 1024
 # The write-ahead log is cut to this size after a large transaction; SQLite by default never makes it smaller.
 _WAL_LIMIT_BYTES = 16 * 1024 * 1024
 _FULL = "database or disk is full"
+_STEPS = 10_000  # of SQLite's machine between two looks at the clock: about a millisecond
 _MIN_FREE_BYTES = 64 * 1024  # free space that a store needs to be opened: its shared memory alone takes half of it
 _OPEN_SECONDS = 10.0
 _OPEN_PAUSE_SECONDS = 0.02
@@ -313,6 +315,19 @@ class SqliteConnection(StoreConnection):
     def cursor(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         """Execute a statement and return the driver's cursor."""
         return self.raw.execute(sql, values)
+
+    @contextmanager
+    def limited(self, end: float) -> Iterator[None]:
+        """Cut statements off at this monotonic time (see `StoreConnection`)."""
+        self.raw.set_progress_handler(lambda: time.monotonic() >= end, _STEPS)
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if time.monotonic() < end:
+                raise
+            raise TimeLimitError from error
+        finally:
+            self.raw.set_progress_handler(None, 0)
 
 
 class Connections:

@@ -363,7 +363,7 @@ def test_a_search_looks_into_all_kept_runs(site: Site) -> None:
     other = _run(site, failing(3, message="OSError: reason of another suite"), source="frontend")
     html = site.shown("/search?q=reason")
     assert re.findall(r"last in #([0-9]+)", html) == [str(other), str(fix), "1"]
-    words = "3 tests, and the last 20 messages of each of 3 reasons, in all 4 stored runs, #1 to #4."
+    words = "3 tests, and the last 20 messages of each reason, in all 4 stored runs, #1 to #4."
     assert words in text_of(html)
     (address,) = (each for each in links(html) if each.startswith(f"/runs/{fix}?reason="))
     assert "reason of a branch" in site.text(address)
