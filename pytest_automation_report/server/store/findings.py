@@ -295,7 +295,7 @@ def _known(connection: StoreConnection, subject: compared.ComparedRun, name: str
         case_id: str(field["value"])
         for case_id, fields in rows
         for field in json.loads(fields)
-        if field["name"] == name
+        if field["name"] == name and "value" in field  # a client may leave it out
     }
 
 
