@@ -119,12 +119,26 @@ class Test(Body, frozen=True):
     assertions: Int64 | None = None
 
 
+class SessionEnd(Body, frozen=True):
+    """How a session ended: at a time in microseconds since 1970, on the clock by which it began.
+
+    ``unexplained_exit`` is pytest's exit status if a plugin set it although no test failed, else 0.
+    """
+
+    ended: Int64
+    unexplained_exit: Int64 = 0
+
+
 class Resources(Body, frozen=True):
-    """Fields, links and artifacts of a run (contract: AppendToAutomationRun); a thread can have all but links."""
+    """Fields, links and artifacts of a run (contract: AppendToAutomationRun); a thread can have all but links.
+
+    ``session`` is the extension of this name.
+    """
 
     fields: tuple[Field, ...] = ()
     links: tuple[Link, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    session: SessionEnd | None = None
 
 
 class NewRun(Body, frozen=True):
@@ -261,8 +275,11 @@ JOB: Final = "job"
 COLLECTION: Final = "collection"  # of an append: how many tests the session collected, and how many it was to run
 # Of a thread's creation: the first digits of the ids of its run's commit, and of the last commits that led to it.
 ANCESTORS: Final = "ancestors"
-EXTENSIONS: Final = (STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, JOB, COLLECTION, ANCESTORS)
 MAX_ANCESTORS: Final = 200
+SESSION: Final = "session"  # of an append to a run or thread: how the session ended
+EXTENSIONS: Final = (
+    STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, JOB, COLLECTION, ANCESTORS, SESSION,
+)  # fmt: skip
 
 
 def announced(header: str) -> frozenset[str]:

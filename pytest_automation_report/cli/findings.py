@@ -50,6 +50,7 @@ from pytest_automation_report.findings.known import (
 from pytest_automation_report.findings.sentences import (
     commit_text,
     compared_line,
+    exit_words,
     is_torn,
     reason_lines,
     told,
@@ -178,7 +179,7 @@ def gate(chosen: WhichRun, *, known: Path | None, base: int | None, **options: o
         judged = reading.run(reading.run_id(chosen, of_source=True))
         document = reading.findings(judged.id, base or "change")
     code, _ = judge(judged, document, tests, limits)
-    if code == Exit.KEPT:
+    if code == Exit.KEPT and not limits.allow_partial and not_whole(judged, document):
         echo_stderr("to judge it anyway: --allow-partial")
     return code
 
@@ -204,7 +205,7 @@ def judge(judged: Run, document: RunFindings, known: KnownTests, limits: Limits)
     details = [printable(judged.config), printable(judged.field_value("Branch")), commit]
     shown = ", ".join(filter(None, details))
     name = f"run {judged.id}{f' ({shown})' if shown else ''}"
-    if said := verdict_line(document):
+    if (said := verdict_line(document)) and document["verdict"]["kind"] != "exit":
         echo_stderr(f"{name}: {said}", colour="yellow")
     if missing := not_whole(judged, document):
         echo_stderr(f"{name} {missing}", colour="yellow")
@@ -212,6 +213,11 @@ def judge(judged: Run, document: RunFindings, known: KnownTests, limits: Limits)
     is_stopped = is_baseless or any(kind.is_stopped for kind in kinds)
     if missing and not (is_stopped or limits.allow_partial):
         return Exit.KEPT, f"run {judged.id} {missing}"
+    ran = document["ran"]
+    if not is_stopped and (status := ran["unexplained_exit"]):
+        unexplained = exit_words(status, has_failed=ran["failed"] + ran["files"] > 0)
+        echo_stderr(f"{name}: {unexplained}", colour="red")
+        return Exit.KEPT, f"run {judged.id}: {unexplained}"
     part = " in this part of the suite" if document["verdict"]["part"] else ""
     new, *others = kinds
     verdict = f"{new.words}{part}{_compared(document, is_needed=is_baseless)}{new.limit}"

@@ -314,9 +314,10 @@ class _Verdicts(Struct, frozen=True):
     def is_red(self, shown: Run, findings: RunFindings) -> bool | None:
         """Whether a run was red on its day; None if it was not, as far as it came, and is not whole.
 
-        It is red if its session died, by the gate, or by any failure that was not known.
+        It is red if its session died, or ended so without a failed test, by the gate, or by any failure that was not
+        known.
         """
-        if findings["verdict"]["kind"] == "died":
+        if findings["verdict"]["kind"] == "died" or findings["ran"]["unexplained_exit"]:
             return True
         created = time_of(shown.created_at)
         known = KnownTests(self.known.entries, created and created.date())

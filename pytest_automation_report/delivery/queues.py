@@ -215,6 +215,7 @@ class WorkerQueues:
         self.artifacts: list[Artifact] = []
         # No record can change a result any more: everything that was open has been turned into results.
         self.is_decided = False
+        self._seen_us = 0  # when the sender noticed that the session had died
         # Each worker of pytest-xdist runs all tests (`--dist each`).
         self.is_dist_each = False
         # Tests that were collected, each with an offset, and those that began; empty unless results of tests that
@@ -247,6 +248,12 @@ class WorkerQueues:
     def is_closing(self) -> bool:
         """Whether all workers so far have ended; pytest-xdist needs a while from there to its own end."""
         return all(queue.is_closed for worker, queue in self.by_worker.items() if worker not in {CONTROLLER, NOT_RUN})
+
+    @property
+    def ended_us(self) -> int:
+        """When the session ended, as far as it is known, in microseconds since it began."""
+        end = 0 if self.end is None else self.end.moment
+        return end or max((self._seen_us, *(queue.ended_us for queue in self.by_worker.values())))
 
     def of(self, worker: str) -> WorkerQueue:
         """Return the worker's queue; create it if it is missing."""
@@ -313,6 +320,7 @@ class WorkerQueues:
         ``seen_us`` is when the sender noticed that, in microseconds since the session began, 0 if unknown.
         """
         self.merge_crashed()
+        self._seen_us = seen_us
         for queue in self.by_worker.values():
             if queue.open is not None:
                 detail = self._show_last_words(queue.worker) if kind == "died" else ""

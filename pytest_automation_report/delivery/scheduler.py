@@ -16,10 +16,12 @@ from pytest_automation_report.api.models import (
     ENDING_FIELD,
     NOT_RUN_FIELD,
     RUNNING,
+    SESSION,
     STARTED,
     WORKER_FIELD,
     Field,
     Resources,
+    SessionEnd,
     encode,
 )
 from pytest_automation_report.api.responses import RefusedError
@@ -350,13 +352,23 @@ class Scheduler:
         if operation == "append_run" and not self._has_sent_collected:
             session_fields += self._collected_fields
         artifacts, fields = self._uploads.addressed(queues.artifacts)
-        resources = Resources(fields=(*session_fields, *queues.properties, *fields), artifacts=artifacts)
+        notes = (*session_fields, *queues.properties, *fields)
+        resources = Resources(fields=notes, artifacts=artifacts, session=self._session_end)
         if operation == "append_run":
             call: Call = partial(self._client.append_run, self._run, resources)
         else:
             call = partial(self._client.append_thread, thread, encode(resources))
         count, digest = len(resources.fields), digest_of(resources.fields)
         return self._request(operation, call, worker, thread, count=count, digest=digest)
+
+    @property
+    def _session_end(self) -> SessionEnd | None:
+        """The extension with the session's end; None for a server that does not store it, and without a clock."""
+        started_us, end = self._session.started_us, self._queues.end
+        if not started_us or SESSION not in self._client.extensions:
+            return None
+        unexplained = end.exit if end is not None and end.is_unexplained else 0
+        return SessionEnd(started_us + self._queues.ended_us, unexplained)
 
     @property
     def _collected_fields(self) -> tuple[Field, ...]:

@@ -353,7 +353,8 @@ def headline(run: Run, findings: RunFindings | None, url: str, now: int) -> list
     said = verdict_on(run, findings)
     sign, config = _SIGNS.get(said["tone"], ""), f"{code(run.config)}: " if run.config else ""
     verdict = said["long"]
-    if findings is not None and 0 < findings["ran"]["failed"] + findings["ran"]["files"] == findings["mine"]["known"]:
+    ran = None if findings is None or findings["ran"]["unexplained_exit"] else findings["ran"]
+    if findings is not None and ran is not None and 0 < ran["failed"] + ran["files"] == findings["mine"]["known"]:
         sign, verdict = "⚠️ ", f"{verdict}, {'all ' if findings['mine']['known'] > 1 else ''}known"
     if said["part"]:
         verdict += f", {said['part'].partition(': ')[0]}: {code(said['part'].partition(': ')[2])}"

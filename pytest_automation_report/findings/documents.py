@@ -24,7 +24,7 @@ Tone: TypeAlias = Literal["fail", "pass", "flaky", "live", "skip"]
 
 VerdictKind: TypeAlias = Literal[
     "running", "died", "interrupted", "stopped", "ended", "not collected", "failed", "no tests", "skipped", "not whole",
-    "passed",
+    "exit", "passed",
 ]  # fmt: skip
 
 TimeShare: TypeAlias = Literal["before", "tests", "between", "waiting", "after"]
@@ -89,6 +89,7 @@ class RanTests(TypedDict):
     lost: int
     modules: int
     uncollected: int
+    unexplained_exit: int
 
 
 class NamedTest(TypedDict):

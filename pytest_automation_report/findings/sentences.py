@@ -50,7 +50,8 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     results of modules, one a job; the ``uncollected`` ones failed. ``dead`` says which of several jobs died, in words.
     ``selection`` has the options that chose a part of the suite. ``are_results``: several jobs ran the same tests, so
     these are numbers of results. ``is_torn``: jobs lost tests of the run or ran some twice. ``is_silent``: there has
-    been no news of an open run for a while.
+    been no news of an open run for a while. ``unexplained_exit`` is an exit status of pytest that a plugin set although
+    no test failed, 0 without one, and ``exit_jobs`` says in which of several jobs.
     """
 
     finished: int = 0
@@ -69,6 +70,8 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     ending: Ending = _IN_ORDER
     dead: str = ""
     selection: str = ""
+    unexplained_exit: int = 0
+    exit_jobs: str = ""
     are_results: bool = False
     is_open: bool = False
     is_silent: bool = False
@@ -86,7 +89,7 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
 
 def verdict_of(numbers: RunNumbers) -> VerdictWords:
     """Return the verdict of a run."""
-    kind, tone, long, short = _open(numbers) if numbers.is_open else _cut(numbers) or _whole(numbers)
+    kind, tone, long, short = _open(numbers) if numbers.is_open else _cut(numbers) or _with_exit(numbers)
     part = f"part of the suite: {numbers.selection}" if numbers.selection else ""
     return {"kind": kind, "tone": tone, "long": long, "short": short, "part": part}
 
@@ -152,6 +155,26 @@ def _cut(numbers: RunNumbers) -> _Words | None:
         at = "the first failure (-x)" if limit == 1 else f"{limit:,} failures (--maxfail)"
         return "stopped", "fail", f"Stopped at {at} {after}", f"stopped {after}{failed}"
     return "ended", tone, f"Ended {counted}{failed}", f"ended {after}{failed}"
+
+
+def exit_words(status: int, jobs: str = "", *, has_failed: bool = False) -> str:
+    """Return that pytest ended with a status although no test failed; ``has_failed``: other tests did."""
+    other, where = " other" if has_failed else "", f" in {jobs}" if jobs else ""
+    # Other numbers are of one plugin each, or of a later pytest.
+    cause = ": a plugin, for instance coverage" if status == 1 else ""
+    return f"pytest ended with {status}{where} although no{other} test failed{cause}"
+
+
+def _with_exit(numbers: RunNumbers) -> _Words:
+    """Return the words for a whole run, which is red if pytest ended so without a failed test."""
+    kind, _, long, short = words = _whole(numbers)
+    status = numbers.unexplained_exit
+    if not status:
+        return words
+    said = exit_words(status, numbers.exit_jobs, has_failed=numbers.failed + numbers.files > 0)
+    if kind in {"passed", "no tests", "skipped"}:
+        return "exit", "fail", said, f"ended with {status}"
+    return kind, "fail", f"{long}; {said}", short
 
 
 def _whole(numbers: RunNumbers) -> _Words:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 HISTORY_HOOKS: Final = "automation-report-history"
 """Name of the plugin that cuts the tests into shards."""
 
+KNOWN_MARK: Final = "automation_report_known"
+"""Attribute of the report of a known failure: until when it does not count."""
+
 _MAX_REPEATED: Final = 5
 # Sessions may collect 100,000 tests: several lines of 500 names stay far below the longest line.
 _NAMES_PER_RECORD: Final = 500
@@ -40,6 +43,11 @@ def collected_record(nodeids: Sequence[str], collected: Sequence[str] | None = N
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         collection = {"digest": digest, "tests": len(names), "chosen": len(counts)}
     return CollectedRecord(len(nodeids), tuple(repeated), collection, deselected).framed()
+
+
+def is_counted(report: pytest.TestReport | pytest.CollectReport) -> bool:
+    """Whether pytest counts a report as a failure, by which it ends with exit status 1."""
+    return report.outcome == "failed" and not hasattr(report, "wasxfail") and not hasattr(report, KNOWN_MARK)
 
 
 def write_collected_ids(folder: SessionFolder, nodeids: Sequence[str]) -> None:

@@ -140,6 +140,13 @@ class TerminalReport:
         if lines:
             _write(sys.stderr, ["automation report:", *lines])
 
+    def write_late(self, exitstatus: int) -> None:
+        """Say on stderr that the run does not know the exit status: a plugin set it behind pytest's summary."""
+        from pytest_automation_report.findings.sentences import exit_words  # noqa: PLC0415 - few sessions end so
+
+        line = f"{exit_words(exitstatus)}, which set it too late for the run: it is shown without"
+        _write(sys.stderr, [f"automation report: {line}"])
+
     def write_html(self, folder: SessionFolder) -> None:
         """Write the run's report to stdout, behind all lines of pytest, if the setting ``html`` says so."""
         if self.configuration.html == STDOUT and folder.report.exists():

@@ -14,7 +14,7 @@ from pytest_automation_report.delivery.launch import LaunchError, SenderConfig
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.guards import Errors, Hooks, guarded
 from pytest_automation_report.recording.phases import collection_record
-from pytest_automation_report.session.collection import captured_files, write_collected_ids
+from pytest_automation_report.session.collection import captured_files, is_counted, write_collected_ids
 from pytest_automation_report.session.end import LedgerTail, TerminalReport, wait_for_sender
 from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
@@ -25,7 +25,7 @@ from pytest_automation_report.summary.counts import SessionOutcome, tally_from
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from pytest_automation_report.recording.hooks import ArtifactFile
     from pytest_automation_report.session.setup import SessionSetup
@@ -42,6 +42,8 @@ _REASONS: Final[Mapping[int, str]] = {
     4: "usage error",
     5: "no tests were run",
 }
+# Of these pytest ends with 1 alone if tests failed; others are a plugin's.
+_NOT_OF_FAILURES: Final = frozenset({0, 2, 3, 4, 5})
 
 
 def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalReport) -> RunningSession | None:
@@ -83,6 +85,8 @@ class RunningSession(Struct):
     controller: ControllerHooks | None = None
     is_sender_started: bool = False
     is_closed: bool = False
+    has_failed: bool = False  # in collection
+    unexplained_exit: int = 0  # pytest's exit status, if a plugin set it although pytest counted no failure
 
     def record(self, session: pytest.Session) -> None:
         """Register the hooks that record the tests, of this process or of xdist's workers."""
@@ -137,13 +141,20 @@ class RunningSession(Struct):
             self.folder.restore(self.manifest)
         except OSError as error:
             self.report.warn(f"{self.folder.path} was deleted and cannot be created again: {error.strerror or error}")
-        reason = interruption or _reason(session, exitstatus, self.setup.cleaner)
+        self.unexplained_exit = self.unexplained(exitstatus)
+        reason = interruption or _reason(session, exitstatus, self.setup.cleaner, is_unexplained=self.unexplained_exit)
         # The workers that the controller records for close before END, which ends the session for the sender.
         self.hooks.close()
         if self.controller is not None:
             self.controller.close()
-        self.hooks.writer.write(EndRecord(reason, self.clock.now(), exitstatus).framed())
+        self.hooks.writer.write(EndRecord(reason, self.clock.now(), exitstatus, bool(self.unexplained_exit)).framed())
         self.hooks.shut()
+
+    def unexplained(self, exitstatus: int) -> int:
+        """Return an exit status that no failure explains, 0 for others."""
+        recorders = (self, self.hooks, self.controller)
+        has_failed = any(each is not None and each.has_failed for each in recorders)
+        return 0 if has_failed or exitstatus in _NOT_OF_FAILURES else exitstatus
 
     def outcome(self, config: pytest.Config, *, is_interrupted: bool) -> SessionOutcome:
         """Wait for the sender within limits, then return the counts and the state of the delivery."""
@@ -183,6 +194,7 @@ class RunningSession(Struct):
             ended=int(Unpatched.wall() * 1_000_000),
             losses=WriteLosses.together((*of_workers, self.hooks.writer.losses)),
             leftovers=self._leftovers(),
+            unexplained_exit=self.unexplained_exit,
         )
 
     def _leftovers(self) -> LeftoverCounts | None:
@@ -202,14 +214,24 @@ class RunningSession(Struct):
                 config.pluginmanager.unregister(hooks)
 
 
-def _reason(session: pytest.Session | None, exitstatus: int, cleaner: TextCleaner) -> str:
+def _reason(session: pytest.Session | None, exitstatus: int, cleaner: TextCleaner, *, is_unexplained: int) -> str:
     """Return the reason of the session's end, without secrets."""
     if session is None:
         return "pytest stopped before the session ended"
     stop = session.shouldfail or session.shouldstop
     # A plugin's text alone is cleaned: the expression for `pass`, which our own texts contain, takes 5 ms to compile.
-    text = _REASONS.get(exitstatus, "ended by a plugin")
+    text = "ended by a plugin, no test failed" if is_unexplained else _REASONS.get(exitstatus, "ended by a plugin")
     return f"{text}{f', {cleaner.string(stop)}' if isinstance(stop, str) else ''} (exit status {exitstatus})"
+
+
+def _sets_exit_late(config: pytest.Config) -> bool:
+    """Whether a hook of another plugin, which runs behind ours, has to do with the session's exit status."""
+    wrappers = [each for each in config.hook.pytest_sessionfinish.get_hookimpls() if each.wrapper or each.hookwrapper]
+    functions = [each.function for each in (*wrappers, *config.hook.pytest_terminal_summary.get_hookimpls())]
+    foreign = [
+        each for each in functions if not str(each.__module__).startswith(("_pytest.", "pytest_automation_report."))
+    ]
+    return any("exitstatus" in getattr(getattr(each, "__code__", None), "co_names", ()) for each in foreign)
 
 
 STRICT_EXIT_STATUS: Final = 11  # pytest's own are 0 to 5
@@ -242,6 +264,8 @@ class SessionHooks(Hooks):
         # Only Ctrl-C makes the wait at the end shorter: its user is at the keyboard.
         self._is_interrupted = False
         self._getpid, self._pid = os.getpid, os.getpid()
+        self._session: pytest.Session | None = None
+        self._is_postponed = False
 
     @guarded
     def pytest_report_header(self) -> str:
@@ -278,6 +302,7 @@ class SessionHooks(Hooks):
         """Record a module that could not be collected, or that skipped itself."""
         if report.passed or self._running is None or report.nodeid in self._uncollected:
             return
+        self._running.has_failed |= is_counted(report)
         self._uncollected.add(report.nodeid)
         self._running.hooks.write_module_result(collection_record(report, self._setup.options))
 
@@ -296,14 +321,23 @@ class SessionHooks(Hooks):
             # pytest and xdist stop by exceptions derived from it: too many failures, errors in collection.
             self._interruption = cleaner.string(f"stopped: {excinfo.value}")
 
-    # trylast: other plugins' hooks at the session's end may still add to the run, or write the JUnit XML that
-    # `compare_junit` reads.
-    @pytest.hookimpl(trylast=True)
+    # The innermost wrapper: all plain hooks have run, which may still add to the run, write the JUnit XML that
+    # `compare_junit` reads, or set the exit status; pytest's summary comes behind it.
+    @pytest.hookimpl(wrapper=True, trylast=True)
     @guarded
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Close the session, wait for the sender within limits, and set the exit status of ``strict``."""
-        if self._is_forked:
-            return
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Close the session, wait for the sender within limits, and set the exit status of ``strict``.
+
+        In a session whose plugins may set the exit status later it is done when pytest ends, behind pytest's summary.
+        """
+        self._session = session
+        result = yield
+        self._is_postponed = _sets_exit_late(session.config)
+        if not (self._is_forked or self._is_postponed):
+            self._finish(session)
+        return result
+
+    def _finish(self, session: pytest.Session) -> None:
         try:
             if self._running is not None:
                 self._running.close(session, int(session.exitstatus), self._interruption)
@@ -325,7 +359,7 @@ class SessionHooks(Hooks):
     @guarded
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show in pytest's summary the numbers of delivered results, the run, and the next step for the rest."""
-        if self._is_forked:
+        if self._is_forked or self._is_postponed:
             return
         if self._running is not None:
             self._report.compare(self._running.folder)
@@ -337,11 +371,17 @@ class SessionHooks(Hooks):
         """Close and show a session that pytest did not finish; remove its folder if all is delivered."""
         if self._is_forked:
             return
+        if self._session is not None and self._is_postponed:
+            self._finish(self._session)
         self._setup.close_sender()
         self._setup.facts.close()
         running, outcome = self._running, self._report.outcome
         if running is not None:
-            running.close(None, 0, self._interruption)
+            exitstatus = 0 if self._session is None else int(self._session.exitstatus)
+            is_late = running.is_closed and not running.unexplained_exit and not self._report.strict_error
+            if is_late and running.unexplained(exitstatus):
+                self._report.write_late(exitstatus)
+            running.close(None, exitstatus, self._interruption)
             self._report.compare(running.folder)
         self._report.write_to_streams()
         if running is not None:

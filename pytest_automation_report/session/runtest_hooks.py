@@ -26,7 +26,13 @@ from pytest_automation_report.recording.collector import (
 from pytest_automation_report.recording.options import FAILED, RecordingOptions, property_field
 from pytest_automation_report.recording.phases import Annotations, Failures, merged
 from pytest_automation_report.recording.recorder import FailedComparisons, Recorder, place_in
-from pytest_automation_report.session.collection import HISTORY_HOOKS, captured_files, collected_record, plain_nodeids
+from pytest_automation_report.session.collection import (
+    HISTORY_HOOKS,
+    captured_files,
+    collected_record,
+    is_counted,
+    plain_nodeids,
+)
 from pytest_automation_report.spool.records import (
     FORMAT,
     ArtifactRecord,
@@ -112,6 +118,7 @@ class RuntestHooks(Hooks):
         # Final results by status.
         self.counts: Counter[str] = Counter()
         self.failures = Failures()
+        self.has_failed = False  # as pytest counts it
         # By node id with xdist's group, the one without it; shared with the recorder.
         self.plain_nodeids: dict[str, str] = {}
         self.writer = writer
@@ -234,6 +241,9 @@ class RuntestHooks(Hooks):
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a phase, or a subtest, to its test."""
         self._recorder.add(report)
+        # Asked here, too: nearly no report failed.
+        if report.outcome == "failed":
+            self.has_failed |= is_counted(report)
 
     # trylast: annotations that other plugins add in this hook still belong to the attempt.
     @pytest.hookimpl(trylast=True)

@@ -25,7 +25,7 @@ from pytest_automation_report.findings.known import (
 )
 from pytest_automation_report.guards import Errors, guarded
 from pytest_automation_report.recording.phases import is_subtest
-from pytest_automation_report.session.collection import nodeids_of, prefix_of
+from pytest_automation_report.session.collection import KNOWN_MARK, nodeids_of, prefix_of
 from pytest_automation_report.session.console import CollectionHooks, console_process
 from pytest_automation_report.settings.resolver import read_pytest_settings
 from pytest_automation_report.settings.settings import setting_of
@@ -164,8 +164,7 @@ def found_tests(
     return found, missing
 
 
-# Attributes of the report of a known failure: until when it does not count, or a line on the day that is past.
-_MARK: Final = "automation_report_known"
+# Attribute of the report of a failure that was known: a line on the day that is past.
 _PAST: Final = "automation_report_past"
 
 
@@ -247,7 +246,7 @@ class KnownFailureHooks(CollectionHooks):
         if entry is not None:
             again = f"{entry.test} was known until {entry.until}: its failure counts again"
             is_past = self._known.is_past(entry)
-            mark = (_PAST, f"{self.sent[0]}:{entry.line}: {again}") if is_past else (_MARK, entry.text)
+            mark = (_PAST, f"{self.sent[0]}:{entry.line}: {again}") if is_past else (KNOWN_MARK, entry.text)
             setattr(report, *mark)
             if not self._is_marked:
                 self._is_marked = True
@@ -261,7 +260,7 @@ class KnownFailureHooks(CollectionHooks):
         """Take a known failure out of the counts by which pytest, and xdist's controller, end a session."""
         if report.failed and (again := getattr(report, _PAST, "")):
             self._past[again] = None
-        if report.failed and (known := getattr(report, _MARK, "")):
+        if report.failed and (known := getattr(report, KNOWN_MARK, "")):
             self._excused[report.nodeid] = known
             if self._session is not None:
                 self._session.testsfailed -= 1
@@ -279,7 +278,7 @@ class KnownFailureHooks(CollectionHooks):
         """Name a known failure in pytest's output."""
         # pytest makes a failure of the call after its subtests, here and after the counts.
         is_of_subtests = report.passed and report.when == "call" and report.nodeid in self._excused
-        if (report.failed and hasattr(report, _MARK)) or (is_of_subtests and not is_subtest(report)):
+        if (report.failed and hasattr(report, KNOWN_MARK)) or (is_of_subtests and not is_subtest(report)):
             return "known", "k", ("KNOWN", {"yellow": True})
         return None
 

@@ -22,7 +22,7 @@ from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, A
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for, secrets_from
 from pytest_automation_report.recording.phases import Failures, is_subtest
 from pytest_automation_report.recording.recorder import line_of
-from pytest_automation_report.session.collection import collected_record, write_collected_ids
+from pytest_automation_report.session.collection import collected_record, is_counted, write_collected_ids
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.settings.token import token_from
 from pytest_automation_report.spool.folder import NOT_RUN, SessionFolder, head_and_tail
@@ -131,6 +131,7 @@ class ControllerHooks(Hooks):
     ) -> None:
         self.internal_errors = report.internal_errors
         self.failures = Failures()
+        self.has_failed = False  # as pytest counts it
         self.losses: list[WriteLosses] = []
         self._options = setup.options
         self._token_file = setup.configuration.token_file
@@ -213,6 +214,8 @@ class ControllerHooks(Hooks):
     @guarded
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record a crash, or a phase of a worker that cannot write to the spool."""
+        if report.outcome == "failed":
+            self.has_failed |= is_counted(report)
         worker = getattr(report, "worker_id", None)
         if worker is None and str(report.when) == _CRASHED:  # pytest-forked uses the word too, in the worker
             self._record_crash(report)

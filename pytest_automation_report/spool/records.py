@@ -365,12 +365,16 @@ class CloseRecord(Record, frozen=True, tag="close"):
 
 
 class EndRecord(Record, frozen=True, tag="end"):
-    """The session ended, and how: until then the sender waits for more."""
+    """The session ended, and how: until then the sender waits for more.
+
+    ``is_unexplained`` if a plugin set pytest's exit status although pytest counted no failure.
+    """
 
     reason: str
     moment: Int64 = field(default=0, name="t")
     # Pytest's exit status, which a plugin may have set to anything.
     exit: Any = 0
+    is_unexplained: bool = field(default=False, name="unexplained")
 
 
 # The kinds of the ledger that pytest reads, too: `spool.ledger`, which has the others, is not loaded there.

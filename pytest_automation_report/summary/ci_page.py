@@ -163,7 +163,10 @@ class PageOfJob(Struct, frozen=True):
 
 
 class JobPage(Struct, frozen=True, kw_only=True):
-    """The summary of a session for a job's page; ``url`` is the run's address, ``now`` in microseconds since 1970."""
+    """The summary of a session for a job's page; ``url`` is the run's address, ``now`` in microseconds since 1970.
+
+    ``exit_words`` say of pytest's exit status what neither results nor findings say.
+    """
 
     title: str
     tally: SessionCounts
@@ -172,6 +175,7 @@ class JobPage(Struct, frozen=True, kw_only=True):
     warnings: Sequence[str] = ()
     findings: FindingsExcerpt | None = None
     now: int = 0
+    exit_words: str = ""
 
     @property
     def failed(self) -> int:
@@ -214,6 +218,7 @@ class JobPage(Struct, frozen=True, kw_only=True):
         least = "at least " if self.failed > len(tally.failures) else ""
         counted += f", {least}{known:,} known" if known else ""
         lines = [f"### {markdown_line(self.title)}", "", f"**{counted}**{f' in {where}' if where else ''}", ""]
+        lines += [f"**{markdown_line(self.exit_words)}**", ""] if self.exit_words else []
         if self.findings is not None:
             verdict = verdict_line(self.findings, has_counts=True)
             lines += [f"**{markdown_line(verdict)}**", ""] if verdict else []
@@ -297,6 +302,7 @@ class JobOutput:
             warnings=(*lines, *undelivered),
             findings=ending.findings,
             now=ending.ended,
+            exit_words=ending.exit_words,
         )
         notes = failing_notes(page.findings, page.now)
         shown = PageOfJob(page.title, page.url, page.failed, page.tally.failures, notes, page.text)

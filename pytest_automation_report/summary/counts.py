@@ -159,7 +159,8 @@ class SessionOutcome(Struct, frozen=True):
 
     ``state`` has the totals: the sender wrote them at its end, or its ledger has them so far. ``findings`` are what
     changed in the run, ``report`` is what became of its HTML report. ``log`` has the last lines of a sender that failed
-    at its start. ``leftovers`` are None if there are no other sessions in the spool.
+    at its start. ``leftovers`` are None if there are no other sessions in the spool. ``unexplained_exit`` is pytest's
+    exit status if a plugin set it although no test failed.
     """
 
     tally: SessionCounts
@@ -172,6 +173,18 @@ class SessionOutcome(Struct, frozen=True):
     losses: WriteLosses = WriteLosses()
     leftovers: LeftoverCounts | None = None
     ended: int = 0
+    unexplained_exit: int = 0
+
+    @property
+    def exit_words(self) -> str:
+        """What pytest's exit status says beside the results; empty if nothing, or if the run's verdict says it."""
+        counts, verdict = self.tally.counts, None if self.findings is None else self.findings["verdict"]
+        is_said = self.tally.not_run > 0 or (verdict is not None and verdict["kind"] == "exit")
+        if is_said or not self.unexplained_exit:
+            return ""
+        from pytest_automation_report.findings.sentences import exit_words  # noqa: PLC0415 - few sessions end so
+
+        return exit_words(self.unexplained_exit, has_failed=any(counts.get(status) for status in FAILED))
 
     @property
     def mismatches(self) -> list[str]:

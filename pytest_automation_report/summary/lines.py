@@ -73,7 +73,7 @@ def _delivered(
     is_short: bool,
 ) -> list[str]:
     tally, report, run = ending.tally, ending.report, ending.state.run
-    lines = [_counted(tally), *filter(None, [counted_otherwise(stats, tally.counts)])]
+    lines = [_counted(tally), *filter(None, [counted_otherwise(stats, tally.counts), ending.exit_words])]
     found = _findings(configuration, ending)
     if is_short:
         has_digest = ending.findings is not None and "digest" in ending.findings

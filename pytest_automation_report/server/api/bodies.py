@@ -22,6 +22,7 @@ from pytest_automation_report.server.store.values import (
     Amount,
     Extension,
     ExtensionName,
+    RunAddition,
     RunningTest,
     RunSubmission,
     StepNode,
@@ -78,6 +79,18 @@ class CollectionBody(Extension, frozen=True, kw_only=True):
     digest: Annotated[str, Meta(pattern=r"\A[0-9a-f]{16,64}\Z")]
     tests: Amount
     chosen: Amount
+
+
+class SessionBody(Extension, frozen=True, kw_only=True):
+    """How a session ended; see `api.models.SessionEnd`."""
+
+    ended: Amount
+    unexplained_exit: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] = 0
+
+    @property
+    def columns(self) -> dict[str, str | int | None]:
+        """The columns that it sets."""
+        return {"session_ended": self.ended, "unexplained_exit": self.unexplained_exit}
 
 
 Colours = dict[ExtensionName, tuple[tuple[Amount, Amount, _Style], ...]]
@@ -237,6 +250,13 @@ class RunAppendBody(Body, frozen=True, kw_only=True):
     fields: _Fields = ()
     artifacts: _Artifacts = ()
     links: _Links = ()
+    session: SessionBody | UnsetType = UNSET
+
+    ignorable: ClassVar[frozenset[str]] = frozenset({"session"})
+
+    def addition(self) -> RunAddition:
+        """Return the addition as the store takes it."""
+        return RunAddition(attachments_of(self), {} if self.session is UNSET else self.session.columns)
 
 
 class RunBody(RunAppendBody, frozen=True, kw_only=True):
@@ -291,7 +311,9 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
     job: JobBody | UnsetType = UNSET
     ancestors: Annotated[tuple[_Ancestor, ...], Meta(max_length=MAX_ANCESTORS)] | UnsetType = UNSET
 
-    ignorable: ClassVar[frozenset[str]] = frozenset({"session_started", "running", "job", "collection", "ancestors"})
+    ignorable: ClassVar[frozenset[str]] = frozenset(
+        {"session_started", "running", "job", "collection", "ancestors", "session"}
+    )
 
     def submission(self, tests: Sequence[StoredTest] = (), **extensions: str | int | None) -> ThreadSubmission:
         """Return the thread as the store takes it, with these tests and these columns of extensions."""
@@ -311,6 +333,7 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
     tests: Annotated[tuple[TestBody, ...], Meta(max_length=MAX_TESTS, description="a list", extra={"status": 413})] = ()
     running: Annotated[tuple[RunningTest, ...], Meta(max_length=MAX_RUNNING)] | UnsetType = UNSET
     collection: CollectionBody | UnsetType = UNSET
+    session: SessionBody | UnsetType = UNSET
 
     def addition(self) -> ThreadSubmission:
         """Return the addition as the store takes it."""
@@ -318,6 +341,7 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
             [test.row() for test in self.tests],
             running=None if self.running is UNSET else _column(self.running),
             collection=None if self.collection is UNSET else _column(self.collection),
+            **({} if self.session is UNSET else self.session.columns),
         )
 
 
@@ -346,7 +370,7 @@ class Change(NamedTuple):
 # read a class for the first time at the same moment.
 POSTS: Final[Mapping[str, Change]] = {
     "/projects/{}/automation/runs": Change(Decoder(RunBody), RunBody.submission, Writer.create_run),
-    "/automation/runs/{}/append": Change(Decoder(RunAppendBody), attachments_of, Writer.append_to_run),
+    "/automation/runs/{}/append": Change(Decoder(RunAppendBody), RunAppendBody.addition, Writer.append_to_run),
     "/automation/runs/{}/complete": Change(
         Decoder(RunCompletionBody),
         attrgetter("measure_elapsed"),

@@ -42,6 +42,7 @@ from pytest_automation_report.server.store.reads import (
     run_rows,
     stored_documents,
     thread_rows,
+    unexplained_exits,
 )
 from pytest_automation_report.server.store.values import (
     DAY_US,
@@ -157,6 +158,8 @@ def numbers_of(
         ending=ending,
         dead=_dead_jobs(connection, run["id"]) if ending[0] == "died" else "",
         selection=run["selection"] or "",
+        unexplained_exit=run["unexplained_exit"] or 0,
+        exit_jobs=_exit_jobs(connection, run) if run["unexplained_exit"] else "",
         are_results=any(case.is_shared for case in results),
         is_open=not run["is_completed"],
         is_torn=torn,
@@ -174,6 +177,12 @@ def _dead_jobs(connection: StoreConnection, run_id: int) -> str:
     if not dead or len(last) == 1:
         return ""
     return f"{len(dead)} of {len(last)} jobs died" + (f": {names}" if _PLAIN.fullmatch(names) else "")
+
+
+def _exit_jobs(connection: StoreConnection, run: Row) -> str:
+    """Return the jobs in which pytest ended so without a failed test; empty for a session that had the run alone."""
+    names = ", ".join(filter(None, unexplained_exits(connection, run["id"])))
+    return names if _PLAIN.fullmatch(names) else ""
 
 
 def _fields(connection: StoreConnection, run_id: int) -> list[StoredField]:

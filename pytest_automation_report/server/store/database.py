@@ -209,7 +209,9 @@ CREATE TABLE run (
   collected BIGINT,  -- number of tests that were to run
   deselected BIGINT,  -- number of tests that were not, by options and plugins
   changes TEXT,  -- digest of the files that differed from the commit, "unknown" if they could not be read
-  speed DOUBLE PRECISION  -- how slow the machine was, measured once the run is completed: see `histories`
+  speed DOUBLE PRECISION,  -- how slow the machine was, measured once the run is completed: see `histories`
+  session_ended BIGINT,  -- time at which its session ended, if that was no session of a thread alone
+  unexplained_exit BIGINT  -- exit status of a session in which no test failed: see `api.models.SessionEnd`
 );
 CREATE INDEX run_config_id ON run (config_id /*id*/);
 CREATE INDEX run_milestone_id ON run (milestone_id /*id*/);
@@ -230,7 +232,8 @@ CREATE TABLE thread (
   session_started BIGINT,  -- time at which the session of its worker began
   running TEXT,  -- JSON list of the tests that run now, null after completion
   job TEXT, attempt BIGINT,  -- see `api.models.JOB`
-  collection TEXT  -- JSON object with the tests that the session collected
+  collection TEXT,  -- JSON object with the tests that the session collected
+  session_ended BIGINT, unexplained_exit BIGINT  -- of the session that it is of, as in ``run``
 );
 CREATE INDEX thread_run_id ON thread (run_id /*id*/);
 

@@ -114,6 +114,7 @@ def verdict_in_list(row: Mapping[str, Any], summary: Mapping[str, Any] | None) -
         skipped=row["status5_count"],
         collected=row["collected"] if row["collected"] is None else max(row["collected"], finished),
         selection=row["selection"] or "",
+        unexplained_exit=row["unexplained_exit"] or 0,
         is_open=not row["is_completed"],
     )
     return verdict_of(numbers)

@@ -53,6 +53,11 @@ Step: TypeAlias = str | Callable[[StoreConnection], object] | Ranges
 # For each version the steps that make it of the one before. `database` has the tables as they are after the last one.
 MIGRATIONS: Final[Mapping[int, tuple[Step, ...]]] = {
     11: (
+        *(
+            f'ALTER TABLE "{table}" ADD COLUMN "{column}" BIGINT'
+            for table in ("run", "thread")
+            for column in ("session_ended", "unexplained_exit")
+        ),
         "ALTER TABLE run ADD COLUMN ancestors TEXT",
         (
             "CREATE TABLE searched (id BIGSERIAL PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source,"

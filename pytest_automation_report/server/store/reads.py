@@ -53,10 +53,28 @@ def thread_rows(connection: StoreConnection, run_id: int, limit: int = MAX_THREA
     return connection.rows(sql, (run_id, limit)) if limit else []
 
 
-def began_at(run: Row, threads: Iterable[Row]) -> int:
+def began_at(run: Row, threads: Sequence[Row]) -> int:
     """Return when the first session of a run began: the run is created later, with its first results."""
-    starts = (row["session_started"] for row in threads if row["session_started"] is not None)
-    return int(min([run["created"], *starts]))
+    # By the clock of a session that has told its end, which need not be the server's.
+    has_ended = run["session_ended"] is not None or any(row["session_ended"] is not None for row in threads)
+    starts = [row["session_started"] for row in threads if row["session_started"] is not None]
+    return int(min(starts if has_ended and starts else [run["created"], *starts]))
+
+
+_ENDS: Final = (
+    'SELECT COALESCE("job", \'\'), COALESCE("attempt", 1), "unexplained_exit" FROM "thread"'
+    ' WHERE "run_id" = ? AND "session_ended" IS NOT NULL ORDER BY "id"'
+)
+
+
+def unexplained_exits(connection: StoreConnection, run_id: int) -> dict[str, int]:
+    """Return the exit statuses of pytest without a failed test by the jobs whose last attempt ended so."""
+    last: dict[str, tuple[int, int]] = {}
+    for job, attempt, status in connection.execute(_ENDS, (run_id,)):
+        before = last.get(job, (attempt, 0))
+        if attempt >= before[0]:
+            last[job] = attempt, status or (before[1] if attempt == before[0] else 0)
+    return {job: status for job, (_, status) in last.items() if status}
 
 
 # pytest's own name for a module that could not be collected, or skipped itself, stands in folder and name, and is that

@@ -230,6 +230,13 @@ class RunSubmission(Struct, frozen=True):
     attachments: tuple[StoredAttachment, ...] = ()
 
 
+class RunAddition(Struct, frozen=True):
+    """An append to a run; ``extensions`` are its columns."""
+
+    attachments: tuple[StoredAttachment, ...] = ()
+    extensions: Mapping[str, str | int | None] = {}
+
+
 class ThreadSubmission(Struct, frozen=True):
     """A new thread or an append to one; ``durations`` in microseconds and ``extensions`` are its columns.
 

@@ -28,7 +28,7 @@ from pytest_automation_report.server.store.database import (
     share,
     used_bytes,
 )
-from pytest_automation_report.server.store.reads import IS_MODULE, find_cases, rows_of
+from pytest_automation_report.server.store.reads import IS_MODULE, find_cases, rows_of, unexplained_exits
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
     KILLED,
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.fingerprints import Kind
-    from pytest_automation_report.server.store.values import RunSubmission, ThreadSubmission
+    from pytest_automation_report.server.store.values import RunAddition, RunSubmission, ThreadSubmission
 
 
 class Derived(NamedTuple):
@@ -263,14 +263,15 @@ _OPEN: Final[Mapping[str, object]] = {
 _MOST_BEFORE_US: Final = 60_000_000
 _ATTACHED: Final = 'SELECT COALESCE(SUM(LENGTH("body")), 0) FROM "attachment" WHERE "run_id" = ?'
 _OPEN_THREADS: Final = 'SELECT "id", "failure_count" FROM "thread" WHERE "run_id" = ? AND NOT "is_completed"'
-_BEGAN: Final = 'SELECT MIN("session_started") FROM "thread" WHERE "run_id" = ?'
+_SPAN: Final = 'SELECT MIN("session_started"), MAX("session_ended") FROM "thread" WHERE "run_id" = ?'
 _LONGEST: Final = 'SELECT MAX(COALESCE("elapsed_observed", "elapsed_computed")) FROM "thread" WHERE "run_id" = ?'
 _RUN_OF_THREAD: Final = (
     'SELECT t."run_id", r."source_id" FROM "thread" AS t JOIN "run" AS r ON r."id" = t."run_id" WHERE t."id" = ?'
 )
 _FORGET_DOCUMENTS: Final = 'DELETE FROM "run_document" WHERE "run_id" = ?'
 _RUN: Final = (
-    'SELECT "created", "completed", "status", "failure_count", "thread_count", "thread_active_count" FROM "run"'
+    'SELECT "created", "completed", "status", "failure_count", "thread_count", "thread_active_count", "session_ended",'
+    ' "unexplained_exit" FROM "run"'
     ' WHERE "id" = ? AND NOT EXISTS (SELECT 1 FROM "removed_run" AS g WHERE g."id" = "run"."id")'  # being removed
 )
 _THREAD: Final = (
@@ -332,17 +333,18 @@ class Writer(Struct):
         self._attach(run_id, None, run.attachments)
         return run_id
 
-    def append_to_run(self, run_id: int, attachments: Sequence[StoredAttachment]) -> None:
-        """Add fields, artifacts and links to a run that is not completed."""
+    def append_to_run(self, run_id: int, addition: RunAddition) -> None:
+        """Add fields, artifacts, links and the end of its session to a run that is not completed."""
         self.check_room()
         self._open_run(run_id)
-        self._attach(run_id, None, attachments)
-        self._update_run(run_id, run_columns(attachments))
+        self._attach(run_id, None, addition.attachments)
+        self._update_run(run_id, {**run_columns(addition.attachments), **addition.extensions})
 
     def complete_run(self, run_id: int, *, measure_elapsed: bool, reason: Sequence[StoredAttachment] = ()) -> None:
-        """Complete a run and its open threads; its time is measured since it began, or is its longest thread's.
+        """Complete a run and its open threads; ``reason`` is added to the run, also when the store is full.
 
-        ``reason`` is added to the run, also when the store is full.
+        Its time is that of its sessions, from the first start to the last end, if one has told its end. Else it is
+        measured since the run began, or is its longest thread's.
         """
         lock(self.connection, "run", run_id)
         run = self._open_run(run_id)
@@ -350,15 +352,25 @@ class Writer(Struct):
         for thread_id, failure_count in self.connection.execute(_OPEN_THREADS, (run_id,)):
             self._close_thread(thread_id, failure_count)
         if measure_elapsed:
-            ((began,),) = self.connection.execute(_BEGAN, (run_id,))
+            ((began, _),) = self.connection.execute(_SPAN, (run_id,))
             # The session began some time before the sender created the run. Minutes come from two clocks or from an
             # outage, and do not count.
             before = 0 if began is None else run["created"] - began
             elapsed = max(0, self.now - run["created"] + (before if 0 < before <= _MOST_BEFORE_US else 0))
         else:
             ((elapsed,),) = self.connection.execute(_LONGEST, (run_id,))
-        completion = {"is_completed": True, "completed": self.now, "elapsed": elapsed, "thread_active_count": 0}
-        self._update_run(run_id, {**completion, "status": int(final_status(run["failure_count"]))})
+        self._update_run(run_id, {"elapsed": elapsed, "thread_active_count": 0, **self._completion(run_id, run)})
+
+    def _completion(self, run_id: int, run: Row) -> dict[str, object]:
+        """Return the values of a run that is completed, with what its sessions have told of their ends."""
+        ((began, of_threads),) = self.connection.execute(_SPAN, (run_id,))
+        ends = [time for time in (of_threads, run["session_ended"]) if time is not None]
+        elapsed = {"elapsed": max(0, max(ends) - began)} if ends and began is not None else {}
+        own = None if run["session_ended"] is None else run["unexplained_exit"]
+        unexplained = next(filter(None, (own, *unexplained_exits(self.connection, run_id).values())), None)
+        status = int(final_status(run["failure_count"] or unexplained or 0))
+        completion = {"is_completed": True, "completed": self.now, "status": status, "unexplained_exit": unexplained}
+        return {**completion, **elapsed}
 
     def create_thread(self, run_id: int, thread: ThreadSubmission) -> int:
         """Add a thread to a run and return the thread's id; one with a job opens a completed run again."""
@@ -406,8 +418,7 @@ class Writer(Struct):
         # Read after the change, which waits in PostgreSQL for other threads of the run that end now.
         run = self.connection.row(_RUN, (thread["run"],))
         if run is not None and run["completed"] is not None and not run["thread_active_count"]:
-            status = int(final_status(run["failure_count"]))
-            self._update_run(thread["run"], {"is_completed": True, "completed": self.now, "status": status})
+            self._update_run(thread["run"], self._completion(thread["run"], run))
 
     def _update_run(
         self, run_id: int, values: Mapping[str, object] = NONE, increments: Mapping[str, int] = NONE

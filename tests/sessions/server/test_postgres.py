@@ -29,6 +29,7 @@ from pytest_automation_report.server.store.reads import Reader, has_runs, run_ro
 from pytest_automation_report.server.store.store import IdempotentRequest, Store
 from pytest_automation_report.server.store.values import (
     ApiError,
+    RunAddition,
     StoredTest,
     ThreadSubmission,
     content_address,
@@ -196,7 +197,7 @@ def test_who_stops_in_the_middle_loses_its_locks(service: Service, monkeypatch: 
         (lambda writer: writer.append_to_thread(1, THREAD), "thread"),
         (lambda writer: writer.complete_thread(1, {}), "thread"),
         (lambda writer: writer.create_thread(1, THREAD), "automation run"),
-        (lambda writer: writer.append_to_run(1, ()), "automation run"),
+        (lambda writer: writer.append_to_run(1, RunAddition()), "automation run"),
         (lambda writer: writer.complete_run(1, measure_elapsed=False), "automation run"),
     ],
 )
@@ -256,10 +257,10 @@ def test_writers_in_a_circle_are_each_done_once(service: Service) -> None:
 
     def both(order: list[int], writer: Writer) -> None:
         begun.append(order)
-        writer.append_to_run(order[0], ())
+        writer.append_to_run(order[0], RunAddition())
         if begun.count(order) == 1:
             barrier.wait(30)
-        writer.append_to_run(order[1], ())
+        writer.append_to_run(order[1], RunAddition())
         for run_id in runs:
             writer.connection.change("UPDATE run SET tags = tags || '+' WHERE id = ?", (run_id,))
 
