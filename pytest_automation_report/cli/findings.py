@@ -214,7 +214,7 @@ def judge(judged: Run, document: RunFindings, known: KnownTests, limits: Limits)
     if missing and not (is_stopped or limits.allow_partial):
         return Exit.KEPT, f"run {judged.id} {missing}"
     ran = document["ran"]
-    if not is_stopped and (status := ran["unexplained_exit"]):
+    if not is_stopped and (status := ran.get("unexplained_exit")):
         unexplained = exit_words(status, has_failed=ran["failed"] + ran["files"] > 0)
         echo_stderr(f"{name}: {unexplained}", colour="red")
         return Exit.KEPT, f"run {judged.id}: {unexplained}"

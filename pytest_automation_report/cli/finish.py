@@ -317,7 +317,7 @@ class _Verdicts(Struct, frozen=True):
         It is red if its session died, or ended so without a failed test, by the gate, or by any failure that was not
         known.
         """
-        if findings["verdict"]["kind"] == "died" or findings["ran"]["unexplained_exit"]:
+        if findings["verdict"]["kind"] == "died" or findings["ran"].get("unexplained_exit"):
             return True
         created = time_of(shown.created_at)
         known = KnownTests(self.known.entries, created and created.date())

@@ -353,7 +353,7 @@ def headline(run: Run, findings: RunFindings | None, url: str, now: int) -> list
     said = verdict_on(run, findings)
     sign, config = _SIGNS.get(said["tone"], ""), f"{code(run.config)}: " if run.config else ""
     verdict = said["long"]
-    ran = None if findings is None or findings["ran"]["unexplained_exit"] else findings["ran"]
+    ran = None if findings is None or findings["ran"].get("unexplained_exit") else findings["ran"]
     if findings is not None and ran is not None and 0 < ran["failed"] + ran["files"] == findings["mine"]["known"]:
         sign, verdict = "⚠️ ", f"{verdict}, {'all ' if findings['mine']['known'] > 1 else ''}known"
     if said["part"]:

@@ -50,7 +50,8 @@ _TEST: Final = (
 )
 _RUN: Final = (
     '"id", "status", "is_completed", "failure_count", "success_count", "total_count", "created", "commit",'
-    ' "changes", "untested_count", "status5_count", "collected", "selection"'
+    ' "changes", "untested_count", "status5_count", "collected", "selection",'
+    ' "unexplained_exit"'
 )
 # In PostgreSQL an order by the id alone would be served by the primary key, in vain for all rows of other runs. An
 # order by the column first can only be served by an index that begins with the column. With ``column = value`` the
