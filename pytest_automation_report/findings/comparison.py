@@ -159,20 +159,21 @@ def bases_of_change(
     pass``. ``whole`` are the `whole_before` of the run.
     """
     known = run.ancestors | {run.commit[:ANCESTOR_DIGITS]}
-    wanted: list[tuple[str, Why]] = [(run.target_branch, "target branch")] if run.target_branch else []
-    wanted += [(branch, "main branch") for branch in main_branches]
+    wanted = [*([run.target_branch] if run.target_branch else ()), *main_branches]
     # What fails with the same files is the run's own, unless no other run is there.
     for is_same in (False, True):
-        for branch, why in wanted:
+        for branch in wanted:
             found = [other for other in reversed(whole) if other.branch == branch]
             if branch == run.branch:
                 yield "let pass", found
                 continue
             state = run.commit, run.changes
             found = [other for other in found if bool(run.commit and (other.commit, other.changes) == state) == is_same]
-            if why == "main branch":
-                yield "merge base", [other for other in found if other.commit[:ANCESTOR_DIGITS] in known - {""}]
-            yield why, found
+            if branch == run.target_branch:
+                yield "target branch", found
+                continue
+            yield "merge base", [other for other in found if other.commit[:ANCESTOR_DIGITS] in known - {""}]
+            yield "main branch", found
     yield "let pass", [other for other in reversed(whole) if other.branch == run.branch]
 
 

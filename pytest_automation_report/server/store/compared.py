@@ -203,6 +203,7 @@ MAX_TESTS: Final = 1000  # most tests of each list of a document; the counts hav
 MAX_REASONS: Final = 100  # most reasons of a document
 # Most runs that are looked through for a base: a base behind more runs of other branches is not found.
 _MAX_CANDIDATES: Final = 500
+_MAX_OF_BRANCHES: Final = 2000  # for the gate, whose base is behind all red runs in a row that nobody has looked at
 
 
 class ComparedRun(Struct, frozen=True):
@@ -301,7 +302,7 @@ def base_of_change(connection: StoreConnection, run: Row) -> Base | None:
     main_branches = (main,) if main else MAIN_BRANCHES
     branches = dict.fromkeys((facts.target_branch, *main_branches, facts.branch))
     sql = _CANDIDATES.format(branch=f"COALESCE(\"branch\", '') IN ({marks(branches)})")
-    rows = connection.rows(sql, (run["source"], run["id"], *branches, _MAX_CANDIDATES))
+    rows = connection.rows(sql, (run["source"], run["id"], *branches, _MAX_OF_BRANCHES))
     for why, found in bases_of_change(facts, whole_before(facts, map(facts_of, rows)), main_branches):
         whole = (other for other in found if _is_whole(connection, other))
         base = _let_pass(connection, whole) if why == "let pass" else next(whole, None)
