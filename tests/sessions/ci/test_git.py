@@ -8,9 +8,11 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from msgspec.structs import replace
 
-from pytest_automation_report.ci.detection import Checkout
+from pytest_automation_report.ci.detection import Checkout, ci_facts, facts_for
 from pytest_automation_report.ci.facts import BuildInfo
+from support.ci_environments import PUSHES
 from support.needs import needed
 from support.projects import wait_for_death
 
@@ -133,6 +135,17 @@ def test_ancestors(repository: Path, tmp_path: Path) -> None:
     assert not (repository / "made").exists()
     git(tmp_path, "clone", "--quiet", "--depth=1", repository.as_uri(), "shallow")
     assert checkout_facts(tmp_path / "shallow").ancestors == (merge[:10],)
+
+
+def test_a_job_whose_provider_tells_all_has_the_ancestors_from_git(repository: Path) -> None:
+    """Of a pushed commit git adds those that led to it and nothing else; a pull request, whose target is known, none."""
+    two, one = git(repository, "rev-list", "HEAD").split()
+    push = {**ENVIRONMENT, **PUSHES["GitLab"], "CI_COMMIT_SHA": two, "CI_COMMIT_TITLE": "two"}
+    told = ci_facts(push)
+    assert told is not None
+    assert facts_for(BuildInfo(), "all", push, repository) == replace(told, ancestors=(two[:10], one[:10]))
+    request = {**push, "CI_MERGE_REQUEST_IID": "12", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
+    assert facts_for(BuildInfo(), "all", request, repository) == ci_facts(request)
 
 
 def test_before_the_first_commit(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_excerpt_of_a_document() -> None:
     }  # fmt: skip
     fresh: Any = {**DOCUMENT, "earlier_source": None}
     assert excerpt_from(fresh, "shop", 5)["earlier_source"] == ""
-    beyond: Any = {**DOCUMENT, "gate": {"base": 4, "branch": "x" * 1000, "failures": 2}}
+    beyond: Any = {**DOCUMENT, "gate": {"base": 4, "branch": LONG, "failures": 2}}
     assert excerpt_from(beyond, "shop", 5)["gate"] == {"base": 4, "branch": CUT, "failures": 2}
 
 
