@@ -476,6 +476,21 @@ def test_webhook_of_a_session_that_died(project: Project, messages: tuple[str, l
     assert [text.partition(" is ")[2] for text in came] == told
 
 
+def test_one_job_that_ends_with_1_although_no_test_failed(project: Project, messages: tuple[str, list[str]]) -> None:
+    """It shuts the gate with exit code 3 and makes the branch red, until the job ends with 0."""
+    address, came = messages
+    project.write("hook.txt", address + "\n")
+    ends = "\ndef pytest_sessionfinish(session): session.exitstatus = int(os.environ['PART'] == '2/4')\n"
+    for build, (more, exits) in enumerate((("", 0), (ends, 3), ("", 0)), 1):
+        project.write("conftest.py", f"{PARTS}{more}")
+        for part in ("1/4", "2/4", "3/4", "4/4"):
+            job(project, build, part)
+        ran = finish(project, build, "--gate", "--webhook-url-file", "hook.txt", exits=exits)
+        assert ("pytest ended with 1 although no test failed" in ran.err) is bool(exits)
+    told = [text.partition(" is ")[2].partition(",")[0] for text in came]
+    assert told == ["red: ended with 1", "green again: passed"]
+
+
 def test_known_failures_make_no_branch_red(project: Project, messages: tuple[str, list[str]]) -> None:
     """A known failure of several jobs is none that turns the branch red, until its day, in UTC, is past.
 
