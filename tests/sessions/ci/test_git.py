@@ -138,7 +138,7 @@ def test_ancestors(repository: Path, tmp_path: Path) -> None:
 
 
 def test_a_job_whose_provider_tells_all_has_the_ancestors_from_git(repository: Path) -> None:
-    """Of a pushed commit git adds those that led to it and nothing else; a pull request, whose target is known, none."""
+    """Of a pushed commit git adds those that led to it, and no other fact; a pull request has a target instead."""
     two, one = git(repository, "rev-list", "HEAD").split()
     push = {**ENVIRONMENT, **PUSHES["GitLab"], "CI_COMMIT_SHA": two, "CI_COMMIT_TITLE": "two"}
     told = ci_facts(push)
