@@ -130,6 +130,11 @@ def test_only_a_server_of_ours_gets_the_value(project: Project, extensions: str)
     with ScriptedServer(token=TOKEN, extensions=extensions) as server:
         assert SAID in project.report(address=server.address, exits=1).out
         (note,) = [each.json for each in server.log if each.path.endswith("/append") and "Session" in str(each.json)]
+    sent = [each.json for each in server.log if each.path.endswith("/append") and "tests" in str(each.json)]
+    if extensions:
+        last = max(test["started"] + test["elapsed"] for each in sent for test in each["tests"])
+        lasted = note["session"]["ended"] - sent[0]["session_started"]
+        assert last <= lasted < 60_000_000, "on the clock of its start"
     fields = {each["name"]: each["value"] for each in note["fields"]}
     assert fields["Session"] == "ended by a plugin, no test failed (exit status 1)"
     assert ("session" in note) is bool(extensions)
