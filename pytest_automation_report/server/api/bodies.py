@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import Decoder, decode, encode
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import MAX_ANCESTORS
 from pytest_automation_report.server.api.decoding import body_from, is_too_deep
@@ -359,11 +360,18 @@ class Change(NamedTuple):
     apply: Callable[[Writer, int, Any], int | None]
     is_body_optional: bool = False
 
-    def __call__(self, store: Store, record_id: int, body: bytes, path: str, key: str | None) -> int | None:
-        """Change the store, once for each ``key``, and return the id of a new record; raises `ApiError`."""
+    def __call__(
+        self, store: Store, record_id: int, body: bytes, path: str, key: str | None, *, has_all_projects: bool = True
+    ) -> int | None:
+        """Change the store, once for each ``key``, and return the id of a new record; raises `ApiError`.
+
+        A client that does not have all projects names only contents of its own.
+        """
         value = self.value(body_from(body, self.decoder))
         request = IdempotentRequest.of(key, path, body) if key else None
-        return store.change(lambda writer: self.apply(writer, record_id, value), request)
+        return store.change(
+            lambda writer: self.apply(replace(writer, has_all_projects=has_all_projects), record_id, value), request
+        )
 
 
 # Decoders are made here and not by the first request: msgspec ends the process by a segmentation fault when two threads

@@ -227,6 +227,12 @@ def _metric(name: str, kind: str, words: str, samples: Mapping[str, object]) -> 
     yield from (f"{_PREFIX}{name}{end} {value}" for end, value in samples.items())
 
 
+def _project_of(req: falcon.Request) -> int | None:
+    """Return the project that the token of a request is for, None for all."""
+    grant: Any = req.context.get("grant")
+    return None if grant is None else grant.project
+
+
 def sender_of(req: falcon.Request) -> str:
     """Return who sent a request, for the log: the address, and the name of the token or user."""
     grant: Any = req.context.get("grant")
@@ -268,7 +274,7 @@ class ArtifactsResource(Struct, frozen=True):
             while part := req.bounded_stream.read(_PART_BYTES):
                 body.write(part)
             body.seek(0)
-            content = self.contents.put(cast("BinaryIO", body))
+            content = self.contents.put(cast("BinaryIO", body), _project_of(req))
         resp.status = 201
         _write(resp, stored_artifact(content, name))
 
@@ -364,7 +370,8 @@ class ApiResource:
 
     def _apply(self, change: Change, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
         body = received(req, b"{}" if change.is_body_optional else None)
-        created = change(self._store, record_id, body, req.path, req.context.get("idempotency_key"))
+        key, has_all = req.context.get("idempotency_key"), _project_of(req) is None
+        created = change(self._store, record_id, body, req.path, key, has_all_projects=has_all)
         resp.status = 204 if created is None else 201
         if created is not None:
             resp.data = encode({"id": created})

@@ -129,12 +129,12 @@ _POLICY: Final = (
 
 
 def _fitting(
-    reader: PageReader, names: Mapping[str, str], free: int
+    reader: PageReader, run_id: int, names: Mapping[str, str], free: int
 ) -> tuple[dict[str, contents.StoredContent], list[tuple[str, int]]]:
     """Return the contents that fit into a report by their hash, and the names and sizes of the others."""
     fitting: dict[str, contents.StoredContent] = {}
     left_out: list[tuple[str, int]] = []
-    stored = contents.stored_contents(reader.connection, names)
+    stored = contents.stored_contents(reader.connection, names, run_id)
     # Small ones go first, so that most of them fit.
     for content in sorted(stored.values(), key=lambda content: (content.size, content.hash)):
         if content.size <= free:
@@ -187,7 +187,7 @@ class _Report:
         self._tests = report_tests.ReportedTests(self._facts, documents.findings)
         names = {} if rule.which == "none" else self._tests.artifacts(only_of_failures=rule.which == "failed")
         self._rule = rule
-        self._files, self._left_out = _fitting(reader, names, rule.max_bytes)
+        self._files, self._left_out = _fitting(reader, run_id, names, rule.max_bytes)
         self._results = {row["id"] for row in self._tests.rows}
         # Without failures the usual view is the list of tests.
         self._view = RunView(self._facts, RunState(run_id=run_id)).view

@@ -67,6 +67,10 @@ def media_type(head: bytes) -> str:
 
 
 _CONTENTS: Final = 'SELECT "hash", "size", "media_type" FROM "content" WHERE "hash" IN'
+_OF_RUN: Final = (
+    ' AND "id" IN (SELECT o."content_id" FROM "content_owner" AS o JOIN "run" AS r ON r."project_id" = o."project_id"'
+    ' WHERE r."id" = ?)'
+)
 _UNUSED: Final = '"created" < ? AND NOT EXISTS (SELECT 1 FROM "content_use" AS u WHERE u."hash" = "content"."hash")'
 _SOME_UNUSED: Final = f'SELECT "id" FROM "content" WHERE {_UNUSED} ORDER BY "id" LIMIT 100'
 
@@ -84,12 +88,15 @@ class StoredContent(Struct, frozen=True):
         return self.media_type.partition(";")[0]
 
 
-def stored_contents(connection: StoreConnection, hashes: Iterable[str]) -> dict[str, StoredContent]:
-    """Return the stored ones of these contents, by hash."""
-    wanted = list(hashes)
+def stored_contents(
+    connection: StoreConnection, hashes: Iterable[str], run_id: int | None = None
+) -> dict[str, StoredContent]:
+    """Return the stored ones of these contents, by hash; with a run only those that its project has."""
+    wanted: list[object] = [*hashes]
     if not wanted:
         return {}
-    rows = connection.execute(f"{_CONTENTS} ({marks(wanted)})", wanted)
+    of_run, values = ("", wanted) if run_id is None else (_OF_RUN, [*wanted, run_id])
+    rows = connection.execute(f"{_CONTENTS} ({marks(wanted)}){of_run}", values)
     return {content_hash: StoredContent(content_hash, size, media) for content_hash, size, media in rows}
 
 
@@ -98,10 +105,15 @@ def remove_unused(connection: StoreConnection, now: int) -> int:
     # A client uploads an artifact before it sends the result that refers to it: a recent content may still get a run.
     lock(connection, "contents")
     ids = [content_id for (content_id,) in connection.execute(_SOME_UNUSED, (now - DAY_US,))]
-    connection.change(f'DELETE FROM "content_part" WHERE "content_id" IN ({marks(ids)})', ids)
+    for table in ("content_part", "content_owner"):
+        connection.change(f'DELETE FROM "{table}" WHERE "content_id" IN ({marks(ids)})', ids)
     return connection.change(f'DELETE FROM "content" WHERE "id" IN ({marks(ids)})', ids)
 
 
+_OWN: Final = (
+    'INSERT INTO "content_owner" ("content_id", "project_id") SELECT "id", ? FROM "content" WHERE "hash" = ?'
+    " ON CONFLICT DO NOTHING"
+)
 _RENEW: Final = 'UPDATE "content" SET "created" = ? WHERE "hash" = ?'
 _PART: Final = (
     'SELECT p."data" FROM "content_part" AS p JOIN "content" AS c ON c."id" = p."content_id"'
@@ -155,8 +167,11 @@ class ArtifactContents(Struct, frozen=True):
     store: Store
     max_bytes: int = MAX_TOTAL_BYTES
 
-    def put(self, source: BinaryIO) -> StoredContent:
-        """Store a seekable file from its position on, unless it is stored already; raises `ApiError` (413, 422)."""
+    def put(self, source: BinaryIO, project_id: int | None = None) -> StoredContent:
+        """Store a seekable file from its position on, unless it is stored already; raises `ApiError` (413, 422).
+
+        Then the project has it, if one is named.
+        """
         # The file is read twice: hash and size decide whether it is stored, before the write lock is taken.
         start = source.tell()
         content = measure(source)
@@ -165,8 +180,13 @@ class ArtifactContents(Struct, frozen=True):
             connection = writer.connection
             # The lock lasts until the content is added, so that another upload of it waits and then finds it.
             lock(connection, "contents")
-            if connection.change(_RENEW, (writer.now, content.hash)):
-                return
+            if not connection.change(_RENEW, (writer.now, content.hash)):
+                add(writer)
+            if project_id is not None:
+                connection.change(_OWN, (project_id, content.hash))
+
+        def add(writer: Writer) -> None:
+            connection = writer.connection
             writer.check_room()
             used = connection.number('SELECT SUM("size") FROM "content"')
             if used + content.size > self.max_bytes:

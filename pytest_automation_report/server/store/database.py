@@ -301,6 +301,11 @@ CREATE TABLE content_part (
 CREATE TABLE content_use (run_id BIGINT NOT NULL REFERENCES run, hash TEXT NOT NULL, PRIMARY KEY (run_id, hash));
 CREATE INDEX content_use_hash ON content_use (hash);
 
+-- The projects that have a content: they uploaded it, or whoever may read the contents of all projects gave it to them.
+CREATE TABLE content_owner (
+  content_id BIGINT NOT NULL REFERENCES content, project_id BIGINT NOT NULL, PRIMARY KEY (content_id, project_id)
+);
+
 -- A secret that all servers of a store share; "pages" signs the passes of browsers.
 CREATE TABLE secret (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 

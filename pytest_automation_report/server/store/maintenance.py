@@ -510,8 +510,8 @@ _OWNERS: Final[Mapping[str, str]] = {
     "thread": 'SELECT 1 FROM "thread" AS t JOIN "run" AS r ON r."id" = t."run_id"'
     ' WHERE t."id" = ? AND "project_id" = ?',
     "source": 'SELECT 1 FROM "source" WHERE "id" = ? AND "project_id" = ?',
-    "artifact": 'SELECT 1 FROM "content_use" AS u JOIN "run" AS r ON r."id" = u."run_id"'
-    ' WHERE u."hash" = ? AND "project_id" = ? LIMIT 1',
+    "artifact": 'SELECT 1 FROM "content_owner" AS o JOIN "content" AS c ON c."id" = o."content_id"'
+    ' WHERE c."hash" = ? AND o."project_id" = ?',
 }
 
 

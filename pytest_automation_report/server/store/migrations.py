@@ -65,6 +65,12 @@ MIGRATIONS: Final[Mapping[int, tuple[Step, ...]]] = {
         ),
         "CREATE UNIQUE INDEX searched_case_id ON searched (case_id)",
         "CREATE UNIQUE INDEX searched_source_id ON searched (source_id, fingerprint, text) WHERE case_id IS NULL",
+        """CREATE TABLE content_owner (
+  content_id BIGINT NOT NULL REFERENCES content, project_id BIGINT NOT NULL, PRIMARY KEY (content_id, project_id)
+)""",
+        # Each project whose runs had a content named it before anybody was asked for it.
+        """INSERT INTO content_owner (content_id, project_id) SELECT DISTINCT c.id, r.project_id FROM content AS c
+  JOIN content_use AS u ON u.hash = c.hash JOIN run AS r ON r.id = u.run_id""",
     ),
 }
 SCHEMA_VERSION: Final = max(MIGRATIONS)  # version of the tables

@@ -262,6 +262,10 @@ _OPEN: Final[Mapping[str, object]] = {
 }
 _MOST_BEFORE_US: Final = 60_000_000
 _ATTACHED: Final = 'SELECT COALESCE(SUM(LENGTH("body")), 0) FROM "attachment" WHERE "run_id" = ?'
+_GIVE: Final = (
+    'INSERT INTO "content_owner" ("content_id", "project_id") SELECT c."id", r."project_id" FROM "content" AS c, "run"'
+    ' AS r WHERE r."id" = ? AND c."hash" IN ({hashes}) ON CONFLICT DO NOTHING'
+)
 _OPEN_THREADS: Final = 'SELECT "id", "failure_count" FROM "thread" WHERE "run_id" = ? AND NOT "is_completed"'
 _SPAN: Final = 'SELECT MIN("session_started"), MAX("session_ended") FROM "thread" WHERE "run_id" = ?'
 _LONGEST: Final = 'SELECT MAX(COALESCE("elapsed_observed", "elapsed_computed")) FROM "thread" WHERE "run_id" = ?'
@@ -291,6 +295,8 @@ class Writer(Struct):
     max_bytes: int | None  # of the store
     main_branch: str  # of new sources
     are_references_strict: bool
+    # Whether the client may read the contents of all projects: then it may give them to the project of its run.
+    has_all_projects: bool = True
 
     def check_room(self) -> None:
         """Raise `ApiError` (422) when the store has reached its size limit; a completion does not call this."""
@@ -402,7 +408,7 @@ class Writer(Struct):
         changes = {**_elapsed_totals(thread, addition.durations), **addition.extensions}
         self._attach(run_id, thread_id, addition.attachments)
         artifact_hashes = (hashes_in(test.artifacts) for test in addition.tests if test.artifacts)
-        _use(self.connection, run_id, set[str]().union(*artifact_hashes))
+        self._use(run_id, set[str]().union(*artifact_hashes))
         add_results(self.connection, thread, addition.tests, self.now)
         more = increments(test.status for test in addition.tests)
         self.connection.update("thread", thread_id, changes, more)
@@ -495,7 +501,17 @@ class Writer(Struct):
             most = f"{MAX_ATTACHED} characters together"
             raise ApiError(422, f"The fields, artifacts and links of an automation run can have {most}.")
         artifacts = (attachment.body for attachment in attachments if attachment.kind == "artifacts")
-        _use(self.connection, run_id, set[str]().union(*map(hashes_in, artifacts)))
+        self._use(run_id, set[str]().union(*map(hashes_in, artifacts)))
+
+    def _use(self, run_id: int, hashes: Collection[str]) -> None:
+        """Record that a run refers to these contents, so that they are stored as long as the run."""
+        if hashes:
+            share(self.connection, "contents")
+        for content_hash in sorted(hashes):
+            self.connection.add("content_use", run_id=run_id, hash=content_hash)
+        # Who has one project gets no other's content by its hash: only by an upload of the same bytes.
+        if hashes and self.has_all_projects:
+            self.connection.change(_GIVE.format(hashes=marks(hashes)), (run_id, *sorted(hashes)))
 
 
 def _elapsed_totals(thread: Row, durations: Mapping[str, int]) -> dict[str, int]:
@@ -506,14 +522,6 @@ def _elapsed_totals(thread: Row, durations: Mapping[str, int]) -> dict[str, int]
     if large:
         raise validation_error({name: ["The total of the thread would be too large."] for name in large})
     return totals
-
-
-def _use(connection: StoreConnection, run_id: int, hashes: Collection[str]) -> None:
-    """Record that a run refers to these contents, so that they are stored as long as the run."""
-    if hashes:
-        share(connection, "contents")
-    for content_hash in sorted(hashes):
-        connection.add("content_use", run_id=run_id, hash=content_hash)
 
 
 def set_main_branch(branch: str, source: str | None, writer: Writer) -> int:

@@ -65,6 +65,23 @@ def test_it_has_all_that_it_had(kept: Callable[[], Place], contract: Contract) -
 
 @ON_BOTH
 @EACH
+def test_its_files_are_of_the_projects_that_used_them(kept: Callable[[], Place], contract: Contract) -> None:
+    """Files are shown where they were, and a token for another project does not get them."""
+    place = kept()
+    site = Site(place, contract)
+    pages = [site.shown(f"/results/{each}") for each in site.result_ids(5)]
+    files = re.findall("/artifacts/[0-9a-f]{64}", "".join(pages))
+    assert files
+    for project, status in ((site.service.run(5)["project_id"], 200), (77, 404)):
+        words = ["server", "token", "create", f"of-{project}", "--role", "report", "--project", str(project)]
+        made = command_runner().invoke(main, [*words, "--database", option(place)])
+        headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
+        assert {site.client.simulate_get(path, headers=headers).status_code for path in files} == {status}
+    site.service.store.close()
+
+
+@ON_BOTH
+@EACH
 def test_a_kill_at_any_statement_of_its_migration_loses_nothing(kept: Callable[[], Place]) -> None:
     """Whoever opens the store after that goes on or begins again, and it ends as if nothing had happened."""
     whole, number = rows_of(kept()), 0

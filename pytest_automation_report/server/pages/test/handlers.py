@@ -252,7 +252,7 @@ def _file_values(
     row: Row, reader: PageReader, attempt: int | None, outcomes: Sequence[RunOutcome], current: RunOutcome | None
 ) -> Values:
     """Return the files of an attempt; pictures beside the ones of the last run in which the test passed."""
-    contents = stored_contents(reader.connection, hashes_in(row["artifacts"]))
+    contents = stored_contents(reader.connection, hashes_in(row["artifacts"]), row["run"])
     files = [
         replace(file, shown="trace") if is_trace(reader.connection, file.hash, file.name, file.size or 0) else file
         for file in files_of(stored_entries(row["artifacts"]), contents, attempt)
@@ -278,7 +278,8 @@ def _beside_earlier(
     # Those of the same branch first.
     passed = sorted(passed, key=lambda outcome: (outcome.branch != current.branch, -outcome.run))[:5]
     stored = reader.artifacts([outcome.result for outcome in passed])
-    contents = stored_contents(reader.connection, {hash_ for text in stored.values() for hash_ in hashes_in(text)})
+    hashes = {hash_ for text in stored.values() for hash_ in hashes_in(text)}
+    contents = stored_contents(reader.connection, hashes, current.run)
     by_name: dict[str, TestFile] = {}
     for outcome in passed:
         for file in files_of(stored_entries(stored.get(outcome.result)), contents, None):

@@ -440,7 +440,7 @@ def _file(artifact: Entry, note: str, contents: Mapping[str, StoredContent]) -> 
         return TestFile(name, url, "link", note, artifact["mime_type"], size)
     content = contents.get(hash_)
     if content is None:
-        return TestFile(name, "", "link", note or "no longer stored", artifact["mime_type"])
+        return TestFile(name, "", "link", note or "not stored here", artifact["mime_type"])
     media_type = content.media_type
     shown = {"image": "picture", "video": "video"}.get(media_type.partition("/")[0], "link")
     shown = "text" if media_type == TEXT else shown

@@ -1,7 +1,10 @@
 """Tokens with a name, a role and a project, as ``automation-report server token`` makes them."""
 
+from hashlib import sha256
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import Result as Done
@@ -11,7 +14,7 @@ from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.guard import ServerOptions, Tokens
-from pytest_automation_report.server.store.values import ApiError
+from pytest_automation_report.server.store.values import ApiError, content_address
 from support.service import API, TOKEN, Service, a_test, command_runner, option
 
 RUN = {"name": "n", "source": "s"}
@@ -257,3 +260,46 @@ def test_the_log_has_the_client_of_a_trusted_proxy(
     answer = asking.simulate_post(f"{API}/projects/1/automation/runs", json=body, headers=headers, remote_addr=peer)
     assert answer.status_code == 201, answer.text
     assert caplog.messages == [f"{client} (the server's token) created run 1 in project 1"]
+
+
+def _address(answer: Result) -> str:
+    assert answer.status_code == 201, answer.text
+    return str(answer.json["url"])
+
+
+def _name(bearer: Bearer, project: int, address: str) -> None:
+    """Name a file wherever a body takes one: of a run, a thread and a test."""
+    files: dict[str, Any] = {"artifacts": [{"name": "f.txt", "url": address}]}
+    run = bearer.post(f"{API}/projects/{project}/automation/runs", {**RUN, **files}).json["id"]
+    thread = bearer.post(f"{API}/automation/runs/{run}/threads", files).json["id"]
+    answers = [
+        bearer.post(f"{API}/automation/runs/{run}/append", files),
+        bearer.post(f"{API}/automation/runs/threads/{thread}/append", {"tests": [a_test(**files)], **files}),
+    ]
+    assert [answer.status_code for answer in answers] == [204, 204]
+
+
+@pytest.mark.parametrize("is_early", [False, True], ids=["named after", "named before"])
+def test_who_names_a_file_of_another_project_does_not_get_it(service: Service, is_early: bool) -> None:  # noqa: FBT001 - a parameter of pytest
+    """A hash in a body is no permission, whenever the file comes: an upload of the same bytes is, for it has them."""
+    one, two = (Bearer(service, _created(service, f"job{each}", "report", "--project", str(each))) for each in (1, 2))
+    content = b"a secret of project 2"
+    address = content_address(sha256(content).hexdigest(), "f.txt")
+    path = urlsplit(address).path
+    if is_early:
+        _name(one, 1, address)
+    assert _address(two.upload(content)).startswith(address.rpartition("/")[0])
+    _name(two, 2, address)
+    _name(one, 1, address)
+    assert [each.get(path).status_code for each in (one, two)] == [404, 200]
+    one.upload(content)
+    assert [each.get(path).status_code for each in (one, two)] == [200, 200]
+
+
+def test_who_has_all_projects_gives_a_file_to_that_of_its_run(service: Service) -> None:
+    """What a token for all projects uploads and names is of the project of the run, and no other's."""
+    one, two = (Bearer(service, _created(service, f"job{each}", "report", "--project", str(each))) for each in (1, 2))
+    address = _address(Bearer(service, TOKEN.value).upload(b"a file"))
+    assert one.get(urlsplit(address).path).status_code == 404
+    _name(Bearer(service, TOKEN.value), 1, address)
+    assert [each.get(urlsplit(address).path).status_code for each in (one, two)] == [200, 404]

@@ -13,10 +13,12 @@ from zipfile import ZipFile
 import pytest
 
 from pytest_automation_report.api.models import Json
+from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks
 from pytest_automation_report.server.store.contents import PART_BYTES
 from support.contract import Contract
-from support.service import a_test
+from support.report_file import ReportFile
+from support.service import a_test, command_runner, option
 from support.website import TRACEBACK, Site, attempts, failed_attempt, failing, field, links, missing, names, on
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -238,7 +240,7 @@ def test_stored_files_are_shown_by_their_content(site: Site) -> None:
     assert re.findall(r'<video src="([^"]*)" controls', html) == [paths["b.mp4"]]
     assert {*paths.values(), "https://files.example.com/x.png"} <= set(links(html))
     assert html.count("text/html") == 1, "only where nothing else is known"
-    words = ("c.svg text/html 6 bytes", "lost no longer stored", "d.txt 2 lines 7 bytes one two")
+    words = ("c.svg text/html 6 bytes", "lost not stored here", "d.txt 2 lines 7 bytes one two")
     assert missing(site.text(address), *words) == []
     shown = site.get(paths["a.png"])
     assert (shown.status_code, shown.content, shown.headers["Content-Type"]) == (200, PNG, "image/png")
@@ -275,6 +277,28 @@ def test_expected_actual_and_diff_are_one_comparison(site: Site, mode: str, show
     html = site.shown(f"{_reported(site, failing(artifacts=files), source='s')}?pictures={mode}")
     pictures = re.findall(r'alt="([^"]*), ([^"]*)"', html)
     assert pictures == [*shown, ("b-actual.png", "this run")]
+
+
+def test_a_file_of_another_project_is_not_shown(site: Site) -> None:
+    """A test that names it has no preview, picture or copy of it, neither on its page nor in the report."""
+    words = ["server", "token", "create", "a", "--role", "report", "--project", "2"]
+    made = command_runner().invoke(main, [*words, "--database", option(site.service.place)])
+    headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
+    files = _stored(site, {"notes.txt": b"a secret of project 1", "page.png": PNG})
+    site.run_of(failing(artifacts=files))
+
+    def post(path: str, body: object) -> Any:  # noqa: ANN401 - any JSON
+        return site.client.simulate_post(f"/api/v1{path}", headers=headers, json=body).json
+
+    run = post("/projects/2/automation/runs", {"name": "n", "source": "s"})["id"]
+    thread = post(f"/automation/runs/{run}/threads", {})["id"]
+    post(f"/automation/runs/threads/{thread}/append", {"tests": [failing(artifacts=files)]})
+    (result,) = site.result_ids(run)
+    html = site.shown(f"/results/{result}")
+    assert (html.count("not stored here"), "a secret" in html, "<img" in html) == (2, False, False)
+    report = site.client.simulate_get(f"/api/v1/automation/runs/{run}/report", headers=headers)
+    assert report.status_code == 200
+    assert ReportFile(report.json["result"]["html"]).files == {}
 
 
 def _zip(*names: str) -> bytes:
