@@ -67,10 +67,10 @@ _NAMES: Final = (
     'SELECT r."case_id", c."key", r."folder", r."name", r."id" FROM "result" AS r'
     ' JOIN "case" AS c ON c."id" = r."case_id"'
 )
-# A thread without a test, such as the thread of xdist's controller, is no worker.
+# A thread without a test, such as the thread of xdist's controller, is no worker. A client may send 64 bits of both.
 _STARTS: Final = (
-    'SELECT "thread_id", MIN("started"), MAX("started" + COALESCE("elapsed", 0)), COUNT(*) - COUNT("started")'
-    f' FROM "result" WHERE "run_id" = ? AND "status" <> 1 AND NOT ({IS_MODULE}) GROUP BY "thread_id"'
+    'SELECT "thread_id", MIN("started"), MAX(CAST("started" AS DOUBLE PRECISION) + COALESCE("elapsed", 0)),'
+    f' COUNT(*) - COUNT("started") FROM "result" WHERE "run_id" = ? AND "status" <> 1 AND NOT ({IS_MODULE}) GROUP BY "thread_id"'
 )
 
 
@@ -456,7 +456,7 @@ def _time(connection: StoreConnection, subject: compared.ComparedRun) -> RunTime
         if session is not None:
             first, end, unknown = starts[row["id"]]
             if not unknown:
-                started, ended = max(0, session + first - began), max(0, session + end - began)
+                started, ended = max(0, session + first - began), max(0, session + int(end) - began)
         workers.append({"started": started, "ended": ended, "tests": tests})
     wall = max([run["elapsed"] or 0, *(worker["ended"] for worker in workers)])
     return time_shares(wall, workers, [case.elapsed for case in subject.results.values() if case.elapsed])

@@ -178,6 +178,7 @@ def test_contents_go_with_the_last_run_that_has_them(service: Service) -> None:
     service.complete(old)
     new = service.new_run()
     service.append(service.new_thread(new), a_test(artifacts=[{"name": "again", "url": urls[2]}]))
+    ArtifactContents(service.store).put(io.BytesIO(PNG + bytes([3])), 7)  # a project that uploaded it, too
     # The clock of these tests stands years before the one of the command.
     with closing(Store(service.place)) as today:
         ArtifactContents(today).put(io.BytesIO(PNG + bytes([4])))
