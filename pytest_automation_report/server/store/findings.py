@@ -70,7 +70,8 @@ _NAMES: Final = (
 # A thread without a test, such as the thread of xdist's controller, is no worker. A client may send 64 bits of both.
 _STARTS: Final = (
     'SELECT "thread_id", MIN("started"), MAX(CAST("started" AS DOUBLE PRECISION) + COALESCE("elapsed", 0)),'
-    f' COUNT(*) - COUNT("started") FROM "result" WHERE "run_id" = ? AND "status" <> 1 AND NOT ({IS_MODULE}) GROUP BY "thread_id"'
+    ' COUNT(*) - COUNT("started")'
+    f' FROM "result" WHERE "run_id" = ? AND "status" <> 1 AND NOT ({IS_MODULE}) GROUP BY "thread_id"'
 )
 
 

@@ -14,7 +14,7 @@ from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.guard import ServerOptions, Tokens
-from pytest_automation_report.server.store.values import ApiError, content_address
+from pytest_automation_report.server.store.values import ApiError
 from support.service import API, TOKEN, Service, a_test, command_runner, option
 
 RUN = {"name": "n", "source": "s"}
@@ -284,7 +284,7 @@ def test_who_names_a_file_of_another_project_does_not_get_it(service: Service, i
     """A hash in a body is no permission, whenever the file comes: an upload of the same bytes is, for it has them."""
     one, two = (Bearer(service, _created(service, f"job{each}", "report", "--project", str(each))) for each in (1, 2))
     content = b"a secret of project 2"
-    address = content_address(sha256(content).hexdigest(), "f.txt")
+    address = f"http+local://store/artifacts/{sha256(content).hexdigest()}/f.txt"
     path = urlsplit(address).path
     if is_early:
         _name(one, 1, address)
