@@ -225,7 +225,7 @@ class FindingsWorker:
     def _compute(self, run_id: int) -> None:
         try:
             findings(self._store, run_id)
-            add_texts(self._store, run_id)
+            add_texts(self._store, [run_id])
         except ApiError as error:
             # The run was removed meanwhile, or other processes use the store: the next reader computes it.
             _logger.debug("findings of run %s: %s", run_id, error.message)

@@ -21,7 +21,7 @@ from pytest_automation_report.server.store.reads import keep_document, run_rows
 from pytest_automation_report.server.store.values import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
@@ -35,6 +35,7 @@ LEAST_CHARACTERS: Final = 3
 MOST_FOUND: Final = 2_000  # tests, or reasons, that a search looks at; those that came last are among them
 MOST_RUNS: Final = 100  # runs without their texts that a search looks at
 _VERSION: Final = 1  # of the texts
+_AT_ONCE: Final = 2_000  # results of the runs that add texts in one transaction: others wait for it
 # A row of PostgreSQL's index has 2,700 bytes at most.
 _TESTS: Final = (
     'INSERT INTO "searched" ("source_id", "case_id", "text")'
@@ -158,28 +159,35 @@ def update_index(store: Store, is_over: Callable[[], bool] = lambda: False) -> N
     """Make the index unless it is there, and add the texts of all completed runs without them, newest first."""
     if not store.read(is_indexed) and not _make_index(store):
         return
-    sql = f'SELECT "id" {_WITHOUT_TEXTS.format(_COMPLETED)} ORDER BY "id" DESC'
-    for (run_id,) in store.read(lambda connection: connection.execute(sql)):
+    sql = f'SELECT "id", "total_count" {_WITHOUT_TEXTS.format(_COMPLETED)} ORDER BY "id" DESC'
+    some, results = list[int](), 0
+    for run_id, count in store.read(lambda connection: connection.execute(sql)):
         if is_over():
-            return
-        add_texts(store, run_id)
+            break
+        some.append(run_id)
+        results += count
+        if results > _AT_ONCE:
+            add_texts(store, some)
+            some, results = [], 0
+    add_texts(store, some)
 
 
-def add_texts(store: Store, run_id: int) -> None:
-    """Add the texts of a completed run, unless there is no index, or it has changed or gone meanwhile."""
+def add_texts(store: Store, run_ids: Iterable[int]) -> None:
+    """Add the texts of completed runs, unless there is no index, but for those that have changed or gone meanwhile."""
     if store.read(is_indexed):
-        store.write(partial(_add_texts, run_id))
+        store.write(partial(_add_texts, run_ids))
 
 
-def _add_texts(run_id: int, writer: Writer) -> None:
+def _add_texts(run_ids: Iterable[int], writer: Writer) -> None:
     connection = writer.connection
     # Two servers would wait for each other's texts, in different orders.
     lock(connection, "texts")
-    rows = run_rows(connection, [run_id])
-    # Before the texts, since it locks the run: nobody can remove it meanwhile.
-    if rows and keep_document(connection, rows[0], "searched", _VERSION, {}):
-        for sql in (_TESTS, _MESSAGES):
-            connection.change(sql, (rows[0]["source"], run_id))
+    for run_id in run_ids:
+        rows = run_rows(connection, [run_id])
+        # Before the texts, since it locks the run: nobody can remove it meanwhile.
+        if rows and keep_document(connection, rows[0], "searched", _VERSION, {}):
+            for sql in (_TESTS, _MESSAGES):
+                connection.change(sql, (rows[0]["source"], run_id))
 
 
 def remove_texts(source_id: int, connection: StoreConnection) -> None:
