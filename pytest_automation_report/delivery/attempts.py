@@ -16,10 +16,10 @@ import operator
 import os
 import posixpath
 import stat
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -55,7 +55,7 @@ from pytest_automation_report.text.limits import (
 from pytest_automation_report.text.visible import without_ansi
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.api.models import Status
 
@@ -130,6 +130,29 @@ class Extensions(Struct, frozen=True, omit_defaults=True):
 
 NO_EXTENSIONS: Final = Extensions()
 
+_Made = TypeVar("_Made")
+
+
+class Decorations:
+    """Makes what merely decorates results. What cannot be made is left out: ``left_out`` says why, by its name."""
+
+    def __init__(self, options: RecordingOptions) -> None:
+        self._options = options
+        self.left_out: dict[str, str] = {}
+
+    def make(self, name: str, make: Callable[[], _Made], without: _Made) -> _Made:
+        """Return a decoration, or ``without`` if to make it raises: the result goes out all the same."""
+        try:
+            return make()
+        except Exception as error:  # noqa: BLE001 - a file of users or a test's texts, which no case has shown so far
+            self.leave_out(name, error)
+            return without
+
+    def leave_out(self, name: str, error: Exception) -> None:
+        """Note the first error of a decoration."""
+        text = f"{name} left out: {type(error).__name__}: {error}"
+        self.left_out.setdefault(name, cleaner_for(self._options).string(text))
+
 
 def not_run_test(nodeid: str, options: RecordingOptions) -> Test:
     """Return the result of a test that was collected and never started (setting ``report_not_run``)."""
@@ -141,7 +164,12 @@ def not_run_test(nodeid: str, options: RecordingOptions) -> Test:
 
 
 def folded(
-    base: Test, attempts: Sequence[Attempt], options: RecordingOptions, *, started: int | None = None
+    base: Test,
+    attempts: Sequence[Attempt],
+    options: RecordingOptions,
+    decorations: Decorations,
+    *,
+    started: int | None = None,
 ) -> tuple[Test, Extensions]:
     """Return the result of a test with these attempts, oldest first, and its extensions.
 
@@ -150,8 +178,9 @@ def folded(
     """
     *earlier, last = attempts
     alias, fields, artifacts = options.statuses.get(last.status, last.status), last.fields, last.artifacts
-    if options.owners and last.status in FAILED and (owner := _owner(base.file or "", options)):
-        fields = (*fields, Field(OWNER_FIELD, owner))
+    if options.owners and last.status in FAILED:
+        owner = decorations.make("owner", partial(_owner, base.file or "", options), "")
+        fields = (*fields, Field(OWNER_FIELD, owner)) if owner else fields
     if earlier:
         fields = _with_attempts(fields, earlier, options)
         artifacts = (*artifacts, *_with_notes(earlier))
@@ -160,13 +189,14 @@ def folded(
         base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, fields, artifacts, base.assertions
     )
     test = fit_to_limits(test)
+    colours = partial(_fitted_colours, last, test.fields)
     extensions = Extensions(
         started,
         _phases(last),
-        _fitted_steps(last.steps, [_MAX_BYTES]) if last.steps else (),
+        decorations.make("steps", partial(_fitted_steps, last.steps, [_MAX_BYTES]), ()) if last.steps else (),
         last.comparison,
-        _fitted_colours(last, test.fields) if last.colours else {},
-        _entries(earlier) if earlier else (),
+        decorations.make("colours", colours, {}) if last.colours else {},
+        decorations.make("earlier attempts", partial(_entries, earlier), ()) if earlier else (),
     )
     return test, extensions
 

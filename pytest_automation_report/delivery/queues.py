@@ -8,6 +8,7 @@ whose worker crashed and whose test ran again on another one, and reruns that ne
 from __future__ import annotations
 
 from collections import Counter, deque
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct, field
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import BATCH_TESTS, Artifact, Field, Json, Test, encode
 from pytest_automation_report.delivery.attempts import (
     NO_EXTENSIONS,
+    Decorations,
     Extensions,
     folded,
     not_run_test,
@@ -203,6 +205,7 @@ class WorkerQueues:
         self._options = options
         self._last_words = last_words if options.output != "none" else lambda _: ""
         self.shown_last_words: dict[str, str] = {}  # by worker
+        self.decorations = Decorations(options)
         self._orphans = orphans or {}
         # Attempts that crashed their workers, by the node id of their test, until that has a result: its next attempt
         # may stand in the queue of any worker.
@@ -419,8 +422,11 @@ class WorkerQueues:
         # passed when it ran again: pytest's own summary and exit code say so, too.
         if result.nodeid in self._failed_by_crash and earlier and last.status != "error":
             last = replace(last, status="error", fields=(*earlier[-1].fields[:1], *last.fields))
-        test, extensions = folded(result.test, (*earlier, last), self._options, started=result.extensions.started)
-        size = len(encode(test)) + len(encode(extensions))
+        started, make = result.extensions.started, self.decorations.make
+        test, extensions = folded(result.test, (*earlier, last), self._options, self.decorations, started=started)
+        encoded = make("comparison", partial(encode, extensions), b"")
+        extensions = extensions if encoded else Extensions(started)
+        size = len(encode(test)) + len(encoded)
         return replace(result, status=last.status, test=test, extensions=extensions, attempts=attempts, size=size)
 
     def _close(self, queue: WorkerQueue, ended_us: int, detail: str) -> None:
@@ -458,7 +464,8 @@ class WorkerQueues:
         queue.crashed_pending_rerun = result
 
     def _show_last_words(self, worker: str, known: str = "") -> str:
-        words = self.shown_last_words[worker] = known or self._last_words(worker)
+        make = partial(self._last_words, worker)
+        words = self.shown_last_words[worker] = known or self.decorations.make("last output", make, "")
         return words
 
     def _pop_crashed(self, nodeid: str) -> list[Attempt]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.responses import ClientError
+from pytest_automation_report.api.responses import ClientError, RefusedError
 from pytest_automation_report.delivery.attempts import CapturedOutput
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, options_of
 from pytest_automation_report.delivery.launch import Runtime, SenderConfig, Timeouts
@@ -27,7 +27,7 @@ from pytest_automation_report.delivery.recount import unshown
 from pytest_automation_report.delivery.report import excerpt_from, write_report
 from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.stores import connected
-from pytest_automation_report.errors import AutomationReportError, SpoolError, StoreError
+from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import (
     LAST_WORDS,
@@ -329,6 +329,8 @@ class DeliveryEnd(Struct):
         excerpt = request.wait(seconds)
         if excerpt is not None:
             self._write_unless_full(FindingsRecord({**excerpt}))
+        elif request.error is not None and not isinstance(request.error, RefusedError):  # as by a release before them
+            self.delivery.queues.decorations.leave_out("findings", request.error)
         return request
 
     def _excerpt(self, client: Client, run_id: int) -> FindingsExcerpt:
@@ -392,6 +394,7 @@ class DeliveryEnd(Struct):
         by_status = sum((queue.counts for queue in queues), Counter[str]())
         difference = self.delivery.state.compare(shown)
         done = DoneRecord(is_finished, unsent, files.damaged, files.torn, why, by_status, difference)
+        done = replace(done, left_out=tuple(self.delivery.queues.decorations.left_out.values()))
         self.delivery.ledger.write(self.delivery.state.totals(done, seen))
 
     def _count_unsent(self) -> int:
@@ -416,6 +419,7 @@ class LateAnswer(Generic[T]):
     def __init__(self, what: str, ask: Callable[[], T], log: Callable[[str], None]) -> None:
         self._what, self._ask, self._log = what, ask, log
         self._answer: T | None = None
+        self.error: Exception | None = None
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -430,8 +434,8 @@ class LateAnswer(Generic[T]):
     def _run(self) -> None:
         try:
             self._answer = self._ask()
-        except (AutomationReportError, KeyError, TypeError, ValueError, AttributeError) as error:
-            # A release of the server before findings refuses the URL; a later one may have another document.
+        except Exception as error:  # noqa: BLE001 - a later release of the server may have another document
+            self.error = error
             self._log(f"no {self._what}: {error!r}")
 
 

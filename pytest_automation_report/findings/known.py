@@ -147,7 +147,7 @@ _FOLDERS: Final = frozenset({".github", ".gitlab", ".gitea", ".forgejo", "docs"}
 """A CODEOWNERS file in these folders holds for the folder above."""
 
 _SECTION: Final = re.compile(r"\^?\[([^\]]+)\](?:\[\d+\])?(.*)")
-_WORD: Final = re.compile(r"(?:\\.|[^\s\\])+")
+_WORD: Final = re.compile(r"(?:\\.|\S)+")
 _PARTS: Final = re.compile(r"/\*\*/|\*\*|\*|\?|\\.|.", re.DOTALL)
 _WILD: Final = {"/**/": "/(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
@@ -157,7 +157,7 @@ class CodeOwners:
 
     def __init__(self, text: str, file: str = "CODEOWNERS") -> None:
         # Editors on Windows write a mark of the encoding before the first line.
-        stripped = (line.strip(" \t\ufeff") for line in text.splitlines())
+        stripped = (line.lstrip(" \t\ufeff") for line in text.splitlines())
         lines = [line for line in stripped if line and line[0] != "#"]
         self._is_gitlab = PurePath(file).parent.name == ".gitlab" or any(map(_SECTION.fullmatch, lines))
         # Rules by section, in lower case; elsewhere all are of the section without a name. Exclusions have None.
@@ -183,6 +183,8 @@ class CodeOwners:
         # With a slash inside it begins at the root, but in GitLab only with one in front.
         is_rooted = pattern.startswith("/") if self._is_gitlab else "/" in pattern.rstrip("/")
         bare = pattern.removeprefix("/").rstrip("/")
+        if (len(bare) - len(bare.rstrip("\\"))) % 2:  # as for git, such as `docs\`: it escapes nothing
+            return re.compile("(?!)")
         if bare.startswith("**/"):  # in any folder, the root, too
             is_rooted, bare = False, bare[3:]
         text = "".join(_WILD.get(part) or re.escape(part[-1]) for part in _PARTS.findall(bare))

@@ -407,7 +407,7 @@ class DoneRecord(Record, frozen=True, tag="done"):
     ``workers`` the numbers of results and threads by worker. ``difference`` says how the server's own count of results
     differs from the confirmed ones. ``error`` is the error of the last request, empty after a success. ``reasons`` are
     the first refusals, ``unstored_reasons`` say why files were not stored, each with their number. ``renamed`` has the
-    aliases that replace those that the server does not know.
+    aliases that replace those that the server does not know, ``left_out`` what results lack and why.
     """
 
     complete: bool = False
@@ -426,6 +426,7 @@ class DoneRecord(Record, frozen=True, tag="done"):
     reasons: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
     unstored_reasons: tuple[tuple[str, Int64], ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class FindingsRecord(Record, frozen=True, tag="findings"):

@@ -142,7 +142,8 @@ def _lost(losses: WriteLosses) -> list[str]:
 
 def delivery_lines(state: DoneRecord) -> list[str]:
     """Return the lines about a delivery: the joined run, renamed statuses, and artifacts that were not stored."""
-    lines = [sanitize(message, STRING_UNITS) for message in (state.join_remark, state.difference) if message]
+    messages = (state.join_remark, state.difference, *state.left_out)
+    lines = [sanitize(message, STRING_UNITS) for message in messages if message]
     for before, now in state.renamed.items():
         renamed = f"the server does not know the status {sanitize(before)}: sent as {sanitize(now)}"
         lines.append(f"{renamed} (set automation_report_statuses)")

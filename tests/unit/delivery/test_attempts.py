@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, FieldType, Test, encode
-from pytest_automation_report.delivery.attempts import EarlierAttempt, Extensions, folded, with_kept_files
+from pytest_automation_report.delivery.attempts import Decorations, EarlierAttempt, Extensions, folded, with_kept_files
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.phases import Annotations, collection_record, colours_of, merged
 from pytest_automation_report.recording.recorder import Recorder
@@ -25,7 +25,7 @@ def _failed(text: str, *fields: Field) -> Attempt:
 
 
 def _result(*attempts: Attempt) -> Test:
-    return folded(Test("k", "n", "f", ""), attempts, RecordingOptions())[0]
+    return folded(Test("k", "n", "f", ""), attempts, RecordingOptions(), Decorations(RecordingOptions()))[0]
 
 
 def _shown(test: Test) -> dict[str, str | None]:
@@ -33,7 +33,7 @@ def _shown(test: Test) -> dict[str, str | None]:
 
 
 def _extensions(*attempts: Attempt) -> Extensions:
-    return folded(Test("k", "n", "f", ""), attempts, RecordingOptions())[1]
+    return folded(Test("k", "n", "f", ""), attempts, RecordingOptions(), Decorations(RecordingOptions()))[1]
 
 
 def _console(name: str, text: str, *, is_highlight: bool = False) -> Field:

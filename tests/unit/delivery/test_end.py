@@ -215,13 +215,16 @@ def emptied(answer: Callable[[], Response]) -> Response:
 
 @pytest.mark.parametrize("change", [failing, emptied])
 def test_findings_that_cannot_be_had(tmp_path: Path, change: Callable[[Callable[[], Response]], Response]) -> None:
-    """No answer, or a document of another form, costs the lines about findings and nothing else."""
+    """No answer, or a document of another form, costs the lines about findings and nothing else, and is told."""
     lines: list[str] = []
     hook: Hook = lambda url, answer: change(answer) if url.endswith("/findings") else answer()  # noqa: E731 - short
     with served(tmp_path, hook) as (client, adapter):
         state = lived(tmp_path / "1", client, log=lines.append)
     assert (findings_in(tmp_path / "1"), len(adapter.asked), state.error) == (None, 1, "")
     assert [line for line in lines if line.startswith("no findings of run 1: ")]
+    (told,) = state.done.left_out
+    assert told.startswith("findings left out: ")
+    assert ("ValueError" in told) == (change is failing)
 
 
 def test_findings_that_come_late(tmp_path: Path) -> None:

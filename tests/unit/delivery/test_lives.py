@@ -305,3 +305,20 @@ def test_only_captured_files_are_opened(tmp_path: Path, what: str) -> None:
     assert captured.last_words("main") == ""
     captured.close()
     os.close(descriptor)
+
+
+def test_last_output_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The result of a test whose process died arrives without the last output of the process."""
+
+    def broken(*_: object) -> str:
+        raise LookupError("broken on purpose")
+
+    monkeypatch.setattr(CapturedOutput, "last_words", broken)
+    with checked_in_process() as server:
+        written = WrittenSession(tmp_path, server.address)
+        written.add("test_a")
+        written.start("test_dies")
+        written.close()
+        state = lived(written, server).state
+        assert result_names(server) == ["test_a", "test_dies"]
+    assert state.done.left_out == ("last output left out: LookupError: broken on purpose",)

@@ -76,6 +76,35 @@ def test_a_mark_of_the_encoding_is_no_part_of_a_pattern() -> None:
     assert CodeOwners("\ufefftest_*.py @a\n").of("test_a.py") == "@a"
 
 
+BACKSLASHES = [
+    ("\\", "\\", False),
+    ("\\", "a.py", False),
+    ("docs\\", "docs", False),
+    ("docs\\", "docs\\", False),
+    ("docs\\\\", "docs\\", True),
+    ("\\*.py", "*.py", True),
+    ("\\*.py", "a.py", False),
+    ("a\\?b", "a?b", True),
+    ("a\\?b", "acb", False),
+    ("\\!a", "!a", True),
+    ("\\#a", "#a", True),
+    ("\\[a\\]", "[a]", True),
+    ("x/\\a\\b.py", "x/ab.py", True),
+    ("x\\ y.py", "x y.py", True),
+    ("x\\ ", "x ", True),
+    ("x\\ ", "x", False),
+    ("x/\\**", "x/*a", True),
+    ("x/\\**", "x/a", False),
+]
+
+
+@pytest.mark.parametrize(("pattern", "path", "matches"), BACKSLASHES)
+def test_backslashes(pattern: str, path: str, *, matches: bool) -> None:
+    """A backslash makes the next character a plain one, as for git; at a pattern's end nothing matches."""
+    assert CodeOwners(f"{pattern} @a\n").of(path) == ("@a" if matches else "")
+    assert CodeOwners(f"* @all\n{pattern}").of(path) == ("" if matches else "@all")
+
+
 @pytest.mark.parametrize("file", ["/r/CODEOWNERS", "/r/.github/CODEOWNERS", "/r/docs/CODEOWNERS"])
 def test_repository(file: str) -> None:
     """The rules are about the repository, wherever the file of it stands."""

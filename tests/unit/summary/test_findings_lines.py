@@ -233,7 +233,7 @@ def test_a_crashed_test_is_counted_otherwise_by_pytest() -> None:
 def test_a_quiet_session_names_its_report() -> None:
     """With -q a file that the session wrote stands below its numbers."""
     tally = SimpleNamespace(seen=1, acknowledged=1, workers=1, counts={"passed": 1}, warnings=(), faults=())
-    state = SimpleNamespace(run=None, join_remark="", difference="", renamed={}, unstored_reasons=())
+    state = SimpleNamespace(run=None, join_remark="", difference="", left_out=(), renamed={}, unstored_reasons=())
     ending: Any = SimpleNamespace(
         tally=tally, state=state, report=ReportRecord("/out/a.html", "written"), leftovers=None, findings=None,
         losses=WriteLosses(), is_whole=True, mismatches=[], exit_words="",
