@@ -12,6 +12,7 @@ from support.checked_server import CheckedServer
 from support.ci_environments import PUSHES
 from support.prepared import commands_of_scripts
 from support.repository import ROOT
+from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN, session_environment
 
 # Stands in for pip, which would install this package from a registry, and for gh and curl, which would ask a provider.
@@ -25,7 +26,7 @@ class Runner:
         self,
         folder: Path,
         provider: str,
-        server: CheckedServer | None = None,
+        server: CheckedServer | ScriptedServer | None = None,
         *,
         has_secrets: bool = True,
         limits: Mapping[str, float] | None = None,
