@@ -40,7 +40,7 @@ from pytest_automation_report.server.store.values import ResultClass, RunStatus
 from pytest_automation_report.settings.parsers import LARGEST_ID
 from pytest_automation_report.settings.run import JOB_FIELD, timeouts_from
 from pytest_automation_report.summary.lines import run_page
-from pytest_automation_report.text.limits import SHORT_COMMIT, quantity
+from pytest_automation_report.text.limits import SHORT_COMMIT, cut_end, quantity, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -119,7 +119,9 @@ def find_runs(client: Client, configuration: Settings, *, is_open: bool = False)
         return [configuration.run_id]
     new, sharing = new_run(configuration, None)
     if not sharing.tag:
-        raise click.UsageError("which run? give its id, --run-id or --run-key")
+        # What its placeholders lack is said already.
+        key = "write the key itself as --run-key" if configuration.run_key else "--run-key"
+        raise click.UsageError(f"which run? give its id, --run-id, or {key}")
     learn_kind(client)
     if configuration.origins.get("branch") == "--branch":
         # Of a run of another pipeline, such as a fork's, this job's commit and the address of its page say nothing.
@@ -239,9 +241,12 @@ def _expected_jobs(_: click.Context, __: click.Parameter, text: str | None) -> E
     if text is None:
         return None
     names = tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
-    if not names or (len(names) == 1 and names[0].isdecimal() and not int(names[0])):
-        raise click.BadParameter(f"{text!r}: write how many jobs there are, such as 4, or their names: unit,web")
-    return int(names[0]) if len(names) == 1 and names[0].isdecimal() else names
+    is_count = len(names) == 1 and names[0].isdecimal()
+    jobs = whole_number(names[0]) if is_count else names
+    if not jobs:
+        shown = cut_end(text, 50)
+        raise click.BadParameter(f"{shown!r}: write how many jobs there are, such as 4, or their names: unit,web")
+    return jobs
 
 
 EXPECT_JOBS: Final = click.option(
@@ -257,9 +262,10 @@ OURS_ONLY: Final = "need the embedded store or a server of automation-report ser
 
 def run_number(text: str, more: str = "") -> int:
     """Return the id of a run; raises `click.BadParameter` for another text."""
-    if not text.isdecimal() or not 1 <= int(text) <= LARGEST_ID:
-        raise click.BadParameter(f"{text!r} is not a run: write its id{more}")
-    return int(text)
+    number = whole_number(text, len(str(LARGEST_ID)))
+    if number is None or not 1 <= number <= LARGEST_ID:
+        raise click.BadParameter(f"{cut_end(text, 50)!r} is not a run: write its id{more}")
+    return number
 
 
 def _which(text: str) -> WhichRun:

@@ -86,11 +86,15 @@ def send(*, unknown: Unknown, new_run: bool, **options: object) -> int:
 
     Sessions for another server or project stay in the spool and are named. An empty spool needs no token.
 
-    Exit codes: 0 nothing is left, 3 something stays in the spool, 4 the token is missing or refused.
+    Exit codes: 0 nothing is left, 2 the folder of --spool is not there, 3 something stays in the spool, 4 the token is
+    missing or refused.
     """
     configuration, found_token = configuration_of({**options, "html": None}, raises_errors=True)
     folders = sorted(session_folders(configuration.spool), key=_turn)
     remove_abandoned(configuration.spool, now=time.time())
+    if configuration.origins.get("spool") == "--spool" and not configuration.spool.is_dir():
+        hint = "name the one that a session's summary shows, or leave out --spool"
+        raise click.UsageError(f"--spool: {configuration.spool}: there is no such folder: {hint}")
     if not folders:
         echo_stderr(f"nothing to send in {configuration.spool}")
         return Exit.DONE

@@ -33,7 +33,7 @@ from pytest_automation_report.api.responses import (
 )
 from pytest_automation_report.delivery.attempts import NO_EXTENSIONS, fitted_field
 from pytest_automation_report.delivery.queues import BATCH_BYTES, ENVELOPE_BYTES, batch_from
-from pytest_automation_report.errors import StoreError
+from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
 from pytest_automation_report.spool.ledger import AliasRecord, AsideRecord, Intent, WorkerProgress
 from pytest_automation_report.spool.records import ErrorRecord
@@ -460,8 +460,13 @@ class RefusalHandling:
         told = {"worker": result.worker, "id": result.nodeid, "why": reason, "test": to_builtins(result.test)}
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | system.OWN_FILE
         # The file first: after a kill in between, the result is rejected again, and stands in the file twice.
-        with os.fdopen(os.open(self._life.folder.rejected, flags, 0o600), "a", encoding="ascii") as file:
-            file.write(f"{json.dumps(told)}\n")
+        path = self._life.folder.rejected
+        try:
+            with os.fdopen(os.open(path, flags, 0o600), "a", encoding="ascii") as file:
+                file.write(f"{json.dumps(told)}\n")
+        except OSError as error:
+            why = f"{path}: a result that the server refuses cannot be written ({error.strerror or error})"
+            raise SpoolError(f"{why}: free disk space, then use automation-report send") from error
         self._life.ledger.write(AsideRecord(result.worker, result.offset, f"{result.nodeid}: {reason}"))
         self._life.runtime.log(f"rejected: {result.nodeid}: {reason}")
 

@@ -226,7 +226,7 @@ def call_finished_hooks(
     from pytest_automation_report.recording.hooks import Summary  # noqa: PLC0415 - only with hooks
     from pytest_automation_report.recording.user_code import call_hook  # noqa: PLC0415 - only with hooks
 
-    tally, run = outcome.tally, outcome.state.run
+    tally, run = outcome.tally, outcome.shown_run
     # The page of a run of the embedded store while `automation-report serve` shows it.
     served = "" if run is None else f"http://127.0.0.1:{SERVE_PORT}{RUN_PAGE.format(run=run)}"
     summary = Summary(

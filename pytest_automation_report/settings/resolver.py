@@ -235,7 +235,11 @@ class _Resolver:
 
             place = postgres_database(raw)
             if place is None:
-                return self.root / parsers.path(raw)
+                path = self.root / parsers.path(raw)
+                if path.is_dir():
+                    hint = f"it is a folder: name a file, such as {path / Path(STORE).name}"
+                    raise SettingError(raw.origin, raw.value, hint)
+                return path
             if is_server_named:
                 return default
             hint = "start `automation-report serve` with it, and report to the address of the server with"

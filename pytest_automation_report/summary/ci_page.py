@@ -297,8 +297,8 @@ class JobOutput:
         page = JobPage(
             title=job_title(configuration.name, configuration.config),
             tally=ending.tally,
-            run=ending.state.run,
-            url=run_page(configuration, ending.state.run),
+            run=ending.shown_run,
+            url=run_page(configuration, ending.shown_run),
             warnings=(*lines, *undelivered),
             findings=ending.findings,
             now=ending.ended,

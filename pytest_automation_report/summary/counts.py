@@ -205,6 +205,11 @@ class SessionOutcome(Struct, frozen=True):
         return self._is_delivered and not (self.mismatches or self.losses.results or self.losses.records)
 
     @property
+    def shown_run(self) -> int | None:
+        """Id of the run to look at; None without one, also if the server has no run of the id that the user gave."""
+        return None if self.state.is_run_gone and not self.tally.acknowledged else self.state.run
+
+    @property
     def is_removable(self) -> bool:
         """Whether nothing in the session's folder is still needed."""
         return self._is_delivered and not (self.report is not None and self.report.state == "late")

@@ -72,7 +72,7 @@ def _delivered(
     *,
     is_short: bool,
 ) -> list[str]:
-    tally, report, run = ending.tally, ending.report, ending.state.run
+    tally, report, run = ending.tally, ending.report, ending.shown_run
     lines = [_counted(tally), *filter(None, [counted_otherwise(stats, tally.counts), ending.exit_words])]
     found = _findings(configuration, ending)
     if is_short:

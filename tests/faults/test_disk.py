@@ -1,19 +1,28 @@
 """Rows 21 to 24 of the faults: what disks and tests do to spool and store while a session runs."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from compatibility.world.differing import SUITES
+from pytest_automation_report.errors import SpoolError
 from support.checked_server import CheckedServer
+from support.delivered_results import result_names
+from support.deliveries import ended_session, lived
 from support.needs import needed
 from support.records import members_in
+from support.scripted_server.checked import checked_in_process
+from support.scripted_server.store import Reply
+from support.scripted_server.variants import PickyServer, unprocessable
 from support.session_processes import spools
 from support.sessions import Ran, reporting_arguments, run, run_session, send, session_environment
 
@@ -379,3 +388,30 @@ def test_a_spool_without_locks_is_named(project: Path) -> None:
     assert f"spool: {project / '.automation-report' / 'spool'}: {told}" in checked.err
     assert send(project).exit == 0
     assert spools(project) == []
+
+
+def test_full_disk_where_refused_results_are_kept(small_disk: Path) -> None:
+    """Without room for a result that the server refuses the sender says where and what to do; later all is done."""
+    rest = small_disk / "rest"
+
+    def judge(tests: list[dict[str, Any]], _: bytes) -> Reply | None:
+        if not any(each["name"] == "test_1" for each in tests):
+            return None
+        with suppress(OSError), rest.open("ab", buffering=0) as file:
+            while not has_room:
+                file.write(bytes(4096))
+        return unprocessable()
+
+    has_room: list[bool] = []
+    with checked_in_process(PickyServer(judge)) as server:
+        written = ended_session(small_disk, server)
+        with pytest.raises(SpoolError, match=r"rejected\.jsonl: .*\(No space left on device\): free disk space, then"):
+            lived(written, server)
+        has_room.append(True)
+        rest.unlink()
+        last = lived(written, server)
+        assert sorted(result_names(server)) == ["test_0", "test_2"]
+    assert (last.is_finished, last.state.total("rejected")) == (True, 1)
+    assert [each["id"] for each in map(json.loads, written.folder.rejected.read_text().splitlines())] == [
+        "test_it.py::test_1"
+    ]
