@@ -39,8 +39,8 @@ def run_rows(connection: StoreConnection, run_ids: Sequence[int]) -> list[Row]:
 
 def run_row(connection: StoreConnection, run_id: int) -> Row:
     """Return the row of a run; raises `ApiError` (404) for an unknown run, and for one that is being removed."""
-    sql = 'SELECT * FROM "run" WHERE "id" = ? AND NOT EXISTS (SELECT 1 FROM "removed_run" AS g WHERE g."id" = "run"."id")'
-    rows = connection.rows(sql, (run_id,))
+    leaving = 'SELECT 1 FROM "removed_run" AS g WHERE g."id" = r."id"'
+    rows = connection.rows(f'SELECT * FROM "run" AS r WHERE "id" = ? AND NOT EXISTS ({leaving})', (run_id,))
     if not rows:
         raise not_found("automation run")
     return rows[0]
