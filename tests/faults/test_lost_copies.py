@@ -144,7 +144,13 @@ LIVES = st.lists(
 
 
 @given(lives=LIVES, has_workers=st.booleans())
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True)
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[*HealthCheck.__members__.values()],
+    database=None,
+    derandomize=True,
+)
 def test_nothing_is_lost_or_doubled_by_senders_that_die(
     tmp_path_factory: pytest.TempPathFactory, lives: list[tuple[float, int, Kill]], *, has_workers: bool
 ) -> None:

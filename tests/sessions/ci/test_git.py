@@ -127,7 +127,7 @@ def test_ancestors(repository: Path, tmp_path: Path) -> None:
     commit(repository, "of main")
     git(repository, "merge", "--quiet", "--no-edit", "feature/x")
     merge, *parents = git(repository, "rev-list", "--max-count=1", "--parents", "HEAD").split()
-    found = checkout_facts(repository).ancestors or ()
+    found = [*(checkout_facts(repository).ancestors or ())]
     assert (found[0], found[-1], {*found}) == (merge[:10], one[:10], {each[:10] for each in (merge, *parents, one)})
     assert Checkout(repository, ENVIRONMENT, is_local=False, commit=two).facts().ancestors == (two[:10], one[:10])
     for unknown in ("c0ffee1c0ffee1", "$(touch made)", "v1; touch made"):
