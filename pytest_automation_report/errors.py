@@ -35,6 +35,10 @@ class StoreError(AutomationReportError):
     """The embedded store cannot be opened; the message has its file and the reason."""
 
 
+class ForeignPlaceError(SpoolError, StoreError):
+    """Another user owns or can change a place of spool or store; the message has its path, the reason and a remedy."""
+
+
 class TokenMissingError(AutomationReportError):
     """A command needs a token; the message has the variable or file where it can be set."""
 

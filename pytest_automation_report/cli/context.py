@@ -20,7 +20,14 @@ import click
 from pytest_automation_report.api.models import Field, NewRun, PostgresDatabase, Token
 from pytest_automation_report.api.responses import ClientError, RefusedError, TokenRefusedError
 from pytest_automation_report.ci.detection import facts_for
-from pytest_automation_report.errors import ResultFileError, SettingError, SpoolError, StoreError, TokenMissingError
+from pytest_automation_report.errors import (
+    ForeignPlaceError,
+    ResultFileError,
+    SettingError,
+    SpoolError,
+    StoreError,
+    TokenMissingError,
+)
 from pytest_automation_report.recording.options import RecordingOptions, secrets_from
 from pytest_automation_report.settings.console import check_database, project_ini, read_console_settings, token_to_send
 from pytest_automation_report.settings.parsers import SIZE_HINT, RawSetting, size_bytes
@@ -225,7 +232,7 @@ def _with_exit_codes(function: Callable[..., int]) -> Callable[..., None]:
 def exit_of(error: Exception) -> tuple[Exit, str]:
     """Return the exit code and the text of an error that ends a command."""
     match error:
-        case click.UsageError() | SettingError():
+        case click.UsageError() | SettingError() | ForeignPlaceError():
             return Exit.USAGE, str(error)
         case TokenRefusedError():
             return (

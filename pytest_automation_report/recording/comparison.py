@@ -12,7 +12,7 @@ from itertools import chain, islice
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from pytest_automation_report.text.visible import FILLER, common_length, marked, masked, runs
+from pytest_automation_report.text.visible import FILLER, common_length, marked, masked, runs, unmasked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,8 +54,11 @@ _CONTAINERS: Final[tuple[Any, ...]] = (dict, list, tuple, set, frozenset)
 # A leaf of these types is written as it is, one of another type between quotes.
 _UNQUOTED: Final = frozenset({"int", "float", "complex", "bool", "NoneType", "bytes", "bytearray"})
 _BRACKETS: Final = {"items": ("[", "]"), "entries": ("{", "}"), "fields": ("", ")")}
-# Members whose value is the name of what stands beside it as `value`.
-_NAMING: Final = frozenset({"name", "key"})
+# Members whose value is the name of what stands beside it as one of the others.
+_NAMING: Final = ("name", "key", "field", "label")
+_VALUES: Final = frozenset({"value", "content"})
+# Stands between texts that are no lines of one list.
+_BREAK: Final = "\x02"
 _MISSING: Final = object()
 
 
@@ -382,13 +385,20 @@ class _Written:
     """Both sides as one text: what is hidden at the places of a leaf is hidden in the leaf."""
 
     def __init__(self, operator: str, left: Node, right: Node, cleaner: TextCleaner) -> None:
-        self._cleaner = cleaner
         self._pieces: list[str] = []
         self._length = 0
         self._places: dict[int, list[tuple[int, int]]] = {}
+        # Leaves with more than a word are also written as they are: lists as lines, and a break around all others.
+        self._lines: list[Node | None] = []
         self._write(left, is_root=True)
         self._add(f"\n{operator}\n")
         self._write(right, is_root=True)
+        for node in self._lines:
+            self._add("\n")
+            if node is None:
+                self._add(_BREAK)
+            else:
+                self._write(node, is_root=True)
         self._text = "".join(self._pieces)
         self._mask = cleaner.masked(self._text)
 
@@ -399,60 +409,74 @@ class _Written:
     def _write(self, node: Node, *, is_root: bool = False) -> None:
         """Write a node as `repr` would, and a text that is a side as it is."""
         if "text" in node:
-            written = node["text"] if is_root or node["type"] in _UNQUOTED else repr(node["text"])
-            edge = 0 if written is node["text"] else 1
+            is_plain = is_root or node["type"] in _UNQUOTED
+            written, edge = (node["text"], 0) if is_plain else (repr(node["text"]), 1)
             place = (self._length + edge, self._length + len(written) - edge)
             self._places.setdefault(id(node), []).append(place)
             self._add(written)
+            if not is_plain and not node["text"].isalnum():
+                self._lines.append(node)
             return
         for member, (opening, closing) in _BRACKETS.items():
             if member in node:
                 self._add(f"{node['type']}(" if member == "fields" else opening)
-                for number, part in enumerate(node[member]):
-                    self._add(", " if number else "")
-                    if member == "fields":
-                        self._add(f"{part[0]}=")
-                    elif member == "entries":
-                        self._write(part[0])
-                        self._add(": ")
-                    self._write(part if member == "items" else part[1])
+                self._break()
+                self._write_parts(member, node[member])
+                self._break()
                 self._add(closing)
 
-    def cleaned(self, node: Node, names: tuple[str, ...] = ()) -> Node:
-        """Return a node without secrets; ``names`` has the entries and fields around it, the nearest first."""
-        node = {member: part for member, part in node.items() if member != "margins"} | self._clean_text(node, names)
+    def _break(self) -> None:
+        if self._lines and self._lines[-1] is not None:
+            self._lines.append(None)
+
+    def _write_parts(self, member: str, parts: list[Any]) -> None:
+        """Write items, entries or fields; one may name another one, as `name='DB_PASSWORD', value='x'`."""
+        named = dict(zip(map(_label, parts), parts, strict=True)) if member != "items" else {}
+        naming = [named[label][1]["text"] for label in _NAMING if label in named and "text" in named[label][1]]
+        for number, part in enumerate(parts):
+            self._add(", " if number else "")
+            if member == "fields":
+                self._add(f"{part[0]}=")
+            elif member == "entries":
+                self._write(part[0])
+                self._break()
+                self._add(": ")
+            if naming and _label(part) in _VALUES:
+                self._add(f"{naming[0]!r}: ")
+            self._write(part if member == "items" else part[1])
+
+    def cleaned(self, node: Node) -> Node:
+        """Return a node without secrets."""
+        node = {member: part for member, part in node.items() if member != "margins"} | self._clean_text(node)
         for member in _BRACKETS.keys() & node.keys():
             if member == "items":
-                node[member] = [self.cleaned(item, names) for item in node[member]]
+                node[member] = [self.cleaned(item) for item in node[member]]
             else:
-                node[member] = self._cleaned_members(node[member], names)
+                node[member] = [
+                    [name if member == "fields" else self.cleaned(name), self.cleaned(part)]
+                    for name, part in node[member]
+                ]
         return node
 
-    def _cleaned_members(self, members: list[Any], names: tuple[str, ...]) -> list[list[Any]]:
-        """Return entries or fields without secrets; one may name another one, as `name='DB_PASSWORD', value='x'`."""
-        labels = [name if type(name) is str else name.get("text", "") for name, _ in members]
-        both = [*zip(labels, members, strict=True)]
-        naming = [part["text"] for label, (_, part) in both if label.lower() in _NAMING and "text" in part][:1]
-        cleaned = []
-        for label, (name, part) in both:
-            around = (*(naming if label.lower() == "value" else ()), *([label] if label else ()), *names)
-            cleaned.append([name if name is label else self.cleaned(name), self.cleaned(part, around)])
-        return cleaned
-
-    def _clean_text(self, node: Node, names: tuple[str, ...]) -> Node:
+    def _clean_text(self, node: Node) -> Node:
         if "text" not in node:
             return {}
         text = node["text"]
-        mask = self._cleaner.masked(text)
-        for start, end in self._places[id(node)]:
+        mask = unmasked(text)
+        # Last come the places at which it is written as it is.
+        for start, end in reversed(self._places[id(node)]):
             place = self._mask[start:end]
             if len(place) == len(text):
                 mask = masked(mask, runs(place))
             # Of a text with escapes the positions differ.
             elif marked(self._text[start:end], place) != repr(marked(text, mask))[1:-1]:
                 mask = FILLER * len(text)
-        if any(self._cleaner.is_secret(name, text, is_nested=name is not names[0]) for name in names):
-            mask = FILLER * len(text)
         before, after = node.get("margins", (0, 0))
         shown = slice(before, len(text) - after)
         return {"text": marked(text[shown], mask[shown])}
+
+
+def _label(part: Any) -> str:  # noqa: ANN401 - a name or a node, and a node
+    """Return the lowered name of an entry or a field."""
+    label = part[0] if type(part[0]) is str else part[0].get("text", "")
+    return str(label).lower()

@@ -56,12 +56,12 @@ def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalRe
     if configuration.run_id is None:
         configuration = report.configuration = configuration.changed(name=run.name)
     try:
-        writable, folder, manifest = create_session_folder(setup, configuration, run, sharing)
+        writable, folder, manifest, reason = create_session_folder(setup, configuration, run, sharing)
     except SpoolError as error:
         report.warn(f"nothing can be reported: {error}")
         return None
-    if writable.spool != configuration.spool:
-        report.warn(f"{configuration.spool} cannot be written: results are kept in {writable.spool}")
+    if reason:
+        report.warn(f"{reason}; results are kept in {writable.spool}")
     report.configuration = writable
     clock, worker = Clock(), CONTROLLER if config.pluginmanager.has_plugin("dsession") else MAIN
     hooks = RuntestHooks(folder.writer(worker), setup.options, clock, worker, report.internal_errors)

@@ -245,12 +245,15 @@ def call_finished_hooks(
 
 def create_session_folder(
     setup: SessionSetup, configuration: Settings, run: NewRun, sharing: RunSharing
-) -> tuple[Settings, SessionFolder, SessionManifest]:
-    """Create the session's folder for the first settings whose spool can be written; `SpoolError` if no spool can."""
+) -> tuple[Settings, SessionFolder, SessionManifest, str]:
+    """Create the session's folder for the first settings whose spool can be used; `SpoolError` if no spool can.
+
+    Last comes the reason why it is not in the spool of the settings as they are.
+    """
     reasons: list[str] = []
     for candidate in spool_candidates(configuration, setup.environ):
         try:
-            return candidate, *_written(setup, candidate, run, sharing)
+            return candidate, *_written(setup, candidate, run, sharing), "; ".join(reasons)
         except SpoolError as error:  # noqa: PERF203 - two candidates at most
             reasons.append(str(error))
     raise SpoolError("; ".join(reasons))

@@ -19,11 +19,18 @@ from msgspec import Struct, field
 from msgspec.json import Decoder as JsonDecoder
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, Int64, Json, NewRun, decode, encode
-from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.errors import ForeignPlaceError, SpoolError
 from pytest_automation_report.spool.records import FORMAT, SPOOL_KINDS, Decoder, EndRecord
 from pytest_automation_report.spool.writer import COPY, SESSION_FILE, ManifestFile, SpoolWriter
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.files import STATE_FOLDER, Disk, make_ignored_folder, read_file, write_draft
+from pytest_automation_report.text.files import (
+    STATE_FOLDER,
+    Disk,
+    make_ignored_folder,
+    other_users_of,
+    read_file,
+    write_draft,
+)
 from pytest_automation_report.text.limits import sanitize
 from pytest_automation_report.unpatched import Unpatched, lazy_pattern
 
@@ -197,8 +204,8 @@ class SessionFolder:
 
 def new_session_folder(spool: Path, name: str) -> SessionFolder:
     """Create the folder of a new session, hidden: senders pass over it until it is published. Raises `SpoolError`."""
-    check_links(spool)
     try:
+        check_place(spool)
         for folder in _ignored_with(spool):
             make_ignored_folder(folder)
         path = system.reachable(spool) / f".{name}"
@@ -208,13 +215,18 @@ def new_session_folder(spool: Path, name: str) -> SessionFolder:
     return SessionFolder(path)
 
 
-def check_links(spool: Path) -> None:
-    """Raise `SpoolError` for a link in a project: a foreign repository may contain it, to have another place used."""
-    if spool.parent.name == STATE_FOLDER:
-        for folder in (spool.parent, spool):
-            if folder.is_symlink():
-                hint = "remove it, or name the folder of the spool with automation_report_spool"
-                raise SpoolError(f"{folder} is a link: {hint}")
+def check_place(spool: Path) -> None:
+    """Raise `SpoolError` for a spool that another user can change, or a link in a project's place for it.
+
+    A foreign repository may contain the link, to have another place used.
+    """
+    hint = "name another folder for the spool with automation_report_spool"
+    for folder in _ignored_with(spool):
+        is_ours = spool.parent.name == STATE_FOLDER
+        if is_ours and folder.is_symlink():
+            raise SpoolError(f"{folder} is a link: remove it, or {hint}")
+        if reason := other_users_of(folder, is_shared=not is_ours):
+            raise ForeignPlaceError(f"the spool {folder} is not used: {reason}, or {hint}")
 
 
 def _ignored_with(spool: Path) -> tuple[Path, ...]:

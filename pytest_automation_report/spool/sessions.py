@@ -18,7 +18,7 @@ from pytest_automation_report.spool.folder import (
     Lock,
     SessionFolder,
     bytes_from,
-    check_links,
+    check_place,
     is_regular,
     is_session_name,
     remove_session,
@@ -36,7 +36,7 @@ from pytest_automation_report.spool.records import (
 )
 from pytest_automation_report.spool.writer import APPEND_FLAGS, is_moved, restored
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.files import Disk, open_file
+from pytest_automation_report.text.files import Disk, open_file, other_users_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.spool.records import PositionedRecord, Record
 
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _LOCK_PAUSE_SECONDS: Final = 0.05
 _END: Final = b'{"k":"end"'
 # Longest END: its reason is a text of a user, whose characters may all be escaped.
@@ -147,7 +146,7 @@ def session_folders(spool: Path) -> list[SessionFolder]:
     A user may name any folder as the spool: folders with other names are not sessions. Raises `SpoolError` if the spool
     is not a folder, is a planted link, or cannot be read; one that does not exist is empty.
     """
-    check_links(spool)
+    check_place(spool)
     try:
         return [folder for folder in folders_in(spool, is_hidden=False) if not folder.is_empty]
     except FileNotFoundError:
@@ -177,11 +176,8 @@ def others_in(spool: Path) -> list[str]:
 
 def check_owner(folder: SessionFolder) -> None:
     """Raise `SpoolError` if another user may have written the session: this user's token would send it."""
-    status = folder.path.stat()
-    if not system.is_own(status):
-        raise SpoolError(f"it belongs to user {status.st_uid}: send it as that user, or chown it once you know it")
-    if system.permissions_of(status) & _OTHERS_WRITE:
-        raise SpoolError(f"others can write to {folder.path}: chmod it to 0700 once you know what it holds")
+    if reason := other_users_of(folder.path):
+        raise SpoolError(reason)
     for path in sorted(folder.path.iterdir()):
         if not is_regular(path) and not stat.S_ISDIR(path.lstat().st_mode):
             raise SpoolError(f"{path} is a link or a pipe, which no session makes: remove it")

@@ -84,6 +84,23 @@ def make_ignored_folder(place: str | Path, disk: Disk | None = None, *, is_ours:
         write_draft(disk, f"{folder}{os.sep}.gitignore", [b"*\n"])
 
 
+def other_users_of(path: Path, *, is_shared: bool = False) -> str:
+    """Return who but this user can change a file or folder, and the remedy; "" for nobody, and for what is not there.
+
+    A folder that is shared may be root's, of a group, or sticky: only the owner of a file can replace it there.
+    """
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    if not system.is_own(status) and (status.st_uid or not is_shared):
+        return f"it belongs to user {status.st_uid}: work as that user, or chown it once you know what it holds"
+    others = stat.S_IWOTH if is_shared else stat.S_IWGRP | stat.S_IWOTH
+    if system.permissions_of(status) & others and not (is_shared and status.st_mode & stat.S_ISVTX):
+        return "others can write to it: chmod it to go-w once you know what it holds"
+    return ""
+
+
 def open_file(path: Path, *, is_foreign: bool = False) -> BinaryIO:
     """Open a file that a user names for reading: a regular one, or a pipe that has a writer within `PIPE_SECONDS`.
 

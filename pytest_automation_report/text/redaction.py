@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus, unquote
 
 from pytest_automation_report.text import limits
-from pytest_automation_report.text.credential_patterns import masked_credentials
-from pytest_automation_report.text.secret_values import STRONG, is_named_secret, is_sure, lowered, values_beside
+from pytest_automation_report.text.credentials import lowered, masked_credentials, names_in, values_beside
 from pytest_automation_report.text.visible import FILLER, MARK, common_length, filled, marked, unmasked
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -59,6 +58,9 @@ _PROBE: Final = 5
 _MIN_BOTH_ENDS: Final = 4
 _MIN_ONE_END: Final = 6
 _ELLIPSIS_WINDOW: Final = 256
+# Sequences of colours, also as `repr` and JSON write them.
+_COLOURED: Final = ("\x1b", "1b[")
+_COLOUR: Final = lazy_pattern(r"((?:\x1b|\\x1b|\\u001b)\[[0-9;:]{0,60}m)")
 # Bounds the work for texts that repeat the beginning of a value.
 _MAX_TRIES: Final = 8
 # pytest's comparison of two long strings skips equal characters, and shows this many beside them.
@@ -90,7 +92,8 @@ def _passwords(text: str) -> Iterator[str]:
             yield password
             yield unquote(password)
     if "=" in text:
-        for start, end, _ in values_beside(text, lowered(text)):
+        lower = lowered(text)
+        for start, end, _ in values_beside(text, lower, names_in(lower)):
             yield text[start:end]
 
 
@@ -251,6 +254,11 @@ class TextCleaner:
         """Return a text of the same length with `FILLER` for each character of a secret."""
         if self._redact is None:
             return text
+        if any(sign in text for sign in _COLOURED):
+            # A colour would hide the name of a secret or a part of it.
+            parts = _COLOUR.split(text)
+            plain = self.masked("".join(parts[::2]), is_address=is_address)
+            return "".join(_recoloured(parts, plain))
         text = unmasked(text)
         for pattern in self._patterns:
             text = pattern.sub(filled, text)
@@ -277,22 +285,27 @@ class TextCleaner:
         """Return a URL as one line without secrets, but with its signature: else it could not be opened."""
         return limits.string(text, lambda text: marked(text, self.masked(text, is_address=True)))
 
-    def is_secret(self, name: str, value: str, *, is_nested: bool = False) -> bool:
-        """Whether a field with this name and value holds a secret; if nested, a value around it has the name."""
-        is_secret = self._is_builtin and is_named_secret(name, value, is_nested=is_nested)
-        if is_secret and is_sure(value, STRONG):
-            self._found[value] = None
-        return is_secret
-
     def redact_by_name(self, name: str, value: str) -> str:
         """Return the value of a field unchanged, or the mark if the field has the name of a secret."""
-        return MARK if self.is_secret(name, value) else value
+        if not self._is_builtin or (name.isascii() and not names_in(name.lower())):
+            return value
+        head = f"{name.strip()!r}: "
+        mask = masked_credentials(f"{head}{value!r}", self._found)[len(head) + 1 : -1]
+        return value if mask.strip(FILLER) else MARK
 
     def take_found(self) -> list[str]:
         """Return the values that were found to be secrets since the last call."""
         found = list(self._found)
         self._found.clear()
         return found
+
+
+def _recoloured(parts: Sequence[str], mask: str) -> Iterator[str]:
+    """Yield a masked text with the sequences between its parts, which are at the odd places."""
+    done = 0
+    for index, part in enumerate(parts):
+        yield part if index % 2 else mask[done : done + len(part)]
+        done += 0 if index % 2 else len(part)
 
 
 @lru_cache(maxsize=16)

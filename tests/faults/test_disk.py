@@ -182,9 +182,9 @@ def read_only(project: Path) -> None:
 
 def elsewhere(project: Path, ran: Ran) -> Path:
     """Return the spool that a session says it is kept in, instead of the project's."""
-    told = f"{project}/.automation-report/spool cannot be written: results are kept in "
+    told = f"the spool folder {project}/.automation-report/spool cannot be used: "
     (line,) = [each for each in ran.out.splitlines() if each.startswith(told)]
-    return type(project)(line.removeprefix(told))
+    return type(project)(line.rpartition("; results are kept in ")[2])
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ import pytest
 from pytest_automation_report.cli.send import read_spooled_session
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions
+from pytest_automation_report.text.files import other_users_of
 from support.delivered_results import assert_complete
 from support.fault_projects import NUMBERED
+from support.projects import Project
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import sent
 from support.sessions import clean_environment, run
@@ -31,7 +33,7 @@ def test_spool_of_another_owner_is_not_sent(tmp_path: Path, server: ScriptedServ
     os.chown(session, NOBODY, -1)
     (session / "gw0.records").symlink_to("/etc/passwd")
     hints: list[tuple[str, Callable[[], None]]] = [
-        (f"it belongs to user {NOBODY}: send it as that user, or chown it", lambda: os.chown(session, 0, -1)),
+        (f"it belongs to user {NOBODY}: work as that user, or chown it", lambda: os.chown(session, 0, -1)),
         (f"{session / 'gw0.records'} is a link or a pipe", (session / "gw0.records").unlink),
     ]
     for says, hint in hints:
@@ -66,6 +68,94 @@ def test_session_that_another_user_may_not_read(session: Path) -> None:
         assert (spool / hidden.name).exists()
     finally:
         shutil.rmtree(root)
+
+
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+SUITE = "def test_one():\n    pass\n"
+
+
+def _given_away(place: Path) -> None:
+    os.chown(place, NOBODY, -1)
+
+
+def _opened(place: Path) -> None:
+    place.chmod(place.stat().st_mode | 0o022)
+
+
+ACTS = [pytest.param(_given_away, f"it belongs to user {NOBODY}", marks=ROOT_ONLY), (_opened, "others can write to it")]
+
+
+@pytest.mark.parametrize(("act", "says"), ACTS)
+@pytest.mark.parametrize("name", [".automation-report", ".automation-report/spool"])
+def test_a_session_uses_no_folder_that_another_user_can_change(
+    tmp_path: Path, name: str, act: Callable[[Path], None], says: str
+) -> None:
+    """The tests go on and are kept in the user's own folder; a session with no such folder says why it reports nothing.
+
+    The commands refuse the folder with exit code 2.
+    """
+    project = Project(tmp_path / "project", SUITE)
+    place = project.root / name
+    place.mkdir(parents=True, mode=0o700)
+    act(place)
+    before = sorted(path.relative_to(place) for path in place.rglob("*"))
+    state = tmp_path / "state"
+    kept = project.report("--automation-report-delivery=later", env=clean_environment(XDG_STATE_HOME=str(state)))
+    assert "1 passed" in kept.out
+    assert f"{place} is not used: {says}" in " ".join(kept.text.split())
+    assert [path for path in state.rglob("*.records") if path.stat().st_size], kept.text
+    alone = project.report("--automation-report-delivery=later", env=clean_environment(HOME="", XDG_STATE_HOME=""))
+    assert "1 passed" in alone.out
+    assert f"{place} is not used: {says}" in " ".join(alone.text.split())
+    assert sorted(path.relative_to(place) for path in place.rglob("*")) == before
+    for words in (["send"], ["spool", "list"]):
+        assert f"{place} is not used: {says}" in run([*CONSOLE, *words], project.root, clean_environment(), exits=2).err
+
+
+@pytest.mark.parametrize(("act", "says"), ACTS)
+@pytest.mark.parametrize("name", [".automation-report", ".automation-report/store.sqlite3"])
+def test_no_command_uses_a_store_that_another_user_can_change(
+    tmp_path: Path, name: str, act: Callable[[Path], None], says: str
+) -> None:
+    """A store's file or folder of another user, or that others can write, is refused: by serve, and by what reads it.
+
+    A session keeps its results, and says why they are not stored.
+    """
+    project = Project(tmp_path / "project", SUITE)
+    assert "1 passed" in project.report(env=clean_environment()).out
+    place = project.root / name
+    act(place)
+    for words in (["serve"], ["run", "list"], ["gate"], ["store", "check"]):
+        ran = run([*CONSOLE, *words], project.root, clean_environment(), exits=2)
+        assert f"{place} is not used: {says}" in ran.err, words
+    if place.is_file():
+        ran = project.report(env=clean_environment())
+        assert "1 passed" in ran.out
+        assert f"is not used: {says}" in " ".join(ran.text.split())
+
+
+@ROOT_ONLY
+def test_another_user_cannot_lend_a_folder() -> None:
+    """A user's own process refuses what root or another user has made for it, but takes a sticky folder of root."""
+    root = Path(tempfile.mkdtemp(dir="/tmp"))
+    try:
+        root.chmod(0o755)
+        for name, mode in (("sticky", 0o1777), ("open", 0o777), ("other", 0o755)):
+            (root / name).mkdir()
+            (root / name).chmod(mode)
+        os.chown(root / "other", NOBODY - 1, -1)
+        os.seteuid(NOBODY)
+        try:
+            found = {path.name: other_users_of(path, is_shared=True) for path in sorted(root.iterdir())}
+            own = other_users_of(root / "sticky")
+        finally:
+            os.seteuid(0)
+    finally:
+        shutil.rmtree(root)
+    assert found["sticky"] == ""
+    assert found["open"].startswith("others can write to it")
+    assert found["other"].startswith(f"it belongs to user {NOBODY - 1}")
+    assert own.startswith("it belongs to user 0")
 
 
 def test_spool_list_waits_for_no_pipe(tmp_path: Path, session: Path) -> None:

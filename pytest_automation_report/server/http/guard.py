@@ -418,7 +418,7 @@ def token_beside(database: Path) -> Token:
     """Return the token in the file beside a store, a new one if missing; raises `StoreError` for an unsafe file."""
     path = database.with_name(f"{database.name}.token")
     try:
-        make_state_folder(path)
+        make_state_folder(database)
         if not os.path.lexists(path):
             _create_token(path)
         text = _read_private(path).strip()

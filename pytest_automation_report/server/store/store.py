@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from msgspec import Struct, field
 
 from pytest_automation_report.api.models import PostgresDatabase
-from pytest_automation_report.errors import StoreError
+from pytest_automation_report.errors import ForeignPlaceError, StoreError
 from pytest_automation_report.server.store.database import (
     StoreConnection,
     TimeLimitError,
@@ -38,7 +38,7 @@ from pytest_automation_report.server.store.migrations import OPENING, Opening, m
 from pytest_automation_report.server.store.values import DAY_US, ApiError, disk_full, try_again, validation_error
 from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
+from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder, other_users_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -454,18 +454,22 @@ def _is_locked(error: Exception) -> bool:
 
 
 def make_state_folder(path: Path) -> None:
-    """Create the folder of a store's file for its owner only; raises `StoreError` if it, or a file in it, is a link."""
-    folder = path.parent
-    if folder.name != STATE_FOLDER:
+    """Create the folder of a store's file for its owner only.
+
+    Raises `StoreError` if another user can change the folder or the file, or if one in a project is a link.
+    """
+    folder, hint = path.parent, "name the place of the store with --database (automation_report_database)"
+    is_ours = folder.name == STATE_FOLDER
+    files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm", "-journal")]
+    for place in (folder, *files):
+        # A foreign repository can contain such a link, and its target would be written.
+        if is_ours and place.is_symlink():
+            raise StoreError(f"{place} is a link, so that the store would be somewhere else: remove it, or {hint}")
+        if reason := other_users_of(place, is_shared=place is folder and not is_ours):
+            raise ForeignPlaceError(f"{place} is not used: {reason}, or {hint}")
+    if not is_ours:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return
-    # A foreign repository can contain such a link, and its target would be written.
-    for place in (folder, *(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm", "-journal"))):
-        if place.is_symlink():
-            raise StoreError(
-                f"{place} is a link, so that the store would be somewhere else: remove it, or name the place of the"
-                " store with --database (automation_report_database)"
-            )
     # The folder holds the server's token: `git add .` must not add it, also if no session has created the folder.
     make_ignored_folder(folder, is_ours=True)
 

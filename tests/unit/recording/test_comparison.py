@@ -7,12 +7,15 @@ from collections import OrderedDict, namedtuple
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import PurePosixPath
+from random import Random
 from typing import Any, NamedTuple
 
 import pytest
 
 from pytest_automation_report.recording.comparison import captured_sides, clean_comparison
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
+from support.compared_secrets import with_secrets, without_secrets
+from support.drawn import shown_pieces
 
 CLEANER = cleaner_for(RecordingOptions(redact=("canary-[0-9]+",)))
 
@@ -251,6 +254,26 @@ def test_what_a_failure_hides_is_hidden_in_its_values(left: object, right: objec
         text = json.dumps(clean_comparison(captured_sides("==", *sides), cleaner))
         assert [SECRET[at : at + 6] for at in range(len(SECRET) - 5) if SECRET[at : at + 6] in text] == []
     assert "redacted" in text
+
+
+@pytest.mark.parametrize("kind", with_secrets(Random(0)))
+def test_compared_values_hide_what_texts_hide(kind: str) -> None:
+    """A secret of 66 kinds in a compared value is hidden on both sides, but for one in a row below a row of names."""
+    for number in range(5):
+        value, secret = with_secrets(Random(number))[kind]
+        for sides in ((value, None), (None, value), (value, [value])):
+            cleaned = json.dumps(clean_comparison(captured_sides("==", *sides), CLEANER), ensure_ascii=False)
+            shown = shown_pieces("", [secret], cleaned)
+            assert (shown != []) is (kind == "rows"), cleaned
+    CLEANER.take_found()
+
+
+def test_compared_values_without_secrets_stay() -> None:
+    """Values with words and signs of secrets, but without one, are shown as they are."""
+    for number in range(5):
+        for value in without_secrets(Random(number)):
+            cleaned = json.dumps(clean_comparison(captured_sides("==", value, None), CLEANER))
+            assert cleaned.count("redacted") == repr(value).count("redacted"), value
 
 
 def test_a_part_of_a_private_key_is_hidden() -> None:

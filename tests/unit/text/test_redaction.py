@@ -3,6 +3,7 @@ import json
 import re
 from html import escape
 from pathlib import Path
+from random import Random
 from time import process_time
 from urllib.parse import quote, quote_plus
 
@@ -16,10 +17,11 @@ from pytest_automation_report.recording.functions import typed_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for, property_field
 from pytest_automation_report.session.xdist import worker_options
 from pytest_automation_report.settings.run import without_secrets
-from pytest_automation_report.text import credential_patterns as secret_shapes
+from pytest_automation_report.text import credentials as secret_shapes
+from pytest_automation_report.text.credentials import SIGNS
 from pytest_automation_report.text.redaction import TextCleaner, secret_values
-from pytest_automation_report.text.secret_values import SIGNS
 from pytest_automation_report.text.visible import MARK
+from support.drawn import drawn, parted, rows
 from support.texts_with_secrets import HIDDEN
 
 INNOCENT = [
@@ -137,12 +139,22 @@ def test_credentials_are_hidden_where_they_stand(example: str) -> None:
 
 def test_each_entry_of_the_table_hides_something() -> None:
     """No expression of the table, and no alternative of one, stands there without an example that it hides."""
-    examples = "\n".join((*TOKENS, *WITH_SECRETS))
+    kinds = (parted(drawn(text, Random(kind)))[0] for kind, text in rows("kinds_of_secrets").items())
+    examples = "\n".join((*TOKENS, *WITH_SECRETS, *kinds))
     outer = re.compile(r"(?:\((?:[^()]|\([^()]*\))*\)|\\.|[^|])+")  # of bars in parentheses the alternatives are alike
     entries = [each[0] for *_, last in secret_shapes._TOKENS for each in outer.finditer(last)]
     assert [entry for entry in entries if not re.search(entry, examples)] == []
-    assert len(entries) > len(secret_shapes._TOKENS) + 15
+    assert len(entries) > len(secret_shapes._TOKENS) + 8
     assert [literal for literal, *_ in secret_shapes._TOKENS if len(literal) > 5] == [], "five times as slow"
+
+
+@pytest.mark.parametrize("prefix", secret_shapes._PREFIXES)
+def test_a_prefix_hides_what_looks_random_behind_it(prefix: str) -> None:
+    """A token with a prefix of the table is hidden as a word of its own; a name that only begins so stays."""
+    token = f"{prefix}{drawn('{x48}', Random(prefix))}"
+    assert without_credentials(f"a {token} b") == f"a {MARK} b"
+    for innocent in (f"a{token}", f"{prefix}of_words_without_digits", f"{prefix}x1"):
+        assert without_credentials(innocent) == innocent
 
 
 @pytest.mark.parametrize(("text", "secret"), HIDDEN.values(), ids=HIDDEN)
