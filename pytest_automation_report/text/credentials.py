@@ -205,18 +205,14 @@ SIGNS: Final[tuple[tuple[str, str], ...]] = (
     (
         # An assignment, a mapping, a comparison; pprint writes long values on the next line.
         "password=⟦x1⟧\n\"password\": \"⟦x2⟧\"\npassword = ['⟦x3⟧']\npassword={'value': '⟦x4⟧'}",
-        (
-            rf"[ \t]{{0,40}}\n?[ \t]{{0,4}}(?P<sign>===?|!=|:=|[=-]>|=|:(?![:/?]){_TYPE}|\uff1a|%3[ad])(?:\s{{0,40}}"
-            rf"(?:(?P<list>[\[(])\s{{0,40}})?{_AHEAD}{_SOME}|\s{{0,8}}(?=(?P<nest>{_NEST}))|[ \t]{{0,8}}{_SOME})"
-        ),
+        (rf"[ \t]{{0,40}}\n?[ \t]{{0,4}}(?P<sign>===?|!=|:=|[=-]>|=|:(?![:/?]){_TYPE}|\uff1a|%3[ad])(?:\s{{0,40}}"
+         rf"(?:(?P<list>[\[(])\s{{0,40}})?{_AHEAD}{_SOME}|\s{{0,8}}(?=(?P<nest>{_NEST}))|[ \t]{{0,8}}{_SOME})"),
     ),
     (
         # Lists of Kubernetes, settings of .NET, objects: name and value are two members; others may stand between them.
         '{"name": "DB_PASSWORD", "value": "⟦x1⟧"}',
-        (
-            rf"(?P<member>(?(close)(?:,\s{{0,8}}[^\s,=:]{{1,30}}[=:][^,\n]{{0,60}}){{0,2}},\s{{0,8}}|(?!))(?:{_QUOTE})?value"
-            rf"(?:{_QUOTE})?[ ]?[=:][ ]{{0,2}}|\s{{1,8}}value[ ]?[=:][ ]{{0,2}})"
-        ),
+        (rf"(?P<member>(?(close)(?:,\s{{0,8}}[^\s,=:]{{1,30}}[=:][^,\n]{{0,60}}){{0,2}},\s{{0,8}}|(?!))(?:{_QUOTE})?value"
+         rf"(?:{_QUOTE})?[ ]?[=:][ ]{{0,2}}|\s{{1,8}}value[ ]?[=:][ ]{{0,2}})"),
     ),
     # Emphasis and elements around the name.
     (
@@ -229,23 +225,18 @@ SIGNS: Final[tuple[tuple[str, str], ...]] = (
     # The line below, and below a line under the name.
     (
         "password:\n⟦hunter-2x1⟧",
-        (
-            r"(?P<below>(?:[ ]is)?(?::\*{0,2}[ \t]{0,8}|[ \t]{0,8}\n[ \t]{0,8}[=~-]{3,80}[ \t]{0,8})\n\s{0,40})"
-            r"(?=[^\s]{8,256}[ \t]{0,8}(?:\n|\Z))"
-        ),
+        (r"(?P<below>(?:[ ]is)?(?::\*{0,2}[ \t]{0,8}|[ \t]{0,8}\n[ \t]{0,8}[=~-]{3,80}[ \t]{0,8})\n\s{0,40})"
+         r"(?=[^\s]{8,256}[ \t]{0,8}(?:\n|\Z))"),
     ),
     # A sentence, or a row of a table: only a value with a digit can be a secret.
     (
         "log in with password ⟦hunter-2x1⟧",
-        (
-            r"(?P<gap>(?:[ ](?:is|was|provided))?:?(?:[ \t]{0,8}(?:[|\u2502\u2192?-]|\.{3,40})[ ]|[ ][\[(](?=\S)"
-            r"|[ \t]{1,40}))"
-            r"(?=[^\s0-9]{0,40}[0-9])"
-        ),
+        (r"(?P<gap>(?:[ ](?:is|was|provided))?:?(?:[ \t]{0,8}(?:[|│→?-]|\.{3,40})[ ]|[ ][\[(](?=\S)|[ \t]{1,40}))"
+         r"(?=[^\s0-9]{0,40}[0-9])"),
     ),
     # The heading of a column, with other cells beside it or alone: the secrets stand in the lines below.
     ("user,password\nann,⟦hunter-2x1⟧", r"(?P<column>(?=[\"'`]?[ \t]{0,40}(?:[|\u2502,;\t]|[ ]{2}|\n)))"),
-)
+)  # fmt: skip
 """What stands between a name and its value: an example with the values in ⟦⟧, and the expression for `_value`."""
 _EXPRESSIONS: Final = "|".join(expression for _, expression in SIGNS)
 _AFTER: Final = (
@@ -497,7 +488,7 @@ def _in_sentence(hit: _Hit) -> SecretSpan | None:
 def _column(hit: _Hit) -> Iterator[SecretSpan]:
     """Yield the secrets in the column of a table whose heading is the name."""
     text, start = hit.text, hit.match.start()
-    first = text.rfind("\n", max(0, start - _LINE_CHARACTERS), start) + 1
+    first = max(start - _LINE_CHARACTERS, text.rfind("\n", 0, start) + 1)
     lines = list(_TABLE_LINE.finditer(text, first, start + _TABLE_CHARACTERS))
     sign = next((sign for sign in _SEPARATORS if sign in lines[0][0]), "")
     cells = compiled(rf"[^\n{sign}]+" if sign else r"\S+(?:[ ]\S+)*")
@@ -650,10 +641,10 @@ _BASIC: Final = r"(Basic\s{1,4})([A-Za-z0-9+/]{8,}={0,2})"
 # In any spelling: `"Cookie": "value"`, `authorization=value`, `"Cookie": None` or a number or a list, `Cookie: value`
 # up to the end of the line, or of the quotes around the header, as in `curl -H "Cookie: value"`.
 _HEADER: Final = (
-    r"(?P<before>(?<=[\"']))?(?P<name>[AaCc](?:(?i:uthorization)|(?i:ookie)))(?P<quote>[\"'])?"
+    r"(?P<name>[AaCc](?:(?i:uthorization)(?P<before>(?<=[\"'].{13}))?|(?i:ookie)(?P<ahead>(?<=[\"'].{6}))?))(?P<quote>[\"'])?"
     r"(?:\s{0,4}:\s{0,4}|(?<=[\"'])\s{0,4},\s{0,4}|(?P<equals>(?<=[nN])=))(?:[bfruBFRU]{1,2}(?=[\"']))?(?P<open>[\"'])?"
     r"(?P<value>(?(open)(?:(?!(?P=open))[^\\\r\n]|\\.)*|(?(equals)(?:{SCHEMES})?[^\s\"']*"
-    r"|(?(quote)(?:[\[(][^\r\n]*|[^\s,}\])]*)|(?:(?(before)[^\\\r\n\"']|[^\\\r\n])|\\[^rn])*))))"
+    r"|(?(quote)(?:[\[(][^\r\n]*|[^\s,}\])]*)|(?:(?(before)[^\\\r\n\"']|(?(ahead)[^\\\r\n\"']|[^\\\r\n]))|\\[^rn])*))))"
 )
 _SCHEMES: Final = r"(?i:aws4-hmac-sha256|apikey|basic|bearer|digest|dpop|hmac|key|negotiate|ntlm|token)\s+(?=\S)"
 # Code instead of a value, as in `{"Authorization": auth_token}` and `cookie: str | None`.

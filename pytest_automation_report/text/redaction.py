@@ -254,11 +254,11 @@ class TextCleaner:
         """Return a text of the same length with `FILLER` for each character of a secret."""
         if self._redact is None:
             return text
-        if any(sign in text for sign in _COLOURED):
-            # A colour would hide the name of a secret or a part of it.
-            parts = _COLOUR.split(text)
-            plain = self.masked("".join(parts[::2]), is_address=is_address)
-            return "".join(_recoloured(parts, plain))
+        # A colour would hide the name of a secret or a part of it.
+        parts = _COLOUR.split(text) if any(sign in text for sign in _COLOURED) else [text]
+        return "".join(_recoloured(parts, self._masked("".join(parts[::2]), is_address=is_address)))
+
+    def _masked(self, text: str, *, is_address: bool) -> str:
         text = unmasked(text)
         for pattern in self._patterns:
             text = pattern.sub(filled, text)

@@ -250,8 +250,10 @@ NAMED = [
     f"{name}{sign}"
     for name, signs in {
         "signature": ["=", ":=", "={", "=[", ">"], "jwt": ["=\\", ":", "=secretstr("], "_key": [":", "=", "={'a': "],
-        "auth": [":=", "='", "=Ab(c=", "(", " "], "password": ["={", "=[", ">", ": |\n ", "&quot;:&quot;", "', '"],
-        "--token": [" ", "={", "', '"], "sessionid": [': "', '=\\"', ": {'"], "secret": [" value=", "\n\n", "=("],
+        "auth": [":=", "='", "=Ab(c=", "(", " ", "=('a','"], "pin": [" is ", ": "],
+        "password": ["={", "=[", ">", ": |\n ", "&quot;:&quot;", "', '", ",", " | ", ",x\n", "\t", ":\n", " -"],
+        "--token": [" ", "={", "', '"], "secret": [" value=", "\n\n", "=("], "contraseña": [",", "=", ":\n"],
+        "sessionid": [": '", ": {'"], "sk-": ["a1", "aB-", ""], "$": ["", "a$", "a=1,"], "\x1b[1m": ["password", "="], "x.login": ["('a','"],
     }.items()
     for sign in signs
 ]  # fmt: skip
