@@ -184,7 +184,9 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_run(command: str, reported_project: Path, tmp_path: Path) -> None:
     """Each command of the pages runs in a project that has reported."""
-    done = bash(command, shutil.copytree(reported_project, tmp_path / "shop"), environment(), exits=0)
+    project = shutil.copytree(reported_project, tmp_path / "shop")
+    project.joinpath("kept-1").mkdir()  # a page downloads it before
+    done = bash(command, project, environment(), exits=0)
     assert done.stdout + done.stderr
 
 

@@ -236,7 +236,7 @@ def test_a_quiet_session_names_its_report() -> None:
     state = SimpleNamespace(run=None, join_remark="", difference="", left_out=(), renamed={}, unstored_reasons=())
     ending: Any = SimpleNamespace(
         tally=tally, state=state, report=ReportRecord("/out/a.html", "written"), leftovers=None, findings=None,
-        losses=WriteLosses(), is_whole=True, mismatches=[], exit_words="",
+        losses=WriteLosses(), is_whole=True, mismatches=[], shown_run=None, exit_words="",
     )  # fmt: skip
     lines = report_lines(cast("Any", None), ending, (), shell=Shell(Path("/out"), {}), verbosity=-1)
     assert lines == ["1 of 1 result delivered: 1 passed", "report: a.html"]
