@@ -184,10 +184,13 @@ class _SessionPlugin(Hooks):
         else:
             from pytest_automation_report.session.setup import session_configuration  # noqa: PLC0415 - workers get it
 
+            is_asked = configuration is not None  # by a session that is reported
             configuration = configuration or session_configuration(config, os.environ)
             if configuration.shard is None and not is_ordered:  # no parallel job
                 return
             hooks = HistoryHooks.of_session(config, os.environ, configuration, self.internal_errors)
+            if configuration.shard is None or not is_asked:
+                hooks.begin(None)
         config.pluginmanager.register(hooks, "automation-report-history")
 
     def _configure_worker(self, config: pytest.Config) -> None:

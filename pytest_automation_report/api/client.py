@@ -172,12 +172,12 @@ class Client(ABC):
         document = self._read(f"/automation/sources/{source_id}/flaky", {"branch": branch}, _result)
         return cast("SourceFlakiness", document)
 
-    def durations_document(self, source: str, branch: str, key: str) -> Json:
+    def durations_document(self, source: str = "", branch: str = "", *, run: int | None = None) -> Json:
         """Return the usual durations of a source's tests and those that failed last; only a server of ours has them.
 
-        All calls with one ``key`` get the durations of the same runs.
+        All calls with one ``run`` get the same, of runs of its branch that were completed before it was created.
         """
-        query = {"source": source, "branch": branch, "key": key}
+        query = {"source": source, "branch": branch, "run": run}
         return self._read(f"/projects/{self._project_id}/automation/durations", query, _result)
 
     def results_document(self, run_id: int, *, after: int, status_id: Iterable[int]) -> Json:

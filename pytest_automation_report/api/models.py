@@ -37,6 +37,7 @@ RUN_KEY_TAG = "run-key-"  # begins the tag by which jobs find a run that they sh
 # Names of fields that we add to runs, and to threads.
 WORKER_FIELD = "Worker"  # of a thread: the name of its worker
 SELECTION_FIELD = "Selection"  # the options that select tests
+CUT_FIELD = "Cut by number"  # why: no answer said how the other shards are cut; of a thread, or of a run of such shards
 SHARD_OPTION = "--automation-report-shard"  # begins the selection of a shard that has a run of its own
 ENDING_FIELD = "Session"  # why the session ended
 DIED_ENDING = "pytest died before the session ended"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import Counter
 from itertools import islice
@@ -14,8 +13,7 @@ import click
 from msgspec import Struct, convert
 
 from pytest_automation_report.api.client import run_pages
-from pytest_automation_report.api.models import SELECTION_FIELD, SHARD_OPTION
-from pytest_automation_report.ci.detection import facts_for
+from pytest_automation_report.api.models import SELECTION_FIELD
 from pytest_automation_report.cli.context import (
     CONNECTION,
     Command,
@@ -30,14 +28,11 @@ from pytest_automation_report.cli.queries import (
     COMPLETED,
     RUN_ID,
     WHICH,
-    Opened,
     WhichRun,
     opened,
-    project_of,
     run_number,
 )
 from pytest_automation_report.cli.run import run
-from pytest_automation_report.findings.comparison import MAIN_BRANCHES
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.known import (
     KnownFailure,
@@ -58,7 +53,6 @@ from pytest_automation_report.findings.sentences import (
     wholeness_words,
 )
 from pytest_automation_report.findings.times import factor
-from pytest_automation_report.settings.sharing import filled_key, key_tag
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import duration, printable, quantity
 from pytest_automation_report.text.node_ids import title_of
@@ -67,7 +61,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import ChangedTest, RunFindings
@@ -459,50 +452,3 @@ def _seen(options: dict[str, object], known: KnownTests) -> tuple[set[KnownFailu
         failed = {entry for run in runs for entry in entries_of(reading.tests(run, only_failures=True))}
         last = [test for run in runs[:1] for test in reading.tests(run)]
     return entries_of(last), [printable(test.node_id) for test in last if test.node_id], len(runs), failed
-
-
-_DEADLINE_SECONDS: Final = 3.0  # the session's first test waits
-
-
-# No command of the console.
-@click.command(cls=Command)
-@setting_options(*CONNECTION, *WHICH)
-def history(**options: object) -> int:
-    """Print the usual durations of the source's tests and those that failed last, as JSON."""
-    with (
-        opened(options, is_source_needed=True, deadline_seconds=_DEADLINE_SECONDS) as reading,
-        project_of(reading.configuration),
-    ):
-        configuration = reading.configuration
-        facts = facts_for(configuration.build_info, configuration.facts, os.environ, Path.cwd())
-        source, branch = configuration.source, facts.branch or ""
-        key = "" if configuration.run_id is None else f"run {configuration.run_id}"
-        if configuration.run_id is None and (filled := filled_key(configuration.run_key, facts)[0]):
-            key = key_tag(source, filled)
-        if reading.is_ours:
-            found = reading.client.durations_document(source, branch, key)
-        else:
-            found = _of_newest_run(reading, branch, key)
-    # pytest may read it later than the time limit of this process allows.
-    system.end_after(0)
-    click.echo(json.dumps(found))
-    return Exit.DONE
-
-
-def _of_newest_run(reading: Opened, branch: str, key: str) -> Json:
-    """Return the durations in the newest completed run of the branch, else of the main branch, else of any.
-
-    The run of the own key does not count: its other jobs were cut without it.
-    """
-    source_id = reading.source_id(reading.configuration.source)
-    page = next(run_pages(reading.client, status=COMPLETED, source_id=(source_id,)))
-    runs = [run for run in page.result if run.is_completed and key not in {*run.tags, f"run {run.id}"}]
-    # A shard that has no key may be another job of this pipeline, which was cut without it.
-    runs = [run for run in runs if not run.field_value(SELECTION_FIELD).startswith(SHARD_OPTION)]
-    if not runs:
-        return {"runs": [], "failed": [], "durations": {}}
-    branches = [branch, *MAIN_BRANCHES]
-    newest = min(runs, key=lambda run: [(run.field_value("Branch") or "") != name for name in branches])
-    tests = [*reading.tests(newest.id, are_whole=False)]
-    failed = [test.key for test in tests if test.verdict == "failed"]
-    return {"runs": [newest.id], "failed": failed, "durations": {test.key: test.elapsed or 0 for test in tests}}

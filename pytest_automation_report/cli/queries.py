@@ -90,8 +90,13 @@ def configured_for(chosen: object, options: dict[str, Any], *, is_source_needed:
     return configured(options, is_source_needed=is_source_needed and not isinstance(chosen, int))
 
 
-def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing, *, is_late_refused: bool = False) -> int:
-    """Return the id of a new run, or of that which jobs share; with ``is_late_refused`` it is an open one."""
+def join_or_create_run(
+    client: Client, run: NewRun, sharing: RunSharing, *, is_late_refused: bool = False, end: float | None = None
+) -> int:
+    """Return the id of a new run, or of that which jobs share; with ``is_late_refused`` it is an open one.
+
+    Transient errors are repeated until ``end`` of the monotonic clock, by default for 30 seconds.
+    """
     if not sharing.tag:
         return client.create_run(run)
     timeouts = timeouts_from(os.environ)
@@ -103,7 +108,7 @@ def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing, *, is_l
                 time.sleep(timeouts.poll)
         return run_id
 
-    run_id = retry_until(join_or_create, time.monotonic() + DEADLINE_SECONDS)
+    run_id = retry_until(join_or_create, time.monotonic() + DEADLINE_SECONDS if end is None else end)
     if lookup.remark:
         echo_stderr(lookup.remark)
     return run_id

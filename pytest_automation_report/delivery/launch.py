@@ -42,6 +42,7 @@ class Timeouts(Struct, frozen=True):
     settle: float = 120.0  # how long a late copy of a request may arrive at a completed thread that takes results
     join_poll: float = 2.0
     join_wait: float = 30.0  # how long a job waits for the first one to create their run
+    cut: float = 60.0  # how long a job asks by which durations the jobs of its run cut their tests
     worker_grace: float = 15.0  # how long workers may outlive the leading process
     # pytest's wait at the session's end: in all, without progress, while the server is down, and after Ctrl-C.
     exit_all: float = 30.0

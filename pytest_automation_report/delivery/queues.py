@@ -164,6 +164,7 @@ class WorkerQueue(Struct):
     collected: int | None = None
     deselected: int = 0
     collection: Json = field(default_factory=dict)  # the extension of this name
+    cut: str = ""  # why the tests were cut by number
     # In microseconds since the session began.
     started_us: int | None = None
     ended_us: int = 0
@@ -284,7 +285,7 @@ class WorkerQueues:
                 queue.started_us = queue.started_us if record.began is None else record.began
             case CollectedRecord():
                 queue.collected, queue.collection = record.count, record.collection
-                queue.deselected = record.deselected
+                queue.deselected, queue.cut = record.deselected, record.cut
             case PlanRecord():
                 self.is_dist_each = record.each
             case CloseRecord():

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import (
     COLLECTED_FIELD,
     COLLECTION,
+    CUT_FIELD,
     DESELECTED_FIELD,
     DIED_ENDING,
     ENDING_FIELD,
@@ -28,6 +29,7 @@ from pytest_automation_report.api.responses import RefusedError
 from pytest_automation_report.delivery.requests import Call, Life, RepeatableStep, Request, digest_of, reason_of
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.spool.ledger import Intent, JoinedRecord, Operation, WorkerProgress
+from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,13 +120,17 @@ class Scheduler:
             return partial(self._life.ledger.write, JoinedRecord(session.joined_run, ""))
         # After `send --new-run` the jobs' shared run was left: this session creates a separate run.
         if session.run_tag and not left_runs:
-            return None if self._lookup.is_waiting else self._find_shared_run
+            is_cutting = session.is_cut and self._queues.collected is None and not self._queues.is_decided
+            return None if is_cutting or self._lookup.is_waiting else self._find_shared_run
         collected = () if self._queues.is_dist_each else self._collected_fields
         self._has_sent_collected = bool(collected)
         run = replace(session.run, fields=(*session.run.fields, *collected))
         return self._request("create_run", partial(self._client.create_run, run))
 
     def _find_shared_run(self) -> None:
+        # If the run is created only now, no job has had an answer: a job that comes later learns it from the run.
+        if fields := next(filter(None, map(_cut_fields, self._queues.by_worker.values())), ()):
+            self._lookup.run = replace(self._session.run, fields=(*self._session.run.fields, *fields))
         run = self._life.retry_policy.attempt(self._lookup.step)
         if run is not None:
             self._life.ledger.write(JoinedRecord(run, self._lookup.remark))
@@ -261,7 +267,7 @@ class Scheduler:
             return self._uploads.check_server
         # In a run of several jobs a thread needs the fields of its job; otherwise the worker's name is enough.
         job_fields = self._session.thread_fields if self._leaves_run_open else ()
-        resources = Resources(fields=(Field(WORKER_FIELD, self._name_of(queue)), *job_fields))
+        resources = Resources(fields=(Field(WORKER_FIELD, self._name_of(queue)), *job_fields, *_cut_fields(queue)))
         call = partial(
             self._client.create_thread, self._run, resources, job=self._job(queue), ancestors=self._session.ancestors
         )
@@ -401,3 +407,7 @@ class Scheduler:
         intent = Intent(number, operation, worker, thread, known=known, at=at, **recorded)
         key = sha256(f"{self._session.id}:{number}".encode()).hexdigest()
         return Request(intent, partial(call, key=key), self._clock())
+
+
+def _cut_fields(queue: WorkerQueue) -> tuple[Field, ...]:
+    return (Field(CUT_FIELD, string(queue.cut)),) if queue.cut else ()

@@ -151,6 +151,8 @@ class SharedRunLookup(Struct):
 
     def _wait_for_first_job(self, *, is_waited: bool = False) -> bool:
         """Wait a while if the first job may still create the run; return whether to wait."""
+        if self.client.knows_keys:  # it creates one run, whoever asks first
+            return False
         now = self.runtime.clock()
         self._waiting_since = now if self._waiting_since is None else self._waiting_since
         if is_waited or self.is_first is not False or now - self._waiting_since >= self.timeouts.join_wait:

@@ -31,7 +31,9 @@ _MAX_REPEATED: Final = 5
 _NAMES_PER_RECORD: Final = 500
 
 
-def collected_record(nodeids: Sequence[str], collected: Sequence[str] | None = None, deselected: int = 0) -> bytes:
+def collected_record(
+    nodeids: Sequence[str], collected: Sequence[str] | None = None, deselected: int = 0, cut: str = ""
+) -> bytes:
     """Return the COLLECTED record of one process; ``collected`` are its tests before others were left to other jobs."""
     counts = Counter(map(dotted, nodeids))
     repeated = [(name, count) for name, count in counts.items() if count > 1][:_MAX_REPEATED]
@@ -42,7 +44,7 @@ def collected_record(nodeids: Sequence[str], collected: Sequence[str] | None = N
         text = "\n".join([f"{sys.implementation.name} {sys.version_info[:2]} {sys.platform}", *names])
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         collection = {"digest": digest, "tests": len(names), "chosen": len(counts)}
-    return CollectedRecord(len(nodeids), tuple(repeated), collection, deselected).framed()
+    return CollectedRecord(len(nodeids), tuple(repeated), collection, deselected, cut).framed()
 
 
 def is_counted(report: pytest.TestReport | pytest.CollectReport) -> bool:

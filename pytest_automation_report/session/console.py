@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -120,11 +121,15 @@ def console_process(
     seconds: int,
     environ: Mapping[str, str],
     root: Path,
+    more: Mapping[str, object] = MappingProxyType({}),
 ) -> PrintingProcess:
-    """Run a command of the console on the project that a session reports to; `LaunchError` if it cannot be started."""
+    """Run a command of the console on the project that a session reports to; `LaunchError` if it cannot be started.
+
+    ``more`` are further members of ``start``.
+    """
     way = ("database",) if configuration.endpoint.is_embedded else ("url", "allow_http", "ca_file", "token_file")
     options = options_of(configuration.changed(url=configuration.url or LOCAL_URL), "project_id", "source", "url", *way)
-    start = {"arguments": [*arguments, *options]}
+    start = {"arguments": [*arguments, *options], **more}
     return PrintingProcess(code, start, seconds=seconds, environ=environ, folder=str(root))
 
 

@@ -26,9 +26,11 @@ from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.spool.folder import SessionManifest
 
 # How much longer than the mean a shard may take so that a module stays whole.
 _TOLERANCE: Final = 1.05
@@ -150,15 +152,19 @@ def lowest_first(units: Sequence[str], ranks: Sequence[int]) -> list[int]:
     return sorted(range(len(units)), key=lambda place: lowest[units[place]])
 
 
-# The first test waits for it. On a busy machine the start of the process takes seconds, and a job that gave up would
-# have other tests than the others expect; each request has a limit of its own.
+# The first test waits for it. On a busy machine the start of the process takes seconds; a job that gave up would have
+# other tests than the others expect, so it asks for a minute. Each request has a limit of its own.
 _SECONDS: Final = 20
+_SECONDS_OF_CUT: Final = 80
 _CODE: Final = """\
-from pytest_automation_report.cli.findings import history
-history(start['arguments'], prog_name='automation-report')
+from msgspec import convert
+from pytest_automation_report.cli.history import SharedRun, history
+shared = convert(start['shared'], SharedRun | None)
+history(start['arguments'], prog_name='automation-report', obj=shared)
 """
-# Settings on which a run's key and branch depend.
-_OF_RUN: Final = ("run_id", "run_key", "branch", "build", "attempt", "facts")
+# Settings on which a run's branch depends.
+_OF_RUN: Final = ("branch", "build", "attempt", "facts")
+_ALONE: Final = "jobs that share no run cannot agree on durations"
 
 
 def shard_of(text: str, environ: Mapping[str, str]) -> Shard | None:
@@ -183,7 +189,7 @@ class History(Struct, frozen=True):
     """What a session wants, and what runs, newest first, say of tests by key.
 
     ``prefix`` stands before folders. ``durations`` are medians in microseconds, ``failed`` are the tests that failed
-    when they ran last.
+    when they ran last. ``is_unanswered``: the other jobs may know more. ``alone``: why durations do not cut the tests.
     """
 
     shard: Shard | None
@@ -193,6 +199,8 @@ class History(Struct, frozen=True):
     failed: frozenset[str] = frozenset()
     durations: dict[str, int] = {}
     error: str = "no run has durations yet"  # why nothing is known
+    is_unanswered: bool = False
+    alone: str = ""
 
 
 class HistoryHooks(CollectionHooks):
@@ -200,11 +208,14 @@ class HistoryHooks(CollectionHooks):
 
     key = "automation_report_history"
 
-    def __init__(self, history: History, internal_errors: Errors, process: PrintingProcess | None = None) -> None:
+    def __init__(
+        self, history: History, internal_errors: Errors, start: Callable[[Json | None], PrintingProcess] | None = None
+    ) -> None:
         self.internal_errors = internal_errors
         # The ids of all tests before the cut, for the proof that the jobs ran each of them; None without a shard.
         self.collected: list[str] | None = None
-        self._known, self._process = history, process
+        self._known, self._start = history, start
+        self._process: PrintingProcess | None = None
 
     @classmethod
     def of_session(
@@ -216,18 +227,44 @@ class HistoryHooks(CollectionHooks):
         if configuration.endpoint.is_embedded and not configuration.database.exists():
             return cls(wanted, internal_errors)
         if configuration.token_error:  # the summary has it
-            return cls(replace(wanted, error="no token can be used"), internal_errors)
+            return cls(replace(wanted, error="no token can be used", is_unanswered=True), internal_errors)
         arguments, root = options_of(configuration, *_OF_RUN), config.rootpath
+
+        def start(shared: Json | None) -> PrintingProcess:
+            seconds, more = _SECONDS_OF_CUT if shared else _SECONDS, {"shared": shared}
+            return console_process(
+                _CODE, arguments, configuration, seconds=seconds, environ=environ, root=root, more=more
+            )
+
+        return cls(wanted, internal_errors, start)
+
+    def begin(self, manifest: SessionManifest | None) -> None:
+        """Begin to read the history; ``manifest`` describes the run of a session that is reported."""
+        shared: Json | None = None
+        if self._known.shard is not None:
+            if manifest is not None and (manifest.run_tag or manifest.joined_run is not None):
+                members = ("run", "joined_run", "run_tag", "is_first")
+                shared = {name: to_builtins(getattr(manifest, name)) for name in members}
+            else:
+                self._known = replace(self._known, alone=_ALONE)
+        start, self._start = self._start, None
+        if start is None or (self._known.alone and self._known.order == "none"):
+            return
         try:
-            process = console_process(_CODE, arguments, configuration, seconds=_SECONDS, environ=environ, root=root)
+            self._process = start(shared)
         except LaunchError as error:
-            return cls(replace(wanted, error=str(error)), internal_errors)
-        return cls(wanted, internal_errors, process)
+            self._known = replace(self._known, error=str(error), is_unanswered=True)
 
     @classmethod
     def of_worker(cls, sent: Mapping[str, Any], internal_errors: Errors) -> HistoryHooks:
         """Return the hooks of an xdist worker, by what its controller sent."""
         return cls(convert(sent, History), internal_errors)
+
+    @property
+    def unanswered(self) -> str:
+        """Why the tests were cut by number although the other jobs may have durations, empty if they were not."""
+        history = self._known
+        return history.error if history.shard is not None and history.is_unanswered and not history.alone else ""
 
     @property
     def _history(self) -> History:
@@ -238,7 +275,7 @@ class HistoryHooks(CollectionHooks):
                 found = Unpatched.decode(process.printed())
             except LaunchError as error:
                 # The console command says "Error: " first.
-                found = {"error": str(error).removeprefix("Error: ")}
+                found = {"error": str(error).removeprefix("Error: "), "is_unanswered": True}
             self._known = convert({**to_builtins(self._known), **found}, History)
         return self._known
 
@@ -262,7 +299,7 @@ class HistoryHooks(CollectionHooks):
         if history.shard is not None:
             self.collected = nodeids
             bound = {nodeid: module_of(nodeid) for item, nodeid in chosen if is_bound(item)}
-            shards = cut(durations, history.shard.total or 1, bound)
+            shards = cut(dict.fromkeys(durations) if history.alone else durations, history.shard.total or 1, bound)
             if left := [item for item, nodeid in chosen if shards[nodeid] != history.shard.index]:
                 config.hook.pytest_deselected(items=left)
             chosen = [(item, nodeid) for item, nodeid in chosen if shards[nodeid] == history.shard.index]
@@ -305,7 +342,8 @@ def _lines(history: History, collected: int, ranks: Sequence[int]) -> list[str]:
     if history.shard is not None:
         newest, *others = history.runs or (0,)
         more = f" and {len(others)} before" if others else ""
-        by = f"durations in run {newest}{more}" if history.durations else f"number: {history.error}"
+        by_number = history.alone or ("" if history.durations else history.error)
+        by = f"number: {by_number}" if by_number else f"durations in run {newest}{more}"
         lines.append(f"shard {history.shard}: {len(ranks):,} of {quantity(collected, 'test')}, cut by {by}")
     if history.order != "none":
         lines.append(f"ordered: {_ordered(history, ranks)}")

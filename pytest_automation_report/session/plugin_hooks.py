@@ -14,7 +14,7 @@ from pytest_automation_report.delivery.launch import LaunchError, SenderConfig
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.guards import Errors, Hooks, guarded
 from pytest_automation_report.recording.phases import collection_record
-from pytest_automation_report.session.collection import captured_files, is_counted, write_collected_ids
+from pytest_automation_report.session.collection import HISTORY_HOOKS, captured_files, is_counted, write_collected_ids
 from pytest_automation_report.session.end import LedgerTail, TerminalReport, wait_for_sender
 from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
@@ -280,6 +280,9 @@ class SessionHooks(Hooks):
         try:
             # Set at once: if a later step fails, the session is still closed and shown at its end.
             self._running = start_session(self._setup, session.config, self._report)
+            history = session.config.pluginmanager.get_plugin(HISTORY_HOOKS)
+            if history is not None and self._setup.configuration.shard is not None:
+                history.begin(self._running and self._running.manifest)
             if self._running is not None:
                 self._running.record(session)
                 self._running.hand_over(session.config)

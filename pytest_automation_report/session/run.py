@@ -277,6 +277,7 @@ def _written(
         pid_birth=system.process_start_time(os.getpid()),
         run_tag=sharing.tag,
         is_first=sharing.is_first,
+        is_cut=candidate.shard is not None,
         is_followed=setup.sender is not None,
         thread_fields=sharing.thread_fields(folder.id),
         job=sharing.thread_job(folder.id),

@@ -180,6 +180,7 @@ class RuntestHooks(Hooks):
             [self.plain_nodeids.get(item.nodeid, item.nodeid) for item in session.items],
             self._before_sharding(session.config),
             max(0, self._found - len(session.items)),
+            getattr(session.config.pluginmanager.get_plugin(HISTORY_HOOKS), "unanswered", ""),
         )
         self._items.clear()
         self.writer.write(self._collected)

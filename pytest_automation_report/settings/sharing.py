@@ -79,5 +79,6 @@ def sharing_of(configuration: Settings, facts: BuildInfo) -> RunSharing:
         placeholders = ", ".join(f"{{{name}}}" for name in unknown)
         warning = f"run_key {configuration.run_key!r}: {placeholders} is unknown here, so no other job shares this run"
         return RunSharing(warning=warning)
-    is_first = None if facts.shard is None else facts.shard.index == 1
+    numbered = configuration.shard or facts.shard
+    is_first = None if numbered is None else numbered.index == 1
     return replace(shared, key=key, tag=key_tag(configuration.source, key), is_first=is_first)

@@ -290,6 +290,8 @@ class SessionManifest(Struct, frozen=True, omit_defaults=True, tag_field="format
     run_tag: str = ""
     # Whether this job creates the shared run, None if the CI provider does not number its jobs.
     is_first: bool | None = None
+    # The job runs a shard: what asks for its cut creates the shared run, or the sender once the tests are known.
+    is_cut: bool = False
     # A sender was started with the session: unlike one that is kept for later, the next session delivers it.
     is_followed: bool = False
     # Fields of each thread, to show whose it is in a run of several jobs.

@@ -239,6 +239,7 @@ class CollectedRecord(Record, frozen=True, tag="collected"):
     repeated: tuple[tuple[str, Int64], ...] = ()
     collection: Json = field(default_factory=dict)
     deselected: Int64 = 0
+    cut: str = ""  # why a shard was cut by number although other jobs may have had durations
 
 
 class IdsRecord(Record, frozen=True, tag="ids"):

@@ -19,7 +19,7 @@ from support.prepared import popen
 SHORT_LIMITS: Mapping[str, float] = {
     "request": 5.0, "batch_age": 0.2, "poll": 0.02, "retry_base": 0.02, "retry_cap": 0.2, "throttle": 0.2,
     "read_back": 0.05, "worker_grace": 10.0, "exit_all": 20.0, "exit_progress": 10.0, "exit_down": 0.3,
-    "exit_interrupted": 10.0, "alone": 5.0, "send_progress": 5.0,
+    "exit_interrupted": 10.0, "alone": 5.0, "send_progress": 5.0, "cut": 1.0,
 }  # fmt: skip
 """The sender's limits in seconds, for tests: waiting is short, what must not happen under load is long."""
 

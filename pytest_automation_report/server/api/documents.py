@@ -411,7 +411,7 @@ DOCUMENTS: Final[Mapping[str, Document]] = {
     "/projects/{}/automation/runs": Document(RUN_PAGE, _runs),
     "/projects/{}/automation/sources": Document(SOURCE_PAGE, _read(_sources)),
     "/projects/{}/automation/durations": Document(
-        {name: Parameter(_string, "") for name in ("source", "branch", "key")},
+        {**{name: Parameter(_string, "") for name in ("source", "branch")}, "run": in_range(_IDS)},
         lambda store, project_id, query: {"result": usual_durations(store, project_id, **query)},
     ),
     "/automation/runs/{}": Document(RUN_QUERY, _read(run_document)),

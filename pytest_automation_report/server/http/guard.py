@@ -122,8 +122,8 @@ class Tokens:
 
     def check(self, grant: Grant, req: falcon.Request, params: Mapping[str, Any]) -> None:
         """Raise `ApiError` (403, 404) for a request that a token may not make."""
-        # The first question for the durations of a key decides how all jobs of its pipeline cut their tests.
-        is_change = req.method != "GET" or (req.path.endswith("/automation/durations") and req.get_param("key"))
+        # The first question for the durations of a run decides how all of its jobs cut their tests.
+        is_change = req.method != "GET" or (req.path.endswith("/automation/durations") and req.get_param("run"))
         if grant.role == "read" and is_change:
             raise ApiError(403, f"The token {grant.name!r} may only read.")
         # The metrics are of all projects.

@@ -33,7 +33,7 @@ from pytest_automation_report.findings.comparison import (
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, flakiness_of
 from pytest_automation_report.findings.sentences import RunNumbers, ending_of, is_torn
 from pytest_automation_report.findings.times import median
-from pytest_automation_report.server.store.database import Row, StoreConnection, marks, try_lock
+from pytest_automation_report.server.store.database import Row, StoreConnection, marks
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
 from pytest_automation_report.server.store.reads import (
     IS_MODULE,
@@ -45,10 +45,11 @@ from pytest_automation_report.server.store.reads import (
     unexplained_exits,
 )
 from pytest_automation_report.server.store.values import (
-    DAY_US,
+    INT64_MAX,
     KILLED,
     ResultClass,
     StoredField,
+    json_text,
     not_found,
     validation_error,
 )
@@ -499,83 +500,83 @@ def earlier_source(connection: StoreConnection, run: Row, case_ids: Collection[i
 
 
 _LATEST: Final = 5
-# A job of a pipeline that is older does not run again.
-_KEEP_US: Final = 30 * DAY_US
 _SOURCE_ID: Final = 'SELECT "id" FROM "source" WHERE "project_id" = ? AND "name" = ?'
-# Not the run of a shard that has no key: it may be of another job of this pipeline, which was cut without it.
+# Not the run of a shard that has no key: it has a part of the tests. One that is open again keeps its time.
 _OF_BRANCH: Final = (
-    'SELECT "id" FROM "run" WHERE "source_id" = ? AND {branch} AND "is_completed" AND "total_count" > 0'
+    'SELECT "id" FROM "run" WHERE "source_id" = ? AND {branch} AND "completed" < ? AND "total_count" > 0'
     ' AND COALESCE("selection", \'\') NOT LIKE ? ORDER BY "id" DESC LIMIT ?'
 )
-# The runs of a key, which is a run's tag, or "run" and its id. Only newer ones: the tags have no index of their own.
-_OWN: Final = (
-    'SELECT "id" FROM (SELECT "id" FROM "run" WHERE "source_id" = ? ORDER BY "id" DESC LIMIT 1000) AS newest'
-    ' WHERE \'run \' || "id" = ? OR EXISTS (SELECT 1 FROM "run_tag" WHERE "run_id" = newest."id" AND "tag" = ?)'
-)
-_COLLECTIONS: Final = 'SELECT "collection" FROM "thread" WHERE "run_id" = ? AND "collection" IS NOT NULL'
-_SETTLED: Final = 'SELECT "runs" FROM "plan" WHERE "project_id" = ? AND "key" = ?'
 
 
-class UsualDurations(TypedDict, total=False):
+class UsualDurations(TypedDict):
     """What usual tests of a source take, by their keys, and which failed last."""
 
     runs: list[int]
     failed: list[str]
     durations: dict[str, int]  # microseconds
-    error: str
 
 
-def usual_durations(store: Store, project_id: int, source: str, branch: str, key: str) -> UsualDurations:
+class _Cut(TypedDict):
+    """The same by cases, as it is stored of a run whose jobs cut their tests by it."""
+
+    runs: list[int]
+    failed: list[int]
+    durations: dict[str, int]
+
+
+def usual_durations(store: Store, project_id: int, source: str, branch: str, run: int | None) -> UsualDurations:
     """Return the medians of durations in some runs of a source, and which tests failed last.
 
-    The runs are the last ones of the branch, then of the main branch, newest first; with a key they are the runs
-    of its first call, and ``error`` says that it had none.
+    The runs are the last ones of the branch, then of the main branch, newest first. With a ``run`` they are of its
+    branch, completed before it was created, and all calls return what the first one found: late results and removed
+    runs change nothing. Raises `ApiError` (404) for a run that the project does not have.
     """
-    own, runs = store.read(partial(_last_runs, project_id=project_id, source=source, branch=branch, key=key))
-    settled = store.write(partial(_settled, project_id, key, own, runs)) if key else runs
-    document = store.read(partial(_history, runs=settled))
-    if runs and not settled:
-        document["error"] = "the first job of this run key had no durations"
-    return document
+    if run is None:
+        found = store.read(partial(_of_source, project_id=project_id, source=source, branch=branch))
+    else:
+        kept = store.read(lambda connection: stored_documents(connection, "cut", [run], 1)).get(run)
+        found = kept or store.write(partial(_settled, run, store.read(partial(_before, run, project_id))))
+    cases = sorted({*found["failed"], *map(int, found["durations"])})
+    keys: dict[int, str] = dict(store.read(partial(rows_of, sql=_KEYS, ids=cases)))
+    return {
+        "runs": found["runs"],
+        "failed": [keys[case_id] for case_id in found["failed"] if case_id in keys],
+        "durations": {keys[int(case)]: time for case, time in found["durations"].items() if int(case) in keys},
+    }
 
 
-def _last_runs(
-    connection: StoreConnection, project_id: int, source: str, branch: str, key: str
-) -> tuple[list[int], list[int]]:
-    """Return the runs of the key, and the other ones whose durations count."""
-    sources = connection.execute(_SOURCE_ID, (project_id, source))
-    if not sources:
-        return [], []
-    ((source_id,),) = sources
-    own = [run_id for (run_id,) in connection.execute(_OWN, (source_id, key, key))] if key else []
+def _of_source(connection: StoreConnection, project_id: int, source: str, branch: str) -> _Cut:
+    rows = connection.execute(_SOURCE_ID, (project_id, source))
+    return _history(connection, _last_runs(connection, rows[0][0], branch, INT64_MAX) if rows else [])
+
+
+def _before(run_id: int, project_id: int, connection: StoreConnection) -> _Cut:
+    run = run_row(connection, run_id)
+    if run["project"] != project_id:
+        raise not_found("automation run")
+    return _history(connection, _last_runs(connection, run["source"], run["branch"] or "", run["created"]))
+
+
+def _last_runs(connection: StoreConnection, source_id: int, branch: str, before: int) -> list[int]:
+    """Return the runs whose durations count, of those that were completed before this time."""
     found: list[int] = []
     for name in dict.fromkeys([branch, main_branch(connection, source_id)]):
         condition, values = ('"branch" = ?', (name,)) if name else ('"branch" IS NULL', ())
         rows = connection.execute(
-            _OF_BRANCH.format(branch=condition), (source_id, *values, f"{SHARD_OPTION}=%", _LATEST + len(own))
+            _OF_BRANCH.format(branch=condition), (source_id, *values, before, f"{SHARD_OPTION}=%", _LATEST)
         )
-        found += [run_id for (run_id,) in rows if run_id not in own]
-    return own, found[:_LATEST]
+        found += [run_id for (run_id,) in rows]
+    return found[:_LATEST]
 
 
-def _settled(project_id: int, key: str, own: Sequence[int], runs: Sequence[int], writer: Writer) -> list[int]:
-    """Store the runs for a key, unless another job was first; return what is stored. ``own`` are the key's runs."""
-    connection = writer.connection
-    # Two purges at once would lock the same rows in different orders.
-    if try_lock(connection, "plans"):
-        connection.change('DELETE FROM "plan" WHERE "created" < ?', (writer.now - _KEEP_US,))
-    if not connection.execute(_SETTLED, (project_id, key)):
-        # Shards that ran before anybody got an answer were cut by number.
-        collections = [json.loads(text) for run_id in own for (text,) in connection.execute(_COLLECTIONS, (run_id,))]
-        is_cut = any(each["chosen"] < each["tests"] for each in collections)
-        settled = json.dumps([] if is_cut else runs)
-        connection.add("plan", project_id=project_id, key=key, runs=settled, created=writer.now)
-    ((stored,),) = connection.execute(_SETTLED, (project_id, key))
-    found: list[int] = json.loads(stored)
-    return found
+def _settled(run_id: int, cut: _Cut, writer: Writer) -> _Cut:
+    """Store how the jobs of a run cut their tests, unless another job was first; return what is stored."""
+    writer.connection.add("run_document", run_id=run_id, kind="cut", version=1, body=json_text(cut))
+    stored: _Cut = stored_documents(writer.connection, "cut", [run_id], 1)[run_id]
+    return stored
 
 
-def _history(connection: StoreConnection, runs: Sequence[int]) -> UsualDurations:
+def _history(connection: StoreConnection, runs: Sequence[int]) -> _Cut:
     durations: dict[int, list[int]] = defaultdict(list)
     has_failed: dict[int, bool] = {}
     for run_id in runs:
@@ -586,9 +587,8 @@ def _history(connection: StoreConnection, runs: Sequence[int]) -> UsualDurations
             # The newest run that has the test decides. A module that is collected again has no result.
             if case_id not in modules or run_id == runs[0]:
                 has_failed.setdefault(case_id, case.verdict == "failed" or case.fingerprint == KILLED)
-    keys: dict[int, str] = dict(rows_of(connection, _KEYS, sorted(has_failed)))
     return {
         "runs": [*runs],
-        "failed": [keys[case_id] for case_id, failed in has_failed.items() if failed],
-        "durations": {keys[case_id]: round(median(times)) for case_id, times in durations.items()},
+        "failed": [case_id for case_id, failed in has_failed.items() if failed],
+        "durations": {str(case_id): round(median(times)) for case_id, times in durations.items()},
     }

@@ -112,7 +112,7 @@ _KEEP: Final = (
     ' SELECT "id", ?, ?, ? FROM "run" WHERE "id" = ? AND "is_completed" AND "updated" = ?'
     ' ON CONFLICT ("run_id", "kind") DO UPDATE SET "version" = excluded."version", "body" = excluded."body"'
 )
-DocumentKind: TypeAlias = Literal["findings", "summary", "overview", "searched"]
+DocumentKind: TypeAlias = Literal["findings", "summary", "overview", "searched", "cut"]
 
 
 def stored_documents(

@@ -272,7 +272,8 @@ _LONGEST: Final = 'SELECT MAX(COALESCE("elapsed_observed", "elapsed_computed")) 
 _RUN_OF_THREAD: Final = (
     'SELECT t."run_id", r."source_id" FROM "thread" AS t JOIN "run" AS r ON r."id" = t."run_id" WHERE t."id" = ?'
 )
-_FORGET_DOCUMENTS: Final = 'DELETE FROM "run_document" WHERE "run_id" = ?'
+# Not how its jobs cut their tests: one that runs again has the same tests.
+_FORGET_DOCUMENTS: Final = 'DELETE FROM "run_document" WHERE "run_id" = ? AND "kind" <> \'cut\''
 _RUN: Final = (
     'SELECT "created", "completed", "status", "failure_count", "thread_count", "thread_active_count", "session_ended",'
     ' "unexplained_exit" FROM "run"'

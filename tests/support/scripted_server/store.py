@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -49,6 +50,8 @@ class Run:
     threads: list[Thread] = field(default_factory=list)
     resources: dict[str, list[Any]] = field(default_factory=dict)
     is_completed: bool = False
+    created_at: str = MOMENT
+    completed_at: str = MOMENT
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not a mistake
@@ -58,12 +61,23 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not a mistake
 
 
 class Store:
-    """What the server has applied; ``results`` holds (run id, thread id, test) in the order of arrival."""
+    """What the server has applied; ``results`` holds (run id, thread id, test) in the order of arrival.
+
+    ``seconds`` are its clock: it goes on by one with each run that is created or completed, unless ``is_clock_still``.
+    """
+
+    is_clock_still = False
 
     def __init__(self) -> None:
         self.runs: dict[int, Run] = {}
         self.threads: dict[int, Thread] = {}
         self.results: list[tuple[int, int, dict[str, Any]]] = []
+        self.seconds = 0
+
+    def _moment(self) -> str:
+        self.seconds += not self.is_clock_still
+        now = datetime.fromisoformat(MOMENT.replace("Z", "+00:00")) + timedelta(seconds=self.seconds)
+        return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def apply(self, method: str, path: str, query: str, body: object) -> Reply:
         """Do what a request asks for; ``body`` is its JSON value."""
@@ -95,7 +109,7 @@ class Store:
         missing = {name: [f"The {name} field is required."] for name in ("name", "source") if not body.get(name)}
         if missing:
             raise Refused(422, "The given data was invalid.", missing)
-        run = Run(len(self.runs) + 1, project_id, body, resources=_resources(body))
+        run = Run(len(self.runs) + 1, project_id, body, resources=_resources(body), created_at=self._moment())
         self.runs[run.id] = run
         return Reply(201, {"id": run.id})
 
@@ -117,7 +131,7 @@ class Store:
 
     def _complete_run(self, run_id: int, _: dict[str, Any]) -> Reply:
         run = self._open_run(run_id)
-        run.is_completed = True
+        run.is_completed, run.completed_at = True, self._moment()
         for each in run.threads:
             each.is_completed = True
         return Reply(204)
@@ -260,6 +274,7 @@ def _run_json(run: Run) -> dict[str, Any]:
         "thread_completed_count": done, "updated_at": None, "updated_by": None,
         **_shown_resources(run.resources, "fields", "links", "artifacts"),
         **_state(_counts([row for each in run.threads for row in each.rows]), is_completed=run.is_completed),
+        "created_at": run.created_at, "completed_at": run.completed_at if run.is_completed else None,
     }  # fmt: skip
 
 

@@ -174,7 +174,8 @@ def test_reads(ways: tuple[Way, Way]) -> None:
         lambda client: client.sources(),
         lambda client: client.findings_document(1),
         lambda client: client.flaky_document(1, "main"),
-        lambda client: client.durations_document("suite", "", "a-key"),
+        lambda client: client.durations_document("suite", ""),
+        lambda client: client.durations_document(run=1),
         lambda client: client.results_document(1, after=149, status_id=(3,)),
     )
 
