@@ -16,7 +16,7 @@ from msgspec import Struct, convert
 
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.http import Attempt
-from pytest_automation_report.api.models import KNOWN_FIELD
+from pytest_automation_report.api.models import CUT_FIELD, KNOWN_FIELD
 from pytest_automation_report.api.responses import ClientError, NoResponse, Run, time_of
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.cli.context import (
@@ -38,6 +38,7 @@ from pytest_automation_report.cli.queries import (
     configured_for,
     connected_to,
     echo_link,
+    jobs_of,
     run_of,
 )
 from pytest_automation_report.cli.run import NUMBER, TIMEOUT, completed_runs, echo_jobs, run
@@ -300,9 +301,12 @@ class _Verdicts(Struct, frozen=True):
         """Print the proof and the verdict of a run; return the exit code, and what the gate says if it was asked."""
         if findings is None:
             echo_stderr("this server does not tell whether each test ran once")
+            for job in (jobs := _unanswered(shown)):
+                what = "it got no answer, so it was cut by number, and tests may be missing or have run twice"
+                echo_stderr(f"run {job} again: {what}", colour="yellow")
             if self.is_gate:
                 echo_stderr(f"--gate: findings {OURS_ONLY}", colour="red")
-            return Exit.USAGE if self.is_gate else Exit.DONE, ""
+            return Exit.USAGE if self.is_gate else Exit.KEPT if jobs else Exit.DONE, ""
         echo_jobs(findings)
         code = Exit.KEPT if is_torn(findings["whole"]) else Exit.DONE
         if self.is_gate:
@@ -339,6 +343,14 @@ class _Verdicts(Struct, frozen=True):
                 if is_red is not None:
                     return is_red
         return False
+
+
+def _unanswered(run: Run) -> list[str]:
+    """Return the shards that were cut by number in their last attempt, unless the run began with such shards."""
+    threads = sorted(run.threads, key=lambda thread: thread.id)
+    last = {job: thread for thread in threads for job in jobs_of(thread)}
+    is_other = not run.field_value(CUT_FIELD)
+    return [job for job in last if is_other and any(field.name == CUT_FIELD for field in last[job].fields)]
 
 
 def _is_excused(test: ExportedTest, known: KnownTests) -> bool:

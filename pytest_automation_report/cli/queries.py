@@ -36,6 +36,7 @@ from pytest_automation_report.delivery.requests import NOT_FOUND
 from pytest_automation_report.delivery.shared_run import SharedRunLookup, runs_of_key
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.export.results import ExportedTest
+from pytest_automation_report.findings.comparison import SHARD_NAME, absent_shards
 from pytest_automation_report.server.store.values import ResultClass, RunStatus
 from pytest_automation_report.settings.parsers import LARGEST_ID
 from pytest_automation_report.settings.run import JOB_FIELD, timeouts_from
@@ -198,14 +199,14 @@ def jobs_of(thread: Thread) -> set[str]:
 def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, end: float) -> str:
     """Wait until these jobs have delivered their results; return "", or what is missing by ``end``.
 
-    Nothing is waited for once all runs are completed. Of a number of jobs the missing ones are named as the last run of
-    their source has them.
+    Nothing is waited for once all runs are completed. Of a number of jobs the missing ones are named as the run itself
+    numbers them, and what it does not number as the last run of the source has it.
     """
     if configuration.endpoint.is_embedded and "url" not in configuration.origins and is_ci(os.environ):
         store = user_shell().target(configuration)
         echo_stderr(f"a job on another machine cannot reach {store}: set AUTOMATION_REPORT_URL", colour="yellow")
     names, count = ((), jobs) if isinstance(jobs, int) else (jobs, len(jobs))
-    arrived: set[str] = set()
+    arrived, begun = set[str](), set[str]()
     sources: set[int] = set()
 
     def check() -> str:
@@ -215,6 +216,7 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
         of_runs = [completed_jobs(run) for run in runs]
         arrived.clear()
         arrived.update(*of_runs)
+        begun.update(*(jobs_of(thread) for run in runs for thread in run.threads))
         missing = [name for name in names if name not in arrived]
         number = count - len(missing) if names else sum(map(len, of_runs))
         if number >= count:
@@ -233,13 +235,23 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
         words = retry_until(check, end, also=(_JobsMissingError, NoRunError))
     except (_JobsMissingError, NoRunError, *_TRANSIENT_ERRORS) as error:
         words = str(error)
-    if not (words and arrived) or names:
+    if not (words and begun) or names:
         return words
+    own = [*absent_shards(sorted(begun)), *sorted(begun - arrived)]
+    if len(own) >= count - len(arrived):
+        return f"{words}; missing: {', '.join(own)}"
     filters: RunFilters = {"source_id": tuple(sources), "status": COMPLETED}
     newest = next((run for page in run_pages(client, **filters) for run in page.result), None)
-    known = [] if newest is None else sorted(completed_jobs(client.run(newest.id)) - arrived)
-    were = "it was" if len(known) == 1 else "they were"
-    return f"{words}; missing: {', '.join(known)} ({were} in the last run)" if known else words
+    earlier = () if newest is None else sorted(completed_jobs(client.run(newest.id)) - begun)
+    # It may have had more shards of the same name.
+    known = [name for name in earlier if not any(_series_of(name) & _series_of(job) for job in begun)]
+    were = f" ({'it was' if len(known) == 1 else 'they were'} in the last run)" if known else ""
+    return f"{words}; missing: {', '.join([*own, *known])}{were}" if own or known else words
+
+
+def _series_of(job: str) -> set[tuple[str, str]]:
+    match = SHARD_NAME.fullmatch(job)
+    return {(match[1], match[4])} if match else set()
 
 
 def _expected_jobs(_: click.Context, __: click.Parameter, text: str | None) -> ExpectedJobs | None:

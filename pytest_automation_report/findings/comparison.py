@@ -284,7 +284,7 @@ def _parts(selection: str) -> tuple[frozenset[str], tuple[str, ...]]:
     return frozenset(options), tuple(paths)
 
 
-_SHARD: Final = re.compile(r"(.*?)([0-9]+)/([0-9]+)(.*)")
+SHARD_NAME: Final = re.compile(r"(.*?)([0-9]+)/([0-9]+)(.*)")
 
 
 class Share(NamedTuple):
@@ -363,16 +363,16 @@ def _of_suite(shares: Sequence[Share], *, is_cut: bool) -> WholeRun:
     missing = max(0, shares[0].tests - len(ran))
     jobs = dict.fromkeys(share.job for share in shares)
     if missing:
-        blamed |= dict.fromkeys([*(_absent(jobs) if is_cut else ()), *(job for job in jobs if job not in whole)])
+        blamed |= dict.fromkeys([*(absent_shards(jobs) if is_cut else ()), *(job for job in jobs if job not in whole)])
     return {
         "tests": shares[0].tests, "cases": len(ran), "of_jobs": len(jobs), "missing": missing, "twice": len(twice),
         "jobs": [*blamed],
     }  # fmt: skip
 
 
-def _absent(jobs: Iterable[str]) -> list[str]:
+def absent_shards(jobs: Iterable[str]) -> list[str]:
     """Return the names of shards that never came, if the others are named like ``unit 2/4``."""
-    matches = [match for job in jobs if (match := _SHARD.fullmatch(job))]
+    matches = [match for job in jobs if (match := SHARD_NAME.fullmatch(job))]
     came = {(match[1], int(match[2]), int(match[3]), match[4]) for match in matches}
     return [
         f"{before}{number}/{total}{after}"

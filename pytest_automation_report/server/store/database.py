@@ -272,8 +272,8 @@ CREATE INDEX result_unstable ON result (run_id, case_id, result_class, failed_at
 CREATE INDEX result_run_id_status ON result (run_id, status /*id*/);
 CREATE INDEX result_fingerprint_run_id ON result (fingerprint, run_id /*id*/) WHERE fingerprint IS NOT NULL;
 
--- What was computed once of a completed run: its findings, the summary of them for lists, and its overview. ``version``
--- belongs to the rules, ``body`` is a JSON object.
+-- What was computed once of a completed run: its findings, the summary of them for lists, and its overview; of any run
+-- by what its jobs cut their tests ("cut"). ``version`` belongs to the rules, ``body`` is a JSON object.
 CREATE TABLE run_document (
   run_id BIGINT NOT NULL REFERENCES run, kind TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY (run_id, kind)
@@ -319,13 +319,6 @@ CREATE TABLE moment (name TEXT PRIMARY KEY, time BIGINT NOT NULL);
 
 -- Runs that `store prune` removed, for their old links.
 CREATE TABLE removed_run (id BIGINT PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source);
-
--- The runs whose durations cut the tests of a pipeline into shards, as a JSON list, by the tag of its key. The project
--- may have no run yet.
-CREATE TABLE plan (
-  project_id BIGINT NOT NULL, key TEXT NOT NULL, runs TEXT NOT NULL, created BIGINT NOT NULL,
-  PRIMARY KEY (project_id, key)
-);
 
 -- A request that had an idempotency key, and the id of what it created.
 CREATE TABLE applied_request (

@@ -71,6 +71,7 @@ MIGRATIONS: Final[Mapping[int, tuple[Step, ...]]] = {
         # Each project whose runs had a content named it before anybody was asked for it.
         """INSERT INTO content_owner (content_id, project_id) SELECT DISTINCT c.id, r.project_id FROM content AS c
   JOIN content_use AS u ON u.hash = c.hash JOIN run AS r ON r.id = u.run_id""",
+        "DROP TABLE plan",  # how jobs cut their tests is a document of their run
     ),
 }
 SCHEMA_VERSION: Final = max(MIGRATIONS)  # version of the tables

@@ -99,6 +99,21 @@ def test_jobs_that_are_missing_are_named(project: Project) -> None:
         assert f"run 2 was completed before: {words}\n" in ran.err
 
 
+def test_missing_shards_are_those_of_this_run(project: Project) -> None:
+    """If the last run had more shards than this one, the missing one is named by this run's own number of shards.
+
+    A job that this run does not number is named as the last run had it.
+    """
+    for part in ("1/3", "2/3", "3/3"):
+        job(project, 1, part)
+    job(project, 1, "1/1", name="lint")
+    finish(project, 1, "--expect-jobs", "4", exits=0)
+    job(project, 2, "1/2")
+    for jobs, missing in (("2", "unit 2/2"), ("3", "unit 2/2, lint 1/1 (it was in the last run)")):
+        ran = finish(project, 2, "--expect-jobs", jobs, "--timeout", "1s", exits=3)
+        assert f"1 of {jobs} jobs are in; missing: {missing}\n" in ran.err
+
+
 def test_files_of_a_run_say_which_jobs_are_missing(project: Project, tmp_path: Path) -> None:
     """Summary and comment of a run that stays open have the jobs that it lacks."""
     job(project, 1, "1/2")

@@ -9,7 +9,7 @@ import pytest
 
 from support.checked_server import CheckedServer
 from support.projects import Project, console
-from support.scripted_server.faults import Rule, answer, hang
+from support.scripted_server.faults import Rule, answer, hang, reset_before
 from support.scripted_server.server import ScriptedServer
 from support.scripted_server.sources import PAGE
 from support.sessions import Ran, reporting_arguments, session_environment
@@ -246,6 +246,90 @@ def test_testmo_gives_the_durations_of_its_newest_run(project: Project, testmo: 
     console(project.root, "run", "complete", "--run-key", "1", *options, exits=0)
     # When the job runs again, its own run does not count.
     assert summary_of(job(project, testmo.address, 1)) == summary_of(ran)
+
+
+def tests_on(testmo: ScriptedServer, run: int) -> Counter[str]:
+    """Return how often each test of a run ran."""
+    return Counter(f"{test['folder']}.{test['name']}" for of, _, test in testmo.results if of == run)
+
+
+def branch_run(project: Project, address: str, branch: str = "main") -> None:
+    """Report a completed run of a branch."""
+    project.report(address=address, env=session_environment(AUTOMATION_REPORT_BRANCH=branch), exits=0)
+
+
+def test_runs_that_complete_between_the_starts_change_no_shard(project: Project, testmo: ScriptedServer) -> None:
+    """With a server that is none of ours all jobs are cut by a run that was completed before theirs was created.
+
+    Other runs are completed before the next job starts; a job that runs again, when its run is completed and its
+    results go to another one, has the tests that it had. Nothing runs twice or nowhere.
+    """
+    branch_run(project, testmo.address)
+    newest = max(run for run, _, _ in testmo.results)
+    lines = []
+    for index in (2, 3, 1):
+        lines.append(summary_of(job(project, testmo.address, index)))
+        project.write("test_a.py", SUITE.format(tests=4, name="a", seconds=0.3 * (index == 2)))
+        for _ in range(2):
+            branch_run(project, testmo.address)
+    assert [line.partition("cut by ")[2] for line in lines] == [f"durations in run {newest}"] * 3
+    shared = max(run.id for run in testmo.store.runs.values() if run.body["name"].endswith(" 1"))
+    assert tests_on(testmo, shared) == Counter(TESTS)
+    options = ("--source", "suite", "--url", testmo.address, "--project-id", "1")
+    console(project.root, "run", "complete", "--run-key", "1", *options, exits=0)
+    again = job(project, testmo.address, 2)
+    assert (summary_of(again), "was already completed" in again.out) == (lines[0], True)
+
+
+def test_a_run_of_the_same_second_cuts_nothing(project: Project, testmo: ScriptedServer) -> None:
+    """A server that shows whole seconds does not tell which was first, so such a run counts for no job."""
+    testmo.store.is_clock_still = True
+    branch_run(project, testmo.address)
+    by = [summary_of(job(project, testmo.address, index)).partition("cut by ")[2] for index in (1, 2)]
+    assert by == ["number: no run has durations yet"] * 2
+
+
+def test_a_job_asks_for_a_while(project: Project, testmo: ScriptedServer) -> None:
+    """A server that fails at first decides no cut: the job asks again."""
+    branch_run(project, testmo.address)
+    testmo.script([Rule("GET", "/runs", reset_before(), count=3)])
+    env = {**gitlab(1, 3), **session_environment({"cut": 30})}
+    ran = project.report("--automation-report-shard=auto", address=testmo.address, env=env, exits=0)
+    assert "cut by durations in run" in summary_of(ran)
+
+
+def test_shards_that_began_without_an_answer_go_on_by_number(project: Project, testmo: ScriptedServer) -> None:
+    """If the first jobs got no answer, their run says so, and jobs that get one fit: each test runs once."""
+    branch_run(project, testmo.address)
+    testmo.down()
+    first = summary_of(job(project, testmo.address, 1, "--automation-report-delivery=later"))
+    assert "cut by number: " in first
+    testmo.up()
+    options = ("--url", testmo.address, "--project-id", "1")
+    console(project.root, "send", *options, exits=0)
+    shared = max(testmo.store.runs)
+    for index in (2, 3):
+        by = summary_of(job(project, testmo.address, index)).partition("cut by ")[2]
+        assert by == f"number: as the first jobs of run {shared}, which got no answer"
+    assert tests_on(testmo, shared) == Counter(TESTS)
+    assert "Cut by number" in {each["name"] for each in testmo.store.runs[shared].resources["fields"]}
+    finished = console(project.root, "run", "finish", "--run-key", "1", "--source", "suite", *options, exits=0)
+    assert "cut by number" not in finished.err
+
+
+def test_a_shard_without_an_answer_is_named_on_testmo(project: Project, testmo: ScriptedServer) -> None:
+    """Where one of three jobs got none, `run finish` names it and ends with 3, until it has run again."""
+    branch_run(project, testmo.address)
+    job(project, testmo.address, 1)
+    testmo.script([Rule("GET", "/runs", hang(), count=8)])
+    assert "cut by number: " in summary_of(job(project, testmo.address, 2, "--automation-report-delivery=later"))
+    testmo.forget()
+    options = ("--url", testmo.address, "--project-id", "1")
+    console(project.root, "send", *options, exits=0)
+    job(project, testmo.address, 3)
+    finish = ("run", "finish", "--run-key", "1", "--source", "suite", *options)
+    again = "run unit 2/3 again: it got no answer, so it was cut by number, and tests may be missing or have run twice"
+    assert again in console(project.root, *finish, exits=3).err
 
 
 def test_shard_without_tests_passes(project: Project, server: CheckedServer) -> None:

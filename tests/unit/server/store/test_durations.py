@@ -7,11 +7,9 @@ import pytest
 from support.service import SECOND, Service, a_test
 from support.website import field
 
-DAYS = 24 * 3600 * SECOND
-
 
 def asked(service: Service, **query: str) -> Any:  # noqa: ANN401 - a document
-    """Return the answer for a branch or a key."""
+    """Return the answer for a branch or a shared run."""
     answer = service.get("/projects/1/automation/durations", "&".join(f"{k}={v}" for k, v in query.items()))
     assert answer.status_code == 200, answer.text
     return answer.json["result"]
@@ -39,19 +37,48 @@ def test_medians_of_the_last_five_runs(service: Service) -> None:
         assert asked(service, **other) == {"runs": [], "failed": [], "durations": {}}
 
 
-def test_the_first_job_settles_the_runs_of_a_key(service: Service) -> None:
-    """Jobs of one key get the durations of the same runs for 30 days, of none if there were none; others do not."""
-    assert asked(service, source="a-source", key="none")["runs"] == []
+def shared_run(service: Service) -> int:
+    """Create the run of a pipeline's jobs, a second after what was before it."""
+    service.clock.now += SECOND
+    return service.new_run()
+
+
+def test_runs_that_were_completed_before_the_shared_run_count(service: Service) -> None:
+    """All jobs of a run get the durations of runs that were completed before it was created, not of later ones.
+
+    A run that is completed in the same microsecond is none of them, and neither is the shared run itself.
+    """
     a_run(service, 10)
-    assert asked(service, source="a-source", key="one")["runs"] == [1]
-    a_run(service, 20)
-    service.clock.now += 29 * DAYS
-    assert [asked(service, source="a-source", key=key)["runs"] for key in ("none", "one", "two")] == [[], [1], [2, 1]]
-    assert asked(service, source="a-source", key="none")["error"] == "the first job of this run key had no durations"
-    assert asked(service, source="a-source", key="one")["durations"] == {"key0": 10}
-    service.clock.now += 2 * DAYS
-    assert asked(service, source="a-source", key="three")["runs"] == [2, 1]
-    assert [asked(service, source="a-source", key=key)["runs"] for key in ("one", "two")] == [[2, 1], [2, 1]]
+    slow = service.new_run()
+    service.append(service.new_thread(slow), a_test(0, elapsed=90))
+    shared, other = shared_run(service), service.new_run()
+    service.complete(slow)
+    assert asked(service, run=str(shared)) == {"runs": [1], "failed": [], "durations": {"key0": 10}}
+    service.clock.now += SECOND
+    service.append(service.new_thread(shared), a_test(0, elapsed=90))
+    service.complete(shared)
+    assert [asked(service, run=str(each))["runs"] for each in (shared, other)] == [[1], [1]]
+    assert asked(service, run=str(shared_run(service)))["runs"] == [shared, slow, 1]
+
+
+def test_the_first_answer_is_everybodys(service: Service) -> None:
+    """Late results of a run, and a run that is removed, change no job's tests, also not when it runs again."""
+    earlier = service.run_of_jobs(("unit", 1, [a_test(0, elapsed=10), a_test(1, elapsed=20)]))
+    shared = shared_run(service)
+    first = asked(service, run=str(shared))
+    assert first["durations"] == {"key0": 10, "key1": 20}
+    service.run_of_jobs(("unit", 2, [a_test(0, elapsed=700)]), run_id=earlier)
+    assert asked(service, run=str(shared_run(service)))["durations"] == {"key0": 700, "key1": 20}
+    service.complete(shared)
+    service.new_thread(shared, job={"name": "unit", "attempt": 2})
+    assert asked(service, run=str(shared)) == first
+
+
+def test_a_run_of_another_project_is_not_there(service: Service) -> None:
+    """The durations of a run are its project's."""
+    run = service.completed_run(a_test(0, elapsed=10))
+    assert service.get("/projects/2/automation/durations", f"run={run}").status_code == 404
+    assert service.get("/projects/1/automation/durations", "run=999").status_code == 404
 
 
 def test_a_shard_with_a_run_of_its_own_is_no_source_of_durations(service: Service) -> None:
@@ -60,33 +87,6 @@ def test_a_shard_with_a_run_of_its_own_is_no_source_of_durations(service: Servic
     for selection in ("--automation-report-shard=1/2", "--automation-report-shard=2/2 -k cart", "-k cart"):
         service.completed_run(a_test(0, elapsed=90), fields=[field("Selection", selection)])
     assert asked(service, source="a-source")["runs"] == [4, 1]
-
-
-@pytest.mark.parametrize("key", ["run-key-7-abc", "run 2"])
-def test_a_run_of_the_own_key_is_no_source_of_durations(service: Service, key: str) -> None:
-    """The jobs that ran before had the durations without it, so a job that asks later gets these, too."""
-    a_run(service, 10)
-    own = service.new_run(tags=["run-key-7-abc"])
-    service.append(service.new_thread(own), a_test(0, elapsed=90))
-    service.complete(own)
-    found = asked(service, source="a-source", key=key)
-    assert (found["runs"], found["durations"]) == ([1], {"key0": 10})
-    assert asked(service, source="a-source", key="run-key-8-abc")["runs"] == [2, 1]
-
-
-@pytest.mark.parametrize("key", ["run-key-7-abc", "run 2"])
-@pytest.mark.parametrize("chosen", [1, 2])
-def test_jobs_without_an_answer_settle_that_all_are_cut_by_number(service: Service, key: str, chosen: int) -> None:
-    """If the key's run already has a shard, no job had an answer: all go on by number; a whole session is no shard."""
-    a_run(service, 10)
-    own = service.new_run(tags=["run-key-7-abc"])
-    collection = {"digest": "ab" * 8, "tests": 2, "chosen": chosen}
-    thread = service.new_thread(own, job={"name": "unit 1/2", "attempt": 1})
-    service.append(thread, a_test(0, elapsed=90), collection=collection)
-    answers = [asked(service, source="a-source", key=key) for _ in range(2)]
-    error = {"error": "the first job of this run key had no durations"}
-    settled = {"runs": [1], "failed": [], "durations": {"key0": 10}}
-    assert answers == [{"runs": [], "failed": [], "durations": {}, **error} if chosen == 1 else settled] * 2
 
 
 def test_what_failed_last(service: Service) -> None:
