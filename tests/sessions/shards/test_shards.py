@@ -248,7 +248,7 @@ def test_testmo_gives_the_durations_of_its_newest_run(project: Project, testmo: 
     assert summary_of(job(project, testmo.address, 1)) == summary_of(ran)
 
 
-def tests_on(testmo: ScriptedServer, run: int) -> Counter[str]:
+def ran_on(testmo: ScriptedServer, run: int) -> Counter[str]:
     """Return how often each test of a run ran."""
     return Counter(f"{test['folder']}.{test['name']}" for of, _, test in testmo.results if of == run)
 
@@ -274,7 +274,7 @@ def test_runs_that_complete_between_the_starts_change_no_shard(project: Project,
             branch_run(project, testmo.address)
     assert [line.partition("cut by ")[2] for line in lines] == [f"durations in run {newest}"] * 3
     shared = max(run.id for run in testmo.store.runs.values() if run.body["name"].endswith(" 1"))
-    assert tests_on(testmo, shared) == Counter(TESTS)
+    assert ran_on(testmo, shared) == Counter(TESTS)
     options = ("--source", "suite", "--url", testmo.address, "--project-id", "1")
     console(project.root, "run", "complete", "--run-key", "1", *options, exits=0)
     again = job(project, testmo.address, 2)
@@ -311,7 +311,7 @@ def test_shards_that_began_without_an_answer_go_on_by_number(project: Project, t
     for index in (2, 3):
         by = summary_of(job(project, testmo.address, index)).partition("cut by ")[2]
         assert by == f"number: as the first jobs of run {shared}, which got no answer"
-    assert tests_on(testmo, shared) == Counter(TESTS)
+    assert ran_on(testmo, shared) == Counter(TESTS)
     assert "Cut by number" in {each["name"] for each in testmo.store.runs[shared].resources["fields"]}
     finished = console(project.root, "run", "finish", "--run-key", "1", "--source", "suite", *options, exits=0)
     assert "cut by number" not in finished.err
