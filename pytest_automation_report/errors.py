@@ -48,5 +48,5 @@ def members_of(error: BaseException) -> Sequence[BaseException]:
     # Before Python 3.11 groups come from a package: pytest has loaded it, else there is none.
     module = sys.modules.get("builtins" if sys.version_info >= (3, 11) else "exceptiongroup")
     group = getattr(module, "BaseExceptionGroup", None)
-    # Not by the error's own attribute, which may be code of a test.
-    return group.exceptions.__get__(error) if group is not None and isinstance(error, group) else ()
+    # Not by the error's own attribute or ``__class__``, which may be code of a test.
+    return group.exceptions.__get__(error) if group is not None and issubclass(type(error), group) else ()

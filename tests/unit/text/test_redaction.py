@@ -253,7 +253,8 @@ NAMED = [
         "auth": [":=", "='", "=Ab(c=", "(", " ", "=('a','"], "pin": [" is ", ": "],
         "password": ["={", "=[", ">", ": |\n ", "&quot;:&quot;", "', '", ",", " | ", ",x\n", "\t", ":\n", " -"],
         "--token": [" ", "={", "', '"], "secret": [" value=", "\n\n", "=("], "contraseña": [",", "=", ":\n"],
-        "sessionid": [": '", ": {'"], "sk-": ["a1", "aB-", ""], "$": ["", "a$", "a=1,"], "\x1b[1m": ["password", "="], "x.login": ["('a','"],
+        "sessionid": [": '", ": {'"], "sk-": ["a1", "aB-", ""], "$": ["", "a$", "a=1,"],
+        "\x1b[1m": ["password", "="], "x.login": ["('a','"],
     }.items()
     for sign in signs
 ]  # fmt: skip
