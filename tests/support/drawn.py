@@ -38,7 +38,8 @@ def drawn(text: str, random: Random) -> str:
 def rows(name: str) -> dict[str, str]:
     """Return the texts of a table by their names."""
     lines = (Path(__file__).parent / f"{name}.txt").read_text("utf-8").split("\n")
-    pairs = [line.translate(_SIGNS).partition(" | ")[::2] for line in lines if line and not line.startswith("# ")]
+    parts = [line.translate(_SIGNS).partition(" | ") for line in lines if line and not line.startswith("# ")]
+    pairs = [(name, text) for name, _, text in parts]
     assert len(dict(pairs)) == len(pairs), "each kind has a name of its own"
     return dict(pairs)
 
