@@ -146,8 +146,8 @@ def session_folders(spool: Path) -> list[SessionFolder]:
     A user may name any folder as the spool: folders with other names are not sessions. Raises `SpoolError` if the spool
     is not a folder, is a planted link, or cannot be read; one that does not exist is empty.
     """
-    check_place(spool)
     try:
+        check_place(spool)
         return [folder for folder in folders_in(spool, is_hidden=False) if not folder.is_empty]
     except FileNotFoundError:
         return []

@@ -76,13 +76,11 @@ def wait_until(page: Page, expression: str, argument: object = None) -> None:
     from playwright.sync_api import Error  # noqa: PLC0415 - an extra of the tests
 
     deadline = time.monotonic() + MAX_WAIT_SECONDS
-    is_true = False
+    is_true, last_error = False, None
     while not is_true:
-        assert time.monotonic() < deadline, f"not within {MAX_WAIT_SECONDS:.0f} s: {expression}"
+        assert time.monotonic() < deadline, f"not within {MAX_WAIT_SECONDS:.0f} s: {expression}: {last_error}"
         page.wait_for_timeout(20)
         try:
             is_true = bool(page.evaluate(expression, argument))
         except Error as error:
-            # Another page takes the place of this one just now.
-            if "Execution context was destroyed" not in error.message:
-                raise
+            last_error = error  # another page takes the place of this one just now, or has no body yet

@@ -222,7 +222,7 @@ def test_session_without_an_end(folder: SessionFolder) -> None:
 def test_folder_that_others_can_write(folder: SessionFolder, mode: int) -> None:
     """A session that others can read may be sent; one that they can write may be anybody's."""
     folder.path.chmod(mode)
-    with nullcontext() if mode in {0o700, 0o755} else pytest.raises(SpoolError, match="chmod it to 0700"):
+    with nullcontext() if mode in {0o700, 0o755} else pytest.raises(SpoolError, match="chmod it to go-w"):
         check_owner(folder)
 
 
