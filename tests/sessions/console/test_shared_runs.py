@@ -141,7 +141,8 @@ def test_shards_wait_for_the_first(*, comes: bool) -> None:
 
     with checked_scripted_server() as other, client_of(other.address) as client:
         first, second = (
-            SharedRunLookup(client, run, TAG, timeouts, clock.runtime(), is_first=is_first) for is_first in (True, False)
+            SharedRunLookup(client, run, TAG, timeouts, clock.runtime(), is_first=is_first)
+            for is_first in (True, False)
         )
         assert run_of(second, 20) is None
         made = run_of(first, 9) if comes else None
