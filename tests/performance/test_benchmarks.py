@@ -33,7 +33,7 @@ def ran(folder: Path, script: str, *options: str) -> tuple[str, Any]:
         ("pages.py", ("--tests", "500", "--threads", "20"), 32),
         ("joining.py", ("--jobs", "15"), 2),
         ("one_file.py", ("--tests", "200", "--runs", "2", "--rounds", "1"), 6),
-        ("weight.py", (), 21),
+        ("weight.py", (".",), 13),
     ],
 )
 def test_benchmarks_run(tmp_path: Path, script: str, options: tuple[str, ...], lines: int) -> None:
