@@ -1,4 +1,4 @@
-"""The request bodies of the API, in the words of the contract; its limits, extensions, markup of steps, and URLs.
+"""The request bodies of the API, in the words of the contract; its limits, extensions, and URLs.
 
 Texts in these values are clean and cut already (`text.limits`). Elapsed times are whole microseconds. A URL can hold a
 password: messages have only URLs that `shown_address` has cleaned.
@@ -10,7 +10,6 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from enum import IntEnum
-from html import escape, unescape
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -48,9 +47,6 @@ NOT_RUN_FIELD = "Not run"  # number of tests without a result
 # Names of fields that we add to failed results which a file names as known: the last day that excuses it, the reason.
 KNOWN_FIELD = "Known until"
 PAST_FIELD = "Was known until"  # of a result whose day was past when it failed
-
-# Meta of the field with the number of attempts of a test: a field of that name alone is a user's.
-ATTEMPTS_META = {"counts": "attempts"}
 
 
 class FieldType(IntEnum):
@@ -90,6 +86,46 @@ class Artifact(Body, frozen=True, forbid_unknown_fields=True):
     note: str | None = None
     mime_type: str | None = None
     size: Int64 | None = None
+
+
+CauseKind: TypeAlias = Literal["failure", "error", "skipped", "xpass", "untested"]
+"""What a cause makes of a test; ``xpass`` of one that passed although it is marked xfail."""
+
+OutputName: TypeAlias = Literal["Output", "Errors", "Log"]
+"""Names of captured streams, as their fields at Testmo have them."""
+
+
+class Cause(Struct, frozen=True, omit_defaults=True):
+    """Why an attempt did not simply pass: a failure, an error, a skip. ``name`` is that of its field at Testmo.
+
+    ``text`` is pytest's traceback or reason, ``message`` its short form, ``type`` the exception's, ``phase`` setup,
+    call or teardown of a failure, ``subtest`` the description of the subtest that failed.
+    """
+
+    kind: CauseKind
+    name: str
+    text: str
+    message: str = ""
+    type: str = ""
+    phase: str = ""
+    subtest: str | None = None
+
+
+StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
+
+
+class Step(Struct, frozen=True, omit_defaults=True):
+    """A step with those inside it; ``elapsed`` is None if it is not known, ``files`` are places among the artifacts.
+
+    One that ``is_open`` did not end.
+    """
+
+    name: str
+    status: StepStatus
+    elapsed: Int64 | None = None
+    files: tuple[Int64, ...] = ()
+    steps: tuple[Step, ...] = ()
+    is_open: bool = False
 
 
 class Link(Body, frozen=True, forbid_unknown_fields=True):
@@ -288,33 +324,8 @@ def announced(header: str) -> frozenset[str]:
     return frozenset(EXTENSIONS).intersection(map(str.strip, header.split(",")))
 
 
-OPENING_TAG: Final = "<test-steps>"
-CLOSING_TAG: Final = "</test-steps>"
 # Line after a printed property of several lines, as the official tool reads it.
 END_OF_PROPERTY: Final = "[[/PROPERTY]]"
-_WHOLE = lazy_pattern(f"{OPENING_TAG}(.*){CLOSING_TAG}", re.DOTALL)
-_STEP = lazy_pattern(r'\s*<test-step status="(passed|failed|skipped)">([^<]*)</test-step>\s*')
-
-
-def step_markup(status: str, text: str) -> str:
-    """Return the markup of one step."""
-    return f'<test-step status="{status}">{escape(text)}</test-step>'
-
-
-def parse_steps(markup: str) -> list[tuple[str, str]] | None:
-    """Return the steps of a field, each as its status and text; None if it has anything but steps in it."""
-    whole = _WHOLE.fullmatch(markup.strip())
-    if whole is None:
-        return None
-    position, steps = 0, list[tuple[str, str]]()
-    while position < len(whole[1]):
-        step = _STEP.match(whole[1], position)
-        if step is None:
-            return None
-        steps.append((step[1], unescape(step[2])))
-        position = step.end()
-    return steps
-
 
 # The contract's limits: most fields, artifacts and steps of a test, and most tests of one append.
 FIELD_LIMIT = 25

@@ -55,8 +55,8 @@ from pytest_automation_report.cli.queries import (
     run_of,
     wait_for_jobs,
 )
-from pytest_automation_report.delivery.attempts import fitted_field
 from pytest_automation_report.delivery.requests import UNPROCESSABLE
+from pytest_automation_report.delivery.testmo import fitted_field
 from pytest_automation_report.findings.sentences import is_torn, wholeness_words
 from pytest_automation_report.recording.functions import FIELD_TYPES
 from pytest_automation_report.server.store.values import RunStatus

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from msgspec import Struct
 
-from pytest_automation_report.api.models import Field, FieldType, Test, Token
+from pytest_automation_report.api.models import Cause, Field, FieldType, Test, Token
 from pytest_automation_report.api.responses import ClientError, Run
 from pytest_automation_report.cli.command import CommandOutput, Ended, Interrupted, Interrupts, run_command, signal_name
 from pytest_automation_report.cli.context import (
@@ -35,11 +35,10 @@ from pytest_automation_report.errors import AutomationReportError, ResultFileErr
 from pytest_automation_report.junit.results import JunitResult
 from pytest_automation_report.junit.sessions import Submission
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
-from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.settings.run import timeouts_from
 from pytest_automation_report.settings.settings import Settings, setting_of
 from pytest_automation_report.settings.token import token_from
-from pytest_automation_report.spool.records import key_of
+from pytest_automation_report.spool.records import Attempt, key_of
 from pytest_automation_report.spool.sessions import session_folders
 from pytest_automation_report.summary.lines import send_command
 from pytest_automation_report.text.limits import quantity
@@ -350,10 +349,9 @@ def _failure(command: Sequence[str], ended: Ended, rules: RecordingOptions) -> J
     name = Path(command[0]).name or command[0]  # without arguments, which may hold secrets
     folder = f"{rules.prefix}.{_FOLDER}" if rules.prefix else _FOLDER
     text = f"{ended.words}, and left no results."
-    fields = (console_field("Error", text, text),)
     status = rules.statuses.get("error", "error")
-    test = Test(key_of(folder, name), name, folder, status, ended.microseconds, fields=fields)
-    return JunitResult(test, "error")
+    test = Test(key_of(folder, name), name, folder, status, ended.microseconds)
+    return JunitResult(test, Attempt("error", ended.microseconds, causes=(Cause("error", "Error", text, text),)))
 
 
 def _output_field(output: CommandOutput, ended: Ended, rules: RecordingOptions) -> Field | None:

@@ -1,18 +1,11 @@
 """Fold the attempts of a test into its one result, in the words of the contract and with its extensions.
 
-The server stores one result of a test. Under reruns that is the last attempt, and each attempt before it becomes one
-console field of it::
-
-    Attempts    3                          the number of attempts, with the last one
-    Attempt 1   AssertionError: ...        failure, user's fields and steps of the first attempt
-    Attempt 2   AssertionError: ...
-
-An attempt whose process died is an error with the last output of its process.
+The server stores one result of a test. Under reruns that is the last attempt, with those before it. An attempt whose
+process died is an error with the last output of its process.
 """
 
 from __future__ import annotations
 
-import operator
 import os
 import posixpath
 import stat
@@ -24,49 +17,26 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import (
-    ARTIFACT_LIMIT,
-    ATTEMPTS_META,
-    FIELD_LIMIT,
-    Artifact,
-    Field,
-    FieldType,
-    Json,
-    Test,
-    encode,
-    parse_steps,
-)
+from pytest_automation_report.api.models import Artifact, Cause, Field, FieldType, Json, Step, Test, encode
+from pytest_automation_report.delivery.testmo import attempt_fields, attempt_text, fit_to_limits, result_fields
 from pytest_automation_report.findings.known import OWNER_FIELD, CodeOwners
 from pytest_automation_report.recording.options import FAILED, UNTESTED, RecordingOptions, cleaner_for
-from pytest_automation_report.recording.phases import console_field, moved, node_id_fields
-from pytest_automation_report.spool.records import Attempt, Colours, Step, identity_of
+from pytest_automation_report.recording.phases import moved, node_id_fields
+from pytest_automation_report.spool.records import Attempt, Colours, identity_of
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import read_file
-from pytest_automation_report.text.limits import (
-    NOTE_UNITS,
-    STRING_UNITS,
-    TEXT_UNITS,
-    console,
-    cut_end,
-    cut_middle,
-    fits,
-    string,
-)
+from pytest_automation_report.text.limits import NOTE_UNITS, cut_end, cut_middle, string
 from pytest_automation_report.text.visible import without_ansi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Status
 
 # The server stores 64 KiB of each extension, steps and colours among them, and 256 KiB of `attempts`.
 _MAX_BYTES: Final = 32_000
 _MAX_ATTEMPTS_BYTES: Final = 128_000
 _MAX_OWNERS_BYTES: Final = 3 << 20  # as on GitHub
 
-_OUTPUTS: Final = frozenset({"Output", "Errors", "Log"})
-# Names of fields that we make: a field with another name was added by the user.
-_OUR_NAMES: Final = frozenset({*_OUTPUTS, "Node id", "Subtests", "Unexpected pass"})
 _TEXT: Final = "Text"
 
 
@@ -98,12 +68,12 @@ def unfinished_attempt(
     cleaner = cleaner_for(options)
     sentence = _SENTENCES[kind].format(worker=string(worker))
     # Who presses Ctrl-C stops a test that may be good: nothing is known of it.
-    name = "Not run" if kind == "interrupted" else "Error"
-    status: Status = UNTESTED if kind == "interrupted" else "error"
-    cause = console_field(name, cleaner.console(sentence, "\n\n" if detail else "", detail), sentence)
-    fields = (cause, *node_id_fields(identity_of(nodeid, prefix=options.prefix), cleaner))
+    status: Literal["untested", "error"] = UNTESTED if kind == "interrupted" else "error"
+    text = cleaner.console(sentence, "\n\n" if detail else "", detail)
+    cause = Cause(status, "Error" if status == "error" else "Not run", text, sentence)
+    fields = node_id_fields(identity_of(nodeid, prefix=options.prefix), cleaner)
     elapsed_us = None if observed_us is None else max(0, observed_us)
-    return Attempt(status, elapsed_us, fields=fields, artifacts=tuple(artifacts))
+    return Attempt(status, elapsed_us, fields=fields, artifacts=tuple(artifacts), causes=(cause,))
 
 
 class EarlierAttempt(Struct, frozen=True, omit_defaults=True):
@@ -177,13 +147,12 @@ def folded(
     session.
     """
     *earlier, last = attempts
-    alias, fields, artifacts = options.statuses.get(last.status, last.status), last.fields, last.artifacts
+    alias, artifacts = options.statuses.get(last.status, last.status), (*last.artifacts, *_with_notes(earlier))
+    owner = ""
     if options.owners and last.status in FAILED:
         owner = decorations.make("owner", partial(_owner, base.file or "", options), "")
-        fields = (*fields, Field(OWNER_FIELD, owner)) if owner else fields
-    if earlier:
-        fields = _with_attempts(fields, earlier, options)
-        artifacts = (*artifacts, *_with_notes(earlier))
+    owned = (Field(OWNER_FIELD, owner),) if owner else ()
+    fields = tuple(result_fields(attempts, owned, options.statuses))
     # By position: this runs for each test of a session.
     test = Test(
         base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, fields, artifacts, base.assertions
@@ -226,47 +195,6 @@ def with_kept_files(extensions: Extensions, attempts: Sequence[Attempt], kept: S
     return replace(extensions, steps=moved(extensions.steps, _places(flags[0])), attempts=of_attempts)
 
 
-def _with_attempts(own: Sequence[Field], earlier: Sequence[Attempt], options: RecordingOptions) -> tuple[Field, ...]:
-    """Return the fields of a result with those that show its earlier attempts, behind the highlighted ones."""
-    highlights = [each for each in own if each.is_highlight]
-    others = [each for each in own if not each.is_highlight]
-    shown: list[Field] = []
-    for number, attempt in enumerate(earlier, 1):
-        alias, failures = options.statuses.get(attempt.status, attempt.status), _failures(attempt)
-        meta = {**(failures[0].meta if failures else {}), "status": alias}
-        if attempt.elapsed is not None:
-            meta["elapsed"] = str(attempt.elapsed)
-        shown.append(Field(f"Attempt {number}", _text_of(attempt, alias), FieldType.CONSOLE, meta))
-    # One place is for the number of attempts. If places are few, the latest attempts are shown, three at least.
-    max_shown = max(3, FIELD_LIMIT - len(own) - 1)
-    total = Field("Attempts", str(len(earlier) + 1), meta=ATTEMPTS_META)
-    return (*highlights, total, *shown[-max_shown:], *others)
-
-
-def _failures(attempt: Attempt) -> list[Field]:
-    return [field_ for field_ in attempt.fields if field_.is_highlight and field_.type is FieldType.CONSOLE]
-
-
-def _text_of(attempt: Attempt, alias: str) -> str:
-    failures = _failures(attempt)
-    if not failures:
-        text = f"This attempt ended as {alias}."
-    elif len(failures) == 1:
-        text = failures[0].value or ""
-    else:
-        text = "\n\n".join(f"{field_.name}\n{field_.value}" for field_ in failures)
-    # In a test with subtests the steps field also shows the subtests: it is not the user's.
-    ours = _OUR_NAMES | ({"Steps"} if any(field_.name == "Subtests" for field_ in attempt.fields) else set())
-    added: list[str] = []
-    for field_ in attempt.fields:
-        if not field_.is_highlight and field_.name not in ours:
-            value = field_.value or ""
-            steps = parse_steps(value)
-            # Steps are a line each.
-            added += [f"{field_.name}: {value}"] if steps is None else [f"[{status}] {name}" for status, name in steps]
-    return console("\n\n".join((text, "\n".join(added)))) if added else text
-
-
 def _with_notes(earlier: Sequence[Attempt]) -> Iterator[Artifact]:
     """Yield the artifacts of earlier attempts, with the attempt's number in each note."""
     for number, attempt in enumerate(earlier, 1):
@@ -296,7 +224,7 @@ def _fitted_steps(steps: Iterable[Step], room: list[int]) -> tuple[Step, ...]:
 
 def _fitted_colours(attempt: Attempt, fields: Iterable[Field]) -> Colours:
     """Return the colours of an attempt's fields, the first ones while there is room; a text that was cut has none."""
-    before, now = _by_name(attempt.fields), _by_name(fields)
+    before, now = _by_name(attempt_fields(attempt)), _by_name(fields)
     colours: dict[str, tuple[tuple[int, int, str], ...]] = {}
     room = _MAX_BYTES
     for name, spans in attempt.colours.items():
@@ -331,21 +259,20 @@ def _entries(earlier: Sequence[Attempt]) -> tuple[EarlierAttempt, ...]:
 
 def _entry(number: int, attempt: Attempt, room: list[int]) -> EarlierAttempt:
     """Return the entry of one attempt without the parts for which there is no room; long output is cut."""
-    steps, colours = _fitted_steps(attempt.steps, [_MAX_BYTES]), _fitted_colours(attempt, attempt.fields)
+    steps, colours = _fitted_steps(attempt.steps, [_MAX_BYTES]), _fitted_colours(attempt, attempt_fields(attempt))
     parts: Json = {"phases": _phases(attempt), "comparison": attempt.comparison, "steps": steps}
     fitting = {name: part for name, part in parts.items() if part and _takes(part, room)}
-    texts = _by_name(each for each in attempt.fields if each.name in _OUTPUTS and each.type is FieldType.CONSOLE)
     output: dict[str, str] = {}
-    for name, text in texts.items():
+    for name, text in attempt.output.items():
         if text and _takes(text, room):
             output[name] = text
         elif text and room[0] >= 1_000:  # noqa: PLR2004 - a shorter rest of it would say nothing
             output[name] = cut_middle(text, room[0] // (1 if text.isascii() else 6))  # at most six bytes each
             room[0] = 0
-    whole = {name for name, text in output.items() if text == texts[name]}
+    whole: set[str] = {name for name, text in attempt.output.items() if output.get(name) == text}
     # The text of the attempt begins with its only failure, unless it was cut.
-    failures = _failures(attempt)
-    if len(failures) == 1 and _text_of(attempt, "").startswith(failures[0].value or ""):
+    failures = [each for each in attempt_fields(attempt) if each.is_highlight and each.type is FieldType.CONSOLE]
+    if len(failures) == 1 and attempt_text(attempt, "").startswith(failures[0].value or ""):
         whole.add(_TEXT)
         colours = {**colours, _TEXT: colours.get(failures[0].name, ())}
     shown = {name: spans for name, spans in colours.items() if name in whole and spans and _takes(spans, room)}
@@ -363,46 +290,6 @@ def _takes(value: object, room: list[int]) -> bool:
 
 def _places(flags: Sequence[bool]) -> dict[int, int]:
     return {place: sum(flags[:place]) for place, is_kept in enumerate(flags) if is_kept}
-
-
-def fit_to_limits(test: Test) -> Test:
-    """Return a test whose fields and artifacts keep the limits; a field lists the names of those left out."""
-    if not test.fields and not test.artifacts:
-        return test
-    left_out: list[Field] = []
-    artifacts = test.artifacts
-    if len(artifacts) > ARTIFACT_LIMIT:
-        artifacts = artifacts[:ARTIFACT_LIMIT]
-        left_out.append(_left_out_field("Artifacts", [artifact.name for artifact in test.artifacts[ARTIFACT_LIMIT:]]))
-    fields = test.fields
-    if len(fields) > FIELD_LIMIT - len(left_out):
-        # One place is for the field that lists the others.
-        shown = FIELD_LIMIT - len(left_out) - 1
-        left_out.append(_left_out_field("Fields", [field.name for field in fields[shown:]]))
-        fields = fields[:shown]
-    fitted = tuple(map(fitted_field, fields))
-    # Nearly all tests keep the limits: this costs 0.2 us, a copy of the test 3.5.
-    if not left_out and all(map(operator.is_, fitted, fields)):
-        return test
-    return replace(test, fields=(*fitted, *left_out), artifacts=artifacts)
-
-
-def _left_out_field(title: str, names: Sequence[str]) -> Field:
-    return Field(f"{title} left out", string(f"{len(names)}: {', '.join(names)}"))
-
-
-def fitted_field(field: Field, units: int = TEXT_UNITS) -> Field:
-    """Return a field whose value and meta keep the limits; too long markup becomes text, since a cut breaks it."""
-    is_short = field.type in {FieldType.STRING, FieldType.URL}
-    value, type_ = field.value, field.type
-    if value is not None and not fits(value, STRING_UNITS if is_short else units):
-        value = cut_end(value, STRING_UNITS) if is_short else cut_middle(value, units)
-        type_ = FieldType.TEXT if type_ is FieldType.HTML else type_
-    meta = {cut_end(name, STRING_UNITS): cut_end(text, STRING_UNITS) for name, text in field.meta.items()}
-    # The same object for a field that fits, as nearly all do.
-    if value is field.value and meta == field.meta:
-        return field
-    return replace(field, value=value, type=type_, meta=meta)
 
 
 _READ_BYTES: Final = 64 << 10

@@ -419,10 +419,10 @@ class WorkerQueues:
 
     def _folded(self, result: Result, attempts: tuple[Attempt, ...]) -> Result:
         *earlier, last = attempts
-        # A test that pytest has counted as failed stays failed, with the first field of its last crash, even if it
+        # A test that pytest has counted as failed stays failed, with the first cause of its last crash, even if it
         # passed when it ran again: pytest's own summary and exit code say so, too.
         if result.nodeid in self._failed_by_crash and earlier and last.status != "error":
-            last = replace(last, status="error", fields=(*earlier[-1].fields[:1], *last.fields))
+            last = replace(last, status="error", causes=(*earlier[-1].causes[:1], *last.causes))
         started, make = result.extensions.started, self.decorations.make
         test, extensions = folded(result.test, (*earlier, last), self._options, self.decorations, started=started)
         encoded = make("comparison", partial(encode, extensions), b"")

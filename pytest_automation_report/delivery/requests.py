@@ -31,8 +31,9 @@ from pytest_automation_report.api.responses import (
     TokenRefusedError,
     UnknownAnswerError,
 )
-from pytest_automation_report.delivery.attempts import NO_EXTENSIONS, fitted_field
+from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
 from pytest_automation_report.delivery.queues import BATCH_BYTES, ENVELOPE_BYTES, batch_from
+from pytest_automation_report.delivery.testmo import fitted_field
 from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
 from pytest_automation_report.spool.ledger import AliasRecord, AsideRecord, Intent, WorkerProgress

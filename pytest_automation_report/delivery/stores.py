@@ -27,7 +27,8 @@ from pytest_automation_report.api.models import (
     shown_store,
 )
 from pytest_automation_report.api.responses import RefusedError, StoredFile, UnknownAnswerError
-from pytest_automation_report.delivery.attempts import fit_to_limits, with_kept_files
+from pytest_automation_report.delivery.attempts import with_kept_files
+from pytest_automation_report.delivery.testmo import fit_to_limits
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import FAILED
 from pytest_automation_report.spool.folder import FOLDER, is_spooled_name

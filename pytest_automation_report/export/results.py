@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType, Json, parse_steps
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Json
+from pytest_automation_report.api.text_fields import ATTEMPTS_META, parse_steps
 from pytest_automation_report.findings.sentences import RunNumbers, verdict_of
 from pytest_automation_report.text.limits import whole_number
 from pytest_automation_report.text.node_ids import node_id_of, title_of

@@ -7,26 +7,29 @@ from __future__ import annotations
 
 import math
 import re
+from html import unescape
 from itertools import chain, takewhile
 from mimetypes import MimeTypes
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from xml.parsers import expat
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import (
-    CLOSING_TAG,
     END_OF_PROPERTY,
-    OPENING_TAG,
     STEP_LIMIT,
     Artifact,
+    Cause,
     Field,
     FieldType,
+    OutputName,
     Status,
+    Step,
     Test,
     is_web_address,
 )
-from pytest_automation_report.delivery.attempts import fit_to_limits
+from pytest_automation_report.api.text_fields import CLOSING_TAG, OPENING_TAG
 from pytest_automation_report.recording.functions import field_type_of, typed_field
 from pytest_automation_report.recording.options import (
     FieldKind,
@@ -35,13 +38,13 @@ from pytest_automation_report.recording.options import (
     cleaner_for,
     property_field,
 )
-from pytest_automation_report.recording.phases import console_field
-from pytest_automation_report.spool.records import key_of
+from pytest_automation_report.spool.records import Attempt, key_of
 from pytest_automation_report.text.limits import TEXT_UNITS, string, utf16_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from pytest_automation_report.api.models import StepStatus
     from pytest_automation_report.text.redaction import TextCleaner
 
 FOLDER: Final = "Unnamed folder"
@@ -58,8 +61,10 @@ _Role: TypeAlias = Literal["suite", "case", "properties", "text", "other"]
 
 _SUITES: Final = frozenset({"testsuites", "testsuite"})
 _ROOTS: Final = _SUITES | {"testcase"}
-_STATUSES: Final[tuple[Status, ...]] = ("skipped", "failure", "error")
-_OUTPUTS: Final[Mapping[str, str]] = {"system-out": "Output", "system-err": "Errors"}
+_CaseStatus: TypeAlias = Literal["skipped", "failure", "error"]
+_STATUSES: Final[tuple[_CaseStatus, ...]] = ("skipped", "failure", "error")
+_STEP_STATUSES: Final[tuple[StepStatus, ...]] = ("passed", "failed", "skipped")
+_OUTPUTS: Final[Mapping[str, OutputName]] = {"system-out": "Output", "system-err": "Errors"}
 _NUMBER: Final = re.compile(r"[+-]?([0-9]*\.)?[0-9]+", re.ASCII)
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
 _HINT: Final = re.compile(r"(string|url|text|console|html):.*")
@@ -74,10 +79,10 @@ class JunitError(ValueError):
 
 
 class JunitResult(Struct, frozen=True):
-    """A case: its test as it is sent, its status before any alias, its suite's ``hostname``, a machine or browser."""
+    """A case: its test without what its ``attempt`` has, and its suite's ``hostname``, a machine or browser."""
 
     test: Test
-    status: Status
+    attempt: Attempt
     host: str = ""
 
 
@@ -117,7 +122,7 @@ class _Node(Struct):
 class _Case(Struct):
     attributes: Mapping[str, str]
     host: str = ""
-    statuses: dict[Status, list[_Node]] = field(default_factory=dict)
+    statuses: dict[_CaseStatus, list[_Node]] = field(default_factory=dict)
     outputs: dict[str, _Node] = field(default_factory=dict)
     properties: list[_Node] | None = None  # of the first list
 
@@ -236,39 +241,47 @@ def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> Junit
     status: Status = "passed"
     for candidate in _STATUSES:  # in the order of severity: the worst one counts
         status = candidate if candidate in case.statuses else status
-    fields, artifacts = _additions(case, cleaner)
+    attempt = _attempt(case, status, cleaner)
     if case.host:
-        fields.append(property_field(HOST_FIELD, case.host, cleaner))
+        fields = (*attempt.fields, property_field(HOST_FIELD, case.host, cleaner))
+        attempt = replace(attempt, fields=fields)
     test = Test(
         key=key_of(folder, name),
         name=string(name),
         folder=string(folder) if folder else FOLDER,
         status=rules.statuses.get(status, status),
-        elapsed=_elapsed(attributes),
+        elapsed=attempt.elapsed,
         file=string(attributes["file"]) if attributes.get("file") else None,
         line=_whole(attributes.get("line", "")),
         assertions=_whole(attributes.get("assertions", "")),
-        fields=tuple(fields),
-        artifacts=tuple(artifacts),
     )
-    return JunitResult(fit_to_limits(test), status, case.host)
+    return JunitResult(test, attempt, case.host)
 
 
-def _additions(case: _Case, cleaner: TextCleaner) -> tuple[list[Field], list[Artifact]]:
-    """Return the fields and artifacts of a case, the reasons of its status first."""
-    fields: list[Field] = []
-    for status in _STATUSES:
-        reasons = (_status_field(status, text, cleaner) for text in case.statuses.get(status, ()))
-        fields += filter(None, reasons)
+def _attempt(case: _Case, status: Status, cleaner: TextCleaner) -> Attempt:
+    causes: list[Cause] = []
+    for each in _STATUSES:
+        causes += filter(None, (_cause(each, text, cleaner) for text in case.statuses.get(each, ())))
     properties: list[Property] = []
+    captured: dict[OutputName, str] = {}
     for tag, name in _OUTPUTS.items():
         if tag in case.outputs:
             output, printed = split_output(case.outputs[tag].joined())
             properties += printed
             if output:
-                fields.append(Field(name, cleaner.console(output), FieldType.CONSOLE))
+                captured[name] = cleaner.console(output)
     properties += (named for text in case.properties or () if (named := _property(text)) is not None)
-    return _with_properties(fields, properties, cleaner)
+    fields, artifacts, steps = _additions(properties, cleaner)
+    return Attempt(
+        status,
+        _elapsed(case.attributes),
+        fields=tuple(fields),
+        artifacts=tuple(artifacts),
+        steps=steps,
+        causes=tuple(causes),
+        output=captured,
+        is_imported=True,
+    )
 
 
 _LINE: Final = re.compile(r"\r?\n|\r")
@@ -308,16 +321,16 @@ def split_output(output: str) -> tuple[str, list[Property]]:
     return "\n".join(text_lines).strip(), properties
 
 
-def _status_field(status: Status, text: _Node, cleaner: TextCleaner) -> Field | None:
-    """Return the field with the reason of a status, which is its text, else its message, else its type."""
+def _cause(status: _CaseStatus, text: _Node, cleaner: TextCleaner) -> Cause | None:
+    """Return the cause of a status, which is its text, else its message, else its type."""
     message, kind = text.attributes.get("message", ""), text.attributes.get("type", "")
     value = text.joined()
     if not value:
         value, message, kind = (message, "", kind) if message else (kind, "", "")
     if not value:
         return None
-    name, message, kind = status.capitalize(), cleaner.paragraph(message), cleaner.paragraph(kind)
-    return console_field(name, cleaner.console(value), message, kind)
+    message, kind = cleaner.paragraph(message), cleaner.paragraph(kind)
+    return Cause(status, status.capitalize(), cleaner.console(value), message, kind)
 
 
 def _property(text: _Node) -> Property | None:
@@ -329,10 +342,11 @@ def _property(text: _Node) -> Property | None:
     return Property(name, value, is_text=True) if name and value else None
 
 
-def _with_properties(
-    fields: list[Field], properties: Iterable[Property], cleaner: TextCleaner
-) -> tuple[list[Field], list[Artifact]]:
-    """Add properties to the fields: as fields, as steps, or as artifacts, which are returned separately."""
+def _additions(
+    properties: Iterable[Property], cleaner: TextCleaner
+) -> tuple[list[Field], list[Artifact], tuple[Step, ...]]:
+    """Return what properties are: fields, artifacts and steps; the steps also stand among the fields as markup."""
+    fields: list[Field] = []
     artifacts: list[Artifact] = []
     attached: list[Field] = []
     steps: list[tuple[str, str]] = []
@@ -350,7 +364,7 @@ def _with_properties(
             steps.append(((step[1] or "").strip(SPACE), cleaner.console(named.value)))
         else:
             fields.append(_property_field(named, cleaner))
-    return [*fields, *attached, *_steps(steps)], artifacts
+    return [*fields, *attached, *_steps_fields(steps)], artifacts, _steps(steps)
 
 
 def _property_field(named: Property, cleaner: TextCleaner) -> Field:
@@ -361,7 +375,15 @@ def _property_field(named: Property, cleaner: TextCleaner) -> Field:
     return typed_field(named.name, named.value, FieldType.TEXT if named.is_text else None, cleaner)
 
 
-def _steps(steps: Sequence[tuple[str, str]]) -> list[Field]:
+def _steps(steps: Sequence[tuple[str, str]]) -> tuple[Step, ...]:
+    """Return the steps, none if one has another status than ours, or markup in its text."""
+    known = dict.fromkeys(_STEP_STATUSES)
+    if any(status not in known or "<" in text for status, text in steps):
+        return ()
+    return tuple(Step(unescape(text), status) for name, text in steps for status in _STEP_STATUSES if status == name)
+
+
+def _steps_fields(steps: Sequence[tuple[str, str]]) -> list[Field]:
     """Return the field with as many whole steps as fit; their texts may be HTML and stay unchanged."""
     remaining_units, markup = TEXT_UNITS - len(OPENING_TAG) - len(CLOSING_TAG), []
     for status, text in steps[:STEP_LIMIT]:

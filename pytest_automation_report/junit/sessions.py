@@ -26,7 +26,6 @@ from pytest_automation_report.spool.folder import (
 )
 from pytest_automation_report.spool.records import (
     FORMAT,
-    Attempt,
     CloseRecord,
     EndRecord,
     FinishRecord,
@@ -97,14 +96,14 @@ class Submission:
 
     def add(self, result: JunitResult) -> None:
         """Add one result."""
-        test = result.test
-        self.counts[result.status] += 1
+        test, attempt = result.test, result.attempt
+        self.counts[attempt.status] += 1
         self._computed += test.elapsed or 0
         record = FinishRecord(
             self.results,
             0,
             "",
-            Attempt(result.status, test.elapsed, fields=test.fields, artifacts=test.artifacts),
+            attempt,
             file=test.file or "",
             line=None if test.line is None else test.line - 1,
             key=test.key,
@@ -223,7 +222,7 @@ def _cases(path: Path) -> dict[str, _Case]:
     for result in JunitDocument(RecordingOptions(redact_builtin=False)).results(bytes_from(path, 0)):
         test = result.test
         folder = "" if test.folder == FOLDER else test.folder
-        cases.setdefault(test.key, _Case(title_of(folder, test.name))).statuses.append(result.status)
+        cases.setdefault(test.key, _Case(title_of(folder, test.name))).statuses.append(result.attempt.status)
     return cases
 
 

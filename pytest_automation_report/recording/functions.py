@@ -13,12 +13,12 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_automation_report.api.models import STEP_LIMIT, Artifact, Field, FieldType
+from pytest_automation_report.api.models import Step as TimedStep
 from pytest_automation_report.guards import safe_str
 from pytest_automation_report.recording.collector import active
 from pytest_automation_report.recording.options import NO_NAME, FieldKind, property_field
 from pytest_automation_report.recording.phases import Annotations, merged
 from pytest_automation_report.recording.user_code import LazyContent, attachment, check_content, copier_of
-from pytest_automation_report.spool.records import Step as TimedStep
 from pytest_automation_report.text.limits import TEXT_UNITS, utf16_length
 from pytest_automation_report.unpatched import Unpatched
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_automation_report.api.models import StepStatus
     from pytest_automation_report.recording.collector import AnnotationCollector
-    from pytest_automation_report.spool.records import StepStatus
     from pytest_automation_report.text.redaction import TextCleaner
 
 __tracebackhide__ = True  # pytest shows the line of the test alone
@@ -39,9 +39,6 @@ __tracebackhide__ = True  # pytest shows the line of the test alone
 # limits and counts the rest, for steps with the counts of all that began.
 _MAX_ANNOTATIONS: Final = 500
 _MAX_STEPS: Final = 10_000
-_INDENT: Final = "\u203a "
-# Steps may nest deeply: those below are in the field of the steps alone.
-_MAX_DEPTH: Final = 20
 
 
 FIELD_TYPES: Final[Mapping[str, FieldType]] = {type_.name.lower(): type_ for type_ in FieldType}
@@ -85,11 +82,16 @@ class OpenStep:
         self.began = Unpatched.counter()
         self.elapsed_us: int | None = None
 
-    def timed(self, places: Mapping[int, int], depth: int = _MAX_DEPTH) -> TimedStep:
-        """Return the step with ``depth`` levels of those inside it; ``places`` are of artifacts, by their ``id``."""
-        steps = tuple(child.timed(places, depth - 1) for child in self.children) if depth else ()
+    def timed(self, places: Mapping[int, int], more: Counter[StepStatus], depth: int = STEP_LIMIT) -> TimedStep:
+        """Return the step with ``depth`` levels of those inside it, and take them from the counts of ``more``.
+
+        ``places`` are of artifacts, by their ``id``.
+        """
+        status = self.status or "skipped"
+        more[status] -= 1
+        steps = tuple(child.timed(places, more, depth - 1) for child in self.children) if depth else ()
         files = tuple(places[id(artifact)] for artifact in self.artifacts if id(artifact) in places)
-        return TimedStep(self.name, self.status or "skipped", self.elapsed_us, files, steps)
+        return TimedStep(self.name, status, self.elapsed_us, files, steps, is_open=self.status is None)
 
 
 _open_step: ContextVar[OpenStep | None] = ContextVar("automation_report_step", default=None)
@@ -154,20 +156,10 @@ class AttemptAnnotations:
     def close(self) -> Annotations:
         """Return the annotations and accept no more."""
         self.is_closed = True
-        steps: list[tuple[StepStatus, str]] = []
-        # Depth first and without recursion, since steps may nest deeply.
-        pending = [(step, 0) for step in reversed(self.roots)]
-        while pending and len(steps) < STEP_LIMIT:
-            step, depth = pending.pop()
-            pending.extend((child, depth + 1) for child in reversed(step.children))
-            unfinished = "" if step.status else " (not finished)"
-            steps.append((step.status or "skipped", f"{_INDENT * depth}{step.name}{unfinished}"))
-        # Of all steps, also those beyond the limit.
-        counts = Counter[Any](step.status or "skipped" for step in self._steps)
         places = {id(artifact): place for place, artifact in enumerate(self.artifacts)} if self.roots else {}
-        timed_steps = tuple(step.timed(places) for step in self.roots[:STEP_LIMIT])
-        fields, artifacts = tuple(self.fields), tuple(self.artifacts)
-        own = Annotations(fields, artifacts, tuple(steps), dict(counts), timed_steps=timed_steps)
+        more = Counter[Any](step.status or "skipped" for step in self._steps)
+        steps = tuple(step.timed(places, more) for step in self.roots[:STEP_LIMIT])
+        own = Annotations(tuple(self.fields), tuple(self.artifacts), steps, dict(+more))
         return merged([own, *self.hook_annotations]) or own
 
 

@@ -17,9 +17,11 @@ from pytest_automation_report.api.models import (
     ARTIFACT_BYTES,
     ARTIFACTS_BYTES,
     Artifact,
+    Cause,
     Field,
     FieldType,
     Status,
+    Step,
     Token,
     is_web_address,
 )
@@ -31,7 +33,7 @@ from pytest_automation_report.unpatched import lazy_pattern
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_automation_report.spool.records import Attempt, Step
+    from pytest_automation_report.spool.records import Attempt
 
 MARKER_PREFIX: Final = "automation_report_"
 _MARKERS: Final = frozenset(f"{MARKER_PREFIX}{name}" for name in ("field", "link", "artifact", "case", "issue"))
@@ -187,6 +189,10 @@ class FoundSecrets:
         return replace(
             attempt,
             fields=tuple(map(self._field, attempt.fields)),
+            causes=tuple(map(self._cause, attempt.causes)),
+            output={name: self.hidden(text) for name, text in attempt.output.items()},
+            notes=self.hidden(attempt.notes),
+            subtests=attempt.subtests and replace(attempt.subtests, steps=self._steps(attempt.subtests.steps)),
             artifacts=tuple(replace(each, name=self.hidden(each.name)) for each in attempt.artifacts),
             steps=self._steps(attempt.steps),
             comparison=self.of_value(attempt.comparison),
@@ -194,6 +200,11 @@ class FoundSecrets:
 
     def _steps(self, steps: Iterable[Step]) -> tuple[Step, ...]:
         return tuple(replace(step, name=self.hidden(step.name), steps=self._steps(step.steps)) for step in steps)
+
+    def _cause(self, cause: Cause) -> Cause:
+        subtest = None if cause.subtest is None else self.hidden(cause.subtest)
+        name, text, message, type_ = map(self.hidden, (cause.name, cause.text, cause.message, cause.type))
+        return Cause(cause.kind, name, text, message, type_, cause.phase, subtest)
 
     def _field(self, field: Field) -> Field:
         value = field.value if field.value is None or field.type is FieldType.URL else self.hidden(field.value)

@@ -8,27 +8,35 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import (
-    CLOSING_TAG,
     FIELD_LIMIT,
     KNOWN_FIELD,
-    OPENING_TAG,
     STEP_LIMIT,
+    Cause,
+    CauseKind,
     Field,
-    FieldType,
+    OutputName,
     Status,
-    step_markup,
+    Step,
 )
 from pytest_automation_report.errors import members_of
 from pytest_automation_report.guards import safe_str
 from pytest_automation_report.recording.options import FAILED, RecordingOptions, cleaner_for
-from pytest_automation_report.spool.records import Attempt, Colours, FailedTest, FinishRecord, identity_of, one_based
-from pytest_automation_report.text.limits import TEXT_UNITS, cut_end, string, utf16_length
+from pytest_automation_report.spool.records import (
+    Attempt,
+    Colours,
+    FailedTest,
+    FinishRecord,
+    Subtests,
+    identity_of,
+    one_based,
+)
+from pytest_automation_report.text.limits import cut_end, string, utf16_length
 from pytest_automation_report.text.visible import ColouredText, Span
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -37,8 +45,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.api.models import Artifact
-    from pytest_automation_report.spool.records import Step, StepStatus, TestIdentity
+    from pytest_automation_report.api.models import Artifact, StepStatus
+    from pytest_automation_report.spool.records import TestIdentity
     from pytest_automation_report.text.redaction import TextCleaner
 
 
@@ -79,9 +87,10 @@ class Phase(Struct, frozen=True):
         """Whether the text only counts failed subtests, or is missing."""
         return self.is_bare or _SUBTESTS_FAILED.match(self.text) is not None
 
-    def field(self, name: str) -> Field:
-        """Return the highlighted console field that shows this phase."""
-        return console_field(name, self.text, self.message, self.type_name, self.when if self.status in FAILED else "")
+    def cause(self, kind: CauseKind, name: str, subtest: str | None = None) -> Cause:
+        """Return the cause that this phase is."""
+        phase = self.when if self.status in FAILED else ""
+        return Cause(kind, name, self.text, self.message, self.type_name, phase, subtest)
 
 
 def read_phase(report: pytest.TestReport | pytest.CollectReport, cleaner: TextCleaner) -> Phase | None:
@@ -169,25 +178,26 @@ def collection_record(report: pytest.CollectReport, options: RecordingOptions) -
         module = identity_of(report.nodeid).name
         folder = string(f"{options.prefix}.{module}") if options.prefix else module
     cleaner = cleaner_for(options)
-    status: Status = "skipped" if report.outcome == "skipped" else "error"
+    status: Literal["skipped", "error"] = "skipped" if report.outcome == "skipped" else "error"
     phase = read_phase(report, cleaner)
     assert phase is not None  # it did not pass
     name = "Skipped" if status == "skipped" else "Error"
-    cause = console_field(name, phase.text, phase.message, phase.type_name)
-    fields = (cause, *(output_fields(report.sections, cleaner) if keeps_output(options, status) else ()))
-    attempt = Attempt(status, fields=fields, colours=colours_of(fields))
+    cause = Cause(status, name, phase.text, phase.message, phase.type_name)
+    output = captured(report.sections, cleaner) if keeps_output(options, status) else {}
+    attempt = Attempt(status, causes=(cause,), output=output)
+    attempt = replace(attempt, colours=colours_of(attempt))
     return FinishRecord(0, 0, report.nodeid, attempt, file=report.nodeid.partition("::")[0], folder=folder)
 
 
-def colours_of(fields: Iterable[Field]) -> Colours:
-    """Return the coloured parts of fields by name: where several fields share a name, the first one counts."""
+def colours_of(attempt: Attempt) -> Colours:
+    """Return the coloured parts of an attempt's texts by name: where several share a name, the first one counts."""
     colours: dict[str, Sequence[Span]] = {}
-    for each in fields:
+    for name, text in attempt.texts():
         # Nearly all values have no colours: this loop is all that they cost.
-        if type(each.value) is ColouredText:
-            colours.setdefault(each.name, each.value.spans)
+        if type(text) is ColouredText:
+            colours.setdefault(name, text.spans)
         elif colours:
-            colours.setdefault(each.name, ())
+            colours.setdefault(name, ())
     return {name: tuple(spans) for name, spans in colours.items() if spans}
 
 
@@ -196,19 +206,18 @@ def keeps_output(options: RecordingOptions, status: Status) -> bool:
     return options.output == "all" or (options.output == "failed" and status in FAILED)
 
 
-def output_fields(sections: Iterable[tuple[str, str]], cleaner: TextCleaner) -> list[Field]:
-    """Return one console field for each captured stream, with the phases in their order."""
-    fields: list[Field] = []
+def captured(sections: Iterable[tuple[str, str]], cleaner: TextCleaner) -> dict[OutputName, str]:
+    """Return the captured streams, each with the phases in their order."""
+    output: dict[OutputName, str] = {}
     sections = list(sections)
-    for name, heading in (("Output", "Captured stdout"), ("Errors", "Captured stderr"), ("Log", "Captured log")):
+    for name, heading in _HEADINGS.items():
         parts = [content for title, content in sections if content and title.startswith(heading)]
         if name == "Log":
             # pytest strips log texts; printed ones end as the test printed them.
             parts = ["\n".join(parts)] if parts else []
         if parts:
-            # All members by position: 0.9 us instead of 1.5.
-            fields.append(Field(name, cleaner.console(*parts), FieldType.CONSOLE, {}, False))  # noqa: FBT003
-    return fields
+            output[name] = cleaner.console(*parts)
+    return output
 
 
 def node_id_fields(identity: TestIdentity, cleaner: TextCleaner) -> tuple[Field, ...]:
@@ -216,6 +225,9 @@ def node_id_fields(identity: TestIdentity, cleaner: TextCleaner) -> tuple[Field,
     return (Field("Node id", cleaner.string(identity.raw)),) if identity.is_respelled else ()
 
 
+_HEADINGS: Final[Mapping[OutputName, str]] = {
+    "Output": "Captured stdout", "Errors": "Captured stderr", "Log": "Captured log",
+}  # fmt: skip
 _MAX_ERRORS = 100
 
 
@@ -235,12 +247,6 @@ def notes_of(error: BaseException) -> list[str]:
     return notes
 
 
-def console_field(name: str, text: str, message: str, type_name: str = "", phase: str = "") -> Field:
-    """Return a highlighted console field; the texts must be clean already. A failure has a ``phase``."""
-    meta = {key: value for key, value in (("message", message), ("type", type_name), ("phase", phase)) if value}
-    return Field(name, text, FieldType.CONSOLE, meta, is_highlight=True)
-
-
 def exception_type(message: str) -> str:
     """Return the exception type at the beginning of a crash message, empty without one."""
     if message.startswith("assert "):  # pytest leaves the type out
@@ -254,26 +260,21 @@ def worst_status(statuses: Sequence[Status]) -> Status:
     return max(statuses, key=_SEVERITY.__getitem__) if statuses else "passed"
 
 
-_STEP_UNITS = 300
-# Reserved for the last step, which counts the steps that are not shown.
-_REST_UNITS = 200
-
-
 def is_subtest(report: pytest.TestReport) -> bool:
     """Whether a report is a subtest's: in pytest 9 and in pytest-subtests it has a context with arguments."""
     context = getattr(report, "context", None)
     return hasattr(context, "kwargs") and hasattr(context, "msg")
 
 
-class Subtests:
+class SubtestCounter:
     """Count the subtests of one attempt and collect their failures; owned by the recorder."""
 
     def __init__(self) -> None:
         # Captured output: headings and texts, in their order.
         self.output: list[tuple[str, str]] = []
+        self.causes: list[Cause] = []
         self._counts: Counter[StepStatus] = Counter()
-        self._steps: list[tuple[StepStatus, str]] = []
-        self._failures: list[tuple[str, Phase]] = []
+        self._steps: list[Step] = []
 
     @property
     def has_failed(self) -> bool:
@@ -294,72 +295,29 @@ class Subtests:
         description = cleaner.string(description)
         self._counts[status] += 1
         if len(self._steps) < STEP_LIMIT:
-            self._steps.append((status, description))
-        if status == "failed" and len(self._failures) < FIELD_LIMIT:
+            self._steps.append(Step(description, status))
+        if status == "failed" and len(self.causes) < FIELD_LIMIT:
             failure = read_phase(report, cleaner)
             if failure is not None:
-                self._failures.append((description, failure))
+                self.causes.append(failure.cause("failure", string(f"Failure [{description}]"), description))
 
-    def fields(self, max_fields: int, annotations: Annotations | None = None) -> list[Field]:
-        """Return the failures, the counts and the steps, in at most ``max_fields`` fields, or in 3 if that is less."""
-        failed = self._counts["failed"]
-        added = annotations or Annotations()
-        total = Field("Subtests", f"{sum(self._counts.values())}: {_count_text(self._counts)}")
-        steps = steps_field([*added.steps, *self._steps], self._counts + Counter(added.counts))
-        # Two places are for the counts and the steps; if failures are left out, one more shows how many.
-        max_failures = max(1, max_fields - 2)
-        shown = self._failures if failed <= max_failures else self._failures[: max_failures - 1]
-        failures = [failure.field(string(f"Failure [{description}]")) for description, failure in shown]
-        if failed > len(shown):
-            failures.append(
-                Field("Failures left out", f"{failed - len(shown)} more failing subtests", is_highlight=True)
-            )
-        return [*failures, total, steps]
-
-
-def steps_field(steps: Sequence[tuple[StepStatus, str]], counts: Mapping[StepStatus, int]) -> Field:
-    """Return the field with the server's markup for steps; ``counts`` are of all steps, ``steps`` may be fewer.
-
-    A last step counts those that do not fit, since cut markup would be shown as text.
-    """
-    markup = [OPENING_TAG]
-    remaining_units = TEXT_UNITS - len(OPENING_TAG) - len(CLOSING_TAG) - _REST_UNITS
-    shown: Counter[StepStatus] = Counter()
-    max_shown = STEP_LIMIT if sum(counts.values()) <= STEP_LIMIT else STEP_LIMIT - 1
-    for status, description in steps[:max_shown]:
-        step = step_markup(status, cut_end(description, _STEP_UNITS))
-        remaining_units -= utf16_length(step)
-        if remaining_units < 0:
-            break
-        markup.append(step)
-        shown[status] += 1
-    rest = Counter(counts) - shown
-    if rest:
-        # It counts as skipped only if nothing in it ran.
-        worst: StepStatus = "failed" if rest["failed"] else "passed" if rest["passed"] else "skipped"
-        markup.append(step_markup(worst, f"{sum(rest.values())} more: {_count_text(rest)}"))
-    return Field("Steps", "".join((*markup, CLOSING_TAG)), FieldType.HTML)
-
-
-def _count_text(counts: Counter[StepStatus]) -> str:
-    statuses: tuple[StepStatus, ...] = ("passed", "failed", "skipped")
-    return ", ".join(f"{counts[status]} {status}" for status in statuses if counts[status])
+    def counted(self) -> Subtests:
+        """Return the counts, and the first subtests."""
+        return Subtests(dict(self._counts), tuple(self._steps))
 
 
 class Annotations(Struct, frozen=True):
-    """Fields, artifacts and steps of one attempt.
+    """Fields, artifacts and steps of one attempt; ``more_steps`` counts the steps that ``steps`` lacks.
 
-    ``steps`` holds the first steps in their order, ``timed_steps`` the same as trees; ``counts`` are of all steps.
     ``key`` and ``folder`` replace the result's own unless they are None.
     """
 
     fields: tuple[Field, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
-    steps: tuple[tuple[StepStatus, str], ...] = ()
-    counts: Mapping[StepStatus, int] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+    more_steps: Mapping[StepStatus, int] = field(default_factory=dict)
     key: str | None = None
     folder: str | None = None
-    timed_steps: tuple[Step, ...] = ()
 
 
 def merged(parts: Iterable[Annotations | None]) -> Annotations | None:
@@ -367,19 +325,18 @@ def merged(parts: Iterable[Annotations | None]) -> Annotations | None:
     present = [part for part in parts if part is not None]
     if len(present) < 2:  # noqa: PLR2004 - nothing to merge
         return present[0] if present else None
-    counts: Counter[StepStatus] = Counter()
+    more: Counter[StepStatus] = Counter()
     whole = Annotations()
     for part in present:
-        counts.update(part.counts)
+        more.update(part.more_steps)
         count = len(whole.artifacts)
         whole = Annotations(
             whole.fields + part.fields,
             whole.artifacts + part.artifacts,
-            whole.steps + part.steps,
-            counts,
+            whole.steps + moved(part.steps, dict(enumerate(range(count, count + len(part.artifacts))))),
+            more,
             whole.key if part.key is None else part.key,
             whole.folder if part.folder is None else part.folder,
-            whole.timed_steps + moved(part.timed_steps, dict(enumerate(range(count, count + len(part.artifacts))))),
         )
     return whole
 
@@ -416,8 +373,8 @@ class Failures:
         if len(self.kept) == SHOWN or self._remaining_bytes <= 0:
             return
         attempt, identity = record.attempt, identity_of(record.nodeid, prefix=prefix)
-        failure = next((field for field in attempt.fields if field.is_highlight), None)
-        message = "" if failure is None else failure.meta.get("message") or failure.value or ""
+        failure = next((cause for cause in attempt.causes if cause.kind != "xpass"), None)
+        message = "" if failure is None else failure.message or failure.text
         whole = (
             record.folder or identity.folder,
             record.name or identity.name,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, FieldType, Status
+from pytest_automation_report.api.models import Artifact, Cause, Field, OutputName, Status
 from pytest_automation_report.guards import goes_on, safe_str
 from pytest_automation_report.recording.comparison import Sides, captured_sides, clean_comparison
 from pytest_automation_report.recording.options import (
@@ -29,17 +29,15 @@ from pytest_automation_report.recording.options import (
 from pytest_automation_report.recording.phases import (
     Annotations,
     Phase,
-    Subtests,
+    SubtestCounter,
+    captured,
     colours_of,
-    console_field,
     is_subtest,
     keeps_output,
     merged,
     node_id_fields,
     notes_of,
-    output_fields,
     read_phase,
-    steps_field,
     worst_status,
 )
 from pytest_automation_report.spool.records import Attempt, FinishRecord, identity_of
@@ -88,7 +86,7 @@ class RunningAttempt:
         self.durations: dict[str, float] = {}
         self.sections: Sequence[tuple[str, str]] = ()
         self.properties: Sequence[tuple[str, object]] = ()
-        self.subtests: Subtests | None = None
+        self.subtests: SubtestCounter | None = None
         self.hidden: tuple[RunningAttempt, ...] = ()
         self.notes: Sequence[str] = ()
 
@@ -105,6 +103,8 @@ class RunningAttempt:
 
 
 _NONE: Final = RunningAttempt(None, None)
+_NO_ANNOTATIONS: Final = Annotations()
+_XPASS: Final = "The test is marked xfail and passed."
 _CALLED_BY_ASSERT: Final = "_call_reprcompare"
 _MAX_FRAMES: Final = 30
 
@@ -288,7 +288,7 @@ class Recorder:
             # pytest reports the subtests of a call before the call itself: these belong to the next attempt.
             self._hide_call(attempt)
         if attempt.subtests is None:
-            attempt.subtests = Subtests()
+            attempt.subtests = SubtestCounter()
         attempt.subtests.add(report, self._cleaner)
         if self._options.output != "none":
             sections = without_earlier(report.sections, attempt.before.sections)
@@ -324,7 +324,7 @@ class Recorder:
         if found := self._cleaner.take_found():
             secrets = FoundSecrets(found)
             attempts = [secrets.of_attempt(each) for each in attempts]
-        colours = [colours_of(each.fields) for each in attempts]
+        colours = [colours_of(each) for each in attempts]
         if any(colours):
             attempts = [replace(each, colours=spans) for each, spans in zip(attempts, colours, strict=True)]
         return attempts
@@ -336,56 +336,61 @@ class Recorder:
         status = _status(attempt, phases)
         # First: a comparison may show that a value is a secret.
         values = None if sides is None or status == "passed" else clean_comparison(sides, self._cleaner)
-        fields, artifacts = self._fields(attempt, phases, nodeid, status, own)
-        line = next((phase.line for phase in phases if phase.line is not None), None)
-        return Attempt(status, *times, fields, artifacts, () if own is None else own.timed_steps, {}, values, line)
-
-    def _fields(
-        self, attempt: RunningAttempt, phases: Sequence[Phase], nodeid: str, status: Status, own: Annotations | None
-    ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
-        """Return the fields of an attempt, those about failures first, and its artifacts."""
-        subtests = attempt.subtests
-        sections = without_earlier(attempt.sections, attempt.before.sections) if attempt.sections else ()
-        highlights = _phase_fields(phases, subtests)
+        subtests, added = attempt.subtests, own or _NO_ANNOTATIONS
+        causes = _causes(phases, subtests)
         if _is_without_call(attempt) and status in FAILED:
-            highlights.append(console_field("Error", _NO_CALL, _NO_CALL))
-        others = self._output_fields(sections, subtests, status)
-        if subtests is None and (lost := _lost(attempt.notes, highlights)):
-            others.insert(0, Field("Notes", self._cleaner.console("\n\n".join(lost)), FieldType.CONSOLE))
+            causes.append(Cause("error", "Error", _NO_CALL, _NO_CALL))
+        lost = _lost(attempt.notes, causes) if subtests is None else ()
+        sections = without_earlier(attempt.sections, attempt.before.sections) if attempt.sections else ()
+        fields, artifacts = self._additions(attempt, nodeid, sections, added)
+        return Attempt(
+            status,
+            *times,
+            fields,
+            artifacts,
+            added.steps,
+            {},
+            values,
+            next((phase.line for phase in phases if phase.line is not None), None),
+            (*causes, *(subtests.causes if subtests else ())),
+            self._output(sections, subtests, status),
+            self._cleaner.console("\n\n".join(lost)) if lost else "",
+            subtests.counted() if subtests else None,
+            added.more_steps,
+        )
+
+    def _additions(
+        self, attempt: RunningAttempt, nodeid: str, sections: Sequence[tuple[str, str]], added: Annotations
+    ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
+        """Return fields and artifacts of the test's author, and the node id where folder and name do not show it."""
+        fields: list[Field] = []
         if not self._has_plain_name(nodeid):
-            others += node_id_fields(identity_of(nodeid, prefix=self._options.prefix), self._cleaner)
+            fields += node_id_fields(identity_of(nodeid, prefix=self._options.prefix), self._cleaner)
         if attempt.properties:
             named, earlier = (
                 [(safe_str(name), safe_str(value)) for name, value in properties]
                 for properties in (attempt.properties, attempt.before.properties)
             )
-            others += (property_field(name, value, self._cleaner) for name, value in without_earlier(named, earlier))
+            fields += (property_field(name, value, self._cleaner) for name, value in without_earlier(named, earlier))
         # First: steps name their files by these places.
-        artifacts = [] if own is None else [*own.artifacts]
+        artifacts = [*added.artifacts]
         if self._options.output_annotations:
-            printed = [*sections, *(subtests.output if subtests is not None else ())]
+            printed = [*sections, *(attempt.subtests.output if attempt.subtests is not None else ())]
             printed_fields, printed_artifacts = printed_annotations(printed, self._cleaner)
-            others += printed_fields
+            fields += printed_fields
             artifacts += printed_artifacts
-        if own is not None:
-            others += own.fields
-        if subtests is not None:
-            # Last, since failing subtests fill the places that all other fields leave free.
-            highlights += subtests.fields(FIELD_LIMIT - len(highlights) - len(others), own)
-        elif own is not None and own.steps:
-            others.insert(0, steps_field(own.steps, own.counts))
-        return (*highlights, *others), tuple(artifacts)
+        return (*fields, *added.fields), tuple(artifacts)
 
-    def _output_fields(
-        self, sections: Sequence[tuple[str, str]], subtests: Subtests | None, status: Status
-    ) -> list[Field]:
-        """Return the console fields of an attempt's own output, in the order in which it was printed."""
+    def _output(
+        self, sections: Sequence[tuple[str, str]], subtests: SubtestCounter | None, status: Status
+    ) -> Mapping[OutputName, str]:
+        """Return the captured streams of an attempt, in the order in which they were printed."""
         if not (sections or subtests) or not keeps_output(self._options, status):
-            return []
+            return {}
         subtest_sections = subtests.output if subtests is not None else []
         setup = [section for section in sections if section[0].endswith(" setup")]
         later = [section for section in sections if not section[0].endswith(" setup")]
-        return output_fields([*setup, *subtest_sections, *later], self._cleaner)
+        return captured([*setup, *subtest_sections, *later], self._cleaner)
 
 
 def without_earlier(entries: Sequence[_Entry], earlier: Sequence[_Entry]) -> Sequence[_Entry]:
@@ -457,9 +462,9 @@ def _status(attempt: RunningAttempt, phases: Sequence[Phase]) -> Status:
     return worst_status(statuses)
 
 
-def _lost(notes: Sequence[str], shown: Sequence[Field]) -> list[str]:
-    """Return the notes of exceptions that no field shows whole: the text of a failure is cut in its middle."""
-    texts = [str(field.value) for field in shown]
+def _lost(notes: Sequence[str], causes: Sequence[Cause]) -> list[str]:
+    """Return the notes of exceptions that no cause shows whole: the text of a failure is cut in its middle."""
+    texts = [cause.text for cause in causes]
     return [
         note
         for note in notes
@@ -467,19 +472,18 @@ def _lost(notes: Sequence[str], shown: Sequence[Field]) -> list[str]:
     ]
 
 
-def _phase_fields(phases: Sequence[Phase], subtests: Subtests | None) -> list[Field]:
-    fields: list[Field] = []
+def _causes(phases: Sequence[Phase], subtests: SubtestCounter | None) -> list[Cause]:
+    causes: list[Cause] = []
     for phase in phases:
         if phase.status == "passed":
-            text = string(phase.message or "The test is marked xfail and passed.")
-            fields.append(Field("Unexpected pass", text))
+            causes.append(Cause("xpass", "Unexpected pass", string(phase.message or _XPASS)))
         elif phase.status == "skipped":
-            fields.append(phase.field("Skipped"))
+            causes.append(phase.cause("skipped", "Skipped"))
         elif phase.status == "failure":
-            # Each failing subtest has its own field: a call that only counts them would repeat that.
+            # Each failing subtest has its own cause: a call that only counts them would repeat that.
             if not (phase.only_counts_subtests and subtests is not None and subtests.has_failed):
-                fields.append(phase.field("Failure"))
+                causes.append(phase.cause("failure", "Failure"))
         else:
-            is_second = any(field.name == "Error" for field in fields)
-            fields.append(phase.field(f"Error [{phase.when}]" if is_second else "Error"))
-    return fields
+            is_second = any(cause.name == "Error" for cause in causes)
+            causes.append(phase.cause("error", f"Error [{phase.when}]" if is_second else "Error"))
+    return causes

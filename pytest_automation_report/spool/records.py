@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from binascii import crc32
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
@@ -18,7 +18,19 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from msgspec import Struct, field
 from msgspec.json import Decoder as JsonDecoder
 
-from pytest_automation_report.api.models import Artifact, Field, Int64, Json, Status, decode, encode
+from pytest_automation_report.api.models import (
+    Artifact,
+    Cause,
+    Field,
+    Int64,
+    Json,
+    OutputName,
+    Status,
+    Step,
+    StepStatus,
+    decode,
+    encode,
+)
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.visible import xml_escaped
 from pytest_automation_report.unpatched import lazy_pattern
@@ -126,27 +138,26 @@ class Decoder:
 AGAIN: Final = "again"
 """Outcome of a crash that counts as a failure although the test runs again, as xdist does for scopes."""
 
-StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
-
 Colours: TypeAlias = Mapping[str, tuple[tuple[Int64, Int64, str], ...]]
-"""The coloured parts of texts, by the names of the fields: first character, the one after the last, style."""
+"""The coloured parts of texts, by the names of causes, outputs and fields: first character, one after the last, style.
+"""
 
 
-class Step(Struct, frozen=True, omit_defaults=True):
-    """A step with those inside it; ``elapsed`` is None if it did not end, ``files`` are places among the artifacts."""
+class Subtests(Struct, frozen=True, omit_defaults=True):
+    """The subtests of an attempt: how many ended how, and the first of them as steps."""
 
-    name: str
-    status: StepStatus
-    elapsed: Int64 | None = None
-    files: tuple[Int64, ...] = ()
+    counts: Mapping[StepStatus, Int64] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
 
 
 class Attempt(Struct, frozen=True, omit_defaults=True):
     """What only the process that ran an attempt knows of it; all texts are clean.
 
-    ``elapsed`` is the time of all phases. ``setup`` and ``teardown`` are None if they are not known. ``colours`` are
-    the fields' colours, ``comparison`` failed the attempt, and ``line`` is the line of the test's file, from 1.
+    ``elapsed`` is the time of all phases. ``setup`` and ``teardown`` are None if they are not known. ``fields`` are
+    those of the test's author, ``output`` is what was captured, ``notes`` are exceptions' notes that no cause shows.
+    ``comparison`` failed the attempt, and ``line`` is the line of the test's file, from 1. ``more_steps`` counts those
+    that ``steps`` lacks. One that ``is_imported`` comes from a result file: of it Testmo gets what its own tool sends,
+    steps as they stand among the fields, and no earlier attempts.
     """
 
     status: Status
@@ -159,8 +170,25 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     colours: Colours = field(default_factory=dict)
     comparison: Json | None = None
     line: Int64 | None = None
+    causes: tuple[Cause, ...] = ()
+    output: Mapping[OutputName, str] = field(default_factory=dict)
+    notes: str = ""
+    subtests: Subtests | None = None
+    more_steps: Mapping[StepStatus, Int64] = field(default_factory=dict)
+    is_imported: bool = False
+
+    def texts(self) -> Iterator[tuple[str, str | None]]:
+        """Yield all texts that may have colours, with their names."""
+        for cause in self.causes:
+            yield cause.name, cause.text
+        if self.notes:
+            yield NOTES_FIELD, self.notes
+        yield from self.output.items()
+        for own in self.fields:
+            yield own.name, own.value
 
 
+NOTES_FIELD: Final = "Notes"
 _NO_NAME = "(no name)"
 
 

@@ -48,7 +48,7 @@ OPEN = frozenset(
         *("api.models", "testing", "findings", "failures", "text", "export", "ci", "junit", "server.pages.searches"),
         *("session.history.cut", "session.history.estimated", "session.history.ranks_of", "session.history.History"),
         *(
-            "delivery.attempts.fit_to_limits",
+            "delivery.testmo.fit_to_limits",
             "system.here",
             "server.store.search_index",
             "server.store.database.StoreConnection",

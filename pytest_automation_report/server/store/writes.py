@@ -14,7 +14,8 @@ from msgspec import Struct
 from msgspec.json import encode
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DESELECTED_FIELD, SELECTION_FIELD
+from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, SELECTION_FIELD
+from pytest_automation_report.api.text_fields import ATTEMPTS_META
 from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import (
     MAX_ATTACHED,

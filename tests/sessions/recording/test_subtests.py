@@ -134,7 +134,7 @@ def test_a_hundred_steps_are_all_shown() -> None:
         (101, '<test-step status="passed">2 more: 2 passed</test-step></test-steps>'),
     ):
         finished = ran(*[subtest("passed")] * number, MadeReport("call"))
-        steps = next(each.value for each in finished.attempt.fields if each.name == "Steps")
+        steps = next(each.value for each in result_of(finished).test.fields if each.name == "Steps")
         assert steps is not None
         assert steps.endswith(expected)
         assert steps.count("<test-step ") == 100
@@ -149,7 +149,7 @@ def test_descriptions_that_have_no_text_do_not_hurt() -> None:
 
     context = SimpleNamespace(msg="\ud800\x00", kwargs={"bad": Bad()})
     finished = ran(MadeReport("call", context=context), MadeReport("call"))
-    assert b"bad=&lt;Bad without a text: RuntimeError&gt;" in finished.framed()
+    assert b"bad=<Bad without a text: RuntimeError>" in finished.framed()
     assert finished.framed().isascii()
 
 
@@ -160,7 +160,7 @@ def test_the_remark_that_subtests_failed_is_no_failure_of_its_own(text: str) -> 
         reports = [subtest("failed")] if with_subtest else []
         finished = ran(*reports, MadeReport("call", "failed", longreprtext=text))
         assert finished.attempt.status == "failure"
-        assert [each.name for each in finished.attempt.fields] == expected
+        assert [each.name for each in result_of(finished).test.fields] == expected
 
 
 def test_subtests_belong_to_their_attempt() -> None:
@@ -183,4 +183,4 @@ def test_a_subtest_that_fails_in_the_last_attempt_fails_the_test() -> None:
 def test_a_context_that_is_no_subtest_is_left_alone() -> None:
     """A report to which some plugin has given a context of its own is still the report of its test."""
     finished = ran(MadeReport("call", "failed", longreprtext="why", context="something else"))
-    assert [each.name for each in finished.attempt.fields] == ["Failure"]
+    assert [each.name for each in finished.attempt.causes] == ["Failure"]

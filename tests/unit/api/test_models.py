@@ -14,8 +14,6 @@ from msgspec.json import Decoder
 from pytest_automation_report.api.client import created_id
 from pytest_automation_report.api.http import proxies_for
 from pytest_automation_report.api.models import (
-    CLOSING_TAG,
-    OPENING_TAG,
     Artifact,
     Field,
     FieldType,
@@ -23,8 +21,6 @@ from pytest_automation_report.api.models import (
     decode,
     encode,
     is_web_address,
-    parse_steps,
-    step_markup,
 )
 from pytest_automation_report.api.responses import (
     FieldText,
@@ -36,6 +32,7 @@ from pytest_automation_report.api.responses import (
     run_from,
     stored_file,
 )
+from pytest_automation_report.api.text_fields import CLOSING_TAG, OPENING_TAG, parse_steps, step_markup
 
 
 @pytest.mark.parametrize("text", ["", "a\n\x00", "\U0001f600\u20ac", "\ud800", "\udcff\udc00", ' <&>"\\'])

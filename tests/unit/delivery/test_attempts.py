@@ -1,13 +1,24 @@
 """From attempts to the result of a test: colours, files at their steps and earlier attempts, within their limits."""
 
 import pytest
+from msgspec.structs import replace
 
-from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, FieldType, Test, encode
+from pytest_automation_report.api.models import (
+    FIELD_LIMIT,
+    Artifact,
+    Cause,
+    Field,
+    FieldType,
+    OutputName,
+    Step,
+    Test,
+    encode,
+)
 from pytest_automation_report.delivery.attempts import Decorations, EarlierAttempt, Extensions, folded, with_kept_files
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.phases import Annotations, collection_record, colours_of, merged
 from pytest_automation_report.recording.recorder import Recorder
-from pytest_automation_report.spool.records import Attempt, FinishRecord, Step
+from pytest_automation_report.spool.records import Attempt, FinishRecord
 from pytest_automation_report.text.limits import TEXT_UNITS
 from pytest_automation_report.text.visible import ColouredText, Span
 from support.made_reports import NODE, PLACE, MadeReport, result_of, results_of
@@ -16,12 +27,14 @@ RED: tuple[Span, ...] = ((0, 2, "31"),)
 PASSED = Attempt("passed")
 
 
-def _attempt(*fields: Field) -> Attempt:
-    return Attempt("failure", fields=fields, colours=colours_of(fields))
+def _attempt(*fields: Field, causes: tuple[Cause, ...] = (), **output: str) -> Attempt:
+    streams: dict[OutputName, str] = {**output}  # type: ignore[dict-item]
+    attempt = Attempt("failure", fields=fields, causes=causes, output=streams)
+    return replace(attempt, colours=colours_of(attempt))
 
 
-def _failed(text: str, *fields: Field) -> Attempt:
-    return _attempt(_console("Failure", text, is_highlight=True), *fields)
+def _failed(text: str, *fields: Field, **output: str) -> Attempt:
+    return _attempt(*fields, causes=(Cause("failure", "Failure", text),), **output)
 
 
 def _result(*attempts: Attempt) -> Test:
@@ -36,8 +49,8 @@ def _extensions(*attempts: Attempt) -> Extensions:
     return folded(Test("k", "n", "f", ""), attempts, RecordingOptions(), Decorations(RecordingOptions()))[1]
 
 
-def _console(name: str, text: str, *, is_highlight: bool = False) -> Field:
-    return Field(name, text, FieldType.CONSOLE, is_highlight=is_highlight)
+def _console(name: str, text: str) -> Field:
+    return Field(name, text, FieldType.CONSOLE)
 
 
 def _ended(recorder: Recorder, *annotations: Annotations | None) -> FinishRecord:
@@ -56,8 +69,8 @@ def test_colours_of_a_module_that_cannot_be_collected_are_recorded() -> None:
 def test_of_several_fields_of_one_name_the_first_counts() -> None:
     """Colours belong to the first field of a name, so that they never stand in another one's text."""
     red = _console("a", ColouredText("red", RED))
-    assert colours_of([_console("b", ColouredText("b", RED)), _console("a", "plain"), red]) == {"b": RED}
-    assert colours_of([red, red]) == {"a": RED}
+    assert _attempt(_console("b", ColouredText("b", RED)), _console("a", "plain"), red).colours == {"b": RED}
+    assert _attempt(red, red).colours == {"a": RED}
 
 
 def test_colours_have_a_limit() -> None:
@@ -83,13 +96,13 @@ def test_steps_have_a_limit() -> None:
 def test_merged_annotations_keep_files_at_their_steps() -> None:
     """If the artifacts of several attempts become one list, the files of their steps get the places in it."""
     artifacts = tuple(Artifact(str(number), "https://e.example") for number in range(3))
-    first = Annotations(artifacts=artifacts[:2], timed_steps=(Step("a", "passed", 1, (1,)),))
+    first = Annotations(artifacts=artifacts[:2], steps=(Step("a", "passed", 1, (1,)),))
     inner = Step("c", "passed", 1, (0,))
-    second = Annotations(artifacts=artifacts[2:], timed_steps=(Step("b", "passed", 1, (), (inner,)),))
+    second = Annotations(artifacts=artifacts[2:], steps=(Step("b", "passed", 1, (), (inner,)),))
     both = merged([first, None, second])
     assert both is not None
     assert both.artifacts == artifacts
-    assert (both.timed_steps[0].files, both.timed_steps[1].steps[0].files) == ((1,), (2,))
+    assert (both.steps[0].files, both.steps[1].steps[0].files) == ((1,), (2,))
 
 
 def test_printed_attachments_stand_behind_the_files_of_steps() -> None:
@@ -101,7 +114,7 @@ def test_printed_attachments_stand_behind_the_files_of_steps() -> None:
         recorder.add(MadeReport(when, sections=sections))
     step = Step("s", "passed", 1, (0,))
     result = result_of(
-        _ended(recorder, Annotations(artifacts=(Artifact("own", "https://e.example/own"),), timed_steps=(step,)))
+        _ended(recorder, Annotations(artifacts=(Artifact("own", "https://e.example/own"),), steps=(step,)))
     )
     assert [artifact.name for artifact in result.test.artifacts] == ["own", "printed.txt"]
     assert result.extensions.steps == (step,)
@@ -118,7 +131,7 @@ def test_an_attempt_within_one_protocol_keeps_its_output_and_steps() -> None:
     recorder.add(MadeReport("call", sections=sections))
     recorder.add(MadeReport("teardown", sections=sections))
     step = Step("s", "failed", 1, (0,))
-    hidden = Annotations(artifacts=(Artifact("f", "https://e.example/f"),), timed_steps=(step,))
+    hidden = Annotations(artifacts=(Artifact("f", "https://e.example/f"),), steps=(step,))
     result = result_of(_ended(recorder, hidden, None))
     assert [artifact.note for artifact in result.test.artifacts] == ["attempt 1"]
     assert result.extensions.attempts == (
@@ -143,18 +156,16 @@ def test_output_of_attempts_is_kept_as_the_setting_has_it() -> None:
 
 def test_an_attempt_with_several_failures_has_no_colours_of_its_text() -> None:
     """The text of such an attempt has titles between its failures, so that their colours do not fit it."""
-    two = _attempt(
-        _console("Failure", ColouredText("red", RED), is_highlight=True), _console("Error", "x", is_highlight=True)
-    )
-    one = _attempt(_console("Failure", ColouredText("red", RED), is_highlight=True))
-    found = _extensions(two, _attempt(_console("Log", "log")), one, PASSED).attempts
+    failure = Cause("failure", "Failure", ColouredText("red", RED))
+    two, one = _attempt(causes=(failure, Cause("error", "Error", "x"))), _attempt(causes=(failure,))
+    found = _extensions(two, _attempt(Log="log"), one, PASSED).attempts
     assert found == (EarlierAttempt(2, output={"Log": "log"}), EarlierAttempt(3, colours={"Text": RED}))
 
 
 def test_attempts_have_a_limit() -> None:
     """The latest attempts have their whole output; that of the first one for which there is no room is cut."""
     text = "line\n" * 3_000
-    earlier = [_attempt(_console("Output", text), _console("Errors", text)) for _ in range(20)]
+    earlier = [_attempt(Output=text, Errors=text) for _ in range(20)]
     found = _extensions(*earlier, Attempt("passed", 6, 1, 3))
     assert 120_000 < len(encode(found)) < 130_000
     assert found.phases == (1, 2, 3)
@@ -167,7 +178,7 @@ def test_attempts_have_a_limit() -> None:
 def test_a_cut_output_has_no_colours() -> None:
     """Colours that may not fit a text any more are left out."""
     long = ColouredText("a\u20ac" * 10_000, RED)
-    found = _extensions(*[_attempt(_console("Output", long))] * 4, PASSED).attempts
+    found = _extensions(*[_attempt(Output=long)] * 4, PASSED).attempts
     assert all(bool(entry.colours) == (entry.output["Output"] == long) for entry in found)
     assert {bool(entry.colours) for entry in found} == {True, False}
 
@@ -209,7 +220,7 @@ def test_files_of_attempts_are_numbered_and_keep_their_notes() -> None:
 def test_many_attempts_leave_room_for_the_result() -> None:
     """However many attempts there were, failure and output stay, the latest attempts are shown and all are counted."""
     earlier = [_failed(f"text {number}") for number in range(1, 41)]
-    test = _result(*earlier, _failed("last", Field("Output", "out", FieldType.CONSOLE)))
+    test = _result(*earlier, _failed("last", Output="out"))
     shown = _shown(test)
     assert len(test.fields) == FIELD_LIMIT
     assert (shown["Failure"], shown["Attempts"], shown["Output"]) == ("last", "41", "out")
@@ -222,7 +233,5 @@ def test_many_attempts_leave_room_for_the_result() -> None:
 
 def test_an_attempt_with_two_texts_shows_both() -> None:
     """An attempt that failed in its call and in its teardown is shown with both, each under its name."""
-    error = Field("Error", "closing", FieldType.CONSOLE, is_highlight=True)
-    assert _shown(_result(_failed("calling", error), Attempt("passed")))["Attempt 1"] == (
-        "Failure\ncalling\n\nError\nclosing"
-    )
+    causes = (Cause("failure", "Failure", "calling"), Cause("error", "Error", "closing"))
+    assert _shown(_result(_attempt(causes=causes), PASSED))["Attempt 1"] == ("Failure\ncalling\n\nError\nclosing")

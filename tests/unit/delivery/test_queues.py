@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.api.models import Field, FieldType, Status, Test
+from pytest_automation_report.api.models import Field, FieldType, Status, Step, Test
 from pytest_automation_report.delivery.attempts import EarlierAttempt, Extensions
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.queues import Result, WorkerQueues
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, Decoder, FinishRecord, Step
+from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, Decoder, FinishRecord
 from pytest_automation_report.spool.sessions import ledger_from
 from pytest_automation_report.system.here import system
 from support.delivered_results import assert_complete, field_texts, result_named, result_names

@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from pytest_automation_report.api.models import Cause
 from pytest_automation_report.export.documents import JunitPart, junit_xml
 from pytest_automation_report.junit.results import JunitDocument, JunitResult
 from pytest_automation_report.recording.options import RecordingOptions
@@ -56,7 +57,7 @@ def test_it_is_read_back_into_the_same_results() -> None:
         assert (test.name, test.elapsed) == (item["name"], item["elapsed"])
         if item["folder"] != item["name"]:
             assert test.folder == item["folder"]
-    statuses = {result.test.name: result.status for result in results.values()}
+    statuses = {result.test.name: result.attempt.status for result in results.values()}
     assert statuses == {
         "test_ok": "passed", "test_fails": "failure", "test_error": "error", "test_both": "error",
         "test_skip": "skipped", "test_untested": "skipped", "test_flaky": "passed", "test_rerun": "failure",
@@ -72,17 +73,18 @@ def test_document_comes_in_pieces(size: int) -> None:
     (result,) = JunitDocument(RecordingOptions()).results(
         document[at : at + size] for at in range(0, len(document), size)
     )
-    assert (result.test.folder, result.test.name, result.status) == ("ü", "日&\U0001f40d", "error")
+    assert (result.test.folder, result.test.name, result.attempt.status) == ("ü", "日&\U0001f40d", "error")
 
 
 def test_texts_fields_and_artifacts_are_read_back() -> None:
     """Messages, outputs, the user's fields and artifacts on the web arrive; a field that no line can hold does not."""
-    results = {result.test.name: result.test for result in read(written(*ITEMS))}
-    (failure,) = results["test_fails"].fields
-    assert (failure.name, failure.value) == ("Failure", "E   assert 1 == 2\n\nt.py:3: X")
-    assert failure.meta == {"message": "assert 1 == 2", "type": "AssertionError"}
+    results = {result.test.name: result.attempt for result in read(written(*ITEMS))}
+    (failure,) = results["test_fails"].causes
+    text = "E   assert 1 == 2\n\nt.py:3: X"
+    assert failure == Cause("failure", "Failure", text, "assert 1 == 2", "AssertionError")
     ok = results["test_ok"]
-    assert [(field.name, field.value) for field in ok.fields] == [("Output", "hello"), ("Team", "blue")]
+    assert ok.output == {"Output": "hello"}
+    assert [(field.name, field.value) for field in ok.fields] == [("Team", "blue")]
     assert [artifact.url for artifact in ok.artifacts] == [LINK["url"]]
     assert [(field.name, field.value) for field in results["test_text"].fields] == [("Notes", "two\nlines")]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_automation_report.api.models import FieldType, Test
+from pytest_automation_report.api.models import Test
 from pytest_automation_report.delivery.attempts import unfinished_attempt
 from pytest_automation_report.guards import Errors
 from pytest_automation_report.recording.options import RecordingOptions
@@ -58,7 +58,7 @@ def test_a_test_without_a_call_is_never_passed() -> None:
         finished = ran(*map(MadeReport, phases))
         assert (finished.attempt.status, finished.is_final) == ("error", False)
         assert "did not finish" in (values(result_of(finished).test)["Error"] or "")
-        assert finished.attempt.fields[0].is_highlight
+        assert finished.attempt.causes[0].kind == "error"
     # What the teardown said stays beside the missing call.
     test = made(MadeReport("setup"), MadeReport("teardown", "failed", longreprtext="boom"))
     assert next(each.value for each in test.fields if each.name == "Error") == "boom"
@@ -71,7 +71,7 @@ def test_an_unknown_outcome_is_never_passed(when: str, status: str) -> None:
     reports = {"setup": MadeReport("setup"), "call": MadeReport("call"), when: MadeReport(when, "exploded")}
     attempt = ran(*reports.values()).attempt
     assert attempt.status == status
-    assert "'exploded'" in (attempt.fields[0].value or "")
+    assert "'exploded'" in attempt.causes[0].text
 
 
 def test_reasons_of_expected_failures_are_the_same_from_every_pytest() -> None:
@@ -115,12 +115,12 @@ def test_unfinished_tests_say_it_in_clear_words(kind: Any, words: str) -> None: 
     """A test that was cut short says how, with what is known besides: an error, or untested if it was interrupted."""
     rules = RecordingOptions(redact=("se[a-z]+et",))
     attempt = unfinished_attempt(NODE, rules, kind=kind, detail="signal 9\n\x1b[1msecret", observed_us=7, worker="gw0")
-    (field,) = attempt.fields
+    (cause,) = attempt.causes
     name, status = ("Not run", "untested") if kind == "interrupted" else ("Error", "error")
-    assert words in (field.value or "")
-    assert (field.value or "").endswith("\n\nsignal 9\n[redacted]")
-    assert (field.name, field.type, field.is_highlight) == (name, FieldType.CONSOLE, True)
-    assert words in field.meta["message"]
+    assert words in cause.text
+    assert cause.text.endswith("\n\nsignal 9\n[redacted]")
+    assert (cause.name, cause.kind) == (name, status)
+    assert words in cause.message
     assert (attempt.status, attempt.elapsed) == (status, 7)
     for observed, elapsed in ((None, None), (-1, 0)):
         bare = unfinished_attempt(NODE, rules, kind=kind, detail="", observed_us=observed, worker="main")

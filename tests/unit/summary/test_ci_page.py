@@ -6,7 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import KNOWN_FIELD, Field, FieldType, Status
+from pytest_automation_report.api.models import KNOWN_FIELD, Cause, Field, Status
 from pytest_automation_report.recording.phases import SHOWN, Failures
 from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, CloseRecord, Decoder, FailedTest, FinishRecord
 from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, marked_last
@@ -167,8 +167,8 @@ def test_ten_of_a_kind() -> None:
 
 
 def _failing(name: str, message: str, status: Status = "failure") -> FinishRecord:
-    field = Field("Failure", "text", FieldType.CONSOLE, {"message": message}, is_highlight=True)
-    attempt = Attempt(status, fields=(Field("a", "b"), field))
+    causes = (Cause("failure", "Failure", "text", message),)
+    attempt = Attempt(status, fields=(Field("a", "b"),), causes=causes)
     return FinishRecord(1, 2, f"f.py::{name}", attempt, file="t.py", line=2)
 
 

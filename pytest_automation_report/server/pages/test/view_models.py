@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import ATTEMPTS_META, parse_steps
+from pytest_automation_report.api.text_fields import ATTEMPTS_META, parse_steps
 from pytest_automation_report.export.results import attempt_number
 from pytest_automation_report.failures.reading import (
     Call,

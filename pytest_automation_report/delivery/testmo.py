@@ -1,0 +1,221 @@
+"""The fields in which a Testmo instance shows what it has no other place for.
+
+A result has the causes of its last attempt, its steps and output, and what the test's author added. Under reruns each
+attempt before it becomes one console field of it::
+
+    Attempts    3                          the number of attempts, with the last one
+    Attempt 1   AssertionError: ...        failure, author's fields and steps of the first attempt
+    Attempt 2   AssertionError: ...
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from pytest_automation_report.api.models import (
+    ARTIFACT_LIMIT,
+    FIELD_LIMIT,
+    STEP_LIMIT,
+    Field,
+    FieldType,
+    StepStatus,
+)
+from pytest_automation_report.api.text_fields import (
+    ATTEMPTS_META,
+    CLOSING_TAG,
+    OPENING_TAG,
+    listed_steps,
+    parse_steps,
+    step_markup,
+)
+from pytest_automation_report.spool.records import NOTES_FIELD
+from pytest_automation_report.text.limits import (
+    STRING_UNITS,
+    TEXT_UNITS,
+    console,
+    cut_end,
+    cut_middle,
+    fits,
+    string,
+    utf16_length,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_automation_report.api.models import Cause, Status, Test
+    from pytest_automation_report.spool.records import Attempt, Subtests
+
+# Names of fields that we make: a field with another name was added by the test's author.
+_OUR_NAMES: Final = frozenset({"Output", "Errors", "Log", "Node id", "Subtests", "Unexpected pass"})
+_STEP_UNITS: Final = 300
+# Reserved for the last step, which counts the steps that are not shown.
+_REST_UNITS: Final = 200
+
+
+def result_fields(attempts: Sequence[Attempt], owner: Sequence[Field], statuses: Mapping[Status, str]) -> list[Field]:
+    """Return the fields of a result of these attempts, oldest first; ``statuses`` are the aliases of outcomes."""
+    *earlier, last = attempts
+    fields = [*attempt_fields(last), *owner]
+    shown = [attempt for attempt in earlier if not attempt.is_imported]
+    return _with_attempts(fields, shown, statuses) if shown else fields
+
+
+def attempt_fields(attempt: Attempt) -> list[Field]:
+    """Return the fields of one attempt, those about its causes first."""
+    steps = _steps_fields(attempt)
+    others = [Field(NOTES_FIELD, attempt.notes, FieldType.CONSOLE)] if attempt.notes else []
+    others += (Field(name, text, FieldType.CONSOLE) for name, text in attempt.output.items())
+    others += attempt.fields
+    if attempt.subtests is None:
+        return [*map(_cause_field, attempt.causes), *steps, *others]
+    causes = [_cause_field(cause) for cause in attempt.causes if cause.subtest is None]
+    failures = [_cause_field(cause) for cause in attempt.causes if cause.subtest is not None]
+    # Failing subtests fill the places that all other fields leave free. Two places are for the counts and the steps; if
+    # failures are left out, one more shows how many.
+    counts, most = attempt.subtests.counts, max(1, FIELD_LIMIT - len(causes) - len(others) - 2)
+    failed = counts.get("failed", 0)
+    shown = failures if failed <= most else failures[: most - 1]
+    if failed > len(shown):
+        left_out = f"{failed - len(shown)} more failing subtests"
+        shown.append(Field("Failures left out", left_out, is_highlight=True))
+    return [*causes, *shown, subtests_field(attempt.subtests), *steps, *others]
+
+
+def _cause_field(cause: Cause) -> Field:
+    if cause.kind == "xpass":
+        return Field(cause.name, cause.text)
+    meta = {"message": cause.message, "type": cause.type, "phase": cause.phase}
+    meta = {name: text for name, text in meta.items() if text}
+    return Field(cause.name, cause.text, FieldType.CONSOLE, meta, is_highlight=True)
+
+
+def subtests_field(subtests: Subtests) -> Field:
+    """Return the field that counts the subtests of an attempt."""
+    return Field("Subtests", f"{sum(subtests.counts.values())}: {count_text(subtests.counts)}")
+
+
+def _steps_fields(attempt: Attempt) -> list[Field]:
+    """Return the field with the markup for steps, or none.
+
+    A last step counts those that do not fit, since cut markup would be shown as text.
+    """
+    if attempt.is_imported or not (attempt.steps or attempt.subtests):
+        return []
+    listed, counts = [*listed_steps(attempt.steps)], Counter[StepStatus](attempt.more_steps)
+    counts.update(status for status, _ in listed)
+    shown, rest = listed[:STEP_LIMIT], counts
+    if attempt.subtests is not None:
+        shown += ((step.status, step.name) for step in attempt.subtests.steps)
+        rest = counts + Counter(attempt.subtests.counts)
+    markup, remaining_units = [OPENING_TAG], TEXT_UNITS - len(OPENING_TAG) - len(CLOSING_TAG) - _REST_UNITS
+    for status, description in shown[: STEP_LIMIT if rest.total() <= STEP_LIMIT else STEP_LIMIT - 1]:
+        step = step_markup(status, cut_end(description, _STEP_UNITS))
+        remaining_units -= utf16_length(step)
+        if remaining_units < 0:
+            break
+        markup.append(step)
+        rest[status] -= 1
+    if rest := +rest:
+        markup.append(step_markup(*rest_of_steps(rest)))
+    return [Field("Steps", "".join((*markup, CLOSING_TAG)), FieldType.HTML)]
+
+
+def rest_of_steps(rest: Mapping[StepStatus, int]) -> tuple[StepStatus, str]:
+    """Return the step that stands for those that are not shown."""
+    # It counts as skipped only if nothing in it ran.
+    worst: StepStatus = "failed" if rest.get("failed") else "passed" if rest.get("passed") else "skipped"
+    return worst, f"{sum(rest.values())} more: {count_text(rest)}"
+
+
+def count_text(counts: Mapping[StepStatus, int]) -> str:
+    """Return numbers of steps in words: ``2 passed, 1 failed``."""
+    statuses: tuple[StepStatus, ...] = ("passed", "failed", "skipped")
+    return ", ".join(f"{counts[status]} {status}" for status in statuses if counts.get(status))
+
+
+def _with_attempts(own: Sequence[Field], earlier: Sequence[Attempt], statuses: Mapping[Status, str]) -> list[Field]:
+    """Return the fields of a result with those that show its earlier attempts, behind the highlighted ones."""
+    highlights = [each for each in own if each.is_highlight]
+    others = [each for each in own if not each.is_highlight]
+    shown: list[Field] = []
+    for number, attempt in enumerate(earlier, 1):
+        alias, failures = statuses.get(attempt.status, attempt.status), _failures(attempt_fields(attempt))
+        meta = {**(failures[0].meta if failures else {}), "status": alias}
+        if attempt.elapsed is not None:
+            meta["elapsed"] = str(attempt.elapsed)
+        shown.append(Field(f"Attempt {number}", attempt_text(attempt, alias), FieldType.CONSOLE, meta))
+    # One place is for the number of attempts. If places are few, the latest attempts are shown, three at least.
+    max_shown = max(3, FIELD_LIMIT - len(own) - 1)
+    total = Field("Attempts", str(len(earlier) + 1), meta=ATTEMPTS_META)
+    return [*highlights, total, *shown[-max_shown:], *others]
+
+
+def _failures(fields: Sequence[Field]) -> list[Field]:
+    return [each for each in fields if each.is_highlight and each.type is FieldType.CONSOLE]
+
+
+def attempt_text(attempt: Attempt, alias: str) -> str:
+    """Return the text of an earlier attempt: its causes, then its author's fields and steps."""
+    fields = attempt_fields(attempt)
+    failures = _failures(fields)
+    if not failures:
+        text = f"This attempt ended as {alias}."
+    elif len(failures) == 1:
+        text = failures[0].value or ""
+    else:
+        text = "\n\n".join(f"{each.name}\n{each.value}" for each in failures)
+    # In a test with subtests the steps field also shows the subtests: it is not the user's.
+    ours = _OUR_NAMES | ({"Steps"} if any(each.name == "Subtests" for each in fields) else set())
+    added: list[str] = []
+    for each in fields:
+        if not each.is_highlight and each.name not in ours:
+            value = each.value or ""
+            steps = parse_steps(value)
+            # Steps are a line each.
+            added += [f"{each.name}: {value}"] if steps is None else [f"[{status}] {name}" for status, name in steps]
+    return console("\n\n".join((text, "\n".join(added)))) if added else text
+
+
+def fit_to_limits(test: Test) -> Test:
+    """Return a test whose fields and artifacts keep the limits; a field lists the names of those left out."""
+    if not test.fields and not test.artifacts:
+        return test
+    left_out: list[Field] = []
+    artifacts = test.artifacts
+    if len(artifacts) > ARTIFACT_LIMIT:
+        artifacts = artifacts[:ARTIFACT_LIMIT]
+        left_out.append(_left_out_field("Artifacts", [artifact.name for artifact in test.artifacts[ARTIFACT_LIMIT:]]))
+    fields = test.fields
+    if len(fields) > FIELD_LIMIT - len(left_out):
+        # One place is for the field that lists the others.
+        shown = FIELD_LIMIT - len(left_out) - 1
+        left_out.append(_left_out_field("Fields", [field.name for field in fields[shown:]]))
+        fields = fields[:shown]
+    fitted = tuple(map(fitted_field, fields))
+    # Nearly all tests keep the limits: this costs 0.2 us, a copy of the test 3.5.
+    if not left_out and all(map(operator.is_, fitted, fields)):
+        return test
+    return replace(test, fields=(*fitted, *left_out), artifacts=artifacts)
+
+
+def _left_out_field(title: str, names: Sequence[str]) -> Field:
+    return Field(f"{title} left out", string(f"{len(names)}: {', '.join(names)}"))
+
+
+def fitted_field(field: Field, units: int = TEXT_UNITS) -> Field:
+    """Return a field whose value and meta keep the limits; too long markup becomes text, since a cut breaks it."""
+    is_short = field.type in {FieldType.STRING, FieldType.URL}
+    value, type_ = field.value, field.type
+    if value is not None and not fits(value, STRING_UNITS if is_short else units):
+        value = cut_end(value, STRING_UNITS) if is_short else cut_middle(value, units)
+        type_ = FieldType.TEXT if type_ is FieldType.HTML else type_
+    meta = {cut_end(name, STRING_UNITS): cut_end(text, STRING_UNITS) for name, text in field.meta.items()}
+    # The same object for a field that fits, as nearly all do.
+    if value is field.value and meta == field.meta:
+        return field
+    return replace(field, value=value, type=type_, meta=meta)
