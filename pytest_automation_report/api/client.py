@@ -19,8 +19,8 @@ from pytest_automation_report.api.models import ANCESTORS, ARTIFACTS_PATH, JOB, 
 from pytest_automation_report.api.responses import (
     ApiRequest,
     Created,
-    Page,
     RefusedError,
+    ResultPage,
     Run,
     RunTest,
     Source,
@@ -139,7 +139,7 @@ class Client(ABC):
         has_threads: bool = True,
         has_verdicts: bool = False,
         **filters: Unpack[RunFilters],
-    ) -> Page[Run]:
+    ) -> ResultPage[Run]:
         """Return a page of the project's runs that match all filters, newest first.
 
         With ``has_threads=False`` a server of ours leaves the threads of the runs out, and with ``has_verdicts`` it
@@ -151,7 +151,7 @@ class Client(ABC):
             "page": page, "per_page": per_page, "order": "desc", **known, "expands": expands,
             "threads": self._threads(has_threads=has_threads), "verdicts": "1" if has_verdicts and is_ours else None,
         }  # fmt: skip
-        return self._read(f"/projects/{self._project_id}/automation/runs", query, partial(page_from, Page[Run]))
+        return self._read(f"/projects/{self._project_id}/automation/runs", query, partial(page_from, ResultPage[Run]))
 
     def count_runs(self, *, tags: Iterable[str], key: str = "") -> int:
         """Return the number of runs with one of these tags.
@@ -161,7 +161,7 @@ class Client(ABC):
         # A page behind the last one: its response has the total and no run.
         query = {"page": 1_000_000, "per_page": PAGE_RUNS, "tags": tags}
         path = f"/projects/{self._project_id}/automation/runs"
-        return self._read(path, query, partial(page_from, Page[Run]), key).total
+        return self._read(path, query, partial(page_from, ResultPage[Run]), key).total
 
     def findings_document(self, run_id: int, base: WantedBase = None) -> RunFindings:
         """Return the findings of a run, compared with this base; only a server of ours has them."""
@@ -206,7 +206,7 @@ class Client(ABC):
         status_id: Iterable[int] = (),
         is_newest_first: bool = False,
         has_replaced: bool = True,
-    ) -> Page[RunTest]:
+    ) -> ResultPage[RunTest]:
         """Return a page of a run's results, in the server's order unless the newest are to come first.
 
         With ``has_replaced=False`` a server of ours leaves out results that a later attempt of their job replaces.
@@ -216,12 +216,14 @@ class Client(ABC):
             "replaced": None if has_replaced or JOB not in self.extensions else "0",
             **({"sort": "automation_run_tests:id", "order": "desc"} if is_newest_first else {}),
         }  # fmt: skip
-        return self._read(f"/automation/runs/{run_id}/tests", query, partial(page_from, Page[RunTest]))
+        return self._read(f"/automation/runs/{run_id}/tests", query, partial(page_from, ResultPage[RunTest]))
 
-    def sources(self, *, page: int = 1, per_page: int = 100) -> Page[Source]:
+    def sources(self, *, page: int = 1, per_page: int = 100) -> ResultPage[Source]:
         """Return a page of the project's sources, newest first."""
         query = {"page": page, "per_page": per_page, "order": "desc"}
-        return self._read(f"/projects/{self._project_id}/automation/sources", query, partial(page_from, Page[Source]))
+        return self._read(
+            f"/projects/{self._project_id}/automation/sources", query, partial(page_from, ResultPage[Source])
+        )
 
     def _threads(self, *, has_threads: bool) -> str | None:
         """Return the parameter that leaves threads out, None for a server that might refuse it: all but our own."""
@@ -283,7 +285,7 @@ def learn_kind(client: Client) -> None:
 
 def run_pages(
     client: Client, *, expands: Iterable[RunExpand] = (), **filters: Unpack[RunFilters]
-) -> Iterator[Page[Run]]:
+) -> Iterator[ResultPage[Run]]:
     """Yield the newest `MOST_RUNS` runs that match in pages, newest first; each page is one request."""
     for page_number in range(1, MOST_RUNS // PAGE_RUNS + 1):
         page = client.runs(page=page_number, per_page=PAGE_RUNS, expands=expands, has_threads=False, **filters)

@@ -40,7 +40,7 @@ from pytest_automation_report.api.models import (
     announced,
     is_loopback,
 )
-from pytest_automation_report.api.responses import ApiRequest, HttpResponse, NoResponse, Outcome, classify
+from pytest_automation_report.api.responses import ApiRequest, HttpOutcome, HttpResponse, NoResponse, classify
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.system.console import start_without_signals
 
@@ -65,7 +65,7 @@ _READ_PAUSES: Final = (0.2, 1.0)
 T = TypeVar("T")
 
 
-class Attempt:
+class Try:
     """One request while it is made, for its thread and for the thread that waits."""
 
     def __init__(self, deadline_seconds: float) -> None:
@@ -117,7 +117,7 @@ class Attempt:
 
 
 # A connection finds its attempt here, since neither requests nor urllib3 can pass an object down.
-_CURRENT: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
+_CURRENT: ContextVar[Try | None] = ContextVar("attempt", default=None)
 current_attempt: Final = _CURRENT.get
 """Return the attempt whose thread this is, None outside of one."""
 
@@ -295,7 +295,7 @@ class HttpClient(Client):
         prepared, seconds = self._prepared(request)
         pauses = [*_READ_PAUSES] if request.method == "GET" else []
         while True:
-            attempt = Attempt(seconds)
+            attempt = Try(seconds)
             outcome = attempt.outcome_of(partial(self._outcome, prepared, attempt))
             # A server that is being restarted, or that met another one at a wrong moment.
             if not (pauses and isinstance(outcome, HttpResponse) and outcome.status in {500, 503}):
@@ -323,7 +323,7 @@ class HttpClient(Client):
         url = self._origin + request.path
         return requests.Request(request.method, url, headers, data=data, params=request.query), seconds
 
-    def _outcome(self, request: requests.Request, attempt: Attempt) -> Outcome:
+    def _outcome(self, request: requests.Request, attempt: Try) -> HttpOutcome:
         """Send a request and read its response; return the reason if there is none."""
         seconds = attempt.deadline_seconds
         timeout = (min(CONNECT_SECONDS, seconds), seconds + _GRACE_SECONDS)
@@ -373,7 +373,7 @@ def reason(error: BaseException) -> str:
     return f"{prefix}{(isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__}"
 
 
-def _response(response: requests.Response) -> Outcome:
+def _response(response: requests.Response) -> HttpOutcome:
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity"} and response.status_code != 204:  # noqa: PLR2004 - no content
         return NoResponse("the response is encoded, which the request did not allow")

@@ -63,11 +63,11 @@ Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """An integer of 64 bits, as in the contract: an integer of a forged document may have thousands of digits."""
 
 
-class Body(Struct, frozen=True, omit_defaults=True):
+class RequestBody(Struct, frozen=True, omit_defaults=True):
     """Base of bodies, and of their parts, in the words of the contract; null and empty members are left out."""
 
 
-class Field(Body, frozen=True):
+class Field(RequestBody, frozen=True):
     """A named value of a run, thread or test (contract: CreateAutomationField)."""
 
     name: str
@@ -78,7 +78,7 @@ class Field(Body, frozen=True):
     is_highlight: bool = False
 
 
-class Artifact(Body, frozen=True, forbid_unknown_fields=True):
+class Artifact(RequestBody, frozen=True, forbid_unknown_fields=True):
     """A reference to a stored file; ``size`` is in bytes (contract: CreateAutomationArtifact)."""
 
     name: str
@@ -128,7 +128,7 @@ class Step(Struct, frozen=True, omit_defaults=True):
     is_open: bool = False
 
 
-class Link(Body, frozen=True, forbid_unknown_fields=True):
+class Link(RequestBody, frozen=True, forbid_unknown_fields=True):
     """A web address of a run (contract: CreateAutomationLink)."""
 
     name: str
@@ -136,7 +136,7 @@ class Link(Body, frozen=True, forbid_unknown_fields=True):
     note: str | None = None
 
 
-class Test(Body, frozen=True):
+class Test(RequestBody, frozen=True):
     """One result of one test (contract: CreateAutomationTest).
 
     ``status`` is the alias that goes on the wire; ``line`` is 1-based; ``elapsed`` is in microseconds.
@@ -156,7 +156,7 @@ class Test(Body, frozen=True):
     assertions: Int64 | None = None
 
 
-class SessionEnd(Body, frozen=True):
+class SessionEnd(RequestBody, frozen=True):
     """How a session ended: at a time in microseconds since 1970, on the clock by which it began.
 
     ``unexplained_exit`` is pytest's exit status if a plugin set it although no test failed, else 0.
@@ -166,7 +166,7 @@ class SessionEnd(Body, frozen=True):
     unexplained_exit: Int64 = 0
 
 
-class Resources(Body, frozen=True):
+class Resources(RequestBody, frozen=True):
     """Fields, links and artifacts of a run (contract: AppendToAutomationRun); a thread can have all but links.
 
     ``session`` is the extension of this name.
@@ -178,7 +178,7 @@ class Resources(Body, frozen=True):
     session: SessionEnd | None = None
 
 
-class NewRun(Body, frozen=True):
+class NewRun(RequestBody, frozen=True):
     """A run to create (contract: CreateAutomationRun)."""
 
     name: str

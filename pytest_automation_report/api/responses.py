@@ -122,11 +122,11 @@ class NoResponse(Struct, frozen=True):
     reason: str
 
 
-Outcome: TypeAlias = "HttpResponse | NoResponse"
+HttpOutcome: TypeAlias = "HttpResponse | NoResponse"
 
 
 def classify(
-    request: ApiRequest, outcome: Outcome, parse: Callable[[object], T], *, was_sent: bool, secret: str = ""
+    request: ApiRequest, outcome: HttpOutcome, parse: Callable[[object], T], *, was_sent: bool, secret: str = ""
 ) -> T:
     """Return the parsed body of a documented success; raise the error of its class for everything else.
 
@@ -187,7 +187,7 @@ def displayable(text: str, secret: str = "") -> str:
 
 
 def _error(  # noqa: PLR0911 - a table of responses and statuses
-    request: ApiRequest, outcome: Outcome, *, was_sent: bool, secret: str
+    request: ApiRequest, outcome: HttpOutcome, *, was_sent: bool, secret: str
 ) -> ClientError:
     if isinstance(outcome, NoResponse):
         message = displayable(outcome.reason, secret)
@@ -350,7 +350,7 @@ class Source(Struct, frozen=True):
     name: str = ""
 
 
-class Page(Struct, Generic[T], frozen=True):
+class ResultPage(Struct, Generic[T], frozen=True):
     """One page of a list."""
 
     result: tuple[T, ...]
@@ -383,7 +383,7 @@ class _SingleRun(Struct):
 
 # msgspec ends the process by a segmentation fault when two threads read a class for the first time at the same moment:
 # this makes all of them ready.
-Decoder(tuple[Created, StoredFile, _SingleRun, Page[Run], Page[RunTest], Page[Source]])
+Decoder(tuple[Created, StoredFile, _SingleRun, ResultPage[Run], ResultPage[RunTest], ResultPage[Source]])
 
 
 def stored_file(document: object) -> StoredFile:
@@ -396,6 +396,6 @@ def run_from(document: Any) -> Run:  # noqa: ANN401 - any JSON
     return replace(convert(_forgiven(document), _SingleRun).result, document=document)
 
 
-def page_from(kind: type[Page[T]], document: Any) -> Page[T]:  # noqa: ANN401 - any JSON
+def page_from(kind: type[ResultPage[T]], document: Any) -> ResultPage[T]:  # noqa: ANN401 - any JSON
     """Read a page of a list; raises `ValueError` without a list of valid records."""
     return replace(convert(_forgiven(document), kind), document=document)

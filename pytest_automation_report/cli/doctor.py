@@ -29,7 +29,7 @@ import click
 from msgspec import Struct, field, to_builtins
 
 from pytest_automation_report import __version__
-from pytest_automation_report.api.http import Attempt, proxies_for, reason
+from pytest_automation_report.api.http import Try, proxies_for, reason
 from pytest_automation_report.api.models import DEFAULT_PORTS, ROLE_HEADER, Token, shown_address
 from pytest_automation_report.api.responses import (
     ClientError,
@@ -69,14 +69,14 @@ _FORBIDDEN: Final = 403
 _NEW_PROJECT: Final = "There is no project with automation runs with this id."
 """Message of our server for a project that it creates with the first run."""
 
-State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
+CheckState: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
 
 class Check(Struct, frozen=True):
     """One check, with the keys of ``doctor --json``; the hint is empty if there is nothing to do."""
 
     name: str
-    state: State
+    state: CheckState
     finding: str = field(name="told")
     hint: str = ""
 
@@ -192,7 +192,7 @@ def _name_check(endpoint: Endpoint) -> Check:
     hint = "check the address (url), this machine's DNS, or set HTTPS_PROXY"
     try:
         # A name server can take minutes, and the call has no time limit.
-        found = Attempt(_STEP_SECONDS).outcome_of(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
+        found = Try(_STEP_SECONDS).outcome_of(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
     except (OSError, UnicodeError) as error:
         why = "no name of a host" if isinstance(error, UnicodeError) else reason(error)
         return Check("DNS", "failed", f"{host}: {why}", hint)
@@ -345,7 +345,7 @@ def _lock_error(spool: Path) -> str:
 def _database_check(path: Path) -> Check:
     from pytest_automation_report.server.store.migrations import (  # noqa: PLC0415 - remote needs none of it
         SCHEMA_VERSION,
-        State,
+        SchemaState,
         stored_state,
     )
     from pytest_automation_report.server.store.store import SqliteConnection  # noqa: PLC0415 - remote needs none of it
@@ -366,7 +366,7 @@ def _database_check(path: Path) -> Check:
     finding = f"{path}, {size / 1_000_000:.1f} MB, tables of version {version}"
     if whole != "ok":
         return Check("database", "failed", f"{finding}: {string(str(whole))}", restore)
-    updated = "" if state in {None, State(SCHEMA_VERSION)} else ", updated with the next report"
+    updated = "" if state in {None, SchemaState(SCHEMA_VERSION)} else ", updated with the next report"
     return Check("database", "ok", f"{finding}{updated}, undamaged")
 
 

@@ -15,7 +15,7 @@ import requests
 from msgspec import Struct, convert
 
 from pytest_automation_report.api.client import run_pages
-from pytest_automation_report.api.http import Attempt
+from pytest_automation_report.api.http import Try
 from pytest_automation_report.api.models import CUT_FIELD, KNOWN_FIELD
 from pytest_automation_report.api.responses import ClientError, NoResponse, Run, time_of
 from pytest_automation_report.ci.detection import ci_facts
@@ -381,7 +381,7 @@ def _posted(address: str, text: str) -> str:
     post = partial(requests.post, address, json={"text": text}, allow_redirects=False)
     try:
         # Time-outs of sockets hold for each read: a server that sends a byte a second would keep the job for ever.
-        answer = Attempt(_WEBHOOK_SECONDS).outcome_of(post)
+        answer = Try(_WEBHOOK_SECONDS).outcome_of(post)
     except (requests.RequestException, OSError, ValueError) as error:  # its text has the address
         return type(error).__name__
     if isinstance(answer, NoResponse):

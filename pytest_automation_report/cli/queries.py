@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.client import Client, RunFilters
     from pytest_automation_report.api.models import Json, NewRun, Token
-    from pytest_automation_report.api.responses import Page, Run, Thread
+    from pytest_automation_report.api.responses import ResultPage, Run, Thread
     from pytest_automation_report.findings.comparison import WantedBase
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.settings.run import RunSharing
@@ -432,7 +432,7 @@ class Opened(Struct, frozen=True):
         return map(ExportedTest.from_item, self.items(run_id, only_failures=only_failures, are_whole=are_whole))
 
 
-def _pages(page_of: Callable[[int], Page[_T]]) -> Iterator[Page[_T]]:
+def _pages(page_of: Callable[[int], ResultPage[_T]]) -> Iterator[ResultPage[_T]]:
     number: int | None = 1
     while number is not None:
         page = page_of(number)

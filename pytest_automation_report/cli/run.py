@@ -15,7 +15,7 @@ import click
 
 from pytest_automation_report.api.client import MOST_RUNS, Client, RunFilters, run_pages
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, Resources, joined, web_address_hint
-from pytest_automation_report.api.responses import Page, RefusedError, Run, time_of
+from pytest_automation_report.api.responses import RefusedError, ResultPage, Run, time_of
 from pytest_automation_report.cli.context import (
     AGE,
     CONNECTION,
@@ -341,13 +341,13 @@ def _ago(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.now(tz=timezone.utc) - timedelta(seconds=seconds)
 
 
-def _listed(reading: Opened, page: int, per_page: int, filters: RunFilters) -> Page[Run]:
+def _listed(reading: Opened, page: int, per_page: int, filters: RunFilters) -> ResultPage[Run]:
     """Return a page of the runs that match, picked from the newest ones where the server cannot filter by branch."""
     if reading.is_ours or not filters.get("branch"):
         return reading.client.runs(page=page, per_page=per_page, has_threads=False, has_verdicts=True, **filters)
     found = [run for each in run_pages(reading.client, **filters) for run in each.result]
     echo_stderr(f"this server cannot filter by branch: only its newest {MOST_RUNS} runs were searched")
-    return Page(tuple(found[(page - 1) * per_page : page * per_page]), total=len(found))
+    return ResultPage(tuple(found[(page - 1) * per_page : page * per_page]), total=len(found))
 
 
 def _echo_runs(configuration: Settings, runs: Sequence[Run]) -> None:

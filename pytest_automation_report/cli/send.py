@@ -44,8 +44,8 @@ from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
 from pytest_automation_report.spool.folder import Lock, Log, named, remove_session
 from pytest_automation_report.spool.records import FinishRecord
 from pytest_automation_report.spool.sessions import (
+    SessionState,
     SpoolReader,
-    State,
     age_of,
     check_owner,
     discard_session,
@@ -361,7 +361,7 @@ class SpooledSession(Struct, frozen=True):
     """
 
     id: str
-    state: State
+    state: SessionState
     age_seconds: float
     size_bytes: int
     results: int = 0

@@ -33,7 +33,7 @@ from pytest_automation_report.system.here import system
 if TYPE_CHECKING:
     from pytest_automation_report.delivery.launch import Timeouts
     from pytest_automation_report.delivery.queues import Batch, WorkerQueues
-    from pytest_automation_report.delivery.requests import Call, RequestError
+    from pytest_automation_report.delivery.requests import RequestError, SendStep
     from pytest_automation_report.spool.folder import SessionManifest
     from pytest_automation_report.spool.sessions import SpoolReader
 
@@ -215,7 +215,7 @@ class Delivery(Life):
                 self.retry_policy.record_error()
         return has_come
 
-    def _close(self, request: Request, call: Call) -> None:
+    def _close(self, request: Request, call: SendStep) -> None:
         """Make the call of a request, or get its result if it was made; close its intent if that is possible."""
         try:
             made = call()

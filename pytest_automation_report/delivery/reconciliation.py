@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.ledger import Closing, Intent
 
 # The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run.
-Outcome: TypeAlias = Literal["pending", "done", "run_completed"]
+Reconciled: TypeAlias = Literal["pending", "done", "run_completed"]
 
 
 def decided(unknown: Unknown, number: int, reason: str) -> Closing:
@@ -80,7 +80,7 @@ class Reconciliation:
         """Whether time must pass before the next step."""
         return self._life.runtime.clock() < self._next_read
 
-    def step(self) -> Outcome:  # noqa: PLR0911 - one for each operation
+    def step(self) -> Reconciled:  # noqa: PLR0911 - one for each operation
         """Send at most one request, or read one list; return whether that has closed the intent."""
         if self.is_waiting:
             return "pending"
@@ -104,7 +104,7 @@ class Reconciliation:
             case "complete_thread":
                 return self._decide_by(lambda: self._thread().is_completed, if_refused=is_refused)
 
-    def _create_run(self) -> Outcome:
+    def _create_run(self) -> Reconciled:
         """Use the run with this session's id, if the server has one; decide that it has not once two reads agree."""
         left_runs, id_field = self._ledger.state.left_runs, (SESSION_ID_FIELD, self._life.session.id)
         try:
@@ -118,7 +118,7 @@ class Reconciliation:
             return self._decide(AckRecord(self.intent.number, min(own)))
         return self._decide(NotRecord(self.intent.number)) if self._agrees_with_last_read(0) else "pending"
 
-    def _refused_append(self) -> Outcome:
+    def _refused_append(self) -> Reconciled:
         """Read, once, whether a refused append was partly applied, or refused because its thread is completed."""
         try:
             run = self._run()
@@ -139,14 +139,14 @@ class Reconciliation:
 
     # The stages of an append whose response is unknown.
 
-    def _probe_open(self) -> Outcome:
+    def _probe_open(self) -> Reconciled:
         if not self._is_probe_of_use:
             return self._complete()
         self._accepts_empty_appends = self._accepts_empty_append() is True
         self._stage = self._complete
         return "pending"
 
-    def _complete(self) -> Outcome:
+    def _complete(self) -> Reconciled:
         try:
             self._client.complete_thread(self.intent.thread)
         except RefusedError as error:
@@ -159,7 +159,7 @@ class Reconciliation:
             return "pending"
         return self._fenced()
 
-    def _probe_completed(self) -> Outcome:
+    def _probe_completed(self) -> Reconciled:
         """Record whether completed threads of this server accept appends, unless the probe has no response."""
         accepts = self._accepts_empty_append()
         if accepts is not None:
@@ -167,12 +167,12 @@ class Reconciliation:
             self._log(f"completed threads of this server {'accept' if accepts else 'refuse'} results")
         return self._fenced()
 
-    def _fenced(self) -> Outcome:
+    def _fenced(self) -> Reconciled:
         self._ledger.write(FencedRecord(self.intent.worker))
         self._stage = self._read
         return "pending"
 
-    def _read(self) -> Outcome:
+    def _read(self) -> Reconciled:
         """Read how many results the thread has, and decide once two reads agree."""
         try:
             thread = self._thread()
@@ -219,7 +219,7 @@ class Reconciliation:
 
     # The ways to decide.
 
-    def _decide_by(self, is_applied: Callable[[], bool], *, if_refused: bool) -> Outcome:
+    def _decide_by(self, is_applied: Callable[[], bool], *, if_refused: bool) -> Reconciled:
         """Decide by a read whether the request was applied, as ``if_refused`` says if the server refuses the read."""
         try:
             applied = is_applied()
@@ -228,7 +228,7 @@ class Reconciliation:
             applied = if_refused
         return self._decide((AckRecord if applied else NotRecord)(self.intent.number))
 
-    def _decide_note(self, read: Callable[[], Sequence[FieldText]]) -> Outcome:
+    def _decide_note(self, read: Callable[[], Sequence[FieldText]]) -> Reconciled:
         """Decide whether the whole note is among the fields that were added: users may name a field as we name ours."""
 
         def has_note() -> bool:
@@ -239,7 +239,7 @@ class Reconciliation:
         # One that cannot be read counts as arrived: it must not come twice.
         return self._decide_by(has_note, if_refused=True)
 
-    def _decide_by_count(self, arrived: int) -> Outcome:
+    def _decide_by_count(self, arrived: int) -> Reconciled:
         """Decide by the number of results that the thread has gained since the append was sent."""
         intent = self.intent
         if arrived in {0, intent.count}:
@@ -282,7 +282,7 @@ class Reconciliation:
         pieces = [[result.offset for _, result in group] for is_there, group in groups if is_there]
         return tuple((offsets[0], offsets[-1], len(offsets)) for offsets in pieces), ""
 
-    def _hold(self, reason: str) -> Outcome:
+    def _hold(self, reason: str) -> Reconciled:
         """Hold results whose delivery stays unconfirmed, or send or drop them if the user has decided that."""
         return self._decide(decided(self._life.options.unknown, self.intent.number, reason))
 
@@ -307,7 +307,7 @@ class Reconciliation:
             raise RefusedError(f"run {run.id} has no thread {self.intent.thread} any more", NOT_FOUND)
         return thread
 
-    def _decide(self, record: Closing) -> Outcome:
+    def _decide(self, record: Closing) -> Reconciled:
         self._ledger.write(record)
         self._log(f"reconciled {self.intent.operation}: {record}")
         return "done"

@@ -63,7 +63,7 @@ Unknown: TypeAlias = Literal["hold", "send", "drop"]
 # An error with which a request can fail.
 RequestError: TypeAlias = ClientError | StoreError
 # Makes a request; returns the id of the created object, None if it creates none, or raises the request's error.
-Call: TypeAlias = "Callable[[], int | None]"
+SendStep: TypeAlias = "Callable[[], int | None]"
 # Makes a request that may be repeated, and acts on its response.
 RepeatableStep: TypeAlias = "Callable[[], None]"
 
@@ -72,7 +72,7 @@ class Request(Struct, frozen=True):
     """A request that changes something on the server: what the ledger records before it, and the call that makes it."""
 
     intent: Intent
-    call: Call
+    call: SendStep
     began: float  # by the sender's clock in seconds
     # The results of an append as they wait, and as they are sent, with the URLs of their files.
     batch: Batch | None = None
@@ -118,7 +118,7 @@ class InFlightRequests:
         self.max_count = 1
         self._spawn = spawn or (lambda work: threading.Thread(target=work, daemon=True).start())
         self._count = 0
-        self._finished: Queue[tuple[Request, Call]] = Queue()
+        self._finished: Queue[tuple[Request, SendStep]] = Queue()
 
     def __len__(self) -> int:
         return self._count
@@ -128,7 +128,7 @@ class InFlightRequests:
         self._count += 1
         self._spawn(partial(self._make, request))
 
-    def finished(self, seconds: float) -> Iterator[tuple[Request, Call]]:
+    def finished(self, seconds: float) -> Iterator[tuple[Request, SendStep]]:
         """Yield the requests with responses, each with a call that returns its result or raises its error.
 
         Waits for the first one, at most this long.

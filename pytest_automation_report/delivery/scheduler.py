@@ -26,7 +26,7 @@ from pytest_automation_report.api.models import (
     encode,
 )
 from pytest_automation_report.api.responses import RefusedError
-from pytest_automation_report.delivery.requests import Call, Life, RepeatableStep, Request, digest_of, reason_of
+from pytest_automation_report.delivery.requests import Life, RepeatableStep, Request, SendStep, digest_of, reason_of
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.spool.ledger import Intent, JoinedRecord, Operation, WorkerProgress
 from pytest_automation_report.text.limits import string
@@ -361,7 +361,7 @@ class Scheduler:
         notes = (*session_fields, *queues.properties, *fields)
         resources = Resources(fields=notes, artifacts=artifacts, session=self._session_end)
         if operation == "append_run":
-            call: Call = partial(self._client.append_run, self._run, resources)
+            call: SendStep = partial(self._client.append_run, self._run, resources)
         else:
             call = partial(self._client.append_thread, thread, encode(resources))
         count, digest = len(resources.fields), digest_of(resources.fields)

@@ -143,7 +143,7 @@ class Sender(Struct):
     def _reconcile_open_intents(self, follower: SessionFollower, delivery: Delivery) -> bool:
         """Reconcile every open intent, which may take minutes; return whether all are closed, or the server refuses."""
         follower.read()
-        state, deadlines = delivery.state, Deadlines(self.timeouts, self.runtime.clock)
+        state, deadlines = delivery.state, SenderDeadlines(self.timeouts, self.runtime.clock)
         while state.open_intents and not delivery.retry_policy.stopped:
             deadlines.note_progress(state.answers, is_busy=delivery.is_busy)
             if deadlines.is_stalled:
@@ -162,9 +162,9 @@ class Sender(Struct):
         self._locks.append(lock)
         manifest.show(Disk())
 
-    def _loop(self, follower: SessionFollower, delivery: Delivery) -> Deadlines:
+    def _loop(self, follower: SessionFollower, delivery: Delivery) -> SenderDeadlines:
         """Read, then send or wait, until everything is sent or time is up; return the time that was left."""
-        deadlines = Deadlines(self.timeouts, self.runtime.clock, self.controller)
+        deadlines = SenderDeadlines(self.timeouts, self.runtime.clock, self.controller)
         self._read(follower, delivery, deadlines)
         while not self._is_over(delivery, deadlines):
             if not delivery.step():
@@ -174,7 +174,7 @@ class Sender(Struct):
             self._read(follower, delivery, deadlines)
         return deadlines
 
-    def _read(self, follower: SessionFollower, delivery: Delivery, deadlines: Deadlines) -> None:
+    def _read(self, follower: SessionFollower, delivery: Delivery, deadlines: SenderDeadlines) -> None:
         """Read the new records, and act on the session's end when it is seen for the first time."""
         began = self.runtime.clock()
         follower.read()
@@ -188,7 +188,7 @@ class Sender(Struct):
             delivery.retry_policy.skip_backoff()
 
     @staticmethod
-    def _is_over(delivery: Delivery, deadlines: Deadlines) -> bool:
+    def _is_over(delivery: Delivery, deadlines: SenderDeadlines) -> bool:
         """Whether to end: all is sent, or the session has ended and its time is up or nothing more can be sent."""
         if delivery.is_finished:
             return True
@@ -213,7 +213,7 @@ class Sender(Struct):
                 return
 
 
-class Deadlines:
+class SenderDeadlines:
     """The time that a sender has after the session's end; owned by the sender's loop.
 
     A sender that pytest started has ``exit_all + alone`` seconds in all, but only ``alone`` seconds once pytest, its
@@ -276,7 +276,7 @@ class DeliveryEnd(Struct):
 
     follower: SessionFollower
     delivery: Delivery
-    deadlines: Deadlines
+    deadlines: SenderDeadlines
 
     def complete(self) -> None:
         """Write findings, report and totals, and wait for what takes longer than pytest waits."""

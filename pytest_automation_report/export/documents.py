@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_automation_report.api.responses import Run
-    from pytest_automation_report.export.results import Attempt, ExportedTest
+    from pytest_automation_report.export.results import ExportedAttempt, ExportedTest
     from pytest_automation_report.findings.documents import BaseRun, RunFindings
 
 COLUMNS: Final = (
@@ -194,7 +194,7 @@ _LABELS: Final = frozenset({FieldType.STRING, FieldType.URL})
 _REQUIRED: Final = frozenset({"name", "status", "duration"})
 
 
-def _attempt(attempt: Attempt) -> Json:
+def _attempt(attempt: ExportedAttempt) -> Json:
     body = {
         "attempt": attempt.number,
         "status": {"passed": "passed", "skipped": "skipped"}.get(attempt.kind, "failed"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import Artifact, Field, FieldType, Json
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Json, OutputName
 from pytest_automation_report.api.text_fields import ATTEMPTS_META, parse_steps
 from pytest_automation_report.findings.sentences import RunNumbers, verdict_of
 from pytest_automation_report.text.limits import whole_number
@@ -19,11 +19,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.findings.documents import RunFindings, VerdictWords
 
-Verdict: TypeAlias = Literal["passed", "failed", "skipped", "other"]
+ResultMeaning: TypeAlias = Literal["passed", "failed", "skipped", "other"]
 """The meaning of a result: ``other`` is neither passed nor failed nor skipped, such as untested."""
-
-OutputName: TypeAlias = Literal["Output", "Errors", "Log"]
-"""Names of the fields with captured output."""
 
 OUTPUTS: Final[tuple[OutputName, ...]] = get_args(OutputName)
 
@@ -43,7 +40,7 @@ class OutcomeText(Struct, frozen=True):
     text: str
 
 
-class Attempt(OutcomeText, frozen=True):
+class ExportedAttempt(OutcomeText, frozen=True):
     """An attempt before the last one; ``number`` counts from 1, ``kind`` is the status in the client's word."""
 
     number: int
@@ -63,7 +60,7 @@ class ExportedTest(Struct, frozen=True):
     key: str
     folder: str
     name: str
-    verdict: Verdict
+    verdict: ResultMeaning
     status: str
     elapsed: int | None
     thread_id: int | None = None
@@ -141,13 +138,13 @@ class ExportedTest(Struct, frozen=True):
         return self.verdict == "passed" and self.attempt_count > 1
 
     @property
-    def earlier_attempts(self) -> list[Attempt]:
+    def earlier_attempts(self) -> list[ExportedAttempt]:
         """The attempts before the last one, oldest first; a result may have no room for some."""
         attempts = []
         for field in self.fields:
             if number := attempt_number(field.name, field.meta):
                 message, type_ = field.meta.get("message", ""), field.meta.get("type", "")
-                attempts.append(Attempt(field.meta["status"], message, type_, field.value or "", number))
+                attempts.append(ExportedAttempt(field.meta["status"], message, type_, field.value or "", number))
         return sorted(attempts, key=lambda attempt: attempt.number)
 
     @property
@@ -170,7 +167,7 @@ class ExportedTest(Struct, frozen=True):
                 yield field
 
 
-def _verdict(status_class: object, status: str) -> Verdict:
+def _verdict(status_class: object, status: str) -> ResultMeaning:
     if status_class == _SUCCESS:
         return "passed"
     if status_class == _FAILURE:
@@ -185,7 +182,7 @@ def attempt_number(name: str, meta: Mapping[str, Any]) -> int | None:
     return int(match[1]) if match else None
 
 
-def _outcome_text(field: Field, verdict: Verdict) -> OutcomeText | None:
+def _outcome_text(field: Field, verdict: ResultMeaning) -> OutcomeText | None:
     if field.type is not FieldType.CONSOLE:
         return None
     message, type_, text = field.meta.get("message", ""), field.meta.get("type", ""), field.value or ""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from msgspec import Struct
 
 from pytest_automation_report.failures.comparisons import assertion_of, table_from_text, table_from_values
-from pytest_automation_report.failures.tracebacks import Frame, Link, Raised, exception_parts, parse_traceback
+from pytest_automation_report.failures.tracebacks import Chaining, Frame, Raised, exception_parts, parse_traceback
 from pytest_automation_report.text.limits import telling_text
 from pytest_automation_report.text.markdown import code_block, code_span, table_row
 from pytest_automation_report.text.node_ids import place_of
@@ -43,7 +43,7 @@ class ShownException(Struct, frozen=True):
     details: str = ""
     table: Table | None = None
     calls: tuple[Call | Fold, ...] = ()
-    link: Link = ""
+    link: Chaining = ""
     remark: str = ""
     notes: tuple[str, ...] = ()
 
@@ -323,7 +323,7 @@ def _side(side: Segments | None) -> str:
     return "not there" if side is None else code_span("".join(text for text, _ in side))
 
 
-Tokens: TypeAlias = "list[tuple[str, str]]"
+CodeTokens: TypeAlias = "list[tuple[str, str]]"
 """One line in pieces: (class, text); an empty class is plain text."""
 
 _MOST_CODE: Final = 60_000
@@ -338,7 +338,7 @@ _CLASSES: Final[Mapping[str, str]] = {
 }
 
 
-def coloured(lines: Sequence[str]) -> list[Tokens]:
+def coloured(lines: Sequence[str]) -> list[CodeTokens]:
     """Return each line in pieces with their classes; the lines are one piece of code, read together."""
     characters = sum(map(len, lines))
     if characters > _MOST_CODE:
@@ -347,9 +347,9 @@ def coloured(lines: Sequence[str]) -> list[Tokens]:
     return [list(tokens) for tokens in pieces]
 
 
-def _pieces(lines: Sequence[str]) -> list[Tokens]:
+def _pieces(lines: Sequence[str]) -> list[CodeTokens]:
     code = "\n".join(lines)
-    result: list[Tokens] = [[]]
+    result: list[CodeTokens] = [[]]
     for _, token_type, text in _lexer().get_tokens_unprocessed(code):
         class_ = _class_of(str(token_type))
         for number, part in enumerate(text.split("\n")):

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-Link: TypeAlias = Literal["", "cause", "context"]
+Chaining: TypeAlias = Literal["", "cause", "context"]
 """How an exception led to the one after it: ``raise ... from`` it, or raised while it was handled; empty for none."""
 
 _MAX_CHARACTERS: Final = 400_000
@@ -92,7 +92,7 @@ class Raised(Struct, frozen=True):
 
     lines: tuple[str, ...]
     frames: tuple[Frame, ...]
-    link: Link = ""
+    link: Chaining = ""
     remark: str = ""
 
 
@@ -166,7 +166,7 @@ def _from_root(exceptions: Sequence[Raised], file: str) -> tuple[Raised, ...]:
     )
 
 
-def _chain(lines: Sequence[str]) -> Iterator[tuple[list[str], Link]]:
+def _chain(lines: Sequence[str]) -> Iterator[tuple[list[str], Chaining]]:
     """Yield the lines of each exception, oldest first, and how it led to the next one."""
     part: list[str] = []
     for line in lines:
@@ -178,7 +178,7 @@ def _chain(lines: Sequence[str]) -> Iterator[tuple[list[str], Link]]:
     yield part, ""
 
 
-def _exception(lines: Sequence[str], link: Link) -> Raised | None:
+def _exception(lines: Sequence[str], link: Chaining) -> Raised | None:
     first = next((line for line in lines if line.strip()), "")
     if first.startswith("Traceback (most recent call last):"):
         return _native(lines, link)
@@ -190,7 +190,7 @@ def _exception(lines: Sequence[str], link: Link) -> Raised | None:
     return reader.result(link)
 
 
-def _native(lines: Sequence[str], link: Link) -> Raised | None:
+def _native(lines: Sequence[str], link: Chaining) -> Raised | None:
     frames: list[Frame] = []
     description: list[str] = []
     for line in lines:
@@ -212,7 +212,7 @@ def _native(lines: Sequence[str], link: Link) -> Raised | None:
     return Raised(tuple(description), tuple(frames), link)
 
 
-def _group(lines: Sequence[str], link: Link) -> Raised | None:
+def _group(lines: Sequence[str], link: Chaining) -> Raised | None:
     """Return an exception group: its own frames and description, and the tree of its members as a remark."""
     own: list[str] = []
     tree: list[str] = []
@@ -251,7 +251,7 @@ class _EntryReader:
         else:
             self._read_text(line)
 
-    def result(self, link: Link) -> Raised | None:
+    def result(self, link: Chaining) -> Raised | None:
         """Return the exception; None if no line of it was in a known form."""
         self._end_entry()
         while self._errors and not self._errors[-1].strip():

@@ -283,7 +283,7 @@ class SlowTest(TypedDict):
 Cell: TypeAlias = tuple[int, str]
 """The id of a result, and two letters of its outcome."""
 
-Block: TypeAlias = tuple[int, int, str, int, int, int]
+BlockRow: TypeAlias = tuple[int, int, str, int, int, int]
 """Tests in a lane: start, end, two letters of the outcome, number of tests, id of the first and last result."""
 
 
@@ -337,7 +337,7 @@ class RunLanes(TypedDict):
     is_exact: bool
     worker_count: int
     workers: Sequence[LaneOwner]
-    lanes: Sequence[Sequence[Block]]
+    lanes: Sequence[Sequence[BlockRow]]
     waste: WorkerWaste | None
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = 3
 
-Kind: TypeAlias = Literal["call", "setup", "teardown", "collection", "crash", "timeout", "xpass"]
+ReasonKind: TypeAlias = Literal["call", "setup", "teardown", "collection", "crash", "timeout", "xpass"]
 """Phase or cause of a failure: two failures of different kinds never have one reason."""
 
 # A line is cut before it is masked: messages with a whole document in one line have their reason at the beginning, and
@@ -174,7 +174,7 @@ class Failure(Struct, frozen=True):
     unknown.
     """
 
-    kind: Kind
+    kind: ReasonKind
     type_name: str
     line: str
     place: str
@@ -203,7 +203,7 @@ def failure_of(
 ) -> Failure:
     """Read a failure from the texts of a result: ``text`` is its traceback; an empty type is taken from the message."""
     line = telling_text(message, text).strip().partition("\n")[0]
-    kind: Kind = "collection" if is_collection else "call"
+    kind: ReasonKind = "collection" if is_collection else "call"
     if in_phase := IN_PHASE.match(line):
         kind = "setup" if in_phase[1] == "setup" else "teardown"
         line = line[in_phase.end() :].removesuffix('"')

@@ -24,7 +24,7 @@ Reason = TypeVar("Reason", int, str)
 Verdict: TypeAlias = Literal["passed", "failed", "skipped"]
 """Verdict of a run on one test; ``skipped`` stands for all that decides nothing: skipped, untested, xfailed."""
 
-State: TypeAlias = Literal["broken", "flaky", "new", "suspect", "stable"]
+Stability: TypeAlias = Literal["broken", "flaky", "new", "suspect", "stable"]
 
 WINDOW: Final = 100
 """Decided runs that are looked at: evidence before them is forgotten."""
@@ -92,7 +92,7 @@ class Flakiness(TypedDict):
     a broken test, since they made it so. ``low`` and ``high`` are the ends of the 95 % interval of that rate, 0 to 1.
     """
 
-    state: State
+    state: Stability
     evidence: FlakyEvidence
     failed: int
     runs: int
@@ -168,7 +168,9 @@ def _isolated_failures(decided: Sequence[Outcome]) -> list[int]:
     ]
 
 
-def _state(decided: Sequence[Outcome], retries: Sequence[int], states: Sequence[int], isolated: Sequence[int]) -> State:
+def _state(
+    decided: Sequence[Outcome], retries: Sequence[int], states: Sequence[int], isolated: Sequence[int]
+) -> Stability:
     last = decided[-_BROKEN_RUNS:]
     if (
         len(last) == _BROKEN_RUNS

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
-Value = TypeVar("Value")
+_Value = TypeVar("_Value")
 
 HISTORY: Final = 20
 """Runs before the last ones that a duration is compared with."""
@@ -47,7 +47,7 @@ _COMPARED_RUNS: Final = 4
 _ROUNDS: Final = 3
 
 
-class Change(Struct, frozen=True):
+class DurationChange(Struct, frozen=True):
     """A test that got slower or faster: its last duration and the usual one before, in microseconds, as they were.
 
     ``runs`` is the number of runs since the change, with the last one.
@@ -122,7 +122,7 @@ def usual_speed(speeds: Sequence[float | None]) -> float:
     return 1.0 if _USUAL_SPEEDS[0] <= usual <= _USUAL_SPEEDS[1] else usual
 
 
-def spread(values: Sequence[Value]) -> Sequence[Value]:
+def spread(values: Sequence[_Value]) -> Sequence[_Value]:
     """Return some of these runs, or durations in them: those that one is compared with."""
     gaps = _COMPARED_RUNS - 1
     if len(values) <= _COMPARED_RUNS:
@@ -136,7 +136,7 @@ def factor(ratio: float) -> str:
     return f"×{ratio:,.{digits}f}"  # noqa: RUF001 - typography
 
 
-def change_of(durations: Sequence[float], observed: Sequence[int]) -> Change | None:
+def change_of(durations: Sequence[float], observed: Sequence[int]) -> DurationChange | None:
     """Return the change of a test's durations, oldest first; None without one, or if unknown.
 
     ``durations`` are at the speed of a usual run, ``observed`` are the same as they were.
@@ -144,7 +144,7 @@ def change_of(durations: Sequence[float], observed: Sequence[int]) -> Change | N
     return _change(durations, observed, slice(-HISTORY - LAST, -LAST), slice(-LAST, None), observed[-1:])
 
 
-def change_over(durations: Sequence[float], observed: Sequence[int]) -> Change | None:
+def change_over(durations: Sequence[float], observed: Sequence[int]) -> DurationChange | None:
     """Return the change of a test's durations from the first of them to the last, as `change_of` of a single run.
 
     Up to 20 runs at each end are compared; ``elapsed`` is the usual duration at the end.
@@ -155,7 +155,7 @@ def change_over(durations: Sequence[float], observed: Sequence[int]) -> Change |
 
 def _change(
     durations: Sequence[float], observed: Sequence[int], first: slice, end: slice, own: Sequence[int]
-) -> Change | None:
+) -> DurationChange | None:
     """Return the change between the first runs and those at the end; ``own`` is the duration of a single run."""
     is_slower = _is_slower(durations[first], durations[end])
     if is_slower is None:
@@ -168,7 +168,7 @@ def _change(
         if not (each > usual * _OBSERVED_RATIO if is_slower else each < usual / _OBSERVED_RATIO):
             return None
     runs = _runs_since(durations, median(durations[first]), median(durations[end]))
-    return Change(own[0] if own else round(now), round(usual), runs)
+    return DurationChange(own[0] if own else round(now), round(usual), runs)
 
 
 def _is_slower(before: Sequence[float], last: Sequence[float]) -> bool | None:
@@ -196,12 +196,12 @@ def _runs_since(durations: Sequence[float], usual: float, now: float) -> int:
     return runs
 
 
-def ranked(changes: Mapping[int, Change]) -> list[int]:
+def ranked(changes: Mapping[int, DurationChange]) -> list[int]:
     """Return the tests of changes by the seconds of a run that they cost or save, the most first."""
     return sorted(changes, key=lambda key: (-abs(changes[key].elapsed - changes[key].median), key))
 
 
-Kind: TypeAlias = Literal["failed", "flaky", "skipped", "passed"]
+BlockKind: TypeAlias = Literal["failed", "flaky", "skipped", "passed"]
 """Outcome of a test in a lane; a flaky one passed after a failed attempt."""
 
 MAX_BLOCKS: Final = 500
@@ -220,7 +220,7 @@ class TimedResult(NamedTuple):
     """One result of a worker, in microseconds since the run began; ``started`` is None if the client sent none."""
 
     result: int
-    kind: Kind
+    kind: BlockKind
     elapsed: int
     arrived: int
     started: int | None = None
@@ -231,7 +231,7 @@ class Block(Struct, frozen=True):
 
     start: int
     end: int
-    kind: Kind
+    kind: BlockKind
     count: int
     result: int
     last: int
@@ -287,7 +287,7 @@ def _merged(lane: Iterable[tuple[int, TimedResult]], pixel: float) -> list[Block
     """Return the blocks of one lane, passed tests first: the others are drawn over them."""
     # A test is drawn with the one before it of its kind if both are near and short, whatever ran between them: a
     # failure of one pixel among passed tests stays visible.
-    blocks: dict[Kind, list[Block]] = {"passed": [], "skipped": [], "flaky": [], "failed": []}
+    blocks: dict[BlockKind, list[Block]] = {"passed": [], "skipped": [], "flaky": [], "failed": []}
     for start, result in lane:
         end = start + result.elapsed
         of_kind = blocks[result.kind]

@@ -187,7 +187,7 @@ class Submission:
             raise SpoolError(f"nothing was sent: {writer.error}")
 
 
-class _Case(Struct):
+class _KeyedCase(Struct):
     """All cases of one key: their name with its folder, and their statuses in the order of the document."""
 
     name: str
@@ -216,13 +216,13 @@ def comparison_lines(folder: SessionFolder, rules: RecordingOptions, path: Path,
     return [head, *(f"  {line}" for line in differences[:_SHOWN]), *more]
 
 
-def _cases(path: Path) -> dict[str, _Case]:
+def _cases(path: Path) -> dict[str, _KeyedCase]:
     """Return the cases of a document by their keys on the server."""
-    cases: dict[str, _Case] = {}
+    cases: dict[str, _KeyedCase] = {}
     for result in JunitDocument(RecordingOptions(redact_builtin=False)).results(bytes_from(path, 0)):
         test = result.test
         folder = "" if test.folder == FOLDER else test.folder
-        cases.setdefault(test.key, _Case(title_of(folder, test.name))).statuses.append(result.attempt.status)
+        cases.setdefault(test.key, _KeyedCase(title_of(folder, test.name))).statuses.append(result.attempt.status)
     return cases
 
 
@@ -239,7 +239,9 @@ def _results(folder: SessionFolder, rules: RecordingOptions) -> dict[str, list[R
     return results
 
 
-def _differences(results: Mapping[str, list[Result]], cases: Mapping[str, _Case], shown_path: str) -> Iterable[str]:
+def _differences(
+    results: Mapping[str, list[Result]], cases: Mapping[str, _KeyedCase], shown_path: str
+) -> Iterable[str]:
     """Yield a line for each test that only one of them has, and for each test with another status."""
     for key, case in cases.items():
         worst = worst_status(case.statuses)

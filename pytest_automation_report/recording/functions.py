@@ -163,7 +163,7 @@ class AttemptAnnotations:
         return merged([own, *self.hook_annotations]) or own
 
 
-class Step:
+class RunningStep:
     """Context manager for a part of a test with a separate status; does nothing if ``attempt`` is None."""
 
     __slots__ = ("_attempt", "_begun", "_name")
@@ -287,11 +287,11 @@ class AutomationReport:
         if self._attempt is not None:
             attach(self._attempt, content, name, mime_type)
 
-    def step(self, name: str) -> Step:
+    def step(self, name: str) -> RunningStep:
         """Return a context manager for a part of the test, with a separate status; steps nest."""
         if self._attempt is None:
-            return Step(None, "")
-        return Step(self._attempt, self._attempt.collector.cleaner.string(safe_str(name)))
+            return RunningStep(None, "")
+        return RunningStep(self._attempt, self._attempt.collector.cleaner.string(safe_str(name)))
 
 
 def field(name: str, value: object, type: FieldType | FieldKind | None = None) -> None:  # noqa: A002 - the API's words
@@ -309,7 +309,7 @@ def artifact(content: LazyContent, name: str | None = None, mime_type: str | Non
     _here().artifact(content, name, mime_type)
 
 
-def step(name: str) -> Step:
+def step(name: str) -> RunningStep:
     """Return a context manager for a part of the test that runs, with a separate status."""
     return _here().step(name)
 

@@ -359,7 +359,7 @@ _MAX_BYTES: Final = 20_000
 _TEXT_UNITS: Final = 240
 
 
-class Failures:
+class FirstFailures:
     """The first failures of one process, in their order; owned by its runtest hooks."""
 
     __slots__ = ("_remaining_bytes", "kept")

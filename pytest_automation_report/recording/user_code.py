@@ -90,8 +90,8 @@ def _file_of_hook(name: str, error: BaseException) -> str:
     return file
 
 
-Content: TypeAlias = "str | os.PathLike[str] | bytes"
-LazyContent: TypeAlias = "Content | Callable[[], Content]"
+ArtifactContent: TypeAlias = "str | os.PathLike[str] | bytes"
+LazyContent: TypeAlias = "ArtifactContent | Callable[[], ArtifactContent]"
 """The web address, path or bytes of an artifact, or a function that returns one, called in reported sessions only."""
 
 _ARTIFACT_NAME: Final = "Artifact"

@@ -24,7 +24,7 @@ from pytest_automation_report.recording.collector import (
     add_unknown_hooks,
 )
 from pytest_automation_report.recording.options import FAILED, RecordingOptions, property_field
-from pytest_automation_report.recording.phases import Annotations, Failures, merged
+from pytest_automation_report.recording.phases import Annotations, FirstFailures, merged
 from pytest_automation_report.recording.recorder import FailedComparisons, Recorder, place_in
 from pytest_automation_report.session.collection import (
     HISTORY_HOOKS,
@@ -117,7 +117,7 @@ class RuntestHooks(Hooks):
         self.modules = self.skipped_modules = 0
         # Final results by status.
         self.counts: Counter[str] = Counter()
-        self.failures = Failures()
+        self.failures = FirstFailures()
         self.has_failed = False  # as pytest counts it
         # By node id with xdist's group, the one without it; shared with the recorder.
         self.plain_nodeids: dict[str, str] = {}

@@ -20,7 +20,7 @@ from pytest_automation_report.errors import UNLOADED, SpoolError
 from pytest_automation_report.guards import Errors, Hooks, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, AnnotationCollector, active
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for, secrets_from
-from pytest_automation_report.recording.phases import Failures, is_subtest
+from pytest_automation_report.recording.phases import FirstFailures, is_subtest
 from pytest_automation_report.recording.recorder import line_of
 from pytest_automation_report.session.collection import collected_record, is_counted, write_collected_ids
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
@@ -130,7 +130,7 @@ class ControllerHooks(Hooks):
         is_grouped: bool,
     ) -> None:
         self.internal_errors = report.internal_errors
-        self.failures = Failures()
+        self.failures = FirstFailures()
         self.has_failed = False  # as pytest counts it
         self.losses: list[WriteLosses] = []
         self._options = setup.options

@@ -35,9 +35,9 @@ else:
 
     parsers = _Parsers()
 
-Kind: TypeAlias = 'Literal["text", "integer", "seconds", "flag", "list", "pairs", "choice"]'
+SettingKind: TypeAlias = 'Literal["text", "integer", "seconds", "flag", "list", "pairs", "choice"]'
 IniType: TypeAlias = 'Literal["string", "int", "float", "bool", "linelist"]'
-Delivery: TypeAlias = 'Literal["live", "later"]'
+DeliveryMode: TypeAlias = 'Literal["live", "later"]'
 When: TypeAlias = 'Literal["always", "ci"]'
 Order: TypeAlias = 'Literal["none", "failed-first", "slowest-first"]'
 
@@ -54,7 +54,7 @@ STORE: Final = ".automation-report/store.sqlite3"
 """The default file of the embedded store, below the root folder of the project."""
 
 # The type that pytest reads from ini files, which a value in native TOML must have exactly; the help's placeholder.
-_TYPES: Final[Mapping[Kind, tuple[IniType, str]]] = {
+_TYPES: Final[Mapping[SettingKind, tuple[IniType, str]]] = {
     "text": ("string", "TEXT"),
     "choice": ("string", ""),
     "integer": ("int", "NUMBER"),
@@ -64,7 +64,7 @@ _TYPES: Final[Mapping[Kind, tuple[IniType, str]]] = {
     "pairs": ("linelist", "NAME=VALUE"),
 }
 # The kind of a setting that names none, by the type of its default; of all other defaults it is text.
-_KINDS: Final[Mapping[type, Kind]] = {bool: "flag", float: "seconds", int: "integer"}
+_KINDS: Final[Mapping[type, SettingKind]] = {bool: "flag", float: "seconds", int: "integer"}
 
 
 def flag_from(text: str) -> bool | None:
@@ -99,7 +99,7 @@ class Setting:
         help: str,  # noqa: A002 - as argparse calls it
         *,
         default: str | float | tuple[str, ...] | None = "",
-        kind: Kind | None = None,
+        kind: SettingKind | None = None,
         choices: tuple[str, ...] = (),
         parse: Callable[[RawSetting], Any] | None = None,
         unset: object = None,
@@ -110,9 +110,9 @@ class Setting:
             default, kind = choices[0], "choice"
         elif kind is not None:
             default = None if kind == "integer" else ()
-        self.kind: Kind = kind or _KINDS.get(type(default), "text")
+        self.kind: SettingKind = kind or _KINDS.get(type(default), "text")
         # The parser follows from the kind, and that from the default.
-        usual: Mapping[Kind, Callable[[RawSetting], Any]] = {
+        usual: Mapping[SettingKind, Callable[[RawSetting], Any]] = {
             "choice": lambda raw: parsers.choice(raw, choices),
             "integer": parsers.identifier,
             "flag": _flag,
@@ -169,7 +169,7 @@ class Settings:
         is_option=True,
     )
     folder_prefix: str = setting("Text before every test's folder; default: the text of --junit-prefix")
-    delivery: Delivery = setting(
+    delivery: DeliveryMode = setting(
         "Send results live, or later by 'automation-report send'", choices=("live", "later"), is_option=True
     )
     tags: tuple[str, ...] = setting(
@@ -496,7 +496,7 @@ def _counts_here(config: pytest.Config, environ: Mapping[str, str]) -> bool:
     return is_ci(environ)
 
 
-def ini_values(config: pytest.Config, names: Iterable[tuple[str, Kind]]) -> list[tuple[object, str]]:
+def ini_values(config: pytest.Config, names: Iterable[tuple[str, SettingKind]]) -> list[tuple[object, str]]:
     """Return ini values, each with its origin, ``None`` when unset; raises `SettingError` where pytest refuses one."""
     import warnings  # noqa: PLC0415  # pytest has imported it; the console command reads no ini value this way
 

@@ -218,7 +218,7 @@ def _lock_now(folder: SessionFolder) -> Lock | None:
     return Lock(descriptor)
 
 
-State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
+SessionState: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
 """State of a session: no process works on it, its pytest runs, a sender holds its lock, its manifest is unreadable."""
 
 DAY_SECONDS: Final = 24 * 3600
@@ -226,7 +226,7 @@ DAY_SECONDS: Final = 24 * 3600
 _MAX_SESSIONS_LOOKED_AT: Final = 200
 
 
-def state_of(folder: SessionFolder) -> State:
+def state_of(folder: SessionFolder) -> SessionState:
     """Return the state of a session."""
     if _is_locked(folder):
         return "sending"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from pytest_automation_report.recording.options import FAILED, UNTESTED
-from pytest_automation_report.recording.phases import SHOWN, Failures
+from pytest_automation_report.recording.phases import SHOWN, FirstFailures
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, SessionFolder, bytes_from, head_and_tail
 from pytest_automation_report.spool.records import (
     SPOOL_KINDS,
@@ -143,7 +143,7 @@ def _ends_of(path: Path, prefix: str) -> tuple[CollectedRecord | None, CloseReco
 def _count_results(path: Path, prefix: str) -> CloseRecord:
     """Return the missing CLOSE record of a worker, from its results."""
     counts: Counter[str] = Counter()
-    failures = Failures()
+    failures = FirstFailures()
     decoder = Decoder(SPOOL_KINDS)
     for piece in bytes_from(path, 0):
         for record in (entry.record for entry in decoder.feed(piece)):

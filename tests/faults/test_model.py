@@ -22,7 +22,7 @@ from requests.models import PreparedRequest, Response
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.delivery.launch import Timeouts
-from pytest_automation_report.delivery.reconciliation import Outcome, Reconciliation
+from pytest_automation_report.delivery.reconciliation import Reconciled, Reconciliation
 from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.spool.ledger import FencedRecord, Intent
@@ -323,7 +323,7 @@ def test_nothing_lost_nothing_doubled(pytestconfig: pytest.Config, model: type[S
     assert (model.most_seen > 1) is (model.max_in_flight > 1)
 
 
-def no_fence(reconciliation: Reconciliation) -> Outcome:
+def no_fence(reconciliation: Reconciliation) -> Reconciled:
     """Take the thread for completed."""
     reconciliation._ledger.write(FencedRecord(reconciliation.intent.worker))
     reconciliation._stage = reconciliation._read

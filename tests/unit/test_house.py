@@ -31,6 +31,23 @@ def test_no_simple_queue() -> None:
     assert [path for path in sorted(PACKAGE.rglob("*.py")) if "SimpleQueue" in names_in(path)] == []
 
 
+def test_one_word_one_class() -> None:
+    """No public class, and no public alias of a type, has the name of another one in another module."""
+    places: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.stem == "windows" and path.parent.name == "system":
+            continue  # the twin of `posix`
+        for node in ast.parse(path.read_text("utf-8")).body:
+            name = node.name if isinstance(node, ast.ClassDef) else ""
+            if isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "TypeAlias":
+                name = ast.unparse(node.target)
+            elif isinstance(node, ast.Assign) and ast.unparse(node.value).startswith(("dict[", "TypeVar(")):
+                name = ast.unparse(node.targets[0])
+            if name and not name.startswith("_") and not name.isupper():
+                places.setdefault(name, []).append(path.relative_to(PACKAGE).as_posix())
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
 OURS = "pytest_automation_report"
 
 DOORS = frozenset(

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.values import Kind
+    from pytest_automation_report.server.store.values import PartKind
 
 # Largest JSON of one extension that is stored; our clients send at most half of it.
 MAX_EXTENSION_BYTES: Final = 64 * 1024
@@ -94,7 +94,7 @@ class SessionBody(Extension, frozen=True, kw_only=True):
         return {"session_ended": self.ended, "unexplained_exit": self.unexplained_exit}
 
 
-Colours = dict[ExtensionName, tuple[tuple[Amount, Amount, _Style], ...]]
+ColourSpans = dict[ExtensionName, tuple[tuple[Amount, Amount, _Style], ...]]
 
 
 class AttemptBody(Extension, frozen=True, kw_only=True):
@@ -106,7 +106,7 @@ class AttemptBody(Extension, frozen=True, kw_only=True):
     steps: Steps = ()
     comparison: ComparisonBody | UnsetType = UNSET
     # Of the output, and by the name ``Text`` of the text of the field ``Attempt N``.
-    colours: Colours | UnsetType = UNSET
+    colours: ColourSpans | UnsetType = UNSET
 
 
 Phases = tuple[Amount, Amount, Amount]
@@ -212,7 +212,7 @@ class TestBody(Body, frozen=True, kw_only=True):
     phases: Phases | UnsetType = UNSET
     steps: Steps | UnsetType = UNSET
     comparison: ComparisonBody | UnsetType = UNSET
-    colours: Colours | UnsetType = UNSET
+    colours: ColourSpans | UnsetType = UNSET
     attempts: Attempts | UnsetType = UNSET
 
     ignorable: ClassVar[frozenset[str]] = frozenset({"started", "phases", "steps", "comparison", "colours", "attempts"})
@@ -348,11 +348,11 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
 
 def attachments_of(body: RunAppendBody | ThreadBody) -> tuple[StoredAttachment, ...]:
     """Return the fields, artifacts and links of a body as they are stored; threads have no links."""
-    kinds: tuple[Kind, ...] = ("fields", "artifacts", "links")
+    kinds: tuple[PartKind, ...] = ("fields", "artifacts", "links")
     return tuple(StoredAttachment(kind, encode(entry).decode()) for kind in kinds for entry in getattr(body, kind, ()))
 
 
-class Change(NamedTuple):
+class PostOperation(NamedTuple):
     """What a POST does."""
 
     decoder: Decoder[Any]
@@ -376,22 +376,22 @@ class Change(NamedTuple):
 
 # Decoders are made here and not by the first request: msgspec ends the process by a segmentation fault when two threads
 # read a class for the first time at the same moment.
-POSTS: Final[Mapping[str, Change]] = {
-    "/projects/{}/automation/runs": Change(Decoder(RunBody), RunBody.submission, Writer.create_run),
-    "/automation/runs/{}/append": Change(Decoder(RunAppendBody), RunAppendBody.addition, Writer.append_to_run),
-    "/automation/runs/{}/complete": Change(
+POSTS: Final[Mapping[str, PostOperation]] = {
+    "/projects/{}/automation/runs": PostOperation(Decoder(RunBody), RunBody.submission, Writer.create_run),
+    "/automation/runs/{}/append": PostOperation(Decoder(RunAppendBody), RunAppendBody.addition, Writer.append_to_run),
+    "/automation/runs/{}/complete": PostOperation(
         Decoder(RunCompletionBody),
         attrgetter("measure_elapsed"),
         lambda writer, run_id, is_measured: writer.complete_run(run_id, measure_elapsed=is_measured),
         is_body_optional=True,
     ),
-    "/automation/runs/{}/threads": Change(
+    "/automation/runs/{}/threads": PostOperation(
         Decoder(ThreadBody), ThreadBody.submission, Writer.create_thread, is_body_optional=True
     ),
-    "/automation/runs/threads/{}/append": Change(
+    "/automation/runs/threads/{}/append": PostOperation(
         Decoder(ThreadAppendBody), ThreadAppendBody.addition, Writer.append_to_thread
     ),
-    "/automation/runs/threads/{}/complete": Change(
+    "/automation/runs/threads/{}/complete": PostOperation(
         Decoder(ThreadCompletionBody),
         ThreadCompletionBody.durations,
         Writer.complete_thread,

@@ -50,9 +50,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import Row, StoreConnection
     from pytest_automation_report.server.store.reads import Item, Page, Reference, RunRecord
     from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.values import Kind
+    from pytest_automation_report.server.store.values import PartKind
 
-    _Attached: TypeAlias = defaultdict[tuple[Kind, "int | None"], list[object]]
+    _Attached: TypeAlias = defaultdict[tuple[PartKind, "int | None"], list[object]]
     Parameters: TypeAlias = Mapping[str, str | list[str]]
     References: TypeAlias = dict[Reference, list[Row]]
 
@@ -223,7 +223,7 @@ def query_from(query: Query, parameters: Mapping[str, str | list[str]]) -> dict[
 
 
 # The properties in responses, with the values of those that were not sent; others that are stored are left out.
-_PROPERTIES: Final[Mapping[Kind, Mapping[str, object]]] = {
+_PROPERTIES: Final[Mapping[PartKind, Mapping[str, object]]] = {
     "fields": {"type": None, "name": None, "value": None, "meta": {}},
     "artifacts": dict.fromkeys(("name", "note", "url", "mime_type", "size")),
     "links": dict.fromkeys(("name", "note", "url")),

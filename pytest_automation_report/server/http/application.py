@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_automation_report.api.models import Token
-    from pytest_automation_report.server.api.bodies import Change
+    from pytest_automation_report.server.api.bodies import PostOperation
     from pytest_automation_report.server.api.documents import Document
     from pytest_automation_report.server.store.contents import StoredContent
     from pytest_automation_report.server.store.database import Row
@@ -368,7 +368,7 @@ class ApiResource:
         else:
             resp.stream = content
 
-    def _apply(self, change: Change, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
+    def _apply(self, change: PostOperation, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
         body = received(req, b"{}" if change.is_body_optional else None)
         key, has_all = req.context.get("idempotency_key"), _project_of(req) is None
         created = change(self._store, record_id, body, req.path, key, has_all_projects=has_all)

@@ -282,7 +282,7 @@ _OWN_SITES = ("same-origin", "none")
 _is_idempotency_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 
 
-class Extension(Struct, frozen=True):
+class ExtraRoutes(Struct, frozen=True):
     """Additional routes: pairs of a URL template and its resource, and what guards them."""
 
     routes: Sequence[tuple[str, object]] = ()
@@ -301,7 +301,7 @@ class ServerOptions(Struct, frozen=True):
     are_metrics_public: bool = False  # answered without a token
     max_artifact_bytes: int = MAX_TOTAL_BYTES  # of all stored artifacts together
     on_run_completed: Callable[[int], None] = lambda _: None  # called before the response: it must return at once
-    extension: Extension = Extension()  # the pages
+    extension: ExtraRoutes = ExtraRoutes()  # the pages
     proxies: Networks = ()  # whose X-Forwarded-For counts
 
 

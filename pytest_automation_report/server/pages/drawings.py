@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import FindingsSummary, RunLanes
-    from pytest_automation_report.findings.times import Kind
+    from pytest_automation_report.findings.times import BlockKind
     from pytest_automation_report.server.pages.words import Part, Values
     from pytest_automation_report.server.store.database import Row
 
@@ -202,7 +202,7 @@ def _paths(shapes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(tone, "".join(own)) for tone, own in by_tone.items()]
 
 
-_KIND_WORDS: Final[Mapping[str, Kind]] = {"fa": "failed", "fl": "flaky", "sk": "skipped", "pa": "passed"}
+_KIND_WORDS: Final[Mapping[str, BlockKind]] = {"fa": "failed", "fl": "flaky", "sk": "skipped", "pa": "passed"}
 _LEFT, _RIGHT, _TOP, _LANE = 72.0, 1264.0, 26, 41
 _STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 _MOST_STEPS: Final = 12

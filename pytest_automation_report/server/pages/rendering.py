@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import falcon
     from jinja2.bccache import Bucket
 
-    from pytest_automation_report.failures.reading import Tokens
+    from pytest_automation_report.failures.reading import CodeTokens
 
 STYLE_LAYERS: Final = ("base", "parts", "pages", "states")
 """Files of the style sheet, each a layer: a rule of a later layer wins, whatever the selectors are."""
@@ -155,7 +155,7 @@ def _finalized(value: object) -> object:
     return value if len(value) < _SHORT and value.isprintable() else visible(value)
 
 
-def _code(tokens: Tokens) -> Markup:
+def _code(tokens: CodeTokens) -> Markup:
     """Return a line of code as HTML; a loop in a template takes three times as long, and pages have many lines."""
     pieces = [
         f'<span class="{class_}">{escape(_finalized(text))}</span>' if class_ else escape(_finalized(text))

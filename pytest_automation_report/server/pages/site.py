@@ -28,7 +28,7 @@ from urllib.parse import quote, unquote
 from msgspec import Struct
 
 from pytest_automation_report.api.models import ARTIFACTS_PATH
-from pytest_automation_report.server.http.guard import METRICS, OPENING, PROBES, Extension, is_within
+from pytest_automation_report.server.http.guard import METRICS, OPENING, PROBES, ExtraRoutes, is_within
 from pytest_automation_report.server.pages import report_file
 from pytest_automation_report.server.pages.lists import show_home, show_latest, show_project, show_suite
 from pytest_automation_report.server.pages.queries import PageReader, ask
@@ -134,9 +134,9 @@ class Pages:
         return self._access.path
 
     @property
-    def extension(self) -> Extension:
+    def extension(self) -> ExtraRoutes:
         """The routes and checks of the pages."""
-        return Extension(self._routes, self._authorize, self._finish, _answer_link)
+        return ExtraRoutes(self._routes, self._authorize, self._finish, _answer_link)
 
     def _authorize(self, req: falcon.Request) -> bool:
         """Return True for a request of a page, False for one of the API; raise `ApiError` (403) without a pass."""

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from pytest_automation_report.findings import documents
-    from pytest_automation_report.findings.times import Change, RunTime, WorkerTime
+    from pytest_automation_report.findings.times import DurationChange, RunTime, WorkerTime
     from pytest_automation_report.server.store.database import Row, StoreConnection
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult
     from pytest_automation_report.server.store.store import Store
@@ -319,7 +319,7 @@ def _gate(connection: StoreConnection, run: Row, known: Base | None) -> document
 
 def _changed_durations(
     connection: StoreConnection, subject: compared.ComparedRun
-) -> tuple[Series, dict[int, Change], dict[int, int]]:
+) -> tuple[Series, dict[int, DurationChange], dict[int, int]]:
     """Return the series with the speed of the run, and the tests of a completed run that got slower or faster.
 
     The last are the runs in which these changes began, by test.
@@ -328,7 +328,7 @@ def _changed_durations(
     last = subject.series.last
     speed = earlier.speed(subject.results) if last.speed is None else last.speed
     series = Series([*subject.series.runs[:-1], last._replace(speed=speed)])
-    changes: dict[int, Change] = {}
+    changes: dict[int, DurationChange] = {}
     began: dict[int, int] = {}
     if subject.run["is_completed"]:
         candidates = earlier.may_have_changed(subject.results, series)
@@ -388,7 +388,9 @@ class _Tests(Struct, dict=True):
         first = stored_findings(self.connection, runs[0].id) if 1 < len(runs) < WINDOW else None
         return {} if first is None else {test["key"]: test["since"] for test in first["tests"]["still_failing"]}
 
-    def durations(self, changed: Mapping[int, Change], began: Mapping[int, int]) -> list[documents.ChangedDuration]:
+    def durations(
+        self, changed: Mapping[int, DurationChange], began: Mapping[int, int]
+    ) -> list[documents.ChangedDuration]:
         return [
             {
                 **self.names[key],

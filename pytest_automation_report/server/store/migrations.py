@@ -48,10 +48,10 @@ class Ranges(Struct, frozen=True):
 
 
 # A statement (see `database`), a function for what differs between the databases, or many rows.
-Step: TypeAlias = str | Callable[[StoreConnection], object] | Ranges
+MigrationStep: TypeAlias = str | Callable[[StoreConnection], object] | Ranges
 
 # For each version the steps that make it of the one before. `database` has the tables as they are after the last one.
-MIGRATIONS: Final[Mapping[int, tuple[Step, ...]]] = {
+MIGRATIONS: Final[Mapping[int, tuple[MigrationStep, ...]]] = {
     11: (
         *(
             f'ALTER TABLE "{table}" ADD COLUMN "{column}" BIGINT'
@@ -115,7 +115,7 @@ class Opening(Struct, frozen=True):
 OPENING: Final = Opening()
 
 
-class State(Struct, frozen=True):
+class SchemaState(Struct, frozen=True):
     """The version of a store's tables; while a migration to it goes on, the number of its finished steps, else None."""
 
     version: int
@@ -123,7 +123,7 @@ class State(Struct, frozen=True):
     reached: int = 0
 
 
-def stored_state(connection: StoreConnection, place: object) -> State | None:
+def stored_state(connection: StoreConnection, place: object) -> SchemaState | None:
     """Return the state of a store, None for an empty database; raises `StoreError` for one that cannot be used."""
     tables = _table_names(connection)
     row = connection.row(f'SELECT * FROM "{VERSION_TABLE}"') if VERSION_TABLE in tables else None
@@ -146,7 +146,7 @@ def stored_state(connection: StoreConnection, place: object) -> State | None:
         raise StoreError(f"{place}: {later_release(version, row)}, or name another store")
     if version <= _LAST_UNRELEASED and not (version == _FIRST and _columns_hash(connection) == _FIRST_COLUMNS):
         raise StoreError(f"{place}: {unreleased(version)}: name another store")
-    return State(version, row["step"], row["reached"]) if row and "step" in row else State(version)
+    return SchemaState(version, row["step"], row["reached"]) if row and "step" in row else SchemaState(version)
 
 
 def later_release(version: int, row: Mapping[str, object] | None) -> str:
@@ -176,7 +176,7 @@ def migrate(
     the time is over.
     """
     tell, seconds = opening.tell, opening.migration_seconds
-    state, newest = stored_state(connection, place), State(SCHEMA_VERSION)
+    state, newest = stored_state(connection, place), SchemaState(SCHEMA_VERSION)
     if state == newest:
         return
     began = told = time.monotonic()
@@ -201,17 +201,17 @@ def migrate(
         tell(f"{place}: its tables are of version {SCHEMA_VERSION} now, after {time.monotonic() - began:.0f} s")
 
 
-def _advanced(connection: StoreConnection, state: State | None) -> State:
+def _advanced(connection: StoreConnection, state: SchemaState | None) -> SchemaState:
     """Do the next part of what is to be done, within a transaction, and return the state after it."""
     if state is None:
         for statement in statements_of_tables(is_postgres=connection.is_postgres):
             connection.execute(statement)
-        return _begun(connection, State(SCHEMA_VERSION))
-    if state == State(SCHEMA_VERSION):
+        return _begun(connection, SchemaState(SCHEMA_VERSION))
+    if state == SchemaState(SCHEMA_VERSION):
         return state
     if state.step is None:
         is_first = state.version == _FIRST
-        state = State(min(version for version in MIGRATIONS if version > state.version), 0)
+        state = SchemaState(min(version for version in MIGRATIONS if version > state.version), 0)
         if is_first:
             connection.execute(f"DROP TABLE IF EXISTS {VERSION_TABLE}")
             _begun(connection, state)
@@ -223,22 +223,22 @@ def _advanced(connection: StoreConnection, state: State | None) -> State:
             ((first, last),) = rows
             if last is not None:
                 step.fill(connection, first, last)
-                return _written(connection, State(state.version, number, last))
+                return _written(connection, SchemaState(state.version, number, last))
             reached = 0
         elif isinstance(step, str):
             connection.execute(in_words_of(step, is_postgres=connection.is_postgres))
         else:
             step(connection)
-    return _written(connection, State(state.version))
+    return _written(connection, SchemaState(state.version))
 
 
-def _begun(connection: StoreConnection, state: State) -> State:
+def _begun(connection: StoreConnection, state: SchemaState) -> SchemaState:
     connection.execute(in_words_of(_CREATE, is_postgres=connection.is_postgres))
     connection.execute(f"INSERT INTO {VERSION_TABLE} VALUES (?, ?, ?, NULL, 0)", (0, APPLICATION, ""))
     return _written(connection, state)
 
 
-def _written(connection: StoreConnection, state: State) -> State:
+def _written(connection: StoreConnection, state: SchemaState) -> SchemaState:
     sql = f"UPDATE {VERSION_TABLE} SET version = ?, release = ?, step = ?, reached = ?"
     connection.execute(sql, (state.version, __version__, state.step, state.reached))
     if not connection.is_postgres:  # also the numbers in the head of the file, by which others know it
@@ -247,7 +247,7 @@ def _written(connection: StoreConnection, state: State) -> State:
     return state
 
 
-def _progress(connection: StoreConnection, state: State | None) -> str:
+def _progress(connection: StoreConnection, state: SchemaState | None) -> str:
     if state is None or state.step is None:
         return f"they are of version {state.version}" if state else "there are none"
     steps = MIGRATIONS[state.version]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from msgspec import Struct, field
 
 from pytest_automation_report.findings.flakiness import JOB, MOST_VALUES, axes_of, places
-from pytest_automation_report.findings.times import Kind, TimedResult, Waste, blocks_of, starts_of, waste_of
+from pytest_automation_report.findings.times import BlockKind, TimedResult, Waste, blocks_of, starts_of, waste_of
 from pytest_automation_report.server.store.database import Row, StoreConnection, marks
 from pytest_automation_report.server.store.reads import (
     IS_MODULE,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.findings.documents import (
-        Block,
+        BlockRow,
         Cell,
         FileTests,
         RunLanes,
@@ -99,7 +99,7 @@ class _Parametrized(NamedTuple):
     """A test with parameters, or one that several jobs have; ``facts`` are its fields and its job."""
 
     result: int
-    kind: Kind
+    kind: BlockKind
     parameters: str
     facts: Mapping[str, str]
 
@@ -206,7 +206,7 @@ def _add_parameters(facts: dict[str, Counter[str]], walk: _Walk, total: int) -> 
         facts["param"] = chosen
 
 
-def _kind(result_class: int, failed_attempts: int | None) -> Kind:
+def _kind(result_class: int, failed_attempts: int | None) -> BlockKind:
     if result_class == ResultClass.FAILURE:
         return "failed"
     if result_class == ResultClass.SUCCESS:
@@ -315,7 +315,7 @@ def _lanes(connection: StoreConnection, run: Row, threads: Sequence[Row], walk: 
             }
             for row in rows
         ],
-        "lanes": cast("list[list[Block]]", lanes),
+        "lanes": cast("list[list[BlockRow]]", lanes),
         "waste": None if waste is None else _waste(connection, waste),
     }
 

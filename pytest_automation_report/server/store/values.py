@@ -174,7 +174,7 @@ def final_status(failure_count: int) -> RunStatus:
 
 
 INT64_MAX = 2**63 - 1  # largest integer that a column can hold
-Kind: TypeAlias = Literal["fields", "artifacts", "links"]
+PartKind: TypeAlias = Literal["fields", "artifacts", "links"]
 
 
 # A tuple, since an append can have 50,000 tests, whose values go into the database by position.
@@ -213,7 +213,7 @@ class StoredField(TypedDict, total=False):
 class StoredAttachment(NamedTuple):
     """One field, artifact or link of a run or thread; ``body`` is a JSON object."""
 
-    kind: Kind
+    kind: PartKind
     body: str
 
 

@@ -54,7 +54,7 @@ from pytest_automation_report.text.limits import whole_number
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.findings.fingerprints import Kind
+    from pytest_automation_report.findings.fingerprints import ReasonKind
     from pytest_automation_report.server.store.values import RunAddition, RunSubmission, ThreadSubmission
 
 
@@ -193,7 +193,7 @@ _RUN_FIELDS: Final = {
     SELECTION_FIELD: "selection", "Changes": "changes",
 }  # fmt: skip
 _RUN_NUMBERS: Final = {COLLECTED_FIELD: "collected", DESELECTED_FIELD: "deselected"}
-_PHASES: Final[Mapping[str, Kind]] = {"setup": "setup", "call": "call", "teardown": "teardown"}
+_PHASES: Final[Mapping[str, ReasonKind]] = {"setup": "setup", "call": "call", "teardown": "teardown"}
 _MAX_MESSAGE: Final = 200
 # Of a traceback its end has the innermost frames.
 _MAX_TEXT: Final = 20_000

@@ -6,11 +6,11 @@ from pytest_automation_report.api.client import created_id
 from pytest_automation_report.api.responses import (
     ApiRequest,
     ClientError,
+    HttpOutcome,
     HttpResponse,
     InProgressError,
     NoResponse,
     NotSentError,
-    Outcome,
     RefusedError,
     ThrottledError,
     TokenRefusedError,
@@ -23,7 +23,7 @@ APPEND = ApiRequest("POST", "/append", 204)
 READ = ApiRequest("GET", "/runs/1", 200)
 
 
-def error_of(call: ApiRequest, outcome: Outcome, *, was_sent: bool = True, secret: str = "") -> ClientError:
+def error_of(call: ApiRequest, outcome: HttpOutcome, *, was_sent: bool = True, secret: str = "") -> ClientError:
     with pytest.raises(ClientError) as caught:
         classify(call, outcome, created_id, was_sent=was_sent, secret=secret)
     assert caught.value.__context__ is None, "an exception of requests would carry the request with its token"

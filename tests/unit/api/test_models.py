@@ -24,7 +24,7 @@ from pytest_automation_report.api.models import (
 )
 from pytest_automation_report.api.responses import (
     FieldText,
-    Page,
+    ResultPage,
     Run,
     RunTest,
     Source,
@@ -165,7 +165,7 @@ def test_truth_values(value: object, read: bool) -> None:  # noqa: FBT001 - a ta
 @pytest.mark.parametrize("empty", [None, [], {}])
 def test_empty_values(empty: object) -> None:
     """Null and an empty list may stand for an empty object."""
-    page = page_from(Page[Run], {"result": [], "page": None, "next_page": None, "expands": empty})
+    page = page_from(ResultPage[Run], {"result": [], "page": None, "next_page": None, "expands": empty})
     assert (page.next_page, page.total, page.result, page.expands) == (None, 0, (), {})
 
 
@@ -185,13 +185,13 @@ def test_pages() -> None:
     """Pages have their total, the next page and their items."""
     numbers = {"page": 2, "prev_page": 1, "next_page": 3, "last_page": 9, "per_page": 100, "total": 812}
     document = {**numbers, "result": [RUN]}
-    runs = page_from(Page[Run], document)
+    runs = page_from(ResultPage[Run], document)
     assert (runs.next_page, runs.total, runs.document) == (3, 812, document)
     assert [run.id for run in runs.result] == [1]
     rows = [{"automation_case_id": 4}, {"automation_test_id": 8, "key": "k", "name": "n", "folder": "f"}]
-    tests = page_from(Page[RunTest], {**numbers, "result": rows})
+    tests = page_from(ResultPage[RunTest], {**numbers, "result": rows})
     assert tests.result == (RunTest(None, None, None, None), RunTest(8, "k", "n", "f"))
-    assert page_from(Page[Source], {**numbers, "result": [{"id": 3, "name": "s"}]}).result == (Source(3, "s"),)
+    assert page_from(ResultPage[Source], {**numbers, "result": [{"id": 3, "name": "s"}]}).result == (Source(3, "s"),)
 
 
 @pytest.mark.parametrize(
@@ -222,9 +222,9 @@ def test_bad_members(document: object, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         run_from(document)
     with pytest.raises(ValueError, match=r"missing required field `result`$"):
-        page_from(Page[RunTest], {"page": 1})
+        page_from(ResultPage[RunTest], {"page": 1})
     with pytest.raises(ValueError, match=r"got `array` - at `\$.expands`$"):
-        page_from(Page[Run], {"result": [], "expands": [1]})
+        page_from(ResultPage[Run], {"result": [], "expands": [1]})
 
 
 def test_deep_nesting() -> None:
@@ -266,7 +266,7 @@ def test_any_json(document: object) -> None:
     """Whatever JSON comes, a reader returns a value or raises ValueError."""
     for kind in (Run, RunTest, Source):
         with suppress(ValueError):
-            page_from(Page[kind], document)  # type: ignore[valid-type]  # mypy takes it for a type of its own
+            page_from(ResultPage[kind], document)  # type: ignore[valid-type]  # mypy takes it for a type of its own
     for read in (run_from, created_id):
         with suppress(ValueError):
             read(document)

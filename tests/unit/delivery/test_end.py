@@ -16,7 +16,7 @@ from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, ArtifactStoreConfig, Json, NewRun, Token
 from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.delivery.report import OWN_RESULTS, excerpt_from, refusal_of_kept
-from pytest_automation_report.delivery.sender import Deadlines
+from pytest_automation_report.delivery.sender import SenderDeadlines
 from pytest_automation_report.delivery.stores import spooled_size
 from pytest_automation_report.findings.documents import FindingsExcerpt
 from pytest_automation_report.server.api.embedded import StoreClient
@@ -256,7 +256,7 @@ def test_findings_that_come_late(tmp_path: Path) -> None:
 def test_time_that_is_left(passed: float, is_interrupted: bool, findings: float, report: float) -> None:  # noqa: FBT001 - a parameter
     """Findings and a report never take so long that pytest's own wait would end, which is shorter after Ctrl-C."""
     now = [100.0]
-    deadlines = Deadlines(Timeouts(exit_progress=9.0), lambda: now[0])
+    deadlines = SenderDeadlines(Timeouts(exit_progress=9.0), lambda: now[0])
 
     def left() -> tuple[float, float]:
         return deadlines.seconds_for_findings, deadlines.seconds_for_report

@@ -1,6 +1,6 @@
 """Runs and results are read from both lists of the API."""
 
-from pytest_automation_report.export.results import Attempt, ExportedTest, OutcomeText
+from pytest_automation_report.export.results import ExportedAttempt, ExportedTest, OutcomeText
 from support.exported import a_field, a_flaky_item, a_problem, a_run, an_item, exported_from
 
 
@@ -28,8 +28,8 @@ def test_attempts() -> None:
     (test,) = exported_from(a_flaky_item("test_x"))
     assert (test.attempt_count, test.is_flaky) == (3, True)
     assert test.earlier_attempts == [
-        Attempt("failure", "assert 0", "", "E   assert 0", 1),
-        Attempt("error", "no server", "OSError", "no server", 2),
+        ExportedAttempt("failure", "assert 0", "", "E   assert 0", 1),
+        ExportedAttempt("error", "no server", "OSError", "no server", 2),
     ]
     (failed,) = exported_from(a_flaky_item("test_x", "failed"))
     assert not failed.is_flaky

@@ -7,8 +7,8 @@ import pytest
 from pytest_automation_report.findings.documents import TimeShare
 from pytest_automation_report.findings.times import (
     MAX_BLOCKS,
-    Change,
-    Kind,
+    BlockKind,
+    DurationChange,
     TimedResult,
     WorkerTime,
     blocks_of,
@@ -180,7 +180,11 @@ def test_a_change_shows_in_the_durations_as_they_were(last: list[int], before: i
 
 def test_most_seconds_first() -> None:
     """Changes are in the order of the seconds that they cost or save."""
-    doubled, ten_times, saved = Change(600 * MS, 300 * MS), Change(200 * MS, 20 * MS), Change(1000 * MS, 5000 * MS)
+    doubled, ten_times, saved = (
+        DurationChange(600 * MS, 300 * MS),
+        DurationChange(200 * MS, 20 * MS),
+        DurationChange(1000 * MS, 5000 * MS),
+    )
     assert ranked({1: doubled, 2: ten_times, 3: saved}) == [3, 1, 2]
 
 
@@ -188,7 +192,7 @@ SECOND = 1_000_000
 
 
 def timed(
-    number: int, elapsed: float, arrived: float, kind: Kind = "passed", started: float | None = None
+    number: int, elapsed: float, arrived: float, kind: BlockKind = "passed", started: float | None = None
 ) -> TimedResult:
     start = None if started is None else round(started * SECOND)
     return TimedResult(number, kind, round(elapsed * SECOND), round(arrived * SECOND), start)

@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import KNOWN_FIELD, Cause, Field, Status
-from pytest_automation_report.recording.phases import SHOWN, Failures
+from pytest_automation_report.recording.phases import SHOWN, FirstFailures
 from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, CloseRecord, Decoder, FailedTest, FinishRecord
 from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, marked_last
 from pytest_automation_report.summary.counts import SessionCounts
@@ -173,7 +173,7 @@ def _failing(name: str, message: str, status: Status = "failure") -> FinishRecor
 
 
 def _stored(record: FinishRecord, prefix: str = "") -> FailedTest:
-    failures = Failures()
+    failures = FirstFailures()
     failures.add(record, prefix)
     return failures.kept[0]
 
@@ -193,7 +193,7 @@ def test_first_line_of_the_message() -> None:
 @pytest.mark.parametrize("sign", ["m", '"', "\u4e2d", "\U0001f600"])
 def test_failures_are_bounded(sign: str) -> None:
     """What a process keeps of its failures has a bounded number and size, whatever they say, and comes back whole."""
-    failures = Failures()
+    failures = FirstFailures()
     for each in range(1000):
         failures.add(_failing(f"{each}{sign * 400}", sign * 400), "")
     assert 1 < len(failures.kept) <= SHOWN

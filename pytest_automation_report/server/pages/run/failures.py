@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from pytest_automation_report.failures.reading import (
+    CodeTokens,
     ReportedFailure,
-    Tokens,
     coloured,
     failure_markdown,
     is_in_package,
@@ -404,7 +404,7 @@ class Code(NamedTuple):
     place: str
     function: str
     depth: int = 0
-    lines: Sequence[tuple[CodeLine, Tokens]] = ()
+    lines: Sequence[tuple[CodeLine, CodeTokens]] = ()
     errors: Sequence[str] = ()
 
 

@@ -15,10 +15,10 @@ from pytest_automation_report.api.text_fields import ATTEMPTS_META, parse_steps
 from pytest_automation_report.export.results import attempt_number
 from pytest_automation_report.failures.reading import (
     Call,
+    CodeTokens,
     Fold,
     Screen,
     ShownException,
-    Tokens,
     coloured,
     is_in_package,
     read_failure,
@@ -108,7 +108,7 @@ class ShownAttempt(NamedTuple):
     elapsed: int | None
 
 
-Coloured: TypeAlias = "tuple[CodeLine, Tokens]"
+Coloured: TypeAlias = "tuple[CodeLine, CodeTokens]"
 """A line of code, and its text in coloured pieces."""
 
 

@@ -13,7 +13,7 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.guard import (
-    Extension,
+    ExtraRoutes,
     RateLimit,
     ServerOptions,
     answered_hosts,
@@ -178,7 +178,7 @@ def test_more_addresses_can_be_added_with_a_login_of_their_own(service: Service)
     def authorize(req: falcon.Request) -> bool:
         return req.path == "/" and req.get_cookie_values("login") == ["yes"]
 
-    extension = Extension(routes=[("/", Page())], authorize=authorize)
+    extension = ExtraRoutes(routes=[("/", Page())], authorize=authorize)
     client = TestClient(create_application(service.store, TOKEN, ServerOptions(hosts=frozenset(), extension=extension)))
     host = {"Host": "localhost"}
     cookie = {**host, "Cookie": "login=yes"}

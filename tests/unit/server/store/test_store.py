@@ -253,7 +253,7 @@ def filled_store(new_place: Place, contract: Contract, monkeypatch: pytest.Monke
     service.completed_run(*map(a_test, range(5)))
     service.store.close()
     filled = Filled()
-    steps: dict[int, tuple[migrations.Step, ...]] = {
+    steps: dict[int, tuple[migrations.MigrationStep, ...]] = {
         **migrations.MIGRATIONS,
         12: (
             'ALTER TABLE "result" ADD COLUMN "extra" BIGINT',
