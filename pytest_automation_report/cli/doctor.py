@@ -343,6 +343,7 @@ def _lock_error(spool: Path) -> str:
 
 
 def _database_check(path: Path) -> Check:
+    from pytest_automation_report.server.store.checks import first_damage  # noqa: PLC0415 - remote needs none of it
     from pytest_automation_report.server.store.migrations import (  # noqa: PLC0415 - remote needs none of it
         SCHEMA_VERSION,
         SchemaState,
@@ -357,15 +358,15 @@ def _database_check(path: Path) -> Check:
         size = path.stat().st_size
         with closing((connection := SqliteConnection(path, is_read_only=True)).raw):
             state = stored_state(connection, path)
-            ((whole,),) = connection.execute("PRAGMA quick_check(1)")
+            damage = first_damage(connection)
     except StoreError as error:
         return Check("database", "failed", str(error))
     except (OSError, sqlite3.Error) as error:
         return Check("database", "failed", f"{path}: {string(str(error))}", restore)
     version = state.version if state else SCHEMA_VERSION
     finding = f"{path}, {size / 1_000_000:.1f} MB, tables of version {version}"
-    if whole != "ok":
-        return Check("database", "failed", f"{finding}: {string(str(whole))}", restore)
+    if damage:
+        return Check("database", "failed", f"{finding}: {string(damage)}", restore)
     updated = "" if state in {None, SchemaState(SCHEMA_VERSION)} else ", updated with the next report"
     return Check("database", "ok", f"{finding}{updated}, undamaged")
 

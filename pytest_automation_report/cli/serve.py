@@ -45,9 +45,9 @@ from pytest_automation_report.server.http.serving import ServeOptions, listening
 from pytest_automation_report.server.http.serving import serve as serve_store
 from pytest_automation_report.server.pages.site import Pages, ProxyUser
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
-from pytest_automation_report.server.store.maintenance import Retention, fits
 from pytest_automation_report.server.store.migrations import Opening
 from pytest_automation_report.server.store.reads import has_runs, run_rows
+from pytest_automation_report.server.store.retention import Retention, fits
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.writes import set_main_branch, source_names
 from pytest_automation_report.system.here import system

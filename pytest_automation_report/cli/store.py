@@ -27,9 +27,11 @@ from pytest_automation_report.cli.context import (
     stored_at,
 )
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.store import maintenance
-from pytest_automation_report.server.store.maintenance import Grant, Role, create_token, grants, revoke_token
+from pytest_automation_report.server.store.backup import back_up
+from pytest_automation_report.server.store.checks import check_store
+from pytest_automation_report.server.store.removal import old_runs, remove_runs
 from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.tokens import Grant, Role, create_token, grants, revoke_token
 from pytest_automation_report.server.store.values import ApiError, iso_time
 from pytest_automation_report.settings.servers import bucket_error
 from pytest_automation_report.text.limits import quantity
@@ -37,7 +39,7 @@ from pytest_automation_report.text.limits import quantity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_automation_report.server.store.maintenance import OldRun
+    from pytest_automation_report.server.store.removal import OldRun
 
 _SHOWN_ERRORS: Final = 20
 
@@ -70,7 +72,7 @@ def check(**options: object) -> int:
     The findings are a JSON document on stdout, unless both outputs are a terminal.
     """
     with opened_store(options) as opened:
-        findings = maintenance.check(opened)
+        findings = check_store(opened)
     echo_result(json.dumps(asdict(findings), indent=2))
     for error in findings.errors[:_SHOWN_ERRORS]:
         echo_stderr(error)
@@ -91,7 +93,7 @@ def backup(target: Path, **options: object) -> int:
         raise SettingError("--database", str(place), "PostgreSQL has a program of its own for this: pg_dump")
     if not place.exists():
         raise NoStoreError(place)
-    size = maintenance.back_up(place, target)
+    size = back_up(place, target)
     echo_result(target)
     echo_stderr(f"{place}: copied to {target}, {size:,} bytes")
     return Exit.DONE
@@ -138,7 +140,7 @@ def prune(
     now, artifacts = time.time_ns() // 1000, 0
     with opened_store(options) as opened:
         before = 0 if older_than is None else now - int(older_than * 1_000_000)
-        runs = opened.read(partial(maintenance.old_runs, now=now, before=before, beyond=keep_runs))
+        runs = opened.read(partial(old_runs, now=now, before=before, beyond=keep_runs))
         if not dry_run:
             runs, artifacts = remove_old(opened, runs, artifact_store, is_compacted=compact)
     for run in runs:
@@ -156,7 +158,7 @@ def remove_old(
     """Remove runs that are unchanged, and artifacts that no run refers to; return the runs and how many artifacts."""
     # Runs of many results take longer.
     with click.progressbar(length=sum(run.results + 1 for run in runs), label="removing", file=sys.stderr) as bar:
-        removed, artifacts = maintenance.remove_runs(opened, runs, lambda run, _: bar.update(run.results + 1), bucket)
+        removed, artifacts = remove_runs(opened, runs, lambda run, _: bar.update(run.results + 1), bucket)
     try:
         if is_compacted:
             opened.compact()

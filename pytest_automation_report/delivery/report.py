@@ -161,19 +161,16 @@ def deliver_again(delivered: Delivery, last_words: Mapping[str, str], database: 
 
 @contextmanager
 def _numbered(client: StoreClient, database: Path, session: SessionManifest, run_id: int) -> Iterator[None]:
-    """Let the next run of an empty store have this number: SQLite counts on from the largest one."""
-    before = run_id - 1
-    if before == 0:
+    """Let the next run of an empty store have this number."""
+    if run_id == 1:
         yield
         return
+    from pytest_automation_report.server.store.removal import numbered_from  # noqa: PLC0415 - as the client
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as the client
 
     first = client.create_run(NewRun(name=session.run.name, source=session.run.source))
-    with closing(Store(database)) as store:
-        renumber, remove = 'UPDATE "run" SET "id" = ? WHERE "id" = ?', 'DELETE FROM "run" WHERE "id" = ?'
-        store.write(lambda writer: writer.connection.change(renumber, (before, first)))
+    with closing(Store(database)) as store, numbered_from(store, first, run_id):
         yield
-        store.write(lambda writer: writer.connection.change(remove, (before,)))
 
 
 def refusal_of_kept(root: Path, path: Path) -> str:

@@ -105,7 +105,7 @@ class BucketStore:
         import obstore  # noqa: PLC0415 - an extra that only a session with a bucket needs
         from obstore.exceptions import BaseError  # noqa: PLC0415 - an extra that only a session with a bucket needs
 
-        from pytest_automation_report.server.store.maintenance import open_bucket  # noqa: PLC0415 - loads SQLite
+        from pytest_automation_report.server.store.buckets import open_bucket  # noqa: PLC0415 - loads SQLite
 
         if self._failed_at is not None and self._clock() - self._failed_at < _PAUSE_SECONDS:
             raise ArtifactStoreError(self._failure)

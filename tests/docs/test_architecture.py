@@ -8,8 +8,8 @@ from msgspec.json import Decoder
 
 import pytest_automation_report
 from docs.written import page, section
-from pytest_automation_report.server.pages.searches import Lane
 from pytest_automation_report.server.pages.urls import _PATHS, RunState
+from pytest_automation_report.server.store.searches import Lane
 from pytest_automation_report.spool.records import SPOOL_KINDS
 from support.repository import ROOT
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.server.store.maintenance import check
+from pytest_automation_report.server.store.checks import check_store
 from pytest_automation_report.server.store.store import Store
 from support.contract import Contract
 from support.processes import WRITER, line_of, python
@@ -65,7 +65,7 @@ def test_every_answered_append_survives_a_killed_writer(tmp_path: Path, contract
         assert total == stored
         assert (total % 20, total // 20 - answered in (0, 1)) == (0, True), (kill, total, answered)
     service = Service(database, contract)
-    findings = check(service.store)
+    findings = check_store(service.store)
     service.store.close()
     assert (findings.runs, findings.errors) == (kills, ())
 
@@ -81,7 +81,7 @@ def test_a_backup_is_of_one_moment_while_another_process_writes(tmp_path: Path) 
         answered = int(line_of(writer))
         writer.send_signal(signal.SIGKILL)
     copy = Store(tmp_path / "copy.db")
-    found = check(copy)
+    found = check_store(copy)
     copy.close()
     assert found.errors == ()
     assert found.results % 20 == 0

@@ -1,7 +1,7 @@
 import re
 
-from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.test.history import CHART_RUNS
+from pytest_automation_report.server.store.results import PAGE_ROWS
 from support.service import ON_BOTH
 from support.website import Site, failing
 

@@ -10,15 +10,16 @@ import pytest
 
 from pytest_automation_report.api.models import Json, PostgresDatabase
 from pytest_automation_report.server.pages.lists import project_values, suite_values, suites_values
-from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, PageReader, ask
+from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunView, facts_in
 from pytest_automation_report.server.pages.search import found
-from pytest_automation_report.server.pages.searches import Search
 from pytest_automation_report.server.pages.test.handlers import MOST, CommonValues, result_values
 from pytest_automation_report.server.pages.urls import VIEWS, ListFilters, RunState, TestState
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.postgres import PostgresConnection
+from pytest_automation_report.server.store.results import HISTORY_ROWS, PAGE_ROWS
 from pytest_automation_report.server.store.search_index import MOST_FOUND
+from pytest_automation_report.server.store.searches import Search
 from support.clusters import Cluster
 from support.service import ON_POSTGRESQL, Service, a_test
 

@@ -14,7 +14,7 @@ from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.guard import ServerOptions
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.contents import ArtifactContents
-from pytest_automation_report.server.store.maintenance import remove_run
+from pytest_automation_report.server.store.removal import remove_run
 from pytest_automation_report.server.store.values import content_address
 from support.contract import Contract
 from support.report_file import text_of

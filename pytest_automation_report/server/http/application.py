@@ -27,6 +27,7 @@ from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, check_l
 from pytest_automation_report.server.api.documents import DOCUMENTS
 from pytest_automation_report.server.http import guard
 from pytest_automation_report.server.http.guard import METRICS, Tokens
+from pytest_automation_report.server.store.checks import store_numbers
 from pytest_automation_report.server.store.contents import (
     DOWNLOAD,
     MAX_CONTENT_BYTES,
@@ -34,7 +35,6 @@ from pytest_automation_report.server.store.contents import (
     stored_artifact,
     too_large,
 )
-from pytest_automation_report.server.store.maintenance import store_numbers
 from pytest_automation_report.server.store.reads import has_runs
 from pytest_automation_report.server.store.values import ApiError, json_text, unreachable
 

@@ -38,8 +38,8 @@ from pytest_automation_report.api.models import (
 )
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, MAX_TOTAL_BYTES
-from pytest_automation_report.server.store.maintenance import PREFIX, Grant, grants, hash_of, is_of_project
 from pytest_automation_report.server.store.store import make_state_folder
+from pytest_automation_report.server.store.tokens import PREFIX, Grant, grants, hash_of, is_of_project, shared_secret
 from pytest_automation_report.server.store.values import ApiError, unreachable, validation_error
 from pytest_automation_report.system.console import publish
 from pytest_automation_report.system.here import system
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.writes import Writer
 
     Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
     Networks: TypeAlias = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
@@ -400,7 +399,6 @@ _CODE_FORM = f"{_TOKEN_LENGTH} to 200 letters, digits, - and _, such as openssl 
 _TOKEN_FORM = f"at least {_TOKEN_LENGTH} visible ASCII characters without spaces, such as openssl rand -hex 24 makes"
 
 _PASSES = "pages"
-_SECRET = 'SELECT "value" FROM "secret" WHERE "name" = ?'  # noqa: S105 - a statement
 
 
 def server_token(environ: Mapping[str, str], database: Path, token_file: Path | None) -> Token:
@@ -459,17 +457,7 @@ def _create_token(path: Path) -> None:
 
 def passes_secret(store: Store, *, is_new: bool = False) -> Token:
     """Return the secret of the store that signs the passes of browsers; ``is_new`` replaces it, which ends them all."""
-
-    def create(writer: Writer) -> Token:
-        if is_new:
-            writer.connection.change('DELETE FROM "secret" WHERE "name" = ?', (_PASSES,))
-        # Another server may have created it at the same moment: the first one wins.
-        writer.connection.add("secret", name=_PASSES, value=secrets.token_urlsafe(32))
-        ((value,),) = writer.connection.execute(_SECRET, (_PASSES,))
-        return Token(value)
-
-    rows = store.read(lambda connection: connection.execute(_SECRET, (_PASSES,)), is_single=True)
-    return Token(rows[0][0]) if rows and not is_new else store.write(create)
+    return shared_secret(store, _PASSES, is_new=is_new)
 
 
 def _given(

@@ -31,7 +31,7 @@ from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.guard import Tokens
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.maintenance import Retention, apply_retention
+from pytest_automation_report.server.store.retention import Retention, apply_retention
 from pytest_automation_report.server.store.search_index import add_texts, update_index
 from pytest_automation_report.server.store.values import ApiError, json_text
 from pytest_automation_report.system.console import LISTENING, STOPPING, max_files

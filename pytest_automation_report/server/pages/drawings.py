@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
-from pytest_automation_report.server.pages.searches import Lane
 from pytest_automation_report.server.pages.urls import RunState, link
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES
 from pytest_automation_report.server.store.findings import verdict_in_list
+from pytest_automation_report.server.store.searches import Lane
 from pytest_automation_report.text.limits import duration, quantity
 
 if TYPE_CHECKING:

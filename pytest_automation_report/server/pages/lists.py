@@ -16,12 +16,13 @@ from pytest_automation_report.findings.sentences import MINE, mine
 from pytest_automation_report.findings.times import HISTORY, LAST, median
 from pytest_automation_report.server.pages import rendering, urls, words
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, TrendPoint, failure_trend
-from pytest_automation_report.server.pages.queries import PAGE_RUNS, PageReader, ask
+from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.store import reads
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.histories import Series, histories, series_of
 from pytest_automation_report.server.store.reads import RunRecord, find_cases
+from pytest_automation_report.server.store.runs import PAGE_RUNS
 from pytest_automation_report.server.store.values import ApiError, not_found
 from pytest_automation_report.text.limits import duration
 
@@ -278,8 +279,8 @@ def suites_values(reader: PageReader, project_id: int) -> Values:
         for source in ordered[_CARDS_SHOWN:]
         if (run := newest.get(source["id"]))
     ]
-    ids, _ = reader.listed_runs(project_id, urls.ListFilters(), is_open=False)
-    open_ids, _ = reader.listed_runs(project_id, urls.ListFilters(), is_open=True)
+    ids, _ = reader.listed_runs(project_id, {}, is_open=False)
+    open_ids, _ = reader.listed_runs(project_id, {}, is_open=True)
     rows = run_rows(reader, ids[:8])
     return {
         "project": project_id,
@@ -358,8 +359,8 @@ def _list_values(
         ("status", "Status", "Any status", [(word, word.capitalize()) for word in urls.STATUSES], filters.status or ""),
         ("tag", "Tag", "Any tag", [(tag, tag) for tag in tagged], filters.tag or ""),
     ]
-    ids, total = reader.listed_runs(project_id, filters, is_open=False)
-    open_ids, open_total = reader.listed_runs(project_id, filters, is_open=True)
+    ids, total = reader.listed_runs(project_id, filters.wanted, filters.page, is_open=False)
+    open_ids, open_total = reader.listed_runs(project_id, filters.wanted, is_open=True)
     rows = run_rows(reader, ids)
     return {
         "project": project_id,

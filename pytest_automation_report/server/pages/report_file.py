@@ -46,11 +46,6 @@ _FAILURES_SHOWN: Final = 100
 _ALL_CHARACTERS: Final = 48_000
 _TEXT_CHARACTERS: Final = 3_000
 _KNOWN_REASON_CHARACTERS: Final = 300
-# Unlike the reasons of findings, the list is the run's own: also failures without a text are in it.
-_FAILURES: Final = (
-    'SELECT * FROM "result" WHERE "run_id" = ? AND "result_class" = 3 AND NOT "is_replaced"'
-    ' ORDER BY "run_id", "id" LIMIT ?'
-)
 
 
 def plain_values(facts: ShownRun, findings: RunFindings) -> Values:
@@ -59,7 +54,8 @@ def plain_values(facts: ShownRun, findings: RunFindings) -> Values:
     parts = parts_of(counts_of(row))
     reasons = findings["reasons"]
     order = {reason["fingerprint"]: place for place, reason in enumerate(reasons)}
-    failures = facts.reader.connection.rows(_FAILURES, (row["id"], _FAILURES_SHOWN))
+    # Unlike the reasons of findings, the list is the run's own: also failures without a text are in it.
+    failures = facts.reader.whole_failures(row["id"], _FAILURES_SHOWN)
     failures.sort(key=lambda failure: order.get(hexadecimal(failure["fingerprint"]), len(order)))
     kinds: dict[str, Mine | None] = {reason["fingerprint"]: reason["kind"] for reason in reasons}
     return {

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from markupsafe import Markup
 
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
-from pytest_automation_report.server.pages.queries import PageReader, Siblings, siblings_of
+from pytest_automation_report.server.pages.queries import PageReader
 from pytest_automation_report.server.pages.rendering import macros, render
 from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, path_of, tone_of
 from pytest_automation_report.server.pages.run.failures import says_of
@@ -25,8 +25,8 @@ from pytest_automation_report.server.pages.run.tests import Level, OpenableRow, 
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, WORDS, TestState, link, paging, result_state
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, stored_entries
-from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.overview import HAS_FACTS, facts_of
+from pytest_automation_report.server.store.overview import facts_of
+from pytest_automation_report.server.store.results import Siblings, siblings_of
 from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, content_hash, hexadecimal
 from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import NameParts, node_id, place_of, run_command, split_name, title_of
@@ -153,8 +153,7 @@ def tests_with_output(tests: ReportedTests, run: Values) -> dict[str, str]:
     ids = tests.with_output
     for start in range(0, len(ids), _FIELDS_AT_ONCE):
         some = ids[start : start + _FIELDS_AT_ONCE]
-        sql = f'SELECT * FROM "result" WHERE "id" IN ({marks(some)}) ORDER BY "id"'
-        for row in tests.facts.reader.connection.each(sql, some):
+        for row in tests.facts.reader.whole_results(some):
             fields = stored_entries(row["fields"])
             others = {"run": run, "worker": tests.facts.worker(row["thread"]) or "timeline"}
             _add(pages, row["id"], partial(lone_values, row, fields), NO_LINKS, others)
@@ -189,13 +188,6 @@ def _add(
 MOST_PAGES: Final = 1_000
 MOST_OUTPUT_PAGES: Final = 1_000  # most other tests whose fields, steps and output are in the file
 _DURATIONS: Final = frozenset({"slower", "faster"})
-_TESTS: Final = (
-    'SELECT "id", "case_id", "name", "folder", "status", "result_class", "elapsed", "file", "line", "thread_id",'
-    ' "message", "failed_attempts", "fingerprint", "artifacts",'
-    ' "fields" IS NOT NULL OR "steps" IS NOT NULL AS "has_more", CASE WHEN "result_class" NOT IN (2, 3) AND "steps" IS'
-    ' NULL THEN "fields" END AS "skip", CASE WHEN "fields" LIKE ? THEN "fields" END'
-    ' AS "facts" FROM "result" WHERE "run_id" = ? AND NOT "is_replaced" ORDER BY "id"'
-)
 
 
 class ReportedTests:
@@ -203,7 +195,7 @@ class ReportedTests:
 
     def __init__(self, facts: ShownRun, findings: RunFindings) -> None:
         self.facts = facts
-        self.rows = facts.reader.connection.rows(_TESTS, (HAS_FACTS, facts.row["id"]))
+        self.rows = facts.reader.reported(facts.row["id"])
         for row in self.rows:
             row["facts"] = "\n".join(f"{name}:{value}".lower() for name, value in facts_of(row["facts"]))
         facts.histories.load_all()

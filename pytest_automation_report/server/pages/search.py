@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.server.pages import rendering, urls, words
 from pytest_automation_report.server.pages.lists import run_rows
 from pytest_automation_report.server.pages.queries import ask
-from pytest_automation_report.server.pages.searches import mistakes_in, parts_of
 from pytest_automation_report.server.store.search_index import (
     MOST_FOUND,
     MOST_RUNS,
@@ -18,6 +17,7 @@ from pytest_automation_report.server.store.search_index import (
     is_indexed,
     runs_without_texts,
 )
+from pytest_automation_report.server.store.searches import mistakes_in, parts_of
 from pytest_automation_report.server.store.values import hexadecimal
 from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.node_ids import split_name

@@ -225,25 +225,19 @@ def _is_artifact(path: str) -> bool:
 
 GONE: Final = 410  # status of a page whose run or test was removed
 _find = re.compile(r"/(automation/runs/view|runs|results)/([0-9]{1,18})(?:/|$)").match
-_OF_SUITE: Final = (
-    'SELECT MAX(r."id") FROM "run" AS r JOIN "removed_run" AS g ON g."source_id" = r."source_id" WHERE g."id" = ?'
-)
 
 
 def removed_at(path: str, reader: PageReader) -> tuple[str, int] | None:
     """Return the title of what was removed from a path, and a run to look at instead, 0 without one; else None."""
-    # Ids grow, so a run with a lower id than the newest one was removed. Its suite was noted when it was removed.
     match = _find(path)
     if match is None:
         return None
-    number, table = int(match[2]), "result" if match[1] == "results" else "run"
-    rows = reader.connection.execute(f'SELECT 1 FROM "{table}" WHERE "id" = ?', (number,))
-    newest, highest = (reader.connection.number(f'SELECT MAX("id") FROM "{name}"') for name in ("run", table))
-    if rows or not 1 <= number <= highest:
-        return None
-    if table == "result":
-        return "This test's result is no longer stored", newest
-    return f"Run #{number} is no longer stored", reader.connection.number(_OF_SUITE, (number,)) or newest
+    number = int(match[2])
+    if match[1] == "results":
+        title, instead = "This test's result is no longer stored", reader.instead_of_result(number)
+    else:
+        title, instead = f"Run #{number} is no longer stored", reader.instead_of_run(number)
+    return None if instead is None else (title, instead)
 
 
 _SMALLEST_BYTES: Final = 1_000

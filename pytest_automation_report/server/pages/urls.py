@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from pytest_automation_report.server.api.decoding import storable
 from pytest_automation_report.server.api.documents import Parameter, Query, in_range, one_of, query_from
-from pytest_automation_report.server.pages.searches import Lane, mistakes_in
 from pytest_automation_report.server.store.overview import XPASS
+from pytest_automation_report.server.store.searches import Lane, mistakes_in
 from pytest_automation_report.server.store.values import RESULT_STATUSES, STATUS_IDS, RunStatus
 
 if TYPE_CHECKING:

@@ -54,6 +54,11 @@ class StoreConnection(ABC):
     raw: Any
     """The connection of the driver."""
 
+    @property
+    def like(self) -> str:
+        """The word for a pattern, whatever the capitals."""
+        return "ILIKE" if self.is_postgres else "LIKE"
+
     @abstractmethod
     def cursor(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor | psycopg.Cursor[Any]:
         """Execute a statement and return the driver's cursor."""

@@ -290,10 +290,7 @@ class Reader:
 
     def source(self, source_id: int) -> Row:
         """Return a source with the number, averages and last status of its runs."""
-        row = self.connection.row(_SOURCES.format("id"), (source_id,))
-        if row is None:
-            raise not_found("automation source")
-        return row
+        return self._one("automation source", _SOURCES.format("id"), source_id)
 
     def source_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Row]:
         """Return a page of a project's sources; a request for retired ones gets an empty page."""
@@ -303,6 +300,12 @@ class Reader:
         total = 0 if query["is_retired"] else total
         columns = (SOURCE_ORDERS[query["sort"]], 's."id"')
         return self._page(_SOURCES.format("project_id"), (project_id,), columns, query, total)
+
+    def _one(self, what: str, sql: str, row_id: int) -> Row:
+        row = self.connection.row(sql, (row_id,))
+        if row is None:
+            raise not_found(what)
+        return row
 
     def _check_project(self, project_id: int) -> None:
         if not self.connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from pytest_automation_report.server.store.database import TimeLimitError, lock
 from pytest_automation_report.server.store.reads import keep_document, run_rows
+from pytest_automation_report.server.store.searches import escaped
 from pytest_automation_report.server.store.values import ApiError
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 
-LEAST_CHARACTERS: Final = 3
 MOST_FOUND: Final = 2_000  # tests, or reasons, that a search looks at; those that came last are among them
 MOST_RUNS: Final = 100  # runs without their texts that a search looks at
 _VERSION: Final = 1  # of the texts
@@ -125,7 +125,7 @@ class Parts(Struct, frozen=True):
             own, values = own + ' AND s."source_id" = ?', [self.source]
         if connection.is_postgres:
             conditions = " AND ".join(["s.\"text\" ILIKE ? ESCAPE '\\'"] * len(self.texts))
-            patterns: list[object] = [f"%{_escaped(text)}%" for text in self.texts]
+            patterns: list[object] = [f"%{escaped(text)}%" for text in self.texts]
             # An order by the id alone would be served by the primary key: by all texts.
             sql = f'SELECT s."{column}" FROM "searched" AS s WHERE {conditions} AND {own} ORDER BY s."id" + 0 DESC'
         else:
@@ -135,10 +135,6 @@ class Parts(Struct, frozen=True):
                 f' WHERE "searched_text" MATCH ? AND {own} ORDER BY i.rowid DESC'
             )
         return [found for (found,) in connection.execute(f"{sql} LIMIT ?", (*patterns, *values, MOST_FOUND))]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def is_indexed(connection: StoreConnection) -> bool:

@@ -218,7 +218,7 @@ def test_a_bucket_is_filled_later(shop: Project, testmo: ScriptedServer, amazon:
 IN_TWO_DAYS = """
 import logging, sys, time
 from pathlib import Path
-from pytest_automation_report.server.store.maintenance import Retention, apply_retention
+from pytest_automation_report.server.store.retention import Retention, apply_retention
 from pytest_automation_report.server.store.store import Store
 logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stdout)
 in_two_days = time.time_ns() // 1000 + 2 * 86_400_000_000

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.maintenance import remove_run
+from pytest_automation_report.server.store.removal import remove_run
 from pytest_automation_report.server.store.values import unreachable
 from support.accessibility import accessibility_faults
 from support.browsers import NARROW, WIDE

@@ -24,8 +24,8 @@ from pytest_automation_report.server.store import store as stores
 from pytest_automation_report.server.store.database import StoreConnection, lock
 from pytest_automation_report.server.store.findings import _computed, findings
 from pytest_automation_report.server.store.findings import _keep as _keep_findings
-from pytest_automation_report.server.store.maintenance import remove_unused_tests
 from pytest_automation_report.server.store.reads import Reader, has_runs, run_row
+from pytest_automation_report.server.store.removal import remove_unused_tests
 from pytest_automation_report.server.store.store import IdempotentRequest, Store
 from pytest_automation_report.server.store.values import (
     ApiError,

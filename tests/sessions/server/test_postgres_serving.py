@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from pytest_automation_report.cli.main import main
-from pytest_automation_report.server.store.maintenance import check
+from pytest_automation_report.server.store.checks import check_store
 from pytest_automation_report.server.store.migrations import SCHEMA_VERSION
 from pytest_automation_report.server.store.reads import run_row
 from pytest_automation_report.server.store.store import Store
@@ -256,7 +256,7 @@ def test_several_servers_of_one_database_keep_exact_counts(tmp_path: Path, clust
     assert {answer for client in clients for answer in client.answers} == {204}
     assert len({client.thread for client in clients}) == WRITERS
     with closing(Store(place)) as store:
-        findings = check(store)
+        findings = check_store(store)
     assert (findings.results, findings.errors) == (WRITERS * APPENDS * TESTS, ())
 
 
@@ -295,4 +295,4 @@ def test_every_answered_append_survives_a_killed_server(tmp_path: Path, cluster:
                 timer.join()
             total = store.read(partial(run_row, run_id=run))["total_count"]
             assert (total % 20, total // 20 - answered in (0, 1)) == (0, True), (kill, total, answered)
-        assert check(store).errors == ()
+        assert check_store(store).errors == ()

@@ -235,7 +235,7 @@ def test_the_script_shows_what_the_server_shows(reader: Reader) -> None:
 
 def test_the_script_reads_searches_as_the_server_does(reader: Reader) -> None:
     """Each case of the parser's table has the same words and fields."""
-    cases = json.loads((Path(__file__).parents[2] / "unit/server/pages/search_cases.json").read_text())
+    cases = json.loads((Path(__file__).parents[2] / "unit/server/store/search_cases.json").read_text())
     parser = "texts => texts.map((text) => termsOf(text).map(({ field, value }) => [field, value]))"
     assert reader.opened().evaluate(parser, [text for text, _ in cases]) == [terms for _, terms in cases]
 

@@ -28,11 +28,11 @@ from pytest_automation_report.findings.flakiness import (
     matrix_of,
 )
 from pytest_automation_report.server.pages.drawings import TONES, Grid, Square, Strip, grid_of, merged_letters, strip_of
-from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, marks_of, path_of
 from pytest_automation_report.server.pages.run.tests import begun_words
 from pytest_automation_report.server.pages.urls import FLAKY, RunState, link
 from pytest_automation_report.server.pages.words import stored_entries, tests_and_files
+from pytest_automation_report.server.store.results import PAGE_ROWS
 from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, hexadecimal
 from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.node_ids import (

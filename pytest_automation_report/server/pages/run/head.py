@@ -17,8 +17,8 @@ from pytest_automation_report.findings.sentences import (
     wholeness_words,
 )
 from pytest_automation_report.server.pages import words
-from pytest_automation_report.server.pages.searches import Term, terms_of, toggled
 from pytest_automation_report.server.pages.urls import VIEWS, RunState
+from pytest_automation_report.server.store.searches import Term, terms_of, toggled
 from pytest_automation_report.server.store.values import KILLED
 from pytest_automation_report.text.limits import SHORT_COMMIT, duration, quantity
 

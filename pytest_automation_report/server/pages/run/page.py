@@ -20,7 +20,7 @@ from pytest_automation_report.findings.comparison import command_of
 from pytest_automation_report.server.api.documents import run_document
 from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of, small_lanes
-from pytest_automation_report.server.pages.queries import PAGE_ROWS, PageReader, ask
+from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.run import head
 from pytest_automation_report.server.pages.run.facts import (
     SILENT_US,
@@ -43,6 +43,7 @@ from pytest_automation_report.server.pages.words import Values, fields_of, files
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import WholeResult, results_page, run_row
+from pytest_automation_report.server.store.results import PAGE_ROWS
 from pytest_automation_report.server.store.values import ApiError
 from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import rerun_of

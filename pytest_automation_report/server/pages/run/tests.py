@@ -14,11 +14,11 @@ from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages import words
 from pytest_automation_report.server.pages.drawings import Grid, Square, grid_of
-from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, path_of, tone_of
-from pytest_automation_report.server.pages.searches import Search
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, RunState, link, paging
 from pytest_automation_report.server.store.overview import natural_key
+from pytest_automation_report.server.store.results import PAGE_ROWS
+from pytest_automation_report.server.store.searches import Search
 from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.node_ids import NameParts, class_path, split_name
 

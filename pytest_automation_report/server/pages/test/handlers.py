@@ -10,7 +10,7 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown, terminal_lines
-from pytest_automation_report.server.pages.queries import NEAR, NO_SIBLINGS, ask
+from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.rendering import show
 from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, Histories, worker_names
 from pytest_automation_report.server.pages.run.tests import TestList
@@ -21,6 +21,7 @@ from pytest_automation_report.server.pages.words import STATUSES_SHOWN, run_valu
 from pytest_automation_report.server.store.contents import PART_BYTES, part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.reads import began_at
+from pytest_automation_report.server.store.results import NEAR, NO_SIBLINGS
 from pytest_automation_report.server.store.values import hashes_in, hexadecimal
 from pytest_automation_report.text.node_ids import node_id_of, place_of, run_command, split_name
 

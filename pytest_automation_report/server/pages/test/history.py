@@ -14,13 +14,14 @@ from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import change_over, spread
 from pytest_automation_report.server.pages import rendering, urls
 from pytest_automation_report.server.pages.drawings import TrendPoint
-from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PageReader, ask
+from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.run.facts import Histories
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, moment
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of, newest_runs
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.histories import CaseHistory, Failures, Series, histories, series_of
 from pytest_automation_report.server.store.reads import find_cases, mention, run_rows
+from pytest_automation_report.server.store.results import HISTORY_ROWS
 from pytest_automation_report.server.store.values import DAY_US, KILLED, ResultClass
 from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.node_ids import NameParts, node_id_of, run_command, split_name
@@ -389,7 +390,6 @@ _SHOWN: Final = 50
 # Slowest tests of each of some runs of the period, whose durations are read.
 _SLOWEST_OF_RUN: Final = 30
 _NO_RUN: Final = 1 << 62  # above all ids
-_FIRST_RUN: Final = 'SELECT MIN("id") FROM "run" WHERE "source_id" = ? AND "created" >= ?'
 
 
 def show_costs(store: Store, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
@@ -417,8 +417,7 @@ def costs_values(reader: PageReader, source_id: int, branch: str | None, days: i
     """Return the values of the page; ``now`` is in microseconds since 1970."""
     connection, source = reader.connection, reader.suite(source_id)
     branch = main_branch(connection, source_id) if branch is None else branch
-    ((found,),) = connection.execute(_FIRST_RUN, (source_id, now - days * DAY_US))
-    first: int = _NO_RUN if found is None else found
+    first = reader.first_since(source_id, now - days * DAY_US) or _NO_RUN
     newest = [run for run in newest_runs(connection, source_id, branch) if run["id"] >= first]
     known = flaky_of_source(connection, source_id, branch, states=("flaky",), limit=_MOST_FLAKY) if newest else []
     flaky: list[Cost] = []

@@ -22,8 +22,8 @@ from pytest_automation_report.server.http.guard import (
 )
 from pytest_automation_report.server.pages.rendering import ASSETS
 from pytest_automation_report.server.pages.site import Pages
-from pytest_automation_report.server.store.maintenance import create_token
 from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.tokens import create_token
 from support.service import API, TOKEN, Service
 from support.website import Site
 

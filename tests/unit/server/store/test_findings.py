@@ -13,12 +13,13 @@ from pytest_automation_report.findings.sentences import changes_line
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.store import findings as store_findings
+from pytest_automation_report.server.store.checks import check_store
 from pytest_automation_report.server.store.compared import flaky_tests, main_branch
 from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.histories import histories, last_letters, series_of
-from pytest_automation_report.server.store.maintenance import check, remove_run, remove_unused_tests
 from pytest_automation_report.server.store.reads import run_row
+from pytest_automation_report.server.store.removal import remove_run, remove_unused_tests
 from pytest_automation_report.server.store.values import ApiError, RunSubmission, StoredTest, ThreadSubmission
 from pytest_automation_report.server.store.writes import Writer, set_main_branch, source_names
 from support.service import SECOND, Service, a_test
@@ -658,7 +659,7 @@ def test_removed_runs_take_their_findings_with_them(runs: Runs) -> None:
     store.write(lambda writer: (remove_run(first, writer), remove_run(second, writer)))
     source = runs.service.run(third)["source_id"]
     assert store.write(lambda writer: remove_unused_tests(source, writer)) == 2
-    assert check(store).errors == ()
+    assert check_store(store).errors == ()
     found = runs.findings(third)
     assert (found["base"], found["reasons"][0]["count"]) == (None, 1)
 

@@ -15,14 +15,11 @@ from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.cli.store import remove_old
 from pytest_automation_report.server.http import serving
-from pytest_automation_report.server.store import maintenance
+from pytest_automation_report.server.store import removal
+from pytest_automation_report.server.store.checks import store_numbers
 from pytest_automation_report.server.store.database import used_bytes
-from pytest_automation_report.server.store.maintenance import (
-    Retention,
-    apply_retention,
-    old_runs,
-    store_numbers,
-)
+from pytest_automation_report.server.store.removal import old_runs
+from pytest_automation_report.server.store.retention import Retention, apply_retention, fits
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.values import ApiError
 from pytest_automation_report.server.store.writes import Writer
@@ -121,7 +118,7 @@ def test_a_removal_that_was_killed_goes_on(filled: Service) -> None:
     run_id = filled.run_of_jobs(("a", 1, [a_test(1), a_test(2)]))
     filled.completed_run(a_test())
     (old,) = filled.store.read(lambda connection: old_runs(connection, filled.clock.now, beyond=1))[-1:]
-    assert (old.id, filled.store.write(partial(maintenance.remove_unchanged, old))) == (run_id, True)
+    assert (old.id, filled.store.write(partial(removal.remove_unchanged, old))) == (run_id, True)
     part = f"DELETE FROM result WHERE name = 'test_1' AND run_id = {run_id}"
     filled.store.write(lambda writer: writer.connection.execute(part))
     for path in (f"/automation/runs/{run_id}", f"/automation/runs/{run_id}/tests"):
@@ -163,7 +160,7 @@ def _on(branch: str) -> dict[str, Any]:
 
 def test_runs_stay_as_long_as_their_branch_says(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     """The first pattern that fits a branch has its days, a run that none fits stays; each removal is a line."""
-    caplog.set_level("INFO", "pytest_automation_report.server.store.maintenance")
+    caplog.set_level("INFO", "pytest_automation_report.server.store")
     ages = {"main": (100, 364, 366), "release/1": (89, 91), "topic": (29, 31), "": (31,), "kept/x": (900,)}
     now = service.clock.now
     runs = {}
@@ -203,27 +200,27 @@ def test_runs_stay_as_long_as_their_branch_says(service: Service, caplog: pytest
 )
 def test_only_a_star_stands_for_other_text(pattern: str, branch: str, *, is_fit: bool) -> None:
     """No other character of a pattern removes runs of a branch that has another name."""
-    assert maintenance.fits(pattern, branch) == is_fit
+    assert fits(pattern, branch) == is_fit
 
 
 def test_each_removal_is_a_line_at_once(
     service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that was removed is in the log, although the store is too busy for the next one."""
-    caplog.set_level("INFO", "pytest_automation_report.server.store.maintenance")
+    caplog.set_level("INFO", "pytest_automation_report.server.store")
     now = service.clock.now
     service.clock.now = now - 40 * DAY
     runs = [service.completed_run(a_test()) for _ in range(2)]
     service.clock.now = now
     service.append(service.new_thread(service.new_run()), a_test())
-    remove = maintenance.remove_unchanged
+    remove = removal.remove_unchanged
 
-    def busy(run: maintenance.OldRun, writer: Writer) -> bool:
+    def busy(run: removal.OldRun, writer: Writer) -> bool:
         if run.id == runs[1]:
             raise ApiError(429, "busy")
         return remove(run, writer)
 
-    monkeypatch.setattr(maintenance, "remove_unchanged", busy)
+    monkeypatch.setattr(removal, "remove_unchanged", busy)
     with pytest.raises(ApiError, match="busy"):
         apply_retention(service.store, Retention({"*": 30}), lambda _: None)
     assert caplog.messages == [f"removed run {runs[0]} with 1 result, 40 days old"]
@@ -246,15 +243,15 @@ def test_a_run_that_changes_keeps_its_files(service: Service, monkeypatch: pytes
         if gone == files[:1]:
             service.new_thread(runs[1], job={"name": "late"})
 
-    monkeypatch.setattr(maintenance, "open_bucket", lambda *_: "a bucket")
-    monkeypatch.setattr(maintenance, "remove_files", remove)
+    monkeypatch.setattr(removal, "open_bucket", lambda *_: "a bucket")
+    monkeypatch.setattr(removal, "remove_files", remove)
     apply_retention(service.store, Retention({"*": 30}, bucket="s3://files"), lambda _: None)
     assert (gone, _ids(service)) == (files[:1], [runs[1], runs[1] + 1])
 
 
 def test_runs_that_were_left_open_are_completed(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     """One that did not change for so long, by the server's clock, is completed with the reason, in a full store too."""
-    caplog.set_level("INFO", "pytest_automation_report.server.store.maintenance")
+    caplog.set_level("INFO", "pytest_automation_report.server.store")
     left, busy = service.new_run(), service.new_run()
     threads = [service.new_thread(run) for run in (left, busy)]
     service.append(threads[0], a_test(status="failed"))

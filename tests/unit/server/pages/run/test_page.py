@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.server.pages.queries import PAGE_ROWS, READ_LENGTH
 from pytest_automation_report.server.pages.run.page import RunDocuments
-from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.overview import overview
+from pytest_automation_report.server.store.removal import remove_run
+from pytest_automation_report.server.store.results import PAGE_ROWS, READ_LENGTH
 from support.service import SECOND, a_test
 from support.website import Site, attempts, chips, failing, field, killed, links, missing, names, on, said
 

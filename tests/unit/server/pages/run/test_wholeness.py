@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.server.store.maintenance import check
+from pytest_automation_report.server.store.checks import check_store
 from support.service import a_test
 from support.website import Site, failing, field, killed, missing, on
 
@@ -126,7 +126,7 @@ def test_counts_of_a_run_are_of_the_last_attempt_of_each_job(site: Site) -> None
         shown = re.findall(r'class="leaf".*?<code>(test_\d)', site.shown(address), re.DOTALL)
         assert shown == names, query
     assert "3 tests" in site.text(f"/runs/{run}?view=tests")
-    assert check(site.service.store).errors == ()
+    assert check_store(site.service.store).errors == ()
 
 
 def test_a_file_that_a_later_attempt_collected_counts_no_more(site: Site) -> None:
@@ -138,7 +138,7 @@ def test_a_file_that_a_later_attempt_collected_counts_no_more(site: Site) -> Non
         assert "The only test passed" in site.text(f"/runs/{run}")
         assert _counts(site, run, "failure") == [0]
         assert site.service.get(f"/automation/runs/{run}/findings").json["result"]["counts"]["newly_failing"] == 0
-    assert check(site.service.store).errors == ()
+    assert check_store(site.service.store).errors == ()
 
 
 def test_files_that_two_jobs_could_not_collect_are_no_tests(site: Site) -> None:
@@ -174,7 +174,7 @@ def test_an_interrupted_attempt_replaces_no_outcome(site: Site) -> None:
         assert "2 of 3 tests failed" in site.text(f"/runs/{run}")
         ran = site.service.get(f"/automation/runs/{run}/findings").json["result"]
         assert sum(reason["count"] for reason in ran["reasons"]) == 2
-    assert check(site.service.store).errors == ()
+    assert check_store(site.service.store).errors == ()
 
 
 def test_numbers_of_a_test_in_several_jobs_are_of_results(site: Site) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from pytest_automation_report.server.pages.searches import Term, mistakes_in, terms_of, toggled
+from pytest_automation_report.server.store.searches import Term, mistakes_in, terms_of, toggled
 from support.service import a_test
 from support.website import Site, chips, failing, field, links, names, on
 

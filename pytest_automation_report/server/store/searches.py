@@ -13,12 +13,12 @@ from msgspec import Struct
 
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.overview import BROWSERS, XPASS, XPASS_FIELD
-from pytest_automation_report.server.store.search_index import LEAST_CHARACTERS
 from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+LEAST_CHARACTERS: Final = 3  # of a part that the index finds
 _FIELD: Final = re.compile("([A-Za-z][A-Za-z0-9_-]*):([^:].*)")
 # A node id, whose parameters may have spaces; a phrase, maybe of a field; a word.
 _TERM: Final = re.compile(r'([^\s"]*::[^\s"\[]*\[.*?\](?!\S))|(?:([A-Za-z][A-Za-z0-9_-]*):)?"([^"]*)"?(?!\S)|(\S+)')
