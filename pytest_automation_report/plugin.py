@@ -152,9 +152,9 @@ class _SessionPlugin(Hooks):
         from pytest_automation_report.session.selection import RerunFailedHooks, failed_in  # noqa: PLC0415 - only with the option
 
         if selection is None:
-            from pytest_automation_report.session.setup import session_configuration  # noqa: PLC0415 - workers get it
+            from pytest_automation_report.session.setup import session_settings  # noqa: PLC0415 - workers get it
 
-            selection = failed_in(config, session_configuration(config, os.environ), os.environ)
+            selection = failed_in(config, session_settings(config, os.environ), os.environ)
         config.pluginmanager.register(RerunFailedHooks(selection, self.internal_errors), "automation-report-rerun")
 
     def _configure_known(self, config: pytest.Config) -> None:
@@ -170,11 +170,11 @@ class _SessionPlugin(Hooks):
         if file is not None:
             config.pluginmanager.register(KnownFailureHooks(file, self.internal_errors), "automation-report-known")
 
-    def _configure_history(self, config: pytest.Config, configuration: Settings | None = None) -> None:
-        """Run a part of the tests, or in another order, if the user wants that; ``configuration`` if it is reported."""
+    def _configure_history(self, config: pytest.Config, settings: Settings | None = None) -> None:
+        """Run a part of the tests, or in another order, if the user wants that; ``settings`` if it is reported."""
         sent: dict[str, Any] | None = getattr(config, "workerinput", {}).get("automation_report_history")
         is_cut = not hasattr(config, "workerinput") and config.getoption("automation_report_shard") is not None
-        is_ordered = configuration is not None and configuration.order != "none"
+        is_ordered = settings is not None and settings.order != "none"
         if config.pluginmanager.has_plugin("automation-report-history") or not (sent or is_cut or is_ordered):
             return
         from pytest_automation_report.session.history import HistoryHooks  # noqa: PLC0415 - only with the option
@@ -182,14 +182,14 @@ class _SessionPlugin(Hooks):
         if sent is not None:
             hooks = HistoryHooks.of_worker(sent, self.internal_errors)
         else:
-            from pytest_automation_report.session.setup import session_configuration  # noqa: PLC0415 - workers get it
+            from pytest_automation_report.session.setup import session_settings  # noqa: PLC0415 - workers get it
 
-            is_asked = configuration is not None  # by a session that is reported
-            configuration = configuration or session_configuration(config, os.environ)
-            if configuration.shard is None and not is_ordered:  # no parallel job
+            is_asked = settings is not None  # by a session that is reported
+            settings = settings or session_settings(config, os.environ)
+            if settings.shard is None and not is_ordered:  # no parallel job
                 return
-            hooks = HistoryHooks.of_session(config, os.environ, configuration, self.internal_errors)
-            if configuration.shard is None or not is_asked:
+            hooks = HistoryHooks.of_session(config, os.environ, settings, self.internal_errors)
+            if settings.shard is None or not is_asked:
                 hooks.begin(None)
         config.pluginmanager.register(hooks, "automation-report-history")
 
@@ -231,7 +231,7 @@ class _SessionPlugin(Hooks):
 
         setup = session_setup(config, os.environ, switch.warning)
         try:
-            self._configure_history(config, setup.configuration)
+            self._configure_history(config, setup.settings)
             # Imported after the sender's start, which imports its modules at the same time.
             from pytest_automation_report.session.plugin_hooks import SessionHooks  # noqa: PLC0415 - not for sessions without us
 

@@ -115,7 +115,7 @@ def options_of(session: SessionManifest) -> RecordingOptions:
     """Parse the recording options of a session; raises `SpoolError` if its manifest has none that can be read."""
     # Not parsed with the manifest, since `spool` does not import `recording`.
     try:
-        return convert(session.rules, RecordingOptions)
+        return convert(session.options, RecordingOptions)
     except ValidationError as error:
         raise SpoolError(f"session {session.id}: its recording options cannot be read: {error}") from error
 

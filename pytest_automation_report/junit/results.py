@@ -130,9 +130,9 @@ class _Case(Struct):
 class JunitDocument:
     """Reads one document; owned by the caller that has its bytes."""
 
-    def __init__(self, rules: RecordingOptions) -> None:
-        self._rules = rules
-        self._cleaner = cleaner_for(rules)
+    def __init__(self, options: RecordingOptions) -> None:
+        self._options = options
+        self._cleaner = cleaner_for(options)
         self._case: _Case | None = None
         self._results: list[JunitResult] = []
         self._top = _Node("suite")
@@ -188,7 +188,7 @@ class JunitDocument:
         node = self._nodes.pop()
         if node.role == "case" and self._case is not None:
             case, self._case = self._case, None
-            result = _result(case, self._rules, self._cleaner)
+            result = _result(case, self._options, self._cleaner)
             if result is not None:
                 self._total += result.test.elapsed or 0
                 self._results.append(result)
@@ -230,14 +230,14 @@ def _in_case(case: _Case, parent: _Node, name: str, attributes: Mapping[str, str
     return text
 
 
-def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> JunitResult | None:
+def _result(case: _Case, options: RecordingOptions, cleaner: TextCleaner) -> JunitResult | None:
     attributes = case.attributes
     name = attributes.get("name", "")
     if not name:
         return None
     folder = attributes.get("classname") or attributes.get("class") or ""
-    if rules.prefix:
-        folder = f"{rules.prefix}.{folder}" if folder else rules.prefix
+    if options.prefix:
+        folder = f"{options.prefix}.{folder}" if folder else options.prefix
     status: Status = "passed"
     for candidate in _STATUSES:  # in the order of severity: the worst one counts
         status = candidate if candidate in case.statuses else status
@@ -249,7 +249,7 @@ def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> Junit
         key=key_of(folder, name),
         name=string(name),
         folder=string(folder) if folder else FOLDER,
-        status=rules.statuses.get(status, status),
+        status=options.statuses.get(status, status),
         elapsed=attempt.elapsed,
         file=string(attributes["file"]) if attributes.get("file") else None,
         line=_whole(attributes.get("line", "")),

@@ -54,8 +54,8 @@ _MAX_LANES: Final = 50
 class Submission:
     """A session that is being filled; ``observed`` is the time in microseconds that the caller has measured, if any."""
 
-    def __init__(self, spool: Path, rules: RecordingOptions, observed: int | None = None) -> None:
-        self.rules, self.observed = rules, observed
+    def __init__(self, spool: Path, options: RecordingOptions, observed: int | None = None) -> None:
+        self.options, self.observed = options, observed
         self.counts: Counter[str] = Counter()
         self.files = self._elapsed = self._computed = 0
         # The hosts, each with the writer of its own records: two hosts are two jobs, which may share tests.
@@ -77,7 +77,7 @@ class Submission:
 
         Raises `ResultFileError`, and adds nothing, for a file that cannot be used; `SpoolError` if the disk is full.
         """
-        document = JunitDocument(self.rules)
+        document = JunitDocument(self.options)
         before = self.counts.copy(), self._computed
         marks = {worker: self._folder.records(worker).stat().st_size for worker in self._folder.workers()}
         try:
@@ -149,7 +149,7 @@ class Submission:
             database=endpoint.database,
             run=run,
             joined_run=joined_run,
-            rules=to_builtins(self.rules.for_sender()),
+            options=to_builtins(self.options.for_sender()),
             pid=os.getpid(),
             is_closing=is_closing,
             is_measured=self.observed is not None,
@@ -197,7 +197,7 @@ class _KeyedCase(Struct):
 _SHOWN: Final = 10
 
 
-def comparison_lines(folder: SessionFolder, rules: RecordingOptions, path: Path, shown_path: str) -> list[str]:
+def comparison_lines(folder: SessionFolder, options: RecordingOptions, path: Path, shown_path: str) -> list[str]:
     """Compare keys and statuses of a session with an XML file; return lines for pytest's summary."""
     try:
         if path.stat().st_mtime_ns < folder.began_ns:
@@ -207,7 +207,7 @@ def comparison_lines(folder: SessionFolder, rules: RecordingOptions, path: Path,
         return [f"not compared: {shown_path}: {error.strerror or error}: write it with --junitxml={shown_path}"]
     except JunitError as error:
         return [f"not compared: {shown_path}: {string(str(error))}"]
-    results = _results(folder, rules)
+    results = _results(folder, options)
     differences = [string(line) for line in _differences(results, cases, shown_path)]
     if not differences:
         return [f"compared with {shown_path}: keys and statuses are the same ({len(cases)} compared)"]
@@ -226,8 +226,8 @@ def _cases(path: Path) -> dict[str, _KeyedCase]:
     return cases
 
 
-def _results(folder: SessionFolder, rules: RecordingOptions) -> dict[str, list[Result]]:
-    queues = WorkerQueues(replace(rules, report_not_run=False))  # the XML has no tests that were not run
+def _results(folder: SessionFolder, options: RecordingOptions) -> dict[str, list[Result]]:
+    queues = WorkerQueues(replace(options, report_not_run=False))  # the XML has no tests that were not run
     for worker, records in SpoolReader(folder).added():
         for placed in records:
             queues.apply(worker, placed)

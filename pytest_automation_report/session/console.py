@@ -43,20 +43,20 @@ print('; '.join(check.line for check in checks if check.state == 'failed'))
 _CHECKS_SECONDS: Final = 40  # three checks of 10 s each, and the start of Python
 
 
-def check_before(configuration: Settings, token: Token | None) -> None:
+def check_before(settings: Settings, token: Token | None) -> None:
     """Raise `pytest.UsageError` if results cannot be sent; without a token they are sent later, which is allowed."""
-    origin = configuration.origins.get("preflight", "preflight")
-    if configuration.blocking_error:
-        raise pytest.UsageError(f"{origin}: results cannot be sent: {configuration.blocking_error}")
+    origin = settings.origins.get("preflight", "preflight")
+    if settings.blocking_error:
+        raise pytest.UsageError(f"{origin}: results cannot be sent: {settings.blocking_error}")
     if token is None:
         return
-    start = {"endpoint": to_builtins(configuration.endpoint), "token": token.value}
+    start = {"endpoint": to_builtins(settings.endpoint), "token": token.value}
     try:
         printed = PrintingProcess(_CHECKS, start, seconds=_CHECKS_SECONDS).printed()
     except LaunchError as error:
         raise pytest.UsageError(f"{origin}: the checks could not be made: {error}: leave preflight out") from error
     if printed.strip():
-        target = configuration.url or configuration.database
+        target = settings.url or settings.database
         raise pytest.UsageError(f"{origin}: {target} cannot be used: {printed.strip()}")
 
 
@@ -116,7 +116,7 @@ class PrintingProcess:
 def console_process(
     code: str,
     arguments: Sequence[str],
-    configuration: Settings,
+    settings: Settings,
     *,
     seconds: int,
     environ: Mapping[str, str],
@@ -127,15 +127,15 @@ def console_process(
 
     ``more`` are further members of ``start``.
     """
-    way = ("database",) if configuration.endpoint.is_embedded else ("url", "allow_http", "ca_file", "token_file")
-    options = options_of(configuration.changed(url=configuration.url or LOCAL_URL), "project_id", "source", "url", *way)
+    way = ("database",) if settings.endpoint.is_embedded else ("url", "allow_http", "ca_file", "token_file")
+    options = options_of(settings.changed(url=settings.url or LOCAL_URL), "project_id", "source", "url", *way)
     start = {"arguments": [*arguments, *options], **more}
     return PrintingProcess(code, start, seconds=seconds, environ=environ, folder=str(root))
 
 
-def options_of(configuration: Settings, *names: str) -> list[str]:
+def options_of(settings: Settings, *names: str) -> list[str]:
     """Return the options of the console command for the settings of these names that have a value."""
-    values = {f"--{name.replace('_', '-')}": getattr(configuration, name) for name in names}
+    values = {f"--{name.replace('_', '-')}": getattr(settings, name) for name in names}
     return [option if value is True else f"{option}={value}" for option, value in values.items() if value]
 
 

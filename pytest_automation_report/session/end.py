@@ -42,19 +42,19 @@ if TYPE_CHECKING:
 class TerminalReport:
     """The lines about one session, shown once: in pytest's summary, or on the standard streams without one.
 
-    The session sets ``configuration`` with the spool that could be written, ``run_key`` of a run that jobs share,
+    The session sets ``settings`` with the spool that could be written, ``run_key`` of a run that jobs share,
     ``outcome`` when the results are counted, and ``strict_error``, which explains our exit status.
     """
 
     def __init__(self, config: pytest.Config, setup: SessionSetup, internal_errors: Errors) -> None:
         self.internal_errors = internal_errors
         self.user_errors = Errors()
-        self.configuration = setup.configuration
+        self.settings = setup.settings
         self.run_key = ""
         self.outcome: SessionOutcome | None = None
         self._config, self._setup = config, setup
         self._shell = Shell(config.invocation_params.dir, setup.environ)
-        self._warnings = list(setup.configuration.warnings)
+        self._warnings = list(setup.settings.warnings)
         # Lines of the CI provider's page that go to stdout, such as GitHub's marks of failures.
         self._ci_lines: list[str] = []
         self._comparison: list[str] = []
@@ -69,26 +69,26 @@ class TerminalReport:
 
     def header(self) -> str:
         """Return the line for the head of pytest's output, with the target of the results."""
-        return printable(header_line(self.configuration, self._shell, key=self.run_key))
+        return printable(header_line(self.settings, self._shell, key=self.run_key))
 
     @guarded
     def show_on_ci_page(self, outcome: SessionOutcome) -> None:
         """Write the outcome to the page of the CI job, if the provider has one."""
-        configuration = self.configuration
+        settings = self.settings
         is_github = bool(self._setup.environ.get("GITHUB_ACTIONS"))  # Failures are marked there by default.
-        has_page = configuration.job_summary and self._setup.environ.get(SUMMARY_VARIABLE)
-        if configuration.ci_annotations or is_github or has_page:
+        has_page = settings.job_summary and self._setup.environ.get(SUMMARY_VARIABLE)
+        if settings.ci_annotations or is_github or has_page:
             from pytest_automation_report.summary.ci_page import JobOutput  # noqa: PLC0415 - only in CI jobs
 
-            job = JobOutput(configuration, self._setup.environ, root=self._config.rootpath, shell=self._shell)
-            job.write(configuration, outcome, self._all_warnings())
+            job = JobOutput(settings, self._setup.environ, root=self._config.rootpath, shell=self._shell)
+            job.write(settings, outcome, self._all_warnings())
             self._ci_lines = job.lines
             self._warnings += job.warnings
 
     @guarded
     def compare(self, folder: SessionFolder) -> None:
         """Compare the results with pytest's JUnit XML, which is written when the session finishes."""
-        shown_path = self.configuration.compare_junit
+        shown_path = self.settings.compare_junit
         if shown_path and not self._is_shown:
             from pytest_automation_report.junit.sessions import comparison_lines  # noqa: PLC0415 - only if the setting is on
 
@@ -100,7 +100,7 @@ class TerminalReport:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None:
             return
-        awaited = f"waiting for the last results to reach {self._shell.target(self.configuration)}"
+        awaited = f"waiting for the last results to reach {self._shell.target(self.settings)}"
         ends = "what is not delivered is kept"
         if report:
             awaited = f"all results are delivered, waiting for the report {self._shell.typed(Path(report))}"
@@ -149,12 +149,12 @@ class TerminalReport:
 
     def write_html(self, folder: SessionFolder) -> None:
         """Write the run's report to stdout, behind all lines of pytest, if the setting ``html`` says so."""
-        if self.configuration.html == STDOUT and folder.report.exists():
+        if self.settings.html == STDOUT and folder.report.exists():
             _write(sys.stdout, [folder.report.read_text(encoding="utf-8")])
 
     def _lines(self, verbosity: int, stats: Mapping[str, Sequence[object]] | None = None) -> list[str]:
         warnings, shell = self._all_warnings(), self._shell
-        lines = report_lines(self.configuration, self.outcome, warnings, shell=shell, verbosity=verbosity, stats=stats)
+        lines = report_lines(self.settings, self.outcome, warnings, shell=shell, verbosity=verbosity, stats=stats)
         return [*map(printable, (*lines, *self._comparison, *filter(None, [self.strict_error])))]
 
     def _all_warnings(self) -> list[str]:

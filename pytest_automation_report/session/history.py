@@ -219,22 +219,20 @@ class HistoryHooks(CollectionHooks):
 
     @classmethod
     def of_session(
-        cls, config: pytest.Config, environ: Mapping[str, str], configuration: Settings, internal_errors: Errors
+        cls, config: pytest.Config, environ: Mapping[str, str], settings: Settings, internal_errors: Errors
     ) -> HistoryHooks:
         """Return the hooks of a session's leading process; the history is being read from now on."""
-        prefix = prefix_of(config, configuration.folder_prefix)
-        wanted = History(configuration.shard, configuration.order, prefix)
-        if configuration.endpoint.is_embedded and not configuration.database.exists():
+        prefix = prefix_of(config, settings.folder_prefix)
+        wanted = History(settings.shard, settings.order, prefix)
+        if settings.endpoint.is_embedded and not settings.database.exists():
             return cls(wanted, internal_errors)
-        if configuration.token_error:  # the summary has it
+        if settings.token_error:  # the summary has it
             return cls(replace(wanted, error="no token can be used", is_unanswered=True), internal_errors)
-        arguments, root = options_of(configuration, *_OF_RUN), config.rootpath
+        arguments, root = options_of(settings, *_OF_RUN), config.rootpath
 
         def start(shared: Json | None) -> PrintingProcess:
             seconds, more = _SECONDS_OF_CUT if shared else _SECONDS, {"shared": shared}
-            return console_process(
-                _CODE, arguments, configuration, seconds=seconds, environ=environ, root=root, more=more
-            )
+            return console_process(_CODE, arguments, settings, seconds=seconds, environ=environ, root=root, more=more)
 
         return cls(wanted, internal_errors, start)
 

@@ -48,21 +48,21 @@ _NOT_OF_FAILURES: Final = frozenset({0, 2, 3, 4, 5})
 
 def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalReport) -> RunningSession | None:
     """Create the session's folder in the spool; None, with a warning, if no folder can be written."""
-    configuration = setup.configuration
-    run, files, sharing = session_run(config, configuration, setup.options, report.user_errors, setup.facts.result())
+    settings = setup.settings
+    run, files, sharing = session_run(config, settings, setup.options, report.user_errors, setup.facts.result())
     report.run_key = sharing.key
     if sharing.warning:
         report.warn(sharing.warning)
-    if configuration.run_id is None:
-        configuration = report.configuration = configuration.changed(name=run.name)
+    if settings.run_id is None:
+        settings = report.settings = settings.changed(name=run.name)
     try:
-        writable, folder, manifest, reason = create_session_folder(setup, configuration, run, sharing)
+        writable, folder, manifest, reason = create_session_folder(setup, settings, run, sharing)
     except SpoolError as error:
         report.warn(f"nothing can be reported: {error}")
         return None
     if reason:
         report.warn(f"{reason}; results are kept in {writable.spool}")
-    report.configuration = writable
+    report.settings = writable
     clock, worker = Clock(), CONTROLLER if config.pluginmanager.has_plugin("dsession") else MAIN
     hooks = RuntestHooks(folder.writer(worker), setup.options, clock, worker, report.internal_errors)
     return RunningSession(setup, folder, manifest, files, report, clock, hooks)
@@ -113,7 +113,7 @@ class RunningSession(Struct):
         captured = tuple(captured_files(pytest_config))
         config = SenderConfig(
             folder=str(self.folder.path),
-            endpoint=self.report.configuration.endpoint,
+            endpoint=self.report.settings.endpoint,
             token=setup.token,
             controller=os.getpid(),
             timeouts=setup.timeouts,
@@ -168,8 +168,8 @@ class RunningSession(Struct):
             if self.setup.sender is not None and not self.setup.sender.is_independent:
                 timeouts = replace(timeouts, exit_progress=timeouts.exit_all)
             state = wait_for_sender(tail, timeouts, self.report.write_wait, is_interrupted=is_interrupted)
-        database = self.report.configuration.database
-        if self.report.configuration.endpoint.is_embedded and state.run and not database.exists():
+        database = self.report.settings.database
+        if self.report.settings.endpoint.is_embedded and state.run and not database.exists():
             self.report.warn(f"{database} was deleted while the tests ran: its runs are lost")
         counts = tally_from(
             self.folder,
@@ -199,7 +199,7 @@ class RunningSession(Struct):
 
     def _leftovers(self) -> LeftoverCounts | None:
         """Count the other sessions in the spool, and remove those that are too old; None without others."""
-        spool, keep_days = self.report.configuration.spool, self.report.configuration.keep_spool
+        spool, keep_days = self.report.settings.spool, self.report.settings.keep_spool
         with suppress(OSError):  # then the search for them tells what is wrong
             if {*os.listdir(spool)} <= {self.folder.path.name, ".gitignore"}:  # noqa: PTH208 - names alone
                 return None
@@ -281,7 +281,7 @@ class SessionHooks(Hooks):
             # Set at once: if a later step fails, the session is still closed and shown at its end.
             self._running = start_session(self._setup, session.config, self._report)
             history = session.config.pluginmanager.get_plugin(HISTORY_HOOKS)
-            if history is not None and self._setup.configuration.shard is not None:
+            if history is not None and self._setup.settings.shard is not None:
                 history.begin(self._running and self._running.manifest)
             if self._running is not None:
                 self._running.record(session)
@@ -346,14 +346,14 @@ class SessionHooks(Hooks):
                 self._running.close(session, int(session.exitstatus), self._interruption)
                 outcome = self._running.outcome(session.config, is_interrupted=self._is_interrupted)
                 self._report.outcome = outcome
-                call_finished_hooks(session.config, outcome, self._report.configuration, self._report.user_errors)
+                call_finished_hooks(session.config, outcome, self._report.settings, self._report.user_errors)
                 self._report.show_on_ci_page(outcome)
         finally:
             # Also if an error of this package kept it from counting: then the delivery is not confirmed.
             is_whole = self._report.outcome is not None and self._report.outcome.is_whole
-            configuration = self._setup.configuration
-            if configuration.strict and not is_whole and int(session.exitstatus) == 0:
-                session.exitstatus, origin = STRICT_EXIT_STATUS, configuration.origins.get("strict", "strict")
+            settings = self._setup.settings
+            if settings.strict and not is_whole and int(session.exitstatus) == 0:
+                session.exitstatus, origin = STRICT_EXIT_STATUS, settings.origins.get("strict", "strict")
                 error = (
                     f"exit status {STRICT_EXIT_STATUS}: no test failed, but not all results were delivered ({origin})"
                 )

@@ -100,7 +100,7 @@ def _name_and_version(dist: Any) -> str:  # noqa: ANN401 - pytest wraps the dist
 
 def session_run(
     config: pytest.Config,
-    configuration: Settings,
+    settings: Settings,
     options: RecordingOptions,
     user_errors: Errors,
     facts: BuildInfo,
@@ -110,18 +110,18 @@ def session_run(
     A run that is joined gets no description, since it belongs to another session.
     """
     sharing, software = RunSharing(), tuple[Field, ...]()
-    if configuration.run_id is not None or configuration.run_key or configuration.shard is not None:
+    if settings.run_id is not None or settings.run_key or settings.shard is not None:
         from pytest_automation_report.settings.sharing import sharing_of  # noqa: PLC0415 - few sessions share a run
 
-        sharing = sharing_of(configuration, facts)
+        sharing = sharing_of(settings, facts)
     # A run that jobs share has what they have in common: each may select a part, which make the whole suite together.
     if not sharing.is_shared:
-        shard = "" if configuration.shard is None else f"{SHARD_OPTION}={configuration.shard}"
+        shard = "" if settings.shard is None else f"{SHARD_OPTION}={settings.shard}"
         selection = " ".join(filter(None, [shard, selection_of(config)]))
-        software = software_fields(config) if configuration.facts != "none" else ()
+        software = software_fields(config) if settings.facts != "none" else ()
         software += (Field(SELECTION_FIELD, string(selection)),) if selection else ()
-    is_joined = configuration.run_id is not None
-    run = configured_run(configuration, BuildInfo() if is_joined else facts, sharing, own=software)
+    is_joined = settings.run_id is not None
+    run = configured_run(settings, BuildInfo() if is_joined else facts, sharing, own=software)
     run = without_secrets(run, options)
     if is_joined or not getattr(config.hook, DESCRIBE_RUN).get_hookimpls():
         return run, (), sharing
@@ -216,7 +216,7 @@ def _shown(path: str, config: pytest.Config) -> str:
 
 
 def call_finished_hooks(
-    config: pytest.Config, outcome: SessionOutcome, configuration: Settings, user_errors: Errors
+    config: pytest.Config, outcome: SessionOutcome, settings: Settings, user_errors: Errors
 ) -> None:
     """Call the hooks with the numbers of the session."""
     add_unknown_hooks(user_errors, config)
@@ -231,7 +231,7 @@ def call_finished_hooks(
     served = "" if run is None else f"http://127.0.0.1:{SERVE_PORT}{RUN_PAGE.format(run=run)}"
     summary = Summary(
         run=run,
-        url=run_page(configuration, run) or served,
+        url=run_page(settings, run) or served,
         counts=dict(tally.counts),
         delivered=tally.acknowledged,
         kept=tally.left,
@@ -244,14 +244,14 @@ def call_finished_hooks(
 
 
 def create_session_folder(
-    setup: SessionSetup, configuration: Settings, run: NewRun, sharing: RunSharing
+    setup: SessionSetup, settings: Settings, run: NewRun, sharing: RunSharing
 ) -> tuple[Settings, SessionFolder, SessionManifest, str]:
     """Create the session's folder for the first settings whose spool can be used; `SpoolError` if no spool can.
 
     Last comes the reason why it is not in the spool of the settings as they are.
     """
     reasons: list[str] = []
-    for candidate in spool_candidates(configuration, setup.environ):
+    for candidate in spool_candidates(settings, setup.environ):
         try:
             return candidate, *_written(setup, candidate, run, sharing), "; ".join(reasons)
         except SpoolError as error:  # noqa: PERF203 - two candidates at most
@@ -272,7 +272,7 @@ def _written(
         database=candidate.endpoint.database,
         run=replace(run, fields=(*own_fields, *run.fields)),
         joined_run=candidate.run_id,
-        rules=to_builtins(setup.options.for_sender()),
+        options=to_builtins(setup.options.for_sender()),
         pid=os.getpid(),
         pid_birth=system.process_start_time(os.getpid()),
         run_tag=sharing.tag,

@@ -52,7 +52,7 @@ failed_tests(start['arguments'], prog_name='automation-report')
 """
 
 
-def failed_in(config: pytest.Config, configuration: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
+def failed_in(config: pytest.Config, settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
     """Return the failed tests of the run that the command line names; `pytest.UsageError` if they cannot be read."""
     which = str(config.getoption("automation_report_rerun_failed"))
     match = _WHICH.fullmatch(which)
@@ -66,11 +66,11 @@ def failed_in(config: pytest.Config, configuration: Settings, environ: Mapping[s
     chosen, only = match[1] or LAST, match[2]
     arguments, root = [chosen, *(["--only", only] if only else [])], config.rootpath
     try:
-        process = console_process(_CODE, arguments, configuration, seconds=_SECONDS, environ=environ, root=root)
+        process = console_process(_CODE, arguments, settings, seconds=_SECONDS, environ=environ, root=root)
         printed = process.printed()
     except LaunchError as error:
         raise pytest.UsageError(f"{OPTION}: the failed tests cannot be read: {error}") from error
-    prefix = prefix_of(config, configuration.folder_prefix)
+    prefix = prefix_of(config, settings.folder_prefix)
     return {**Unpatched.decode(printed), "prefix": prefix, "is_all_if_none": which == ALL, "only": only}
 
 

@@ -32,7 +32,7 @@ class SessionSetup(Struct, frozen=True):
 
     name: str
     sender: SenderProcess | None
-    configuration: Settings
+    settings: Settings
     token: Token | None
     timeouts: Timeouts
     environ: Mapping[str, str]
@@ -51,7 +51,7 @@ class SessionSetup(Struct, frozen=True):
             self.sender.close()
 
 
-def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
+def session_settings(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
     """Return the settings of a pytest session; raises `SettingError` for one that cannot be used."""
     settings = settings_from(
         read_pytest_settings(config, environ),
@@ -75,59 +75,59 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
     Raises `SettingError` for a setting that cannot be used, and `pytest.UsageError` if preflight fails.
     """
     environ = dict(environ)  # also since each look at `os.environ` encodes a name
-    configuration, token = session_configuration(config, environ), None
-    is_embedded = configuration.endpoint.is_embedded
+    settings, token = session_settings(config, environ), None
+    is_embedded = settings.endpoint.is_embedded
     if not is_embedded:
         from pytest_automation_report.settings.token import token_for  # noqa: PLC0415 - only for servers elsewhere
 
-        configuration, token = token_for(configuration, environ)
+        settings, token = token_for(settings, environ)
     # The sender writes the embedded store directly, and needs no token.
     used = Token("embedded") if is_embedded else token
     store, store_warning, template = None, "", ""
-    if configuration.artifact_store or configuration.artifact_url:
+    if settings.artifact_store or settings.artifact_url:
         from pytest_automation_report.settings.servers import artifact_store, files_template  # noqa: PLC0415 - few set one
 
-        store, store_warning = artifact_store(configuration, environ, config.rootpath)
+        store, store_warning = artifact_store(settings, environ, config.rootpath)
         # Of files that are not copied: the CI provider uploads them.
-        template = "" if configuration.artifact_store else files_template(configuration, environ, config.rootpath)
-    if configuration.preflight:
+        template = "" if settings.artifact_store else files_template(settings, environ, config.rootpath)
+    if settings.preflight:
         from pytest_automation_report.session.console import check_before  # noqa: PLC0415 - only with the setting
 
-        check_before(configuration, used)
-    if used is not None and not is_embedded and configuration.is_sendable:
+        check_before(settings, used)
+    if used is not None and not is_embedded and settings.is_sendable:
         from pytest_automation_report.settings.console import KnownAddresses  # noqa: PLC0415 - only for servers elsewhere
 
         # The console command may send a token there from the first answer on.
-        configuration = KnownAddresses(environ, config.rootpath).noting(configuration)
+        settings = KnownAddresses(environ, config.rootpath).noting(settings)
     if warning or store_warning:
-        configuration = configuration.changed(warnings=(warning or store_warning, *configuration.warnings))
+        settings = settings.changed(warnings=(warning or store_warning, *settings.warnings))
     name = new_session_name()
     # As early as possible: from here on the sender imports its modules on another core, and pytest imports its own.
     sender = None
-    if configuration.delivery != "later" and configuration.is_sendable and used is not None:
+    if settings.delivery != "later" and settings.is_sendable and used is not None:
         sender = SenderProcess(
             name,
             is_embedded=is_embedded,
             has_bucket=store is not None and is_bucket(store.address),
-            has_report=bool(configuration.html),
+            has_report=bool(settings.html),
             # For a test that kills this process in the session's first second, before the sender is ready.
             inherited=[descriptor for _, descriptor, _, _ in captured_files(config)],
         )
-    facts = FactsSearch(configuration.build_info, configuration.facts, environ, config.rootpath)
+    facts = FactsSearch(settings.build_info, settings.facts, environ, config.rootpath)
     try:
         from pytest_automation_report.settings.run import recording_options, timeouts_from  # noqa: PLC0415 - after the sender's start
 
-        prefix = prefix_of(config, configuration.folder_prefix)
-        secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)
+        prefix = prefix_of(config, settings.folder_prefix)
+        secrets = secrets_from(environ, token, is_builtin=settings.redact_builtin)
         return SessionSetup(
             name=name,
             sender=sender,
-            configuration=configuration,
+            settings=settings,
             token=used,
-            timeouts=timeouts_from(environ, is_embedded=is_embedded, exit_all=configuration.exit_wait),
+            timeouts=timeouts_from(environ, is_embedded=is_embedded, exit_all=settings.exit_wait),
             environ=environ,
             store=store,
-            options=recording_options(configuration, prefix, secrets, config.rootpath, artifact_url=template),
+            options=recording_options(settings, prefix, secrets, config.rootpath, artifact_url=template),
             facts=facts,
         )
     except BaseException:

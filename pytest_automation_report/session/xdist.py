@@ -105,7 +105,7 @@ def worker_hooks(workerinput: Mapping[str, Any], errors: Errors) -> WorkerHooks 
 
 def worker_options(shared: Mapping[str, Any], environ: Mapping[str, str]) -> RecordingOptions:
     """Return the recording options that the controller sent, with the secrets of this worker's environment."""
-    options = convert(shared["rules"], RecordingOptions)
+    options = convert(shared["options"], RecordingOptions)
     token = token_from(environ, shared["token_file"]).token
     return replace(options, secrets=secrets_from(environ, token, is_builtin=options.redact_builtin))
 
@@ -134,7 +134,7 @@ class ControllerHooks(Hooks):
         self.has_failed = False  # as pytest counts it
         self.losses: list[WriteLosses] = []
         self._options = setup.options
-        self._token_file = setup.configuration.token_file
+        self._token_file = setup.settings.token_file
         self._folder = folder
         self._clock = clock
         from pytest_automation_report.delivery.attempts import CapturedOutput  # noqa: PLC0415 - not in workers
@@ -157,7 +157,7 @@ class ControllerHooks(Hooks):
         """Send a worker the folder of the spool and the options for recording, before it starts."""
         node.workerinput["automation_report"] = {
             "folder": str(self._folder.path),
-            "rules": to_builtins(self._options.without_secrets()),
+            "options": to_builtins(self._options.without_secrets()),
             "token_file": self._token_file,
             "epoch": self._clock.epoch,
         }

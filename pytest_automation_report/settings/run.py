@@ -60,26 +60,24 @@ class RunSharing(Struct, frozen=True):
         return {"name": self.job or session_id, "attempt": self.attempt} if self.is_shared else {}
 
 
-def configured_run(
-    configuration: Settings, facts: BuildInfo, sharing: RunSharing, *, own: Sequence[Field] = ()
-) -> NewRun:
+def configured_run(settings: Settings, facts: BuildInfo, sharing: RunSharing, *, own: Sequence[Field] = ()) -> NewRun:
     """Return the run that the settings describe, with these facts; a shared run has the facts of all its jobs."""
     run = NewRun(
-        name=configuration.name,
-        source=configuration.source,
-        config=configuration.config or None,
-        config_id=configuration.config_id,
-        milestone=configuration.milestone or None,
-        milestone_id=configuration.milestone_id,
-        tags=configuration.tags,
-        fields=configuration.fields,
-        links=configuration.links,
+        name=settings.name,
+        source=settings.source,
+        config=settings.config or None,
+        config_id=settings.config_id,
+        milestone=settings.milestone or None,
+        milestone_id=settings.milestone_id,
+        tags=settings.tags,
+        fields=settings.fields,
+        links=settings.links,
     )
     if sharing.tag:
         facts = replace(facts, shard=None, url=None, attempt=None)
-        if "name" not in configuration.origins:
+        if "name" not in settings.origins:
             run = replace(run, name=string(f"{run.source} {sharing.key}"))
-    run = with_facts(run, facts, own=own, is_branch_tag=configuration.branch_tag)
+    run = with_facts(run, facts, own=own, is_branch_tag=settings.branch_tag)
     return replace(run, tags=tuple(dict.fromkeys((*run.tags, sharing.tag)))) if sharing.tag else run
 
 
@@ -102,7 +100,7 @@ def _clean_field(field: Field, cleaner: TextCleaner) -> Field:
 
 
 def recording_options(
-    configuration: Settings, prefix: str, secrets: tuple[str, ...], root: Path, *, artifact_url: str = ""
+    settings: Settings, prefix: str, secrets: tuple[str, ...], root: Path, *, artifact_url: str = ""
 ) -> RecordingOptions:
     """Return the options of the recorder; ``prefix`` stands before folders.
 
@@ -110,18 +108,18 @@ def recording_options(
     files that the CI provider uploads.
     """
     owned_folder = ""
-    if configuration.owners:
+    if settings.owners:
         from pytest_automation_report.findings.known import repository_of  # noqa: PLC0415 - few projects name them
 
-        owned_folder = system.relative(root, repository_of(configuration.owners))
+        owned_folder = system.relative(root, repository_of(settings.owners))
     # A member that has the name of a setting has its value.
-    same = {name: value for name, value in vars(configuration).items() if name in RecordingOptions.__struct_fields__}
+    same = {name: value for name, value in vars(settings).items() if name in RecordingOptions.__struct_fields__}
     return RecordingOptions(
         **{**same, "artifact_url": artifact_url},
         prefix=prefix,
         secrets=secrets,
         owned_folder=owned_folder,
-        is_shared=configuration.run_id is not None or bool(configuration.run_key),
+        is_shared=settings.run_id is not None or bool(settings.run_key),
     )
 
 

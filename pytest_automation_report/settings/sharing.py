@@ -56,15 +56,15 @@ def _numbered(name: str, shard: Shard | None) -> str:
     return name if shard is None or name.endswith(f" {shard}") else f"{name} {shard}"
 
 
-def sharing_of(configuration: Settings, facts: BuildInfo) -> RunSharing:
+def sharing_of(settings: Settings, facts: BuildInfo) -> RunSharing:
     """Return how a session takes part in its run: alone, if the user set neither ``run_id`` nor ``run_key``."""
-    if configuration.run_id is None and not configuration.run_key:
+    if settings.run_id is None and not settings.run_key:
         alone = "each shard gets a run of its own; set automation_report_run_key so that the jobs share one"
-        return RunSharing(warning=alone if configuration.shard else "")
+        return RunSharing(warning=alone if settings.shard else "")
     shard = () if facts.shard is None else (Field("Shard", str(facts.shard)),)
     has_page = facts.url and utf16_length(facts.url) <= STRING_UNITS
     page = (Field(JOB_LINK, facts.url, FieldType.URL),) if has_page else ()
-    job, is_job_shared = job_of(configuration.job, facts, configuration.shard)
+    job, is_job_shared = job_of(settings.job, facts, settings.shard)
     shared = RunSharing(
         is_shared=True,
         job=job,
@@ -72,13 +72,13 @@ def sharing_of(configuration: Settings, facts: BuildInfo) -> RunSharing:
         attempt=(facts.job.execution if facts.job else None) or facts.attempt or 1,
         fields=(*shard, *page),
     )
-    if configuration.run_id is not None:
+    if settings.run_id is not None:
         return shared
-    key, unknown = filled_key(configuration.run_key, facts)
+    key, unknown = filled_key(settings.run_key, facts)
     if unknown:
         placeholders = ", ".join(f"{{{name}}}" for name in unknown)
-        warning = f"run_key {configuration.run_key!r}: {placeholders} is unknown here, so no other job shares this run"
+        warning = f"run_key {settings.run_key!r}: {placeholders} is unknown here, so no other job shares this run"
         return RunSharing(warning=warning)
-    numbered = configuration.shard or facts.shard
+    numbered = settings.shard or facts.shard
     is_first = None if numbered is None else numbered.index == 1
-    return replace(shared, key=key, tag=key_tag(configuration.source, key), is_first=is_first)
+    return replace(shared, key=key, tag=key_tag(settings.source, key), is_first=is_first)

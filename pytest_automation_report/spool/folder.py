@@ -278,7 +278,7 @@ class SessionManifest(Struct, frozen=True, omit_defaults=True, tag_field="format
     # Id of a run that exists already, None if the session creates its run.
     joined_run: Int64 | None
     # The recording options, for the results that only the sender can create.
-    rules: Json
+    options: Json = field(name="rules")
     # Pytest's process, and its start time: ids are used again. "" where the system does not show start times.
     pid: Int64
     pid_birth: str = ""

@@ -271,7 +271,7 @@ def repository_path(file: str, root: Path, workspace: str) -> str:
 class JobOutput:
     """Writes the summary of a session, or of some runs, and marks into ``lines``; ``warnings`` are for users."""
 
-    def __init__(self, configuration: Settings, environ: Mapping[str, str], *, root: Path, shell: Shell) -> None:
+    def __init__(self, settings: Settings, environ: Mapping[str, str], *, root: Path, shell: Shell) -> None:
         self.warnings: list[str] = []
         self.lines: list[str] = []
         self._failed = 0
@@ -280,25 +280,25 @@ class JobOutput:
         # The provider that failures are marked for, "" for none: GitHub's are marked by default.
         facts = ci_facts(environ)
         provider = (facts and facts.provider) or ""
-        is_default = provider == "GitHub" and "ci_annotations" not in configuration.origins
-        is_marked = provider in {*ANNOTATED, "Buildkite", "GitLab"} and (configuration.ci_annotations or is_default)
+        is_default = provider == "GitHub" and "ci_annotations" not in settings.origins
+        is_marked = provider in {*ANNOTATED, "Buildkite", "GitLab"} and (settings.ci_annotations or is_default)
         self._provider = provider if is_marked else ""
-        self._summary = environ.get(SUMMARY_VARIABLE, "").strip() if configuration.job_summary else ""
+        self._summary = environ.get(SUMMARY_VARIABLE, "").strip() if settings.job_summary else ""
         self._environ = dict(environ) if self._provider in {"Buildkite", "GitLab"} else {}
         self._root, self._shell = root, shell
         self._workspace = workspace_of(environ)
 
-    def write(self, configuration: Settings, ending: SessionOutcome, warnings: Sequence[str]) -> None:
+    def write(self, settings: Settings, ending: SessionOutcome, warnings: Sequence[str]) -> None:
         """Write the summary and the marks, if there is anything to say."""
         lines, is_whole = warning_lines(ending, warnings), ending.is_whole or ending.tally.seen == 0
-        undelivered = [] if is_whole else undelivered_lines(configuration, ending, self._shell)
+        undelivered = [] if is_whole else undelivered_lines(settings, ending, self._shell)
         if ending.tally.seen == 0 and not lines:
             return
         page = JobPage(
-            title=job_title(configuration.name, configuration.config),
+            title=job_title(settings.name, settings.config),
             tally=ending.tally,
             run=ending.shown_run,
-            url=run_page(configuration, ending.shown_run),
+            url=run_page(settings, ending.shown_run),
             warnings=(*lines, *undelivered),
             findings=ending.findings,
             now=ending.ended,

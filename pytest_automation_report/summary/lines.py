@@ -28,16 +28,16 @@ _STATUSES: Final = ("passed", "failure", "error", "skipped", "untested")
 _CUT: Final = frozenset({"died", "interrupted", "stopped", "ended", "not collected"})
 
 
-def header_line(configuration: Settings, shell: Shell, *, key: str = "") -> str:
+def header_line(settings: Settings, shell: Shell, *, key: str = "") -> str:
     """Return the line for pytest's header; ``key`` is the key of a shared run, with its placeholders filled."""
-    how = "" if configuration.delivery == "live" else ", to be sent later"
+    how = "" if settings.delivery == "live" else ", to be sent later"
     shared = f", in the run of the key {key}" if key else ""
-    joined = f", joining run {configuration.run_id}" if configuration.run_id is not None else shared
-    return f"automation report: to {shell.target(configuration)}, source {configuration.source}{joined}{how}"
+    joined = f", joining run {settings.run_id}" if settings.run_id is not None else shared
+    return f"automation report: to {shell.target(settings)}, source {settings.source}{joined}{how}"
 
 
 def report_lines(
-    configuration: Settings,
+    settings: Settings,
     ending: SessionOutcome | None,
     warnings: Sequence[str],
     *,
@@ -55,17 +55,17 @@ def report_lines(
     if ending is None or ending.tally.seen == 0:
         return lines
     if ending.leftovers is not None:
-        lines += left_behind_lines(configuration, ending.leftovers, shell)
+        lines += left_behind_lines(settings, ending.leftovers, shell)
     if not ending.is_whole:
-        lines += undelivered_lines(configuration, ending, shell)
+        lines += undelivered_lines(settings, ending, shell)
     elif verbosity < -1:
         return lines
     is_short = ending.is_whole and verbosity < 0
-    return [*_delivered(configuration, ending, shell, stats or {}, is_short=is_short), *lines]
+    return [*_delivered(settings, ending, shell, stats or {}, is_short=is_short), *lines]
 
 
 def _delivered(
-    configuration: Settings,
+    settings: Settings,
     ending: SessionOutcome,
     shell: Shell,
     stats: Mapping[str, Sequence[object]],
@@ -74,7 +74,7 @@ def _delivered(
 ) -> list[str]:
     tally, report, run = ending.tally, ending.report, ending.shown_run
     lines = [_counted(tally), *filter(None, [counted_otherwise(stats, tally.counts), ending.exit_words])]
-    found = _findings(configuration, ending)
+    found = _findings(settings, ending)
     if is_short:
         has_digest = ending.findings is not None and "digest" in ending.findings
         found = found if has_digest else found[:1]
@@ -87,7 +87,7 @@ def _delivered(
     lines += found
     if report is not None and report.state != "none":
         lines.append(report_line(report, shell))
-    return lines if run is None else [*lines, f"look at it: {shell.look_at(configuration, run)}"]
+    return lines if run is None else [*lines, f"look at it: {shell.look_at(settings, run)}"]
 
 
 def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str, int]) -> str:
@@ -117,13 +117,13 @@ def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str
     return f"pytest counts these separately: {', '.join(parts)}"
 
 
-def _findings(configuration: Settings, ending: SessionOutcome) -> list[str]:
+def _findings(settings: Settings, ending: SessionOutcome) -> list[str]:
     """Return the digest, or else the lines that the sender wrote about the changes in the run."""
     findings = ending.findings
     if findings is None:
         return []
     # A user who names a source knows that it is another one.
-    is_named = "source" in configuration.origins or configuration.run_id
+    is_named = "source" in settings.origins or settings.run_id
     earlier = [] if is_named or not findings["earlier_source"] else [findings["earlier_source"]]
     lines = ["", *findings["digest"].splitlines(), ""] if "digest" in findings else findings["lines"]
     return [*earlier, *lines]
@@ -223,23 +223,23 @@ _HINTS: Final[Mapping[str, str]] = {
 _SAID: Final = frozenset({"token", "refused"})
 
 
-def left_behind_lines(configuration: Settings, leftovers: LeftoverCounts, shell: Shell) -> list[str]:
+def left_behind_lines(settings: Settings, leftovers: LeftoverCounts, shell: Shell) -> list[str]:
     """Return the lines about earlier sessions that stay in the spool, or were removed because of their age."""
     lines = []
     if leftovers.kept:
         kept = f"{quantity(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
-        where = shell.typed(configuration.spool)
+        where = shell.typed(settings.spool)
         if leftovers.elsewhere:
             # No command with an address out of a spool: everyone who can write there can write any address into it.
             some = "" if leftovers.elsewhere == leftovers.kept else f"{leftovers.elsewhere} of them "
             lines.append(f"{kept} in {where}, {some}for another server or store: see automation-report spool list")
         else:
-            lines.append(f"{kept} in {where}: send with {send_command(shell, configuration)}")
+            lines.append(f"{kept} in {where}: send with {send_command(shell, settings)}")
     if leftovers.removed:
-        removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
+        removed, days = quantity(leftovers.removed, "earlier session"), quantity(settings.keep_spool, "day")
         lines.append(f"{removed} removed, not sent within {days}")
     lines += [
-        f"left alone in {shell.typed(configuration.spool)}: {sanitize(reason)}" for reason in leftovers.alone[:_REASONS]
+        f"left alone in {shell.typed(settings.spool)}: {sanitize(reason)}" for reason in leftovers.alone[:_REASONS]
     ]
     if len(leftovers.alone) > _REASONS:
         more = quantity(len(leftovers.alone) - _REASONS, "more folder")
@@ -247,7 +247,7 @@ def left_behind_lines(configuration: Settings, leftovers: LeftoverCounts, shell:
     return lines
 
 
-def undelivered_lines(configuration: Settings, ending: SessionOutcome, shell: Shell) -> list[str]:
+def undelivered_lines(settings: Settings, ending: SessionOutcome, shell: Shell) -> list[str]:
     """Return the lines about results that the server does not have, and the command that sends them."""
     tally, folder, lines = ending.tally, shell.typed(Path(ending.folder)), []
     if tally.rejected:
@@ -261,10 +261,10 @@ def undelivered_lines(configuration: Settings, ending: SessionOutcome, shell: Sh
         kept = f"{quantity(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
         if ending.state.difference:  # then all else is done
             kept = f"kept in {folder}: what the server does not have can be sent again"
-        needed = (("url", configuration.endpoint.origin), ("project_id", configuration.project_id))
+        needed = (("url", settings.endpoint.origin), ("project_id", settings.project_id))
         missing = [setting_of(name).environment for name, value in needed if not value]
         lines.append(f"{kept}: set {' and '.join(missing)} first" if missing else f"{kept}{_why(ending)}")
-        lines.append(f"send: {send_command(shell, configuration, is_new_run=ending.state.is_run_gone)}")
+        lines.append(f"send: {send_command(shell, settings, is_new_run=ending.state.is_run_gone)}")
     lines += [f"  sender: {sanitize(line)}" for line in ending.log]
     return lines
 
@@ -283,29 +283,29 @@ _PRINTED: Final = frozenset({"spool", "url", "database", "project_id"})
 """Settings of the printed command that are in it wherever their values came from: they name results and server."""
 
 
-def send_command(shell: Shell, configuration: Settings, *, is_new_run: bool = False) -> str:
+def send_command(shell: Shell, settings: Settings, *, is_new_run: bool = False) -> str:
     """Return the command that sends, from any folder, the results that this session left in the spool."""
-    is_embedded = configuration.endpoint.is_embedded
+    is_embedded = settings.endpoint.is_embedded
     options: dict[str, str | bool] = {
-        "spool": str(configuration.spool),
+        "spool": str(settings.spool),
         # Also for the embedded store: an ini file or the environment may name a server where the command runs.
-        "url": LOCAL_URL if is_embedded else configuration.url,
-        "database": str(configuration.database) if is_embedded else "",
-        "project_id": str(configuration.project_id or ""),  # not known: the configured one is used
+        "url": LOCAL_URL if is_embedded else settings.url,
+        "database": str(settings.database) if is_embedded else "",
+        "project_id": str(settings.project_id or ""),  # not known: the configured one is used
     }
     if not is_embedded:
-        options["token_file"] = configuration.token_file
-        options["ca_file"] = configuration.endpoint.ca_file
-    if configuration.artifact_store:
-        options["artifact_store"] = shown_store(configuration.artifact_store)
-        options["artifact_url"] = configuration.artifact_url
+        options["token_file"] = settings.token_file
+        options["ca_file"] = settings.endpoint.ca_file
+    if settings.artifact_store:
+        options["artifact_store"] = shown_store(settings.artifact_store)
+        options["artifact_url"] = settings.artifact_url
     if not is_embedded:
-        options["allow_http"] = configuration.allow_http
+        options["allow_http"] = settings.allow_http
     words = [*shell.command, "send"]
     for name, value in options.items():
         setting = setting_of(name)
         # The environment is the same in every folder, while an ini file is only found below its own.
-        is_found = name not in _PRINTED and configuration.origins.get(name) in {None, setting.environment}
+        is_found = name not in _PRINTED and settings.origins.get(name) in {None, setting.environment}
         if value and not is_found:
             words.append(setting.plain_option if value is True else f"{setting.plain_option}={value}")
     return system.quoted([*words, *(["--new-run"] if is_new_run else [])])
@@ -318,14 +318,14 @@ _NAME: Final = "automation-report"
 _MODULE: Final = "pytest_automation_report.cli"
 
 
-def run_page(configuration: Settings, run: int | None) -> str:
+def run_page(settings: Settings, run: int | None) -> str:
     """Return the web address of a run, "" for the embedded store, which is not always served."""
-    return f"{configuration.url}{RUN_PAGE.format(run=run)}" if run is not None and configuration.url else ""
+    return f"{settings.url}{RUN_PAGE.format(run=run)}" if run is not None and settings.url else ""
 
 
-def result_page(configuration: Settings, result: int | None) -> str:
+def result_page(settings: Settings, result: int | None) -> str:
     """Return the web address of a result on a server of ours, "" for the embedded store."""
-    return f"{configuration.url}/results/{result}" if result is not None and configuration.url else ""
+    return f"{settings.url}/results/{result}" if result is not None and settings.url else ""
 
 
 class Shell:
@@ -340,11 +340,11 @@ class Shell:
         """Return a path as the user types it: relative if it is below the current folder."""
         return str(path.relative_to(self._here)) if path.is_relative_to(self._here) else str(path)
 
-    def target(self, configuration: Settings) -> str:
+    def target(self, settings: Settings) -> str:
         """Return the destination of results without secrets."""
-        if configuration.endpoint.is_embedded:
-            return f"the embedded store {self.typed(configuration.database)}"
-        return f"{configuration.url or 'an unknown address'}, project {configuration.project_id or 'unknown'}"
+        if settings.endpoint.is_embedded:
+            return f"the embedded store {self.typed(settings.database)}"
+        return f"{settings.url or 'an unknown address'}, project {settings.project_id or 'unknown'}"
 
     @cached_property
     def command(self) -> tuple[str, ...]:
@@ -358,16 +358,16 @@ class Shell:
             return (self._python, "-m", _MODULE)
         return (str(Path(own).parent.resolve() / _NAME),)
 
-    def look_at(self, configuration: Settings, run: int) -> str:
+    def look_at(self, settings: Settings, run: int) -> str:
         """Return how to look at a run: its web address, or the command that opens its page."""
-        if not configuration.endpoint.is_embedded:
-            return run_page(configuration, run)
+        if not settings.endpoint.is_embedded:
+            return run_page(settings, run)
         words = [*self.command, "open", str(run)]
-        if configuration.origins.get("url", "").startswith("-"):  # an ini file may name a server, as this option shows
+        if settings.origins.get("url", "").startswith("-"):  # an ini file may name a server, as this option shows
             words += ["--url", LOCAL_URL]
-        if configuration.database != self._here / STORE:
+        if settings.database != self._here / STORE:
             # Absolute: a relative path would start from the root folder of the project that the current folder is in.
-            words += ["--database", str(configuration.database)]
+            words += ["--database", str(settings.database)]
         return system.quoted(words)
 
     def _script_folders(self) -> Iterator[str]:

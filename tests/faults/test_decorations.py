@@ -25,7 +25,7 @@ def test_an_owner_that_cannot_be_found(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(CodeOwners, "of", broken)
     with checked_in_process() as server:
         written = WrittenSession(tmp_path, server.address)
-        written.session = replace(written.session, rules={"owners": str(owners)})
+        written.session = replace(written.session, options={"owners": str(owners)})
         for name in ("test_a", "test_b"):
             written.start(name)
             written.finish(name, has_failed=True)

@@ -69,7 +69,7 @@ class WrittenSession:
             database="",
             run=NewRun(name="ours", source="suite", fields=(*own, *fields)),
             joined_run=joined_run,
-            rules={},
+            options={},
             pid=1,
         )
         self.folder.write_session(self.session)

@@ -38,9 +38,9 @@ def ran(*reports: MadeReport, recorder: Recorder | None = None, observed: int = 
     return ended(recorder, observed=observed)
 
 
-def results_of(records: Iterable[FinishRecord], rules: RecordingOptions | None = None) -> Iterator[Result]:
+def results_of(records: Iterable[FinishRecord], options: RecordingOptions | None = None) -> Iterator[Result]:
     """Yield for each attempt the result that the sender would have if no other attempt came."""
-    queues = WorkerQueues((rules or RecordingOptions()).for_sender())
+    queues = WorkerQueues((options or RecordingOptions()).for_sender())
     queue = queues.of("main")
     for offset, each in enumerate(records):
         queues.apply("main", PositionedRecord(offset, each))
@@ -49,6 +49,6 @@ def results_of(records: Iterable[FinishRecord], rules: RecordingOptions | None =
         yield result
 
 
-def result_of(record: FinishRecord | None, rules: RecordingOptions | None = None) -> Result:
+def result_of(record: FinishRecord | None, options: RecordingOptions | None = None) -> Result:
     assert record is not None
-    return next(results_of([record], rules))
+    return next(results_of([record], options))

@@ -269,7 +269,7 @@ def test_log_that_is_full_takes_last_words(tmp_path: Path) -> None:
 def test_session_without_usable_recording_options() -> None:
     """A sender refuses a session whose recording options it cannot use, and the error names the session."""
     with pytest.raises(SpoolError, match="recording options cannot be read"):
-        options_of(replace(SESSION, rules={"prefix": "a", "statuses": 5}))
+        options_of(replace(SESSION, options={"prefix": "a", "statuses": 5}))
 
 
 def test_news_are_what_cannot_wait(folder: SessionFolder) -> None:

@@ -376,16 +376,16 @@ def test_passwords_in_values_of_the_environment(value: str, passwords: tuple[str
 
 
 def test_rules_carry_no_secret() -> None:
-    """Neither the text nor the JSON of the rules shows a secret; a worker finds its own and the token."""
-    rules = RecordingOptions(redact=("pin",), secrets=("hunter2-hunter2",))
-    assert "hunter2" not in repr(rules) + json.dumps(to_builtins(rules.without_secrets()))
+    """Neither the text nor the JSON of the options shows a secret; a worker finds its own and the token."""
+    options = RecordingOptions(redact=("pin",), secrets=("hunter2-hunter2",))
+    assert "hunter2" not in repr(options) + json.dumps(to_builtins(options.without_secrets()))
     found = worker_options(
-        {"rules": to_builtins(rules.without_secrets()), "token_file": ""},
+        {"options": to_builtins(options.without_secrets()), "token_file": ""},
         {"AUTOMATION_REPORT_TOKEN": "tok-en-1", "X_KEY": "val-12345"},
     )
     assert (found.redact, found.redact_builtin) == (("pin",), True)
     assert found.secrets == ("tok-en-1", "tok-en-1", "val-12345")
-    assert cleaner_for(rules.for_sender()).console(f"pin {TOKENS[0]}") == f"pin {TOKENS[0]}"
+    assert cleaner_for(options.for_sender()).console(f"pin {TOKENS[0]}") == f"pin {TOKENS[0]}"
 
 
 def test_an_address_that_is_to_be_followed_keeps_its_signature() -> None:
