@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from support.annotated_suites import Suite
@@ -7,5 +5,5 @@ from support.checked_server import CheckedServer
 
 
 @pytest.fixture
-def suite(tmp_path: Path, server: CheckedServer) -> Suite:
-    return Suite(tmp_path, server)
+def suite(pytester: pytest.Pytester, server: CheckedServer) -> Suite:
+    return Suite(pytester, server)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from support.checked_server import CheckedServer
+from support.recorded import recorded
 from support.sessions import Ran, run, run_session, session_environment
 
 STRING, TEXT, HTML, CONSOLE, URL = 1, 2, 3, 4, 5
@@ -51,9 +52,13 @@ class Reported:
 class Suite:
     """A folder with tests, and the server that its sessions report to."""
 
-    root: Path
+    pytester: pytest.Pytester
     server: CheckedServer
     ran: Ran = field(default_factory=lambda: Ran(0, "", ""))
+
+    @property
+    def root(self) -> Path:
+        return self.pytester.path
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name
@@ -67,12 +72,26 @@ class Suite:
         self.write("conftest.py", text)
 
     def report(
-        self, *arguments: str, ini: str = "", output: str = "none", exit_status: int = 0, path: str = ""
+        self,
+        *arguments: str,
+        ini: str = "",
+        output: str = "none",
+        exit_status: int = 0,
+        path: str = "",
+        is_sent_at_once: bool = False,
     ) -> dict[str, Reported]:
-        """Run a reported session that ends with this status; return its results by name."""
+        """Run a reported session that ends with this status; return its results by name.
+
+        It runs in this process, and a command sends its results, unless it has workers or a sender of its own.
+        """
         self.write("pytest.ini", f"[pytest]\nautomation_report_output = {output}\n" + dedent(ini))
-        env = session_environment(PYTHONPATH=os.pathsep.join((str(self.root), path)))
-        self.ran = run_session(self.root, *arguments, address=self.server.address, env=env, exits=exit_status)
+        if is_sent_at_once or any(each.startswith("-n") for each in arguments):
+            env = session_environment(PYTHONPATH=os.pathsep.join((str(self.root), path)))
+            self.ran = run_session(self.root, *arguments, address=self.server.address, env=env, exits=exit_status)
+        else:
+            if path:
+                self.pytester.syspathinsert(path)
+            self.ran = recorded(self.pytester, *arguments, server=self.server, exits=exit_status)
         return {test["name"]: Reported(test) for _, test in self.server.tests()}
 
     def bare(self, *arguments: str, exit_status: int = 0) -> Ran:

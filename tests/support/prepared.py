@@ -51,9 +51,6 @@ _CLIENT = [sys.executable, "-I", "-S", str(Path(__file__).with_name("prepared_cl
 _ISOLATED = ["-I", "-S", "-X", "utf8"]
 """The flags of Python for a sender (`delivery.launch`)."""
 
-_STARTED: list[subprocess.Popen[bytes]] = []
-"""The processes that fork: each ends when its stdin does, with this process."""
-
 _IN_SCRIPTS = """
 prepared() {{
   local place=$1 name=$2
@@ -155,8 +152,16 @@ def _place(module: str) -> str:
         # Python looks at its start whether streams can seek: commands' streams are often pipes.
         pipe = subprocess.PIPE
         forking = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=env, pass_fds=[its.fileno()])
-    _STARTED.append(forking)
+    atexit.register(_end, forking)
     return place
+
+
+def _end(forking: subprocess.Popen[bytes]) -> None:
+    """Let a process that forks end, as it does when its stdin ends."""
+    for stream in (forking.stdin, forking.stdout, forking.stderr):
+        if stream is not None:
+            stream.close()
+    forking.wait()
 
 
 def _prepare(module: str, place: str, site: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.system.here import system
+from support.commands import run_command
 from support.prepared import popen
 from support.sessions import Ran, reporting_arguments, run, run_session, session_environment, skip_without_workers
 
@@ -91,8 +92,7 @@ class Project:
 
 
 def console(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, exits: int | None = None) -> Ran:
-    command = [sys.executable, "-m", "pytest_automation_report.cli", *arguments]
-    return run(command, folder, env if env is not None else session_environment(), exits=exits)
+    return run_command(folder, arguments, env, exits)
 
 
 @contextmanager

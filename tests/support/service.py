@@ -2,12 +2,9 @@
 
 import json
 from collections.abc import Iterable
-from inspect import signature
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from falcon.testing import Result, TestClient
 
 from pytest_automation_report.api.models import Json, PostgresDatabase, Token
@@ -135,9 +132,3 @@ def a_test(number: int = 0, status: str = "passed", **properties: object) -> Jso
 def option(place: Path | PostgresDatabase) -> str:
     """Return how a command is told of a place."""
     return str(place) if isinstance(place, Path) else place.url
-
-
-def command_runner() -> CliRunner:
-    """Return click's runner with both outputs apart: before 8.2 it mixes them unless told not to."""
-    options: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
-    return CliRunner(**options)

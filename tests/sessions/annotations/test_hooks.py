@@ -55,7 +55,7 @@ def test_hooks_add_to_runs_and_tests(arguments: tuple[str, ...], suite: Suite) -
     )
     suite.write("test_top.py", "def test_top(): pass")
     suite.write("web/test_web.py", "def test_web(): pass")
-    tests = suite.report(*arguments)
+    tests = suite.report(*arguments, is_sent_at_once=True)
     assert "test_top" in tests, suite.ran.text
     assert tests["test_top"].body["key"] == "key8"
     assert tests["test_top"].body["fields"] == [

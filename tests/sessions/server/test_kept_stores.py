@@ -13,9 +13,10 @@ import pytest
 
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
+from support.commands import command_runner
 from support.contract import Contract
 from support.kept_stores import VERSIONS, dies_at, kept_database, kept_file, rows_of, schema_of
-from support.service import ON_BOTH, command_runner, option
+from support.service import ON_BOTH, option
 from support.session_processes import wait_for_senders
 from support.sessions import run, run_session, send, session_environment
 from support.website import Site

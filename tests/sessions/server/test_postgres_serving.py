@@ -19,9 +19,10 @@ from pytest_automation_report.server.store.migrations import SCHEMA_VERSION
 from pytest_automation_report.server.store.reads import run_row
 from pytest_automation_report.server.store.store import Store
 from support.clusters import Cluster
+from support.commands import command_runner
 from support.processes import line_of, running
 from support.repository import ROOT
-from support.service import a_test, command_runner
+from support.service import a_test
 from support.serving import asking
 from support.sessions import clean_environment
 

@@ -22,8 +22,9 @@ from pytest_automation_report.server.http.guard import TOKEN_VARIABLE, listening
 from pytest_automation_report.server.store.reads import run_rows
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.values import RunSubmission
+from support.commands import command_runner
 from support.contract import Contract
-from support.service import a_test, command_runner
+from support.service import a_test
 from support.serving import NEW_RUN, RUNS, WITH_TOKEN, answer_of, asking, connect, posting, served_store
 
 

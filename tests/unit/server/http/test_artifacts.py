@@ -18,7 +18,8 @@ from pytest_automation_report.server.store.contents import (
 )
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.values import ApiError, content_address, content_path
-from support.service import Service, a_test, command_runner, option
+from support.commands import command_runner
+from support.service import Service, a_test, option
 
 PNG = b"\x89PNG\r\n\x1a\n"
 ORIGIN = "http+local://store"

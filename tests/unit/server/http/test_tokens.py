@@ -15,7 +15,8 @@ from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.guard import ServerOptions, Tokens
 from pytest_automation_report.server.store.values import ApiError
-from support.service import API, TOKEN, Service, a_test, command_runner, option
+from support.commands import command_runner
+from support.service import API, TOKEN, Service, a_test, option
 
 RUN = {"name": "n", "source": "s"}
 TESTS = {"tests": [a_test()]}

@@ -24,8 +24,9 @@ from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.values import ApiError
 from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.text.limits import quantity
+from support.commands import command_runner
 from support.contract import Contract
-from support.service import ON_SQLITE, SECOND, Service, a_test, command_runner, option
+from support.service import ON_SQLITE, SECOND, Service, a_test, option
 
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR

@@ -8,7 +8,8 @@ import pytest
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.text.limits import duration
-from support.service import SECOND, a_test, command_runner
+from support.commands import command_runner
+from support.service import SECOND, a_test
 from support.website import Site, failing, missing
 
 SAID = "pytest ended with 1 although no test failed: a plugin, for instance coverage"

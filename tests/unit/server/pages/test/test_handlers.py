@@ -16,9 +16,10 @@ from pytest_automation_report.api.models import Json
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks
 from pytest_automation_report.server.store.contents import PART_BYTES
+from support.commands import command_runner
 from support.contract import Contract
 from support.report_file import ReportFile
-from support.service import a_test, command_runner, option
+from support.service import a_test, option
 from support.website import TRACEBACK, Site, attempts, failed_attempt, failing, field, links, missing, names, on
 
 PNG = b"\x89PNG\r\n\x1a\n"
