@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from docs.test_promises import names_in
 from docs.written import PAGES, blocks
 from support.repository import ROOT
@@ -33,8 +31,6 @@ _NOT_ONE_BY_ONE = {"README.md", "docs/console.md", "docs/operate.md", "docs/serv
 PAGES_OF_COMMANDS = [name for name in PAGES if name not in _NOT_ONE_BY_ONE]
 """Pages whose other commands run one by one, in ``test_pages_of_docs``."""
 
-NAMED = [(each, text, test) for each, table in BLOCKS.items() for text, test in table.items()]
-
 
 def owner(text: str, parts: list[str]) -> list[str]:
     """Return the parts by which a block is known: the one that is all of it, else those that it has."""
@@ -42,30 +38,31 @@ def owner(text: str, parts: list[str]) -> list[str]:
     return [part for part in parts if part == alone] or [part for part in parts if part in text and part != WHOLE]
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_every_block_has_its_test(name: str) -> None:
+def test_every_block_has_its_test() -> None:
     """Each block of a page belongs to one line of the table, and each line to one block."""
-    parts = list(BLOCKS.get(name, {}))
-    owners = []
-    for language, text in blocks(name):
-        found = owner(text, parts)
-        if not found and language == "console" and name in PAGES_OF_COMMANDS:
-            continue
-        assert len(found) == 1, f"{name}: {found} for\n{text}"
-        owners += found
-    assert sorted(owners) == sorted(parts)
+    for name in PAGES:
+        parts = list(BLOCKS.get(name, {}))
+        owners = []
+        for language, text in blocks(name):
+            found = owner(text, parts)
+            if not found and language == "console" and name in PAGES_OF_COMMANDS:
+                continue
+            assert len(found) == 1, f"{name}: {found} for\n{text}"
+            owners += found
+        assert sorted(owners) == sorted(parts), name
 
 
-@pytest.mark.parametrize(("name", "text", "test"), NAMED)
-def test_each_test_is_there_and_looks_its_block_up(name: str, text: str, test: str) -> None:
+def test_each_test_is_there_and_looks_its_block_up() -> None:
     """A test that runs a block is there, and its file has the page and the text that it is found by."""
-    if test.startswith(NOT_RUN):
-        assert len(test) > len(NOT_RUN)
-        return
-    named, _, other_text = test.partition(" ")
-    file, _, function = named.partition("::")
-    path = ROOT / "tests" / file
-    assert function in names_in(path), test
-    source = path.read_text(encoding="utf-8")
-    assert (other_text or text) in source, f"{test} does not look for {other_text or text!r}"
-    assert name in source or name.rpartition("/")[2] in source or "README" in source, f"{test} does not read {name}"
+    for name, text, test in [(each, *line) for each, table in BLOCKS.items() for line in table.items()]:
+        if test.startswith(NOT_RUN):
+            assert len(test) > len(NOT_RUN)
+            continue
+        named, _, other_text = test.partition(" ")
+        file, _, function = named.partition("::")
+        path = ROOT / "tests" / file
+        assert function in names_in(path), test
+        source = path.read_text(encoding="utf-8")
+        assert (other_text or text) in source, f"{test} does not look for {other_text or text!r}"
+        is_read = name in source or name.rpartition("/")[2] in source or "README" in source
+        assert is_read, f"{test} does not read {name}"

@@ -5,8 +5,6 @@ import re
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from docs.written import section
 from support.repository import ROOT
 
@@ -37,18 +35,14 @@ def names_in(file: Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("row", [*PROMISES, *THREATS], ids=lambda row: row[0][:40])
-def test_each_promise_has_its_tests(row: list[str]) -> None:
+def test_each_promise_has_its_tests() -> None:
     """Each promise, and each threat, names tests, and expected outputs, that are there."""
-    named = _NAMED.findall(row[-1])
-    assert named
-    assert re.sub(_NAMED, "", row[-1]).count("::") == 0
-    for file, test in named:
-        assert test in names_in(ROOT / "tests" / file), f"{file}::{test}"
-    for file in _EXPECTED.findall(row[-1]):
-        assert ROOT.joinpath("tests", file).exists(), file
-
-
-def test_tables_are_read_whole() -> None:
-    """All rows of both tables are looked at."""
     assert (len(PROMISES), len(THREATS)) == (19, 25)
+    for row in (*PROMISES, *THREATS):
+        named = _NAMED.findall(row[-1])
+        assert named, row
+        assert re.sub(_NAMED, "", row[-1]).count("::") == 0, row
+        for file, test in named:
+            assert test in names_in(ROOT / "tests" / file), f"{file}::{test}"
+        for file in _EXPECTED.findall(row[-1]):
+            assert ROOT.joinpath("tests", file).exists(), file

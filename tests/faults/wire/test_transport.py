@@ -3,6 +3,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -46,7 +47,8 @@ def secure(authority: trustme.CA) -> Iterator[Callable[[str], ScriptedServer]]:
 
         def start(name: str) -> ScriptedServer:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            authority.issue_cert(name).configure_cert(context)
+            ends = datetime.now(timezone.utc) - timedelta(days=1) if name == "expired" else None
+            authority.issue_cert("127.0.0.1" if ends else name, not_after=ends).configure_cert(context)
             return stack.enter_context(ScriptedServer(tls=context))
 
         yield start
@@ -70,13 +72,18 @@ def test_tls_with_a_ca_file(secure: Callable[[str], ScriptedServer], client_for:
 
 @pytest.mark.parametrize(
     ("name", "trusted", "why"),
-    [("127.0.0.1", "", "TLS: "), ("other.example", "{ca_file}", "TLS: "), ("127.0.0.1", "{ca_file}.gone", "")],
-    ids=["issuer", "name", "missing"],
+    [
+        ("127.0.0.1", "", "TLS: "),
+        ("other.example", "{ca_file}", "TLS: "),
+        ("expired", "{ca_file}", "TLS: "),
+        ("127.0.0.1", "{ca_file}.gone", ""),
+    ],
+    ids=["issuer", "name", "expired", "missing"],
 )
 def test_tls_refused(
     secure: Callable[[str], ScriptedServer], client_for: ClientFor, ca_file: str, name: str, trusted: str, why: str
 ) -> None:
-    """An unknown issuer, a certificate for another name, or a CA file that is gone ends before any header is sent."""
+    """An unknown issuer, a certificate for another name or a past day, or no CA file ends before a header is sent."""
     server = secure(name)
     error = failure(lambda: client_for(server.address, ca_file=trusted.format(ca_file=ca_file)).create_run(RUN))
     assert type(error) is NotSentError
@@ -98,6 +105,13 @@ def test_tls_deadline(
     error = failure(lambda: client.create_run(RUN))
     assert type(error) is UnknownAnswerError
     assert "no complete response within 0.6 s" in str(error)
+
+
+def test_tls_to_a_server_without_it(server: ScriptedServer, client_for: ClientFor) -> None:
+    """A server that speaks no TLS was sent nothing."""
+    client = client_for(server.address.replace("http:", "https:"))
+    error = failure(lambda: client.create_run(RUN))
+    assert (type(error), "TLS: " in str(error), server.log) == (NotSentError, True, [])
 
 
 def test_tls_handshake_deadline(client_for: ClientFor) -> None:

@@ -37,7 +37,8 @@ FAULTS = {
     "503-not-applied": answer(503), "408-applied": applied_but(408), "409-applied": applied_but(409),
     "lost-answer": lost_answer(), "reset-after-reading": reset_unapplied(), "reset-before-reading": reset_before(),
     "web-page": html(), "web-page-applied": Fault(reply=html().reply), "other-success-applied": applied_but(202),
-    "throttled": throttled("0"),
+    "throttled": throttled("0"), "throttled-without-a-time": throttled(),
+    "cut-json": Fault(reply=Reply(201, raw=b'{"id": 1')), "id-of-text-applied": applied_but(201, {"id": "7"}),
 }  # fmt: skip
 
 
