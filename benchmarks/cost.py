@@ -22,11 +22,16 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import loads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "pytest_automation_report"
@@ -88,17 +93,8 @@ def main() -> None:
             for each in contenders
             if each.name.startswith("ours")
         ]
-    with subprocess.Popen(
-        [sys.executable, str(HERE / "sink.py"), str(given.delay)], stdout=subprocess.PIPE, text=True
-    ) as sink:
-        assert sink.stdout is not None
-        address = sink.stdout.readline().strip()
-        try:
-            found = {
-                load: measure(load, contenders, given.tests, given.rounds, address) for load in given.loads.split(",")
-            }
-        finally:
-            sink.terminate()
+    with sink(given.delay) as address:
+        found = {load: measure(load, contenders, given.tests, given.rounds, address) for load in given.loads.split(",")}
     for load, rows in found.items():
         if load in SHORT_LOADS:
             print_short_table(load, rows, given.rounds)
@@ -106,6 +102,18 @@ def main() -> None:
             print_table(load, rows)
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
+
+
+@contextmanager
+def sink(delay_seconds: float = 0.0) -> Iterator[str]:
+    """Run a server of the API that takes everything; yield its address."""
+    command = [sys.executable, str(HERE / "sink.py"), str(delay_seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
 
 
 def is_installed(contender: Contender) -> bool:
@@ -141,8 +149,10 @@ def measure(load: str, contenders: list[Contender], tests: int, rounds: int, add
     return [row(name, rounds_of, bare, count, is_short=load in SHORT_LOADS) for name, rounds_of in costs.items()]
 
 
-def run(contender: Contender, suite: Path, address: str, workers: int) -> dict[str, float]:
-    """Run the suite once and return its costs."""
+def run(
+    contender: Contender, suite: Path, address: str, workers: int = 0, under: tuple[str, ...] = (), **variables: str
+) -> dict[str, float]:
+    """Run the suite once, ``under`` another program if one is given, and return its costs."""
     for left in (".automation-report", "allure", "assets"):
         shutil.rmtree(suite / left, ignore_errors=True)
     options = list(contender.options)
@@ -156,20 +166,11 @@ def run(contender: Contender, suite: Path, address: str, workers: int) -> dict[s
         "AUTOMATION_REPORT_TOKEN": "benchmark",
         "PYTHONPATH": os.pathsep.join(filter(None, (contender.folder, str(HERE)))),
         "BENCHMARK_PLUGINS": " ".join(contender.plugins),
+        **variables,
     }
     command = [sys.executable, str(HERE / "measured.py"), str(suite.parent / "output.txt")]
-    command += [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "--tb=short",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "as_installed",
-        *options,
-    ]
+    command += [*under, sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"]
+    command += ["-p", "as_installed", *options]
     done = subprocess.run(command, cwd=suite, env=environment, capture_output=True, text=True, check=True)
     cost: dict[str, float] = json.loads(done.stdout)
     assert cost["exit"] in {0, 1}, (suite.parent / "output.txt").read_text()

@@ -67,6 +67,14 @@ def pytest_sessionfinish(session):
 """
 
 
+_PASSING = "def test_{0}():\n    pass\n"
+_FAILING = """
+def test_{0}():
+    counted = {{"name": "case {0}", "count": {0}}}
+    assert counted == {{"name": "case {0}", "count": 0}}
+"""
+
+
 def write(name: str, folder: Path, tests: int) -> int:
     """Write the suite of this name with about this many tests; return how many it has."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,10 +95,13 @@ def write(name: str, folder: Path, tests: int) -> int:
         path = folder / f"test_{number:03}.py"
         if name == "trivial":
             path.write_text(_trivial(each))
+        elif name == "failing":
+            tests_here = range(number * each, (number + 1) * each)
+            path.write_text("".join((_PASSING if test % 20 else _FAILING).format(test) for test in tests_here))
         else:
             path.write_text(_MIXED.format(first=number * each, last=(number + 1) * each))
     return each * FILES
 
 
 def _trivial(tests: int) -> str:
-    return "".join(f"def test_{test}():\n    pass\n" for test in range(tests))
+    return "".join(map(_PASSING.format, range(tests)))

@@ -45,6 +45,34 @@ def test_benchmarks_run(tmp_path: Path, script: str, options: tuple[str, ...], l
     )
 
 
+COUNTED = """
+import json
+from instructions import Count, row
+bare = {("trivial", 400): Count(100, 0), ("trivial", 1400): Count(1100, 0),
+        ("failing", 400): Count(100, 0), ("failing", 1400): Count(1100, 0)}
+ours = {("trivial", 400): Count(1900, 3000), ("trivial", 1400): Count(4900, 8000),
+        ("failing", 400): Count(2000, 3100), ("failing", 1400): Count(6000, 9100)}
+print(json.dumps(row("ours", ours, bare)))
+"""
+
+
+def test_instructions_of_tests_and_sessions(tmp_path: Path) -> None:
+    """What a test costs is the difference of two sizes beside bare pytest's; a session costs the rest of it."""
+    printed = run(
+        [sys.executable, "-c", COUNTED], tmp_path, {**os.environ, "PYTHONPATH": str(ROOT / "benchmarks")}, exits=0
+    )
+    assert json.loads(printed.out) == {
+        "way": "ours",
+        "a passed test": 7,
+        "in pytest's process": 2,
+        "a test, 5 % fail": 9,
+        "of it in pytest's process": 3,
+        "a failed test": 47,
+        "a session": 2000,
+        "of it in pytest's": 1000,
+    }
+
+
 def test_findings_are_right_in_worlds_whose_truth_is_known(tmp_path: Path) -> None:
     """Flaky tests: 98 % right and 80 % found in each world; slower tests: 0.5 % false alarms at most, 70 % of 2x seen.
 
