@@ -31,8 +31,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.findings.flakiness import Content, Outcome, flakiness_of, storm
-from pytest_automation_report.findings.times import change_of, speed_of, usual_speed
+from pytest_automation_report.findings.flakiness import Content, Outcome, judge_flakiness, storm
+from pytest_automation_report.findings.times import estimate_speed, find_change, usual_speed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,7 +145,7 @@ def played(world: World, runs: int) -> tuple[set[int], set[int]]:
             history[test].append(Outcome(number, "passed", Content(commit)))
         plain.append(commit)
         if number % CHECKED_EVERY == CHECKED_EVERY - 1:
-            called |= {test for test, made in history.items() if flakiness_of(made)["state"] == "flaky"}
+            called |= {test for test, made in history.items() if judge_flakiness(made)["state"] == "flaky"}
     return called, {test for test in history if test in world.flaky and _has_shown(history[test])}
 
 
@@ -189,7 +189,7 @@ def found_after(runs: int, tests: int, seed: int) -> dict[str, float]:
             looks = range(CHECKED_EVERY, runs + 1, CHECKED_EVERY)
             if _has_shown(outcomes):
                 shown += 1
-                called += any(flakiness_of(outcomes[:look])["state"] == "flaky" for look in looks)
+                called += any(judge_flakiness(outcomes[:look])["state"] == "flaky" for look in looks)
         found[f"{rate:.0%}"] = called / max(1, shown)
     return found
 
@@ -208,12 +208,12 @@ def slower_rows(tests: int, seed: int) -> dict[str, float]:
             usual[test] * machine * chance.lognormvariate(0, noise[test]) * (factor[test] if run >= HISTORY else 1.0)
             for test in range(tests)
         ]
-        speed = speed_of((round(elapsed[test]), series[test]) for test in range(tests)) if run else machine
+        speed = estimate_speed((round(elapsed[test]), series[test]) for test in range(tests)) if run else machine
         for test in range(tests):
             series[test].append(round(elapsed[test] / speed))
             observed[test].append(elapsed[test])
     called = [
-        (change := change_of(one, [round(time) for time in other])) is not None and change.elapsed > change.median
+        (change := find_change(one, [round(time) for time in other])) is not None and change.elapsed > change.median
         for one, other in zip(series, observed, strict=True)
     ]
 
@@ -239,14 +239,14 @@ def moves(tests: int, seed: int) -> dict[str, float]:
                 time = usual[test] * (machine if test % 5 else 1.0) * chance.lognormvariate(0, 0.1)
                 elapsed[test].append(time)
             pairs = ((round(one[-1]), _at_usual_speed(one[:-1], speeds)) for one in elapsed)
-            speeds.append(speed_of(pairs))
+            speeds.append(estimate_speed(pairs))
             now = usual_speed(speeds)
             if run >= HISTORY and abs(speeds[-1] / now - 1) < USUAL:
                 found.setdefault(f"{name}, settled", run - HISTORY)
             called |= {
                 test
                 for test, one in enumerate(elapsed)
-                if change_of([time * now for time in _at_usual_speed(one, speeds)], [round(time) for time in one])
+                if find_change([time * now for time in _at_usual_speed(one, speeds)], [round(time) for time in one])
             }
         found[f"{name}, alarms"] = len(called) / tests
     return found
@@ -270,7 +270,7 @@ def drifts(tests: int, runs: int, seed: int) -> dict[str, float]:
             elapsed = [
                 round(time * chance.lognormvariate(0, 0.3) + wait) for time, wait in zip(usual, waits, strict=True)
             ]
-            speeds.append(speed_of(zip(elapsed, series, strict=True)))
+            speeds.append(estimate_speed(zip(elapsed, series, strict=True)))
             series = [[*one[-22:], round(now / speeds[-1])] for one, now in zip(series, elapsed, strict=True)]
         found[f"{waiting:.0%} wait"] = median(speeds[-10:]) / median(speeds[1:11])
     return found

@@ -20,7 +20,7 @@ from pytest_automation_report.ci.detection import MARKS
 from pytest_automation_report.ci.providers import PROVIDERS
 from pytest_automation_report.cli.context import EXIT_CODES
 from pytest_automation_report.cli.main import main
-from pytest_automation_report.settings.settings import SETTINGS, Setting, setting_of
+from pytest_automation_report.settings.settings import SETTINGS, Setting, find_setting
 from pytest_automation_report.spool import ledger, records
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def commands(group: click.Group = main, prefix: str = "") -> Iterator[tuple[str,
 def settings_table(names: str) -> str:
     """Return a table of these settings; each row is an anchor."""
     head = "| setting | option | values | default | meaning |\n| --- | --- | --- | --- | --- |"
-    return "\n".join([head, *(_setting_row(setting_of(name)) for name in names.split())])
+    return "\n".join([head, *(_setting_row(find_setting(name)) for name in names.split())])
 
 
 def _setting_row(setting: Setting) -> str:

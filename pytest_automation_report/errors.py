@@ -43,7 +43,7 @@ class TokenMissingError(AutomationReportError):
     """A command needs a token; the message has the variable or file where it can be set."""
 
 
-def members_of(error: BaseException) -> Sequence[BaseException]:
+def group_members(error: BaseException) -> Sequence[BaseException]:
     """Return the members of a group of exceptions; none of an error that has an attribute of that name."""
     # Before Python 3.11 groups come from a package: pytest has loaded it, else there is none.
     module = sys.modules.get("builtins" if sys.version_info >= (3, 11) else "exceptiongroup")

@@ -71,9 +71,9 @@ def __dir__() -> list[str]:
 def automation_report(request: pytest.FixtureRequest) -> AutomationReport:
     """Add fields, links, artifacts and steps to the result of the test; does nothing when it is not reported."""
     from pytest_automation_report.recording.collector import HOOKS  # noqa: PLC0415 - only for tests that ask for it
-    from pytest_automation_report.recording.functions import report_of  # noqa: PLC0415 - only for tests that ask for it
+    from pytest_automation_report.recording.functions import running_report  # noqa: PLC0415 - only for tests that ask for it
 
-    return report_of(getattr(request.config.pluginmanager.get_plugin(HOOKS), "collector", None))
+    return running_report(getattr(request.config.pluginmanager.get_plugin(HOOKS), "collector", None))
 
 
 @guarded

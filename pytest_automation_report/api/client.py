@@ -25,8 +25,8 @@ from pytest_automation_report.api.responses import (
     RunTest,
     Source,
     page_from,
+    parse_stored_file,
     run_from,
-    stored_file,
 )
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Client(ABC):
     def put_artifact(self, content: BinaryIO, size: int, name: str) -> StoredFile:
         """Upload a file of ``size`` bytes to a server of ours: while `artifact_bytes` is None, you must not call it."""
         request = ApiRequest("POST", ARTIFACTS_PATH, 201, query={"name": name}, file=(content, size))
-        return self._call(request, stored_file)
+        return self._call(request, parse_stored_file)
 
     def create_run(self, run: NewRun, *, key: str = "") -> int:
         """Create a run and return its id."""

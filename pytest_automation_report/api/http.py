@@ -83,7 +83,7 @@ class Try:
                 raise TimeoutError("the deadline has passed")
             self.is_connected, self._socket = True, sock
 
-    def outcome_of(self, request: Callable[[], T]) -> T | NoResponse:
+    def outcome(self, request: Callable[[], T]) -> T | NoResponse:
         """Return the outcome of a request, or that there was none by the deadline."""
         outcomes: list[T | NoResponse | BaseException] = []
 
@@ -100,12 +100,12 @@ class Try:
         try:
             thread.join(self.deadline_seconds)
         finally:
-            outcome = outcomes[0] if outcomes else self._given_up()
+            outcome = outcomes[0] if outcomes else self._give_up()
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    def _given_up(self) -> NoResponse:
+    def _give_up(self) -> NoResponse:
         """Stop the request: one that is not connected is never sent, and any other one ends with its socket."""
         with self._lock:
             self._is_given_up = True
@@ -296,7 +296,7 @@ class HttpClient(Client):
         pauses = [*_READ_PAUSES] if request.method == "GET" else []
         while True:
             attempt = Try(seconds)
-            outcome = attempt.outcome_of(partial(self._outcome, prepared, attempt))
+            outcome = attempt.outcome(partial(self._outcome, prepared, attempt))
             # A server that is being restarted, or that met another one at a wrong moment.
             if not (pauses and isinstance(outcome, HttpResponse) and outcome.status in {500, 503}):
                 break

@@ -421,7 +421,7 @@ def template_for(template: str, values: Mapping[str, str]) -> str:
     return _BRACED.sub(lambda match: values.get(match[1], match[0]), template)
 
 
-def address_of(template: str, path: str, name: str) -> str:
+def file_address(template: str, path: str, name: str) -> str:
     """Return the URL of one file; to a template without placeholders of `OF_FILE` the path is appended."""
     values = {"path": quote(path, safe="/"), "name": quote(name, safe="")}
     if not any(placeholder in values for placeholder in braced(template)):

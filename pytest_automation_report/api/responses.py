@@ -170,7 +170,7 @@ def retry_after_seconds(value: str, date: str) -> float | None:
         return None
 
 
-def time_of(text: str | None) -> datetime | None:
+def parse_time(text: str | None) -> datetime | None:
     """Return a time that the server gave, UTC in ISO 8601; None for any other text."""
     try:
         return time_from(text or "")
@@ -386,7 +386,7 @@ class _SingleRun(Struct):
 Decoder(tuple[Created, StoredFile, _SingleRun, ResultPage[Run], ResultPage[RunTest], ResultPage[Source]])
 
 
-def stored_file(document: object) -> StoredFile:
+def parse_stored_file(document: object) -> StoredFile:
     """Read the response to an upload; raises `ValueError` without the URL of a file."""
     return convert(_forgiven(document), StoredFile)
 

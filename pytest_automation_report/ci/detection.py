@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.models import MAX_ANCESTORS
-from pytest_automation_report.ci.facts import BuildInfo, repository_page, text_of, with_fallbacks
+from pytest_automation_report.ci.facts import BuildInfo, read_variable, repository_page, with_fallbacks
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import ANCESTOR_DIGITS, SHORT_COMMIT
@@ -87,7 +87,7 @@ def ci_facts(environ: Mapping[str, str], read_file: ReadFile = lambda _: "") -> 
 def _is_marked(environ: Mapping[str, str], mark: str) -> bool:
     """Whether a variable is set and not switched off, or for ``NAME=value`` whether it has the value."""
     name, _, value = mark.partition("=")
-    text = (text_of(environ, name) or "").lower()
+    text = (read_variable(environ, name) or "").lower()
     return text == value if value else text not in _UNMARKED
 
 

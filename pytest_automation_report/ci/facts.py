@@ -189,6 +189,6 @@ def without_user(url: str | None) -> str | None:
     return split._replace(netloc=split.netloc.rpartition("@")[2]).geturl()
 
 
-def text_of(environ: Mapping[str, str], name: str) -> str | None:
+def read_variable(environ: Mapping[str, str], name: str) -> str | None:
     """Return a variable's value without surrounding space, None if it is unset or empty."""
     return environ.get(name, "").strip() or None

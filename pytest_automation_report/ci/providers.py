@@ -15,8 +15,8 @@ from pytest_automation_report.ci.facts import (
     BuildInfo,
     CiJob,
     Shard,
+    read_variable,
     repository_page,
-    text_of,
     with_fallbacks,
     without_user,
 )
@@ -68,10 +68,10 @@ class Provider(Struct, frozen=True, kw_only=True):
 
 def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
     """Return the author's commit: on a pull request ``GITHUB_SHA`` is a merge, or the last commit of the target."""
-    commit = text_of(environ, "GITHUB_SHA")
-    event_name = text_of(environ, "GITHUB_EVENT_NAME") or ""
-    event = partial(_member, read_file(text_of(environ, "GITHUB_EVENT_PATH") or ""))
-    if not event_name.startswith("pull_request") and text_of(environ, "GITHUB_HEAD_REF") is None:
+    commit = read_variable(environ, "GITHUB_SHA")
+    event_name = read_variable(environ, "GITHUB_EVENT_NAME") or ""
+    event = partial(_member, read_file(read_variable(environ, "GITHUB_EVENT_PATH") or ""))
+    if not event_name.startswith("pull_request") and read_variable(environ, "GITHUB_HEAD_REF") is None:
         # Only the event's file has the subject of the commit that was pushed.
         message, author = event("head_commit", "message"), event("head_commit", "author", "name")
         return BuildInfo(
@@ -79,14 +79,14 @@ def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
             commit_subject=_subject(message) if isinstance(message, str) else None,
             author=author.strip() or None if isinstance(author, str) else None,
         )
-    merge = re.fullmatch(r"refs/pull/([0-9]{1,18})/.*", text_of(environ, "GITHUB_REF") or "")
+    merge = re.fullmatch(r"refs/pull/([0-9]{1,18})/.*", read_variable(environ, "GITHUB_REF") or "")
     pushed = event("pull_request", "head", "sha")
     number = event("pull_request", "number") if pushed else None
     if type(number) is not int or number < 1:
         number = int(merge[1]) if merge else None
     # Branches have no colon in their names.
     owner = event("pull_request", "head", "repo", "owner", "login")
-    unnumbered = f"{owner if isinstance(owner, str) else 'pull'}:{text_of(environ, 'GITHUB_HEAD_REF') or ''}"
+    unnumbered = f"{owner if isinstance(owner, str) else 'pull'}:{read_variable(environ, 'GITHUB_HEAD_REF') or ''}"
     return BuildInfo(
         branch=unnumbered if number is None else f"pull/{number}",
         commit=pushed if isinstance(pushed, str) and pushed else None,
@@ -119,7 +119,7 @@ def _properties(text: str) -> dict[str, str]:
 
 def _teamcity(environ: Environ, read_file: ReadFile) -> BuildInfo:
     """Return the facts in the build's property files: the agent sets few variables."""
-    system = _properties(read_file(text_of(environ, "TEAMCITY_BUILD_PROPERTIES_FILE") or ""))
+    system = _properties(read_file(read_variable(environ, "TEAMCITY_BUILD_PROPERTIES_FILE") or ""))
     properties = _properties(read_file(system.get("teamcity.configuration.properties.file", "")))
     # For the default branch TeamCity may write the word <default> instead of its name.
     known = {name: text for name, text in properties.items() if not text.startswith("<")}
@@ -144,8 +144,8 @@ _APPVEYOR_BUILD: Final = (
 def _appveyor(environ: Environ, _: ReadFile) -> BuildInfo:
     """Return the repository, None if its host is not GitHub, Bitbucket or GitLab."""
     hosts = {"github": "github.com", "bitbucket": "bitbucket.org", "gitlab": "gitlab.com"}
-    host = hosts.get((text_of(environ, "APPVEYOR_REPO_PROVIDER") or "").lower())
-    name = text_of(environ, "APPVEYOR_REPO_NAME")
+    host = hosts.get((read_variable(environ, "APPVEYOR_REPO_PROVIDER") or "").lower())
+    name = read_variable(environ, "APPVEYOR_REPO_NAME")
     return BuildInfo(repository=repository_page(f"https://{host}/{name}") if host and name else None)
 
 
@@ -379,7 +379,7 @@ def _from_table(environ: Environ, name: str, provider: Provider) -> BuildInfo:
         target_branch=_first(environ, provider.target_branch),
         commit_subject=_subject(_first(environ, provider.commit_message) or ""),
         build=_first(environ, provider.build),
-        pipeline="-".join(_all_of(environ, *provider.pipeline) or ()) or None,
+        pipeline="-".join(_variables(environ, *provider.pipeline) or ()) or None,
         attempt=(attempt if retries is None else retries + 1) or None,
         shard=_shard(environ, provider),
         url=without_user(_first(environ, provider.url)),
@@ -438,7 +438,7 @@ def _shard(environ: Environ, provider: Provider) -> Shard | None:
 
 
 def _integer(environ: Environ, name: str) -> int | None:
-    text = text_of(environ, name) or ""
+    text = read_variable(environ, name) or ""
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
@@ -449,8 +449,8 @@ def _first(environ: Environ, names: tuple[str, ...]) -> str | None:
 
 def _filled(environ: Environ, template: str) -> str | None:
     if "{" not in template:
-        return text_of(environ, template)
-    if _all_of(environ, *re.findall(r"\{([\w.]+)", template)) is None:
+        return read_variable(environ, template)
+    if _variables(environ, *re.findall(r"\{([\w.]+)", template)) is None:
         return None
 
     def filled(variable: re.Match[str]) -> str:
@@ -460,7 +460,7 @@ def _filled(environ: Environ, template: str) -> str | None:
     return re.sub(r"\{([\w.]+)(!q)?\}", filled, template)
 
 
-def _all_of(environ: Environ, *names: str) -> tuple[str, ...] | None:
+def _variables(environ: Environ, *names: str) -> tuple[str, ...] | None:
     """Return the values of the variables, None if one is not set."""
-    texts = tuple(text for name in names if (text := text_of(environ, name)))
+    texts = tuple(text for name in names if (text := read_variable(environ, name)))
     return texts if len(texts) == len(names) else None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, field
 
-from pytest_automation_report.system.console import ENDING, OF_COMMAND, CommandSignals, exit_code_of, is_writable
+from pytest_automation_report.system.console import ENDING, OF_COMMAND, CommandSignals, command_exit_code, is_writable
 from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
@@ -353,7 +353,7 @@ def _outcome(
             process.send_signal(number)
     _note_pending(signals, interrupts)  # signals to the whole group of processes, which ended the command
     output.drain(lambda: _note_pending(signals, interrupts))
-    code = exit_code_of(process)
+    code = command_exit_code(process)
     return code, f"ended with exit code {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
 
 

@@ -34,8 +34,8 @@ from pytest_automation_report.settings.parsers import SIZE_HINT, RawSetting, siz
 from pytest_automation_report.settings.resolver import misspelling, project_name, settings_from, spool_candidates
 from pytest_automation_report.settings.run import RunSharing, configured_run, recording_options, without_secrets
 from pytest_automation_report.settings.servers import postgres_database
-from pytest_automation_report.settings.settings import LOCAL_URL, STORE, Settings, looks_like_ours, setting_of
-from pytest_automation_report.settings.sharing import sharing_of
+from pytest_automation_report.settings.settings import LOCAL_URL, STORE, Settings, find_setting, looks_like_ours
+from pytest_automation_report.settings.sharing import decide_sharing
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.lines import Shell
 from pytest_automation_report.system.console import has_screen
@@ -190,7 +190,7 @@ def setting_options(*names: str) -> Callable[[Callable[..., int]], Callable[...,
     def decorate(function: Callable[..., int]) -> Callable[..., None]:
         command = _with_exit_codes(function)
         for name in sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))[::-1]:
-            row = setting_of(name)
+            row = find_setting(name)
             is_flag = row.kind == "flag"
             option = click.option(
                 f"{row.plain_option}/{row.plain_off_option}" if is_flag else row.plain_option,
@@ -339,7 +339,7 @@ def rules_of(configuration: Settings, token: Token | None) -> RecordingOptions:
 def new_run(configuration: Settings, token: Token | None, session_id: str = "") -> tuple[NewRun, RunSharing]:
     """Return the run to create, with its build metadata and without secrets, and how jobs share it."""
     facts = facts_for(configuration.build_info, configuration.facts, os.environ, Path.cwd())
-    sharing = sharing_of(configuration, facts)
+    sharing = decide_sharing(configuration, facts)
     if sharing.warning:
         echo_stderr(sharing.warning)
     # By this field the sender finds the run of a single session again.
@@ -380,7 +380,7 @@ def user_shell() -> Shell:
 
 def typed_options(configuration: Settings) -> list[str]:
     """Return the options of the way to a server or store that the user typed, for a command that is printed."""
-    rows = [row for row in map(setting_of, CONNECTION) if configuration.origins.get(row.name) == row.plain_option]
+    rows = [row for row in map(find_setting, CONNECTION) if configuration.origins.get(row.name) == row.plain_option]
     values = [(row.plain_option, getattr(configuration, row.name) or LOCAL_URL) for row in rows]
     return [option if value is True else f"{option}={value}" for option, value in values]
 

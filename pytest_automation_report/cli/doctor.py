@@ -53,7 +53,7 @@ from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SettingError, SpoolError, StoreError
 from pytest_automation_report.settings.settings import SETTINGS, Settings
 from pytest_automation_report.settings.token import TOKEN_ENVIRONMENTS, token_from
-from pytest_automation_report.spool.folder import named
+from pytest_automation_report.spool.folder import name_some
 from pytest_automation_report.spool.sessions import delivered_state, others_in, session_folders, without_locks
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import quantity, string
@@ -192,7 +192,7 @@ def _name_check(endpoint: Endpoint) -> Check:
     hint = "check the address (url), this machine's DNS, or set HTTPS_PROXY"
     try:
         # A name server can take minutes, and the call has no time limit.
-        found = Try(_STEP_SECONDS).outcome_of(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
+        found = Try(_STEP_SECONDS).outcome(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
     except (OSError, UnicodeError) as error:
         why = "no name of a host" if isinstance(error, UnicodeError) else reason(error)
         return Check("DNS", "failed", f"{host}: {why}", hint)
@@ -327,7 +327,7 @@ def _spool_check(configuration: Settings) -> Check:
             finding += f", and automation-report send would keep {len(kept):,}: {'; '.join(kept[:_MOST_KEPT])}"
         hint = "" if len(kept) == len(folders) else "send what is left with automation-report send"
         return Check("spool", "warning", finding, hint)
-    more = f"; what else it holds is left alone: {named(others)}" if others else ""
+    more = f"; what else it holds is left alone: {name_some(others)}" if others else ""
     return Check("spool", "ok", f"nothing waits in {spool}{more}")
 
 

@@ -48,14 +48,14 @@ from pytest_automation_report.findings.sentences import (
     exit_words,
     is_torn,
     reason_lines,
-    told,
     verdict_line,
+    verdict_sentence,
     wholeness_words,
 )
 from pytest_automation_report.findings.times import factor
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import duration, printable, quantity
-from pytest_automation_report.text.node_ids import title_of
+from pytest_automation_report.text.node_ids import join_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -269,7 +269,7 @@ def _show_numbers(document: RunFindings, *, is_json: bool) -> None:
         return
     base = document["base"]
     echo_result(document["run"])
-    echo_stderr(printable(told(document["verdict"])))
+    echo_stderr(printable(verdict_sentence(document["verdict"])))
     # Runs outside of a checkout have no branch that could be named.
     is_nameless = base is not None and base["why"] == "same branch" and not base["branch"]
     why = "" if base is None else "the last one before it" if is_nameless else _WHY[base["why"]]
@@ -383,7 +383,7 @@ def _judged(lines: Sequence[str], words: str, count: int, most: int | None) -> J
 
 
 def _title_of(test: Mapping[str, Any]) -> str:
-    return printable(title_of(test["folder"], test["name"]))
+    return printable(join_title(test["folder"], test["name"]))
 
 
 _RUNS: Final = 10
@@ -392,7 +392,7 @@ _RUNS: Final = 10
 
 def _entry_of(test: ChangedTest, known: KnownTests) -> KnownFailure | None:
     """Return the entry that names a test of findings, else its session's entry, which has the line 0."""
-    title = title_of(test["folder"], test["name"])
+    title = join_title(test["folder"], test["name"])
     return known.of(title, test["key"]) or entry_of_field(test["known"] or "", title)
 
 
@@ -441,7 +441,7 @@ def _seen(options: dict[str, object], known: KnownTests) -> tuple[set[KnownFailu
     """Return the entries that name a test of the last run, its tests, the number of runs, and what failed in them."""
 
     def entries_of(tests: Iterable[ExportedTest]) -> set[KnownFailure]:
-        return {entry for test in tests for entry in known.all_of(test.node_id, test.title, test.key)}
+        return {entry for test in tests for entry in known.matching(test.node_id, test.title, test.key)}
 
     with opened(options, is_source_needed=True) as reading:
         source = reading.source_id(reading.configuration.source)

@@ -17,7 +17,7 @@ from msgspec import Struct, convert
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.http import Try
 from pytest_automation_report.api.models import CUT_FIELD, KNOWN_FIELD
-from pytest_automation_report.api.responses import ClientError, NoResponse, Run, time_of
+from pytest_automation_report.api.responses import ClientError, NoResponse, Run, parse_time
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.cli.context import (
     CONNECTION,
@@ -47,15 +47,15 @@ from pytest_automation_report.delivery.report import excerpt_from
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.failures.tracebacks import parse_traceback
 from pytest_automation_report.findings.known import KnownTests
-from pytest_automation_report.findings.sentences import is_torn, told
+from pytest_automation_report.findings.sentences import is_torn, verdict_sentence
 from pytest_automation_report.spool.records import FailedTest
 from pytest_automation_report.summary.ci_page import (
     JobOutput,
     PageOfJob,
+    ci_workspace,
     failing_notes,
     job_title,
     repository_path,
-    workspace_of,
 )
 from pytest_automation_report.summary.lines import result_page, run_page
 from pytest_automation_report.text.files import read_file
@@ -199,7 +199,7 @@ def _page_of(reading: Opened, run: Run, test: ExportedTest) -> str:
 
 
 def _repository_path(file: str) -> str:
-    return repository_path(file, Path.cwd(), workspace_of(os.environ))
+    return repository_path(file, Path.cwd(), ci_workspace(os.environ))
 
 
 def _failed_test(test: ExportedTest) -> FailedTest:
@@ -312,7 +312,7 @@ class _Verdicts(Struct, frozen=True):
         if self.is_gate:
             judged, words = judge(shown, findings, self.known, Limits())
             return max(code, judged), f"Gate {_GATE[judged]}: {words}"
-        echo_stderr(f"run {shown.id}: {printable(told(findings['verdict']))}")
+        echo_stderr(f"run {shown.id}: {printable(verdict_sentence(findings['verdict']))}")
         return code, ""
 
     def is_red(self, shown: Run, findings: RunFindings) -> bool | None:
@@ -323,7 +323,7 @@ class _Verdicts(Struct, frozen=True):
         """
         if findings["verdict"]["kind"] == "died" or findings["ran"].get("unexplained_exit"):
             return True
-        created = time_of(shown.created_at)
+        created = parse_time(shown.created_at)
         known = KnownTests(self.known.entries, created and created.date())
         if self.is_gate:
             is_red = any(kind.is_stopped for kind in judgements(findings, known, Limits()))
@@ -381,7 +381,7 @@ def _posted(address: str, text: str) -> str:
     post = partial(requests.post, address, json={"text": text}, allow_redirects=False)
     try:
         # Time-outs of sockets hold for each read: a server that sends a byte a second would keep the job for ever.
-        answer = Try(_WEBHOOK_SECONDS).outcome_of(post)
+        answer = Try(_WEBHOOK_SECONDS).outcome(post)
     except (requests.RequestException, OSError, ValueError) as error:  # its text has the address
         return type(error).__name__
     if isinstance(answer, NoResponse):

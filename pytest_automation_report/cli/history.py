@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from pytest_automation_report.api.client import learn_kind, run_pages
 from pytest_automation_report.api.models import CUT_FIELD, SELECTION_FIELD, SHARD_OPTION, NewRun
-from pytest_automation_report.api.responses import time_of
+from pytest_automation_report.api.responses import parse_time
 from pytest_automation_report.ci.detection import facts_for
 from pytest_automation_report.cli.context import CONNECTION, FACTS, Command, Exit, setting_options, store_to_read
 from pytest_automation_report.cli.queries import (
@@ -136,5 +136,5 @@ def _counts(run: Run, before: datetime | None) -> bool:
 
 
 def _moment(text: str | None) -> datetime | None:
-    moment = time_of(text)
+    moment = parse_time(text)
     return moment and moment.replace(tzinfo=moment.tzinfo or timezone.utc)

@@ -15,7 +15,7 @@ import click
 
 from pytest_automation_report.api.client import MOST_RUNS, Client, RunFilters, run_pages
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, Resources, joined, web_address_hint
-from pytest_automation_report.api.responses import RefusedError, ResultPage, Run, time_of
+from pytest_automation_report.api.responses import RefusedError, ResultPage, Run, parse_time
 from pytest_automation_report.cli.context import (
     AGE,
     CONNECTION,
@@ -316,7 +316,7 @@ def list_runs(  # noqa: PLR0913 - one for each option
 
 def moment(text: str | None) -> str:
     """Return a time of the server, UTC in ISO 8601, in this machine's time zone; any other text unchanged."""
-    time = time_of(text)
+    time = parse_time(text)
     return text or "" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
 
 

@@ -36,26 +36,26 @@ from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SettingError, SpoolError
-from pytest_automation_report.findings.sentences import ago
+from pytest_automation_report.findings.sentences import time_ago
 from pytest_automation_report.settings.console import project_ini
 from pytest_automation_report.settings.run import timeouts_from
 from pytest_automation_report.settings.servers import artifact_store
-from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
-from pytest_automation_report.spool.folder import Lock, Log, named, remove_session
+from pytest_automation_report.settings.settings import LOCAL_URL, find_setting
+from pytest_automation_report.spool.folder import Lock, Log, name_some, remove_session
 from pytest_automation_report.spool.records import FinishRecord
 from pytest_automation_report.spool.sessions import (
     SessionState,
     SpoolReader,
-    age_of,
     check_owner,
     discard_session,
-    files_of,
     ledger_from,
     locked,
     others_in,
     remove_abandoned,
+    session_age,
+    session_files,
     session_folders,
-    state_of,
+    session_state,
 )
 from pytest_automation_report.summary.lines import counts_by_status, delivery_lines, report_line
 from pytest_automation_report.text.limits import STRING_UNITS, printable, quantity, sanitize
@@ -232,7 +232,7 @@ def delivered(
     """Send a session, with its progress and outcome on stderr; the caller has the folder's lock."""
     before, timeouts, report = ledger_from(folder.ledger), timeouts_from(os.environ), session.report
     # A report that the user's environment names is written wherever it is.
-    is_named = configuration.origins.get("html") == setting_of("html").environment and configuration.html == report
+    is_named = configuration.origins.get("html") == find_setting("html").environment and configuration.html == report
     refusal = "" if not report or is_named else refusal_of_kept(project_ini(Path.cwd()).root, Path(report))
     store, error = artifact_store(configuration, os.environ, Path.cwd())
     if error:
@@ -378,8 +378,8 @@ class SpooledSession(Struct, frozen=True):
 def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
     """Return one session with its counts; reads all its records, in pieces."""
     try:
-        state, size = state_of(folder), sum(file.stat().st_size for file in files_of(folder))
-        age = age_of(folder, now)
+        state, size = session_state(folder), sum(file.stat().st_size for file in session_files(folder))
+        age = session_age(folder, now)
     except PermissionError as error:
         age = max(0.0, now - folder.path.stat().st_mtime)
         return SpooledSession(folder.id, "unreadable", age, 0, error=f"{folder.path}: {error.strerror}")
@@ -481,7 +481,7 @@ def _show_others(spool: Path) -> None:
     if others:
         is_one = len(others) == 1
         what = f"{len(others)} other {'file or folder' if is_one else 'files and folders'} in {spool}"
-        echo_stderr(f"{what} {'is' if is_one else 'are'} left alone: {named(others)}")
+        echo_stderr(f"{what} {'is' if is_one else 'are'} left alone: {name_some(others)}")
 
 
 def _row(session: SpooledSession) -> tuple[str, ...]:
@@ -492,7 +492,7 @@ def _row(session: SpooledSession) -> tuple[str, ...]:
         (session.held, "held"),
     ]
     results = ", ".join(f"{count:,} {state}" for count, state in parts if count) or session.error or "no results"
-    written = ago(int(session.age_seconds * 1_000_000))
+    written = time_ago(int(session.age_seconds * 1_000_000))
     return session.id, session.state, written, f"{results}{_destination(session)}"
 
 

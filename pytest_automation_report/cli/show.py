@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.client import RunExpand, run_pages
 from pytest_automation_report.api.models import DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD, SELECTION_FIELD, WORKER_FIELD
-from pytest_automation_report.api.responses import time_of
+from pytest_automation_report.api.responses import parse_time
 from pytest_automation_report.cli.context import (
     CONNECTION,
     SIZE,
@@ -28,14 +28,14 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, completed_jobs, echo_link, opened
 from pytest_automation_report.cli.run import run, run_line
-from pytest_automation_report.export.digest import digest_of, markdown_of, new_keys
+from pytest_automation_report.export.digest import digest_run, markdown_text, new_keys
 from pytest_automation_report.export.results import verdict_on
-from pytest_automation_report.findings.sentences import compared_line, reason_lines, told
+from pytest_automation_report.findings.sentences import compared_line, reason_lines, verdict_sentence
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.lines import run_page
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import cut_end, printable, quantity
-from pytest_automation_report.text.node_ids import run_command
+from pytest_automation_report.text.node_ids import pytest_command
 from pytest_automation_report.text.output import encoded, write_output
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def show(chosen: WhichRun, *, is_all: bool, is_json: bool, test: str | None, **o
             whole = reading.run(run_id)
             findings = reading.findings(run_id) if reading.is_ours else None
             found = _named(list(reading.tests(run_id)), test, whole)
-            again = run_command([found.node_id])
-            click.echo(markdown_of(found, whole, command=again, changes=_changes(found, findings)), nl=False)
+            again = pytest_command([found.node_id])
+            click.echo(markdown_text(found, whole, command=again, changes=_changes(found, findings)), nl=False)
             return Exit.DONE
         shown = reading.client.run(run_id, expands=_EXPANDS[: -1 if reading.is_ours else None])
         if is_json:
@@ -95,7 +95,7 @@ def show(chosen: WhichRun, *, is_all: bool, is_json: bool, test: str | None, **o
 def _failures(reading: Opened, shown: Run) -> Iterator[str]:
     """Yield the verdict, what changed since the base, the reasons, and the first failed tests."""
     findings = reading.findings(shown.id) if reading.is_ours else None
-    yield printable(told(verdict_on(shown, findings)))
+    yield printable(verdict_sentence(verdict_on(shown, findings)))
     if findings is not None:
         now = time.time_ns() // 1000
         yield compared_line(findings, now)
@@ -249,7 +249,7 @@ def _exported(form: str, reading: Opened, run_id: int, base: int | None) -> Iter
     if form == "ctrf":
         return [documents.ctrf_text(run, reading.tests(run_id), None if findings is None else findings["base"])]
     # The same run gives the same bytes: the digest is of the time of its end, of an open run of its begin.
-    failed, end = [*reading.tests(run_id, only_failures=True)], time_of(run.completed_at or run.created_at)
+    failed, end = [*reading.tests(run_id, only_failures=True)], parse_time(run.completed_at or run.created_at)
     now = 0 if end is None else round(end.timestamp() * 1_000_000)
     return [digest(reading, run, failed, findings, now=now).markdown()]
 
@@ -301,7 +301,7 @@ def digest(
     """Return the digest of a run and its failures; ``now`` is in microseconds since 1970."""
     run = replace(shown, total=reading.count(shown), failure=len(failures))
     url = run_page(reading.configuration, shown.id)
-    return digest_of(run, failures, findings, now=now, url=url, is_new_only=is_new_only)
+    return digest_run(run, failures, findings, now=now, url=url, is_new_only=is_new_only)
 
 
 # No command of the console: a session that runs failed tests again calls it in a process of its own.

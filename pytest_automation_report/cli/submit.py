@@ -36,9 +36,9 @@ from pytest_automation_report.junit.results import JunitResult
 from pytest_automation_report.junit.sessions import Submission
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.run import timeouts_from
-from pytest_automation_report.settings.settings import Settings, setting_of
+from pytest_automation_report.settings.settings import Settings, find_setting
 from pytest_automation_report.settings.token import token_from
-from pytest_automation_report.spool.records import Attempt, key_of
+from pytest_automation_report.spool.records import Attempt, test_key
 from pytest_automation_report.spool.sessions import session_folders
 from pytest_automation_report.summary.lines import send_command
 from pytest_automation_report.text.limits import quantity
@@ -226,8 +226,8 @@ class _CommandRun(Struct):
 
     def environment(self) -> dict[str, str]:
         """Return the variables by which the command's own pytest sessions join the run."""
-        job = {setting_of("job").environment: self.configuration.job}
-        return job if self.run is None else {**job, setting_of("run_id").environment: str(self.run)}
+        job = {find_setting("job").environment: self.configuration.job}
+        return job if self.run is None else {**job, find_setting("run_id").environment: str(self.run)}
 
     def end(self, ended: Ended, files: Sequence[Path], output: CommandOutput) -> None:
         """Write all results of the command into the spool, then send them, and complete the run if it is our own."""
@@ -350,7 +350,7 @@ def _failure(command: Sequence[str], ended: Ended, rules: RecordingOptions) -> J
     folder = f"{rules.prefix}.{_FOLDER}" if rules.prefix else _FOLDER
     text = f"{ended.words}, and left no results."
     status = rules.statuses.get("error", "error")
-    test = Test(key_of(folder, name), name, folder, status, ended.microseconds)
+    test = Test(test_key(folder, name), name, folder, status, ended.microseconds)
     return JunitResult(test, Attempt("error", ended.microseconds, causes=(Cause("error", "Error", text, text),)))
 
 
@@ -370,7 +370,7 @@ def _inherited(options: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables with the settings that were typed for ``exec`` and are for the command's sessions, too."""
     typed = {name: options[name] for name in _INHERITED if options[name] is not None}
     return {
-        setting_of(name).environment: str(int(value) if isinstance(value, bool) else value)
+        find_setting(name).environment: str(int(value) if isinstance(value, bool) else value)
         for name, value in typed.items()
     }
 

@@ -22,7 +22,7 @@ from pytest_automation_report.delivery.testmo import attempt_fields, attempt_tex
 from pytest_automation_report.findings.known import OWNER_FIELD, CodeOwners
 from pytest_automation_report.recording.options import FAILED, UNTESTED, RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import moved, node_id_fields
-from pytest_automation_report.spool.records import Attempt, Colours, identity_of
+from pytest_automation_report.spool.records import Attempt, Colours, identify
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import NOTE_UNITS, cut_end, cut_middle, string
@@ -71,7 +71,7 @@ def unfinished_attempt(
     status: Literal["untested", "error"] = UNTESTED if kind == "interrupted" else "error"
     text = cleaner.console(sentence, "\n\n" if detail else "", detail)
     cause = Cause(status, "Error" if status == "error" else "Not run", text, sentence)
-    fields = node_id_fields(identity_of(nodeid, prefix=options.prefix), cleaner)
+    fields = node_id_fields(identify(nodeid, prefix=options.prefix), cleaner)
     elapsed_us = None if observed_us is None else max(0, observed_us)
     return Attempt(status, elapsed_us, fields=fields, artifacts=tuple(artifacts), causes=(cause,))
 
@@ -126,14 +126,14 @@ class Decorations:
 
 def not_run_test(nodeid: str, options: RecordingOptions) -> Test:
     """Return the result of a test that was collected and never started (setting ``report_not_run``)."""
-    identity = identity_of(nodeid, prefix=options.prefix)
+    identity = identify(nodeid, prefix=options.prefix)
     path = string(nodeid.partition("::")[0]) or None
     cause = Field("Not run", "The session ended before this test started.")
     fields = (cause, *node_id_fields(identity, cleaner_for(options)))
     return fit_to_limits(Test(identity.key, identity.name, identity.folder, UNTESTED, file=path, fields=fields))
 
 
-def folded(
+def fold_attempts(
     base: Test,
     attempts: Sequence[Attempt],
     options: RecordingOptions,

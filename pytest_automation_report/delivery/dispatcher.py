@@ -21,7 +21,7 @@ from pytest_automation_report.delivery.requests import (
     UNPROCESSABLE,
     Life,
     Request,
-    reason_of,
+    refusal_reason,
 )
 from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.stores import Uploads
@@ -111,7 +111,7 @@ class SessionFollower(Struct):
         self.captured_output.close()
 
 
-def options_of(session: SessionManifest) -> RecordingOptions:
+def session_options(session: SessionManifest) -> RecordingOptions:
     """Parse the recording options of a session; raises `SpoolError` if its manifest has none that can be read."""
     # Not parsed with the manifest, since `spool` does not import `recording`.
     try:
@@ -226,7 +226,7 @@ class Delivery(Life):
         except RefusedError as error:
             self._refused(request, error)
         except (ClientError, StoreError) as error:
-            self._not_applied(request.intent, error)
+            self._handle_refusal(request.intent, error)
         else:
             self.ledger.write(AckRecord(request.intent.number, made))
             self.retry_policy.succeeded()
@@ -236,7 +236,7 @@ class Delivery(Life):
                 queue, seconds = self.queues.of(request.intent.worker), self.runtime.clock() - request.began
                 self.refusals.append_applied(queue, request.batch, seconds)
 
-    def _not_applied(self, intent: Intent, error: RequestError) -> None:
+    def _handle_refusal(self, intent: Intent, error: RequestError) -> None:
         self.ledger.write(NotRecord(intent.number))
         is_run_completed = None
         # A run that refuses a request may be completed, which only a read shows.
@@ -255,20 +255,20 @@ class Delivery(Life):
         elif intent.operation == "append_thread" and error.status in {400, TOO_LARGE, UNPROCESSABLE}:
             # The contract does not promise that a refused append is refused as a whole.
             self._to_read_back[intent.number] = error, request.sent
-            log(f"{reason_of(error)}: checking whether a part of it arrived")
+            log(f"{refusal_reason(error)}: checking whether a part of it arrived")
         elif intent.operation in {"append_run", "note_thread"} and is_refused:
             # Without the note the run can still be completed: the note is given up, and the summary shows that.
-            self.ledger.write(HeldRecord(intent.number, reason_of(error), dropped=True))
-            log(f"rejected: {reason_of(error)}")
+            self.ledger.write(HeldRecord(intent.number, refusal_reason(error), dropped=True))
+            log(f"rejected: {refusal_reason(error)}")
         else:
-            self._not_applied(intent, error)
+            self._handle_refusal(intent, error)
 
     def _end_reconciliation(self, intent: Intent) -> None:
         """Go on; a refused append is not sent again unchanged if nothing of it arrived."""
         self._reconciliation = None
         refusal, batch = self._to_read_back.pop(intent.number, (None, None))
         self.retry_policy.succeeded()
-        progress = self.state.progress_of(intent.worker)
+        progress = self.state.progress(intent.worker)
         has_arrived = progress.thread != intent.thread or progress.in_thread != intent.known
         if refusal is not None and batch is not None and not has_arrived:
             self.refusals.append_refused(batch.results, refusal)

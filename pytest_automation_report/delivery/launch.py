@@ -105,13 +105,13 @@ _BOOT: Final = f"""\
 from msgspec.json import decode
 from pytest_automation_report.delivery.launch import SenderConfig
 from pytest_automation_report.delivery.stores import import_client
-from pytest_automation_report.delivery.sender import run
+from pytest_automation_report.delivery.sender import run_sender
 import_client(is_embedded=start['is_embedded'])
 config = lines.readline()
 if not config.endswith(b'\\n'):
     os._exit(0)  # pytest ended before its session began
 os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-run(decode(config, type=SenderConfig))
+run_sender(decode(config, type=SenderConfig))
 os._exit(0)  # all is closed, and to unload each module would be an eighth of the cost of a short session
 """
 
@@ -145,7 +145,7 @@ class SenderProcess:
             *(_OF_REPORTS if has_report and is_embedded else ()),
         )
         try:
-            start = {"folders": folders_of(needed), "is_embedded": is_embedded}
+            start = {"folders": package_folders(needed), "is_embedded": is_embedded}
             # The session's name is not read: it shows in a list of processes which session the sender is of.
             command = command_for(_BOOT, session)
             self._process, self.is_independent = system.start_detached(command, loader_environment(), inherited)
@@ -190,22 +190,22 @@ def loader_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in system.LOADER_VARIABLES if name in os.environ}
 
 
-def folders_of(packages: Iterable[str]) -> list[str]:
+def package_folders(packages: Iterable[str]) -> list[str]:
     """Return the folders that hold these packages and the optional ones, each once, in order.
 
     Raises `LaunchError` if a package is missing: a file of the project with its name does not count.
     """
     folders: list[str] = [str(Path(__file__).parents[2])]
     for name in packages:
-        folder = _folder_of(name, folders)
+        folder = _package_folder(name, folders)
         if folder is None:
             raise LaunchError(f"the package {name} is not installed for {sys.executable}")
         folders.append(folder)
-    folders += [folder for name in _OPTIONAL if (folder := _folder_of(name, folders)) is not None]
+    folders += [folder for name in _OPTIONAL if (folder := _package_folder(name, folders)) is not None]
     return list(dict.fromkeys(folders))
 
 
-def _folder_of(name: str, folders: Iterable[str]) -> str | None:
+def _package_folder(name: str, folders: Iterable[str]) -> str | None:
     """Return the folder that holds a package, None if it is not installed; ``folders`` are those found before."""
     # The sender will find it there first. Most often all are in one folder, and a search takes 0.1 ms.
     for folder in folders:

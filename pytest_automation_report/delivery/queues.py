@@ -19,7 +19,7 @@ from pytest_automation_report.delivery.attempts import (
     NO_EXTENSIONS,
     Decorations,
     Extensions,
-    folded,
+    fold_attempts,
     not_run_test,
     unfinished_attempt,
 )
@@ -39,7 +39,7 @@ from pytest_automation_report.spool.records import (
     PlanRecord,
     PropertyRecord,
     StartRecord,
-    identity_of,
+    identify,
     one_based,
 )
 from pytest_automation_report.text.limits import string
@@ -269,7 +269,7 @@ class WorkerQueues:
         """Return the test that a worker runs, as a server of ours shows it; None between tests."""
         if queue.open is None:
             return None
-        identity = identity_of(queue.open.nodeid, prefix=self._options.prefix)
+        identity = identify(queue.open.nodeid, prefix=self._options.prefix)
         return {"key": identity.key, "name": identity.name, "folder": identity.folder, "since": queue.open.moment}
 
     def apply(self, worker: str, placed: PositionedRecord) -> None:
@@ -409,7 +409,7 @@ class WorkerQueues:
         """Return the result of a test: who it is follows from its node id, unless the record says otherwise."""
         key, folder, name = record.key, record.folder, record.name
         if key is None or folder is None or name is None:
-            identity = identity_of(record.nodeid, prefix=self._options.prefix)
+            identity = identify(record.nodeid, prefix=self._options.prefix)
             key, folder, name = key or identity.key, folder or identity.folder, name or identity.name
         file, line = string(record.file) or None, one_based(record.line)
         base = Test(key, name, folder, "", file=file, line=line, assertions=record.assertions)
@@ -424,7 +424,9 @@ class WorkerQueues:
         if result.nodeid in self._failed_by_crash and earlier and last.status != "error":
             last = replace(last, status="error", causes=(*earlier[-1].causes[:1], *last.causes))
         started, make = result.extensions.started, self.decorations.make
-        test, extensions = folded(result.test, (*earlier, last), self._options, self.decorations, started=started)
+        test, extensions = fold_attempts(
+            result.test, (*earlier, last), self._options, self.decorations, started=started
+        )
         encoded = make("comparison", partial(encode, extensions), b"")
         extensions = extensions if encoded else Extensions(started)
         size = len(encode(test)) + len(encoded)

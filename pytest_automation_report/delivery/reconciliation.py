@@ -20,7 +20,7 @@ from pytest_automation_report.api.responses import (
     Thread,
     UnknownAnswerError,
 )
-from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE, Life, digest_of
+from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE, Life, note_digest
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.spool.ledger import AckRecord, FencedRecord, FencingIsRecord, HeldRecord, NotRecord
 
@@ -40,7 +40,7 @@ def decided(unknown: Unknown, number: int, reason: str) -> Closing:
     return NotRecord(number, reason) if unknown == "send" else HeldRecord(number, reason, unknown == "drop")
 
 
-def results_of(client: Client, run: int, thread: int) -> Iterator[RunTest]:
+def shown_results(client: Client, run: int, thread: int) -> Iterator[RunTest]:
     """Yield what the server shows of a thread, the newest result first; each page is one request."""
     page: int | None = 1
     while page is not None:
@@ -87,7 +87,7 @@ class Reconciliation:
         is_refused = self.refusal is not None
         match self.intent.operation:
             case "append_thread":
-                return self._refused_append() if is_refused else self._stage()
+                return self._retry_append() if is_refused else self._stage()
             case "create_run":
                 return self._create_run()
             case "create_thread":
@@ -118,7 +118,7 @@ class Reconciliation:
             return self._decide(AckRecord(self.intent.number, min(own)))
         return self._decide(NotRecord(self.intent.number)) if self._agrees_with_last_read(0) else "pending"
 
-    def _refused_append(self) -> Reconciled:
+    def _retry_append(self) -> Reconciled:
         """Read, once, whether a refused append was partly applied, or refused because its thread is completed."""
         try:
             run = self._run()
@@ -193,7 +193,7 @@ class Reconciliation:
         state = self._ledger.state
         # A server that knows idempotency keys cannot apply a late copy twice.
         is_known = self._client.knows_keys or state.fencing is not None
-        return not is_known and state.progress_of(self.intent.worker).thread is not None
+        return not is_known and state.progress(self.intent.worker).thread is not None
 
     def _accepts_empty_append(self) -> bool | None:
         """Append without tests; return whether the server accepts that, None if the response is unknown."""
@@ -234,7 +234,7 @@ class Reconciliation:
         def has_note() -> bool:
             count, fields = self.intent.count, read()
             starts = range(len(fields) - count + 1)
-            return any(digest_of(fields[first : first + count]) == self.intent.digest for first in starts)
+            return any(note_digest(fields[first : first + count]) == self.intent.digest for first in starts)
 
         # One that cannot be read counts as arrived: it must not come twice.
         return self._decide_by(has_note, if_refused=True)
@@ -258,14 +258,14 @@ class Reconciliation:
         """
         intent, run = self.intent, self._ledger.state.run
         assert run is not None
-        progress, waiting = self._ledger.state.progress_of(intent.worker), self._life.queues.of(intent.worker).results
+        progress, waiting = self._ledger.state.progress(intent.worker), self._life.queues.of(intent.worker).results
         sent = (result for result in waiting if intent.first <= result.offset <= intent.last)
         batch = [result for result in sent if not progress.is_settled(result.offset)]
         if not 0 < arrived < intent.count == len(batch):
             return (), "the batch itself is not known any more"
         # Only this sender writes to the thread, so its latest results belong to the last batch.
         try:
-            rows = list(islice(results_of(self._client, run, intent.thread), arrived))
+            rows = list(islice(shown_results(self._client, run, intent.thread), arrived))
         except RefusedError as error:
             return (), f"the server does not show a run's results ({error})"
         ids = [row.id or 0 for row in rows]

@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_automation_report.api.responses import RefusedError, UnknownAnswerError
-from pytest_automation_report.delivery.reconciliation import results_of
+from pytest_automation_report.delivery.reconciliation import shown_results
 from pytest_automation_report.delivery.requests import NOT_FOUND
 from pytest_automation_report.spool.ledger import UnshownRecord
 
@@ -39,7 +39,7 @@ def unshown(follower: SessionFollower, delivery: Delivery) -> UnshownRecord:
         follower.read()
         follower.decide_end(delivery.runtime.clock())
         for worker, queue in follower.queues.by_worker.items():
-            progress = delivery.state.progress_of(worker)
+            progress = delivery.state.progress(worker)
             for result in queue.results:
                 if progress.is_acknowledged(result.offset) and not _is_taken(shown[worker], result.test):
                     offsets.setdefault(worker, []).append(result.offset)
@@ -75,7 +75,7 @@ def _read(delivery: Delivery) -> _Shown:
     for worker, progress in workers:
         shown[worker] = Counter[_Key]()
         for number in progress.threads:
-            rows, thread = list(results_of(delivery.client, run_id, number)), run.thread(number)
+            rows, thread = list(shown_results(delivery.client, run_id, number)), run.thread(number)
             # A server may know no threads in its list, or cut it.
             if thread is None or thread.total != len(rows):
                 raise RefusedError(f"the list of results of thread {number} cannot be followed", NOT_FOUND)

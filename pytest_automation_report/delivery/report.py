@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.client import learn_kind
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun
 from pytest_automation_report.api.responses import RefusedError
-from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, options_of
+from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, session_options
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.requests import NOT_FOUND, DeliveryOptions
 from pytest_automation_report.delivery.stores import REPORT_FILE_BYTES, spooled_size
@@ -128,7 +128,7 @@ def deliver_again(delivered: Delivery, last_words: Mapping[str, str], database: 
         delivered.session, origin=EMBEDDED_ORIGIN, joined_run=None, is_closing=False, run_tag="", is_first=None
     )
     ledger, state = LedgerFile(database.with_name("ledger")), delivered.state
-    queues = WorkerQueues(options_of(session), state.orphans, lambda worker: last_words.get(worker, ""))
+    queues = WorkerQueues(session_options(session), state.orphans, lambda worker: last_words.get(worker, ""))
     follower = SessionFollower(SpoolReader(delivered.folder), queues, delivered.timeouts, None)
 
     def now_us() -> int:

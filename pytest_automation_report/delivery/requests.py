@@ -231,7 +231,7 @@ class RetryPolicy:
             is_about_run = error.status in NOT_FOUND_OR_GONE or (error.status == UNPROCESSABLE and not error.errors)
             is_run_gone = is_about_run and self.ledger.state.run is not None
             is_run_gone = is_run_gone if is_run_completed is None else is_run_completed
-            self.stop("refused", reason_of(error), is_run_gone=is_run_gone)
+            self.stop("refused", refusal_reason(error), is_run_gone=is_run_gone)
         else:
             # A random time, whose upper bound doubles with each failure ("full jitter"). Requests that were in flight
             # may fail during the wait: they do not lengthen it, and do not count.
@@ -326,7 +326,7 @@ class BisectionState(Struct):
     next_size: int = 0  # suspects in the next append
     reductions: dict[int, tuple[Reduction, str]] = field(default_factory=dict)  # by offset, with the server's reasons
 
-    def reduction_of(self, result: Result) -> tuple[Reduction, str]:
+    def reduction(self, result: Result) -> tuple[Reduction, str]:
         """Return how far a result is reduced so far, and the server's reason."""
         return self.reductions.get(result.offset, ("whole", ""))
 
@@ -395,7 +395,7 @@ class RefusalHandling:
             self._max_tests, self._may_grow = BATCH_TESTS, False
         elif error.errors and not any(path.startswith("tests") for path in error.errors):
             # Wrong is the request itself: other results change nothing.
-            self._life.retry_policy.stop("refused", reason_of(error))
+            self._life.retry_policy.stop("refused", refusal_reason(error))
         elif len(results) == 1:
             self._change_single(results[0], error)
         elif error.status == TOO_LARGE:
@@ -405,7 +405,7 @@ class RefusalHandling:
             bisection.until, bisection.size, bisection.next_size = results[-1].offset, len(results), len(results) // 2
 
     def _in_form(self, bisection: BisectionState, result: Result) -> Result:
-        reduction, reason = bisection.reduction_of(result)
+        reduction, reason = bisection.reduction(result)
         return reduced(result, reduction, reason, self._aliases.get(result.status))
 
     def _change_named(self, results: Sequence[Result], error: RefusedError, named: Mapping[int, Sequence[str]]) -> None:
@@ -413,8 +413,8 @@ class RefusalHandling:
         bisection = self._bisections[results[0].worker]
         changes: dict[AliasRecord, None] = {}
         for index, parts in sorted(named.items()):
-            result, reason = results[index], reason_of(error, index)
-            is_bare = bisection.reduction_of(result)[0] == "bare"
+            result, reason = results[index], refusal_reason(error, index)
+            is_bare = bisection.reduction(result)[0] == "bare"
             alias = self._next_alias(result.status, result.test.status) if "status" in parts else None
             if alias is not None:
                 changes[AliasRecord(result.status, result.test.status, alias)] = None
@@ -442,14 +442,14 @@ class RefusalHandling:
     def _change_single(self, result: Result, error: RefusedError) -> None:
         """Reduce a result that was refused alone: whole, then cut if it is too large, then bare, then rejected."""
         bisection = self._bisections[result.worker]
-        reduction, reason = bisection.reduction_of(result)[0], reason_of(error, 0)
+        reduction, reason = bisection.reduction(result)[0], refusal_reason(error, 0)
         if reduction != "bare":
             is_to_cut = reduction == "whole" and error.status == TOO_LARGE
             bisection.reductions[result.offset] = ("cut" if is_to_cut else "bare", reason)
             return
         self._rejected_in_a_row += 1
         if self._rejected_in_a_row > _MAX_REJECTED_IN_A_ROW:
-            self._life.retry_policy.stop("refused", reason_of(error))
+            self._life.retry_policy.stop("refused", refusal_reason(error))
         else:
             self._reject(result, reason)
 
@@ -472,7 +472,7 @@ class RefusalHandling:
         self._life.runtime.log(f"rejected: {result.nodeid}: {reason}")
 
 
-def reason_of(error: RefusedError, index: int | None = None) -> str:
+def refusal_reason(error: RefusedError, index: int | None = None) -> str:
     """Return the reason of a refusal in one line: the error, and up to three messages, of one result if it is named."""
     messages: list[str] = []
     for path, texts in error.errors.items():
@@ -482,6 +482,6 @@ def reason_of(error: RefusedError, index: int | None = None) -> str:
     return "; ".join([str(error), *messages[:3]])
 
 
-def digest_of(fields: Iterable[Field | FieldText]) -> str:
+def note_digest(fields: Iterable[Field | FieldText]) -> str:
     """Return a digest of the names and values of fields, by which a note is known on the server."""
     return sha256(json.dumps([(field.name, field.value or "") for field in fields]).encode()).hexdigest()

@@ -26,7 +26,14 @@ from pytest_automation_report.api.models import (
     encode,
 )
 from pytest_automation_report.api.responses import RefusedError
-from pytest_automation_report.delivery.requests import Life, RepeatableStep, Request, SendStep, digest_of, reason_of
+from pytest_automation_report.delivery.requests import (
+    Life,
+    RepeatableStep,
+    Request,
+    SendStep,
+    note_digest,
+    refusal_reason,
+)
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.spool.ledger import Intent, JoinedRecord, Operation, WorkerProgress
 from pytest_automation_report.text.limits import string
@@ -93,7 +100,7 @@ class Scheduler:
         if not queues.is_decided or state.open_intents:
             return False
         for queue in queues.by_worker.values():
-            self._drop_settled(queue, state.progress_of(queue.worker))
+            self._drop_settled(queue, state.progress(queue.worker))
         if not self._is_all_sent:
             return False
         is_left_open = self._leaves_run_open and state.is_noted and not self._open_threads
@@ -152,7 +159,7 @@ class Scheduler:
         return None
 
     def _worker_request(self, worker: str) -> Request | RepeatableStep | None:
-        queue, progress = self._queues.by_worker[worker], self._state.progress_of(worker)
+        queue, progress = self._queues.by_worker[worker], self._state.progress(worker)
         self._drop_settled(queue, progress)
         if not queue.results:
             self._waiting_since.pop(worker, None)
@@ -237,7 +244,7 @@ class Scheduler:
             except RefusedError as error:
                 # Results may still be accepted: to stop here would keep them from the server.
                 self._is_running_refused = True
-                self._life.runtime.log(f"{reason_of(error)}: running tests are not shown")
+                self._life.runtime.log(f"{refusal_reason(error)}: running tests are not shown")
 
         self._life.retry_policy.attempt(append)
 
@@ -267,13 +274,13 @@ class Scheduler:
             return self._uploads.check_server
         # In a run of several jobs a thread needs the fields of its job; otherwise the worker's name is enough.
         job_fields = self._session.thread_fields if self._leaves_run_open else ()
-        resources = Resources(fields=(Field(WORKER_FIELD, self._name_of(queue)), *job_fields, *_cut_fields(queue)))
+        resources = Resources(fields=(Field(WORKER_FIELD, self._thread_name(queue)), *job_fields, *_cut_fields(queue)))
         call = partial(
             self._client.create_thread, self._run, resources, job=self._job(queue), ancestors=self._session.ancestors
         )
         return self._request("create_thread", call, queue.worker)
 
-    def _name_of(self, queue: WorkerQueue) -> str:
+    def _thread_name(self, queue: WorkerQueue) -> str:
         return self._session.hosts.get(queue.worker) or queue.worker
 
     def _job(self, queue: WorkerQueue) -> Json | None:
@@ -282,7 +289,10 @@ class Scheduler:
         # Where each worker runs every test, and where results are of several hosts, one worker's results do not stand
         # for another's: each is a job.
         if self._queues.is_dist_each or self._session.hosts:
-            return {"name": f"{job.get('name', '')} {self._name_of(queue)}".strip(), "attempt": job.get("attempt", 1)}
+            return {
+                "name": f"{job.get('name', '')} {self._thread_name(queue)}".strip(),
+                "attempt": job.get("attempt", 1),
+            }
         return job or None
 
     def _closing_request(self, queue: WorkerQueue, progress: WorkerProgress) -> Request | RepeatableStep | None:
@@ -364,7 +374,7 @@ class Scheduler:
             call: SendStep = partial(self._client.append_run, self._run, resources)
         else:
             call = partial(self._client.append_thread, thread, encode(resources))
-        count, digest = len(resources.fields), digest_of(resources.fields)
+        count, digest = len(resources.fields), note_digest(resources.fields)
         return self._request(operation, call, worker, thread, count=count, digest=digest)
 
     @property
@@ -402,7 +412,7 @@ class Scheduler:
     ) -> Request:
         """Return a request with its intent, which has the members ``recorded``, and with its Idempotency-Key."""
         number = self._state.next_number
-        known = self._state.progress_of(worker).in_thread if worker else 0
+        known = self._state.progress(worker).in_thread if worker else 0
         at = self._life.runtime.wall()
         intent = Intent(number, operation, worker, thread, known=known, at=at, **recorded)
         key = sha256(f"{self._session.id}:{number}".encode()).hexdigest()

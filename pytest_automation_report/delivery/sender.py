@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.responses import ClientError, RefusedError
 from pytest_automation_report.delivery.attempts import CapturedOutput
-from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, options_of
+from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, session_options
 from pytest_automation_report.delivery.launch import Runtime, SenderConfig, Timeouts
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import decided
@@ -104,7 +104,7 @@ class Sender(Struct):
     def begin(self, ledger: LedgerFile) -> tuple[SessionFollower, Delivery]:
         """Return what follows the session, and its delivery."""
         captured = self.captured_output
-        queues = WorkerQueues(options_of(self.session), ledger.state.orphans, captured.last_words)
+        queues = WorkerQueues(session_options(self.session), ledger.state.orphans, captured.last_words)
         files = SpoolReader(self.folder)
         follower = SessionFollower(files, queues, self.timeouts, self.controller, captured, self.epoch)
         delivery = Delivery(self.session, self.client, ledger, queues, self.timeouts, self.runtime, self.options)
@@ -154,7 +154,7 @@ class Sender(Struct):
 
     def _restore(self) -> None:
         """Create and lock the folder that a test has deleted: a lock on the deleted file excludes no other sender."""
-        manifest = self.folder.file_of(self.session)
+        manifest = self.folder.restorable(self.session)
         manifest.copy(Disk())
         lock = locked(self.folder)
         if lock is None:
@@ -339,7 +339,7 @@ class DeliveryEnd(Struct):
         excerpt = excerpt_from(document, self.delivery.session.run.source, now)
         if self.delivery.session.has_digest and document["reasons"]:
             # Few sessions load what reads failures.
-            from pytest_automation_report.export.digest import digest_of  # noqa: PLC0415
+            from pytest_automation_report.export.digest import digest_run  # noqa: PLC0415
             from pytest_automation_report.export.results import ExportedTest  # noqa: PLC0415
             from pytest_automation_report.server.store.values import ResultClass  # noqa: PLC0415
 
@@ -347,7 +347,7 @@ class DeliveryEnd(Struct):
             # Of more failures than a page has, each reason has a few that are known.
             items = client.results_document(run_id, after=0, status_id=(ResultClass.FAILURE,))["tests"]
             tests = map(ExportedTest.from_item, items)
-            excerpt["digest"] = digest_of(run, tests, document, now=now).text()
+            excerpt["digest"] = digest_run(run, tests, document, now=now).text()
         return excerpt
 
     def _write_report(self) -> LateAnswer[ReportRecord] | None:
@@ -404,7 +404,7 @@ class DeliveryEnd(Struct):
         # are counted: only the queues know which ones of reruns and crashes are one result.
         while True:
             for queue in queues.by_worker.values():
-                progress = self.delivery.state.progress_of(queue.worker)
+                progress = self.delivery.state.progress(queue.worker)
                 unsent += sum(not progress.is_settled(result.offset) for result in queue.results)
             if queues.is_decided or not follower.files.is_behind:
                 return unsent
@@ -455,7 +455,7 @@ def _remove_after_pytest(folder: SessionFolder, lock: Lock, config: SenderConfig
     remove_session(folder.path, lock, is_own=True)
 
 
-def run(config: SenderConfig) -> None:
+def run_sender(config: SenderConfig) -> None:
     """Deliver one session: the whole life of a sender process after its start."""
     folder = SessionFolder(Path(config.folder))
     log = Log(folder.log)

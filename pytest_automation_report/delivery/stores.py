@@ -21,7 +21,7 @@ from pytest_automation_report.api.models import (
     Endpoint,
     Field,
     Token,
-    address_of,
+    file_address,
     file_name,
     is_bucket,
     shown_store,
@@ -57,7 +57,7 @@ class ArtifactStoreError(Exception):
     """A file cannot be stored, and a retry would not help; the message is a short reason."""
 
 
-def key_of(file: BinaryIO, name: str) -> str:
+def file_key(file: BinaryIO, name: str) -> str:
     """Return the key of a file in a store: its hash, a slash, and its name in characters that every system accepts."""
     digest = sha256()
     while piece := file.read(_PIECE_BYTES):
@@ -76,7 +76,7 @@ def stored_file(url: str, name: str, mime_type: str | None) -> StoredFile:
 
 def put_in_folder(folder: Path, template: str, file: BinaryIO, name: str, mime_type: str | None) -> StoredFile:
     """Store a file under its hash, completely or not at all, in a folder whose files have URLs by this template."""
-    key = key_of(file, name)
+    key = file_key(file, name)
     path = folder / key
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def put_in_folder(folder: Path, template: str, file: BinaryIO, name: str, mime_t
         replace_file(path, iter(lambda: file.read(_PIECE_BYTES), b""))
     except OSError as error:
         raise ArtifactStoreError(f"{folder} cannot be written: {error.strerror or error}") from error
-    return stored_file(address_of(template, key, name), name, mime_type)
+    return stored_file(file_address(template, key, name), name, mime_type)
 
 
 # After a failure nothing is tried for so long: the results of a session must not each wait for the same error.
@@ -109,7 +109,7 @@ class BucketStore:
 
         if self._failed_at is not None and self._clock() - self._failed_at < _PAUSE_SECONDS:
             raise ArtifactStoreError(self._failure)
-        key = key_of(file, name)
+        key = file_key(file, name)
         try:
             if self._bucket is None:
                 os.environ.update(self._config.environ)  # of the sender alone
@@ -117,7 +117,7 @@ class BucketStore:
             media_type = stored_file("https://host", name, mime_type).mime_type or "application/octet-stream"
             obstore.put(self._bucket, key, file, attributes={"Content-Type": media_type})
             if self._config.url:
-                url = address_of(self._config.url, key, name)
+                url = file_address(self._config.url, key, name)
             else:  # seven days are the longest time that S3 allows
                 url = str(obstore.sign(self._bucket, "GET", key, timedelta(days=7)))
         except (BaseError, ValueError, OSError) as error:

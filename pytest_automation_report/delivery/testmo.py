@@ -39,7 +39,7 @@ from pytest_automation_report.text.limits import (
     console,
     cut_end,
     cut_middle,
-    fits,
+    fits_in,
     string,
     utf16_length,
 )
@@ -211,7 +211,7 @@ def fitted_field(field: Field, units: int = TEXT_UNITS) -> Field:
     """Return a field whose value and meta keep the limits; too long markup becomes text, since a cut breaks it."""
     is_short = field.type in {FieldType.STRING, FieldType.URL}
     value, type_ = field.value, field.type
-    if value is not None and not fits(value, STRING_UNITS if is_short else units):
+    if value is not None and not fits_in(value, STRING_UNITS if is_short else units):
         value = cut_end(value, STRING_UNITS) if is_short else cut_middle(value, units)
         type_ = FieldType.TEXT if type_ is FieldType.HTML else type_
     meta = {cut_end(name, STRING_UNITS): cut_end(text, STRING_UNITS) for name, text in field.meta.items()}

@@ -28,11 +28,11 @@ from pytest_automation_report.findings.sentences import (
     compared_line,
     flaky_line,
     since_words,
-    told,
+    verdict_sentence,
 )
 from pytest_automation_report.text.limits import cut_end, duration, printable, quantity, sanitize
 from pytest_automation_report.text.markdown import code_block, code_span
-from pytest_automation_report.text.node_ids import place_of, rerun_of, run_command
+from pytest_automation_report.text.node_ids import join_place, pytest_command, rerun_command
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class Digest(Struct, frozen=True):
         return "\n\n".join(filter(None, [head, *parts, more, flaky])) + "\n"
 
 
-def digest_of(
+def digest_run(
     run: Run,
     failures: Iterable[ExportedTest],
     findings: RunFindings | None = None,
@@ -205,7 +205,8 @@ def digest_of(
         "state": said["kind"],
     }
     document: DigestDocument = {
-        "version": VERSION, "run": about, "verdict": told(said), "counts": _counts(run, findings), "reasons": reasons,
+        "version": VERSION, "run": about, "verdict": verdict_sentence(said), "counts": _counts(run, findings),
+        "reasons": reasons,
     }  # fmt: skip
     return Digest(document, run, findings, now, is_new_only)
 
@@ -238,7 +239,7 @@ def _reasons(
         if keys:
             count = found["count"] if kept is None else len(keys)
             has_all = kept is None and len(keys) == count
-            otherwise = rerun_of(findings["run"], found["fingerprint"]) if has_all else ""
+            otherwise = rerun_command(findings["run"], found["fingerprint"]) if has_all else ""
             reason = _reason(found["title"], count, [tests[key] for key in keys if key in tests], found, otherwise)
             if kept is not None and [*reason["mine"]] != ["new"]:
                 reason |= {"kind": "new", "mine": {"new": count}, "since": None}
@@ -266,13 +267,13 @@ def _reason(
         "notes": notes,
         "tests": [test.node_id or test.title for test in tests[:_TESTS]],
         "owner": next((field.value for test in tests[:1] for field in test.fields if field.name == OWNER_FIELD), None),
-        "command": run_command(ids, count, otherwise),
+        "command": pytest_command(ids, count, otherwise),
     }
 
 
 def _raised(test: ExportedTest) -> tuple[str, str, list[DifferingValue], list[str]]:
     """Return where a failure was raised, the statement, the values that it compared, and the notes of exceptions."""
-    place = place_of(test.file, test.line)
+    place = join_place(test.file, test.line)
     outcome = next(iter(test.outcome_texts), None)
     if outcome is None:
         return place, "", [], []
@@ -284,7 +285,7 @@ def _raised(test: ExportedTest) -> tuple[str, str, list[DifferingValue], list[st
     frame = next((call.frame for call in shown.calls if isinstance(call, Call) and call.is_open), None)
     if frame is None:
         return place, "", _values(shown.table), notes
-    return place_of(frame.path, frame.line), one_line(frame.code), _values(shown.table), notes
+    return join_place(frame.path, frame.line), one_line(frame.code), _values(shown.table), notes
 
 
 def _values(table: Table | None) -> list[DifferingValue]:
@@ -379,7 +380,7 @@ def _run_facts(run: Run, *, has_config: bool = True) -> list[str]:
     return [f"{name} {code(value)}" for name, value in facts.items() if value]
 
 
-def markdown_of(test: ExportedTest, run: Run | None = None, *, command: str = "", changes: Sequence[str] = ()) -> str:
+def markdown_text(test: ExportedTest, run: Run | None = None, *, command: str = "", changes: Sequence[str] = ()) -> str:
     """Return one test as Markdown; ``command`` runs it again, ``changes`` are sentences about the runs before."""
     outcomes = test.outcome_texts
     first = next(iter(outcomes), None)
@@ -394,7 +395,7 @@ def markdown_of(test: ExportedTest, run: Run | None = None, *, command: str = ""
         text=plain(first.text) if first else "",
         message=plain(first.message) if first else "",
         type_name=plain(first.type) if first else "",
-        place=plain(place_of(test.file, test.line)),
+        place=plain(join_place(test.file, test.line)),
         sentence=". ".join([", ".join(facts), *changes]) + ".",
         command=plain(command),
         file=test.file or "",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 
 from pytest_automation_report.api.models import END_OF_PROPERTY, FieldType, Json, is_web_address
-from pytest_automation_report.api.responses import time_of
+from pytest_automation_report.api.responses import parse_time
 from pytest_automation_report.text.visible import xml_escaped
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _milliseconds(microseconds: int | None) -> int:
 
 def _epoch_ms(text: str | None) -> int:
     """Return a time of the server in milliseconds since 1970; 0 if it is unknown."""
-    time = time_of(text)
+    time = parse_time(text)
     return 0 if time is None else round(time.timestamp() * 1000)
 
 

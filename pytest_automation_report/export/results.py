@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Json, OutputName
 from pytest_automation_report.api.text_fields import ATTEMPTS_META, parse_steps
-from pytest_automation_report.findings.sentences import RunNumbers, verdict_of
+from pytest_automation_report.findings.sentences import RunNumbers, judge_run
 from pytest_automation_report.text.limits import whole_number
-from pytest_automation_report.text.node_ids import node_id_of, title_of
+from pytest_automation_report.text.node_ids import join_title, read_node_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,7 +51,7 @@ def verdict_on(run: Run, findings: RunFindings | None) -> VerdictWords:
     if findings is not None:
         return findings["verdict"]
     numbers = RunNumbers(finished=run.total, failed=run.failure, passed=run.success, is_open=not run.is_completed)
-    return verdict_of(numbers)
+    return judge_run(numbers)
 
 
 class ExportedTest(Struct, frozen=True):
@@ -99,13 +99,13 @@ class ExportedTest(Struct, frozen=True):
     @property
     def title(self) -> str:
         """Folder and name; for a module, where both are the same, its name."""
-        return title_of(self.folder, self.name)
+        return join_title(self.folder, self.name)
 
     @property
     def node_id(self) -> str:
         """The node id by which pytest finds the test, empty if its file is not known."""
         row = {"file": self.file, "folder": self.folder, "name": self.name}
-        return node_id_of(
+        return read_node_id(
             row, [{"name": field.name, "type": field.type, "value": field.value} for field in self.fields]
         )
 

@@ -21,11 +21,11 @@ from pytest_automation_report.failures.values import (
     Differences,
     Value,
     differences,
-    marked,
+    mark_differences,
+    python_text,
     read_comparison,
     read_value,
     shortened,
-    text_of,
 )
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Table(Struct, frozen=True):
 
 # As of a traceback, a page reads it twice.
 @lru_cache(maxsize=16)
-def assertion_of(statement: str) -> Assertion | None:
+def parse_assertion(statement: str) -> Assertion | None:
     """Return the assertion in a statement's source code, also one of unittest's; None if there is none."""
     code = textwrap.dedent(statement[:_STATEMENT_LENGTH]).strip()
     if not code.startswith(("assert ", "assert(", "self.assert")):
@@ -119,7 +119,7 @@ def table_from_values(comparison: Comparison, assertion: Assertion | None) -> Ta
     operator, left, right = comparison.operator, comparison.left, comparison.right
     if operator == "==":
         return _table(differences(left, right), assertion)
-    row = TableRow("", ((text_of(left, _CELL_LENGTH), False),), ((text_of(right, _CELL_LENGTH), False),))
+    row = TableRow("", ((python_text(left, _CELL_LENGTH), False),), ((python_text(right, _CELL_LENGTH), False),))
     return replace(_table(Differences(), assertion), operator=operator, rows=(row,))
 
 
@@ -182,13 +182,13 @@ def _table(found: Differences, assertion: Assertion | None) -> Table:
 
 
 def _row(row: Difference, *, is_marked: bool) -> TableRow:
-    left, right = (None if side is None else text_of(side, _CELL_LENGTH) for side in (row.left, row.right))
+    left, right = (None if side is None else python_text(side, _CELL_LENGTH) for side in (row.left, row.right))
     is_number = all(side is not None and side.type in {"int", "float"} for side in (row.left, row.right))
     if left is None or right is None or not is_marked or is_number:
         return TableRow(
             row.path, None if left is None else ((left, True),), None if right is None else ((right, True),)
         )
-    left_pieces, right_pieces = marked(left, right)
+    left_pieces, right_pieces = mark_differences(left, right)
     return TableRow(row.path, _shortened(left_pieces), _shortened(right_pieces))
 
 
@@ -266,7 +266,7 @@ def _items(lines: Sequence[str]) -> Iterable[Difference]:
     for number, match in headings[:_VALUES]:
         if (value := _value_after(lines, number)) is not None:
             for key, entry in value.entries or ():
-                yield _only(f"[{text_of(key, 80)}]", entry, match["side"])
+                yield _only(f"[{python_text(key, 80)}]", entry, match["side"])
 
 
 def _value_after(lines: Sequence[str], number: int) -> Value | None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from pytest_automation_report.failures.comparisons import assertion_of, table_from_text, table_from_values
+from pytest_automation_report.failures.comparisons import parse_assertion, table_from_text, table_from_values
 from pytest_automation_report.failures.tracebacks import Chaining, Frame, Raised, exception_parts, parse_traceback
 from pytest_automation_report.text.limits import telling_text
 from pytest_automation_report.text.markdown import code_block, code_span, table_row
-from pytest_automation_report.text.node_ids import place_of
+from pytest_automation_report.text.node_ids import join_place
 from pytest_automation_report.text.visible import SGR, Span, StyleState, visible
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _shown(raised: Raised, comparison: Comparison | None, fallback: tuple[str, s
     type_name, message = exception_parts(text)
     # The innermost frame in the user's own code has the statement that raised.
     own = [frame for frame in raised.frames if not is_in_package(frame.path)]
-    assertion = assertion_of(own[-1].statement if own else "")
+    assertion = parse_assertion(own[-1].statement if own else "")
     if comparison is not None:
         table: Table | None = table_from_values(comparison, assertion)
     else:
@@ -86,7 +86,7 @@ def _shown(raised: Raised, comparison: Comparison | None, fallback: tuple[str, s
         said,
         details,
         table,
-        tuple(folded(raised.frames)),
+        tuple(fold_frames(raised.frames)),
         raised.link,
         raised.remark,
         (*notes.splitlines(), *_members(raised.remark)),
@@ -158,7 +158,7 @@ class Fold(Struct, frozen=True):
     frames: tuple[Frame, ...]
 
 
-def folded(frames: Sequence[Frame]) -> list[Call | Fold]:
+def fold_frames(frames: Sequence[Frame]) -> list[Call | Fold]:
     """Return the frames innermost first, with folds; the innermost one of the user's own code is open."""
     own = [position for position, frame in enumerate(frames) if not is_in_package(frame.path)]
     open_position = own[-1] if own else len(frames) - 1
@@ -298,7 +298,7 @@ def _frame(frame: Frame) -> str:
         f"{'>' if line.is_hit else ' '} {line.text}".rstrip()
         for line in frame.code[max(0, end - _MAX_CODE_LINES) : end]
     ]
-    place = code_span(place_of(frame.path, frame.line))
+    place = code_span(join_place(frame.path, frame.line))
     function = f" in {code_span(frame.function)}" if frame.function else ""
     code = "\n".join(lines)
     return f"{place}{function}" + (f"\n\n{code_block(code, 'python')}" if lines else "")
@@ -338,7 +338,7 @@ _CLASSES: Final[Mapping[str, str]] = {
 }
 
 
-def coloured(lines: Sequence[str]) -> list[CodeTokens]:
+def colour_code(lines: Sequence[str]) -> list[CodeTokens]:
     """Return each line in pieces with their classes; the lines are one piece of code, read together."""
     characters = sum(map(len, lines))
     if characters > _MOST_CODE:
@@ -351,7 +351,7 @@ def _pieces(lines: Sequence[str]) -> list[CodeTokens]:
     code = "\n".join(lines)
     result: list[CodeTokens] = [[]]
     for _, token_type, text in _lexer().get_tokens_unprocessed(code):
-        class_ = _class_of(str(token_type))
+        class_ = _token_class(str(token_type))
         for number, part in enumerate(text.split("\n")):
             if number:
                 result.append([])
@@ -365,7 +365,7 @@ _known_pieces: Final = lru_cache(maxsize=256)(_pieces)
 
 
 @cache
-def _class_of(token_type: str) -> str:
+def _token_class(token_type: str) -> str:
     return next((name for prefix, name in _CLASSES.items() if f"{token_type}.".startswith(f"{prefix}.")), "")
 
 

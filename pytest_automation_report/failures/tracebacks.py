@@ -118,7 +118,7 @@ def exception_parts(text: str) -> tuple[str, str]:
     return match[1], match["message"] or ""
 
 
-def margin_of(text: str) -> str:
+def first_margin(text: str) -> str:
     """Return the margin that the first line of a traceback had: pytest strips the text, and with it this margin."""
     return "    " if _SOURCE_FIRST.match(text) else ""
 
@@ -131,7 +131,7 @@ def parse_traceback(text: str, file: str = "") -> tuple[Raised, ...]:
     ``file`` is the test's, from the root folder: paths below this folder are shortened.
     """
     text = text[-_MAX_CHARACTERS:].replace("\r\n", "\n")
-    lines = f"{margin_of(text)}{text}".rstrip().split("\n")[-_MAX_LINES:]
+    lines = f"{first_margin(text)}{text}".rstrip().split("\n")[-_MAX_LINES:]
     raised = [exception for part, link in _chain(lines) if (exception := _exception(part, link)) is not None]
     is_known = any(exception.frames or exception.lines for exception in raised)
     return _from_root([_with_source(exception) for exception in reversed(raised)], file) if is_known else ()

@@ -119,7 +119,7 @@ def shortened(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def text_of(value: Value, limit: int = 300) -> str:
+def python_text(value: Value, limit: int = 300) -> str:
     """Return a value as Python would write it, cut to about ``limit`` characters."""
     parts: list[str] = []
     _write(value, parts, limit)
@@ -131,7 +131,7 @@ def _write(value: Value, parts: list[str], limit: int) -> None:
     if sum(map(len, parts)) > limit:
         return
     if value.entries is not None:
-        entries = [(f"{text_of(key, limit)}: ", entry) for key, entry in value.entries[:limit]]
+        entries = [(f"{python_text(key, limit)}: ", entry) for key, entry in value.entries[:limit]]
         _write_all("{", "}", entries, value, parts, limit)
     elif value.fields is not None:
         fields = [(f"{name}=", entry) for name, entry in value.fields[:limit]]
@@ -271,7 +271,7 @@ def differences(left: Value, right: Value) -> Differences:
     return found
 
 
-def marked(left: str, right: str) -> tuple[Segments, Segments]:
+def mark_differences(left: str, right: str) -> tuple[Segments, Segments]:
     """Return two texts in pieces, those marked that differ; a whole text if hardly anything is equal."""
     if len(left) > _MAX_MARKED or len(right) > _MAX_MARKED:
         # Of long texts everything is marked that is between their equal beginning and their equal end.
@@ -332,14 +332,17 @@ class Differences(Struct):
         self.is_complete &= not _may_differ_elsewhere(left, right)
         if left.entries is not None and right.entries is not None:
             sides = [
-                ((text_of(key, _KEY_LENGTH), entry) for key, entry in side) for side in (left.entries, right.entries)
+                ((python_text(key, _KEY_LENGTH), entry) for key, entry in side)
+                for side in (left.entries, right.entries)
             ]
             self._compare_named(lambda name: f"{path}[{shortened(name, _PATH_LENGTH)}]", sides[0], sides[1])
         elif left.fields is not None and right.fields is not None and left.type == right.type:
             self._compare_named(lambda name: f"{path}.{name}", left.fields, right.fields)
         elif left.items is not None and right.items is not None and (left.type in _SETS) == (right.type in _SETS):
             if left.type in _SETS:
-                sides = [((text_of(item, _KEY_LENGTH), item) for item in side) for side in (left.items, right.items)]
+                sides = [
+                    ((python_text(item, _KEY_LENGTH), item) for item in side) for side in (left.items, right.items)
+                ]
                 self._compare_named(lambda _: f"{path}{{…}}", sides[0], sides[1])
             else:
                 self._compare_items(path, left, right)
@@ -423,7 +426,7 @@ def _aligned(
     """Return which items of two sequences belong together: by index if they are equally long, else by likeness."""
     is_whole = left.size is None and right.size is None and not left.start and not right.start
     if is_whole and len(own) != len(others) and len(own) * len(others) <= _MAX_ALIGNED:
-        texts = [[text_of(item, 2_000) for item in items] for items in (own, others)]
+        texts = [[python_text(item, 2_000) for item in items] for items in (own, others)]
         return _aligned_texts(texts[0], texts[1])
     # Without what lies between the two, which may be as far apart as a client says.
     indices = {*range(left.start, left.start + len(own)), *range(right.start, right.start + len(others))}

@@ -111,7 +111,7 @@ class Apart(Struct, frozen=True):
 _NONE: Final = Apart()
 
 
-def base_of(run: RunFacts, others: Iterable[RunFacts], *, main_branch: str = "") -> Base | None:
+def choose_base(run: RunFacts, others: Iterable[RunFacts], *, main_branch: str = "") -> Base | None:
     """Return the newest completed, whole run before this one: of its branch, of its target branch, of the main branch.
 
     ``others`` are runs of the same source in any order; see `whole_before`.
@@ -253,7 +253,7 @@ def includes(wide: str, narrow: str) -> bool:
     return wide_options <= options and (not wide_paths or (bool(paths) and is_below))
 
 
-def command_of(selection: str) -> str:
+def selection_command(selection: str) -> str:
     """Return the command that runs the tests of a selection; the whole suite's if it is not one of tests by name."""
     try:
         words = shlex.split(selection)
@@ -313,7 +313,7 @@ class WholeRun(TypedDict):
     jobs: Sequence[str]
 
 
-def wholeness_of(shares: Sequence[Share]) -> WholeRun | None:
+def judge_wholeness(shares: Sequence[Share]) -> WholeRun | None:
     """Return whether each collected test ran once; None if the sessions do not say enough to know."""
     # Where a file could not be collected at first, an attempt that ran all of its tests replaces those before it.
     shares = [share for share in shares if not any(_is_replaced_by(other, share) for other in shares)]

@@ -127,7 +127,7 @@ _OUTAGES: Final = ("ConnectionError", "TimeoutError", "ConnectionRefusedError", 
 # "KeyError: 'id'", "shop.NotFound": files of other tools have no type beside the message.
 _TYPE: Final = re.compile(r"([A-Za-z_][\w.]{0,200})(?::\s|$)")
 MASK: Final = re.compile(r"<[a-z]+>")
-"""What `masked` puts in the place of a part."""
+"""What `mask_variables` puts in the place of a part."""
 
 # How pytest's assertions and unittest's begin: "assert not ", "AssertionError: Lists differ: ".
 # pytest leaves the type out if the values have no quotes.
@@ -189,7 +189,7 @@ class Fingerprint(Struct, frozen=True):
     place: str
 
 
-def masked(line: str) -> str:
+def mask_variables(line: str) -> str:
     """Return at most 600 characters of a line with a mask for all that differs from run to run, as ``<number>``."""
     text = " ".join(line[: 4 * _MAX_CHARACTERS].split())[:_MAX_CHARACTERS]
     text = _TRUNCATED.sub("", text)
@@ -198,7 +198,7 @@ def masked(line: str) -> str:
     return _MASKS.sub(lambda match: f"<{match.lastgroup}>", text)[:_MAX_CHARACTERS]
 
 
-def failure_of(
+def describe_failure(
     message: str, type_name: str, text: str, *, file: str = "", name: str = "", is_collection: bool = False
 ) -> Failure:
     """Read a failure from the texts of a result: ``text`` is its traceback; an empty type is taken from the message."""
@@ -222,16 +222,16 @@ def failure_of(
 
 # Of an outage, and of a test with many parameters, many failures are the same.
 @lru_cache(maxsize=64)
-def fingerprint_of(failure: Failure) -> Fingerprint:
+def make_fingerprint(failure: Failure) -> Fingerprint:
     """Return the fingerprint of a failure."""
-    title = masked(failure.line)
+    title = mask_variables(failure.line)
     place = failure.place if _needs_place(failure, title) else ""
     content = [str(VERSION), failure.kind, failure.type_name, title, place]
     if failure.kind in _OF_FIXTURES and not _is_outage(failure) and _says_little(failure, title):
-        content.append(masked(failure.statement))
+        content.append(mask_variables(failure.statement))
     if place and (compared := _without_values(failure.line)):
-        title = masked(compared)
-        content[3:] = [title, place, masked(failure.statement)]
+        title = mask_variables(compared)
+        content[3:] = [title, place, mask_variables(failure.statement)]
     # 8 bytes: among a million different reasons two are alike once in 40,000 stores.
     return Fingerprint(sha256("\0".join(content).encode(errors="replace")).hexdigest()[:16], title, place)
 
@@ -263,13 +263,13 @@ def _without_values(line: str) -> str:
     words, rest = start[1] or "", line[start.end() :]
     left = _LEFT.match(rest)
     if left is None:
-        return words + _kind_of(rest) if words.startswith("assert") else ""
+        return words + _display_kind(rest) if words.startswith("assert") else ""
     operator = _OPERATOR_NEXT.match(rest, left.end())
     assert operator is not None
-    return words + _kind_of(left[0]) + operator[0] + _kind_of(rest[operator.end() :])
+    return words + _display_kind(left[0]) + operator[0] + _display_kind(rest[operator.end() :])
 
 
-def _kind_of(value: str) -> str:
+def _display_kind(value: str) -> str:
     """Return the kind of a displayed text or container: ``<text>``, ``Cart(<values>)``; other values stay."""
     if _TEXT.match(value):
         return "<text>"

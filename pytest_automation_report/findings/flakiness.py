@@ -100,7 +100,7 @@ class Flakiness(TypedDict):
     high: float
 
 
-def flakiness_of(outcomes: Iterable[Outcome]) -> Flakiness:
+def judge_flakiness(outcomes: Iterable[Outcome]) -> Flakiness:
     """Return the state of a test; the order of the outcomes does not matter, skipped runs change nothing."""
     decided = _decided(outcomes)
     retries = [
@@ -292,7 +292,7 @@ class Matrix(Struct, frozen=True):
         return [*_listed(values), (_verb(verb, values), "")]
 
 
-def matrix_of(tests: Sequence[Sample]) -> Matrix | None:
+def find_matrix(tests: Sequence[Sample]) -> Matrix | None:
     """Return the matrix of tests that have the same axes; None if no axis tells what fails.
 
     One does if it is wrong about at most half as many tests as failed, or as passed if these are fewer.
@@ -319,7 +319,7 @@ def by_branch(outcomes: Mapping[str, tuple[int, bool]]) -> Matrix:
     return Matrix(axis, None, [Sample(*outcome, {axis: branch}) for branch, outcome in outcomes.items()])
 
 
-def axes_of(ids: Sequence[str], facts: Sequence[Mapping[str, str]]) -> list[tuple[Axis, tuple[str, ...]]]:
+def find_axes(ids: Sequence[str], facts: Sequence[Mapping[str, str]]) -> list[tuple[Axis, tuple[str, ...]]]:
     """Return the axes of the tests of a function with the value of each test; ``facts`` are the job and fields.
 
     Each value has several tests, but for a job: by a value of its own a test can have any reason.

@@ -107,9 +107,9 @@ class KnownTests:
 
     def of(self, *names: str) -> KnownFailure | None:
         """Return the entry of a test that counts, the last one; None without one."""
-        return max(self.all_of(*names), key=lambda entry: entry.line, default=None)
+        return max(self.matching(*names), key=lambda entry: entry.line, default=None)
 
-    def all_of(self, *names: str) -> list[KnownFailure]:
+    def matching(self, *names: str) -> list[KnownFailure]:
         """Return all entries that name a test."""
         plain = [*map(dotted, names)]
         found = [entry for name in plain for entry in self._exact.get(name, ())]
@@ -196,7 +196,7 @@ def _owners(words: list[str]) -> str:
     return " ".join(takewhile(lambda word: not word.startswith("#"), words))
 
 
-def repository_of(file: str) -> str:
+def owned_repository(file: str) -> str:
     """Return the folder that the rules of a CODEOWNERS file are about."""
     folder = PurePath(file).parent
     return str(folder.parent if folder.name in _FOLDERS else folder)

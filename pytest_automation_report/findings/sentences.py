@@ -87,7 +87,7 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
         return quantity(number, "result" if self.are_results else "test")
 
 
-def verdict_of(numbers: RunNumbers) -> VerdictWords:
+def judge_run(numbers: RunNumbers) -> VerdictWords:
     """Return the verdict of a run."""
     kind, tone, long, short = _open(numbers) if numbers.is_open else _cut(numbers) or _with_exit(numbers)
     part = f"part of the suite: {numbers.selection}" if numbers.selection else ""
@@ -99,7 +99,7 @@ def mine(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{counts[name]:,} {word}" for name, word in MINE.items() if counts.get(name))
 
 
-def ending_of(notes: Iterable[str]) -> Ending:
+def worst_ending(notes: Iterable[str]) -> Ending:
     """Return how the sessions of a run ended, by their notes: the worst of it."""
     order = ("died", "interrupted", "stopped", "")
     return min(map(_ending, notes), key=lambda ending: order.index(ending[0]), default=_IN_ORDER)
@@ -277,7 +277,7 @@ def changes_line(
     lasting = [parts.pop(name, "") for name in ("counts flaky", "counts slower")]
     after = ", ".join(filter(None, [_beyond(findings, shown), *lasting]))
     commit = shown(commit_text(base["commit"], base["changes"])) if base["commit"] else ""
-    described = f"{_run_words(base, why)} ({', '.join(filter(None, (commit, ago(now - base['at']))))})"
+    described = f"{_run_words(base, why)} ({', '.join(filter(None, (commit, time_ago(now - base['at']))))})"
     changed = f"{', '.join(parts.values()) or 'nothing new'}, compared with {described}"
     return f"{changed}; {after}" if after else changed
 
@@ -312,7 +312,7 @@ def since_words(failure: Mapping[str, Any], now: int, shown: Callable[[str], str
 def _beginning(since: RunMention, now: int, shown: Callable[[str], str]) -> str:
     place = shown(commit_text(since["commit"], since["changes"])) if since["commit"] else f"run {since['run']}"
     author = [shown(since["author"])] if since["author"] else []
-    return f"{place} ({', '.join([*author, ago(now - since['at'])])})"
+    return f"{place} ({', '.join([*author, time_ago(now - since['at'])])})"
 
 
 def beginning_of_new(findings: RunFindings | FindingsExcerpt) -> RunMention | None:
@@ -351,7 +351,7 @@ def _still_lines(findings: RunFindings, now: int) -> list[str]:
     return [f"still {since}: {listed(names[:_NAMES], len(names))}" for since, names in largest]
 
 
-def told(verdict: VerdictWords) -> str:
+def verdict_sentence(verdict: VerdictWords) -> str:
     """Return a verdict in one line, with the part of the suite that it is about."""
     return ", ".join(filter(None, (verdict["long"], verdict["part"])))
 
@@ -401,7 +401,7 @@ def other_flaky(findings: Mapping[str, Any]) -> int:
     return count
 
 
-def ago(microseconds: int) -> str:
+def time_ago(microseconds: int) -> str:
     """Return how long ago something was."""
     minutes = microseconds // 60_000_000
     if minutes < 1:

@@ -71,7 +71,7 @@ def median(values: Iterable[float]) -> float:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def speed_of(durations: Iterable[tuple[int, Sequence[float]]]) -> float:
+def estimate_speed(durations: Iterable[tuple[int, Sequence[float]]]) -> float:
     """Return how slow a run was, 1.3 if its tests took 1.3 times as long as usual, 1.0 if nothing can be said.
 
     ``durations`` has for each test that passed its microseconds, and its earlier ones at usual speed, oldest first.
@@ -136,7 +136,7 @@ def factor(ratio: float) -> str:
     return f"×{ratio:,.{digits}f}"  # noqa: RUF001 - typography
 
 
-def change_of(durations: Sequence[float], observed: Sequence[int]) -> DurationChange | None:
+def find_change(durations: Sequence[float], observed: Sequence[int]) -> DurationChange | None:
     """Return the change of a test's durations, oldest first; None without one, or if unknown.
 
     ``durations`` are at the speed of a usual run, ``observed`` are the same as they were.
@@ -145,7 +145,7 @@ def change_of(durations: Sequence[float], observed: Sequence[int]) -> DurationCh
 
 
 def change_over(durations: Sequence[float], observed: Sequence[int]) -> DurationChange | None:
-    """Return the change of a test's durations from the first of them to the last, as `change_of` of a single run.
+    """Return the change of a test's durations from the first of them to the last, as `find_change` of a single run.
 
     Up to 20 runs at each end are compared; ``elapsed`` is the usual duration at the end.
     """
@@ -246,7 +246,7 @@ class Waste(TypedDict):
     waited: int
 
 
-def starts_of(results: Sequence[TimedResult], observed: int | None) -> list[int]:
+def estimate_starts(results: Sequence[TimedResult], observed: int | None) -> list[int]:
     """Return the start of each result of a worker that was ``observed`` so long; exact if the client sent it."""
     if all(result.started is not None for result in results):
         return [result.started or 0 for result in results]
@@ -273,7 +273,7 @@ def starts_of(results: Sequence[TimedResult], observed: int | None) -> list[int]
     return starts
 
 
-def blocks_of(lanes: Sequence[Sequence[tuple[int, TimedResult]]], wall: int) -> list[list[Block]]:
+def join_blocks(lanes: Sequence[Sequence[tuple[int, TimedResult]]], wall: int) -> list[list[Block]]:
     """Return the blocks of each lane, whose results stand in the order of their starts, at most `MAX_BLOCKS` in all."""
     pixel = max(1.0, wall / _PIXELS)
     while True:
@@ -305,7 +305,7 @@ def _merged(lane: Iterable[tuple[int, TimedResult]], pixel: float) -> list[Block
     return [block for of_kind in blocks.values() for block in of_kind]
 
 
-def waste_of(lanes: Mapping[int, Sequence[tuple[int, TimedResult]]], wall: int) -> Waste | None:
+def find_waste(lanes: Mapping[int, Sequence[tuple[int, TimedResult]]], wall: int) -> Waste | None:
     """Return the last test of the last worker if it alone kept the others waiting for 2 % of the run and a second."""
     ends = {worker: max(start + result.elapsed for start, result in lane) for worker, lane in lanes.items() if lane}
     if len(ends) <= 1:

@@ -30,7 +30,7 @@ from pytest_automation_report.api.models import (
     is_web_address,
 )
 from pytest_automation_report.api.text_fields import CLOSING_TAG, OPENING_TAG
-from pytest_automation_report.recording.functions import field_type_of, typed_field
+from pytest_automation_report.recording.functions import parse_field_type, typed_field
 from pytest_automation_report.recording.options import (
     FieldKind,
     RecordingOptions,
@@ -38,7 +38,7 @@ from pytest_automation_report.recording.options import (
     cleaner_for,
     property_field,
 )
-from pytest_automation_report.spool.records import Attempt, key_of
+from pytest_automation_report.spool.records import Attempt, test_key
 from pytest_automation_report.text.limits import TEXT_UNITS, string, utf16_length
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def _result(case: _Case, options: RecordingOptions, cleaner: TextCleaner) -> Jun
         fields = (*attempt.fields, property_field(HOST_FIELD, case.host, cleaner))
         attempt = replace(attempt, fields=fields)
     test = Test(
-        key=key_of(folder, name),
+        key=test_key(folder, name),
         name=string(name),
         folder=string(folder) if folder else FOLDER,
         status=options.statuses.get(status, status),
@@ -371,7 +371,7 @@ def _property_field(named: Property, cleaner: TextCleaner) -> Field:
     """Return the field of a property; a prefix of its name may select the field's type."""
     if hint := _HINT.fullmatch(named.name):
         kind: FieldKind = hint[1]  # type: ignore[assignment]
-        return typed_field(named.name[len(kind) + 1 :], named.value, field_type_of(kind), cleaner)
+        return typed_field(named.name[len(kind) + 1 :], named.value, parse_field_type(kind), cleaner)
     return typed_field(named.name, named.value, FieldType.TEXT if named.is_text else None, cleaner)
 
 

@@ -36,7 +36,7 @@ from pytest_automation_report.spool.sessions import SpoolReader, locked, remove_
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import open_file
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.node_ids import title_of
+from pytest_automation_report.text.node_ids import join_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -222,7 +222,7 @@ def _cases(path: Path) -> dict[str, _KeyedCase]:
     for result in JunitDocument(RecordingOptions(redact_builtin=False)).results(bytes_from(path, 0)):
         test = result.test
         folder = "" if test.folder == FOLDER else test.folder
-        cases.setdefault(test.key, _KeyedCase(title_of(folder, test.name))).statuses.append(result.attempt.status)
+        cases.setdefault(test.key, _KeyedCase(join_title(folder, test.name))).statuses.append(result.attempt.status)
     return cases
 
 
@@ -254,4 +254,5 @@ def _differences(
             yield f"{case.name}: {worst} in {shown_path}, {', '.join(sorted(statuses))} in the run"
     for key, same_key in results.items():
         if key not in cases:
-            yield f"only in the run: {title_of(same_key[0].test.folder, same_key[0].test.name)} ({same_key[0].status})"
+            first = same_key[0]
+            yield f"only in the run: {join_title(first.test.folder, first.test.name)} ({first.status})"

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from pytest_automation_report.text.visible import FILLER, common_length, marked, masked, runs, unmasked
+from pytest_automation_report.text.visible import FILLER, common_length, mark_fillers, mask_spans, runs, unmasked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -467,13 +467,13 @@ class _Written:
         for start, end in reversed(self._places[id(node)]):
             place = self._mask[start:end]
             if len(place) == len(text):
-                mask = masked(mask, runs(place))
+                mask = mask_spans(mask, runs(place))
             # Of a text with escapes the positions differ.
-            elif marked(self._text[start:end], place) != repr(marked(text, mask))[1:-1]:
+            elif mark_fillers(self._text[start:end], place) != repr(mark_fillers(text, mask))[1:-1]:
                 mask = FILLER * len(text)
         before, after = node.get("margins", (0, 0))
         shown = slice(before, len(text) - after)
-        return {"text": marked(text[shown], mask[shown])}
+        return {"text": mark_fillers(text[shown], mask[shown])}
 
 
 def _label(part: Any) -> str:  # noqa: ANN401 - a name or a node, and a node

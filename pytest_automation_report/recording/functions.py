@@ -18,7 +18,7 @@ from pytest_automation_report.guards import safe_str
 from pytest_automation_report.recording.collector import active
 from pytest_automation_report.recording.options import NO_NAME, FieldKind, property_field
 from pytest_automation_report.recording.phases import Annotations, merged
-from pytest_automation_report.recording.user_code import LazyContent, attachment, check_content, copier_of
+from pytest_automation_report.recording.user_code import LazyContent, attachment, check_content, copy_function
 from pytest_automation_report.text.limits import TEXT_UNITS, utf16_length
 from pytest_automation_report.unpatched import Unpatched
 
@@ -45,7 +45,7 @@ FIELD_TYPES: Final[Mapping[str, FieldType]] = {type_.name.lower(): type_ for typ
 """The types of fields by the words of users."""
 
 
-def field_type_of(kind: FieldType | FieldKind | int) -> FieldType:
+def parse_field_type(kind: FieldType | FieldKind | int) -> FieldType:
     """Return the field type for one of the words or one of the server's numbers; ValueError for any other."""
     type_ = FIELD_TYPES.get(kind) if isinstance(kind, str) else FieldType(kind)
     if type_ is None:
@@ -106,7 +106,7 @@ class AttemptAnnotations:
     def __init__(self, collector: AnnotationCollector, item: pytest.Item | None) -> None:
         self.collector = collector
         self.item = item
-        copier_of(collector)
+        copy_function(collector)
         self.is_closed = False
         self.fields: list[Field] = []
         self.artifacts: list[Artifact] = []
@@ -267,7 +267,7 @@ class AutomationReport:
         Without a type a web address becomes a link, several lines stay lines, any other value is one line. A type is
         ``"string"``, ``"text"``, ``"html"``, ``"console"``, ``"url"`` or a `FieldType`; ValueError for any other.
         """
-        field_type = None if type is None else field_type_of(type)
+        field_type = None if type is None else parse_field_type(type)
         if self._attempt is not None:
             cleaner = self._attempt.collector.cleaner
             self._attempt.add(typed_field(safe_str(name), safe_str(value), field_type, cleaner))
@@ -317,7 +317,7 @@ def step(name: str) -> RunningStep:
 _SILENT: Final = AutomationReport()
 
 
-def report_of(collector: AnnotationCollector | None) -> AutomationReport:
+def running_report(collector: AnnotationCollector | None) -> AutomationReport:
     """Return the fixture's value: bound to the running attempt, or one that does nothing if none is reported."""
     attempt = None if collector is None else current_attempt(collector)
     return _SILENT if attempt is None else AutomationReport(attempt)

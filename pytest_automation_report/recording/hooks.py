@@ -25,16 +25,16 @@ from pytest_automation_report.recording.functions import (
     AutomationReport,
     attach,
     current_attempt,
-    field_type_of,
+    parse_field_type,
     typed_field,
 )
 from pytest_automation_report.recording.options import MARKER_PREFIX, artifact_from, is_address, property_field
 from pytest_automation_report.recording.phases import Annotations
 from pytest_automation_report.recording.user_code import LazyContent, call_hook, check_content
-from pytest_automation_report.spool.records import key_of
+from pytest_automation_report.spool.records import test_key
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
-from pytest_automation_report.text.node_ids import place_of
+from pytest_automation_report.text.node_ids import join_place
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
@@ -119,13 +119,13 @@ def annotations_from(additions: object, cleaner: TextCleaner) -> Annotations | N
             raise ValueError(f"{name} {value!r} is not a text")
     # Its hash if the server would not accept it: all other keys are hashes of texts.
     if key is not None and not _KEY.fullmatch(key):
-        key = key_of("", key)
+        key = test_key("", key)
     folder = None if folder is None else string(folder)
     artifacts = _references(additions.artifacts, cleaner)
     return Annotations(tuple(_field(field, cleaner) for field in additions.fields), artifacts, key=key, folder=folder)
 
 
-def files_of(additions: object) -> tuple[ArtifactFile, ...]:
+def added_files(additions: object) -> tuple[ArtifactFile, ...]:
     """Return the files that a hook adds to a result or to a run."""
     artifacts = additions.artifacts if isinstance(additions, (Additions, RunAdditions)) else ()
     return tuple(artifact for artifact in artifacts if isinstance(artifact, ArtifactFile))
@@ -162,14 +162,14 @@ def described_run(
         described = call_hook(user_errors, DESCRIBE_RUN, partial(with_additions, run), value, cleaner)
         if described is not None:
             run = described
-            files += files_of(value)
+            files += added_files(value)
     return run, tuple(files)
 
 
 def _field(field: object, cleaner: TextCleaner) -> Field:
     if not isinstance(field, Field):
         raise TypeError(f"{type(field).__name__} is not a Field")
-    clean = typed_field(safe_str(field.name), safe_str(field.value), field_type_of(field.type), cleaner)
+    clean = typed_field(safe_str(field.name), safe_str(field.value), parse_field_type(field.type), cleaner)
     pairs = ((safe_str(name), safe_str(value)) for name, value in field.meta.items())
     meta = {cleaner.string(name): cleaner.string(cleaner.redact_by_name(name, value)) for name, value in pairs}
     return replace(clean, meta=meta, is_highlight=bool(field.is_highlight))
@@ -268,7 +268,7 @@ class AnnotationHooks(Hooks):
             annotations = call_hook(errors, DESCRIBE_TEST, annotations_from, value, self._collector.cleaner)
             if annotations is not None:
                 attempt.hook_annotations.append(annotations)
-                for file in files_of(value):
+                for file in added_files(value):
                     attach(attempt, file.content, file.name, file.mime_type)
 
 
@@ -289,7 +289,7 @@ def _attach_folder(attempt: AttemptAnnotations, folder: object) -> None:
             attach(attempt, Path(parent, name), name, None)
 
 
-def feature_of(item: pytest.Item, bdd: object, cleaner: TextCleaner) -> Annotations | None:
+def scenario_field(item: pytest.Item, bdd: object, cleaner: TextCleaner) -> Annotations | None:
     """Return a field with the place of the scenario that ``bdd``, pytest-bdd's module, made a test of, else None."""
     scenarios = getattr(bdd, "scenario_wrapper_template_registry", None)
     function = getattr(item, "obj", None)
@@ -297,7 +297,7 @@ def feature_of(item: pytest.Item, bdd: object, cleaner: TextCleaner) -> Annotati
     file = getattr(getattr(scenario, "feature", None), "filename", None)
     if not isinstance(file, str):
         return None
-    place = place_of(system.relative(file, item.config.rootpath), getattr(scenario, "line_number", None))
+    place = join_place(system.relative(file, item.config.rootpath), getattr(scenario, "line_number", None))
     return Annotations((Field("Feature", cleaner.string(place)),))
 
 

@@ -27,7 +27,7 @@ from pytest_automation_report.api.models import (
 )
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 from pytest_automation_report.text.redaction import KnownSecrets, TextCleaner, cached_cleaner, secret_values
-from pytest_automation_report.text.visible import ColouredText, marked, remarked, unmasked, visible
+from pytest_automation_report.text.visible import ColouredText, mark_fillers, mark_picture, unmasked, visible
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class FoundSecrets:
     def hidden(self, text: str) -> str:
         """Return a text without the values; its colours stay where they were."""
         mask = self._secrets.masked(unmasked(text))
-        return remarked(text, mask) if type(text) is ColouredText else marked(text, mask)
+        return mark_picture(text, mask) if type(text) is ColouredText else mark_fillers(text, mask)
 
     def of_attempt(self, attempt: Attempt) -> Attempt:
         """Return an attempt without the values in its texts."""

@@ -24,7 +24,7 @@ from pytest_automation_report.api.models import (
     Status,
     Step,
 )
-from pytest_automation_report.errors import members_of
+from pytest_automation_report.errors import group_members
 from pytest_automation_report.guards import safe_str
 from pytest_automation_report.recording.options import FAILED, RecordingOptions, cleaner_for
 from pytest_automation_report.spool.records import (
@@ -33,7 +33,7 @@ from pytest_automation_report.spool.records import (
     FailedTest,
     FinishRecord,
     Subtests,
-    identity_of,
+    identify,
     one_based,
 )
 from pytest_automation_report.text.limits import cut_end, string, utf16_length
@@ -175,7 +175,7 @@ def collection_record(report: pytest.CollectReport, options: RecordingOptions) -
     folder = None
     if "::" not in report.nodeid:
         # pytest's XML writes a module's name as the class, too, so the result stands in a folder of that name.
-        module = identity_of(report.nodeid).name
+        module = identify(report.nodeid).name
         folder = string(f"{options.prefix}.{module}") if options.prefix else module
     cleaner = cleaner_for(options)
     status: Literal["skipped", "error"] = "skipped" if report.outcome == "skipped" else "error"
@@ -185,11 +185,11 @@ def collection_record(report: pytest.CollectReport, options: RecordingOptions) -
     cause = Cause(status, name, phase.text, phase.message, phase.type_name)
     output = captured(report.sections, cleaner) if keeps_output(options, status) else {}
     attempt = Attempt(status, causes=(cause,), output=output)
-    attempt = replace(attempt, colours=colours_of(attempt))
+    attempt = replace(attempt, colours=merge_colours(attempt))
     return FinishRecord(0, 0, report.nodeid, attempt, file=report.nodeid.partition("::")[0], folder=folder)
 
 
-def colours_of(attempt: Attempt) -> Colours:
+def merge_colours(attempt: Attempt) -> Colours:
     """Return the coloured parts of an attempt's texts by name: where several share a name, the first one counts."""
     colours: dict[str, Sequence[Span]] = {}
     for name, text in attempt.texts():
@@ -231,7 +231,7 @@ _HEADINGS: Final[Mapping[OutputName, str]] = {
 _MAX_ERRORS = 100
 
 
-def notes_of(error: BaseException) -> list[str]:
+def gather_notes(error: BaseException) -> list[str]:
     """Return the notes of an exception, of its causes, and of the members of groups."""
     notes: list[str] = []
     seen: set[int] = set()
@@ -243,7 +243,7 @@ def notes_of(error: BaseException) -> list[str]:
             own: object = getattr(each, "__notes__", ())  # it may have anything: a test can write it
             notes += [note for note in own if isinstance(note, str)] if isinstance(own, list) else []
             errors += [each.__cause__ or (None if each.__suppress_context__ else each.__context__)]
-            errors += members_of(each)
+            errors += group_members(each)
     return notes
 
 
@@ -372,7 +372,7 @@ class FirstFailures:
         """Store the failure of an attempt, whose texts are clean, while there is room; ``prefix`` is of its folder."""
         if len(self.kept) == SHOWN or self._remaining_bytes <= 0:
             return
-        attempt, identity = record.attempt, identity_of(record.nodeid, prefix=prefix)
+        attempt, identity = record.attempt, identify(record.nodeid, prefix=prefix)
         failure = next((cause for cause in attempt.causes if cause.kind != "xpass"), None)
         message = "" if failure is None else failure.message or failure.text
         whole = (

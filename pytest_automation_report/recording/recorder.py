@@ -31,16 +31,16 @@ from pytest_automation_report.recording.phases import (
     Phase,
     SubtestCounter,
     captured,
-    colours_of,
+    gather_notes,
     is_subtest,
     keeps_output,
+    merge_colours,
     merged,
     node_id_fields,
-    notes_of,
     read_phase,
     worst_status,
 )
-from pytest_automation_report.spool.records import Attempt, FinishRecord, identity_of
+from pytest_automation_report.spool.records import Attempt, FinishRecord, identify
 from pytest_automation_report.text.limits import STRING_UNITS, string
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class Recorder:
 
     def add_notes(self, error: BaseException) -> None:
         """Keep the notes of an exception of the running attempt, whose text may be cut where they stand."""
-        self._notes += notes_of(error)
+        self._notes += gather_notes(error)
 
     def has_failed(self, nodeid: str) -> bool:
         """Whether a phase of a running attempt has failed."""
@@ -324,7 +324,7 @@ class Recorder:
         if found := self._cleaner.take_found():
             secrets = FoundSecrets(found)
             attempts = [secrets.of_attempt(each) for each in attempts]
-        colours = [colours_of(each) for each in attempts]
+        colours = [merge_colours(each) for each in attempts]
         if any(colours):
             attempts = [replace(each, colours=spans) for each, spans in zip(attempts, colours, strict=True)]
         return attempts
@@ -365,7 +365,7 @@ class Recorder:
         """Return fields and artifacts of the test's author, and the node id where folder and name do not show it."""
         fields: list[Field] = []
         if not self._has_plain_name(nodeid):
-            fields += node_id_fields(identity_of(nodeid, prefix=self._options.prefix), self._cleaner)
+            fields += node_id_fields(identify(nodeid, prefix=self._options.prefix), self._cleaner)
         if attempt.properties:
             named, earlier = (
                 [(safe_str(name), safe_str(value)) for name, value in properties]
@@ -406,10 +406,10 @@ def place_in(nodeid: str, location: tuple[str, int | None, str]) -> tuple[str, i
     is_outside = path.startswith(("..", "/")) or path[1:2] == ":"
     if path != own and (is_outside or "site-packages" in path or "dist-packages" in path):
         return own, None
-    return path, line_of(location)
+    return path, line_number(location)
 
 
-def line_of(location: Location) -> int | None:
+def line_number(location: Location) -> int | None:
     """Return pytest's line of a test; None for anything else, which items of other plugins may have there."""
     line: object = location[1] if location else None
     return line if type(line) is int and abs(line) < _MAX_LINE else None

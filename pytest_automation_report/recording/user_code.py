@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import Artifact, Field, address_of, is_web_address
+from pytest_automation_report.api.models import Artifact, Field, file_address, is_web_address
 from pytest_automation_report.guards import goes_on, safe_str
 from pytest_automation_report.recording.collector import (
     DESCRIBE_RUN,
@@ -178,7 +178,7 @@ class _Attachment(Struct):
     def _spooled(self, content: Path | bytes, shown: str) -> Artifact | Field:
         cleaner = self.collector.cleaner
         try:
-            name, size = copier_of(self.collector)(content)
+            name, size = copy_function(self.collector)(content)
         except ValueError as error:
             self.collector.add_missing_file(f"that are not kept ({error})", shown)
             return self._field(f"{shown} (not kept: {error})")
@@ -195,7 +195,7 @@ class _Attachment(Struct):
         relative = system.relative(path, self.item.config.rootpath)
         if relative.startswith(os.pardir):
             return None
-        address = address_of(template, Path(relative).as_posix(), self.name)
+        address = file_address(template, Path(relative).as_posix(), self.name)
         return address if is_address(address) else None
 
     def _has_hook(self) -> bool:
@@ -222,7 +222,7 @@ _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.OWN_FILE
 _NOT_IN_NAMES: Final = lazy_pattern(r"[^A-Za-z0-9_-]")
 
 
-def copier_of(collector: AnnotationCollector) -> Callable[[Path | bytes], tuple[str, int]]:
+def copy_function(collector: AnnotationCollector) -> Callable[[Path | bytes], tuple[str, int]]:
     """Return `ArtifactSpool.add` of this process; first called before a test, which may patch functions of `os`."""
     if collector.copy is None:
         most, together = collector.options.artifact_size, collector.options.artifact_total

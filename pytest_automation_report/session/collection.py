@@ -80,13 +80,13 @@ def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
     return files
 
 
-def nodeids_of(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
+def item_nodeids(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
     """Return the node ids of items without the groups that ``--dist loadgroup`` adds."""
     plain = plain_nodeids(items) if getattr(config.option, "loadgroup", False) else {}
     return [plain.get(item.nodeid, item.nodeid) for item in items]
 
 
-def prefix_of(config: pytest.Config, given: str) -> str:
+def resolve_prefix(config: pytest.Config, given: str) -> str:
     """Return what stands before folders in this session: the setting ``folder_prefix``, else ``--junit-prefix``."""
     return given or str(getattr(config.option, "junitprefix", None) or "")
 

@@ -19,8 +19,8 @@ from pytest_automation_report.delivery.launch import (
     NEEDED_CONSOLE,
     LaunchError,
     command_for,
-    folders_of,
     loader_environment,
+    package_folders,
 )
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.settings.settings import LOCAL_URL, Settings
@@ -76,7 +76,7 @@ class PrintingProcess:
         folder: str = system.ROOT,
     ) -> None:
         self._seconds = seconds
-        line = Unpatched.encode({**start, "folders": folders_of(NEEDED_CONSOLE)})
+        line = Unpatched.encode({**start, "folders": package_folders(NEEDED_CONSOLE)})
         # The system ends it, since the clock of pytest's process may be a test's.
         alarm = f"from pytest_automation_report.system.here import system\nsystem.end_after({seconds})"
         try:
@@ -128,12 +128,12 @@ def console_process(
     ``more`` are further members of ``start``.
     """
     way = ("database",) if settings.endpoint.is_embedded else ("url", "allow_http", "ca_file", "token_file")
-    options = options_of(settings.changed(url=settings.url or LOCAL_URL), "project_id", "source", "url", *way)
+    options = console_options(settings.changed(url=settings.url or LOCAL_URL), "project_id", "source", "url", *way)
     start = {"arguments": [*arguments, *options], **more}
     return PrintingProcess(code, start, seconds=seconds, environ=environ, folder=str(root))
 
 
-def options_of(settings: Settings, *names: str) -> list[str]:
+def console_options(settings: Settings, *names: str) -> list[str]:
     """Return the options of the console command for the settings of these names that have a value."""
     values = {f"--{name.replace('_', '-')}": getattr(settings, name) for name in names}
     return [option if value is True else f"{option}={value}" for option, value in values.items() if value]

@@ -19,9 +19,9 @@ from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.delivery.launch import LaunchError
 from pytest_automation_report.guards import Errors, guarded
-from pytest_automation_report.session.collection import nodeids_of, prefix_of
-from pytest_automation_report.session.console import CollectionHooks, PrintingProcess, console_process, options_of
-from pytest_automation_report.spool.records import identity_of
+from pytest_automation_report.session.collection import item_nodeids, resolve_prefix
+from pytest_automation_report.session.console import CollectionHooks, PrintingProcess, console_options, console_process
+from pytest_automation_report.spool.records import identify
 from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.unpatched import Unpatched
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _TOLERANCE: Final = 1.05
 
 
-def module_of(nodeid: str) -> str:
+def module_name(nodeid: str) -> str:
     """Return the module of a test."""
     return nodeid.partition("::")[0]
 
@@ -47,11 +47,11 @@ def estimated(durations: Mapping[str, int | None]) -> dict[str, int]:
     known: dict[str, list[int]] = defaultdict(list)
     for nodeid, duration in durations.items():
         if duration is not None:
-            known[module_of(nodeid)].append(duration)
+            known[module_name(nodeid)].append(duration)
     means = {module: _mean(times) for module, times in known.items()}
     usual = _mean([duration for times in known.values() for duration in times] or [1])
     return {
-        nodeid: max(1, means.get(module_of(nodeid), usual) if duration is None else duration)
+        nodeid: max(1, means.get(module_name(nodeid), usual) if duration is None else duration)
         for nodeid, duration in durations.items()
     }
 
@@ -67,8 +67,8 @@ def cut(durations: Mapping[str, int | None], total: int, together: Mapping[str, 
     modules: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     # By name: a plugin may have shuffled the tests.
     for nodeid in sorted(times):
-        modules[module_of(nodeid)][groups.get(nodeid, nodeid)].append(nodeid)
-    lengths = _lengths_of(times)
+        modules[module_name(nodeid)][groups.get(nodeid, nodeid)].append(nodeid)
+    lengths = _module_lengths(times)
     full = max([sum(times.values()) / total, *times.values()])
     loads = [0] * total
     shards: dict[str, int] = {}
@@ -90,11 +90,11 @@ def _mean(values: Sequence[int]) -> int:
     return sum(values) // len(values)
 
 
-def _lengths_of(times: Mapping[str, int]) -> Counter[str]:
+def _module_lengths(times: Mapping[str, int]) -> Counter[str]:
     """Return how long the tests of each module take together."""
     lengths = Counter[str]()
     for nodeid, time in times.items():
-        lengths[module_of(nodeid)] += time
+        lengths[module_name(nodeid)] += time
     return lengths
 
 
@@ -134,12 +134,12 @@ def is_bound(item: pytest.Item) -> bool:
     return any(item.get_closest_marker(name) for name in _BOUND)
 
 
-def unit_of(item: pytest.Item, nodeid: str) -> str:
+def moved_unit(item: pytest.Item, nodeid: str) -> str:
     """Return what a test moves with: its module or class if it has a fixture of that scope, else itself."""
     definitions: Mapping[str, Sequence[Any]] = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
     scopes = {str(each.scope) for same_name in definitions.values() for each in same_name}
     if is_bound(item) or not scopes.isdisjoint({"module", "package"}):
-        return module_of(nodeid)
+        return module_name(nodeid)
     owner = item.getparent(pytest.Class) if "class" in scopes else None
     return nodeid if owner is None else owner.nodeid
 
@@ -167,7 +167,7 @@ _OF_RUN: Final = ("branch", "build", "attempt", "facts")
 _ALONE: Final = "jobs that share no run cannot agree on durations"
 
 
-def shard_of(text: str, environ: Mapping[str, str]) -> Shard | None:
+def read_shard(text: str, environ: Mapping[str, str]) -> Shard | None:
     """Return the shard of a session, None for all tests; raises `pytest.UsageError` for a value that cannot be used."""
     if text == "auto":
         facts = ci_facts(environ)
@@ -222,13 +222,13 @@ class HistoryHooks(CollectionHooks):
         cls, config: pytest.Config, environ: Mapping[str, str], settings: Settings, internal_errors: Errors
     ) -> HistoryHooks:
         """Return the hooks of a session's leading process; the history is being read from now on."""
-        prefix = prefix_of(config, settings.folder_prefix)
+        prefix = resolve_prefix(config, settings.folder_prefix)
         wanted = History(settings.shard, settings.order, prefix)
         if settings.endpoint.is_embedded and not settings.database.exists():
             return cls(wanted, internal_errors)
         if settings.token_error:  # the summary has it
             return cls(replace(wanted, error="no token can be used", is_unanswered=True), internal_errors)
-        arguments, root = options_of(settings, *_OF_RUN), config.rootpath
+        arguments, root = console_options(settings, *_OF_RUN), config.rootpath
 
         def start(shared: Json | None) -> PrintingProcess:
             seconds, more = _SECONDS_OF_CUT if shared else _SECONDS, {"shared": shared}
@@ -290,26 +290,26 @@ class HistoryHooks(CollectionHooks):
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Any:  # noqa: ANN401 - a generator
         """Cut the tests and put them in order."""
         result = yield
-        nodeids, history = nodeids_of(config, items), self._history
-        keys = {nodeid: identity_of(nodeid, prefix=history.prefix).key for nodeid in nodeids}
+        nodeids, history = item_nodeids(config, items), self._history
+        keys = {nodeid: identify(nodeid, prefix=history.prefix).key for nodeid in nodeids}
         durations = {nodeid: history.durations.get(key) for nodeid, key in keys.items()}
         chosen = [*zip(items, nodeids, strict=True)]
         if history.shard is not None:
             self.collected = nodeids
-            bound = {nodeid: module_of(nodeid) for item, nodeid in chosen if is_bound(item)}
+            bound = {nodeid: module_name(nodeid) for item, nodeid in chosen if is_bound(item)}
             shards = cut(dict.fromkeys(durations) if history.alone else durations, history.shard.total or 1, bound)
             if left := [item for item, nodeid in chosen if shards[nodeid] != history.shard.index]:
                 config.hook.pytest_deselected(items=left)
             chosen = [(item, nodeid) for item, nodeid in chosen if shards[nodeid] == history.shard.index]
         ids = [nodeid for _, nodeid in chosen]
-        ranks = ranks_of(history, ids, keys)
+        ranks = rank_tests(history, ids, keys)
         self.found = _lines(history, len(items), ranks), bool(items) and not chosen
         units = [""] * len(ids)  # they all stay where they are
         if history.order == "failed-first":
-            units = [unit_of(item, nodeid) for item, nodeid in chosen]
+            units = [moved_unit(item, nodeid) for item, nodeid in chosen]
         elif history.order == "slowest-first" and history.durations:
-            times, units = estimated(durations), [*map(module_of, ids)]
-            lengths = _lengths_of({nodeid: times[nodeid] for nodeid in ids})
+            times, units = estimated(durations), [*map(module_name, ids)]
+            lengths = _module_lengths({nodeid: times[nodeid] for nodeid in ids})
             ranks = [-lengths[module] for module in units]
         items[:] = [chosen[place][0] for place in lowest_first(units, ranks)]
         return result
@@ -321,14 +321,14 @@ class HistoryHooks(CollectionHooks):
             self._process.close()
 
 
-def ranks_of(history: History, nodeids: Sequence[str], keys: Mapping[str, str]) -> list[int]:
+def rank_tests(history: History, nodeids: Sequence[str], keys: Mapping[str, str]) -> list[int]:
     """Return 0 for each test that failed last, 1 for one that is new, and 2 for the others."""
     if not history.durations:
         return [2] * len(nodeids)
-    modules = {module: identity_of(module, prefix=history.prefix).key for module in {*map(module_of, nodeids)}}
+    modules = {module: identify(module, prefix=history.prefix).key for module in {*map(module_name, nodeids)}}
     return [
         # A module that could not be collected stands for all of its tests.
-        0 if not history.failed.isdisjoint({keys[nodeid], modules[module_of(nodeid)]})
+        0 if not history.failed.isdisjoint({keys[nodeid], modules[module_name(nodeid)]})
         else 2 if keys[nodeid] in history.durations else 1
         for nodeid in nodeids
     ]  # fmt: skip

@@ -111,13 +111,13 @@ def session_run(
     """
     sharing, software = RunSharing(), tuple[Field, ...]()
     if settings.run_id is not None or settings.run_key or settings.shard is not None:
-        from pytest_automation_report.settings.sharing import sharing_of  # noqa: PLC0415 - few sessions share a run
+        from pytest_automation_report.settings.sharing import decide_sharing  # noqa: PLC0415 - few sessions share a run
 
-        sharing = sharing_of(settings, facts)
+        sharing = decide_sharing(settings, facts)
     # A run that jobs share has what they have in common: each may select a part, which make the whole suite together.
     if not sharing.is_shared:
         shard = "" if settings.shard is None else f"{SHARD_OPTION}={settings.shard}"
-        selection = " ".join(filter(None, [shard, selection_of(config)]))
+        selection = " ".join(filter(None, [shard, typed_selection(config)]))
         software = software_fields(config) if settings.facts != "none" else ()
         software += (Field(SELECTION_FIELD, string(selection)),) if selection else ()
     is_joined = settings.run_id is not None
@@ -141,7 +141,7 @@ _SWITCHES: Final = (
 )
 
 
-def selection_of(config: pytest.Config) -> str:
+def typed_selection(config: pytest.Config) -> str:
     """Return the options and paths that select some of the tests, as they are typed; empty if all tests are to run."""
     # Left out: with them each run has the same tests.
     usual = [*config.getini("addopts"), *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))]

@@ -188,9 +188,9 @@ class RuntestHooks(Hooks):
     def _add_hooks(self, config: pytest.Config) -> None:
         """Register the hooks for users' hooks that describe tests, and for packages that drive browsers."""
         if "pytest_automation_report.recording.functions" in sys.modules:  # of test modules that add to their results
-            from pytest_automation_report.recording.user_code import copier_of  # noqa: PLC0415 - loaded by then
+            from pytest_automation_report.recording.user_code import copy_function  # noqa: PLC0415 - loaded by then
 
-            copier_of(self.collector)
+            copy_function(self.collector)
         is_described = bool(getattr(config.hook, DESCRIBE_TEST).get_hookimpls())
         # Test modules have imported the package when they are collected.
         has_browsers = self._options.browser_artifacts and any(package in sys.modules for package in _BROWSERS)
@@ -275,10 +275,10 @@ class RuntestHooks(Hooks):
         is_marked, bdd = self.collector.is_marked(item), sys.modules.get("pytest_bdd.scenario")
         if not is_marked and bdd is None:
             return annotations
-        from pytest_automation_report.recording.hooks import annotations_of_markers, feature_of  # noqa: PLC0415 - few need them
+        from pytest_automation_report.recording.hooks import annotations_of_markers, scenario_field  # noqa: PLC0415 - few need them
 
         of_markers = annotations_of_markers(self.collector, item) if is_marked else None
-        feature = feature_of(item, bdd, self.collector.cleaner)
+        feature = scenario_field(item, bdd, self.collector.cleaner)
         return [*annotations[:-1], merged([of_markers, feature, *annotations[-1:]])]
 
     def finish_attempt(self, nodeid: str, annotations: Sequence[Annotations | None]) -> None:

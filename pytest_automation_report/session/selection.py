@@ -16,7 +16,7 @@ import pytest
 
 from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD
 from pytest_automation_report.delivery.launch import LaunchError
-from pytest_automation_report.errors import SettingError, members_of
+from pytest_automation_report.errors import SettingError, group_members
 from pytest_automation_report.findings.known import (
     KnownTests,
     known_failures,
@@ -25,11 +25,11 @@ from pytest_automation_report.findings.known import (
 )
 from pytest_automation_report.guards import Errors, guarded
 from pytest_automation_report.recording.phases import is_subtest
-from pytest_automation_report.session.collection import KNOWN_MARK, nodeids_of, prefix_of
+from pytest_automation_report.session.collection import KNOWN_MARK, item_nodeids, resolve_prefix
 from pytest_automation_report.session.console import CollectionHooks, console_process
 from pytest_automation_report.settings.resolver import read_pytest_settings
-from pytest_automation_report.settings.settings import setting_of
-from pytest_automation_report.spool.records import identity_of, key_of
+from pytest_automation_report.settings.settings import find_setting
+from pytest_automation_report.spool.records import identify, test_key
 from pytest_automation_report.text.limits import listed, quantity
 from pytest_automation_report.unpatched import Unpatched
 
@@ -70,7 +70,7 @@ def failed_in(config: pytest.Config, settings: Settings, environ: Mapping[str, s
         printed = process.printed()
     except LaunchError as error:
         raise pytest.UsageError(f"{OPTION}: the failed tests cannot be read: {error}") from error
-    prefix = prefix_of(config, settings.folder_prefix)
+    prefix = resolve_prefix(config, settings.folder_prefix)
     return {**Unpatched.decode(printed), "prefix": prefix, "is_all_if_none": which == ALL, "only": only}
 
 
@@ -119,7 +119,7 @@ class RerunFailedHooks(CollectionHooks):
         """Deselect the tests that did not fail."""
         if self._is_all:
             return
-        chosen, missing = found_tests(self._failed, nodeids_of(config, items), prefix=self.sent["prefix"])
+        chosen, missing = find_failed(self._failed, item_nodeids(config, items), prefix=self.sent["prefix"])
         deselected = [item for number, item in enumerate(items) if number not in chosen]
         self.found = [*self._lines(len(deselected), missing)], not self._failed
         if deselected:
@@ -138,7 +138,7 @@ class RerunFailedHooks(CollectionHooks):
             yield f"{quantity(len(missing), 'test')} that failed in {self._runs} not collected: {names}"
 
 
-def found_tests(
+def find_failed(
     failed: Iterable[Mapping[str, str]], nodeids: Sequence[str], *, prefix: str
 ) -> tuple[set[int], list[str]]:
     """Return the numbers of the tests that failed, and the names of failed tests that are not there.
@@ -148,7 +148,7 @@ def found_tests(
     """
     places: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, nodeid in enumerate(nodeids):
-        test, module = (identity_of(name, prefix=prefix) for name in (nodeid, nodeid.partition("::")[0]))
+        test, module = (identify(name, prefix=prefix) for name in (nodeid, nodeid.partition("::")[0]))
         for place in {(test.key,), (module.key,), (test.folder, test.name), ("", test.name, "")}:
             places[place].append(number)
     found: set[int] = set()
@@ -156,7 +156,7 @@ def found_tests(
     for test_values in failed:
         key, folder, name = test_values["key"], test_values["folder"], test_values["name"]
         numbers = places.get((key,), [])
-        if not numbers and key != key_of(folder, name):
+        if not numbers and key != test_key(folder, name):
             numbers = places.get((folder, name)) or places.get(("", name, "")) or []
         found.update(numbers)
         if not numbers:
@@ -170,7 +170,7 @@ _PAST: Final = "automation_report_past"
 
 def known_file(config: pytest.Config, environ: Mapping[str, str]) -> tuple[str, str] | None:
     """Return name and text of the file of known failures, None without one; raises `SettingError`."""
-    raw = read_pytest_settings(config, environ, (setting_of("known"),)).get("known")
+    raw = read_pytest_settings(config, environ, (find_setting("known"),)).get("known")
     if raw is None:
         return None
     name = str(raw.value)
@@ -200,9 +200,9 @@ class KnownFailureHooks(CollectionHooks):
         """Keep the session, which counts failures."""
         self._session = session
         if self._known.has_keys:
-            setting = setting_of("folder_prefix")
+            setting = find_setting("folder_prefix")
             given = read_pytest_settings(session.config, os.environ, (setting,)).get(setting.name)
-            self._prefix = prefix_of(session.config, str(given.value) if given else "")
+            self._prefix = resolve_prefix(session.config, str(given.value) if given else "")
 
     # tryfirst: before a plugin leaves items to other jobs. An entry may name a test that another job runs.
     @pytest.hookimpl(tryfirst=True)
@@ -211,13 +211,13 @@ class KnownFailureHooks(CollectionHooks):
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         """Find the entries that name no test, if the whole suite was collected."""
-        named = {entry for item in items for entry in self._known.all_of(*self._names(item))}
+        named = {entry for item in items for entry in self._known.matching(*self._names(item))}
         unknown = [entry for entry in self._known.entries if entry not in named]
         if not unknown:
             return
-        from pytest_automation_report.session.run import selection_of  # noqa: PLC0415 - only for mistakes
+        from pytest_automation_report.session.run import typed_selection  # noqa: PLC0415 - only for mistakes
 
-        if not (session.testsfailed or selection_of(config)):
+        if not (session.testsfailed or typed_selection(config)):
             names = [item.nodeid for item in items]
             lines = [
                 f"{self.sent[0]}:{entry.line}: no test is named {entry.test}{meant(entry.test, names)}"
@@ -227,8 +227,8 @@ class KnownFailureHooks(CollectionHooks):
 
     def _names(self, item: pytest.Item) -> list[str]:
         """Return the node id of a test, and its key if entries have keys."""
-        (nodeid,) = nodeids_of(item.config, [item])
-        return [nodeid, identity_of(nodeid, prefix=self._prefix).key] if self._known.has_keys else [nodeid]
+        (nodeid,) = item_nodeids(item.config, [item])
+        return [nodeid, identify(nodeid, prefix=self._prefix).key] if self._known.has_keys else [nodeid]
 
     # Outermost: what other plugins make of the outcome is there.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -296,7 +296,7 @@ class KnownFailureHooks(CollectionHooks):
 
 def _is_of_others(error: BaseException) -> bool:
     """Whether a fixture that tests share has failed: its error is no test's own."""
-    if any(map(_is_of_others, members_of(error))):
+    if any(map(_is_of_others, group_members(error))):
         return True
     trace = error.__traceback__
     while trace is not None:

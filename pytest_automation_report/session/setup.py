@@ -10,7 +10,7 @@ from pytest_automation_report.api.models import ArtifactStoreConfig, Token, is_b
 from pytest_automation_report.ci.detection import FactsSearch
 from pytest_automation_report.delivery.launch import SenderProcess, Timeouts
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for, secrets_from
-from pytest_automation_report.session.collection import captured_files, prefix_of
+from pytest_automation_report.session.collection import captured_files, resolve_prefix
 from pytest_automation_report.settings.resolver import project_name, read_pytest_settings, settings_from
 from pytest_automation_report.spool.folder import new_session_name
 from pytest_automation_report.unpatched import Unpatched
@@ -64,9 +64,9 @@ def session_settings(config: pytest.Config, environ: Mapping[str, str]) -> Setti
     shard = config.getoption("automation_report_shard")
     if shard is None:
         return settings
-    from pytest_automation_report.session.history import shard_of  # noqa: PLC0415 - only with the option
+    from pytest_automation_report.session.history import read_shard  # noqa: PLC0415 - only with the option
 
-    return settings.changed(shard=shard_of(shard, environ))
+    return settings.changed(shard=read_shard(shard, environ))
 
 
 def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: str = "") -> SessionSetup:
@@ -117,7 +117,7 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
     try:
         from pytest_automation_report.settings.run import recording_options, timeouts_from  # noqa: PLC0415 - after the sender's start
 
-        prefix = prefix_of(config, settings.folder_prefix)
+        prefix = resolve_prefix(config, settings.folder_prefix)
         secrets = secrets_from(environ, token, is_builtin=settings.redact_builtin)
         return SessionSetup(
             name=name,

@@ -21,7 +21,7 @@ from pytest_automation_report.guards import Errors, Hooks, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, AnnotationCollector, active
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for, secrets_from
 from pytest_automation_report.recording.phases import FirstFailures, is_subtest
-from pytest_automation_report.recording.recorder import line_of
+from pytest_automation_report.recording.recorder import line_number
 from pytest_automation_report.session.collection import collected_record, is_counted, write_collected_ids
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.settings.token import token_from
@@ -207,7 +207,7 @@ class ControllerHooks(Hooks):
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         """Note the line of a test, whose worker may crash before it reports a phase."""
         if any(self._recorders.values()):
-            self._lines[nodeid] = line_of(location)
+            self._lines[nodeid] = line_number(location)
 
     # trylast: other plugins change the report before.
     @pytest.hookimpl(trylast=True)

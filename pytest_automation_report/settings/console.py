@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.resolver import raw_setting, toml_document, user_place
 from pytest_automation_report.settings.servers import is_loopback_origin, origin_from
-from pytest_automation_report.settings.settings import SETTINGS, Settings, setting_of
+from pytest_automation_report.settings.settings import SETTINGS, Settings, find_setting
 from pytest_automation_report.settings.token import token_for, token_from
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import read_file
@@ -188,7 +188,7 @@ class KnownAddresses:
             return "it is in the checkout"
         if status.st_uid and not system.is_own(status):
             return "it belongs to another user"
-        if system.permissions_of(status) & 0o022:
+        if system.permission_bits(status) & 0o022:
             return "others can write it (chmod go-w takes that away)"
         return "" if os.access(place, os.R_OK) else "it cannot be read"
 
@@ -253,7 +253,7 @@ def _address_error(settings: Settings, untrusted: Mapping[str, str], known: Know
     if "url" in untrusted and not is_known:
         return (
             f"only an ini file names this address ({untrusted['url']}), and no token was sent there before. If you"
-            f" trust it, name it with --url {origin} or {setting_of('url').environment},"
+            f" trust it, name it with --url {origin} or {find_setting('url').environment},"
             f" or write it into {known.list_file or 'a list in your home folder'}"
         )
     is_clear = origin.startswith("http:") and not is_loopback_origin(origin)
@@ -276,9 +276,9 @@ def _ca_file(settings: Settings) -> str:
 
 
 def _place(name: str, ini: ProjectIni) -> str:
-    return f"{ini.root / ini.name}: {setting_of(name).ini}"
+    return f"{ini.root / ini.name}: {find_setting(name).ini}"
 
 
 def _named(name: str) -> str:
-    each = setting_of(name)
+    each = find_setting(name)
     return f"{each.plain_option} or {each.environment}"

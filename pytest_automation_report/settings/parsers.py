@@ -282,7 +282,7 @@ def artifact_template(raw: RawSetting) -> str:
     return value
 
 
-def artifact_store(raw: RawSetting) -> str:
+def parse_artifact_store(raw: RawSetting) -> str:
     """Return the address of a bucket, or the path of a folder."""
     value = text(raw).removeprefix("file://")
     if "://" in value and not is_bucket(value):

@@ -30,10 +30,10 @@ from pytest_automation_report.settings.settings import (
     TOKEN_VARIABLES,
     Setting,
     Settings,
+    find_setting,
     ini_values,
     is_override,
     normalized_ini_name,
-    setting_of,
 )
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import STDOUT
@@ -112,7 +112,7 @@ def _stripped(texts: Iterable[str]) -> tuple[str, ...]:
 
 def spelled_like(name: str, raw: RawSetting) -> str:
     """Return a setting's name in the spelling that the user used for another one."""
-    other = setting_of(name)
+    other = find_setting(name)
     if raw.source == "environment":
         return other.environment
     if raw.source == "ini file":
@@ -251,7 +251,7 @@ class _Resolver:
         """Return the user's artifact store, empty without a usable one."""
 
         def parse(raw: RawSetting) -> str:
-            store = parsers.artifact_store(raw)
+            store = parsers.parse_artifact_store(raw)
             if is_bucket(store):
                 return store
             if not artifact_url and "artifact_url" not in self.refused:
@@ -412,7 +412,7 @@ def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
     if is_token:
         hint = (
             f"an API token never belongs into an ini file: take it out, make a new one if others could read it, and"
-            f" set AUTOMATION_REPORT_TOKEN, or name a file that holds it with {setting_of('token_file').ini}"
+            f" set AUTOMATION_REPORT_TOKEN, or name a file that holds it with {find_setting('token_file').ini}"
         )
     elif near:
         hint = f"did you mean {near}?"

@@ -109,9 +109,9 @@ def recording_options(
     """
     owned_folder = ""
     if settings.owners:
-        from pytest_automation_report.findings.known import repository_of  # noqa: PLC0415 - few projects name them
+        from pytest_automation_report.findings.known import owned_repository  # noqa: PLC0415 - few projects name them
 
-        owned_folder = system.relative(root, repository_of(settings.owners))
+        owned_folder = system.relative(root, owned_repository(settings.owners))
     # A member that has the name of a setting has its value.
     same = {name: value for name, value in vars(settings).items() if name in RecordingOptions.__struct_fields__}
     return RecordingOptions(

@@ -26,7 +26,7 @@ from pytest_automation_report.api.models import (
 from pytest_automation_report.ci.detection import facts_for
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers
-from pytest_automation_report.settings.settings import Settings, setting_of
+from pytest_automation_report.settings.settings import Settings, find_setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -230,7 +230,7 @@ def artifact_store(
         return ArtifactStoreConfig(address, url), ""
     origin = settings.origins.get("artifact_store", "artifact_store")
     if (error := bucket_error(address, origin)) is not None:
-        if origin != setting_of("artifact_store").environment:
+        if origin != find_setting("artifact_store").environment:
             raise error
         return None, str(error)
     # Credentials are read at once, from the variables that the providers' own tools read: tests may change them.

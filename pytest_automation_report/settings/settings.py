@@ -349,7 +349,7 @@ SETTINGS: Final = tuple(each for each in vars(Settings).values() if isinstance(e
 _BY_NAME: Final = {each.name: each for each in SETTINGS}
 
 
-def setting_of(name: str) -> Setting:
+def find_setting(name: str) -> Setting:
     """Return the setting of that name; raises KeyError for an unknown one."""
     return _BY_NAME[name]
 
@@ -412,7 +412,7 @@ def unknown_ini_names(config: pytest.Config) -> list[str]:
 
 def is_set(config: pytest.Config, environ: Mapping[str, str], name: str) -> bool:
     """Whether environment or ini file may have a value for a setting; its parser tells."""
-    row = setting_of(name)
+    row = find_setting(name)
     return row.environment in environ or config.getini(row.ini) is not None
 
 
@@ -483,7 +483,7 @@ def _tox_warning(config: pytest.Config, environ: Mapping[str, str]) -> str:
 
 def _counts_here(config: pytest.Config, environ: Mapping[str, str]) -> bool:
     """Whether a switch in an ini file counts on this machine, by the setting ``when``."""
-    when = setting_of("when")
+    when = find_setting("when")
     ((value, origin),) = ini_values(config, [(when.ini, when.kind)])
     values = [environ.get(when.environment), value]
     # The user typed a value after -o for this session, so it wins over the environment.

@@ -38,7 +38,7 @@ def key_tag(source: str, key: str) -> str:
     return f"{RUN_KEY_TAG}{readable}-{sha256(f'{source}:{key}'.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
 
 
-def job_of(job: str, facts: BuildInfo, shard: Shard | None = None) -> tuple[str, bool]:
+def job_name(job: str, facts: BuildInfo, shard: Shard | None = None) -> tuple[str, bool]:
     """Return the name of a session's job, empty if unknown, and whether other jobs of the build may have it, too.
 
     ``shard`` is the part of the tests that the session runs: jobs that are numbered otherwise have the names they have.
@@ -56,7 +56,7 @@ def _numbered(name: str, shard: Shard | None) -> str:
     return name if shard is None or name.endswith(f" {shard}") else f"{name} {shard}"
 
 
-def sharing_of(settings: Settings, facts: BuildInfo) -> RunSharing:
+def decide_sharing(settings: Settings, facts: BuildInfo) -> RunSharing:
     """Return how a session takes part in its run: alone, if the user set neither ``run_id`` nor ``run_key``."""
     if settings.run_id is None and not settings.run_key:
         alone = "each shard gets a run of its own; set automation_report_run_key so that the jobs share one"
@@ -64,7 +64,7 @@ def sharing_of(settings: Settings, facts: BuildInfo) -> RunSharing:
     shard = () if facts.shard is None else (Field("Shard", str(facts.shard)),)
     has_page = facts.url and utf16_length(facts.url) <= STRING_UNITS
     page = (Field(JOB_LINK, facts.url, FieldType.URL),) if has_page else ()
-    job, is_job_shared = job_of(settings.job, facts, settings.shard)
+    job, is_job_shared = job_name(settings.job, facts, settings.shard)
     shared = RunSharing(
         is_shared=True,
         job=job,

@@ -26,8 +26,8 @@ from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import (
     STATE_FOLDER,
     Disk,
+    find_other_writers,
     make_ignored_folder,
-    other_users_of,
     read_file,
     write_draft,
 )
@@ -145,7 +145,7 @@ class SessionFolder:
         """Return a writer of this worker's records, which restores the session if a test deletes it."""
         if self._known is None and self.has_manifest:
             self.read_session()
-        return SpoolWriter(self.records(worker), None if self._known is None else self.file_of(self._known[0]))
+        return SpoolWriter(self.records(worker), None if self._known is None else self.restorable(self._known[0]))
 
     def write_session(self, session: SessionManifest) -> None:
         """Write ``session.json``."""
@@ -166,9 +166,9 @@ class SessionFolder:
 
     def restore(self, session: SessionManifest) -> None:
         """Create the folder and ``session.json`` again if a test has deleted them; raises `OSError` if that fails."""
-        self.file_of(session).restore(Disk())
+        self.restorable(session).restore(Disk())
 
-    def file_of(self, session: SessionManifest) -> ManifestFile:
+    def restorable(self, session: SessionManifest) -> ManifestFile:
         """Return the manifest to restore: as this object wrote or read it, else the given one."""
         manifest, written_ns = self._known or (session, 0)
         ignored = tuple(map(os.fspath, _ignored_with(self.path.parent)))
@@ -225,7 +225,7 @@ def check_place(spool: Path) -> None:
         is_ours = spool.parent.name == STATE_FOLDER
         if is_ours and folder.is_symlink():
             raise SpoolError(f"{folder} is a link: remove it, or {hint}")
-        if reason := other_users_of(folder, is_shared=not is_ours):
+        if reason := find_other_writers(folder, is_shared=not is_ours):
             raise ForeignPlaceError(f"the spool {folder} is not used: {reason}, or {hint}")
 
 
@@ -505,10 +505,10 @@ def _unlink(names: Sequence[str], opened: system.Folder) -> None:
 
 
 def _reason(names: Sequence[str]) -> str:
-    return f"it holds {named(sorted(names))}, which no session writes" if names else ""
+    return f"it holds {name_some(sorted(names))}, which no session writes" if names else ""
 
 
-def named(names: Sequence[str]) -> str:
+def name_some(names: Sequence[str]) -> str:
     """Return the first names as a list for people, with the number of those that are left out."""
     shown, more = [sanitize(name) for name in names[:_SHOWN_NAMES]], len(names) - _SHOWN_NAMES
     if more > 0:

@@ -287,7 +287,7 @@ class LedgerState(Struct):
     stored: dict[str, StoredRecord] = field(default_factory=dict)
     unstored: dict[str, str] = field(default_factory=dict)
 
-    def progress_of(self, worker: str) -> WorkerProgress:
+    def progress(self, worker: str) -> WorkerProgress:
         """Return a worker's progress; creates it for a worker without records."""
         return self.progress_by_worker.setdefault(worker, WorkerProgress())
 
@@ -328,7 +328,7 @@ class LedgerState(Struct):
                 len(progress.threads),
             )
             for worker in dict.fromkeys((*self.progress_by_worker, *seen))
-            for progress in (self.progress_of(worker),)
+            for progress in (self.progress(worker),)
         }
         return replace(
             counted,
@@ -367,11 +367,11 @@ class LedgerState(Struct):
                 self.open_intents[record.number] = record
                 self.next_number = max(self.next_number, record.number + 1)
                 if record.orphans:
-                    self.progress_of(record.worker).orphans.update(record.orphans)
+                    self.progress(record.worker).orphans.update(record.orphans)
             case AckRecord() | NotRecord() | HeldRecord():
                 self._close(record)
             case AsideRecord():
-                self.progress_of(record.worker).rejected.add(record.offset, record.offset, 1)
+                self.progress(record.worker).rejected.add(record.offset, record.offset, 1)
                 self.reasons.append(record.why)
             case UnheldRecord():
                 for progress in self.progress_by_worker.values():
@@ -429,7 +429,7 @@ class LedgerState(Struct):
         if intent.operation in {"append_run", "note_thread"}:
             self.is_noted = True  # a note is sent once, whatever the server does with it
         elif intent.operation == "append_thread":
-            progress = self.progress_of(intent.worker)
+            progress = self.progress(intent.worker)
             (progress.dropped if record.dropped else progress.held).add(intent.first, intent.last, intent.count)
 
     def _acknowledge(self, intent: Intent, record: AckRecord) -> None:
@@ -441,12 +441,12 @@ class LedgerState(Struct):
             case "complete_run":
                 self.is_complete = True
             case "create_thread" if record.id is not None:
-                progress = self.progress_of(intent.worker)
+                progress = self.progress(intent.worker)
                 progress.thread, progress.in_thread = record.id, 0
                 progress.thread_observed = progress.thread_computed = 0
                 progress.threads.append(record.id)
             case "append_thread":
-                progress, self.is_recounted = self.progress_of(intent.worker), False
+                progress, self.is_recounted = self.progress(intent.worker), False
                 for first, last, count in record.ranges or ((intent.first, intent.last, intent.count),):
                     progress.acknowledged.add(first, last, count)
                     progress.unshown -= {offset for offset in progress.unshown if first <= offset <= last}
@@ -468,5 +468,5 @@ class LedgerState(Struct):
             self._leave_thread(worker)
 
     def _leave_thread(self, worker: str) -> None:
-        progress = self.progress_of(worker)
+        progress = self.progress(worker)
         progress.thread, progress.in_thread = None, 0

@@ -3,7 +3,7 @@
 A record is one line, ``LLLLLLLL CCCCCCCC {json}`` and a newline: eight hexadecimal digits for the length of the JSON in
 bytes, eight for its CRC32. JSON holds no raw newline, so a reader skips a damaged record and continues at the next
 line. Times are in microseconds, moments in microseconds since the session began. `WorkerQueues` applies all kinds.
-A record names a test by its node id, from which `identity_of` derives its key, folder and name on the server.
+A record names a test by its node id, from which `identify` derives its key, folder and name on the server.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ class TestIdentity(Struct, frozen=True):
     is_respelled: bool = False
 
 
-def identity_of(nodeid: str, *, prefix: str = "") -> TestIdentity:
+def identify(nodeid: str, *, prefix: str = "") -> TestIdentity:
     """Return the identity of a node; ``prefix`` stands before the folder, as ``--junit-prefix`` in pytest's XML."""
     path, colons, inner = nodeid.partition("::")
     module = _dotted(path)
@@ -221,10 +221,10 @@ def identity_of(nodeid: str, *, prefix: str = "") -> TestIdentity:
     shown = string(name) or _NO_NAME
     folder = string(classname) if classname else shown
     is_respelled = shown != last or classname not in {"", folder}
-    return TestIdentity(folder, shown, key_of(classname, name), nodeid, is_respelled)
+    return TestIdentity(folder, shown, test_key(classname, name), nodeid, is_respelled)
 
 
-def key_of(folder: str, name: str) -> str:
+def test_key(folder: str, name: str) -> str:
     """Return the key: SHA-256 of ``folder.name``. Lone surrogates have no UTF-8, but must not make two keys equal."""
     address = f"{folder}.{name}" if folder else name
     return sha256(address.encode("utf-8", "surrogatepass")).hexdigest()

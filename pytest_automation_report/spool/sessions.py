@@ -36,7 +36,7 @@ from pytest_automation_report.spool.records import (
 )
 from pytest_automation_report.spool.writer import APPEND_FLAGS, is_moved, restored
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.files import Disk, open_file, other_users_of
+from pytest_automation_report.text.files import Disk, find_other_writers, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -176,7 +176,7 @@ def others_in(spool: Path) -> list[str]:
 
 def check_owner(folder: SessionFolder) -> None:
     """Raise `SpoolError` if another user may have written the session: this user's token would send it."""
-    if reason := other_users_of(folder.path):
+    if reason := find_other_writers(folder.path):
         raise SpoolError(reason)
     for path in sorted(folder.path.iterdir()):
         if not is_regular(path) and not stat.S_ISDIR(path.lstat().st_mode):
@@ -226,7 +226,7 @@ DAY_SECONDS: Final = 24 * 3600
 _MAX_SESSIONS_LOOKED_AT: Final = 200
 
 
-def state_of(folder: SessionFolder) -> SessionState:
+def session_state(folder: SessionFolder) -> SessionState:
     """Return the state of a session."""
     if _is_locked(folder):
         return "sending"
@@ -251,14 +251,14 @@ def _is_locked(folder: SessionFolder) -> bool:
         os.close(descriptor)
 
 
-def files_of(folder: SessionFolder) -> list[Path]:
+def session_files(folder: SessionFolder) -> list[Path]:
     """Return the files of a session."""
     return [path for path in folder.path.iterdir() if path.is_file() and not path.is_symlink()]
 
 
-def age_of(folder: SessionFolder, now: float) -> float:
+def session_age(folder: SessionFolder, now: float) -> float:
     """Return the seconds since the last write to a session; ``now`` is in seconds since 1970."""
-    written = (file.stat().st_mtime for file in files_of(folder))
+    written = (file.stat().st_mtime for file in session_files(folder))
     return max(0.0, now - max(written, default=folder.path.stat().st_mtime))
 
 
@@ -321,10 +321,10 @@ def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now:
     others = [folder for folder in session_folders(spool) if folder.id != own.id]
     for folder in others[:_MAX_SESSIONS_LOOKED_AT]:
         try:
-            is_old = 0 < keep_days * DAY_SECONDS < age_of(folder, now)
+            is_old = 0 < keep_days * DAY_SECONDS < session_age(folder, now)
             if is_old and (why := remove_session(folder.path, is_dry=True)):
                 found.alone.append(f"{folder.path.name}: {why}")
-            if not (folder.has_manifest or folder.workers()) or state_of(folder) in {"running", "sending"}:
+            if not (folder.has_manifest or folder.workers()) or session_state(folder) in {"running", "sending"}:
                 continue
             delivered = delivered_state(folder)
             if delivered is not None:

@@ -70,14 +70,14 @@ class ManifestFile(Struct, frozen=True):
     def write_copy(self, disk: Disk, *, is_durable: bool = False) -> None:
         """Write the file under that name, whether one is there or not."""
         # Age decides when a session expires: restoring it must not make it younger.
-        write_draft(disk, self._copy_of(disk), [self.data], written_ns=self.written_ns, is_durable=is_durable)
+        write_draft(disk, self._draft_path(disk), [self.data], written_ns=self.written_ns, is_durable=is_durable)
 
     def show(self, disk: Disk) -> None:
         """Rename the copy to its final name; does nothing if there is no copy."""
         with suppress(FileNotFoundError):
-            disk.replace(self._copy_of(disk), self.path)
+            disk.replace(self._draft_path(disk), self.path)
 
-    def _copy_of(self, disk: Disk) -> str:
+    def _draft_path(self, disk: Disk) -> str:
         return f"{self.path}{COPY}{disk.getpid()}"
 
 

@@ -24,7 +24,7 @@ from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
 from pytest_automation_report.text.limits import quantity, string
 from pytest_automation_report.text.markdown import code_span, markdown_line, table_row
-from pytest_automation_report.text.node_ids import title_of
+from pytest_automation_report.text.node_ids import join_title
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def marked_last(failures: Iterable[FailedTest], notes: Mapping[tuple[str, str], 
 
 
 def _message(failure: FailedTest) -> str:
-    title = title_of(failure.folder, failure.name)
+    title = join_title(failure.folder, failure.name)
     return f"{title}: {failure.message}" if failure.message else title
 
 
@@ -193,7 +193,7 @@ class JobPage(Struct, frozen=True, kw_only=True):
             same[failure.message] += 1
             if same[failure.message] > _MAX_ROWS_ALIKE:
                 continue
-            title = title_of(failure.folder, failure.name)
+            title = join_title(failure.folder, failure.name)
             note = [markdown_line(notes.get((failure.folder, failure.name), ""))] if notes else []
             rows.append(table_row(code_span(string(title)), code_span(string(failure.message)), *note))
         while True:
@@ -257,7 +257,7 @@ _AGENT_SECONDS: Final = 10.0
 _WORKSPACES: Final = ("GITHUB_WORKSPACE", "BUILD_SOURCESDIRECTORY", "CI_PROJECT_DIR")
 
 
-def workspace_of(environ: Mapping[str, str]) -> str:
+def ci_workspace(environ: Mapping[str, str]) -> str:
     """Return the folder into which the provider checked the repository out, "" if it is not known."""
     return next((folder for name in _WORKSPACES if (folder := environ.get(name, "").strip())), "")
 
@@ -286,7 +286,7 @@ class JobOutput:
         self._summary = environ.get(SUMMARY_VARIABLE, "").strip() if settings.job_summary else ""
         self._environ = dict(environ) if self._provider in {"Buildkite", "GitLab"} else {}
         self._root, self._shell = root, shell
-        self._workspace = workspace_of(environ)
+        self._workspace = ci_workspace(environ)
 
     def write(self, settings: Settings, ending: SessionOutcome, warnings: Sequence[str]) -> None:
         """Write the summary and the marks, if there is anything to say."""

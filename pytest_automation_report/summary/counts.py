@@ -92,7 +92,7 @@ def tally_from(  # noqa: PLR0913 - what each process knows
 
     ``state`` has the sender's counts of results, by status and by worker, only if it has ended.
     """
-    files = {worker: _ends_of(folder.written(worker), prefix) for worker in folder.workers()}
+    files = {worker: _worker_ends(folder.written(worker), prefix) for worker in folder.workers()}
     closing = {worker: record for worker, (_, record) in files.items()}
     collected = [record for record, _ in files.values() if record is not None]
     # Workers whose files are gone are not counted.
@@ -131,7 +131,7 @@ def tally_from(  # noqa: PLR0913 - what each process knows
     )
 
 
-def _ends_of(path: Path, prefix: str) -> tuple[CollectedRecord | None, CloseRecord]:
+def _worker_ends(path: Path, prefix: str) -> tuple[CollectedRecord | None, CloseRecord]:
     """Return the COLLECTED and CLOSE records of a worker; of one that did not end in order the results are counted."""
     # Both records stand in the first or last 64 KiB, so the end of a large session reads no whole file.
     first, last = head_and_tail(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import shown_store
-from pytest_automation_report.settings.settings import LOCAL_URL, STORE, Settings, setting_of
+from pytest_automation_report.settings.settings import LOCAL_URL, STORE, Settings, find_setting
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import STRING_UNITS, quantity, sanitize
 
@@ -262,7 +262,7 @@ def undelivered_lines(settings: Settings, ending: SessionOutcome, shell: Shell) 
         if ending.state.difference:  # then all else is done
             kept = f"kept in {folder}: what the server does not have can be sent again"
         needed = (("url", settings.endpoint.origin), ("project_id", settings.project_id))
-        missing = [setting_of(name).environment for name, value in needed if not value]
+        missing = [find_setting(name).environment for name, value in needed if not value]
         lines.append(f"{kept}: set {' and '.join(missing)} first" if missing else f"{kept}{_why(ending)}")
         lines.append(f"send: {send_command(shell, settings, is_new_run=ending.state.is_run_gone)}")
     lines += [f"  sender: {sanitize(line)}" for line in ending.log]
@@ -303,7 +303,7 @@ def send_command(shell: Shell, settings: Settings, *, is_new_run: bool = False) 
         options["allow_http"] = settings.allow_http
     words = [*shell.command, "send"]
     for name, value in options.items():
-        setting = setting_of(name)
+        setting = find_setting(name)
         # The environment is the same in every folder, while an ini file is only found below its own.
         is_found = name not in _PRINTED and settings.origins.get(name) in {None, setting.environment}
         if value and not is_found:

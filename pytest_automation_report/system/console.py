@@ -115,7 +115,7 @@ if sys.platform == "win32":
             del frame
             self._numbers.append(number)
 
-    def exit_code_of(process: subprocess.Popen[Any]) -> int:
+    def command_exit_code(process: subprocess.Popen[Any]) -> int:
         return -signal.SIGINT if process.returncode == _CTRL_C_EXIT else process.returncode
 
 else:
@@ -195,6 +195,6 @@ else:
                 signal.sigwait({number})
                 yield number
 
-    def exit_code_of(process: subprocess.Popen[Any]) -> int:
+    def command_exit_code(process: subprocess.Popen[Any]) -> int:
         """Return the exit code of a command that has ended, negative for the signal that ended it."""
         return process.returncode

@@ -76,7 +76,7 @@ def is_own(status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid()
 
 
-def permissions_of(status: os.stat_result) -> int:
+def permission_bits(status: os.stat_result) -> int:
     """Return the permission bits of a file."""
     return status.st_mode & 0o777
 

@@ -87,7 +87,7 @@ def is_own(status: os.stat_result) -> bool:
     return True
 
 
-def permissions_of(status: os.stat_result) -> int:
+def permission_bits(status: os.stat_result) -> int:
     """Return the permission bits of this user: Python shows those also as the bits of all others."""
     return status.st_mode & stat.S_IRWXU
 
@@ -96,7 +96,7 @@ class Folder:
     """A folder by its real path. It is no link and no junction when it is opened."""
 
     def __init__(self, path: str | Path, *, inside: Folder | None = None) -> None:
-        self._path = os.path.realpath(path) if inside is None else inside.path_of(str(path))
+        self._path = os.path.realpath(path) if inside is None else inside.path(str(path))
         status = os.lstat(path if inside is None else self._path)
         if not stat.S_ISDIR(status.st_mode) or getattr(status, "st_reparse_tag", 0) in _LINK_TAGS:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self._path)
@@ -111,18 +111,18 @@ class Folder:
         return os.listdir(self._path)  # noqa: PTH208 - `os`, as in posix.py
 
     def status(self, name: str = "") -> os.stat_result:
-        return os.lstat(self.path_of(name))
+        return os.lstat(self.path(name))
 
     def open(self, name: str, flags: int) -> int:
-        return os.open(self.path_of(name), flags | os.O_BINARY, 0o600)
+        return os.open(self.path(name), flags | os.O_BINARY, 0o600)
 
     def remove(self, name: str) -> None:
-        _patiently(lambda: os.unlink(self.path_of(name)))  # noqa: PTH108 - `os`, as in posix.py
+        _patiently(lambda: os.unlink(self.path(name)))  # noqa: PTH108 - `os`, as in posix.py
 
     def remove_folder(self, name: str) -> None:
-        _patiently(lambda: os.rmdir(self.path_of(name)))  # noqa: PTH106 - `os`, as in posix.py
+        _patiently(lambda: os.rmdir(self.path(name)))  # noqa: PTH106 - `os`, as in posix.py
 
-    def path_of(self, name: str) -> str:
+    def path(self, name: str) -> str:
         return os.path.join(self._path, name) if name else self._path  # noqa: PTH118 - `os`, as in posix.py
 
 

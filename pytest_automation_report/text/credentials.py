@@ -16,7 +16,7 @@ from binascii import a2b_base64
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pytest_automation_report.text.visible import FILLER, MARK, masked, runs
+from pytest_automation_report.text.visible import FILLER, MARK, mask_spans, runs
 from pytest_automation_report.unpatched import compiled, lazy_pattern
 
 if TYPE_CHECKING:
@@ -668,13 +668,13 @@ def masked_credentials(text: str, found: dict[str, None], *, is_address: bool = 
     # Once for all that follows: hiding a secret adds no literal.
     lower = lowered(text)
     names = names_in(lower)
-    mask = masked(text, _keys(text)) if "priva" in names else text
+    mask = mask_spans(text, _keys(text)) if "priva" in names else text
     spans = sorted((*values_beside(mask, lower, names), *values_by_position(mask, lower, names)))
     if is_address:
         signed = compiled(_SIGNED)
         spans = [span for span in spans if not signed.search(mask[max(0, span[0] - _SIGNED_WINDOW) : span[0]])]
     if spans:
-        mask = masked(mask, [(start, end) for start, end, _ in spans])
+        mask = mask_spans(mask, [(start, end) for start, end, _ in spans])
     mask = _masked_tokens(mask)
     if "asic " in mask:
         mask = compiled(_BASIC).sub(lambda match: _hidden(match) if is_basic(match[2]) else match[0], mask)
@@ -682,7 +682,7 @@ def masked_credentials(text: str, found: dict[str, None], *, is_address: bool = 
         mask = _USERS.sub(_user, mask)
     if "auth" in names or "ookie" in lower:
         headers = compiled(_HEADER.replace("{SCHEMES}", _SCHEMES)).finditer(mask)
-        mask = masked(mask, [(header.start("value") + _kept_length(header), header.end()) for header in headers])
+        mask = mask_spans(mask, [(header.start("value") + _kept_length(header), header.end()) for header in headers])
     if FILLER not in mask:
         return mask
     sure = [text[start:end] for start, end, is_sure in spans if is_sure]
@@ -703,7 +703,7 @@ def _sure_parts(value: str) -> list[str]:
 
 
 def _masked_tokens(text: str) -> str:
-    text = masked(text, sorted(span for sign in _RUNS if sign in text for span in _prefixed(text, sign)))
+    text = mask_spans(text, sorted(span for sign in _RUNS if sign in text for span in _prefixed(text, sign)))
     for literal, *probes, pattern in _TOKENS:
         if literal in text and all(compiled(probe).search(text) for probe in probes):
             text = compiled(f"(?:{pattern}){_REST}").sub(_hidden, text)

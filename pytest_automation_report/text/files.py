@@ -84,7 +84,7 @@ def make_ignored_folder(place: str | Path, disk: Disk | None = None, *, is_ours:
         write_draft(disk, f"{folder}{os.sep}.gitignore", [b"*\n"])
 
 
-def other_users_of(path: Path, *, is_shared: bool = False) -> str:
+def find_other_writers(path: Path, *, is_shared: bool = False) -> str:
     """Return who but this user can change a file or folder, and the remedy; "" for nobody, and for what is not there.
 
     A folder that is shared may be root's, of a group, or sticky: only the owner of a file can replace it there.
@@ -96,7 +96,7 @@ def other_users_of(path: Path, *, is_shared: bool = False) -> str:
     if not system.is_own(status) and (status.st_uid or not is_shared):
         return f"it belongs to user {status.st_uid}: work as that user, or chown it once you know what it holds"
     others = stat.S_IWOTH if is_shared else stat.S_IWGRP | stat.S_IWOTH
-    if system.permissions_of(status) & others and not (is_shared and status.st_mode & stat.S_ISVTX):
+    if system.permission_bits(status) & others and not (is_shared and status.st_mode & stat.S_ISVTX):
         return "others can write to it: chmod it to go-w once you know what it holds"
     return ""
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pytest_automation_report.text.visible import coloured, visible, without_ansi
+from pytest_automation_report.text.visible import restore_colours, visible, without_ansi
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def utf16_length(text: str) -> int:
 
 def cut_middle(text: str, units: int) -> str:
     """Return the text, or its head and tail around a line with the number of characters that were cut."""
-    if fits(text, units):
+    if fits_in(text, units):
         return text
     # Head and tail are both the whole text: they overlap, so the number of characters between them is negative.
     return _joined_ends(text, -len(text), text, units)
@@ -66,7 +66,7 @@ def cut_end(text: str, units: int, omitted_characters: int = 0) -> str:
 
     ``omitted_characters`` followed the text.
     """
-    if not omitted_characters and fits(text, units):
+    if not omitted_characters and fits_in(text, units):
         return text
     remark = " ... {:,} characters cut"
     remaining_units = units - len(remark.format(len(text) + omitted_characters))
@@ -76,7 +76,7 @@ def cut_end(text: str, units: int, omitted_characters: int = 0) -> str:
     return shown + remark.format(len(text) - len(shown) + omitted_characters)
 
 
-def fits(text: str, units: int) -> bool:
+def fits_in(text: str, units: int) -> bool:
     """Whether a text has at most this many units."""
     # A text that is certainly too long is not encoded to count them.
     return len(text) * 2 <= units or (len(text) <= units and utf16_length(text) <= units)
@@ -124,14 +124,14 @@ def console_ends(head: str, missing: int, tail: str, redact: Redact | None = Non
     shown_head, omitted_characters = _without_edge(clean_head, missing)
     edge, shown_tail = clean_tail[:_EDGE], clean_tail[_EDGE:]
     value = _joined_ends(shown_head, omitted_characters + len(edge), shown_tail, TEXT_UNITS)
-    return coloured(value, (head, clean_head), (tail, clean_tail)) if "\x1b" in head or "\x1b" in tail else value
+    return restore_colours(value, (head, clean_head), (tail, clean_tail)) if "\x1b" in head or "\x1b" in tail else value
 
 
 def _cut_whole(text: str, redact: Redact | None) -> str:
     clean = _clean(text, redact)
     value = cut_middle(clean, TEXT_UNITS)
     # Nearly all texts have no colours: this look costs 0.05 us, the call 0.5.
-    return coloured(value, (text, clean)) if "\x1b" in text else value
+    return restore_colours(value, (text, clean)) if "\x1b" in text else value
 
 
 def _clean(text: str, redact: Redact | None) -> str:

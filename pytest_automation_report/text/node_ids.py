@@ -26,12 +26,12 @@ def split_name(name: str) -> NameParts:
     return NameParts(function, bracket + parameters) if is_parametrized else NameParts(name, "")
 
 
-def place_of(file: str | None, line: int | None) -> str:
+def join_place(file: str | None, line: int | None) -> str:
     """Return ``FILE:LINE``, the file alone if the line is unknown, and nothing without a file."""
     return f"{file}:{line}" if file and line else file or ""
 
 
-def title_of(folder: str, name: str) -> str:
+def join_title(folder: str, name: str) -> str:
     """Return folder and name; for a module, where both are the same, its name."""
     return name if folder in {"", name} else f"{folder}.{name}"
 
@@ -53,7 +53,7 @@ def node_id(file: str | None, folder: str, name: str) -> str:
     return string("::".join([file, *filter(None, classes.split(".")), name]))
 
 
-def node_id_of(row: Mapping[str, Any], fields: Iterable[Mapping[str, Any]] = ()) -> str:
+def read_node_id(row: Mapping[str, Any], fields: Iterable[Mapping[str, Any]] = ()) -> str:
     """Return the node id of a test; empty if its file is not known."""
     # It comes from the field that the plugin adds, else from file, folder and name, as JUnit XML has them.
     sent = (str(field.get("value") or "") for field in fields if field.get("name") == "Node id" and field["type"] == 1)
@@ -64,7 +64,7 @@ def node_id_of(row: Mapping[str, Any], fields: Iterable[Mapping[str, Any]] = ())
 MOST_NAMED: Final = 5
 
 
-def run_command(node_ids: Iterable[str], count: int | None = None, otherwise: str = "") -> str:
+def pytest_command(node_ids: Iterable[str], count: int | None = None, otherwise: str = "") -> str:
     """Return the command that runs ``count`` tests; a test that is not known has an empty node id.
 
     For more than five tests it is ``otherwise``. Without that it names their functions, and so may run more tests than
@@ -83,7 +83,7 @@ def run_command(node_ids: Iterable[str], count: int | None = None, otherwise: st
     return shlex.join(["pytest", *(["--doctest-modules"] if has_doctest else []), *ids])
 
 
-def rerun_of(run_id: int, only: str = "") -> str:
+def rerun_command(run_id: int, only: str = "") -> str:
     """Return the command that runs the failures of a run: all, only the ``new`` ones, or the failures of a reason."""
     return f"pytest --automation-report-rerun-failed={run_id}{f':{only}' if only else ''}"
 

@@ -48,7 +48,7 @@ def write_output(path: Path, pieces: Iterable[bytes]) -> None:
         status = None
     if status is not None and stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder")
-    target = None if status is None else _stream_of(status)
+    target = None if status is None else _open_stream(status)
     if target is None and (status is None or stat.S_ISREG(status.st_mode)):
         replace_file(Path(os.path.realpath(path)), pieces)
         return
@@ -56,7 +56,7 @@ def write_output(path: Path, pieces: Iterable[bytes]) -> None:
         file.writelines(pieces)
 
 
-def _stream_of(status: os.stat_result) -> int | None:
+def _open_stream(status: os.stat_result) -> int | None:
     """Return a new descriptor of the stream of this process that goes to this file, None if there is none."""
     for stream in (1, 2):
         with suppress(OSError):

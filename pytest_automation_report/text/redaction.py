@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus, unquote
 
 from pytest_automation_report.text import limits
 from pytest_automation_report.text.credentials import lowered, masked_credentials, names_in, values_beside
-from pytest_automation_report.text.visible import FILLER, MARK, common_length, filled, marked, unmasked
+from pytest_automation_report.text.visible import FILLER, MARK, common_length, filled, mark_fillers, unmasked
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class TextCleaner:
 
     def __call__(self, text: str) -> str:
         """Return the text without secrets."""
-        return marked(text, self.masked(text))
+        return mark_fillers(text, self.masked(text))
 
     def masked(self, text: str, *, is_address: bool = False) -> str:
         """Return a text of the same length with `FILLER` for each character of a secret."""
@@ -283,7 +283,7 @@ class TextCleaner:
 
     def address(self, text: str) -> str:
         """Return a URL as one line without secrets, but with its signature: else it could not be opened."""
-        return limits.string(text, lambda text: marked(text, self.masked(text, is_address=True)))
+        return limits.string(text, lambda text: mark_fillers(text, self.masked(text, is_address=True)))
 
     def redact_by_name(self, name: str, value: str) -> str:
         """Return the value of a field unchanged, or the mark if the field has the name of a secret."""

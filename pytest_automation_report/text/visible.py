@@ -109,7 +109,7 @@ def unmasked(text: str) -> str:
     return text.replace(FILLER, "\x02")
 
 
-def masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+def mask_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """Return the text with fillers in these spans, which are in order and may overlap."""
     pieces: list[str] = []
     done = 0
@@ -131,7 +131,7 @@ def runs(mask: str) -> list[tuple[int, int]]:
     return [match.span() for match in _RUNS.finditer(mask)] if FILLER in mask else []
 
 
-def marked(text: str, mask: str) -> str:
+def mark_fillers(text: str, mask: str) -> str:
     """Return a text with `MARK` for each run of fillers in its masked text."""
     pieces: list[str] = []
     done = 0
@@ -216,7 +216,7 @@ class StyleState:
                 count = {5: 2, 2: 4}.get(parts[position][0] if position < len(parts) else 0, 0)
                 values = [part[0] for part in parts[position : position + count]]
                 position += count
-            number = _colour_of(values)
+            number = _nearest_colour(values)
             if number is not None:
                 self._parts["colour" if code == 38 else "ground"] = number  # noqa: PLR2004 - codes of the standard
 
@@ -225,7 +225,7 @@ def _number(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 10 else -1  # noqa: PLR2004 - longer ones are no codes
 
 
-def _colour_of(values: Sequence[int]) -> int | None:
+def _nearest_colour(values: Sequence[int]) -> int | None:
     """Return the nearest of the 16 colours for ``5, n`` or ``2, r, g, b``; None for anything else."""
     match values:
         case [5, number, *_] if 0 <= number <= _LARGEST:
@@ -251,7 +251,7 @@ def _nearest(red: int, green: int, blue: int) -> int:
     )
 
 
-def coloured(value: str, *ends: tuple[str, str]) -> str:
+def restore_colours(value: str, *ends: tuple[str, str]) -> str:
     """Return a clean text with the colours that the raw one had, or the same object if it had none.
 
     ``ends`` are pairs of a raw and a clean text: one for a text that was cleaned as a whole, else head and tail.
@@ -267,7 +267,7 @@ def coloured(value: str, *ends: tuple[str, str]) -> str:
     return ColouredText(value, tuple(spans)) if spans else value
 
 
-def remarked(text: ColouredText, mask: str) -> str:
+def mark_picture(text: ColouredText, mask: str) -> str:
     """Return a coloured text with `MARK` for the runs of its masked text, and its colours around them."""
     spans: list[Span] = []
     start = first = 0
@@ -275,7 +275,7 @@ def remarked(text: ColouredText, mask: str) -> str:
         spans += _within(text.spans, first - start, first, first + stop - start)
         first += stop - start + len(MARK)
         start = following
-    return ColouredText(marked(text, mask), tuple(spans))
+    return ColouredText(mark_fillers(text, mask), tuple(spans))
 
 
 def _within(spans: Iterable[Span], shift: int, first: int, end: int) -> Iterator[Span]:

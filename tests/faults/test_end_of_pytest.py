@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
 from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.launch import Runtime, SenderConfig, SenderProcess, Timeouts
-from pytest_automation_report.delivery.sender import Sender, run
+from pytest_automation_report.delivery.sender import Sender, run_sender
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.session.end import LedgerTail
@@ -61,12 +61,12 @@ def test_delivered_session_is_removed_when_pytest_is_gone(
     """What is delivered is left to pytest, which tells of it and removes it; when that has died its sender does."""
     written.close()
     handover = handed_over(written, os.getpid())
-    run(replace(handover, timeouts=replace(handover.timeouts, alone=0.1)))
+    run_sender(replace(handover, timeouts=replace(handover.timeouts, alone=0.1)))
     log = written.folder.log.read_text()
     assert f"follows session {written.session.id} of pytest {os.getpid()}" in log
     assert log.endswith("done\n")
     assert_complete(server, numbered(3))
-    run(handed_over(written, dead()))
+    run_sender(handed_over(written, dead()))
     assert list(tmp_path.iterdir()) == []
     assert_complete(server, numbered(3))
 
@@ -95,7 +95,7 @@ def test_unusable_session_is_told_in_the_log(server: ScriptedServer, written: Wr
     written.close()
     (written.folder.path / "session.json").write_text("{}")
     with pytest.raises(SpoolError, match="cannot be read"):
-        run(handed_over(written, dead()))
+        run_sender(handed_over(written, dead()))
     assert "cannot be read" in written.folder.log.read_text()
     lock = locked(written.folder)
     assert lock is not None
@@ -110,7 +110,7 @@ def test_lock_of_one_who_only_looks(server: ScriptedServer, written: WrittenSess
     assert held is not None
     looks = threading.Timer(0.2, held.close)
     looks.start()
-    run(handed_over(written, dead()))
+    run_sender(handed_over(written, dead()))
     looks.join()
     assert_complete(server, numbered(3))
 
@@ -156,7 +156,7 @@ def test_killed_session_with_a_living_worker(tmp_path: Path) -> None:
             if not is_alive:
                 worker.kill()
                 worker.wait()
-            run(replace(own, endpoint=Endpoint(EMBEDDED_ORIGIN, 1, database)))
+            run_sender(replace(own, endpoint=Endpoint(EMBEDDED_ORIGIN, 1, database)))
             assert written.folder.path.exists() is is_alive
             assert not path.exists()
 

@@ -13,7 +13,7 @@ import pytest
 from pytest_automation_report.cli.send import read_spooled_session
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions
-from pytest_automation_report.text.files import other_users_of
+from pytest_automation_report.text.files import find_other_writers
 from support.delivered_results import assert_complete
 from support.fault_projects import NUMBERED
 from support.projects import Project
@@ -146,8 +146,8 @@ def test_another_user_cannot_lend_a_folder() -> None:
         os.chown(root / "other", NOBODY - 1, -1)
         os.seteuid(NOBODY)
         try:
-            found = {path.name: other_users_of(path, is_shared=True) for path in sorted(root.iterdir())}
-            own = other_users_of(root / "sticky")
+            found = {path.name: find_other_writers(path, is_shared=True) for path in sorted(root.iterdir())}
+            own = find_other_writers(root / "sticky")
         finally:
             os.seteuid(0)
     finally:

@@ -5,7 +5,7 @@ from typing import Any
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.api.responses import Run, run_from
 from pytest_automation_report.export.results import ExportedTest
-from pytest_automation_report.spool.records import key_of
+from pytest_automation_report.spool.records import test_key
 
 CONSOLE = 4
 CLASSES = {"passed": 2, "failed": 3, "skipped": 1, "untested": 1}
@@ -23,7 +23,7 @@ def a_problem(name: str, message: str, text: str, type_: str = "AssertionError")
 
 def an_item(name: str, status: str = "passed", *fields: Json, folder: str = "tests.test_a", **more: object) -> Json:
     """Return a result as a server of ours lists it."""
-    key = key_of("" if folder == name else folder, name)
+    key = test_key("" if folder == name else folder, name)
     return {
         "automation_test_id": 1, "thread_id": 7, "key": key, "folder": folder, "name": name,
         "status": CLASSES[status], "status_name": status, "elapsed": 1_250_000, "file": "tests/test_a.py", "line": 3,
@@ -57,7 +57,7 @@ def a_run(**more: object) -> Run:
 
 def findings_of(**more: object) -> Any:  # noqa: ANN401 - a part of them
     """Return findings in which one test fails anew, for one of two reasons."""
-    entry = {"key": key_of("tests.test_a", "test_new"), "folder": "tests.test_a", "name": "test_new", "kind": "new"}
+    entry = {"key": test_key("tests.test_a", "test_new"), "folder": "tests.test_a", "name": "test_new", "kind": "new"}
     names = (
         "newly_failing", "still_failing", "fixed", "new_tests", "gone", "newly_skipped", "passed_again", "flaky",
         "slower", "faster",

@@ -64,7 +64,7 @@ DOORS = frozenset(
 OPEN = frozenset(
     {
         *("api.models", "testing", "findings", "failures", "text", "export", "ci", "junit", "server.store.searches"),
-        *("session.history.cut", "session.history.estimated", "session.history.ranks_of", "session.history.History"),
+        *("session.history.cut", "session.history.estimated", "session.history.rank_tests", "session.history.History"),
         *(
             "delivery.testmo.fit_to_limits",
             "system.here",

@@ -436,7 +436,7 @@ def _read_private(path: Path) -> str:
         status = os.fstat(file.fileno())
         if not system.is_own(status):
             raise StoreError(f"{path}: belongs to user {status.st_uid}, who knows what it holds: {hint}")
-        if (mode := system.permissions_of(status)) & _OTHERS_MODE:
+        if (mode := system.permission_bits(status)) & _OTHERS_MODE:
             raise StoreError(f"{path}: others can read or write it (mode {mode:o}): {hint}")
         return file.read(_TOKEN_BYTES).decode("utf-8")
 

@@ -28,7 +28,7 @@ from pytest_automation_report.server.pages.urls import RunState, link, read_para
 from pytest_automation_report.server.pages.words import counts_of, parts_of, run_values, stored_entries
 from pytest_automation_report.server.store import contents
 from pytest_automation_report.server.store.values import hexadecimal, json_text
-from pytest_automation_report.text.node_ids import place_of, rerun_of, title_of
+from pytest_automation_report.text.node_ids import join_place, join_title, rerun_command
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def plain_values(facts: ShownRun, findings: RunFindings) -> Values:
         "source": facts.source,
         "statuses": sorted(parts, key=lambda part: (-part.count, part.name)),
         "findings": findings,
-        "reasons": [{**reason, "command": rerun_of(row["id"], reason["fingerprint"])} for reason in reasons],
+        "reasons": [{**reason, "command": rerun_command(row["id"], reason["fingerprint"])} for reason in reasons],
         "failures": _failures(failures, kinds),
         "failures_left": max(0, row["failure_count"] - _FAILURES_SHOWN),
         "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"],
@@ -85,8 +85,8 @@ def _failures(rows: Sequence[Row], kinds: Mapping[str, Mine | None]) -> list[Val
         # The end of a long text has the error; a line that is cut would be hard to read.
         shown = text if len(text) <= characters else text[-characters:].partition("\n")[2] or text[-characters:]
         failure = {
-            "title": title_of(row["folder"], row["name"]),
-            "place": place_of(row["file"], row["line"]),
+            "title": join_title(row["folder"], row["name"]),
+            "place": join_place(row["file"], row["line"]),
             "message": row["message"] or "",
             "kind": kinds.get(hexadecimal(row["fingerprint"])),
             "text": shown,

@@ -29,7 +29,14 @@ from pytest_automation_report.server.store.overview import facts_of
 from pytest_automation_report.server.store.results import Siblings, siblings_of
 from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, content_hash, hexadecimal
 from pytest_automation_report.text.limits import duration
-from pytest_automation_report.text.node_ids import NameParts, node_id, place_of, run_command, split_name, title_of
+from pytest_automation_report.text.node_ids import (
+    NameParts,
+    join_place,
+    join_title,
+    node_id,
+    pytest_command,
+    split_name,
+)
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
@@ -292,7 +299,7 @@ def rows_of(tests: ReportedTests, run: Values, findings: RunFindings) -> TestRow
     group_list = sorted(set(groups))
     numbers = {group: number for number, group in enumerate(group_list)}
     functions = [
-        (shown(name.function), shown(place_of(row["file"], row["line"])), numbers[group])
+        (shown(name.function), shown(join_place(row["file"], row["line"])), numbers[group])
         for row, name, group in zip(rows, names, groups, strict=True)
     ]
     ids = [row["id"] for row in rows]
@@ -329,8 +336,8 @@ def _group(row: Row, shown: Callable[[str], str]) -> tuple[str, str, str]:
     """Return the texts that tests of one class have in common: folder, node id and command, with holes for names."""
     name, folder = row["name"], row["folder"]
     node = node_id(row["file"], folder, name)
-    command = run_command([node])
-    node = node or title_of(folder, name)
+    command = pytest_command([node])
+    node = node or join_title(folder, name)
     return shown(folder), shown(_with_hole(node, name)), shown(_with_hole(command, name))
 
 

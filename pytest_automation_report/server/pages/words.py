@@ -17,9 +17,8 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import COLLECTED_FIELD, is_web_address
 from pytest_automation_report.failures.reading import TerminalLine, terminal_lines
-from pytest_automation_report.failures.tracebacks import margin_of
-from pytest_automation_report.findings.sentences import ago as time_ago
-from pytest_automation_report.findings.sentences import brief
+from pytest_automation_report.failures.tracebacks import first_margin
+from pytest_automation_report.findings.sentences import brief, time_ago
 from pytest_automation_report.server.pages.urls import FLAKY
 from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus, slot_name
 from pytest_automation_report.text.limits import duration, quantity, whole_number
@@ -114,7 +113,7 @@ def lines(text: str, spans: Sequence[Span] = ()) -> list[Line]:
     numbered = screen.numbered if screen else ()
     coloured = {number - 1: line for number, line in numbered if any(classes for classes, _ in line)}
     text = plain(text).rstrip("\n")
-    margin = margin_of(text)
+    margin = first_margin(text)
     text = f"{margin}{text}"
     if margin and 0 in coloured:
         coloured[0] = (("", margin), *coloured[0])

@@ -25,13 +25,13 @@ from pytest_automation_report.findings.comparison import (
     Base,
     RunFacts,
     Share,
-    base_of,
     bases_of_change,
+    choose_base,
+    judge_wholeness,
     whole_before,
-    wholeness_of,
 )
-from pytest_automation_report.findings.flakiness import Flakiness, Verdict, flakiness_of
-from pytest_automation_report.findings.sentences import RunNumbers, ending_of, is_torn
+from pytest_automation_report.findings.flakiness import Flakiness, Verdict, judge_flakiness
+from pytest_automation_report.findings.sentences import RunNumbers, is_torn, worst_ending
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.store.database import Row, StoreConnection, marks
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
@@ -131,7 +131,7 @@ def numbers_of(
     fields = _fields(connection, run["id"])
     torn = is_torn(whole)
     # What jobs together have run says more than how one of their attempts ended.
-    ending = ending_of(_texts(fields, ENDING_FIELD) if whole is None or torn else ())
+    ending = worst_ending(_texts(fields, ENDING_FIELD) if whole is None or torn else ())
     killed = connection.number(_KILLED, (run["id"], KILLED))
     finished = run["total_count"] - run["untested_count"] - modules.results - killed
     if whole is not None:
@@ -284,7 +284,7 @@ def _base(connection: StoreConnection, run: Row, wanted: WantedBase) -> Base | N
     candidates = {row["id"]: facts_of(row) for row in connection.rows(sql, (run["source"], run["id"], _MAX_CANDIDATES))}
     main = _configured_main_branch(connection, run["source"])
     # Whether a run is whole is read of the chosen ones only, nearly always one.
-    while (base := base_of(facts_of(run), candidates.values(), main_branch=main)) is not None:
+    while (base := choose_base(facts_of(run), candidates.values(), main_branch=main)) is not None:
         if _is_whole(connection, base.run):
             return base
         del candidates[base.run.id]
@@ -367,7 +367,7 @@ def wholeness(connection: StoreConnection, run_id: int) -> WholeRun | None:
         key = row["job"], row["attempt"], row["session_started"] or row["id"], row["collection"]
         sessions[key] |= cases[row["id"]]
     ran = {key: frozenset(found) for key, found in sessions.items()}
-    return wholeness_of([Share(*key[:2], cases, **json.loads(key[3])) for key, cases in ran.items()])
+    return judge_wholeness([Share(*key[:2], cases, **json.loads(key[3])) for key, cases in ran.items()])
 
 
 _FLAKY_VERSION: Final = 1  # version of the document of a source's flaky tests
@@ -436,7 +436,7 @@ def in_states(
     known: Mapping[int, CaseHistory], failures: Failures, states: Collection[str] = _SHOWN_STATES
 ) -> dict[int, Flakiness]:
     """Return the tests in one of these states by case, those that cost most first."""
-    found = {case_id: flakiness_of(history.outcomes(failures)) for case_id, history in known.items()}
+    found = {case_id: judge_flakiness(history.outcomes(failures)) for case_id, history in known.items()}
     chosen = [(case_id, state) for case_id, state in found.items() if state["state"] in states]
     return dict(sorted(chosen, key=lambda entry: _cost(*entry)))
 

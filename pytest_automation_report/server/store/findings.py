@@ -21,10 +21,10 @@ from pytest_automation_report.findings.comparison import (
     is_partial,
 )
 from pytest_automation_report.findings.documents import RanTests, VerdictWords
-from pytest_automation_report.findings.flakiness import WINDOW, Flakiness, Verdict, flakiness_of
+from pytest_automation_report.findings.flakiness import WINDOW, Flakiness, Verdict, judge_flakiness
 from pytest_automation_report.findings.known import known_words
-from pytest_automation_report.findings.sentences import MINE, RunNumbers, verdict_of
-from pytest_automation_report.findings.times import HISTORY, LAST, change_of, ranked, time_shares
+from pytest_automation_report.findings.sentences import MINE, RunNumbers, judge_run
+from pytest_automation_report.findings.times import HISTORY, LAST, find_change, ranked, time_shares
 from pytest_automation_report.server.store import compared
 from pytest_automation_report.server.store.compared import VERSION
 from pytest_automation_report.server.store.histories import (
@@ -118,7 +118,7 @@ def verdict_in_list(row: Mapping[str, Any], summary: Mapping[str, Any] | None) -
         unexplained_exit=row["unexplained_exit"] or 0,
         is_open=not row["is_completed"],
     )
-    return verdict_of(numbers)
+    return judge_run(numbers)
 
 
 def _keep(run: Row, speed: float, document: documents.RunFindings, writer: Writer) -> None:
@@ -197,7 +197,7 @@ def _computed(connection: StoreConnection, run_id: int, wanted: WantedBase) -> t
             "is_partial": has_part,
             "whole": whole,
             "speed": round(speed / series.usual, 2),
-            "verdict": verdict_of(numbers),
+            "verdict": judge_run(numbers),
             "ran": cast("RanTests", {name: getattr(numbers, name) for name in RanTests.__annotations__}),
             "mine": {name: sum(kind == name for kind in kinds.values()) for name in MINE},
             "known": known_words([*excused.values()]) if excused else "",
@@ -234,7 +234,7 @@ def _flaky(
     known_flaky = {
         key
         for key, entry in flaky.items()
-        if entry["state"] == "flaky" and flakiness_of(known[key].outcomes(failures)[:-1])["state"] == "flaky"
+        if entry["state"] == "flaky" and judge_flakiness(known[key].outcomes(failures)[:-1])["state"] == "flaky"
     }
     elsewhere = compared.flaky_on_main(connection, subject, known_flaky)
     return flaky | elsewhere, known_flaky | elsewhere.keys()
@@ -334,7 +334,7 @@ def _changed_durations(
         candidates = earlier.may_have_changed(subject.results, series)
         for case_id, history in histories(connection, series, candidates, last=HISTORY + LAST).items():
             durations = history.durations()
-            change = change_of([each.usual for each in durations], [each.elapsed for each in durations])
+            change = find_change([each.usual for each in durations], [each.elapsed for each in durations])
             if change is not None:
                 changes[case_id] = change
                 began[case_id] = durations[-change.runs].run
@@ -490,7 +490,7 @@ def _reasons(
     if not groups:
         return []
     # Its expressions take 10 ms to compile: a run without failures does not pay for them.
-    from pytest_automation_report.findings.fingerprints import masked  # noqa: PLC0415
+    from pytest_automation_report.findings.fingerprints import mask_variables  # noqa: PLC0415
 
     # Key, message, phase and file of the failures, by fingerprint.
     failures: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
@@ -512,7 +512,7 @@ def _reasons(
         reasons.append(
             {
                 "title": title,
-                "masked": masked(title),
+                "masked": mask_variables(title),
                 "phase": phase,
                 "place": place,
                 "messages": len(titles),

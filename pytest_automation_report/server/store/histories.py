@@ -18,8 +18,8 @@ from pytest_automation_report.findings.times import (
     HISTORY,
     LAST,
     LEAST_CHANGE_US,
+    estimate_speed,
     median,
-    speed_of,
     spread,
     usual_speed,
 )
@@ -346,7 +346,7 @@ class EarlierDurations:
     def speed(self, results: Mapping[int, CaseResult]) -> float:
         """Return the speed of the last run by its results: 1.3 if its tests took 1.3 times as long as usual."""
         earlier = [(self._found[run.id], run.speed or 1.0) for run in self._compared]
-        return speed_of(
+        return estimate_speed(
             (result.elapsed, [found[case_id] / speed for found, speed in earlier if case_id in found])
             for case_id, result in results.items()
             if case_id % self._step == 0 and result.letter == "p" and result.elapsed

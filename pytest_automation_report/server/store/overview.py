@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from msgspec import Struct, field
 
-from pytest_automation_report.findings.flakiness import JOB, MOST_VALUES, axes_of, places
-from pytest_automation_report.findings.times import BlockKind, TimedResult, Waste, blocks_of, starts_of, waste_of
+from pytest_automation_report.findings.flakiness import JOB, MOST_VALUES, find_axes, places
+from pytest_automation_report.findings.times import (
+    BlockKind,
+    TimedResult,
+    Waste,
+    estimate_starts,
+    find_waste,
+    join_blocks,
+)
 from pytest_automation_report.server.store.database import Row, StoreConnection, marks
 from pytest_automation_report.server.store.reads import (
     IS_MODULE,
@@ -268,7 +275,7 @@ def _cells(tests: Sequence[_Parametrized]) -> TestCells:
     shown = sorted(tests, key=lambda test: test.kind != "failed")[:_MAX_CELLS] if len(tests) > _MAX_CELLS else tests
     shown = sorted(shown, key=lambda test: natural_key(test.parameters))
     is_whole = len(shown) == len(tests)
-    axes = axes_of([test.parameters for test in shown], [test.facts for test in shown]) if is_whole else []
+    axes = find_axes([test.parameters for test in shown], [test.facts for test in shown]) if is_whole else []
     return {
         "cells": cast("list[Cell]", [[test.result, test.kind[:2]] for test in shown]),
         "axes": [
@@ -290,15 +297,15 @@ def _lanes(connection: StoreConnection, run: Row, threads: Sequence[Row], walk: 
     placed: dict[int, list[tuple[int, TimedResult]]] = {}
     for row in rows:
         results = walk.threads[row["id"]]
-        starts = starts_of(results, row["elapsed_observed"])
+        starts = estimate_starts(results, row["elapsed_observed"])
         placed[row["id"]] = sorted(zip(starts, results, strict=True))
     ends = {key: max(start + result.elapsed for start, result in lane) for key, lane in placed.items()}
     wall = max([run["elapsed"] or 0, *ends.values()])
-    waste = waste_of(placed, wall)
+    waste = find_waste(placed, wall)
     # Lists, as JSON has them: a document that was just computed equals the stored one.
     lanes = [
         [[block.start, block.end, block.kind[:2], block.count, block.result, block.last] for block in blocks]
-        for blocks in blocks_of(list(placed.values()), wall)
+        for blocks in join_blocks(list(placed.values()), wall)
     ]
     return {
         "wall": wall,

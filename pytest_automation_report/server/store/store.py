@@ -38,7 +38,7 @@ from pytest_automation_report.server.store.migrations import OPENING, Opening, m
 from pytest_automation_report.server.store.values import DAY_US, ApiError, disk_full, try_again, validation_error
 from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder, other_users_of
+from pytest_automation_report.text.files import STATE_FOLDER, find_other_writers, make_ignored_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -465,7 +465,7 @@ def make_state_folder(path: Path) -> None:
         # A foreign repository can contain such a link, and its target would be written.
         if is_ours and place.is_symlink():
             raise StoreError(f"{place} is a link, so that the store would be somewhere else: remove it, or {hint}")
-        if reason := other_users_of(place, is_shared=place is folder and not is_ours):
+        if reason := find_other_writers(place, is_shared=place is folder and not is_ours):
             raise ForeignPlaceError(f"{place} is not used: {reason}, or {hint}")
     if not is_ours:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

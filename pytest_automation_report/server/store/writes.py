@@ -213,7 +213,7 @@ def derived(test: StoredTest, result_class: int) -> Derived:
     if not is_failure:
         return Derived(failed_attempts)
     # Its expressions take 10 ms to compile: a session whose tests all pass does not pay for them.
-    from pytest_automation_report.findings.fingerprints import failure_of, fingerprint_of  # noqa: PLC0415
+    from pytest_automation_report.findings.fingerprints import describe_failure, make_fingerprint  # noqa: PLC0415
 
     highlighted = [field for field in fields if field.get("is_highlight")]
     told = [field for field in fields if (field.get("meta") or {}).get("message")]
@@ -222,13 +222,13 @@ def derived(test: StoredTest, result_class: int) -> Derived:
     text = str(cause.get("value") or "")
     message = meta.get("message") or text
     file, is_module = test.file or "", _is_module(test)
-    failure = failure_of(
+    failure = describe_failure(
         message, meta.get("type", ""), text[-_MAX_TEXT:], file=file, name=test.name, is_collection=is_module
     )
     phase = _PHASES.get(meta.get("phase", ""))
     if phase is not None and failure.kind in _PHASES:
         failure = replace(failure, kind=phase)  # as the client knows it, and not as its message begins
-    fingerprint = int.from_bytes(bytes.fromhex(fingerprint_of(failure).value), "big", signed=True)
+    fingerprint = int.from_bytes(bytes.fromhex(make_fingerprint(failure).value), "big", signed=True)
     return Derived(failed_attempts, failure.kind, failure.line[:_MAX_MESSAGE], fingerprint)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.session.run import selection_of
+from pytest_automation_report.session.run import typed_selection
 
 INI = """
 [pytest]
@@ -36,7 +36,7 @@ def test_selection(pytester: pytest.Pytester, arguments: tuple[str, ...], select
     for folder in ("tests/unit", "tests/manual"):
         (pytester.path / folder).mkdir(parents=True)
     (pytester.path / "tests" / "test_a.py").touch()
-    assert selection_of(pytester.parseconfig(*arguments)) == selection
+    assert typed_selection(pytester.parseconfig(*arguments)) == selection
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_parts_of_usual_options(
     (pytester.path / "tests" / "unit").mkdir(parents=True)
     for file in ("tests/unit/a.py", "tests/test_b.py"):
         (pytester.path / file).touch()
-    assert selection_of(pytester.parseconfig(*arguments)) == selection
+    assert typed_selection(pytester.parseconfig(*arguments)) == selection
 
 
 def test_options_of_the_environment_are_usual(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that sets PYTEST_ADDOPTS runs the same tests each time: that is no selection."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-k cart")
-    assert selection_of(pytester.parseconfig()) == ""
+    assert typed_selection(pytester.parseconfig()) == ""
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_without_paths_in_the_ini_file(
     for file in ("tests/test_a.py", *others):
         (pytester.path / file).parent.mkdir(parents=True, exist_ok=True)
         (pytester.path / file).touch()
-    assert selection_of(pytester.parseconfig(*arguments.split(), "--rootdir", str(pytester.path))) == selection
+    assert typed_selection(pytester.parseconfig(*arguments.split(), "--rootdir", str(pytester.path))) == selection
 
 
 def test_the_folder_that_pytest_is_started_in(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,8 +95,8 @@ def test_the_folder_that_pytest_is_started_in(pytester: pytest.Pytester, monkeyp
     pytester.makeini("[pytest]\n")
     pytester.mkdir("unit")
     (pytester.path / "test_a.py").touch()
-    assert selection_of(pytester.parseconfig()) == ""
+    assert typed_selection(pytester.parseconfig()) == ""
     monkeypatch.chdir(pytester.path / "unit")
-    assert selection_of(pytester.parseconfig()) == "unit"
+    assert typed_selection(pytester.parseconfig()) == "unit"
     pytester.mkdir("elsewhere")
-    assert selection_of(pytester.parseconfig("--rootdir", str(pytester.path / "elsewhere"))) == ""
+    assert typed_selection(pytester.parseconfig("--rootdir", str(pytester.path / "elsewhere"))) == ""

@@ -177,8 +177,8 @@ def test_reader_that_reads_no_more_keeps_no_signal_away(
 
 GIVEN_UP = """
 import os, signal, threading
-from pytest_automation_report.api.http import Attempt
-Attempt(0.01).outcome_of(threading.Event().wait)
+from pytest_automation_report.api.http import Try
+Try(0.01).outcome(threading.Event().wait)
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 os.kill(os.getpid(), signal.SIGTERM)
 print(threading.active_count(), *signal.sigpending())

@@ -48,13 +48,13 @@ import shutil
 from pytest_automation_report.cli import send
 from pytest_automation_report.cli.main import main
 
-age_of = send.age_of
+session_age = send.session_age
 
 def late(folder, now):
     shutil.rmtree(folder.path)
-    return age_of(folder, now)
+    return session_age(folder, now)
 
-send.age_of = late
+send.session_age = late
 main(["spool", "list"])
 """
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.spool.records import identity_of
+from pytest_automation_report.spool.records import identify
 from pytest_automation_report.text.redaction import TextCleaner
 from pytest_automation_report.text.visible import MARK
 from support.checked_server import CheckedServer
@@ -126,7 +126,7 @@ def test_no_secret_is_spooled_or_sent(tmp_path: Path, workers: str) -> None:
     (compared,) = [each["comparison"] for each in tests if each["name"] == "test_compares"]
     assert json.dumps(compared["left"]).count(MARK) == 4
     (printed,) = [each for each in tests if each["name"] == name]
-    assert printed["key"] == identity_of(f"test_suite.py::{name}").key
+    assert printed["key"] == identify(f"test_suite.py::{name}").key
     section = kept.out.partition("= automation report =")[2].partition("\n")[2].partition("\n=")[0]
     assert "9 tests collected" in section
     assert workers != "0" or f"ValueError: {MARK}" in section

@@ -17,7 +17,7 @@ from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.guard import ServerOptions
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.spool.sessions import session_folders, state_of
+from pytest_automation_report.spool.sessions import session_folders, session_state
 from pytest_automation_report.testing import serving
 from support.projects import MIXED, SUITE, Project
 from support.report_file import ReportFile, text_of
@@ -183,7 +183,7 @@ def test_report_that_fails_after_pytest(tmp_path: Path) -> None:
         file.mkdir()
         may_go_on.set()
         (folder,) = session_folders(project.state / "spool")
-        eventually(lambda: state_of(folder) == "kept", "the sender's end", 120)
+        eventually(lambda: session_state(folder) == "kept", "the sender's end", 120)
         after = project.report(address=address, env=ENV)
     reason = "it cannot be written (it is a folder): name a file in a folder that can be written"
     assert lines_about(after) == [f"no report of an earlier session in {file}: {reason}"]

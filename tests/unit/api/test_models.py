@@ -29,8 +29,8 @@ from pytest_automation_report.api.responses import (
     RunTest,
     Source,
     page_from,
+    parse_stored_file,
     run_from,
-    stored_file,
 )
 from pytest_automation_report.api.text_fields import CLOSING_TAG, OPENING_TAG, parse_steps, step_markup
 
@@ -246,7 +246,7 @@ def test_deep_nesting() -> None:
 def test_an_address_that_makes_no_sense_is_none(url: object) -> None:
     """The response to an upload has an address that a result can refer to."""
     with pytest.raises(ValueError, match=r"url|URL"):
-        stored_file({"url": url})
+        parse_stored_file({"url": url})
 
 
 JSON = st.recursive(

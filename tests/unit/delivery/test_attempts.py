@@ -14,9 +14,15 @@ from pytest_automation_report.api.models import (
     Test,
     encode,
 )
-from pytest_automation_report.delivery.attempts import Decorations, EarlierAttempt, Extensions, folded, with_kept_files
+from pytest_automation_report.delivery.attempts import (
+    Decorations,
+    EarlierAttempt,
+    Extensions,
+    fold_attempts,
+    with_kept_files,
+)
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.recording.phases import Annotations, collection_record, colours_of, merged
+from pytest_automation_report.recording.phases import Annotations, collection_record, merge_colours, merged
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.spool.records import Attempt, FinishRecord
 from pytest_automation_report.text.limits import TEXT_UNITS
@@ -30,7 +36,7 @@ PASSED = Attempt("passed")
 def _attempt(*fields: Field, causes: tuple[Cause, ...] = (), **output: str) -> Attempt:
     streams: dict[OutputName, str] = {**output}  # type: ignore[dict-item]
     attempt = Attempt("failure", fields=fields, causes=causes, output=streams)
-    return replace(attempt, colours=colours_of(attempt))
+    return replace(attempt, colours=merge_colours(attempt))
 
 
 def _failed(text: str, *fields: Field, **output: str) -> Attempt:
@@ -38,7 +44,7 @@ def _failed(text: str, *fields: Field, **output: str) -> Attempt:
 
 
 def _result(*attempts: Attempt) -> Test:
-    return folded(Test("k", "n", "f", ""), attempts, RecordingOptions(), Decorations(RecordingOptions()))[0]
+    return fold_attempts(Test("k", "n", "f", ""), attempts, RecordingOptions(), Decorations(RecordingOptions()))[0]
 
 
 def _shown(test: Test) -> dict[str, str | None]:
@@ -46,7 +52,7 @@ def _shown(test: Test) -> dict[str, str | None]:
 
 
 def _extensions(*attempts: Attempt) -> Extensions:
-    return folded(Test("k", "n", "f", ""), attempts, RecordingOptions(), Decorations(RecordingOptions()))[1]
+    return fold_attempts(Test("k", "n", "f", ""), attempts, RecordingOptions(), Decorations(RecordingOptions()))[1]
 
 
 def _console(name: str, text: str) -> Field:

@@ -57,7 +57,7 @@ def test_named_test_is_set_aside(tmp_path: Path) -> None:
         first, second = delivered(written), delivered(written)
         for delivery in (first, second):
             assert (delivery.is_finished, delivery.state.has_kept) == (True, True)
-            assert delivery.state.progress_of("main").rejected.count == 2
+            assert delivery.state.progress("main").rejected.count == 2
         assert len(appends(server)) == 2
         assert_all_but(server, 250, *bad)
         found = rejected(written)

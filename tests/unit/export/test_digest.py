@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.export.digest import MARKDOWN_CHARACTERS, TEXT_CHARACTERS, Digest, digest_of, markdown_of
+from pytest_automation_report.export.digest import (
+    MARKDOWN_CHARACTERS,
+    TEXT_CHARACTERS,
+    Digest,
+    digest_run,
+    markdown_text,
+)
 from support.exported import HOSTILE, a_field, a_problem, a_run, an_item, exported_from, findings_of
 
 HOUR = 3_600_000_000
@@ -37,7 +43,7 @@ def a_reason(title: str, *items: Json, **more: object) -> Json:
 
 
 def digest_from(items: list[Json], reasons: list[Json], **more: Any) -> Digest:  # noqa: ANN401 - as of the function
-    return digest_of(a_run(), exported_from(*items), findings_of(reasons=reasons), now=NOW, **more)
+    return digest_run(a_run(), exported_from(*items), findings_of(reasons=reasons), now=NOW, **more)
 
 
 def test_a_reason_says_all_that_helps() -> None:
@@ -132,7 +138,7 @@ def test_a_digest_is_never_too_long(letter: str) -> None:
     found = findings_of(reasons=reasons, flaky=flaky)
     found["counts"]["flaky"] = 100
     run = a_run(name=long, fields=[a_field("Branch", long), a_field("Commit", long)])
-    digest = digest_of(run, exported_from(*items), found, now=NOW)
+    digest = digest_run(run, exported_from(*items), found, now=NOW)
     for text, most in ((digest.text(), TEXT_CHARACTERS), (digest.markdown(), MARKDOWN_CHARACTERS)):
         assert len(text) <= most
         assert re.search("and [0-9]+ more reasons: automation-report failures 12 --limit 100", text)
@@ -144,7 +150,7 @@ def test_the_command_for_the_rest_of_the_new_failures_shows_new_ones() -> None:
     items = [a_failure(f"test_{number}", key=f"k{number}") for number in range(60)]
     found = findings_of(reasons=[a_reason(f"{number} {'x' * 90}", item) for number, item in enumerate(items)])
     found["tests"]["newly_failing"] = [{"key": item["key"], "kind": "new"} for item in items]
-    digest = digest_of(a_run(), exported_from(*items), found, now=NOW, is_new_only=True)
+    digest = digest_run(a_run(), exported_from(*items), found, now=NOW, is_new_only=True)
     assert "more reasons: automation-report failures 12 --new --limit 60" in digest.text()
 
 
@@ -167,7 +173,7 @@ def test_new_failures_alone() -> None:
 def test_without_findings_tests_of_one_message_are_a_reason() -> None:
     """A server without findings tells nothing of earlier runs, and without texts it has the names of the tests."""
     items = [an_item(f"test_{number}", "failed", file=None) for number in range(30)]
-    text = digest_of(a_run(total_count=30, failure_count=30), exported_from(*items), now=NOW).text()
+    text = digest_run(a_run(total_count=30, failure_count=30), exported_from(*items), now=NOW).text()
     assert text.startswith("All 30 tests failed\nrun 12, main, 0123456\n\n30 tests\n  tests.test_a.test_0, ")
 
 
@@ -176,7 +182,7 @@ def test_verdicts() -> None:
 
     def markdown(base: Json | None = None, **more: object) -> str:
         found = None if base is None else findings_of(base=None)
-        return digest_of(a_run(**more), [], found, now=NOW).markdown()
+        return digest_run(a_run(**more), [], found, now=NOW).markdown()
 
     assert markdown(failure_count=0, success_count=4).startswith("### ✅ All 4 tests passed\n")
     assert markdown(failure_count=0, success_count=0, total_count=0).startswith("### No test ran\n")
@@ -190,7 +196,7 @@ def test_texts_of_tests_are_shown_and_never_obeyed() -> None:
     digest = digest_from([item], [a_reason(HOSTILE, item, place=HOSTILE)])
     assert "\x1b" not in digest.text()
     assert "\x00" not in digest.text()
-    for text in (digest.markdown(), markdown_of(exported_from(item)[0], command=HOSTILE)):
+    for text in (digest.markdown(), markdown_text(exported_from(item)[0], command=HOSTILE)):
         assert "\x1b" not in text
         assert "\x00" not in text
         outside = re.sub(r"(?ms)^(`{3,})[a-z]*\n.*?\n\1$", "", text)

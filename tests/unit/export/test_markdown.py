@@ -1,6 +1,6 @@
 """Markdown of one test for an issue or an assistant."""
 
-from pytest_automation_report.export.digest import block, code, markdown_of
+from pytest_automation_report.export.digest import block, code, markdown_text
 from support.exported import a_field, a_flaky_item, a_problem, a_run, an_item, exported_from
 
 
@@ -22,7 +22,7 @@ def test_one_failure() -> None:
     )
     second = a_problem("Error", "m", "E   OSError", "OSError")
     (test,) = exported_from(a_flaky_item("test_x", "failed", problem, second, a_field("Output", "hello", 4)))
-    text = markdown_of(test, a_run(), command="pytest a::b", changes=["New failure"])
+    text = markdown_text(test, a_run(), command="pytest a::b", changes=["New failure"])
     blocks = ["assert 1 == 2", "pytest a::b", "E   OSError", "E   assert 0", "no server", "hello"]
     assert [text.index(shown) for shown in blocks] == sorted(text.index(shown) for shown in blocks)
     assert text.startswith(
@@ -35,7 +35,7 @@ def test_one_failure() -> None:
 def test_a_test_that_passed() -> None:
     """A test that passed is its name, place and output alone; a flaky one is called so."""
     assert (
-        markdown_of(exported_from(an_item("test_x"))[0])
+        markdown_text(exported_from(an_item("test_x"))[0])
         == "### `tests.test_a.test_x`\n\nPassed.\n\nAt `tests/test_a.py:3`\n"
     )
-    assert "\nFlaky, 3 attempts.\n" in markdown_of(exported_from(a_flaky_item("test_x"))[0])
+    assert "\nFlaky, 3 attempts.\n" in markdown_text(exported_from(a_flaky_item("test_x"))[0])

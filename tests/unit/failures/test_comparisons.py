@@ -5,7 +5,7 @@ import pytest
 from pytest_automation_report.failures.comparisons import (
     Assertion,
     Table,
-    assertion_of,
+    parse_assertion,
     table_from_text,
     table_from_values,
 )
@@ -210,4 +210,4 @@ def test_values_of_the_client_come_whole() -> None:
 )
 def test_the_assertion_of_a_statement(statement: str, assertion: Assertion | None) -> None:
     """The compared expressions are those of the source code, in one line each; no code is run."""
-    assert assertion_of(statement) == assertion
+    assert parse_assertion(statement) == assertion

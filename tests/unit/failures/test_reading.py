@@ -8,7 +8,7 @@ from pytest_automation_report.failures.reading import (
     Call,
     ReportedFailure,
     failure_markdown,
-    folded,
+    fold_frames,
     is_in_package,
     read_failure,
 )
@@ -100,7 +100,7 @@ def titles(frames: list[Frame]) -> list[str]:
     """Return what is shown: functions, with a star for the open one, and titles of folds."""
     return [
         f"{'*' if part.is_open else ''}{part.frame.function}" if isinstance(part, Call) else part.title
-        for part in folded(frames)
+        for part in fold_frames(frames)
     ]
 
 

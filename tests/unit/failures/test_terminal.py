@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pytest_automation_report.failures.reading import MAX_LINES, coloured, terminal_lines
+from pytest_automation_report.failures.reading import MAX_LINES, colour_code, terminal_lines
 from pytest_automation_report.server.pages.rendering import style_sheet
 
 
@@ -98,11 +98,11 @@ def test_a_line_of_a_megabyte_is_cut() -> None:
 def test_words_have_classes() -> None:
     """Keywords, texts, numbers and comments have a class; a text of several lines is one in each of them."""
     lines = ["def total(x):", '    """Add', '    all."""', "    return x is not None and 3.5  # why"]
-    by_class = [{text for class_, text in tokens if class_ == name} for tokens in coloured(lines) for name in "k"]
+    by_class = [{text for class_, text in tokens if class_ == name} for tokens in colour_code(lines) for name in "k"]
     assert by_class == [{"def"}, set(), set(), {"return", "is", "not", "None", "and"}]
-    assert [[class_ for class_, _ in tokens if class_] for tokens in coloured(lines)][1:3] == [["t"], ["t"]]
-    assert ("n", "3.5") in coloured(lines)[3]
-    assert ("c", "# why") in coloured(lines)[3]
+    assert [[class_ for class_, _ in tokens if class_] for tokens in colour_code(lines)][1:3] == [["t"], ["t"]]
+    assert ("n", "3.5") in colour_code(lines)[3]
+    assert ("c", "# why") in colour_code(lines)[3]
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_words_have_classes() -> None:
 )  # fmt: skip
 def test_no_character_is_lost(lines: list[str]) -> None:
     """The pieces of each line are the line, also of text that is no Python."""
-    assert ["".join(text for _, text in tokens) for tokens in coloured(lines)] == lines
+    assert ["".join(text for _, text in tokens) for tokens in colour_code(lines)] == lines

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_automation_report.failures.comparisons import assertion_of
+from pytest_automation_report.failures.comparisons import parse_assertion
 from pytest_automation_report.failures.values import (
     MAX_ROWS,
     Value,
     differences,
-    marked,
+    mark_differences,
+    python_text,
     read_comparison,
     read_value,
-    text_of,
 )
 
 
@@ -36,7 +36,7 @@ def value(text: str) -> Value:
 )  # fmt: skip
 def test_a_value_is_written_as_it_was_read(text: str) -> None:
     """Reading a representation and writing it again changes nothing but quotes."""
-    assert text_of(value(text)) in {text, text.replace("'it\\'s'", '"it\'s"')}
+    assert python_text(value(text)) in {text, text.replace("'it\\'s'", '"it\'s"')}
 
 
 def test_the_parts_of_a_value() -> None:
@@ -73,7 +73,7 @@ def test_a_comparison_has_two_sides(text: str, sides: tuple[str, str, str]) -> N
     """The operator is the first one outside of brackets and strings."""
     found = read_comparison(text)
     assert found is not None
-    assert (text_of(found.left), found.operator, text_of(found.right)) == sides
+    assert (python_text(found.left), found.operator, python_text(found.right)) == sides
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,12 @@ def test_what_is_no_whole_comparison_is_none(text: str) -> None:
 )
 def test_left_out_parts_are_marked(value: Value, text: str) -> None:
     """Parts that the client left out are seen."""
-    assert text_of(value) == text
+    assert python_text(value) == text
 
 
 def test_a_long_value_is_cut() -> None:
     """A value is written up to a limit, and its end is marked."""
-    text = text_of(Value("list", items=tuple(Value("int", str(number)) for number in range(10_000))), 50)
+    text = python_text(Value("list", items=tuple(Value("int", str(number)) for number in range(10_000))), 50)
     assert text.endswith("…")
     assert len(text) == 51
 
@@ -124,7 +124,7 @@ def test_no_text_overflows_the_stack() -> None:
         for text in texts:
             read_value(text)
             read_comparison(text)
-            assertion_of(f"assert {text}")
+            parse_assertion(f"assert {text}")
             read += 1
 
     before = threading.stack_size(1 << 20)
@@ -160,7 +160,7 @@ def test_paths_that_differ(left: str, right: str, rows: list[tuple[str, str, str
     """Each differing path is one row, with `-` here for a side that has no such part; equal parts are counted."""
     found = differences(value(left), value(right))
     shown = [
-        (row.path, *(MISSING if side is None else text_of(side) for side in (row.left, row.right)))
+        (row.path, *(MISSING if side is None else python_text(side) for side in (row.left, row.right)))
         for row in found.rows
     ]
     assert shown == rows
@@ -259,21 +259,21 @@ ALIKE = st.text(max_size=600) | st.text("01", max_size=12)
 )  # fmt: skip
 def test_differing_characters_are_marked(left: str, right: str, shown: tuple[str, str]) -> None:
     """Characters in brackets are those that differ; texts with little in common are marked as a whole."""
-    sides = marked(left, right)
+    sides = mark_differences(left, right)
     assert tuple("".join(f"[{text}]" if is_marked else text for text, is_marked in side) for side in sides) == shown
 
 
 @given(ALIKE, ALIKE)
 def test_marking_loses_no_character(left: str, right: str) -> None:
     """The pieces of a text are the text, whatever its sides have in common."""
-    assert tuple("".join(text for text, _ in side) for side in marked(left, right)) == (left, right)
+    assert tuple("".join(text for text, _ in side) for side in mark_differences(left, right)) == (left, right)
 
 
 def test_hostile_values_cost_little() -> None:
     """Long and alike values, which cost most to align and to mark, take bounded time."""
     started = process_time()
     for left, right in (("ab" * 10_000, "ba" * 10_000), ("ab" * 200, "ba" * 200)):
-        marked(left, right)
+        mark_differences(left, right)
     lines = [Value("str", "\n".join("ab"[(number + shift) % 2] for number in range(20_000))) for shift in (0, 1)]
     differences(*lines)
     # Measured: 0.1 s; without the limits minutes.

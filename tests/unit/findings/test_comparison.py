@@ -9,12 +9,12 @@ from pytest_automation_report.findings.comparison import (
     Apart,
     RunFacts,
     Share,
-    base_of,
     changes_between,
-    command_of,
+    choose_base,
     includes,
     is_partial,
-    wholeness_of,
+    judge_wholeness,
+    selection_command,
 )
 from pytest_automation_report.findings.flakiness import Verdict
 from pytest_automation_report.findings.sentences import wholeness_words
@@ -105,7 +105,7 @@ BASES = {
 def test_base(facts: RunFacts, others: list[RunFacts], main: str, expected: tuple[int, str] | None) -> None:
     """The base is the newest whole run, or run of the same part, of the own branch, the target or the main branch."""
     for order in (others, others[::-1]):
-        base = base_of(facts, order, main_branch=main)
+        base = choose_base(facts, order, main_branch=main)
         assert (base and (base.run.id, base.why)) == expected
 
 
@@ -216,7 +216,7 @@ def test_includes(wide: str, narrow: str, *, is_included: bool) -> None:
 )  # fmt: skip
 def test_command_of(selection: str, words: str) -> None:
     """The command runs the same tests; a part of a selection, and words of another program, are in none."""
-    assert command_of(selection) == f"pytest --automation-report{words}"
+    assert selection_command(selection) == f"pytest --automation-report{words}"
 
 
 def _share(
@@ -256,12 +256,12 @@ TABLE = [
 @pytest.mark.parametrize(("shares", "words"), [pytest.param(*row, id=name) for name, *row in TABLE])
 def test_wholeness(shares: list[Share], words: str) -> None:
     """Shards have each test once together, other jobs each of their own; who lost or doubled tests is named."""
-    found = wholeness_of(shares)
+    found = judge_wholeness(shares)
     assert found is not None
     assert wholeness_words(found) == words
 
 
 def test_what_cannot_be_known() -> None:
     """Nothing is claimed without sessions that say what they collected, nor if the ids of tests differ in each job."""
-    assert wholeness_of([]) is None
-    assert wholeness_of([_share("a", 1, 2, digest="a"), _share("b", 3, 4, digest="b")]) is None
+    assert judge_wholeness([]) is None
+    assert judge_wholeness([_share("a", 1, 2, digest="a"), _share("b", 3, 4, digest="b")]) is None

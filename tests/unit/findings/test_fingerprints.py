@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pytest_automation_report.findings.fingerprints import Failure, failure_of, fingerprint_of, masked
+from pytest_automation_report.findings.fingerprints import Failure, describe_failure, make_fingerprint, mask_variables
 from unit.failures.raised import STYLES, misread, written
 
 ONE_REASON, TWO_REASONS = (Path(__file__).parent / "failure_pairs.txt").read_text("utf-8").split("\n== ")[1:]
@@ -39,10 +39,10 @@ def fingerprint(text: str) -> str:
         traceback = f"    def {function}():\n>       {statement[2:]}\nE       {message}\n\n{file}:7: AssertionError"
     inner = re.sub(r'^failed on \w+ with "', "", message)
     type_name = match[0] if (match := re.match(r"[\w.]+(?=:|$)", inner)) else ""
-    failure = failure_of(
+    failure = describe_failure(
         message, "AssertionError" if inner.startswith("assert ") else type_name, traceback, file=file, name=function
     )
-    return fingerprint_of(failure).value
+    return make_fingerprint(failure).value
 
 
 @pytest.mark.parametrize("pair", SAME)
@@ -94,7 +94,7 @@ KEPT = {
 )
 def test_mask(text: str, expected: str) -> None:
     """Each kind of value has its mask, and words that look like one have none: names of types keep their digits."""
-    assert masked(f"it is {text}") == f"it is {expected}"
+    assert mask_variables(f"it is {text}") == f"it is {expected}"
 
 
 @given(st.text("aA1f0xgw_.-:/\\@='\"<>[]() TnsmZ+%é", max_size=700))
@@ -104,7 +104,7 @@ def test_mask(text: str, expected: str) -> None:
 @example("a1/b/c a1:b:c: a_1@b.c a1.b.com")
 def test_masking_twice_changes_nothing(text: str) -> None:
     """A masked line is its own mask, so stored titles can be read again."""
-    assert masked(masked(text)) == masked(text)
+    assert mask_variables(mask_variables(text)) == mask_variables(text)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_long_line_costs_little(beginning: str, part: str) -> None:
 
     def seconds() -> float:
         before = time.process_time()
-        fingerprint_of(failure_of(line, "AssertionError", f">   x\n\na.py:1: AssertionError\n{line}"))
+        make_fingerprint(describe_failure(line, "AssertionError", f">   x\n\na.py:1: AssertionError\n{line}"))
         return time.process_time() - before
 
     # The fastest of several: a busy machine only adds, and a slow one takes a few times as long.
@@ -132,7 +132,7 @@ def test_a_long_line_costs_little(beginning: str, part: str) -> None:
 def test_place(style: str) -> None:
     """Place and statement are of the innermost frame in the user's own code, in each style of pytest's tracebacks."""
     text = written(misread, style).replace(f"{Path.cwd()}/", "")  # absolute in Python's own style alone
-    failure = failure_of("E", "E", text, file="tests/test_cart.py", name="test_total[a]")
+    failure = describe_failure("E", "E", text, file="tests/test_cart.py", name="test_total[a]")
     assert failure.place.endswith("unit/failures/raised.py:misread")
     assert replace(failure, place="") == Failure("call", "E", "E", "", 'return json.loads("{nonsense")')
 
@@ -142,9 +142,9 @@ def test_two_tests_of_a_module_that_fail_at_equal_statements() -> None:
     texts = [
         f"def {name}():\n>       assert total() == 3\nE       assert 4 == 3\n\na.py:3: AssertionError" for name in "ab"
     ]
-    failures = [failure_of("assert 4 == 3", "AssertionError", text) for text in texts]
+    failures = [describe_failure("assert 4 == 3", "AssertionError", text) for text in texts]
     assert [failure.place for failure in failures] == ["a.py:a", "a.py:b"]
-    assert len({fingerprint_of(failure).value for failure in failures}) == 2
+    assert len({make_fingerprint(failure).value for failure in failures}) == 2
 
 
 def test_place_of_an_exception_group() -> None:
@@ -156,13 +156,13 @@ def test_place_of_an_exception_group() -> None:
         "    | Traceback (most recent call last):", '    |   File "/x/shop/c.py", line 4, in part',
         "    |     raise one", "    | ValueError: one", "    +------------------------------------",
     )  # fmt: skip
-    failure = failure_of("E", "ExceptionGroup", "\n".join(lines), file="tests/a.py", name="test_it")
+    failure = describe_failure("E", "ExceptionGroup", "\n".join(lines), file="tests/a.py", name="test_it")
     assert (failure.place, failure.statement) == ("shop/b.py:run_all", "raise errors")
 
 
 def test_without_a_traceback_the_place_is_the_test() -> None:
     """A failure that shows no frame of the user's code is at its test, whatever its parameters."""
-    failure = failure_of("E", "E", "no traceback", file="tests/test_cart.py", name="test_total[a-1]")
+    failure = describe_failure("E", "E", "no traceback", file="tests/test_cart.py", name="test_total[a-1]")
     assert failure.place == "tests/test_cart.py:test_total"
 
 
@@ -175,7 +175,7 @@ def test_without_a_traceback_the_place_is_the_test() -> None:
 )  # fmt: skip
 def test_type_of_a_message(message: str, expected: str) -> None:
     """Without a type beside it, the message's own beginning is the type."""
-    assert failure_of(message, "", "").type_name == expected
+    assert describe_failure(message, "", "").type_name == expected
 
 
 GO = "=== RUN   TestTotal\n    cart_test.go:27: total = 249, want 250\n--- FAIL: TestTotal (0.01s)\n"
@@ -191,14 +191,14 @@ GO = "=== RUN   TestTotal\n    cart_test.go:27: total = 249, want 250\n--- FAIL:
 )  # fmt: skip
 def test_a_message_of_one_word_gives_way_to_its_text(message: str, text: str, line: str) -> None:
     """Go's tests all say "Failed": the first line of their text says what failed."""
-    assert failure_of(message, "", text).line == line
+    assert describe_failure(message, "", text).line == line
 
 
 def test_collection_errors_are_reasons_of_their_own() -> None:
     """A module that cannot be imported is another reason than a test that cannot import."""
     message = "ModuleNotFoundError: No module named 'shop'"
-    kinds = [failure_of(message, "ModuleNotFoundError", "", is_collection=collects) for collects in (True, False)]
-    assert len({fingerprint_of(failure).value for failure in kinds}) == 2
+    kinds = [describe_failure(message, "ModuleNotFoundError", "", is_collection=collects) for collects in (True, False)]
+    assert len({make_fingerprint(failure).value for failure in kinds}) == 2
     assert kinds[0].kind == "collection"
 
 
@@ -225,7 +225,7 @@ INNER = '  File "{lib}/python3.11/unittest/case.py", line 9, in fail\n    raise 
 def test_pythons_own_traceback_has_a_place_on_each_machine(inner: str) -> None:
     """With --tb=native the paths are those of a machine: the innermost frame below the root of the test counts."""
     failures = [
-        failure_of(
+        describe_failure(
             "assert 2 == 3", "AssertionError",
             NATIVE.format(root=root, lib=lib, inner=inner.format(lib=lib)), file="tests/test_a.py", name="test_a",
         )
@@ -237,4 +237,6 @@ def test_pythons_own_traceback_has_a_place_on_each_machine(inner: str) -> None:
 def test_pythons_own_traceback_without_the_test() -> None:
     """That of a fixture has the name of its file, which is the same on each machine."""
     text = 'Traceback (most recent call last):\n  File "/home/ann/tests/conftest.py", line 3, in db\n    assert 0\n'
-    assert failure_of("assert 0", "AssertionError", text, file="tests/test_a.py", name="t").place == "conftest.py:db"
+    assert (
+        describe_failure("assert 0", "AssertionError", text, file="tests/test_a.py", name="t").place == "conftest.py:db"
+    )

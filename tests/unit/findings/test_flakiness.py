@@ -12,7 +12,7 @@ from pytest_automation_report.findings.flakiness import (
     Outcome,
     Verdict,
     evidence_words,
-    flakiness_of,
+    judge_flakiness,
     storm,
     wilson_interval,
 )
@@ -86,12 +86,12 @@ ROWS = [
 @pytest.mark.parametrize(("text", "state"), ROWS)
 def test_state_of_a_sequence(text: str, state: str) -> None:
     """Each sequence of outcomes has the state that a person would give it."""
-    assert flakiness_of(outcomes(text))["state"] == state
+    assert judge_flakiness(outcomes(text))["state"] == state
 
 
 def test_evidence_and_rate_are_told() -> None:
     """The state comes with its evidence by kind, the rate with both of its numbers and its interval."""
-    found = flakiness_of(outcomes(OK + "R P F P= P F P W P"))
+    found = judge_flakiness(outcomes(OK + "R P F P= P F P W P"))
     assert (found["state"], found["failed"], found["runs"]) == ("flaky", 3, 18)
     assert found["evidence"] == {"retries": 1, "states": 1, "isolated": 2}
     assert found["low"] < 3 / 18 < found["high"]
@@ -102,7 +102,7 @@ def test_evidence_and_rate_are_told() -> None:
 )
 def test_state_and_rate_are_of_the_same_runs(text: str, failed: int, runs: int) -> None:
     """The failures that make a test broken are among those that are counted."""
-    found = flakiness_of(outcomes(text))
+    found = judge_flakiness(outcomes(text))
     assert (found["failed"], found["runs"]) == (failed, runs)
 
 
@@ -119,7 +119,7 @@ def test_state_and_rate_are_of_the_same_runs(text: str, failed: int, runs: int) 
 )
 def test_evidence_in_words(text: str, words: str) -> None:
     """No test is said to have failed whose second attempt passed in each run."""
-    assert evidence_words(flakiness_of(outcomes(text))) == words
+    assert evidence_words(judge_flakiness(outcomes(text))) == words
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_storm(failures: list[str], tests: int, shared: frozenset[str] | None) -
 def test_skipped_runs_and_the_order_of_arrival_change_nothing(letters: str, seed: int, where: int) -> None:
     """A state does not change with a run that skipped the test, nor with the order in which results arrived."""
     made = outcomes(" ".join(letters))
-    found = flakiness_of(made)
+    found = judge_flakiness(made)
     between = Outcome(made[where % len(made)].run if made else 1, "skipped", Content("another"))
     shuffled = [*made, between]
     random.Random(seed).shuffle(shuffled)
-    assert flakiness_of(shuffled) == found
+    assert judge_flakiness(shuffled) == found

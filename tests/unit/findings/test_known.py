@@ -73,7 +73,7 @@ def test_last_entry_of_a_test_counts() -> None:
     entries = known_failures("until 2026-01-01 a.py::test_b\nuntil 2026-01-02 a.py::*\nuntil 2026-01-03 a.py::test_c\n")
     tests = KnownTests(entries)
     assert [entry and entry.line for entry in (tests.of("a.py::test_b"), tests.of("a.py::test_c"))] == [2, 3]
-    assert {entry.line for entry in tests.all_of("a.py::test_b")} == {1, 2}, "both name the test"
+    assert {entry.line for entry in tests.matching("a.py::test_b")} == {1, 2}, "both name the test"
 
 
 def test_the_day_is_the_last_that_excuses() -> None:

@@ -4,16 +4,16 @@ from itertools import product
 
 import pytest
 
-from pytest_automation_report.findings.flakiness import Axis, Sample, axes_of, matrix_of, places
+from pytest_automation_report.findings.flakiness import Axis, Sample, find_axes, find_matrix, places
 
 IDS = [f"{browser}-{language}" for browser, language in product(("chromium", "firefox", "webkit"), ("de", "en", "fr"))]
 
 
 def sentence(failed: list[str]) -> str:
     """Return the sentence about tests with `IDS` of which these failed; empty if nothing tells them from the others."""
-    axes = axes_of(IDS, [{}] * len(IDS))
+    axes = find_axes(IDS, [{}] * len(IDS))
     values = [{axis: column[place] for axis, column in axes} for place in range(len(IDS))]
-    found = matrix_of([Sample(place, name in failed, values[place]) for place, name in enumerate(IDS)])
+    found = find_matrix([Sample(place, name in failed, values[place]) for place, name in enumerate(IDS)])
     return "".join(text for text, _ in found.sentence()) if found else ""
 
 
@@ -51,18 +51,18 @@ def test_dashes_separate_parameters_or_words(ids: list[str], columns: list[tuple
 def test_each_value_of_an_axis_has_several_tests_but_for_jobs() -> None:
     """A value of its own tells nothing: a parameter of each test, a ticket; a job runs a test once."""
     facts = [{"job": "3.10", "ticket": "a"}, {"job": "3.11", "ticket": "b"}]
-    assert axes_of(["x", "x"], facts) == [(Axis("job", ("3.10", "3.11")), ("3.10", "3.11"))]
-    assert axes_of(["x", "y"], [{}, {}]) == []
+    assert find_axes(["x", "x"], facts) == [(Axis("job", ("3.10", "3.11")), ("3.10", "3.11"))]
+    assert find_axes(["x", "y"], [{}, {}]) == []
 
 
 def test_an_axis_that_goes_with_another_adds_no_column() -> None:
     """A job for each browser says what the browser says."""
     facts = [{"job": f"on {name.partition('-')[0]}"} for name in IDS]
-    axes = axes_of(IDS, facts)
+    axes = find_axes(IDS, facts)
     tests = [
         Sample(place, name.startswith("webkit"), {axis: column[place] for axis, column in axes})
         for place, name in enumerate(IDS)
     ]
-    found = matrix_of(tests)
+    found = find_matrix(tests)
     assert found is not None
     assert (found.rows.values, found.columns) == (("chromium", "firefox", "webkit"), Axis("", ("de", "en", "fr")))

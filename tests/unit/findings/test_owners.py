@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.findings.known import CodeOwners, repository_of
+from pytest_automation_report.findings.known import CodeOwners, owned_repository
 
 GITHUB = r"""
 # everything else
@@ -108,4 +108,4 @@ def test_backslashes(pattern: str, path: str, *, matches: bool) -> None:
 @pytest.mark.parametrize("file", ["/r/CODEOWNERS", "/r/.github/CODEOWNERS", "/r/docs/CODEOWNERS"])
 def test_repository(file: str) -> None:
     """The rules are about the repository, wherever the file of it stands."""
-    assert repository_of(file) == "/r"
+    assert owned_repository(file) == "/r"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.findings.sentences import RunNumbers, ending_of, verdict_of
+from pytest_automation_report.findings.sentences import RunNumbers, judge_run, worst_ending
 
 
 def of(finished: int, failed: int = 0, passed: int | None = None, **numbers: object) -> RunNumbers:
@@ -82,13 +82,13 @@ def cut(ending: str, limit: int = 0, **numbers: int) -> RunNumbers:
 )  # fmt: skip
 def test_a_verdict_is_one_sentence_and_a_few_words(numbers: RunNumbers, tone: str, long: str, short: str) -> None:
     """Each state of a run has its own words, long and short, with nouns that fit their numbers."""
-    said = verdict_of(numbers)
+    said = judge_run(numbers)
     assert (said["tone"], said["long"], said["short"], said["part"]) == (tone, long, short, "")
 
 
 def test_a_part_of_the_suite_is_always_called_so() -> None:
     """A selection stands beside whatever is said."""
-    assert verdict_of(of(94, selection="-k parser"))["part"] == "part of the suite: -k parser"
+    assert judge_run(of(94, selection="-k parser"))["part"] == "part of the suite: -k parser"
 
 
 @pytest.mark.parametrize(
@@ -109,4 +109,4 @@ def test_a_part_of_the_suite_is_always_called_so() -> None:
 )
 def test_notes_of_sessions_tell_how_a_run_ended(notes: list[str], ending: tuple[str, int]) -> None:
     """The worst of several sessions counts."""
-    assert ending_of(notes) == ending
+    assert worst_ending(notes) == ending

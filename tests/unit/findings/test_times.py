@@ -11,17 +11,17 @@ from pytest_automation_report.findings.times import (
     DurationChange,
     TimedResult,
     WorkerTime,
-    blocks_of,
-    change_of,
+    estimate_speed,
+    estimate_starts,
     factor,
+    find_change,
+    find_waste,
+    join_blocks,
     median,
     ranked,
-    speed_of,
-    starts_of,
     time_shares,
     time_to_go,
     usual_speed,
-    waste_of,
 )
 
 MS = 1000
@@ -56,14 +56,14 @@ SERIES = {
 @pytest.mark.parametrize(("durations", "word"), list(SERIES.values()), ids=list(SERIES))
 def test_change_of_a_series(durations: list[float], word: str | None) -> None:
     """Each series is slower, faster or neither, as a person would say."""
-    change = change_of(durations, [round(duration) for duration in durations])
+    change = find_change(durations, [round(duration) for duration in durations])
     assert (change and ("slower" if change.elapsed > change.median else "faster")) == word
 
 
 def test_numbers_of_a_change() -> None:
     """A change tells the last duration and the usual one as they were, and how many times as long the test takes."""
     durations = [400 * MS] * 20 + [1200 * MS, 1000 * MS, 900 * MS]
-    change = change_of([duration / 2 for duration in durations], durations)
+    change = find_change([duration / 2 for duration in durations], durations)
     assert change is not None
     assert (change.elapsed, change.median, change.ratio) == (900 * MS, 400 * MS, 2.25)
 
@@ -79,7 +79,7 @@ def test_numbers_of_a_change() -> None:
 def test_a_change_began_with_the_first_of_the_last_slow_runs(last: list[int], runs: int) -> None:
     """The runs since a change are those at the end of which most were slow; a single fast one among them is one."""
     durations = [duration * MS for duration in (*[200] * 20, *last)]
-    change = change_of(durations, durations)
+    change = find_change(durations, durations)
     assert change is not None
     assert change.runs == runs
 
@@ -115,7 +115,7 @@ def test_a_change_is_told_as_a_factor(ratio: float, words: str) -> None:
 )  # fmt: skip
 def test_speed_of_a_run(durations: list[tuple[int, list[int]]], speed: float) -> None:
     """The speed of a run is that of its usual test, whatever a few tests do; short tests say little."""
-    assert speed_of(durations) == pytest.approx(speed)
+    assert estimate_speed(durations) == pytest.approx(speed)
 
 
 def speeds(*, tests: int, runs: int, waiting: float, seed: int) -> tuple[list[float], list[list[int]]]:
@@ -131,7 +131,7 @@ def speeds(*, tests: int, runs: int, waiting: float, seed: int) -> tuple[list[fl
             round(chance.lognormvariate(7.5, 0.5) + (chance.uniform(5, 90) * MS if chance.random() < waiting else 0.0))
             for _ in series
         ]
-        found.append(speed_of(zip(elapsed, series, strict=True)))
+        found.append(estimate_speed(zip(elapsed, series, strict=True)))
         series = [[*before[-22:], round(now / found[-1])] for before, now in zip(series, elapsed, strict=True)]
     return found, series
 
@@ -140,7 +140,7 @@ def test_speed_of_a_suite_of_short_tests() -> None:
     """Tests of a millisecond, which the scheduler now and then lets wait, make no run faster than the others."""
     found, series = speeds(tests=600, runs=25, waiting=0.1, seed=7)
     assert 0.8 < min(found) <= max(found) < 1.25
-    assert not [durations for durations in series if change_of(durations, durations) is not None]
+    assert not [durations for durations in series if find_change(durations, durations) is not None]
 
 
 @pytest.mark.parametrize("waiting", [0.03, 0.1, 0.3])
@@ -173,8 +173,10 @@ def test_usual_speed(speeds_of_runs: list[float | None], usual: float) -> None:
 )  # fmt: skip
 def test_a_change_shows_in_the_durations_as_they_were(last: list[int], before: int, *, is_shown: bool) -> None:
     """A slower test took longer, a faster one less, also in the last run, whatever the speeds of machines say."""
-    slower = change_of(STEADY + [400.0 * MS] * 3, [before] * 20 + last)
-    faster = change_of([400.0 * MS] * 20 + [200.0 * MS] * 3, [10_000 // before] * 20 + [10_000 // one for one in last])
+    slower = find_change(STEADY + [400.0 * MS] * 3, [before] * 20 + last)
+    faster = find_change(
+        [400.0 * MS] * 20 + [200.0 * MS] * 3, [10_000 // before] * 20 + [10_000 // one for one in last]
+    )
     assert (slower is not None, faster is not None) == (is_shown, is_shown)
 
 
@@ -214,14 +216,14 @@ def timed(
 )
 def test_starts_of_results(results: list[TimedResult], observed: int | None, starts: list[int]) -> None:
     """Starts that the client sent are shown as they are; without them a batch had ended when it arrived."""
-    found = starts_of(results, None if observed is None else observed * SECOND)
+    found = estimate_starts(results, None if observed is None else observed * SECOND)
     assert found == [start * SECOND for start in starts]
 
 
 def test_tests_of_one_worker_never_overlap() -> None:
     """Whatever the arrivals, a test begins after the one before it has ended."""
     results = [timed(number, 0.4 + number % 3, 2 * (number // 4)) for number in range(40)]
-    starts = starts_of(results, None)
+    starts = estimate_starts(results, None)
     ends = [start + result.elapsed for start, result in zip(starts, results, strict=True)]
     assert all(start >= end for start, end in zip(starts[1:], ends[:-1], strict=True))
 
@@ -230,7 +232,7 @@ def test_short_tests_of_one_kind_are_drawn_together_and_failures_stay_apart() ->
     """Ten passed tests of a millisecond are one block, a failure among them is another, a long one is alone."""
     lane = [(number * 1000, timed(number, 0.001, 0, "failed" if number == 5 else "passed")) for number in range(11)]
     lane.append((20_000, timed(99, 30, 0)))
-    (blocks,) = blocks_of([lane], 60 * SECOND)
+    (blocks,) = join_blocks([lane], 60 * SECOND)
     shown = [(block.kind, block.count, block.result, block.last) for block in blocks]
     assert shown == [("passed", 10, 0, 10), ("passed", 1, 99, 99), ("failed", 1, 5, 5)]
     assert (blocks[0].start, blocks[0].end) == (0, 11_000)
@@ -241,7 +243,7 @@ def test_a_page_has_a_limited_number_of_blocks() -> None:
     lane = [
         (number * SECOND, timed(number, 0.9, 0, "failed" if number % 9 == 0 else "passed")) for number in range(20_000)
     ]
-    blocks = blocks_of([lane], 20_000 * SECOND)
+    blocks = join_blocks([lane], 20_000 * SECOND)
     assert sum(map(len, blocks)) <= MAX_BLOCKS
     assert sum(block.count for block in blocks[0]) == 20_000
 
@@ -249,10 +251,10 @@ def test_a_page_has_a_limited_number_of_blocks() -> None:
 def test_the_last_test_that_kept_others_waiting_is_named() -> None:
     """Its start, and how long the other workers waited; nothing if there is one worker, or nobody waited."""
     lanes = {7: [(0, timed(1, 10, 0))], 8: [(0, timed(2, 1, 0)), (SECOND, timed(3, 29, 0))]}
-    waste = waste_of(lanes, 30 * SECOND)
+    waste = find_waste(lanes, 30 * SECOND)
     assert waste == {"worker": 8, "result": 3, "start": SECOND, "waited": 20 * SECOND}
-    assert waste_of({7: lanes[7]}, 10 * SECOND) is None
-    assert waste_of({7: lanes[7], 8: lanes[7]}, 10 * SECOND) is None
+    assert find_waste({7: lanes[7]}, 10 * SECOND) is None
+    assert find_waste({7: lanes[7], 8: lanes[7]}, 10 * SECOND) is None
 
 
 def test_the_shares_of_a_run_are_all_of_its_time() -> None:

@@ -15,7 +15,7 @@ from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.phases import collection_record
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
-from pytest_automation_report.spool.records import SPOOL_KINDS, Decoder, FinishRecord, identity_of
+from pytest_automation_report.spool.records import SPOOL_KINDS, Decoder, FinishRecord, identify
 from pytest_automation_report.spool.writer import SpoolWriter
 from pytest_automation_report.text.limits import STRING_UNITS
 from support.made_reports import NODE, MadeReport, ended, ran, result_of
@@ -136,7 +136,7 @@ def test_collection_results() -> None:
     rules = RecordingOptions("p")
     test = result_of(collection_record(failed("tests/test_a.py"), rules), rules).test
     assert (test.folder, test.name) == ("p.tests.test_a", "tests.test_a")
-    assert test.key == identity_of("tests/test_a.py", prefix="p").key
+    assert test.key == identify("tests/test_a.py", prefix="p").key
     assert values(test) == {"Error": "boom", "Output": "printed\n"}
     assert test.fields[0].meta == {"message": "boom"}
     inner = result_of(collection_record(failed("tests/test_a.py::TestA"), RecordingOptions())).test
@@ -175,7 +175,7 @@ def test_test_that_passed_is_the_same_by_either_way(prefix: str, nodeid: str, li
         recorder.add(each)
     record = ended(recorder, nodeid)
     assert [field.name for field in record.attempt.fields] == (
-        ["Node id"] if identity_of(nodeid, prefix=prefix).is_respelled else []
+        ["Node id"] if identify(nodeid, prefix=prefix).is_respelled else []
     )
     assert (record.attempt.status, record.is_final, record.nodeid, record.line) == ("passed", True, nodeid, line)
 
@@ -195,24 +195,24 @@ def test_test_that_passed_is_the_same_by_either_way(prefix: str, nodeid: str, li
 )
 def test_identity_of_a_node(nodeid: str, folder: str, name: str) -> None:
     """A node id gives folder and name by the rules of the XML, also where the XML could not be read back."""
-    found = identity_of(nodeid)
+    found = identify(nodeid)
     assert (found.folder, found.name, found.raw) == (folder, name, nodeid)
 
 
 def test_the_key_of_a_node_without_a_class_is_that_of_its_name() -> None:
     """A module has no class name in the XML, so its key is made of its name alone, unless a prefix stands there."""
-    assert identity_of("tests/test_a.py").key == sha256(b"tests.test_a").hexdigest()
-    assert identity_of("tests/test_a.py", prefix="p").key == sha256(b"p.tests.test_a").hexdigest()
+    assert identify("tests/test_a.py").key == sha256(b"tests.test_a").hexdigest()
+    assert identify("tests/test_a.py", prefix="p").key == sha256(b"p.tests.test_a").hexdigest()
 
 
 def test_the_key_is_made_before_anything_is_cut_or_cleaned() -> None:
     """Tests whose long or invisible ids look the same afterwards still have keys of their own."""
-    one, other = identity_of("a.py::" + "x" * 2000 + "1"), identity_of("a.py::" + "x" * 2000 + "2")
+    one, other = identify("a.py::" + "x" * 2000 + "1"), identify("a.py::" + "x" * 2000 + "2")
     assert one.name == other.name
     assert len(one.name) <= STRING_UNITS
     assert one.key != other.key
-    assert identity_of("a\ud800.py::t").key != identity_of("a\ud801.py::t").key
-    assert identity_of("a\ud800.py::t").folder == "a\\ud800"
+    assert identify("a\ud800.py::t").key != identify("a\ud801.py::t").key
+    assert identify("a\ud800.py::t").folder == "a\\ud800"
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_the_key_is_made_before_anything_is_cut_or_cleaned() -> None:
 )  # fmt: skip
 def test_respelled_names_are_known(nodeid: str, is_respelled: bool) -> None:  # noqa: FBT001 - a column of the table
     """It is told where folder and name do not show the node id as it is."""
-    assert identity_of(nodeid).is_respelled is is_respelled
+    assert identify(nodeid).is_respelled is is_respelled
 
 
 def test_start_that_fails_does_not_give_its_result_to_another_test(tmp_path: Path) -> None:

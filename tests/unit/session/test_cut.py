@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from pytest_automation_report.session.history import History, cut, estimated, ranks_of
+from pytest_automation_report.session.history import History, cut, estimated, rank_tests
 
 
 def timed(**modules: list[int | None]) -> dict[str, int | None]:
@@ -118,5 +118,5 @@ def test_a_large_suite_without_durations_is_ranked_at_once() -> None:
     nodeids = [f"tests/test_{number % 100}.py::test_{number}" for number in range(30_000)]
     keys = {nodeid: f"key of {nodeid}" for nodeid in nodeids}
     began = time.process_time()
-    assert {*ranks_of(History(None, "failed-first"), nodeids, keys)} == {2}
+    assert {*rank_tests(History(None, "failed-first"), nodeids, keys)} == {2}
     assert time.process_time() - began < 2, "seconds"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, address_of, is_bucket, template_for
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, file_address, is_bucket, template_for
 from pytest_automation_report.ci.facts import BuildInfo, Shard
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import servers as artifact_stores
@@ -276,7 +276,7 @@ def test_what_is_known_of_the_run_is_filled_in_once(template: str, filled: str) 
 )
 def test_a_files_own_values_are_filled_in(template: str, address: str) -> None:
     """Paths keep their slashes; what looks like a placeholder in a name is text."""
-    assert address_of(template, "a b/c?.png", "{path}/c") == address
+    assert file_address(template, "a b/c?.png", "{path}/c") == address
 
 
 def test_buckets_are_told_from_folders() -> None:

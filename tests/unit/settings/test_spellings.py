@@ -18,7 +18,7 @@ from pytest_automation_report.settings import parsers
 from pytest_automation_report.settings import settings as table
 from pytest_automation_report.settings.console import read_console_settings
 from pytest_automation_report.settings.resolver import read_pytest_settings, settings_from
-from pytest_automation_report.settings.settings import SETTINGS, Settings, setting_of, switch
+from pytest_automation_report.settings.settings import SETTINGS, Settings, find_setting, switch
 
 PROBE = """
 from pytest_automation_report.settings.settings import add_options
@@ -126,7 +126,7 @@ def arguments() -> list[str]:
     found = []
     for name, sample in SAMPLES.items():
         option = f"--automation-report-{name.replace('_', '-')}"
-        if not setting_of(name).is_option:
+        if not find_setting(name).is_option:
             text = "\n".join(sample.given) if isinstance(sample.given, list) else text_of(sample)
             found.append(f"-oautomation_report_{name}={text}")
         elif isinstance(sample.given, bool):

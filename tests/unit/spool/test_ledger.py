@@ -132,7 +132,7 @@ def test_a_new_thread_begins_with_nothing_in_it() -> None:
     """Times and results of a batch count in its thread alone; a worker's next thread begins at zero."""
     append = _intent(2, "append_thread", "gw0", 5, 0, 9, 2, 0, (), 40, 30)
     state = _state(_intent(1, "create_thread", "gw0"), ("ack", {"i": 1, "id": 5}), append, ("ack", {"i": 2}))
-    progress = state.progress_of("gw0")
+    progress = state.progress("gw0")
     assert (progress.in_thread, progress.thread_observed, progress.thread_computed) == (2, 40, 30)
     late = [_intent(number, "append_thread", "gw0", 5, 10, 19, 2, 2, (), 40, 30) for number in (3, 4)]
     created = _intent(5, "create_thread", "gw0"), ("ack", {"i": 5, "id": 6})

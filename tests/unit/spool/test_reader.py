@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import NewRun
-from pytest_automation_report.delivery.dispatcher import options_of
+from pytest_automation_report.delivery.dispatcher import session_options
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import (
     LAST_WORDS,
@@ -126,7 +126,7 @@ def test_copy_of_a_session_is_read(folder: SessionFolder) -> None:
 
 def test_copy_that_the_disk_does_not_take_is_none(folder: SessionFolder) -> None:
     """A session that is made again is whole, or not there under its name; what a process of the same id left goes."""
-    file, path = folder.file_of(SESSION), folder.path / "session.json"
+    file, path = folder.restorable(SESSION), folder.path / "session.json"
     left = path.rename(path.with_name(f"session.json~{os.getpid()}"))
     left.write_bytes(b"x" * 10_000)
     disk = Disk()
@@ -269,7 +269,7 @@ def test_log_that_is_full_takes_last_words(tmp_path: Path) -> None:
 def test_session_without_usable_recording_options() -> None:
     """A sender refuses a session whose recording options it cannot use, and the error names the session."""
     with pytest.raises(SpoolError, match="recording options cannot be read"):
-        options_of(replace(SESSION, options={"prefix": "a", "statuses": 5}))
+        session_options(replace(SESSION, options={"prefix": "a", "statuses": 5}))
 
 
 def test_news_are_what_cannot_wait(folder: SessionFolder) -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from pytest_automation_report.findings.documents import FailureReason, Mine, RunFindings, RunMention, VerdictWords
 from pytest_automation_report.findings.sentences import (
-    ago,
     changes_line,
     compared_line,
     earlier_source_line,
     findings_lines,
     reason_lines,
+    time_ago,
     verdict_line,
 )
 from pytest_automation_report.spool.records import ReportRecord
@@ -219,7 +219,7 @@ def test_new_failures_are_new_since_a_commit() -> None:
 )  # fmt: skip
 def test_how_long_ago(minutes: int, words: str) -> None:
     """A time span is said as one would say it."""
-    assert ago(minutes * MINUTE) == words
+    assert time_ago(minutes * MINUTE) == words
 
 
 def test_a_crashed_test_is_counted_otherwise_by_pytest() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.text.limits import printable, sanitize
-from pytest_automation_report.text.node_ids import class_path, node_id, run_command, split_name, title_of
+from pytest_automation_report.text.node_ids import class_path, join_title, node_id, pytest_command, split_name
 
 CORPUS = {
     "plain text, 100 % fine (é, 日本)": "plain text, 100 % fine (é, 日本)",
@@ -65,9 +65,9 @@ def test_parameters_stand_apart_from_the_function(name: str, parts: tuple[str, s
 
 def test_a_title_has_folder_and_name() -> None:
     """A module, whose name is its folder, has its name once."""
-    assert title_of("tests.test_a", "test_x") == "tests.test_a.test_x"
-    assert title_of("tests.test_a", "tests.test_a") == "tests.test_a"
-    assert title_of("", "test_x") == "test_x"
+    assert join_title("tests.test_a", "test_x") == "tests.test_a.test_x"
+    assert join_title("tests.test_a", "tests.test_a") == "tests.test_a"
+    assert join_title("", "test_x") == "test_x"
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,14 @@ def test_classes_are_the_rest_of_the_folder() -> None:
 )
 def test_a_command_runs_the_tests(ids: list[str], command: str) -> None:
     """Node ids are quoted for a shell; doctests need an option of pytest."""
-    assert run_command(ids) == command
+    assert pytest_command(ids) == command
 
 
 def test_a_command_names_few_tests_and_has_another_way_to_run_many() -> None:
     """Up to five tests stand in it; for more, and never for none, it is the given one, which runs no test besides."""
     params = [f"t.py::test_a[{number}]" for number in range(6)]
     functions = [f"t.py::test_{number}" for number in range(6)]
-    assert run_command(functions[:5], 5, "other") == f"pytest {' '.join(functions[:5])}"
-    assert run_command(params, 6) == run_command(params[:2], 6) == "pytest t.py::test_a"
-    assert run_command(params, 6, "other") == run_command(functions, 6, "other") == "other"
-    assert run_command([*functions, *functions], 6) == run_command(["", ""], 2, "other") == ""
+    assert pytest_command(functions[:5], 5, "other") == f"pytest {' '.join(functions[:5])}"
+    assert pytest_command(params, 6) == pytest_command(params[:2], 6) == "pytest t.py::test_a"
+    assert pytest_command(params, 6, "other") == pytest_command(functions, 6, "other") == "other"
+    assert pytest_command([*functions, *functions], 6) == pytest_command(["", ""], 2, "other") == ""

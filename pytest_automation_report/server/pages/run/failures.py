@@ -12,12 +12,12 @@ from msgspec import Struct
 from pytest_automation_report.failures.reading import (
     CodeTokens,
     ReportedFailure,
-    coloured,
+    colour_code,
     failure_markdown,
     is_in_package,
 )
 from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Raised, one_line, parse_traceback
-from pytest_automation_report.findings.fingerprints import MASK, masked
+from pytest_automation_report.findings.fingerprints import MASK, mask_variables
 from pytest_automation_report.findings.flakiness import (
     MOST_VALUES,
     TEST,
@@ -25,7 +25,7 @@ from pytest_automation_report.findings.flakiness import (
     Sample,
     by_branch,
     evidence_words,
-    matrix_of,
+    find_matrix,
 )
 from pytest_automation_report.server.pages.drawings import TONES, Grid, Square, Strip, grid_of, merged_letters, strip_of
 from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, marks_of, path_of
@@ -37,13 +37,13 @@ from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES
 from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.node_ids import (
     MOST_NAMED,
+    join_place,
+    join_title,
     node_id,
-    node_id_of,
-    place_of,
-    rerun_of,
-    run_command,
+    pytest_command,
+    read_node_id,
+    rerun_command,
     split_name,
-    title_of,
 )
 from pytest_automation_report.text.visible import plain
 
@@ -86,7 +86,7 @@ def says_of(title: str, type_name: str = "") -> Said:
     if match:
         type_name, title = match[1], title[match.end() :]
     # It shows which parts differ from run to run: its literal pieces stand in the title, in their order.
-    mask = plain(masked(title))
+    mask = plain(mask_variables(title))
     pieces = MASK.split(mask)
     parts: list[tuple[str, bool]] = []
     place = 0
@@ -186,7 +186,7 @@ def _cells_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> F
     ]
     first, last = cells[0].name, cells[-1].name
     shown = f"{first} to {last}" if first and last and len(cells) == family["count"] else ""
-    return FunctionGrid(node_id(*key) or title_of(key[1], key[2]), count, family["count"], shown, grid_of(cells))
+    return FunctionGrid(node_id(*key) or join_title(key[1], key[2]), count, family["count"], shown, grid_of(cells))
 
 
 def _matrix_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> ReasonMatrix | None:
@@ -198,7 +198,7 @@ def _matrix_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> 
     shared = set.intersection(*({_axis(axis) for axis in family["axes"]} for family in known.values()))
     if not shared:
         known = dict(list(known.items())[:1])
-    functions = Axis(TEST, tuple(title_of(*key[1:]) for key in known))
+    functions = Axis(TEST, tuple(join_title(*key[1:]) for key in known))
     tests = []
     for name, family in zip(functions.values, known.values(), strict=True):
         axes = {_axis(axis): axis["of"] for axis in family["axes"] if len(known) == 1 or _axis(axis) in shared}
@@ -208,7 +208,7 @@ def _matrix_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> 
                 own[functions] = name
             if kind != "sk":
                 tests.append(Sample(result, kind == "fa", own))
-    found = matrix_of(tests)
+    found = find_matrix(tests)
     if found is None or (found.columns is None and not found.rows.name and len(known) == 1):
         return None
     columns = found.columns.values if found.columns else ()
@@ -260,7 +260,7 @@ class FailureCards:
             text, type_name = causes.get(row["id"], ("", ""))
             more = reason["count"] - 1
             failure = ReportedFailure(
-                node_id(row["file"], row["folder"], row["name"]) or title_of(row["folder"], row["name"]),
+                node_id(row["file"], row["folder"], row["name"]) or join_title(row["folder"], row["name"]),
                 text,
                 row["message"] or "",
                 type_name,
@@ -347,9 +347,11 @@ class FailureCards:
         respelled = [row["id"] for row in rows[:MOST_NAMED] if _is_respelled(row["name"])]
         found = self._reader.fields(respelled) if respelled else ()
         fields = {row["id"]: stored_entries(row["fields"]) for row in found}
-        ids = (node_id_of(row, fields.get(row["id"], ())) for row in rows)
+        ids = (read_node_id(row, fields.get(row["id"], ())) for row in rows)
         has_all = len(reason["keys"]) == count
-        return run_command(ids, count, rerun_of(self._facts.row["id"], reason["fingerprint"]) if has_all else "")
+        return pytest_command(
+            ids, count, rerun_command(self._facts.row["id"], reason["fingerprint"]) if has_all else ""
+        )
 
     def _causes(self, reasons: Sequence[FailureReason]) -> dict[int, tuple[str, str]]:
         """Return text and type of the failure of the first test of each reason, by its result."""
@@ -413,7 +415,7 @@ def _code(place: str, row: Row | None, cause: tuple[str, str] | None, says: Said
     found = None if cause is None else code_frame(parse_traceback(cause[0], place))
     if found is None:
         line, function = (None, "") if row is None else (row["line"], split_name(row["name"]).function)
-        return Code(place_of(place, line), function), says
+        return Code(join_place(place, line), function), says
     hit = one_line([line for line, _ in found.lines])
     # Where a message is no more than that an assertion failed, the line of code says which.
     says_nothing = {says.type, "no message", "assert False", "assert None", "assert not True"}
@@ -441,7 +443,7 @@ def code_frame(exceptions: Sequence[Raised]) -> Code | None:
     texts = [line.text for line in lines]
     # With one end of a docstring among them, code would be coloured as text and the text as code.
     is_torn = any("\n".join(texts).count(quotes) % 2 for quotes in ('"""', "'''"))
-    tokens = coloured([*(line.text for line in before), *texts])[len(before) :] if is_torn else coloured(texts)
+    tokens = colour_code([*(line.text for line in before), *texts])[len(before) :] if is_torn else colour_code(texts)
     # Calls of the same function around it.
     depth = sum(1 + other.repeats for other in raised.frames if other.function == frame.function)
     members = raised.remark.split("\n") if raised.remark.lstrip().startswith("+-") else []
@@ -452,7 +454,7 @@ def code_frame(exceptions: Sequence[Raised]) -> Code | None:
         errors = [*errors[: _ERROR_LINES // 2 - 1], left, *errors[-_ERROR_LINES // 2 :]]
     # A function that calls itself once is nothing special.
     depth = depth if depth > 2 else 0  # noqa: PLR2004 - as said
-    place = place_of(frame.path, frame.line)
+    place = join_place(frame.path, frame.line)
     return Code(place, frame.function, depth, list(zip(lines, tokens, strict=True)), errors)
 
 

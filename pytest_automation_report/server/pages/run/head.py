@@ -13,7 +13,7 @@ from pytest_automation_report.findings.sentences import (
     beginning_of_new,
     commit_text,
     is_torn,
-    verdict_of,
+    judge_run,
     wholeness_words,
 )
 from pytest_automation_report.server.pages import words
@@ -56,7 +56,7 @@ class Head(NamedTuple):
 def head_of(facts: ShownRun, to_go: ToGo | None, *, is_first: bool) -> Head:
     """Return the head of the page; ``is_first``: no earlier run of its branch is known."""
     found, counts = facts.findings, facts.counts
-    said = verdict_of(counts) if counts.is_open else found["verdict"]
+    said = judge_run(counts) if counts.is_open else found["verdict"]
     whole = found["whole"]
     branch = facts.row["branch"] or ""
     sentence: list[Phrase] = []

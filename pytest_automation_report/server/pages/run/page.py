@@ -16,7 +16,7 @@ from pytest_automation_report.api.models import SELECTION_FIELD, Json
 from pytest_automation_report.api.responses import run_from
 from pytest_automation_report.export.documents import JunitPart, csv_table, json_document, junit_xml
 from pytest_automation_report.export.results import ExportedTest
-from pytest_automation_report.findings.comparison import command_of
+from pytest_automation_report.findings.comparison import selection_command
 from pytest_automation_report.server.api.documents import run_document
 from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of, small_lanes
@@ -46,7 +46,7 @@ from pytest_automation_report.server.store.reads import WholeResult, results_pag
 from pytest_automation_report.server.store.results import PAGE_ROWS
 from pytest_automation_report.server.store.values import ApiError
 from pytest_automation_report.text.limits import duration
-from pytest_automation_report.text.node_ids import rerun_of
+from pytest_automation_report.text.node_ids import rerun_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -323,12 +323,14 @@ class RunView:
         commands: list[tuple[str, str, str]] = []
         if failed:
             counted = tests_and_files(failed, self._facts.counts.uncollected)
-            commands.append(("What failed in this run", counted, rerun_of(run["id"])))
+            commands.append(("What failed in this run", counted, rerun_command(run["id"])))
         entries = entries_of(found, "new")
         # The command knows the usual base, and the failures that findings list.
         if 0 < new < failed and self._state.base is None and new == len(entries):
-            commands.append(("Only what is new", tests_and_files(new, files_in(entries)), rerun_of(run["id"], "new")))
-        commands.append(("All of it", "", command_of(self._facts.fields.get(SELECTION_FIELD, ""))))
+            commands.append(
+                ("Only what is new", tests_and_files(new, files_in(entries)), rerun_command(run["id"], "new"))
+            )
+        commands.append(("All of it", "", selection_command(self._facts.fields.get(SELECTION_FIELD, ""))))
         return commands
 
     def _base(self) -> Values:

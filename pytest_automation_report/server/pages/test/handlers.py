@@ -23,7 +23,7 @@ from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.reads import began_at
 from pytest_automation_report.server.store.results import NEAR, NO_SIBLINGS
 from pytest_automation_report.server.store.values import hashes_in, hexadecimal
-from pytest_automation_report.text.node_ids import node_id_of, place_of, run_command, split_name
+from pytest_automation_report.text.node_ids import join_place, pytest_command, read_node_id, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -226,7 +226,7 @@ def lone_values(row: Row, fields: Sequence[Entry], state: TestState) -> Values:
         "steps": view_models.step_rows(fields, earlier, stored.steps),
         "facts": view_models.facts_of(fields),
         "texts": view_models.other_texts(fields, earlier, stored.colours),
-        "command": run_command([node_id_of(row, fields)]),
+        "command": pytest_command([read_node_id(row, fields)]),
         "outputs": outputs,
         "stream": chosen.stream if chosen else "",
         "output": terminal_lines(chosen.value, chosen.spans) if chosen else None,
@@ -341,7 +341,7 @@ def _markdown(row: Row, fields: Sequence[Entry], values: Values) -> str:
     cause = next((field for field in fields if field["is_highlight"] and field["name"] != "Skipped"), None)
     if cause is None:
         return ""
-    place = place_of(row["file"], row["line"])
+    place = join_place(row["file"], row["line"])
     return failure_markdown(
         ReportedFailure(
             ".".join(part for part in (row["folder"], row["name"]) if part),

@@ -24,7 +24,7 @@ from pytest_automation_report.server.store.reads import find_cases, mention, run
 from pytest_automation_report.server.store.results import HISTORY_ROWS
 from pytest_automation_report.server.store.values import DAY_US, KILLED, ResultClass
 from pytest_automation_report.text.limits import duration, quantity
-from pytest_automation_report.text.node_ids import NameParts, node_id_of, run_command, split_name
+from pytest_automation_report.text.node_ids import NameParts, pytest_command, read_node_id, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -370,7 +370,7 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> Values:
         "reasons": _by_reason(outcomes),
         "sentence": sentence(outcomes, shown.result, found, elsewhere) if shown else (),
         "flakiness": found.flaky.get(shown.result) if shown else None,
-        "command": run_command([node_id_of(newest)]) if newest else "",
+        "command": pytest_command([read_node_id(newest)]) if newest else "",
     }
 
 

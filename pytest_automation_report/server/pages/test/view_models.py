@@ -19,7 +19,7 @@ from pytest_automation_report.failures.reading import (
     Fold,
     Screen,
     ShownException,
-    coloured,
+    colour_code,
     is_in_package,
     read_failure,
     terminal_lines,
@@ -237,7 +237,7 @@ class _Colours:
     def lines(self, code: Sequence[CodeLine]) -> list[Coloured]:
         texts = [line.text for line in code]
         self._remaining -= sum(map(len, texts))
-        tokens = coloured(texts) if self._remaining >= 0 else [[("", text)] for text in texts]
+        tokens = colour_code(texts) if self._remaining >= 0 else [[("", text)] for text in texts]
         return list(zip(code, tokens, strict=True))
 
 

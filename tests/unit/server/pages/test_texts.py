@@ -8,7 +8,7 @@ from pytest_automation_report.server.pages.drawings import slices
 from pytest_automation_report.server.pages.rendering import CompiledTemplates, macros
 from pytest_automation_report.server.pages.words import LINES_SHOWN, halves, lines, parts_of
 from pytest_automation_report.text.limits import duration, quantity
-from pytest_automation_report.text.node_ids import node_id_of, run_command
+from pytest_automation_report.text.node_ids import pytest_command, read_node_id
 
 
 def test_a_node_id_that_was_sent_counts() -> None:
@@ -18,11 +18,11 @@ def test_a_node_id_that_was_sent_counts() -> None:
     """
     row = {"file": "a/test_b.py", "folder": "a.test_b", "name": "test_c"}
     field = {"type": 1, "name": "Node id"}
-    node = node_id_of(row, [{**field, "value": "a/test_b.py::test_c[x::y]"}])
-    assert run_command([node]) == "pytest 'a/test_b.py::test_c[x::y]'"
+    node = read_node_id(row, [{**field, "value": "a/test_b.py::test_c[x::y]"}])
+    assert pytest_command([node]) == "pytest 'a/test_b.py::test_c[x::y]'"
     for value in ("--pdbcls=evil:Evil", "-p evil", "@options.txt", ""):
-        assert node_id_of(row, [{**field, "value": value}]) == "a/test_b.py::test_c"
-        assert run_command([node_id_of({**row, "file": None}, [{**field, "value": value}])]) == ""
+        assert read_node_id(row, [{**field, "value": value}]) == "a/test_b.py::test_c"
+        assert pytest_command([read_node_id({**row, "file": None}, [{**field, "value": value}])]) == ""
 
 
 def test_lines_of_a_traceback_have_kinds() -> None:

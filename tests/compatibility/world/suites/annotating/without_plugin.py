@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.recording.functions import report_of
+from pytest_automation_report.recording.functions import running_report
 
 
 def pytest_configure(config):
@@ -12,4 +12,4 @@ def pytest_configure(config):
 
 @pytest.fixture
 def automation_report():
-    return report_of(None)
+    return running_report(None)
