@@ -1,4 +1,7 @@
-"""The tests of ``tests/unit/server`` in which the store executes SQL, again on PostgreSQL."""
+"""Tests of ``tests/unit/server``, again on PostgreSQL: those of the store, and each that is marked ``postgresql``.
+
+Mark a test when it is the first whose calls execute a statement, or when the databases could answer it differently.
+"""
 
 import importlib
 import inspect
@@ -17,13 +20,6 @@ from unit.server.store.test_maintenance import filled
 from unit.server.store.test_store import filled_store
 
 __all__ = ["filled", "filled_store", "full", "limit", "runs"]
-
-WITHOUT_SQL_OF_THEIR_OWN = {
-    "http/test_floods": "bodies that are refused before the store",
-    "http/test_middleware": "requests that are refused before the store",
-    "pages/test_site": "passes and headers of browsers, and pages as they are sent",
-}
-"""Files of ``tests/unit/server`` that have a store and say nothing new on PostgreSQL, each with the reason."""
 
 STORES = {"place", "new_place", "service", "site", *__all__}
 """Fixtures that end in a store."""
@@ -65,19 +61,20 @@ def new_place(cluster: Cluster) -> PostgresDatabase:
 
 
 def store_cases(module: ModuleType) -> dict[str, Callable[..., None]]:
-    """Return the tests of a module that have a store, without those of what only SQLite has."""
-    return {
-        name: test
-        for name, test in inspect.getmembers(module, inspect.isfunction)
-        if name.startswith("test_")
-        and STORES & set(inspect.signature(test).parameters)
-        and not any(mark.args[0] == "place" for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize")
-    }
+    """Return the tests of a module to run again, without those of what only SQLite has."""
+    found: dict[str, Callable[..., None]] = {}
+    for name, test in inspect.getmembers(module, inspect.isfunction):
+        marks = getattr(test, "pytestmark", ())
+        is_chosen = ".store." in module.__name__ or any(mark.name == "postgresql" for mark in marks)
+        has_place = any(mark.args[0] == "place" for mark in marks if mark.name == "parametrize")
+        has_store = STORES & set(inspect.signature(test).parameters)
+        if name.startswith("test_") and is_chosen and has_store and not has_place:
+            found[name] = test
+    return found
 
 
 UNIT = TESTS / "unit" / "server"
 for name in sorted({each.relative_to(UNIT).with_suffix("").as_posix() for each in UNIT.rglob("test_*.py")}):
-    if name not in WITHOUT_SQL_OF_THEIR_OWN:
-        tests = store_cases(importlib.import_module(f"unit.server.{name.replace('/', '.')}"))
-        assert not set(tests) & set(globals()), "two tests have one name, so one would not run"
-        globals().update(tests)
+    tests = store_cases(importlib.import_module(f"unit.server.{name.replace('/', '.')}"))
+    assert not set(tests) & set(globals()), "two tests have one name, so one would not run"
+    globals().update(tests)

@@ -132,6 +132,7 @@ def test_an_address_alone_is_no_permission(service: Service) -> None:
     assert service.raw("GET", "/artifacts").status_code == 405
 
 
+@pytest.mark.postgresql
 def test_the_same_content_is_kept_once(service: Service) -> None:
     """Two names of one content are two addresses of one row; a file that was read in part is kept from there on."""
     first, second = _put(service, PNG, "a.png"), _put(service, PNG, "b.png")
@@ -169,6 +170,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(service: Service) -> No
     assert ArtifactContents(service.store).find(sha256(b"x" * 300_000).hexdigest()) is None
 
 
+@pytest.mark.postgresql
 def test_contents_go_with_the_last_run_that_has_them(service: Service) -> None:
     """Pruning removes what only old runs and nobody refers to, but not what was put there just now."""
     urls = [_put(service, PNG + bytes([each]), f"{each}.png")["url"] for each in range(5)]

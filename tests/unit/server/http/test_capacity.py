@@ -57,6 +57,7 @@ def test_a_full_store_takes_nothing_more(full: TestClient, service: Service, lim
     assert service.run(1)["is_completed"]
 
 
+@pytest.mark.postgresql
 def test_what_was_refused_is_taken_when_there_is_room(full: TestClient, service: Service) -> None:
     """The same request with the same key is new again: free space counts as room."""
     request, key = ("/automation/runs/threads/1/append", {"tests": [a_test(999)]}), {"Idempotency-Key": "k"}

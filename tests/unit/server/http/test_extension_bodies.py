@@ -65,6 +65,7 @@ def test_the_time_of_a_run_is_that_of_its_session(service: Service, before: int,
     assert service.run(run)["elapsed"] == 2_000_000 + counted
 
 
+@pytest.mark.postgresql
 def test_the_extensions_of_a_test_are_stored_and_read(service: Service) -> None:
     """All of them come back as they were sent, and the start on the axis of all threads."""
     thread_id = service.new_thread(service.new_run(), session_started=START)
@@ -102,6 +103,7 @@ def test_a_thread_knows_its_job_and_what_its_session_collected(service: Service)
     assert (row["session_started"], service.run(run)["total_count"]) == (START, 2)
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("malformed", ["6db1db8c0f", ["6db1db8c0"], ["no digits!"], ["6db1db8c0f"] * 201, [7]])
 def test_the_commits_that_led_to_a_run(service: Service, malformed: object) -> None:
     """A run has the commits of its first thread that sent some; what is no list of them is ignored."""

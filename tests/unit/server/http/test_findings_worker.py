@@ -103,6 +103,7 @@ def test_no_error_ends_it(service: Service, monkeypatch: pytest.MonkeyPatch, cap
     assert [record.levelname for record in caplog.records] == ["DEBUG", "ERROR"]
 
 
+@pytest.mark.postgresql
 def test_an_end_with_runs_that_wait(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the end of the process the run at hand is computed to its end, and those that wait are left for later."""
     first, second = a_run(service), a_run(service)

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from falcon.testing import TestClient
 
 from pytest_automation_report.api.models import PostgresDatabase
@@ -14,6 +15,7 @@ from support.service import API, ON_SQLITE, SECOND, TOKEN, Service, a_test
 DAY = 24 * 3600 * SECOND
 
 
+@pytest.mark.postgresql
 def test_a_repeated_request_gets_the_first_answer_and_is_done_once(service: Service) -> None:
     """Every operation may be sent again with its key: same status, same body, nothing stored twice."""
     run = {"name": "n", "source": "s"}
@@ -37,6 +39,7 @@ def test_a_repeated_request_gets_the_first_answer_and_is_done_once(service: Serv
     assert again.status_code == 204, "an answer is repeated even when the thread is completed by now"
 
 
+@pytest.mark.postgresql
 def test_a_key_cannot_be_used_for_another_request(service: Service) -> None:
     """The same key with another body, or at another address, is 422 and changes nothing."""
     first, second = (service.new_thread(service.new_run()) for _ in range(2))
@@ -48,6 +51,7 @@ def test_a_key_cannot_be_used_for_another_request(service: Service) -> None:
     assert [service.run(run)["total_count"] for run in (1, 2)] == [1, 0]
 
 
+@pytest.mark.postgresql
 def test_a_refused_request_does_not_use_its_key_up(service: Service) -> None:
     """After a 4xx the key can be sent with a corrected request; nothing but the key makes two requests one."""
     run_id = service.new_run()
@@ -60,6 +64,7 @@ def test_a_refused_request_does_not_use_its_key_up(service: Service) -> None:
     assert service.run(run_id)["total_count"] == 3
 
 
+@pytest.mark.postgresql
 def test_the_key_comes_back_with_every_answer(service: Service) -> None:
     """That is how a client learns that this server knows keys: on success, repetition and refusal."""
     run = {"name": "n", "source": "s"}
@@ -73,6 +78,7 @@ def test_the_key_comes_back_with_every_answer(service: Service) -> None:
     assert "idempotency-key" not in service.raw("POST", f"{API}/nothing", Authorization="", Idempotency_Key="k").headers
 
 
+@pytest.mark.postgresql
 def test_a_key_that_is_no_word_is_refused(service: Service) -> None:
     """Keys are 1 to 255 visible ASCII characters, and others are not sent back."""
     for key in ("", "a b", "\xe9", "x" * 256):
@@ -82,6 +88,7 @@ def test_a_key_that_is_no_word_is_refused(service: Service) -> None:
         assert "idempotency-key" not in answer.headers
 
 
+@pytest.mark.postgresql
 def test_keys_are_forgotten_after_a_week(service: Service) -> None:
     """A store does not grow by old keys, and a week-old one is as good as new."""
     path, run = "/projects/1/automation/runs", {"name": "n", "source": "s"}

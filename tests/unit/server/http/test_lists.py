@@ -2,6 +2,8 @@ import json
 from itertools import product
 from typing import Any
 
+import pytest
+
 from pytest_automation_report.server.api.bodies import NAME_LENGTH
 from pytest_automation_report.server.store import values
 from support.contract import contract
@@ -33,6 +35,7 @@ def _many_runs(service: Service) -> list[dict[str, Any]]:
     return page
 
 
+@pytest.mark.postgresql
 def test_every_filter_works_alone_and_with_every_other(service: Service) -> None:
     """A run is listed exactly when it fits each filter, whichever filters are combined."""
     runs = _many_runs(service)
@@ -71,6 +74,7 @@ def test_a_run_is_found_by_any_of_its_tags(service: Service) -> None:
         assert _ids(service, f"tags={query}") == expected, query
 
 
+@pytest.mark.postgresql
 def test_runs_of_a_branch_and_those_without_one_are_found(service: Service) -> None:
     """An empty branch finds the runs whose client named none."""
     main = service.new_run(fields=[{"type": 1, "name": "Branch", "value": "main"}])
@@ -78,6 +82,7 @@ def test_runs_of_a_branch_and_those_without_one_are_found(service: Service) -> N
     assert (_ids(service, "branch=main"), _ids(service, "branch=")) == ([main], [without])
 
 
+@pytest.mark.postgresql
 def test_expands_hold_what_the_rows_of_the_page_refer_to(service: Service) -> None:
     """Each list has each record once, by id, and nothing that only other pages refer to."""
     for number in range(16):
@@ -95,6 +100,7 @@ def test_expands_hold_what_the_rows_of_the_page_refer_to(service: Service) -> No
     assert second == {"configs": [{"id": 2, "name": "c1"}], "automation_sources": [{"id": 1, "name": "s0"}]}
 
 
+@pytest.mark.postgresql
 def test_expands_of_one_run_and_of_nothing(service: Service) -> None:
     """A run without configuration has none to show, and an empty page refers to nobody."""
     run_id = service.new_run()
@@ -226,6 +232,7 @@ def test_the_same_key_twice_is_two_results_of_one_case(service: Service) -> None
     assert all(len(each) == 1 for each in cases)
 
 
+@pytest.mark.postgresql
 def test_tests_are_paged_sorted_and_filtered(service: Service) -> None:
     """Order and filters do what the contract says, and totals come from the counts."""
     run_id = service.new_run()
@@ -256,6 +263,7 @@ def test_tests_are_paged_sorted_and_filtered(service: Service) -> None:
     assert service.get("/automation/runs/99/tests").status_code == 404
 
 
+@pytest.mark.postgresql
 def test_texts_are_stored_as_they_are(service: Service) -> None:
     """Quotes, commas, braces and the word NULL in a name change nothing, nor its length; its order is of characters."""
     texts = (

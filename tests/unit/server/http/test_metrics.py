@@ -22,6 +22,7 @@ def _numbers(client: TestClient) -> dict[str, float]:
     }
 
 
+@pytest.mark.postgresql
 def test_health_needs_no_token_and_numbers_do(service: Service) -> None:
     """Load balancers ask whether process and database answer; the numbers are for tokens, unless they are public."""
     client = TestClient(create_application(service.store, TOKEN, ServerOptions(hosts=frozenset())))
@@ -94,6 +95,7 @@ def test_a_server_without_its_database_is_not_ready(
     }
 
 
+@pytest.mark.postgresql
 def test_the_age_of_a_prune_is_not_negative(service: Service) -> None:
     """The clock of the machine that pruned may be ahead."""
     service.store.write(lambda writer: writer.connection.add("moment", name="prune", time=writer.now + 5 * SECOND))

@@ -29,6 +29,7 @@ def test_names_of_sources_and_configs_are_made_once_for_each_project(service: Se
         assert first == second != third
 
 
+@pytest.mark.postgresql
 def test_an_id_wins_over_a_name_and_must_be_known_in_the_project(service: Service) -> None:
     """An unknown config or milestone id is refused; a known one makes the name unneeded."""
     known = service.run(service.new_run(1, config="c"))["config_id"]
@@ -67,6 +68,7 @@ def test_threads_are_numbered_and_counted_within_their_run(service: Service) -> 
     assert (run["threads"][1]["artifacts"], run["artifacts"], run["fields"]) == ([ARTIFACT], [], [])
 
 
+@pytest.mark.postgresql
 def test_a_run_has_no_more_threads_than_an_answer_can_hold(service: Service) -> None:
     """The last thread is made, the next one is refused and told why; what is there goes on, and so do other runs."""
     run, other = service.new_run(), service.new_run()
@@ -192,6 +194,7 @@ def test_pages_tell_their_neighbours(service: Service) -> None:
         assert (page["result"], page["prev_page"], page["next_page"], page["total"]) == ([], 3, None, 31)
 
 
+@pytest.mark.postgresql
 def test_bounds_of_time_leave_out_the_moment_that_is_shown(service: Service) -> None:
     """A run is created neither before nor after the time that is shown for it, in any zone."""
     first = service.new_run()
@@ -208,6 +211,7 @@ def test_bounds_of_time_leave_out_the_moment_that_is_shown(service: Service) -> 
         assert ([run["id"] for run in listed["result"]], listed["total"]) == (expected, len(expected)), query
 
 
+@pytest.mark.postgresql
 def test_sources_show_what_their_runs_tell(service: Service) -> None:
     """A source counts its runs, averages their tests and times, and has the status of the latest one."""
     run_id = service.new_run()

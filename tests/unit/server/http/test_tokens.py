@@ -98,6 +98,7 @@ def test_who_may_only_read_settles_no_shards(service: Service) -> None:
     assert reporter.get(f"{path}&run=1").json["result"]["runs"] == []
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("role", ["report", "read"])
 def test_a_token_for_one_project_reaches_no_other(service: Service, role: str) -> None:
     """Runs, threads, sources and artifacts of other projects are as absent for it, and nothing of theirs is changed."""
@@ -149,6 +150,7 @@ def test_tokens_are_exchanged_without_a_refusal(service: Service, caplog: pytest
     assert caplog.messages[:2] == ["token new is new: admin, all projects", "token old is revoked"]
 
 
+@pytest.mark.postgresql
 def test_numbers_are_there_without_the_database(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that was valid when the database was there reads that it is gone, and nothing else."""
     now = [100.0]
@@ -170,6 +172,7 @@ def test_numbers_are_there_without_the_database(service: Service, monkeypatch: p
     assert Bearer(service, "arp_absent", tokens).get("/metrics").status_code == 429
 
 
+@pytest.mark.postgresql
 def test_a_token_is_shown_once(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     """Neither the database, nor the list, nor the log has it; the list has names, roles, projects and times."""
     caplog.set_level("DEBUG")

@@ -146,6 +146,7 @@ def test_long_names_do_not_fill_titles_and_rails(site: Site) -> None:
     )
 
 
+@pytest.mark.postgresql
 def test_a_removed_run_leads_to_the_newest_of_its_suite(site: Site) -> None:
     """The page says that the run was removed, and has a way on; a run that never existed is not found."""
     assert [site.get(path).status_code for path in ("/runs/1", "/results/1")] == [404, 404]

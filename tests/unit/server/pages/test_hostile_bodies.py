@@ -101,6 +101,7 @@ def test_every_page_is_there_after_any_body(site: Site, part: int) -> None:
     assert failed == []
 
 
+@pytest.mark.postgresql
 def test_a_value_of_a_wrong_type_is_refused_or_left_out(site: Site) -> None:
     """What no member takes is answered with 4xx, or left out if it is an extension; all pages are there after it."""
     bodies = Bodies(0)

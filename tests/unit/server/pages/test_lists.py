@@ -94,6 +94,7 @@ def test_a_branch_is_compared_with_itself(site: Site) -> None:
     assert _numbers(site, "/projects/1") == [newest, other, 1]
 
 
+@pytest.mark.postgresql
 def test_runs_that_go_on_come_first_with_their_progress(site: Site) -> None:
     """The number of collected tests says how much is to come, failures so far are counted."""
     fields = _fields(Branch="main", Collected="2418")
@@ -109,6 +110,7 @@ def test_runs_that_go_on_come_first_with_their_progress(site: Site) -> None:
     assert _numbers(site, "/projects/1?status=passed") == [completed]
 
 
+@pytest.mark.postgresql
 def test_tests_that_did_not_run_are_counted(site: Site) -> None:
     """Lists, chip and changes have one number, by the collection; names are those of the run, else of the base."""
     site.run_of(a_test(1), a_test(2))
@@ -157,6 +159,7 @@ def test_a_day_has_the_number_of_its_runs(site: Site) -> None:
     assert [find_numbers(site.shown(path)) for path in (*paths, "/sources/1?page=2")] == [[], [], []]
 
 
+@pytest.mark.postgresql
 def test_a_list_is_filtered_by_its_address(site: Site) -> None:
     """Suite, branch, status and tag can be combined, and stay while pages are turned."""
     passing = _run(site, a_test(), source="one", tags=["nightly"])
@@ -193,6 +196,7 @@ def test_runs_are_grouped_by_day(site: Site) -> None:
     assert len(re.findall(r'<div class="lot"><h2>\w+, \d+ Nov 2023</h2><p>1 run</p>', site.shown("/"))) == 3
 
 
+@pytest.mark.postgresql
 def test_the_first_page_fits_the_store(site: Site) -> None:
     """One suite shows itself; several have a card each; of several projects each shows its newest run."""
     _run(site, failing(1), a_test(2), source="backend")
@@ -283,6 +287,7 @@ def test_a_green_suite_says_for_how_long(site: Site) -> None:
     assert missing(site.shown("/"), "<title>✓ passed · a-source", icon) == []
 
 
+@pytest.mark.postgresql
 def test_addresses_lead_to_the_newest_run_and_to_changes(site: Site) -> None:
     """Bookmarks of a branch's newest run stay true; two runs are compared by one address."""
     _run(site, a_test())
@@ -339,6 +344,7 @@ def test_hostile_values_of_a_list_stay_text(site: Site) -> None:
         assert not [address for address in links(html) if "javascript" in address.partition("?")[0]]
 
 
+@pytest.mark.postgresql
 def test_runs_and_tests_are_found_from_the_lists(site: Site) -> None:
     """Runs by number, name, branch and commit; tests by name, file, message of their last results and node id."""
     old = _run(site, a_test(7, file="tests/a.py"), source="backend", name="nightly")
@@ -355,6 +361,7 @@ def test_runs_and_tests_are_found_from_the_lists(site: Site) -> None:
     assert "test_9" not in site.text("/search?q=test_&source=1")
 
 
+@pytest.mark.postgresql
 def test_a_search_looks_into_all_kept_runs(site: Site) -> None:
     """Reasons and tests of any run and branch are found, the newest first; the page says what it looked at."""
     _run(site, failing(1, message="KeyError: 'first reason'"), a_test(2, name="test_gone"), source="backend")

@@ -302,6 +302,7 @@ def a_run(site: Site) -> tuple[int, dict[str, str]]:
     return run, {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
+@pytest.mark.postgresql
 def test_files_of_failures(site: Site) -> None:
     """Files of failures are in the report, whole, and pages show them; all but pictures and videos are downloads."""
     run, hashes = a_run(site)
@@ -348,6 +349,7 @@ def a_run_of_5_gb(site: Site) -> int:
     return site.run_of(*(failing(number, artifacts=artifacts[number * 10 :][:10]) for number in range(20)))
 
 
+@pytest.mark.postgresql
 def test_5_gb_of_artifacts(site: Site) -> None:
     """A report of a run with 5 GB of artifacts leaves them out, names them, and needs no memory for them."""
     run = a_run_of_5_gb(site)

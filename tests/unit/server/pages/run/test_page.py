@@ -101,6 +101,7 @@ def test_a_card_says_which_values_fail(site: Site) -> None:
     assert 'class="matrix"' not in site.shown(f"/runs/{alone}")
 
 
+@pytest.mark.postgresql
 def test_card_and_test_say_on_which_branches_they_fail(site: Site) -> None:
     """By the newest run of each branch within two weeks; a branch where the tests fail for another reason is silent."""
     day = 24 * 3600 * SECOND
@@ -216,6 +217,7 @@ def test_tests_are_a_tree_whose_nodes_are_links(site: Site) -> None:
     assert nodes(site.shown(f"{path}&sort=ran"))[0] == "tests / api / v1 / 2 files"
 
 
+@pytest.mark.postgresql
 def test_tests_without_a_file_stand_by_their_folder(site: Site) -> None:
     """Results of other tools have no file: their folder is the node."""
     run = site.run_of(a_test(0, folder="com.example.Cart"), a_test(1, folder="com.example.Order"))
@@ -223,6 +225,7 @@ def test_tests_without_a_file_stand_by_their_folder(site: Site) -> None:
     assert names(site.shown(f"/runs/{run}?view=tests&open=com.example.Order")) == ["test_1"]
 
 
+@pytest.mark.postgresql
 def test_a_list_is_filtered_and_searched_by_its_address(site: Site) -> None:
     """Names, files, messages and node ids are found, filters are combined, chips have the numbers of the matches."""
     place = {"file": "a/test_a.py", "folder": "a.test_a.TestX"}
@@ -471,6 +474,7 @@ def test_time_is_shown_by_share_worker_test_and_file(site: Site) -> None:
     assert "No test of this run has a duration." in site.text(f"/runs/{site.run_of(source='none')}?view=time")
 
 
+@pytest.mark.postgresql
 def test_a_block_of_the_timeline_leads_to_all_of_its_tests(site: Site) -> None:
     """Short tests that are drawn together are listed as they ran, those of other kinds and workers left out."""
     workers, run = ("gw0", "gw1"), site.service.new_run()
@@ -524,6 +528,7 @@ def test_results_of_modules_are_not_said_to_be_tests_that_were_collected(site: S
     assert "Collected 2, all reported" in site.text(f"/runs/{whole}")
 
 
+@pytest.mark.postgresql
 def test_a_run_of_another_configuration_is_not_passed_over(site: Site) -> None:
     """Only runs that could have been the base are named as not compared with."""
     for config in ("linux", "windows", "linux"):
@@ -540,6 +545,7 @@ def test_a_slow_file_leads_to_its_place_in_the_tree(site: Site) -> None:
     assert "test_0" in names(site.shown(address))
 
 
+@pytest.mark.postgresql
 def test_a_tag_leads_to_the_runs_of_the_suite_that_have_it(site: Site) -> None:
     """Those of the same branch, as the list of the suite's runs has them."""
     site.run_of(a_test(0), name="without", **on("main"))
@@ -638,6 +644,7 @@ def test_slower_tests_show_their_own_duration_a_factor_and_since_when(site: Site
     assert "test_0 1.00 s, usually 100 ms, since #9 (8888888) " in site.text(f"/runs/{runs[-1]}")
 
 
+@pytest.mark.postgresql
 def test_an_overview_is_stored_once_and_removed_with_its_run(site: Site) -> None:
     """That of an open run is computed each time; that of a completed one is read, and does not outlive the run."""
     store, sql = site.service.store, "SELECT COUNT(*) FROM run_document WHERE kind = 'overview'"

@@ -54,6 +54,7 @@ def test_a_test_of_two_jobs_is_not_counted_as_two_tests(site: Site) -> None:
     assert missing(site.text(f"/runs/{run}"), *words) == []
 
 
+@pytest.mark.postgresql
 def test_a_job_that_died_in_its_last_test_is_not_whole(site: Site) -> None:
     """The test whose process died is missing until the job runs again: nobody says that all tests passed."""
 
@@ -112,6 +113,7 @@ def _counts(site: Site, run: int, *names: str) -> list[int]:
     return [counts[f"{name}_count"] for name in names]
 
 
+@pytest.mark.postgresql
 def test_counts_of_a_run_are_of_the_last_attempt_of_each_job(site: Site) -> None:
     """A result that a later attempt of its job replaced is in no count, list or tree, in whichever order they came."""
     attempts = (_attempt(1, "failed", "failed", "passed"), _attempt(2, "passed", "failed"))
@@ -129,6 +131,7 @@ def test_counts_of_a_run_are_of_the_last_attempt_of_each_job(site: Site) -> None
     assert check_store(site.service.store).errors == ()
 
 
+@pytest.mark.postgresql
 def test_a_file_that_a_later_attempt_collected_counts_no_more(site: Site) -> None:
     """What attempt 1 of a job could not collect and attempt 2 ran is no failure, in whichever order they came."""
     broken = failing(9, message="ImportError: x", name="tests.test_a", folder="tests.test_a", file="tests/test_a.py")

@@ -216,6 +216,7 @@ def test_other_parameters_and_the_tests_before_are_shown(site: Site) -> None:
     assert missing(site.text(f"/results/{site.result_ids(run)[1]}"), *words) == []
 
 
+@pytest.mark.postgresql
 def test_many_parameters_have_their_numbers_and_a_window(site: Site) -> None:
     """Of 300 parameters the page counts all, and names those that failed and those around its own, in their order."""
     failed = (3, 250)
@@ -250,6 +251,7 @@ def test_stored_files_are_shown_by_their_content(site: Site) -> None:
     assert site.get("/artifacts", method="POST").status_code == 401
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("mode", ["beside", "slider", "difference"])
 def test_a_picture_stands_beside_the_one_of_the_last_passed_run(site: Site, mode: str) -> None:
     """The picture of the same name, of the last run in which the test passed, is shown with that of the failure."""
@@ -280,6 +282,7 @@ def test_expected_actual_and_diff_are_one_comparison(site: Site, mode: str, show
     assert pictures == [*shown, ("b-actual.png", "this run")]
 
 
+@pytest.mark.postgresql
 def test_a_file_of_another_project_is_not_shown(site: Site) -> None:
     """A test that names it has no preview, picture or copy of it, neither on its page nor in the report."""
     words = ["server", "token", "create", "a", "--role", "report", "--project", "2"]
@@ -401,6 +404,7 @@ def test_results_of_several_jobs_stand_beside_each_other(site: Site) -> None:
     assert "In this run" not in site.text(_reported(site, a_test(5)))
 
 
+@pytest.mark.postgresql
 def test_a_replaced_result_can_be_left_out(site: Site) -> None:
     """The list of a run's failed tests has no test that passed in a later attempt of its job, if asked so."""
     run = site.service.run_of_jobs(
@@ -435,6 +439,7 @@ def walked(site: Site, result: int, origin: str) -> list[int]:
     return seen
 
 
+@pytest.mark.postgresql
 def test_next_goes_through_the_list_that_one_came_from(site: Site) -> None:
     """Filters, searches, orders and files are kept; without one a test leads to its kind."""
     again: dict[str, Any] = {"fields": [attempts("2")]}
