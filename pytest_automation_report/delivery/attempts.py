@@ -147,13 +147,19 @@ def fold_attempts(
     session.
     """
     *earlier, last = attempts
-    alias, artifacts = options.statuses.get(last.status, last.status), (*last.artifacts, *_with_notes(earlier))
+    alias = options.statuses.get(last.status, last.status)
+    # By position, here and below: this runs for each test of a session.
+    if not earlier and last.is_plain and last.status not in FAILED:
+        plain = Test(
+            base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, (), (), base.assertions
+        )
+        return plain, Extensions(started, _phases(last))
+    artifacts = (*last.artifacts, *_with_notes(earlier))
     owner = ""
     if options.owners and last.status in FAILED:
         owner = decorations.make("owner", partial(_owner, base.file or "", options), "")
     owned = (Field(OWNER_FIELD, owner),) if owner else ()
     fields = tuple(result_fields(attempts, owned, options.statuses))
-    # By position: this runs for each test of a session.
     test = Test(
         base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, fields, artifacts, base.assertions
     )

@@ -41,8 +41,8 @@ from pytest_automation_report.spool.records import (
     StartRecord,
     identify,
     one_based,
+    place_string,
 )
-from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
@@ -411,7 +411,7 @@ class WorkerQueues:
         if key is None or folder is None or name is None:
             identity = identify(record.nodeid, prefix=self._options.prefix)
             key, folder, name = key or identity.key, folder or identity.folder, name or identity.name
-        file, line = string(record.file) or None, one_based(record.line)
+        file, line = place_string(record.file) or None, one_based(record.line)
         base = Test(key, name, folder, "", file=file, line=line, assertions=record.assertions)
         started, status = Extensions(started=record.began), record.attempt.status
         result = Result(queue.worker, offset, record.number, record.nodeid, status, record.moment, base, started)
@@ -427,7 +427,8 @@ class WorkerQueues:
         test, extensions = fold_attempts(
             result.test, (*earlier, last), self._options, self.decorations, started=started
         )
-        encoded = make("comparison", partial(encode, extensions), b"")
+        encode_all = partial(encode, extensions)
+        encoded = make("comparison", encode_all, b"") if extensions.comparison else encode_all()
         extensions = extensions if encoded else Extensions(started)
         size = len(encode(test)) + len(encoded)
         return replace(result, status=last.status, test=test, extensions=extensions, attempts=attempts, size=size)

@@ -305,6 +305,8 @@ class Uploads:
 
     def _resolved_result(self, result: Result) -> Result:
         test, extensions = result.test, result.extensions
+        if not test.artifacts:
+            return result
         names = [spooled_name(artifact) for artifact in test.artifacts]
         if all(name is None for name in names):
             return result

@@ -230,8 +230,13 @@ class WorkerProgress(Struct):
 
     def is_settled(self, offset: int) -> bool:
         """Whether the result at this offset must not be sent, or not again."""
-        is_decided = offset in self.rejected or offset in self.held or offset in self.dropped
-        return is_decided or self.is_acknowledged(offset)
+        # Asked of each result twice; hardly any was not simply acknowledged.
+        return (
+            (offset in self.acknowledged and offset not in self.unshown)
+            or (self.rejected.count > 0 and offset in self.rejected)
+            or (self.held.count > 0 and offset in self.held)
+            or (self.dropped.count > 0 and offset in self.dropped)
+        )
 
     def take_back(self, offsets: Iterable[int]) -> None:
         """Count acknowledged results as not sent."""

@@ -177,6 +177,11 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     more_steps: Mapping[StepStatus, Int64] = field(default_factory=dict)
     is_imported: bool = False
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing but status and times, as of most attempts."""
+        return self == Attempt(self.status, self.elapsed, self.setup, self.teardown)
+
     def texts(self) -> Iterator[tuple[str, str | None]]:
         """Yield all texts that may have colours, with their names."""
         for cause in self.causes:
@@ -219,7 +224,7 @@ def identify(nodeid: str, *, prefix: str = "") -> TestIdentity:
     # The key is made of the whole name; only the shown one is cut.
     name = last if last.isascii() and last.isprintable() else xml_escaped(last)
     shown = string(name) or _NO_NAME
-    folder = string(classname) if classname else shown
+    folder = place_string(classname) if classname else shown
     is_respelled = shown != last or classname not in {"", folder}
     return TestIdentity(folder, shown, test_key(classname, name), nodeid, is_respelled)
 
@@ -233,6 +238,10 @@ def test_key(folder: str, name: str) -> str:
 def one_based(line: int | None) -> int | None:
     """Return pytest's line of a test, which counts from 0, as editors count it; None if it is not known."""
     return None if line is None or line < 0 else line + 1
+
+
+place_string: Final = lru_cache(maxsize=1024)(string)
+"""`string` of the file or folder of a test, which many tests share."""
 
 
 @lru_cache(maxsize=1024)
