@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from store import a_test
 
-from pytest_automation_report.api.models import ENDING_FIELD, Field, NewRun, Resources, encode
+from pytest_automation_report.api.models import Ending, Field, NewRun, Resources, SessionSummary, encode
 from pytest_automation_report.cli.queries import completed_jobs
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
@@ -90,8 +90,7 @@ def report(client: Client, run: int, job: int, tests: str) -> None:
     key = f"job-{job}"
     thread = client.create_thread(run, Resources(fields=whose), key=f"{key}-1")
     client.append_thread(thread, f'{{"elapsed_observed":1000,"tests":{tests}}}'.encode(), key=f"{key}-2")
-    note = Field(ENDING_FIELD, "no test failed (exit status 0)")
-    client.append_thread(thread, encode({"fields": [note]}), key=f"{key}-3")
+    client.append_thread(thread, encode({"session": SessionSummary(ending=Ending("ended"))}), key=f"{key}-3")
     client.complete_thread(thread, elapsed_observed=1000, elapsed_computed=1000, key=f"{key}-4")
 
 

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeAlias, Type
 from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import ANCESTORS, ARTIFACTS_PATH, JOB, Json, NewRun, Resources, encode
+from pytest_automation_report.api.models import (
+    ANCESTORS,
+    ARTIFACTS_PATH,
+    JOB,
+    SESSION,
+    Json,
+    NewRun,
+    Resources,
+    encode,
+)
 from pytest_automation_report.api.responses import (
     ApiRequest,
     Created,
@@ -108,14 +117,14 @@ class Client(ABC):
     ) -> int:
         """Create a thread and return its id.
 
-        ``job`` and ``ancestors`` are the extensions of these names; a server that has not announced them does not get
-        them. Raises `ValueError` for links, which threads do not have.
+        ``job``, ``ancestors`` and the ``session`` of ``resources`` are the extensions of these names; a server that has
+        not announced them does not get them. Raises `ValueError` for links, which threads do not have.
         """
         if resources.links:
             raise ValueError("a thread cannot have links")
-        given = {JOB: job, ANCESTORS: ancestors}
+        given = {JOB: job, ANCESTORS: ancestors, SESSION: resources.session}
         extensions = {name: value for name, value in given.items() if value and name in self.extensions}
-        body = encode({**to_builtins(resources), **extensions})
+        body = encode({**to_builtins(replace(resources, session=None)), **extensions})
         return self._create(f"/automation/runs/{run_id}/threads", body, key)
 
     def append_thread(self, thread_id: int, body: bytes, *, key: str = "") -> None:

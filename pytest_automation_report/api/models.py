@@ -38,11 +38,6 @@ WORKER_FIELD = "Worker"  # of a thread: the name of its worker
 SELECTION_FIELD = "Selection"  # the options that select tests
 CUT_FIELD = "Cut by number"  # why: no answer said how the other shards are cut; of a thread, or of a run of such shards
 SHARD_OPTION = "--automation-report-shard"  # begins the selection of a shard that has a run of its own
-ENDING_FIELD = "Session"  # why the session ended
-DIED_ENDING = "pytest died before the session ended"
-COLLECTED_FIELD = "Collected"  # number of tests that are to run, as a rule known before the first of them
-DESELECTED_FIELD = "Deselected"  # number of tests that options and plugins deselected; absent for none
-NOT_RUN_FIELD = "Not run"  # number of tests without a result
 
 # Names of fields that we add to failed results which a file names as known: the last day that excuses it, the reason.
 KNOWN_FIELD = "Known until"
@@ -61,6 +56,9 @@ class FieldType(IntEnum):
 
 Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """An integer of 64 bits, as in the contract: an integer of a forged document may have thousands of digits."""
+
+Amount: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""One that is not negative."""
 
 
 class RequestBody(Struct, frozen=True, omit_defaults=True):
@@ -156,14 +154,47 @@ class Test(RequestBody, frozen=True):
     assertions: Int64 | None = None
 
 
-class SessionEnd(RequestBody, frozen=True):
-    """How a session ended: at a time in microseconds since 1970, on the clock by which it began.
+EndingState: TypeAlias = Literal[
+    "ended", "stopped", "interrupted", "interrupted in a worker", "exit", "left", "died", "other"
+]
+"""How a session ended: at its own end, by an exception that stops it, by Ctrl-C, by ``pytest.exit``, before its end.
 
-    ``unexplained_exit`` is pytest's exit status if a plugin set it although no test failed, else 0.
+``died`` if its process was gone, ``other`` for what was no session of pytest.
+"""
+
+
+class Ending(RequestBody, frozen=True):
+    """How a session ended, which `api.sessions` says in words.
+
+    ``status`` is pytest's exit status, ``is_unexplained`` if a plugin set that although no test failed.
+    ``limit`` is the number of failures at which it stopped, ``text`` what pytest or a plugin said of it.
     """
 
-    ended: Int64
-    unexplained_exit: Int64 = 0
+    state: EndingState
+    status: Int64 = 0
+    is_unexplained: bool = False
+    limit: Amount | None = None
+    text: str = ""
+
+
+# pytest's own words, and pytest-xdist's, for -x and --maxfail; what errors in collection stop is said by its files.
+_LIMIT = lazy_pattern("stopping after ([0-9]{1,9}) failures")
+
+
+def failure_limit(text: str) -> int | None:
+    """Return the number of failures at which pytest says that it stopped; None for another reason."""
+    match = _LIMIT.search(text)
+    return int(match[1]) if match else None
+
+
+class SessionSummary(RequestBody, frozen=True):
+    """The numbers of a session's tests, and how it ended: at a time in microseconds, on the clock by which it began."""
+
+    ended: Amount | None = None
+    ending: Ending | None = None
+    collected: Amount | None = None
+    deselected: Amount = 0
+    not_run: Amount = 0
 
 
 class Resources(RequestBody, frozen=True):
@@ -175,7 +206,7 @@ class Resources(RequestBody, frozen=True):
     fields: tuple[Field, ...] = ()
     links: tuple[Link, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
-    session: SessionEnd | None = None
+    session: SessionSummary | None = None
 
 
 class NewRun(RequestBody, frozen=True):
@@ -313,7 +344,8 @@ COLLECTION: Final = "collection"  # of an append: how many tests the session col
 # Of a thread's creation: the first digits of the ids of its run's commit, and of the last commits that led to it.
 ANCESTORS: Final = "ancestors"
 MAX_ANCESTORS: Final = 200
-SESSION: Final = "session"  # of an append to a run or thread: how the session ended
+# Of a thread's creation: the numbers of its session's tests; of an append to a run or thread: also how it ended.
+SESSION: Final = "session"
 EXTENSIONS: Final = (
     STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, JOB, COLLECTION, ANCESTORS, SESSION,
 )  # fmt: skip

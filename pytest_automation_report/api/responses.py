@@ -25,14 +25,16 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, Generic, Literal, TypeAlias, TypeVar
 
-from msgspec import Meta, Struct, convert, field
+from msgspec import Meta, Struct, ValidationError, convert, field
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Json
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Json, SessionSummary
+from pytest_automation_report.api.sessions import session_fields, session_from
 from pytest_automation_report.errors import AutomationReportError
 from pytest_automation_report.text.dates import time_from
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
@@ -265,6 +267,9 @@ def _forgiven(document: Any) -> Any:  # noqa: ANN401 - any JSON
             members[name] = bool(value)
         elif name == "tags" and type(value) is list:
             members[name] = [tag for tag in value if type(tag) is str]
+        elif name == "session":
+            with suppress(ValidationError):  # a server that is not ours may have anything of this name
+                members[name] = convert(value, SessionSummary)
         elif name != "expands" or value != []:  # an empty object of PHP
             members[name] = value
     return members
@@ -294,6 +299,23 @@ class Thread(Struct, frozen=True):
     success: Count = field(default=0, name="success_count")
     failure: Count = field(default=0, name="failure_count")
     fields: tuple[FieldText, ...] = ()
+    summary: SessionSummary | None = field(default=None, name="session")  # always of a server of ours, of no other
+
+    @property
+    def session(self) -> SessionSummary:
+        """What its session has told; of a server that is not ours it is read from the fields."""
+        if self.summary is not None:
+            return self.summary
+        return session_from((field.name, field.value) for field in self.fields)
+
+    @property
+    def shown_fields(self) -> Sequence[FieldText]:
+        """Its fields, and those that say what its session has told."""
+        if self.summary is None:
+            return self.fields
+        made = [FieldText(each.name, each.value) for each in session_fields(self.summary)]
+        names = {each.name for each in made}
+        return [*(each for each in self.fields if each.name not in names), *made]
 
 
 class Run(Thread, frozen=True):

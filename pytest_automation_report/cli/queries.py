@@ -19,7 +19,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.api.client import MOST_RUNS, learn_kind, run_pages
-from pytest_automation_report.api.models import ENDING_FIELD
 from pytest_automation_report.api.responses import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
 from pytest_automation_report.ci.detection import facts_for, is_ci
 from pytest_automation_report.cli.context import (
@@ -178,13 +177,13 @@ def retry_until(call: Callable[[], _T], end: float, *, also: tuple[type[Exceptio
 
 
 def completed_jobs(run: Run) -> set[str]:
-    """Return the jobs of a run whose results have all arrived: a thread has the field of the end, and no later is open.
+    """Return the jobs of a run whose results have all arrived: a thread has told its end, and no later is open.
 
     A job that runs again is not in until its new session has ended, too.
     """
     ended: set[str] = set()
     for thread in sorted(run.threads, key=lambda thread: thread.id):
-        if any(field.name == ENDING_FIELD for field in thread.fields):
+        if thread.session.ending is not None:
             ended |= jobs_of(thread)
         elif not thread.is_completed:
             ended -= jobs_of(thread)

@@ -14,7 +14,7 @@ import click
 from msgspec.structs import replace
 
 from pytest_automation_report.api.client import RunExpand, run_pages
-from pytest_automation_report.api.models import DIED_ENDING, ENDING_FIELD, NOT_RUN_FIELD, SELECTION_FIELD, WORKER_FIELD
+from pytest_automation_report.api.models import SELECTION_FIELD, WORKER_FIELD
 from pytest_automation_report.api.responses import parse_time
 from pytest_automation_report.cli.context import (
     CONNECTION,
@@ -129,7 +129,7 @@ def _since(run_id: int, findings: RunFindings | None) -> dict[str, str]:
 def _facts(shown: Run, *, is_all: bool) -> Iterator[str]:
     """Yield the fields of a run, its threads and jobs; of long fields only the names, unless ``is_all``."""
     hidden: dict[str, None] = {}
-    for fact in shown.fields:
+    for fact in shown.shown_fields:
         text = fact.value or ""
         is_long = fact.name == SESSION_ID_FIELD or len(text) > _FACT_UNITS or "\n" in text
         if is_long and not is_all:
@@ -138,7 +138,7 @@ def _facts(shown: Run, *, is_all: bool) -> Iterator[str]:
             yield f"{fact.name}: {', '.join(text.splitlines())}"
     for thread in shown.threads:
         worker = next((field.value for field in thread.fields if field.name == WORKER_FIELD), None)
-        fields = ", ".join(f"{field.name} {field.value}" for field in thread.fields if field.name != WORKER_FIELD)
+        fields = ", ".join(f"{field.name} {field.value}" for field in thread.shown_fields if field.name != WORKER_FIELD)
         name = f"worker {worker}" if worker else f"thread {thread.id}"
         yield f"{name}: {quantity(thread.total, 'result')}{f' ({fields})' if fields else ''}"
     if jobs := completed_jobs(shown):
@@ -346,9 +346,8 @@ def _failed_since_whole(reading: Opened, run_id: int) -> tuple[dict[str, Exporte
     decided: set[str] = set()
     for read in chain([newest], (each for each in islice(before, _MOST_PARTS) if each.id < newest.id)):
         run_id = read.id
-        is_part = read.field_value(ENDING_FIELD) == DIED_ENDING or any(
-            field.name in {SELECTION_FIELD, NOT_RUN_FIELD} and field.value not in {"", "0"} for field in read.fields
-        )
+        has_died = read.session.ending is not None and read.session.ending.state == "died"
+        is_part = has_died or read.session.not_run > 0 or bool(read.field_value(SELECTION_FIELD))
         tests = [*reading.tests(run_id, only_failures=not is_part, are_whole=False)]
         failed |= {test.key: test for test in tests if test.verdict == "failed" and test.key not in decided}
         if not is_part:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import BATCH_TESTS, Artifact, Field, Json, Test, encode
+from pytest_automation_report.api.models import BATCH_TESTS, Artifact, Ending, Field, Json, Test, encode
+from pytest_automation_report.api.sessions import ending_from
 from pytest_automation_report.delivery.attempts import (
     NO_EXTENSIONS,
     Decorations,
@@ -252,6 +253,11 @@ class WorkerQueues:
     def is_closing(self) -> bool:
         """Whether all workers so far have ended; pytest-xdist needs a while from there to its own end."""
         return all(queue.is_closed for worker, queue in self.by_worker.items() if worker not in {CONTROLLER, NOT_RUN})
+
+    @property
+    def ending(self) -> Ending:
+        """How the session ended."""
+        return Ending("died") if self.end is None else self.end.ending or ending_from(self.end.reason or "")
 
     @property
     def ended_us(self) -> int:

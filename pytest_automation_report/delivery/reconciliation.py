@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.models import JOB
 from pytest_automation_report.api.responses import (
-    FieldText,
     RefusedError,
     Run,
     RunTest,
@@ -25,7 +24,7 @@ from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.spool.ledger import AckRecord, FencedRecord, FencingIsRecord, HeldRecord, NotRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.requests import Unknown
@@ -95,9 +94,9 @@ class Reconciliation:
                 return self._decide(NotRecord(self.intent.number))
             case "append_run":
                 count = len(self._life.session.run.fields)
-                return self._decide_note(lambda: self._run(has_threads=False).fields[count:])
+                return self._decide_note(lambda: self._run(has_threads=False), count)
             case "note_thread":
-                return self._decide_note(lambda: self._thread().fields)
+                return self._decide_note(self._thread)
             # Refused twice, completion and reading: it is completed.
             case "complete_run":
                 return self._decide_by(lambda: self._run(has_threads=False).is_completed, if_refused=is_refused)
@@ -228,12 +227,18 @@ class Reconciliation:
             applied = if_refused
         return self._decide((AckRecord if applied else NotRecord)(self.intent.number))
 
-    def _decide_note(self, read: Callable[[], Sequence[FieldText]]) -> Reconciled:
-        """Decide whether the whole note is among the fields that were added: users may name a field as we name ours."""
+    def _decide_note(self, read: Callable[[], Thread], skipped: int = 0) -> Reconciled:
+        """Decide whether the note has arrived: what was told of the session, or the whole of it among the fields.
+
+        Users may name a field as we name ours. ``skipped`` fields were there before.
+        """
 
         def has_note() -> bool:
-            count, fields = self.intent.count, read()
-            starts = range(len(fields) - count + 1)
+            noted, count = read(), self.intent.count
+            if noted.summary is not None and noted.summary.ending is not None:
+                return True
+            fields = noted.fields[skipped:]
+            starts = range(len(fields) - count + 1) if count else ()
             return any(note_digest(fields[first : first + count]) == self.intent.digest for first in starts)
 
         # One that cannot be read counts as arrived: it must not come twice.

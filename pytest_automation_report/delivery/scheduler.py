@@ -9,23 +9,19 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import (
-    COLLECTED_FIELD,
     COLLECTION,
     CUT_FIELD,
-    DESELECTED_FIELD,
-    DIED_ENDING,
-    ENDING_FIELD,
-    NOT_RUN_FIELD,
     RUNNING,
     SESSION,
     STARTED,
     WORKER_FIELD,
     Field,
     Resources,
-    SessionEnd,
+    SessionSummary,
     encode,
 )
 from pytest_automation_report.api.responses import RefusedError
+from pytest_automation_report.api.sessions import session_fields
 from pytest_automation_report.delivery.requests import (
     Life,
     RepeatableStep,
@@ -129,9 +125,10 @@ class Scheduler:
         if session.run_tag and not left_runs:
             is_cutting = session.is_cut and self._queues.collected is None and not self._queues.is_decided
             return None if is_cutting or self._lookup.is_waiting else self._find_shared_run
-        collected = () if self._queues.is_dist_each else self._collected_fields
-        self._has_sent_collected = bool(collected)
-        run = replace(session.run, fields=(*session.run.fields, *collected))
+        # A server that has not answered yet is not known to be ours.
+        fields = () if self._stores_sessions or self._queues.is_dist_each else session_fields(self._counts)
+        self._has_sent_collected = bool(fields)
+        run = replace(session.run, fields=(*session.run.fields, *fields))
         return self._request("create_run", partial(self._client.create_run, run))
 
     def _find_shared_run(self) -> None:
@@ -275,6 +272,8 @@ class Scheduler:
         # In a run of several jobs a thread needs the fields of its job; otherwise the worker's name is enough.
         job_fields = self._session.thread_fields if self._leaves_run_open else ()
         resources = Resources(fields=(Field(WORKER_FIELD, self._thread_name(queue)), *job_fields, *_cut_fields(queue)))
+        if not (self._leaves_run_open or self._queues.is_dist_each or self._queues.collected is None):
+            resources = replace(resources, session=self._counts)
         call = partial(
             self._client.create_thread, self._run, resources, job=self._job(queue), ancestors=self._session.ancestors
         )
@@ -349,7 +348,7 @@ class Scheduler:
         upload = self._uploads.next_upload(self._queues.artifacts)
         if self._life.in_flight:
             is_noted = state.is_noted or any(intent.operation == "append_run" for intent in state.open_intents.values())
-            has_to_wait = is_noted or self._leaves_run_open or upload is not None
+            has_to_wait = is_noted or self._leaves_run_open or upload is not None or not self._client.has_answered
             return None if has_to_wait else self._note_request("append_run")
         if state.is_noted:
             call = partial(self._client.complete_run, self._run, measure_elapsed=self._session.is_measured)
@@ -359,18 +358,23 @@ class Scheduler:
             return self._thread_request(next(iter(self._queues.by_worker.values())))
         return upload or self._note_request("append_run")
 
-    def _note_request(self, operation: Operation, worker: str = "", thread: int = 0) -> Request:
+    def _note_request(self, operation: Operation, worker: str = "", thread: int = 0) -> Request | RepeatableStep:
         """Return the request that adds the note: how the session ended, tests not run, properties, files."""
-        queues = self._queues
-        session_fields = [Field(ENDING_FIELD, DIED_ENDING if queues.end is None else queues.end.reason)]
-        if queues.not_run:
-            session_fields.append(Field(NOT_RUN_FIELD, str(queues.not_run)))
-        if operation == "append_run" and not self._has_sent_collected:
-            session_fields += self._collected_fields
+        if not self._client.has_answered:
+            return self._uploads.check_server
+        queues, started_us, has_run = self._queues, self._session.started_us, operation == "append_run"
+        ended = started_us + queues.ended_us if started_us else None
+        told = SessionSummary(ended=ended, ending=queues.ending, not_run=queues.not_run)
+        counts = self._counts if has_run else SessionSummary()
         artifacts, fields = self._uploads.addressed(queues.artifacts)
-        notes = (*session_fields, *queues.properties, *fields)
-        resources = Resources(fields=notes, artifacts=artifacts, session=self._session_end)
-        if operation == "append_run":
+        notes = (*queues.properties, *fields)
+        if self._stores_sessions:
+            told = replace(told, collected=counts.collected, deselected=counts.deselected)
+        else:
+            late = () if self._has_sent_collected else session_fields(counts)
+            notes = (*session_fields(told), *late, *notes)
+        resources = Resources(fields=notes, artifacts=artifacts, session=told if self._stores_sessions else None)
+        if has_run:
             call: SendStep = partial(self._client.append_run, self._run, resources)
         else:
             call = partial(self._client.append_thread, thread, encode(resources))
@@ -378,23 +382,19 @@ class Scheduler:
         return self._request(operation, call, worker, thread, count=count, digest=digest)
 
     @property
-    def _session_end(self) -> SessionEnd | None:
-        """The extension with the session's end; None for a server that does not store it, and without a clock."""
-        started_us, end = self._session.started_us, self._queues.end
-        if not started_us or SESSION not in self._client.extensions:
-            return None
-        unexplained = end.exit if end is not None and end.is_unexplained else 0
-        return SessionEnd(started_us + self._queues.ended_us, unexplained)
+    def _stores_sessions(self) -> bool:
+        """Whether the server is known to store what a session tells of itself."""
+        return SESSION in self._client.extensions
 
     @property
-    def _collected_fields(self) -> tuple[Field, ...]:
-        """Return the fields with the numbers of collected and deselected tests; none while they are not known."""
+    def _counts(self) -> SessionSummary:
+        """The numbers of collected and deselected tests; none while they are not known."""
         collected = self._queues.collected
         if collected is None:
-            return ()
-        deselected = max(queue.deselected for queue in self._queues.by_worker.values())
-        fields = (Field(COLLECTED_FIELD, str(collected)),)
-        return (*fields, Field(DESELECTED_FIELD, str(deselected))) if deselected else fields
+            return SessionSummary()
+        return SessionSummary(
+            collected=collected, deselected=max(queue.deselected for queue in self._queues.by_worker.values())
+        )
 
     @property
     def _run(self) -> int:

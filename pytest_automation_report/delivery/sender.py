@@ -181,9 +181,8 @@ class Sender(Struct):
         follower.decide_end(self.runtime.clock())
         deadlines.progress_at += self.runtime.clock() - began  # to read a large file is not a lack of progress
         if deadlines.session_ended_at is None and follower.has_ended:
-            end = follower.queues.end
             # 2 is pytest's exit status after Ctrl-C.
-            deadlines.start_end(is_interrupted=end is not None and end.exit == 2)  # noqa: PLR2004
+            deadlines.start_end(is_interrupted=follower.queues.ending.status == 2)  # noqa: PLR2004
             # pytest waits from now on: try at once, though a backoff may have begun while tests ran.
             delivery.retry_policy.skip_backoff()
 

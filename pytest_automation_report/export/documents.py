@@ -141,7 +141,7 @@ def _summary(run: Run, bodies: list[Json]) -> Json:
 
 
 def _environment(run: Run) -> Json:
-    fields = {field.name: field.value for field in run.fields if field.name and field.value}
+    fields = {field.name: field.value for field in run.shown_fields if field.name and field.value}
     known = {name: fields[field] for field, name in _ENVIRONMENT.items() if field in fields}
     rest = {name: value for name, value in fields.items() if name not in _ENVIRONMENT}
     url = next((link.url for link in run.links if link.url), None)

@@ -14,11 +14,10 @@ from pytest_automation_report.text.limits import (
     listed,
     printable,
     quantity,
-    whole_number,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import (
         FailureReason,
@@ -31,13 +30,11 @@ if TYPE_CHECKING:
         VerdictWords,
     )
 
-Ending: TypeAlias = "tuple[Literal['died', 'interrupted', 'stopped', ''], int]"
-"""How a session ended if not in order, and the number of failures at which it was to stop."""
+Cut: TypeAlias = "tuple[Literal['died', 'interrupted', 'stopped', ''], int]"
+"""What cut a session short, if anything did, and the number of failures at which it was to stop."""
 
 MINE: Final = {"new": "new", "back": "back", "flaky": "flaky", "still": "still failing", "known": "known"}
 """Whose a failure is: new, back after it was away, of a flaky test, in the base, too, or known until a date."""
-
-_IN_ORDER: Final[Ending] = ("", 0)
 
 
 class RunNumbers(Struct, frozen=True, kw_only=True):
@@ -67,7 +64,7 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     modules: int = 0
     uncollected: int = 0
     reasons: int = 0
-    ending: Ending = _IN_ORDER
+    cut: Cut = ("", 0)
     dead: str = ""
     selection: str = ""
     unexplained_exit: int = 0
@@ -99,23 +96,6 @@ def mine(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{counts[name]:,} {word}" for name, word in MINE.items() if counts.get(name))
 
 
-def worst_ending(notes: Iterable[str]) -> Ending:
-    """Return how the sessions of a run ended, by their notes: the worst of it."""
-    order = ("died", "interrupted", "stopped", "")
-    return min(map(_ending, notes), key=lambda ending: order.index(ending[0]), default=_IN_ORDER)
-
-
-def _ending(note: str) -> Ending:
-    if note.startswith("pytest died"):
-        return "died", 0
-    if note.startswith(("interrupted by", "ended by pytest.exit")):
-        return "interrupted", 0
-    # pytest's own words for -x and --maxfail; what errors in collection stop is said by its files.
-    _, is_stopped, after = note.partition("stopping after ")
-    number = whole_number(after.partition(" ")[0])
-    return ("stopped", number) if is_stopped and number is not None else _IN_ORDER
-
-
 _Words: TypeAlias = "tuple[VerdictKind, Tone, str, str]"
 
 
@@ -135,12 +115,12 @@ def _open(numbers: RunNumbers) -> _Words:
 
 def _cut(numbers: RunNumbers) -> _Words | None:
     """Return the words for a run that ended before its last test; None for others."""
-    ending, limit = numbers.ending
+    cut, limit = numbers.cut
     of = max(numbers.collected or 0, numbers.finished + numbers.not_run)
     some = f"{numbers.finished:,} of " if of > numbers.finished else ""
     after, counted = f"after {some}{of:,}", f"after {some}{numbers.counted(of)}"
     failed = f", {numbers.failed:,} failed" if numbers.failed else ""
-    if ending == "died":
+    if cut == "died":
         whole = f"{numbers.dead}; {some}{numbers.counted(of)} ran" if numbers.dead else f"The session died {counted}"
         return "died", "fail", f"{whole}{failed}", f"died {after}{failed}"
     if numbers.files and not numbers.finished:
@@ -149,9 +129,9 @@ def _cut(numbers: RunNumbers) -> _Words | None:
     if not numbers.not_run - numbers.lost or numbers.is_torn:
         return None
     tone: Tone = "fail" if numbers.failed or numbers.files else "skip"
-    if ending == "interrupted":
+    if cut == "interrupted":
         return "interrupted", tone, f"Interrupted {counted}{failed}", f"interrupted {after}{failed}"
-    if ending == "stopped":
+    if cut == "stopped":
         at = "the first failure (-x)" if limit == 1 else f"{limit:,} failures (--maxfail)"
         return "stopped", "fail", f"Stopped at {at} {after}", f"stopped {after}{failed}"
     return "ended", tone, f"Ended {counted}{failed}", f"ended {after}{failed}"

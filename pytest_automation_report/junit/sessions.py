@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
+from pytest_automation_report.api.models import Ending
 from pytest_automation_report.delivery.queues import Result, WorkerQueues
 from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit.results import FOLDER, JunitDocument, JunitError, JunitResult
@@ -139,7 +140,7 @@ class Submission:
         """End the session; return its folder, its manifest and its lock."""
         ended, more = self.observed or 0, self._elapsed - self._computed if self.files else 0
         self._write(CloseRecord(ended, self.counts, elapsed_correction=more).framed())
-        self._write(EndRecord(note, ended).framed())
+        self._write(EndRecord(moment=ended, ending=Ending("other", text=note)).framed())
         self._close()
         hosts = {worker: host for host, (worker, _) in reversed(self._lanes.items())}
         session = SessionManifest(

@@ -10,6 +10,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pytest_automation_report.api.models import Ending, failure_limit
 from pytest_automation_report.delivery.launch import LaunchError, SenderConfig
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.guards import Errors, Hooks, guarded
@@ -25,23 +26,15 @@ from pytest_automation_report.summary.counts import SessionOutcome, tally_from
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
 
+    from pytest_automation_report.api.models import EndingState
     from pytest_automation_report.recording.hooks import ArtifactFile
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.session.xdist import ControllerHooks
     from pytest_automation_report.spool.sessions import LeftoverCounts
-    from pytest_automation_report.text.redaction import TextCleaner
 
 
-_REASONS: Final[Mapping[int, str]] = {
-    0: "no test failed",
-    1: "tests failed",
-    2: "interrupted",
-    3: "internal error of pytest",
-    4: "usage error",
-    5: "no tests were run",
-}
 # Of these pytest ends with 1 alone if tests failed; others are a plugin's.
 _NOT_OF_FAILURES: Final = frozenset({0, 2, 3, 4, 5})
 
@@ -131,7 +124,7 @@ class RunningSession(Struct):
         except LaunchError as error:
             self.report.warn(f"the sender did not start: {error}")
 
-    def close(self, session: pytest.Session | None, exitstatus: int, interruption: str) -> None:
+    def close(self, session: pytest.Session | None, exitstatus: int, interruption: Ending | None) -> None:
         """Write the records CLOSE and END, once; ``session`` is None if pytest stopped before the session's end."""
         if self.is_closed:
             return
@@ -142,12 +135,14 @@ class RunningSession(Struct):
         except OSError as error:
             self.report.warn(f"{self.folder.path} was deleted and cannot be created again: {error.strerror or error}")
         self.unexplained_exit = self.unexplained(exitstatus)
-        reason = interruption or _reason(session, exitstatus, self.setup.cleaner, is_unexplained=self.unexplained_exit)
+        ending = self._ending(session, exitstatus)
+        if interruption is not None:
+            ending = replace(interruption, status=exitstatus, is_unexplained=ending.is_unexplained)
         # The workers that the controller records for close before END, which ends the session for the sender.
         self.hooks.close()
         if self.controller is not None:
             self.controller.close()
-        self.hooks.writer.write(EndRecord(reason, self.clock.now(), exitstatus, bool(self.unexplained_exit)).framed())
+        self.hooks.writer.write(EndRecord(moment=self.clock.now(), ending=ending).framed())
         self.hooks.shut()
 
     def unexplained(self, exitstatus: int) -> int:
@@ -155,6 +150,16 @@ class RunningSession(Struct):
         recorders = (self, self.hooks, self.controller)
         has_failed = any(each is not None and each.has_failed for each in recorders)
         return 0 if has_failed or exitstatus in _NOT_OF_FAILURES else exitstatus
+
+    def _ending(self, session: pytest.Session | None, exitstatus: int) -> Ending:
+        """Return how pytest ended by itself."""
+        is_unexplained = bool(self.unexplained_exit)
+        if session is None:
+            return Ending("left", exitstatus, is_unexplained=is_unexplained)
+        stop = session.shouldfail or session.shouldstop
+        # A plugin's text alone is cleaned: the expression for `pass`, which ours contain, takes 5 ms to compile.
+        text = self.setup.cleaner.string(stop) if isinstance(stop, str) else ""
+        return Ending("ended", exitstatus, is_unexplained=is_unexplained, limit=failure_limit(text), text=text)
 
     def outcome(self, config: pytest.Config, *, is_interrupted: bool) -> SessionOutcome:
         """Wait for the sender within limits, then return the counts and the state of the delivery."""
@@ -214,16 +219,6 @@ class RunningSession(Struct):
                 config.pluginmanager.unregister(hooks)
 
 
-def _reason(session: pytest.Session | None, exitstatus: int, cleaner: TextCleaner, *, is_unexplained: int) -> str:
-    """Return the reason of the session's end, without secrets."""
-    if session is None:
-        return "pytest stopped before the session ended"
-    stop = session.shouldfail or session.shouldstop
-    # A plugin's text alone is cleaned: the expression for `pass`, which our own texts contain, takes 5 ms to compile.
-    text = "ended by a plugin, no test failed" if is_unexplained else _REASONS.get(exitstatus, "ended by a plugin")
-    return f"{text}{f', {cleaner.string(stop)}' if isinstance(stop, str) else ''} (exit status {exitstatus})"
-
-
 def _sets_exit_late(config: pytest.Config) -> bool:
     """Whether a hook of another plugin, which runs behind ours, has to do with the session's exit status."""
     wrappers = [each for each in config.hook.pytest_sessionfinish.get_hookimpls() if each.wrapper or each.hookwrapper]
@@ -259,8 +254,7 @@ class SessionHooks(Hooks):
         self._running: RunningSession | None = None
         # Node ids of the modules that were reported: with xdist each worker collects all of them.
         self._uncollected: set[str] = set()
-        # The reason for which pytest ended the session early, empty without one.
-        self._interruption = ""
+        self._interruption: Ending | None = None  # how pytest ended the session early
         # Only Ctrl-C makes the wait at the end shorter: its user is at the keyboard.
         self._is_interrupted = False
         self._getpid, self._pid = os.getpid, os.getpid()
@@ -312,17 +306,20 @@ class SessionHooks(Hooks):
     @guarded
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note the reason for which the session is interrupted."""
-        cleaner = self._setup.cleaner
         if issubclass(excinfo.type, pytest.exit.Exception):
-            self._interruption = cleaner.string(f"ended by pytest.exit: {excinfo.value}")
+            self._interruption = self._ended_by("exit", "ended by pytest.exit: ", excinfo)
         elif type(excinfo.value) is KeyboardInterrupt:
-            self._interruption, self._is_interrupted = "interrupted by Ctrl-C", True
+            self._interruption, self._is_interrupted = Ending("interrupted"), True
         elif str(excinfo.value).endswith("received keyboard-interrupt"):
             # xdist's words for a worker that ended so; which of the two it was, only the worker knows.
-            self._interruption = "interrupted by Ctrl-C or pytest.exit in a worker"
+            self._interruption = Ending("interrupted in a worker")
         else:
             # pytest and xdist stop by exceptions derived from it: too many failures, errors in collection.
-            self._interruption = cleaner.string(f"stopped: {excinfo.value}")
+            self._interruption = self._ended_by("stopped", "stopped: ", excinfo)
+
+    def _ended_by(self, state: EndingState, words: str, excinfo: pytest.ExceptionInfo[BaseException]) -> Ending:
+        text = self._setup.cleaner.string(f"{words}{excinfo.value}").removeprefix(words)
+        return Ending(state, limit=failure_limit(text) if state == "stopped" else None, text=text)
 
     # The innermost wrapper: all plain hooks have run, which may still add to the run, write the JUnit XML that
     # `compare_junit` reads, or set the exit status; pytest's summary comes behind it.

@@ -21,6 +21,7 @@ from msgspec.json import Decoder as JsonDecoder
 from pytest_automation_report.api.models import (
     Artifact,
     Cause,
+    Ending,
     Field,
     Int64,
     Json,
@@ -405,14 +406,16 @@ class CloseRecord(Record, frozen=True, tag="close"):
 class EndRecord(Record, frozen=True, tag="end"):
     """The session ended, and how: until then the sender waits for more.
 
-    ``is_unexplained`` if a plugin set pytest's exit status although pytest counted no failure.
+    Records of earlier releases have the sentence of `api.sessions.ending_words` as their ``reason``.
     """
 
-    reason: str
+    reason: str | None = None
     moment: Int64 = field(default=0, name="t")
-    # Pytest's exit status, which a plugin may have set to anything.
-    exit: Any = 0
-    is_unexplained: bool = field(default=False, name="unexplained")
+    ending: Ending | None = None
+
+    def __post_init__(self) -> None:
+        if self.ending is None and self.reason is None:
+            raise ValueError("an end without a reason")
 
 
 # The kinds of the ledger that pytest reads, too: `spool.ledger`, which has the others, is not loaded there.

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from pytest_automation_report.api.models import Token
+from msgspec import convert
+
+from pytest_automation_report.api.models import SessionSummary, Token
+from pytest_automation_report.api.sessions import session_fields
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.testing import serving
@@ -103,11 +106,13 @@ class CheckedServer:
         return [seen.body for seen in self.posts("/automation/runs")]
 
     def run_fields(self) -> dict[str, str]:
-        """Return the fields of the only run that was created, those that were added later included."""
+        """Return the fields of the only run that was created and later ones, and what its session told as such."""
         (created,) = self.posts("/automation/runs")
         notes = [seen.body for seen in self.posts("/append") if "/threads/" not in seen.path]
         fields = [*created.body["fields"], *(field for each in notes for field in each.get("fields", ()))]
-        return {each["name"]: each["value"] for each in fields}
+        told = [convert(each["session"], SessionSummary) for each in notes if "session" in each]
+        made = [(field.name, str(field.value)) for each in told for field in session_fields(each)]
+        return {**{each["name"]: each["value"] for each in fields}, **dict(made)}
 
     def _note(self, environ: dict[str, Any], sent: bytes, status: int, answer: bytes) -> None:
         path = environ["PATH_INFO"]

@@ -64,6 +64,7 @@ DOORS = frozenset(
 OPEN = frozenset(
     {
         *("api.models", "testing", "findings", "failures", "text", "export", "ci", "junit", "server.store.searches"),
+        "api.sessions",
         *("session.history.cut", "session.history.estimated", "session.history.rank_tests", "session.history.History"),
         *(
             "delivery.testmo.fit_to_limits",

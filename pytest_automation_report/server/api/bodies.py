@@ -14,13 +14,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import Decoder, decode, encode
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import MAX_ANCESTORS
+from pytest_automation_report.api.models import MAX_ANCESTORS, Amount, SessionSummary
 from pytest_automation_report.server.api.decoding import body_from, is_too_deep
 from pytest_automation_report.server.store.store import IdempotentRequest
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
     STATUS_IDS,
-    Amount,
     Extension,
     ExtensionName,
     RunAddition,
@@ -80,18 +79,6 @@ class CollectionBody(Extension, frozen=True, kw_only=True):
     digest: Annotated[str, Meta(pattern=r"\A[0-9a-f]{16,64}\Z")]
     tests: Amount
     chosen: Amount
-
-
-class SessionBody(Extension, frozen=True, kw_only=True):
-    """How a session ended; see `api.models.SessionEnd`."""
-
-    ended: Amount
-    unexplained_exit: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] = 0
-
-    @property
-    def columns(self) -> dict[str, str | int | None]:
-        """The columns that it sets."""
-        return {"session_ended": self.ended, "unexplained_exit": self.unexplained_exit}
 
 
 ColourSpans = dict[ExtensionName, tuple[tuple[Amount, Amount, _Style], ...]]
@@ -251,13 +238,16 @@ class RunAppendBody(Body, frozen=True, kw_only=True):
     fields: _Fields = ()
     artifacts: _Artifacts = ()
     links: _Links = ()
-    session: SessionBody | UnsetType = UNSET
+    session: SessionSummary | UnsetType = UNSET
 
     ignorable: ClassVar[frozenset[str]] = frozenset({"session"})
 
     def addition(self) -> RunAddition:
         """Return the addition as the store takes it."""
-        return RunAddition(attachments_of(self), {} if self.session is UNSET else self.session.columns)
+        return RunAddition(attachments_of(self), self._session())
+
+    def _session(self) -> dict[str, str | int]:
+        return {**_session_columns(self.session), **_count_columns(self.session)}
 
 
 class RunBody(RunAppendBody, frozen=True, kw_only=True):
@@ -282,6 +272,7 @@ class RunBody(RunAppendBody, frozen=True, kw_only=True):
             None if self.milestone_id is UNSET else self.milestone_id,
             self.tags,
             attachments_of(self),
+            self._session(),
         )
 
 
@@ -311,6 +302,7 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
     session_started: Amount | UnsetType = UNSET
     job: JobBody | UnsetType = UNSET
     ancestors: Annotated[tuple[_Ancestor, ...], Meta(max_length=MAX_ANCESTORS)] | UnsetType = UNSET
+    session: SessionSummary | UnsetType = UNSET
 
     ignorable: ClassVar[frozenset[str]] = frozenset(
         {"session_started", "running", "job", "collection", "ancestors", "session"}
@@ -323,8 +315,12 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
         if self.job is not UNSET:
             extensions |= {"job": self.job.name, "attempt": self.job.attempt}
         known = {name: value for name, value in extensions.items() if value is not None}
-        ancestors = "" if self.ancestors is UNSET else " ".join(self.ancestors)
-        return ThreadSubmission(self.durations(), attachments_of(self), tests, known, ancestors)
+        of_run: dict[str, str | int] = {**_count_columns(self.session)}
+        if self.ancestors is not UNSET:
+            of_run["ancestors"] = " ".join(self.ancestors)
+        return ThreadSubmission(
+            self.durations(), attachments_of(self), tests, {**known, **_session_columns(self.session)}, of_run
+        )
 
 
 class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
@@ -334,7 +330,6 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
     tests: Annotated[tuple[TestBody, ...], Meta(max_length=MAX_TESTS, description="a list", extra={"status": 413})] = ()
     running: Annotated[tuple[RunningTest, ...], Meta(max_length=MAX_RUNNING)] | UnsetType = UNSET
     collection: CollectionBody | UnsetType = UNSET
-    session: SessionBody | UnsetType = UNSET
 
     def addition(self) -> ThreadSubmission:
         """Return the addition as the store takes it."""
@@ -342,8 +337,28 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
             [test.row() for test in self.tests],
             running=None if self.running is UNSET else _column(self.running),
             collection=None if self.collection is UNSET else _column(self.collection),
-            **({} if self.session is UNSET else self.session.columns),
         )
+
+
+def _session_columns(session: SessionSummary | UnsetType) -> dict[str, str | int]:
+    """Return the columns of the run or thread that has a session, by what it has told so far."""
+    if session is UNSET:
+        return {}
+    ending = session.ending
+    columns = {
+        "session_ended": session.ended,
+        "ending": None if ending is None else _column(ending),
+        "unexplained_exit": ending.status if ending is not None and ending.is_unexplained else None,
+        "not_run": session.not_run or None,
+    }
+    return {name: value for name, value in columns.items() if value is not None}
+
+
+def _count_columns(session: SessionSummary | UnsetType) -> dict[str, int]:
+    """Return the columns of a run whose session has told how many tests it collected."""
+    if session is UNSET or session.collected is None:
+        return {}
+    return {"collected": session.collected, "deselected": session.deselected}
 
 
 def attachments_of(body: RunAppendBody | ThreadBody) -> tuple[StoredAttachment, ...]:

@@ -14,6 +14,7 @@ from datetime import timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
+from msgspec import to_builtins
 from msgspec.json import encode
 from msgspec.structs import replace
 
@@ -33,6 +34,7 @@ from pytest_automation_report.server.store.reads import (
     RunFilter,
     referenced,
     results_page,
+    session_of,
 )
 from pytest_automation_report.server.store.values import (
     COUNT_NAMES,
@@ -268,6 +270,7 @@ def run_view(run: RunRecord) -> RunAnswer:
         "threads": [_thread(thread, attached) for thread in run.threads],
         "thread_completed_count": row["thread_count"] - row["thread_active_count"],
         **_moments(created=row["created"], updated=row["updated"], completed=completed),
+        "session": to_builtins(session_of(row)),
     }
 
 
@@ -310,6 +313,7 @@ def _thread(row: Row, attached: _Attached) -> ThreadAnswer:
         **{name: row.get(name, 0) for name in COUNT_NAMES},
         **{kind: attached[kind, row["id"]] for kind in ("artifacts", "fields")},
         **_moments(created=row["created"], completed=row["completed"]),
+        "session": to_builtins(session_of(row)),
     }
 
 

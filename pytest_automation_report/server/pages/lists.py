@@ -42,13 +42,13 @@ def run_row(record: RunRecord, source: str, summary: FindingsSummary | None, bas
     row = record.row
     commit_link, links = words.links_of(record)
     base = bases.get(summary["base"]) if summary and summary["base"] else None
-    is_open, collected = not row["is_completed"], words.collected_of(record)
+    is_open = not row["is_completed"]
     not_run = 0 if is_open or summary is None else summary["not_run"]
     # Some tests that did not run have a result that says so, and a part of its status.
-    missing = (collected or 0) - row["total_count"] if is_open else not_run - row["untested_count"]
+    missing = (row["collected"] or 0) - row["total_count"] if is_open else not_run - row["untested_count"]
     return {
         **words.run_values(row, source),
-        "said": verdict_in_list({**row, "collected": collected}, summary),
+        "said": verdict_in_list(row, summary),
         "tags": json.loads(row["tags"]),
         "parts": words.parts_of(words.counts_of(row), missing=missing, is_open=is_open),
         "subject": words.fields_of(record).get("Commit subject", ""),

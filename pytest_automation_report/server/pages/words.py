@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, cas
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, is_web_address
+from pytest_automation_report.api.models import is_web_address
+from pytest_automation_report.api.sessions import session_fields
 from pytest_automation_report.failures.reading import TerminalLine, terminal_lines
 from pytest_automation_report.failures.tracebacks import first_margin
 from pytest_automation_report.findings.sentences import brief, time_ago
 from pytest_automation_report.server.pages.urls import FLAKY
 from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus, slot_name
-from pytest_automation_report.text.limits import duration, quantity, whole_number
+from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.visible import Span, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.api.models import Json, SessionSummary
     from pytest_automation_report.findings.documents import VerdictWords
     from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.reads import RunRecord
@@ -163,12 +164,12 @@ def fields_of(record: RunRecord) -> dict[str, str]:
     return {field["name"]: field["value"] for field in attached(record, "fields")}
 
 
-def collected_of(record: RunRecord) -> int | None:
-    """Return the number of collected tests, the sum of what the jobs that are read sent; None if nobody sent it."""
-    bodies = (json.loads(entry["body"]) for entry in record.attachments if entry["kind"] == "fields")
-    numbers = [whole_number(field.get("value")) for field in bodies if field["name"] == COLLECTED_FIELD]
-    known = [number for number in numbers if number is not None]
-    return sum(known) if known else None
+def told_by(session: SessionSummary) -> list[Entry]:
+    """Return the fields that say how a session ended, and how many tests it did not run."""
+    return [
+        with_defaults({"name": field.name, "value": field.value})
+        for field in session_fields(replace(session, collected=None, deselected=0))
+    ]
 
 
 def links_of(record: RunRecord) -> tuple[str, list[Entry]]:

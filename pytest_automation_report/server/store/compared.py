@@ -9,17 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from msgspec import Struct
+from msgspec.json import decode
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import (
-    COLLECTED_FIELD,
-    DIED_ENDING,
-    ENDING_FIELD,
-    KNOWN_FIELD,
-    NOT_RUN_FIELD,
-    PAST_FIELD,
-    SHARD_OPTION,
-)
+from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD, SHARD_OPTION, Ending
+from pytest_automation_report.api.sessions import worst_cut
 from pytest_automation_report.findings.comparison import (
     MAIN_BRANCHES,
     Base,
@@ -31,7 +25,7 @@ from pytest_automation_report.findings.comparison import (
     whole_before,
 )
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, judge_flakiness
-from pytest_automation_report.findings.sentences import RunNumbers, is_torn, worst_ending
+from pytest_automation_report.findings.sentences import RunNumbers, is_torn
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.store.database import Row, StoreConnection, marks
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
@@ -48,12 +42,10 @@ from pytest_automation_report.server.store.values import (
     INT64_MAX,
     KILLED,
     ResultClass,
-    StoredField,
     json_text,
     not_found,
     validation_error,
 )
-from pytest_automation_report.text.limits import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -73,11 +65,10 @@ _KILLED: Final = 'SELECT COUNT(*) FROM "result" WHERE "run_id" = ? AND "fingerpr
 _OF_FILES: Final = (
     f'SELECT "file", "case_id" FROM "result" WHERE "file" IN ({{ids}}) AND "run_id" = ? AND NOT ({IS_MODULE})'  # nosec B608
 )
-_FIELDS: Final = 'SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = \'fields\''
-_NOTES_OF_JOBS: Final = (
-    'SELECT t."job", t."attempt", a."body" FROM "thread" AS t'
-    ' LEFT JOIN "attachment" AS a ON a."thread_id" = t."id" AND a."kind" = \'fields\''
-    ' WHERE t."run_id" = ? AND t."job" IS NOT NULL ORDER BY t."id"'
+# Of a run's own session, and of those that share it, each with its job.
+_SESSIONS: Final = (
+    'SELECT 0 AS "id", NULL, NULL, "ending", "not_run" FROM "run" WHERE "id" = ?'
+    ' UNION ALL SELECT "id", "job", "attempt", "ending", "not_run" FROM "thread" WHERE "run_id" = ? ORDER BY "id"'
 )
 # A file that has not been collected for longer has no tests that anybody misses.
 _EARLIER_RUNS: Final = 10
@@ -128,21 +119,21 @@ def numbers_of(
 ) -> RunNumbers:
     """Return the numbers of a run; ``whole`` is what its jobs prove, None if they do not say enough."""
     run, results = subject.run, subject.results.values()
-    fields = _fields(connection, run["id"])
+    sessions = _sessions(connection, run["id"])
     torn = is_torn(whole)
     # What jobs together have run says more than how one of their attempts ended.
-    ending = worst_ending(_texts(fields, ENDING_FIELD) if whole is None or torn else ())
+    cut = worst_cut(each.ending for each in sessions if each.ending) if whole is None or torn else ("", 0)
     killed = connection.number(_KILLED, (run["id"], KILLED))
     finished = run["total_count"] - run["untested_count"] - modules.results - killed
     if whole is not None:
         collected: int | None = whole["tests"]
         missing = whole["missing"]
     else:
-        collected = _sum(fields, COLLECTED_FIELD)
-        not_run = _sum(fields, NOT_RUN_FIELD) or 0
+        collected = run["collected"]
+        not_run = sum(each.not_run for each in sessions)
         missing = not_run if collected is None else max(0, collected - finished - killed)
         # Where the session lived on, the record of the test's end is lost.
-        missing += killed if ending[0] != "died" else 0
+        missing += killed if cut[0] != "died" else 0
     return RunNumbers(
         finished=finished,
         failed=run["failure_count"] - modules.failures - killed,
@@ -156,8 +147,8 @@ def numbers_of(
         modules=modules.results,
         uncollected=modules.failures,
         reasons=min(MAX_REASONS, len({case.fingerprint for case in results} - {None})),
-        ending=ending,
-        dead=_dead_jobs(connection, run["id"]) if ending[0] == "died" else "",
+        cut=cut,
+        dead=_dead_jobs(sessions) if cut[0] == "died" else "",
         selection=run["selection"] or "",
         unexplained_exit=run["unexplained_exit"] or 0,
         exit_jobs=_exit_jobs(connection, run) if run["unexplained_exit"] else "",
@@ -167,36 +158,44 @@ def numbers_of(
     )
 
 
-def _dead_jobs(connection: StoreConnection, run_id: int) -> str:
+class _Session(NamedTuple):
+    """What a session has told of itself; ``job`` and ``attempt`` are None for one that has its run alone."""
+
+    job: str | None
+    attempt: int | None
+    ending: Ending | None
+    not_run: int
+
+    @property
+    def has_died(self) -> bool:
+        return self.ending is not None and self.ending.state == "died"
+
+
+def _sessions(connection: StoreConnection, run_id: int) -> list[_Session]:
+    rows = connection.execute(_SESSIONS, (run_id, run_id))
+    return [
+        _Session(job, attempt, ending and decode(ending, type=Ending), not_run or 0)
+        for _, job, attempt, ending, not_run in rows
+    ]
+
+
+def _dead_jobs(sessions: Iterable[_Session]) -> str:
     """Return which of several jobs died in their last attempt, in words; empty for a single job."""
-    notes: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for job, attempt, body in connection.execute(_NOTES_OF_JOBS, (run_id,)):
-        notes[job][attempt or 0] += [] if body is None else _texts([json.loads(body)], ENDING_FIELD)
-    last = {job: attempts[max(attempts)] for job, attempts in notes.items()}
-    dead = [job for job, texts in last.items() if any(text.startswith(DIED_ENDING) for text in texts)]
+    has_died: dict[str, dict[int, bool]] = defaultdict(lambda: defaultdict(bool))
+    for each in sessions:
+        if each.job is not None:
+            has_died[each.job][each.attempt or 0] |= each.has_died
+    dead = [job for job, attempts in has_died.items() if attempts[max(attempts)]]
     names = ", ".join(dead)
-    if not dead or len(last) == 1:
+    if not dead or len(has_died) == 1:
         return ""
-    return f"{len(dead)} of {len(last)} jobs died" + (f": {names}" if _PLAIN.fullmatch(names) else "")
+    return f"{len(dead)} of {len(has_died)} jobs died" + (f": {names}" if _PLAIN.fullmatch(names) else "")
 
 
 def _exit_jobs(connection: StoreConnection, run: Row) -> str:
     """Return the jobs in which pytest ended so without a failed test; empty for a session that had the run alone."""
     names = ", ".join(filter(None, unexplained_exits(connection, run["id"])))
     return names if _PLAIN.fullmatch(names) else ""
-
-
-def _fields(connection: StoreConnection, run_id: int) -> list[StoredField]:
-    return [json.loads(body) for (body,) in connection.execute(_FIELDS, (run_id,))]
-
-
-def _sum(fields: Sequence[StoredField], name: str) -> int | None:
-    numbers = [number for text in _texts(fields, name) if (number := whole_number(text)) is not None]
-    return sum(numbers) if numbers else None
-
-
-def _texts(fields: Sequence[StoredField], name: str) -> list[str]:
-    return [str(field.get("value") or "") for field in fields if field.get("name") == name]
 
 
 VERSION: Final = 12  # version of the findings and of the rules behind them; those of an earlier one are computed anew
@@ -266,8 +265,7 @@ _CANDIDATES: Final = (
 
 def with_death(connection: StoreConnection, facts: RunFacts) -> RunFacts:
     """Return the facts of a run with whether its session was killed, or a session of a job that shares it."""
-    notes = _texts(_fields(connection, facts.id), ENDING_FIELD)
-    return replace(facts, has_died=any(note.startswith(DIED_ENDING) for note in notes))
+    return replace(facts, has_died=any(each.has_died for each in _sessions(connection, facts.id)))
 
 
 def _base(connection: StoreConnection, run: Row, wanted: WantedBase) -> Base | None:

@@ -216,7 +216,8 @@ CREATE TABLE run (
   changes TEXT,  -- digest of the files that differed from the commit, "unknown" if they could not be read
   speed DOUBLE PRECISION,  -- how slow the machine was, measured once the run is completed: see `histories`
   session_ended BIGINT,  -- time at which its session ended, if that was no session of a thread alone
-  unexplained_exit BIGINT  -- exit status of a session in which no test failed: see `api.models.SessionEnd`
+  unexplained_exit BIGINT,  -- exit status of a session in which no test failed: see `api.models.Ending`
+  ending TEXT, not_run BIGINT  -- how its session ended, a JSON object of that class; number of tests without a result
 );
 CREATE INDEX run_config_id ON run (config_id /*id*/);
 CREATE INDEX run_milestone_id ON run (milestone_id /*id*/);
@@ -238,7 +239,7 @@ CREATE TABLE thread (
   running TEXT,  -- JSON list of the tests that run now, null after completion
   job TEXT, attempt BIGINT,  -- see `api.models.JOB`
   collection TEXT,  -- JSON object with the tests that the session collected
-  session_ended BIGINT, unexplained_exit BIGINT  -- of the session that it is of, as in ``run``
+  session_ended BIGINT, unexplained_exit BIGINT, ending TEXT, not_run BIGINT  -- of its session, as in ``run``
 );
 CREATE INDEX thread_run_id ON thread (run_id /*id*/);
 

@@ -263,7 +263,7 @@ def _changes(
         for case_id, case in subject.results.items()
         if case.fingerprint != KILLED and (case.verdict != "skipped" or case_id not in untested)
     }
-    is_cut = bool(untested) or numbers.is_torn or numbers.not_run > numbers.lost or numbers.ending[0] == "died"
+    is_cut = bool(untested) or numbers.is_torn or numbers.not_run > numbers.lost or numbers.cut[0] == "died"
     not_run = lost | untested
     # Where the run does not name all of them, the base has their names.
     is_named = len(not_run) >= numbers.not_run

@@ -26,6 +26,7 @@ from pytest_automation_report.server.store.database import (
     marks,
     statements_of_tables,
 )
+from pytest_automation_report.server.store.first_texts import fill_sessions
 from pytest_automation_report.server.store.values import try_again
 
 if TYPE_CHECKING:
@@ -72,6 +73,12 @@ MIGRATIONS: Final[Mapping[int, tuple[MigrationStep, ...]]] = {
         """INSERT INTO content_owner (content_id, project_id) SELECT DISTINCT c.id, r.project_id FROM content AS c
   JOIN content_use AS u ON u.hash = c.hash JOIN run AS r ON r.id = u.run_id""",
         "DROP TABLE plan",  # how jobs cut their tests is a document of their run
+        *(
+            f'ALTER TABLE "{table}" ADD COLUMN {column}'
+            for table in ("run", "thread")
+            for column in ("ending TEXT", "not_run BIGINT")
+        ),
+        Ranges("attachment", fill_sessions),
     ),
 }
 SCHEMA_VERSION: Final = max(MIGRATIONS)  # version of the tables

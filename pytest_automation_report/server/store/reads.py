@@ -7,8 +7,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar
 
 from msgspec import Struct
+from msgspec.json import decode
 from msgspec.structs import asdict
 
+from pytest_automation_report.api.models import Ending, SessionSummary
 from pytest_automation_report.server.store.database import MAX_THREADS, Row, StoreConnection, lock, marks
 from pytest_automation_report.server.store.values import (
     RESULT_STATUSES,
@@ -58,6 +60,17 @@ def began_at(run: Row, threads: Sequence[Row]) -> int:
     has_ended = run["session_ended"] is not None or any(row["session_ended"] is not None for row in threads)
     starts = [row["session_started"] for row in threads if row["session_started"] is not None]
     return int(min(starts if has_ended and starts else [run["created"], *starts]))
+
+
+def session_of(row: Row) -> SessionSummary:
+    """Return what the session of a run, or of a thread, has told of itself."""
+    return SessionSummary(
+        ended=row["session_ended"],
+        ending=row["ending"] and decode(row["ending"], type=Ending),
+        collected=row.get("collected"),
+        deselected=row.get("deselected") or 0,
+        not_run=row["not_run"] or 0,
+    )
 
 
 _ENDS: Final = (

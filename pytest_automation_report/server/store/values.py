@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from msgspec import Meta, Struct
 
-from pytest_automation_report.api.models import ARTIFACTS_PATH, EMBEDDED_ORIGIN, file_name
+from pytest_automation_report.api.models import ARTIFACTS_PATH, EMBEDDED_ORIGIN, Amount, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -218,7 +218,7 @@ class StoredAttachment(NamedTuple):
 
 
 class RunSubmission(Struct, frozen=True):
-    """A run to create; ids win over names."""
+    """A run to create; ids win over names, and ``extensions`` are its columns."""
 
     name: str
     source: str
@@ -228,30 +228,30 @@ class RunSubmission(Struct, frozen=True):
     milestone_id: int | None = None
     tags: tuple[str, ...] = ()
     attachments: tuple[StoredAttachment, ...] = ()
+    extensions: Mapping[str, str | int] = {}
 
 
 class RunAddition(Struct, frozen=True):
     """An append to a run; ``extensions`` are its columns."""
 
     attachments: tuple[StoredAttachment, ...] = ()
-    extensions: Mapping[str, str | int | None] = {}
+    extensions: Mapping[str, str | int] = {}
 
 
 class ThreadSubmission(Struct, frozen=True):
     """A new thread or an append to one; ``durations`` in microseconds and ``extensions`` are its columns.
 
-    ``ancestors`` is a column of the run of a new thread.
+    ``of_run`` are columns of its run.
     """
 
     durations: Mapping[str, int] = {}
     attachments: tuple[StoredAttachment, ...] = ()
     tests: Sequence[StoredTest] = ()
     extensions: Mapping[str, str | int] = {}
-    ancestors: str = ""
+    of_run: Mapping[str, str | int] = {}
 
 
 ExtensionName: TypeAlias = Annotated[str, Meta(max_length=4096)]
-Amount: TypeAlias = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 
 
 class Extension(Struct, frozen=True, omit_defaults=True, gc=False):

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.json import encode
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, SELECTION_FIELD
+from pytest_automation_report.api.models import SELECTION_FIELD
 from pytest_automation_report.api.text_fields import ATTEMPTS_META
 from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import (
@@ -192,7 +192,6 @@ _RUN_FIELDS: Final = {
     "Branch": "branch", "Commit": "commit", "Commit author": "author", "Target branch": "target_branch",
     SELECTION_FIELD: "selection", "Changes": "changes",
 }  # fmt: skip
-_RUN_NUMBERS: Final = {COLLECTED_FIELD: "collected", DESELECTED_FIELD: "deselected"}
 _PHASES: Final[Mapping[str, ReasonKind]] = {"setup": "setup", "call": "call", "teardown": "teardown"}
 _MAX_MESSAGE: Final = 200
 # Of a traceback its end has the innermost frames.
@@ -239,9 +238,9 @@ def _is_module(test: StoredTest) -> bool:
     return test.line is None and stands_in_both and path in {test.name, f"{test.name}.py"}
 
 
-def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | int]:
+def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str]:
     """Return the columns of a run that its new fields set; an empty value sets none."""
-    columns: dict[str, str | int] = {}
+    columns: dict[str, str] = {}
     for attachment in attachments:
         if attachment.kind != "fields":
             continue
@@ -249,8 +248,6 @@ def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | int]
         name, value = field.get("name"), field.get("value")
         if name in _RUN_FIELDS and isinstance(value, str) and value:
             columns[_RUN_FIELDS[name]] = value
-        elif name in _RUN_NUMBERS and (number := whole_number(value)):
-            columns[_RUN_NUMBERS[name]] = number
     return columns
 
 
@@ -328,6 +325,7 @@ class Writer(Struct):
             **_OPEN,
             **references,
             **run_columns(run.attachments),
+            **run.extensions,
             project_id=project_id,
             source_id=self._find_or_create("source", project_id, run.source),
             name=run.name,
@@ -398,8 +396,7 @@ class Writer(Struct):
             created=self.now,
         )
         self._attach(run_id, thread_id, thread.attachments)
-        known = {"ancestors": thread.ancestors} if thread.ancestors else NONE
-        self._update_run(run_id, known, increments={"thread_count": 1, "thread_active_count": 1})
+        self._update_run(run_id, thread.of_run, increments={"thread_count": 1, "thread_active_count": 1})
         return thread_id
 
     def append_to_thread(self, thread_id: int, addition: ThreadSubmission) -> None:
@@ -416,7 +413,7 @@ class Writer(Struct):
         self.connection.update("thread", thread_id, changes, more)
         replaced = replace_results(self.connection, {**thread, **addition.extensions}, addition.tests)
         more.subtract(increments(replaced))
-        self._update_run(run_id, increments=more)
+        self._update_run(run_id, addition.of_run, increments=more)
 
     def complete_thread(self, thread_id: int, durations: Mapping[str, int]) -> None:
         """Complete a thread; durations, in microseconds, replace the totals of its appends."""

@@ -192,7 +192,6 @@ def test_suite_properties_are_fields_of_runs(arguments: tuple[str, ...], junit: 
     """)
     tests = suite.report(*arguments, *junit)
     assert sorted(suite.run_fields) == [
-        ("Session", "no test failed (exit status 0)"),
         ("cluster", "blue"),
         ("dashboard", "https://example.org/d"),
         ("late", "7"),

@@ -51,7 +51,7 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
     # The clock of the pages stands still, however long a test takes.
     monkeypatch.setattr(rendering, "now_us", lambda: now_us)
     clock.now = now_us - 120_000_000
-    silent = site.run_of(a_test(0), a_test(1), source="silent", fields=[field("Collected", "9")], is_open=True)
+    silent = site.run_of(a_test(0), a_test(1), source="silent", session={"collected": 9}, is_open=True)
     clock.now += 60_000_000
     main: dict[str, Any] = {**on("main", commit=40 * "a"), "source": "backend"}
     removed = site.run_of(a_test(0), a_test(1), **main)
@@ -63,12 +63,12 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
     first_on_branch = site.run_of(*tests, **on("fix/rounding"), source="backend")
     first = site.run_of(a_test(0), source="frontend")
     site.run_of(a_test(0), a_test(1), source="died")
-    notes = [field("Session", "pytest died before the session ended"), field("Not run", "1214")]
-    died = site.run_of(a_test(0), killed(1), source="died", fields=notes)
+    told = {"ending": {"state": "died"}, "not_run": 1214}
+    died = site.run_of(a_test(0), killed(1), source="died", session=told)
     causes = [failing(number, message=f"{chr(65 + number)}lphaError: no") for number in range(REASONS)]
     huge = site.run_of(*causes, *map(a_test, range(REASONS, 400)), source="huge")
     clock.now = now_us - 3_000_000
-    running = site.service.new_run(source="running", name="now", fields=[field("Collected", "4")])
+    running = site.service.new_run(source="running", name="now", session={"collected": 4})
     thread = site.service.new_thread(running, session_started=clock.now)
     now = [{"key": "key3", "name": "test_3[x]", "folder": "tests.a", "since": 0}]
     site.service.append(thread, a_test(0), failing(1), running=now)

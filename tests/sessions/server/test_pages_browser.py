@@ -416,7 +416,7 @@ def test_the_time_to_go_counts_down_between_two_answers(visit: Visit) -> None:
     last = a_test(1, elapsed=4000 * SECOND)
     visit.site.run_of(a_test(0), last, source="counted", **on("main"))
     service.clock.now = time.time_ns() // 1000
-    run = service.new_run(source="counted", fields=[field("Collected", "2"), field("Branch", "main")])
+    run = service.new_run(source="counted", fields=[field("Branch", "main")], session={"collected": 2})
     thread = service.new_thread(run, session_started=service.clock.now)
     running = [{"key": last["key"], "name": last["name"], "folder": last["folder"], "since": 0}]
     service.append(thread, a_test(0), running=running)

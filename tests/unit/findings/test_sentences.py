@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.findings.sentences import RunNumbers, judge_run, worst_ending
+from pytest_automation_report.findings.sentences import RunNumbers, judge_run
 
 
 def of(finished: int, failed: int = 0, passed: int | None = None, **numbers: object) -> RunNumbers:
@@ -10,9 +10,9 @@ def of(finished: int, failed: int = 0, passed: int | None = None, **numbers: obj
     return RunNumbers(finished=finished, failed=failed, passed=counted, **numbers)  # type: ignore[arg-type]
 
 
-def cut(ending: str, limit: int = 0, **numbers: int) -> RunNumbers:
+def cut(why: str, limit: int = 0, **numbers: int) -> RunNumbers:
     values = {"finished": 35, "failed": 1, "collected": 60, "not_run": 25, **numbers}
-    return RunNumbers(ending=(ending, limit), **values)  # type: ignore[arg-type]
+    return RunNumbers(cut=(why, limit), **values)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,9 @@ def cut(ending: str, limit: int = 0, **numbers: int) -> RunNumbers:
         (of(0), "skip", "No test ran", "no test ran"),
         (of(6, is_torn=True), "skip", "6 tests passed, the run is not whole", "not whole"),
         (cut("died"), "fail", "The session died after 35 of 60 tests, 1 failed", "died after 35 of 60, 1 failed"),
-        (of(1, ending=("died", 0)), "fail", "The session died after 1 test", "died after 1"),
+        (of(1, cut=("died", 0)), "fail", "The session died after 1 test", "died after 1"),
         (
-            of(9, 1, collected=12, ending=("died", 0), dead="1 of 4 jobs died: unit 2/4"), "fail",
+            of(9, 1, collected=12, cut=("died", 0), dead="1 of 4 jobs died: unit 2/4"), "fail",
             "1 of 4 jobs died: unit 2/4; 9 of 12 tests ran, 1 failed", "died after 9 of 12, 1 failed",
         ),
         (
@@ -50,7 +50,7 @@ def cut(ending: str, limit: int = 0, **numbers: int) -> RunNumbers:
             cut("stopped", 3),
             "fail", "Stopped at 3 failures (--maxfail) after 35 of 60", "stopped after 35 of 60, 1 failed",
         ),
-        (of(9, 1, ending=("stopped", 1)), "fail", "1 of 9 tests failed", "1 failed"),
+        (of(9, 1, cut=("stopped", 1)), "fail", "1 of 9 tests failed", "1 failed"),
         (cut("", failed=0), "skip", "Ended after 35 of 60 tests", "ended after 35 of 60"),
         (
             of(506, files=1, lost=13, not_run=13, collected=506),
@@ -89,24 +89,3 @@ def test_a_verdict_is_one_sentence_and_a_few_words(numbers: RunNumbers, tone: st
 def test_a_part_of_the_suite_is_always_called_so() -> None:
     """A selection stands beside whatever is said."""
     assert judge_run(of(94, selection="-k parser"))["part"] == "part of the suite: -k parser"
-
-
-@pytest.mark.parametrize(
-    ("notes", "ending"),
-    [
-        ([], ("", 0)),
-        (["no test failed (exit status 0)"], ("", 0)),
-        (["stopped: 1 error during collection"], ("", 0)),
-        (["tests failed, stopping after 1 failures (exit status 1)"], ("stopped", 1)),
-        (["stopped: stopping after 3 failures"], ("stopped", 3)),
-        (["interrupted by Ctrl-C"], ("interrupted", 0)),
-        (["ended by pytest.exit: enough"], ("interrupted", 0)),
-        (
-            ["tests failed (exit status 1)", "pytest died before the session ended", "interrupted by Ctrl-C"],
-            ("died", 0),
-        ),
-    ],
-)
-def test_notes_of_sessions_tell_how_a_run_ended(notes: list[str], ending: tuple[str, int]) -> None:
-    """The worst of several sessions counts."""
-    assert worst_ending(notes) == ending

@@ -16,7 +16,7 @@ from pytest_automation_report.findings.sentences import RunNumbers
 from pytest_automation_report.findings.times import HISTORY, LAST, RunTime, factor, time_to_go
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, Strip, clock, strip_of
 from pytest_automation_report.server.pages.urls import FLAKY
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, collected_of, fields_of
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, fields_of
 from pytest_automation_report.server.store.histories import SeriesRun, histories, last_letters, series_of
 from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.server.store.values import RunningTest
@@ -179,8 +179,7 @@ class ShownRun(Struct, frozen=True, dict=True):
         files, modules, uncollected = (found["ran"][name] for name in ("files", "modules", "uncollected"))
         finished = row["total_count"] - row["untested_count"] - modules
         # Several results of one test, as subtests have them, may be more than were collected.
-        known = collected_of(self.record)
-        collected = None if known is None else max(known, finished)
+        collected = None if row["collected"] is None else max(row["collected"], finished)
         return RunNumbers(
             finished=finished,
             failed=row["failure_count"] - uncollected,

@@ -6,8 +6,10 @@ import json
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD, WORKER_FIELD
+from pytest_automation_report.api.models import WORKER_FIELD
+from pytest_automation_report.api.sessions import COLLECTED_FIELD, DESELECTED_FIELD
 from pytest_automation_report.findings.sentences import (
     RunNumbers,
     beginning_of_new,
@@ -18,6 +20,7 @@ from pytest_automation_report.findings.sentences import (
 )
 from pytest_automation_report.server.pages import words
 from pytest_automation_report.server.pages.urls import VIEWS, RunState
+from pytest_automation_report.server.store.reads import session_of
 from pytest_automation_report.server.store.searches import Term, terms_of, toggled
 from pytest_automation_report.server.store.values import KILLED
 from pytest_automation_report.text.limits import SHORT_COMMIT, duration, quantity
@@ -370,9 +373,9 @@ def _versions(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 _ATTACHMENTS_SHOWN: Final = 200
-_SHOWN_APART: Final = frozenset(
-    {"Branch", "Commit", "Commit subject", "Commits", "Packages", COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD}
-)
+_SHOWN_APART: Final = frozenset({"Branch", "Commit", "Commit subject", "Commits", "Packages"})
+# Of a run that is created before the server has answered: then its session has told them in another way, too.
+_TOLD_TWICE: Final = frozenset({COLLECTED_FIELD, DESELECTED_FIELD})
 _RAIL_FIELDS: Final = ("Python", "pytest", "Platform", "Machine", "CI")
 
 
@@ -385,10 +388,12 @@ def where_it_ran(facts: ShownRun) -> list[tuple[str, str]]:
 def details_of(facts: ShownRun) -> words.Values:
     """Return the values of the view of the details."""
     record = facts.record
-    fields = words.attached(record, "fields")
+    session = session_of(record.row)
+    hidden = _SHOWN_APART if session.collected is None else _SHOWN_APART | _TOLD_TWICE
+    fields = [field for field in words.attached(record, "fields") if field["name"] not in hidden]
     threads = [_thread(facts, row) for row in record.threads]
     return {
-        "fields": [field for field in fields if field["name"] not in _SHOWN_APART][:_ATTACHMENTS_SHOWN],
+        "fields": [*fields, *words.told_by(replace(session, not_run=0))][:_ATTACHMENTS_SHOWN],
         "packages": facts.fields.get("Packages", "").splitlines(),
         "artifacts": words.attached(record, "artifacts")[:_ATTACHMENTS_SHOWN],
         "links": words.attached(record, "links"),
@@ -401,9 +406,7 @@ def details_of(facts: ShownRun) -> words.Values:
 def _arrived(facts: ShownRun) -> str:
     """Return the number of collected tests, and how many are to come or did not run; empty if it is not known."""
     counts, record = facts.counts, facts.record
-    # If some threads are not read, it is at least the number of results.
-    is_whole = record.row["thread_count"] <= len(record.threads)
-    collected = words.collected_of(record) if is_whole else counts.collected
+    collected: int | None = record.row["collected"]
     if collected is None:
         return ""
     if collected < counts.finished:
@@ -420,7 +423,8 @@ def _thread(facts: ShownRun, row: Row) -> words.Values:
     observed = row["elapsed_observed"]
     name = facts.worker(row["id"]) or f"worker {row['position']}"
     # The name may be the worker's own, or its job's.
-    fields = [field for field in words.attached(facts.record, "fields", row["id"]) if field["value"] != name]
+    told = [*words.attached(facts.record, "fields", row["id"]), *words.told_by(session_of(row))]
+    fields = [field for field in told if field["value"] != name]
     return {
         "name": name,
         "word": word,

@@ -140,7 +140,7 @@ def test_a_thread_has_the_properties_of_the_contract_in_its_order(service: Servi
         *{**counts, "completed_count": 2, "total_count": 2}.items(),
         ("artifacts", [[("name", name), ("note", None), ("url", file["url"]), ("mime_type", None), ("size", None)]]),
         ("fields", [[("type", 2), ("name", name), ("value", None), ("meta", [])]]), ("created_at", MOMENT.format(20)),
-        ("created_by", 1), ("completed_at", None), ("completed_by", None),
+        ("created_by", 1), ("completed_at", None), ("completed_by", None), ("session", []),
     ]  # fmt: skip
 
 

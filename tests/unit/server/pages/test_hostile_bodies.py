@@ -8,7 +8,7 @@ import pytest
 
 from support.hostile_bodies import NUMBERS, PATHS, TEXTS, Bodies
 from support.service import API, a_test
-from support.website import Site, attempts, failing, field, links
+from support.website import Site, attempts, failing, links
 
 PARTS = 4
 EACH = 6
@@ -120,8 +120,10 @@ def test_a_value_of_a_wrong_type_is_refused_or_left_out(site: Site) -> None:
 def test_a_number_of_hundreds_of_digits_breaks_no_page(site: Site, digits: str) -> None:
     """What says that many tests were collected or not run, or had attempts, is no number; each page is there."""
     other = site.run_of(a_test())
-    fields = [field(name, digits) for name in ("Collected", "Not run", "Deselected")]
-    ended = field("Session", f"stopping after {digits} failures")
-    run = site.run_of(failing(fields=[attempts(digits)]), fields=[*fields, ended])
+    run = site.run_of(failing(fields=[attempts(digits)]), is_open=True)
+    for name in ("collected", "not_run", "deselected"):
+        body = b'{"session": {"%b": %b}}' % (name.encode(), digits.encode())
+        site.service.raw("POST", f"/api/v1/automation/runs/{run}/append", body)
+    site.service.complete(run)
     for address in ("/", "/projects/1", "/sources/1", *(f"/runs/{each}" for each in (run, other))):
         assert site.get(address).status_code == 200, address

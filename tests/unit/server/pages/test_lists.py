@@ -97,33 +97,41 @@ def test_a_branch_is_compared_with_itself(site: Site) -> None:
 @pytest.mark.postgresql
 def test_runs_that_go_on_come_first_with_their_progress(site: Site) -> None:
     """The number of collected tests says how much is to come, failures so far are counted."""
-    fields = _fields(Branch="main", Collected="2418")
-    going_on = site.run_of(failing(1), a_test(2), is_open=True, fields=fields, source="backend")
+    more = {"fields": _fields(Branch="main"), "session": {"collected": 2418}}
+    going_on = site.run_of(failing(1), a_test(2), is_open=True, source="backend", **more)
     completed = _run(site, a_test(1), source="backend")
     assert _numbers(site, "/") == [going_on, completed]
     assert "2 of 2,418 tests ran, 1 failed" in _rows(site, "/")[0]
-    more = {"fields": _fields(Collected="82")}
-    site.service.post(f"/automation/runs/{going_on}/append", more)
-    for text in (_rows(site, "/")[0], site.text(f"/runs/{going_on}")):
-        assert missing(text, "2 of 2,500 ", ", 1 failed") == [], "of all jobs"
+    assert "2 of 2,418 results are here, 1 failed" in site.text(f"/runs/{going_on}")
     assert _numbers(site, "/projects/1?status=running") == [going_on]
     assert _numbers(site, "/projects/1?status=passed") == [completed]
+
+
+def test_what_another_client_says_of_its_session_is_a_field_like_any_other(site: Site) -> None:
+    """Fields that are named as a Testmo instance shows a session's numbers, and its end, mean nothing."""
+    fields = _fields(Collected="2418", Not_run="1214", Session="pytest died before the session ended")
+    run = site.run_of(a_test(1), is_open=True, fields=fields)
+    assert "1 test ran" in _rows(site, "/")[0]
+    site.service.complete(run)
+    assert missing(site.text(f"/runs/{run}"), "The only test passed", "Not run", "died") == ["Not run", "died"]
+    details = site.text(f"/runs/{run}?view=details")
+    assert missing(details, "Collected 2418", "Not run 1214", "Session pytest died before the session ended") == []
 
 
 @pytest.mark.postgresql
 def test_tests_that_did_not_run_are_counted(site: Site) -> None:
     """Lists, chip and changes have one number, by the collection; names are those of the run, else of the base."""
     site.run_of(a_test(1), a_test(2))
-    run = site.run_of(a_test(1), fields=_fields(Not_run="1214"))
+    run = site.run_of(a_test(1), session={"not_run": 1214})
     assert "1,214 not run" in _rows(site, "/")[0]
     changes = site.text(f"/runs/{run}?view=changes").partition("Changes")[2]
     assert missing(changes, "1,214 not run", "Not run 1,214 tests, 1 of them by name", "test_2") == []
     assert "Not run 1,214" in site.text(f"/runs/{run}")
     site.run_of(*map(a_test, range(9)))
-    few = site.run_of(*map(a_test, range(4)), a_test(4, "untested"), fields=_fields(Collected="6"))
+    few = site.run_of(*map(a_test, range(4)), a_test(4, "untested"), session={"collected": 6})
     changes = site.text(f"/runs/{few}?view=changes")
     assert missing(changes, "Not run 2", "2 not run", "Not run 2 tests, among these 5 tests of the base") == []
-    named = site.run_of(*map(a_test, range(4)), a_test(4, "untested"), fields=_fields(Collected="5"))
+    named = site.run_of(*map(a_test, range(4)), a_test(4, "untested"), session={"collected": 5})
     changes = site.text(f"/runs/{named}?view=changes")
     assert missing(changes, "1 not run", "Not run 1 test ", "test_4") == []
 
@@ -132,7 +140,7 @@ def test_a_test_that_did_not_run_is_counted_once(site: Site) -> None:
     """A test with a result that says so has the chip and part of its status, and is not among those without one."""
     tests = (*map(a_test, range(4)), a_test(4, "untested"))
     site.run_of(*map(a_test, range(6)))
-    run = site.run_of(*tests, fields=_fields(Collected="6"))
+    run = site.run_of(*tests, session={"collected": 6})
     assert chips(site.shown(f"/runs/{run}")) == {"Untested": "1", "Passed": "4", "Not run": "1"}
     for path in (f"/runs/{run}", "/projects/1"):
         assert 'aria-label="1 untested, 4 passed, 1 not run"' in site.shown(path)

@@ -67,13 +67,15 @@ class Runs:
         branch: str = "main",
         commit: str = "",
         more: Mapping[str, str] | None = None,
+        session: Json | None = None,
         ancestors: Sequence[str] = (),
         **given: Any,  # noqa: ANN401 - those of `results`
     ) -> int:
         """Make a run with one test for each letter (a dot: the run lacks it), and return its id."""
         self.service.clock.now += 60 * SECOND
         fields = {"Branch": branch, "Commit": commit or f"c{self.service.clock.now}", **(more or {})}
-        run = self.service.new_run(fields=[field(name, value) for name, value in fields.items() if value])
+        shown = [field(name, value) for name, value in fields.items() if value]
+        run = self.service.new_run(fields=shown, session=session or {})
         if letters:
             thread = self.service.new_thread(run, **({"ancestors": [*ancestors]} if ancestors else {}))
             self.service.append(thread, *results(letters, **given))
@@ -458,8 +460,8 @@ def test_a_test_that_was_killed_with_pytest_has_not_failed(runs: Runs) -> None:
     )
     killed = {1: died.fields[0].meta["message"], 2: "The worker gw0 crashed while it ran this test"}
     runs("pppp", commit="a1")
-    dead = {"Session": "pytest died before the session ended", "Collected": "4"}
-    found = runs.findings(runs("pff", messages=killed, commit="a1", more=dead))
+    dead = {"ending": {"state": "died"}, "collected": 4}
+    found = runs.findings(runs("pff", messages=killed, commit="a1", session=dead))
     assert (found["verdict"]["long"], found["mine"]["new"]) == ("The session died after 2 of 4 tests, 1 failed", 1)
     assert names(found["tests"]["newly_failing"]) == ["test_2"]
     assert [(reason["count"], reason["kind"], reason["first"]) for reason in found["reasons"][1:]] == [(1, None, None)]
@@ -471,13 +473,13 @@ def test_a_test_that_was_killed_with_pytest_has_not_failed(runs: Runs) -> None:
 
 def test_a_run_that_was_cut_short_is_no_base(runs: Runs) -> None:
     """After an interrupted first run no test is new in the next; runs of one selection are compared with each other."""
-    selected = {"Selection": "-k cart", "Collected": "3"}
-    runs("pf", more={"Collected": "40"})
-    whole = runs("pf" + "p" * 38, more={"Collected": "40"})
+    selected: Json = {"more": {"Selection": "-k cart"}, "session": {"collected": 3}}
+    runs("pf", session={"collected": 40})
+    whole = runs("pf" + "p" * 38, session={"collected": 40})
     assert runs.findings(whole)["base"] is None
-    part = runs("ppf", more=selected)
+    part = runs("ppf", **selected)
     assert based_on(runs.findings(part)) == (whole, "same branch")
-    again = runs.findings(runs("pff", more=selected))
+    again = runs.findings(runs("pff", **selected))
     assert (based_on(again), again["is_partial"], again["counts"]["newly_failing"]) == ((part, "same branch"), False, 1)
 
 
@@ -485,7 +487,7 @@ def test_a_failure_that_began_in_a_run_after_the_base_is_new(runs: Runs) -> None
     """It was never away, although a run that was cut short had it first; one that failed before the base is back."""
     rest = "p" * 18
     runs(f"pf{rest}")
-    base, cut = runs(f"pp{rest}"), runs("f", more={"Collected": "20"})
+    base, cut = runs(f"pp{rest}"), runs("f", session={"collected": 20})
     found = runs.findings(runs(f"ff{rest}"))
     assert based_on(found) == (base, "same branch")
     kinds = [(test["kind"], test["since"]["run"]) for test in found["tests"]["newly_failing"]]
@@ -495,14 +497,14 @@ def test_a_failure_that_began_in_a_run_after_the_base_is_new(runs: Runs) -> None
 
 def test_a_run_whose_session_was_killed_is_no_base(runs: Runs) -> None:
     """However many of its tests ran: it is compared with the run before, and so is the next one that is killed."""
-    dead = {"Session": "pytest died before the session ended", "Collected": "20"}
-    whole = runs("pf" + "p" * 18, more={"Collected": "20"})
-    first, second = (runs.findings(runs(letters + "p" * 17, more=dead)) for letters in ("pp", "fp"))
+    dead = {"ending": {"state": "died"}, "collected": 20}
+    whole = runs("pf" + "p" * 18, session={"collected": 20})
+    first, second = (runs.findings(runs(letters + "p" * 17, session=dead)) for letters in ("pp", "fp"))
     assert (first["is_partial"], second["is_partial"]) == (True, True)
     assert (based_on(second), names(second["tests"]["fixed"])) == ((whole, "same branch"), ["test_1"])
     assert second["tests"]["gone"] == []
     shared = runs.open("p" * 19)
-    runs.service.new_thread(shared, fields=[field("Session", dead["Session"])])
+    runs.service.new_thread(shared, session=dead)
     runs.service.complete(shared)
     assert based_on(runs.findings(runs("pf" + "p" * 18))) == (whole, "same branch")
 
@@ -512,10 +514,10 @@ def test_no_test_is_gone_that_merely_did_not_run(runs: Runs) -> None:
 
     Tests that it names because it did not come to them are neither skipped, nor new, nor gone.
     """
-    runs("p" * 20, more={"Collected": "20"})
-    stopped = runs.findings(runs("p" * 19, more={"Collected": "20"}))
+    runs("p" * 20, session={"collected": 20})
+    stopped = runs.findings(runs("p" * 19, session={"collected": 20}))
     assert (stopped["is_partial"], stopped["tests"]["gone"]) == (False, [])
-    assert runs.changed(runs("p" * 18, more={"Collected": "18"}), "gone") == ["test_18"]
+    assert runs.changed(runs("p" * 18, session={"collected": 18}), "gone") == ["test_18"]
     runs("pfps", branch="other")
     counts = runs.findings(runs("puusu", branch="other"))["counts"]
     assert [counts[word] for word in ("newly_skipped", "new_tests", "gone", "fixed")] == [0, 0, 0, 0]

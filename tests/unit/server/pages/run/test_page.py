@@ -347,9 +347,9 @@ def test_a_part_of_the_suite_is_called_so_and_no_faster(site: Site) -> None:
     """A run of selected tests names the options; only runs of the same tests, all of which ran, compare their times."""
     clock, selection = site.service.clock, field("Selection", "-k cart")
 
-    def text_of_run(count: int, seconds: int, *fields: Json) -> str:
+    def text_of_run(count: int, seconds: int, *fields: Json, **told: object) -> str:
         clock.now += 60 * SECOND
-        run = site.service.new_run(**on("main", *fields))
+        run = site.service.new_run(**on("main", *fields), session=told)
         site.service.append(site.service.new_thread(run), *map(a_test, range(count)))
         clock.now += seconds * SECOND
         site.service.complete(run, measure_elapsed=True)
@@ -358,7 +358,7 @@ def test_a_part_of_the_suite_is_called_so_and_no_faster(site: Site) -> None:
     text_of_run(30, 60)
     assert "5.00 s part of the suite: -k cart" in text_of_run(3, 5, selection)
     assert missing(text_of_run(3, 9, selection), "9.00 s +4.00 s", "part of the suite: -k cart") == []
-    assert "30.0 s 29" not in text_of_run(29, 30, field("Collected", "30"))
+    assert "30.0 s 29" not in text_of_run(29, 30, collected=30)
     assert "1 min 1 s +" not in text_of_run(30, 61)
     text = site.text("/sources/1")
     assert text.count("· part of the suite") == 2
@@ -505,26 +505,26 @@ def test_a_block_of_the_timeline_leads_to_all_of_its_tests(site: Site) -> None:
 
 def test_details_say_where_it_ran_and_whether_everything_arrived(site: Site) -> None:
     """Fields, links, files, workers; collected and reported tests are compared."""
-    fields = [field("Python", "3.13.1"), field("Collected", "3")]
+    fields, told = [field("Python", "3.13.1")], {"collected": 3}
     files = [{"name": "coverage.xml", "url": "https://files.example.com/c.xml", "size": 214_000}]
     job = [{"name": "CI job", "url": "https://ci.example.com/7"}]
-    run = site.run_of(a_test(0), a_test(1), fields=fields, artifacts=files, links=job, tags=["nightly"])
+    run = site.run_of(a_test(0), a_test(1), fields=fields, session=told, artifacts=files, links=job, tags=["nightly"])
     shown = ("Python 3.13.1", "Collected 3, 1 did not run", "Reported 2", "coverage.xml", "214 kB", "CI job")
     assert missing(site.text(f"/runs/{run}?view=details"), *shown) == []
     assert "https://files.example.com/c.xml" in links(site.shown(f"/runs/{run}?view=details"))
-    whole = site.run_of(*map(a_test, range(3)), fields=fields)
+    whole = site.run_of(*map(a_test, range(3)), session=told)
     assert "Collected 3, all reported" in site.text(f"/runs/{whole}?view=details")
-    died = site.run_of(a_test(0), a_test(1), killed(2), fields=[*fields, field("Session", "pytest died early")])
+    died = site.run_of(a_test(0), a_test(1), killed(2), session={**told, "ending": {"state": "died"}})
     for view in ("", "?view=details"):
         assert "Collected 3, all reported" in site.text(f"/runs/{died}{view}")
 
 
 def test_results_of_modules_are_not_said_to_be_tests_that_were_collected(site: Site) -> None:
     """If there are more results than collected tests, both numbers stand there, and nothing is said to be complete."""
-    run = site.run_of(failing(0), failing(1), fields=[field("Collected", "0")])
+    run = site.run_of(failing(0), failing(1), session={"collected": 0})
     assert "Collected 0, 2 results" in site.text(f"/runs/{run}")
     assert missing(site.text(f"/runs/{run}?view=details"), "Collected 0, 2 results", "all reported") == ["all reported"]
-    whole = site.run_of(failing(0), failing(1), fields=[field("Collected", "2")])
+    whole = site.run_of(failing(0), failing(1), session={"collected": 2})
     assert "Collected 2, all reported" in site.text(f"/runs/{whole}")
 
 
@@ -568,9 +568,8 @@ def test_links_of_a_run_without_a_branch_lead_to_runs_without_one(site: Site) ->
 
 def test_a_session_that_died_says_so(site: Site) -> None:
     """The heading has the numbers of tests that finished and that there are; the killed one is not among the first."""
-    fields = [field("Session", "pytest died before the session ended"), field("Not run", "1214")]
     site.run_of(a_test(0), a_test(1))
-    run = site.run_of(a_test(0), killed(1), fields=fields)
+    run = site.run_of(a_test(0), killed(1), session={"ending": {"state": "died"}, "not_run": 1214})
     words = ("The session died after 1 of 1,215 tests", "It died while it ran test_1 .", "Not run 1,214", "1 new")
     assert missing(site.text(f"/runs/{run}"), *words) == ["1 new"]
     assert re.findall("<h2>(.*?)</h2>", site.shown(f"/runs/{run}"))[0] == "Running when the process died"
@@ -582,7 +581,7 @@ def test_an_open_run_shows_its_progress_and_answers_without_news_in_one_read(sit
     """How many of how many, what runs now; 304 until something changes; news wait in a pill; the end is said."""
     # The clock of a page is that of the machine.
     site.service.clock.now = time.time_ns() // 1000
-    run = site.service.new_run(fields=[field("Collected", "4"), field("Branch", "main")])
+    run = site.service.new_run(fields=[field("Branch", "main")], session={"collected": 4})
     thread = site.service.new_thread(run, session_started=site.service.clock.now)
     running = [{"key": "key3", "name": "test_3[x]", "folder": "tests.a", "since": 0}]
     site.service.append(thread, a_test(0), a_test(1), running=running)
@@ -613,7 +612,7 @@ def test_the_time_to_go_is_less_what_the_running_test_has_used(site: Site) -> No
 
     def shown(lasted: int, branch: str = "main", source: str = "a-source") -> str:
         now = site.service.clock.now = time.time_ns() // 1000
-        run = site.service.new_run(fields=[field("Collected", "3"), field("Branch", branch)], source=source)
+        run = site.service.new_run(fields=[field("Branch", branch)], session={"collected": 3}, source=source)
         running = [{"key": "key2", "name": "test_2", "folder": "tests.a", "since": 0}]
         tests = [a_test(number, elapsed=60 * SECOND) for number in range(2)]
         thread = site.service.new_thread(run, session_started=now - lasted * SECOND)

@@ -64,7 +64,8 @@ def job(  # noqa: PLR0913 - what a job sends
     thread = site.service.new_thread(run, **own)
     site.service.append(thread, *(tests or (a_test(began),)))
     if ended is not None:
-        end = {"session": {"ended": ended * SECOND + 1, **({"unexplained_exit": exits} if exits else {})}}
+        ending = {"state": "ended", "status": exits, "is_unexplained": exits > 0}
+        end = {"session": {"ended": ended * SECOND + 1, "ending": ending}}
         assert site.service.post(f"/automation/runs/threads/{thread}/append", end).status_code == 204
     site.service.complete_thread(thread)
 
@@ -137,7 +138,9 @@ def test_beside_failures(site: Site) -> None:
     assert missing(site.text(f"/runs/{run}"), words) == []
 
 
-@pytest.mark.parametrize("end", [{"ended": -1}, {"ended": "soon"}, {}, 7, {"ended": 1, "unexplained_exit": 10**30}])
+@pytest.mark.parametrize(
+    "end", [{"ended": -1}, {"ended": "soon"}, {}, 7, {"ending": {"state": "ended", "status": 10**30}}]
+)
 def test_an_end_that_cannot_be_read(site: Site, end: object) -> None:
     """An extension of another form is left out, and what came with it is stored."""
     run = site.run_of(a_test(0), is_open=True)

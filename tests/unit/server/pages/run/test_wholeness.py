@@ -8,7 +8,7 @@ import pytest
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.server.store.checks import check_store
 from support.service import a_test
-from support.website import Site, failing, field, killed, missing, on
+from support.website import Site, failing, killed, missing, on
 
 
 def _shared_run(site: Site, *parts: range) -> int:
@@ -63,8 +63,8 @@ def test_a_job_that_died_in_its_last_test_is_not_whole(site: Site) -> None:
         for attempt in range(1, attempts + 1):
             job = {"name": "unit", "attempt": attempt}
             thread = site.service.new_thread(run, job=job, session_started=attempt)
-            note = [field("Session", "pytest died before the session ended" if attempt == 1 else "ended")]
-            site.service.post(f"/automation/runs/{run}/append", {"fields": note})
+            ending = {"state": "died" if attempt == 1 else "ended"}
+            site.service.post(f"/automation/runs/threads/{thread}/append", {"session": {"ending": ending}})
             last = killed(1) if attempt == 1 else a_test(1)
             collection = {"digest": "0" * 32, "tests": 2, "chosen": 2}
             site.service.append(thread, a_test(0), last, collection=collection)
@@ -97,8 +97,8 @@ def test_a_verdict_names_the_jobs_that_died(site: Site, jobs: list[tuple[str, in
     for place, (name, attempt, has_died) in enumerate(jobs, 1):
         thread = site.service.new_thread(run, job={"name": name, "attempt": attempt}, session_started=place)
         site.service.append(thread, a_test(place))
-        note = "pytest died before the session ended" if has_died else "ended"
-        site.service.post(f"/automation/runs/threads/{thread}/append", {"fields": [field("Session", note)]})
+        ending = {"state": "died" if has_died else "ended"}
+        site.service.post(f"/automation/runs/threads/{thread}/append", {"session": {"ending": ending}})
     site.service.complete(run)
     assert words in site.text(f"/runs/{run}")
 
