@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from msgspec import convert
 
 from compatibility.real.printed import last_line, without_report
 from compatibility.real.verdicts import SEVERITY, Verdict, from_junit
+from pytest_automation_report.api.models import SessionSummary
+from pytest_automation_report.api.sessions import session_fields
 from support.canary import holds_token
 from support.checked_server import CheckedServer
 from support.processes import kill_group, running
@@ -59,7 +62,10 @@ class Pair:
 
     @property
     def run_fields(self) -> dict[str, str]:
-        return {each["name"]: each["value"] for each in self.run["fields"]}
+        """Its fields, and those by which pages say what its session has told."""
+        made = session_fields(convert(self.run["session"], SessionSummary))
+        fields = {each["name"]: each["value"] for each in self.run["fields"]}
+        return {**fields, **{field.name: str(field.value) for field in made}}
 
     @property
     def server(self) -> dict[str, Verdict]:

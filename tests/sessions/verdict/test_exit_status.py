@@ -8,6 +8,7 @@ import pytest
 
 from support.projects import Project, console
 from support.scripted_server.server import ScriptedServer
+from support.session_processes import eventually, spools
 from support.sessions import TOKEN, session_environment
 
 SAID = "pytest ended with 1 although no test failed: a plugin, for instance coverage"
@@ -55,6 +56,7 @@ def test_a_plugin_ends_the_session(project: Project, name: str, workers: tuple[s
     setter(project, name)
     ran = project.report(*workers, exits=1)
     assert f"{ran.out}{ran.err}".count(SAID) == (name != "pytest.exit"), ran.text
+    eventually(lambda: spools(project.root) == [], "all is delivered")  # pytest does not wait for it after such an exit
     assert markdown(project).startswith(f"### ❌ {SAID}\n")
     assert "ended with 1" in console(project.root, "run", "list", exits=0).text
     gate = console(project.root, "gate", exits=3).err

@@ -458,7 +458,7 @@ def test_a_test_that_was_killed_with_pytest_has_not_failed(runs: Runs) -> None:
     died = unfinished_attempt(
         "t.py::t", RecordingOptions(), kind="died", detail="last words", observed_us=1, worker="main"
     )
-    killed = {1: died.fields[0].meta["message"], 2: "The worker gw0 crashed while it ran this test"}
+    killed = {1: died.causes[0].message, 2: "The worker gw0 crashed while it ran this test"}
     runs("pppp", commit="a1")
     dead = {"ending": {"state": "died"}, "collected": 4}
     found = runs.findings(runs("pff", messages=killed, commit="a1", session=dead))
