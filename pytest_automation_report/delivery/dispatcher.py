@@ -15,27 +15,32 @@ from msgspec import Struct, ValidationError, convert, field
 from pytest_automation_report.api.responses import ClientError, RefusedError, UnknownAnswerError
 from pytest_automation_report.delivery.attempts import CapturedOutput
 from pytest_automation_report.delivery.reconciliation import Reconciliation
+from pytest_automation_report.delivery.refusals import RefusalHandling
 from pytest_automation_report.delivery.requests import (
     NOT_FOUND_OR_GONE,
     TOO_LARGE,
     UNPROCESSABLE,
-    Life,
+    DeliveryOptions,
+    InFlightRequests,
     Request,
     refusal_reason,
 )
+from pytest_automation_report.delivery.retries import RetryPolicy
 from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.stores import Uploads
 from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger import AckRecord, HeldRecord, Intent, NotRecord
 from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
-    from pytest_automation_report.delivery.launch import Timeouts
+    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.delivery.launch import Runtime, Timeouts
     from pytest_automation_report.delivery.queues import Batch, WorkerQueues
     from pytest_automation_report.delivery.requests import RequestError, SendStep
     from pytest_automation_report.spool.folder import SessionManifest
-    from pytest_automation_report.spool.sessions import SpoolReader
+    from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader
 
 
 # Number of a worker's waiting results at which its file is not read further: the spool is the queue, not memory.
@@ -120,17 +125,33 @@ def session_options(session: SessionManifest) -> RecordingOptions:
         raise SpoolError(f"session {session.id}: its recording options cannot be read: {error}") from error
 
 
-class Delivery(Life):
+class Delivery:
     """The delivery of a session, step by step; owned by the sender that holds the session's lock.
 
     A response of the classes *applied*, *try again* and *refused* closes its intent. An *unknown* one leaves the intent
     open, and so does a refusal of a request that may have been applied in part: both are reconciled.
     """
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.uploads = Uploads(self)
-        self.scheduler = Scheduler(self, self.uploads)
+    def __init__(
+        self,
+        session: SessionManifest,
+        client: Client,
+        ledger: LedgerFile,
+        queues: WorkerQueues,
+        timeouts: Timeouts,
+        runtime: Runtime,
+        options: DeliveryOptions = DeliveryOptions(),  # noqa: B008 - immutable
+    ) -> None:
+        self.session, self.client, self.ledger, self.queues = session, client, ledger, queues
+        self.folder = SessionFolder(ledger.folder)
+        self.timeouts, self.runtime, self.options, self.state = timeouts, runtime, options, ledger.state
+        self.in_flight = InFlightRequests()
+        self.retry_policy = RetryPolicy(ledger, timeouts, runtime)
+        self.refusals = RefusalHandling(self.retry_policy)
+        self.uploads = Uploads(session, client, self.retry_policy, options)
+        self.scheduler = Scheduler(
+            session, client, queues, self.in_flight, self.retry_policy, self.refusals, self.uploads
+        )
         self._reconciliation: Reconciliation | None = None
         # Refused requests by intent: an intent stays open until a read shows whether a part of the request was applied.
         self._to_read_back: dict[int, tuple[RefusedError, Batch | None]] = {}
@@ -179,7 +200,9 @@ class Delivery(Life):
             return False
         if self._reconciliation is None or self._reconciliation.intent.number != intent.number:
             refusal, _ = self._to_read_back.get(intent.number, (None, None))
-            self._reconciliation = Reconciliation(self, intent, refusal)
+            self._reconciliation = Reconciliation(
+                self.session, self.client, self.queues, self.retry_policy, self.options.unknown, intent, refusal
+            )
         try:
             outcome = self._reconciliation.step()
         except (ClientError, StoreError) as error:

@@ -19,7 +19,7 @@ from pytest_automation_report.api.responses import (
     Thread,
     UnknownAnswerError,
 )
-from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE, Life, note_digest
+from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE, note_digest
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.spool.ledger import AckRecord, FencedRecord, FencingIsRecord, HeldRecord, NotRecord
 
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_automation_report.api.client import Client
+    from pytest_automation_report.delivery.queues import WorkerQueues
     from pytest_automation_report.delivery.requests import Unknown
+    from pytest_automation_report.delivery.retries import RetryPolicy
+    from pytest_automation_report.spool.folder import SessionManifest
     from pytest_automation_report.spool.ledger import Closing, Intent
 
 # The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run.
@@ -65,10 +68,20 @@ class Reconciliation:
     one. Every other operation is decided by a single read, or by two reads that agree.
     """
 
-    def __init__(self, life: Life, intent: Intent, refusal: RefusedError | None) -> None:
+    def __init__(
+        self,
+        session: SessionManifest,
+        client: Client,
+        queues: WorkerQueues,
+        retry_policy: RetryPolicy,
+        unknown: Unknown,
+        intent: Intent,
+        refusal: RefusedError | None,
+    ) -> None:
         self.intent, self.refusal = intent, refusal
-        self._life = life
-        self._client, self._ledger, self._log = life.client, life.ledger, life.runtime.log
+        self._session, self._client, self._queues, self._unknown = session, client, queues, unknown
+        self._ledger, self._timeouts, self._runtime = retry_policy.ledger, retry_policy.timeouts, retry_policy.runtime
+        self._log = self._runtime.log
         self._stage = self._probe_open
         self._accepts_empty_appends = False
         self._last_read: int | None = None
@@ -77,7 +90,7 @@ class Reconciliation:
     @property
     def is_waiting(self) -> bool:
         """Whether time must pass before the next step."""
-        return self._life.runtime.clock() < self._next_read
+        return self._runtime.clock() < self._next_read
 
     def step(self) -> Reconciled:  # noqa: PLR0911 - one for each operation
         """Send at most one request, or read one list; return whether that has closed the intent."""
@@ -93,7 +106,7 @@ class Reconciliation:
                 # An empty thread does no harm; a new one is simply created.
                 return self._decide(NotRecord(self.intent.number))
             case "append_run":
-                count = len(self._life.session.run.fields)
+                count = len(self._session.run.fields)
                 return self._decide_note(lambda: self._run(has_threads=False), count)
             case "note_thread":
                 return self._decide_note(self._thread)
@@ -105,7 +118,7 @@ class Reconciliation:
 
     def _create_run(self) -> Reconciled:
         """Use the run with this session's id, if the server has one; decide that it has not once two reads agree."""
-        left_runs, id_field = self._ledger.state.left_runs, (SESSION_ID_FIELD, self._life.session.id)
+        left_runs, id_field = self._ledger.state.left_runs, (SESSION_ID_FIELD, self._session.id)
         try:
             open_runs = [run for page in run_pages(self._client, status=(4,)) for run in page.result]  # 4: running
         except RefusedError as error:
@@ -125,7 +138,7 @@ class Reconciliation:
             self._log(f"{error}: the append is assumed to be refused as a whole")
             return self._decide(NotRecord(self.intent.number))
         # A server of ours takes the results of a job into a completed run, in a new thread.
-        has_job = bool(self._life.session.job) and self._ledger.state.is_joined
+        has_job = bool(self._session.job) and self._ledger.state.is_joined
         if run.is_completed and not (has_job and JOB in self._client.extensions):
             self._decide(NotRecord(self.intent.number))
             return "run_completed"
@@ -207,7 +220,7 @@ class Reconciliation:
 
     def _wait_to_settle(self) -> bool:
         """Wait if a late copy of the request could still be applied, as without a fence; return whether to wait."""
-        settle, runtime = self._life.timeouts.settle, self._life.runtime
+        settle, runtime = self._timeouts.settle, self._runtime
         # At most the whole time: the wall clock may have been set back since the request was sent.
         seconds = min(settle, self.intent.at + settle - runtime.wall())
         if seconds > 0:
@@ -263,7 +276,7 @@ class Reconciliation:
         """
         intent, run = self.intent, self._ledger.state.run
         assert run is not None
-        progress, waiting = self._ledger.state.progress(intent.worker), self._life.queues.of(intent.worker).results
+        progress, waiting = self._ledger.state.progress(intent.worker), self._queues.of(intent.worker).results
         sent = (result for result in waiting if intent.first <= result.offset <= intent.last)
         batch = [result for result in sent if not progress.is_settled(result.offset)]
         if not 0 < arrived < intent.count == len(batch):
@@ -289,7 +302,7 @@ class Reconciliation:
 
     def _hold(self, reason: str) -> Reconciled:
         """Hold results whose delivery stays unconfirmed, or send or drop them if the user has decided that."""
-        return self._decide(decided(self._life.options.unknown, self.intent.number, reason))
+        return self._decide(decided(self._unknown, self.intent.number, reason))
 
     def _agrees_with_last_read(self, value: int) -> bool:
         """Return whether this read agrees with the last one; if not, wait a while before the next read."""
@@ -297,7 +310,7 @@ class Reconciliation:
         if self._last_read == value:
             return True
         self._last_read = value
-        self._next_read = self._life.runtime.clock() + self._life.timeouts.read_back
+        self._next_read = self._runtime.clock() + self._timeouts.read_back
         return False
 
     def _run(self, *, has_threads: bool = True) -> Run:

@@ -23,7 +23,6 @@ from pytest_automation_report.api.models import (
 from pytest_automation_report.api.responses import RefusedError
 from pytest_automation_report.api.sessions import session_fields
 from pytest_automation_report.delivery.requests import (
-    Life,
     RepeatableStep,
     Request,
     SendStep,
@@ -37,9 +36,14 @@ from pytest_automation_report.text.limits import string
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.delivery.queues import Batch, WorkerQueue
+    from pytest_automation_report.delivery.queues import Batch, WorkerQueue, WorkerQueues
+    from pytest_automation_report.delivery.refusals import RefusalHandling
+    from pytest_automation_report.delivery.requests import InFlightRequests
+    from pytest_automation_report.delivery.retries import RetryPolicy
     from pytest_automation_report.delivery.stores import Uploads
+    from pytest_automation_report.spool.folder import SessionManifest
 
 
 # How long a test must run until it is shown by itself: a worker then has one such request in a second at most.
@@ -61,12 +65,23 @@ class Scheduler:
     reconciled before any of these.
     """
 
-    def __init__(self, life: Life, uploads: Uploads) -> None:
-        self._life, self._uploads = life, uploads
-        self._state, self._session, self._queues = life.state, life.session, life.queues
-        self._client, self._clock = life.client, life.runtime.clock
-        run, tag, is_first = life.session.run, life.session.run_tag, life.session.is_first
-        self._lookup = SharedRunLookup(life.client, run, tag, life.timeouts, life.runtime, is_first)
+    def __init__(
+        self,
+        session: SessionManifest,
+        client: Client,
+        queues: WorkerQueues,
+        in_flight: InFlightRequests,
+        retry_policy: RetryPolicy,
+        refusals: RefusalHandling,
+        uploads: Uploads,
+    ) -> None:
+        self._session, self._client, self._queues, self._in_flight = session, client, queues, in_flight
+        self._retry_policy, self._refusals, self._uploads = retry_policy, refusals, uploads
+        self._ledger, self._timeouts, self._runtime = retry_policy.ledger, retry_policy.timeouts, retry_policy.runtime
+        self._state, self._clock = self._ledger.state, self._runtime.clock
+        self._lookup = SharedRunLookup(
+            client, session.run, session.run_tag, self._timeouts, self._runtime, session.is_first
+        )
         # By worker: the running attempt, with the time at which it was first seen, and the attempt on the server.
         self._seen_running: dict[str, tuple[int, float]] = {}
         self._shown_running: dict[str, int | None] = {}
@@ -82,7 +97,7 @@ class Scheduler:
 
     def choose(self) -> Request | RepeatableStep | None:
         """Return the next request, None if there is nothing to send now."""
-        in_flight = self._life.in_flight
+        in_flight = self._in_flight
         if len(in_flight) >= in_flight.max_count or not self._has_something_to_report:
             return None
         if self._state.run is None:
@@ -120,7 +135,7 @@ class Scheduler:
     def _run_request(self) -> Request | RepeatableStep | None:
         session, left_runs = self._session, self._state.left_runs
         if session.joined_run is not None and session.joined_run not in left_runs:
-            return partial(self._life.ledger.write, JoinedRecord(session.joined_run, ""))
+            return partial(self._ledger.write, JoinedRecord(session.joined_run, ""))
         # After `send --new-run` the jobs' shared run was left: this session creates a separate run.
         if session.run_tag and not left_runs:
             is_cutting = session.is_cut and self._queues.collected is None and not self._queues.is_decided
@@ -135,9 +150,9 @@ class Scheduler:
         # If the run is created only now, no job has had an answer: a job that comes later learns it from the run.
         if fields := next(filter(None, map(_cut_fields, self._queues.by_worker.values())), ()):
             self._lookup.run = replace(self._session.run, fields=(*self._session.run.fields, *fields))
-        run = self._life.retry_policy.attempt(self._lookup.step)
+        run = self._retry_policy.attempt(self._lookup.step)
         if run is not None:
-            self._life.ledger.write(JoinedRecord(run, self._lookup.remark))
+            self._ledger.write(JoinedRecord(run, self._lookup.remark))
 
     # Rule 3: the workers.
 
@@ -163,11 +178,11 @@ class Scheduler:
             return self._closing_request(queue, progress) or self._running_request(queue, progress)
         now = self._clock()
         age = now - self._waiting_since.setdefault(worker, now)
-        batch = self._life.refusals.batch(queue, progress)
+        batch = self._refusals.batch(queue, progress)
         upload = self._uploads.next_upload(file for result in batch.results for file in result.test.artifacts)
         if upload is not None:
-            return None if self._life.in_flight else upload  # an upload may take long, and responses would wait for it
-        if not (batch.is_full or queue.is_closed or age >= self._life.timeouts.batch_age):
+            return None if self._in_flight else upload  # an upload may take long, and responses would wait for it
+        if not (batch.is_full or queue.is_closed or age >= self._timeouts.batch_age):
             return self._running_request(queue, progress)
         return self._batch_request(queue, progress, batch)
 
@@ -176,11 +191,11 @@ class Scheduler:
     ) -> Request | RepeatableStep | None:
         """Return the append of a batch, or a request that must precede it; None if that one must wait."""
         if not self._knows_extensions:
-            return None if self._life.in_flight else self._uploads.check_server
+            return None if self._in_flight else self._uploads.check_server
         if progress.thread is None:
             return self._thread_request(queue)
-        if self._life.retry_policy.is_circuit_open:
-            return partial(self._life.retry_policy.probe, partial(self._client.append_thread, progress.thread, b"{}"))
+        if self._retry_policy.is_circuit_open:
+            return partial(self._retry_policy.probe, partial(self._client.append_thread, progress.thread, b"{}"))
         self._waiting_since[queue.worker] = self._clock()
         return self._append_request(queue, progress.thread, batch)
 
@@ -217,7 +232,7 @@ class Scheduler:
 
         Such a request may be repeated or lost, so it is not in the ledger.
         """
-        if self._life.in_flight or self._life.retry_policy.is_circuit_open or not self._is_running_due(queue):
+        if self._in_flight or self._retry_policy.is_circuit_open or not self._is_running_due(queue):
             return None
         if progress.thread is None:
             return self._thread_request(queue)
@@ -241,9 +256,9 @@ class Scheduler:
             except RefusedError as error:
                 # Results may still be accepted: to stop here would keep them from the server.
                 self._is_running_refused = True
-                self._life.runtime.log(f"{refusal_reason(error)}: running tests are not shown")
+                self._runtime.log(f"{refusal_reason(error)}: running tests are not shown")
 
-        self._life.retry_policy.attempt(append)
+        self._retry_policy.attempt(append)
 
     def _members(self, queue: WorkerQueue) -> Json:
         """Return a thread's extensions, members of an append: none without the session's clock, by which they are."""
@@ -346,7 +361,7 @@ class Scheduler:
         if not self._queues.is_decided or state.is_complete:
             return None
         upload = self._uploads.next_upload(self._queues.artifacts)
-        if self._life.in_flight:
+        if self._in_flight:
             is_noted = state.is_noted or any(intent.operation == "append_run" for intent in state.open_intents.values())
             has_to_wait = is_noted or self._leaves_run_open or upload is not None or not self._client.has_answered
             return None if has_to_wait else self._note_request("append_run")
@@ -413,7 +428,7 @@ class Scheduler:
         """Return a request with its intent, which has the members ``recorded``, and with its Idempotency-Key."""
         number = self._state.next_number
         known = self._state.progress(worker).in_thread if worker else 0
-        at = self._life.runtime.wall()
+        at = self._runtime.wall()
         intent = Intent(number, operation, worker, thread, known=known, at=at, **recorded)
         key = sha256(f"{self._session.id}:{number}".encode()).hexdigest()
         return Request(intent, partial(call, key=key), self._clock())

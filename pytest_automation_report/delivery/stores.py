@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.queues import Batch, Result
-    from pytest_automation_report.delivery.requests import Life, RepeatableStep
+    from pytest_automation_report.delivery.requests import DeliveryOptions, RepeatableStep
+    from pytest_automation_report.delivery.retries import RetryPolicy
+    from pytest_automation_report.spool.folder import SessionManifest
 
 
 _PIECE_BYTES: Final = 1 << 20
@@ -186,26 +188,30 @@ class Uploads:
     A file that cannot be stored never holds a result back: a field of the result then names the file and the reason.
     """
 
-    def __init__(self, life: Life) -> None:
-        self._life, self._client, self._retry_policy = life, life.client, life.retry_policy
+    def __init__(
+        self, session: SessionManifest, client: Client, retry_policy: RetryPolicy, options: DeliveryOptions
+    ) -> None:
+        self._session, self._client, self._retry_policy = session, client, retry_policy
+        self._ledger, self._runtime = retry_policy.ledger, retry_policy.runtime
+        self._keeps_all = options.files_folder is not None
         # The user's own store, None to use the server's.
         self._put: Callable[[BinaryIO, str, str | None], StoredFile] | None = None
-        own = life.options.artifact_store
+        own = options.artifact_store
         if own is not None and is_bucket(own.address):
-            self._put = BucketStore(own, life.runtime.clock).put
+            self._put = BucketStore(own, self._runtime.clock).put
         elif own is not None:
             self._put = partial(put_in_folder, Path(own.address), own.url)
-        self._folder = life.options.files_folder or life.folder.path
+        self._folder = options.files_folder or self._ledger.folder
         self._given_up: dict[str, str] = {}
         self._tries: Counter[str] = Counter()
         # The file whose upload had no response: another request shows whether the server or the file is to blame.
         self._in_doubt = ""
         self._free_bytes = 100_000_000  # kept for a report: a session of many failures must not keep a full disk
         # Stores remove files without a result after a while, and URLs can expire.
-        oldest = life.runtime.wall() - 12 * 3600.0
+        oldest = self._runtime.wall() - 12 * 3600.0
         self._stored = {
             name: record.file
-            for name, record in life.state.stored.items()
+            for name, record in self._ledger.state.stored.items()
             # An old upload is relied on, too, if the file itself is gone: there is nothing better.
             if record.at > oldest or spooled_size(self._folder, name) is None
         }
@@ -235,8 +241,8 @@ class Uploads:
 
     def _is_kept(self, result: Result, name: str) -> bool:
         """Whether a file stays until the report is written: a small one of a failure, if the server has no pages."""
-        session = self._life.session
-        if self._life.options.files_folder is not None:
+        session = self._session
+        if self._keeps_all:
             return True
         has_pages = session.is_embedded or self._client.artifact_bytes is not None
         if not session.report or has_pages or result.status not in FAILED:
@@ -249,7 +255,7 @@ class Uploads:
 
     def check_server(self) -> None:
         """Read the run, to learn whether the server responds and stores files."""
-        run = self._life.state.run
+        run = self._ledger.state.run
         assert run is not None
         if not self._request(lambda: self._client.run(run, has_threads=False)):
             return
@@ -280,7 +286,7 @@ class Uploads:
 
     def _record_stored(self, name: str, stored: StoredFile) -> None:
         self._stored[name] = stored
-        self._life.ledger.write(StoredRecord(name, stored, self._life.runtime.wall()))
+        self._ledger.write(StoredRecord(name, stored, self._runtime.wall()))
 
     def _request(self, call: Callable[[], object], name: str = "") -> bool:
         """Make a request, which uploads the file of this name if there is one; return whether the server responded."""
@@ -300,8 +306,8 @@ class Uploads:
 
     def _give_up(self, name: str, reason: str) -> None:
         self._given_up[name] = reason
-        self._life.ledger.write(UnstoredRecord(name, reason))
-        self._life.runtime.log(f"artifact {name}: {reason}")
+        self._ledger.write(UnstoredRecord(name, reason))
+        self._runtime.log(f"artifact {name}: {reason}")
 
     def _resolved_result(self, result: Result) -> Result:
         test, extensions = result.test, result.extensions

@@ -23,7 +23,7 @@ from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.delivery.reconciliation import Reconciled, Reconciliation
-from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests
+from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.spool.ledger import FencedRecord, Intent
 from pytest_automation_report.spool.records import Record
@@ -275,7 +275,7 @@ class SenderModel(RuleBasedStateMachine):
         options, runtime = DeliveryOptions(max_in_flight=self.max_in_flight), self.clock.runtime()
         sender = Sender(self.written.folder, self.written.session, timeouts, client, runtime, _LIVING, options)
         following, delivery = sender.begin(ledger)
-        delivery.in_flight = InFlightRequests(self.pending.append)
+        delivery.in_flight.spawn = self.pending.append
         self.life = Stepper(delivery, following, self.clock, lambda: self.delivered(0))
         return self.life
 

@@ -17,7 +17,7 @@ from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import Artifact, ArtifactStoreConfig, Field, FieldType, NewRun
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
-from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests, Unknown
+from pytest_automation_report.delivery.requests import DeliveryOptions, Unknown
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.spool.folder import FOLDER, SESSION_ID_FIELD, SessionFolder, SessionManifest
 from pytest_automation_report.spool.records import Attempt, spooled_address
@@ -242,7 +242,7 @@ def stepping(
         sender = Sender(written.folder, written.session, timeouts, client, clock.runtime(), controller, options)
         following, delivery = sender.begin(ledger)
         if pending is not None:
-            delivery.in_flight = InFlightRequests(pending.append)
+            delivery.in_flight.spawn = pending.append
         try:
             yield Stepper(delivery, following, clock)
         finally:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Field, FieldType, Test
 from pytest_automation_report.delivery.queues import Result, batch_from
-from pytest_automation_report.delivery.requests import reduced
+from pytest_automation_report.delivery.refusals import reduced
 from support.delivered_results import appends, assert_complete, assert_one_run, field_texts, result_named, result_names
 from support.deliveries import Clock, WrittenSession, delivered, ended_session, numbered, settled, step_until, stepping
 from support.scripted_server.checked import checked_in_process
