@@ -1,12 +1,12 @@
 """Runs commands of Python in forks of processes that have imported what the commands import.
 
 Each command is a process of its own: its arguments, folder, environment, descriptors and end are as after a start of
-Python, its parent is not. Only imports are done, which take half of the processor time of a small session. No module of
-ours is among them: each command loads the package by itself. Where `IS_POSSIBLE` is False Python starts.
+Python, its parent is not. Only imports are done, which take half of the processor time of a small session; pytest loads
+the plugin by itself, since it rewrites plugins. Where `IS_POSSIBLE` is False Python starts.
 
 Tests start commands by `popen`, and their scripts of bash the functions of `commands_of_scripts`; the workers of
 pytest-xdist and our senders are forks where pytest is one. As a script this file is the process that forks; its
-arguments are the address of its socket, the descriptor of that, which listens, a module of `_IMPORTS`, the folder of
+arguments are the address of its socket, the descriptor of that, which listens, a module of `_IMPORTS`, the folders of
 packages, and room in which the system's list of processes shows the command of a fork.
 """
 
@@ -33,10 +33,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+_COMMANDS = ("main", "doctor", "findings", "finish", "run", "send", "serve", "show", "store", "submit")
 _IMPORTS = {
     "pytest": ("pytest", "execnet", "hmac", "msgspec", "packaging.version", "pdb", "secrets"),
-    "pytest_automation_report.cli": ("click", "falcon", "jinja2", "msgspec", "requests", "sqlite3", "waitress"),
-    "sender": ("msgspec.json", "requests", "sqlite3"),
+    "pytest_automation_report.cli": tuple(f"pytest_automation_report.cli.{name}" for name in _COMMANDS),
+    "sender": tuple(f"pytest_automation_report.{name}" for name in ("delivery.sender", "server.api.embedded")),
 }
 """For each module that commands run: what it imports. No plugin is here: pytest rewrites those when it imports them."""
 
@@ -146,9 +147,9 @@ def _place(module: str) -> str:
         its.bind(place)
         its.listen(64)
         flags, env = (_ISOLATED, _loading(_START)) if module == "sender" else ([], _START)
-        found = find_spec("msgspec")
-        site = str(Path(str(found and found.origin)).parents[1])
-        command = [sys.executable, *flags, __file__, place, str(its.fileno()), module, site, " " * 4000]
+        found = [find_spec(name) for name in ("msgspec", "pytest_automation_report")]
+        sites = os.pathsep.join(str(Path(str(each and each.origin)).parents[1]) for each in found)
+        command = [sys.executable, *flags, __file__, place, str(its.fileno()), module, sites, " " * 4000]
         # Python looks at its start whether streams can seek: commands' streams are often pipes.
         pipe = subprocess.PIPE
         forking = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=env, pass_fds=[its.fileno()])
@@ -164,9 +165,9 @@ def _end(forking: subprocess.Popen[bytes]) -> None:
     forking.wait()
 
 
-def _prepare(module: str, place: str, site: str) -> None:
+def _prepare(module: str, place: str, sites: str) -> None:
     path = [*sys.path]
-    sys.path.append(site)  # what is isolated has no packages before it is told where they are
+    sys.path.extend(sites.split(os.pathsep))  # what is isolated has no packages before it is told where they are
     for name in _IMPORTS[module]:
         with suppress(ModuleNotFoundError):  # execnet is xdist's
             importlib.import_module(name)
@@ -270,10 +271,10 @@ def _show(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    address, descriptor, module, site, _ = sys.argv[1:]
+    address, descriptor, module, sites, _ = sys.argv[1:]
     if not sys.flags.isolated:
         del sys.path[0]  # this file's folder
-    _prepare(module, address, site)
+    _prepare(module, address, sites)
     sys.argv = _arguments_in_a_fork(_connection_in_a_fork(socket.socket(fileno=int(descriptor))))
     match sys.argv:
         case ["-u", "-c", code]:
