@@ -39,9 +39,11 @@ SELECTION_FIELD = "Selection"  # the options that select tests
 CUT_FIELD = "Cut by number"  # why: no answer said how the other shards are cut; of a thread, or of a run of such shards
 SHARD_OPTION = "--automation-report-shard"  # begins the selection of a shard that has a run of its own
 
-# Names of fields that we add to failed results which a file names as known: the last day that excuses it, the reason.
+
+# Names of properties of failed tests that a file names as known, and of Testmo's fields with them: the last day that
+# excuses it, and the reason. The second is of one whose day was past when it failed.
 KNOWN_FIELD = "Known until"
-PAST_FIELD = "Was known until"  # of a result whose day was past when it failed
+PAST_FIELD = "Was known until"
 
 
 class FieldType(IntEnum):
@@ -107,6 +109,17 @@ class Cause(Struct, frozen=True, omit_defaults=True):
     type: str = ""
     phase: str = ""
     subtest: str | None = None
+
+
+class Known(RequestBody, frozen=True):
+    """The entry of a file of known failures that names a failed test: the last day that excuses it, and the reason.
+
+    ``is_past`` if that day was past when the test failed.
+    """
+
+    until: Annotated[str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
+    reason: str = ""
+    is_past: bool = False
 
 
 StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
@@ -337,6 +350,7 @@ RUNNING: Final = "running"  # of an append: the tests that the thread runs now
 COMPARISON: Final = "comparison"  # of a test: operator and both sides of the comparison that failed
 COLOURS: Final = "colours"  # of a test: the coloured parts of its fields, by the names of the fields
 ATTEMPTS: Final = "attempts"  # of a test: output, steps, phases, comparison and colours of the earlier attempts
+KNOWN: Final = "known"  # of a test: the entry of a file of known failures that names it
 # Of a thread, with its creation or with any append: name and attempt of the job whose results it has. Jobs may have
 # several threads. Of results with one key in one job, the results of the highest attempt replace the others.
 JOB: Final = "job"
@@ -347,7 +361,7 @@ MAX_ANCESTORS: Final = 200
 # Of a thread's creation: the numbers of its session's tests; of an append to a run or thread: also how it ended.
 SESSION: Final = "session"
 EXTENSIONS: Final = (
-    STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, JOB, COLLECTION, ANCESTORS, SESSION,
+    STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, KNOWN, JOB, COLLECTION, ANCESTORS, SESSION,
 )  # fmt: skip
 
 

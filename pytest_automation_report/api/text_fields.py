@@ -10,6 +10,9 @@ import re
 from html import escape, unescape
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD, Field, FieldType, Known
+from pytest_automation_report.text.dates import day_from
+from pytest_automation_report.text.limits import STRING_UNITS, fits_in
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
@@ -19,6 +22,26 @@ if TYPE_CHECKING:
 
 # Meta of the field with the number of attempts of a test: a field of that name alone is an author's.
 ATTEMPTS_META: Final = {"counts": "attempts"}
+
+
+def known_field(known: Known) -> Field:
+    """Return the field that says until when a failure is, or was, known."""
+    text = f"{known.until} {known.reason}".rstrip()
+    type_ = FieldType.STRING if fits_in(text, STRING_UNITS) else FieldType.TEXT
+    return Field(PAST_FIELD if known.is_past else KNOWN_FIELD, text, type_)
+
+
+def known_from(name: str, value: str | None) -> Known | None:
+    """Return what a field, or a property of a result file, says of a known failure; None for any other one."""
+    day, _, reason = (value or "").partition(" ")
+    if name not in {KNOWN_FIELD, PAST_FIELD}:
+        return None
+    try:
+        day_from(day)
+    except ValueError:
+        return None
+    return Known(day, reason, is_past=name == PAST_FIELD)
+
 
 INDENT: Final = "\u203a "
 """Stands before a step once for each step around it."""

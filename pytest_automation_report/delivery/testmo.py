@@ -28,6 +28,7 @@ from pytest_automation_report.api.text_fields import (
     ATTEMPTS_META,
     CLOSING_TAG,
     OPENING_TAG,
+    known_field,
     listed_steps,
     parse_steps,
     step_markup,
@@ -70,7 +71,7 @@ def attempt_fields(attempt: Attempt) -> list[Field]:
     steps = _steps_fields(attempt)
     others = [Field(NOTES_FIELD, attempt.notes, FieldType.CONSOLE)] if attempt.notes else []
     others += (Field(name, text, FieldType.CONSOLE) for name, text in attempt.output.items())
-    others += attempt.fields
+    others += with_known(attempt)
     if attempt.subtests is None:
         return [*map(_cause_field, attempt.causes), *steps, *others]
     causes = [_cause_field(cause) for cause in attempt.causes if cause.subtest is None]
@@ -84,6 +85,12 @@ def attempt_fields(attempt: Attempt) -> list[Field]:
         left_out = f"{failed - len(shown)} more failing subtests"
         shown.append(Field("Failures left out", left_out, is_highlight=True))
     return [*causes, *shown, subtests_field(attempt.subtests), *steps, *others]
+
+
+def with_known(attempt: Attempt) -> Sequence[Field]:
+    """Return the fields of an attempt's author, and among them the one that says until when its failure is known."""
+    fields, place = attempt.fields, attempt.known_place
+    return fields if attempt.known is None else (*fields[:place], known_field(attempt.known), *fields[place:])
 
 
 def _cause_field(cause: Cause) -> Field:

@@ -196,6 +196,7 @@ class FoundSecrets:
             artifacts=tuple(replace(each, name=self.hidden(each.name)) for each in attempt.artifacts),
             steps=self._steps(attempt.steps),
             comparison=self.of_value(attempt.comparison),
+            known=attempt.known and replace(attempt.known, reason=self.hidden(attempt.known.reason)),
         )
 
     def _steps(self, steps: Iterable[Step]) -> tuple[Step, ...]:

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import (
     FIELD_LIMIT,
-    KNOWN_FIELD,
     STEP_LIMIT,
     Cause,
     CauseKind,
@@ -260,6 +259,13 @@ def worst_status(statuses: Sequence[Status]) -> Status:
     return max(statuses, key=_SEVERITY.__getitem__) if statuses else "passed"
 
 
+KNOWN_MARK: Final = "automation_report_known"
+"""Attribute of the report of a failed test that a file names as known.
+
+A dict with ``until`` (as 2026-12-31), ``reason``, and in ``again`` a line for a failure that counts again, else "".
+"""
+
+
 def is_subtest(report: pytest.TestReport) -> bool:
     """Whether a report is a subtest's: in pytest 9 and in pytest-subtests it has a context with arguments."""
     context = getattr(report, "context", None)
@@ -386,5 +392,5 @@ class FirstFailures:
         self._remaining_bytes -= sum(len(text) * 2 if text.isascii() else utf16_length(text) * 6 for text in texts)
         line = one_based(record.line) if attempt.line is None else attempt.line
         folder, name, message, file = texts
-        is_known = any(field.name == KNOWN_FIELD for field in attempt.fields)
+        is_known = attempt.known is not None and not attempt.known.is_past
         self.kept.append(FailedTest(attempt.status, folder, name, message, file, line, is_known))

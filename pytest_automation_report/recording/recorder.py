@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Artifact, Cause, Field, OutputName, Status
+from pytest_automation_report.api.models import (
+    KNOWN_FIELD,
+    PAST_FIELD,
+    Artifact,
+    Cause,
+    Field,
+    Known,
+    OutputName,
+    Status,
+)
 from pytest_automation_report.guards import goes_on, safe_str
 from pytest_automation_report.recording.comparison import Sides, captured_sides, clean_comparison
 from pytest_automation_report.recording.options import (
@@ -27,6 +36,7 @@ from pytest_automation_report.recording.options import (
     property_field,
 )
 from pytest_automation_report.recording.phases import (
+    KNOWN_MARK,
     Annotations,
     Phase,
     SubtestCounter,
@@ -71,8 +81,8 @@ class RunningAttempt:
     """
 
     __slots__ = (
-        "before", "counted", "durations", "hidden", "last", "location", "notes", "phases", "properties", "sections",
-        "subtests",
+        "before", "counted", "durations", "hidden", "known", "last", "location", "notes", "phases", "properties",
+        "sections", "subtests",
     )  # fmt: skip
 
     def __init__(self, before: RunningAttempt | None, location: Location) -> None:
@@ -89,6 +99,7 @@ class RunningAttempt:
         self.subtests: SubtestCounter | None = None
         self.hidden: tuple[RunningAttempt, ...] = ()
         self.notes: Sequence[str] = ()
+        self.known: Mapping[str, str] | None = None
 
     def times_us(self, observed_us: int) -> Times:
         """Return the observed time if a test moved pytest's clock, else the sum of the phases' durations."""
@@ -209,6 +220,8 @@ class Recorder:
             self._hide_call(attempt)
         is_plain = report.outcome == "passed" and getattr(report, "wasxfail", None) is None
         attempt.phases[when] = None if is_plain else read_phase(report, self._cleaner)
+        if not is_plain:
+            attempt.known = getattr(report, KNOWN_MARK, attempt.known)
         attempt.durations[when] = report.duration
         attempt.sections = report.sections
         attempt.properties = report.user_properties
@@ -289,6 +302,7 @@ class Recorder:
             self._hide_call(attempt)
         if attempt.subtests is None:
             attempt.subtests = SubtestCounter()
+        attempt.known = getattr(report, KNOWN_MARK, attempt.known)
         attempt.subtests.add(report, self._cleaner)
         if self._options.output != "none":
             sections = without_earlier(report.sections, attempt.before.sections)
@@ -298,7 +312,7 @@ class Recorder:
         """Store the call and its subtests as a hidden attempt, since a plugin runs the call again."""
         hidden = RunningAttempt(attempt.before, attempt.location)
         hidden.phases["call"], hidden.durations["call"] = attempt.phases.pop("call"), attempt.durations.pop("call", 0.0)
-        hidden.sections, hidden.properties = attempt.sections, attempt.properties
+        hidden.sections, hidden.properties, hidden.known = attempt.sections, attempt.properties, attempt.known
         hidden.subtests, attempt.subtests = attempt.subtests, None
         attempt.hidden, attempt.before = (*attempt.hidden, hidden), hidden
 
@@ -342,7 +356,7 @@ class Recorder:
             causes.append(Cause("error", "Error", _NO_CALL, _NO_CALL))
         lost = _lost(attempt.notes, causes) if subtests is None else ()
         sections = without_earlier(attempt.sections, attempt.before.sections) if attempt.sections else ()
-        fields, artifacts = self._additions(attempt, nodeid, sections, added)
+        fields, artifacts, known, place = self._additions(attempt, nodeid, sections, added)
         return Attempt(
             status,
             *times,
@@ -357,13 +371,19 @@ class Recorder:
             self._cleaner.console("\n\n".join(lost)) if lost else "",
             subtests.counted() if subtests else None,
             added.more_steps,
+            known=known,
+            known_place=place,
         )
 
     def _additions(
         self, attempt: RunningAttempt, nodeid: str, sections: Sequence[tuple[str, str]], added: Annotations
-    ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
-        """Return fields and artifacts of the test's author, and the node id where folder and name do not show it."""
+    ) -> tuple[tuple[Field, ...], tuple[Artifact, ...], Known | None, int]:
+        """Return fields and artifacts of the test's author, and the node id where folder and name do not show it.
+
+        The last are the entry that knows the failure, and the place of its property among the fields.
+        """
         fields: list[Field] = []
+        known: tuple[Known | None, int] = None, 0
         if not self._has_plain_name(nodeid):
             fields += node_id_fields(identify(nodeid, prefix=self._options.prefix), self._cleaner)
         if attempt.properties:
@@ -371,7 +391,13 @@ class Recorder:
                 [(safe_str(name), safe_str(value)) for name, value in properties]
                 for properties in (attempt.properties, attempt.before.properties)
             )
-            fields += (property_field(name, value, self._cleaner) for name, value in without_earlier(named, earlier))
+            for name, value in without_earlier(named, earlier):
+                own = property_field(name, value, self._cleaner)
+                if attempt.known is not None and name in {KNOWN_FIELD, PAST_FIELD}:
+                    until, is_past = attempt.known["until"], bool(attempt.known["again"])
+                    known = Known(until, (own.value or "")[len(until) :].lstrip(), is_past), len(fields)
+                else:
+                    fields.append(own)
         # First: steps name their files by these places.
         artifacts = [*added.artifacts]
         if self._options.output_annotations:
@@ -379,7 +405,7 @@ class Recorder:
             printed_fields, printed_artifacts = printed_annotations(printed, self._cleaner)
             fields += printed_fields
             artifacts += printed_artifacts
-        return (*fields, *added.fields), tuple(artifacts)
+        return (*fields, *added.fields), tuple(artifacts), *known
 
     def _output(
         self, sections: Sequence[tuple[str, str]], subtests: SubtestCounter | None, status: Status

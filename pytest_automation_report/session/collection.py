@@ -8,13 +8,14 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.recording.phases import KNOWN_MARK
 from pytest_automation_report.spool.folder import NOT_RUN, SessionFolder
 from pytest_automation_report.spool.records import CollectedRecord, IdsRecord
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pytest
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 HISTORY_HOOKS: Final = "automation-report-history"
 """Name of the plugin that cuts the tests into shards."""
-
-KNOWN_MARK: Final = "automation_report_known"
-"""Attribute of the report of a known failure: until when it does not count."""
 
 _MAX_REPEATED: Final = 5
 # Sessions may collect 100,000 tests: several lines of 500 names stay far below the longest line.
@@ -49,7 +47,13 @@ def collected_record(
 
 def is_counted(report: pytest.TestReport | pytest.CollectReport) -> bool:
     """Whether pytest counts a report as a failure, by which it ends with exit status 1."""
-    return report.outcome == "failed" and not hasattr(report, "wasxfail") and not hasattr(report, KNOWN_MARK)
+    return report.outcome == "failed" and not hasattr(report, "wasxfail") and not excuse_of(report)
+
+
+def excuse_of(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Return until when the failure of a report is known, and why; "" for one that counts."""
+    mark: Mapping[str, str] = getattr(report, KNOWN_MARK, {})
+    return "" if not mark or mark["again"] else f"{mark['until']} {mark['reason']}".rstrip()
 
 
 def write_collected_ids(folder: SessionFolder, nodeids: Sequence[str]) -> None:

@@ -24,8 +24,8 @@ from pytest_automation_report.findings.known import (
     meant,
 )
 from pytest_automation_report.guards import Errors, guarded
-from pytest_automation_report.recording.phases import is_subtest
-from pytest_automation_report.session.collection import KNOWN_MARK, item_nodeids, resolve_prefix
+from pytest_automation_report.recording.phases import KNOWN_MARK, is_subtest
+from pytest_automation_report.session.collection import excuse_of, item_nodeids, resolve_prefix
 from pytest_automation_report.session.console import CollectionHooks, console_process
 from pytest_automation_report.settings.resolver import read_pytest_settings
 from pytest_automation_report.settings.settings import find_setting
@@ -164,10 +164,6 @@ def find_failed(
     return found, missing
 
 
-# Attribute of the report of a failure that was known: a line on the day that is past.
-_PAST: Final = "automation_report_past"
-
-
 def known_file(config: pytest.Config, environ: Mapping[str, str]) -> tuple[str, str] | None:
     """Return name and text of the file of known failures, None without one; raises `SettingError`."""
     raw = read_pytest_settings(config, environ, (find_setting("known"),)).get("known")
@@ -246,11 +242,16 @@ class KnownFailureHooks(CollectionHooks):
         if entry is not None:
             again = f"{entry.test} was known until {entry.until}: its failure counts again"
             is_past = self._known.is_past(entry)
-            mark = (_PAST, f"{self.sent[0]}:{entry.line}: {again}") if is_past else (KNOWN_MARK, entry.text)
-            setattr(report, *mark)
+            mark = {
+                "until": str(entry.until),
+                "reason": entry.reason,
+                "again": f"{self.sent[0]}:{entry.line}: {again}" if is_past else "",
+            }
+            setattr(report, KNOWN_MARK, mark)
             if not self._is_marked:
                 self._is_marked = True
-                item.user_properties.append((PAST_FIELD if is_past else KNOWN_FIELD, entry.text))
+                name = PAST_FIELD if is_past else KNOWN_FIELD
+                item.user_properties.append((name, f"{entry.until} {entry.reason}".rstrip()))
             report.user_properties = [*item.user_properties]
         return report
 
@@ -258,10 +259,11 @@ class KnownFailureHooks(CollectionHooks):
     @guarded
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:
         """Take a known failure out of the counts by which pytest, and xdist's controller, end a session."""
-        if report.failed and (again := getattr(report, _PAST, "")):
-            self._past[again] = None
-        if report.failed and (known := getattr(report, KNOWN_MARK, "")):
-            self._excused[report.nodeid] = known
+        mark: Mapping[str, str] = getattr(report, KNOWN_MARK, {}) if report.failed else {}
+        if mark and mark["again"]:
+            self._past[mark["again"]] = None
+        elif mark:
+            self._excused[report.nodeid] = excuse_of(report)
             if self._session is not None:
                 self._session.testsfailed -= 1
                 controller: Any = self._session.config.pluginmanager.get_plugin("dsession")
@@ -278,7 +280,7 @@ class KnownFailureHooks(CollectionHooks):
         """Name a known failure in pytest's output."""
         # pytest makes a failure of the call after its subtests, here and after the counts.
         is_of_subtests = report.passed and report.when == "call" and report.nodeid in self._excused
-        if (report.failed and hasattr(report, KNOWN_MARK)) or (is_of_subtests and not is_subtest(report)):
+        if (report.failed and excuse_of(report)) or (is_of_subtests and not is_subtest(report)):
             return "known", "k", ("KNOWN", {"yellow": True})
         return None
 

@@ -25,6 +25,7 @@ from pytest_automation_report.api.models import (
     Field,
     Int64,
     Json,
+    Known,
     OutputName,
     Status,
     Step,
@@ -177,6 +178,8 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     subtests: Subtests | None = None
     more_steps: Mapping[StepStatus, Int64] = field(default_factory=dict)
     is_imported: bool = False
+    known: Known | None = None
+    known_place: Int64 = 0  # before which of its fields Testmo's field with that stands
 
     @property
     def is_plain(self) -> bool:
