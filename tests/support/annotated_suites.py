@@ -91,7 +91,7 @@ class Suite:
         else:
             if path:
                 self.pytester.syspathinsert(path)
-            self.ran = recorded(self.pytester, *arguments, server=self.server, exits=exit_status)
+            self.ran = recorded(self.pytester, *arguments, address=self.server.address, exits=exit_status)
         return {test["name"]: Reported(test) for _, test in self.server.tests()}
 
     def bare(self, *arguments: str, exit_status: int = 0) -> Ran:

@@ -11,8 +11,9 @@ import requests
 
 from support.checked_server import CheckedServer
 from support.projects import Project, console
+from support.recorded import RecordedProject
 from support.scripted_server.server import ScriptedServer
-from support.sessions import TOKEN, send
+from support.sessions import TOKEN, run_session, send
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 
@@ -55,6 +56,11 @@ EXPECTED = {
     "notes.txt": b"the notes", "marked.txt": b"by the marker", "page.png": PNG, "dump.txt": b"in memory",
     "made.bin": b"made", "renamed.txt": b"from here", "empty": b"", "hooked.txt": b"the notes",
 }  # fmt: skip
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> RecordedProject:
+    return RecordedProject(pytester.path, pytester=pytester)
 
 
 def contents_at(server: CheckedServer, artifacts: list[dict[str, Any]]) -> dict[str, bytes]:
@@ -283,7 +289,7 @@ def test_files_that_nobody_keeps_are_named(project: Project) -> None:
 def test_files_of_a_test_that_died(project: Project, server: CheckedServer, arguments: tuple[str, ...]) -> None:
     """What a test added before its process died stands with its error result; what another test added does not."""
     project.write("test_suite.py", DIES)
-    project.report(*arguments, address=server.address)
+    run_session(project.root, *arguments, address=server.address)
     send(project.root, *server.options)  # without xdist nobody has waited for the sender
     tests = {test["name"]: test for _, test in server.tests()}
     died = tests["test_dies"]
