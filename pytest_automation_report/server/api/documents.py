@@ -6,7 +6,6 @@ for wrong ``parameters`` (422), with every mistake in one answer, and for a reco
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import to_builtins
 from msgspec.json import encode
-from msgspec.structs import replace
 
+from pytest_automation_report.api.responses import FieldText, Run
 from pytest_automation_report.findings.sentences import brief
 from pytest_automation_report.server.api.decoding import Mistakes, refuse, storable
 from pytest_automation_report.server.store.compared import flaky_tests, usual_durations
@@ -34,7 +33,6 @@ from pytest_automation_report.server.store.reads import (
     RunFilter,
     referenced,
     results_page,
-    session_of,
 )
 from pytest_automation_report.server.store.values import (
     COUNT_NAMES,
@@ -49,14 +47,23 @@ from pytest_automation_report.text.dates import time_from
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 
 if TYPE_CHECKING:
-    from pytest_automation_report.server.store.database import Row, StoreConnection
+    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.reads import Item, Page, Reference, RunRecord
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.stored import (
+        Attachment,
+        Named,
+        NamedStatus,
+        StoredRun,
+        StoredThread,
+        SuiteNumbers,
+        TestOfRun,
+    )
     from pytest_automation_report.server.store.values import PartKind
 
     _Attached: TypeAlias = defaultdict[tuple[PartKind, "int | None"], list[object]]
     Parameters: TypeAlias = Mapping[str, str | list[str]]
-    References: TypeAlias = dict[Reference, list[Row]]
+    References: TypeAlias = dict[Reference, Sequence[NamedStatus | Named]]
 
 # Objects of the contract, whose description is their declaration: the contract's tests check each answer against it.
 PageAnswer: TypeAlias = dict[str, Any]
@@ -224,11 +231,11 @@ def query_from(query: Query, parameters: Mapping[str, str | list[str]]) -> dict[
     return values
 
 
-# The properties in responses, with the values of those that were not sent; others that are stored are left out.
-_PROPERTIES: Final[Mapping[PartKind, Mapping[str, object]]] = {
-    "fields": {"type": None, "name": None, "value": None, "meta": {}},
-    "artifacts": dict.fromkeys(("name", "note", "url", "mime_type", "size")),
-    "links": dict.fromkeys(("name", "note", "url")),
+# The properties in responses; others that are stored are left out.
+_PROPERTIES: Final[Mapping[PartKind, tuple[str, ...]]] = {
+    "fields": ("type", "name", "value", "meta"),
+    "artifacts": ("name", "note", "url", "mime_type", "size"),
+    "links": ("name", "note", "url"),
 }
 _NOT_FOUND: Final = 404
 _SOURCE_STATUSES: Final[Mapping[int | None, ResultClass]] = {
@@ -238,7 +245,12 @@ _SOURCE_STATUSES: Final[Mapping[int | None, ResultClass]] = {
 
 
 def page_view(page: Page[Item], view: Callable[[Item], object]) -> PageAnswer:
-    """Return a page with its numbers; they are null for an empty list, which has no pages."""
+    """Return a page with its numbers and items."""
+    return {**_page_numbers(page), "result": [view(item) for item in page.items]}
+
+
+def _page_numbers(page: Page[Item]) -> PageAnswer:
+    """Return the numbers of a page; they are null for an empty list, which has no pages."""
     last = -(-page.total // page.size) or None  # rounded up
     return {
         "page": page.number if last else None,
@@ -247,7 +259,6 @@ def page_view(page: Page[Item], view: Callable[[Item], object]) -> PageAnswer:
         "last_page": last,
         "per_page": page.size,
         "total": page.total,
-        "result": [view(item) for item in page.items],
     }
 
 
@@ -260,60 +271,79 @@ def run_view(run: RunRecord) -> RunAnswer:
     """Return a run with its threads."""
     row, attached = run.row, _attached(run.attachments)
     # A run that late results have opened again keeps the time of its completion in the store.
-    completed = row["completed"] if row["is_completed"] else None
+    completed = row.completed if row.is_completed else None
     return {
-        **{name: row[name] for name in _OF_RUN},
-        **{f"{name}_id": row[name] for name in ("project", "source", "config", "milestone")},
-        **{name: row.get(name, 0) for name in COUNT_NAMES},
+        **{name: getattr(row, name) for name in _OF_RUN},
+        **{f"{name}_id": getattr(row, name) for name in ("project", "source", "config", "milestone")},
+        **{name: getattr(row, name, 0) for name in COUNT_NAMES},
         **{kind: attached[kind, None] for kind in _PROPERTIES},
-        "tags": json.loads(row["tags"]),
+        "tags": [*row.tags],
         "threads": [_thread(thread, attached) for thread in run.threads],
-        "thread_completed_count": row["thread_count"] - row["thread_active_count"],
-        **_moments(created=row["created"], updated=row["updated"], completed=completed),
-        "session": to_builtins(session_of(row)),
+        "thread_completed_count": row.thread_count - row.thread_active_count,
+        **_moments(created=row.created, updated=row.updated, completed=completed),
+        "session": to_builtins(row.session),
     }
 
 
-def test_view(row: Row) -> TestAnswer:
+def exported_run(run: RunRecord, source: str) -> Run:
+    """Return a run as forms of export take it; ``source`` is the name of its source."""
+    row, fields = run.row, [entry.body for entry in run.attachments if entry.kind == "fields" and entry.thread is None]
+    return Run(
+        row.id,
+        row.is_completed,
+        row.total_count,
+        row.success_count,
+        row.failure_count,
+        tuple(FieldText(field.name, field.value) for field in fields),
+        name=row.name,
+        created_at=iso_time(row.created),
+        completed_at=iso_time(row.completed if row.is_completed else None),
+        elapsed=row.elapsed,
+        source_id=row.source,
+        document={"expands": {"automation_sources": [{"id": row.source, "name": source}]}},
+    )
+
+
+def test_view(row: TestOfRun) -> TestAnswer:
     """Return one result of a run."""
     return {
-        **{name: row[name] for name in _OF_TEST},
-        "automation_test_id": row["id"],
-        "automation_case_id": row["case"],
+        **{name: getattr(row, name) for name in _OF_TEST},
+        "automation_test_id": row.id,
+        "automation_case_id": row.case,
         "repository_case_id": None,
         "repository_case_ids": [],
-        "status": row["result_class"],
-        "thread_id": row["thread"],
-        "created_at": iso_time(row["created"]),
+        "status": row.status,
+        "thread_id": row.thread,
+        "created_at": iso_time(row.created),
     }
 
 
-def source_view(row: Row) -> SourceAnswer:
+def source_view(row: SuiteNumbers) -> SourceAnswer:
     """Return a source with the status of its latest run."""
-    averages = (("test_count_average", row["test_average"]), ("elapsed_average", row["elapsed_average"]))
+    averages = (("test_count_average", row.test_average), ("elapsed_average", row.elapsed_average))
     return {
-        **{name: row[name] for name in ("id", "name", "run_count")},
-        "project_id": row["project"],
-        "status": int(_SOURCE_STATUSES.get(row["last_run_status"], ResultClass.NEUTRAL)),
+        **{name: getattr(row, name) for name in ("id", "name", "run_count")},
+        "project_id": row.project,
+        "status": int(_SOURCE_STATUSES.get(row.last_run_status, ResultClass.NEUTRAL)),
         "is_retired": False,
         **{name: None if average is None else round(average) for name, average in averages},
-        "ran_at": iso_time(row["ran"]),
-        **_moments(created=row["created"], updated=None, retired=None),
+        "ran_at": iso_time(row.ran),
+        **_moments(created=row.created, updated=None, retired=None),
     }
 
 
-def _thread(row: Row, attached: _Attached) -> ThreadAnswer:
+def _thread(row: StoredThread, attached: _Attached) -> ThreadAnswer:
     return {
-        "id": row["id"],
-        "index": row["position"],
-        "name": f"Thread {row['position']}",
-        "status": row["status"],
-        "elapsed": row["elapsed_computed"] if row["elapsed_observed"] is None else row["elapsed_observed"],
-        "is_completed": row["is_completed"],
-        **{name: row.get(name, 0) for name in COUNT_NAMES},
-        **{kind: attached[kind, row["id"]] for kind in ("artifacts", "fields")},
-        **_moments(created=row["created"], completed=row["completed"]),
-        "session": to_builtins(session_of(row)),
+        "id": row.id,
+        "index": row.position,
+        "name": f"Thread {row.position}",
+        "status": row.status,
+        "elapsed": row.elapsed_computed if row.elapsed_observed is None else row.elapsed_observed,
+        "is_completed": row.is_completed,
+        **{name: getattr(row, name, 0) for name in COUNT_NAMES},
+        **{kind: attached[kind, row.id] for kind in ("artifacts", "fields")},
+        **_moments(created=row.created, completed=row.completed),
+        "session": to_builtins(row.session),
     }
 
 
@@ -325,11 +355,10 @@ def _moments(**times: int | None) -> dict[str, Any]:
     return moments
 
 
-def _attached(attachments: Sequence[Row]) -> _Attached:
+def _attached(attachments: Sequence[Attachment]) -> _Attached:
     views: _Attached = defaultdict(list)
     for row in attachments:
-        body, properties = json.loads(row["body"]), _PROPERTIES[row["kind"]]
-        views[row["kind"], row["thread"]].append({name: body.get(name, properties[name]) for name in properties})
+        views[row.kind, row.thread].append({name: getattr(row.body, name) for name in _PROPERTIES[row.kind]})
     return views
 
 
@@ -358,31 +387,39 @@ def _source(connection: StoreConnection, source_id: int, query: Asked) -> Envelo
     return {"result": source_view(row), "expands": referenced(connection, [row], query["expands"])}
 
 
-def _run_page(connection: StoreConnection, project_id: int, query: Asked) -> tuple[Page[Row], References]:
+def _run_page(connection: StoreConnection, project_id: int, query: Asked) -> tuple[Page[StoredRun], References]:
     page = Reader(connection).run_page(project_id, query)
     return page, referenced(connection, page.items, query["expands"])
 
 
-def _runs(store: Store, project_id: int, query: Asked) -> Iterator[bytes]:
-    return _pieces(store, *store.read(partial(_run_page, project_id=project_id, query=query)), query)
+class _ListedRuns(NamedTuple):
+    """A page of runs, each of which is read in its turn, so that the threads of one run are in memory."""
+
+    head: PageAnswer
+    runs: Iterator[RunAnswer]
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the JSON."""
+        yield encode(self.head)[:-1] + b',"result":['
+        separator = b""
+        for run in self.runs:
+            yield separator + encode(run)
+            separator = b","
+        yield b"]}"
 
 
-def _pieces(store: Store, page: Page[Row], expands: References, query: Asked) -> Iterator[bytes]:
-    """Yield a page of runs, each as it is in its turn, so that the threads of one run are in memory."""
-    envelope = {**page_view(replace(page, items=()), dict), "expands": expands}
-    envelope.pop("result")
-    yield encode(envelope)[:-1] + b',"result":['
-    separator = b""
+def _runs(store: Store, project_id: int, query: Asked) -> _ListedRuns:
+    page, expands = store.read(partial(_run_page, project_id=project_id, query=query))
+    return _ListedRuns({**_page_numbers(page), "expands": expands}, _each_run(store, page, query))
+
+
+def _each_run(store: Store, page: Page[StoredRun], query: Asked) -> Iterator[RunAnswer]:
     for row in page.items:
         try:
-            run = store.read(partial(_listed_run, row["id"], query))
-        except ApiError as error:
-            if error.status != _NOT_FOUND:
+            yield store.read(partial(_listed_run, row.id, query))
+        except ApiError as error:  # noqa: PERF203 - the others are shown
+            if error.status != _NOT_FOUND:  # that one was removed since the page was read
                 raise
-            continue  # it was removed since the page was read
-        yield separator + encode(run)
-        separator = b","
-    yield b"]}"
 
 
 def _listed_run(run_id: int, query: Asked, connection: StoreConnection) -> RunAnswer:
@@ -402,12 +439,17 @@ class Document(NamedTuple):
     """What a GET returns."""
 
     query: Query
-    answer: Callable[[Store, int, Asked], Envelope | Iterator[bytes]]
+    answer: Callable[[Store, int, Asked], Envelope | _ListedRuns]
 
     def __call__(self, store: Store, record_id: int, parameters: Parameters) -> bytes | Iterator[bytes]:
         """Return the JSON for these parameters; raises `ApiError`."""
         found = self.answer(store, record_id, query_from(self.query, parameters))
-        return encode(found) if isinstance(found, dict) else found
+        return found.pieces() if isinstance(found, _ListedRuns) else encode(found)
+
+    def values(self, store: Store, record_id: int, parameters: Parameters) -> object:
+        """Return the same as values of JSON, for a client in this process; raises `ApiError`."""
+        found = self.answer(store, record_id, query_from(self.query, parameters))
+        return to_builtins({**found.head, "result": [*found.runs]} if isinstance(found, _ListedRuns) else found)
 
 
 # Whole results, findings, flaky tests and durations are beside the contract.

@@ -5,7 +5,6 @@ The requests are those that `api.http` sends to a server, and the functions behi
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -118,5 +117,4 @@ def _read(store: Store, request: ApiRequest) -> object:
     from pytest_automation_report.server.api.documents import DOCUMENTS  # noqa: PLC0415 - only some sessions read
 
     path, record_id = _addressed(request)
-    content = DOCUMENTS[path](store, record_id, request.query)
-    return json.loads(content if isinstance(content, bytes) else b"".join(content))
+    return DOCUMENTS[path].values(store, record_id, request.query)

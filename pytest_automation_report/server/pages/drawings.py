@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import FindingsSummary, RunLanes
     from pytest_automation_report.findings.times import BlockKind
     from pytest_automation_report.server.pages.words import Part, Values
-    from pytest_automation_report.server.store.database import Row
+    from pytest_automation_report.server.store.stored import StoredRun
 
 # Width of a bar, of its smallest part, and of the gaps: one failure among 100,000 tests must be seen.
 _BAR, _MIN_PART, _GAP = 1_000.0, 5.0, 2.0
@@ -104,19 +104,17 @@ def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
     return bars
 
 
-def failure_trend(rows: Iterable[Row], known: Mapping[int, FindingsSummary]) -> list[TrendPoint]:
+def failure_trend(rows: Iterable[StoredRun], known: Mapping[int, FindingsSummary]) -> list[TrendPoint]:
     """Return the failed tests of some runs, oldest first; ``known`` has the summaries of their findings by run."""
     points = []
     for row in rows:
-        said = verdict_in_list(row, known.get(row["id"]))
-        failed = f"{row['failure_count']:,}"
-        words = f"{row['success_count']:,} passed" if said["kind"] == "passed" else said["short"]
-        tone = "fail" if row["failure_count"] else said["tone"] if said["tone"] in {"fail", "pass"} else "idle"
+        said = verdict_in_list(row, known.get(row.id))
+        failed = f"{row.failure_count:,}"
+        words = f"{row.success_count:,} passed" if said["kind"] == "passed" else said["short"]
+        tone = "fail" if row.failure_count else said["tone"] if said["tone"] in {"fail", "pass"} else "idle"
         is_part = said["kind"] not in {"passed", "failed"} or bool(said["part"])
         words = ", ".join(filter(None, (words, said["part"])))
-        points.append(
-            TrendPoint(row["id"], row["failure_count"], words, tone, link("run", row["id"]), failed, is_part=is_part)
-        )
+        points.append(TrendPoint(row.id, row.failure_count, words, tone, link("run", row.id), failed, is_part=is_part))
     return points
 
 

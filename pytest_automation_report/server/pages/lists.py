@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import suppress
 from functools import partial
@@ -33,23 +32,23 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import FindingsSummary, VerdictWords
     from pytest_automation_report.server.pages.words import Values
-    from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.stored import StoredRun, Suite
 
 
-def run_row(record: RunRecord, source: str, summary: FindingsSummary | None, bases: Mapping[int, Row]) -> Values:
+def run_row(record: RunRecord, source: str, summary: FindingsSummary | None, bases: Mapping[int, StoredRun]) -> Values:
     """Return the values of a run in a list; ``summary`` is of its findings, ``bases`` has rows of bases by id."""
     row = record.row
     commit_link, links = words.links_of(record)
     base = bases.get(summary["base"]) if summary and summary["base"] else None
-    is_open = not row["is_completed"]
+    is_open = not row.is_completed
     not_run = 0 if is_open or summary is None else summary["not_run"]
     # Some tests that did not run have a result that says so, and a part of its status.
-    missing = (row["collected"] or 0) - row["total_count"] if is_open else not_run - row["untested_count"]
+    missing = (row.collected or 0) - row.total_count if is_open else not_run - row.untested_count
     return {
         **words.run_values(row, source),
         "said": verdict_in_list(row, summary),
-        "tags": json.loads(row["tags"]),
+        "tags": row.tags,
         "parts": words.parts_of(words.counts_of(row), missing=missing, is_open=is_open),
         "subject": words.fields_of(record).get("Commit subject", ""),
         "commit_link": commit_link,
@@ -57,7 +56,7 @@ def run_row(record: RunRecord, source: str, summary: FindingsSummary | None, bas
         "not_run": not_run,
         "is_uncomputed": summary is None and not is_open,
         "moved": change_words(row, summary),
-        "base": None if base is None else base["id"],
+        "base": None if base is None else base.id,
         "before": words.comparable_time(row, base),
     }
 
@@ -65,24 +64,24 @@ def run_row(record: RunRecord, source: str, summary: FindingsSummary | None, bas
 def run_rows(reader: PageReader, ids: Sequence[int]) -> list[Values]:
     """Return the rows of these runs, in this order."""
     records = reader.runs(ids)
-    names = reader.source_names({record.row["source"] for record in records.values()})
+    names = reader.source_names({record.row.source for record in records.values()})
     known = summaries(reader.connection, ids)
     base_ids = {summary["base"] for summary in known.values() if summary["base"]}
-    bases = {row["id"]: row for row in reads.run_rows(reader.connection, [*base_ids])}
+    bases = {row.id: row for row in reads.run_rows(reader.connection, [*base_ids])}
     return [
-        run_row(records[run_id], names[records[run_id].row["source"]], known.get(run_id), bases)
+        run_row(records[run_id], names[records[run_id].row.source], known.get(run_id), bases)
         for run_id in ids
         if run_id in records
     ]
 
 
-def change_words(row: Row, summary: FindingsSummary | None) -> list[tuple[int, str, str]]:
+def change_words(row: StoredRun, summary: FindingsSummary | None) -> list[tuple[int, str, str]]:
     """Return whose failures a completed run has, and what passes again: numbers, words and tones.
 
     Without a base these are only its failures.
     """
     if summary is None or not summary["base"]:
-        said = [(row["failure_count"], "failed", "fail")]
+        said = [(row.failure_count, "failed", "fail")]
     else:
         inks = {"new": "fail", "flaky": "flaky"}
         said = [(summary["mine"][name], word, inks.get(name, "skip")) for name, word in MINE.items()]
@@ -100,10 +99,10 @@ class BranchRuns(NamedTuple):
     are such parts; otherwise ``part`` is a later one.
     """
 
-    rows: Sequence[Row] = ()
+    rows: Sequence[StoredRun] = ()
     points: Sequence[TrendPoint] = ()
-    part: Row | None = None
-    last: Row | None = None
+    part: StoredRun | None = None
+    last: StoredRun | None = None
     summary: FindingsSummary | None = None
     said: VerdictWords | None = None
 
@@ -113,9 +112,9 @@ def branch_runs(reader: PageReader, source_id: int, branch: str) -> BranchRuns:
     rows = reader.completed_trend(source_id, branch)
     if not rows:
         return BranchRuns()
-    whole = [row for row in rows if not row["selection"]] or rows
-    known, last = summaries(reader.connection, [row["id"] for row in rows]), whole[-1]
-    part, summary = rows[-1] if rows[-1] is not last else None, known.get(last["id"])
+    whole = [row for row in rows if not row.selection] or rows
+    known, last = summaries(reader.connection, [row.id for row in rows]), whole[-1]
+    part, summary = rows[-1] if rows[-1] is not last else None, known.get(last.id)
     return BranchRuns(whole, failure_trend(rows, known), part, last, summary, verdict_in_list(last, summary))
 
 
@@ -125,22 +124,22 @@ class SuiteCard(NamedTuple):
     ``flaky`` is the number of flaky tests, None if not all tests ran; ``usual`` the time of a run in microseconds.
     """
 
-    suite: Row
+    suite: Suite
     branch: str
     runs: BranchRuns
-    running: Row | None
+    running: StoredRun | None
     flaky: int | None
     usual: int | None
 
 
-def card_of(reader: PageReader, source: Row) -> SuiteCard:
+def card_of(reader: PageReader, source: Suite) -> SuiteCard:
     """Return the card of a suite."""
-    branch = main_branch(reader.connection, source["id"])
-    runs, newest = branch_runs(reader, source["id"], branch), reader.newest(source["id"], None)
-    running = newest if newest is not None and not newest["is_completed"] else None
+    branch = main_branch(reader.connection, source.id)
+    runs, newest = branch_runs(reader, source.id, branch), reader.newest(source.id, None)
+    running = newest if newest is not None and not newest.is_completed else None
     is_whole = runs.summary and not runs.summary["not_run"] and not runs.summary["verdict"]["part"]
     flaky = runs.summary["counts"]["flaky"] if runs.summary and is_whole else None
-    times = [row["elapsed"] for row in runs.rows[:-1] if row["elapsed"]]
+    times = [row.elapsed for row in runs.rows[:-1] if row.elapsed]
     return SuiteCard(source, branch, runs, running, flaky, int(median(times)) if times else None)
 
 
@@ -225,7 +224,7 @@ def show_home(store: Store, req: falcon.Request, resp: falcon.Response) -> None:
     if not urls.run_filters(req.params).is_any or req.has_param("page"):
         show_project(store, req, resp, project_id)
     elif len(sources) == 1:
-        show_suite(store, req, resp, sources[0]["id"])
+        show_suite(store, req, resp, sources[0].id)
     else:
         _show_list(store, req, resp, "suites", project_id, partial(suites_values, project_id=project_id))
 
@@ -240,7 +239,7 @@ def show_suite(store: Store, req: falcon.Request, resp: falcon.Response, source_
     """Show a suite: its runs on a branch, its trend, what fails, is flaky or slow."""
     source = ask(store, lambda reader: reader.suite(source_id))
     question = partial(suite_values, source=source, filters=urls.run_filters(req.params))
-    _show_list(store, req, resp, "suite", source["project"], question)
+    _show_list(store, req, resp, "suite", source.project, question)
 
 
 def show_latest(store: Store, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
@@ -249,7 +248,7 @@ def show_latest(store: Store, req: falcon.Request, resp: falcon.Response, source
     run = ask(store, lambda reader: reader.newest(source_id, branch))
     if run is None:
         raise not_found("run of this suite and branch")
-    resp.status, resp.location = 302, urls.link("run", run["id"])
+    resp.status, resp.location = 302, urls.link("run", run.id)
 
 
 # A card has about 110 elements: with more of them the page would be slow. The other suites have a line.
@@ -260,7 +259,7 @@ def project_values(reader: PageReader, project_id: int, filters: urls.ListFilter
     """Return the values of the list of a project's runs; raises `ApiError` (404) for an unknown project."""
     if project_id not in reader.projects():
         raise not_found("project")
-    sources = [(str(source["id"]), source["name"]) for source in reader.sources(project_id)]
+    sources = [(str(source.id), source.name) for source in reader.sources(project_id)]
     return {
         "address_at": lambda page: urls.link("project", project_id, **filters.at(page)),
         **_list_values(reader, project_id, filters, sources),
@@ -271,13 +270,13 @@ def suites_values(reader: PageReader, project_id: int) -> Values:
     """Return the values of the page with a project's suites."""
     newest = reader.newest_by_source(project_id)
     # Those that fail come first, then those that ran last.
-    ordered = sorted(reader.sources(project_id), key=lambda source: -newest.get(source["id"], {"id": 0})["id"])
+    ordered = sorted(reader.sources(project_id), key=lambda source: -newest[source.id].id if source.id in newest else 0)
     cards = [card_of(reader, source) for source in ordered[:_CARDS_SHOWN]]
-    cards.sort(key=lambda card: not (card.runs.last and card.runs.last["failure_count"]))
+    cards.sort(key=lambda card: not (card.runs.last and card.runs.last.failure_count))
     others = [
         (source, run, verdict_in_list(run, None)["tone"])
         for source in ordered[_CARDS_SHOWN:]
-        if (run := newest.get(source["id"]))
+        if (run := newest.get(source.id))
     ]
     ids, _ = reader.listed_runs(project_id, {}, is_open=False)
     open_ids, _ = reader.listed_runs(project_id, {}, is_open=True)
@@ -289,20 +288,20 @@ def suites_values(reader: PageReader, project_id: int) -> Values:
         "others": others,
         "open_runs": run_rows(reader, open_ids),
         "runs": rows,
-        "uncomputed": [card.runs.last["id"] for card in cards if card.runs.last and card.runs.summary is None]
+        "uncomputed": [card.runs.last.id for card in cards if card.runs.last and card.runs.summary is None]
         + _uncomputed(rows),
     }
 
 
-def suite_values(reader: PageReader, source: Row, filters: urls.ListFilters) -> Values:
+def suite_values(reader: PageReader, source: Suite, filters: urls.ListFilters) -> Values:
     """Return the values of a suite's page: its runs on one branch, the main one by default, and what findings say."""
-    source_id, project_id = source["id"], source["project"]
+    source_id, project_id = source.id, source.project
     main = main_branch(reader.connection, source_id)
     branch = main if filters.branch is None else filters.branch
     filters = replace(filters, source=source_id, branch=branch)
     runs = branch_runs(reader, source_id, branch)
     last, summary, said = runs.last, runs.summary, runs.said
-    document = None if last is None else stored_findings(reader.connection, last["id"])
+    document = None if last is None else stored_findings(reader.connection, last.id)
     still = document["tests"]["still_failing"] if document else ()
     began = [entry["since"] for entry in still if entry["since"]]
     series = None if last is None else series_of(reader.connection, last)
@@ -316,9 +315,9 @@ def suite_values(reader: PageReader, source: Row, filters: urls.ListFilters) -> 
         "mine": mine(summary["mine"]) if summary else "",
         "title": "" if said is None else words.titled(said),
         # The last runs in which nothing failed.
-        "green": len([*takewhile(lambda row: row["total_count"] and not row["failure_count"], reversed(runs.rows))]),
+        "green": len([*takewhile(lambda row: row.total_count and not row.failure_count, reversed(runs.rows))]),
         "times": [
-            TrendPoint(row["id"], row["elapsed"] or 0, duration(row["elapsed"]), "skip", urls.link("run", row["id"]))
+            TrendPoint(row.id, row.elapsed or 0, duration(row.elapsed), "skip", urls.link("run", row.id))
             for row in runs.rows
         ],
         "oldest": min(began, key=lambda run: run["run"], default=None),

@@ -55,7 +55,7 @@ def plain_values(facts: ShownRun, findings: RunFindings) -> Values:
     reasons = findings["reasons"]
     order = {reason["fingerprint"]: place for place, reason in enumerate(reasons)}
     # Unlike the reasons of findings, the list is the run's own: also failures without a text are in it.
-    failures = facts.reader.whole_failures(row["id"], _FAILURES_SHOWN)
+    failures = facts.reader.whole_failures(row.id, _FAILURES_SHOWN)
     failures.sort(key=lambda failure: order.get(hexadecimal(failure["fingerprint"]), len(order)))
     kinds: dict[str, Mine | None] = {reason["fingerprint"]: reason["kind"] for reason in reasons}
     return {
@@ -63,9 +63,9 @@ def plain_values(facts: ShownRun, findings: RunFindings) -> Values:
         "source": facts.source,
         "statuses": sorted(parts, key=lambda part: (-part.count, part.name)),
         "findings": findings,
-        "reasons": [{**reason, "command": rerun_command(row["id"], reason["fingerprint"])} for reason in reasons],
+        "reasons": [{**reason, "command": rerun_command(row.id, reason["fingerprint"])} for reason in reasons],
         "failures": _failures(failures, kinds),
-        "failures_left": max(0, row["failure_count"] - _FAILURES_SHOWN),
+        "failures_left": max(0, row.failure_count - _FAILURES_SHOWN),
         "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"],
     }
 

@@ -147,7 +147,7 @@ def shown_tests(tests: ReportedTests, code_links: CodeLinks) -> dict[str, str]:
     common = CommonValues(_RunTests(tests.facts.reader, tests.rows))
     shown, histories = set(tests.shown), tests.facts.histories
     histories.load(row["case"] for row in tests.rows if row["id"] in shown)
-    common.once(("histories", tests.facts.row["id"]), lambda: histories)
+    common.once(("histories", tests.facts.row.id), lambda: histories)
     pages: dict[str, str] = {}
     for result_id in tests.shown:
         _add(pages, result_id, partial(result_values, result_id, common=common), code_links)
@@ -202,7 +202,7 @@ class ReportedTests:
 
     def __init__(self, facts: ShownRun, findings: RunFindings) -> None:
         self.facts = facts
-        self.rows = facts.reader.reported(facts.row["id"])
+        self.rows = facts.reader.reported(facts.row.id)
         for row in self.rows:
             row["facts"] = "\n".join(f"{name}:{value}".lower() for name, value in facts_of(row["facts"]))
         facts.histories.load_all()
@@ -374,9 +374,7 @@ def _kind_values(rank: int, status: int, test: ListedTest, run: Values) -> Shown
 
 def _files(facts: ShownRun) -> ShownFiles:
     branches = file_branches(facts.overview["files"])
-    rows = [
-        OpenableRow(branch, link("run", facts.row["id"], view="tests", open=branch.path), "/") for branch in branches
-    ]
+    rows = [OpenableRow(branch, link("run", facts.row.id, view="tests", open=branch.path), "/") for branch in branches]
     html = macros().branch(Level(rows, 0, paging(1, 0, 1), ""), None)
     numbers = {branch.path: number for number, branch in enumerate(branches)}
     orders = {

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.stored import Suite
 
 SECONDS: Final = 2.0
 _REASONS_SHOWN: Final = 20
@@ -155,7 +156,7 @@ class _Search:
             self.left_out.append(f"The search ended after {self._seconds:g} s, so there may be more. {short}".rstrip())
         return rows, reasons
 
-    def suites(self, rows: Sequence[Row]) -> list[tuple[Row, list[Row]]]:
+    def suites(self, rows: Sequence[Row]) -> list[tuple[Suite, list[Row]]]:
         """Return some of the tests by suite, the suites that ran last first."""
         reader = self._reader
         by_source: dict[int, list[Row]] = {}
@@ -177,4 +178,4 @@ class _Search:
         """Return names of tests, one of which may be meant."""
         sources = [self._source] if self._source is not None else self._reader.newest_sources()[:_NEAREST]
         newest = (self._reader.newest(source, None) for source in sources)
-        return self._reader.names([run["id"] for run in newest if run], 2_000)
+        return self._reader.names([run.id for run in newest if run], 2_000)

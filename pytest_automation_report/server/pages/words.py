@@ -5,15 +5,14 @@ A tone is the name of a colour.
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from pytest_automation_report.api.models import is_web_address
 from pytest_automation_report.api.sessions import session_fields
@@ -21,17 +20,18 @@ from pytest_automation_report.failures.reading import TerminalLine, terminal_lin
 from pytest_automation_report.failures.tracebacks import first_margin
 from pytest_automation_report.findings.sentences import brief, time_ago
 from pytest_automation_report.server.pages.urls import FLAKY
-from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus, slot_name
+from pytest_automation_report.server.store.stored import StoredEntry, entries_in
+from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus
 from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.visible import Span, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json, SessionSummary
+    from pytest_automation_report.api.models import SessionSummary
     from pytest_automation_report.findings.documents import VerdictWords
-    from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.reads import RunRecord
+    from pytest_automation_report.server.store.stored import Counts, StoredRun
 
 Values: TypeAlias = dict[str, Any]
 """What one template gets, or what it includes, by the names that it uses."""
@@ -153,9 +153,9 @@ class Entry(TypedDict):
 def attached(record: RunRecord, kind: str, thread: int | None = None) -> list[Entry]:
     """Return the fields, artifacts or links of a run, or of one of its threads."""
     return [
-        with_defaults(json.loads(attachment["body"]))
+        with_defaults(attachment.body)
         for attachment in record.attachments
-        if attachment["thread"] == thread and attachment["kind"] == kind
+        if attachment.thread == thread and attachment.kind == kind
     ]
 
 
@@ -167,7 +167,7 @@ def fields_of(record: RunRecord) -> dict[str, str]:
 def told_by(session: SessionSummary) -> list[Entry]:
     """Return the fields that say how a session ended, and how many tests it did not run."""
     return [
-        with_defaults({"name": field.name, "value": field.value})
+        with_defaults(StoredEntry(field.name, value=field.value))
         for field in session_fields(replace(session, collected=None, deselected=0))
     ]
 
@@ -179,17 +179,24 @@ def links_of(record: RunRecord) -> tuple[str, list[Entry]]:
     return commit, [link for link in links if link["name"].lower() != "commit"]
 
 
-def with_defaults(entry: Json) -> Entry:
+def with_defaults(entry: StoredEntry) -> Entry:
     """Return a field, artifact or link of the API with its defaults."""
-    defaults = {"type": 1, "meta": {}, "is_highlight": False, "size": None}
-    texts = dict.fromkeys(("value", "url", "note", "mime_type"), "")
-    given = {name: value for name, value in entry.items() if value is not None}
-    return cast("Entry", {**defaults, **texts, **given})
+    return {
+        "type": 1 if entry.type is None else entry.type,
+        "name": entry.name,
+        "value": entry.value or "",
+        "meta": entry.meta,
+        "is_highlight": entry.is_highlight,
+        "url": entry.url or "",
+        "note": entry.note or "",
+        "mime_type": entry.mime_type or "",
+        "size": entry.size,
+    }
 
 
 def stored_entries(text: str | None) -> list[Entry]:
     """Return the fields or artifacts of a result, which are stored as JSON."""
-    return [with_defaults(entry) for entry in json.loads(text or "[]")]
+    return [with_defaults(entry) for entry in entries_in(text)]
 
 
 _WORDS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,}")
@@ -259,9 +266,9 @@ class Part(Struct, frozen=True):
     key: str = ""
 
 
-def counts_of(row: Mapping[str, Any]) -> dict[int, int]:
+def counts_of(row: Counts) -> dict[int, int]:
     """Return the number of results of a run or thread by the ids of the statuses that it has, failures first."""
-    counts = ((status.id, int(row[slot_name(status.id)])) for status in STATUSES_RANKED)
+    counts = ((status.id, row.of_status(status.id)) for status in STATUSES_RANKED)
     return {status: count for status, count in counts if count}
 
 
@@ -285,12 +292,12 @@ def titled(said: VerdictWords) -> str:
     return f"{sign('live' if said['kind'] == 'running' else said['tone'])} {brief(said)}"
 
 
-def comparable_time(run: Row, base: Row | None) -> int | None:
+def comparable_time(run: StoredRun, base: StoredRun | None) -> int | None:
     """Return the duration of a run's base, None if one of the two ran other tests or stopped before the last one."""
-    if base is None or (run["selection"] or "") != (base["selection"] or ""):
+    if base is None or (run.selection or "") != (base.selection or ""):
         return None
-    is_cut = any(row["total_count"] - row["untested_count"] < (row["collected"] or 0) for row in (run, base))
-    elapsed: int | None = base["elapsed"]
+    is_cut = any(row.total_count - row.untested_count < (row.collected or 0) for row in (run, base))
+    elapsed: int | None = base.elapsed
     return None if is_cut else elapsed
 
 
@@ -303,17 +310,17 @@ def own_name(name: str, source: str, branch: str) -> str:
     return "" if name.startswith(source) and _is_derived(rest) else name
 
 
-def run_values(row: Row, source: str) -> Values:
+def run_values(row: StoredRun, source: str) -> Values:
     """Return the values of a run that all pages need: its row, and the name and id of its suite."""
-    branch = row["branch"] or ""
+    branch = row.branch or ""
     return {
-        **row,
+        **asdict(row),
         "branch": branch,
-        "commit": row["commit"] or "",
+        "commit": row.commit or "",
         "source": source,
-        "source_id": row["source"],
-        "is_open": not row["is_completed"],
-        "total": row["total_count"],
-        "failed": row["failure_count"],
-        "own_name": own_name(row["name"], source, branch),
+        "source_id": row.source,
+        "is_open": not row.is_completed,
+        "total": row.total_count,
+        "failed": row.failure_count,
+        "own_name": own_name(row.name, source, branch),
     }

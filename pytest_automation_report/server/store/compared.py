@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from functools import partial
@@ -27,7 +26,7 @@ from pytest_automation_report.findings.comparison import (
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, judge_flakiness
 from pytest_automation_report.findings.sentences import RunNumbers, is_torn
 from pytest_automation_report.findings.times import median
-from pytest_automation_report.server.store.database import Row, StoreConnection, marks
+from pytest_automation_report.server.store.database import StoreConnection, marks
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
 from pytest_automation_report.server.store.reads import (
     IS_MODULE,
@@ -38,6 +37,7 @@ from pytest_automation_report.server.store.reads import (
     thread_rows,
     unexplained_exits,
 )
+from pytest_automation_report.server.store.stored import RUN, CollectedTests, StoredRun
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
     KILLED,
@@ -119,26 +119,26 @@ def numbers_of(
 ) -> RunNumbers:
     """Return the numbers of a run; ``whole`` is what its jobs prove, None if they do not say enough."""
     run, results = subject.run, subject.results.values()
-    sessions = _sessions(connection, run["id"])
+    sessions = _sessions(connection, run.id)
     torn = is_torn(whole)
     # What jobs together have run says more than how one of their attempts ended.
     cut = worst_cut(each.ending for each in sessions if each.ending) if whole is None or torn else ("", 0)
-    killed = connection.number(_KILLED, (run["id"], KILLED))
-    finished = run["total_count"] - run["untested_count"] - modules.results - killed
+    killed = connection.number(_KILLED, (run.id, KILLED))
+    finished = run.total_count - run.untested_count - modules.results - killed
     if whole is not None:
         collected: int | None = whole["tests"]
         missing = whole["missing"]
     else:
-        collected = run["collected"]
+        collected = run.collected
         not_run = sum(each.not_run for each in sessions)
         missing = not_run if collected is None else max(0, collected - finished - killed)
         # Where the session lived on, the record of the test's end is lost.
         missing += killed if cut[0] != "died" else 0
     return RunNumbers(
         finished=finished,
-        failed=run["failure_count"] - modules.failures - killed,
-        passed=run["success_count"],
-        skipped=run["status5_count"] - modules.results + modules.failures,
+        failed=run.failure_count - modules.failures - killed,
+        passed=run.success_count,
+        skipped=run.status5_count - modules.results + modules.failures,
         collected=collected,
         not_run=missing + lost,
         files=len(modules.broken),
@@ -149,11 +149,11 @@ def numbers_of(
         reasons=min(MAX_REASONS, len({case.fingerprint for case in results} - {None})),
         cut=cut,
         dead=_dead_jobs(sessions) if cut[0] == "died" else "",
-        selection=run["selection"] or "",
-        unexplained_exit=run["unexplained_exit"] or 0,
-        exit_jobs=_exit_jobs(connection, run) if run["unexplained_exit"] else "",
+        selection=run.selection or "",
+        unexplained_exit=run.unexplained_exit or 0,
+        exit_jobs=_exit_jobs(connection, run) if run.unexplained_exit else "",
         are_results=any(case.is_shared for case in results),
-        is_open=not run["is_completed"],
+        is_open=not run.is_completed,
         is_torn=torn,
     )
 
@@ -192,9 +192,9 @@ def _dead_jobs(sessions: Iterable[_Session]) -> str:
     return f"{len(dead)} of {len(has_died)} jobs died" + (f": {names}" if _PLAIN.fullmatch(names) else "")
 
 
-def _exit_jobs(connection: StoreConnection, run: Row) -> str:
+def _exit_jobs(connection: StoreConnection, run: StoredRun) -> str:
     """Return the jobs in which pytest ended so without a failed test; empty for a session that had the run alone."""
-    names = ", ".join(filter(None, unexplained_exits(connection, run["id"])))
+    names = ", ".join(filter(None, unexplained_exits(connection, run.id)))
     return names if _PLAIN.fullmatch(names) else ""
 
 
@@ -209,17 +209,17 @@ _MAX_OF_BRANCHES: Final = 2000  # for the gate, whose base is behind all red run
 class ComparedRun(Struct, frozen=True):
     """A run beside its base, and beside the series that it ends."""
 
-    run: Row
+    run: StoredRun
     results: Mapping[int, CaseResult]
     series: Series
     base: Base | None = None
-    base_row: Row | None = None
+    base_row: StoredRun | None = None
     before: Mapping[int, Verdict] | None = None  # of the base
 
 
-def compared_run(connection: StoreConnection, run: Row, wanted: WantedBase) -> ComparedRun:
+def compared_run(connection: StoreConnection, run: StoredRun, wanted: WantedBase) -> ComparedRun:
     """Return a run by its row with a base, by default the best; raises `ApiError` (404, 422) for a wrong base."""
-    results, series = results_of(connection, run["id"]), series_of(connection, run)
+    results, series = results_of(connection, run.id), series_of(connection, run)
     base = _base(connection, run, wanted)
     if base is None:
         return ComparedRun(run, results, series)
@@ -237,30 +237,25 @@ def _configured_main_branch(connection: StoreConnection, source_id: int) -> str:
     return rows[0][0] or ""
 
 
-def facts_of(run: Row) -> RunFacts:
+def facts_of(run: StoredRun) -> RunFacts:
     """Return what the choice of a base depends on, from a run's row."""
     return RunFacts(
-        run["id"],
-        run["config"] or 0,
-        run["branch"] or "",
-        run["target_branch"] or "",
-        is_completed=run["is_completed"],
-        selection=run["selection"] or "",
-        tests=run["total_count"],
-        untested=run["untested_count"],
-        collected=run["collected"] or 0,
-        deselected=run["deselected"] or 0,
-        commit=run["commit"] or "",
-        changes=run["changes"] or "",
-        ancestors=frozenset((run.get("ancestors") or "").split()),
+        run.id,
+        run.config or 0,
+        run.branch or "",
+        run.target_branch or "",
+        is_completed=run.is_completed,
+        selection=run.selection or "",
+        tests=run.total_count,
+        untested=run.untested_count,
+        collected=run.collected or 0,
+        deselected=run.deselected or 0,
+        commit=run.commit or "",
+        changes=run.changes or "",
     )
 
 
-_CANDIDATES: Final = (
-    'SELECT "id", "config_id", "branch", "target_branch", "commit", "changes", "is_completed", "selection",'
-    ' "total_count", "untested_count", "collected", "deselected" FROM "run"'
-    ' WHERE "source_id" = ? AND "id" < ? AND {branch} ORDER BY "id" DESC LIMIT ?'
-)
+_CANDIDATES: Final = 'FROM "run" WHERE "source_id" = ? AND "id" < ? AND {branch} ORDER BY "id" DESC LIMIT ?'
 
 
 def with_death(connection: StoreConnection, facts: RunFacts) -> RunFacts:
@@ -268,19 +263,19 @@ def with_death(connection: StoreConnection, facts: RunFacts) -> RunFacts:
     return replace(facts, has_died=any(each.has_died for each in _sessions(connection, facts.id)))
 
 
-def _base(connection: StoreConnection, run: Row, wanted: WantedBase) -> Base | None:
+def _base(connection: StoreConnection, run: StoredRun, wanted: WantedBase) -> Base | None:
     if isinstance(wanted, int):
         row = run_row(connection, wanted)
-        if row["project"] != run["project"]:  # a token of one project cannot tell which runs the others have
+        if row.project != run.project:  # a token of one project cannot tell which runs the others have
             raise not_found("automation run")
-        if row["source"] != run["source"]:
-            raise validation_error({"base": [f"Run {wanted} is of another source than run {run['id']}."]})
+        if row.source != run.source:
+            raise validation_error({"base": [f"Run {wanted} is of another source than run {run.id}."]})
         return Base(facts_of(row), "asked")
     if wanted == "change":
         return base_of_change(connection, run)
     sql = _CANDIDATES.format(branch="TRUE")
-    candidates = {row["id"]: facts_of(row) for row in connection.rows(sql, (run["source"], run["id"], _MAX_CANDIDATES))}
-    main = _configured_main_branch(connection, run["source"])
+    candidates = {row.id: facts_of(row) for row in RUN.each(connection, sql, (run.source, run.id, _MAX_CANDIDATES))}
+    main = _configured_main_branch(connection, run.source)
     # Whether a run is whole is read of the chosen ones only, nearly always one.
     while (base := choose_base(facts_of(run), candidates.values(), main_branch=main)) is not None:
         if _is_whole(connection, base.run):
@@ -294,15 +289,16 @@ def _is_whole(connection: StoreConnection, run: RunFacts) -> bool:
     return not with_death(connection, run).has_died and not is_torn(wholeness(connection, run.id))
 
 
-def base_of_change(connection: StoreConnection, run: Row) -> Base | None:
+def base_of_change(connection: StoreConnection, run: StoredRun) -> Base | None:
     """Return the run that the gate compares with: it has nothing of what is judged (`bases_of_change`)."""
-    facts = facts_of(run)
-    main = _configured_main_branch(connection, run["source"])
+    rows = connection.execute('SELECT "ancestors" FROM "run" WHERE "id" = ?', (run.id,))
+    facts = replace(facts_of(run), ancestors=frozenset((rows[0][0] or "").split()))
+    main = _configured_main_branch(connection, run.source)
     main_branches = (main,) if main else MAIN_BRANCHES
     branches = dict.fromkeys((facts.target_branch, *main_branches, facts.branch))
     sql = _CANDIDATES.format(branch=f"COALESCE(\"branch\", '') IN ({marks(branches)})")
-    rows = connection.rows(sql, (run["source"], run["id"], *branches, _MAX_OF_BRANCHES))
-    for why, found in bases_of_change(facts, whole_before(facts, map(facts_of, rows)), main_branches):
+    others = RUN.each(connection, sql, (run.source, run.id, *branches, _MAX_OF_BRANCHES))
+    for why, found in bases_of_change(facts, whole_before(facts, map(facts_of, others)), main_branches):
         whole = (other for other in found if _is_whole(connection, other))
         base = _let_pass(connection, whole) if why == "let pass" else next(whole, None)
         if base is not None:
@@ -353,19 +349,22 @@ _CASES: Final = (
 
 def wholeness(connection: StoreConnection, run_id: int) -> WholeRun | None:
     """Return how many tests of a run were collected, are missing and came twice; None if its sessions do not say."""
-    threads = [row for row in thread_rows(connection, run_id) if row["job"] is not None and row["collection"]]
+    threads = [row for row in thread_rows(connection, run_id) if row.job is not None and row.collection is not None]
     if not threads:
         return None
     cases: dict[int, set[int]] = defaultdict(set)
     for thread_id, case_id in connection.execute(_CASES, (run_id,)):
         cases[thread_id].add(case_id)
     # A session's threads have the time of its start in common.
-    sessions: dict[tuple[str, int, int, str], set[int]] = defaultdict(set)
+    sessions: dict[tuple[str, int, int, CollectedTests], set[int]] = defaultdict(set)
     for row in threads:
-        key = row["job"], row["attempt"], row["session_started"] or row["id"], row["collection"]
-        sessions[key] |= cases[row["id"]]
-    ran = {key: frozenset(found) for key, found in sessions.items()}
-    return judge_wholeness([Share(*key[:2], cases, **json.loads(key[3])) for key, cases in ran.items()])
+        if row.job is not None and row.collection is not None:
+            sessions[row.job, row.attempt or 1, row.session_started or row.id, row.collection] |= cases[row.id]
+    shares = [
+        Share(job, attempt, frozenset(ran), collected.digest, collected.tests, collected.chosen)
+        for (job, attempt, _, collected), ran in sessions.items()
+    ]
+    return judge_wholeness(shares)
 
 
 _FLAKY_VERSION: Final = 1  # version of the document of a source's flaky tests
@@ -376,7 +375,7 @@ _BRANCHES: Final = (
 )
 # Of each configuration.
 _NEWEST: Final = (
-    'SELECT * FROM "run" WHERE "id" IN (SELECT MAX("id") FROM "run" WHERE "source_id" = ?'
+    'FROM "run" WHERE "id" IN (SELECT MAX("id") FROM "run" WHERE "source_id" = ?'
     ' AND COALESCE("branch", \'\') = ? AND "is_completed" GROUP BY "config_id") ORDER BY "id"'
 )
 _NAMES: Final = (
@@ -401,9 +400,9 @@ def main_branch(connection: StoreConnection, source_id: int) -> str:
     return next((name for name in MAIN_BRANCHES if name in branches), branches[0] if branches else "")
 
 
-def newest_runs(connection: StoreConnection, source_id: int, branch: str) -> list[Row]:
+def newest_runs(connection: StoreConnection, source_id: int, branch: str) -> list[StoredRun]:
     """Return the newest completed run of a source's branch in each of its configurations."""
-    return connection.rows(_NEWEST, (source_id, branch))
+    return RUN.all(connection, _NEWEST, (source_id, branch))
 
 
 def flaky_of_source(
@@ -420,7 +419,7 @@ def flaky_of_source(
         series = series_of(connection, run)
         failures = Failures(connection, series)
         known = histories(connection, series, failures.unstable())
-        found += [(case_id, state, run["config"]) for case_id, state in in_states(known, failures, states).items()]
+        found += [(case_id, state, run.config) for case_id, state in in_states(known, failures, states).items()]
     shown = sorted(found, key=lambda entry: _cost(*entry[:2]))[:limit]
     names = names_of(connection, [case_id for case_id, _, _ in shown])
     return [
@@ -455,9 +454,9 @@ def flaky_on_main(connection: StoreConnection, subject: ComparedRun, known: Abst
     """
     run, before = subject.run, subject.before or {}
     failed = {case_id for case_id, case in subject.results.items() if "failed" in {case.verdict, before.get(case_id)}}
-    main = main_branch(connection, run["source"]) if failed - known else run["branch"]
-    series = series_of(connection, {**run, "branch": main})
-    if run["branch"] in {None, main} or not series.runs:
+    main = main_branch(connection, run.source) if failed - known else run.branch
+    series = series_of(connection, replace(run, branch=main))
+    if run.branch in {None, main} or not series.runs:
         return {}
     failures = Failures(connection, series)
     found = histories(connection, series, (failed - known) & failures.unstable())
@@ -481,9 +480,9 @@ _SAME_TESTS: Final = (
 _RUNS: Final = 'SELECT COUNT(*) FROM "run" WHERE "source_id" = ? AND "id" < ?'
 
 
-def earlier_source(connection: StoreConnection, run: Row, case_ids: Collection[int]) -> EarlierSource | None:
+def earlier_source(connection: StoreConnection, run: StoredRun, case_ids: Collection[int]) -> EarlierSource | None:
     """Return the older source that has half of the tests of a source's first run or more; None if there is none."""
-    source, run_id, project = run["source"], run["id"], run["project"]
+    source, run_id, project = run.source, run.id, run.project
     if len(case_ids) < _LEAST_TESTS or connection.execute(_HAS_EARLIER_RUN, (source, run_id)):
         return None
     if not connection.execute(_HAS_OTHER_SOURCE, (project, source)):
@@ -550,9 +549,9 @@ def _of_source(connection: StoreConnection, project_id: int, source: str, branch
 
 def _before(run_id: int, project_id: int, connection: StoreConnection) -> _Cut:
     run = run_row(connection, run_id)
-    if run["project"] != project_id:
+    if run.project != project_id:
         raise not_found("automation run")
-    return _history(connection, _last_runs(connection, run["source"], run["branch"] or "", run["created"]))
+    return _history(connection, _last_runs(connection, run.source, run.branch or "", run.created))
 
 
 def _last_runs(connection: StoreConnection, source_id: int, branch: str, before: int) -> list[int]:

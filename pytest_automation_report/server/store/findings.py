@@ -56,9 +56,10 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings import documents
     from pytest_automation_report.findings.times import DurationChange, RunTime, WorkerTime
-    from pytest_automation_report.server.store.database import Row, StoreConnection
+    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.stored import StoredRun
     from pytest_automation_report.server.store.writes import Writer
 
 # The number of this status is the contract's: the counts of a run have its name.
@@ -86,7 +87,7 @@ def findings(store: Store, run_id: int, base: WantedBase = None) -> documents.Ru
             return stored
         measure_runs_before(store, run_id)
         run, speed, document = store.read(partial(_computed, run_id=run_id, wanted=base))
-        if base is None and run["is_completed"]:
+        if base is None and run.is_completed:
             store.write(partial(_keep, run, speed, document))
         return document
 
@@ -102,26 +103,26 @@ def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int
     return stored_documents(connection, "summary", [*run_ids], VERSION)
 
 
-def verdict_in_list(row: Mapping[str, Any], summary: Mapping[str, Any] | None) -> VerdictWords:
+def verdict_in_list(row: StoredRun, summary: Mapping[str, Any] | None) -> VerdictWords:
     """Return what is to be said of a run, by its row and the summary of its findings, None before these are there."""
-    if row["is_completed"] and summary is not None:
+    if row.is_completed and summary is not None:
         said: VerdictWords = summary["verdict"]
         return said
-    finished = row["total_count"] - row["untested_count"]
+    finished = row.total_count - row.untested_count
     numbers = RunNumbers(
         finished=finished,
-        failed=row["failure_count"],
-        passed=row["success_count"],
-        skipped=row["status5_count"],
-        collected=row["collected"] if row["collected"] is None else max(row["collected"], finished),
-        selection=row["selection"] or "",
-        unexplained_exit=row["unexplained_exit"] or 0,
-        is_open=not row["is_completed"],
+        failed=row.failure_count,
+        passed=row.success_count,
+        skipped=row.status5_count,
+        collected=row.collected if row.collected is None else max(row.collected, finished),
+        selection=row.selection or "",
+        unexplained_exit=row.unexplained_exit or 0,
+        is_open=not row.is_completed,
     )
     return judge_run(numbers)
 
 
-def _keep(run: Row, speed: float, document: documents.RunFindings, writer: Writer) -> None:
+def _keep(run: StoredRun, speed: float, document: documents.RunFindings, writer: Writer) -> None:
     """Store the findings of a run, by the row they were made of, and its speed, if it has not changed since."""
     summary: documents.FindingsSummary = {
         "base": None if document["base"] is None else document["base"]["run"],
@@ -134,7 +135,7 @@ def _keep(run: Row, speed: float, document: documents.RunFindings, writer: Write
     }
     if keep_document(writer.connection, run, "findings", VERSION, document):
         keep_document(writer.connection, run, "summary", VERSION, summary)
-        set_speed(run["id"], speed, writer)
+        set_speed(run.id, speed, writer)
 
 
 def _kinds(
@@ -152,12 +153,14 @@ def _kinds(
     return kinds
 
 
-def _computed(connection: StoreConnection, run_id: int, wanted: WantedBase) -> tuple[Row, float, documents.RunFindings]:
+def _computed(
+    connection: StoreConnection, run_id: int, wanted: WantedBase
+) -> tuple[StoredRun, float, documents.RunFindings]:
     run = run_row(connection, run_id)
     subject = compared.compared_run(connection, run, wanted)
     facts = compared.with_death(connection, compared.facts_of(run))
     has_part = is_partial(facts, None if subject.base is None else subject.base.run)
-    whole = compared.wholeness(connection, run["id"]) if run["is_completed"] else None
+    whole = compared.wholeness(connection, run.id) if run.is_completed else None
     failures = Failures(connection, subject.series)
     known = histories(connection, subject.series, failures.unstable())
     flaky, known_flaky = _flaky(connection, subject, failures, known)
@@ -168,9 +171,9 @@ def _computed(connection: StoreConnection, run_id: int, wanted: WantedBase) -> t
     series, durations, began = _changed_durations(connection, subject)
     slower = {key: change for key, change in durations.items() if change.elapsed > change.median}
     faster = {key: change for key, change in durations.items() if change.elapsed < change.median}
-    base = run["id"] if subject.base is None else subject.base.run.id
+    base = run.id if subject.base is None else subject.base.run.id
     # In a base of another branch nothing is away that fails on this branch since before it.
-    is_elsewhere = subject.base_row is not None and subject.base_row["branch"] != run["branch"]
+    is_elsewhere = subject.base_row is not None and subject.base_row.branch != run.branch
     own = histories(connection, subject.series, changes.newly_failing if is_elsewhere else ())
     since = {key: min(base, streak_start(connection, history)) for key, history in own.items()}
     reasons_before = {key: failures.reasons_before(key, since.get(key, base)) for key in changes.newly_failing}
@@ -190,7 +193,7 @@ def _computed(connection: StoreConnection, run_id: int, wanted: WantedBase) -> t
         speed,
         {
             "version": VERSION,
-            "run": run["id"],
+            "run": run.id,
             "base": _base(subject),
             "gate": _gate(connection, run, subject.base if wanted == "change" else None),
             "earlier_source": compared.earlier_source(connection, run, subject.results.keys()),
@@ -203,7 +206,7 @@ def _computed(connection: StoreConnection, run_id: int, wanted: WantedBase) -> t
             "known": known_words([*excused.values()]) if excused else "",
             "counts": {
                 **{name: len(keys) for name, keys in lists.items()},
-                "not_run": numbers.not_run if run["is_completed"] else len(changes.not_run),
+                "not_run": numbers.not_run if run.is_completed else len(changes.not_run),
                 "flaky": sum(entry["state"] == "flaky" for entry in flaky.values()),
                 "slower": len(slower),
                 "faster": len(faster),
@@ -249,13 +252,13 @@ def _changes(
     has_part: bool,
 ) -> tuple[Changes, RunNumbers]:
     run, base = subject.run, subject.base
-    modules = compared.modules_of(connection, run["id"])
+    modules = compared.modules_of(connection, run.id)
     before = compared.Modules() if base is None else compared.modules_of(connection, base.run.id)
     base_id = None if base is None else base.run.id
     lost = compared.lost_tests(connection, subject.series, base_id, modules.broken.keys()) - subject.results.keys()
     numbers = compared.numbers_of(connection, subject, modules, whole, lost=len(lost))
     # The cases that the run only names since they did not run: nothing is known of them, not even a skip.
-    unknown = connection.execute(_UNTESTED, (run["id"],)) if run["untested_count"] else ()
+    unknown = connection.execute(_UNTESTED, (run.id,)) if run.untested_count else ()
     untested = {case_id for (case_id,) in unknown}
     verdicts: dict[int, Verdict] = {
         # Another job of the run, or the same one again, may have run a test that this one did not get to.
@@ -267,13 +270,13 @@ def _changes(
     not_run = lost | untested
     # Where the run does not name all of them, the base has their names.
     is_named = len(not_run) >= numbers.not_run
-    if is_cut and not is_named and run["is_completed"] and base is not None and base.run.selection == numbers.selection:
+    if is_cut and not is_named and run.is_completed and base is not None and base.run.selection == numbers.selection:
         not_run |= (subject.before or {}).keys() - subject.results.keys() - before.cases
-    imported = compared.tests_in(connection, before.broken.keys() - modules.broken.keys(), run["id"])
+    imported = compared.tests_in(connection, before.broken.keys() - modules.broken.keys(), run.id)
     changes = changes_between(
         subject.before,
         verdicts,
-        has_part=has_part or is_cut or not run["is_completed"],
+        has_part=has_part or is_cut or not run.is_completed,
         apart=Apart(
             modules=modules.cases | before.cases,
             # A file without tests, or one that nobody collected, has not been mended.
@@ -305,15 +308,15 @@ def _base(subject: compared.ComparedRun) -> documents.BaseRun | None:
     base, row = subject.base, subject.base_row
     if base is None or row is None:
         return None
-    return {"why": base.why, "branch": row["branch"], **mention(row)}
+    return {"why": base.why, "branch": row.branch, **mention(row)}
 
 
-def _gate(connection: StoreConnection, run: Row, known: Base | None) -> documents.GateBase:
+def _gate(connection: StoreConnection, run: StoredRun, known: Base | None) -> documents.GateBase:
     base = known or compared.base_of_change(connection, run)
     if base is None:
         return {"base": None, "branch": None, "failures": 0}
-    branch = base.run.branch if base.run.branch != (run["branch"] or "") else None
-    failures = compared.new_failures(connection, run["id"], base.run.id)
+    branch = base.run.branch if base.run.branch != (run.branch or "") else None
+    failures = compared.new_failures(connection, run.id, base.run.id)
     return {"base": base.run.id, "branch": branch, "failures": failures}
 
 
@@ -330,7 +333,7 @@ def _changed_durations(
     series = Series([*subject.series.runs[:-1], last._replace(speed=speed)])
     changes: dict[int, DurationChange] = {}
     began: dict[int, int] = {}
-    if subject.run["is_completed"]:
+    if subject.run.is_completed:
         candidates = earlier.may_have_changed(subject.results, series)
         for case_id, history in histories(connection, series, candidates, last=HISTORY + LAST).items():
             durations = history.durations()
@@ -352,7 +355,9 @@ class _Tests(Struct, dict=True):
     same_reason: Mapping[int, bool]
     before: Mapping[int, CaseHistory] = {}
     names: dict[int, documents.NamedTest] = field(default_factory=dict)
-    runs: dict[int, Row | None] = field(default_factory=dict)  # failures often began together: each run is read once
+    runs: dict[int, StoredRun | None] = field(
+        default_factory=dict
+    )  # failures often began together: each run is read once
 
     def load(self, cases: AbstractSet[int]) -> None:
         """Read the names of these cases, and since when they fail; a test that is gone has the names of the base."""
@@ -376,7 +381,7 @@ class _Tests(Struct, dict=True):
         """Read the histories on the branch of the base, of tests whose failures came from there with a new branch."""
         subject = self.subject
         row, before = subject.base_row, subject.before or {}
-        if row is None or row["branch"] == subject.run["branch"] or len(subject.series.runs) > 1:
+        if row is None or row.branch == subject.run.branch or len(subject.series.runs) > 1:
             return
         failing = [key for key, case in subject.results.items() if "failed" == case.verdict == before.get(key)]
         self.before = histories(self.connection, series_of(self.connection, row), failing)
@@ -444,24 +449,24 @@ class _Tests(Struct, dict=True):
 
 def _time(connection: StoreConnection, subject: compared.ComparedRun) -> RunTime:
     run = subject.run
-    threads = thread_rows(connection, run["id"])
+    threads = thread_rows(connection, run.id)
     # Only a client that says when its session began sends the starts of tests, too.
-    has_starts = any(row["session_started"] is not None for row in threads)
-    starts = {thread: rest for thread, *rest in connection.execute(_STARTS, (run["id"],))} if has_starts else {}
+    has_starts = any(row.session_started is not None for row in threads)
+    starts = {thread: rest for thread, *rest in connection.execute(_STARTS, (run.id,))} if has_starts else {}
     began = began_at(run, threads)
     workers: list[WorkerTime] = []
     for row in threads:
-        if has_starts and row["id"] not in starts:
+        if has_starts and row.id not in starts:
             continue
-        session, tests = row["session_started"], row["elapsed_computed"] or 0
-        started = row["created"] - run["created"]
-        ended = started + max(row["elapsed_observed"] or 0, tests)
+        session, tests = row.session_started, row.elapsed_computed or 0
+        started = row.created - run.created
+        ended = started + max(row.elapsed_observed or 0, tests)
         if session is not None:
-            first, end, unknown = starts[row["id"]]
+            first, end, unknown = starts[row.id]
             if not unknown:
                 started, ended = max(0, session + first - began), max(0, session + int(end) - began)
         workers.append({"started": started, "ended": ended, "tests": tests})
-    wall = max([run["elapsed"] or 0, *(worker["ended"] for worker in workers)])
+    wall = max([run.elapsed or 0, *(worker["ended"] for worker in workers)])
     return time_shares(wall, workers, [case.elapsed for case in subject.results.values() if case.elapsed])
 
 
@@ -547,10 +552,12 @@ def _beginnings(failing: Iterable[documents.ChangedTest]) -> dict[str | None, do
     return dict(found)
 
 
-def _first_runs(connection: StoreConnection, run: Row, fingerprints: Sequence[int]) -> dict[int, documents.RunMention]:
+def _first_runs(
+    connection: StoreConnection, run: StoredRun, fingerprints: Sequence[int]
+) -> dict[int, documents.RunMention]:
     sql = _FIRST_RUNS.replace("{values}", ", ".join(["(?)"] * len(fingerprints)))
-    rows = connection.execute(sql, (*fingerprints, run["source"]))
+    rows = connection.execute(sql, (*fingerprints, run.source))
     # None if the run has just been removed.
     first = {fingerprint: run_id for fingerprint, run_id in rows if run_id is not None and fingerprint != KILLED}
-    mentions = {row["id"]: mention(row) for row in run_rows(connection, sorted(set(first.values())))}
+    mentions = {row.id: mention(row) for row in run_rows(connection, sorted(set(first.values())))}
     return {fingerprint: mentions[run_id] for fingerprint, run_id in first.items()}

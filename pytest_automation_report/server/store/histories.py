@@ -23,7 +23,7 @@ from pytest_automation_report.findings.times import (
     spread,
     usual_speed,
 )
-from pytest_automation_report.server.store.database import Row, StoreConnection, marks, share
+from pytest_automation_report.server.store.database import StoreConnection, marks, share
 from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row, run_rows
 from pytest_automation_report.server.store.values import KILLED, ResultClass
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.stored import StoredRun
     from pytest_automation_report.server.store.writes import Writer
 
 # Verdict and letter of each class of results, without failed attempts and with some.
@@ -83,14 +84,14 @@ _SERIES: Final = (
 )
 
 
-def series_of(connection: StoreConnection, run: Row, limit: int = WINDOW) -> Series:
+def series_of(connection: StoreConnection, run: StoredRun, limit: int = WINDOW) -> Series:
     """Return the series of a run, by its row, up to this run, which is the last one whether it is completed or not."""
-    beside = [run[name] for name in ("branch", "config") if run[name] is not None]
+    beside = [value for value in (run.branch, run.config) if value is not None]
     sql = _SERIES.format(
-        branch='"branch" IS NULL' if run["branch"] is None else '"branch" = ?',
-        config='"config_id" IS NULL' if run["config"] is None else '"config_id" = ?',
+        branch='"branch" IS NULL' if run.branch is None else '"branch" = ?',
+        config='"config_id" IS NULL' if run.config is None else '"config_id" = ?',
     )
-    rows = connection.execute(sql, (run["source"], *beside, run["id"], run["id"], limit))
+    rows = connection.execute(sql, (run.source, *beside, run.id, run.id, limit))
     runs = [
         SeriesRun(run_id, Content(commit or "", changes or ""), *rest)
         for run_id, commit, changes, *rest in reversed(rows)

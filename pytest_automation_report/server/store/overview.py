@@ -22,7 +22,7 @@ from pytest_automation_report.findings.times import (
     find_waste,
     join_blocks,
 )
-from pytest_automation_report.server.store.database import Row, StoreConnection, marks
+from pytest_automation_report.server.store.database import StoreConnection, marks
 from pytest_automation_report.server.store.reads import (
     IS_MODULE,
     began_at,
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         WorkerWaste,
     )
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.stored import StoredRun, StoredThread
 
 VERSION: Final = 7  # version of the document; documents of an earlier one are computed anew
 MAX_LANES: Final = 64  # most workers with a lane: those that ran for the longest time
@@ -94,7 +95,7 @@ def overview(store: Store, run_id: int) -> RunOverview:
     if stored is not None:
         return stored
     run, document = store.read(partial(_computed, run_id=run_id))
-    if run["is_completed"]:
+    if run.is_completed:
         store.write(lambda writer: keep_document(writer.connection, run, "overview", VERSION, document))
     return document
 
@@ -221,11 +222,11 @@ def _kind(result_class: int, failed_attempts: int | None) -> BlockKind:
     return "skipped"
 
 
-def _computed(connection: StoreConnection, run_id: int) -> tuple[Row, RunOverview]:
+def _computed(connection: StoreConnection, run_id: int) -> tuple[StoredRun, RunOverview]:
     run = run_row(connection, run_id)
     threads = thread_rows(connection, run_id)
-    sessions = {row["id"]: row["session_started"] for row in threads}
-    jobs = {row["id"]: row["job"] for row in threads if row["job"]}
+    sessions = {row.id: row.session_started for row in threads}
+    jobs = {row.id: row.job for row in threads if row.job}
     walk = _Walk(began_at(run, threads), sessions, jobs if len({*jobs.values()}) > 1 else {})
     for row in connection.execute(_RESULTS, (HAS_FACTS, run_id)):
         walk.add(row)
@@ -290,17 +291,17 @@ def natural_key(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]{1,18})", text)]
 
 
-def _lanes(connection: StoreConnection, run: Row, threads: Sequence[Row], walk: _Walk) -> RunLanes:
-    chosen = sorted(threads, key=lambda row: -(row["elapsed_computed"] or 0))[:MAX_LANES]
-    shown = [row for row in chosen if row["id"] in walk.threads]
-    rows = sorted(shown, key=lambda row: (natural_key(row["job"] or ""), row["position"]))
+def _lanes(connection: StoreConnection, run: StoredRun, threads: Sequence[StoredThread], walk: _Walk) -> RunLanes:
+    chosen = sorted(threads, key=lambda row: -(row.elapsed_computed or 0))[:MAX_LANES]
+    shown = [row for row in chosen if row.id in walk.threads]
+    rows = sorted(shown, key=lambda row: (natural_key(row.job or ""), row.position))
     placed: dict[int, list[tuple[int, TimedResult]]] = {}
     for row in rows:
-        results = walk.threads[row["id"]]
-        starts = estimate_starts(results, row["elapsed_observed"])
-        placed[row["id"]] = sorted(zip(starts, results, strict=True))
+        results = walk.threads[row.id]
+        starts = estimate_starts(results, row.elapsed_observed)
+        placed[row.id] = sorted(zip(starts, results, strict=True))
     ends = {key: max(start + result.elapsed for start, result in lane) for key, lane in placed.items()}
-    wall = max([run["elapsed"] or 0, *ends.values()])
+    wall = max([run.elapsed or 0, *ends.values()])
     waste = find_waste(placed, wall)
     # Lists, as JSON has them: a document that was just computed equals the stored one.
     lanes = [
@@ -313,12 +314,12 @@ def _lanes(connection: StoreConnection, run: Row, threads: Sequence[Row], walk: 
         "worker_count": len(walk.threads),
         "workers": [
             {
-                "thread": row["id"],
-                "position": row["position"],
-                "tests": len(placed[row["id"]]),
-                "busy": sum(result.elapsed for _, result in placed[row["id"]]),
-                "start": placed[row["id"]][0][0],
-                "end": ends[row["id"]],
+                "thread": row.id,
+                "position": row.position,
+                "tests": len(placed[row.id]),
+                "busy": sum(result.elapsed for _, result in placed[row.id]),
+                "start": placed[row.id][0][0],
+                "end": ends[row.id],
             }
             for row in rows
         ],

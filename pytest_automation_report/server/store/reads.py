@@ -7,11 +7,26 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar
 
 from msgspec import Struct
-from msgspec.json import decode
 from msgspec.structs import asdict
 
-from pytest_automation_report.api.models import Ending, SessionSummary
 from pytest_automation_report.server.store.database import MAX_THREADS, Row, StoreConnection, lock, marks
+from pytest_automation_report.server.store.stored import (
+    ATTACHMENT,
+    NAMED,
+    RUN,
+    SUITE_NUMBERS,
+    TEST_OF_RUN,
+    THREAD,
+    Attachment,
+    Columns,
+    Named,
+    NamedStatus,
+    StoredRun,
+    StoredThread,
+    SuiteNumbers,
+    TestOfRun,
+    known,
+)
 from pytest_automation_report.server.store.values import (
     RESULT_STATUSES,
     ResultClass,
@@ -34,43 +49,33 @@ def has_runs(connection: StoreConnection) -> bool:
     return bool(connection.execute('SELECT 1 FROM "run" LIMIT 1'))
 
 
-def run_rows(connection: StoreConnection, run_ids: Sequence[int]) -> list[Row]:
-    """Return the rows of these runs, without runs that do not exist, in no order."""
-    return connection.rows(f'SELECT * FROM "run" WHERE "id" IN ({marks(run_ids)})', run_ids) if run_ids else []
+def run_rows(connection: StoreConnection, run_ids: Sequence[int]) -> list[StoredRun]:
+    """Return these runs, without runs that do not exist, in no order."""
+    return RUN.all(connection, f'FROM "run" WHERE "id" IN ({marks(run_ids)})', run_ids) if run_ids else []
 
 
-def run_row(connection: StoreConnection, run_id: int) -> Row:
-    """Return the row of a run; raises `ApiError` (404) for an unknown run, and for one that is being removed."""
+def run_row(connection: StoreConnection, run_id: int) -> StoredRun:
+    """Return a run; raises `ApiError` (404) for an unknown run, and for one that is being removed."""
     leaving = 'SELECT 1 FROM "removed_run" AS g WHERE g."id" = r."id"'
-    rows = connection.rows(f'SELECT * FROM "run" AS r WHERE "id" = ? AND NOT EXISTS ({leaving})', (run_id,))
-    if not rows:
-        raise not_found("automation run")
-    return rows[0]
+    rest = f'FROM "run" AS r WHERE "id" = ? AND NOT EXISTS ({leaving})'
+    return known("automation run", RUN.first(connection, rest, (run_id,)))
 
 
-def thread_rows(connection: StoreConnection, run_id: int, limit: int = MAX_THREADS) -> list[Row]:
-    """Return the rows of a run's first threads, in their order."""
-    sql = 'SELECT * FROM "thread" WHERE "run_id" = ? ORDER BY "id" LIMIT ?'
-    return connection.rows(sql, (run_id, limit)) if limit else []
+def thread_rows(connection: StoreConnection, run_id: int, limit: int = MAX_THREADS) -> list[StoredThread]:
+    """Return a run's first threads, in their order."""
+    return (
+        THREAD.all(connection, 'FROM "thread" WHERE "run_id" = ? ORDER BY "id" LIMIT ?', (run_id, limit))
+        if limit
+        else []
+    )
 
 
-def began_at(run: Row, threads: Sequence[Row]) -> int:
+def began_at(run: StoredRun, threads: Sequence[StoredThread]) -> int:
     """Return when the first session of a run began: the run is created later, with its first results."""
     # By the clock of a session that has told its end, which need not be the server's.
-    has_ended = run["session_ended"] is not None or any(row["session_ended"] is not None for row in threads)
-    starts = [row["session_started"] for row in threads if row["session_started"] is not None]
-    return int(min(starts if has_ended and starts else [run["created"], *starts]))
-
-
-def session_of(row: Row) -> SessionSummary:
-    """Return what the session of a run, or of a thread, has told of itself."""
-    return SessionSummary(
-        ended=row["session_ended"],
-        ending=row["ending"] and decode(row["ending"], type=Ending),
-        collected=row.get("collected"),
-        deselected=row.get("deselected") or 0,
-        not_run=row["not_run"] or 0,
-    )
+    has_ended = run.session_ended is not None or any(row.session_ended is not None for row in threads)
+    starts = [row.session_started for row in threads if row.session_started is not None]
+    return int(min(starts if has_ended and starts else [run.created, *starts]))
 
 
 _ENDS: Final = (
@@ -136,23 +141,23 @@ def stored_documents(
 
 
 def keep_document(
-    connection: StoreConnection, run: Row, kind: DocumentKind, version: int, document: Mapping[str, Any]
+    connection: StoreConnection, run: StoredRun, kind: DocumentKind, version: int, document: Mapping[str, Any]
 ) -> bool:
     """Store what was computed of a completed run, by the row it was made of; False if the run has changed since."""
     # Exclusive: a job that opens the run again has the shared lock, and removes the documents that it can see.
-    lock(connection, "run", run["id"])
-    return bool(connection.change(_KEEP, (kind, version, json_text(document), run["id"], run["updated"])))
+    lock(connection, "run", run.id)
+    return bool(connection.change(_KEEP, (kind, version, json_text(document), run.id, run.updated)))
 
 
-def mention(run: Row) -> RunMention:
+def mention(run: StoredRun) -> RunMention:
     """Return a run, by its row, as documents name it; ``at`` is in microseconds since 1970."""
     # Whoever changed the files need not be the author of the commit.
     return {
-        "run": run["id"],
-        "commit": run["commit"],
-        "author": None if run["changes"] else run["author"],
-        "changes": run["changes"],
-        "at": run["created"],
+        "run": run.id,
+        "commit": run.commit,
+        "author": None if run.changes else run.author,
+        "changes": run.changes,
+        "at": run.created,
     }
 
 
@@ -167,24 +172,26 @@ _TABLES: Mapping[Reference, str] = {"automation_sources": "source", "configs": "
 
 
 def referenced(
-    connection: StoreConnection, rows: Sequence[Row], wanted: Iterable[Reference]
-) -> dict[Reference, list[Row]]:
+    connection: StoreConnection, runs: Sequence[StoredRun | SuiteNumbers], wanted: Iterable[Reference]
+) -> dict[Reference, Sequence[NamedStatus | Named]]:
     """Return, for each wanted kind, the records that these runs or sources refer to, each once and ordered by id."""
-    found: dict[Reference, list[Row]] = {}
+    found: dict[Reference, Sequence[NamedStatus | Named]] = {}
     for kind in wanted:
         if kind == "statuses":
-            found[kind] = [{**asdict(status), "system_name": status.system_name} for status in RESULT_STATUSES.values()]
+            found[kind] = [
+                NamedStatus(**asdict(status), system_name=status.system_name) for status in RESULT_STATUSES.values()
+            ]
         elif kind == "users":
-            found[kind] = [{"id": USER_ID, "name": "Embedded server"}] if rows else []
+            found[kind] = [Named(USER_ID, "Embedded server")] if runs else []
         else:
             table = _TABLES[kind]
-            ids = sorted({row[table] for row in rows} - {None})
-            sql = f'SELECT "id", "name" FROM "{table}" WHERE "id" IN ({marks(ids)}) ORDER BY "id"'
-            found[kind] = connection.rows(sql, ids)
+            ids = sorted({getattr(run, table) for run in runs} - {None})
+            found[kind] = NAMED.all(connection, f'FROM "{table}" WHERE "id" IN ({marks(ids)}) ORDER BY "id"', ids)
     return found
 
 
 Item = TypeVar("Item")
+T = TypeVar("T", bound=Struct)
 
 # The form of a filter's value, for the parser of the query.
 RunFilter: TypeAlias = Literal["statuses", "ids", "tags", "text", "after", "before"]
@@ -204,11 +211,7 @@ RUN_FILTERS: Final[dict[str, tuple[RunFilter, str]]] = {
 """The filters of the list of runs: the name of the parameter, the form of its value, and its condition."""
 
 _LATER_ATTEMPT: Final = 'SELECT 1 FROM "thread" WHERE "run_id" = ? AND "attempt" > 1 LIMIT 1'
-_RESULTS: Final = (
-    'SELECT "result"."id", "result"."thread_id", "result"."case_id", "result"."name", "result"."folder",'
-    ' "result"."result_class", "result"."elapsed", "result"."created", "case"."key" FROM "result"'
-    ' JOIN "case" ON "case"."id" = "result"."case_id"'
-)
+_RESULTS: Final = 'FROM "result" JOIN "case" ON "case"."id" = "result"."case_id"'
 # Null sorts before all numbers, in both databases.
 RESULT_ORDERS: Final[Mapping[str, str]] = {
     "automation_run_tests:id": '"result"."id"',
@@ -217,12 +220,7 @@ RESULT_ORDERS: Final[Mapping[str, str]] = {
     "automation_run_tests:elapsed": 'COALESCE("result"."elapsed", -1)',
     "automation_run_tests:created_at": '"result"."created"',
 }
-_SOURCES: Final = (
-    'SELECT s."id", s."project_id", s."name", s."created", COUNT(r."id") AS "run_count", MAX(r."created") AS "ran",'
-    ' AVG(r."total_count") AS "test_average", AVG(r."elapsed") AS "elapsed_average", (SELECT l."status" FROM "run" AS l'
-    ' WHERE l."source_id" = s."id" ORDER BY l."created" DESC, l."id" DESC LIMIT 1) AS "last_run_status"'
-    ' FROM "source" AS s LEFT JOIN "run" AS r ON r."source_id" = s."id" WHERE s."{}" = ? GROUP BY s."id"'
-)
+_SOURCES: Final = 'FROM "source" AS s LEFT JOIN "run" AS r ON r."source_id" = s."id" WHERE s."{}" = ? GROUP BY s."id"'
 SOURCE_ORDERS: Final[Mapping[str, str]] = {
     "automation_sources:created_at": 's."created"',
     "automation_sources:ran_at": 'COALESCE(MAX(r."created"), -1)',
@@ -233,9 +231,9 @@ SOURCE_ORDERS: Final[Mapping[str, str]] = {
 class RunRecord(Struct, frozen=True):
     """A run with the requested threads, and the attachments of both in the order of their arrival."""
 
-    row: Row
-    threads: Sequence[Row]
-    attachments: Sequence[Row]
+    row: StoredRun
+    threads: Sequence[StoredThread]
+    attachments: Sequence[Attachment]
 
 
 class Page(Struct, Generic[Item], frozen=True):
@@ -264,24 +262,24 @@ class Reader:
         """Return a run with its first ``max_threads`` threads; no result is read."""
         row = run_row(self.connection, run_id)
         threads = thread_rows(self.connection, run_id, max_threads)
-        last = threads[-1]["id"] if threads else 0
+        last = threads[-1].id if threads else 0
         return RunRecord(row, threads, self._attachments([run_id], last))
 
     def runs(self, run_ids: Sequence[int]) -> dict[int, RunRecord]:
         """Return these runs by id, without their threads and without runs that do not exist."""
-        attachments: defaultdict[int, list[Row]] = defaultdict(list)
+        attachments: defaultdict[int, list[Attachment]] = defaultdict(list)
         for row in self._attachments(run_ids):
-            attachments[row["run"]].append(row)
-        return {row["id"]: RunRecord(row, (), attachments[row["id"]]) for row in run_rows(self.connection, run_ids)}
+            attachments[row.run].append(row)
+        return {row.id: RunRecord(row, (), attachments[row.id]) for row in run_rows(self.connection, run_ids)}
 
-    def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Row]:
-        """Return a page of the rows of a project's runs, in the order of their creation."""
+    def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[StoredRun]:
+        """Return a page of a project's runs, in the order of their creation."""
         self._check_project(project_id)
         condition, values = run_condition(project_id, query)
         total = self.connection.number(f'SELECT COUNT(*) FROM "run" WHERE {condition}', values)
-        return self._page(f'SELECT * FROM "run" WHERE {condition}', values, ('"created"', '"id"'), query, total)
+        return self._page(RUN, f'FROM "run" WHERE {condition}', values, ('"created"', '"id"'), query, total)
 
-    def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Row]:
+    def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[TestOfRun]:
         """Return a page of the results of a run."""
         run_row(self.connection, run_id)
         thread_id, classes = query["thread_id"], query["status_id"]
@@ -299,20 +297,20 @@ class Reader:
         if total and self.has_attempts(run_id):
             total = self.connection.number(f'SELECT COUNT(*) FROM "result" WHERE {condition}', values)
         columns = (column, RESULT_ORDERS[query["sort"]], '"result"."id"')
-        return self._page(f"{_RESULTS} WHERE {condition}", values, columns, query, total)
+        return self._page(TEST_OF_RUN, f"{_RESULTS} WHERE {condition}", values, columns, query, total)
 
-    def source(self, source_id: int) -> Row:
+    def source(self, source_id: int) -> SuiteNumbers:
         """Return a source with the number, averages and last status of its runs."""
-        return self._one("automation source", _SOURCES.format("id"), source_id)
+        return known("automation source", SUITE_NUMBERS.first(self.connection, _SOURCES.format("id"), (source_id,)))
 
-    def source_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Row]:
+    def source_page(self, project_id: int, query: Mapping[str, Any]) -> Page[SuiteNumbers]:
         """Return a page of a project's sources; a request for retired ones gets an empty page."""
         self._check_project(project_id)
         total = self.connection.number('SELECT COUNT(*) FROM "source" WHERE "project_id" = ?', (project_id,))
         # The embedded server cannot retire sources.
         total = 0 if query["is_retired"] else total
         columns = (SOURCE_ORDERS[query["sort"]], 's."id"')
-        return self._page(_SOURCES.format("project_id"), (project_id,), columns, query, total)
+        return self._page(SUITE_NUMBERS, _SOURCES.format("project_id"), (project_id,), columns, query, total)
 
     def _one(self, what: str, sql: str, row_id: int) -> Row:
         row = self.connection.row(sql, (row_id,))
@@ -324,23 +322,30 @@ class Reader:
         if not self.connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
             raise not_found("project with automation runs")
 
-    def _attachments(self, run_ids: Sequence[int], last_thread: int = 0) -> list[Row]:
+    def _attachments(self, run_ids: Sequence[int], last_thread: int = 0) -> list[Attachment]:
         """Return the attachments of runs, and of their threads up to this id."""
         condition = f'"run_id" IN ({marks(run_ids)}) AND COALESCE("thread_id", 0) <= ?'
-        sql = f'SELECT * FROM "attachment" WHERE {condition} ORDER BY "id"'
-        return self.connection.rows(sql, (*run_ids, last_thread))
+        return ATTACHMENT.all(
+            self.connection, f'FROM "attachment" WHERE {condition} ORDER BY "id"', (*run_ids, last_thread)
+        )
 
     def _page(
-        self, select: str, values: Sequence[object], columns: Sequence[str], query: Mapping[str, Any], total: int
-    ) -> Page[Row]:
+        self,
+        columns: Columns[T],
+        rest: str,
+        values: Sequence[object],
+        orders: Sequence[str],
+        query: Mapping[str, Any],
+        total: int,
+    ) -> Page[T]:
         number, size = query["page"], query["per_page"]
         offset = (number - 1) * size
         # A page after the last one needs no query, and its offset may be too large for the database.
         if offset >= total:
             return Page(number, size, total, ())
-        order = ", ".join(f"{column} {query['order']}" for column in columns)
-        rows = self.connection.rows(f"{select} ORDER BY {order} LIMIT ? OFFSET ?", (*values, size, offset))
-        return Page(number, size, total, rows)
+        order = ", ".join(f"{each} {query['order']}" for each in orders)
+        rest = f"{rest} ORDER BY {order} LIMIT ? OFFSET ?"
+        return Page(number, size, total, columns.all(self.connection, rest, (*values, size, offset)))
 
 
 def run_condition(project_id: int, query: Mapping[str, Any]) -> tuple[str, list[object]]:

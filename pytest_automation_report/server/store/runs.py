@@ -9,20 +9,15 @@ from pytest_automation_report.findings.flakiness import MOST_VALUES
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.reads import Reader, run_condition, run_rows
+from pytest_automation_report.server.store.stored import RUN, SUITE, THREAD, StoredRun, StoredThread, Suite, known
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from pytest_automation_report.server.store.database import Row
 
 PAGE_RUNS: Final = 25  # runs of one page of a list
 TREND_RUNS: Final = 30  # runs of a trend; on the page of a run the shown one included
 _SHOWN: Final = 200
-_RUN: Final = (
-    '"id", "status", "is_completed", "failure_count", "success_count", "total_count", "created", "commit",'
-    ' "changes", "untested_count", "status5_count", "collected", "selection",'
-    ' "unexplained_exit"'
-)
 _BRANCH_US: Final = 14 * 86_400_000_000
 _NEAR_RUNS: Final = 1_000  # runs of the store before and after one among which its other branches are looked for
 # Its suite was noted when a run was removed.
@@ -41,31 +36,30 @@ class RunReader(Reader):
 
     def projects(self) -> list[int]:
         """Return the ids of the projects, lowest first."""
-        return [
-            row["id"] for row in self.connection.rows('SELECT "id" FROM "project" ORDER BY "id" LIMIT ?', (_SHOWN,))
-        ]
+        rows = self.connection.execute('SELECT "id" FROM "project" ORDER BY "id" LIMIT ?', (_SHOWN,))
+        return [project_id for (project_id,) in rows]
 
     def latest_runs(self) -> dict[int, tuple[int, int]]:
         """Return the number of runs and the id of the latest one, for each project that has runs."""
         rows = self.connection.execute('SELECT "project_id", COUNT("id"), MAX("id") FROM "run" GROUP BY "project_id"')
         return {project_id: (count, latest) for project_id, count, latest in rows}
 
-    def sources(self, project_id: int) -> list[Row]:
-        """Return id and name of a project's sources, by name, at most 200."""
-        sql = 'SELECT "id", "name" FROM "source" WHERE "project_id" = ? ORDER BY "name" LIMIT ?'
-        return self.connection.rows(sql, (project_id, _SHOWN))
+    def sources(self, project_id: int) -> list[Suite]:
+        """Return a project's sources, by name, at most 200."""
+        rest = 'FROM "source" WHERE "project_id" = ? ORDER BY "name" LIMIT ?'
+        return SUITE.all(self.connection, rest, (project_id, _SHOWN))
 
-    def suite(self, source_id: int) -> Row:
-        """Return id, project and name of a source; raises `ApiError` (404) for an unknown one."""
-        return self._one("suite", 'SELECT "id", "project_id", "name" FROM "source" WHERE "id" = ?', source_id)
+    def suite(self, source_id: int) -> Suite:
+        """Return a source; raises `ApiError` (404) for an unknown one."""
+        return known("suite", SUITE.first(self.connection, 'FROM "source" WHERE "id" = ?', (source_id,)))
 
     def source_names(self, source_ids: Collection[int]) -> dict[int, str]:
         """Return the names of these sources by id."""
         sql = f'SELECT "id", "name" FROM "source" WHERE "id" IN ({marks([*source_ids])})'
         return dict(self.connection.execute(sql, [*source_ids]))
 
-    def known_run(self, run_id: int) -> Row | None:
-        """Return the row of a run; None if there is none, or none any more."""
+    def known_run(self, run_id: int) -> StoredRun | None:
+        """Return a run; None if there is none, or none any more."""
         return next(iter(run_rows(self.connection, [run_id])), None)
 
     def listed_runs(
@@ -77,23 +71,23 @@ class RunReader(Reader):
         total = self.connection.number('SELECT COUNT(*) FROM "run" WHERE ' + condition, values)
         first = 0 if is_open else (page - 1) * PAGE_RUNS
         rest = f'{condition} ORDER BY "created" DESC, "id" DESC LIMIT {PAGE_RUNS} OFFSET ?'
-        return [row["id"] for row in self._runs('"id"', rest, *values, first)] if first < total else [], total
+        return [run_id for (run_id,) in self._of_runs('"id"', rest, *values, first)] if first < total else [], total
 
     def state(self, project_id: int | None) -> tuple[list[tuple[Any, ...]], list[int]]:
         """Return values that differ whenever a list of runs does, and the completed runs without computed findings."""
         own, *values = ("1 = 1",) if project_id is None else ('"project_id" = ?', project_id)
         # The runs of the first pages.
         rest = f'{own} ORDER BY "created" DESC, "id" DESC LIMIT {4 * PAGE_RUNS}'
-        rows = self._runs('"id", "updated", "completed", "total_count"', rest, *values)
-        completed = [row["id"] for row in rows[:PAGE_RUNS] if row["completed"] is not None]
+        rows = self._of_runs('"id", "updated", "completed", "total_count"', rest, *values)
+        completed = [run_id for run_id, _, time, _ in rows[:PAGE_RUNS] if time is not None]
         known = summaries(self.connection, completed)
-        return [tuple(row.values()) for row in rows], [run_id for run_id in completed if run_id not in known]
+        return rows, [run_id for run_id in completed if run_id not in known]
 
     def branches(self, project_id: int, source_id: int | None) -> list[str]:
         """Return the branches of a project or suite, the newest run's first; "" for runs without one."""
         own, value = ('"project_id" = ?', project_id) if source_id is None else ('"source_id" = ?', source_id)
-        rows = self._runs('"branch"', f'{own} GROUP BY "branch" ORDER BY MAX("id") DESC LIMIT ?', value, _SHOWN)
-        return [row["branch"] or "" for row in rows]
+        rows = self._of_runs('"branch"', f'{own} GROUP BY "branch" ORDER BY MAX("id") DESC LIMIT ?', value, _SHOWN)
+        return [branch or "" for (branch,) in rows]
 
     def tags(self, project_id: int) -> list[str]:
         """Return the tags of a project's runs by name, without those that each shared run has for itself."""
@@ -101,22 +95,23 @@ class RunReader(Reader):
             'SELECT DISTINCT t."tag" FROM "run_tag" AS t JOIN "run" AS r ON r."id" = t."run_id" WHERE'
             ' r."project_id" = ? AND SUBSTR(t."tag", 1, ?) <> ? ORDER BY t."tag" LIMIT ?'
         )
-        return [row["tag"] for row in self.connection.rows(sql, (project_id, len(RUN_KEY_TAG), RUN_KEY_TAG, _SHOWN))]
+        rows = self.connection.execute(sql, (project_id, len(RUN_KEY_TAG), RUN_KEY_TAG, _SHOWN))
+        return [tag for (tag,) in rows]
 
-    def completed_trend(self, source_id: int, branch: str) -> list[Row]:
+    def completed_trend(self, source_id: int, branch: str) -> list[StoredRun]:
         """Return the last completed runs of a suite's branch, oldest first."""
         own, values = _on_branch(source_id, branch)
-        return self._runs("*", f'{own} AND "is_completed" ORDER BY "id" DESC LIMIT {TREND_RUNS}', *values)[::-1]
+        return self._runs(f'{own} AND "is_completed" ORDER BY "id" DESC LIMIT {TREND_RUNS}', *values)[::-1]
 
-    def newest(self, source_id: int, branch: str | None) -> Row | None:
-        """Return the row of the newest run of a suite, of one branch or of any; None if it has none."""
+    def newest(self, source_id: int, branch: str | None) -> StoredRun | None:
+        """Return the newest run of a suite, of one branch or of any; None if it has none."""
         own, values = _on_branch(source_id, branch)
-        return next(iter(self._runs("*", f'{own} ORDER BY "id" DESC LIMIT 1', *values)), None)
+        return next(iter(self._runs(f'{own} ORDER BY "id" DESC LIMIT 1', *values)), None)
 
-    def newest_by_source(self, project_id: int) -> dict[int, Row]:
+    def newest_by_source(self, project_id: int) -> dict[int, StoredRun]:
         """Return the newest run of each suite of a project, by suite."""
         newest = '"id" IN (SELECT MAX("id") FROM "run" WHERE "project_id" = ? GROUP BY "source_id")'
-        return {row["source"]: row for row in self._runs("*", newest, project_id)}
+        return {row.source: row for row in self._runs(newest, project_id)}
 
     def newest_sources(self) -> list[int]:
         """Return the suites of all projects, by the id, whose runs are the newest first."""
@@ -150,44 +145,47 @@ class RunReader(Reader):
 
     # A run beside others
 
-    def trend(self, run: Row) -> list[Row]:
+    def trend(self, run: StoredRun) -> list[StoredRun]:
         """Return the last runs of a run's source, branch and configuration up to it, oldest first."""
         return self._runs_beside(run, f'"id" <= ? ORDER BY "id" DESC LIMIT {TREND_RUNS}')[::-1]
 
-    def next_run(self, run: Row) -> int | None:
+    def next_run(self, run: StoredRun) -> int | None:
         """Return the run after this one, of the same source, branch and configuration."""
         rows = self._runs_beside(run, '"id" > ? ORDER BY "id" LIMIT 1')
-        return rows[0]["id"] if rows else None
+        return rows[0].id if rows else None
 
-    def _runs_beside(self, run: Row, rest: str) -> list[Row]:
-        own, values = _on_branch(run["source"], run["branch"] or "")
-        config, of_config = ("IS NULL", ()) if run["config"] is None else ("= ?", (run["config"],))
-        return self._runs(_RUN, f'{own} AND "config_id" {config} AND {rest}', *values, *of_config, run["id"])
+    def _runs_beside(self, run: StoredRun, rest: str) -> list[StoredRun]:
+        own, values = _on_branch(run.source, run.branch or "")
+        config, of_config = ("IS NULL", ()) if run.config is None else ("= ?", (run.config,))
+        return self._runs(f'{own} AND "config_id" {config} AND {rest}', *values, *of_config, run.id)
 
-    def other_branches(self, run: Row) -> dict[int, str]:
+    def other_branches(self, run: StoredRun) -> dict[int, str]:
         """Return the newest completed runs of other branches within two weeks of a run, newest first, with these."""
-        if not run["branch"]:
+        if not run.branch:
             return {}
         near = (
-            run["id"] - _NEAR_RUNS,
-            run["id"] + _NEAR_RUNS,
-            run["created"] - _BRANCH_US,
-            run["created"] + _BRANCH_US,
+            run.id - _NEAR_RUNS,
+            run.id + _NEAR_RUNS,
+            run.created - _BRANCH_US,
+            run.created + _BRANCH_US,
         )
-        values = (run["source"], *near, run["branch"], run["config"] or 0, MOST_VALUES - 1)
-        return {row["id"]: row["branch"] for row in self.connection.rows(_OTHER_BRANCHES, values)}
+        values = (run.source, *near, run.branch, run.config or 0, MOST_VALUES - 1)
+        return dict(self.connection.execute(_OTHER_BRANCHES, values))
 
-    def possible_bases(self, run: Row) -> list[Row]:
+    def possible_bases(self, run: StoredRun) -> list[StoredRun]:
         """Return runs that the user can compare a run with: the newest completed ones before it, of any branch."""
         rest = f'"source_id" = ? AND "id" < ? AND "is_completed" ORDER BY "id" DESC LIMIT {TREND_RUNS}'
-        return self._runs(f'{_RUN}, "branch", "config_id"', rest, run["source"], run["id"])
+        return self._runs(rest, run.source, run.id)
 
-    def thread(self, thread_id: int) -> Row:
-        """Return the row of a thread."""
-        return self._one("thread", 'SELECT * FROM "thread" WHERE "id" = ?', thread_id)
+    def thread(self, thread_id: int) -> StoredThread:
+        """Return a thread."""
+        return known("thread", THREAD.first(self.connection, 'FROM "thread" WHERE "id" = ?', (thread_id,)))
 
-    def _runs(self, columns: str, rest: str, *values: object) -> list[Row]:
-        return self.connection.rows(f'SELECT {columns} FROM "run" WHERE {rest}', values)
+    def _runs(self, rest: str, *values: object) -> list[StoredRun]:
+        return RUN.all(self.connection, f'FROM "run" WHERE {rest}', values)
+
+    def _of_runs(self, columns: str, rest: str, *values: object) -> list[tuple[Any, ...]]:
+        return self.connection.execute(f'SELECT {columns} FROM "run" WHERE {rest}', values)
 
 
 def _on_branch(source_id: int, branch: str | None) -> tuple[str, tuple[object, ...]]:

@@ -183,7 +183,7 @@ def _add_texts(run_ids: Iterable[int], writer: Writer) -> None:
         # Before the texts, since it locks the run: nobody can remove it meanwhile.
         if rows and keep_document(connection, rows[0], "searched", _VERSION, {}):
             for sql in (_TESTS, _MESSAGES):
-                connection.change(sql, (rows[0]["source"], run_id))
+                connection.change(sql, (rows[0].source, run_id))
 
 
 def remove_texts(source_id: int, connection: StoreConnection) -> None:

@@ -227,7 +227,7 @@ def test_durations_that_come_at_once_are_added(service: Service, cluster: Cluste
 
     service.store.write(work).result(30)
     (thread,) = service.store.read(lambda connection: Reader(connection).run(1, max_threads=1)).threads
-    assert (thread["elapsed_observed"], thread["elapsed_computed"]) == (10, 14)
+    assert (thread.elapsed_observed, thread.elapsed_computed) == (10, 14)
 
 
 @ON_POSTGRESQL
@@ -343,7 +343,7 @@ def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster, caplo
             assert [each.status for each in answers if each is not None] == [429] * 20
             assert time.monotonic() - began < 20
             cluster.restart()
-            assert (store.read(read)["id"], store.write(write)) == (made, made + 1)
+            assert (store.read(read).id, store.write(write)) == (made, made + 1)
             assert client.simulate_get("/readyz").status_code == 200
         ours = [each.getMessage() for each in caplog.records if each.name.startswith("pytest_automation_report")]
         assert ours[0] == f"{place}: The database of the store cannot be reached."

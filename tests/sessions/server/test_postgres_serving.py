@@ -294,6 +294,6 @@ def test_every_answered_append_survives_a_killed_server(tmp_path: Path, cluster:
                 timer.start()
                 answered = _append_until_killed(session, path)
                 timer.join()
-            total = store.read(partial(run_row, run_id=run))["total_count"]
+            total = store.read(partial(run_row, run_id=run)).total_count
             assert (total % 20, total // 20 - answered in (0, 1)) == (0, True), (kill, total, answered)
         assert check_store(store).errors == ()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
-from msgspec.json import Decoder
 
 from pytest_automation_report.api.models import WORKER_FIELD
 from pytest_automation_report.findings.flakiness import WINDOW
@@ -19,7 +17,6 @@ from pytest_automation_report.server.pages.urls import FLAKY
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, fields_of
 from pytest_automation_report.server.store.histories import SeriesRun, histories, last_letters, series_of
 from pytest_automation_report.server.store.reads import find_cases
-from pytest_automation_report.server.store.values import RunningTest
 from pytest_automation_report.text.limits import duration, quantity, whole_number
 from pytest_automation_report.text.node_ids import NameParts, split_name
 
@@ -37,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.urls import RunState
     from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.reads import RunRecord
+    from pytest_automation_report.server.store.stored import StoredRun, StoredThread
 
 THREADS_SHOWN: Final = 100  # most threads that the page of a run shows
 MAIN_WORKER: Final = "main"  # name of the worker that is pytest's own process
@@ -73,17 +71,17 @@ class ShownRun(Struct, frozen=True, dict=True):
     now: int = 0
 
     @property
-    def row(self) -> Row:
+    def row(self) -> StoredRun:
         """The run's row."""
         return self.record.row
 
     @cached_property
     def source(self) -> str:
         """The name of the run's suite."""
-        return str(self.reader.suite(self.row["source"])["name"])
+        return str(self.reader.suite(self.row.source).name)
 
     @cached_property
-    def base_row(self) -> Row | None:
+    def base_row(self) -> StoredRun | None:
         """The row of the run that this one is compared with."""
         base = self.findings["base"]
         return None if base is None else self.reader.known_run(base["run"])
@@ -128,7 +126,7 @@ class ShownRun(Struct, frozen=True, dict=True):
     @cached_property
     def failures(self) -> list[Row]:
         """The first failures of the run, with their reasons."""
-        return self.reader.failures(self.row["id"])
+        return self.reader.failures(self.row.id)
 
     def listed(
         self, rows: Iterable[Row], state: RunState, about: Callable[[Row], str] = lambda _: ""
@@ -162,29 +160,29 @@ class ShownRun(Struct, frozen=True, dict=True):
     @property
     def latest(self) -> int:
         """The time up to which the run is known, in microseconds since 1970."""
-        return self.now or int(self.row["updated"] or self.row["created"])
+        return self.now or int(self.row.updated or self.row.created)
 
     @property
     def silence(self) -> int:
         """The time since the last news of the run, in microseconds."""
-        return max(0, self.now - int(self.row["updated"] or self.row["created"]))
+        return max(0, self.now - int(self.row.updated or self.row.created))
 
     @cached_property
     def counts(self) -> RunNumbers:
         """The numbers that the verdict is made of."""
         row, found = self.row, self.findings
         flaky = self.overview["flaky"]["count"]
-        if row["is_completed"]:
+        if row.is_completed:
             return RunNumbers(**found["ran"], flaky=flaky, are_results=bool(found["counts"]["in_several_jobs"]))
         files, modules, uncollected = (found["ran"][name] for name in ("files", "modules", "uncollected"))
-        finished = row["total_count"] - row["untested_count"] - modules
+        finished = row.total_count - row.untested_count - modules
         # Several results of one test, as subtests have them, may be more than were collected.
-        collected = None if row["collected"] is None else max(row["collected"], finished)
+        collected = None if row.collected is None else max(row.collected, finished)
         return RunNumbers(
             finished=finished,
-            failed=row["failure_count"] - uncollected,
-            passed=row["success_count"],
-            skipped=row["status5_count"] - modules + uncollected,
+            failed=row.failure_count - uncollected,
+            passed=row.success_count,
+            skipped=row.status5_count - modules + uncollected,
             flaky=flaky,
             collected=collected,
             not_run=0 if collected is None else collected - finished,
@@ -229,41 +227,40 @@ def worker_names(record: RunRecord) -> dict[int, str]:
     """Return the names of a run's workers by thread: of their job and of pytest-xdist, else their numbers."""
     names: dict[int, str] = {}
     for entry in record.attachments:
-        if entry["thread"] is not None and entry["kind"] == "fields":
-            field = json.loads(entry["body"])
-            if field.get("name") == WORKER_FIELD and field.get("value"):
-                names[entry["thread"]] = str(field["value"])
+        is_name = entry.kind == "fields" and entry.body.name == WORKER_FIELD
+        if entry.thread is not None and is_name and entry.body.value:
+            names[entry.thread] = entry.body.value
     # The only thread of a run needs no name if it is pytest's own process: *main* reads like a branch.
-    if record.row["thread_count"] == 1 and MAIN_WORKER in names.values():
+    if record.row.thread_count == 1 and MAIN_WORKER in names.values():
         names.clear()
-    if len({row["job"] for row in record.threads}) > 1:
+    if len({row.job for row in record.threads}) > 1:
         for row in record.threads:
-            worker = names.get(row["id"], MAIN_WORKER)
-            names[row["id"]] = " ".join(filter(None, [row["job"], worker if worker != MAIN_WORKER else ""]))
+            worker = names.get(row.id, MAIN_WORKER)
+            names[row.id] = " ".join(filter(None, [row.job, worker if worker != MAIN_WORKER else ""]))
     repeated = Counter(names.values())
     for row in record.threads:
-        name, number = names.get(row["id"], ""), f"worker {row['position']}"
+        name, number = names.get(row.id, ""), f"worker {row.position}"
         if repeated[name] > 1:  # several jobs have it
-            names[row["id"]] = f"{name}, {number}"
+            names[row.id] = f"{name}, {number}"
         elif not name and len(record.threads) > 1:
-            names[row["id"]] = number
+            names[row.id] = number
     return names
 
 
 class Histories:
     """Outcomes and medians of tests up to one run: of its branch, or of the base's if its branch has no earlier run."""
 
-    def __init__(self, reader: PageReader, run: Row, base: Row | None) -> None:
+    def __init__(self, reader: PageReader, run: StoredRun, base: StoredRun | None) -> None:
         self._connection = reader.connection
-        self._run: int = run["id"]
+        self._run: int = run.id
         self._letters: dict[int, str] = {}
         self._medians: dict[int, int | None] = {}
         self.series = series_of(reader.connection, run)
         # The branch of the runs of this series.
-        self.branch: str = run["branch"] or ""
-        if not self.before and base is not None and base["branch"] != run["branch"]:
+        self.branch: str = run.branch or ""
+        if not self.before and base is not None and base.branch != run.branch:
             self.series = series_of(reader.connection, base)
-            self.branch = base["branch"] or ""
+            self.branch = base.branch or ""
 
     @property
     def before(self) -> SeriesRun | None:
@@ -327,16 +324,16 @@ def shares_of(time: RunTime) -> list[WorkersShare]:
     ]
 
 
-def jobs_sentence(overview: RunLanes, time: RunTime, threads: Sequence[Row]) -> list[Phrase]:
+def jobs_sentence(overview: RunLanes, time: RunTime, threads: Sequence[StoredThread]) -> list[Phrase]:
     """Return the sentence on how even the jobs of a run cut its tests; nothing if it has no such jobs."""
-    cuts = (json.loads(row["collection"]) for row in threads if row["collection"])
-    jobs = {row["id"]: row["job"] for row in threads}
+    cuts = (row.collection for row in threads if row.collection)
+    jobs = {row.id: row.job for row in threads}
     spans: dict[str, tuple[int, int]] = {}
     for worker in overview["workers"]:
         job = jobs.get(worker["thread"]) or ""
         start, end = spans.get(job, (worker["start"], 0))
         spans[job] = min(start, worker["start"]), max(end, worker["end"])
-    if len(spans) <= 1 or not any(each["chosen"] < each["tests"] for each in cuts):
+    if len(spans) <= 1 or not any(each.chosen < each.tests for each in cuts):
         return []
     times = sorted(end - start for start, end in spans.values())
     words = f"The tests took {duration(times[0])} to {duration(times[-1])} a job"
@@ -429,7 +426,7 @@ def to_go_of(facts: ShownRun, running: Sequence[Running]) -> ToGo | None:
         return None
     # What the tests that have not ended took in the run before; else what the tests took so far.
     missing, threads = counts.collected - counts.finished, facts.record.threads
-    known, usual = (0, 0.0) if before is None else facts.reader.usual_times(before.id, facts.row["id"])
+    known, usual = (0, 0.0) if before is None else facts.reader.usual_times(before.id, facts.row.id)
     speed = 1.0
     if known * 2 >= counts.collected:
         speed = facts.findings["speed"]
@@ -437,20 +434,12 @@ def to_go_of(facts: ShownRun, running: Sequence[Running]) -> ToGo | None:
         each = usual * speed
         by = "the times of the last runs" + (f" on {facts.histories.branch}" if facts.histories.branch else "")
     else:
-        each = sum(row["elapsed_computed"] or 0 for row in threads) / counts.finished
+        each = sum(row.elapsed_computed or 0 for row in threads) / counts.finished
         by = "the times of its tests so far"
     begun = [(each if test.median is None else test.median * speed, test.lasted) for test in running]
     to_come = max(0.0, each * missing - sum(time for time, _ in begun)) if missing > len(begun) else 0.0
-    workers = sum(not row["is_completed"] and bool(row["total_count"] or running_tests(row)) for row in threads)
+    workers = sum(not row.is_completed and bool(row.total_count or row.running) for row in threads)
     return ToGo(time_to_go(to_come, begun, max(1, workers)), by) if each else None
-
-
-_running: Final = Decoder(tuple[RunningTest, ...]).decode
-
-
-def running_tests(thread: Row) -> tuple[RunningTest, ...]:
-    """Return the tests that run in a thread, as its client last reported them."""
-    return _running(thread["running"] or "[]")
 
 
 class Running(NamedTuple):
@@ -471,12 +460,12 @@ class Running(NamedTuple):
 
 def running_now(facts: ShownRun) -> list[Running]:
     """Return the tests that run now, longest first; empty if the client does not send them."""
-    found = [(row, test) for row in facts.record.threads for test in running_tests(row)]
-    cases = find_cases(facts.reader.connection, facts.row["source"], [test.key for _, test in found])
+    found = [(row, test) for row in facts.record.threads for test in row.running or ()]
+    cases = find_cases(facts.reader.connection, facts.row.source, [test.key for _, test in found])
     facts.histories.load(cases.values())
     running = []
     for row, test in found:
-        lasted = max(0, facts.latest - (row["session_started"] or row["created"]) - test.since)
+        lasted = max(0, facts.latest - (row.session_started or row.created) - test.since)
         median = facts.histories.usual(cases[test.key]) if test.key in cases else None
-        running.append(Running(split_name(test.name), test.folder, lasted, median, facts.worker(row["id"])))
+        running.append(Running(split_name(test.name), test.folder, lasted, median, facts.worker(row.id)))
     return sorted(running, key=lambda test: -test.lasted)

@@ -296,7 +296,7 @@ class FailureCards:
             groups.setdefault(path_of(row) if by_file else "", []).append(test)
         return {
             "groups": sorted(groups.items(), key=lambda item: -len(item[1])),
-            "hidden": max(0, self._facts.row["failure_count"] - len(rows)),
+            "hidden": max(0, self._facts.row.failure_count - len(rows)),
         }
 
     def _cards(self, reasons: Sequence[FailureReason]) -> list[ReasonCard]:
@@ -338,7 +338,7 @@ class FailureCards:
         others = elsewhere.get(row["fingerprint"], {})
         if all(is_failed for _, is_failed in others.values()):
             return ()
-        return by_branch({self._facts.row["branch"]: (row["id"], True), **others}).sentence()
+        return by_branch({self._facts.row.branch or "": (row["id"], True), **others}).sentence()
 
     def _command(self, reason: FailureReason) -> str:
         """Return the command that runs the tests of a reason; empty if no command runs all of them."""
@@ -349,9 +349,7 @@ class FailureCards:
         fields = {row["id"]: stored_entries(row["fields"]) for row in found}
         ids = (read_node_id(row, fields.get(row["id"], ())) for row in rows)
         has_all = len(reason["keys"]) == count
-        return pytest_command(
-            ids, count, rerun_command(self._facts.row["id"], reason["fingerprint"]) if has_all else ""
-        )
+        return pytest_command(ids, count, rerun_command(self._facts.row.id, reason["fingerprint"]) if has_all else "")
 
     def _causes(self, reasons: Sequence[FailureReason]) -> dict[int, tuple[str, str]]:
         """Return text and type of the failure of the first test of each reason, by its result."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
@@ -20,7 +19,6 @@ from pytest_automation_report.findings.sentences import (
 )
 from pytest_automation_report.server.pages import words
 from pytest_automation_report.server.pages.urls import VIEWS, RunState
-from pytest_automation_report.server.store.reads import session_of
 from pytest_automation_report.server.store.searches import Term, terms_of, toggled
 from pytest_automation_report.server.store.values import KILLED
 from pytest_automation_report.text.limits import SHORT_COMMIT, duration, quantity
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.server.pages.run.facts import Phrase, ShownRun, ToGo
     from pytest_automation_report.server.store.database import Row
+    from pytest_automation_report.server.store.stored import StoredThread
 
 CHANGE_CHIPS: Final[Mapping[str, tuple[str, str]]] = {
     "new": ("New", "fail-ink"),
@@ -61,24 +60,24 @@ def head_of(facts: ShownRun, to_go: ToGo | None, *, is_first: bool) -> Head:
     found, counts = facts.findings, facts.counts
     said = judge_run(counts) if counts.is_open else found["verdict"]
     whole = found["whole"]
-    branch = facts.row["branch"] or ""
+    branch = facts.row.branch or ""
     sentence: list[Phrase] = []
     if whole is not None:
         sentence = [(wholeness_words(whole), "b" if is_torn(whole) else ""), (". ", "")]
     if counts.is_open:
         new = None if found["base"] is None else found["mine"]["new"]
-        has_ended = bool(facts.row["thread_count"]) and not facts.row["thread_active_count"]
+        has_ended = bool(facts.row.thread_count) and not facts.row.thread_active_count
         sentence = live_sentence(counts, to_go, facts.silence, new, has_ended=has_ended)
     else:
         sentence += death_sentence(facts.failures) if said["kind"] == "died" else []
         # Without the tests that are missing nobody can say that nothing changed.
         if counts.failed or not is_torn(whole):
-            base_branch = (facts.base_row or {}).get("branch") or ""
+            base_branch = (facts.base_row.branch if facts.base_row else None) or ""
             sentence += change_sentence(
                 counts, found, base_branch, branch, facts.longest, is_first=is_first, now=facts.now
             )
-    name = words.own_name(facts.row["name"], facts.source, branch) or facts.source
-    title = f"{words.titled(said)} · {name} #{facts.row['id']}"
+    name = words.own_name(facts.row.name, facts.source, branch) or facts.source
+    title = f"{words.titled(said)} · {name} #{facts.row.id}"
     return Head(said["long"], said["tone"], sentence, to_go.time if counts.is_open and to_go else None, title)
 
 
@@ -89,11 +88,11 @@ def facts_of(facts: ShownRun) -> words.Values:
     return {
         "commit_url": commit_url,
         "subject": facts.fields.get("Commit subject", ""),
-        "elapsed": facts.latest - row["created"] if not row["is_completed"] else row["elapsed"],
-        "change": words.duration_change(row["elapsed"], words.comparable_time(row, facts.base_row)),
+        "elapsed": facts.latest - row.created if not row.is_completed else row.elapsed,
+        "change": words.duration_change(row.elapsed, words.comparable_time(row, facts.base_row)),
         "workers": facts.overview["worker_count"],
         "links": links[:4],
-        "tags": json.loads(row["tags"])[:8],
+        "tags": row.tags[:8],
     }
 
 
@@ -101,7 +100,7 @@ def bar_of(facts: ShownRun) -> list[words.Part]:
     """Return the parts of the bar."""
     counts = facts.counts
     # Some tests that did not run have a result that says so, and a part of its status.
-    missing = counts.not_run - (0 if counts.is_open else facts.row["untested_count"])
+    missing = counts.not_run - (0 if counts.is_open else facts.row.untested_count)
     return words.parts_of(words.counts_of(facts.row), counts.flaky, missing, is_open=counts.is_open)
 
 
@@ -175,7 +174,7 @@ def _chips_of_fields(facts: ShownRun, state: RunState, *, has_counts: bool) -> S
 def tabs_of(facts: ShownRun) -> Mapping[str, int]:
     """Return the number of each tab, 0 for none."""
     moved = sum(facts.findings["counts"][name] for name in _MOVES)
-    numbers = {"failures": facts.row["failure_count"], "tests": facts.row["total_count"], "changes": moved}
+    numbers = {"failures": facts.row.failure_count, "tests": facts.row.total_count, "changes": moved}
     return {view: numbers.get(view, 0) for view in VIEWS}
 
 
@@ -388,7 +387,7 @@ def where_it_ran(facts: ShownRun) -> list[tuple[str, str]]:
 def details_of(facts: ShownRun) -> words.Values:
     """Return the values of the view of the details."""
     record = facts.record
-    session = session_of(record.row)
+    session = record.row.session
     hidden = _SHOWN_APART if session.collected is None else _SHOWN_APART | _TOLD_TWICE
     fields = [field for field in words.attached(record, "fields") if field["name"] not in hidden]
     threads = [_thread(facts, row) for row in record.threads]
@@ -398,7 +397,7 @@ def details_of(facts: ShownRun) -> words.Values:
         "artifacts": words.attached(record, "artifacts")[:_ATTACHMENTS_SHOWN],
         "links": words.attached(record, "links"),
         "threads": threads,
-        "hidden_threads": max(0, record.row["thread_count"] - len(threads)),
+        "hidden_threads": max(0, record.row.thread_count - len(threads)),
         "collected": _arrived(facts),
     }
 
@@ -406,7 +405,7 @@ def details_of(facts: ShownRun) -> words.Values:
 def _arrived(facts: ShownRun) -> str:
     """Return the number of collected tests, and how many are to come or did not run; empty if it is not known."""
     counts, record = facts.counts, facts.record
-    collected: int | None = record.row["collected"]
+    collected: int | None = record.row.collected
     if collected is None:
         return ""
     if collected < counts.finished:
@@ -418,20 +417,20 @@ def _arrived(facts: ShownRun) -> str:
     return f"{collected:,}, {missing:,} {'to come' if counts.is_open else 'did not run'}"
 
 
-def _thread(facts: ShownRun, row: Row) -> words.Values:
-    word, tone = words.RUN_WORDS.get(row["status"], ("Unknown", "idle"))
-    observed = row["elapsed_observed"]
-    name = facts.worker(row["id"]) or f"worker {row['position']}"
+def _thread(facts: ShownRun, row: StoredThread) -> words.Values:
+    word, tone = words.RUN_WORDS.get(row.status, ("Unknown", "idle"))
+    observed = row.elapsed_observed
+    name = facts.worker(row.id) or f"worker {row.position}"
     # The name may be the worker's own, or its job's.
-    told = [*words.attached(facts.record, "fields", row["id"]), *words.told_by(session_of(row))]
+    told = [*words.attached(facts.record, "fields", row.id), *words.told_by(row.session)]
     fields = [field for field in told if field["value"] != name]
     return {
         "name": name,
         "word": word,
         "tone": tone,
         "parts": words.parts_of(words.counts_of(row)),
-        "total": row["total_count"],
-        "elapsed": row["elapsed_computed"] if observed is None else observed,
+        "total": row.total_count,
+        "elapsed": row.elapsed_computed if observed is None else observed,
         "fields": [field for field in fields if field["name"] != WORKER_FIELD],
-        "artifacts": words.attached(facts.record, "artifacts", row["id"]),
+        "artifacts": words.attached(facts.record, "artifacts", row.id),
     }

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import SELECTION_FIELD, Json
-from pytest_automation_report.api.responses import run_from
+from pytest_automation_report.api.models import SELECTION_FIELD
 from pytest_automation_report.export.documents import JunitPart, csv_table, json_document, junit_xml
 from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.findings.comparison import selection_command
-from pytest_automation_report.server.api.documents import run_document
+from pytest_automation_report.server.api.documents import exported_run, run_view
 from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of, small_lanes
 from pytest_automation_report.server.pages.queries import PageReader, ask
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import RunFindings, RunOverview
     from pytest_automation_report.findings.sentences import RunNumbers
+    from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
 
 T = TypeVar("T")
@@ -88,7 +88,7 @@ class RunDocuments:
     def of(self, run_id: int, base: int | None) -> Documents:
         """Return the documents of a run; raises `ApiError` for an unknown run (404) or base of another source (422)."""
         row = self.store.read(lambda connection: run_row(connection, run_id))
-        is_kept = not row["is_completed"] and row["total_count"] > _FRESH_RESULTS
+        is_kept = not row.is_completed and row.total_count > _FRESH_RESULTS
         with self._lock:
             until, known = self._open.get((run_id, base), (0.0, None)) if is_kept else (0.0, None)
         if known is not None and self._clock() < until:
@@ -97,7 +97,7 @@ class RunDocuments:
         with self._lock:
             self._open.pop((run_id, base), None)
             if is_kept:
-                until = self._clock() + row["total_count"] * _SECONDS_A_RESULT
+                until = self._clock() + row.total_count * _SECONDS_A_RESULT
                 self._open[run_id, base] = until, documents
                 while len(self._open) > _MAX_RUNS:
                     self._open.pop(next(iter(self._open)))
@@ -144,8 +144,8 @@ def show_changes(documents: RunDocuments, req: falcon.Request, resp: falcon.Resp
     state = run_state(run_id, req.params)
     row = documents.store.read(lambda connection: run_row(connection, run_id))
     # Every append changes `updated`. A sender that falls silent changes nothing: the page then says so by itself.
-    is_silent = rendering.now_us() - (row["updated"] or row["created"]) >= SILENT_US
-    seen_row = [row[name] for name in ("updated", "created", "total_count", "status", "is_completed")]
+    is_silent = rendering.now_us() - (row.updated or row.created) >= SILENT_US
+    seen_row = [row.updated, row.created, row.total_count, row.status, row.is_completed]
     if rendering.is_known(req, resp, (seen_row, req.query_string, is_silent)):
         return
     values = documents.ask(state, lambda run: run.values())
@@ -219,9 +219,14 @@ def _encoded(first: str, pieces: Iterable[str]) -> Iterator[bytes]:
     yield "".join(waiting).encode("utf-8", "backslashreplace")
 
 
-def _document(store: Store, run_id: int) -> Json:
-    query = {"threads": 0, "expands": ["automation_sources"]}
-    return store.read(partial(run_document, run_id=run_id, query=query))
+def _run(store: Store, run_id: int) -> tuple[RunRecord, str]:
+    """Return a run with the name of its suite; raises `ApiError` (404) for an unknown run."""
+
+    def read(reader: PageReader) -> tuple[RunRecord, str]:
+        record = reader.run(run_id)
+        return record, reader.suite(record.row.source).name
+
+    return ask(store, read)
 
 
 def _items(store: Store, run_id: int) -> Iterator[WholeResult]:
@@ -236,17 +241,16 @@ def _tests(store: Store, run_id: int) -> Iterator[ExportedTest]:
 
 
 def _junit(store: Store, run_id: int, _: int | None) -> Iterator[str]:
-    return junit_xml(JunitPart(run_from(_document(store, run_id)), _tests(store, run_id)))
+    return junit_xml(JunitPart(exported_run(*_run(store, run_id)), _tests(store, run_id)))
 
 
 def _json(store: Store, run_id: int, base: int | None) -> Iterator[str]:
-    document = _document(store, run_id)
-    source = run_from(document).source
-    return json_document(document["result"], source, findings(store, run_id, base), _items(store, run_id))
+    record, source = _run(store, run_id)
+    return json_document(run_view(record), source, findings(store, run_id, base), _items(store, run_id))
 
 
 def _csv(store: Store, run_id: int, _: int | None) -> Iterator[str]:
-    _document(store, run_id)
+    _run(store, run_id)
     return csv_table(_tests(store, run_id))
 
 
@@ -270,7 +274,7 @@ class RunView:
         self._list = TestList(facts.reader, facts.row, facts.findings, state)
         is_list = state.is_filtered or state.opened
         has_slower = facts.findings["counts"]["slower"]
-        has_worries = facts.row["failure_count"] or facts.counts.flaky or has_slower or facts.counts.is_open
+        has_worries = facts.row.failure_count or facts.counts.flaky or has_slower or facts.counts.is_open
         self.view = state.view or ("failures" if has_worries and not is_list else "tests")
 
     def text(self, site: str) -> str:
@@ -278,7 +282,7 @@ class RunView:
         is_first = len(self._reader.trend(self._facts.row)) == 1
         said = head.head_of(self._facts, None, is_first=is_first)
         heading = f"{said.heading}. {head.text_of(said.sentence)}"
-        about = f"{self._facts.source} #{self._facts.row['id']} {site}{self._state.address}"
+        about = f"{self._facts.source} #{self._facts.row.id} {site}{self._state.address}"
         return "\n".join([f"# {heading}", "", about, "", *self._cards.texts(site)])
 
     def values(self) -> Values:
@@ -286,7 +290,7 @@ class RunView:
         facts, state = self._facts, self._state
         run = facts.row
         trend_rows = self._reader.trend(run)
-        earlier = [row["id"] for row in trend_rows if row["id"] < run["id"]]
+        earlier = [row.id for row in trend_rows if row.id < run.id]
         bar = head.bar_of(facts)
         running = running_now(facts) if facts.counts.is_open else []
         # With a search, or tests of one worker, chips count the tests that it finds.
@@ -294,7 +298,7 @@ class RunView:
         readers = (self._failures, self._tests, self._changes, self._time, self._details)
         views: dict[str, Callable[[], Values]] = dict(zip(VIEWS, readers, strict=True))
         return {
-            "home": self._reader.home(run["project"]),
+            "home": self._reader.home(run.project),
             "state": state,
             "view": self.view,
             "run": run_values(run, facts.source),
@@ -306,7 +310,7 @@ class RunView:
             if is_searched
             else head.chips_of(facts, state, bar),
             "tabs": head.tabs_of(facts),
-            "trend": failure_trend(trend_rows, summaries(self._reader.connection, [row["id"] for row in trend_rows])),
+            "trend": failure_trend(trend_rows, summaries(self._reader.connection, [row.id for row in trend_rows])),
             "before": earlier[-1] if earlier else None,
             "after": self._reader.next_run(run),
             "base": self._base(),
@@ -319,17 +323,15 @@ class RunView:
     def _commands(self) -> list[tuple[str, str, str]]:
         """Return the commands of *Run again*, each with what it runs and how many: what failed, what is new, all."""
         run, found = self._facts.row, self._facts.findings
-        failed, new = run["failure_count"], found["mine"]["new"]
+        failed, new = run.failure_count, found["mine"]["new"]
         commands: list[tuple[str, str, str]] = []
         if failed:
             counted = tests_and_files(failed, self._facts.counts.uncollected)
-            commands.append(("What failed in this run", counted, rerun_command(run["id"])))
+            commands.append(("What failed in this run", counted, rerun_command(run.id)))
         entries = entries_of(found, "new")
         # The command knows the usual base, and the failures that findings list.
         if 0 < new < failed and self._state.base is None and new == len(entries):
-            commands.append(
-                ("Only what is new", tests_and_files(new, files_in(entries)), rerun_command(run["id"], "new"))
-            )
+            commands.append(("Only what is new", tests_and_files(new, files_in(entries)), rerun_command(run.id, "new")))
         commands.append(("All of it", "", selection_command(self._facts.fields.get(SELECTION_FIELD, ""))))
         return commands
 
@@ -339,12 +341,12 @@ class RunView:
         others = self._reader.possible_bases(run)
         passed_over: list[int] = []
         if base is not None and self._state.base is None and base["why"] == "same branch":
-            between = [other for other in others if other["id"] > base["run"] and other["config"] == run["config"]]
-            passed_over = [other["id"] for other in between if other["branch"] == run["branch"]][:3]
+            between = [other for other in others if other.id > base["run"] and other.config == run.config]
+            passed_over = [other.id for other in between if other.branch == run.branch][:3]
         return {
             "run": None if base is None else base["run"],
             "row": row,
-            "branch": "" if row is None else row["branch"] or "",
+            "branch": "" if row is None else row.branch or "",
             "others": others,
             "passed_over": passed_over,
         }

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import FileTests, RunFindings, RunMention, RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.database import Row
+    from pytest_automation_report.server.store.stored import StoredRun
 
 # In the order *failures first*.
 _TONES_RANKED: Final = ("fail", "block", "warn", "flaky", "skip", "idle", "pass", "live")
@@ -205,7 +206,7 @@ class TreeRows:
         file = next((entry for entry in files if path_of(entry) == path), None)
         if file is None:
             return branches_of(files, opened), []
-        rows = self._facts.reader.between(self._facts.row["id"], file["first"], file["last"], file)
+        rows = self._facts.reader.between(self._facts.row.id, file["first"], file["last"], file)
         return tests_below(rows, file, opened)
 
     def _node(self, node: Branch, path_to: str, levels: int) -> OpenableRow:
@@ -234,7 +235,7 @@ class TestList:
 
     __test__ = False  # pytest must not collect it
 
-    def __init__(self, reader: PageReader, run: Row, findings: RunFindings | None, state: RunState) -> None:
+    def __init__(self, reader: PageReader, run: StoredRun, findings: RunFindings | None, state: RunState) -> None:
         self._reader = reader
         self._run = run
         self._findings = findings

@@ -188,9 +188,7 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> Val
     others = common.once(("branches", row["run"]), partial(reader.other_branches, run.row))
     elsewhere = reader.by_branch([(row["case"], 0)], others).get(0, {})
     values |= {
-        "run": common.once(
-            ("values", row["run"]), lambda: run_values(run.row, reader.suite(run.row["source"])["name"])
-        ),
+        "run": common.once(("values", row["run"]), lambda: run_values(run.row, reader.suite(run.row.source).name)),
         **_file_values(row, reader, earlier, outcomes, current),
         **_history_values(outcomes, current, state, found, elsewhere),
         "usual": _usual(row, run, common),

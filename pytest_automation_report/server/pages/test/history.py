@@ -418,7 +418,7 @@ def costs_values(reader: PageReader, source_id: int, branch: str | None, days: i
     connection, source = reader.connection, reader.suite(source_id)
     branch = main_branch(connection, source_id) if branch is None else branch
     first = reader.first_since(source_id, now - days * DAY_US) or _NO_RUN
-    newest = [run for run in newest_runs(connection, source_id, branch) if run["id"] >= first]
+    newest = [run for run in newest_runs(connection, source_id, branch) if run.id >= first]
     known = flaky_of_source(connection, source_id, branch, states=("flaky",), limit=_MOST_FLAKY) if newest else []
     flaky: list[Cost] = []
     slow: list[Cost] = []
@@ -428,7 +428,7 @@ def costs_values(reader: PageReader, source_id: int, branch: str | None, days: i
         before = sum(one.id < first for one in series)
         # What makes a test flaky may have been before a short period.
         longer = Series(series[min(before, max(0, len(series) - WINDOW)) :])
-        own = [entry for entry in known if entry["config"] == run["config"]]
+        own = [entry for entry in known if entry["config"] == run.config]
         cases = find_cases(connection, source_id, [entry["key"] for entry in own])
         flaky += _flaky_costs(reader, longer, first, own, cases)
         slow += _slow_costs(reader, Series(series[before:]), source_id)
@@ -497,9 +497,9 @@ def _named(reader: PageReader, rows: Sequence[Cost]) -> list[tuple[Cost, str, Na
     chosen = sorted(rows, key=lambda row: (-row.cost, row.case))[:_SHOWN]
     names = names_of(reader.connection, [row.case for row in chosen])
     runs = run_rows(reader.connection, sorted({row.since for row in chosen if row.since}))
-    since = {row["id"]: mention(row) for row in runs}
+    since = {row.id: mention(row) for row in runs}
     return [
-        (row, names[row.case][1], split_name(names[row.case][2]), since.get(row.since))
+        (row, names[row.case][1], split_name(names[row.case][2]), since.get(row.since or 0))
         for row in chosen
         if row.case in names
     ]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame
     from pytest_automation_report.server.store.database import Row
+    from pytest_automation_report.server.store.stored import StoredThread
 
 # Extensions in rows of threads and results. Each is missing in a row of a client that does not send it.
 FieldColours: TypeAlias = dict[str, tuple[tuple[int, int, str], ...]]
@@ -68,9 +69,9 @@ _colours: Final = Decoder(FieldColours).decode
 _attempts: Final = Decoder(tuple[StoredAttempt, ...]).decode
 
 
-def start_time(thread: Row, result: Row) -> int | None:
+def start_time(thread: StoredThread, result: Row) -> int | None:
     """Return the start of a test in microseconds since 1970, as the clock of its machine had it; None if unknown."""
-    session_started, started = thread["session_started"], result["started"]
+    session_started, started = thread.session_started, result["started"]
     return None if session_started is None or started is None else session_started + started
 
 

@@ -9,9 +9,9 @@ from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER, J
 from pytest_automation_report.failures.values import Comparison, Value
 from pytest_automation_report.server.api.bodies import MAX_ATTEMPTS_BYTES, MAX_EXTENSION_BYTES
 from pytest_automation_report.server.api.decoding import MAX_DEPTH
-from pytest_automation_report.server.pages.run.facts import running_tests
 from pytest_automation_report.server.pages.test import view_models
 from pytest_automation_report.server.pages.test.view_models import PhaseTimes, StoredAttempt, stored_attempt
+from pytest_automation_report.server.store.stored import THREAD, StoredThread, known
 from pytest_automation_report.server.store.values import RunningTest, StepNode
 from support.service import START, TOKEN, Service, a_test
 
@@ -48,6 +48,13 @@ def _row(service: Service, table: str) -> Any:  # noqa: ANN401 - a row of any ta
     return service.store.read(lambda connection: connection.row(f"SELECT * FROM {table} ORDER BY id DESC LIMIT 1"))
 
 
+def _thread(service: Service) -> StoredThread:
+    """Return the last thread."""
+    return service.store.read(
+        lambda store: known("thread", THREAD.first(store, "FROM thread ORDER BY id DESC LIMIT 1"))
+    )
+
+
 def _stored(service: Service, **properties: Any) -> Any:  # noqa: ANN401 - members of any type
     """Return the row of a test that was sent with these properties."""
     service.append(service.new_thread(service.new_run()), a_test(elapsed=100, **properties))
@@ -70,7 +77,7 @@ def test_the_extensions_of_a_test_are_stored_and_read(service: Service) -> None:
     """All of them come back as they were sent, and the start on the axis of all threads."""
     thread_id = service.new_thread(service.new_run(), session_started=START)
     service.append(thread_id, a_test(elapsed=100, **_SENT))
-    row, thread = _row(service, "result"), _row(service, "thread")
+    row, thread = _row(service, "result"), _thread(service)
     assert view_models.start_time(thread, row) == START + 5
     nodes = (StepNode("open", "passed", 7, (StepNode("type", "failed", None, (), (0,)),)),)
     part = Value("list", items=(Value("Foo"),), size=3, start=2)
@@ -116,10 +123,10 @@ def test_the_commits_that_led_to_a_run(service: Service, malformed: object) -> N
 
 def test_a_test_without_extensions_has_none(service: Service) -> None:
     """Without extensions the columns are null, and reading them gives nothing."""
-    row, thread = _stored(service), _row(service, "thread")
+    row, thread = _stored(service), _thread(service)
     assert {name: row[name] for name in _NONE_STORED} == _NONE_STORED
     assert (stored_attempt(row), stored_attempt(row, 1)) == (StoredAttempt(), StoredAttempt())
-    assert (view_models.start_time(thread, row), running_tests(thread)) == (None, ())
+    assert (view_models.start_time(thread, row), thread.running) == (None, None)
 
 
 def _nested(depth: int) -> Json:
@@ -209,13 +216,13 @@ def test_the_running_test_is_that_of_the_last_append(service: Service) -> None:
     """An append replaces the running tests, and one without this extension leaves them as they are."""
     thread_id = service.new_thread(service.new_run())
     service.append(thread_id, running=[_RUNNING])
-    assert running_tests(_row(service, "thread")) == (RunningTest("k1", "test_1", "tests.a", 9),)
+    assert _thread(service).running == (RunningTest("k1", "test_1", "tests.a", 9),)
     service.append(thread_id, a_test())
     service.append(thread_id, running=[{"key": "k1"}])
     service.append(thread_id, running=[_RUNNING] * 101)
-    assert len(running_tests(_row(service, "thread"))) == 1
+    assert len(_thread(service).running or ()) == 1
     service.append(thread_id, running=[])
-    assert running_tests(_row(service, "thread")) == ()
+    assert _thread(service).running == ()
 
 
 def test_nothing_runs_in_a_completed_thread(service: Service) -> None:

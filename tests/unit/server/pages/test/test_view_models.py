@@ -18,6 +18,7 @@ from pytest_automation_report.server.pages.test.view_models import (
     step_rows,
 )
 from pytest_automation_report.server.pages.words import Entry, ShownStatus, with_defaults
+from pytest_automation_report.server.store.stored import StoredEntry
 from pytest_automation_report.server.store.values import StepNode
 from support.website import TRACEBACK
 
@@ -25,7 +26,7 @@ FAILED = ShownStatus(3, "Failed", "fail")
 
 
 def field(name: str, value: str = "", meta: dict[str, str] | None = None, *, is_highlight: bool = False) -> Entry:
-    return with_defaults({"type": 4, "name": name, "value": value, "meta": meta or {}, "is_highlight": is_highlight})
+    return with_defaults(StoredEntry(name, 4, value, meta or {}, is_highlight))
 
 
 def failure(name: str = "Failure", message: str = "assert 90 == 89", **meta: str) -> Entry:
@@ -53,7 +54,7 @@ def test_skips_and_unexpected_passes_are_no_tracebacks() -> None:
     """The reason of a skip, of an expected failure and of an unexpected pass is shown as its text, none as failed."""
     skipped = field("Skipped", "a.py:3: no ice", {"message": "no ice", "type": "pytest.skip"}, is_highlight=True)
     expected = field("Skipped", "bug 7", {"message": "bug 7", "type": "pytest.xfail"}, is_highlight=True)
-    unexpected = with_defaults({"type": 1, "name": "Unexpected pass", "value": "bug 7"})
+    unexpected = with_defaults(StoredEntry("Unexpected pass", 1, "bug 7"))
     sections = [section for entry in (skipped, expected, unexpected) for section in sections_of([entry], None)]
     assert [(section.title, section.exceptions, section.text, section.edge) for section in sections] == [
         ("Why it was skipped", (), "no ice", "calm"),
@@ -103,7 +104,7 @@ def test_steps(
     timed: tuple[StepNode, ...], sent: dict[str, Any], attempt: int | None, rows: list[object], shares: list[object]
 ) -> None:
     """Steps have depth and status, and their share of the longest one if the client timed them."""
-    found = step_rows([with_defaults(sent)] if sent else [], attempt, timed)
+    found = step_rows([with_defaults(StoredEntry(**sent))] if sent else [], attempt, timed)
     assert [(row.name, row.tone, row.depth) for row in found] == rows
     assert [(row.elapsed, row.share or None) for row in found] == shares
 
@@ -111,13 +112,13 @@ def test_steps(
 def test_facts_are_short() -> None:
     """Fields in one line are facts, also one named as ours; links are short, an address that is none stays text."""
     issue = "https://jira.example/browse/HARB-207"
-    fields = [
+    fields: list[dict[str, Any]] = [
         *({"type": 5, "name": "Issue", "value": issue}, {"type": 5, "name": "bad", "value": "javascript:alert(1)"}),
         *({"type": 1, "name": "owner", "value": "web"}, {"type": 4, "name": "Output", "value": "x"}),
         {"type": 1, "name": "Attempts", "value": "3", "meta": {"counts": "attempts"}},
         {"type": 1, "name": "Attempts", "value": "7"},
     ]
-    assert facts_of([with_defaults(each) for each in fields]) == [
+    assert facts_of([with_defaults(StoredEntry(**each)) for each in fields]) == [
         ("Issue", "HARB-207", issue), ("bad", "javascript:alert(1)", ""), ("owner", "web", ""), ("Attempts", "7", ""),
     ]  # fmt: skip
 
@@ -148,9 +149,7 @@ def test_streams_and_other_texts() -> None:
 def test_files_belong_to_their_attempt() -> None:
     """The note that the client writes says the attempt, and a note of the user's own stays."""
     notes = {"a": "attempt 1", "b": "attempt 1: after pay", "c": "after pay"}
-    artifacts = [
-        with_defaults({"name": name, "url": "https://x.example/", "note": note}) for name, note in notes.items()
-    ]
+    artifacts = [with_defaults(StoredEntry(name, url="https://x.example/", note=note)) for name, note in notes.items()]
     for attempt, files in ((1, [("a", ""), ("b", "after pay")]), (None, [("c", "after pay")]), (2, [])):
         assert [(file.name, file.note) for file in files_of(artifacts, {}, attempt)] == files
 
