@@ -9,7 +9,7 @@ never equal.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -38,7 +38,7 @@ _OF_FIXTURES: Final = frozenset({"setup", "teardown"})
 # literal, a lookbehind or a bounded repetition, and none nests repetitions that can match one text in two ways: the
 # time is linear in the length of the line. No name of a mask is itself masked, and no path, host or address begins
 # behind a mask: masking a second time changes nothing.
-_KINDS: Final[Mapping[str, str]] = {
+KINDS: Final[Mapping[str, str]] = {
     "email": r"(?<![\w.+>-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?!\w)",
     "url": r"(?<!\w)[a-z][a-z0-9+]{1,10}://[^\s'\"<>)\]},]+",
     "tmp": (
@@ -95,27 +95,40 @@ _KINDS: Final[Mapping[str, str]] = {
         r"[0-9]+(?:[._][0-9]+)*(?![A-Za-z0-9])"
     ),
 }
-_MASKS: Final = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _KINDS.items()))
+# A line without this has nothing of these kinds, and most lines are not searched for most kinds. There are few groups,
+# since each combination is a pattern of its own.
+_SIGNS: Final = (
+    ({"email", "url"}, re.compile("@|://")),
+    ({"tmp", "path"}, re.compile(r"[/\\]")),
+    (
+        {"date", "host", "trace", "uuid", "object", "hex"},
+        re.compile(
+            r"[0-9a-fA-F][:/-][0-9a-fA-F]|:[0-9a-fA-F]|datetime\.|localhost|[\w-]\.[a-z0-9]|[0-9a-fA-F]{7}|0[xX]"
+        ),
+    ),
+    ({"worker", "duration", "size", "value"}, re.compile(r"gw[0-9]|[0-9] ?[bhkmnsuBGKMT\u00b5\u03bc]|\w=['\"TF]")),
+)
 
-# One mistake whose words differ between Python versions: (pattern, what it becomes).
-_PYTHON_VERSIONS: Final = (
+# One mistake whose words differ between Python versions, or with options of pytest: (its words, pattern, replacement).
+_RESPELLED: Final = (
+    # "...Full output truncated (12 lines hidden), use '-vv' to show", pytest's end of a long comparison.
+    ("Full output truncated", re.compile(r"\s*\.\.\.\s*Full output truncated \([^()]{1,40}\).*"), ""),
     # 3.14 adds how many values there were.
-    (re.compile(r"(too many values to unpack \(expected [0-9]+), got [0-9]+\)"), r"\1)"),
+    ("too many values", re.compile(r"(too many values to unpack \(expected [0-9]+), got [0-9]+\)"), r"\1)"),
     # 3.12 turned the sentence about missing methods round.
     (
+        "abstract class",
         re.compile(
             r"(Can't instantiate abstract class \w+) (?:with abstract methods?|without an implementation for).*"
         ),
         r"\1",
     ),
     # 3.10 and later suggest names, each version others.
-    (re.compile(r"\.? Did you mean:? [^?]{1,100}\?"), ""),
+    ("Did you mean", re.compile(r"\.? Did you mean:? [^?]{1,100}\?"), ""),
     # Enum members in a format or a comparison: the class has stood before the name in some versions only.
-    (re.compile(r"<(\w+)\.(\w+): [^<>]{1,100}>"), r"\1.\2"),
+    (">", re.compile(r"<(\w+)\.(\w+): [^<>]{1,100}>"), r"\1.\2"),
 )
 
-# "...Full output truncated (12 lines hidden), use '-vv' to show", pytest's end of a long comparison.
-_TRUNCATED: Final = re.compile(r"\s*\.\.\.\s*Full output truncated \([^()]{1,40}\).*")
 
 IN_PHASE: Final = re.compile(r'failed on (setup|teardown) with "')
 """The beginning of pytest's message for a failure of a fixture."""
@@ -191,11 +204,24 @@ class Fingerprint(Struct, frozen=True):
 
 def mask_variables(line: str) -> str:
     """Return at most 600 characters of a line with a mask for all that differs from run to run, as ``<number>``."""
-    text = " ".join(line[: 4 * _MAX_CHARACTERS].split())[:_MAX_CHARACTERS]
-    text = _TRUNCATED.sub("", text)
-    for pattern, replacement in _PYTHON_VERSIONS:
-        text = pattern.sub(replacement, text)
-    return _MASKS.sub(lambda match: f"<{match.lastgroup}>", text)[:_MAX_CHARACTERS]
+    return _masked(" ".join(line[: 4 * _MAX_CHARACTERS].split())[:_MAX_CHARACTERS])
+
+
+# A line is masked for its fingerprint and again for the findings, a statement for each test that failed there.
+@lru_cache(maxsize=256)
+def _masked(text: str) -> str:
+    for words, pattern, replacement in _RESPELLED:
+        if words in text:
+            text = pattern.sub(replacement, text)
+    masks = _masks(tuple(sign.search(text) is not None for _, sign in _SIGNS))
+    return masks.sub(lambda match: f"<{match.lastgroup}>", text)[:_MAX_CHARACTERS]
+
+
+@cache
+def _masks(has_signs: tuple[bool, ...]) -> re.Pattern[str]:
+    """Return the pattern of all kinds but those of the groups without a sign."""
+    absent = {kind for (kinds, _), has_sign in zip(_SIGNS, has_signs, strict=True) if not has_sign for kind in kinds}
+    return re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in KINDS.items() if name not in absent))
 
 
 def describe_failure(
@@ -224,33 +250,32 @@ def describe_failure(
 @lru_cache(maxsize=64)
 def make_fingerprint(failure: Failure) -> Fingerprint:
     """Return the fingerprint of a failure."""
-    title = mask_variables(failure.line)
-    place = failure.place if _needs_place(failure, title) else ""
+    place = failure.place if _needs_place(failure) else ""
+    compared = _without_values(failure.line) if place else ""
+    title = mask_variables(compared or failure.line)
     content = [str(VERSION), failure.kind, failure.type_name, title, place]
-    if failure.kind in _OF_FIXTURES and not _is_outage(failure) and _says_little(failure, title):
+    if compared or (failure.kind in _OF_FIXTURES and not _is_outage(failure) and _says_little(failure)):
         content.append(mask_variables(failure.statement))
-    if place and (compared := _without_values(failure.line)):
-        title = mask_variables(compared)
-        content[3:] = [title, place, mask_variables(failure.statement)]
     # 8 bytes: among a million different reasons two are alike once in 40,000 stores.
     return Fingerprint(sha256("\0".join(content).encode(errors="replace")).hexdigest()[:16], title, place)
 
 
-def _needs_place(failure: Failure, title: str) -> bool:
+def _needs_place(failure: Failure) -> bool:
     """Whether the masked line alone would join failures that have nothing to do with each other."""
     # An outage meets many tests in many places and is one reason: fixtures, connections and time limits get no place.
     if failure.kind in {*_OF_FIXTURES, "crash", "timeout", "collection"} or _is_outage(failure):
         return False
     if failure.kind == "xpass" or failure.type_name in {"AssertionError", "Failed", ""}:
         return True
-    return _says_little(failure, title)
+    return _says_little(failure)
 
 
 def _is_outage(failure: Failure) -> bool:
     return failure.type_name.endswith(_OUTAGES)
 
 
-def _says_little(failure: Failure, title: str) -> bool:
+def _says_little(failure: Failure) -> bool:
+    title = mask_variables(failure.line)
     return len(_WORD.findall(MASK.sub(" ", title.removeprefix(f"{failure.type_name}:")))) < _FEW_WORDS
 
 

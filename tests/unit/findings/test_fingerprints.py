@@ -9,7 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pytest_automation_report.findings.fingerprints import Failure, describe_failure, make_fingerprint, mask_variables
+from pytest_automation_report.findings.fingerprints import (
+    KINDS,
+    Failure,
+    describe_failure,
+    make_fingerprint,
+    mask_variables,
+)
 from unit.failures.raised import STYLES, misread, written
 
 ONE_REASON, TWO_REASONS = (Path(__file__).parent / "failure_pairs.txt").read_text("utf-8").split("\n== ")[1:]
@@ -240,3 +246,44 @@ def test_pythons_own_traceback_without_the_test() -> None:
     assert (
         describe_failure("assert 0", "AssertionError", text, file="tests/test_a.py", name="t").place == "conftest.py:db"
     )
+
+
+VARIABLES = (
+    *(
+        "me@example.org",
+        "https://a.example/b?c",
+        "/tmp/pytest-of-me/pytest-7/a0/b",
+        "/var/folders/x/y1/T/z",
+        "/srv/a/b.py",
+    ),
+    *("C:\\\\Temp\\\\x", "C:\\a\\b.py", "2026-01-02T03:04:05Z", "Mon, 5 Jan 2026 03:04:05 GMT", "1/2/2026", "3:04:05"),
+    *("datetime.date(2026, 1, 2)", "fe80::1", "10.0.0.1", "localhost", "db.internal", "db:5432", "[::1]", "a.b:80"),
+    *(f"00-{'ab' * 16}-{'c' * 16}-01", "123e4567-e89b-12d3-a456-426614174000", "<Cart object at 0x7f>", "gw1"),
+    *(
+        "0xFF",
+        "deadbee1",
+        "DEADBEE1",
+        "12ms",
+        "3 seconds",
+        "1.5\u00b5s",
+        "2 h",
+        "5 KiB",
+        "7B",
+        "1 byte",
+        "a='x'",
+        "b=True",
+    ),
+    *('c="y"', "10", "-1.5e3", ".5", "nan", "inf", "user42", "tmp_10", "utf8", "x86_64"),
+)
+PIECES = st.one_of(
+    st.sampled_from(VARIABLES), st.sampled_from(("case", "=", ":", "-", "/", "at ", "<", ">", "'", "[", "."))
+)
+
+
+@given(st.lists(st.tuples(PIECES, st.sampled_from(("", " "))), max_size=8))
+def test_masks_of_each_kind(pieces: list[tuple[str, str]]) -> None:
+    """A line is masked as if it were searched for all kinds at once, though only those are that it can have."""
+    whole = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in KINDS.items()))
+    line = " ".join("".join(map("".join, pieces)).split())
+    for each in (line, *(f"case {variable} there" for variable in VARIABLES)):
+        assert mask_variables(each) == whole.sub(lambda match: f"<{match.lastgroup}>", each)
