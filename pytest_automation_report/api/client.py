@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeAlias, TypedDict, TypeVar, cast
 
 from msgspec import convert, to_builtins
@@ -78,6 +79,7 @@ class Client(ABC):
         # Learnt from responses, and never forgotten: whether there was any, and whether idempotency keys are supported.
         self.has_answered = self.knows_keys = False
         self.headers: Mapping[str, str] = {}  # of the last response
+        self.ends_at = inf  # of the monotonic clock: no request to a server lasts longer
         # Size of the largest file that the server stores; None for a server that is not one of ours.
         self.artifact_bytes: int | None = None
         # What the server stores beside the contract, by the names of `api.models`; others must not be sent.

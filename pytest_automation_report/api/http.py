@@ -40,7 +40,14 @@ from pytest_automation_report.api.models import (
     announced,
     is_loopback,
 )
-from pytest_automation_report.api.responses import ApiRequest, HttpOutcome, HttpResponse, NoResponse, classify
+from pytest_automation_report.api.responses import (
+    ApiRequest,
+    HttpOutcome,
+    HttpResponse,
+    NoResponse,
+    NotSentError,
+    classify,
+)
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.system.console import start_without_signals
 
@@ -295,6 +302,9 @@ class HttpClient(Client):
         prepared, seconds = self._prepared(request)
         pauses = [*_READ_PAUSES] if request.method == "GET" else []
         while True:
+            seconds = min(seconds, self.ends_at - monotonic())
+            if seconds <= 0:
+                raise NotSentError("no time is left")
             attempt = Try(seconds)
             outcome = attempt.outcome(partial(self._outcome, prepared, attempt))
             # A server that is being restarted, or that met another one at a wrong moment.

@@ -79,7 +79,8 @@ EXIT_CODES: Final = {
     Exit.DONE: "done",
     Exit.REFUSED: "refused by the server; `store check`: the store is damaged; `known --check`: remove a line",
     Exit.USAGE: "wrong usage or configuration",
-    Exit.KEPT: "results are kept, or a run is not whole; or the time to wait is over",
+    Exit.KEPT: "results are kept, or a run is not whole; or the time to wait is over, or the server does not answer; "
+    "`run finish` without `--gate` ends with 0 then",
     Exit.TOKEN: "token missing or refused",
     Exit.STOPPED: "stopped by gate; `gate`, `run finish --gate`: tests fail that did not fail before",
 }
@@ -204,6 +205,22 @@ def setting_options(*names: str) -> Callable[[Callable[..., int]], Callable[...,
             )
             command = option(command)
         return command
+
+    return decorate
+
+
+def gathered(name: str, make: Callable[..., object], *options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a decorator that adds options to a command, which gets what ``make`` makes of them in one keyword."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def gather(**given: Any) -> Any:  # noqa: ANN401 - the command's own
+            return command(**{name: make(**{each: given.pop(each) for each in names})}, **given)
+
+        for add in reversed(options):
+            add(gather)
+        names = [option.name for option in vars(gather)["__click_params__"][-len(options) :]]
+        return gather
 
     return decorate
 

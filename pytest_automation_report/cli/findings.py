@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
-from msgspec import Struct, convert
+from msgspec import Struct
 
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.models import SELECTION_FIELD
@@ -21,6 +21,7 @@ from pytest_automation_report.cli.context import (
     configuration_of,
     echo_result,
     echo_stderr,
+    gathered,
     setting_options,
 )
 from pytest_automation_report.cli.queries import (
@@ -79,7 +80,7 @@ KNOWN_FILE: Final = click.option(
     "--known",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="File of known failures, if the sessions did not have it.",
+    help="Known failures, if sessions had no such file.",
 )
 
 
@@ -150,41 +151,48 @@ def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: obj
     return Exit.DONE
 
 
+class Limits(Struct, frozen=True):
+    """The options by which a run is judged; None allows any number of such tests, and compares with the best base."""
+
+    new_failures: int = 0
+    flaky: int | None = None
+    gone: int | None = None
+    base: int | None = None
+    require_base: bool = False
+    allow_partial: bool = False
+
+
+LIMITS: Final = (
+    click.option("--new-failures", type=_COUNT, default=0, show_default=True, metavar="N",
+                 help="Allow N new failures."),
+    click.option("--flaky", type=_COUNT, metavar="N",
+                 help="Allow N flaky tests and their failures."),
+    click.option("--gone", type=_COUNT, metavar="N", help="Allow N gone tests; all are named."),
+    BASE,
+    click.option("--require-base", is_flag=True, help="Stop if there is no earlier run to compare with."),
+    click.option("--allow-partial", is_flag=True, help="Judge a run that is open or not whole, too."),
+)  # fmt: skip
+
+
 @click.command("gate", cls=Command)
 @RUN_ID
-@click.option("--new-failures", type=_COUNT, default=0, show_default=True, metavar="N", help="Allow N new failures.")
-@click.option("--flaky", type=_COUNT, metavar="N", help="Allow N flaky tests; their new failures do not stop it then.")
-@click.option("--gone", type=_COUNT, metavar="N", help="Allow N gone tests; they are named in any case.")
 @KNOWN_FILE
-@BASE
-@click.option("--require-base", is_flag=True, help="Stop if there is no earlier run to compare with.")
-@click.option("--allow-partial", is_flag=True, help="Judge a run that is open or not whole, too.")
+@gathered("limits", Limits, *LIMITS)
 @setting_options(*CONNECTION, *WHICH)
-def gate(chosen: WhichRun, *, known: Path | None, base: int | None, **options: object) -> int:
+def gate(chosen: WhichRun, *, known: Path | None, limits: Limits, **options: object) -> int:
     """Stop a pipeline at new failures: exit code 5, and stderr says what stopped it.
 
     Run it after pytest. Exit code 3 means that the run is open or not whole. Without RUN_ID it judges the run of this
     commit and branch in CI, and the newest run of the source elsewhere.
     """
-    limits = convert({name: options.pop(name) for name in Limits.__struct_fields__}, Limits)
     tests = read_known(known)
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
         judged = reading.run(reading.run_id(chosen, of_source=True))
-        document = reading.findings(judged.id, base or "change")
+        document = reading.findings(judged.id, limits.base or "change")
     code, _ = judge(judged, document, tests, limits)
     if code == Exit.KEPT and not limits.allow_partial and not_whole(judged, document):
         echo_stderr("to judge it anyway: --allow-partial")
     return code
-
-
-class Limits(Struct, frozen=True):
-    """The options of gate by which a run is judged; None allows any number of such tests."""
-
-    new_failures: int = 0
-    flaky: int | None = None
-    gone: int | None = None
-    require_base: bool = False
-    allow_partial: bool = False
 
 
 def judge(judged: Run, document: RunFindings, known: KnownTests, limits: Limits) -> tuple[Exit, str]:
@@ -222,7 +230,7 @@ def judge(judged: Run, document: RunFindings, known: KnownTests, limits: Limits)
 class Judged(NamedTuple):
     """Tests of one kind: the lines that name them, their number in words, the words for a limit that they exceed.
 
-    ``remarks`` are lines about tests that stop nothing.
+    ``remarks`` are lines about tests that stop nothing, ``keys`` those of the tests that are judged.
     """
 
     lines: Sequence[str]
@@ -230,6 +238,7 @@ class Judged(NamedTuple):
     limit: str
     is_stopped: bool
     remarks: Sequence[str] = ()
+    keys: Sequence[str] = ()
 
 
 def judgements(document: RunFindings, known: KnownTests, limits: Limits) -> list[Judged]:
@@ -339,25 +348,27 @@ def _new_failures(document: RunFindings, known: KnownTests, limits: Limits) -> J
     words = [quantity(count - flaky, "new failure")] if count > flaky else []
     if flaky:
         words.append(f"{quantity(flaky, 'failure')} of {'a flaky test' if flaky == 1 else 'flaky tests'}")
-    return _judged(lines, " and ".join(words) or "no new failure", count, limits.new_failures)
+    judged = _judged(lines, " and ".join(words) or "no new failure", count, limits.new_failures)
+    return judged._replace(keys=[test["key"] for test in counted])
 
 
 def _known_failures(document: RunFindings, known: KnownTests) -> Judged:
     """Judge the failures that an entry names: past its date it stops the gate."""
     failing = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
-    found = dict.fromkeys(entry for test in failing if (entry := _entry_of(test, known)))
+    found = {test["key"]: entry for test in failing if (entry := _entry_of(test, known))}
     remarks = [
         f"known failure {entry.test}: it did not fail in this run, or no test has this name: check the line"
         for entry in known.entries
-        if entry not in found
+        if entry not in found.values()
     ]
-    past = [*filter(known.is_past, found)]
+    keys = [key for key, entry in found.items() if known.is_past(entry)]
+    past = [*dict.fromkeys(found[key] for key in keys)]
     lines = [
         f"known failure {entry.test}: its date {entry.until} is past{f' ({entry.reason})' if entry.reason else ''}"
         for entry in past[:_MOST_SHOWN]
     ]
     is_past = "is past its date" if len(past) == 1 else "are past their dates"
-    return Judged(lines, f"{quantity(len(past), 'known failure')} {is_past}", "", bool(past), remarks)
+    return Judged(lines, f"{quantity(len(past), 'known failure')} {is_past}", "", bool(past), remarks, keys)
 
 
 def _flaky_tests(document: RunFindings, most: int | None) -> Judged:

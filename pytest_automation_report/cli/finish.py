@@ -6,13 +6,15 @@ import json
 import os
 import time
 from collections import Counter
+from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 import requests
-from msgspec import Struct, convert
+from msgspec import Struct
 
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.http import Try
@@ -25,14 +27,24 @@ from pytest_automation_report.cli.context import (
     echo_result,
     echo_stderr,
     exit_of,
+    gathered,
     setting_options,
     user_shell,
 )
-from pytest_automation_report.cli.findings import KNOWN_FILE, Limits, judge, judgements, not_whole, read_known
+from pytest_automation_report.cli.findings import (
+    KNOWN_FILE,
+    LIMITS,
+    Limits,
+    judge,
+    judgements,
+    not_whole,
+    read_known,
+)
 from pytest_automation_report.cli.queries import (
     COMPLETED,
     EXPECT_JOBS,
     OURS_ONLY,
+    TRANSIENT_ERRORS,
     WHICH,
     Opened,
     configured_for,
@@ -64,21 +76,24 @@ from pytest_automation_report.text.markdown import markdown_line
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.cli.queries import ExpectedJobs
     from pytest_automation_report.export.results import ExportedTest
+    from pytest_automation_report.findings.comparison import WantedBase
     from pytest_automation_report.findings.documents import RunFindings
+    from pytest_automation_report.settings.settings import Settings
 
 _WEBHOOK_SECONDS: Final = 5.0
 _GATE: Final = {Exit.DONE: "open", Exit.STOPPED: "stopped", Exit.KEPT: "not asked"}
+_DAYS: Final = 20  # runs before one that are judged to know whether its branch was red
 _MOST_BYTES: Final = 10_000
 _FAILURES: Final = 50
 _NOT_OK: Final = 300  # a redirect leads to a page for people: the message went nowhere
 
 
-def _address(file: Path | None) -> str:
+def _address(_: click.Context, __: click.Parameter, file: Path | None) -> str:
     """Return the address in a file; raises `click.UsageError`, without the address: who knows it may post."""
     if file is None:
         return ""
@@ -91,14 +106,21 @@ def _address(file: Path | None) -> str:
     return text
 
 
-class _Files(Struct):
-    """What is written about a run, or about the runs of several configurations."""
+class _Named(Struct, frozen=True):
+    """The names of the files to write, and whether to write onto the page of the CI job."""
 
     comment: str | None
     html: str | None
     junit: str | None
     code_quality: str | None
-    output: JobOutput | None = None
+    is_summary: bool
+
+
+class _Files(Struct):
+    """What is written about a run, or about the runs of several configurations."""
+
+    named: _Named
+    output: JobOutput | None
     comments: list[str] = []
     runs: list[Run] = []
 
@@ -107,11 +129,11 @@ class _Files(Struct):
     ) -> None:
         """Write the summary and the report of a run, and keep its comment; remarks stand below the heading."""
         self.runs.append(shown)
-        if self.output is not None or self.comment is not None:
+        if self.output is not None or self.named.comment is not None:
             self._summarize(reading, shown, findings, remarks)
-        if self.html is not None:
-            path = Path(self.html)
-            name = self.html if is_only else str(path.with_stem(f"{path.stem}-{shown.id}"))
+        if self.named.html is not None:
+            path = Path(self.named.html)
+            name = self.named.html if is_only else str(path.with_stem(f"{path.stem}-{shown.id}"))
             write_file(name, [report_of(reading, shown.id, None, "failed", None)], "--html")
 
     def _summarize(self, reading: Opened, shown: Run, findings: RunFindings | None, remarks: Iterable[str]) -> None:
@@ -144,15 +166,15 @@ class _Files(Struct):
                 echo_stderr(warning, colour="yellow")
 
     def write_comment(self) -> None:
-        """Write the comments of all runs into one file; a server without the runs leaves none."""
-        if self.comment is not None and self.runs:
-            write_file(self.comment, ["\n".join(self.comments)], "--comment")
+        """Write the comments of all runs into one file; a server that does not have or show them leaves none."""
+        if self.named.comment is not None and self.comments:
+            write_file(self.named.comment, ["\n".join(self.comments)], "--comment")
 
     def write_junit(self, reading: Opened) -> None:
         """Write the tests of all runs into one file of JUnit XML."""
         from pytest_automation_report.export.documents import JunitPart, junit_xml  # noqa: PLC0415 - most write none
 
-        if self.junit is None or not self.runs:
+        if self.named.junit is None or not self.runs:
             return
         facts = ci_facts(os.environ)
         path = _repository_path if facts is not None and facts.provider == "GitLab" else None
@@ -160,13 +182,13 @@ class _Files(Struct):
             JunitPart(run, reading.tests(run.id), label, partial(_page_of, reading, run), path)
             for run, label in self._labelled()
         )
-        write_file(self.junit, junit_xml(*parts), "--junit")
+        write_file(self.named.junit, junit_xml(*parts), "--junit")
 
     def write_code_quality(self, reading: Opened) -> None:
         """Write the failures of all runs as GitLab's Code Quality; it shows none that has no file."""
         from pytest_automation_report.export.documents import code_quality_entry  # noqa: PLC0415 - most write none
 
-        if self.code_quality is None or not self.runs:
+        if self.named.code_quality is None or not self.runs:
             return
         entries: dict[str, Json] = {}
         without = 0
@@ -179,7 +201,7 @@ class _Files(Struct):
                 if failure.file:
                     entries[key] = code_quality_entry(*texts, failure.line, is_known=failure.is_known)
         written = json.dumps([*entries.values()], indent=1, ensure_ascii=False)
-        write_file(self.code_quality, [written, "\n"], "--code-quality")
+        write_file(self.named.code_quality, [written, "\n"], "--code-quality")
         if without:
             echo_stderr(f"--code-quality: {quantity(without, 'failure')} left out: the server names no file of it")
 
@@ -217,68 +239,104 @@ def _is_known(test: ExportedTest) -> bool:
     return any(field.name == KNOWN_FIELD for field in test.fields)
 
 
+def _limits(*, is_gate: bool, **given: Any) -> Limits | None:  # noqa: ANN401 - as the options are declared
+    """Return the limits of the gate, None if it is not asked; raises `click.UsageError` for limits of no gate."""
+    limits = Limits(**given)
+    if limits != Limits() and not is_gate:
+        raise click.UsageError("limits such as --new-failures are of the gate: add --gate")
+    return limits if is_gate else None
+
+
+_FILE: Final = partial(click.option, type=click.Path(dir_okay=False), metavar="FILE")
+_FILES: Final = gathered(
+    "named",
+    _Named,
+    click.option("--summary", "is_summary", is_flag=True, help="Write summary and marks for the job's page."),
+    _FILE("--comment", help="Write what failed as Markdown."),
+    _FILE("--html", help="Write the run's pages into one HTML file."),
+    _FILE("--junit", help="Write all tests as JUnit XML."),
+    _FILE("--code-quality", help="Write the failures as GitLab's Code Quality."),
+)
+
+
 @run.command("finish")
 @NUMBER
 @EXPECT_JOBS
 @TIMEOUT
-@click.option("--gate", "is_gate", is_flag=True, help="Stop at new failures, as gate does: exit code 5.")
-@KNOWN_FILE
-@click.option("--summary", "is_summary", is_flag=True, help="Write summary and marks for the page of this CI job.")
-@click.option("--comment", type=click.Path(dir_okay=False), metavar="FILE", help="Write what failed as Markdown.")
-@click.option(
-    "--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write the run's pages into one HTML file."
+@gathered(
+    "limits",
+    _limits,
+    click.option("--gate", "is_gate", is_flag=True, help="Stop at new failures, as gate does: exit code 5."),
+    *LIMITS,
 )
-@click.option("--junit", type=click.Path(dir_okay=False), metavar="FILE", help="Write all tests as JUnit XML.")
-@click.option("--code-quality", type=click.Path(dir_okay=False), metavar="FILE",
-              help="Write the failures as GitLab's Code Quality.")  # fmt: skip
-@click.option("--webhook-url-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="File with the address to tell when the branch turns red or green.")  # fmt: skip
+@KNOWN_FILE
+@_FILES
+@click.option("--webhook-url-file", "webhook", type=click.Path(path_type=Path, dir_okay=False), callback=_address,
+              metavar="FILE", help="File with the address to tell when the branch turns red or green.")  # fmt: skip
 @setting_options(*CONNECTION, *WHICH)
 def finish(
     chosen: int | None,
     *,
     expect_jobs: ExpectedJobs | None,
     timeout: float | None,
-    is_gate: bool,
+    limits: Limits | None,
     known: Path | None,
-    webhook_url_file: Path | None,
+    named: _Named,
+    webhook: str,
     **options: object,
 ) -> int:
-    """Wait for the jobs of a run, complete it, check that each test ran once, and print its id.
+    """Wait for the jobs of a run, complete it, and check that each test ran once.
 
-    Exit code 3: jobs or tests are missing, or tests ran twice; 5: --gate stopped. The run stays open only while jobs
-    are missing.
+    Exit code 3: jobs or tests are missing, or tests ran twice; 5: --gate stopped. A server that does not answer is a
+    warning, with --gate exit code 3.
     """
-    files = convert({name: options.pop(name) for name in ("comment", "html", "junit", "code_quality")}, _Files)
-    tests, webhook = read_known(known), _address(webhook_url_file)
-    is_summary = options.pop("is_summary")
+    tests = read_known(known)
     configuration, token = configured_for(chosen, options)
-    if is_summary:
-        marking = configuration.changed(ci_annotations=True)
-        files.output = JobOutput(marking, os.environ, root=Path.cwd(), shell=user_shell())
-    with connected_to(configuration, token) as client, run_of(configuration, configuration.run_id):
+    marking = configuration.changed(ci_annotations=True)
+    output = JobOutput(marking, os.environ, root=Path.cwd(), shell=user_shell()) if named.is_summary else None
+    files, code, is_gate = _Files(named, output), Exit.DONE, limits is not None
+    with (
+        connected_to(configuration, token) as client,
+        run_of(configuration, configuration.run_id),
+        _warned(configuration, is_gate=is_gate),
+    ):
         runs, missing = completed_runs(client, configuration, expect_jobs, timeout, measure_elapsed=True)
         code = Exit.KEPT if missing else Exit.DONE
         reading = Opened(client, configuration)
-        verdicts = _Verdicts(reading, tests, is_gate)
+        verdicts = _Verdicts(reading, tests, limits)
         for run_id in runs:
             echo_result(run_id)
             shown, findings = reading.run(run_id), verdicts.findings(run_id)
             judged, gate = verdicts.judged(shown, findings)
-            write = partial(files.add, reading, shown, findings, (missing, gate), is_only=len(runs) == 1)
-            # The verdict stays what it is: a file that cannot be written is one more error.
-            code = max(code, judged, _tried(write))
+            code = max(code, judged)
+            add = partial(files.add, reading, shown, findings, (missing, gate), is_only=len(runs) == 1)
+            code = max(code, _tried(add, configuration, is_gate=is_gate))
             if webhook and findings is not None and not missing:
                 _tell(webhook, verdicts, shown, findings)
             echo_link(configuration, run_id)
         junit, code_quality = partial(files.write_junit, reading), partial(files.write_code_quality, reading)
-        return max(code, *(_tried(write) for write in (files.write_marks, files.write_comment, junit, code_quality)))
+        for write in (files.write_marks, files.write_comment, junit, code_quality):
+            code = max(code, _tried(write, configuration, is_gate=is_gate))
+    return code
 
 
-def _tried(write: Callable[[], None]) -> Exit:
-    """Write something; return the exit code of an error, which is shown."""
+@contextmanager
+def _warned(configuration: Settings, *, is_gate: bool) -> Iterator[None]:
+    """Make a warning of the error of a server that does not answer, unless a gate asks it."""
     try:
-        write()
+        yield
+    except TRANSIENT_ERRORS as error:
+        if is_gate:
+            raise
+        again = "the run may still be open: run this command again when the server answers"
+        echo_stderr(f"warning: {configuration.url}: {error}: {again}", colour="yellow")
+
+
+def _tried(write: Callable[[], None], configuration: Settings, *, is_gate: bool) -> Exit:
+    """Write something; return the exit code of an error, which is shown: the verdict stays what it is."""
+    try:
+        with _warned(configuration, is_gate=is_gate):
+            write()
     except (click.UsageError, SettingError, ClientError, StoreError) as error:
         code, text = exit_of(error)
         echo_stderr(f"Error: {text}", colour="red")
@@ -287,15 +345,16 @@ def _tried(write: Callable[[], None]) -> Exit:
 
 
 class _Verdicts(Struct, frozen=True):
-    """Judges runs, with ``is_gate`` as the gate does; ``known`` failures make none red."""
+    """Judges runs, with ``limits`` as the gate does; ``known`` failures make none red."""
 
     reading: Opened
     known: KnownTests
-    is_gate: bool
+    limits: Limits | None
 
     def findings(self, run_id: int) -> RunFindings | None:
         """Return the findings of a run; None of a server that has none."""
-        return self.reading.findings(run_id, "change" if self.is_gate else None) if self.reading.is_ours else None
+        base: WantedBase = None if self.limits is None else self.limits.base or "change"
+        return self.reading.findings(run_id, base) if self.reading.is_ours else None
 
     def judged(self, shown: Run, findings: RunFindings | None) -> tuple[Exit, str]:
         """Print the proof and the verdict of a run; return the exit code, and what the gate says if it was asked."""
@@ -304,45 +363,67 @@ class _Verdicts(Struct, frozen=True):
             for job in (jobs := _unanswered(shown)):
                 what = "it got no answer, so it was cut by number, and tests may be missing or have run twice"
                 echo_stderr(f"run {job} again: {what}", colour="yellow")
-            if self.is_gate:
+            if self.limits is not None:
                 echo_stderr(f"--gate: findings {OURS_ONLY}", colour="red")
-            return Exit.USAGE if self.is_gate else Exit.KEPT if jobs else Exit.DONE, ""
+            return Exit.USAGE if self.limits is not None else Exit.KEPT if jobs else Exit.DONE, ""
         echo_jobs(findings)
         code = Exit.KEPT if is_torn(findings["whole"]) else Exit.DONE
-        if self.is_gate:
-            judged, words = judge(shown, findings, self.known, Limits())
-            return max(code, judged), f"Gate {_GATE[judged]}: {words}"
+        if self.limits is not None:
+            judged, words = judge(shown, findings, self.known, self.limits)
+            return judged if self.limits.allow_partial else max(code, judged), f"Gate {_GATE[judged]}: {words}"
         echo_stderr(f"run {shown.id}: {printable(verdict_sentence(findings['verdict']))}")
         return code, ""
 
-    def is_red(self, shown: Run, findings: RunFindings) -> bool | None:
-        """Whether a run was red on its day; None if it was not, as far as it came, and is not whole.
+    def turned(self, shown: Run, findings: RunFindings) -> bool | None:
+        """Whether its branch turned red by a run, or with False green again; None if it stayed as it was.
+
+        It turns green again once nothing fails that turned it red: neither with a limit that allows it nor as a known
+        failure.
+        """
+        branch, source = shown.field_value("Branch"), shown.source_id or 0
+        pages = run_pages(self.reading.client, source_id=(source,), branch=branch, status=COMPLETED)
+        others = (other for page in pages for other in page.result if other.id < shown.id)
+        alike = (each for each in others if (each.config_id, each.field_value("Branch")) == (shown.config_id, branch))
+        days = [self._day(shown, findings)]
+        for other in islice(alike, _DAYS):
+            if (earlier := self.findings(other.id)) is not None:
+                days.append(day := self._day(other, earlier))
+                if day.is_red is False and not day.failed:
+                    break
+        was_red = is_red = False
+        causes = set[str]()
+        for day in reversed(days):
+            was_red = is_red
+            if day.is_red is not None:
+                causes = day.causes | (causes & day.failed)
+                is_red = day.is_red or bool(causes)
+        return None if is_red == was_red else is_red
+
+    def _day(self, shown: Run, findings: RunFindings) -> _Day:
+        """Judge a run on its day.
 
         It is red if its session died, or ended so without a failed test, by the gate, or by any failure that was not
         known.
         """
-        if findings["verdict"]["kind"] == "died" or findings["ran"].get("unexplained_exit"):
-            return True
         created = parse_time(shown.created_at)
         known = KnownTests(self.known.entries, created and created.date())
-        if self.is_gate:
-            is_red = any(kind.is_stopped for kind in judgements(findings, known, Limits()))
+        failed = [*self.reading.tests(shown.id, only_failures=True)]
+        is_red = findings["verdict"]["kind"] == "died" or bool(findings["ran"].get("unexplained_exit"))
+        if self.limits is None:
+            causes = {test.key for test in failed if not _is_excused(test, known)}
         else:
-            failed = self.reading.tests(shown.id, only_failures=True)
-            is_red = not all(_is_excused(test, known) for test in failed)
-        return None if not is_red and not_whole(shown, findings) else is_red
+            stopped = [kind for kind in judgements(findings, known, self.limits) if kind.is_stopped]
+            causes, is_red = {key for kind in stopped for key in kind.keys}, is_red or bool(stopped)
+        is_told = is_red or causes or not (not_whole(shown, findings) or findings["is_partial"])
+        return _Day(is_red or bool(causes) if is_told else None, causes, {test.key for test in failed})
 
-    def was_red(self, finished: Run) -> bool:
-        """Whether the branch was red after the runs before; False without one."""
-        branch, source = finished.field_value("Branch"), finished.source_id or 0
-        pages = run_pages(self.reading.client, source_id=(source,), branch=branch, status=COMPLETED)
-        for other in (other for page in pages for other in page.result if other.id < finished.id):
-            if other.config_id == finished.config_id and other.field_value("Branch") == branch:
-                findings = self.findings(other.id)
-                is_red = None if findings is None else self.is_red(other, findings)
-                if is_red is not None:
-                    return is_red
-        return False
+
+class _Day(NamedTuple):
+    """Whether a run was red, None if it was not as far as it came; what failed, and which of these made it red."""
+
+    is_red: bool | None
+    causes: set[str]
+    failed: set[str]
 
 
 def _unanswered(run: Run) -> list[str]:
@@ -363,11 +444,11 @@ def _tell(address: str, verdicts: _Verdicts, shown: Run, findings: RunFindings) 
     """Post a message if the branch turned from green to red or back; of the first run of a branch only if it is red."""
     configuration = verdicts.reading.configuration
     try:
-        is_red = verdicts.is_red(shown, findings)
-        if is_red is None or is_red == verdicts.was_red(shown):
-            return
+        is_red = verdicts.turned(shown, findings)
     except ClientError as error:  # no message changes an exit code
         echo_stderr(f"the webhook was not called: the run before cannot be read: {error}")
+        return
+    if is_red is None:
         return
     name = f"{configuration.source} {shown.field_value('Branch')}".rstrip()
     state = f"{name} is {'red' if is_red else 'green again'}"

@@ -65,7 +65,7 @@ COMPLETED: Final = (RunStatus.SUCCESS, RunStatus.FAILURE)
 """The statuses of completed runs."""
 
 _T = TypeVar("_T")
-_TRANSIENT_ERRORS: Final = (NotSentError, ThrottledError, UnknownAnswerError)
+TRANSIENT_ERRORS: Final = (NotSentError, ThrottledError, UnknownAnswerError)
 # How often an error that stays the same is shown: CI providers end jobs whose log is silent for long.
 _SHOWN_SECONDS: Final = 10.0
 
@@ -158,7 +158,7 @@ def _where(configuration: Settings, others: Sequence[tuple[Run, str]]) -> str:
 
 def retry_until(call: Callable[[], _T], end: float, *, also: tuple[type[Exception], ...] = ()) -> _T:
     """Return a call's result, repeated on transient errors and on ``also`` until ``end`` of the monotonic clock."""
-    retried: tuple[type[Exception], ...] = (*_TRANSIENT_ERRORS, *also)
+    retried: tuple[type[Exception], ...] = (*TRANSIENT_ERRORS, *also)
     shown, shown_at = "", 0.0
     while True:
         try:
@@ -232,7 +232,7 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
 
     try:
         words = retry_until(check, end, also=(_JobsMissingError, NoRunError))
-    except (_JobsMissingError, NoRunError, *_TRANSIENT_ERRORS) as error:
+    except (_JobsMissingError, NoRunError, *TRANSIENT_ERRORS) as error:
         words = str(error)
     if not (words and begun) or names:
         return words
@@ -290,7 +290,7 @@ def _which(text: str) -> WhichRun:
 
 RUN_ID: Final = click.argument("chosen", metavar="[RUN_ID]", type=_which, required=False)
 BASE: Final = click.option(
-    "--base", type=run_number, metavar="RUN_ID", help="Compare with this run; default: the run that fits best."
+    "--base", type=run_number, metavar="RUN_ID", help="Compare with this run; default: the best fit."
 )
 
 

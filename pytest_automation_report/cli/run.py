@@ -184,8 +184,9 @@ def append(chosen: int | None, resources: Resources, **options: object) -> int:
 
 
 _JOBS_SECONDS: Final = 1800.0
+_REST_SECONDS: Final = 60.0  # to read and write what became of the runs
 TIMEOUT: Final = click.option(
-    "--timeout", type=AGE, help="Give up after this time, such as 90s; default: 30m with --expect-jobs, else 30s."
+    "--timeout", type=AGE, help="End after this time, such as 90s; default: wait 30m with --expect-jobs, else 30s."
 )
 
 
@@ -228,9 +229,13 @@ def completed_runs(
     client: Client, configuration: Settings, jobs: ExpectedJobs | None, timeout: float | None, *, measure_elapsed: bool
 ) -> tuple[list[int], str]:
     """Complete the runs that the settings name once their jobs are in; return their ids, and why they stay open."""
+    began = time.monotonic()
     if timeout is None:
         timeout = DEADLINE_SECONDS if jobs is None else _JOBS_SECONDS
-    end = time.monotonic() + timeout
+    else:  # of the whole command, which needs some of it afterwards; without a wait it looks once
+        client.ends_at = began + (timeout or DEADLINE_SECONDS)
+        timeout -= min(timeout / 4, _REST_SECONDS)
+    end = began + timeout
     missing = "" if jobs is None else wait_for_jobs(client, configuration, jobs, end)
     try:
         runs = sorted(retry_until(lambda: find_runs(client, configuration, is_open=True), end))
@@ -241,7 +246,7 @@ def completed_runs(
     for run_id in runs:
         if not missing:
             complete = partial(_completed, client, run_id, measure_elapsed=measure_elapsed)
-            is_new = retry_until(complete, max(end, time.monotonic() + DEADLINE_SECONDS))
+            is_new = retry_until(complete, min(client.ends_at, max(end, time.monotonic() + DEADLINE_SECONDS)))
             echo_stderr(f"run {run_id} is completed" if is_new else f"run {run_id} was completed before")
         elif client.run(run_id, has_threads=False).is_completed:
             echo_stderr(f"run {run_id} was completed before: {missing}", colour="yellow")

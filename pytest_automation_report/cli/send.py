@@ -62,7 +62,9 @@ from pytest_automation_report.text.limits import STRING_UNITS, printable, quanti
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
+    from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import Endpoint, Token
     from pytest_automation_report.delivery.dispatcher import Delivery
     from pytest_automation_report.delivery.requests import Unknown
@@ -102,12 +104,13 @@ def send(*, unknown: Unknown, new_run: bool, **options: object) -> int:
     token = needed(found_token, configuration, kept=kept)
     delivery_options = DeliveryOptions(unknown, is_in_new_run=new_run)
     exits: set[Exit] = set()
-    for folder in folders:
-        # A completed run takes no results, so one is completed only once all other sessions are delivered.
-        if _turn(folder)[0] and exits - {Exit.DONE}:
-            exits.add(_kept(folder, "it completes a run, once all else is sent"))
-        else:
-            exits.add(_send(folder, configuration, token, delivery_options))
+    with sending_to(configuration, token) as client:
+        for folder in folders:
+            # A completed run takes no results, so one is completed only once all other sessions are delivered.
+            if _turn(folder)[0] and exits - {Exit.DONE}:
+                exits.add(_kept(folder, "it completes a run, once all else is sent"))
+            else:
+                exits.add(_send(folder, configuration, client, delivery_options))
     return Exit.TOKEN if Exit.TOKEN in exits else Exit.KEPT if exits - {Exit.DONE} else Exit.DONE
 
 
@@ -120,7 +123,12 @@ def _turn(folder: SessionFolder) -> tuple[bool, int]:
     return session.is_closing, session.started_us
 
 
-def _send(folder: SessionFolder, configuration: Settings, token: Token, options: DeliveryOptions = _DEFAULTS) -> Exit:
+def sending_to(configuration: Settings, token: Token) -> AbstractContextManager[Client]:
+    """Return a client by which sessions are sent, for a ``with`` statement."""
+    return connected(configuration.endpoint, token, deadline_seconds=timeouts_from(os.environ).request)
+
+
+def _send(folder: SessionFolder, configuration: Settings, client: Client, options: DeliveryOptions = _DEFAULTS) -> Exit:
     lock = None
     try:
         error = unsendable(folder, configuration)
@@ -137,13 +145,14 @@ def _send(folder: SessionFolder, configuration: Settings, token: Token, options:
     try:
         # Again, and with the lock: another sender may have chosen the destination since.
         session = folder.read_session()
-        if error := _blocking_error(folder, session, configuration):
+        unreached = "the server cannot be reached" if client.ends_at <= time.monotonic() else ""
+        if error := _blocking_error(folder, session, configuration) or unreached:
             return _kept(folder, error)
         if not session.has_destination:  # it is stored before anything is sent there
             to = configuration.endpoint
             session = replace(session, origin=to.origin, project_id=to.project_id, database=to.database)
             folder.bind(session)
-        return delivered(folder, session, configuration, token, options)
+        return delivered(folder, session, configuration, client, options)
     except SpoolError as failure:
         return _kept(folder, str(failure))
     finally:
@@ -153,16 +162,16 @@ def _send(folder: SessionFolder, configuration: Settings, token: Token, options:
 def left_by(run: int, configuration: Settings, token: Token) -> Exit:
     """Send the results that the sessions of a run left in the spool, once their own senders have ended."""
     worst = Exit.DONE
-    for folder in session_folders(configuration.spool):
-        try:
-            session = folder.read_session()
-        except SpoolError as error:
-            if folder.path.exists():
-                worst = max(worst, _kept(folder, str(error)))
-            continue
-        if session.joined_run != run or session.origin != configuration.endpoint.origin:
-            continue
-        worst = max(worst, _send(folder, configuration, token))
+    with sending_to(configuration, token) as client:
+        for folder in session_folders(configuration.spool):
+            try:
+                session = folder.read_session()
+            except SpoolError as error:
+                if folder.path.exists():
+                    worst = max(worst, _kept(folder, str(error)))
+                continue
+            if session.joined_run == run and session.origin == configuration.endpoint.origin:
+                worst = max(worst, _send(folder, configuration, client))
     return worst
 
 
@@ -224,12 +233,15 @@ def delivered(
     folder: SessionFolder,
     session: SessionManifest,
     configuration: Settings,
-    token: Token,
+    client: Client,
     options: DeliveryOptions = _DEFAULTS,
     *,
     prints_run: bool = False,
 ) -> Exit:
-    """Send a session, with its progress and outcome on stderr; the caller has the folder's lock."""
+    """Send a session, with its progress and outcome on stderr; the caller has the folder's lock.
+
+    The client of a server that does not respond makes no request afterwards.
+    """
     before, timeouts, report = ledger_from(folder.ledger), timeouts_from(os.environ), session.report
     # A report that the user's environment names is written wherever it is.
     is_named = configuration.origins.get("html") == find_setting("html").environment and configuration.html == report
@@ -237,13 +249,18 @@ def delivered(
     store, error = artifact_store(configuration, os.environ, Path.cwd())
     if error:
         echo_stderr(error)
-    with (
-        connected(configuration.endpoint, token, deadline_seconds=timeouts.request) as client,
-        Progress(sys.stderr, time.monotonic) as progress,
-    ):
+    reached_by = time.monotonic() + timeouts.reach
+    with Progress(sys.stderr, time.monotonic) as progress:
+
+        def watch(delivery: Delivery) -> None:
+            progress.show(delivery)
+            if not (client.has_answered or client.headers or delivery.is_busy) and time.monotonic() > reached_by:
+                client.ends_at = reached_by
+                delivery.retry_policy.stop("again", delivery.state.error)
+
         followed, runtime = replace(session, report="" if refusal else report), Runtime(Log(folder.log).write)
         sender = Sender(folder, followed, timeouts, client, runtime, options=replace(options, artifact_store=store))
-        sender.on_progress = progress.show
+        sender.on_progress = watch
         delivery = sender.run()
     state = delivery.state
     if prints_run and state.run is not None:

@@ -6,6 +6,7 @@ import glob
 import os
 import secrets
 import signal
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +31,7 @@ from pytest_automation_report.cli.context import (
     user_shell,
 )
 from pytest_automation_report.cli.queries import connected_to, jobs_of, join_or_create_run
-from pytest_automation_report.cli.send import delivered, left_by
+from pytest_automation_report.cli.send import delivered, left_by, sending_to
 from pytest_automation_report.errors import AutomationReportError, ResultFileError, SpoolError
 from pytest_automation_report.junit.results import JunitResult
 from pytest_automation_report.junit.sessions import Submission
@@ -82,10 +83,8 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
         note=f"{quantity(submission.results, 'result')} submitted from {quantity(submission.files, 'file')}",
         joined_run=configuration.run_id,
     )
-    try:
-        return delivered(folder, session, configuration, token, prints_run=True)
-    finally:
-        lock.close()
+    with closing(lock), sending_to(configuration, token) as client:
+        return delivered(folder, session, configuration, client, prints_run=True)
 
 
 def _add_files(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> None:
@@ -257,10 +256,8 @@ class _CommandRun(Struct):
             joined_run=self.run,
             is_closing=self.is_own,
         )
-        try:
+        with closing(lock):
             self._deliver(folder, session, results)
-        finally:
-            lock.close()
 
     def _deliver(self, folder: SessionFolder, session: SessionManifest, results: int) -> None:
         try:
@@ -270,8 +267,8 @@ class _CommandRun(Struct):
                 end = " and the run's end" if self.is_own or self.run is None else ""  # others complete a joined run
                 echo_stderr(f"{folder.id}: kept in {folder.path}: {quantity(results, 'result')}{end}")
             else:
-                with self.interrupts.interruptible():
-                    delivered(folder, session, self.configuration, self.token)
+                with self.interrupts.interruptible(), sending_to(self.configuration, self.token) as client:
+                    delivered(folder, session, self.configuration, client)
                     if not results and self.is_own:
                         self._echo_counts()
         except Interrupted:

@@ -52,6 +52,7 @@ class Timeouts(Struct, frozen=True):
     findings: float = 3.0  # how long the sender waits for the findings of a completed run, less than exit_progress
     alone: float = 30.0  # how long the sender goes on when pytest does not wait for it any more
     send_progress: float = 30.0  # how long `automation-report send` goes on without a response
+    reach: float = 10.0  # the same, while there was none at all
     same_signal: float = 1.0  # signals to `exec` within this time count as one
 
 

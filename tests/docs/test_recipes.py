@@ -2,13 +2,14 @@
 
 import re
 import shutil
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from docs.recipes import FOLDER, RECIPES, REPORTS, Job, Step, github, recipe
+from docs.recipes import FOLDER, RECIPES, REPORTS, Job, Step, github, gitlab, recipe
 from docs.runner import Runner, run_count, write_passing_tests
 from docs.written import block
 from support.checked_server import CheckedServer
@@ -19,6 +20,7 @@ from support.sessions import TOKEN
 STORE = ".automation-report/store.sqlite3"
 URL = "https://github.example.com/artifacts/1"
 
+CLOSED = "http://127.0.0.1:9"  # nothing listens there
 KILLED = """
 import os, signal
 
@@ -26,6 +28,17 @@ def pytest_runtest_setup(item):
     if item.name == "test_unknown_article_is_refused":
         os.kill(os.getpid(), signal.SIGKILL)
 """
+
+
+def impatient(jobs: Iterable[Job]) -> list[Job]:
+    """Return the jobs, the last one at the end, with a second for what may take five minutes."""
+    return [
+        replace(
+            job,
+            steps=tuple(replace(step, script=step.script.replace("timeout 5m", "timeout 1s")) for step in job.steps),
+        )
+        for job in sorted(jobs, key=lambda job: job.is_last)
+    ]
 
 
 @pytest.mark.parametrize("provider", RECIPES)
@@ -111,13 +124,43 @@ def test_recipe_without_secrets(provider: str, tmp_path: Path, server: CheckedSe
 
 @pytest.mark.parametrize("provider", RECIPES)
 def test_server_that_is_down_makes_no_job_red(provider: str, tmp_path: Path) -> None:
-    """A job whose tests pass stays green when nothing answers, and says what it kept."""
-    runner = Runner(tmp_path, provider, limits={"alone": 0.2, "send_progress": 0.2})
-    runner.address = "http://127.0.0.1:9"  # nothing listens there
-    job = next(job for job in RECIPES[provider]() if not job.is_last)
-    write_passing_tests(runner.workspace(job))
-    assert not any(runner.run(job)), runner.said
+    """Jobs whose tests pass are green when nothing answers, the last one, too; they say what they kept."""
+    runner = Runner(tmp_path, provider, limits={"alone": 0.2, "reach": 0.2})
+    runner.address = CLOSED
+    jobs = impatient(RECIPES[provider]())
+    for job in (jobs[0], *jobs[4:]):  # the second, third and fourth job differ from the first in their number alone
+        write_passing_tests(runner.workspace(job))
+        assert not any(runner.run(job)), runner.said
     assert "kept in .automation-report/spool" in runner.said
+    assert f"warning: {CLOSED}: Connection refused" in runner.said
+
+
+@pytest.mark.parametrize(("provider", "jobs"), [("GitHub", github), ("GitLab", gitlab)])
+def test_gate_that_cannot_be_asked_makes_its_job_red(
+    provider: str, jobs: Callable[[str], Iterator[Job]], tmp_path: Path
+) -> None:
+    """With a gate a server that is down stops the last job alone."""
+    runner = Runner(tmp_path, provider, limits={"alone": 0.2, "reach": 0.2})
+    tests, *_, report = impatient(jobs(f"gate/{provider.lower()}.yml"))
+    write_passing_tests(runner.workspace(tests))
+    given = {"AUTOMATION_REPORT_URL": CLOSED, "TESTS": "success"}
+    assert not any(runner.run(tests, **given)), runner.said
+    assert [status for status in runner.run(report, **given) if status] == [3], runner.said
+    assert not (runner.workspace(report) / "comment.md").exists()
+
+
+@pytest.mark.parametrize("provider", RECIPES)
+def test_recipe_says_which_steps_may_be_red(provider: str) -> None:
+    """A line at the top of a recipe names the commands whose exit status counts, and no other."""
+    file = FOLDER / ("Jenkinsfile" if provider == "Jenkins" else f"{provider.lower()}.yml")
+    text = file.read_text(encoding="utf-8")
+    (told,) = re.findall("^(?:#|//) Red: (.*)$", text, re.MULTILINE)
+    commands = {"pytest": "pytest --automation", "send": "automation-report send", "run finish": "run finish"}
+    scripts = [step.script for job in RECIPES[provider]() for step in job.steps if not step.may_fail]
+    lines = [line for script in scripts for line in script.splitlines() if "|| true" not in line]
+    assert {name for name in commands if name in told} == {
+        name for name, command in commands.items() if any(command in line for line in lines)
+    }
 
 
 def test_what_the_jobs_of_a_fork_kept_is_sent(tmp_path: Path, server: CheckedServer) -> None:

@@ -18,7 +18,7 @@ import pytest
 from support.checked_server import CheckedServer
 from support.junit_schema import mistakes
 from support.projects import Project, console
-from support.scripted_server.faults import Rule, answer
+from support.scripted_server.faults import Fault, Rule, answer, hang
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import wait_for_senders
 from support.sessions import TOKEN, Ran, session_environment
@@ -55,7 +55,7 @@ def job(
     project.report("--automation-report-run-key", "build-{build}", *arguments, env=env, address=address)
 
 
-def finish(project: Project, build: int, *arguments: str, exits: int, **more: str) -> Ran:
+def finish(project: Project, build: int, *arguments: str, exits: int | None = None, **more: str) -> Ran:
     env = {**session_environment(AUTOMATION_REPORT_BUILD=str(build), AUTOMATION_REPORT_BRANCH="b"), **more}
     return console(project.root, "run", "finish", *KEY, *arguments, env=env, exits=exits)
 
@@ -144,8 +144,8 @@ def test_jobs_that_never_came(project: Project) -> None:
     assert unreached not in ran.err
 
 
-def test_no_run_without_expected_jobs(project: Project, testmo: ScriptedServer) -> None:
-    """Without --expect-jobs a missing run is code 3, too, at once, and --timeout holds for a server that is down.
+def test_no_run_without_expected_jobs(project: Project) -> None:
+    """Without --expect-jobs a missing run is code 3, too, at once.
 
     The line says where the run was looked for, and that no server is named.
     """
@@ -153,11 +153,38 @@ def test_no_run_without_expected_jobs(project: Project, testmo: ScriptedServer) 
     where = "in the embedded store .automation-report/store.sqlite3: no AUTOMATION_REPORT_URL is set"
     assert f"there is no run of the key 'build-2' {where}\n" in ran.err
     assert "Usage" not in ran.err
-    options = ("--url", testmo.address, "--project-id", "1", "--source", "suite")
-    testmo.down()
+
+
+@pytest.mark.parametrize("fault", [None, hang(), answer(503)], ids=["down", "silent", "failing"])
+@pytest.mark.parametrize(("gate", "exits"), [((), 0), (("--gate",), 3)], ids=["", "gate"])
+def test_server_that_does_not_answer_makes_no_job_red(
+    project: Project, testmo: ScriptedServer, gate: tuple[str, ...], exits: int, fault: Fault | None
+) -> None:
+    """The last step ends when its time is over, with a warning; only a gate that cannot be asked stops it.
+
+    The limit is that of the whole command: each request gets what is left of it.
+    """
+    if fault is None:
+        testmo.down()
+    else:
+        testmo.script([Rule("*", "", fault, count=None)])
+    options = ("--url", testmo.address, "--project-id", "1", "--source", "suite", "--timeout", "2s")
     began = time.monotonic()
-    assert "trying again for 1 more second" in finish(project, 1, *options, "--timeout", "1s", exits=3).err
+    ran = finish(project, 1, *options, *gate, exits=exits)
     assert time.monotonic() - began < 20
+    assert testmo.address in ran.err.splitlines()[-1]
+    assert ran.err.splitlines()[-1].startswith("Error: " if gate else "warning: ")
+
+
+def test_server_that_fails_halfway_changes_no_verdict(project: Project, testmo: ScriptedServer) -> None:
+    """What was found before the server failed stays found: missing jobs are 3 though the comment cannot be read."""
+    job(project, 1, "1/2", address=testmo.address)
+    testmo.script([Rule("GET", "/tests", hang(), count=None)])
+    options = ("--url", testmo.address, "--project-id", "1", "--source", "suite", "--timeout", "4s")
+    ran = finish(project, 1, *options, "--expect-jobs", "2", "--comment", "comment.md", exits=3)
+    assert "run 1 stays open after 3 seconds" in ran.err
+    assert f"warning: {testmo.address}: " in ran.err
+    assert not (project.root / "comment.md").exists()
 
 
 def test_run_of_another_commit(project: Project) -> None:
@@ -477,6 +504,48 @@ def test_gate_of_a_pull_request(project: Project, tmp_path: Path) -> None:
         assert (tmp_path / f"summary-{build}.md").read_text() == comment
 
 
+FLAKY = """
+from pathlib import Path
+def test_e():
+    is_again = Path("once").exists()
+    Path("once").touch()
+    assert is_again
+"""
+WORSE = GREEN.replace("test_a(): pass", "test_a(): assert 0").replace("def test_d(): pass\n", "")
+DIES = GREEN.replace("test_a(): pass", "test_a(): assert 0").replace("test_d(): pass", "test_d(): os._exit(3)")
+
+
+def test_gate_has_its_options_as_the_last_step(project: Project) -> None:
+    """`run finish --gate` takes every option of `gate` and does what it does; without --gate they are a mistake."""
+    helps = [console(project.root, *words, "--help", exits=0).out for words in (("gate",), ("run", "finish"))]
+    own, last = ({*re.findall("^  (--[a-z-]+)", text, re.MULTILINE)} for text in helps)
+    assert {"--new-failures", "--flaky", "--gone", "--base", "--require-base", "--allow-partial", "--known"} <= own
+    assert own <= last
+    suites = {1: GREEN, 2: WORSE + FLAKY, 3: WORSE, 4: f"import os\n{DIES}"}
+    for build, arguments, exits in (
+        (1, (), 0),
+        (1, ("--require-base",), 5),
+        (2, (), 5),
+        (2, ("--new-failures", "1"), 0),
+        (2, ("--new-failures", "1", "--gone", "0"), 5),
+        (2, ("--new-failures", "1", "--gone", "1"), 0),
+        (2, ("--new-failures", "1", "--flaky", "0"), 5),
+        (2, ("--new-failures", "1", "--flaky", "1"), 0),
+        (3, (), 5),
+        (3, ("--base", "2"), 0),
+        (4, ("--new-failures", "1"), 3),
+        (4, ("--new-failures", "1", "--allow-partial"), 0),
+    ):
+        if suite := suites.pop(build, ""):
+            project.tests(suite)
+            job(project, build, "1/1", "--reruns", "1")
+            wait_for_senders(project.root)
+            finish(project, build)
+        console(project.root, "gate", str(build), *arguments, exits=exits)
+        finish(project, build, "--gate", *arguments, exits=exits)
+    assert "add --gate" in finish(project, 1, "--gone", "0", exits=2).err
+
+
 def test_webhook_of_a_session_that_died(project: Project, messages: tuple[str, list[str]]) -> None:
     """A dead session is red, though no run is compared with it, and the next good one is green again."""
     address, came = messages
@@ -536,6 +605,43 @@ def test_a_run_that_is_not_whole_turns_no_branch_green(project: Project, message
         job(project, build, part)
         finish(project, build, "--webhook-url-file", "hook.txt", exits=exits)
     assert [text.partition(" is ")[2] for text in came] == ["red: 1 failed, run 1", "green again: passed, run 3"]
+
+
+BOTH = GREEN.replace("test_a(): pass", "test_a(): assert 0").replace("test_b(): pass", "test_b(): assert 0")
+HALF = GREEN.replace("test_a(): pass", "test_a(): assert 0")
+
+
+@pytest.mark.parametrize(
+    ("options", "suite", "known", "selection"),
+    [
+        ((), HALF, "until 2999-12-31 test_suite.py::test_a SHOP-1\n", ()),
+        (("--gate", "--new-failures", "1"), HALF, "", ()),
+        ((), BOTH, "", ("-k", "test_c")),
+    ],
+    ids=["the rest is known", "the rest is allowed", "the rest is not run"],
+)
+def test_no_green_while_something_fails_that_turned_it_red(
+    project: Project,
+    messages: tuple[str, list[str]],
+    options: tuple[str, ...],
+    suite: str,
+    known: str,
+    selection: tuple[str, ...],
+) -> None:
+    """A branch that is partly mended is not green again, whatever excuses the rest, but once all of it is mended."""
+    address, came = messages
+    project.write("hook.txt", address)
+    project.write("pytest.ini", "[pytest]\nautomation_report_known = known.txt\n")
+    for build, (tests, excused, arguments) in enumerate(
+        ((GREEN, "", ()), (BOTH, "", ()), (suite, known, selection), (GREEN, "", ())), 1
+    ):
+        project.tests(tests)
+        project.write("known.txt", excused)
+        job(project, build, "1/1", *arguments)
+        exits = 5 if options and build == 2 else 0
+        ran = finish(project, build, *options, "--webhook-url-file", "hook.txt", exits=exits)
+        assert ("the webhook was called" in ran.err) is (build in {2, 4})
+    assert [text.partition(" is ")[2] for text in came] == ["red: 2 failed, run 2", "green again: passed, run 4"]
 
 
 def test_webhook_that_does_not_answer(project: Project, messages: tuple[str, list[str]]) -> None:
