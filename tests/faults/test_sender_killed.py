@@ -54,8 +54,7 @@ def test_killed_as_the_session_begins(tmp_path: Path, server: ScriptedServer) ->
     assert_complete(server, project.names)
 
 
-@pytest.mark.parametrize("fate", ["applied", "not-applied"])
-@pytest.mark.parametrize("operation", ["create-run", "append-thread"])
+@pytest.mark.parametrize(("operation", "fate"), [("create-run", "not-applied"), ("append-thread", "applied")])
 def test_killed_in_a_request(tmp_path: Path, server: ScriptedServer, operation: str, fate: str) -> None:
     """A sender killed between a request and its answer is told; the next one finds out what became of the request."""
     project = GatedProject(tmp_path, 3, 1)
@@ -101,12 +100,10 @@ def killed_in_every_request(folder: Path, server: ScriptedServer, fault: Fault, 
     return len(victims)
 
 
-@pytest.mark.parametrize("fate", ["applied", "not-applied"])
-def test_killed_in_every_request(tmp_path: Path, server: ScriptedServer, fate: str) -> None:
+def test_killed_in_every_request(tmp_path: Path, server: ScriptedServer) -> None:
     """Senders killed at their first request, their second, and so on: the one that lives finds each result once."""
     names = kept_session(tmp_path, server, 3)
-    fault = Fault(applies="now" if fate == "applied" else "no", reset="after")
-    assert killed_in_every_request(tmp_path, server, fault) > 3
+    assert killed_in_every_request(tmp_path, server, Fault(reset="after")) > 3
     assert spools(tmp_path) == []
     assert_complete(server, names)
 

@@ -82,11 +82,13 @@ def _opened(place: Path) -> None:
     place.chmod(place.stat().st_mode | 0o022)
 
 
-ACTS = [pytest.param(_given_away, f"it belongs to user {NOBODY}", marks=ROOT_ONLY), (_opened, "others can write to it")]
+def changed(given_away: str, opened: str) -> pytest.MarkDecorator:
+    """Give one of these places to another user, and let others write to the other one."""
+    foreign = pytest.param(given_away, _given_away, f"it belongs to user {NOBODY}", marks=ROOT_ONLY)
+    return pytest.mark.parametrize(("name", "act", "says"), [foreign, (opened, _opened, "others can write to it")])
 
 
-@pytest.mark.parametrize(("act", "says"), ACTS)
-@pytest.mark.parametrize("name", [".automation-report", ".automation-report/spool"])
+@changed(".automation-report", ".automation-report/spool")
 def test_a_session_uses_no_folder_that_another_user_can_change(
     tmp_path: Path, name: str, act: Callable[[Path], None], says: str
 ) -> None:
@@ -112,8 +114,7 @@ def test_a_session_uses_no_folder_that_another_user_can_change(
         assert f"{place} is not used: {says}" in run([*CONSOLE, *words], project.root, clean_environment(), exits=2).err
 
 
-@pytest.mark.parametrize(("act", "says"), ACTS)
-@pytest.mark.parametrize("name", [".automation-report", ".automation-report/store.sqlite3"])
+@changed(".automation-report/store.sqlite3", ".automation-report")
 def test_no_command_uses_a_store_that_another_user_can_change(
     tmp_path: Path, name: str, act: Callable[[Path], None], says: str
 ) -> None:

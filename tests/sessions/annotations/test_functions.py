@@ -3,8 +3,7 @@ import pytest
 from support.annotated_suites import WORKERS, Suite
 
 
-@pytest.mark.parametrize("arguments", WORKERS)
-def test_functions_add_to_the_running_test_from_anywhere(arguments: tuple[str, ...], suite: Suite) -> None:
+def test_functions_add_to_the_running_test_from_anywhere(suite: Suite) -> None:
     """Threads, a pool that outlives tests, tasks, and fixtures of every scope add to the test that runs."""
     suite.tests("""
         import asyncio
@@ -54,7 +53,7 @@ def test_functions_add_to_the_running_test_from_anywhere(arguments: tuple[str, .
 
             asyncio.run(both())
     """)
-    tests = suite.report(*arguments, *(["--dist=loadfile"] if arguments else []))
+    tests = suite.report()
     assert tests["test_thread"].steps == [("passed", "start"), ("passed", "thread")]
     assert tests["test_thread"].values["thread"] == "own"
     assert tests["test_pool_one"].steps == [("skipped", "make pool (not finished)"), ("passed", "first")]

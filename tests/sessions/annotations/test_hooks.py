@@ -80,8 +80,7 @@ def test_hooks_add_to_runs_and_tests(arguments: tuple[str, ...], suite: Suite) -
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", WORKERS)
-def test_files_are_published_by_a_hook(arguments: tuple[str, ...], suite: Suite) -> None:
+def test_files_are_published_by_a_hook(suite: Suite) -> None:
     """A file goes by the address that the hook gives; without one by our server's, or a field where nobody keeps it."""
     suite.write("conftest.py", HOOKS)
     suite.tests("""
@@ -98,7 +97,7 @@ def test_files_are_published_by_a_hook(arguments: tuple[str, ...], suite: Suite)
             path.unlink()
             automation_report.artifact(lambda: 1 / 0, "broken")
     """)
-    (test,) = suite.report(*arguments).values()
+    (test,) = suite.report().values()
     assert [(each["name"], each["url"], each["size"], each.get("mime_type")) for each in test.artifacts[:3]] == [
         ("a.txt", "https://files.example.org/a.txt", 11, None),
         ("b.txt", "https://files.example.org/b.txt", 10, "text/plain"),

@@ -35,11 +35,10 @@ MARKED = """
 """
 
 
-@pytest.mark.parametrize("arguments", WORKERS)
-def test_markers_become_fields_links_and_artifacts(arguments: tuple[str, ...], suite: Suite) -> None:
+def test_markers_become_fields_links_and_artifacts(suite: Suite) -> None:
     """Markers of a test, its class and its module, also those added while it runs, are in its result, outer first."""
     suite.write("test_suite.py", MARKED)
-    tests = suite.report("--strict-markers", *arguments, ini=INI)
+    tests = suite.report("--strict-markers", ini=INI)
     fields = tests["test_marked[1]"].fields
     assert sorted(fields) == sorted(
         [
@@ -133,8 +132,7 @@ def test_markers_that_cannot_be_used_are_told_as_more(suite: Suite) -> None:
     assert suite.ran.out.count("more errors of this kind occurred; the first 10 are shown") == 1
 
 
-@pytest.mark.parametrize("arguments", WORKERS)
-def test_printed_annotations_count_where_they_are_asked_for(arguments: tuple[str, ...], suite: Suite) -> None:
+def test_printed_annotations_count_where_they_are_asked_for(suite: Suite) -> None:
     """With ``output_annotations`` the official tool's lines in a test's output are fields and artifacts of the test."""
     suite.tests("""
         import sys
@@ -147,9 +145,7 @@ def test_printed_annotations_count_where_they_are_asked_for(arguments: tuple[str
         def test_silent():
             print("nothing")
     """)
-    tests = suite.report(
-        "-o", "automation_report_output=all", *arguments, ini="automation_report_output_annotations = true"
-    )
+    tests = suite.report("-o", "automation_report_output=all", ini="automation_report_output_annotations = true")
     test = tests["test_prints"]
     assert [each for each in test.fields if each[0] not in {"Output", "Errors"}] == [
         ("author", "Ann", STRING),
