@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,20 @@ def test_session_stays_where_it_was_sent(tmp_path: Path, project: Project, serve
     elsewhere = console(tmp_path, "send", "--spool", str(session.parent), "--url", server.address, "--project-id", "2")
     assert (elsewhere.exit, server.log) == (3, [])
     assert f"it is for {NOBODY}, project 1" in elsewhere.err
+
+
+def test_server_that_cannot_be_reached_is_tried_once(project: Project) -> None:
+    """`send` gives up soon where nobody responds, and tries no second session; its patience is for those who did."""
+    for _ in range(2):
+        mistaken(project, {URL: "ftp://x"})
+    here = session_environment({"reach": 0.2, "send_progress": 60.0}) | {URL: NOBODY, PROJECT_ID: "1"}
+    began = time.monotonic()
+    ran = console(project.root, "send", env=here, exits=3)
+    assert time.monotonic() - began < 40
+    _, first, second = ran.err.splitlines()
+    assert first.endswith("1 to be sent (Connection refused)")
+    assert second.endswith(": kept: the server cannot be reached")
+    assert len(project.sessions) == 2
 
 
 @pytest.mark.parametrize("where", ["the same folder", "another project"])
