@@ -38,10 +38,10 @@ from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.known import (
     KnownFailure,
     KnownTests,
-    entry_of_field,
     known_failures,
     known_text,
     meant,
+    session_entry,
 )
 from pytest_automation_report.findings.sentences import (
     commit_text,
@@ -404,7 +404,8 @@ _RUNS: Final = 10
 def _entry_of(test: ChangedTest, known: KnownTests) -> KnownFailure | None:
     """Return the entry that names a test of findings, else its session's entry, which has the line 0."""
     title = join_title(test["folder"], test["name"])
-    return known.of(title, test["key"]) or entry_of_field(test["known"] or "", title)
+    of_session = None if test["known"] is None else session_entry(**test["known"], test=title)
+    return known.of(title, test["key"]) or of_session
 
 
 def _is_excused(test: ChangedTest, known: KnownTests) -> bool:

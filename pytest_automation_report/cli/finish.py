@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.http import Try
-from pytest_automation_report.api.models import CUT_FIELD, KNOWN_FIELD
+from pytest_automation_report.api.models import CUT_FIELD
 from pytest_automation_report.api.responses import ClientError, NoResponse, Run, parse_time
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.cli.context import (
@@ -236,7 +236,7 @@ def _failed_test(test: ExportedTest) -> FailedTest:
 
 def _is_known(test: ExportedTest) -> bool:
     """Whether the session knew a failure."""
-    return any(field.name == KNOWN_FIELD for field in test.fields)
+    return test.known is not None and not test.known.is_past
 
 
 def _limits(*, is_gate: bool, **given: Any) -> Limits | None:  # noqa: ANN401 - as the options are declared

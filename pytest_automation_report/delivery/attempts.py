@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Artifact, Cause, Field, FieldType, Json, Step, Test, encode
+from pytest_automation_report.api.models import Artifact, Cause, Field, FieldType, Json, Known, Step, Test, encode
 from pytest_automation_report.delivery.testmo import attempt_fields, attempt_text, fit_to_limits, result_fields
 from pytest_automation_report.findings.known import OWNER_FIELD, CodeOwners
 from pytest_automation_report.recording.options import FAILED, UNTESTED, RecordingOptions, cleaner_for
@@ -96,6 +96,7 @@ class Extensions(Struct, frozen=True, omit_defaults=True):
     comparison: Json | None = None
     colours: Colours = field(default_factory=dict)
     attempts: tuple[EarlierAttempt, ...] = ()
+    known: Known | None = None
 
 
 NO_EXTENSIONS: Final = Extensions()
@@ -172,6 +173,7 @@ def fold_attempts(
         last.comparison,
         decorations.make("colours", colours, {}) if last.colours else {},
         decorations.make("earlier attempts", partial(_entries, earlier), ()) if earlier else (),
+        last.known,
     )
     return test, extensions
 

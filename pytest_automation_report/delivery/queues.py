@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import BATCH_TESTS, Artifact, Ending, Field, Json, Test, encode
+from pytest_automation_report.api.models import BATCH_TESTS, KNOWN, Artifact, Ending, Field, Json, Test, encode
 from pytest_automation_report.api.sessions import ending_from
 from pytest_automation_report.delivery.attempts import (
     NO_EXTENSIONS,
@@ -24,6 +24,7 @@ from pytest_automation_report.delivery.attempts import (
     not_run_test,
     unfinished_attempt,
 )
+from pytest_automation_report.delivery.testmo import without_known
 from pytest_automation_report.recording.options import UNTESTED, RecordingOptions
 from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
 from pytest_automation_report.spool.records import (
@@ -78,7 +79,9 @@ class Result(Struct, frozen=True):
 
     def body(self, extensions: Collection[str]) -> bytes:
         """Return the JSON of the test with the extensions that the server stores."""
-        test = encode(self.test)
+        known = self.extensions.known if KNOWN in extensions else None
+        fields = self.test.fields if known is None else without_known(self.test.fields, known)
+        test = encode(replace(self.test, fields=fields))
         members = encode(self.extensions) if extensions else b"{}"
         # Nearly always all are stored.
         if members != b"{}" and not _OF_TESTS.issubset(extensions):

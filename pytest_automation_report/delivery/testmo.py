@@ -48,7 +48,7 @@ from pytest_automation_report.text.limits import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.api.models import Cause, Status, Test
+    from pytest_automation_report.api.models import Cause, Known, Status, Test
     from pytest_automation_report.spool.records import Attempt, Subtests
 
 # Names of fields that we make: a field with another name was added by the test's author.
@@ -91,6 +91,12 @@ def with_known(attempt: Attempt) -> Sequence[Field]:
     """Return the fields of an attempt's author, and among them the one that says until when its failure is known."""
     fields, place = attempt.fields, attempt.known_place
     return fields if attempt.known is None else (*fields[:place], known_field(attempt.known), *fields[place:])
+
+
+def without_known(fields: Sequence[Field], known: Known) -> tuple[Field, ...]:
+    """Return the fields of a result without that one."""
+    field = known_field(known)
+    return tuple(each for each in fields if each != field)
 
 
 def _cause_field(cause: Cause) -> Field:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
-from msgspec import Struct
+from msgspec import Struct, convert
 
-from pytest_automation_report.api.models import Artifact, Field, FieldType, Json, OutputName
-from pytest_automation_report.api.text_fields import ATTEMPTS_META, parse_steps
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Json, Known, OutputName
+from pytest_automation_report.api.text_fields import ATTEMPTS_META, known_field, parse_steps
 from pytest_automation_report.findings.sentences import RunNumbers, judge_run
 from pytest_automation_report.text.limits import whole_number
 from pytest_automation_report.text.node_ids import join_title, read_node_id
@@ -70,6 +70,7 @@ class ExportedTest(Struct, frozen=True):
     artifacts: tuple[Artifact, ...] = ()
     fingerprint: str | None = None
     id: int | None = None
+    known: Known | None = None
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> ExportedTest:
@@ -94,6 +95,7 @@ class ExportedTest(Struct, frozen=True):
             ),
             fingerprint=item.get("fingerprint"),
             id=item.get("automation_test_id"),
+            known=item.get("known") and convert(item["known"], Known),
         )
 
     @property
@@ -165,6 +167,8 @@ class ExportedTest(Struct, frozen=True):
             is_attempt = attempt_number(field.name, field.meta) is not None
             if not is_placed and not is_attempt and _outcome_text(field, self.verdict) is None:
                 yield field
+        if self.known is not None:
+            yield known_field(self.known)
 
 
 def _verdict(status_class: object, status: str) -> ResultMeaning:

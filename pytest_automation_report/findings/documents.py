@@ -101,6 +101,13 @@ class NamedTest(TypedDict):
     result: int | None
 
 
+class KnownUntil(TypedDict):
+    """The last day on which a file of known failures excuses a test, as 2026-12-31, and the reason."""
+
+    until: str
+    reason: str
+
+
 class ChangedTest(NamedTest):
     """A test of a list of changes; ``since`` is the run with which its failures began.
 
@@ -112,7 +119,7 @@ class ChangedTest(NamedTest):
     since: RunMention | None
     kind: Mine | None
     same_reason: bool | None
-    known: str | None
+    known: KnownUntil | None
     fingerprint: str | None
 
 

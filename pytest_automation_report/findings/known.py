@@ -17,7 +17,7 @@ from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -36,11 +36,6 @@ class KnownFailure(Struct, frozen=True):
     until: date
     test: str
     reason: str
-
-    @property
-    def text(self) -> str:
-        """The last day and the reason, as the value of `KNOWN_FIELD`."""
-        return f"{self.until} {self.reason}".rstrip()
 
 
 def meant(test: str, names: Sequence[str]) -> str:
@@ -116,21 +111,17 @@ class KnownTests:
         return found + [entry for pattern, entry in self._patterns if any(map(pattern.fullmatch, plain))]
 
 
-def entry_of_field(value: str, test: str = "") -> KnownFailure | None:
-    """Return the entry of a test by the value of its `KNOWN_FIELD`, with the line 0; None for a user's own text."""
-    day, _, reason = value.partition(" ")
+def session_entry(until: str, reason: str, test: str = "") -> KnownFailure | None:
+    """Return the entry by which a session knew a failure, with the line 0; None if there is no such day."""
     with suppress(ValueError):
-        return KnownFailure(0, day_from(day), test, reason)
+        return KnownFailure(0, day_from(until), test, reason)
     return None
 
 
-def known_words(values: Sequence[str]) -> str:
-    """Return until when failures are known: ``known until 31 December 2026 (SHOP-1)``, the reason if they share one.
-
-    ``values`` come from `KNOWN_FIELD`; another text is known without a day.
-    """
-    entries = [entry for value in values if (entry := entry_of_field(value))]
-    days, tickets = {entry.until for entry in entries}, {entry.reason.partition(" ")[0] for entry in entries}
+def known_words(entries: Iterable[KnownFailure | None]) -> str:
+    """Return until when failures are known: ``known until 31 December 2026 (SHOP-1)``, the reason if they share one."""
+    dated = [entry for entry in entries if entry is not None]
+    days, tickets = {entry.until for entry in dated}, {entry.reason.partition(" ")[0] for entry in dated}
     if not days:
         return "known"
     first = min(days)

@@ -29,9 +29,10 @@ from pytest_automation_report.api.models import (
     Test,
     is_web_address,
 )
-from pytest_automation_report.api.text_fields import CLOSING_TAG, OPENING_TAG
+from pytest_automation_report.api.text_fields import CLOSING_TAG, OPENING_TAG, known_from
 from pytest_automation_report.recording.functions import parse_field_type, typed_field
 from pytest_automation_report.recording.options import (
+    FAILED,
     FieldKind,
     RecordingOptions,
     artifact_from,
@@ -272,6 +273,11 @@ def _attempt(case: _Case, status: Status, cleaner: TextCleaner) -> Attempt:
                 captured[name] = cleaner.console(output)
     properties += (named for text in case.properties or () if (named := _property(text)) is not None)
     fields, artifacts, steps = _additions(properties, cleaner)
+    # As a session of ours has written it.
+    knowns = [(place, known) for place, each in enumerate(fields) if (known := known_from(each.name, each.value))]
+    place, known = knowns[0] if knowns and status in FAILED else (0, None)
+    if known is not None:
+        fields = [*fields[:place], *fields[place + 1 :]]
     return Attempt(
         status,
         _elapsed(case.attributes),
@@ -281,6 +287,8 @@ def _attempt(case: _Case, status: Status, cleaner: TextCleaner) -> Attempt:
         causes=tuple(causes),
         output=captured,
         is_imported=True,
+        known=known,
+        known_place=place,
     )
 
 

@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import Decoder, decode, encode
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import MAX_ANCESTORS, Amount, SessionSummary
+from pytest_automation_report.api.models import MAX_ANCESTORS, Amount, Known, SessionSummary
 from pytest_automation_report.server.api.decoding import body_from, is_too_deep
 from pytest_automation_report.server.store.store import IdempotentRequest
 from pytest_automation_report.server.store.values import (
@@ -201,8 +201,11 @@ class TestBody(Body, frozen=True, kw_only=True):
     comparison: ComparisonBody | UnsetType = UNSET
     colours: ColourSpans | UnsetType = UNSET
     attempts: Attempts | UnsetType = UNSET
+    known: Known | UnsetType = UNSET
 
-    ignorable: ClassVar[frozenset[str]] = frozenset({"started", "phases", "steps", "comparison", "colours", "attempts"})
+    ignorable: ClassVar[frozenset[str]] = frozenset(
+        {"started", "phases", "steps", "comparison", "colours", "attempts", "known"}
+    )
 
     def row(self) -> StoredTest:
         """Return the test as it is stored."""
@@ -223,6 +226,8 @@ class TestBody(Body, frozen=True, kw_only=True):
             None if self.comparison is UNSET else _column(self.comparison),
             _column(self.colours) if self.colours else None,
             _column(self.attempts, MAX_ATTEMPTS_BYTES) if self.attempts else None,
+            None if self.known is UNSET else _column(self.known),
+            None if self.known is UNSET else not self.known.is_past,
         )
 
     def _phases(self) -> tuple[int | None, int | None]:

@@ -24,7 +24,7 @@ from pytest_automation_report.server.pages.run.failures import says_of
 from pytest_automation_report.server.pages.run.tests import Level, OpenableRow, file_branches, ordered
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, WORDS, TestState, link, paging, result_state
-from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, stored_entries
+from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, known_entries, stored_entries
 from pytest_automation_report.server.store.overview import facts_of
 from pytest_automation_report.server.store.results import Siblings, siblings_of
 from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, content_hash, hexadecimal
@@ -161,7 +161,7 @@ def tests_with_output(tests: ReportedTests, run: Values) -> dict[str, str]:
     for start in range(0, len(ids), _FIELDS_AT_ONCE):
         some = ids[start : start + _FIELDS_AT_ONCE]
         for row in tests.facts.reader.whole_results(some):
-            fields = stored_entries(row["fields"])
+            fields = [*stored_entries(row["fields"]), *known_entries(row["known"])]
             others = {"run": run, "worker": tests.facts.worker(row["thread"]) or "timeline"}
             _add(pages, row["id"], partial(lone_values, row, fields), NO_LINKS, others)
     return pages

@@ -12,10 +12,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
 from msgspec import Struct
+from msgspec.json import decode
 from msgspec.structs import asdict, replace
 
-from pytest_automation_report.api.models import is_web_address
+from pytest_automation_report.api.models import Known, is_web_address
 from pytest_automation_report.api.sessions import session_fields
+from pytest_automation_report.api.text_fields import known_field
 from pytest_automation_report.failures.reading import TerminalLine, terminal_lines
 from pytest_automation_report.failures.tracebacks import first_margin
 from pytest_automation_report.findings.sentences import brief, time_ago
@@ -197,6 +199,14 @@ def with_defaults(entry: StoredEntry) -> Entry:
 def stored_entries(text: str | None) -> list[Entry]:
     """Return the fields or artifacts of a result, which are stored as JSON."""
     return [with_defaults(entry) for entry in entries_in(text)]
+
+
+def known_entries(known: str | None) -> list[Entry]:
+    """Return the field that says until when the failure of a result is, or was, known; none of any other result."""
+    if known is None:
+        return []
+    field = known_field(decode(known, type=Known))
+    return [with_defaults(StoredEntry(field.name, field.type, field.value))]
 
 
 _WORDS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,}")

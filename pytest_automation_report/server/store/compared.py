@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.json import decode
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD, SHARD_OPTION, Ending
+from pytest_automation_report.api.models import SHARD_OPTION, Ending
 from pytest_automation_report.api.sessions import worst_cut
 from pytest_automation_report.findings.comparison import (
     MAIN_BRANCHES,
@@ -198,7 +198,7 @@ def _exit_jobs(connection: StoreConnection, run: StoredRun) -> str:
     return names if _PLAIN.fullmatch(names) else ""
 
 
-VERSION: Final = 12  # version of the findings and of the rules behind them; those of an earlier one are computed anew
+VERSION: Final = 13  # version of the findings and of the rules behind them; those of an earlier one are computed anew
 MAX_TESTS: Final = 1000  # most tests of each list of a document; the counts have all
 MAX_REASONS: Final = 100  # most reasons of a document
 # Most runs that are looked through for a base: a base behind more runs of other branches is not found.
@@ -308,8 +308,8 @@ def base_of_change(connection: StoreConnection, run: StoredRun) -> Base | None:
 
 _NEW_FAILURES: Final = (
     'SELECT COUNT(DISTINCT r."case_id") FROM "result" AS r WHERE r."run_id" = ? AND r."result_class" = 3'
-    f' AND NOT r."is_replaced" AND COALESCE(r."fingerprint", 0) <> {KILLED} AND (COALESCE(r."fields", \'\') LIKE ?'
-    ' OR COALESCE(r."fields", \'\') NOT LIKE ? AND NOT EXISTS (SELECT 1 FROM "result" AS b'
+    f' AND NOT r."is_replaced" AND COALESCE(r."fingerprint", 0) <> {KILLED} AND (r."is_excused" = FALSE'
+    ' OR r."is_excused" IS NULL AND NOT EXISTS (SELECT 1 FROM "result" AS b'
     ' WHERE b."case_id" = r."case_id" AND b."run_id" = ? AND b."result_class" = 3 AND NOT b."is_replaced"'
     f' AND COALESCE(b."fingerprint", 0) <> {KILLED}))'  # nosec B608
 )
@@ -317,7 +317,7 @@ _NEW_FAILURES: Final = (
 
 def new_failures(connection: StoreConnection, run_id: int, base_id: int) -> int:
     """Return how many failures of a run stop the gate: new ones that are not known, and known ones past their day."""
-    return connection.number(_NEW_FAILURES, (run_id, f'%"{PAST_FIELD}"%', f'%"{KNOWN_FIELD}"%', base_id))
+    return connection.number(_NEW_FAILURES, (run_id, base_id))
 
 
 def _let_pass(connection: StoreConnection, newest_first: Iterable[RunFacts]) -> RunFacts | None:

@@ -267,7 +267,8 @@ CREATE TABLE result (
   phase TEXT, message TEXT, fingerprint BIGINT,  -- of a failure; ``message`` is its first line
   started BIGINT,  -- microseconds since ``thread.session_started``
   setup BIGINT, teardown BIGINT,  -- these parts of ``elapsed``, the rest is the call
-  steps TEXT, comparison TEXT, colours TEXT, attempts TEXT
+  steps TEXT, comparison TEXT, colours TEXT, attempts TEXT,
+  known TEXT, is_excused BOOLEAN  -- JSON of `api.models.Known`, of a failure, and whether its day was not past
 );
 CREATE INDEX result_run_id ON result (run_id /*id*/);
 CREATE INDEX result_thread_id ON result (thread_id /*id*/);

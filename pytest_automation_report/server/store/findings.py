@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec import Struct, field
+from msgspec.json import decode
 from msgspec.structs import asdict
 
-from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD
+from pytest_automation_report.api.models import Known
 from pytest_automation_report.findings.comparison import (
     Apart,
     Base,
@@ -22,7 +22,7 @@ from pytest_automation_report.findings.comparison import (
 )
 from pytest_automation_report.findings.documents import RanTests, VerdictWords
 from pytest_automation_report.findings.flakiness import WINDOW, Flakiness, Verdict, judge_flakiness
-from pytest_automation_report.findings.known import known_words
+from pytest_automation_report.findings.known import known_words, session_entry
 from pytest_automation_report.findings.sentences import MINE, RunNumbers, judge_run
 from pytest_automation_report.findings.times import HISTORY, LAST, find_change, ranked, time_shares
 from pytest_automation_report.server.store import compared
@@ -164,7 +164,8 @@ def _computed(
     failures = Failures(connection, subject.series)
     known = histories(connection, subject.series, failures.unstable())
     flaky, known_flaky = _flaky(connection, subject, failures, known)
-    excused = _known(connection, subject, KNOWN_FIELD)
+    named = _known(connection, subject)
+    excused = {case_id: (each.until, each.reason) for case_id, each in named.items() if not each.is_past}
     apart: dict[int, documents.Mine] = {**dict.fromkeys(known_flaky, "flaky"), **dict.fromkeys(excused, "known")}
     changes, numbers = _changes(connection, subject, whole, flaky, has_part=has_part)
     lists = cast("Mapping[str, Sequence[int]]", asdict(changes))
@@ -178,7 +179,6 @@ def _computed(
     since = {key: min(base, streak_start(connection, history)) for key, history in own.items()}
     reasons_before = {key: failures.reasons_before(key, since.get(key, base)) for key in changes.newly_failing}
     kinds = _kinds(changes, reasons_before, apart, excused)
-    named = {**_known(connection, subject, PAST_FIELD), **excused}
     same_reason = {
         key: subject.results[key].fingerprint in reasons_before[key] for key, kind in kinds.items() if kind == "back"
     }
@@ -203,7 +203,7 @@ def _computed(
             "verdict": judge_run(numbers),
             "ran": cast("RanTests", {name: getattr(numbers, name) for name in RanTests.__annotations__}),
             "mine": {name: sum(kind == name for kind in kinds.values()) for name in MINE},
-            "known": known_words([*excused.values()]) if excused else "",
+            "known": known_words(session_entry(*each) for each in excused.values()) if excused else "",
             "counts": {
                 **{name: len(keys) for name, keys in lists.items()},
                 "not_run": numbers.not_run if run.is_completed else len(changes.not_run),
@@ -289,19 +289,13 @@ def _changes(
     return changes, numbers
 
 
-_WITH_FIELD: Final = 'SELECT "case_id", "fields" FROM "result" WHERE "id" IN ({ids}) AND "fields" LIKE ?'
+_KNOWN: Final = 'SELECT "case_id", "known" FROM "result" WHERE "id" IN ({ids}) AND "known" IS NOT NULL'
 
 
-def _known(connection: StoreConnection, subject: compared.ComparedRun, name: str) -> dict[int, str]:
-    """Return the last day and the reason of the failures with this field of known failures, by case."""
+def _known(connection: StoreConnection, subject: compared.ComparedRun) -> dict[int, Known]:
+    """Return the entries of a file of known failures that name failures of the run, by case."""
     failed = [case.result_id for case in subject.results.values() if case.verdict == "failed"]
-    rows = rows_of(connection, _WITH_FIELD, failed, (f'%"{name}"%',))
-    return {
-        case_id: str(field["value"])
-        for case_id, fields in rows
-        for field in json.loads(fields)
-        if field["name"] == name and "value" in field  # a client may leave it out
-    }
+    return {case_id: decode(known, type=Known) for case_id, known in rows_of(connection, _KNOWN, failed)}
 
 
 def _base(subject: compared.ComparedRun) -> documents.BaseRun | None:
@@ -351,7 +345,7 @@ class _Tests(Struct, dict=True):
     subject: compared.ComparedRun
     known: Mapping[int, CaseHistory]
     kinds: Mapping[int, documents.Mine]
-    named: Mapping[int, str]
+    named: Mapping[int, Known]
     same_reason: Mapping[int, bool]
     before: Mapping[int, CaseHistory] = {}
     names: dict[int, documents.NamedTest] = field(default_factory=dict)
@@ -411,7 +405,7 @@ class _Tests(Struct, dict=True):
         return sorted(map(self._entry, cases), key=lambda entry: (entry["folder"], entry["name"], entry["key"]))
 
     def _entry(self, case_id: int) -> documents.ChangedTest:
-        case = self.subject.results.get(case_id)
+        case, known = self.subject.results.get(case_id), self.named.get(case_id)
         fingerprint = None if case is None or case.fingerprint is None else hexadecimal(case.fingerprint)
         return {
             **self.names[case_id],
@@ -419,7 +413,7 @@ class _Tests(Struct, dict=True):
             "since": self._since(case_id, case),
             "kind": self.kinds.get(case_id),
             "same_reason": self.same_reason.get(case_id),
-            "known": self.named.get(case_id),
+            "known": None if known is None else {"until": known.until, "reason": known.reason},
             "fingerprint": fingerprint,
         }
 

@@ -16,10 +16,14 @@ from pytest_automation_report.api.sessions import (
     session_from,
     worst_cut,
 )
+from pytest_automation_report.api.text_fields import known_from
+from pytest_automation_report.server.store.values import json_text
 
 if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import StoreConnection
 
+_KNOWN: Final = 'SELECT "id", "fields" FROM "result" WHERE "id" BETWEEN ? AND ? AND "fields" LIKE ?'
+_SET_KNOWN: Final = 'UPDATE "result" SET "fields" = ?, "known" = ?, "is_excused" = ? WHERE "id" = ?'
 _HAS_NAME: Final = " OR ".join(['"body" LIKE ?'] * len(SESSION_FIELDS))
 _FIELDS: Final = (
     'SELECT "id", "run_id", "thread_id", "body" FROM "attachment"'
@@ -53,3 +57,15 @@ def _add_ending(connection: StoreConnection, run_id: int, thread_id: int | None,
     ((stored,),) = connection.execute(f'SELECT "ending" FROM "{table}" WHERE "id" = ?', (record_id,))
     if stored is None or worst_cut([ending, decode(stored, type=Ending)]) == cut_of(ending):
         connection.execute(f'UPDATE "{table}" SET "ending" = ? WHERE "id" = ?', (encode(ending).decode(), record_id))
+
+
+def fill_known(connection: StoreConnection, first: int, last: int) -> None:
+    """Fill the columns of known failures from the fields of results, which are removed."""
+    for result_id, text in connection.execute(_KNOWN, (first, last, '%nown until"%')):
+        fields = json.loads(text)
+        for field in fields:
+            known = known_from(field["name"], field.get("value"))
+            if known is not None:
+                others = json_text([each for each in fields if each is not field]) if len(fields) > 1 else None
+                connection.execute(_SET_KNOWN, (others, encode(known).decode(), not known.is_past, result_id))
+                break

@@ -26,7 +26,7 @@ from pytest_automation_report.server.store.database import (
     marks,
     statements_of_tables,
 )
-from pytest_automation_report.server.store.first_texts import fill_sessions
+from pytest_automation_report.server.store.first_texts import fill_known, fill_sessions
 from pytest_automation_report.server.store.values import try_again
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ MIGRATIONS: Final[Mapping[int, tuple[MigrationStep, ...]]] = {
             for column in ("ending TEXT", "not_run BIGINT")
         ),
         Ranges("attachment", fill_sessions),
+        *(f"ALTER TABLE result ADD COLUMN {column}" for column in ("known TEXT", "is_excused BOOLEAN")),
+        Ranges("result", fill_known),
     ),
 }
 SCHEMA_VERSION: Final = max(MIGRATIONS)  # version of the tables

@@ -403,6 +403,7 @@ class WholeResult(TypedDict):
     artifacts: list[dict[str, Any]]
     phase: str | None
     fingerprint: str | None
+    known: dict[str, Any] | None
 
 
 def results_page(
@@ -444,4 +445,5 @@ def _whole_result(row: Row) -> WholeResult:
         "artifacts": json.loads(row["artifacts"] or "[]"),
         "phase": row["phase"],
         "fingerprint": None if row["fingerprint"] is None else hexadecimal(row["fingerprint"]),
+        "known": row["known"] and json.loads(row["known"]),
     }

@@ -198,6 +198,8 @@ class StoredTest(NamedTuple):
     comparison: str | None = None
     colours: str | None = None
     attempts: str | None = None
+    known: str | None = None
+    is_excused: bool | None = None
 
 
 class StoredField(TypedDict, total=False):

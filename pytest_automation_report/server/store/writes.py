@@ -80,9 +80,8 @@ _INSERT_CASE: Final = 'INSERT INTO "case" ("id", "source_id", "key") VALUES (?, 
 _VALUES: Final = (*StoredTest._fields, "result_class", *Derived._fields)
 _INTS: Final = frozenset({"status", "result_class", "failed_attempts"})
 _BIGINTS: Final = frozenset({"elapsed", "line", "assertions", "started", "setup", "teardown", "fingerprint"})
-_TYPED: Final = ", ".join(
-    f'"{name}" {"int" if name in _INTS else "bigint" if name in _BIGINTS else "text"}' for name in _VALUES
-)
+_TYPES: Final = {**dict.fromkeys(_INTS, "int"), **dict.fromkeys(_BIGINTS, "bigint"), "is_excused": "boolean"}
+_TYPED: Final = ", ".join(f'"{name}" {_TYPES.get(name, "text")}' for name in _VALUES)
 _NAMES: Final = ", ".join(f'"{name}"' for name in _VALUES[1:])
 _INSERT: Final = f'INSERT INTO "result" ("run_id", "thread_id", "case_id", {_NAMES}, "created")'
 _INSERT_RESULT: Final = f"{_INSERT} VALUES (?, ?, ?, {marks(_VALUES[1:])}, ?)"

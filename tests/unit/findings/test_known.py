@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.findings.known import KnownFailure, KnownTests, known_failures, known_text, known_words
+from pytest_automation_report.findings.known import (
+    KnownFailure,
+    KnownTests,
+    known_failures,
+    known_text,
+    known_words,
+    session_entry,
+)
 
 FILE = """
 # waits for the new price list
@@ -86,13 +93,13 @@ def test_the_day_is_the_last_that_excuses() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (["2026-12-31 SHOP-1 wrong sum", "2026-12-31 SHOP-1"], "known until 31 December 2026 (SHOP-1)"),
-        (["2026-12-31 SHOP-1", "2027-01-02 SHOP-2"], "known until 31 December 2026 at the earliest"),
-        (["2026-12-31 SHOP-1", "2026-12-31"], "known until 31 December 2026"),
-        (["2026-12-31"], "known until 31 December 2026"),
-        (["for ever"], "known"),
+        ([("2026-12-31", "SHOP-1 wrong sum"), ("2026-12-31", "SHOP-1")], "known until 31 December 2026 (SHOP-1)"),
+        ([("2026-12-31", "SHOP-1"), ("2027-01-02", "SHOP-2")], "known until 31 December 2026 at the earliest"),
+        ([("2026-12-31", "SHOP-1"), ("2026-12-31", "")], "known until 31 December 2026"),
+        ([("2026-12-31", "")], "known until 31 December 2026"),
+        ([("2026-02-31", "")], "known"),
     ],
 )
-def test_words(values: list[str], words: str) -> None:
+def test_words(values: list[tuple[str, str]], words: str) -> None:
     """What is said of known failures names the first day, and the ticket if they share one."""
-    assert known_words(values) == words
+    assert known_words(session_entry(*each) for each in values) == words

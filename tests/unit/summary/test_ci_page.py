@@ -6,7 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Cause, Field, Status
+from pytest_automation_report.api.models import Cause, Field, Known, Status
 from pytest_automation_report.recording.phases import SHOWN, FirstFailures
 from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, CloseRecord, Decoder, FailedTest, FinishRecord
 from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, marked_last
@@ -183,7 +183,7 @@ def test_first_line_of_the_message() -> None:
     first = _stored(_failing("n", "\n one\ntwo"), "p")
     assert first == FailedTest("failure", "p.f", "n", "one", "t.py", 3)
     assert _stored(_failing("n", "", "error")).message == "text"
-    known = FinishRecord(1, 2, "f.py::n", Attempt("failure", fields=(Field("2999-12-31"),)))
+    known = FinishRecord(1, 2, "f.py::n", Attempt("failure", known=Known("2999-12-31")))
     assert (_stored(known).is_known, first.is_known) == (True, False)
     assert _stored(FinishRecord(1, 2, "f.py::n", Attempt("failure", line=9))).line == 9
     long = _stored(_failing("n" * 700, "m" * 700))

@@ -17,7 +17,7 @@ from pytest_automation_report.server.pages.run.tests import TestList
 from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import TestFile, compared_pictures, files_of, preview_of
 from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState, TestState, result_state, run_state
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, run_values, stored_entries
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, known_entries, run_values, stored_entries
 from pytest_automation_report.server.store.contents import PART_BYTES, part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.reads import began_at
@@ -178,7 +178,7 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> Val
     reader = common.reader
     row = reader.test(result_id)
     run = common.once(("run", row["run"]), partial(reader.run, row["run"], max_threads=THREADS_SHOWN))
-    fields = stored_entries(row["fields"])
+    fields = [*stored_entries(row["fields"]), *known_entries(row["known"])]
     values = lone_values(row, fields, state)
     earlier = None if values["attempt"] == values["attempts"][-1].number else values["attempt"]
     results = reader.history(row["case"])

@@ -764,18 +764,15 @@ def test_main_is_compared_with_its_last_run_that_passed_the_gate(runs: Runs) -> 
     green = runs("ppp")
     assert based_on_gate(runs, green) == (mended, "let pass", [])
     assert based_on_gate(runs, runs("fpp")) == (green, "let pass", ["test_0"])
-    known = [field("Known until", "2999-12-31")]
-    excused = runs("", a_result(0, "p"), a_result(2, "p"), failing_test(1, known))
+    known = {**a_result(1, "f"), "known": {"until": "2999-12-31", "reason": "SHOP-1"}}
+    excused = runs("", a_result(0, "p"), a_result(2, "p"), known)
     assert runs.findings(excused)["gate"]["failures"] == 0
     assert based_on_gate(runs, runs("ppp")) == (excused, "let pass", [])
-    past = runs("", a_result(0, "p"), a_result(2, "p"), failing_test(1, [field("Was known until", "2020-01-01")]))
+    past = runs(
+        "", a_result(0, "p"), a_result(2, "p"), {**a_result(1, "f"), "known": {"until": "2020-01-01", "is_past": True}}
+    )
     assert runs.findings(past)["gate"]["failures"] == 1
     assert based_on_gate(runs, runs("pfp")) == (past - 1, "let pass", ["test_1"])
-
-
-def failing_test(number: int, fields: Sequence[Json]) -> Json:
-    failed = a_result(number, "f")
-    return {**failed, "fields": [*failed["fields"], *fields]}
 
 
 def test_findings_that_are_stored_tell_what_passed_the_gate(runs: Runs) -> None:
