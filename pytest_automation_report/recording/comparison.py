@@ -387,6 +387,7 @@ class _Written:
     def __init__(self, operator: str, left: Node, right: Node, cleaner: TextCleaner) -> None:
         self._pieces: list[str] = []
         self._length = 0
+        self._has_margins = False
         self._places: dict[int, list[tuple[int, int]]] = {}
         # Leaves with more than a word are also written as they are: lists as lines, and a break around all others.
         self._lines: list[Node | None] = []
@@ -401,6 +402,8 @@ class _Written:
                 self._write(node, is_root=True)
         self._text = "".join(self._pieces)
         self._mask = cleaner.masked(self._text)
+        # Nearly all comparisons hide nothing, and few have a text that was cut.
+        self._is_unchanged = FILLER not in self._mask and not self._has_margins
 
     def _add(self, piece: str) -> None:
         self._pieces.append(piece)
@@ -413,6 +416,7 @@ class _Written:
             written, edge = (node["text"], 0) if is_plain else (repr(node["text"]), 1)
             place = (self._length + edge, self._length + len(written) - edge)
             self._places.setdefault(id(node), []).append(place)
+            self._has_margins |= "margins" in node
             self._add(written)
             if not is_plain and not node["text"].isalnum():
                 self._lines.append(node)
@@ -447,6 +451,8 @@ class _Written:
 
     def cleaned(self, node: Node) -> Node:
         """Return a node without secrets."""
+        if self._is_unchanged:
+            return node
         node = {member: part for member, part in node.items() if member != "margins"} | self._clean_text(node)
         for member in _BRACKETS.keys() & node.keys():
             if member == "items":

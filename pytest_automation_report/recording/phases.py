@@ -164,6 +164,8 @@ def _failing_line(report: pytest.TestReport | pytest.CollectReport) -> int | Non
 
 def _is_same_file(path: str, other: str) -> bool:
     """Whether two paths can belong to one file: one is relative to the current folder, one to pytest's root folder."""
+    if path == other:  # as nearly always; to take paths apart takes as long as to clean a message
+        return bool(path)
     parts = [tuple(part for part in PurePath(name).parts if part not in {"..", "."}) for name in (path, other)]
     short, long = sorted(parts, key=len)
     return bool(short) and long[-len(short) :] == short
