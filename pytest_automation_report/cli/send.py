@@ -41,11 +41,12 @@ from pytest_automation_report.settings.console import project_ini
 from pytest_automation_report.settings.run import timeouts_from
 from pytest_automation_report.settings.servers import artifact_store
 from pytest_automation_report.settings.settings import LOCAL_URL, find_setting
-from pytest_automation_report.spool.folder import Lock, Log, name_some, remove_session
+from pytest_automation_report.spool.folder import name_some, remove_session
+from pytest_automation_report.spool.log import Log
+from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import FinishRecord
 from pytest_automation_report.spool.sessions import (
     SessionState,
-    SpoolReader,
     check_owner,
     discard_session,
     ledger_from,
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.dispatcher import Delivery
     from pytest_automation_report.delivery.requests import Unknown
     from pytest_automation_report.settings.settings import Settings
-    from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
+    from pytest_automation_report.spool.folder import Lock, SessionFolder, SessionManifest
     from pytest_automation_report.spool.ledger import LedgerState
 
 _DEFAULTS: Final = DeliveryOptions()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, ValidationError, convert, field
 
 from pytest_automation_report.api.responses import ClientError, RefusedError, UnknownAnswerError
-from pytest_automation_report.delivery.attempts import CapturedOutput
+from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.reconciliation import Reconciliation
 from pytest_automation_report.delivery.refusals import RefusalHandling
 from pytest_automation_report.delivery.requests import (
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.queues import Batch, WorkerQueues
     from pytest_automation_report.delivery.requests import RequestError, SendStep
     from pytest_automation_report.spool.folder import SessionManifest
-    from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader
+    from pytest_automation_report.spool.reader import SpoolReader
+    from pytest_automation_report.spool.sessions import LedgerFile
 
 
 # Number of a worker's waiting results at which its file is not read further: the spool is the queue, not memory.

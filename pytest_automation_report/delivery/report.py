@@ -24,8 +24,9 @@ from pytest_automation_report.delivery.requests import NOT_FOUND, DeliveryOption
 from pytest_automation_report.delivery.stores import REPORT_FILE_BYTES, spooled_size
 from pytest_automation_report.errors import AutomationReportError, SpoolError
 from pytest_automation_report.findings.sentences import earlier_source_line, findings_lines, other_flaky
+from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import ReportRecord
-from pytest_automation_report.spool.sessions import LedgerFile, SpoolReader
+from pytest_automation_report.spool.sessions import LedgerFile
 from pytest_automation_report.text.files import STDOUT, open_file
 from pytest_automation_report.text.limits import STRING_UNITS, cut_end
 from pytest_automation_report.text.output import encoded, write_output

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pytest_automation_report.api.responses import ClientError, RefusedError
-from pytest_automation_report.delivery.attempts import CapturedOutput
+from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, session_options
 from pytest_automation_report.delivery.launch import Runtime, SenderConfig, Timeouts
 from pytest_automation_report.delivery.queues import WorkerQueues
@@ -30,25 +30,18 @@ from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import (
-    LAST_WORDS,
     MAIN,
     Lock,
-    Log,
     SessionFolder,
     SessionManifest,
     head_and_tail,
     remove_session,
 )
 from pytest_automation_report.spool.ledger import NewRunRecord, UnheldRecord
+from pytest_automation_report.spool.log import LAST_WORDS, Log
+from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import DoneRecord, FindingsRecord, OpenRecord, ReadyRecord, ReportRecord
-from pytest_automation_report.spool.sessions import (
-    LedgerFile,
-    SpoolReader,
-    check_owner,
-    ledger_from,
-    locked,
-    session_folders,
-)
+from pytest_automation_report.spool.sessions import LedgerFile, check_owner, ledger_from, locked, session_folders
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import Disk
 from pytest_automation_report.text.limits import quantity

@@ -14,12 +14,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 from msgspec import Struct
 
 from pytest_automation_report.export.results import OUTPUTS, ExportedTest, verdict_on
-from pytest_automation_report.failures.reading import (
-    Call,
-    ReportedFailure,
-    failure_markdown,
-    read_failure,
-)
+from pytest_automation_report.failures.frames import Call
+from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
+from pytest_automation_report.failures.reading import read_failure
 from pytest_automation_report.failures.tracebacks import one_line
 from pytest_automation_report.findings.known import OWNER_FIELD
 from pytest_automation_report.findings.sentences import (
@@ -40,7 +37,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.failures.comparisons import Table
-    from pytest_automation_report.failures.values import Segments
+    from pytest_automation_report.failures.differences import Segments
     from pytest_automation_report.findings.documents import FailureReason, Mine, RunFindings, RunMention
 
 

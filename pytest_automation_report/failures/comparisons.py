@@ -14,14 +14,11 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pytest_automation_report.failures.differences import Difference, Differences, differences, mark_differences
 from pytest_automation_report.failures.values import (
     OPERATORS,
     Comparison,
-    Difference,
-    Differences,
     Value,
-    differences,
-    mark_differences,
     python_text,
     read_comparison,
     read_value,
@@ -31,7 +28,7 @@ from pytest_automation_report.failures.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_automation_report.failures.values import Segments
+    from pytest_automation_report.failures.differences import Segments
 
 _TITLE_LENGTH: Final = 60
 _CELL_LENGTH: Final = 600

@@ -25,6 +25,7 @@ from pytest_automation_report.spool.folder import (
     new_session_name,
     remove_session,
 )
+from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import (
     FORMAT,
     CloseRecord,
@@ -33,7 +34,7 @@ from pytest_automation_report.spool.records import (
     OpenRecord,
     PropertyRecord,
 )
-from pytest_automation_report.spool.sessions import SpoolReader, locked, remove_abandoned
+from pytest_automation_report.spool.sessions import locked, remove_abandoned
 from pytest_automation_report.system.here import system
 from pytest_automation_report.text.files import open_file
 from pytest_automation_report.text.limits import string

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.guards import Errors, guarded
-from pytest_automation_report.spool.folder import LAST_WORDS, Log, SessionFolder, bytes_from
+from pytest_automation_report.spool.folder import SessionFolder, bytes_from
 from pytest_automation_report.spool.records import (
     Decoder,
     DoneRecord,
@@ -355,6 +355,8 @@ class _Wait(Struct):
 
     def _death(self, reason: str) -> str:
         """Return the reason, with the error that the sender logged before it died, if it could."""
+        from pytest_automation_report.spool.log import LAST_WORDS, Log  # noqa: PLC0415 - only without the ledger's end
+
         lines = Log(self.tail.path.with_name("sender.log")).tail(1)
         _, mark, last_words = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
         return f"{reason}: {last_words}" if mark else reason

@@ -19,7 +19,7 @@ from pytest_automation_report.session.collection import HISTORY_HOOKS, captured_
 from pytest_automation_report.session.end import LedgerTail, TerminalReport, wait_for_sender
 from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
-from pytest_automation_report.spool.folder import CONTROLLER, MAIN, Log, SessionFolder, SessionManifest, remove_session
+from pytest_automation_report.spool.folder import CONTROLLER, MAIN, SessionFolder, SessionManifest, remove_session
 from pytest_automation_report.spool.records import DoneRecord, EndRecord, PlanRecord
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.summary.counts import SessionOutcome, tally_from
@@ -188,6 +188,11 @@ class RunningSession(Struct):
         )
         of_workers = self.controller.losses if self.controller is not None else []
         is_never_ready = self.is_sender_started and tail.done is None and not tail.sender_pid
+        log: list[str] = []
+        if is_never_ready:
+            from pytest_automation_report.spool.log import Log  # noqa: PLC0415 - only without the ledger's end
+
+            log = Log(self.folder.log).tail(3)
         return SessionOutcome(
             tally=counts,
             state=state,
@@ -195,7 +200,7 @@ class RunningSession(Struct):
             is_sent=self.is_sender_started,
             findings=tail.findings,
             report=tail.report,
-            log=Log(self.folder.log).tail(3) if is_never_ready else [],
+            log=log,
             ended=int(Unpatched.wall() * 1_000_000),
             losses=WriteLosses.together((*of_workers, self.hooks.writer.losses)),
             leftovers=self._leftovers(),

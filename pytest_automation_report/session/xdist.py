@@ -137,7 +137,7 @@ class ControllerHooks(Hooks):
         self._token_file = setup.settings.token_file
         self._folder = folder
         self._clock = clock
-        from pytest_automation_report.delivery.attempts import CapturedOutput  # noqa: PLC0415 - not in workers
+        from pytest_automation_report.delivery.captured_output import CapturedOutput  # noqa: PLC0415 - not in workers
 
         self._captured = CapturedOutput(setup.options)
         # Of the controller's own records: crashes.

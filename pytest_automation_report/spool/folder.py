@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -334,46 +333,6 @@ class _AnyManifest(Struct):
 _ANY_MANIFEST: Final = JsonDecoder(_AnyManifest)
 _MANIFEST: Final = JsonDecoder(SessionManifest)
 
-
-LOG_BYTES: Final = 256 << 10
-LAST_WORDS: Final = "the sender died: "
-"""Mark before the error that ended a sender: pytest looks for it in the last line, to show the reason."""
-
-_LINE_UNITS: Final = 500
-
-
-class Log:
-    """Appends lines with the time to a file of `LOG_BYTES`, then only last words; ignores errors of the disk."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def write(self, text: str) -> None:
-        """Append one line."""
-        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {sanitize(text, _LINE_UNITS)}\n"
-        try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | system.OWN_FILE, 0o600)
-            try:
-                if os.fstat(descriptor).st_size < LOG_BYTES or text.startswith(LAST_WORDS):
-                    os.write(descriptor, line.encode("utf-8", "backslashreplace"))
-            finally:
-                os.close(descriptor)
-        except OSError:
-            return  # the sender can report it nowhere else, and the summary needs only the ledger
-
-    def tail(self, lines: int) -> list[str]:
-        """Return the last lines, none if there is no log."""
-        try:
-            text = self._path.read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            return []
-        return text.splitlines()[-lines:]
-
-
-# The removal of a session's folder, and of nothing else: a user may name any folder as the spool, as a home or the
-# temporary folder of all users. A folder is removed only if it has a session's name, is not a link, and holds only
-# files that a session creates, all of this user. Everything is checked and removed in open folders, so a path that is
-# replaced by a link meanwhile leads to no other file.
 
 # Removed after all others, in this order. A process that dies in between must leave nothing that is sent twice: as long
 # as there are records, there is the ledger that shows which of them were sent, and its lock.

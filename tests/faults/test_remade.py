@@ -11,8 +11,8 @@ import pytest
 from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.recording.user_code import ArtifactSpool
 from pytest_automation_report.spool.folder import SessionFolder, remove_session
+from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import OpenRecord
-from pytest_automation_report.spool.sessions import SpoolReader
 from pytest_automation_report.system.here import system
 from support.delivered_results import assert_complete
 from support.deliveries import SESSION_ID, WrittenSession, lived

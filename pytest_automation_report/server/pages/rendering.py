@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import falcon
     from jinja2.bccache import Bucket
 
-    from pytest_automation_report.failures.reading import CodeTokens
+    from pytest_automation_report.failures.code import CodeTokens
 
 STYLE_LAYERS: Final = ("base", "parts", "pages", "states")
 """Files of the style sheet, each a layer: a rule of a later layer wins, whatever the selectors are."""

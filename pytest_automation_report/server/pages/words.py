@@ -18,7 +18,7 @@ from msgspec.structs import asdict, replace
 from pytest_automation_report.api.models import Known, is_web_address
 from pytest_automation_report.api.sessions import session_fields
 from pytest_automation_report.api.text_fields import known_field
-from pytest_automation_report.failures.reading import TerminalLine, terminal_lines
+from pytest_automation_report.failures.terminal import TerminalLine, terminal_lines
 from pytest_automation_report.failures.tracebacks import first_margin
 from pytest_automation_report.findings.sentences import brief, time_ago
 from pytest_automation_report.server.pages.urls import FLAKY

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
-from pytest_automation_report.delivery.attempts import CapturedOutput
+from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.delivery.requests import Unknown
 from pytest_automation_report.delivery.stores import connected

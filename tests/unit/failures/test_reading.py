@@ -4,14 +4,9 @@ from time import process_time
 
 import pytest
 
-from pytest_automation_report.failures.reading import (
-    Call,
-    ReportedFailure,
-    failure_markdown,
-    fold_frames,
-    is_in_package,
-    read_failure,
-)
+from pytest_automation_report.failures.frames import Call, fold_frames, is_in_package
+from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
+from pytest_automation_report.failures.reading import read_failure
 from pytest_automation_report.failures.tracebacks import Frame, Raised, exception_parts, parse_traceback
 from pytest_automation_report.failures.values import Comparison, Value
 from unit.failures.raised import STYLES, chained, deep, divided, handled, written

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from pytest_automation_report.failures.reading import MAX_LINES, colour_code, terminal_lines
+from pytest_automation_report.failures.code import colour_code
+from pytest_automation_report.failures.terminal import MAX_LINES, terminal_lines
 from pytest_automation_report.server.pages.rendering import style_sheet
 
 

@@ -8,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.failures.comparisons import parse_assertion
-from pytest_automation_report.failures.values import (
-    MAX_ROWS,
-    Value,
-    differences,
-    mark_differences,
-    python_text,
-    read_comparison,
-    read_value,
-)
+from pytest_automation_report.failures.differences import MAX_ROWS, differences, mark_differences
+from pytest_automation_report.failures.values import Value, python_text, read_comparison, read_value
 
 
 def value(text: str) -> Value:

@@ -16,24 +16,11 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.delivery.dispatcher import session_options
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.folder import (
-    LAST_WORDS,
-    LOG_BYTES,
-    Log,
-    SessionFolder,
-    SessionManifest,
-    head_and_tail,
-    new_session_folder,
-)
+from pytest_automation_report.spool.folder import SessionFolder, SessionManifest, head_and_tail, new_session_folder
+from pytest_automation_report.spool.log import LAST_WORDS, LOG_BYTES, Log
+from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import Attempt
-from pytest_automation_report.spool.sessions import (
-    LedgerFile,
-    SpoolReader,
-    check_owner,
-    folders_in,
-    locked,
-    session_folders,
-)
+from pytest_automation_report.spool.sessions import LedgerFile, check_owner, folders_in, locked, session_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable

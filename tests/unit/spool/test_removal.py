@@ -11,12 +11,7 @@ from typing import TypeAlias
 import pytest
 
 from pytest_automation_report.spool import folder as spool_removal
-from pytest_automation_report.spool.folder import (
-    SessionFolder,
-    is_session_name,
-    new_session_name,
-    remove_session,
-)
+from pytest_automation_report.spool.folder import SessionFolder, is_session_name, new_session_name, remove_session
 from pytest_automation_report.spool.sessions import (
     LeftoverCounts,
     discard_session,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_automation_report.api.models import ARTIFACT_LIMIT, FIELD_LIMIT, Artifact, Field, FieldType, Test
 from pytest_automation_report.delivery.testmo import fit_to_limits
-from pytest_automation_report.failures.reading import sequences_from
+from pytest_automation_report.failures.terminal import sequences_from
 from pytest_automation_report.text.limits import (
     STRING_UNITS,
     TEXT_UNITS,

@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from pytest_automation_report.failures.reading import (
-    CodeTokens,
-    ReportedFailure,
-    colour_code,
-    failure_markdown,
-    is_in_package,
-)
+from pytest_automation_report.failures.code import CodeTokens, colour_code
+from pytest_automation_report.failures.frames import is_in_package
+from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
 from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Raised, one_line, parse_traceback
 from pytest_automation_report.findings.fingerprints import MASK, mask_variables
 from pytest_automation_report.findings.flakiness import (

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown, terminal_lines
+from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
+from pytest_automation_report.failures.terminal import terminal_lines
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.rendering import show
 from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, Histories, worker_names

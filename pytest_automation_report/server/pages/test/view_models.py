@@ -13,17 +13,10 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.text_fields import ATTEMPTS_META, parse_steps
 from pytest_automation_report.export.results import attempt_number
-from pytest_automation_report.failures.reading import (
-    Call,
-    CodeTokens,
-    Fold,
-    Screen,
-    ShownException,
-    colour_code,
-    is_in_package,
-    read_failure,
-    terminal_lines,
-)
+from pytest_automation_report.failures.code import CodeTokens, colour_code
+from pytest_automation_report.failures.frames import Call, Fold, is_in_package
+from pytest_automation_report.failures.reading import ShownException, read_failure
+from pytest_automation_report.failures.terminal import Screen, terminal_lines
 from pytest_automation_report.failures.values import Comparison
 from pytest_automation_report.findings.fingerprints import IN_PHASE
 from pytest_automation_report.server.pages.urls import STREAMS

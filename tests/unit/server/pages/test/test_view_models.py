@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.failures.reading import Fold
+from pytest_automation_report.failures.frames import Fold
 from pytest_automation_report.server.pages.test.view_models import (
     ShownAttempt,
     attempts_of,
