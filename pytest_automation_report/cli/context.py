@@ -1,4 +1,4 @@
-"""What all console commands share: their output and exit codes, the options of settings, the configuration, the store.
+"""What all console commands share: their output and exit codes, the options and values of settings, the store.
 
 Stdout has ids for programs. Stderr has tables and messages for users, with the ids, too: where both are one terminal,
 the ids on stdout are left out.
@@ -236,7 +236,7 @@ def _with_exit_codes(function: Callable[..., int]) -> Callable[..., None]:
         except (SettingError, ResultFileError) as error:
             raise click.UsageError(str(error)) from error
         except (ClientError, SpoolError, StoreError, TokenMissingError) as error:
-            code, text = exit_of(error)
+            code, text = exit_status(error)
         else:
             context.exit(int(done))
         address = context.meta.get(_ADDRESS, "")  # of the server, if it is known
@@ -246,7 +246,7 @@ def _with_exit_codes(function: Callable[..., int]) -> Callable[..., None]:
     return run
 
 
-def exit_of(error: Exception) -> tuple[Exit, str]:
+def exit_status(error: Exception) -> tuple[Exit, str]:
     """Return the exit code and the text of an error that ends a command."""
     match error:
         case click.UsageError() | SettingError() | ForeignPlaceError():
@@ -265,30 +265,30 @@ def exit_of(error: Exception) -> tuple[Exit, str]:
 
 
 def configured(options: dict[str, Any], *, is_source_needed: bool = True) -> tuple[Settings, Token]:
-    """Return the configuration and the token for these options, in the project of the current folder.
+    """Return the settings and the token for these options, in the project of the current folder.
 
     Without ``is_source_needed`` only a run that is found by its key needs a source. Raises `SettingError` for a wrong
     value, `TokenMissingError` without a token.
     """
-    configuration, token = configuration_of(options, raises_errors=True, is_source_needed=is_source_needed)
-    return configuration, needed(token, configuration)
+    settings, token = command_settings(options, raises_errors=True, is_source_needed=is_source_needed)
+    return settings, needed(token, settings)
 
 
-def needed(token: Token | None, configuration: Settings, *, kept: str = "") -> Token:
+def needed(token: Token | None, settings: Settings, *, kept: str = "") -> Token:
     """Return the token of a command that needs one; raises `TokenMissingError` with the text ``kept`` in it."""
-    if configuration.endpoint.is_embedded:
+    if settings.endpoint.is_embedded:
         token = Token("embedded")
     if token is None:
-        error = configuration.token_error.replace("(token_file)", "(--token-file)")
+        error = settings.token_error.replace("(token_file)", "(--token-file)")
         raise TokenMissingError("; ".join(filter(None, (error, kept))))
-    click.get_current_context().meta[_ADDRESS] = configuration.url
+    click.get_current_context().meta[_ADDRESS] = settings.url
     return token
 
 
-def configuration_of(
+def command_settings(
     options: dict[str, Any], *, raises_errors: bool = False, prints_warnings: bool = True, is_source_needed: bool = True
 ) -> tuple[Settings, Token | None]:
-    """Return the configuration and the token that may be sent for these options, and print warnings.
+    """Return the settings and the token that may be sent for these options, and print warnings.
 
     Only settings that the command has an option for count, also in environment and ini file. With ``raises_errors`` a
     setting that keeps results from being sent is a `click.UsageError` instead of a warning.
@@ -299,38 +299,38 @@ def configuration_of(
     if "source" not in options or is_source_optional:
         # Only a command that creates a run needs a source: the printed `send` command has none.
         used["source"] = RawSetting("none", _NO_SOURCE)
-    configuration = settings_from(
+    settings = settings_from(
         used,
         environ=os.environ,
         root=ini.root,
         project_name=project_name(ini.root),
         local_time=datetime.now().astimezone(),
     )
-    configuration = configuration.changed(warnings=(*configuration.warnings, *unknown))
-    configuration, token = token_to_send(configuration, used, os.environ, ini)
-    if raises_errors and configuration.setting_error:
-        raise click.UsageError(configuration.setting_error)
-    error = configuration.blocking_error if raises_errors else ""
-    for warning in configuration.warnings:
+    settings = settings.changed(warnings=(*settings.warnings, *unknown))
+    settings, token = token_to_send(settings, used, os.environ, ini)
+    if raises_errors and settings.setting_error:
+        raise click.UsageError(settings.setting_error)
+    error = settings.blocking_error if raises_errors else ""
+    for warning in settings.warnings:
         if prints_warnings and warning != error:
             echo_stderr(warning)
-    return configuration, token
+    return settings, token
 
 
-def is_source_named(configuration: Settings) -> bool:
+def is_source_named(settings: Settings) -> bool:
     """Return whether the user named the source."""
-    return configuration.origins.get("source", _NO_SOURCE) != _NO_SOURCE
+    return settings.origins.get("source", _NO_SOURCE) != _NO_SOURCE
 
 
 def stored_at(options: dict[str, Any]) -> tuple[Settings, Path | PostgresDatabase]:
-    """Return the configuration for a command on the store itself, and the store's file or database."""
-    ini, settings, _ = _read(options)
-    given = settings.get("database")
+    """Return the settings for a command on the store itself, and the store's file or database."""
+    ini, raw, _ = _read(options)
+    given = raw.get("database")
     if given is None or (place := postgres_database(given)) is None:
-        configuration = configuration_of(options)[0]
-        return configuration, configuration.database
+        settings = command_settings(options)[0]
+        return settings, settings.database
     check_database(given, place, ini)
-    return configuration_of({name: value for name, value in options.items() if name != "database"})[0], place
+    return command_settings({name: value for name, value in options.items() if name != "database"})[0], place
 
 
 def _read(options: dict[str, Any]) -> tuple[ProjectIni, dict[str, RawSetting], list[str]]:
@@ -347,22 +347,22 @@ def _read(options: dict[str, Any]) -> tuple[ProjectIni, dict[str, RawSetting], l
     return ini, read_console_settings(typed, os.environ, ini.values, ini_name=ini.name or "ini file"), warnings
 
 
-def rules_of(configuration: Settings, token: Token | None) -> RecordingOptions:
+def cleaning_options(settings: Settings, token: Token | None) -> RecordingOptions:
     """Return how results are recorded, and which texts are hidden in them and in runs."""
-    secrets = secrets_from(os.environ, token, is_builtin=configuration.redact_builtin)
-    return recording_options(configuration, configuration.folder_prefix, secrets, Path.cwd())
+    secrets = secrets_from(os.environ, token, is_builtin=settings.redact_builtin)
+    return recording_options(settings, settings.folder_prefix, secrets, Path.cwd())
 
 
-def new_run(configuration: Settings, token: Token | None, session_id: str = "") -> tuple[NewRun, RunSharing]:
+def new_run(settings: Settings, token: Token | None, session_id: str = "") -> tuple[NewRun, RunSharing]:
     """Return the run to create, with its build metadata and without secrets, and how jobs share it."""
-    facts = facts_for(configuration.build_info, configuration.facts, os.environ, Path.cwd())
-    sharing = decide_sharing(configuration, facts)
+    facts = facts_for(settings.build_info, settings.facts, os.environ, Path.cwd())
+    sharing = decide_sharing(settings, facts)
     if sharing.warning:
         echo_stderr(sharing.warning)
     # By this field the sender finds the run of a single session again.
     own = (Field(SESSION_ID_FIELD, session_id),) if session_id and not sharing.tag else ()
-    run = configured_run(configuration, facts, sharing, own=own)
-    return without_secrets(run, rules_of(configuration, token)), sharing
+    run = configured_run(settings, facts, sharing, own=own)
+    return without_secrets(run, cleaning_options(settings, token)), sharing
 
 
 _MOST_SECONDS: Final = 36_525 * 86_400  # a hundred years before now there is still a date
@@ -395,10 +395,10 @@ def user_shell() -> Shell:
     return Shell(Path.cwd(), os.environ)
 
 
-def typed_options(configuration: Settings) -> list[str]:
+def typed_options(settings: Settings) -> list[str]:
     """Return the options of the way to a server or store that the user typed, for a command that is printed."""
-    rows = [row for row in map(find_setting, CONNECTION) if configuration.origins.get(row.name) == row.plain_option]
-    values = [(row.plain_option, getattr(configuration, row.name) or LOCAL_URL) for row in rows]
+    rows = [row for row in map(find_setting, CONNECTION) if settings.origins.get(row.name) == row.plain_option]
+    values = [(row.plain_option, getattr(settings, row.name) or LOCAL_URL) for row in rows]
     return [option if value is True else f"{option}={value}" for option, value in values]
 
 
@@ -411,23 +411,23 @@ class NoStoreError(click.UsageError):
         super().__init__(f"there is no store {shown}: {hint}")
 
 
-def store_to_read(configuration: Settings) -> Settings:
-    """Return the configuration with the store that this project's sessions fill; raises `NoStoreError`."""
-    place = configuration.database
-    if not configuration.endpoint.is_embedded:
-        return configuration
-    if not configuration.origins.keys() & {"database", "spool"}:
+def store_to_read(settings: Settings) -> Settings:
+    """Return the settings with the store that this project's sessions fill; raises `NoStoreError`."""
+    place = settings.database
+    if not settings.endpoint.is_embedded:
+        return settings
+    if not settings.origins.keys() & {"database", "spool"}:
         # Where the project's folder cannot be written, each source has a store in the user's: the newest counts.
-        _, *candidates = spool_candidates(configuration.changed(source="*"), os.environ)
+        _, *candidates = spool_candidates(settings.changed(source="*"), os.environ)
         folders = [each.database.parent for each in candidates]
         stores = [path for folder in folders for path in folder.parent.glob(f"{folder.name}/*.sqlite3")]
         moved = max(stores, key=lambda path: path.stat().st_mtime, default=None)
         if moved is not None and not (place.exists() and os.access(place.parent, os.W_OK)):
             echo_stderr(f"the store of this project is {moved}, as its own folder could not be written")
-            return configuration.with_store(moved)
+            return settings.with_store(moved)
     if not place.exists():
         raise NoStoreError(place)
-    return configuration
+    return settings
 
 
 def stores_below() -> str:

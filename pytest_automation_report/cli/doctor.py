@@ -42,7 +42,7 @@ from pytest_automation_report.cli.context import (
     CONNECTION,
     Command,
     Exit,
-    configuration_of,
+    command_settings,
     echo_stderr,
     new_run,
     setting_options,
@@ -102,56 +102,56 @@ def doctor(*, is_json: bool, **options: object) -> int:
     Reads only. Exits with 0 when all is well, 1 when the project cannot be used, 2 when settings are wrong, 3 when the
     server cannot be reached or the store not be used, 4 when the token is missing or refused.
     """
-    settings: list[dict[str, str]] = []
+    rows: list[dict[str, str]] = []
     try:
         all_options = {**{row.name: None for row in SETTINGS}, **options}
-        configuration, token = configuration_of(all_options, prints_warnings=False)
+        settings, token = command_settings(all_options, prints_warnings=False)
     except SettingError as error:
         checks = [Check("settings", "failed", str(error))]
     else:
         # A run with a key has another name than one without.
-        settings = _settings(configuration.changed(name=new_run(configuration, token)[0].name))
+        rows = _settings(settings.changed(name=new_run(settings, token)[0].name))
         spelling = addopts_check(
             os.environ.get("PYTEST_ADDOPTS", ""),
             {row.option for row in SETTINGS if row.is_option and row.kind != "flag"},
         )
         checks = [
-            _settings_check(configuration),
+            _settings_check(settings),
             *([] if spelling is None else [spelling]),
-            *_server_checks(configuration, token),
-            _spool_check(configuration),
+            *_server_checks(settings, token),
+            _spool_check(settings),
             process_check(os.getpid(), os.getppid()),
         ]
     if is_json:
-        document = {"checks": to_builtins(checks), "settings": settings, "versions": versions()}
+        document = {"checks": to_builtins(checks), "settings": rows, "versions": versions()}
         click.echo(json.dumps(document, indent=2))
     else:
-        _echo_report(settings, checks)
+        _echo_report(rows, checks)
     failed = next((check.name for check in checks if check.state == "failed"), None)
     return Exit.DONE if failed is None else _EXITS.get(failed, Exit.KEPT)
 
 
-def _settings_check(configuration: Settings) -> Check:
+def _settings_check(settings: Settings) -> Check:
     """Report warnings and errors of the settings, but no missing token, which has a check of its own."""
-    missing = configuration.token_error
-    warnings = [warning for warning in configuration.warnings if not (missing and warning.startswith(missing))]
+    missing = settings.token_error
+    warnings = [warning for warning in settings.warnings if not (missing and warning.startswith(missing))]
     if warnings:
-        is_in_the_way = configuration.blocking_error in warnings
+        is_in_the_way = settings.blocking_error in warnings
         return Check("settings", "failed" if is_in_the_way else "warning", "; ".join(warnings))
-    where = configuration.url or "the embedded store"
-    return Check("settings", "ok", f"{where}, project {configuration.project_id}, source {configuration.source}")
+    where = settings.url or "the embedded store"
+    return Check("settings", "ok", f"{where}, project {settings.project_id}, source {settings.source}")
 
 
-def _server_checks(configuration: Settings, token: Token | None) -> list[Check]:
-    endpoint = configuration.endpoint
+def _server_checks(settings: Settings, token: Token | None) -> list[Check]:
+    endpoint = settings.endpoint
     if endpoint.is_embedded:
         return connection_checks(endpoint, Token("embedded"))
     if not endpoint.origin or not endpoint.project_id:
         return [Check("connection", "skipped", "no address and project that can be used")]
-    if token is None and configuration.setting_error:
+    if token is None and settings.setting_error:
         return [Check("token", "skipped", "it is not sent before the settings are right")]
     if token is None:
-        error = token_from(os.environ, configuration.token_file).error or "no token"
+        error = token_from(os.environ, settings.token_file).error or "no token"
         what, _, hint = error.partition(": ")
         return [Check("token", "failed", what, hint)]
     return connection_checks(endpoint, token)
@@ -310,12 +310,12 @@ def addopts_check(text: str, options: Collection[str]) -> Check | None:
     return None
 
 
-def _spool_check(configuration: Settings) -> Check:
+def _spool_check(settings: Settings) -> Check:
     """Check that the spool can be read and locked, and count the sessions that wait in it, or cannot be sent."""
-    spool = configuration.spool
+    spool = settings.spool
     try:
         folders = [folder for folder in session_folders(spool) if delivered_state(folder) is None]
-        kept = [f"{folder.id}: {why}" for folder in folders if (why := unsendable(folder, configuration))]
+        kept = [f"{folder.id}: {why}" for folder in folders if (why := unsendable(folder, settings))]
         others = others_in(spool) if spool.exists() else []
     except (OSError, SpoolError) as error:
         return Check("spool", "failed", f"{spool}: {error}", "make it readable, or set spool")
@@ -393,18 +393,18 @@ def versions() -> Mapping[str, str]:
     return found
 
 
-def _settings(configuration: Settings) -> list[dict[str, str]]:
+def _settings(settings: Settings) -> list[dict[str, str]]:
     """Return every setting with its value and its source, without secrets."""
     rows = [
         {
             "name": row.name,
-            "value": _shown(row.name, getattr(configuration, row.name)),
-            "origin": configuration.origins.get(row.name, "default"),
+            "value": _shown(row.name, getattr(settings, row.name)),
+            "origin": settings.origins.get(row.name, "default"),
         }
         for row in SETTINGS
     ]
     named = (name for name in TOKEN_ENVIRONMENTS if os.environ.get(name, "").strip())
-    origin = next(named, configuration.token_file)
+    origin = next(named, settings.token_file)
     return [*rows, {"name": "token", "value": "***" if origin else "", "origin": origin}]
 
 

@@ -18,7 +18,7 @@ from pytest_automation_report.cli.context import (
     CONNECTION,
     Command,
     Exit,
-    configuration_of,
+    command_settings,
     echo_result,
     echo_stderr,
     gathered,
@@ -133,7 +133,7 @@ def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: obj
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
         run_id = reading.named_run(chosen)
         named = None if run_id is None else reading.run(run_id)
-        source = reading.source_id(reading.configuration.source) if named is None else named.source_id or 0
+        source = reading.source_id(reading.settings.source) if named is None else named.source_id or 0
         if branch is not None:
             reading.check_branch(branch, (source,))
         elif named is not None:
@@ -144,7 +144,7 @@ def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: obj
         return Exit.DONE
     for test in document["tests"]:
         echo_result(test["key"])
-        echo_stderr(f"{test['state']}: {_title_of(test)}: {_rate(test)}")
+        echo_stderr(f"{test['state']}: {_shown_title(test)}: {_rate(test)}")
     if not document["tests"]:
         where = f" on {document['branch']}" if document["branch"] else ""
         echo_stderr(f"no flaky tests{where}")
@@ -291,14 +291,14 @@ def show_lists(document: RunFindings) -> None:
         words = name.removesuffix("_tests").replace("_", " ")
         tests = document["tests"][name]
         for test in tests[:_MOST_SHOWN]:
-            echo_stderr(f"  {words}: {_title_of(test)}{_began(test, document)}")
+            echo_stderr(f"  {words}: {_shown_title(test)}{_began(test, document)}")
         if document["counts"][name] > _MOST_SHOWN:
             echo_stderr(f"  {words}: and {document['counts'][name] - _MOST_SHOWN} more")
     for word, durations in (("slower", document["slower"]), ("faster", document["faster"])):
         for each in durations[:_MOST_SHOWN]:
             began = f", since run {each['since']['run']}" if each["since"] else ""
             took = f"{duration(each['elapsed'])}, {duration(each['median'])} before"
-            echo_stderr(f"  {word}: {_title_of(each)} ({took}, {factor(each['ratio'])}{began})")
+            echo_stderr(f"  {word}: {_shown_title(each)} ({took}, {factor(each['ratio'])}{began})")
     for line in reason_lines(document, time.time_ns() // 1000):
         echo_stderr(f"  reason: {line}")
 
@@ -341,7 +341,7 @@ def _new_failures(document: RunFindings, known: KnownTests, limits: Limits) -> J
         # Those that few others are like come first, so that an outage does not hide them.
         counted.sort(key=lambda test: alike[test["fingerprint"]])
         lines = [
-            f"{'failure of a flaky test' if test['kind'] == 'flaky' else 'new failure'}: {_title_of(test)}"
+            f"{'failure of a flaky test' if test['kind'] == 'flaky' else 'new failure'}: {_shown_title(test)}"
             f"{_began(test, document)}"
             for test in counted[:_MOST_SHOWN]
         ]
@@ -355,7 +355,7 @@ def _new_failures(document: RunFindings, known: KnownTests, limits: Limits) -> J
 def _known_failures(document: RunFindings, known: KnownTests) -> Judged:
     """Judge the failures that an entry names: past its date it stops the gate."""
     failing = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
-    found = {test["key"]: entry for test in failing if (entry := _entry_of(test, known))}
+    found = {test["key"]: entry for test in failing if (entry := _known_entry(test, known))}
     remarks = [
         f"known failure {entry.test}: it did not fail in this run, or no test has this name: check the line"
         for entry in known.entries
@@ -375,12 +375,12 @@ def _flaky_tests(document: RunFindings, most: int | None) -> Judged:
     count = document["counts"]["flaky"]
     judged = _judged((), quantity(count, "flaky test"), count, most)
     shown = [test for test in document["flaky"] if test["state"] == "flaky"][:_MOST_SHOWN] if judged.is_stopped else []
-    return judged._replace(lines=[f"flaky: {_title_of(test)}: {_rate(test)}" for test in shown])
+    return judged._replace(lines=[f"flaky: {_shown_title(test)}: {_rate(test)}" for test in shown])
 
 
 def _gone_tests(document: RunFindings, most: int | None) -> Judged:
     count = document["counts"]["gone"]
-    named = [f"gone: {_title_of(test)}" for test in document["tests"]["gone"][:_MOST_SHOWN]]
+    named = [f"gone: {_shown_title(test)}" for test in document["tests"]["gone"][:_MOST_SHOWN]]
     words = f"{quantity(count, 'test')} {'is' if count == 1 else 'are'} gone"
     return _judged((), words, count, most)._replace(remarks=named)
 
@@ -393,7 +393,7 @@ def _judged(lines: Sequence[str], words: str, count: int, most: int | None) -> J
     return Judged(lines, words, limit, is_stopped=True)
 
 
-def _title_of(test: Mapping[str, Any]) -> str:
+def _shown_title(test: Mapping[str, Any]) -> str:
     return printable(join_title(test["folder"], test["name"]))
 
 
@@ -401,7 +401,7 @@ _RUNS: Final = 10
 """Runs in a row without a failure after which a known test no longer fails."""
 
 
-def _entry_of(test: ChangedTest, known: KnownTests) -> KnownFailure | None:
+def _known_entry(test: ChangedTest, known: KnownTests) -> KnownFailure | None:
     """Return the entry that names a test of findings, else its session's entry, which has the line 0."""
     title = join_title(test["folder"], test["name"])
     of_session = None if test["known"] is None else session_entry(**test["known"], test=title)
@@ -410,7 +410,7 @@ def _entry_of(test: ChangedTest, known: KnownTests) -> KnownFailure | None:
 
 def _is_excused(test: ChangedTest, known: KnownTests) -> bool:
     """Whether an entry whose day is not past excuses the failure of a test."""
-    entry = _entry_of(test, known)
+    entry = _known_entry(test, known)
     return test["kind"] == "known" if entry is None else not known.is_past(entry)
 
 
@@ -425,11 +425,11 @@ def known(file: Path | None, *, check: bool, **options: object) -> int:
 
     A test no longer fails if it failed in none of the last ten runs of the source.
     """
-    configuration, _ = configuration_of(dict(options), prints_warnings=False)
-    path = file or (Path(system.relative(configuration.known, Path.cwd())) if configuration.known else None)
+    settings, _ = command_settings(dict(options), prints_warnings=False)
+    path = file or (Path(system.relative(settings.known, Path.cwd())) if settings.known else None)
     if path is None:
         raise click.UsageError("name a file of known failures, or set automation_report_known")
-    tests = read_known(path, "FILE" if file else configuration.origins["known"])
+    tests = read_known(path, "FILE" if file else settings.origins["known"])
     named, names, runs, failed = _seen(options, tests)
     is_wrong = False
     for entry in tests.entries:
@@ -452,15 +452,15 @@ def known(file: Path | None, *, check: bool, **options: object) -> int:
 def _seen(options: dict[str, object], known: KnownTests) -> tuple[set[KnownFailure], list[str], int, set[KnownFailure]]:
     """Return the entries that name a test of the last run, its tests, the number of runs, and what failed in them."""
 
-    def entries_of(tests: Iterable[ExportedTest]) -> set[KnownFailure]:
+    def named_entries(tests: Iterable[ExportedTest]) -> set[KnownFailure]:
         return {entry for test in tests for entry in known.matching(test.node_id, test.title, test.key)}
 
     with opened(options, is_source_needed=True) as reading:
-        source = reading.source_id(reading.configuration.source)
+        source = reading.source_id(reading.settings.source)
         pages = run_pages(reading.client, source_id=(source,), status=COMPLETED)
         # A part of the suite says nothing of the tests that it left out.
         whole = (run for page in pages for run in page.result if not run.field_value(SELECTION_FIELD))
         runs = [run.id for run in islice(whole, _RUNS)]
-        failed = {entry for run in runs for entry in entries_of(reading.tests(run, only_failures=True))}
+        failed = {entry for run in runs for entry in named_entries(reading.tests(run, only_failures=True))}
         last = [test for run in runs[:1] for test in reading.tests(run)]
-    return entries_of(last), [printable(test.node_id) for test in last if test.node_id], len(runs), failed
+    return named_entries(last), [printable(test.node_id) for test in last if test.node_id], len(runs), failed

@@ -26,7 +26,7 @@ from pytest_automation_report.cli.context import (
     Exit,
     echo_result,
     echo_stderr,
-    exit_of,
+    exit_status,
     gathered,
     setting_options,
     user_shell,
@@ -50,11 +50,11 @@ from pytest_automation_report.cli.queries import (
     configured_for,
     connected_to,
     echo_link,
-    jobs_of,
-    run_of,
+    explaining_run,
+    run_jobs,
 )
 from pytest_automation_report.cli.run import NUMBER, TIMEOUT, completed_runs, echo_jobs, run
-from pytest_automation_report.cli.show import digest, report_of, write_file
+from pytest_automation_report.cli.show import digest, show_report, write_file
 from pytest_automation_report.delivery.report import excerpt_from
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.failures.tracebacks import parse_traceback
@@ -134,7 +134,7 @@ class _Files(Struct):
         if self.named.html is not None:
             path = Path(self.named.html)
             name = self.named.html if is_only else str(path.with_stem(f"{path.stem}-{shown.id}"))
-            write_file(name, [report_of(reading, shown.id, None, "failed", None)], "--html")
+            write_file(name, [show_report(reading, shown.id, None, "failed", None)], "--html")
 
     def _summarize(self, reading: Opened, shown: Run, findings: RunFindings | None, remarks: Iterable[str]) -> None:
         failures, now = [*reading.tests(shown.id, only_failures=True)], time.time_ns() // 1000
@@ -143,15 +143,15 @@ class _Files(Struct):
         self.comments.append(text)
         if self.output is None:
             return
-        excerpt = None if findings is None else excerpt_from(findings, reading.configuration.source, now)
+        excerpt = None if findings is None else excerpt_from(findings, reading.settings.source, now)
         page = PageOfJob(
             title=job_title(shown.name, shown.config),
-            url=run_page(reading.configuration, shown.id),
+            url=run_page(reading.settings, shown.id),
             failed=len({test.key for test in failures}),
             failures=[*map(_failed_test, failures[:_FAILURES])],
             notes=failing_notes(excerpt, now),
             text=lambda most: text if len(text.encode()) <= most else "",
-            urls={(test.folder, test.name): _page_of(reading, shown, test) for test in failures[:_FAILURES]},
+            urls={(test.folder, test.name): _run_page(reading, shown, test) for test in failures[:_FAILURES]},
         )
         self.output.show(page)
 
@@ -179,7 +179,7 @@ class _Files(Struct):
         facts = ci_facts(os.environ)
         path = _repository_path if facts is not None and facts.provider == "GitLab" else None
         parts = (
-            JunitPart(run, reading.tests(run.id), label, partial(_page_of, reading, run), path)
+            JunitPart(run, reading.tests(run.id), label, partial(_run_page, reading, run), path)
             for run, label in self._labelled()
         )
         write_file(self.named.junit, junit_xml(*parts), "--junit")
@@ -214,10 +214,10 @@ class _Files(Struct):
         ]
 
 
-def _page_of(reading: Opened, run: Run, test: ExportedTest) -> str:
+def _run_page(reading: Opened, run: Run, test: ExportedTest) -> str:
     """Return the address of a test's page, else of its run's; "" for the embedded store."""
-    own = result_page(reading.configuration, test.id) if reading.is_ours else ""
-    return own or run_page(reading.configuration, run.id)
+    own = result_page(reading.settings, test.id) if reading.is_ours else ""
+    return own or run_page(reading.settings, run.id)
 
 
 def _repository_path(file: str) -> str:
@@ -291,18 +291,18 @@ def finish(
     warning, with --gate exit code 3.
     """
     tests = read_known(known)
-    configuration, token = configured_for(chosen, options)
-    marking = configuration.changed(ci_annotations=True)
+    settings, token = configured_for(chosen, options)
+    marking = settings.changed(ci_annotations=True)
     output = JobOutput(marking, os.environ, root=Path.cwd(), shell=user_shell()) if named.is_summary else None
     files, code, is_gate = _Files(named, output), Exit.DONE, limits is not None
     with (
-        connected_to(configuration, token) as client,
-        run_of(configuration, configuration.run_id),
-        _warned(configuration, is_gate=is_gate),
+        connected_to(settings, token) as client,
+        explaining_run(settings, settings.run_id),
+        _warned(settings, is_gate=is_gate),
     ):
-        runs, missing = completed_runs(client, configuration, expect_jobs, timeout, measure_elapsed=True)
+        runs, missing = completed_runs(client, settings, expect_jobs, timeout, measure_elapsed=True)
         code = Exit.KEPT if missing else Exit.DONE
-        reading = Opened(client, configuration)
+        reading = Opened(client, settings)
         verdicts = _Verdicts(reading, tests, limits)
         for run_id in runs:
             echo_result(run_id)
@@ -310,18 +310,18 @@ def finish(
             judged, gate = verdicts.judged(shown, findings)
             code = max(code, judged)
             add = partial(files.add, reading, shown, findings, (missing, gate), is_only=len(runs) == 1)
-            code = max(code, _tried(add, configuration, is_gate=is_gate))
+            code = max(code, _tried(add, settings, is_gate=is_gate))
             if webhook and findings is not None and not missing:
                 _tell(webhook, verdicts, shown, findings)
-            echo_link(configuration, run_id)
+            echo_link(settings, run_id)
         junit, code_quality = partial(files.write_junit, reading), partial(files.write_code_quality, reading)
         for write in (files.write_marks, files.write_comment, junit, code_quality):
-            code = max(code, _tried(write, configuration, is_gate=is_gate))
+            code = max(code, _tried(write, settings, is_gate=is_gate))
     return code
 
 
 @contextmanager
-def _warned(configuration: Settings, *, is_gate: bool) -> Iterator[None]:
+def _warned(settings: Settings, *, is_gate: bool) -> Iterator[None]:
     """Make a warning of the error of a server that does not answer, unless a gate asks it."""
     try:
         yield
@@ -329,16 +329,16 @@ def _warned(configuration: Settings, *, is_gate: bool) -> Iterator[None]:
         if is_gate:
             raise
         again = "the run may still be open: run this command again when the server answers"
-        echo_stderr(f"warning: {configuration.url}: {error}: {again}", colour="yellow")
+        echo_stderr(f"warning: {settings.url}: {error}: {again}", colour="yellow")
 
 
-def _tried(write: Callable[[], None], configuration: Settings, *, is_gate: bool) -> Exit:
+def _tried(write: Callable[[], None], settings: Settings, *, is_gate: bool) -> Exit:
     """Write something; return the exit code of an error, which is shown: the verdict stays what it is."""
     try:
-        with _warned(configuration, is_gate=is_gate):
+        with _warned(settings, is_gate=is_gate):
             write()
     except (click.UsageError, SettingError, ClientError, StoreError) as error:
-        code, text = exit_of(error)
+        code, text = exit_status(error)
         echo_stderr(f"Error: {text}", colour="red")
         return code
     return Exit.DONE
@@ -429,7 +429,7 @@ class _Day(NamedTuple):
 def _unanswered(run: Run) -> list[str]:
     """Return the shards that were cut by number in their last attempt, unless the run began with such shards."""
     threads = sorted(run.threads, key=lambda thread: thread.id)
-    last = {job: thread for thread in threads for job in jobs_of(thread)}
+    last = {job: thread for thread in threads for job in run_jobs(thread)}
     is_other = not run.field_value(CUT_FIELD)
     return [job for job in last if is_other and any(field.name == CUT_FIELD for field in last[job].fields)]
 
@@ -442,7 +442,7 @@ def _is_excused(test: ExportedTest, known: KnownTests) -> bool:
 
 def _tell(address: str, verdicts: _Verdicts, shown: Run, findings: RunFindings) -> None:
     """Post a message if the branch turned from green to red or back; of the first run of a branch only if it is red."""
-    configuration = verdicts.reading.configuration
+    settings = verdicts.reading.settings
     try:
         is_red = verdicts.turned(shown, findings)
     except ClientError as error:  # no message changes an exit code
@@ -450,9 +450,9 @@ def _tell(address: str, verdicts: _Verdicts, shown: Run, findings: RunFindings) 
         return
     if is_red is None:
         return
-    name = f"{configuration.source} {shown.field_value('Branch')}".rstrip()
+    name = f"{settings.source} {shown.field_value('Branch')}".rstrip()
     state = f"{name} is {'red' if is_red else 'green again'}"
-    page = run_page(configuration, shown.id)
+    page = run_page(settings, shown.id)
     why = _posted(address, f"{state}: {findings['verdict']['short']}, run {shown.id}{f' {page}' if page else ''}")
     echo_stderr(f"the webhook was not called: {why}" if why else f"the webhook was called: {state}")
 

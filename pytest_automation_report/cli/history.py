@@ -27,10 +27,10 @@ from pytest_automation_report.cli.queries import (
     COMPLETED,
     Opened,
     configured_for,
+    explaining_project,
+    explaining_run,
     join_or_create_run,
-    project_of,
     retry_until,
-    run_of,
 )
 from pytest_automation_report.delivery.shared_run import runs_of_key
 from pytest_automation_report.delivery.stores import connected
@@ -61,11 +61,11 @@ class SharedRun(Struct, frozen=True):
 @click.pass_obj
 def history(shared: SharedRun | None, /, **options: object) -> int:
     """Print the usual durations of the source's tests and those that failed last, as JSON."""
-    configuration, token = configured_for(None, options)
+    settings, token = configured_for(None, options)
     # An order is not worth a wait. A job without an answer has other tests than the other jobs expect.
     end = time.monotonic() + (0 if shared is None else timeouts_from(os.environ).cut)
-    with connected(store_to_read(configuration).endpoint, token, deadline_seconds=_DEADLINE_SECONDS) as client:
-        found = retry_until(partial(_found, Opened(client, configuration), shared, end), end)
+    with connected(store_to_read(settings).endpoint, token, deadline_seconds=_DEADLINE_SECONDS) as client:
+        found = retry_until(partial(_found, Opened(client, settings), shared, end), end)
     # pytest may read it later than the time limit of this process allows.
     system.end_after(0)
     click.echo(json.dumps(found))
@@ -73,15 +73,15 @@ def history(shared: SharedRun | None, /, **options: object) -> int:
 
 
 def _found(reading: Opened, shared: SharedRun | None, end: float) -> Json:
-    client, configuration = reading.client, reading.configuration
+    client, settings = reading.client, reading.settings
     learn_kind(client)
     if shared is not None:
         return _for_cut(reading, _shared_run(reading, shared, end))
-    with project_of(configuration):
-        facts = facts_for(configuration.build_info, configuration.facts, os.environ, Path.cwd())
+    with explaining_project(settings):
+        facts = facts_for(settings.build_info, settings.facts, os.environ, Path.cwd())
         if reading.is_ours:
-            return client.durations_document(configuration.source, facts.branch or "")
-        return _of_newest_run(reading, reading.source_id(configuration.source), facts.branch or "", None)
+            return client.durations_document(settings.source, facts.branch or "")
+        return _of_newest_run(reading, reading.source_id(settings.source), facts.branch or "", None)
 
 
 def _shared_run(reading: Opened, shared: SharedRun, end: float) -> Run:
@@ -94,7 +94,7 @@ def _shared_run(reading: Opened, shared: SharedRun, end: float) -> Run:
         same, _ = runs_of_key(client, shared.run_tag, shared.run)
         sharing = RunSharing(is_shared=True, tag=shared.run_tag, is_first=shared.is_first)
         run_id = min((run.id for run in same), default=0) or join_or_create_run(client, shared.run, sharing, end=end)
-    with run_of(reading.configuration, run_id):
+    with explaining_run(reading.settings, run_id):
         return reading.run(run_id)
 
 

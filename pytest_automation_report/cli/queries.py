@@ -78,13 +78,13 @@ class _JobsMissingError(Exception):
     """Fewer jobs than expected have delivered their results."""
 
 
-def connected_to(configuration: Settings, token: Token) -> AbstractContextManager[Client]:
+def connected_to(settings: Settings, token: Token) -> AbstractContextManager[Client]:
     """Return a client of the configured server, for a ``with`` statement."""
-    return connected(configuration.endpoint, token, deadline_seconds=DEADLINE_SECONDS)
+    return connected(settings.endpoint, token, deadline_seconds=DEADLINE_SECONDS)
 
 
 def configured_for(chosen: object, options: dict[str, Any], *, is_source_needed: bool = True) -> tuple[Settings, Token]:
-    """Return the configuration and token for a command on this run, or on the run that the settings name."""
+    """Return the settings and token for a command on this run, or on the run that the settings name."""
     if isinstance(chosen, int):
         options["run_id"] = str(chosen)
     return configured(options, is_source_needed=is_source_needed and not isinstance(chosen, int))
@@ -114,27 +114,27 @@ def join_or_create_run(
     return run_id
 
 
-def find_runs(client: Client, configuration: Settings, *, is_open: bool = False) -> list[int]:
+def find_runs(client: Client, settings: Settings, *, is_open: bool = False) -> list[int]:
     """Return the ids of the runs that the settings name by id or by key, which may have one for each configuration.
 
     With ``is_open`` they are first the open ones, then the newest of each other configuration. Raises
     `click.UsageError` if the settings name none, and `NoRunError` if no run has the key.
     """
-    if configuration.run_id is not None:
-        return [configuration.run_id]
-    new, sharing = new_run(configuration, None)
+    if settings.run_id is not None:
+        return [settings.run_id]
+    new, sharing = new_run(settings, None)
     if not sharing.tag:
         # What its placeholders lack is said already.
-        key = "write the key itself as --run-key" if configuration.run_key else "--run-key"
+        key = "write the key itself as --run-key" if settings.run_key else "--run-key"
         raise click.UsageError(f"which run? give its id, --run-id, or {key}")
     learn_kind(client)
-    if configuration.origins.get("branch") == "--branch":
+    if settings.origins.get("branch") == "--branch":
         # Of a run of another pipeline, such as a fork's, this job's commit and the address of its page say nothing.
         fields, links = ([each for each in values if each.name != "Commit"] for values in (new.fields, new.links))
         new = replace(new, fields=tuple(fields), links=tuple(links))
     runs, others = runs_of_key(client, sharing.tag, new)
     if not runs:
-        raise NoRunError(f"there is no run of the key {sharing.key!r} {_where(configuration, others)}")
+        raise NoRunError(f"there is no run of the key {sharing.key!r} {_where(settings, others)}")
     if not is_open:
         return [run.id for run in runs]
     open_runs = sorted((run for run in runs if not run.is_completed), key=lambda run: run.id)
@@ -143,12 +143,12 @@ def find_runs(client: Client, configuration: Settings, *, is_open: bool = False)
     return [run.id for run in (*open_runs, *completed)]
 
 
-def _where(configuration: Settings, others: Sequence[tuple[Run, str]]) -> str:
+def _where(settings: Settings, others: Sequence[tuple[Run, str]]) -> str:
     """Return where no run was found, and the first of the runs that differ."""
     place = "in this project and source"
-    if configuration.endpoint.is_embedded:
-        place = f"in {user_shell().target(configuration)}"
-        if "url" not in configuration.origins:
+    if settings.endpoint.is_embedded:
+        place = f"in {user_shell().target(settings)}"
+        if "url" not in settings.origins:
             place += ": no AUTOMATION_REPORT_URL is set"
     if not others:
         return place
@@ -184,38 +184,38 @@ def completed_jobs(run: Run) -> set[str]:
     ended: set[str] = set()
     for thread in sorted(run.threads, key=lambda thread: thread.id):
         if thread.session.ending is not None:
-            ended |= jobs_of(thread)
+            ended |= run_jobs(thread)
         elif not thread.is_completed:
-            ended -= jobs_of(thread)
+            ended -= run_jobs(thread)
     return ended
 
 
-def jobs_of(thread: Thread) -> set[str]:
+def run_jobs(thread: Thread) -> set[str]:
     """Return the names in a thread's fields of its job."""
     return {field.value for field in thread.fields if field.name == JOB_FIELD and field.value}
 
 
-def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, end: float) -> str:
+def wait_for_jobs(client: Client, settings: Settings, jobs: ExpectedJobs, end: float) -> str:
     """Wait until these jobs have delivered their results; return "", or what is missing by ``end``.
 
     Nothing is waited for once all runs are completed. Of a number of jobs the missing ones are named as the run itself
     numbers them, and what it does not number as the last run of the source has it.
     """
-    if configuration.endpoint.is_embedded and "url" not in configuration.origins and is_ci(os.environ):
-        store = user_shell().target(configuration)
+    if settings.endpoint.is_embedded and "url" not in settings.origins and is_ci(os.environ):
+        store = user_shell().target(settings)
         echo_stderr(f"a job on another machine cannot reach {store}: set AUTOMATION_REPORT_URL", colour="yellow")
     names, count = ((), jobs) if isinstance(jobs, int) else (jobs, len(jobs))
     arrived, begun = set[str](), set[str]()
     sources: set[int] = set()
 
     def check() -> str:
-        runs = [client.run(run_id) for run_id in find_runs(client, configuration)]
+        runs = [client.run(run_id) for run_id in find_runs(client, settings)]
         # A run that is named by its id may be of another source than the settings name.
         sources.update(run.source_id for run in runs if run.source_id)
         of_runs = [completed_jobs(run) for run in runs]
         arrived.clear()
         arrived.update(*of_runs)
-        begun.update(*(jobs_of(thread) for run in runs for thread in run.threads))
+        begun.update(*(run_jobs(thread) for run in runs for thread in run.threads))
         missing = [name for name in names if name not in arrived]
         number = count - len(missing) if names else sum(map(len, of_runs))
         if number >= count:
@@ -243,12 +243,12 @@ def wait_for_jobs(client: Client, configuration: Settings, jobs: ExpectedJobs, e
     newest = next((run for page in run_pages(client, **filters) for run in page.result), None)
     earlier = () if newest is None else sorted(completed_jobs(client.run(newest.id)) - begun)
     # It may have had more shards of the same name.
-    known = [name for name in earlier if not any(_series_of(name) & _series_of(job) for job in begun)]
+    known = [name for name in earlier if not any(_run_series(name) & _run_series(job) for job in begun)]
     were = f" ({'it was' if len(known) == 1 else 'they were'} in the last run)" if known else ""
     return f"{words}; missing: {', '.join([*own, *known])}{were}" if own or known else words
 
 
-def _series_of(job: str) -> set[tuple[str, str]]:
+def _run_series(job: str) -> set[tuple[str, str]]:
     match = SHARD_NAME.fullmatch(job)
     return {(match[1], match[4])} if match else set()
 
@@ -302,7 +302,7 @@ class Opened(Struct, frozen=True):
     """An open server or store to read from, with the settings that name it."""
 
     client: Client
-    configuration: Settings
+    settings: Settings
 
     @property
     def is_ours(self) -> bool:
@@ -314,11 +314,11 @@ class Opened(Struct, frozen=True):
 
         Raises `click.UsageError`, and `RefusedError` for a run that our server lacks.
         """
-        configuration = self.configuration
-        is_set = configuration.run_id is not None or "run_key" in configuration.origins
+        settings = self.settings
+        is_set = settings.run_id is not None or "run_key" in settings.origins
         if chosen == LAST or not (chosen or is_set):
             return None
-        named = chosen or find_runs(self.client, configuration, is_open=True)[0]
+        named = chosen or find_runs(self.client, settings, is_open=True)[0]
         self._check_run(named)
         return named
 
@@ -332,9 +332,9 @@ class Opened(Struct, frozen=True):
             return named
         filters: RunFilters = {"status": COMPLETED} if is_completed else {}
         words = ["completed run" if is_completed else "run"]
-        with project_of(self.configuration):
-            if of_source or is_source_named(self.configuration):
-                source = self.configuration.source
+        with explaining_project(self.settings):
+            if of_source or is_source_named(self.settings):
+                source = self.settings.source
                 filters["source_id"] = (self.source_id(source),)
                 words.append(f"of source {source}")
             if chosen is None and is_ci(os.environ):
@@ -343,20 +343,20 @@ class Opened(Struct, frozen=True):
         if newest is not None:
             return newest.id
         if len(words) == 1:
-            raise click.UsageError(no_runs_yet(self.configuration))
+            raise click.UsageError(no_runs_yet(self.settings))
         limit = "" if self.is_ours else f" among the newest {MOST_RUNS}"
         hint = f"name one by its id, --run-id or --run-key, or write {LAST} for the newest"
         raise click.UsageError(f"there is no {' '.join(words)}{limit}: {hint}")
 
     def _check_run(self, run_id: int) -> None:
         """Raise `RefusedError` for a run that our server lacks."""
-        with run_of(self.configuration, run_id):
+        with explaining_run(self.settings, run_id):
             if self.is_ours:  # a Testmo instance would answer with all threads
                 self.run(run_id)
 
     def _add_commit(self, filters: RunFilters) -> str:
         """Add this job's commit and branch to the filters; return them in words."""
-        facts = facts_for(self.configuration.build_info, self.configuration.facts, os.environ, Path.cwd())
+        facts = facts_for(self.settings.build_info, self.settings.facts, os.environ, Path.cwd())
         if not facts.commit:
             hint = f"give the run's id, --run-id or --run-key, or {LAST}"
             raise click.UsageError(f"which run? this job's commit is not known: {hint}")
@@ -454,18 +454,18 @@ def opened(
 
     Raises `click.UsageError` if there is no store, and with ``needs_findings`` for a server without findings.
     """
-    configuration, token = configured_for(chosen, options, is_source_needed=is_source_needed)
-    configuration = store_to_read(configuration)
-    with connected(configuration.endpoint, token, deadline_seconds=deadline_seconds) as client:
+    settings, token = configured_for(chosen, options, is_source_needed=is_source_needed)
+    settings = store_to_read(settings)
+    with connected(settings.endpoint, token, deadline_seconds=deadline_seconds) as client:
         learn_kind(client)
-        reading = Opened(client, configuration)
+        reading = Opened(client, settings)
         if needs_findings and not reading.is_ours:
             raise click.UsageError(f"findings {OURS_ONLY}")
         yield reading
 
 
 @contextmanager
-def run_of(configuration: Settings, run_id: int | None) -> Iterator[None]:
+def explaining_run(settings: Settings, run_id: int | None) -> Iterator[None]:
     """Explain a 404 of a request about a run that the user named."""
     try:
         yield
@@ -473,27 +473,27 @@ def run_of(configuration: Settings, run_id: int | None) -> Iterator[None]:
         if error.status != NOT_FOUND or run_id is None:
             raise
         hint = "see automation-report run list"
-        where = user_shell().target(configuration)
+        where = user_shell().target(settings)
         raise RefusedError(f"there is no run {run_id} in {where}: {hint}", NOT_FOUND) from error
 
 
 @contextmanager
-def project_of(configuration: Settings) -> Iterator[None]:
+def explaining_project(settings: Settings) -> Iterator[None]:
     """Explain a 404 of a request in the block; raises `NoRunsYetError` for the embedded store."""
     try:
         yield
     except RefusedError as error:
         if error.status != NOT_FOUND:
             raise
-        if configuration.endpoint.is_embedded:  # the only store of this folder: the id cannot be the mistake
-            raise NoRunsYetError(no_runs_yet(configuration)) from error
-        hint = f"nothing was reported to project {configuration.project_id} yet, or there is no such project"
+        if settings.endpoint.is_embedded:  # the only store of this folder: the id cannot be the mistake
+            raise NoRunsYetError(no_runs_yet(settings)) from error
+        hint = f"nothing was reported to project {settings.project_id} yet, or there is no such project"
         raise RefusedError(f"{error}: {hint}", NOT_FOUND) from error
 
 
-def no_runs_yet(configuration: Settings) -> str:
+def no_runs_yet(settings: Settings) -> str:
     """Return the line for a project without runs."""
-    return f"no runs yet in {user_shell().target(configuration)}"
+    return f"no runs yet in {user_shell().target(settings)}"
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -506,8 +506,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"there is {shown}{', ...' if len(known) > _NAMES_SHOWN else ''}" if known else "there is none"
 
 
-def echo_link(configuration: Settings, run_id: int, *, is_command_shown: bool = False) -> None:
+def echo_link(settings: Settings, run_id: int, *, is_command_shown: bool = False) -> None:
     """Print a run's web address on stderr; for the embedded store the command that opens its page, or nothing."""
-    address = user_shell().look_at(configuration, run_id) if is_command_shown else run_page(configuration, run_id)
+    address = user_shell().look_at(settings, run_id) if is_command_shown else run_page(settings, run_id)
     if address:
         echo_stderr(f"look at it: {address}")

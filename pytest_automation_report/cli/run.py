@@ -23,13 +23,13 @@ from pytest_automation_report.cli.context import (
     CommandGroup,
     Exit,
     NoStoreError,
+    cleaning_options,
     configured,
     echo_result,
     echo_stderr,
     echo_table,
     is_person_reading,
     new_run,
-    rules_of,
     setting_options,
     store_to_read,
     typed_options,
@@ -45,14 +45,14 @@ from pytest_automation_report.cli.queries import (
     configured_for,
     connected_to,
     echo_link,
+    explaining_project,
+    explaining_run,
     find_runs,
     join_or_create_run,
     no_runs_yet,
     opened,
-    project_of,
     retry_until,
     run_number,
-    run_of,
     wait_for_jobs,
 )
 from pytest_automation_report.delivery.requests import UNPROCESSABLE
@@ -151,14 +151,14 @@ def run() -> None:
 @setting_options(*CONNECTION, *NEW_RUN, "run_key")
 def create(resources: Resources, **options: object) -> int:
     """Create a run and print its id. With --run-key an open run of that key is used, if there is one."""
-    configuration, token = configured(options)
-    new, sharing = new_run(configuration, token)
-    new = joined(new, without_secrets(resources, rules_of(configuration, token)))
-    with connected_to(configuration, token) as client:
+    settings, token = configured(options)
+    new, sharing = new_run(settings, token)
+    new = joined(new, without_secrets(resources, cleaning_options(settings, token)))
+    with connected_to(settings, token) as client:
         run_id = join_or_create_run(client, new, sharing, is_late_refused=True)
     echo_result(run_id)
     echo_stderr(f'run {run_id} "{new.name}" of source {new.source} is open')
-    echo_link(configuration, run_id)
+    echo_link(settings, run_id)
     return Exit.DONE
 
 
@@ -168,18 +168,18 @@ def create(resources: Resources, **options: object) -> int:
 @setting_options(*CONNECTION, *WHICH, "fields", "links")
 def append(chosen: int | None, resources: Resources, **options: object) -> int:
     """Add fields, links and artifacts to the run RUN_ID, or to the run of --run-key."""
-    configuration, token = configured_for(chosen, options)
-    resources = joined(Resources(fields=configuration.fields, links=configuration.links), resources)
+    settings, token = configured_for(chosen, options)
+    resources = joined(Resources(fields=settings.fields, links=settings.links), resources)
     if resources == Resources():
         raise click.UsageError(
             "nothing to add: give --field NAME=VALUE, --link NAME=ADDRESS or --artifact NAME=ADDRESS"
         )
-    resources = without_secrets(resources, rules_of(configuration, token))
-    with connected_to(store_to_read(configuration), token) as client, run_of(configuration, configuration.run_id):
-        run_id = find_runs(client, configuration, is_open=True)[0]
+    resources = without_secrets(resources, cleaning_options(settings, token))
+    with connected_to(store_to_read(settings), token) as client, explaining_run(settings, settings.run_id):
+        run_id = find_runs(client, settings, is_open=True)[0]
         client.append_run(run_id, resources)
     echo_stderr(f"added to run {run_id}")
-    echo_link(configuration, run_id)
+    echo_link(settings, run_id)
     return Exit.DONE
 
 
@@ -212,21 +212,21 @@ def complete(
 
     It waits for a server that does not answer, too.
     """
-    configuration, token = configured_for(chosen, options)
+    settings, token = configured_for(chosen, options)
     if chosen is not None:  # the run of a key may still be created
-        configuration = store_to_read(configuration)
-    with connected_to(configuration, token) as client, run_of(configuration, configuration.run_id):
-        runs, missing = completed_runs(client, configuration, expect_jobs, timeout, measure_elapsed=measure_elapsed)
+        settings = store_to_read(settings)
+    with connected_to(settings, token) as client, explaining_run(settings, settings.run_id):
+        runs, missing = completed_runs(client, settings, expect_jobs, timeout, measure_elapsed=measure_elapsed)
         for run_id in () if missing else runs:
-            if Opened(client, configuration).is_ours:
+            if Opened(client, settings).is_ours:
                 echo_jobs(client.findings_document(run_id))
-            echo_link(configuration, run_id)
+            echo_link(settings, run_id)
             echo_result(run_id)
     return Exit.KEPT if missing else Exit.DONE
 
 
 def completed_runs(
-    client: Client, configuration: Settings, jobs: ExpectedJobs | None, timeout: float | None, *, measure_elapsed: bool
+    client: Client, settings: Settings, jobs: ExpectedJobs | None, timeout: float | None, *, measure_elapsed: bool
 ) -> tuple[list[int], str]:
     """Complete the runs that the settings name once their jobs are in; return their ids, and why they stay open."""
     began = time.monotonic()
@@ -236,9 +236,9 @@ def completed_runs(
         client.ends_at = began + (timeout or DEADLINE_SECONDS)
         timeout -= min(timeout / 4, _REST_SECONDS)
     end = began + timeout
-    missing = "" if jobs is None else wait_for_jobs(client, configuration, jobs, end)
+    missing = "" if jobs is None else wait_for_jobs(client, settings, jobs, end)
     try:
-        runs = sorted(retry_until(lambda: find_runs(client, configuration, is_open=True), end))
+        runs = sorted(retry_until(lambda: find_runs(client, settings, is_open=True), end))
     except NoRunError as error:
         why = "Error" if jobs is None else f"no job came in {quantity(round(timeout), 'second')}"
         echo_stderr(f"{why}: {error}", colour="red" if jobs is None else "yellow")
@@ -253,7 +253,7 @@ def completed_runs(
         else:
             waited = quantity(round(timeout), "second")
             echo_stderr(f"run {run_id} stays open after {waited}: {missing}", colour="yellow")
-            words = [*user_shell().command, "run", "complete", str(run_id), *typed_options(configuration)]
+            words = [*user_shell().command, "run", "complete", str(run_id), *typed_options(settings)]
             echo_stderr(f"to complete it anyway: {system.quoted(words)}")
     return runs, missing
 
@@ -286,7 +286,7 @@ def list_runs(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Print the ids of the project's runs, one a line; their states, results and names are on stderr."""
     try:
-        with opened(options) as reading, project_of(reading.configuration):
+        with opened(options) as reading, explaining_project(reading.settings):
             sources = () if source is None else (reading.source_id(source),)
             if branch is not None:
                 reading.check_branch(branch, sources)
@@ -311,11 +311,11 @@ def list_runs(  # noqa: PLR0913 - one for each option
             raise click.UsageError("--json prints the server's own page: leave --branch out")
         click.echo(json.dumps(listed.document, indent=2))
         return Exit.DONE
-    _echo_runs(reading.configuration, listed.result)
+    _echo_runs(reading.settings, listed.result)
     if (older := listed.total - page * int(per_page)) > 0:
         echo_stderr(f"{quantity(older, 'older run')}: --page {page + 1}")
     if not listed.result:
-        echo_stderr("no runs" if page > 1 or any(filters.values()) else no_runs_yet(reading.configuration))
+        echo_stderr("no runs" if page > 1 or any(filters.values()) else no_runs_yet(reading.settings))
     return Exit.DONE
 
 
@@ -355,18 +355,18 @@ def _listed(reading: Opened, page: int, per_page: int, filters: RunFilters) -> R
     return ResultPage(tuple(found[(page - 1) * per_page : page * per_page]), total=len(found))
 
 
-def _echo_runs(configuration: Settings, runs: Sequence[Run]) -> None:
+def _echo_runs(settings: Settings, runs: Sequence[Run]) -> None:
     """Print ids on stdout and a line for each run on stderr, or only a table to a person."""
     if not is_person_reading():
         for run in runs:
             click.echo(run.id)
-            echo_stderr(f"{run_line(run)} {run_page(configuration, run.id)}".rstrip())
+            echo_stderr(f"{run_line(run)} {run_page(settings, run.id)}".rstrip())
         return
     head = ["run", "state", "results", "verdict", "created", "name"]
     rows = [[run.id, _state(run), run.total, _verdict(run), moment(run.created_at), run.name] for run in runs]
-    if not configuration.endpoint.is_embedded:
+    if not settings.endpoint.is_embedded:
         head.append("link")
-        rows = [[*row, run_page(configuration, run.id)] for row, run in zip(rows, runs, strict=True)]
+        rows = [[*row, run_page(settings, run.id)] for row, run in zip(rows, runs, strict=True)]
     echo_table(head, rows)
 
 

@@ -21,7 +21,7 @@ from pytest_automation_report.cli.context import (
     Command,
     CommandGroup,
     Exit,
-    configuration_of,
+    command_settings,
     echo_result,
     echo_stderr,
     echo_table,
@@ -92,26 +92,26 @@ def send(*, unknown: Unknown, new_run: bool, **options: object) -> int:
     Exit codes: 0 nothing is left, 2 the folder of --spool is not there, 3 something stays in the spool, 4 the token is
     missing or refused.
     """
-    configuration, found_token = configuration_of({**options, "html": None}, raises_errors=True)
-    folders = sorted(session_folders(configuration.spool), key=_turn)
-    remove_abandoned(configuration.spool, now=time.time())
-    if configuration.origins.get("spool") == "--spool" and not configuration.spool.is_dir():
+    settings, found_token = command_settings({**options, "html": None}, raises_errors=True)
+    folders = sorted(session_folders(settings.spool), key=_turn)
+    remove_abandoned(settings.spool, now=time.time())
+    if settings.origins.get("spool") == "--spool" and not settings.spool.is_dir():
         hint = "name the one that a session's summary shows, or leave out --spool"
-        raise click.UsageError(f"--spool: {configuration.spool}: there is no such folder: {hint}")
+        raise click.UsageError(f"--spool: {settings.spool}: there is no such folder: {hint}")
     if not folders:
-        echo_stderr(f"nothing to send in {configuration.spool}")
+        echo_stderr(f"nothing to send in {settings.spool}")
         return Exit.DONE
-    kept = f"{quantity(len(folders), 'session')} {'is' if len(folders) == 1 else 'are'} kept in {configuration.spool}"
-    token = needed(found_token, configuration, kept=kept)
+    kept = f"{quantity(len(folders), 'session')} {'is' if len(folders) == 1 else 'are'} kept in {settings.spool}"
+    token = needed(found_token, settings, kept=kept)
     delivery_options = DeliveryOptions(unknown, is_in_new_run=new_run)
     exits: set[Exit] = set()
-    with sending_to(configuration, token) as client:
+    with sending_to(settings, token) as client:
         for folder in folders:
             # A completed run takes no results, so one is completed only once all other sessions are delivered.
             if _turn(folder)[0] and exits - {Exit.DONE}:
                 exits.add(_kept(folder, "it completes a run, once all else is sent"))
             else:
-                exits.add(_send(folder, configuration, client, delivery_options))
+                exits.add(_send(folder, settings, client, delivery_options))
     return Exit.TOKEN if Exit.TOKEN in exits else Exit.KEPT if exits - {Exit.DONE} else Exit.DONE
 
 
@@ -124,15 +124,15 @@ def _turn(folder: SessionFolder) -> tuple[bool, int]:
     return session.is_closing, session.started_us
 
 
-def sending_to(configuration: Settings, token: Token) -> AbstractContextManager[Client]:
+def sending_to(settings: Settings, token: Token) -> AbstractContextManager[Client]:
     """Return a client by which sessions are sent, for a ``with`` statement."""
-    return connected(configuration.endpoint, token, deadline_seconds=timeouts_from(os.environ).request)
+    return connected(settings.endpoint, token, deadline_seconds=timeouts_from(os.environ).request)
 
 
-def _send(folder: SessionFolder, configuration: Settings, client: Client, options: DeliveryOptions = _DEFAULTS) -> Exit:
+def _send(folder: SessionFolder, settings: Settings, client: Client, options: DeliveryOptions = _DEFAULTS) -> Exit:
     lock = None
     try:
-        error = unsendable(folder, configuration)
+        error = unsendable(folder, settings)
         lock = None if error else _lock(folder)
     except (SpoolError, FileNotFoundError) as failure:
         error = str(failure)
@@ -147,32 +147,32 @@ def _send(folder: SessionFolder, configuration: Settings, client: Client, option
         # Again, and with the lock: another sender may have chosen the destination since.
         session = folder.read_session()
         unreached = "the server cannot be reached" if client.ends_at <= time.monotonic() else ""
-        if error := _blocking_error(folder, session, configuration) or unreached:
+        if error := _blocking_error(folder, session, settings) or unreached:
             return _kept(folder, error)
         if not session.has_destination:  # it is stored before anything is sent there
-            to = configuration.endpoint
+            to = settings.endpoint
             session = replace(session, origin=to.origin, project_id=to.project_id, database=to.database)
             folder.bind(session)
-        return delivered(folder, session, configuration, client, options)
+        return delivered(folder, session, settings, client, options)
     except SpoolError as failure:
         return _kept(folder, str(failure))
     finally:
         lock.close()
 
 
-def left_by(run: int, configuration: Settings, token: Token) -> Exit:
+def left_by(run: int, settings: Settings, token: Token) -> Exit:
     """Send the results that the sessions of a run left in the spool, once their own senders have ended."""
     worst = Exit.DONE
-    with sending_to(configuration, token) as client:
-        for folder in session_folders(configuration.spool):
+    with sending_to(settings, token) as client:
+        for folder in session_folders(settings.spool):
             try:
                 session = folder.read_session()
             except SpoolError as error:
                 if folder.path.exists():
                     worst = max(worst, _kept(folder, str(error)))
                 continue
-            if session.joined_run == run and session.origin == configuration.endpoint.origin:
-                worst = max(worst, _send(folder, configuration, client))
+            if session.joined_run == run and session.origin == settings.endpoint.origin:
+                worst = max(worst, _send(folder, settings, client))
     return worst
 
 
@@ -190,11 +190,11 @@ def _lock(folder: SessionFolder) -> Lock | None:
     return lock
 
 
-def unsendable(folder: SessionFolder, configuration: Settings) -> str:
-    """Return why `send` with this configuration would leave a session in the spool, "" if it would send it."""
+def unsendable(folder: SessionFolder, settings: Settings) -> str:
+    """Return why `send` with these settings would leave a session in the spool, "" if it would send it."""
     try:
         check_owner(folder)
-        return _blocking_error(folder, folder.read_session(), configuration)
+        return _blocking_error(folder, folder.read_session(), settings)
     except SpoolError as error:
         return str(error)
 
@@ -204,9 +204,9 @@ def _kept(folder: SessionFolder, why: str) -> Exit:
     return Exit.KEPT
 
 
-def _blocking_error(folder: SessionFolder, session: SessionManifest, configuration: Settings) -> str:
-    """Return why a session is not sent with this configuration, "" if it is."""
-    endpoint = configuration.endpoint
+def _blocking_error(folder: SessionFolder, session: SessionManifest, settings: Settings) -> str:
+    """Return why a session is not sent with these settings, "" if it is."""
+    endpoint = settings.endpoint
     if not session.has_destination:
         return _destination_error(session, endpoint)
     if (session.origin, session.project_id) != (endpoint.origin, endpoint.project_id):
@@ -233,7 +233,7 @@ def _destination_error(session: SessionManifest, endpoint: Endpoint) -> str:
 def delivered(
     folder: SessionFolder,
     session: SessionManifest,
-    configuration: Settings,
+    settings: Settings,
     client: Client,
     options: DeliveryOptions = _DEFAULTS,
     *,
@@ -245,9 +245,9 @@ def delivered(
     """
     before, timeouts, report = ledger_from(folder.ledger), timeouts_from(os.environ), session.report
     # A report that the user's environment names is written wherever it is.
-    is_named = configuration.origins.get("html") == find_setting("html").environment and configuration.html == report
+    is_named = settings.origins.get("html") == find_setting("html").environment and settings.html == report
     refusal = "" if not report or is_named else refusal_of_kept(project_ini(Path.cwd()).root, Path(report))
-    store, error = artifact_store(configuration, os.environ, Path.cwd())
+    store, error = artifact_store(settings, os.environ, Path.cwd())
     if error:
         echo_stderr(error)
     reached_by = time.monotonic() + timeouts.reach
@@ -270,7 +270,7 @@ def delivered(
         hint = f"write it with automation-report html {state.run} -o {report}"
         echo_stderr(f"{folder.id}: no report in {report}: {refusal}: {hint}")
     _echo_decisions(folder, state, state.total("dropped") - before.total("dropped"))
-    return _echo_outcome(folder, delivery, state.confirmed - before.confirmed, configuration)
+    return _echo_outcome(folder, delivery, state.confirmed - before.confirmed, settings)
 
 
 def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
@@ -283,7 +283,7 @@ def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> 
         echo_stderr(f"{folder.id}: {gone} dropped, as requested: the server may or may not have them")
 
 
-def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configuration: Settings) -> Exit:
+def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, settings: Settings) -> Exit:
     state = delivery.state
     # With those that earlier senders sent.
     counts = sum((queue.counts for queue in delivery.queues.by_worker.values()), Counter[str]())
@@ -297,7 +297,7 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
         if why := remove_session(folder.path, folder.lock, is_own=True):
             echo_stderr(f"{folder.id}: its folder is left alone: {why}")
         if state.run is not None:
-            echo_link(configuration, state.run, is_command_shown=True)
+            echo_link(settings, state.run, is_command_shown=True)
         return Exit.DONE
     rejected = state.total("rejected")
     remaining = [
@@ -312,7 +312,7 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
     if state.is_run_gone:
         why = f"{why}: add --new-run to send it to a new run"
     if state.run is not None and sent:
-        echo_link(configuration, state.run)
+        echo_link(settings, state.run)
     if counts:
         echo_stderr(f"{folder.id}: {quantity(counts.total(), 'result')}: {counts_by_status(counts)}")
     # Last: it is what the user has to act on.
@@ -435,7 +435,7 @@ def spool() -> None:
 @setting_options("spool")
 def list_sessions(*, is_json: bool, **options: object) -> int:
     """Print a line for each session with its id, state, age, results and server, and the other files in the spool."""
-    spool = configuration_of(options)[0].spool
+    spool = command_settings(options)[0].spool
     sessions = []
     for folder in session_folders(spool):
         with suppress(FileNotFoundError):  # its sender has sent it meanwhile
@@ -466,7 +466,7 @@ def drop_sessions(ids: Sequence[str], *, is_all: bool, **options: object) -> int
     """
     if bool(ids) == is_all:
         raise click.UsageError("name the ids of sessions (see 'automation-report spool list'), or write --all")
-    spool = configuration_of(options)[0].spool
+    spool = command_settings(options)[0].spool
     folders = {folder.id: folder for folder in session_folders(spool)}
     for session_id in ids:
         if session_id not in folders:

@@ -146,7 +146,7 @@ def serve(
 
     The first line on stdout is the address. stderr has the link that opens the pages, and the settings to report here.
     """
-    configuration, place = stored_at({"database": options["database"]})
+    settings, place = stored_at({"database": options["database"]})
     # Hosts and ports that the server would refuse end the command here: before it leaves a token or a store behind.
     address = listening_address(host, is_remote_allowed=options["allow_remote"])
     hosts = answered_hosts(address, options["allow_host"])
@@ -158,9 +158,9 @@ def serve(
     if isinstance(place, Path) and is_new and (run_id is not None or any("=" in name for name in main_branches)):
         raise NoStoreError(place)
     # A database has no folder: then the token is kept where the store of this project would be.
-    token = server_token(os.environ, configuration.database, token_file)
+    token = server_token(os.environ, settings.database, token_file)
     is_in_environment = bool(os.environ.get(TOKEN_VARIABLE, "").strip())
-    kept = token_file or (None if is_in_environment else Path(f"{configuration.database}.token"))
+    kept = token_file or (None if is_in_environment else Path(f"{settings.database}.token"))
     code = team_code(os.environ, pages_token_file)
     proxies = _proxies(options["trusted_proxies"])
     proxy_user = ProxyUser(header, proxies) if (header := options["trusted_user_header"]) else None

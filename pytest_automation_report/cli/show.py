@@ -88,7 +88,7 @@ def show(chosen: WhichRun, *, is_all: bool, is_json: bool, test: str | None, **o
     echo_stderr(run_line(shown))
     for line in lines:
         echo_stderr(f"  {line}")
-    echo_link(reading.configuration, shown.id, is_command_shown=True)
+    echo_link(reading.settings, shown.id, is_command_shown=True)
     return Exit.DONE
 
 
@@ -300,7 +300,7 @@ def digest(
 ) -> Digest:
     """Return the digest of a run and its failures; ``now`` is in microseconds since 1970."""
     run = replace(shown, total=reading.count(shown), failure=len(failures))
-    url = run_page(reading.configuration, shown.id)
+    url = run_page(reading.settings, shown.id)
     return digest_run(run, failures, findings, now=now, url=url, is_new_only=is_new_only)
 
 
@@ -389,21 +389,21 @@ def html(
     """Write the pages of a run into one HTML file, which opens without a server and reaches no network."""
     with opened(options, chosen) as reading:
         run_id = reading.run_id(chosen)
-        text = report_of(reading, run_id, base, which, artifacts_size)
+        text = show_report(reading, run_id, base, which, artifacts_size)
         write_file(file, [text])
     if file != STDOUT:
         echo_stderr(f"run {run_id} is in {file} ({len(text.encode()) / 1000:,.0f} kB)")
     return Exit.DONE
 
 
-def report_of(reading: Opened, run_id: int, base: int | None, which: Which, max_bytes: int | None) -> str:
+def show_report(reading: Opened, run_id: int, base: int | None, which: Which, max_bytes: int | None) -> str:
     """Return the report; raises `click.UsageError` for a server that has no pages, or sends less than the files."""
     from pytest_automation_report.delivery.report import NO_PAGES, embedded_report  # noqa: PLC0415 - only for reports
     from pytest_automation_report.server.store.contents import DEFAULT_BYTES, FileRule  # noqa: PLC0415 - only for reports
 
     rule = FileRule(which, DEFAULT_BYTES if max_bytes is None else max_bytes)
-    if reading.configuration.endpoint.is_embedded:
-        return embedded_report(reading.configuration.database, run_id, base, rule)
+    if reading.settings.endpoint.is_embedded:
+        return embedded_report(reading.settings.database, run_id, base, rule)
     if not reading.is_ours:
         raise click.UsageError(NO_PAGES)
     if rule.max_bytes > _SERVER_BYTES:
@@ -424,14 +424,14 @@ def open_run(chosen: WhichRun, **options: object) -> int:
     """
     with opened(options, chosen) as reading:
         run_id = reading.run_id(chosen)
-    configuration = reading.configuration
-    if configuration.endpoint.is_embedded:
+    settings = reading.settings
+    if settings.endpoint.is_embedded:
         from pytest_automation_report.cli.serve import serve  # noqa: PLC0415 - most pages are on a server that runs
 
-        place = str(configuration.database)
+        place = str(settings.database)
         click.get_current_context().invoke(serve, is_opened=True, run_id=run_id, database=place)
         return Exit.DONE
-    address = run_page(configuration, run_id)
+    address = run_page(settings, run_id)
     echo_result(address)
     open_in_browser(address)
     return Exit.DONE

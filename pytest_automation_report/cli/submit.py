@@ -22,15 +22,15 @@ from pytest_automation_report.cli.context import (
     SHARING,
     Command,
     Exit,
-    configuration_of,
+    cleaning_options,
+    command_settings,
     configured,
     echo_stderr,
     new_run,
-    rules_of,
     setting_options,
     user_shell,
 )
-from pytest_automation_report.cli.queries import connected_to, jobs_of, join_or_create_run
+from pytest_automation_report.cli.queries import connected_to, join_or_create_run, run_jobs
 from pytest_automation_report.cli.send import delivered, left_by, sending_to
 from pytest_automation_report.errors import AutomationReportError, ResultFileError, SpoolError
 from pytest_automation_report.junit.results import JunitResult
@@ -63,9 +63,9 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
     FILES are names or patterns. A run of --run-id or --run-key stays open. If the server is down, results stay in the
     spool.
     """
-    configuration, token = configured(options)
+    settings, token = configured(options)
     paths = [*_found(files, _refuse).values()]
-    submission = Submission(configuration.spool, rules_of(configuration, token))
+    submission = Submission(settings.spool, cleaning_options(settings, token))
     try:
         _add_files(submission, paths, is_lenient=ignore_parse_error)
     except BaseException:
@@ -75,16 +75,16 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
         submission.discard()
         echo_stderr(f"no results in {submission.files} of {quantity(len(paths), 'file')}: nothing was sent")
         return Exit.DONE if allow_empty else Exit.USAGE
-    run, sharing = new_run(configuration, token, submission.id)
+    run, sharing = new_run(settings, token, submission.id)
     folder, session, lock = submission.finished(
-        configuration.endpoint,
+        settings.endpoint,
         run,
         sharing=sharing,
         note=f"{quantity(submission.results, 'result')} submitted from {quantity(submission.files, 'file')}",
-        joined_run=configuration.run_id,
+        joined_run=settings.run_id,
     )
-    with closing(lock), sending_to(configuration, token) as client:
-        return delivered(folder, session, configuration, client, prints_run=True)
+    with closing(lock), sending_to(settings, token) as client:
+        return delivered(folder, session, settings, client, prints_run=True)
 
 
 def _add_files(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> None:
@@ -154,9 +154,9 @@ def _run_and_report(
     has_output: bool,
 ) -> int:
     # A setting without an option here: where tests keep no output, the command's is not sent either.
-    configuration, token = configuration_of({**options, "output": None})
-    job = configuration.job or f"exec-{secrets.token_hex(6)}"
-    command_run = _CommandRun(configuration.changed(job=job), token, command, interrupts)
+    settings, token = command_settings({**options, "output": None})
+    job = settings.job or f"exec-{secrets.token_hex(6)}"
+    command_run = _CommandRun(settings.changed(job=job), token, command, interrupts)
     # Files of an earlier run that stay as they are were not written by the command.
     before = {real: _state(path) for real, path in _found(patterns, lambda _: None).items()}
     try:
@@ -172,7 +172,7 @@ def _run_and_report(
         echo_stderr(f"{_DEFECT}{error.__class__.__name__}: {error}")
     output = CommandOutput()
     try:
-        if has_output and configuration.output != "none":
+        if has_output and settings.output != "none":
             output.open()
     except OSError as error:
         echo_stderr(f"the command's output is not sent: {error.strerror or error}")
@@ -191,7 +191,7 @@ def _run_and_report(
 class _CommandRun(Struct):
     """The run of one command."""
 
-    configuration: Settings
+    settings: Settings
     token: Token | None
     command: Sequence[str]
     interrupts: Interrupts
@@ -205,17 +205,17 @@ class _CommandRun(Struct):
     def begin(self) -> None:
         """Create the run, or find the one to join; errors of the API are shown."""
         self._earlier_sessions = self._session_ids()
-        self.run = self.configuration.run_id
-        if self.configuration.endpoint.is_embedded:
+        self.run = self.settings.run_id
+        if self.settings.endpoint.is_embedded:
             self.token = Token("embedded")
         if self.run is not None:
             return
-        if self.token is None or self.configuration.blocking_error:
+        if self.token is None or self.settings.blocking_error:
             echo_stderr("no run was created: the results are kept")
             return
-        new, sharing = new_run(self.configuration, self.token)
+        new, sharing = new_run(self.settings, self.token)
         try:
-            with connected_to(self.configuration, self.token) as client:
+            with connected_to(self.settings, self.token) as client:
                 self.run = join_or_create_run(client, new, sharing)
         except AutomationReportError as error:
             echo_stderr(f"no run was created: {error}")
@@ -225,14 +225,14 @@ class _CommandRun(Struct):
 
     def environment(self) -> dict[str, str]:
         """Return the variables by which the command's own pytest sessions join the run."""
-        job = {find_setting("job").environment: self.configuration.job}
+        job = {find_setting("job").environment: self.settings.job}
         return job if self.run is None else {**job, find_setting("run_id").environment: str(self.run)}
 
     def end(self, ended: Ended, files: Sequence[Path], output: CommandOutput) -> None:
         """Write all results of the command into the spool, then send them, and complete the run if it is our own."""
         # A token that is not sent is a secret, too: the command has it in its environment and may print it.
-        rules = rules_of(self.configuration, self.token or token_from(os.environ, "").token or Token("none"))
-        submission = Submission(self.configuration.spool, rules, observed=ended.microseconds)
+        rules = cleaning_options(self.settings, self.token or token_from(os.environ, "").token or Token("none"))
+        submission = Submission(self.settings.spool, rules, observed=ended.microseconds)
         try:
             _add_files(submission, files, is_lenient=True)
             has_inner_results = self._send_sessions(is_empty=not submission.results)
@@ -247,9 +247,9 @@ class _CommandRun(Struct):
         if not results and (self.run is None or (has_inner_results and not self.is_own)):
             submission.discard()
             return
-        new, sharing = new_run(self.configuration.changed(run_id=self.run), self.token, submission.id)
+        new, sharing = new_run(self.settings.changed(run_id=self.run), self.token, submission.id)
         folder, session, lock = submission.finished(
-            self.configuration.endpoint,
+            self.settings.endpoint,
             new,
             note=ended.words,
             sharing=sharing,
@@ -263,12 +263,12 @@ class _CommandRun(Struct):
         try:
             if self._is_interrupted:
                 self._echo_interrupted(results, folder)
-            elif self.token is None or self.configuration.blocking_error or not self._are_sessions_sent:
+            elif self.token is None or self.settings.blocking_error or not self._are_sessions_sent:
                 end = " and the run's end" if self.is_own or self.run is None else ""  # others complete a joined run
                 echo_stderr(f"{folder.id}: kept in {folder.path}: {quantity(results, 'result')}{end}")
             else:
-                with self.interrupts.interruptible(), sending_to(self.configuration, self.token) as client:
-                    delivered(folder, session, self.configuration, client)
+                with self.interrupts.interruptible(), sending_to(self.settings, self.token) as client:
+                    delivered(folder, session, self.settings, client)
                     if not results and self.is_own:
                         self._echo_counts()
         except Interrupted:
@@ -282,7 +282,7 @@ class _CommandRun(Struct):
                 if self.run is None or self.token is None:
                     self._are_sessions_sent = True
                 else:
-                    self._are_sessions_sent = left_by(self.run, self.configuration, self.token) is Exit.DONE
+                    self._are_sessions_sent = left_by(self.run, self.settings, self.token) is Exit.DONE
                 return is_empty and self._has_results()
         except Interrupted:
             self._is_interrupted = True
@@ -299,7 +299,7 @@ class _CommandRun(Struct):
             hint = f"send {'it' if results == 1 else 'them'}"
         by = signal_name(self.interrupts.last or signal.SIGINT)
         echo_stderr(f"interrupted by {by}: {state} kept in {folder.path}", colour="yellow")
-        echo_stderr(f"{hint} with: {send_command(user_shell(), self.configuration)}")
+        echo_stderr(f"{hint} with: {send_command(user_shell(), self.settings)}")
 
     def _echo_counts(self) -> None:
         """Print the results of a run that only the command's own sessions have sent to."""
@@ -314,7 +314,7 @@ class _CommandRun(Struct):
     def _session_ids(self) -> frozenset[str]:
         """Return the ids of the sessions in the spool; a spool that cannot be read is shown and counts as empty."""
         try:
-            return frozenset(folder.id for folder in session_folders(self.configuration.spool))
+            return frozenset(folder.id for folder in session_folders(self.settings.spool))
         except SpoolError as error:
             echo_stderr(str(error))
             return frozenset()
@@ -328,14 +328,14 @@ class _CommandRun(Struct):
         run = self._read_run()
         if run is None or (self.is_own and run.total):
             return True
-        return any(thread.total and self.configuration.job in jobs_of(thread) for thread in run.threads)
+        return any(thread.total and self.settings.job in run_jobs(thread) for thread in run.threads)
 
     def _read_run(self) -> Run | None:
         """Return the run as the server has it; if that cannot be found out, print why and return None."""
         assert self.token is not None
         assert self.run is not None
         try:
-            with connected_to(self.configuration, self.token) as client:
+            with connected_to(self.settings, self.token) as client:
                 return client.run(self.run)
         except ClientError as error:
             echo_stderr(f"run {self.run} cannot be read: {error}")

@@ -54,7 +54,7 @@ def test_our_defect_keeps_no_command_from_running(execute: Execute, tmp_path_fac
     (folder / "sitecustomize.py").write_text(
         "import pytest_automation_report.cli.submit as command\n"
         "def broken(*_, **__):\n    raise LookupError('made up')\n"
-        "command.new_run = command._rules_of = broken\n"
+        "command.new_run = command.cleaning_options = broken\n"
     )
     ran = execute("echo ran; exit 7", exits=7, env=session_environment(PYTHONPATH=str(folder)))
     assert ran.out == "ran\n"
