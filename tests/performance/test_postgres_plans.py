@@ -8,12 +8,12 @@ from typing import Any, Protocol
 import psycopg
 import pytest
 
-from pytest_automation_report.api.models import Json, PostgresDatabase
-from pytest_automation_report.server.pages.lists import project_values, suite_values, suites_values
+from pytest_automation_report.api.models import PostgresDatabase
+from pytest_automation_report.server.pages.lists import project_context, suite_context, suites_context
 from pytest_automation_report.server.pages.queries import PageReader, ask
-from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunView, facts_in
-from pytest_automation_report.server.pages.search import found
-from pytest_automation_report.server.pages.test.handlers import MOST, CommonValues, result_values
+from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunPageContext, RunView, facts_in
+from pytest_automation_report.server.pages.search import search_context
+from pytest_automation_report.server.pages.test.handlers import MOST, CommonValues, TestPageContext, result_context
 from pytest_automation_report.server.pages.urls import VIEWS, ListFilters, RunState, TestState
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.postgres import PostgresConnection
@@ -104,12 +104,12 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _nodes(inner)
 
 
-def _view(documents: Documents, state: RunState, reader: PageReader) -> Json:
-    return RunView(facts_in(reader, state.run_id, documents, 1), state).values()
+def _view(documents: Documents, state: RunState, reader: PageReader) -> RunPageContext:
+    return RunView(facts_in(reader, state.run_id, documents, 1), state).context()
 
 
-def _page_values(result_id: int, reader: PageReader) -> dict[str, Any]:
-    return result_values(result_id, TestState(), CommonValues(reader))
+def _page_values(result_id: int, reader: PageReader) -> TestPageContext:
+    return result_context(result_id, TestState(), CommonValues(reader))
 
 
 def test_what_is_read_does_not_grow_with_a_run(grown: Service, rows_for: Measure) -> None:
@@ -179,7 +179,7 @@ def test_pages_and_findings_of_a_run_read_its_own_rows(grown: Service, cluster: 
         # Two runs of 300 results, each with its test, the histories of those that say something, and what the verdict
         # counts: modules that could not be collected, killed tests, and how its sessions ended.
         assert rows_for(question) <= 9 * 300, name
-    assert rows_for(lambda: ask(grown.store, lambda reader: found(reader, "test_1", 2))) <= 4 * MOST_FOUND
+    assert rows_for(lambda: ask(grown.store, lambda reader: search_context(reader, "test_1", 2))) <= 4 * MOST_FOUND
 
 
 def test_lists_of_runs_read_their_own_runs(service: Service, cluster: Cluster, rows_for: Measure) -> None:
@@ -201,13 +201,13 @@ def test_lists_of_runs_read_their_own_runs(service: Service, cluster: Cluster, r
     cluster.execute("VACUUM ANALYZE")
     filters = ListFilters()
     questions: dict[str, Callable[[PageReader], object]] = {
-        "runs": lambda reader: project_values(reader, 7, filters),
-        "suites": lambda reader: suites_values(reader, 7),
-        "suite": lambda reader: suite_values(reader, reader.suite(2), ListFilters(branch="main")),
+        "runs": lambda reader: project_context(reader, 7, filters),
+        "suites": lambda reader: suites_context(reader, 7),
+        "suite": lambda reader: suite_context(reader, reader.suite(2), ListFilters(branch="main")),
         "news": lambda reader: reader.state(7),
         "latest run": lambda reader: reader.newest(2, "main"),
     }
     for name, question in questions.items():
         assert rows_for(partial(ask, service.store, question), "run") <= 12 * 60, name
     # Its runs are counted, and looked through for those that go on and for their branches.
-    assert rows_for(lambda: ask(service.store, lambda reader: project_values(reader, 1, filters))) <= 3.1 * LARGE
+    assert rows_for(lambda: ask(service.store, lambda reader: project_context(reader, 1, filters))) <= 3.1 * LARGE

@@ -72,7 +72,7 @@ OPEN = frozenset(
             "server.store.search_index",
             "server.store.database.StoreConnection",
         ),
-        *("server.pages.search.found", "server.pages.queries.ask"),
+        *("server.pages.search.search_context", "server.pages.queries.ask"),
     }
 )
 """What a test may import everything of: the values of the API, what users import, and rooms of rules, whose functions

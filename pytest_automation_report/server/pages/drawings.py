@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import FindingsSummary, RunLanes
     from pytest_automation_report.findings.times import BlockKind
-    from pytest_automation_report.server.pages.words import Part, Values
+    from pytest_automation_report.server.pages.words import Part
     from pytest_automation_report.server.store.stored import StoredRun
 
 # Width of a bar, of its smallest part, and of the gaps: one failure among 100,000 tests must be seen.
@@ -217,7 +217,33 @@ def clock(microseconds: float) -> str:
     return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
 
 
-def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[int, str], state: RunState) -> Values:
+class DrawnLane(Struct, frozen=True):
+    """One worker's lane: its blocks with place, width, tone, address, title and label, and the end of its work."""
+
+    name: str
+    label: str  # the name, cut to the room before the lanes
+    href: str
+    top: int
+    blocks: Sequence[tuple[float, float, str, str, str, str, float]]
+    setup: float  # width before the first test
+    end: str
+    end_x: float
+    has_end: bool
+
+
+class Lanes(Struct, frozen=True):
+    """The timeline of a run's workers; lanes are from ``left`` on, and ``hidden`` workers have none."""
+
+    ticks: Sequence[tuple[float, str]]
+    lanes: Sequence[DrawnLane]
+    left: float
+    lane_width: float
+    bottom: int
+    is_exact: bool
+    hidden: int
+
+
+def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[int, str], state: RunState) -> Lanes:
     """Return the drawing of the lanes; ``name_of`` names a thread, ``names`` the tests of long blocks by result."""
     wall = max(1, overview["wall"])
     who = [name_of(worker["thread"]) or "pytest" for worker in overview["workers"]]
@@ -235,36 +261,46 @@ def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[i
             x, width = left + start * scale, max(1.6, (end - start) * scale - 1.0)
             name = names[result] if count == 1 and result in names else quantity(count, "test")
             since = _tick(start / 1_000_000, step)
-            lane = Lane(worker["thread"], result, last, _KIND_WORDS[kind])
-            href = state.result(result) if count == 1 else state.at("tests", lane=lane).address
+            stretch = Lane(worker["thread"], result, last, _KIND_WORDS[kind])
+            href = state.result(result) if count == 1 else state.at("tests", lane=stretch).address
             title = f"{name}, {_KIND_WORDS[kind]}, {duration(end - start)}, from {since}"
             label = _label(names.get(result, ""), width) if count == 1 else ""
             drawn.append((x, width, TONES[kind], href, title, label, x + 5))
-        lanes.append(
-            {
-                "name": who[row],
-                "label": who[row] if len(who[row]) <= most else f"{who[row][: most - 1]}…",
-                "href": state.at("tests", lane=Lane(worker["thread"])).address,
-                "top": _TOP + row * _LANE,
-                "blocks": drawn,
-                "setup": worker["start"] * scale - 1,
-                "end": _tick(worker["end"] / 1_000_000, step),
-                "end_x": min(left + worker["end"] * scale + 5, _RIGHT - 34),
-                "has_end": worker["end"] < wall * 0.97,
-            }
+        lane = DrawnLane(
+            name=who[row],
+            label=who[row] if len(who[row]) <= most else f"{who[row][: most - 1]}…",
+            href=state.at("tests", lane=Lane(worker["thread"])).address,
+            top=_TOP + row * _LANE,
+            blocks=drawn,
+            setup=worker["start"] * scale - 1,
+            end=_tick(worker["end"] / 1_000_000, step),
+            end_x=min(left + worker["end"] * scale + 5, _RIGHT - 34),
+            has_end=worker["end"] < wall * 0.97,
         )
-    return {
-        "ticks": [(left + time * 1_000_000 * scale, _tick(time, step)) for time in times],
-        "lanes": lanes,
-        "left": left,
-        "lane_width": _RIGHT - left,
-        "bottom": _TOP + len(lanes) * _LANE,
-        "is_exact": overview["is_exact"],
-        "hidden": overview["worker_count"] - len(lanes),
-    }
+        lanes.append(lane)
+    return Lanes(
+        ticks=[(left + time * 1_000_000 * scale, _tick(time, step)) for time in times],
+        lanes=lanes,
+        left=left,
+        lane_width=_RIGHT - left,
+        bottom=_TOP + len(lanes) * _LANE,
+        is_exact=overview["is_exact"],
+        hidden=overview["worker_count"] - len(lanes),
+    )
 
 
-def small_lanes(overview: RunLanes, busy: int) -> Values:
+class SmallLanes(Struct, frozen=True):
+    """The lanes of the rail: the top of each, and one path for each tone; ``busy`` is in percent of ``wall``."""
+
+    height: int
+    rows: Sequence[int]
+    paths: Sequence[tuple[str, str]]
+    busy: int
+    wall: int
+    label: str
+
+
+def small_lanes(overview: RunLanes, busy: int) -> SmallLanes:
     """Return the lanes of the rail: one path for each tone, at most eight workers; ``busy`` is in percent."""
     wall = max(1, overview["wall"])
     scale = 288 / wall
@@ -276,14 +312,14 @@ def small_lanes(overview: RunLanes, busy: int) -> Values:
             shapes.append(("setup", _box(0, top, worker["start"] * scale)))
         for start, end, kind, *_ in blocks:
             shapes.append((TONES[kind], _box(start * scale, top, max(0.8, (end - start) * scale))))
-    return {
-        "height": max(9, len(workers) * 13 - 4),
-        "rows": [row * 13 for row in range(len(workers))],
-        "paths": _paths(shapes),
-        "busy": busy,
-        "wall": overview["wall"],
-        "label": f"{quantity(overview['worker_count'], 'worker')}, busy for {busy} %",
-    }
+    return SmallLanes(
+        height=max(9, len(workers) * 13 - 4),
+        rows=[row * 13 for row in range(len(workers))],
+        paths=_paths(shapes),
+        busy=busy,
+        wall=overview["wall"],
+        label=f"{quantity(overview['worker_count'], 'worker')}, busy for {busy} %",
+    )
 
 
 def _box(x: float, y: float, width: float) -> str:

@@ -11,24 +11,25 @@ from importlib.resources import files
 from importlib.util import cache_from_source
 from pathlib import Path
 from pickle import UnpicklingError  # nosec B403 - the error alone
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from jinja2.ext import Extension
 from markupsafe import Markup, escape
 from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import factor
-from pytest_automation_report.server.pages import drawings, words
+from pytest_automation_report.server.pages import drawings, runs, words
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import content_path, iso_time
 from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.visible import plain, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
     import falcon
     from jinja2.bccache import Bucket
@@ -128,9 +129,27 @@ def icon_path(tone: str) -> str:
 _SHORT: Final = 100
 
 
-def render(template: str, **values: Any) -> str:  # noqa: ANN401 - templates take anything and escape it
-    """Return a template of the server's pages with these values as HTML."""
-    return _ENVIRONMENT.get_template(template).render(values)
+class Context(Struct, frozen=True):
+    """All that one template gets, which escapes it: each member is a name that the template, or a part of it, uses."""
+
+    template: ClassVar[str]
+
+
+class PageContext(Context, frozen=True, kw_only=True):
+    """What `base.html`, the frame of all pages, uses; `show` fills in the first three."""
+
+    theme: str = ""  # that the user chose
+    here: str = "/"  # path of the page, for links back to it
+    now: int | None = None  # microseconds since 1970; a page in a file has no clock
+    mistakes: Sequence[str] = ()  # what the address has and the page leaves out, in sentences
+    is_live: bool = False  # an open page asked for its part that changes
+    is_fragment: bool = False  # the report in one file asked for title, crumbs and content
+    is_report: bool = False
+
+
+def render(context: Context) -> str:
+    """Return a page as HTML."""
+    return _ENVIRONMENT.get_template(context.template).render(asdict(context))
 
 
 def macros() -> Any:  # noqa: ANN401 - jinja makes its members from the template
@@ -218,14 +237,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # A page without a request, which a report in one file has, has neither a chosen theme nor a clock.
     environment.globals.update(link=link, asset=asset_path, icon_path=icon_path, sprite=asset_path("icons.svg"))
-    environment.globals.update(theme="", here="/", now=None, is_fragment=False, is_live=False, mistakes=())
-    environment.globals.update(is_report=False)
-    # The report follows no run, and has no address to share.
-    environment.globals.update(live_address="", page_url="", arrived="", is_followed=False, next_address="")
     filters: tuple[Callable[..., Any], ...] = (
-        words.ago, words.by_day, duration, words.duration_change, words.file_size, words.moment, words.web_address,
+        words.ago, runs.by_day, duration, words.duration_change, words.file_size, words.moment, words.web_address,
         drawings.clock, drawings.slices, drawings.trend, content_path, plain, commit_text, evidence_words, factor,
         quantity, words.halves, words.sign,
     )  # fmt: skip
@@ -239,14 +253,6 @@ _ENVIRONMENT: Final = _environment()
 
 THEMES: Final = ("light", "dark")  # themes that a user can choose; without a choice the system decides
 THEME_COOKIE: Final = "automation-report-theme"  # cookie with the chosen theme; the pages' script writes it, too
-
-
-def frame_of(req: falcon.Request) -> words.Values:
-    """Return the values that each page needs from its request: the chosen theme, and its own path for links back."""
-    (theme, *_) = req.get_cookie_values(THEME_COOKIE) or [""]
-    # A link with a code must not be written into a page.
-    here = "/" if req.path.startswith("/open") else own_path(req.relative_uri)
-    return {"theme": theme if theme in THEMES else "", "here": here}
 
 
 def site_of(req: falcon.Request) -> str:
@@ -271,9 +277,12 @@ def now_us() -> int:
     return int(time.time() * 1_000_000)
 
 
-def show(req: falcon.Request, resp: falcon.Response, template: str, **values: Any) -> None:  # noqa: ANN401 - templates take anything and escape it
-    """Answer with a template; ``now``, the time in microseconds since 1970, is one of its values."""
-    set_html(resp, render(template, **{**frame_of(req), "now": now_us(), **values}))
+def show(req: falcon.Request, resp: falcon.Response, context: PageContext) -> None:
+    """Answer with a page in the theme that its user chose."""
+    (theme, *_) = req.get_cookie_values(THEME_COOKIE) or [""]
+    # A link with a code must not be written into a page.
+    here = "/" if req.path.startswith("/open") else own_path(req.relative_uri)
+    set_html(resp, render(replace(context, theme=theme if theme in THEMES else "", here=here, now=now_us())))
 
 
 def is_known(req: falcon.Request, resp: falcon.Response, state: object) -> bool:

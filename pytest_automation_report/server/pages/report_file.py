@@ -13,19 +13,22 @@ from base64 import b64encode
 from collections import deque
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from markupsafe import Markup
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pytest_automation_report import __version__
 from pytest_automation_report.server.api.documents import Query, in_range, one_of
 from pytest_automation_report.server.pages import rendering, report_tests
 from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunView, facts_in
+from pytest_automation_report.server.pages.runs import RunIdentity
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks
 from pytest_automation_report.server.pages.urls import RunState, link, read_parameters, run_state
-from pytest_automation_report.server.pages.words import counts_of, parts_of, run_values, stored_entries
+from pytest_automation_report.server.pages.words import counts_of, parts_of, stored_entries
 from pytest_automation_report.server.store import contents
 from pytest_automation_report.server.store.values import hexadecimal, json_text
 from pytest_automation_report.text.node_ids import join_place, join_title, rerun_command
@@ -36,11 +39,12 @@ if TYPE_CHECKING:
 
     import falcon
 
-    from pytest_automation_report.findings.documents import Mine, RunFindings
+    from pytest_automation_report.findings.documents import FailureReason, FlakyResult, Mine, RunFindings
     from pytest_automation_report.server.pages.run.facts import ShownRun
-    from pytest_automation_report.server.pages.words import Values
+    from pytest_automation_report.server.pages.words import Part
     from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.stored import StoredRun
 
 _FAILURES_SHOWN: Final = 100
 _ALL_CHARACTERS: Final = 48_000
@@ -48,8 +52,56 @@ _TEXT_CHARACTERS: Final = 3_000
 _KNOWN_REASON_CHARACTERS: Final = 300
 
 
-def plain_values(facts: ShownRun, findings: RunFindings) -> Values:
-    """Return the values of the plain report, which the script of ``report/report.html`` replaces."""
+class PlainReason(Struct, frozen=True):
+    """A reason in the plain report, with the command that runs its tests."""
+
+    reason: FailureReason
+    command: str
+
+
+class PlainFailure(Struct, frozen=True):
+    """A failure in the plain report: ``left_out`` are characters of its text."""
+
+    title: str
+    place: str
+    message: str
+    kind: Mine | None
+    text: str
+    left_out: int
+
+
+class PlainReport(Struct, frozen=True):
+    """The report without script and style, which mail programs and Jenkins show; the script replaces it."""
+
+    run: StoredRun
+    source: str
+    statuses: Sequence[Part]
+    findings: RunFindings
+    reasons: Sequence[PlainReason]
+    failures: Sequence[PlainFailure]
+    failures_left: int
+    flaky: Sequence[FlakyResult]
+
+
+class ReportContext(rendering.Context, frozen=True, kw_only=True):
+    """The report in one file: the plain one, and the data of the script; ``left_out`` are names and sizes of files."""
+
+    template: ClassVar[str] = "report/report.html"
+    plain: PlainReport
+    policy: Markup
+    version: str
+    title: str
+    style: Markup
+    script: Markup
+    data: str
+    artifacts: Sequence[EmbeddedFile]
+    note: str
+    left_out: Sequence[tuple[str, int]]
+    max_bytes: int
+
+
+def plain_report(facts: ShownRun, findings: RunFindings) -> PlainReport:
+    """Return the plain report of a run."""
     row = facts.row
     parts = parts_of(counts_of(row))
     reasons = findings["reasons"]
@@ -58,19 +110,19 @@ def plain_values(facts: ShownRun, findings: RunFindings) -> Values:
     failures = facts.reader.whole_failures(row.id, _FAILURES_SHOWN)
     failures.sort(key=lambda failure: order.get(hexadecimal(failure["fingerprint"]), len(order)))
     kinds: dict[str, Mine | None] = {reason["fingerprint"]: reason["kind"] for reason in reasons}
-    return {
-        "plain_run": row,
-        "source": facts.source,
-        "statuses": sorted(parts, key=lambda part: (-part.count, part.name)),
-        "findings": findings,
-        "reasons": [{**reason, "command": rerun_command(row.id, reason["fingerprint"])} for reason in reasons],
-        "failures": _failures(failures, kinds),
-        "failures_left": max(0, row.failure_count - _FAILURES_SHOWN),
-        "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"],
-    }
+    return PlainReport(
+        run=row,
+        source=facts.source,
+        statuses=sorted(parts, key=lambda part: (-part.count, part.name)),
+        findings=findings,
+        reasons=[PlainReason(reason, rerun_command(row.id, reason["fingerprint"])) for reason in reasons],
+        failures=_failures(failures, kinds),
+        failures_left=max(0, row.failure_count - _FAILURES_SHOWN),
+        flaky=[test for test in findings["flaky"] if test["state"] == "flaky"],
+    )
 
 
-def _failures(rows: Sequence[Row], kinds: Mapping[str, Mine | None]) -> list[Values]:
+def _failures(rows: Sequence[Row], kinds: Mapping[str, Mine | None]) -> list[PlainFailure]:
     """Return failures; the first one of each reason has a longer text, since the others are alike."""
     texts = []
     for row in rows:
@@ -84,14 +136,14 @@ def _failures(rows: Sequence[Row], kinds: Mapping[str, Mine | None]) -> list[Val
         characters = longest if first else min(longest, _KNOWN_REASON_CHARACTERS)
         # The end of a long text has the error; a line that is cut would be hard to read.
         shown = text if len(text) <= characters else text[-characters:].partition("\n")[2] or text[-characters:]
-        failure = {
-            "title": join_title(row["folder"], row["name"]),
-            "place": join_place(row["file"], row["line"]),
-            "message": row["message"] or "",
-            "kind": kinds.get(hexadecimal(row["fingerprint"])),
-            "text": shown,
-            "left_out": len(text) - len(shown),
-        }
+        failure = PlainFailure(
+            join_title(row["folder"], row["name"]),
+            join_place(row["file"], row["line"]),
+            row["message"] or "",
+            kinds.get(hexadecimal(row["fingerprint"])),
+            shown,
+            len(text) - len(shown),
+        )
         failures.append(failure)
     return failures
 
@@ -141,12 +193,19 @@ def _fitting(
     return fitting, sorted(left_out, key=lambda entry: (-entry[1], entry[0]))
 
 
-def _embedded(reader: PageReader, content: contents.StoredContent) -> tuple[str, str, str]:
-    """Return hash and media type of a content, and its bytes; all but pictures and videos are downloads."""
+class EmbeddedFile(NamedTuple):
+    """A stored file in the report; all but pictures and videos are downloads."""
+
+    hash: str
+    type: str
+    data: str
+
+
+def _embedded(reader: PageReader, content: contents.StoredContent) -> EmbeddedFile:
     is_shown = content.media_type.startswith(("image/", "video/"))
     positions = range(-(-content.size // contents.PART_BYTES))
     data = b"".join(contents.part_of(reader.connection, content.hash, position) for position in positions)
-    return content.hash, content.mime_type if is_shown else contents.DOWNLOAD, _deflated(data)
+    return EmbeddedFile(content.hash, content.mime_type if is_shown else contents.DOWNLOAD, _deflated(data))
 
 
 def report_of(
@@ -200,7 +259,7 @@ class _Report:
         start = self._named(self._path)
         self._pages[start] = self._fetch(start, is_fragment=False)
         self._collect(start)
-        run = run_values(self._facts.row, self._facts.source)
+        run = RunIdentity.of(self._facts.row, self._facts.source)
         self._pages |= report_tests.shown_tests(self._tests, self._code_links)
         self._pages |= report_tests.tests_with_output(self._tests, run)
         style = f"{rendering.style_sheet()}@layer report{{{rendering.style_text('report.css')}}}"
@@ -224,9 +283,8 @@ class _Report:
             },
         }
         plain_style, loader = rendering.style_text("plain.css"), _STRICT + rendering.script_text("loader.js")
-        return rendering.render(
-            "report/report.html",
-            **plain_values(self._facts, self._findings),
+        context = ReportContext(
+            plain=plain_report(self._facts, self._findings),
             policy=_own(_POLICY.format(styles=_hashes(plain_style, style), scripts=_hashes(loader, script))),
             version=__version__,
             title=report_tests.fragment_of(self._pages[start]).title,
@@ -238,11 +296,12 @@ class _Report:
             left_out=self._left_out,
             max_bytes=self._rule.max_bytes,
         )
+        return rendering.render(context)
 
     def _fetch(self, address: str, *, is_fragment: bool = True) -> str:
         state = run_state(self._run_id, dict(parse_qsl(urlsplit(address).query)))
-        values = {"is_fragment": is_fragment, "is_report": True, **RunView(self._facts, state).values()}
-        return rendering.render("run/run.html", **values)
+        context = RunView(self._facts, state).context()
+        return rendering.render(replace(context, is_fragment=is_fragment, is_report=True))
 
     def _frame(self, start: str) -> dict[str, str]:
         """Return what the script puts above and below the pages: it shows the top once it has a page to show."""

@@ -11,18 +11,19 @@ import json
 import re
 from functools import cache, lru_cache, partial
 from html import escape, unescape
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypedDict
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from markupsafe import Markup
+from msgspec.structs import replace
 
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
 from pytest_automation_report.server.pages.queries import PageReader
-from pytest_automation_report.server.pages.rendering import macros, render
+from pytest_automation_report.server.pages.rendering import PageContext, macros, render
 from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, path_of, tone_of
-from pytest_automation_report.server.pages.run.failures import says_of
+from pytest_automation_report.server.pages.run.messages import says_of
 from pytest_automation_report.server.pages.run.tests import Level, OpenableRow, file_branches, ordered
-from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
+from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, own_context, result_context
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, WORDS, TestState, link, paging, result_state
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, known_entries, stored_entries
 from pytest_automation_report.server.store.overview import facts_of
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
     from typing_extensions import NotRequired
 
     from pytest_automation_report.findings.documents import RunFindings
-    from pytest_automation_report.server.pages.test.handlers import CodeLinks
-    from pytest_automation_report.server.pages.words import Values
+    from pytest_automation_report.server.pages.runs import RunIdentity
+    from pytest_automation_report.server.pages.test.handlers import CodeLinks, TestPageContext
     from pytest_automation_report.server.store.database import Row
 
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
@@ -150,11 +151,11 @@ def shown_tests(tests: ReportedTests, code_links: CodeLinks) -> dict[str, str]:
     common.once(("histories", tests.facts.row.id), lambda: histories)
     pages: dict[str, str] = {}
     for result_id in tests.shown:
-        _add(pages, result_id, partial(result_values, result_id, common=common), code_links)
+        _add(pages, result_id, partial(result_context, result_id, common=common), code_links)
     return pages
 
 
-def tests_with_output(tests: ReportedTests, run: Values) -> dict[str, str]:
+def tests_with_output(tests: ReportedTests, run: RunIdentity) -> dict[str, str]:
     """Return the HTML of pages that show a result's own fields, steps and output, and nothing of other results."""
     pages: dict[str, str] = {}
     ids = tests.with_output
@@ -162,21 +163,20 @@ def tests_with_output(tests: ReportedTests, run: Values) -> dict[str, str]:
         some = ids[start : start + _FIELDS_AT_ONCE]
         for row in tests.facts.reader.whole_results(some):
             fields = [*stored_entries(row["fields"]), *known_entries(row["known"])]
-            others = {"run": run, "worker": tests.facts.worker(row["thread"]) or "timeline"}
-            _add(pages, row["id"], partial(lone_values, row, fields), NO_LINKS, others)
+            worker = tests.facts.worker(row["thread"]) or "timeline"
+            _add(pages, row["id"], partial(own_context, row, fields, run=run, worker=worker), NO_LINKS)
     return pages
 
 
 def _add(
     pages: dict[str, str],
     result_id: int,
-    values_of: Callable[[TestState], Values],
+    context_of: Callable[[TestState], TestPageContext],
     code_links: CodeLinks,
-    others: Values | None = None,
 ) -> None:
     def page(state: TestState) -> tuple[str, str]:
-        values = {**values_of(state), **(others or {})}
-        return render("test/test.html", is_fragment=True, code_links=code_links, **values), values["stream"]
+        context = context_of(state)
+        return render(replace(context, is_fragment=True, code_links=code_links)), context.stream
 
     address = link("result", result_id)
     pages[address], stream = page(TestState())
@@ -256,6 +256,14 @@ class Column(TypedDict):
     at: NotRequired[Sequence[int]]
 
 
+class LoneTestContext(PageContext, frozen=True, kw_only=True):
+    """The page of tests of one kind that have none of their own, with holes where they differ."""
+
+    template: ClassVar[str] = "report/test.html"
+    test: ListedTest
+    run: RunIdentity
+
+
 class ShownKind(TypedDict):
     """Tests whose markup is alike: the row of a list, and title, path and content of a page, all with holes."""
 
@@ -287,7 +295,7 @@ class TestRows(TypedDict):
     words: Sequence[str]
 
 
-def rows_of(tests: ReportedTests, run: Values, findings: RunFindings) -> TestRows:
+def rows_of(tests: ReportedTests, run: RunIdentity, findings: RunFindings) -> TestRows:
     """Return the member ``tests`` of the report's JSON."""
     facts, rows = tests.facts, tests.rows
     names = [split_name(row["name"]) for row in rows]
@@ -360,9 +368,9 @@ def _kind(tests: ReportedTests, row: Row, name: NameParts) -> tuple[int, int, Li
     return tests.ranks[row["status"]], row["status"], listed
 
 
-def _kind_values(rank: int, status: int, test: ListedTest, run: Values) -> ShownKind:
+def _kind_values(rank: int, status: int, test: ListedTest, run: RunIdentity) -> ShownKind:
     row = relinked(macros().leaf(test), None)
-    page = render("report/test.html", test=test, run=run, is_fragment=True)
+    page = render(LoneTestContext(test=test, run=run, is_fragment=True))
     return {
         "status": str(status),
         "tone": test.tone,

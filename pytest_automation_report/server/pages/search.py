@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from msgspec.structs import replace
 
 from pytest_automation_report.server.pages import rendering, urls, words
-from pytest_automation_report.server.pages.lists import run_rows
 from pytest_automation_report.server.pages.queries import ask
+from pytest_automation_report.server.pages.runs import listed_runs
 from pytest_automation_report.server.store.search_index import (
     MOST_FOUND,
     MOST_RUNS,
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.words import Values
+    from pytest_automation_report.server.pages.runs import ListedRun
     from pytest_automation_report.server.store.database import Row
+    from pytest_automation_report.server.store.searching import LookedAt
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.stored import Suite
 
@@ -54,29 +57,44 @@ def show_search(store: Store, req: falcon.Request, resp: falcon.Response) -> Non
         resp.status, resp.location = 302, urls.link("run", number)
         return
     source = int(given["source"]) if re.fullmatch(r"[0-9]{1,18}", given.get("source", "")) else None
-    values: Values = {**dict.fromkeys(("runs", "suites", "reasons", "left_out"), ()), "nearest": None, "looked": None}
+    context = SearchContext(text=text, source=source)
     if text:
-        values = ask(store, lambda reader: found(reader, text, source))
-    mistakes = mistakes_in(text, ())
-    rendering.show(req, resp, "runs/search.html", text=text, source=source, mistakes=mistakes, **values)
+        context = ask(store, lambda reader: search_context(reader, text, source))
+    rendering.show(req, resp, replace(context, mistakes=mistakes_in(text, ())))
 
 
-def found(reader: PageReader, text: str, source_id: int | None, seconds: float = SECONDS) -> Values:
-    """Return the runs, reasons and tests that a search finds in all stored runs, or the word that resembles it most."""
+class SearchContext(rendering.PageContext, frozen=True, kw_only=True):
+    """The runs, reasons and tests that a search of a text finds, in one suite or in all stored runs."""
+
+    template: ClassVar[str] = "runs/search.html"
+    text: str
+    source: int | None  # the suite
+    runs: Sequence[ListedRun] = ()
+    suites: Sequence[tuple[Suite, Sequence[Row]]] = ()  # with tests of each
+    reasons: Sequence[tuple[Row, str]] = ()  # the last failure of each, and its fingerprint
+    nearest: str | None = None  # the word that resembles the text most, if nothing is found
+    looked: LookedAt | None = None  # numbers of what was looked at
+    left_out: Sequence[str] = ()  # what was not, in sentences
+
+
+def search_context(reader: PageReader, text: str, source_id: int | None, seconds: float = SECONDS) -> SearchContext:
+    """Return what a search finds."""
     search = _Search(reader, text, source_id, seconds)
     runs = search.runs()
     tests, reasons = search.by_index() if search.has_index else search.by_looking()
     suites, names = search.suites(tests), list[str]()
     if not (runs or suites or reasons):
         names = search.time.ask(search.names)
-    return {
-        "runs": runs,
-        "suites": suites,
-        "reasons": [(row, hexadecimal(row["fingerprint"])) for row in reasons],
-        "nearest": words.common_phrase(names, text),
-        "looked": reader.looked_at(source_id),
-        "left_out": search.left_out,
-    }
+    return SearchContext(
+        text=text,
+        source=source_id,
+        runs=runs,
+        suites=suites,
+        reasons=[(row, hexadecimal(row["fingerprint"])) for row in reasons],
+        nearest=words.common_phrase(names, text),
+        looked=reader.looked_at(source_id),
+        left_out=search.left_out,
+    )
 
 
 class _Search:
@@ -92,12 +110,12 @@ class _Search:
         self.has_index = bool(self._parts) and is_indexed(reader.connection)
         self.left_out: list[str] = []
 
-    def runs(self) -> list[Row]:
-        """Return the rows of the runs that are shown."""
+    def runs(self) -> list[ListedRun]:
+        """Return the runs that are shown."""
         projects: dict[int, list[int]] = {}
         for run in self.time.ask(lambda: self._reader.found_runs(self._text, self._source)):
             projects.setdefault(run["project"], []).append(run["id"])
-        return [row for ids in projects.values() for row in run_rows(self._reader, ids)]
+        return [row for ids in projects.values() for row in listed_runs(self._reader, ids)]
 
     def by_index(self) -> tuple[list[Row], list[Row]]:
         """Return the last results of the tests that the index leads to, and the last failures of reasons."""

@@ -22,10 +22,11 @@ from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import quote, unquote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import ARTIFACTS_PATH
 from pytest_automation_report.server.http.guard import METRICS, OPENING, PROBES, ExtraRoutes, is_within
@@ -37,10 +38,9 @@ from pytest_automation_report.server.pages.rendering import (
     THEME_COOKIE,
     THEMES,
     Asset,
-    frame_of,
+    PageContext,
     is_encrypted,
-    render,
-    set_html,
+    show,
 )
 from pytest_automation_report.server.pages.run import page
 from pytest_automation_report.server.pages.search import show_search
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Token
     from pytest_automation_report.server.http.guard import Networks
-    from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.store import Store
 
 _OPENING_FORM: Final = "/open"
@@ -74,6 +73,24 @@ _TITLES: Final[Mapping[int, str]] = {
     429: "The store is busy",
 }
 _FIRST_ERROR, _FORBIDDEN, _NOT_FOUND, _BUSY = 400, 403, 404, 429
+
+
+class DoorContext(PageContext, frozen=True):
+    """The way in: a closed page, or one that goes on ``to`` a path at once."""
+
+    template: ClassVar[str] = "door.html"
+    to: str = ""
+
+
+class ErrorContext(PageContext, frozen=True):
+    """What went wrong: ``newest`` is a run to look at instead, 0 without one."""
+
+    template: ClassVar[str] = "error.html"
+    title: str
+    message: str
+    symbol: str = "flaky"
+    newest: int | None = None
+    retry_seconds: int | None = None
 
 
 class Pages:
@@ -169,24 +186,25 @@ class Pages:
         # The refusals of `_authorize` and `OpeningLink` have no message: their page explains the link.
         if status == _FORBIDDEN and not message:
             remember_target(req, resp)
-            set_html(resp, render("door.html", to="", **frame_of(req)))
+            show(req, resp, DoorContext())
             return
-        values: Values = {"title": _TITLES.get(status, "Something went wrong"), "message": message}
-        values |= {"symbol": "flaky", "newest": None, "retry_seconds": None}
+        context = ErrorContext(_TITLES.get(status, "Something went wrong"), message)
         if status == _BUSY:
             text = resp.get_header("Retry-After") or ""
-            values |= {"symbol": "again", "retry_seconds": min(int(text), 60) if text.isdecimal() and int(text) else 1}
+            context = replace(
+                context, symbol="again", retry_seconds=min(int(text), 60) if text.isdecimal() and int(text) else 1
+            )
         elif status == _NOT_FOUND:
             removed = None
             # While the store is busy the page still says that nothing was found.
             with suppress(ApiError):
                 removed = ask(self._store, partial(removed_at, req.path))
-            values["symbol"] = "search"
+            context = replace(context, symbol="search")
             if removed is not None:
-                resp.status = GONE
-                values["title"], values["newest"] = removed
-                values["message"] = "It was removed with old runs, by automation-report store prune."
-        set_html(resp, render("error.html", **values, **frame_of(req)))
+                resp.status, (title, newest) = GONE, removed
+                message = "It was removed with old runs, by automation-report store prune."
+                context = replace(context, title=title, newest=newest, message=message)
+        show(req, resp, context)
 
 
 def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
@@ -198,7 +216,7 @@ def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
     # Two slashes would lead to another host, and to browsers a backslash is one.
     path = "/" + req.relative_uri.replace("\\", "%5C").lstrip("/")
     resp.set_headers({**_HEADERS, "Cache-Control": "no-store"})
-    set_html(resp, render("door.html", to=path, **frame_of(req)))
+    show(req, resp, DoorContext(path))
     return True
 
 
@@ -378,7 +396,7 @@ def _open(
         raise ApiError(403, "")
     _set_cookie(req, resp, cookie_name(req), browser_pass, PASS_SECONDS, "Strict")
     # Not a redirect: the browser would count it as a request of the site with the link, and leave the cookie out.
-    set_html(resp, render("door.html", to=_target(req, resp), **frame_of(req)))
+    show(req, resp, DoorContext(_target(req, resp)))
     if access.path != before:
         on_link_used(access.path)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 from msgspec import Struct
@@ -62,11 +62,20 @@ def own_path(text: str | None, default: str = "/") -> str:
     return text if text and _is_own_path(text) else default
 
 
-def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -> dict[str, int | None]:
-    """Return the numbers of this page, of its neighbours and of the last; ``has_more`` is for an unknown ``total``."""
+class PageNumbers(NamedTuple):
+    """The numbers of a page, of its neighbours and of the last one; None for one that is not there or not known."""
+
+    page: int
+    before: int | None
+    after: int | None
+    last: int | None
+
+
+def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -> PageNumbers:
+    """Return the numbers of a page of a list; ``has_more`` is for an unknown ``total``."""
     last = None if total is None else max(1, -(-total // size))
     is_followed = has_more if last is None else page < last
-    return {"page": page, "before": page - 1 or None, "after": page + 1 if is_followed else None, "last": last}
+    return PageNumbers(page, page - 1 or None, page + 1 if is_followed else None, last)
 
 
 # The views of a run's page, in the order of their tabs and of the keys 1 to 5.

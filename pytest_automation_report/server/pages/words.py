@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
 from msgspec import Struct
 from msgspec.json import decode
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Known, is_web_address
 from pytest_automation_report.api.sessions import session_fields
@@ -33,10 +32,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import SessionSummary
     from pytest_automation_report.findings.documents import VerdictWords
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.stored import Counts, StoredRun
-
-Values: TypeAlias = dict[str, Any]
-"""What one template gets, or what it includes, by the names that it uses."""
+    from pytest_automation_report.server.store.stored import Counts
 
 _SECOND, _MINUTE = 1_000_000, 60_000_000
 
@@ -71,20 +67,9 @@ def ago(microseconds: int, now: int) -> str:
     return time_ago(past) if past >= -_MINUTE else moment(microseconds)
 
 
-def by_day(rows: Iterable[Mapping[str, Any]], now: int) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    """Return each day of this machine's time with its rows, in their order, by the moment ``created`` of each."""
-    today = _datetime(now).astimezone().date()
-
-    def day(row: Mapping[str, Any]) -> str:
-        date = _datetime(row["created"]).astimezone().date()
-        return {0: "Today", 1: "Yesterday"}.get((today - date).days, f"{date:%A, %d %b %Y}".replace(" 0", " "))
-
-    return [(title, list(group)) for title, group in groupby(rows, key=day)]
-
-
 def moment(microseconds: int) -> str:
     """Return a time, in microseconds since 1970, for readers, in UTC; the page's script replaces it by local time."""
-    return f"{_datetime(microseconds):%d %b %Y, %H:%M} UTC".lstrip("0")
+    return f"{time_at(microseconds):%d %b %Y, %H:%M} UTC".lstrip("0")
 
 
 def file_size(size: int) -> str:
@@ -95,7 +80,8 @@ def file_size(size: int) -> str:
     return f"{size / 1_000**exponent:.{0 if size >= 10 * 1_000**exponent else 1}f} {('kB', 'MB', 'GB')[exponent - 1]}"
 
 
-def _datetime(microseconds: int) -> datetime:
+def time_at(microseconds: int) -> datetime:
+    """Return a moment in microseconds since 1970."""
     return EPOCH + timedelta(microseconds=microseconds)
 
 
@@ -300,37 +286,3 @@ def titled(said: VerdictWords) -> str:
     """Return a verdict for the title of a window."""
     # An open run has the sign of one, whether tests failed or not.
     return f"{sign('live' if said['kind'] == 'running' else said['tone'])} {brief(said)}"
-
-
-def comparable_time(run: StoredRun, base: StoredRun | None) -> int | None:
-    """Return the duration of a run's base, None if one of the two ran other tests or stopped before the last one."""
-    if base is None or (run.selection or "") != (base.selection or ""):
-        return None
-    is_cut = any(row.total_count - row.untested_count < (row.collected or 0) for row in (run, base))
-    elapsed: int | None = base.elapsed
-    return None if is_cut else elapsed
-
-
-_is_derived = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?|(#\d+ ?)*").fullmatch
-
-
-def own_name(name: str, source: str, branch: str) -> str:
-    """Return a run's name; "" if clients derived it: its source, then branch and number of the build, or the time."""
-    rest = name.removeprefix(source).replace(f" {branch}", "", 1).strip()
-    return "" if name.startswith(source) and _is_derived(rest) else name
-
-
-def run_values(row: StoredRun, source: str) -> Values:
-    """Return the values of a run that all pages need: its row, and the name and id of its suite."""
-    branch = row.branch or ""
-    return {
-        **asdict(row),
-        "branch": branch,
-        "commit": row.commit or "",
-        "source": source,
-        "source_id": row.source,
-        "is_open": not row.is_completed,
-        "total": row.total_count,
-        "failed": row.failure_count,
-        "own_name": own_name(row.name, source, branch),
-    }

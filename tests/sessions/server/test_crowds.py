@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.server.pages.lists import project_values
+from pytest_automation_report.server.pages.lists import project_context
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN
 from pytest_automation_report.server.pages.urls import ListFilters
@@ -59,7 +59,7 @@ def test_pages_read_no_threads_but_those_they_show(service: Service) -> None:
     seen: list[str] = []
     with service.file.reading() as connection:
         connection.raw.set_trace_callback(seen.append)
-    ask(service.store, lambda reader: project_values(reader, 1, ListFilters()))
+    ask(service.store, lambda reader: project_context(reader, 1, ListFilters()))
     assert seen
     assert [statement for statement in seen if 'FROM "thread"' in statement] == []
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from pytest_automation_report.server.pages.queries import ask
-from pytest_automation_report.server.pages.search import found
+from pytest_automation_report.server.pages.search import search_context
 from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.search_index import SearchTime, update_index
 from support.service import ON_BOTH, a_test
@@ -82,11 +82,11 @@ def test_a_search_that_has_no_time_left_says_what_it_did_not_look_at(site: Site,
     _report(site)
     if is_indexed:
         update_index(site.service.store)
-    values = ask(site.service.store, lambda reader: found(reader, "price", None, seconds=0))
-    assert (values["runs"], values["suites"], values["reasons"]) == ([], [], [])
-    assert values["left_out"][-1].startswith("The search ended after 0 s, so there may be more.")
-    assert is_indexed or values["left_out"][0] == "The tests of 2 of 2 suites were not looked at."
-    assert ask(site.service.store, lambda reader: found(reader, "price", None))["left_out"] == []
+    context = ask(site.service.store, lambda reader: search_context(reader, "price", None, seconds=0))
+    assert (context.runs, context.suites, context.reasons) == ([], [], [])
+    assert context.left_out[-1].startswith("The search ended after 0 s, so there may be more.")
+    assert is_indexed or context.left_out[0] == "The tests of 2 of 2 suites were not looked at."
+    assert ask(site.service.store, lambda reader: search_context(reader, "price", None)).left_out == []
 
 
 @ON_BOTH

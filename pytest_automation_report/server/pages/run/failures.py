@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -13,7 +13,6 @@ from pytest_automation_report.failures.code import CodeTokens, colour_code
 from pytest_automation_report.failures.frames import is_in_package
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
 from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Raised, one_line, parse_traceback
-from pytest_automation_report.findings.fingerprints import MASK, mask_variables
 from pytest_automation_report.findings.flakiness import (
     MOST_VALUES,
     TEST,
@@ -23,9 +22,30 @@ from pytest_automation_report.findings.flakiness import (
     evidence_words,
     find_matrix,
 )
-from pytest_automation_report.server.pages.drawings import TONES, Grid, Square, Strip, grid_of, merged_letters, strip_of
-from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, marks_of, path_of
-from pytest_automation_report.server.pages.run.tests import begun_words
+from pytest_automation_report.server.pages.drawings import (
+    TONES,
+    Grid,
+    SmallLanes,
+    Square,
+    Strip,
+    grid_of,
+    merged_letters,
+    small_lanes,
+    strip_of,
+)
+from pytest_automation_report.server.pages.run.facts import (
+    ListedTest,
+    ShownRun,
+    Slow,
+    entries_of,
+    marks_of,
+    path_of,
+    shares_of,
+    slowest_tests,
+)
+from pytest_automation_report.server.pages.run.head import where_it_ran
+from pytest_automation_report.server.pages.run.messages import Said, says_of
+from pytest_automation_report.server.pages.run.tests import begun_words, failing_runs
 from pytest_automation_report.server.pages.urls import FLAKY, RunState, link
 from pytest_automation_report.server.pages.words import stored_entries, tests_and_files
 from pytest_automation_report.server.store.results import PAGE_ROWS
@@ -41,13 +61,11 @@ from pytest_automation_report.text.node_ids import (
     rerun_command,
     split_name,
 )
-from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.findings.documents import FailureReason, TestAxis, TestFamily
-    from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
 
     Function: TypeAlias = tuple[str, str, str]
@@ -57,7 +75,6 @@ _MAX_MEMBERS: Final = 3
 # Members of a card whose outcomes are part of its strip, though most stay behind its link.
 _MEMBERS_OF_STRIP: Final = 20
 _is_respelled: Final = re.compile("#x[0-9A-F]{2}| characters cut").search
-_TYPE: Final = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*): ")
 _PHASES: Final[Mapping[str, str]] = {
     "setup": "in its setup",
     "teardown": "in its teardown",
@@ -66,39 +83,6 @@ _PHASES: Final[Mapping[str, str]] = {
     "timeout": "over its time limit",
     "xpass": "was expected to fail",
 }
-
-
-class Said(NamedTuple):
-    """A message: the exception's type, and parts of the text; some parts differ from run to run."""
-
-    type: str
-    parts: Sequence[tuple[str, bool]]
-
-
-def says_of(title: str, type_name: str = "") -> Said:
-    """Return a message in parts, with its variable ones marked."""
-    title = plain(title)
-    match = _TYPE.match(title)
-    if match:
-        type_name, title = match[1], title[match.end() :]
-    # It shows which parts differ from run to run: its literal pieces stand in the title, in their order.
-    mask = plain(mask_variables(title))
-    pieces = MASK.split(mask)
-    parts: list[tuple[str, bool]] = []
-    place = 0
-    for number, piece in enumerate(pieces):
-        start = title.find(piece, place) if piece else (len(title) if number == len(pieces) - 1 else place)
-        if start < 0 or (number == 0 and start > 0):
-            # The mask changed more than whole parts: nothing is marked then.
-            return Said(type_name, [(title, False)])
-        if number and start > place:
-            parts.append((title[place:start], True))
-        parts.append((piece, False))
-        place = start + len(piece)
-    if place < len(title):
-        parts.append((title[place:], False))
-    words = "no message" if type_name else "Failed without a message"
-    return Said(type_name.rpartition(".")[2], [part for part in parts if part[0]] or [(title or words, False)])
 
 
 _LOTS: Final = (
@@ -225,6 +209,58 @@ def _cell(tests: Sequence[Sample]) -> tuple[str, str, int, int | None]:
 
 _FLAKY_SHOWN: Final = 50
 _KNOWN_FLAKY_SHOWN: Final = 20
+_RAIL_LINES: Final = 4
+
+
+class Lot(NamedTuple):
+    """The cards of one kind of failures, and how many tests these are in words."""
+
+    kind: str | None
+    name: str
+    cards: Sequence[ReasonCard]
+    counted: str
+
+
+class FlakyTests(Struct, frozen=True):
+    """Tests that passed after a failed attempt, ``count`` of them, and ``known`` ones that passed at the first.
+
+    ``hidden`` and ``known_hidden`` are the numbers of those that are not among the rows.
+    """
+
+    count: int
+    known: int
+    rows: Sequence[ListedTest]
+    hidden: int
+    known_hidden: int
+
+
+class Rail(Struct, frozen=True):
+    """What stands beside the failures: lanes, slowest tests, fixed ones and for how long they had failed, the place."""
+
+    lanes: SmallLanes | None
+    slowest: Sequence[Slow]
+    fixed: Sequence[tuple[Row, int]]
+    fixed_count: int
+    where: Sequence[tuple[str, str]]
+
+
+class FailuresView(Struct, frozen=True, kw_only=True):
+    """The failures of a run, arranged by reason, by file or as one list: ``lots`` of cards, or ``groups`` of tests.
+
+    ``rest_reasons`` are on later pages, and ``rest_tests`` fail for these; ``hidden`` failures are not in the groups.
+    """
+
+    name: ClassVar = "failures"
+    template: ClassVar = "run/failures.html"
+    group: str
+    flaky: FlakyTests
+    slower: Sequence[ListedTest]
+    rail: Rail
+    lots: Sequence[Lot]
+    rest_reasons: int
+    rest_tests: int
+    groups: Sequence[tuple[str, Sequence[ListedTest]]]
+    hidden: int
 
 
 class FailureCards:
@@ -269,31 +305,57 @@ class FailureCards:
             sections.append(failure_markdown(failure))
         return sections
 
-    def by_reason(self) -> Values:
-        """Return the lots of cards, by whose their failures are; one lot if there is nothing to compare with."""
+    def view(self) -> FailuresView:
+        """Return the view of the failures, with the lots or groups that the state has."""
+        group = self._state.group or "reason"
+        lots, rest = self._by_reason() if group == "reason" else ([], [])
+        groups, hidden = self._as_tests(by_file=group == "file") if group != "reason" else ([], 0)
+        return FailuresView(
+            group=group,
+            lots=lots,
+            rest_reasons=len(rest),
+            rest_tests=sum(reason["count"] for reason in rest),
+            groups=groups,
+            hidden=hidden,
+            flaky=self._flaky(),
+            slower=self._slower(),
+            rail=self._rail(),
+        )
+
+    def _by_reason(self) -> tuple[list[Lot], Sequence[FailureReason]]:
+        """Return the lots of cards, by whose their failures are, one without a base; and the reasons after them."""
         first, reasons = (self._state.page - 1) * MAX_CARDS, self._facts.findings["reasons"]
         rest = reasons[first + MAX_CARDS :]
         cards = self._cards(reasons[first : first + MAX_CARDS])
         lots = [(kind, name, [card for card in cards if card.reason["kind"] == kind]) for kind, name in _LOTS]
         if not self._facts.findings["base"]:
             lots = [(None, "Failed", cards)]
-        return {
-            "lots": [(*lot, _counted(lot[2])) for lot in lots if lot[2]],
-            "rest": (len(rest), sum(reason["count"] for reason in rest)),
-        }
+        return [Lot(*lot, _counted(lot[2])) for lot in lots if lot[2]], rest
 
-    def listed(self, *, by_file: bool) -> Values:
-        """Return the failures by file, or as one list in the order of their arrival; at most a page of them."""
+    def _as_tests(self, *, by_file: bool) -> tuple[list[tuple[str, list[ListedTest]]], int]:
+        """Return at most a page of failures by file, or as one list as they arrived; and the number of the others."""
         # With a heading for each file there are fewer.
         rows = self._facts.failures[: 100 if by_file else PAGE_ROWS]
         listed = self._facts.listed(rows, self._state, lambda row: row["message"] or "")
         groups: dict[str, list[ListedTest]] = {}
         for row, test in zip(rows, listed, strict=True):
             groups.setdefault(path_of(row) if by_file else "", []).append(test)
-        return {
-            "groups": sorted(groups.items(), key=lambda item: -len(item[1])),
-            "hidden": max(0, self._facts.row.failure_count - len(rows)),
-        }
+        hidden = max(0, self._facts.row.failure_count - len(rows))
+        return sorted(groups.items(), key=lambda item: -len(item[1])), hidden
+
+    def _rail(self) -> Rail:
+        facts, found = self._facts, self._facts.findings
+        entries = found["tests"]["fixed"][:_RAIL_LINES]
+        fixed = self._reader.rows_of(result for entry in entries if (result := entry["result"])).values()
+        facts.histories.load((row["case"] for row in fixed), is_whole=True)
+        busy = shares_of(found["time"])[0].percent
+        return Rail(
+            lanes=small_lanes(facts.overview, busy) if facts.overview["workers"] else None,
+            slowest=slowest_tests(facts.overview, lambda row: facts.slower.get(row["id"], ""))[:_RAIL_LINES],
+            fixed=[(row, failing_runs(facts.histories.letters(row["case"]))) for row in fixed],
+            fixed_count=found["counts"]["fixed"],
+            where=where_it_ran(facts),
+        )
 
     def _cards(self, reasons: Sequence[FailureReason]) -> list[ReasonCard]:
         first_rows = [row for reason in reasons for row in self._rows_of(reason)[:_MEMBERS_OF_STRIP]]
@@ -357,7 +419,7 @@ class FailureCards:
                 causes[row["id"]] = field["value"], field["meta"].get("type") or ""
         return causes
 
-    def flaky(self) -> Values:
+    def _flaky(self) -> FlakyTests:
         """Return the tests that passed after a failed attempt, and the passed ones that are flaky by their history."""
         overview = self._facts.overview["flaky"]
         found = self._facts.findings["flaky"]
@@ -373,15 +435,15 @@ class FailureCards:
             said = [f"passed on attempt {attempts} of {attempts}"] if attempts > 1 else []
             return "; ".join([*said, *([evidence_words(entry)] if entry else [])])
 
-        return {
-            "count": overview["count"],
-            "known": len(known),
-            "rows": self._facts.listed(shown, self._state, about),
-            "hidden": max(0, overview["count"] - len(tried)),
-            "known_hidden": len(known[_KNOWN_FLAKY_SHOWN:]),
-        }
+        return FlakyTests(
+            overview["count"],
+            len(known),
+            self._facts.listed(shown, self._state, about),
+            max(0, overview["count"] - len(tried)),
+            len(known[_KNOWN_FLAKY_SHOWN:]),
+        )
 
-    def slower(self) -> list[ListedTest]:
+    def _slower(self) -> list[ListedTest]:
         """Return the tests that got slower."""
         entries = {entry["result"]: entry for entry in self._facts.findings["slower"][:10]}
         rows = self._reader.rows_of(filter(None, entries))

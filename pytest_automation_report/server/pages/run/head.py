@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from pytest_automation_report.findings.sentences import (
     wholeness_words,
 )
 from pytest_automation_report.server.pages import words
+from pytest_automation_report.server.pages.runs import comparable_time, own_name
 from pytest_automation_report.server.pages.urls import VIEWS, RunState
 from pytest_automation_report.server.store.searches import Term, terms_of, toggled
 from pytest_automation_report.server.store.values import KILLED
@@ -76,24 +77,36 @@ def head_of(facts: ShownRun, to_go: ToGo | None, *, is_first: bool) -> Head:
             sentence += change_sentence(
                 counts, found, base_branch, branch, facts.longest, is_first=is_first, now=facts.now
             )
-    name = words.own_name(facts.row.name, facts.source, branch) or facts.source
+    name = own_name(facts.row.name, facts.source, branch) or facts.source
     title = f"{words.titled(said)} · {name} #{facts.row.id}"
     return Head(said["long"], said["tone"], sentence, to_go.time if counts.is_open and to_go else None, title)
 
 
-def facts_of(facts: ShownRun) -> words.Values:
-    """Return what the line of facts below the verdict has beside the run's row: ``facts`` of the templates."""
+class HeadLine(Struct, frozen=True):
+    """What the line below the verdict has beside the run itself; times in microseconds."""
+
+    commit_url: str
+    subject: str  # of the commit
+    elapsed: int | None
+    change: tuple[str, str] | None  # of that, and ``up`` or ``down``
+    workers: int
+    links: Sequence[words.Entry]
+    tags: Sequence[str]
+
+
+def head_line(facts: ShownRun) -> HeadLine:
+    """Return the line below the verdict."""
     row = facts.row
     commit_url, links = words.links_of(facts.record)
-    return {
-        "commit_url": commit_url,
-        "subject": facts.fields.get("Commit subject", ""),
-        "elapsed": facts.latest - row.created if not row.is_completed else row.elapsed,
-        "change": words.duration_change(row.elapsed, words.comparable_time(row, facts.base_row)),
-        "workers": facts.overview["worker_count"],
-        "links": links[:4],
-        "tags": row.tags[:8],
-    }
+    return HeadLine(
+        commit_url,
+        facts.fields.get("Commit subject", ""),
+        facts.latest - row.created if not row.is_completed else row.elapsed,
+        words.duration_change(row.elapsed, comparable_time(row, facts.base_row)),
+        facts.overview["worker_count"],
+        links[:4],
+        row.tags[:8],
+    )
 
 
 def bar_of(facts: ShownRun) -> list[words.Part]:
@@ -384,22 +397,51 @@ def where_it_ran(facts: ShownRun) -> list[tuple[str, str]]:
     return [*shown, *([(COLLECTED_FIELD, arrived)] if (arrived := _arrived(facts)) else [])]
 
 
-def details_of(facts: ShownRun) -> words.Values:
-    """Return the values of the view of the details."""
+class ShownThread(Struct, frozen=True):
+    """A worker of a run: its status in a word, its results, and what its client attached."""
+
+    name: str
+    word: str
+    tone: str
+    parts: Sequence[words.Part]
+    total: int
+    elapsed: int | None
+    fields: Sequence[words.Entry]
+    artifacts: Sequence[words.Entry]
+
+
+class DetailsView(Struct, frozen=True):
+    """Where a run ran, and what was delivered of it; ``software`` has another version than in the base."""
+
+    name: ClassVar = "details"
+    template: ClassVar = "run/details.html"
+    fields: Sequence[words.Entry]
+    packages: Sequence[str]
+    artifacts: Sequence[words.Entry]
+    links: Sequence[words.Entry]
+    threads: Sequence[ShownThread]
+    hidden_threads: int
+    collected: str
+    software: Sequence[tuple[str, str, str]]
+
+
+def details_view(facts: ShownRun, software: Sequence[tuple[str, str, str]]) -> DetailsView:
+    """Return the view of the details."""
     record = facts.record
     session = record.row.session
     hidden = _SHOWN_APART if session.collected is None else _SHOWN_APART | _TOLD_TWICE
     fields = [field for field in words.attached(record, "fields") if field["name"] not in hidden]
     threads = [_thread(facts, row) for row in record.threads]
-    return {
-        "fields": [*fields, *words.told_by(replace(session, not_run=0))][:_ATTACHMENTS_SHOWN],
-        "packages": facts.fields.get("Packages", "").splitlines(),
-        "artifacts": words.attached(record, "artifacts")[:_ATTACHMENTS_SHOWN],
-        "links": words.attached(record, "links"),
-        "threads": threads,
-        "hidden_threads": max(0, record.row.thread_count - len(threads)),
-        "collected": _arrived(facts),
-    }
+    return DetailsView(
+        [*fields, *words.told_by(replace(session, not_run=0))][:_ATTACHMENTS_SHOWN],
+        facts.fields.get("Packages", "").splitlines(),
+        words.attached(record, "artifacts")[:_ATTACHMENTS_SHOWN],
+        words.attached(record, "links"),
+        threads,
+        max(0, record.row.thread_count - len(threads)),
+        _arrived(facts),
+        software,
+    )
 
 
 def _arrived(facts: ShownRun) -> str:
@@ -417,20 +459,20 @@ def _arrived(facts: ShownRun) -> str:
     return f"{collected:,}, {missing:,} {'to come' if counts.is_open else 'did not run'}"
 
 
-def _thread(facts: ShownRun, row: StoredThread) -> words.Values:
+def _thread(facts: ShownRun, row: StoredThread) -> ShownThread:
     word, tone = words.RUN_WORDS.get(row.status, ("Unknown", "idle"))
     observed = row.elapsed_observed
     name = facts.worker(row.id) or f"worker {row.position}"
     # The name may be the worker's own, or its job's.
     told = [*words.attached(facts.record, "fields", row.id), *words.told_by(row.session)]
     fields = [field for field in told if field["value"] != name]
-    return {
-        "name": name,
-        "word": word,
-        "tone": tone,
-        "parts": words.parts_of(words.counts_of(row)),
-        "total": row.total_count,
-        "elapsed": row.elapsed_computed if observed is None else observed,
-        "fields": [field for field in fields if field["name"] != WORKER_FIELD],
-        "artifacts": words.attached(facts.record, "artifacts", row.id),
-    }
+    return ShownThread(
+        name,
+        word,
+        tone,
+        words.parts_of(words.counts_of(row)),
+        row.total_count,
+        row.elapsed_computed if observed is None else observed,
+        [field for field in fields if field["name"] != WORKER_FIELD],
+        words.attached(facts.record, "artifacts", row.id),
+    )

@@ -8,8 +8,9 @@ from __future__ import annotations
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import SELECTION_FIELD
@@ -18,7 +19,7 @@ from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.findings.comparison import selection_command
 from pytest_automation_report.server.api.documents import exported_run, run_view
 from pytest_automation_report.server.pages import rendering
-from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of, small_lanes
+from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of
 from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.run import head
 from pytest_automation_report.server.pages.run.facts import (
@@ -35,10 +36,12 @@ from pytest_automation_report.server.pages.run.facts import (
     to_go_of,
     waste_sentence,
 )
-from pytest_automation_report.server.pages.run.failures import FailureCards, says_of
-from pytest_automation_report.server.pages.run.tests import RunChanges, TestList, TreeRows, failing_runs
+from pytest_automation_report.server.pages.run.failures import FailureCards
+from pytest_automation_report.server.pages.run.messages import says_of
+from pytest_automation_report.server.pages.run.tests import ChangesView, RunChanges, TestList, TestsView, TreeRows
+from pytest_automation_report.server.pages.runs import RunIdentity
 from pytest_automation_report.server.pages.urls import VIEWS, RunState, link, paging, run_state, single_values
-from pytest_automation_report.server.pages.words import Values, fields_of, files_in, run_values, tests_and_files
+from pytest_automation_report.server.pages.words import fields_of, files_in, tests_and_files
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import WholeResult, results_page, run_row
@@ -48,18 +51,23 @@ from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import rerun_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import falcon
 
     from pytest_automation_report.findings.documents import RunFindings, RunOverview
     from pytest_automation_report.findings.sentences import RunNumbers
+    from pytest_automation_report.server.pages.drawings import Lanes, TrendPoint
+    from pytest_automation_report.server.pages.run.facts import Phrase, Running, Slow, WorkersShare
+    from pytest_automation_report.server.pages.run.failures import FailuresView
+    from pytest_automation_report.server.pages.run.head import Chip, DetailsView, Head, HeadLine
+    from pytest_automation_report.server.pages.words import Part
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.stored import StoredRun
 
 T = TypeVar("T")
 
-_RAIL_LINES: Final = 4
 _PIECE_CHARACTERS: Final = 64 * 1024
 _SEEN: Final = "seen"
 _MAX_RUNS: Final = 16
@@ -119,24 +127,21 @@ def show_run(documents: RunDocuments, req: falcon.Request, resp: falcon.Response
     """Show one view of a run."""
     state = run_state(run_id, req.params)
     try:
-        values = documents.ask(state, lambda run: run.values())
+        context = documents.ask(state, lambda run: run.context())
     except ApiError:
         if state.base is None:
             raise
         mistake = f"base={state.base} is left out: it must be an earlier run of this suite."
         state = replace(state, base=None, mistakes=(*state.mistakes, mistake))
-        values = documents.ask(state, lambda run: run.values())
-    run = values["run"]
-    rendering.show(
-        req,
-        resp,
-        "run/run.html",
-        **values,
+        context = documents.ask(state, lambda run: run.context())
+    shown = replace(
+        context,
         mistakes=state.mistakes,
-        live_address=_live_address(state, values["counts"]),
+        live_address=_live_address(state, context.counts),
         page_url=f"{rendering.site_of(req)}{state.address}",
-        is_followed=run["is_open"] and not run["failed"],
+        is_followed=context.run.is_open and not context.run.failed,
     )
+    rendering.show(req, resp, shown)
 
 
 def show_changes(documents: RunDocuments, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
@@ -148,23 +153,21 @@ def show_changes(documents: RunDocuments, req: falcon.Request, resp: falcon.Resp
     seen_row = [row.updated, row.created, row.total_count, row.status, row.is_completed]
     if rendering.is_known(req, resp, (seen_row, req.query_string, is_silent)):
         return
-    values = documents.ask(state, lambda run: run.values())
+    context = documents.ask(state, lambda run: run.context())
     seen = single_values(req.params).get(_SEEN, "")
     # A page that shows no failure has nothing that news could move: its view comes along.
-    has_view = values["view"] == "failures" and seen.startswith("0.")
-    has_news = has_view and bool(values["run"]["failed"])
-    rendering.show(
-        req,
-        resp,
-        "run/run.html",
+    has_view = context.view.name == "failures" and seen.startswith("0.")
+    has_news = has_view and bool(context.run.failed)
+    shown = replace(
+        context,
         is_live=True,
-        **values,
-        arrived="" if has_view else arrived_words(values["counts"], seen),
+        arrived="" if has_view else arrived_words(context.counts, seen),
         page_url=f"{rendering.site_of(req)}{state.address}",
         has_view=has_view,
         is_followed=has_view,
-        next_address=_live_address(state, values["counts"]) if has_news else "",
+        next_address=_live_address(state, context.counts) if has_news else "",
     )
+    rendering.show(req, resp, shown)
 
 
 def show_rows(documents: RunDocuments, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
@@ -262,6 +265,69 @@ DOWNLOADS: Final = (
 """The forms, in the order of the menu."""
 
 
+class RunAgain(NamedTuple):
+    """A command of *Run again*: what it runs, how many these are, and its text."""
+
+    word: str
+    counted: str
+    text: str
+
+
+class BaseChoice(Struct, frozen=True):
+    """The run that a run is compared with, None without one, and others to choose from.
+
+    ``passed_over`` are runs since a base that nobody chose.
+    """
+
+    run: int | None
+    row: StoredRun | None
+    branch: str
+    others: Sequence[StoredRun]
+    passed_over: Sequence[int]
+
+
+class TimeView(Struct, frozen=True):
+    """Where the time of a run went, on a timeline and by tests and files; ``slowest_share`` is in percent of all."""
+
+    name: ClassVar = "time"
+    template: ClassVar = "run/time.html"
+    shares: Sequence[WorkersShare]
+    lanes: Lanes | None
+    waste: Sequence[Phrase]
+    slowest: Sequence[Slow]
+    slowest_share: int
+    slowest_files: Sequence[Slow]
+
+
+class RunPageContext(rendering.PageContext, frozen=True, kw_only=True):
+    """The page of a run: its head, and one of its views; an open page of an open run asks for news."""
+
+    template: ClassVar[str] = "run/run.html"
+    run: RunIdentity
+    home: str  # path of the project
+    state: RunState
+    counts: RunNumbers
+    head: Head
+    line: HeadLine
+    bar: Sequence[Part]
+    chips: Sequence[tuple[str, Sequence[Chip]]]  # with the label of each group
+    tabs: Mapping[str, int]
+    trend: Sequence[TrendPoint]
+    before: int | None  # the run before this one
+    after: int | None
+    base: BaseChoice
+    running: Sequence[Running]
+    commands: Sequence[RunAgain]
+    downloads: Sequence[tuple[str, str]]  # their words and kinds of links
+    view: FailuresView | TestsView | ChangesView | TimeView | DetailsView
+    page_url: str = ""  # that others can open; a file has none
+    live_address: str = ""  # of the news
+    next_address: str = ""  # of the news after those that brought the view
+    arrived: str = ""  # what arrived since the page was loaded
+    is_followed: bool = False  # news replace the view, which shows no failure yet
+    has_view: bool = False  # these news have it
+
+
 class RunView:
     """One view of a run, as a state of its page has it, in one read transaction."""
 
@@ -285,8 +351,8 @@ class RunView:
         about = f"{self._facts.source} #{self._facts.row.id} {site}{self._state.address}"
         return "\n".join([f"# {heading}", "", about, "", *self._cards.texts(site)])
 
-    def values(self) -> Values:
-        """Return the values of ``run/run.html``: what stands around the view, and the values of its template."""
+    def context(self) -> RunPageContext:
+        """Return what ``run/run.html`` shows."""
         facts, state = self._facts, self._state
         run = facts.row
         trend_rows = self._reader.trend(run)
@@ -295,122 +361,92 @@ class RunView:
         running = running_now(facts) if facts.counts.is_open else []
         # With a search, or tests of one worker, chips count the tests that it finds.
         is_searched, tests = bool(state.text) or state.lane is not None, self._list
-        readers = (self._failures, self._tests, self._changes, self._time, self._details)
-        views: dict[str, Callable[[], Values]] = dict(zip(VIEWS, readers, strict=True))
-        return {
-            "home": self._reader.home(run.project),
-            "state": state,
-            "view": self.view,
-            "run": run_values(run, facts.source),
-            "counts": facts.counts,
-            "head": head.head_of(facts, to_go_of(facts, running), is_first=not earlier),
-            "facts": head.facts_of(facts),
-            "bar": bar,
-            "chips": head.chips_of(facts, state, tests.matches(bar), tests.changed(head.CHANGE_CHIPS))
+        views = (self._cards.view, self._tests, self._changes, self._time, self._details)
+        return RunPageContext(
+            home=self._reader.home(run.project),
+            state=state,
+            run=RunIdentity.of(run, facts.source),
+            counts=facts.counts,
+            head=head.head_of(facts, to_go_of(facts, running), is_first=not earlier),
+            line=head.head_line(facts),
+            bar=bar,
+            chips=head.chips_of(facts, state, tests.matches(bar), tests.changed(head.CHANGE_CHIPS))
             if is_searched
             else head.chips_of(facts, state, bar),
-            "tabs": head.tabs_of(facts),
-            "trend": failure_trend(trend_rows, summaries(self._reader.connection, [row.id for row in trend_rows])),
-            "before": earlier[-1] if earlier else None,
-            "after": self._reader.next_run(run),
-            "base": self._base(),
-            "running": running,
-            "commands": self._commands(),
-            "downloads": [("One HTML file", "report"), *((form.word, form.kind) for form in DOWNLOADS)],
-            **views[self.view](),
-        }
+            tabs=head.tabs_of(facts),
+            trend=failure_trend(trend_rows, summaries(self._reader.connection, [row.id for row in trend_rows])),
+            before=earlier[-1] if earlier else None,
+            after=self._reader.next_run(run),
+            base=self._base(),
+            running=running,
+            commands=self._commands(),
+            downloads=[("One HTML file", "report"), *((form.word, form.kind) for form in DOWNLOADS)],
+            view=views[VIEWS.index(self.view)](),
+        )
 
-    def _commands(self) -> list[tuple[str, str, str]]:
-        """Return the commands of *Run again*, each with what it runs and how many: what failed, what is new, all."""
+    def _commands(self) -> list[RunAgain]:
+        """Return the commands of *Run again*: what failed, what is new, all."""
         run, found = self._facts.row, self._facts.findings
         failed, new = run.failure_count, found["mine"]["new"]
-        commands: list[tuple[str, str, str]] = []
+        commands: list[RunAgain] = []
         if failed:
             counted = tests_and_files(failed, self._facts.counts.uncollected)
-            commands.append(("What failed in this run", counted, rerun_command(run.id)))
+            commands.append(RunAgain("What failed in this run", counted, rerun_command(run.id)))
         entries = entries_of(found, "new")
         # The command knows the usual base, and the failures that findings list.
         if 0 < new < failed and self._state.base is None and new == len(entries):
-            commands.append(("Only what is new", tests_and_files(new, files_in(entries)), rerun_command(run.id, "new")))
-        commands.append(("All of it", "", selection_command(self._facts.fields.get(SELECTION_FIELD, ""))))
+            counted = tests_and_files(new, files_in(entries))
+            commands.append(RunAgain("Only what is new", counted, rerun_command(run.id, "new")))
+        commands.append(RunAgain("All of it", "", selection_command(self._facts.fields.get(SELECTION_FIELD, ""))))
         return commands
 
-    def _base(self) -> Values:
-        """Return the base and others to choose from; ``passed_over`` are runs since a base that nobody chose."""
+    def _base(self) -> BaseChoice:
         base, row, run = self._facts.findings["base"], self._facts.base_row, self._facts.row
         others = self._reader.possible_bases(run)
         passed_over: list[int] = []
         if base is not None and self._state.base is None and base["why"] == "same branch":
             between = [other for other in others if other.id > base["run"] and other.config == run.config]
             passed_over = [other.id for other in between if other.branch == run.branch][:3]
-        return {
-            "run": None if base is None else base["run"],
-            "row": row,
-            "branch": "" if row is None else row.branch or "",
-            "others": others,
-            "passed_over": passed_over,
-        }
+        branch = "" if row is None else row.branch or ""
+        return BaseChoice(None if base is None else base["run"], row, branch, others, passed_over)
 
-    def _failures(self) -> Values:
-        group, cards = self._state.group or "reason", self._cards
-        listed = cards.by_reason() if group == "reason" else cards.listed(by_file=group == "file")
-        return {"group": group, **listed, "flaky": cards.flaky(), "slower": cards.slower(), "rail": self._rail()}
-
-    def _rail(self) -> Values:
-        facts = self._facts
-        found = facts.findings
-        entries = found["tests"]["fixed"][:_RAIL_LINES]
-        fixed = self._reader.rows_of(result for entry in entries if (result := entry["result"])).values()
-        facts.histories.load((row["case"] for row in fixed), is_whole=True)
-        busy = shares_of(found["time"])[0].percent
-        return {
-            "lanes": small_lanes(facts.overview, busy) if facts.overview["workers"] else None,
-            "slowest": slowest_tests(facts.overview, lambda row: facts.slower.get(row["id"], ""))[:_RAIL_LINES],
-            "fixed": [(row, failing_runs(facts.histories.letters(row["case"]))) for row in fixed],
-            "fixed_count": found["counts"]["fixed"],
-            "where": head.where_it_ran(facts),
-        }
-
-    def _tests(self) -> Values:
+    def _tests(self) -> TestsView:
         state = self._state
         if not state.is_filtered and state.group != "none":
             files = len(self._facts.overview["files"])
             tree = self.tree.children("", path_to=state.opened)
-            return {"is_flat": False, "sort": state.sort or "failed", "tree": tree, "files": files}
+            return TestsView(is_flat=False, sort=state.sort or "failed", tree=tree, files=files)
         tests = self._list
         rows, has_more, total = tests.page()
         reasons = self._facts.findings["reasons"]
-        return {
-            "is_flat": True,
-            "sort": tests.sort,
-            "worker": self._facts.worker(state.lane.thread) if state.lane else "",
-            "rows": self._facts.listed(rows, state),
-            "total": total,
-            "pages": paging(state.page, total, PAGE_ROWS, has_more=has_more),
-            "suggestion": tests.suggestion(self._facts.overview) if not rows and state.text else None,
-            "reason": next((says_of(one["title"]) for one in reasons if one["fingerprint"] == state.reason), None),
-        }
+        return TestsView(
+            is_flat=True,
+            sort=tests.sort,
+            worker=self._facts.worker(state.lane.thread) if state.lane else "",
+            rows=self._facts.listed(rows, state),
+            total=total,
+            pages=paging(state.page, total, PAGE_ROWS, has_more=has_more),
+            suggestion=tests.suggestion(self._facts.overview) if not rows and state.text else None,
+            reason=next((says_of(one["title"]) for one in reasons if one["fingerprint"] == state.reason), None),
+        )
 
-    def _changes(self) -> Values:
+    def _changes(self) -> ChangesView:
         found, histories = self._facts.findings, self._facts.histories
         if found["base"] is None:
-            return {"changes": None, "commits": [], "software": []}
+            return ChangesView()
         changed = [*found["tests"]["fixed"][:PAGE_ROWS], *found["tests"]["newly_failing"][:PAGE_ROWS]]
         rows = self._reader.rows_of([entry["result"] for entry in changed if entry["result"]])
         histories.load((row["case"] for row in rows.values()), is_whole=True)
         letters = {result: histories.letters(row["case"]) for result, row in rows.items()}
-        return {
-            "changes": RunChanges(found, self._state, letters),
-            "commits": head.commits_since(self._facts.fields.get("Commits", ""), found["base"]["commit"]),
-            "software": self._software(),
-        }
+        commits = head.commits_since(self._facts.fields.get("Commits", ""), found["base"]["commit"])
+        return ChangesView(RunChanges(found, self._state, letters), commits, self._software())
 
     def _software(self) -> list[tuple[str, str, str]]:
         base = self._facts.findings["base"]
         before = None if base is None else self._reader.runs([base["run"]]).get(base["run"])
         return [] if before is None else head.changed_software(fields_of(before), self._facts.fields)
 
-    def _time(self) -> Values:
+    def _time(self) -> TimeView:
         facts = self._facts
         view, histories, shares = facts.overview, facts.histories, facts.findings["time"]
         cases = [row["case"] for row in view["slowest"]]
@@ -422,14 +458,14 @@ class RunView:
             names[view["waste"]["result"]] = view["waste"]["name"]
         total = sum(entry["elapsed"] for entry in view["files"])
         slowest = slowest_tests(view, lambda row: duration(histories.usual(row["case"])))
-        return {
-            "shares": shares_of(shares) if shares["workers"] else [],
-            "lanes": lanes_of(view, facts.worker, names, self._state.at("time")) if view["workers"] else None,
-            "waste": jobs_sentence(view, shares, facts.record.threads) or waste_sentence(view, shares, facts.worker),
-            "slowest": slowest,
-            "slowest_share": round(100 * sum(row.elapsed for row in slowest) / total) if total else 0,
-            "slowest_files": slowest_files(view),
-        }
+        return TimeView(
+            shares=shares_of(shares) if shares["workers"] else [],
+            lanes=lanes_of(view, facts.worker, names, self._state.at("time")) if view["workers"] else None,
+            waste=jobs_sentence(view, shares, facts.record.threads) or waste_sentence(view, shares, facts.worker),
+            slowest=slowest,
+            slowest_share=round(100 * sum(row.elapsed for row in slowest) / total) if total else 0,
+            slowest_files=slowest_files(view),
+        )
 
-    def _details(self) -> Values:
-        return {"details": head.details_of(self._facts), "software": self._software()}
+    def _details(self) -> DetailsView:
+        return head.details_view(self._facts, self._software())

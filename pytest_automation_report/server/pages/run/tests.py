@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import cached_property
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -15,7 +15,7 @@ from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages import words
 from pytest_automation_report.server.pages.drawings import Grid, Square, grid_of
 from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, path_of, tone_of
-from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, RunState, link, paging
+from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, PageNumbers, RunState, link, paging
 from pytest_automation_report.server.store.overview import natural_key
 from pytest_automation_report.server.store.results import PAGE_ROWS
 from pytest_automation_report.server.store.searches import Search
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import FileTests, RunFindings, RunMention, RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
+    from pytest_automation_report.server.pages.run.messages import Said
     from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.stored import StoredRun
 
@@ -162,7 +163,7 @@ class Level(NamedTuple):
 
     rows: Sequence[ListedTest | OpenableRow]
     hidden: int
-    pages: dict[str, int | None]
+    pages: PageNumbers
     opened: str
 
 
@@ -328,6 +329,28 @@ class TestList:
         return {status: count for status, count in words.counts_of(self._run).items() if not wanted or status in wanted}
 
 
+class TestsView(Struct, frozen=True, kw_only=True):
+    """The tests of a run: as a ``tree`` of ``files``, or flat as one page of ``rows`` that its filters leave.
+
+    ``worker`` and ``reason`` name what the filters have; ``suggestion`` is a word near a search that finds nothing, and
+    the number of tests with it.
+    """
+
+    __test__ = False  # pytest must not collect it
+    name: ClassVar = "tests"
+    template: ClassVar = "run/tests.html"
+    is_flat: bool
+    sort: str
+    tree: Level | None = None
+    files: int = 0
+    worker: str = ""
+    rows: Sequence[ListedTest] = ()
+    total: int | None = None  # None if it is not known
+    pages: PageNumbers | None = None
+    suggestion: tuple[str, int] | None = None
+    reason: Said | None = None
+
+
 _NOT_THERE: Final = "not there"
 
 
@@ -377,8 +400,24 @@ class ChangeRow(NamedTuple):
     range: tuple[str, str] = ("", "")
 
 
-# A list of changes: heading, note, rows, and how many more rows are at an address.
-_ChangeList: TypeAlias = "tuple[str, str, Sequence[ChangeRow], int, str]"
+class ChangeList(NamedTuple):
+    """A list of changes; ``rest`` more rows are at the address."""
+
+    heading: str
+    note: str
+    rows: Sequence[ChangeRow]
+    rest: int
+    address: str
+
+
+class Move(Struct, frozen=True):
+    """How many tests a list of changes has, and the address that shows it alone."""
+
+    word: str
+    ink: str
+    count: int
+    is_on: bool
+    address: str
 
 
 class RunChanges(Struct, frozen=True, dict=True):
@@ -397,11 +436,11 @@ class RunChanges(Struct, frozen=True, dict=True):
         return {entry["key"] for entry in self.findings["tests"]["new_tests"]}
 
     @property
-    def moves(self) -> list[tuple[str, str, int, bool, str]]:
-        """Word, ink, number and address of each list, and whether it is shown alone."""
+    def moves(self) -> list[Move]:
+        """All lists that have a test, and those that are always named."""
         counts, chosen = self.findings["counts"], self.state.changes
         return [
-            (
+            Move(
                 each.word,
                 each.ink if counts[each.name] else "",
                 counts[each.name],
@@ -413,13 +452,13 @@ class RunChanges(Struct, frozen=True, dict=True):
         ]
 
     @property
-    def lists(self) -> list[_ChangeList]:
+    def lists(self) -> list[ChangeList]:
         """The lists that the state of the page has, without empty ones."""
         chosen = self.state.changes or {each.name for each in _LISTS if each.name != "still_failing"}
         found = {each: entries_of(self.findings, each.name) for each in _LISTS if each.name in chosen}
         return [self._list(kind, entries) for kind, entries in found.items() if entries]
 
-    def _list(self, kind: _List, entries: Sequence[Mapping[str, Any]]) -> _ChangeList:
+    def _list(self, kind: _List, entries: Sequence[Mapping[str, Any]]) -> ChangeList:
         # A list alone has more tests than those on the view of all changes.
         most = 200 if self.state.changes else 50
         rows = [self._row(kind, entry) for entry in entries]
@@ -428,7 +467,7 @@ class RunChanges(Struct, frozen=True, dict=True):
         # Tests that are gone have no result in this run.
         is_here = kind.name in {"gone", "not_run"}
         state = self.state.to(changes=one) if is_here else self.state.at("tests", changes=one)
-        return (
+        return ChangeList(
             kind.word.capitalize() + (", known to be flaky" if kind.name == "passed_again" else ""),
             _note(kind.name, self.findings["counts"][kind.name], entries, rows),
             rows[:most],
@@ -464,6 +503,16 @@ class RunChanges(Struct, frozen=True, dict=True):
         if kind.name == "still_failing" and entry["since"]:
             return row._replace(note=f"since #{entry['since']['run']}")
         return row
+
+
+class ChangesView(Struct, frozen=True):
+    """What changed since the base, None without one: tests, commits with their subjects, and installed software."""
+
+    name: ClassVar = "changes"
+    template: ClassVar = "run/changes.html"
+    changes: RunChanges | None = None
+    commits: Sequence[tuple[str, str]] = ()
+    software: Sequence[tuple[str, str, str]] = ()
 
 
 def failing_runs(letters: str) -> int:

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
 from pytest_automation_report.failures.terminal import terminal_lines
 from pytest_automation_report.server.pages.queries import ask
-from pytest_automation_report.server.pages.rendering import show
+from pytest_automation_report.server.pages.rendering import PageContext, show
 from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, Histories, worker_names
 from pytest_automation_report.server.pages.run.tests import TestList
+from pytest_automation_report.server.pages.runs import RunIdentity
 from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import TestFile, compared_pictures, files_of, preview_of
 from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState, TestState, result_state, run_state
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, known_entries, run_values, stored_entries
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, known_entries, stored_entries
 from pytest_automation_report.server.store.contents import PART_BYTES, part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.reads import began_at
-from pytest_automation_report.server.store.results import NEAR, NO_SIBLINGS
+from pytest_automation_report.server.store.results import NEAR, NO_SIBLINGS, Siblings
 from pytest_automation_report.server.store.values import hashes_in, hexadecimal
 from pytest_automation_report.text.node_ids import join_place, pytest_command, read_node_id, split_name
 
@@ -31,12 +33,31 @@ if TYPE_CHECKING:
 
     import falcon
 
+    from pytest_automation_report.failures.reading import Screen
+    from pytest_automation_report.findings.flakiness import Flakiness
+    from pytest_automation_report.server.pages.drawings import TrendPoint
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.test.history import Branches, FoundTests, RunOutcome
-    from pytest_automation_report.server.pages.words import Entry, Values
+    from pytest_automation_report.server.pages.test.history import (
+        Branches,
+        BranchHistory,
+        FoundTests,
+        Piece,
+        Reliability,
+        RunOutcome,
+    )
+    from pytest_automation_report.server.pages.test.view_models import (
+        FailureSection,
+        PhaseTimes,
+        Preview,
+        ShownAttempt,
+        StepRow,
+        Stream,
+    )
+    from pytest_automation_report.server.pages.words import Entry, ShownStatus
     from pytest_automation_report.server.store.database import Row, StoreConnection
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.text.node_ids import NameParts
 
 MOST: Final = 2_000  # most tests of a list through which a reader can go with previous and next
 
@@ -170,87 +191,151 @@ def show_result(
 ) -> None:
     """Show a test of a run: what failed, its attempts, files and output, its history."""
     state = result_state(req.params)
-    values = ask(store, lambda reader: result_values(result_id, state, CommonValues(reader)))
-    show(req, resp, "test/test.html", mistakes=state.mistakes, code_links=code_links, **values)
+    context = ask(store, lambda reader: result_context(result_id, state, CommonValues(reader)))
+    show(req, resp, replace(context, mistakes=state.mistakes, code_links=code_links))
 
 
-def result_values(result_id: int, state: TestState, common: CommonValues) -> Values:
-    """Return the values of the template ``test/test.html``."""
+class AttemptFiles(Struct, frozen=True):
+    """The files of an attempt; ``previews`` are of texts, by the hash of their content."""
+
+    all: Sequence[TestFile] = ()
+    pictures: Sequence[TestFile] = ()
+    videos: Sequence[TestFile] = ()
+    others: Sequence[TestFile] = ()
+    previews: Mapping[str, Preview] = {}
+
+
+class ResultHistory(Struct, frozen=True):
+    """What the outcomes of a test in other runs say of this one; without them nothing.
+
+    ``branches`` are other ones than its own; ``earlier`` and ``later`` are the outcomes beside it on its own.
+    """
+
+    sentence: Sequence[Piece] = ()
+    trend: Sequence[TrendPoint] = ()
+    branches: Sequence[BranchHistory] = ()
+    reliability: Reliability | None = None
+    flakiness: Flakiness | None = None
+    earlier: RunOutcome | None = None
+    later: RunOutcome | None = None
+
+
+class TestPageContext(PageContext, frozen=True, kw_only=True):
+    """The page of a test in a run: its result, what failed, its output, and what is known of it from other results.
+
+    A page that knows of no other result has the defaults.
+    """
+
+    __test__ = False  # pytest must not collect it
+    template: ClassVar[str] = "test/test.html"
+    row: Row
+    run: RunIdentity
+    state: TestState
+    status: ShownStatus
+    function: NameParts
+    reason: str  # the fingerprint of its failure
+    command: str
+    way_back: str  # id of the element of the run's page that shows it
+    facts: Sequence[tuple[str, str, str]]  # name, value and web address of short fields
+    code_links: CodeLinks = NO_LINKS
+    # The attempt that is shown, and what it has.
+    attempts: Sequence[ShownAttempt]
+    attempt: int
+    sections: Sequence[FailureSection]
+    phases: PhaseTimes | None
+    steps: Sequence[StepRow]
+    texts: Sequence[tuple[str, Screen]]
+    outputs: Sequence[Stream]
+    stream: str  # the chosen one of them
+    output: Screen | None
+    picture_modes: Mapping[str, str]  # ways to show a picture beside another, with their words
+    files: AttemptFiles = AttemptFiles()
+    # What other results say.
+    markdown: str = ""
+    worker: str = ""
+    offset: int | None = None  # time into the run at which it began
+    usual: int | None = None
+    history: ResultHistory = ResultHistory()
+    jobs: Sequence[tuple[Row, str, bool]] = ()
+    neighbours: Neighbours | None = None
+    same_reason: Sequence[Row] = ()
+    same_count: int = 0
+    siblings: Siblings = NO_SIBLINGS
+    before: Sequence[Row] = ()  # what ran just before it on the same worker
+
+
+def result_context(result_id: int, state: TestState, common: CommonValues) -> TestPageContext:
+    """Return what the page of a test shows."""
     reader = common.reader
     row = reader.test(result_id)
     run = common.once(("run", row["run"]), partial(reader.run, row["run"], max_threads=THREADS_SHOWN))
+    source = common.once(("source", run.row.source), partial(reader.suite, run.row.source))
     fields = [*stored_entries(row["fields"]), *known_entries(row["known"])]
-    values = lone_values(row, fields, state)
-    earlier = None if values["attempt"] == values["attempts"][-1].number else values["attempt"]
+    identity = common.once(("identity", row["run"]), partial(RunIdentity.of, run.row, source.name))
+    own = own_context(row, fields, state, identity)
+    earlier = None if own.attempt == own.attempts[-1].number else own.attempt
     results = reader.history(row["case"])
     outcomes = history.outcomes_of(results, result_id)
     current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
     found = common.once(("found", row["run"]), partial(history.found_tests, reader, row["run"]))
     others = common.once(("branches", row["run"]), partial(reader.other_branches, run.row))
     elsewhere = reader.by_branch([(row["case"], 0)], others).get(0, {})
-    values |= {
-        "run": common.once(("values", row["run"]), lambda: run_values(run.row, reader.suite(run.row.source).name)),
-        **_file_values(row, reader, earlier, outcomes, current),
-        **_history_values(outcomes, current, state, found, elsewhere),
-        "usual": _usual(row, run, common),
-        "jobs": history.job_outcomes(results, row["run"]),
-        "neighbours": neighbours_in(common, run, row, state.origin_query),
-        **dict(zip(("same_reason", "same_count"), reader.same_reason(row), strict=True)),
-        "siblings": reader.siblings(row),
-        "before": reader.before(row),
-        **_worker_values(row, run, common),
-    }
-    values["markdown"] = _markdown(row, fields, values)
-    return values
+    known = _history(outcomes, current, state, found, elsewhere)
+    same_reason, same_count = reader.same_reason(row)
+    return replace(
+        own,
+        files=_files(row, reader, earlier, outcomes, current),
+        history=known,
+        usual=_usual(row, run, common),
+        jobs=history.job_outcomes(results, row["run"]),
+        neighbours=neighbours_in(common, run, row, state.origin_query),
+        same_reason=same_reason,
+        same_count=same_count,
+        siblings=reader.siblings(row),
+        before=reader.before(row),
+        worker=common.once(("workers", row["run"]), partial(worker_names, run)).get(row["thread"], ""),
+        offset=_offset(row, run, common),
+        markdown=_markdown(row, fields, known.sentence, own.command),
+    )
 
 
-def lone_values(row: Row, fields: Sequence[Entry], state: TestState) -> Values:
-    """Return the values of a test's page that come from its row alone; all others are there, too, but empty."""
+def own_context(
+    row: Row, fields: Sequence[Entry], state: TestState, run: RunIdentity, worker: str = ""
+) -> TestPageContext:
+    """Return the page of a test that comes from its row alone."""
     status = STATUSES_SHOWN[row["status"]]
     attempts = view_models.attempts_of(fields, status, row["elapsed"], row["failed_attempts"])
     earlier = state.attempt if state.attempt in {attempt.number for attempt in attempts[:-1]} else None
     stored = view_models.stored_attempt(row, earlier)
     outputs = view_models.outputs_of(fields, earlier, stored)
     chosen = next((output for output in outputs if output.stream == state.out), outputs[0] if outputs else None)
-    return {
-        "row": row,
-        "state": state,
-        "reason": "" if row["fingerprint"] is None else hexadecimal(row["fingerprint"]),
-        "status": status,
-        "function": split_name(row["name"]),
-        "attempts": attempts,
-        "attempt": earlier if earlier is not None else attempts[-1].number,
-        "sections": view_models.sections_of(fields, earlier, stored, row["file"] or ""),
-        "phases": stored.phases,
-        "steps": view_models.step_rows(fields, earlier, stored.steps),
-        "facts": view_models.facts_of(fields),
-        "texts": view_models.other_texts(fields, earlier, stored.colours),
-        "command": pytest_command([read_node_id(row, fields)]),
-        "outputs": outputs,
-        "stream": chosen.stream if chosen else "",
-        "output": terminal_lines(chosen.value, chosen.spans) if chosen else None,
-        "picture_modes": PICTURES,
-        "way_back": way_back(row, state.origin_query),
-        **_OF_OTHERS,
-    }
+    return TestPageContext(
+        row=row,
+        run=run,
+        state=state,
+        reason="" if row["fingerprint"] is None else hexadecimal(row["fingerprint"]),
+        status=status,
+        function=split_name(row["name"]),
+        attempts=attempts,
+        attempt=earlier if earlier is not None else attempts[-1].number,
+        sections=view_models.sections_of(fields, earlier, stored, row["file"] or ""),
+        phases=stored.phases,
+        steps=view_models.step_rows(fields, earlier, stored.steps),
+        facts=view_models.facts_of(fields),
+        texts=view_models.other_texts(fields, earlier, stored.colours),
+        command=pytest_command([read_node_id(row, fields)]),
+        outputs=outputs,
+        stream=chosen.stream if chosen else "",
+        output=terminal_lines(chosen.value, chosen.spans) if chosen else None,
+        picture_modes=PICTURES,
+        way_back=way_back(row, state.origin_query),
+        worker=worker,
+    )
 
 
-_OF_OTHERS: Final[Values] = {
-    **dict.fromkeys(("sentence", "trend", "branches", "jobs", "before", "same_reason"), ()),
-    **dict.fromkeys(("all_files", "pictures", "videos", "files"), ()),
-    **dict.fromkeys(("reliability", "flakiness", "usual", "neighbours", "offset")),
-    "worker": "",
-    "markdown": "",
-    "previews": {},
-    "same_count": 0,
-    "siblings": NO_SIBLINGS,
-}
-"""What a page lacks that knows of no other result."""
-
-
-def _file_values(
+def _files(
     row: Row, reader: PageReader, attempt: int | None, outcomes: Sequence[RunOutcome], current: RunOutcome | None
-) -> Values:
+) -> AttemptFiles:
     """Return the files of an attempt; pictures beside the ones of the last run in which the test passed."""
     contents = stored_contents(reader.connection, hashes_in(row["artifacts"]), row["run"])
     files = [
@@ -261,14 +346,13 @@ def _file_values(
     if current is not None and current.letter != "p" and pictures:
         pictures = _beside_earlier(pictures, reader, outcomes, current)
     texts = [file for file in files if file.shown == "text"][:6]
-    previews = {file.hash: preview_of(part_of(reader.connection, file.hash, 0), file.size or 0) for file in texts}
-    return {
-        "all_files": files,
-        "pictures": pictures,
-        "videos": [file for file in files if file.shown == "video"],
-        "files": [file for file in files if file.shown not in {"picture", "video"}],
-        "previews": previews,
-    }
+    return AttemptFiles(
+        all=files,
+        pictures=pictures,
+        videos=[file for file in files if file.shown == "video"],
+        others=[file for file in files if file.shown not in {"picture", "video"}],
+        previews={file.hash: preview_of(part_of(reader.connection, file.hash, 0), file.size or 0) for file in texts},
+    )
 
 
 def _beside_earlier(
@@ -291,27 +375,26 @@ def _beside_earlier(
     ]
 
 
-def _history_values(
+def _history(
     outcomes: Sequence[RunOutcome],
     current: RunOutcome | None,
     state: TestState,
     found: FoundTests,
     elsewhere: Branches,
-) -> Values:
+) -> ResultHistory:
     if current is None:
-        return {}
+        return ResultHistory()
     on_branch = [outcome for outcome in outcomes if outcome.branch == current.branch]
     place = on_branch.index(current)
-    return {
-        "sentence": history.sentence(outcomes, current.result, found, elsewhere),
-        "current": current,
-        "trend": history.trend_of(outcomes if state.history else on_branch, current, has_branches=bool(state.history)),
-        "branches": [row for row in history.branch_histories(outcomes) if row.branch != current.branch][:8],
-        "reliability": history.reliability(outcomes),
-        "flakiness": found.flaky.get(current.result),
-        "earlier": on_branch[place + 1] if place + 1 < len(on_branch) else None,
-        "later": on_branch[place - 1] if place else None,
-    }
+    return ResultHistory(
+        sentence=history.sentence(outcomes, current.result, found, elsewhere),
+        trend=history.trend_of(outcomes if state.history else on_branch, current, has_branches=bool(state.history)),
+        branches=[row for row in history.branch_histories(outcomes) if row.branch != current.branch][:8],
+        reliability=history.reliability(outcomes),
+        flakiness=found.flaky.get(current.result),
+        earlier=on_branch[place + 1] if place + 1 < len(on_branch) else None,
+        later=on_branch[place - 1] if place else None,
+    )
 
 
 def _usual(row: Row, run: RunRecord, common: CommonValues) -> int | None:
@@ -326,17 +409,14 @@ def _usual(row: Row, run: RunRecord, common: CommonValues) -> int | None:
     return common.once(("histories", run_id), read).usual(row["case"])
 
 
-def _worker_values(row: Row, run: RunRecord, common: CommonValues) -> Values:
-    """Return the worker that ran the test, and how long after the begin of the run that was, in microseconds."""
-    number = row["thread"]
-    names = common.once(("workers", row["run"]), partial(worker_names, run))
-    thread = common.once(("thread", number), partial(common.reader.thread, number))
+def _offset(row: Row, run: RunRecord, common: CommonValues) -> int | None:
+    """Return how long after the begin of the run the test began, in microseconds; None if it is not known."""
+    thread = common.once(("thread", row["thread"]), partial(common.reader.thread, row["thread"]))
     started = view_models.start_time(thread, row)
-    offset = None if started is None else max(0, started - began_at(run.row, run.threads))
-    return {"worker": names.get(number, ""), "offset": offset}
+    return None if started is None else max(0, started - began_at(run.row, run.threads))
 
 
-def _markdown(row: Row, fields: Sequence[Entry], values: Values) -> str:
+def _markdown(row: Row, fields: Sequence[Entry], sentence: Sequence[Piece], command: str) -> str:
     cause = next((field for field in fields if field["is_highlight"] and field["name"] != "Skipped"), None)
     if cause is None:
         return ""
@@ -348,8 +428,8 @@ def _markdown(row: Row, fields: Sequence[Entry], values: Values) -> str:
             cause["meta"].get("message", ""),
             cause["meta"].get("type", ""),
             place,
-            "".join(piece.text for piece in values["sentence"]),
-            values["command"],
+            "".join(piece.text for piece in sentence),
+            command,
             comparison=view_models.stored_attempt(row).comparison,
             file=row["file"] or "",
         )

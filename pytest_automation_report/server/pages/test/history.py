@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import FlakyTest, RunMention
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
-    from pytest_automation_report.server.pages.words import Values
     from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.stored import Suite
 
     Branches: TypeAlias = Mapping[str, tuple[int, bool]]
 
@@ -308,12 +308,18 @@ def branch_histories(outcomes: Iterable[RunOutcome]) -> list[BranchHistory]:
     return [BranchHistory(*entry) for entry in by_branch.items()]
 
 
-def reliability(outcomes: Iterable[RunOutcome]) -> tuple[int, int, int, int] | None:
-    """Return how many of the last 50 decided runs passed at once, were flaky, failed, and are there; None for none."""
+class Reliability(NamedTuple):
+    """How many of the last decided runs passed at the first attempt and were flaky."""
+
+    passed: int
+    flaky: int
+    runs: int
+
+
+def reliability(outcomes: Iterable[RunOutcome]) -> Reliability | None:
+    """Return the reliability in the last 50 decided runs; None if there is none."""
     letters = [outcome.letter for outcome in outcomes if outcome.letter in _DECIDED][:50]
-    if not letters:
-        return None
-    return letters.count("p"), letters.count("r"), letters.count("f"), len(letters)
+    return Reliability(letters.count("p"), letters.count("r"), len(letters)) if letters else None
 
 
 def trend_of(outcomes: Sequence[RunOutcome], current: RunOutcome, *, has_branches: bool) -> list[TrendPoint]:
@@ -336,11 +342,35 @@ _CALENDAR, _BRANCHES, _REASONS = 200, 20, 20
 def show_case(store: Store, req: falcon.Request, resp: falcon.Response, case_id: int) -> None:
     """Show the outcomes of a test by branch, whatever the run."""
     branch = urls.run_filters(req.params).branch
-    rendering.show(req, resp, "test/case.html", **ask(store, partial(case_values, case_id, branch)))
+    rendering.show(req, resp, ask(store, partial(case_context, case_id, branch)))
 
 
-def case_values(case_id: int, branch: str | None, reader: PageReader) -> Values:
-    """Return the values of the template ``test/case.html``."""
+class CaseContext(rendering.PageContext, frozen=True, kw_only=True):
+    """A test across runs: its outcomes by branch, newest first, and what the last one on the chosen branch means.
+
+    ``newest`` is the row of its last result, None if its runs were removed; ``is_whole``: there are no more outcomes.
+    """
+
+    template: ClassVar[str] = "test/case.html"
+    case: Row
+    source: Suite
+    newest: Row | None
+    function: NameParts
+    outcomes: Sequence[RunOutcome]
+    is_whole: bool
+    branches: Sequence[BranchHistory]
+    chosen: BranchHistory | None
+    trend: Sequence[TrendPoint]
+    usual: int | None
+    reliability: Reliability | None
+    reasons: Sequence[Sequence[RunOutcome]]
+    sentence: Sequence[Piece]
+    flakiness: Flakiness | None
+    command: str
+
+
+def case_context(case_id: int, branch: str | None, reader: PageReader) -> CaseContext:
+    """Return what the page of a test across runs shows."""
     case = reader.case(case_id)
     rows = reader.history(case_id)
     known = outcomes_of(rows)
@@ -355,23 +385,23 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> Values:
     run = reader.known_run(shown.run) if shown else None
     others = {} if run is None else reader.other_branches(run)
     elsewhere = reader.by_branch([(case_id, 0)], others).get(0, {})
-    return {
-        "case": case,
-        "source": reader.suite(case["source"]),
-        "newest": newest,
-        "function": split_name(newest["name"] if newest else case["key"]),
-        "outcomes": outcomes,
-        "is_whole": len(rows) < HISTORY_ROWS and len(known) <= _CALENDAR,
-        "branches": branches,
-        "chosen": chosen,
-        "trend": trend_of(on_branch, shown, has_branches=False) if shown else [],
-        "usual": None if run is None else Histories(reader, run, None).usual(case_id),
-        "reliability": reliability(outcomes),
-        "reasons": _by_reason(outcomes),
-        "sentence": sentence(outcomes, shown.result, found, elsewhere) if shown else (),
-        "flakiness": found.flaky.get(shown.result) if shown else None,
-        "command": pytest_command([read_node_id(newest)]) if newest else "",
-    }
+    return CaseContext(
+        case=case,
+        source=reader.suite(case["source"]),
+        newest=newest,
+        function=split_name(newest["name"] if newest else case["key"]),
+        outcomes=outcomes,
+        is_whole=len(rows) < HISTORY_ROWS and len(known) <= _CALENDAR,
+        branches=branches,
+        chosen=chosen,
+        trend=trend_of(on_branch, shown, has_branches=False) if shown else [],
+        usual=None if run is None else Histories(reader, run, None).usual(case_id),
+        reliability=reliability(outcomes),
+        reasons=_by_reason(outcomes),
+        sentence=sentence(outcomes, shown.result, found, elsewhere) if shown else (),
+        flakiness=found.flaky.get(shown.result) if shown else None,
+        command=pytest_command([read_node_id(newest)]) if newest else "",
+    )
 
 
 def _by_reason(outcomes: Sequence[RunOutcome]) -> list[list[RunOutcome]]:
@@ -396,8 +426,8 @@ def show_costs(store: Store, req: falcon.Request, resp: falcon.Response, source_
     """Show the flaky and the slow tests of a suite on a branch in 90 days, or 30 with ``days=30``."""
     branch, now = urls.run_filters(req.params).branch, rendering.now_us()
     days = PERIODS[0] if urls.single_values(req.params).get("days") == str(PERIODS[0]) else PERIODS[1]
-    values = ask(store, partial(costs_values, source_id=source_id, branch=branch, days=days, now=now))
-    rendering.show(req, resp, "runs/costs.html", **values)
+    question = partial(costs_context, source_id=source_id, branch=branch, days=days, now=now)
+    rendering.show(req, resp, ask(store, question))
 
 
 class Cost(NamedTuple):
@@ -413,8 +443,34 @@ class Cost(NamedTuple):
     ratio: float | None = None  # by which it got slower or faster
 
 
-def costs_values(reader: PageReader, source_id: int, branch: str | None, days: int, now: int) -> Values:
-    """Return the values of the page; ``now`` is in microseconds since 1970."""
+class NamedCost(NamedTuple):
+    """A cost with folder and name of its test, and the run since which it is what it is."""
+
+    cost: Cost
+    folder: str
+    short: NameParts
+    since: RunMention | None
+
+
+class CostsContext(rendering.PageContext, frozen=True, kw_only=True):
+    """What cost most on a branch of a suite in some days; ``is_cut``: there are more flaky tests than were read."""
+
+    template: ClassVar[str] = "runs/costs.html"
+    source: Suite
+    branch: str
+    branch_query: str  # the branch in a URL
+    days: int
+    periods: Sequence[int]
+    runs: int
+    flaky: Sequence[NamedCost]
+    flaky_count: int
+    flaky_cost: int
+    is_cut: bool
+    slow: Sequence[NamedCost]
+
+
+def costs_context(reader: PageReader, source_id: int, branch: str | None, days: int, now: int) -> CostsContext:
+    """Return what flaky and slow tests cost; ``now`` is in microseconds since 1970."""
     connection, source = reader.connection, reader.suite(source_id)
     branch = main_branch(connection, source_id) if branch is None else branch
     first = reader.first_since(source_id, now - days * DAY_US) or _NO_RUN
@@ -433,19 +489,19 @@ def costs_values(reader: PageReader, source_id: int, branch: str | None, days: i
         flaky += _flaky_costs(reader, longer, first, own, cases)
         slow += _slow_costs(reader, Series(series[before:]), source_id)
         runs += len(series) - before
-    return {
-        "source": source,
-        "branch": branch,
-        "branch_query": branch or urls.NO_BRANCH,
-        "days": days,
-        "periods": PERIODS,
-        "runs": runs,
-        "flaky": _named(reader, flaky),
-        "flaky_count": len(flaky),
-        "is_cut": len(known) == _MOST_FLAKY,
-        "slow": _named(reader, slow),
-        "flaky_cost": sum(row.cost for row in flaky),
-    }
+    return CostsContext(
+        source=source,
+        branch=branch,
+        branch_query=branch or urls.NO_BRANCH,
+        days=days,
+        periods=PERIODS,
+        runs=runs,
+        flaky=_named(reader, flaky),
+        flaky_count=len(flaky),
+        flaky_cost=sum(row.cost for row in flaky),
+        is_cut=len(known) == _MOST_FLAKY,
+        slow=_named(reader, slow),
+    )
 
 
 def _flaky_costs(
@@ -492,14 +548,13 @@ def _slow_cost(history: CaseHistory, runs: int) -> Cost:
     return cost._replace(since=durations[-change.runs].run, usual=change.elapsed, ratio=change.ratio)
 
 
-def _named(reader: PageReader, rows: Sequence[Cost]) -> list[tuple[Cost, str, NameParts, RunMention | None]]:
-    """Return what cost most, with folder and name of each test, and the run since which it is what it is."""
+def _named(reader: PageReader, rows: Sequence[Cost]) -> list[NamedCost]:
     chosen = sorted(rows, key=lambda row: (-row.cost, row.case))[:_SHOWN]
     names = names_of(reader.connection, [row.case for row in chosen])
     runs = run_rows(reader.connection, sorted({row.since for row in chosen if row.since}))
     since = {row.id: mention(row) for row in runs}
     return [
-        (row, names[row.case][1], split_name(names[row.case][2]), since.get(row.since or 0))
+        NamedCost(row, names[row.case][1], split_name(names[row.case][2]), since.get(row.since or 0))
         for row in chosen
         if row.case in names
     ]
