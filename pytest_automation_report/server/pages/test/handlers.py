@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import falcon
 
-    from pytest_automation_report.failures.reading import Screen
+    from pytest_automation_report.failures.terminal import Screen
     from pytest_automation_report.findings.flakiness import Flakiness
     from pytest_automation_report.server.pages.drawings import TrendPoint
     from pytest_automation_report.server.pages.queries import PageReader
