@@ -66,6 +66,34 @@ def test_it_has_all_that_it_had(kept: Callable[[], Place], contract: Contract) -
 
 @ON_BOTH
 @EACH
+def test_what_its_sessions_told_in_texts_are_values(kept: Callable[[], Place], contract: Contract) -> None:
+    """How sessions ended, their numbers and known failures are values, and pages show them where the texts stood."""
+    site = Site(kept(), contract)
+    runs = [site.service.run(number) for number in (2, 4, 5, 6, 7)]
+    holders = [each for run in runs for each in (run, *run["threads"])]
+    told = [each["session"]["ending"] for each in holders if "ending" in each["session"]]
+    assert {"state": "ended", "status": 1} in told
+    assert {ending["state"] for ending in told} == {"ended", "other"}
+    names = {field["name"] for each in holders for field in each["fields"]}
+    assert names & {"Session", "Not run", "Collected", "Deselected"} == set()
+    (number, shown) = next((run["id"], run["session"]) for run in runs if run["session"].get("collected"))
+    details = site.text(f"/runs/{number}?view=details")
+    assert f"Collected {shown['collected']}" in details
+    assert "exit status" in details
+    results = [
+        each
+        for run in runs
+        for each in site.service.get(f"/automation/runs/{run['id']}/results").json["result"]["tests"]
+    ]
+    (known, *_) = [each for each in results if each["known"]]
+    assert known["known"] == {"until": "2999-12-31", "reason": "SHOP-1 the bank is closed"}
+    assert "Known until" not in {field["name"] for field in known["fields"]}
+    assert "Known until 2999-12-31 SHOP-1" in site.text(f"/results/{known['automation_test_id']}")
+    site.service.store.close()
+
+
+@ON_BOTH
+@EACH
 def test_its_files_are_of_the_projects_that_used_them(kept: Callable[[], Place], contract: Contract) -> None:
     """Files are shown where they were, and a token for another project does not get them."""
     place = kept()
