@@ -171,6 +171,15 @@ class CodeOwners:
         return " ".join(dict.fromkeys(filter(None, last)))
 
     def _compiled(self, pattern: str) -> re.Pattern[str]:
+        r"""Return the expression of the paths that a pattern names.
+
+        ::
+
+            *.py        any file of this ending          (?:.*/)?[^/]*\.py(?:/.*)?
+            docs/       all below any folder docs        (?:.*/)?docs/.*
+            /docs/*     files of the folder docs alone   docs/[^/]*
+            a/**/b      b below a, at any depth          a/(?:.*/)?b(?:/.*)?
+        """
         # With a slash inside it begins at the root, but in GitLab only with one in front.
         is_rooted = pattern.startswith("/") if self._is_gitlab else "/" in pattern.rstrip("/")
         bare = pattern.removeprefix("/").rstrip("/")
