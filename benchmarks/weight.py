@@ -52,15 +52,15 @@ READ_BACK: Final = {
     "colours": (r"\bsequences_from\(", READERS),
     "known failures": (r"\bKNOWN_FIELD\b|Known until", READERS),
     "how a session ended": (r"\bENDING_FIELD\b", READERS),
-    "counts of a session": (r"\b(COLLECTED|NOT_RUN|DESELECTED)_FIELD\b", READERS),
+    "counts of a session": (r"(== |fields, )(COLLECTED|NOT_RUN)_FIELD\b|\{COLLECTED_FIELD:", READERS),
     "documents of the embedded server": (r"\bDOCUMENTS\[path\].*\n.*json\.loads", READERS),
     "HTML of pages": (r"""re\.compile\(r?['"](<title>|<nav|<main| href=| \(href)""", READERS),
     "values in texts of repr": (r"\btable_from_text\(", READERS),
 }
 """Texts that the package writes: how code looks that reads them back, and where it is looked for."""
 
-OLD_STORES: Final = "server/store/migrations.py"
-"""The one place that reads back what earlier versions stored."""
+OLD_STORES: Final = frozenset({"server/store/migrations.py", "server/store/first_texts.py"})
+"""The steps of a migration read back what earlier versions stored."""
 
 SQL: Final = re.compile(
     r"\b(SELECT|INSERT (OR \w+ )?INTO|DELETE FROM|ORDER BY|LEFT JOIN|GROUP BY|PRAGMA|VACUUM)\s"
@@ -321,7 +321,7 @@ def read_back(sources: Mapping[str, str]) -> list[str]:
     """Return the texts of ours that rooms which read parse, each with the modules that do it."""
     # Imports, definitions and docstrings use nothing.
     aside = re.compile(r"^ *(from .* import (\([^)]*\)|.*)|def .*|\"\"\".*\"\"\")$", re.MULTILINE)
-    read = {place: aside.sub("", source) for place, source in sources.items() if place != OLD_STORES}
+    read = {place: aside.sub("", source) for place, source in sources.items() if place not in OLD_STORES}
     found = {
         text: [place for place, source in read.items() if place.startswith(rooms) and re.search(pattern, source)]
         for text, (pattern, rooms) in READ_BACK.items()
