@@ -11,7 +11,7 @@ from importlib.resources import files
 from importlib.util import cache_from_source
 from pathlib import Path
 from pickle import UnpicklingError  # nosec B403 - the error alone
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from jinja2.ext import Extension
@@ -143,8 +143,33 @@ class PageContext(Context, frozen=True, kw_only=True):
     now: int | None = None  # microseconds since 1970; a page in a file has no clock
     mistakes: Sequence[str] = ()  # what the address has and the page leaves out, in sentences
     is_live: bool = False  # an open page asked for its part that changes
-    is_fragment: bool = False  # the report in one file asked for title, crumbs and content
+    is_fragment: bool = False  # of the page only title, crumbs and content are wanted
+    cut: Markup = Markup()  # where the report in one file takes a page apart
     is_report: bool = False
+
+
+# No value of a page has this character: each is escaped.
+_CUT: Final = Markup("\x1e")
+
+
+class Fragment(NamedTuple):
+    """The parts in which one page differs from others, as HTML."""
+
+    title: str
+    crumbs: str
+    content: str
+
+
+def render_fragment(context: PageContext) -> Fragment:
+    """Return the parts of a page."""
+    parts = render(replace(context, is_fragment=True, cut=_CUT)).split(_CUT)
+    return Fragment(*(part.strip() for part in parts))
+
+
+def render_frame(context: PageContext) -> tuple[str, str]:
+    """Return what stands above and below the content of a page."""
+    _, above, _, below, _ = render(replace(context, cut=_CUT)).split(_CUT)
+    return above, below
 
 
 def render(context: Context) -> str:

@@ -24,7 +24,7 @@ from pytest_automation_report import __version__
 from pytest_automation_report.server.api.documents import Query, in_range, one_of
 from pytest_automation_report.server.pages import rendering, report_tests
 from pytest_automation_report.server.pages.queries import PageReader, ask
-from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunView, facts_in
+from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunPageContext, RunView, facts_in
 from pytest_automation_report.server.pages.runs import RunIdentity
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks
 from pytest_automation_report.server.pages.urls import RunState, link, read_parameters, run_state
@@ -163,8 +163,6 @@ EVERY_FAILURE: Final = contents.FileRule()  # the usual rule: artifacts of failu
 _SCRIPTS: Final = ("page.js", "find.js", "report.js")
 _STRICT: Final = '"use strict";\n'
 _LEAF: Final = re.compile(r'<a class="leaf".*?</a>', re.DOTALL)
-# What stands above and below the content of a page.
-_FRAME: Final = re.compile(r"<body>(.*)<main.*</main>(.*)</body>", re.DOTALL)
 # Each combination of these is a page in the file. Filters of the list of tests are the script's.
 _VIEW_PARAMETERS: Final = frozenset({"view", "group", "page", "change", "base"})
 _MOST_VIEWS: Final = 60
@@ -246,7 +244,7 @@ class _Report:
         self._results = {row["id"] for row in self._tests.rows}
         # Without failures the usual view is the list of tests.
         self._view = RunView(self._facts, RunState(run_id=run_id)).view
-        self._pages: dict[str, str] = {}
+        self._pages: report_tests.Fragments = {}
         # The flat list of all tests, and the tree of their files.
         self._list, self._tree = (
             report_tests.canonical(link("run", run_id, view="tests", group=group, **self._base))
@@ -257,8 +255,9 @@ class _Report:
 
     def html(self, note: str) -> str:
         start = self._named(self._path)
-        self._pages[start] = self._fetch(start, is_fragment=False)
-        self._collect(start)
+        first = self._fetch(start)
+        self._pages[start] = first
+        self._collect(first)
         run = RunIdentity.of(self._facts.row, self._facts.source)
         self._pages |= report_tests.shown_tests(self._tests, self._code_links)
         self._pages |= report_tests.tests_with_output(self._tests, run)
@@ -275,11 +274,9 @@ class _Report:
             "tree": self._tree,
             "tests": report_tests.rows_of(self._tests, run, self._findings),
             "pages": {
-                address: [
-                    report_tests.relinked(part, self._knows, self._files) for part in report_tests.fragment_of(html)
-                ]
-                for address, html in self._pages.items()
-                if html
+                address: [report_tests.relinked(part, self._knows, self._files) for part in page]
+                for address, page in self._pages.items()
+                if page
             },
         }
         plain_style, loader = rendering.style_text("plain.css"), _STRICT + rendering.script_text("loader.js")
@@ -287,7 +284,7 @@ class _Report:
             plain=plain_report(self._facts, self._findings),
             policy=_own(_POLICY.format(styles=_hashes(plain_style, style), scripts=_hashes(loader, script))),
             version=__version__,
-            title=report_tests.fragment_of(self._pages[start]).title,
+            title=first.title,
             style=_own(plain_style),
             script=_own(loader),
             data=_deflated(json.dumps(data, separators=(",", ":"), sort_keys=True).encode()),
@@ -298,34 +295,37 @@ class _Report:
         )
         return rendering.render(context)
 
-    def _fetch(self, address: str, *, is_fragment: bool = True) -> str:
+    def _context(self, address: str) -> RunPageContext:
         state = run_state(self._run_id, dict(parse_qsl(urlsplit(address).query)))
         context = RunView(self._facts, state).context()
-        return rendering.render(replace(context, is_fragment=is_fragment, is_report=True))
+        return replace(context, is_report=True)
+
+    def _fetch(self, address: str) -> rendering.Fragment:
+        return rendering.render_fragment(self._context(address))
 
     def _frame(self, start: str) -> dict[str, str]:
         """Return what the script puts above and below the pages: it shows the top once it has a page to show."""
-        head, foot = _FRAME.findall(self._pages[start])[0]
+        head, foot = rendering.render_frame(self._context(start))
         # The script of the report searches.
         top = report_tests.relinked(head, self._is_inside).replace(" data-find", "")
         top = re.sub('<header|<a class="skip-to"', r"\g<0> hidden", top)
         icons = rendering.file_text("icons.svg").replace("<svg", '<svg width="0" height="0" aria-hidden="true"', 1)
         return {"head": icons + top, "foot": foot}
 
-    def _collect(self, start: str) -> None:
+    def _collect(self, first: rendering.Fragment) -> None:
         queue = deque(report_tests.canonical(link("run", self._run_id, view=view, **self._base)) for view in _VIEWS)
         lists = (self._tree, self._list)
-        queue.extend([*lists, *report_tests.addresses_in(self._pages[start])])
+        queue.extend([*lists, *report_tests.addresses_in(first)])
         while queue and len(self._pages) < _MOST_VIEWS:
             address = self._named(queue.popleft())
             has_own_page = set(parse_qs(urlsplit(address).query)) <= _VIEW_PARAMETERS
             is_view = has_own_page and self._view_of(address) not in {None, "tests"}
             if address in self._pages or not (address in lists or is_view):
                 continue
-            html = self._fetch(address)
+            page = self._fetch(address)
             # The script fills a list with rows.
-            self._pages[address] = _LEAF.sub("", html) if address in lists else html
-            queue.extend(report_tests.addresses_in(html))
+            self._pages[address] = page._replace(content=_LEAF.sub("", page.content)) if address in lists else page
+            queue.extend(report_tests.addresses_in(page))
 
     def _named(self, address: str) -> str:
         split = urlsplit(address)

@@ -11,7 +11,7 @@ import json
 import re
 from functools import cache, lru_cache, partial
 from html import escape, unescape
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypedDict
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from markupsafe import Markup
@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
 from pytest_automation_report.server.pages.queries import PageReader
-from pytest_automation_report.server.pages.rendering import PageContext, macros, render
+from pytest_automation_report.server.pages.rendering import Fragment, PageContext, macros, render_fragment
 from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, path_of, tone_of
 from pytest_automation_report.server.pages.run.messages import says_of
 from pytest_automation_report.server.pages.run.tests import Level, OpenableRow, file_branches, ordered
@@ -50,9 +50,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.test.handlers import CodeLinks, TestPageContext
     from pytest_automation_report.server.store.database import Row
 
-_TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
-_CRUMBS: Final = re.compile(r'<nav class="crumbs".*?</nav>', re.DOTALL)
-_MAIN: Final = re.compile(r'<main id="content"[^>]*>(.*)</main>', re.DOTALL)
 _HREF: Final = re.compile(r' href="(/[^"]*)"')
 _ADDRESS: Final = re.compile(r' (href|src|action|poster|data-branch|data-live|data-icon|data-page)="(/[^"]*)"')
 # The time since a moment is true for a minute; the moment itself stands in the title.
@@ -61,25 +58,13 @@ _LABELLED_OUTSIDE: Final = re.compile(r"(<a\b(?=[^>]* data-outside)(?=[^>]*aria-
 _ARTIFACT: Final = re.compile(r"/artifacts/([0-9a-f]{64})(?:/(.*))?", re.DOTALL)
 
 
-class Fragment(NamedTuple):
-    """The parts in which one page differs from others, as HTML."""
-
-    title: str
-    crumbs: str
-    content: str
+Fragments: TypeAlias = "dict[str, Fragment | None]"
+"""Pages by address; None for one that the script shows in another way."""
 
 
-def fragment_of(html: str) -> Fragment:
-    """Return the parts of a page; raises `ValueError` if it does not extend the base template."""
-    title, crumbs, content = _TITLE.search(html), _CRUMBS.search(html), _MAIN.search(html)
-    if title is None or content is None:
-        raise ValueError("the page has no title or no content")
-    return Fragment(title[1].strip(), crumbs[0] if crumbs else "", content[1].strip())
-
-
-def addresses_in(html: str) -> list[str]:
+def addresses_in(page: Fragment) -> list[str]:
     """Return the canonical addresses of all pages that a page links to, in their order."""
-    return [canonical(unescape(match[1])) for match in _HREF.finditer(html)]
+    return [canonical(unescape(match[1])) for match in _HREF.finditer(page.crumbs + page.content)]
 
 
 # Pages of one run lead to the same places.
@@ -143,21 +128,21 @@ class _RunTests(PageReader):
         return siblings_of(row, known)
 
 
-def shown_tests(tests: ReportedTests, code_links: CodeLinks) -> dict[str, str]:
-    """Return the HTML of pages of tests by address, each followed by its attempts and streams of output."""
+def shown_tests(tests: ReportedTests, code_links: CodeLinks) -> Fragments:
+    """Return the pages of tests by address, each followed by its attempts and streams of output."""
     common = CommonValues(_RunTests(tests.facts.reader, tests.rows))
     shown, histories = set(tests.shown), tests.facts.histories
     histories.load(row["case"] for row in tests.rows if row["id"] in shown)
     common.once(("histories", tests.facts.row.id), lambda: histories)
-    pages: dict[str, str] = {}
+    pages: Fragments = {}
     for result_id in tests.shown:
         _add(pages, result_id, partial(result_context, result_id, common=common), code_links)
     return pages
 
 
-def tests_with_output(tests: ReportedTests, run: RunIdentity) -> dict[str, str]:
-    """Return the HTML of pages that show a result's own fields, steps and output, and nothing of other results."""
-    pages: dict[str, str] = {}
+def tests_with_output(tests: ReportedTests, run: RunIdentity) -> Fragments:
+    """Return the pages that show a result's own fields, steps and output, and nothing of other results."""
+    pages: Fragments = {}
     ids = tests.with_output
     for start in range(0, len(ids), _FIELDS_AT_ONCE):
         some = ids[start : start + _FIELDS_AT_ONCE]
@@ -169,18 +154,19 @@ def tests_with_output(tests: ReportedTests, run: RunIdentity) -> dict[str, str]:
 
 
 def _add(
-    pages: dict[str, str],
+    pages: Fragments,
     result_id: int,
     context_of: Callable[[TestState], TestPageContext],
     code_links: CodeLinks,
 ) -> None:
-    def page(state: TestState) -> tuple[str, str]:
+    def page(state: TestState) -> tuple[Fragment, str]:
         context = context_of(state)
-        return render(replace(context, is_fragment=True, code_links=code_links)), context.stream
+        return render_fragment(replace(context, code_links=code_links)), context.stream
 
     address = link("result", result_id)
-    pages[address], stream = page(TestState())
-    for other in sorted(set(addresses_in(pages[address]))):
+    shown, stream = page(TestState())
+    pages[address] = shown
+    for other in sorted(set(addresses_in(shown))):
         path, _, query = other.partition("?")
         parameters = parse_qsl(query) if path == address else ()
         if [name for name, _ in parameters] not in (["attempt"], ["out"]):
@@ -188,7 +174,7 @@ def _add(
         state = result_state(dict(parameters))
         # The stream that a page begins with has no page of its own: the script shows the result's page.
         is_same = state.out == stream and state.attempt is None
-        pages[other] = "" if is_same else page(state)[0]
+        pages[other] = None if is_same else page(state)[0]
 
 
 # Most tests whose page in the file is the server's: those that failed, were flaky or changed their duration.
@@ -370,13 +356,13 @@ def _kind(tests: ReportedTests, row: Row, name: NameParts) -> tuple[int, int, Li
 
 def _kind_values(rank: int, status: int, test: ListedTest, run: RunIdentity) -> ShownKind:
     row = relinked(macros().leaf(test), None)
-    page = render(LoneTestContext(test=test, run=run, is_fragment=True))
+    page = render_fragment(LoneTestContext(test=test, run=run))
     return {
         "status": str(status),
         "tone": test.tone,
         "rank": rank,
         "row": row.strip(),
-        "page": [relinked(part, None) for part in fragment_of(page)],
+        "page": [relinked(part, None) for part in page],
     }
 
 
