@@ -30,7 +30,7 @@ from msgspec import Struct, field, to_builtins
 
 from pytest_automation_report import __version__
 from pytest_automation_report.api.http import Try, proxies_for, reason
-from pytest_automation_report.api.models import DEFAULT_PORTS, ROLE_HEADER, Token, shown_address
+from pytest_automation_report.api.models import DEFAULT_PORTS, ROLE_HEADER, Endpoint, Token, shown_address
 from pytest_automation_report.api.responses import (
     ClientError,
     NoResponse,
@@ -61,7 +61,6 @@ from pytest_automation_report.text.limits import quantity, string
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from pytest_automation_report.api.models import Endpoint
 
 _STEP_SECONDS: Final = 10.0
 _SKEW_SECONDS: Final = 60.0
@@ -163,6 +162,12 @@ _ACCEPTED: Final = Check("token", "ok", "accepted")
 
 def _skipped(reason: str, *names: str) -> list[Check]:
     return [Check(name, "skipped", reason) for name in names]
+
+
+def print_failed_checks(start: Mapping[str, Any]) -> None:
+    """Print which checks of a connection failed; a session that asks for them calls it in a process of its own."""
+    checks = connection_checks(Endpoint(**start["endpoint"]), Token(start["token"]))
+    click.echo("; ".join(check.line for check in checks if check.state == "failed"))
 
 
 def connection_checks(endpoint: Endpoint, token: Token) -> list[Check]:

@@ -13,10 +13,10 @@ from datetime import datetime, timezone
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from pytest_automation_report.api.client import learn_kind, run_pages
 from pytest_automation_report.api.models import CUT_FIELD, SELECTION_FIELD, SHARD_OPTION, NewRun
@@ -39,6 +39,8 @@ from pytest_automation_report.settings.run import RunSharing, timeouts_from
 from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.api.responses import Run
 
@@ -70,6 +72,11 @@ def history(shared: SharedRun | None, /, **options: object) -> int:
     system.end_after(0)
     click.echo(json.dumps(found))
     return Exit.DONE
+
+
+def answer(start: Mapping[str, Any]) -> None:
+    """Run the command with these arguments, and the shared run of the session that calls it, if it has one."""
+    history(start["arguments"], prog_name="automation-report", obj=convert(start["shared"], SharedRun | None))
 
 
 def _found(reading: Opened, shared: SharedRun | None, end: float) -> Json:

@@ -8,7 +8,7 @@ import time
 from difflib import get_close_matches
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 from msgspec.structs import replace
@@ -39,7 +39,7 @@ from pytest_automation_report.text.node_ids import pytest_command
 from pytest_automation_report.text.output import encoded, write_output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.queries import Opened
@@ -304,7 +304,12 @@ def digest(
     return digest_run(run, failures, findings, now=now, url=url, is_new_only=is_new_only)
 
 
-# No command of the console: a session that runs failed tests again calls it in a process of its own.
+def answer_failed(start: Mapping[str, Any]) -> None:
+    """Run `failed_tests` with these arguments: a session that runs failed tests again calls it."""
+    failed_tests(start["arguments"], prog_name="automation-report")
+
+
+# No command of the console.
 @click.command(cls=Command)
 @RUN_ID
 @click.option("--only", metavar="new|REASON")

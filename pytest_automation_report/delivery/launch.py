@@ -103,17 +103,8 @@ sys.path += start['folders']
 _BOOT: Final = f"""\
 'pytest_automation_report sender'
 {system.BOOT}{BEGIN}
-from msgspec.json import decode
-from pytest_automation_report.delivery.launch import SenderConfig
-from pytest_automation_report.delivery.stores import import_client
-from pytest_automation_report.delivery.sender import run_sender
-import_client(is_embedded=start['is_embedded'])
-config = lines.readline()
-if not config.endswith(b'\\n'):
-    os._exit(0)  # pytest ended before its session began
-os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-run_sender(decode(config, type=SenderConfig))
-os._exit(0)  # all is closed, and to unload each module would be an eighth of the cost of a short session
+from pytest_automation_report.delivery.sender import run_started
+run_started(start, lines)
 """
 
 

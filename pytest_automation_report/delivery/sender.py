@@ -12,9 +12,9 @@ import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Generic, NoReturn, TypeVar
 
-from msgspec import Struct, field
+from msgspec import Struct, field, json
 from msgspec.structs import replace
 
 from pytest_automation_report.api.responses import ClientError, RefusedError
@@ -26,7 +26,7 @@ from pytest_automation_report.delivery.reconciliation import decided
 from pytest_automation_report.delivery.recount import unshown
 from pytest_automation_report.delivery.report import excerpt_from, write_report
 from pytest_automation_report.delivery.requests import DeliveryOptions
-from pytest_automation_report.delivery.stores import connected
+from pytest_automation_report.delivery.stores import connected, import_client
 from pytest_automation_report.errors import SpoolError, StoreError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import (
@@ -47,7 +47,7 @@ from pytest_automation_report.text.files import Disk
 from pytest_automation_report.text.limits import quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.findings.documents import FindingsExcerpt
@@ -445,6 +445,17 @@ def _remove_after_pytest(folder: SessionFolder, lock: Lock, config: SenderConfig
     finally:
         controller.close()
     remove_session(folder.path, lock, is_own=True)
+
+
+def run_started(start: Mapping[str, Any], lines: BinaryIO) -> NoReturn:
+    """Deliver the session whose configuration comes as the next line; `launch` starts a process with this call."""
+    import_client(is_embedded=start["is_embedded"])
+    config = lines.readline()
+    if not config.endswith(b"\n"):
+        os._exit(0)  # pytest ended before its session began
+    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    run_sender(json.decode(config, type=SenderConfig))
+    os._exit(0)  # all is closed, and to unload each module would be an eighth of the cost of a short session
 
 
 def run_sender(config: SenderConfig) -> None:

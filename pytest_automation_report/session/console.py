@@ -1,4 +1,4 @@
-"""Run code of the console command in a process of its own; and the base of plugins that look at collected tests.
+"""Run functions of the console command in a process of its own; and the base of plugins that look at collected tests.
 
 pytest's process opens no socket and no store.
 """
@@ -34,12 +34,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Token
 
-_CHECKS: Final = """\
-from pytest_automation_report.cli.doctor import connection_checks
-from pytest_automation_report.api.models import Endpoint, Token
-checks = connection_checks(Endpoint(**start['endpoint']), Token(start['token']))
-print('; '.join(check.line for check in checks if check.state == 'failed'))
-"""
 _CHECKS_SECONDS: Final = 40  # three checks of 10 s each, and the start of Python
 
 
@@ -52,7 +46,7 @@ def check_before(settings: Settings, token: Token | None) -> None:
         return
     start = {"endpoint": to_builtins(settings.endpoint), "token": token.value}
     try:
-        printed = PrintingProcess(_CHECKS, start, seconds=_CHECKS_SECONDS).printed()
+        printed = PrintingProcess("cli.doctor.print_failed_checks", start, seconds=_CHECKS_SECONDS).printed()
     except LaunchError as error:
         raise pytest.UsageError(f"{origin}: the checks could not be made: {error}: leave preflight out") from error
     if printed.strip():
@@ -61,14 +55,15 @@ def check_before(settings: Settings, token: Token | None) -> None:
 
 
 class PrintingProcess:
-    """Code of the console command that runs in an interpreter of its own, where ``start`` is a variable.
+    """A function of the package that runs in an interpreter of its own, called with ``start``.
 
-    pytest goes on meanwhile. Raises `LaunchError` if it cannot be started.
+    Its name is as within the package: "cli.show.answer_failed". pytest goes on meanwhile. Raises `LaunchError` if it
+    cannot be started.
     """
 
     def __init__(
         self,
-        code: str,
+        function: str,
         start: Mapping[str, object],
         *,
         seconds: int,
@@ -79,9 +74,11 @@ class PrintingProcess:
         line = Unpatched.encode({**start, "folders": package_folders(NEEDED_CONSOLE)})
         # The system ends it, since the clock of pytest's process may be a test's.
         alarm = f"from pytest_automation_report.system.here import system\nsystem.end_after({seconds})"
+        module, _, name = function.rpartition(".")
+        call = f"from pytest_automation_report.{module} import {name}\n{name}(start)"
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and text; secrets go through the pipe
-                command_for(f"'pytest_automation_report'\n{BEGIN}{alarm}\n{code}"),
+                command_for(f"'pytest_automation_report'\n{BEGIN}{alarm}\n{call}"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -114,7 +111,7 @@ class PrintingProcess:
 
 
 def console_process(
-    code: str,
+    function: str,
     arguments: Sequence[str],
     settings: Settings,
     *,
@@ -123,14 +120,14 @@ def console_process(
     root: Path,
     more: Mapping[str, object] = MappingProxyType({}),
 ) -> PrintingProcess:
-    """Run a command of the console on the project that a session reports to; `LaunchError` if it cannot be started.
+    """Run a function on the project that a session reports to, as `PrintingProcess`; `LaunchError` without a process.
 
-    ``more`` are further members of ``start``.
+    ``start`` has its arguments, as of the console command, and ``more``.
     """
     way = ("database",) if settings.endpoint.is_embedded else ("url", "allow_http", "ca_file", "token_file")
     options = console_options(settings.changed(url=settings.url or LOCAL_URL), "project_id", "source", "url", *way)
     start = {"arguments": [*arguments, *options], **more}
-    return PrintingProcess(code, start, seconds=seconds, environ=environ, folder=str(root))
+    return PrintingProcess(function, start, seconds=seconds, environ=environ, folder=str(root))
 
 
 def console_options(settings: Settings, *names: str) -> list[str]:

@@ -156,12 +156,6 @@ def lowest_first(units: Sequence[str], ranks: Sequence[int]) -> list[int]:
 # other tests than the others expect, so it asks for a minute. Each request has a limit of its own.
 _SECONDS: Final = 20
 _SECONDS_OF_CUT: Final = 80
-_CODE: Final = """\
-from msgspec import convert
-from pytest_automation_report.cli.history import SharedRun, history
-shared = convert(start['shared'], SharedRun | None)
-history(start['arguments'], prog_name='automation-report', obj=shared)
-"""
 # Settings on which a run's branch depends.
 _OF_RUN: Final = ("branch", "build", "attempt", "facts")
 _ALONE: Final = "jobs that share no run cannot agree on durations"
@@ -232,7 +226,9 @@ class HistoryHooks(CollectionHooks):
 
         def start(shared: Json | None) -> PrintingProcess:
             seconds, more = _SECONDS_OF_CUT if shared else _SECONDS, {"shared": shared}
-            return console_process(_CODE, arguments, settings, seconds=seconds, environ=environ, root=root, more=more)
+            return console_process(
+                "cli.history.answer", arguments, settings, seconds=seconds, environ=environ, root=root, more=more
+            )
 
         return cls(wanted, internal_errors, start)
 

@@ -46,10 +46,6 @@ ALL: Final = "all"
 
 _SECONDS: Final = 120  # without an answer no test can run, so a slow server gets time
 _WHICH: Final = re.compile(r"([0-9]+|last)(?::(new|[0-9a-f]{16}))?|all")
-_CODE: Final = """\
-from pytest_automation_report.cli.show import failed_tests
-failed_tests(start['arguments'], prog_name='automation-report')
-"""
 
 
 def failed_in(config: pytest.Config, settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -66,7 +62,9 @@ def failed_in(config: pytest.Config, settings: Settings, environ: Mapping[str, s
     chosen, only = match[1] or LAST, match[2]
     arguments, root = [chosen, *(["--only", only] if only else [])], config.rootpath
     try:
-        process = console_process(_CODE, arguments, settings, seconds=_SECONDS, environ=environ, root=root)
+        process = console_process(
+            "cli.show.answer_failed", arguments, settings, seconds=_SECONDS, environ=environ, root=root
+        )
         printed = process.printed()
     except LaunchError as error:
         raise pytest.UsageError(f"{OPTION}: the failed tests cannot be read: {error}") from error
