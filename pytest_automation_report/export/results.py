@@ -106,10 +106,8 @@ class ExportedTest(Struct, frozen=True):
     @property
     def node_id(self) -> str:
         """The node id by which pytest finds the test, empty if its file is not known."""
-        row = {"file": self.file, "folder": self.folder, "name": self.name}
-        return read_node_id(
-            row, [{"name": field.name, "type": field.type, "value": field.value} for field in self.fields]
-        )
+        fields = [{"name": field.name, "type": field.type, "value": field.value} for field in self.fields]
+        return read_node_id(self.file, self.folder, self.name, fields)
 
     @property
     def outcome_texts(self) -> list[OutcomeText]:

@@ -53,12 +53,12 @@ def node_id(file: str | None, folder: str, name: str) -> str:
     return string("::".join([file, *filter(None, classes.split(".")), name]))
 
 
-def read_node_id(row: Mapping[str, Any], fields: Iterable[Mapping[str, Any]] = ()) -> str:
+def read_node_id(file: str | None, folder: str, name: str, fields: Iterable[Mapping[str, Any]] = ()) -> str:
     """Return the node id of a test; empty if its file is not known."""
     # It comes from the field that the plugin adds, else from file, folder and name, as JUnit XML has them.
     sent = (str(field.get("value") or "") for field in fields if field.get("name") == "Node id" and field["type"] == 1)
     known = next((string(text) for text in sent if is_argument(text)), "")
-    return known or node_id(row["file"], row["folder"], row["name"])
+    return known or node_id(file, folder, name)
 
 
 MOST_NAMED: Final = 5

@@ -42,9 +42,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import FailureReason, FlakyResult, Mine, RunFindings
     from pytest_automation_report.server.pages.run.facts import ShownRun
     from pytest_automation_report.server.pages.words import Part
-    from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.stored import StoredRun
+    from pytest_automation_report.server.store.stored import StoredResult, StoredRun
 
 _FAILURES_SHOWN: Final = 100
 _ALL_CHARACTERS: Final = 48_000
@@ -108,7 +107,7 @@ def plain_report(facts: ShownRun, findings: RunFindings) -> PlainReport:
     order = {reason["fingerprint"]: place for place, reason in enumerate(reasons)}
     # Unlike the reasons of findings, the list is the run's own: also failures without a text are in it.
     failures = facts.reader.whole_failures(row.id, _FAILURES_SHOWN)
-    failures.sort(key=lambda failure: order.get(hexadecimal(failure["fingerprint"]), len(order)))
+    failures.sort(key=lambda failure: order.get(hexadecimal(failure.fingerprint or 0), len(order)))
     kinds: dict[str, Mine | None] = {reason["fingerprint"]: reason["kind"] for reason in reasons}
     return PlainReport(
         run=row,
@@ -122,14 +121,14 @@ def plain_report(facts: ShownRun, findings: RunFindings) -> PlainReport:
     )
 
 
-def _failures(rows: Sequence[Row], kinds: Mapping[str, Mine | None]) -> list[PlainFailure]:
+def _failures(rows: Sequence[StoredResult], kinds: Mapping[str, Mine | None]) -> list[PlainFailure]:
     """Return failures; the first one of each reason has a longer text, since the others are alike."""
     texts = []
     for row in rows:
-        values = [field["value"] for field in stored_entries(row["fields"]) if field["is_highlight"]]
+        values = [field["value"] for field in stored_entries(row.fields) if field["is_highlight"]]
         texts.append("\n\n".join(map(plain, values)))
-    firsts = {row["fingerprint"]: row["id"] for row in reversed(rows)}
-    is_first = [firsts[row["fingerprint"]] == row["id"] for row in rows]
+    firsts = {row.fingerprint: row.id for row in reversed(rows)}
+    is_first = [firsts[row.fingerprint] == row.id for row in rows]
     longest = _longest([len(text) for text, first in zip(texts, is_first, strict=True) if first])
     failures = []
     for row, text, first in zip(rows, texts, is_first, strict=True):
@@ -137,10 +136,10 @@ def _failures(rows: Sequence[Row], kinds: Mapping[str, Mine | None]) -> list[Pla
         # The end of a long text has the error; a line that is cut would be hard to read.
         shown = text if len(text) <= characters else text[-characters:].partition("\n")[2] or text[-characters:]
         failure = PlainFailure(
-            join_title(row["folder"], row["name"]),
-            join_place(row["file"], row["line"]),
-            row["message"] or "",
-            kinds.get(hexadecimal(row["fingerprint"])),
+            join_title(row.folder, row.name),
+            join_place(row.file, row.line),
+            row.message or "",
+            kinds.get(hexadecimal(row.fingerprint or 0)),
             shown,
             len(text) - len(shown),
         )
@@ -241,7 +240,7 @@ class _Report:
         names = {} if rule.which == "none" else self._tests.artifacts(only_of_failures=rule.which == "failed")
         self._rule = rule
         self._files, self._left_out = _fitting(reader, run_id, names, rule.max_bytes)
-        self._results = {row["id"] for row in self._tests.rows}
+        self._results = {row.id for row in self._tests.rows}
         # Without failures the usual view is the list of tests.
         self._view = RunView(self._facts, RunState(run_id=run_id)).view
         self._pages: report_tests.Fragments = {}

@@ -20,7 +20,14 @@ from msgspec.structs import replace
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
 from pytest_automation_report.server.pages.queries import PageReader
 from pytest_automation_report.server.pages.rendering import Fragment, PageContext, macros, render_fragment
-from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, path_of, tone_of
+from pytest_automation_report.server.pages.run.facts import (
+    ListedTest,
+    ShownRun,
+    entries_of,
+    path_of,
+    tone_of,
+    tree_path,
+)
 from pytest_automation_report.server.pages.run.messages import says_of
 from pytest_automation_report.server.pages.run.tests import Level, OpenableRow, file_branches, ordered
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, own_context, result_context
@@ -48,7 +55,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.server.pages.runs import RunIdentity
     from pytest_automation_report.server.pages.test.handlers import CodeLinks, TestPageContext
-    from pytest_automation_report.server.store.database import Row
+    from pytest_automation_report.server.store.stored import ReportedResult, StoredResult
 
 _HREF: Final = re.compile(r' href="(/[^"]*)"')
 _ADDRESS: Final = re.compile(r' (href|src|action|poster|data-branch|data-live|data-icon|data-page)="(/[^"]*)"')
@@ -114,17 +121,17 @@ _FIELDS_AT_ONCE: Final = 500
 class _RunTests(PageReader):
     """The tests of a run, whose names are known: siblings are found without a query, in a third of the time."""
 
-    def __init__(self, reader: PageReader, rows: Iterable[Row]) -> None:
+    def __init__(self, reader: PageReader, rows: Iterable[ReportedResult]) -> None:
         super().__init__(reader.connection)
-        self._by_function: dict[tuple[str, str], list[Row]] = {}
+        self._by_function: dict[tuple[str, str], list[ReportedResult]] = {}
         for row in rows:
-            function, bracket, _ = row["name"].partition("[")
+            function, bracket, _ = row.name.partition("[")
             if bracket:
-                self._by_function.setdefault((row["folder"], function), []).append(row)
+                self._by_function.setdefault((row.folder, function), []).append(row)
 
-    def siblings(self, row: Row) -> Siblings:
-        function, bracket, _ = str(row["name"]).partition("[")
-        known = self._by_function.get((row["folder"], function), ()) if bracket else ()
+    def siblings(self, row: StoredResult) -> Siblings:
+        function, bracket, _ = str(row.name).partition("[")
+        known = self._by_function.get((row.folder, function), ()) if bracket else ()
         return siblings_of(row, known)
 
 
@@ -132,7 +139,7 @@ def shown_tests(tests: ReportedTests, code_links: CodeLinks) -> Fragments:
     """Return the pages of tests by address, each followed by its attempts and streams of output."""
     common = CommonValues(_RunTests(tests.facts.reader, tests.rows))
     shown, histories = set(tests.shown), tests.facts.histories
-    histories.load(row["case"] for row in tests.rows if row["id"] in shown)
+    histories.load(row.case for row in tests.rows if row.id in shown)
     common.once(("histories", tests.facts.row.id), lambda: histories)
     pages: Fragments = {}
     for result_id in tests.shown:
@@ -147,9 +154,9 @@ def tests_with_output(tests: ReportedTests, run: RunIdentity) -> Fragments:
     for start in range(0, len(ids), _FIELDS_AT_ONCE):
         some = ids[start : start + _FIELDS_AT_ONCE]
         for row in tests.facts.reader.whole_results(some):
-            fields = [*stored_entries(row["fields"]), *known_entries(row["known"])]
-            worker = tests.facts.worker(row["thread"]) or "timeline"
-            _add(pages, row["id"], partial(own_context, row, fields, run=run, worker=worker), NO_LINKS)
+            fields = [*stored_entries(row.fields), *known_entries(row.known)]
+            worker = tests.facts.worker(row.thread) or "timeline"
+            _add(pages, row.id, partial(own_context, row, fields, run=run, worker=worker), NO_LINKS)
     return pages
 
 
@@ -189,8 +196,6 @@ class ReportedTests:
     def __init__(self, facts: ShownRun, findings: RunFindings) -> None:
         self.facts = facts
         self.rows = facts.reader.reported(facts.row.id)
-        for row in self.rows:
-            row["facts"] = "\n".join(f"{name}:{value}".lower() for name, value in facts_of(row["facts"]))
         facts.histories.load_all()
         # The place of each status in lists: failures first.
         self.ranks = {status.id: place for place, status in enumerate(STATUSES_RANKED)}
@@ -199,28 +204,28 @@ class ReportedTests:
             for entry in entries_of(findings, name):
                 if entry["result"]:
                     self.changes.setdefault(entry["result"], []).append(name)
-        self.failed = [row["id"] for row in self.rows if row["result_class"] == ResultClass.FAILURE]
-        flaky = [row["id"] for row in self.rows if row["failed_attempts"]]
-        others = [row["id"] for row in self.rows if _DURATIONS & set(self.changes.get(row["id"], ()))]
+        self.failed = [row.id for row in self.rows if row.result_class == ResultClass.FAILURE]
+        flaky = [row.id for row in self.rows if row.failed_attempts]
+        others = [row.id for row in self.rows if _DURATIONS & set(self.changes.get(row.id, ()))]
         # The results with the server's page.
         self.shown = list(dict.fromkeys([*self.failed, *flaky, *others]))[:MOST_PAGES]
         # The reasons of results that have nothing else.
-        skips = {row["id"]: _lone_reason(row["skip"]) for row in self.rows if row["skip"]}
+        skips = {row.id: _lone_reason(row.skip) for row in self.rows if row.skip}
         self.skips = {result: reason for result, reason in skips.items() if reason}
         told = {*self.shown, *self.skips}
-        rest = [row for row in self.rows if row["has_more"] and row["id"] not in told]
+        rest = [row for row in self.rows if row.has_more and row.id not in told]
         # Others with fields, steps or output; what did not pass first: skipped tests have a reason.
-        rest.sort(key=lambda row: (self.ranks[row["status"]], row["id"]))
-        self.with_output = sorted(row["id"] for row in rest[:MOST_OUTPUT_PAGES])
-        self.left_out = {row["id"] for row in rest[MOST_OUTPUT_PAGES:]}
+        rest.sort(key=lambda row: (self.ranks[row.status], row.id))
+        self.with_output = sorted(row.id for row in rest[:MOST_OUTPUT_PAGES])
+        self.left_out = {row.id for row in rest[MOST_OUTPUT_PAGES:]}
 
     def artifacts(self, *, only_of_failures: bool) -> dict[str, str]:
         """Return the names of stored artifacts by their hash: of failures, or of all tests with a page."""
         wanted = set(self.failed if only_of_failures else self.shown)
         names: dict[str, str] = {}
         for row in self.rows:
-            if row["id"] in wanted and row["artifacts"]:
-                for artifact in json.loads(row["artifacts"]):
+            if row.id in wanted and row.artifacts:
+                for artifact in json.loads(row.artifacts):
                     hash_ = content_hash(str(artifact.get("url") or ""))
                     if hash_ is not None:
                         names.setdefault(hash_, str(artifact.get("name") or hash_))
@@ -284,21 +289,21 @@ class TestRows(TypedDict):
 def rows_of(tests: ReportedTests, run: RunIdentity, findings: RunFindings) -> TestRows:
     """Return the member ``tests`` of the report's JSON."""
     facts, rows = tests.facts, tests.rows
-    names = [split_name(row["name"]) for row in rows]
+    names = [split_name(row.name) for row in rows]
     kinds = [_kind(tests, row, name) for row, name in zip(rows, names, strict=True)]
     kind_list = sorted(set(kinds))
     shown = cache(visible)
-    file_numbers = {path_of(file): number for number, file in enumerate(facts.overview["files"])}
-    groups = [(file_numbers[path_of(row)], *_group(row, shown)) for row in rows]
+    file_numbers = {tree_path(file): number for number, file in enumerate(facts.overview["files"])}
+    groups = [(file_numbers[path_of(row.file, row.folder)], *_group(row, shown)) for row in rows]
     group_list = sorted(set(groups))
     numbers = {group: number for number, group in enumerate(group_list)}
     functions = [
-        (shown(name.function), shown(join_place(row["file"], row["line"])), numbers[group])
+        (shown(name.function), shown(join_place(row.file, row.line)), numbers[group])
         for row, name, group in zip(rows, names, groups, strict=True)
     ]
-    ids = [row["id"] for row in rows]
+    ids = [row.id for row in rows]
     draw, says = macros().strip, macros().says
-    letters = [facts.histories.letters(row["case"])[-STRIP_RUNS:] for row in rows]
+    letters = [facts.histories.letters(row.case)[-STRIP_RUNS:] for row in rows]
     strips = {text: str(draw(strip_of(text))) for text in set(letters)}
     return {
         "kinds": [_kind_values(*kind, run) for kind in kind_list],
@@ -307,18 +312,18 @@ def rows_of(tests: ReportedTests, run: RunIdentity, findings: RunFindings) -> Te
             "kind": _coded(kinds, kind_list, range(len(kind_list))),
             "function": _column(functions),
             "parameters": _column([shown(name.parameters) for name in names]),
-            "time": _times([row["elapsed"] for row in rows]),
+            "time": _times([row.elapsed for row in rows]),
             "strip": _column([strips[text] for text in letters]),
-            "worker": _column([(shown(facts.worker(row["thread"])), str(row["thread"])) for row in rows]),
-            "message": _column([shown(row["message"] or "") for row in rows]),
-            "facts": _column([row["facts"] for row in rows]),
-            "skip": _column([shown(tests.skips.get(row["id"], "")) for row in rows]),
-            "changes": _column([",".join(tests.changes.get(row["id"], ())) for row in rows]),
-            "reason": _column(["" if row["fingerprint"] is None else hexadecimal(row["fingerprint"]) for row in rows]),
+            "worker": _column([(shown(facts.worker(row.thread)), str(row.thread)) for row in rows]),
+            "message": _column([shown(row.message or "") for row in rows]),
+            "facts": _column([_facts_text(row.facts) for row in rows]),
+            "skip": _column([shown(tests.skips.get(row.id, "")) for row in rows]),
+            "changes": _column([",".join(tests.changes.get(row.id, ())) for row in rows]),
+            "reason": _column(["" if row.fingerprint is None else hexadecimal(row.fingerprint) for row in rows]),
         },
         # Results of one run mostly follow each other, so most steps are 1.
         "steps": [number - before for before, number in zip([0, *ids], ids, strict=False)],
-        "left_out": [number for number, row in enumerate(rows) if row["id"] in tests.left_out],
+        "left_out": [number for number, row in enumerate(rows) if row.id in tests.left_out],
         "reasons": {reason["fingerprint"]: says(says_of(reason["title"])) for reason in findings["reasons"]},
         "files": _files(facts),
         "statuses": STATUS_IDS,
@@ -326,16 +331,21 @@ def rows_of(tests: ReportedTests, run: RunIdentity, findings: RunFindings) -> Te
     }
 
 
-def _group(row: Row, shown: Callable[[str], str]) -> tuple[str, str, str]:
+def _facts_text(fields: str | None) -> str:
+    """Return the fields by which lists select, one a line."""
+    return "\n".join(f"{name}:{value}".lower() for name, value in facts_of(fields))
+
+
+def _group(row: ReportedResult, shown: Callable[[str], str]) -> tuple[str, str, str]:
     """Return the texts that tests of one class have in common: folder, node id and command, with holes for names."""
-    name, folder = row["name"], row["folder"]
-    node = node_id(row["file"], folder, name)
+    name, folder = row.name, row.folder
+    node = node_id(row.file, folder, name)
     command = pytest_command([node])
     node = node or join_title(folder, name)
     return shown(folder), shown(_with_hole(node, name)), shown(_with_hole(command, name))
 
 
-def _kind(tests: ReportedTests, row: Row, name: NameParts) -> tuple[int, int, ListedTest]:
+def _kind(tests: ReportedTests, row: ReportedResult, name: NameParts) -> tuple[int, int, ListedTest]:
     """Return rank and status of a test, and its row of a list with holes where the rows of its kind differ."""
     facts = tests.facts
     listed = ListedTest(
@@ -344,14 +354,14 @@ def _kind(tests: ReportedTests, row: Row, name: NameParts) -> tuple[int, int, Li
         NameParts("⟦function⟧", "⟦parameters⟧" if name.parameters else ""),
         "⟦folder⟧",
         tone_of(row),
-        STATUSES_SHOWN[row["status"]].name,
+        STATUSES_SHOWN[row.status].name,
         "⟦time⟧",
         Markup("⟦strip⟧"),
-        facts.marks.get(row["id"], ()),
-        facts.slower.get(row["id"], ""),
+        facts.marks.get(row.id, ()),
+        facts.slower.get(row.id, ""),
         "⟦worker⟧",
     )
-    return tests.ranks[row["status"]], row["status"], listed
+    return tests.ranks[row.status], row.status, listed
 
 
 def _kind_values(rank: int, status: int, test: ListedTest, run: RunIdentity) -> ShownKind:

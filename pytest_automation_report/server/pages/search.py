@@ -31,10 +31,9 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.runs import ListedRun
-    from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.searching import LookedAt
     from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.stored import Suite
+    from pytest_automation_report.server.store.stored import FoundResult, Suite
 
 SECONDS: Final = 2.0
 _REASONS_SHOWN: Final = 20
@@ -70,8 +69,8 @@ class SearchContext(rendering.PageContext, frozen=True, kw_only=True):
     text: str
     source: int | None  # the suite
     runs: Sequence[ListedRun] = ()
-    suites: Sequence[tuple[Suite, Sequence[Row]]] = ()  # with tests of each
-    reasons: Sequence[tuple[Row, str]] = ()  # the last failure of each, and its fingerprint
+    suites: Sequence[tuple[Suite, Sequence[FoundResult]]] = ()  # with tests of each
+    reasons: Sequence[tuple[FoundResult, str]] = ()  # the last failure of each, and its fingerprint
     nearest: str | None = None  # the word that resembles the text most, if nothing is found
     looked: LookedAt | None = None  # numbers of what was looked at
     left_out: Sequence[str] = ()  # what was not, in sentences
@@ -90,7 +89,7 @@ def search_context(reader: PageReader, text: str, source_id: int | None, seconds
         source=source_id,
         runs=runs,
         suites=suites,
-        reasons=[(row, hexadecimal(row["fingerprint"])) for row in reasons],
+        reasons=[(row, hexadecimal(row.fingerprint or 0)) for row in reasons],
         nearest=words.common_phrase(names, text),
         looked=reader.looked_at(source_id),
         left_out=search.left_out,
@@ -113,15 +112,15 @@ class _Search:
     def runs(self) -> list[ListedRun]:
         """Return the runs that are shown."""
         projects: dict[int, list[int]] = {}
-        for run in self.time.ask(lambda: self._reader.found_runs(self._text, self._source)):
-            projects.setdefault(run["project"], []).append(run["id"])
+        for run_id, project in self.time.ask(lambda: self._reader.found_runs(self._text, self._source)):
+            projects.setdefault(project, []).append(run_id)
         return [row for ids in projects.values() for row in listed_runs(self._reader, ids)]
 
-    def by_index(self) -> tuple[list[Row], list[Row]]:
+    def by_index(self) -> tuple[list[FoundResult], list[FoundResult]]:
         """Return the last results of the tests that the index leads to, and the last failures of reasons."""
         cases, reasons = self._candidates()
         rows = self.time.ask(lambda: self._reader.tests_among(cases, self._text, MOST_FOUND))
-        failing = self.time.ask(lambda: self._reader.reasons_of_tests([row["case"] for row in rows[:_OF_ONE_NAME]]))
+        failing = self.time.ask(lambda: self._reader.reasons_of_tests([row.case for row in rows[:_OF_ONE_NAME]]))
         # The newest failures of what is left have the highest numbers: their order is that of the statement.
         among = list(dict.fromkeys([*reasons, *failing]))[:MOST_FOUND]
         shown = self.time.ask(lambda: self._reader.reasons(self._text, self._source, _REASONS_SHOWN, among))
@@ -152,10 +151,10 @@ class _Search:
         reasons += [reason for _, reason in found if reason is not None]
         return list(dict.fromkeys([*cases, *more])), list(dict.fromkeys(reasons))
 
-    def by_looking(self) -> tuple[list[Row], list[Row]]:
+    def by_looking(self) -> tuple[list[FoundResult], list[FoundResult]]:
         """Return the same from all tests and reasons, suite by suite, those that ran last first."""
         reader, suites = self._reader, 0
-        rows: list[Row] = []
+        rows: list[FoundResult] = []
         sources = [self._source] if self._source is not None else reader.newest_sources()
         looked = 0
         for source in sources:
@@ -174,14 +173,14 @@ class _Search:
             self.left_out.append(f"The search ended after {self._seconds:g} s, so there may be more. {short}".rstrip())
         return rows, reasons
 
-    def suites(self, rows: Sequence[Row]) -> list[tuple[Suite, list[Row]]]:
+    def suites(self, rows: Sequence[FoundResult]) -> list[tuple[Suite, list[FoundResult]]]:
         """Return some of the tests by suite, the suites that ran last first."""
         reader = self._reader
-        by_source: dict[int, list[Row]] = {}
-        sources = reader.sources_of_tests([row["case"] for row in rows])
-        for row in sorted(rows, key=lambda row: (-row["run"], row["id"])):
-            if self._source in {None, sources[row["case"]]}:
-                by_source.setdefault(sources[row["case"]], []).append(row)
+        by_source: dict[int, list[FoundResult]] = {}
+        sources = reader.sources_of_tests([row.case for row in rows])
+        for row in sorted(rows, key=lambda row: (-row.run, row.id)):
+            if self._source in {None, sources[row.case]}:
+                by_source.setdefault(sources[row.case], []).append(row)
         shown = [*by_source][:_SUITES_SHOWN]
         # If there are more tests than are shown, tests of this very name come first.
         return [
@@ -189,8 +188,8 @@ class _Search:
             for source in shown
         ]
 
-    def _is_other(self, row: Row) -> bool:
-        return split_name(row["name"]).function != self._text
+    def _is_other(self, row: FoundResult) -> bool:
+        return split_name(row.name).function != self._text
 
     def names(self) -> list[str]:
         """Return names of tests, one of which may be meant."""

@@ -11,7 +11,6 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
 from msgspec import Struct
-from msgspec.json import decode
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Known, is_web_address
@@ -187,11 +186,11 @@ def stored_entries(text: str | None) -> list[Entry]:
     return [with_defaults(entry) for entry in entries_in(text)]
 
 
-def known_entries(known: str | None) -> list[Entry]:
+def known_entries(known: Known | None) -> list[Entry]:
     """Return the field that says until when the failure of a result is, or was, known; none of any other result."""
     if known is None:
         return []
-    field = known_field(decode(known, type=Known))
+    field = known_field(known)
     return [with_defaults(StoredEntry(field.name, field.type, field.value))]
 
 

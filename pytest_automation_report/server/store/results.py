@@ -9,17 +9,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.overview import HAS_FACTS, natural_key
 from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.searches import Search
+from pytest_automation_report.server.store.stored import (
+    BRIEF,
+    CASE,
+    LISTED,
+    PAST,
+    REPORTED,
+    RESULT,
+    BriefResult,
+    ListedResult,
+    PastResult,
+    ReportedResult,
+    StoredCase,
+    StoredResult,
+    known,
+)
 from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_automation_report.server.store.database import Row
 
 PAGE_ROWS: Final = 150  # rows of one page of a run: with more of them a page has over 2,500 elements
 # Longest fields of a test, in characters, from which the page of its run reads the message; our clients send less.
@@ -33,10 +48,6 @@ _FAILED_SIBLINGS: Final = 20  # most of them that are shown since they failed
 _MAX_SIBLINGS: Final = 10_000  # most that are counted
 _SAME_REASON: Final = 8
 _AT_ONCE: Final = 500
-LISTED: Final = (
-    '"id", "case_id", "name", "folder", "file", "line", "status", "elapsed", "thread_id", "failed_attempts", "phase",'
-    ' "message", "fingerprint"'
-)
 # In PostgreSQL an order by the id alone would be served by the primary key, in vain for all rows of other runs. An
 # order by the column first can only be served by an index that begins with the column. With ``column = value`` the
 # planner drops the column from the order, so the condition is a range of one value.
@@ -46,21 +57,12 @@ _AS_THEY_RAN: Final = '"run_id" BETWEEN ? AND ? AND "status" IN ({}){} ORDER BY 
 _SLOWEST_FIRST: Final = (
     '"run_id" BETWEEN ? AND ? AND "status" IN ({}){} ORDER BY COALESCE("elapsed", -1) DESC, "id" LIMIT ? OFFSET ?'
 )
-_REPORTED: Final = (
-    'SELECT "id", "case_id", "name", "folder", "status", "result_class", "elapsed", "file", "line", "thread_id",'
-    ' "message", "failed_attempts", "fingerprint", "artifacts",'
-    ' "fields" IS NOT NULL OR "steps" IS NOT NULL AS "has_more", CASE WHEN "result_class" NOT IN (2, 3) AND "steps" IS'
-    ' NULL THEN "fields" END AS "skip", CASE WHEN "fields" LIKE ? THEN "fields" END'
-    ' AS "facts" FROM "result" WHERE "run_id" = ? AND NOT "is_replaced" ORDER BY "id"'
-)
+_REPORTED: Final = 'FROM "result" WHERE "run_id" = ? AND NOT "is_replaced" ORDER BY "id"'
 _FAILURES: Final = (
-    'SELECT * FROM "result" WHERE "run_id" = ? AND "result_class" = 3 AND NOT "is_replaced"'
-    ' ORDER BY "run_id", "id" LIMIT ?'
+    'FROM "result" WHERE "run_id" = ? AND "result_class" = 3 AND NOT "is_replaced" ORDER BY "run_id", "id" LIMIT ?'
 )
 _HISTORY: Final = (
-    'SELECT r."id", r."run_id", r."name", r."folder", r."file", r."line", r."status", r."result_class", r."elapsed",'
-    ' r."created", r."failed_attempts", r."fingerprint", r."message", u."branch", u."commit", u."changes",'
-    ' t."job", t."attempt", t."id" AS "thread" FROM "result" AS r INNER JOIN "run" AS u ON u."id" = r."run_id"'
+    'FROM "result" AS r INNER JOIN "run" AS u ON u."id" = r."run_id"'
     ' INNER JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."case_id" = ?'
     ' ORDER BY r."run_id" DESC, r."id" DESC LIMIT ?'
 )
@@ -79,27 +81,26 @@ class Siblings(Struct, frozen=True):
 
     count: int = 0
     failed: int = 0
-    rows: Sequence[Row] = ()
+    rows: Sequence[BriefResult] = ()
 
 
 NO_SIBLINGS: Final = Siblings()
 _FAILED: Final = tuple(status.id for status in RESULT_STATUSES.values() if status.is_failed)
 
 
-def siblings_of(row: Row, results: Iterable[Row]) -> Siblings:
+def siblings_of(row: BriefResult, results: Iterable[BriefResult]) -> Siblings:
     """Return the siblings of a test of all ``results`` of its function: failed ones first, then those around it."""
     # Of several jobs a result that failed counts, and on its page the test itself.
     by_name = {
-        other["name"]: other
-        for other in sorted(results, key=lambda other: (other["id"] == row["id"], other["status"] in _FAILED))
+        other.name: other for other in sorted(results, key=lambda other: (other.id == row.id, other.status in _FAILED))
     }
-    ordered = sorted(by_name.values(), key=lambda other: natural_key(other["name"]))
-    failed = [other for other in ordered if other["status"] in _FAILED]
-    shown = {other["id"]: other for other in failed[:_FAILED_SIBLINGS]}
+    ordered = sorted(by_name.values(), key=lambda other: natural_key(other.name))
+    failed = [other for other in ordered if other.status in _FAILED]
+    shown = {other.id: other for other in failed[:_FAILED_SIBLINGS]}
     room = SIBLINGS - len(shown)
-    place = next((number for number, other in enumerate(ordered) if other["id"] == row["id"]), 0)
+    place = next((number for number, other in enumerate(ordered) if other.id == row.id), 0)
     first = max(0, min(place - room // 2, len(ordered) - room))
-    shown |= {other["id"]: other for other in ordered[first : first + room]}
+    shown |= {other.id: other for other in ordered[first : first + room]}
     return Siblings(len(ordered), len(failed), list(shown.values()))
 
 
@@ -115,7 +116,7 @@ class ResultReader(Reader):
         *,
         sort: str = "failed",
         size: int = PAGE_ROWS,
-    ) -> tuple[list[Row], bool]:
+    ) -> tuple[list[ListedResult], bool]:
         """Return a page of the tests that a search finds, and whether another one follows.
 
         They stand status by status, slowest first, or as they arrived. ``counts`` has the number of each status.
@@ -125,7 +126,7 @@ class ResultReader(Reader):
         if sort != "failed":
             rest = _SLOWEST_FIRST if sort == "slowest" else _AS_THEY_RAN
             rest = rest.format(marks([*counts]), condition)
-            rows = self._results(LISTED, rest, run_id, run_id, *counts, *values, size + 1, skipped)
+            rows = self._listed(rest, run_id, run_id, *counts, *values, size + 1, skipped)
             return rows[:size], len(rows) > size
         for status, count in counts.items():
             offset = 0
@@ -139,12 +140,12 @@ class ResultReader(Reader):
             # row more shows that another page follows.
             limit = skipped + size + 1 - len(rows)
             of_status = _OF_STATUS.format(condition)
-            rows += self._results(LISTED, of_status, run_id, status, status, *values, limit, offset)
+            rows += self._listed(of_status, run_id, status, status, *values, limit, offset)
             if len(rows) > skipped + size:
                 break
         return rows[skipped : skipped + size], len(rows) > skipped + size
 
-    def failures(self, run_id: int) -> list[Row]:
+    def failures(self, run_id: int) -> list[ListedResult]:
         """Return the first `MAX_FAILURES` failures of a run, in the order of their arrival."""
         return self.tests(run_id, dict.fromkeys(_FAILED, MAX_FAILURES), Search(), size=MAX_FAILURES)[0]
 
@@ -160,84 +161,84 @@ class ResultReader(Reader):
         sql = f'SELECT "status", COUNT(*) FROM "result" WHERE "run_id" = ?{condition} GROUP BY "status"'
         return dict(self.connection.execute(sql, (run_id, *values)))
 
-    def rows_of(self, result_ids: Iterable[int]) -> dict[int, Row]:
+    def rows_of(self, result_ids: Iterable[int]) -> dict[int, ListedResult]:
         """Return these results by id."""
         ids = list(result_ids)
-        rows: dict[int, Row] = {}
+        rows: dict[int, ListedResult] = {}
         for start in range(0, len(ids), _AT_ONCE):
             some = ids[start : start + _AT_ONCE]
-            rows |= {row["id"]: row for row in self._results(LISTED, f'"id" IN ({marks(some)})', *some)}
+            rows |= {row.id: row for row in self._listed(f'"id" IN ({marks(some)})', *some)}
         return rows
 
-    def between(self, run_id: int, first: int, last: int, place: Mapping[str, Any]) -> list[Row]:
-        """Return the results between two ids that have the file of ``place``, or its folder if that has no file."""
-        column = "file" if place["file"] is not None else "folder"
+    def between(self, run_id: int, first: int, last: int, file: str | None, folder: str) -> list[ListedResult]:
+        """Return the results between two ids that have this file, or this folder for None."""
+        column = "folder" if file is None else "file"
         rest = f'"run_id" = ? AND "id" BETWEEN ? AND ? AND "{column}" = ?{_COUNTS} ORDER BY "id"'
-        return self._results(LISTED, rest, run_id, first, last, place[column])
+        return self._listed(rest, run_id, first, last, folder if file is None else file)
 
-    def fields(self, result_ids: Sequence[int]) -> Iterator[Row]:
+    def fields(self, result_ids: Sequence[int]) -> Iterator[tuple[int, str]]:
         """Yield id and fields of these tests one by one: all together take much memory. None is over `READ_LENGTH`."""
         sql = f'SELECT "id", "fields" FROM "result" WHERE "id" IN ({marks(result_ids)})'
-        yield from self.connection.each(f'{sql} AND LENGTH("fields") <= ?', (*result_ids, READ_LENGTH))
+        yield from self.connection.cursor(f'{sql} AND LENGTH("fields") <= ?', (*result_ids, READ_LENGTH))
 
-    def reported(self, run_id: int) -> list[Row]:
+    def reported(self, run_id: int) -> list[ReportedResult]:
         """Return the results of a run that count as the report in one file lists them, in the order of their ids."""
-        return self.connection.rows(_REPORTED, (HAS_FACTS, run_id))
+        return REPORTED.all(self.connection, _REPORTED, (HAS_FACTS, run_id))
 
-    def whole_results(self, result_ids: Sequence[int]) -> Iterator[Row]:
-        """Yield the whole rows of these results, in the order of their ids."""
-        yield from self.connection.each(
-            f'SELECT * FROM "result" WHERE "id" IN ({marks(result_ids)}) ORDER BY "id"', result_ids
+    def whole_results(self, result_ids: Sequence[int]) -> Iterator[StoredResult]:
+        """Yield these results, in the order of their ids."""
+        yield from RESULT.each(
+            self.connection, f'FROM "result" WHERE "id" IN ({marks(result_ids)}) ORDER BY "id"', result_ids
         )
 
-    def whole_failures(self, run_id: int, count: int) -> list[Row]:
-        """Return the whole rows of the first failures of a run."""
-        return self.connection.rows(_FAILURES, (run_id, count))
+    def whole_failures(self, run_id: int, count: int) -> list[StoredResult]:
+        """Return the first failures of a run with all that is stored of them."""
+        return RESULT.all(self.connection, _FAILURES, (run_id, count))
 
-    def test(self, result_id: int) -> Row:
-        """Return the whole row of one test, with its key and source; raises `ApiError` (404) for an unknown id."""
-        row = self._one("test", 'SELECT * FROM "result" WHERE "id" = ?', result_id)
-        case = self.case(row["case"])
-        return {**row, "key": case["key"], "source": case["source"]}
+    def test(self, result_id: int) -> StoredResult:
+        """Return one result, with key and source of its test; raises `ApiError` (404) for an unknown id."""
+        found = known("test", RESULT.first(self.connection, 'FROM "result" WHERE "id" = ?', (result_id,)))
+        case = self.case(found.case)
+        return replace(found, key=case.key, source=case.source)
 
-    def case(self, case_id: int) -> Row:
-        """Return key and source of a test, whatever the run; raises `ApiError` (404) for an unknown id."""
-        return self._one("test", 'SELECT "id", "source_id", "key" FROM "case" WHERE "id" = ?', case_id)
+    def case(self, case_id: int) -> StoredCase:
+        """Return a test, whatever the run; raises `ApiError` (404) for an unknown id."""
+        return known("test", CASE.first(self.connection, 'FROM "case" WHERE "id" = ?', (case_id,)))
 
-    def history(self, case_id: int) -> list[Row]:
+    def history(self, case_id: int) -> list[PastResult]:
         """Return the last results of a test in its source, latest first, with branch, commit and job of each."""
-        return self.connection.rows(_HISTORY, (case_id, HISTORY_ROWS))
+        return PAST.all(self.connection, _HISTORY, (case_id, HISTORY_ROWS))
 
-    def same_reason(self, row: Row) -> tuple[list[Row], int]:
+    def same_reason(self, row: StoredResult) -> tuple[list[BriefResult], int]:
         """Return some other tests of the run that failed for the same reason, and the number of all of them."""
-        if row["fingerprint"] is None:
+        if row.fingerprint is None:
             return [], 0
         is_same = f'"fingerprint" = ? AND "run_id" = ? AND "id" <> ?{_COUNTS}'
-        values = (row["fingerprint"], row["run"], row["id"])
+        values = (row.fingerprint, row.run, row.id)
         rest = f'{is_same} ORDER BY "fingerprint", "id" LIMIT {_SAME_REASON}'
-        rows = self._results('"id", "name", "folder", "elapsed"', rest, *values)
+        rows = self._brief(rest, *values)
         if len(rows) < _SAME_REASON:
             return rows, len(rows)
-        return rows, self._results('COUNT(*) AS "count"', is_same, *values)[0]["count"]
+        return rows, self.connection.number(f'SELECT COUNT(*) FROM "result" WHERE {is_same}', values)
 
-    def siblings(self, row: Row) -> Siblings:
+    def siblings(self, row: StoredResult) -> Siblings:
         """Return the tests of the same function with other parameters, of those that arrived about the same time."""
         # A run of 100,000 tests has no index by name, so the rows near this one are looked through.
-        function = str(row["name"]).partition("[")[0]
-        if function == row["name"]:
+        function = row.name.partition("[")[0]
+        if function == row.name:
             return NO_SIBLINGS
         prefix = f"{function}["
         rest = (
             '"id" BETWEEN ? AND ? AND "run_id" = ? AND "folder" = ? AND SUBSTR("name", 1, ?) = ?'
             f'{_COUNTS} ORDER BY "id" LIMIT {_MAX_SIBLINGS}'
         )
-        place = (row["id"] - _MAX_SIBLINGS, row["id"] + _MAX_SIBLINGS, row["run"], row["folder"])
-        return siblings_of(row, self._results('"id", "name", "status", "elapsed"', rest, *place, len(prefix), prefix))
+        place = (row.id - _MAX_SIBLINGS, row.id + _MAX_SIBLINGS, row.run, row.folder)
+        return siblings_of(row, self._brief(rest, *place, len(prefix), prefix))
 
-    def before(self, row: Row) -> list[Row]:
+    def before(self, row: StoredResult) -> list[BriefResult]:
         """Return the three tests that ran on the same worker just before this one, the last one first."""
         rest = '"thread_id" = ? AND "id" < ? ORDER BY "thread_id" DESC, "id" DESC LIMIT 3'
-        return self._results('"id", "name", "folder", "status", "elapsed"', rest, row["thread"], row["id"])
+        return self._brief(rest, row.thread, row.id)
 
     def artifacts(self, result_ids: Sequence[int]) -> dict[int, str]:
         """Return the artifacts of these tests, as JSON texts."""
@@ -256,9 +257,9 @@ class ResultReader(Reader):
         if not values or not branches:
             return found
         sql = _IN_RUNS.format(tests=", ".join(["(?, ?)"] * (len(values) // 2)), runs=marks([*branches]))
-        for row in self.connection.rows(sql, (*values, KILLED, *branches)):
-            if row["rank"] in {1, 3}:
-                found.setdefault(row["reason"], {})[branches[row["run"]]] = row["id"], row["rank"] == 3  # noqa: PLR2004 - failed
+        for reason, run_id, result_id, rank in self.connection.execute(sql, (*values, KILLED, *branches)):
+            if rank in {1, 3}:
+                found.setdefault(reason, {})[branches[run_id]] = result_id, rank == 3  # noqa: PLR2004 - failed
         return found
 
     def usual_times(self, before: int, run_id: int) -> tuple[int, float]:
@@ -272,7 +273,11 @@ class ResultReader(Reader):
     def slowest(self, run_ids: Sequence[int], count: int) -> list[int]:
         """Return the cases of the slowest results of these runs, without those below 10 ms."""
         rest = f'"run_id" IN ({marks(run_ids)}) AND "elapsed" >= 10000 ORDER BY "elapsed" DESC, "id" LIMIT ?'
-        return list(dict.fromkeys(row["case"] for row in self._results('"case_id"', rest, *run_ids, count)))
+        rows = self.connection.execute(f'SELECT "case_id" FROM "result" WHERE {rest}', (*run_ids, count))
+        return list(dict.fromkeys(case for (case,) in rows))
 
-    def _results(self, columns: str, rest: str, *values: object) -> list[Row]:
-        return self.connection.rows(f'SELECT {columns} FROM "result" WHERE {rest}', values)
+    def _listed(self, rest: str, *values: object) -> list[ListedResult]:
+        return LISTED.all(self.connection, f'FROM "result" WHERE {rest}', values)
+
+    def _brief(self, rest: str, *values: object) -> list[BriefResult]:
+        return BRIEF.all(self.connection, f'FROM "result" WHERE {rest}', values)

@@ -8,13 +8,12 @@ from msgspec import Struct
 
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.reads import Reader, rows_of
-from pytest_automation_report.server.store.results import LISTED
 from pytest_automation_report.server.store.searches import Search, escaped, like_any
+from pytest_automation_report.server.store.stored import FOUND, FoundResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_automation_report.server.store.database import Row
 
 _SHOWN: Final = 200
 _AT_ONCE: Final = 500
@@ -47,38 +46,40 @@ class LookedAt(Struct, frozen=True):
 class SearchReader(Reader):
     """The questions of searches, in one read transaction."""
 
-    def found_runs(self, text: str, source_id: int | None) -> list[Row]:
-        """Return the newest runs with this text in their name or branch, or with a commit that begins with it."""
+    def found_runs(self, text: str, source_id: int | None) -> list[tuple[int, int]]:
+        """Return id and project of the newest runs with this text in name or branch, or as begin of a commit."""
         own_text = escaped(text)
         patterns = {"name": f"%{own_text}%", "branch": f"%{own_text}%", "commit": f"{own_text}%"}
         found, values = like_any(self.connection.like, patterns)
         own, source = ("", ()) if source_id is None else (' AND "source_id" = ?', (source_id,))
         sql = f'SELECT "id", "project_id" FROM "run" WHERE ({found}){own} ORDER BY "id" DESC LIMIT 10'
-        return self.connection.rows(sql, (*values, *source))
+        return self.connection.execute(sql, (*values, *source))
 
     def names(self, run_ids: Sequence[int], count: int) -> list[str]:
         """Return some names of tests with their folders, for the word that a misspelled one resembles."""
         sql = f'SELECT "folder", "name" FROM "result" WHERE "run_id" IN ({marks(run_ids)}) LIMIT ?'
         return [f"{folder} {name}" for folder, name in self.connection.execute(sql, (*run_ids, count))]
 
-    def tests_of_source(self, source_id: int, text: str, count: int) -> list[Row]:
+    def tests_of_source(self, source_id: int, text: str, count: int) -> list[FoundResult]:
         """Return the tests of all stored runs that a search finds by their last results, last run first."""
         condition, values = Search(text).sql(self.connection.like)
         rest = f'{self._last_of(_ALL_TESTS, _LAST_OF_TEST)}{condition} ORDER BY "run_id" DESC, "id" LIMIT ?'
-        return self.connection.rows(f'SELECT {LISTED}, "run_id" {rest}', (source_id, *values, count))
+        return FOUND.all(self.connection, rest, (source_id, *values, count))
 
-    def tests_among(self, cases: Sequence[int], text: str, count: int) -> list[Row]:
+    def tests_among(self, cases: Sequence[int], text: str, count: int) -> list[FoundResult]:
         """Return those of some tests that a search finds by their last results, at most ``count`` of each 500."""
         condition, values = Search(text).sql(self.connection.like)
-        rows: list[Row] = []
+        rows: list[FoundResult] = []
         for start in range(0, len(cases), _AT_ONCE):
             some = cases[start : start + _AT_ONCE]
             every = f'(SELECT "id" AS "x" FROM "case" WHERE "id" IN ({marks(some)})) AS f'
             rest = f'{self._last_of(every, _LAST_OF_TEST)}{condition} ORDER BY "run_id" DESC, "id" LIMIT ?'
-            rows += self.connection.rows(f'SELECT {LISTED}, "run_id" {rest}', (*some, *values, count))
+            rows += FOUND.all(self.connection, rest, (*some, *values, count))
         return rows
 
-    def reasons(self, text: str, source_id: int | None, count: int, among: Sequence[int] | None = None) -> list[Row]:
+    def reasons(
+        self, text: str, source_id: int | None, count: int, among: Sequence[int] | None = None
+    ) -> list[FoundResult]:
         """Return the last failures of reasons that a search finds in all stored runs, newest first.
 
         ``among`` are the reasons to look at, by fingerprint, by default all.
@@ -90,9 +91,7 @@ class SearchReader(Reader):
         every = _ALL_REASONS if among is None else f'WITH f ("x") AS (VALUES {", ".join(["(?)"] * len(among))})'
         if among is not None and not among:
             return []
-        return self.connection.rows(
-            f'{every} SELECT {LISTED}, "run_id" {rest}', (*(among or ()), *source, *values, count)
-        )
+        return FOUND.all(self.connection, rest, (*(among or ()), *source, *values, count), f"{every} ")
 
     def tests_of_reasons(self, fingerprints: Iterable[int]) -> list[int]:
         """Return the tests, by case, whose last failures have one of these reasons."""

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import fields
 
-from pytest_automation_report.api.models import Ending, SessionSummary
+from pytest_automation_report.api.models import Ending, Known, SessionSummary
 from pytest_automation_report.server.store.values import PartKind, ResultStatus, RunningTest, not_found, slot_name
 
 if TYPE_CHECKING:
@@ -26,12 +26,13 @@ T = TypeVar("T", bound=Struct)
 class Columns(Generic[T]):
     """The columns that the members of a Struct have: ``sql`` names them in a SELECT, and a row becomes the Struct.
 
-    A member of a tuple or a Struct is stored as JSON.
+    A member of a tuple or a Struct is stored as JSON; one with a default is no column.
     """
 
-    def __init__(self, struct: type[T], sql: str = "") -> None:
+    def __init__(self, struct: type[T], sql: str = "", table: str = "") -> None:
         self._struct = struct
-        self.sql = sql or ", ".join(f'"{each.encode_name}"' for each in fields(struct))
+        columns = (each.encode_name for each in fields(struct) if each.required)
+        self.sql = sql or ", ".join(f'{table}"{column}"' for column in columns)
         hints = get_type_hints(struct)
         found = [_converter(hints[name]) for name in struct.__struct_fields__]
         self._converters = [(place, convert) for place, convert in enumerate(found) if convert is not None]
@@ -44,18 +45,20 @@ class Columns(Generic[T]):
                 values[place] = convert(values[place])
         return self._struct(*values)
 
-    def each(self, connection: StoreConnection, rest: str, values: Sequence[object] = ()) -> Iterator[T]:
-        """Yield the records that a SELECT finds; ``rest`` is what follows its columns."""
-        cursor = connection.cursor(f"SELECT {self.sql} {rest}", values)
+    def each(
+        self, connection: StoreConnection, rest: str, values: Sequence[object] = (), before: str = ""
+    ) -> Iterator[T]:
+        """Yield the records that a SELECT finds; ``rest`` follows its columns, ``before`` is its WITH."""
+        cursor = connection.cursor(f"{before}SELECT {self.sql} {rest}", values)
         if self._converters:
             yield from map(self.make, cursor)
         else:
             struct = self._struct
             yield from (struct(*row) for row in cursor)
 
-    def all(self, connection: StoreConnection, rest: str, values: Sequence[object] = ()) -> list[T]:
-        """Return the records that a SELECT finds."""
-        return [*self.each(connection, rest, values)]
+    def all(self, connection: StoreConnection, rest: str, values: Sequence[object] = (), before: str = "") -> list[T]:
+        """Return the records that a SELECT finds, as `each` yields them."""
+        return [*self.each(connection, rest, values, before)]
 
     def first(self, connection: StoreConnection, rest: str, values: Sequence[object] = ()) -> T | None:
         """Return the first record that a SELECT finds, None without one."""
@@ -260,7 +263,120 @@ class Suite(Struct, frozen=True):
     name: str
 
 
+class BriefResult(Struct, frozen=True):
+    """A result by name; ``elapsed`` is in microseconds."""
+
+    id: int
+    name: str
+    folder: str
+    status: int
+    elapsed: int | None
+
+
+class ListedResult(BriefResult, frozen=True):
+    """A result as lists show it; ``message`` is the first line of a failure's, ``run`` is known to searches alone."""
+
+    case: int = field(name="case_id")
+    file: str | None
+    line: int | None
+    thread: int = field(name="thread_id")
+    failed_attempts: int | None
+    phase: str | None
+    message: str | None
+    fingerprint: int | None
+
+
+class FoundResult(ListedResult, frozen=True):
+    """A result that a search of all stored runs finds."""
+
+    run: int = field(name="run_id")
+
+
+class ReportedResult(ListedResult, frozen=True):
+    """A result as the report in one file lists it.
+
+    ``skip`` has the fields of a result that may have nothing else, ``facts`` those of one by which lists may select.
+    """
+
+    result_class: int
+    artifacts: str | None
+    has_more: bool
+    skip: str | None
+    facts: str | None
+
+
+class StoredResult(FoundResult, frozen=True):
+    """A result with all that is stored of it, as the table ``result`` says."""
+
+    result_class: int
+    is_replaced: bool
+    assertions: int | None
+    fields: str | None
+    artifacts: str | None
+    created: int
+    started: int | None
+    setup: int | None
+    teardown: int | None
+    steps: str | None
+    comparison: str | None
+    colours: str | None
+    attempts: str | None
+    known: Known | None
+    is_excused: bool | None
+    key: str = ""
+    source: int = 0
+
+
+class StoredCase(Struct, frozen=True):
+    """A test across runs."""
+
+    id: int
+    source: int = field(name="source_id")
+    key: str
+
+
+class PastResult(Struct, frozen=True):
+    """A result in the history of its test, with its run and job."""
+
+    id: int
+    run: int
+    name: str
+    folder: str
+    file: str | None
+    line: int | None
+    status: int
+    result_class: int
+    elapsed: int | None
+    created: int
+    failed_attempts: int | None
+    fingerprint: int | None
+    message: str | None
+    branch: str | None
+    commit: str | None
+    changes: str | None
+    job: str | None
+    attempt: int | None
+    thread: int
+
+
 RUN: Final = Columns(StoredRun)
+BRIEF: Final = Columns(BriefResult)
+LISTED: Final = Columns(ListedResult)
+FOUND: Final = Columns(FoundResult)
+RESULT: Final = Columns(StoredResult)
+CASE: Final = Columns(StoredCase)
+REPORTED: Final = Columns(
+    ReportedResult,
+    f'{LISTED.sql}, "result_class", "artifacts", "fields" IS NOT NULL OR "steps" IS NOT NULL,'
+    ' CASE WHEN "result_class" NOT IN (2, 3) AND "steps" IS NULL THEN "fields" END,'
+    ' CASE WHEN "fields" LIKE ? THEN "fields" END',
+)
+PAST: Final = Columns(
+    PastResult,
+    'r."id", r."run_id", r."name", r."folder", r."file", r."line", r."status", r."result_class", r."elapsed",'
+    ' r."created", r."failed_attempts", r."fingerprint", r."message", u."branch", u."commit", u."changes",'
+    ' t."job", t."attempt", t."id"',
+)
 THREAD: Final = Columns(StoredThread)
 ATTACHMENT: Final = Columns(Attachment)
 NAMED: Final = Columns(Named)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import (
+        FileTests,
         RunFindings,
         RunLanes,
         RunOverview,
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
     )
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.urls import RunState
-    from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.stored import StoredRun, StoredThread
+    from pytest_automation_report.server.store.stored import ListedResult, StoredRun, StoredThread
 
 THREADS_SHOWN: Final = 100  # most threads that the page of a run shows
 MAIN_WORKER: Final = "main"  # name of the worker that is pytest's own process
@@ -124,29 +124,29 @@ class ShownRun(Struct, frozen=True, dict=True):
         return self.workers.get(thread, "")
 
     @cached_property
-    def failures(self) -> list[Row]:
+    def failures(self) -> list[ListedResult]:
         """The first failures of the run, with their reasons."""
         return self.reader.failures(self.row.id)
 
     def listed(
-        self, rows: Iterable[Row], state: RunState, about: Callable[[Row], str] = lambda _: ""
+        self, rows: Iterable[ListedResult], state: RunState, about: Callable[[ListedResult], str] = lambda _: ""
     ) -> list[ListedTest]:
         """Return tests for a list of the page."""
         tests = [*rows]
-        self.histories.load(row["case"] for row in tests)
+        self.histories.load(row.case for row in tests)
         return [
             ListedTest(
-                row["id"],
-                state.result(row["id"]),
-                split_name(row["name"]),
-                row["folder"],
+                row.id,
+                state.result(row.id),
+                split_name(row.name),
+                row.folder,
                 tone_of(row),
-                STATUSES_SHOWN[row["status"]].name,
-                duration(row["elapsed"]),
-                strip_of(self.histories.letters(row["case"])),
-                self.marks.get(row["id"], ()),
-                self.slower.get(row["id"], ""),
-                self.worker(row["thread"]),
+                STATUSES_SHOWN[row.status].name,
+                duration(row.elapsed),
+                strip_of(self.histories.letters(row.case)),
+                self.marks.get(row.id, ()),
+                self.slower.get(row.id, ""),
+                self.worker(row.thread),
                 about(row),
             )
             for row in tests
@@ -212,15 +212,20 @@ def marks_of(kind: str | None, *, is_flaky: bool) -> tuple[str, ...]:
     return (*((kind.capitalize(),) if kind in {"new", "back", "known"} else ()), *(("Flaky",) if is_flaky else ()))
 
 
-def tone_of(row: Mapping[str, Any]) -> str:
+def tone_of(row: ListedResult) -> str:
     """Return the tone of a test: its status's, or flaky if it passed after a failed attempt."""
-    tone = STATUSES_SHOWN[row["status"]].tone
-    return "flaky" if tone == "pass" and row.get("failed_attempts") else tone
+    tone = STATUSES_SHOWN[row.status].tone
+    return "flaky" if tone == "pass" and row.failed_attempts else tone
 
 
-def path_of(entry: Mapping[str, Any]) -> str:
+def path_of(file: str | None, folder: str) -> str:
     """Return a file's path; tests without a file stand below their folder, whose dots are no slashes."""
-    return str(entry["file"] or entry["folder"] or "(no folder)").replace("\\", "/")
+    return (file or folder or "(no folder)").replace("\\", "/")
+
+
+def tree_path(entry: FileTests) -> str:
+    """Return the path of a file of the overview."""
+    return path_of(entry["file"], entry["folder"])
 
 
 def worker_names(record: RunRecord) -> dict[int, str]:
@@ -394,7 +399,7 @@ def slowest_tests(overview: RunOverview, beside: Callable[[SlowTest], str]) -> l
 def slowest_files(overview: RunOverview) -> list[Slow]:
     """Return the slowest files by the sum of their tests, with the number of these."""
     files = overview["files"]
-    slow = (Slow(path_of(entry), entry["elapsed"], 0, f"{sum(entry['counts'].values()):,}") for entry in files)
+    slow = (Slow(tree_path(entry), entry["elapsed"], 0, f"{sum(entry['counts'].values()):,}") for entry in files)
     return [row for row in _ranked(slow) if row.elapsed]
 
 

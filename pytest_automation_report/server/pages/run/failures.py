@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.findings.documents import FailureReason, TestAxis, TestFamily
-    from pytest_automation_report.server.store.database import Row
+    from pytest_automation_report.server.store.stored import ListedResult
 
     Function: TypeAlias = tuple[str, str, str]
 
@@ -147,19 +147,19 @@ def _counted(cards: Sequence[ReasonCard]) -> str:
     return tests_and_files(sum(count for count, _ in counts), sum(count for count, noun in counts if noun == "file"))
 
 
-def _function_of(row: Row) -> Function:
-    return row["file"] or "", row["folder"], split_name(row["name"]).function
+def _function_of(row: ListedResult) -> Function:
+    return row.file or "", row.folder, split_name(row.name).function
 
 
-def _cells_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> FunctionGrid | None:
-    functions = Counter(_function_of(row) for row in rows if row["name"].endswith("]"))
+def _cells_of(rows: Sequence[ListedResult], families: Mapping[Function, TestFamily]) -> FunctionGrid | None:
+    functions = Counter(_function_of(row) for row in rows if row.name.endswith("]"))
     if not functions:
         return None
     (key, count), *_ = functions.most_common(1)
     family = families.get(key)
     if family is None or count < 2 or count * 2 < len(rows):  # noqa: PLR2004 - one square is no grid
         return None
-    own = {row["id"]: split_name(row["name"]).parameters for row in rows}
+    own = {row.id: split_name(row.name).parameters for row in rows}
     cells = [
         Square(result, "fail" if result in own else TONES[kind], own.get(result, ""))
         for result, kind in family["cells"]
@@ -169,7 +169,7 @@ def _cells_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> F
     return FunctionGrid(node_id(*key) or join_title(key[1], key[2]), count, family["count"], shown, grid_of(cells))
 
 
-def _matrix_of(rows: Sequence[Row], families: Mapping[Function, TestFamily]) -> ReasonMatrix | None:
+def _matrix_of(rows: Sequence[ListedResult], families: Mapping[Function, TestFamily]) -> ReasonMatrix | None:
     """Return the tests of a reason's functions by what tells the failed ones; None if nothing does, or squares do."""
     counts = Counter(_function_of(row) for row in rows)
     known = {key: families[key] for key, _ in counts.most_common() if key in families and families[key]["axes"]}
@@ -239,7 +239,7 @@ class Rail(Struct, frozen=True):
 
     lanes: SmallLanes | None
     slowest: Sequence[Slow]
-    fixed: Sequence[tuple[Row, int]]
+    fixed: Sequence[tuple[ListedResult, int]]
     fixed_count: int
     where: Sequence[tuple[str, str]]
 
@@ -272,14 +272,14 @@ class FailureCards:
         self._reader = facts.reader
 
     @cached_property
-    def _rows(self) -> Mapping[str, Sequence[Row]]:
+    def _rows(self) -> Mapping[str, Sequence[ListedResult]]:
         """The failures that are read, by their reasons."""
-        rows: dict[str, list[Row]] = {}
+        rows: dict[str, list[ListedResult]] = {}
         for row in self._facts.failures:
-            rows.setdefault(hexadecimal(row["fingerprint"]), []).append(row)
+            rows.setdefault(hexadecimal(row.fingerprint or 0), []).append(row)
         return rows
 
-    def _rows_of(self, reason: FailureReason) -> Sequence[Row]:
+    def _rows_of(self, reason: FailureReason) -> Sequence[ListedResult]:
         return self._rows.get(reason["fingerprint"], ())
 
     def texts(self, site: str) -> list[str]:
@@ -289,18 +289,18 @@ class FailureCards:
         sections: list[str] = []
         for reason in reasons:
             row = self._rows_of(reason)[0]
-            text, type_name = causes.get(row["id"], ("", ""))
+            text, type_name = causes.get(row.id, ("", ""))
             more = reason["count"] - 1
             failure = ReportedFailure(
-                node_id(row["file"], row["folder"], row["name"]) or join_title(row["folder"], row["name"]),
+                node_id(row.file, row.folder, row.name) or join_title(row.folder, row.name),
                 text,
-                row["message"] or "",
+                row.message or "",
                 type_name,
                 reason["place"] or "",
                 f"And {quantity(more, 'more test')} for the same reason." if more else "",
                 self._command(reason),
-                f"{site}{link('result', row['id'])}",
-                file=row["file"] or "",
+                f"{site}{link('result', row.id)}",
+                file=row.file or "",
             )
             sections.append(failure_markdown(failure))
         return sections
@@ -336,10 +336,10 @@ class FailureCards:
         """Return at most a page of failures by file, or as one list as they arrived; and the number of the others."""
         # With a heading for each file there are fewer.
         rows = self._facts.failures[: 100 if by_file else PAGE_ROWS]
-        listed = self._facts.listed(rows, self._state, lambda row: row["message"] or "")
+        listed = self._facts.listed(rows, self._state, lambda row: row.message or "")
         groups: dict[str, list[ListedTest]] = {}
         for row, test in zip(rows, listed, strict=True):
-            groups.setdefault(path_of(row) if by_file else "", []).append(test)
+            groups.setdefault(path_of(row.file, row.folder) if by_file else "", []).append(test)
         hidden = max(0, self._facts.row.failure_count - len(rows))
         return sorted(groups.items(), key=lambda item: -len(item[1])), hidden
 
@@ -347,22 +347,22 @@ class FailureCards:
         facts, found = self._facts, self._facts.findings
         entries = found["tests"]["fixed"][:_RAIL_LINES]
         fixed = self._reader.rows_of(result for entry in entries if (result := entry["result"])).values()
-        facts.histories.load((row["case"] for row in fixed), is_whole=True)
+        facts.histories.load((row.case for row in fixed), is_whole=True)
         busy = shares_of(found["time"])[0].percent
         return Rail(
             lanes=small_lanes(facts.overview, busy) if facts.overview["workers"] else None,
             slowest=slowest_tests(facts.overview, lambda row: facts.slower.get(row["id"], ""))[:_RAIL_LINES],
-            fixed=[(row, failing_runs(facts.histories.letters(row["case"]))) for row in fixed],
+            fixed=[(row, failing_runs(facts.histories.letters(row.case))) for row in fixed],
             fixed_count=found["counts"]["fixed"],
             where=where_it_ran(facts),
         )
 
     def _cards(self, reasons: Sequence[FailureReason]) -> list[ReasonCard]:
         first_rows = [row for reason in reasons for row in self._rows_of(reason)[:_MEMBERS_OF_STRIP]]
-        self._facts.histories.load(row["case"] for row in first_rows)
+        self._facts.histories.load(row.case for row in first_rows)
         causes = self._causes(reasons)
         families = {(each["file"], each["folder"], each["function"]): each for each in self._facts.overview["families"]}
-        tests = ((row["case"], row["fingerprint"]) for row in first_rows if row["fingerprint"] != KILLED)
+        tests = ((row.case, row.fingerprint or 0) for row in first_rows if row.fingerprint != KILLED)
         elsewhere = self._reader.by_branch(tests, self._reader.other_branches(self._facts.row) if reasons else {})
         found = self._facts.findings
         newly = Counter(entry["fingerprint"] for entry in found["tests"]["newly_failing"])
@@ -371,10 +371,10 @@ class FailureCards:
         for reason in reasons:
             rows = self._rows_of(reason)
             row = rows[0] if rows else None
-            cause = None if row is None else causes.get(row["id"])
-            says = says_of(reason["title"]) if row is None or cause is None else says_of(row["message"] or "", cause[1])
+            cause = None if row is None else causes.get(row.id)
+            says = says_of(reason["title"]) if row is None or cause is None else says_of(row.message or "", cause[1])
             code, says = _code(reason["place"] or "", row, cause, says)
-            letters = merged_letters(self._facts.histories.letters(row["case"]) for row in rows[:_MEMBERS_OF_STRIP])
+            letters = merged_letters(self._facts.histories.letters(row.case) for row in rows[:_MEMBERS_OF_STRIP])
             card = ReasonCard(
                 reason,
                 marks_of(reason["kind"], is_flaky=not flaky.isdisjoint(reason["keys"])),
@@ -391,32 +391,35 @@ class FailureCards:
             cards.append(card)
         return cards
 
-    def _branches(self, row: Row, elsewhere: Mapping[int, Mapping[str, tuple[int, bool]]]) -> Sequence[tuple[str, str]]:
+    def _branches(
+        self, row: ListedResult, elsewhere: Mapping[int, Mapping[str, tuple[int, bool]]]
+    ) -> Sequence[tuple[str, str]]:
         """Return on which branches a reason is, and on which its tests pass; nothing if they pass on none."""
-        others = elsewhere.get(row["fingerprint"], {})
+        others = elsewhere.get(row.fingerprint or 0, {})
         if all(is_failed for _, is_failed in others.values()):
             return ()
-        return by_branch({self._facts.row.branch or "": (row["id"], True), **others}).sentence()
+        return by_branch({self._facts.row.branch or "": (row.id, True), **others}).sentence()
 
     def _command(self, reason: FailureReason) -> str:
         """Return the command that runs the tests of a reason; empty if no command runs all of them."""
         rows, count = self._rows_of(reason), reason["count"]
         # Pytest knows such a test by another name, which stands in a field.
-        respelled = [row["id"] for row in rows[:MOST_NAMED] if _is_respelled(row["name"])]
+        respelled = [row.id for row in rows[:MOST_NAMED] if _is_respelled(row.name)]
         found = self._reader.fields(respelled) if respelled else ()
-        fields = {row["id"]: stored_entries(row["fields"]) for row in found}
-        ids = (read_node_id(row, fields.get(row["id"], ())) for row in rows)
+        fields = {result: stored_entries(text) for result, text in found}
+        ids = (read_node_id(row.file, row.folder, row.name, fields.get(row.id, ())) for row in rows)
         has_all = len(reason["keys"]) == count
         return pytest_command(ids, count, rerun_command(self._facts.row.id, reason["fingerprint"]) if has_all else "")
 
     def _causes(self, reasons: Sequence[FailureReason]) -> dict[int, tuple[str, str]]:
         """Return text and type of the failure of the first test of each reason, by its result."""
         causes: dict[int, tuple[str, str]] = {}
-        for row in self._reader.fields([rows[0]["id"] for reason in reasons if (rows := self._rows_of(reason))]):
-            fields = stored_entries(row["fields"])
+        firsts = [rows[0].id for reason in reasons if (rows := self._rows_of(reason))]
+        for result_id, text in self._reader.fields(firsts):
+            fields = stored_entries(text)
             marked = [field for field in fields if field["is_highlight"]]
             for field in (marked or [field for field in fields if field["meta"].get("message")])[:1]:
-                causes[row["id"]] = field["value"], field["meta"].get("type") or ""
+                causes[result_id] = field["value"], field["meta"].get("type") or ""
         return causes
 
     def _flaky(self) -> FlakyTests:
@@ -427,11 +430,11 @@ class FailureCards:
         tried = overview["results"][:_FLAKY_SHOWN]
         rows = self._reader.rows_of([*tried, *filter(None, states)])
         passed = {status.id for status in RESULT_STATUSES.values() if status.is_passed}
-        known = [row for row in rows.values() if not row["failed_attempts"] and row["status"] in passed]
+        known = [row for row in rows.values() if not row.failed_attempts and row.status in passed]
         shown = [*(rows[result] for result in tried if result in rows), *known[:_KNOWN_FLAKY_SHOWN]]
 
-        def about(row: Row) -> str:
-            entry, attempts = states.get(row["id"]), (row["failed_attempts"] or 0) + 1
+        def about(row: ListedResult) -> str:
+            entry, attempts = states.get(row.id), (row.failed_attempts or 0) + 1
             said = [f"passed on attempt {attempts} of {attempts}"] if attempts > 1 else []
             return "; ".join([*said, *([evidence_words(entry)] if entry else [])])
 
@@ -448,8 +451,8 @@ class FailureCards:
         entries = {entry["result"]: entry for entry in self._facts.findings["slower"][:10]}
         rows = self._reader.rows_of(filter(None, entries))
 
-        def about(row: Row) -> str:
-            entry = entries[row["id"]]
+        def about(row: ListedResult) -> str:
+            entry = entries[row.id]
             words = (duration(entry["elapsed"]), f"usually {duration(entry['median'])}", begun_words(entry["since"]))
             return ", ".join(filter(None, words))
 
@@ -466,11 +469,11 @@ class Code(NamedTuple):
     errors: Sequence[str] = ()
 
 
-def _code(place: str, row: Row | None, cause: tuple[str, str] | None, says: Said) -> tuple[Code, Said]:
+def _code(place: str, row: ListedResult | None, cause: tuple[str, str] | None, says: Said) -> tuple[Code, Said]:
     """Return the code that raised; a message that says nothing becomes the line that did."""
     found = None if cause is None else code_frame(parse_traceback(cause[0], place))
     if found is None:
-        line, function = (None, "") if row is None else (row["line"], split_name(row["name"]).function)
+        line, function = (None, "") if row is None else (row.line, split_name(row.name).function)
         return Code(join_place(place, line), function), says
     hit = one_line([line for line, _ in found.lines])
     # Where a message is no more than that an assertion failed, the line of code says which.

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.server.pages.run.facts import Phrase, ShownRun, ToGo
-    from pytest_automation_report.server.store.database import Row
-    from pytest_automation_report.server.store.stored import StoredThread
+    from pytest_automation_report.server.store.stored import ListedResult, StoredThread
 
 CHANGE_CHIPS: Final[Mapping[str, tuple[str, str]]] = {
     "new": ("New", "fail-ink"),
@@ -236,9 +235,9 @@ def to_go_words(time: int) -> str:
     return f"About {duration(round(time / tens) * tens)} to go"
 
 
-def death_sentence(failures: Iterable[Row]) -> list[Phrase]:
+def death_sentence(failures: Iterable[ListedResult]) -> list[Phrase]:
     """Return which test was running when the process died, of several the first; nothing if it is not known."""
-    names = [row["name"] for row in failures if row["fingerprint"] == KILLED]
+    names = [row.name for row in failures if row.fingerprint == KILLED]
     if not names:
         return []
     more = f" and {quantity(len(names) - 1, 'more test')}" if len(names) > 1 else ""

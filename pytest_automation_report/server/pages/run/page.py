@@ -436,8 +436,8 @@ class RunView:
             return ChangesView()
         changed = [*found["tests"]["fixed"][:PAGE_ROWS], *found["tests"]["newly_failing"][:PAGE_ROWS]]
         rows = self._reader.rows_of([entry["result"] for entry in changed if entry["result"]])
-        histories.load((row["case"] for row in rows.values()), is_whole=True)
-        letters = {result: histories.letters(row["case"]) for result, row in rows.items()}
+        histories.load((row.case for row in rows.values()), is_whole=True)
+        letters = {result: histories.letters(row.case) for result, row in rows.items()}
         commits = head.commits_since(self._facts.fields.get("Commits", ""), found["base"]["commit"])
         return ChangesView(RunChanges(found, self._state, letters), commits, self._software())
 
@@ -453,7 +453,7 @@ class RunView:
         histories.load(cases)
         names = {row["id"]: row["name"] for row in view["slowest"]}
         long_blocks = [block[4] for lane in view["lanes"] for block in lane if block[3] == 1]
-        names |= {row["id"]: row["name"] for row in self._reader.rows_of(long_blocks[:500]).values()}
+        names |= {row.id: row.name for row in self._reader.rows_of(long_blocks[:500]).values()}
         if view["waste"]:
             names[view["waste"]["result"]] = view["waste"]["name"]
         total = sum(entry["elapsed"] for entry in view["files"])

@@ -14,7 +14,13 @@ from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages import words
 from pytest_automation_report.server.pages.drawings import Grid, Square, grid_of
-from pytest_automation_report.server.pages.run.facts import ListedTest, ShownRun, entries_of, path_of, tone_of
+from pytest_automation_report.server.pages.run.facts import (
+    ListedTest,
+    ShownRun,
+    entries_of,
+    tone_of,
+    tree_path,
+)
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, PageNumbers, RunState, link, paging
 from pytest_automation_report.server.store.overview import natural_key
 from pytest_automation_report.server.store.results import PAGE_ROWS
@@ -28,8 +34,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import FileTests, RunFindings, RunMention, RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.messages import Said
-    from pytest_automation_report.server.store.database import Row
-    from pytest_automation_report.server.store.stored import StoredRun
+    from pytest_automation_report.server.store.stored import ListedResult, StoredRun
 
 # In the order *failures first*.
 _TONES_RANKED: Final = ("fail", "block", "warn", "flaky", "skip", "idle", "pass", "live")
@@ -64,7 +69,7 @@ def branches_of(files: Sequence[FileTests], opened: str) -> list[Branch]:
     nodes: dict[str, Branch] = {}
     inside = _only_folder(files, opened)
     for entry in files:
-        path = path_of(entry)
+        path = tree_path(entry)
         if path.startswith(inside):
             name, slash, _ = path[len(inside) :].partition("/")
             new = Branch(f"{inside}{name}{slash}", "", "folder" if slash else "file", first=entry["first"])
@@ -78,14 +83,14 @@ def branches_of(files: Sequence[FileTests], opened: str) -> list[Branch]:
 
 def _only_folder(files: Sequence[FileTests], folder: str) -> str:
     """Return a folder, or the one below it that has all of its files, however deep."""
-    paths = [path.split("/")[:-1] for entry in files if (path := path_of(entry)).startswith(folder)]
+    paths = [path.split("/")[:-1] for entry in files if (path := tree_path(entry)).startswith(folder)]
     same = takewhile(lambda names: len({*names}) == 1, zip(*paths, strict=False))
     return "".join(f"{names[0]}/" for names in same) if paths else folder
 
 
 def file_branches(files: Sequence[FileTests]) -> list[Branch]:
     """Return a node for each file, in the order of the files."""
-    return [_added(Branch(path_of(entry), path_of(entry), "file", first=entry["first"]), entry) for entry in files]
+    return [_added(Branch(tree_path(entry), tree_path(entry), "file", first=entry["first"]), entry) for entry in files]
 
 
 def _added(node: Branch, entry: FileTests) -> Branch:
@@ -99,16 +104,16 @@ def _added(node: Branch, entry: FileTests) -> Branch:
     return node
 
 
-def tests_below(rows: Sequence[Row], file: FileTests, opened: str) -> tuple[list[Branch], list[Row]]:
+def tests_below(rows: Sequence[ListedResult], file: FileTests, opened: str) -> tuple[list[Branch], list[ListedResult]]:
     """Return the nodes below a file, class or function, and its own tests; ``rows`` are the tests of the file."""
     _, _, inner = opened.partition("::")
     names = [name for name in inner.split("::") if name]
     nodes: dict[str, Branch] = {}
-    members: dict[str, list[Row]] = {}
-    leaves: list[Row] = []
+    members: dict[str, list[ListedResult]] = {}
+    leaves: list[ListedResult] = []
     for row in rows:
-        classes = [name for name in (class_path(row["file"], row["folder"]) or "").split(".") if name]
-        function = split_name(row["name"]).function
+        classes = [name for name in (class_path(row.file, row.folder) or "").split(".") if name]
+        function = split_name(row.name).function
         where = [*classes, function]
         if where[: len(names)] != names:
             continue
@@ -117,13 +122,13 @@ def tests_below(rows: Sequence[Row], file: FileTests, opened: str) -> tuple[list
             leaves.append(row)
             continue
         label = rest[0]
-        path = "::".join([path_of(file), *names, label])
+        path = "::".join([tree_path(file), *names, label])
         node = nodes.get(path)
         if node is None:
-            node = nodes[path] = Branch(path, label, "class" if len(rest) > 1 else "function", first=row["id"])
-        node.counts[row["status"]] += 1
-        node.flaky += bool(row["failed_attempts"]) and words.STATUSES_SHOWN[row["status"]].tone == "pass"
-        node.elapsed += row["elapsed"] or 0
+            node = nodes[path] = Branch(path, label, "class" if len(rest) > 1 else "function", first=row.id)
+        node.counts[row.status] += 1
+        node.flaky += bool(row.failed_attempts) and words.STATUSES_SHOWN[row.status].tone == "pass"
+        node.elapsed += row.elapsed or 0
         members.setdefault(path, []).append(row)
     branches: list[Branch] = []
     for path, node in nodes.items():
@@ -133,17 +138,17 @@ def tests_below(rows: Sequence[Row], file: FileTests, opened: str) -> tuple[list
             continue
         # The bar says enough of a function whose tests all passed.
         if node.kind == "function" and any(tone_of(row) != "pass" for row in members[path]):
-            node.cells = grid_of([Square(row["id"], tone_of(row), row["name"]) for row in members[path]])
+            node.cells = grid_of([Square(row.id, tone_of(row), row.name) for row in members[path]])
         branches.append(node)
     return branches, leaves
 
 
-def ordered(branches: Iterable[Branch], leaves: Iterable[Row], sort: str) -> list[Branch | Row]:
+def ordered(branches: Iterable[Branch], leaves: Iterable[ListedResult], sort: str) -> list[Branch | ListedResult]:
     """Return nodes and tests in one order: failures first, slowest first, or as they ran."""
 
-    def key(node: Branch | Row) -> tuple[float, ...]:
-        first = node.first if isinstance(node, Branch) else node["id"]
-        elapsed = node.elapsed if isinstance(node, Branch) else node["elapsed"] or 0
+    def key(node: Branch | ListedResult) -> tuple[float, ...]:
+        first = node.first if isinstance(node, Branch) else node.id
+        elapsed = node.elapsed if isinstance(node, Branch) else node.elapsed or 0
         if sort == "ran":
             return (first,)
         if sort == "slowest":
@@ -195,19 +200,19 @@ class TreeRows:
         listed = self._facts.listed((row for row in shown if not isinstance(row, Branch)), self._state)
         leaves_below = {leaf.id: _leaf(leaf, opened) for leaf in listed}
         return Level(
-            [self._node(row, path_to, levels) if isinstance(row, Branch) else leaves_below[row["id"]] for row in shown],
+            [self._node(row, path_to, levels) if isinstance(row, Branch) else leaves_below[row.id] for row in shown],
             max(0, len(rows) - page * PAGE_ROWS),
             paging(page, len(rows), PAGE_ROWS),
             opened,
         )
 
-    def _below(self, opened: str) -> tuple[list[Branch], list[Row]]:
+    def _below(self, opened: str) -> tuple[list[Branch], list[ListedResult]]:
         files = self._facts.overview["files"]
         path = opened.partition("::")[0]
-        file = next((entry for entry in files if path_of(entry) == path), None)
+        file = next((entry for entry in files if tree_path(entry) == path), None)
         if file is None:
             return branches_of(files, opened), []
-        rows = self._facts.reader.between(self._facts.row.id, file["first"], file["last"], file)
+        rows = self._facts.reader.between(self._facts.row.id, file["first"], file["last"], file["file"], file["folder"])
         return tests_below(rows, file, opened)
 
     def _node(self, node: Branch, path_to: str, levels: int) -> OpenableRow:
@@ -242,7 +247,7 @@ class TestList:
         self._findings = findings
         self._state = state
 
-    def page(self) -> tuple[list[Row], bool, int | None]:
+    def page(self) -> tuple[list[ListedResult], bool, int | None]:
         """Return a page of the tests, whether another one follows, and the length of the list if that is known."""
         page = self._state.page
         rows, has_more = self.rows(page, PAGE_ROWS)
@@ -250,7 +255,7 @@ class TestList:
             return rows, has_more, sum(self._counts().values())
         return rows, has_more, None if has_more else (page - 1) * PAGE_ROWS + len(rows)
 
-    def rows(self, page: int, size: int) -> tuple[list[Row], bool]:
+    def rows(self, page: int, size: int) -> tuple[list[ListedResult], bool]:
         """Return a page of this size, and whether another one follows."""
         if self._state.changes and not self.search.ids:
             return [], False
@@ -314,7 +319,7 @@ class TestList:
         names += [family["function"] for family in overview["families"]]
         names += [reason["title"] for reason in (self._findings["reasons"] if self._findings else ())]
         sample, _ = self._reader.tests(self._state.run_id, words.counts_of(self._run), Search())
-        names += [row["name"] for row in sample]
+        names += [row.name for row in sample]
         word = words.common_phrase(names, text)
         if word is None:
             return None

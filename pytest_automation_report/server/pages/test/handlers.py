@@ -54,9 +54,10 @@ if TYPE_CHECKING:
         Stream,
     )
     from pytest_automation_report.server.pages.words import Entry, ShownStatus
-    from pytest_automation_report.server.store.database import Row, StoreConnection
+    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.stored import BriefResult, PastResult, StoredResult
     from pytest_automation_report.text.node_ids import NameParts
 
 MOST: Final = 2_000  # most tests of a list through which a reader can go with previous and next
@@ -88,60 +89,62 @@ class CommonValues:
         return value
 
 
-def neighbours_in(common: CommonValues, record: RunRecord, row: Row, origin: Mapping[str, str]) -> Neighbours | None:
+def neighbours_in(
+    common: CommonValues, record: RunRecord, row: StoredResult, origin: Mapping[str, str]
+) -> Neighbours | None:
     """Return the neighbours of a result in the list that ``origin``, the query of the run's page, shows.
 
     Without such a list they are of its kind: other failures by reason, other flaky or skipped tests.
     """
-    state = run_state(row["run"], origin)
-    tone = STATUSES_SHOWN[row["status"]].tone
+    state = run_state(row.run, origin)
+    tone = STATUSES_SHOWN[row.status].tone
     is_open_node = bool(state.opened) and not state.is_filtered and state.group != "none"
     if state.view == "tests" and is_open_node:
-        near = common.reader.between(row["run"], row["id"] - NEAR, row["id"] + NEAR, row)
-        return _at([other["id"] for other in near], row["id"], "test")
+        near = common.reader.between(row.run, row.id - NEAR, row.id + NEAR, row.file, row.folder)
+        return _at([other.id for other in near], row.id, "test")
     has_list = state.is_filtered or state.view == "tests"
     if not has_list and tone == "fail":
         return _among_failures(common, row, state)
     if not has_list:
-        kind = FLAKY if tone == "pass" and row["failed_attempts"] else "" if tone == "pass" else str(row["status"])
+        kind = FLAKY if tone == "pass" and row.failed_attempts else "" if tone == "pass" else str(row.status)
         if not kind:
             return None
-        state = RunState(run_id=row["run"], view="tests", statuses=frozenset({kind}))
+        state = RunState(run_id=row.run, view="tests", statuses=frozenset({kind}))
     ids, has_more = common.once(("list", state), partial(_listed, common.reader, record, state))
-    return _at(ids, row["id"], "test", has_more=has_more)
+    return _at(ids, row.id, "test", has_more=has_more)
 
 
 def _listed(reader: PageReader, record: RunRecord, state: RunState) -> tuple[list[int], bool]:
     found = stored_findings(reader.connection, state.run_id)
     listed, has_more = TestList(reader, record.row, found, state).rows(1, MOST)
-    return [other["id"] for other in listed], has_more
+    return [other.id for other in listed], has_more
 
 
-def way_back(row: Row, origin: Mapping[str, str]) -> str:
+def way_back(row: StoredResult, origin: Mapping[str, str]) -> str:
     """Return the id of the element of the run's page that shows a result: its reason's card, or its row in a list."""
-    state = run_state(row["run"], origin)
-    if _has_cards(state) and not state.is_filtered and row["fingerprint"] is not None:
-        return f"reason-{hexadecimal(row['fingerprint'])}"
-    return f"t-{row['id']}"
+    state = run_state(row.run, origin)
+    if _has_cards(state) and not state.is_filtered and row.fingerprint is not None:
+        return f"reason-{hexadecimal(row.fingerprint or 0)}"
+    return f"t-{row.id}"
 
 
 def _has_cards(state: RunState) -> bool:
     return state.view in {"", "failures"} and state.group in {"", "reason"}
 
 
-def _among_failures(common: CommonValues, row: Row, state: RunState) -> Neighbours | None:
+def _among_failures(common: CommonValues, row: StoredResult, state: RunState) -> Neighbours | None:
     """Return the neighbours by reason, in the order of the cards; in a list they are tests."""
-    run_id = row["run"]
+    run_id = row.run
     listed = common.once(("failures", run_id), partial(common.reader.failures, run_id))
     if not _has_cards(state):
-        return _at([other["id"] for other in listed], row["id"], "test")
+        return _at([other.id for other in listed], row.id, "test")
     firsts: dict[str, int] = {}
     for other in listed:
-        firsts.setdefault(hexadecimal(other["fingerprint"]), other["id"])
+        firsts.setdefault(hexadecimal(other.fingerprint or 0), other.id)
     found = common.once(("findings", run_id), partial(stored_findings, common.reader.connection, run_id))
     # An open run has no stored findings: its reasons stand as they arrived.
     order = firsts if found is None else [reason["fingerprint"] for reason in found["reasons"]]
-    own = firsts.get(hexadecimal(row["fingerprint"]))
+    own = firsts.get(hexadecimal(row.fingerprint or 0))
     return _at([firsts[reason] for reason in order if reason in firsts], own, "reason")
 
 
@@ -228,7 +231,7 @@ class TestPageContext(PageContext, frozen=True, kw_only=True):
 
     __test__ = False  # pytest must not collect it
     template: ClassVar[str] = "test/test.html"
-    row: Row
+    row: StoredResult
     run: RunIdentity
     state: TestState
     status: ShownStatus
@@ -256,30 +259,30 @@ class TestPageContext(PageContext, frozen=True, kw_only=True):
     offset: int | None = None  # time into the run at which it began
     usual: int | None = None
     history: ResultHistory = ResultHistory()
-    jobs: Sequence[tuple[Row, str, bool]] = ()
+    jobs: Sequence[tuple[PastResult, str, bool]] = ()
     neighbours: Neighbours | None = None
-    same_reason: Sequence[Row] = ()
+    same_reason: Sequence[BriefResult] = ()
     same_count: int = 0
     siblings: Siblings = NO_SIBLINGS
-    before: Sequence[Row] = ()  # what ran just before it on the same worker
+    before: Sequence[BriefResult] = ()  # what ran just before it on the same worker
 
 
 def result_context(result_id: int, state: TestState, common: CommonValues) -> TestPageContext:
     """Return what the page of a test shows."""
     reader = common.reader
     row = reader.test(result_id)
-    run = common.once(("run", row["run"]), partial(reader.run, row["run"], max_threads=THREADS_SHOWN))
+    run = common.once(("run", row.run), partial(reader.run, row.run, max_threads=THREADS_SHOWN))
     source = common.once(("source", run.row.source), partial(reader.suite, run.row.source))
-    fields = [*stored_entries(row["fields"]), *known_entries(row["known"])]
-    identity = common.once(("identity", row["run"]), partial(RunIdentity.of, run.row, source.name))
+    fields = [*stored_entries(row.fields), *known_entries(row.known)]
+    identity = common.once(("identity", row.run), partial(RunIdentity.of, run.row, source.name))
     own = own_context(row, fields, state, identity)
     earlier = None if own.attempt == own.attempts[-1].number else own.attempt
-    results = reader.history(row["case"])
+    results = reader.history(row.case)
     outcomes = history.outcomes_of(results, result_id)
     current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
-    found = common.once(("found", row["run"]), partial(history.found_tests, reader, row["run"]))
-    others = common.once(("branches", row["run"]), partial(reader.other_branches, run.row))
-    elsewhere = reader.by_branch([(row["case"], 0)], others).get(0, {})
+    found = common.once(("found", row.run), partial(history.found_tests, reader, row.run))
+    others = common.once(("branches", row.run), partial(reader.other_branches, run.row))
+    elsewhere = reader.by_branch([(row.case, 0)], others).get(0, {})
     known = _history(outcomes, current, state, found, elsewhere)
     same_reason, same_count = reader.same_reason(row)
     return replace(
@@ -287,24 +290,24 @@ def result_context(result_id: int, state: TestState, common: CommonValues) -> Te
         files=_files(row, reader, earlier, outcomes, current),
         history=known,
         usual=_usual(row, run, common),
-        jobs=history.job_outcomes(results, row["run"]),
+        jobs=history.job_outcomes(results, row.run),
         neighbours=neighbours_in(common, run, row, state.origin_query),
         same_reason=same_reason,
         same_count=same_count,
         siblings=reader.siblings(row),
         before=reader.before(row),
-        worker=common.once(("workers", row["run"]), partial(worker_names, run)).get(row["thread"], ""),
+        worker=common.once(("workers", row.run), partial(worker_names, run)).get(row.thread, ""),
         offset=_offset(row, run, common),
         markdown=_markdown(row, fields, known.sentence, own.command),
     )
 
 
 def own_context(
-    row: Row, fields: Sequence[Entry], state: TestState, run: RunIdentity, worker: str = ""
+    row: StoredResult, fields: Sequence[Entry], state: TestState, run: RunIdentity, worker: str = ""
 ) -> TestPageContext:
     """Return the page of a test that comes from its row alone."""
-    status = STATUSES_SHOWN[row["status"]]
-    attempts = view_models.attempts_of(fields, status, row["elapsed"], row["failed_attempts"])
+    status = STATUSES_SHOWN[row.status]
+    attempts = view_models.attempts_of(fields, status, row.elapsed, row.failed_attempts)
     earlier = state.attempt if state.attempt in {attempt.number for attempt in attempts[:-1]} else None
     stored = view_models.stored_attempt(row, earlier)
     outputs = view_models.outputs_of(fields, earlier, stored)
@@ -313,17 +316,17 @@ def own_context(
         row=row,
         run=run,
         state=state,
-        reason="" if row["fingerprint"] is None else hexadecimal(row["fingerprint"]),
+        reason="" if row.fingerprint is None else hexadecimal(row.fingerprint),
         status=status,
-        function=split_name(row["name"]),
+        function=split_name(row.name),
         attempts=attempts,
         attempt=earlier if earlier is not None else attempts[-1].number,
-        sections=view_models.sections_of(fields, earlier, stored, row["file"] or ""),
+        sections=view_models.sections_of(fields, earlier, stored, row.file or ""),
         phases=stored.phases,
         steps=view_models.step_rows(fields, earlier, stored.steps),
         facts=view_models.facts_of(fields),
         texts=view_models.other_texts(fields, earlier, stored.colours),
-        command=pytest_command([read_node_id(row, fields)]),
+        command=pytest_command([read_node_id(row.file, row.folder, row.name, fields)]),
         outputs=outputs,
         stream=chosen.stream if chosen else "",
         output=terminal_lines(chosen.value, chosen.spans) if chosen else None,
@@ -334,13 +337,17 @@ def own_context(
 
 
 def _files(
-    row: Row, reader: PageReader, attempt: int | None, outcomes: Sequence[RunOutcome], current: RunOutcome | None
+    row: StoredResult,
+    reader: PageReader,
+    attempt: int | None,
+    outcomes: Sequence[RunOutcome],
+    current: RunOutcome | None,
 ) -> AttemptFiles:
     """Return the files of an attempt; pictures beside the ones of the last run in which the test passed."""
-    contents = stored_contents(reader.connection, hashes_in(row["artifacts"]), row["run"])
+    contents = stored_contents(reader.connection, hashes_in(row.artifacts), row.run)
     files = [
         replace(file, shown="trace") if is_trace(reader.connection, file.hash, file.name, file.size or 0) else file
-        for file in files_of(stored_entries(row["artifacts"]), contents, attempt)
+        for file in files_of(stored_entries(row.artifacts), contents, attempt)
     ]
     pictures = compared_pictures([file for file in files if file.shown == "picture"])
     if current is not None and current.letter != "p" and pictures:
@@ -397,33 +404,33 @@ def _history(
     )
 
 
-def _usual(row: Row, run: RunRecord, common: CommonValues) -> int | None:
+def _usual(row: StoredResult, run: RunRecord, common: CommonValues) -> int | None:
     """Return the usual time of a test before the run, in microseconds, as lists show it; None if it is not known."""
-    run_id, reader = row["run"], common.reader
+    run_id, reader = row.run, common.reader
 
     def read() -> Histories:
         found = common.once(("findings", run_id), partial(stored_findings, reader.connection, run_id))
         base = None if found is None or found["base"] is None else reader.known_run(found["base"]["run"])
         return Histories(reader, run.row, base)
 
-    return common.once(("histories", run_id), read).usual(row["case"])
+    return common.once(("histories", run_id), read).usual(row.case)
 
 
-def _offset(row: Row, run: RunRecord, common: CommonValues) -> int | None:
+def _offset(row: StoredResult, run: RunRecord, common: CommonValues) -> int | None:
     """Return how long after the begin of the run the test began, in microseconds; None if it is not known."""
-    thread = common.once(("thread", row["thread"]), partial(common.reader.thread, row["thread"]))
+    thread = common.once(("thread", row.thread), partial(common.reader.thread, row.thread))
     started = view_models.start_time(thread, row)
     return None if started is None else max(0, started - began_at(run.row, run.threads))
 
 
-def _markdown(row: Row, fields: Sequence[Entry], sentence: Sequence[Piece], command: str) -> str:
+def _markdown(row: StoredResult, fields: Sequence[Entry], sentence: Sequence[Piece], command: str) -> str:
     cause = next((field for field in fields if field["is_highlight"] and field["name"] != "Skipped"), None)
     if cause is None:
         return ""
-    place = join_place(row["file"], row["line"])
+    place = join_place(row.file, row.line)
     return failure_markdown(
         ReportedFailure(
-            ".".join(part for part in (row["folder"], row["name"]) if part),
+            ".".join(part for part in (row.folder, row.name) if part),
             cause["value"],
             cause["meta"].get("message", ""),
             cause["meta"].get("type", ""),
@@ -431,7 +438,7 @@ def _markdown(row: Row, fields: Sequence[Entry], sentence: Sequence[Piece], comm
             "".join(piece.text for piece in sentence),
             command,
             comparison=view_models.stored_attempt(row).comparison,
-            file=row["file"] or "",
+            file=row.file or "",
         )
     )
 

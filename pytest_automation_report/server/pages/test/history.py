@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import FlakyTest, RunMention
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
-    from pytest_automation_report.server.store.database import Row
     from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.stored import Suite
+    from pytest_automation_report.server.store.stored import PastResult, StoredCase, Suite
 
     Branches: TypeAlias = Mapping[str, tuple[int, bool]]
 
@@ -108,48 +107,46 @@ class BranchHistory(NamedTuple):
         return letters.count("p"), sum(letter in _DECIDED for letter in letters)
 
 
-def outcomes_of(rows: Iterable[Row], current: int | None = None) -> list[RunOutcome]:
+def outcomes_of(rows: Iterable[PastResult], current: int | None = None) -> list[RunOutcome]:
     """Return one outcome for each run of `PageReader.history`, newest first; ``current`` stands for its run."""
-    by_run: dict[int, list[Row]] = {}
+    by_run: dict[int, list[PastResult]] = {}
     for row in rows:
-        by_run.setdefault(row["run"], []).append(row)
+        by_run.setdefault(row.run, []).append(row)
     return [_outcome(results, current) for results in by_run.values()]
 
 
-def _outcome(rows: Sequence[Row], current: int | None) -> RunOutcome:
+def _outcome(rows: Sequence[PastResult], current: int | None) -> RunOutcome:
     place, has_failed = deciding_result(_of_jobs(rows))
-    row = next((row for row in rows if row["id"] == current), rows[place])
+    row = next((row for row in rows if row.id == current), rows[place])
     letter = "r" if row is rows[place] and has_failed and _letter(row) == "p" else _letter(row)
     return RunOutcome(
-        row["id"], row["run"], row["branch"] or "", row["commit"] or "", letter, row["elapsed"],
-        row["created"], row["fingerprint"], row["message"] or "", row["changes"] or "",
+        row.id, row.run, row.branch or "", row.commit or "", letter, row.elapsed,
+        row.created, row.fingerprint, row.message or "", row.changes or "",
     )  # fmt: skip
 
 
-def _of_jobs(rows: Iterable[Row]) -> list[JobResult]:
-    return [JobResult(_VERDICTS[_letter(row)], row["job"], row["attempt"], row["status"] == 1) for row in rows]
+def _of_jobs(rows: Iterable[PastResult]) -> list[JobResult]:
+    return [JobResult(_VERDICTS[_letter(row)], row.job, row.attempt, row.status == 1) for row in rows]
 
 
-def job_outcomes(rows: Iterable[Row], run: int) -> list[tuple[Row, str, bool]]:
+def job_outcomes(rows: Iterable[PastResult], run: int) -> list[tuple[PastResult, str, bool]]:
     """Return all results of the test in a run, by job and attempt, with their words; none if there is only one.
 
     The last value says whether a later attempt replaced the result.
     """
-    own = sorted(
-        (row for row in rows if row["run"] == run), key=lambda row: (row["job"] or "", row["attempt"] or 1, row["id"])
-    )
+    own = sorted((row for row in rows if row.run == run), key=lambda row: (row.job or "", row.attempt or 1, row.id))
     kept = set(remaining(_of_jobs(own)))
     jobs = [(row, OUTCOMES[_letter(row)], place not in kept) for place, row in enumerate(own)]
     return jobs if len(jobs) > 1 else []
 
 
-def _letter(row: Row) -> str:
-    if row["status"] == 1 or row["fingerprint"] == KILLED:
+def _letter(row: PastResult) -> str:
+    if row.status == 1 or row.fingerprint == KILLED:
         return "."
-    if row["result_class"] == ResultClass.FAILURE:
+    if row.result_class == ResultClass.FAILURE:
         return "f"
-    if row["result_class"] == ResultClass.SUCCESS:
-        return "r" if row["failed_attempts"] else "p"
+    if row.result_class == ResultClass.SUCCESS:
+        return "r" if row.failed_attempts else "p"
     return "s"
 
 
@@ -352,9 +349,9 @@ class CaseContext(rendering.PageContext, frozen=True, kw_only=True):
     """
 
     template: ClassVar[str] = "test/case.html"
-    case: Row
+    case: StoredCase
     source: Suite
-    newest: Row | None
+    newest: PastResult | None
     function: NameParts
     outcomes: Sequence[RunOutcome]
     is_whole: bool
@@ -387,9 +384,9 @@ def case_context(case_id: int, branch: str | None, reader: PageReader) -> CaseCo
     elsewhere = reader.by_branch([(case_id, 0)], others).get(0, {})
     return CaseContext(
         case=case,
-        source=reader.suite(case["source"]),
+        source=reader.suite(case.source),
         newest=newest,
-        function=split_name(newest["name"] if newest else case["key"]),
+        function=split_name(newest.name if newest else case.key),
         outcomes=outcomes,
         is_whole=len(rows) < HISTORY_ROWS and len(known) <= _CALENDAR,
         branches=branches,
@@ -400,7 +397,7 @@ def case_context(case_id: int, branch: str | None, reader: PageReader) -> CaseCo
         reasons=_by_reason(outcomes),
         sentence=sentence(outcomes, shown.result, found, elsewhere) if shown else (),
         flakiness=found.flaky.get(shown.result) if shown else None,
-        command=pytest_command([read_node_id(newest)]) if newest else "",
+        command=pytest_command([read_node_id(newest.file, newest.folder, newest.name)]) if newest else "",
     )
 
 

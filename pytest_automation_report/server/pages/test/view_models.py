@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame
-    from pytest_automation_report.server.store.database import Row
-    from pytest_automation_report.server.store.stored import StoredThread
+    from pytest_automation_report.server.store.stored import StoredResult, StoredThread
 
 # Extensions in rows of threads and results. Each is missing in a row of a client that does not send it.
 FieldColours: TypeAlias = dict[str, tuple[tuple[int, int, str], ...]]
@@ -62,25 +61,25 @@ _colours: Final = Decoder(FieldColours).decode
 _attempts: Final = Decoder(tuple[StoredAttempt, ...]).decode
 
 
-def start_time(thread: StoredThread, result: Row) -> int | None:
+def start_time(thread: StoredThread, result: StoredResult) -> int | None:
     """Return the start of a test in microseconds since 1970, as the clock of its machine had it; None if unknown."""
-    session_started, started = thread.session_started, result["started"]
+    session_started, started = thread.session_started, result.started
     return None if session_started is None or started is None else session_started + started
 
 
-def stored_attempt(result: Row, number: int | None = None) -> StoredAttempt:
+def stored_attempt(result: StoredResult, number: int | None = None) -> StoredAttempt:
     """Return what is stored of an attempt by its number, or of the last one for None."""
     if number is not None:
-        return next((each for each in _attempts(result["attempts"] or "[]") if each.number == number), NOTHING_STORED)
-    elapsed, setup, teardown = result["elapsed"], result["setup"], result["teardown"]
+        return next((each for each in _attempts(result.attempts or "[]") if each.number == number), NOTHING_STORED)
+    elapsed, setup, teardown = result.elapsed, result.setup, result.teardown
     phases = None
     if elapsed is not None and setup is not None and teardown is not None:
         phases = PhaseTimes(setup, elapsed - setup - teardown, teardown)
     return StoredAttempt(
         phases=phases,
-        steps=_steps(result["steps"] or "[]"),
-        comparison=None if result["comparison"] is None else _comparison(result["comparison"]),
-        colours=_colours(result["colours"] or "{}"),
+        steps=_steps(result.steps or "[]"),
+        comparison=None if result.comparison is None else _comparison(result.comparison),
+        colours=_colours(result.colours or "{}"),
     )
 
 

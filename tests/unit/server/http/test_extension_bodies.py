@@ -11,7 +11,7 @@ from pytest_automation_report.server.api.bodies import MAX_ATTEMPTS_BYTES, MAX_E
 from pytest_automation_report.server.api.decoding import MAX_DEPTH
 from pytest_automation_report.server.pages.test import view_models
 from pytest_automation_report.server.pages.test.view_models import PhaseTimes, StoredAttempt, stored_attempt
-from pytest_automation_report.server.store.stored import THREAD, StoredThread, known
+from pytest_automation_report.server.store.stored import RESULT, THREAD, StoredResult, StoredThread, known
 from pytest_automation_report.server.store.values import RunningTest, StepNode
 from support.service import START, TOKEN, Service, a_test
 
@@ -55,10 +55,15 @@ def _thread(service: Service) -> StoredThread:
     )
 
 
-def _stored(service: Service, **properties: Any) -> Any:  # noqa: ANN401 - members of any type
-    """Return the row of a test that was sent with these properties."""
+def _result(service: Service) -> StoredResult:
+    """Return the last result."""
+    return service.store.read(lambda store: known("test", RESULT.first(store, "FROM result ORDER BY id DESC LIMIT 1")))
+
+
+def _stored(service: Service, **properties: Any) -> StoredResult:  # noqa: ANN401 - members of any type
+    """Return the result of a test that was sent with these properties."""
     service.append(service.new_thread(service.new_run()), a_test(elapsed=100, **properties))
-    return _row(service, "result")
+    return _result(service)
 
 
 @pytest.mark.parametrize(("before", "counted"), [(700_000, 700_000), (-5, 0), (3_600_000_000, 0)])
@@ -77,7 +82,7 @@ def test_the_extensions_of_a_test_are_stored_and_read(service: Service) -> None:
     """All of them come back as they were sent, and the start on the axis of all threads."""
     thread_id = service.new_thread(service.new_run(), session_started=START)
     service.append(thread_id, a_test(elapsed=100, **_SENT))
-    row, thread = _row(service, "result"), _thread(service)
+    row, thread = _result(service), _thread(service)
     assert view_models.start_time(thread, row) == START + 5
     nodes = (StepNode("open", "passed", 7, (StepNode("type", "failed", None, (), (0,)),)),)
     part = Value("list", items=(Value("Foo"),), size=3, start=2)
@@ -124,7 +129,7 @@ def test_the_commits_that_led_to_a_run(service: Service, malformed: object) -> N
 def test_a_test_without_extensions_has_none(service: Service) -> None:
     """Without extensions the columns are null, and reading them gives nothing."""
     row, thread = _stored(service), _thread(service)
-    assert {name: row[name] for name in _NONE_STORED} == _NONE_STORED
+    assert {name: getattr(row, name) for name in _NONE_STORED} == _NONE_STORED
     assert (stored_attempt(row), stored_attempt(row, 1)) == (StoredAttempt(), StoredAttempt())
     assert (view_models.start_time(thread, row), thread.running) == (None, None)
 
@@ -185,8 +190,8 @@ def test_a_malformed_extension_is_ignored(service: Service, name: str, value: ob
     """A result with an extension that cannot be stored is stored without it, and with the others."""
     row, complete = _stored(service, **{**_SENT, name: value}), _stored(service, **_SENT)
     missing = ("setup", "teardown") if name == "phases" else (name,)
-    assert {column: row[column] for column in _NONE_STORED} == {
-        column: None if column in missing else complete[column] for column in _NONE_STORED
+    assert {column: getattr(row, column) for column in _NONE_STORED} == {
+        column: None if column in missing else getattr(complete, column) for column in _NONE_STORED
     }
 
 

@@ -16,13 +16,13 @@ def test_a_node_id_that_was_sent_counts() -> None:
 
     Whoever can report a result must not choose the options of the pytest that a reader starts by the command.
     """
-    row = {"file": "a/test_b.py", "folder": "a.test_b", "name": "test_c"}
+    place = ("a/test_b.py", "a.test_b", "test_c")
     field = {"type": 1, "name": "Node id"}
-    node = read_node_id(row, [{**field, "value": "a/test_b.py::test_c[x::y]"}])
+    node = read_node_id(*place, [{**field, "value": "a/test_b.py::test_c[x::y]"}])
     assert pytest_command([node]) == "pytest 'a/test_b.py::test_c[x::y]'"
     for value in ("--pdbcls=evil:Evil", "-p evil", "@options.txt", ""):
-        assert read_node_id(row, [{**field, "value": value}]) == "a/test_b.py::test_c"
-        assert pytest_command([read_node_id({**row, "file": None}, [{**field, "value": value}])]) == ""
+        assert read_node_id(*place, [{**field, "value": value}]) == "a/test_b.py::test_c"
+        assert pytest_command([read_node_id(None, *place[1:], [{**field, "value": value}])]) == ""
 
 
 def test_lines_of_a_traceback_have_kinds() -> None:

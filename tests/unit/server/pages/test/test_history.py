@@ -13,6 +13,7 @@ from pytest_automation_report.server.pages.test.history import (
     sentence,
     trend_of,
 )
+from pytest_automation_report.server.store.stored import PastResult
 from support.service import SECOND, a_test
 from support.website import Site, attempts, failing, missing, on
 
@@ -108,12 +109,13 @@ def test_the_sentence_links_the_runs_that_it_names() -> None:
     assert [piece.result for piece in sentence(outcomes("ppf"), 3) if piece.result] == [2]
 
 
-def row(result: int, run: int, result_class: int = 2, **others: object) -> dict[str, Any]:
-    return {
-        "id": result, "run": run, "branch": "main", "commit": "c", "result_class": result_class, "elapsed": 1,
+def row(result: int, run: int, result_class: int = 2, **others: Any) -> PastResult:  # noqa: ANN401 - members of any type
+    return PastResult(**{
+        "id": result, "run": run, "name": "t", "folder": "f", "file": None, "line": None, "thread": 1,
+        "branch": "main", "commit": "c", "result_class": result_class, "elapsed": 1,
         "created": 2, "changes": None, "failed_attempts": None, "fingerprint": None, "message": None, "job": None,
         "attempt": None, "status": result_class, **others,
-    }  # fmt: skip
+    })  # fmt: skip
 
 
 def test_a_run_has_one_outcome() -> None:
