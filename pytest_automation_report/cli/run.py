@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
 import time
@@ -28,6 +27,7 @@ from pytest_automation_report.cli.context import (
     echo_result,
     echo_stderr,
     echo_table,
+    gathered,
     is_person_reading,
     new_run,
     setting_options,
@@ -66,37 +66,11 @@ from pytest_automation_report.system.here import system
 from pytest_automation_report.text.limits import printable, quantity, string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from pytest_automation_report.cli.queries import ExpectedJobs
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.settings.settings import Settings
-
-
-def _resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add options to a command, which gets the keyword ``resources`` in their place."""
-
-    @click.option("--field", "one_fields", metavar="NAME=VALUE", multiple=True,
-                  help="A field; @FILE as its value is read from the file, - from stdin. Can be repeated.")  # fmt: skip
-    @click.option("--field-type", "field_types", type=click.Choice([*FIELD_TYPES]), multiple=True,
-                  help="Type of the fields: once for all, or once for each in the same order.")  # fmt: skip
-    @click.option("--link", "one_links", metavar="NAME=URL", multiple=True, help="A link. Can be repeated.")
-    @click.option("--link-note", "link_notes", metavar="TEXT", multiple=True,
-                  help="Note of the links: once for all, or once for each in the same order.")  # fmt: skip
-    @click.option("--artifact", "artifacts", metavar="NAME=URL", multiple=True, help="A stored file. Can be repeated.")
-    @functools.wraps(command)
-    def with_resources(**options: Any) -> Any:  # noqa: ANN401 - the command's own
-        fields, links = options.pop("one_fields"), options.pop("one_links")
-        types = _each("--field-type", options.pop("field_types") or ("string",), fields)
-        notes = _each("--link-note", options.pop("link_notes") or (None,), links)
-        resources = Resources(
-            fields=tuple(_field(text, FIELD_TYPES[kind]) for text, kind in zip(fields, types, strict=True)),
-            links=tuple(Link(*_address("--link", text), note) for text, note in zip(links, notes, strict=True)),
-            artifacts=tuple(Artifact(*_address("--artifact", text)) for text in options.pop("artifacts")),
-        )
-        return command(resources=resources, **options)
-
-    return with_resources
 
 
 def _each(option: str, values: Sequence[Any], things: Sequence[str]) -> Sequence[Any]:
@@ -136,6 +110,35 @@ def _field(text: str, kind: FieldType) -> Field:
     return fitted_field(Field(name, value, kind))
 
 
+def _resources(
+    *,
+    one_fields: Sequence[str],
+    field_types: Sequence[str],
+    one_links: Sequence[str],
+    link_notes: Sequence[str],
+    artifacts: Sequence[str],
+) -> Resources:
+    types = _each("--field-type", field_types or ("string",), one_fields)
+    notes = _each("--link-note", link_notes or (None,), one_links)
+    return Resources(
+        fields=tuple(_field(text, FIELD_TYPES[kind]) for text, kind in zip(one_fields, types, strict=True)),
+        links=tuple(Link(*_address("--link", text), note) for text, note in zip(one_links, notes, strict=True)),
+        artifacts=tuple(Artifact(*_address("--artifact", text)) for text in artifacts),
+    )
+
+
+_RESOURCES: Final = gathered(
+    "resources",
+    _resources,
+    click.option("--field", "one_fields", metavar="NAME=VALUE", multiple=True,
+                 help="A field; @FILE as its value is read from the file, - from stdin. Can be repeated."),
+    click.option("--field-type", "field_types", type=click.Choice([*FIELD_TYPES]), multiple=True,
+                 help="Type of the fields: once for all, or once for each in the same order."),
+    click.option("--link", "one_links", metavar="NAME=URL", multiple=True, help="A link. Can be repeated."),
+    click.option("--link-note", "link_notes", metavar="TEXT", multiple=True,
+                 help="Note of the links: once for all, or once for each in the same order."),
+    click.option("--artifact", "artifacts", metavar="NAME=URL", multiple=True, help="A stored file. Can be repeated."),
+)  # fmt: skip
 _STATUSES: Final = {"passed": RunStatus.SUCCESS, "failed": RunStatus.FAILURE, "open": RunStatus.RUNNING}
 NUMBER: Final = click.argument("chosen", metavar="[RUN_ID]", type=run_number, required=False)
 """The run that a command changes: no newest one stands for it."""
@@ -147,7 +150,7 @@ def run() -> None:
 
 
 @run.command()
-@_resource_options
+@_RESOURCES
 @setting_options(*CONNECTION, *NEW_RUN, "run_key")
 def create(resources: Resources, **options: object) -> int:
     """Create a run and print its id. With --run-key an open run of that key is used, if there is one."""
@@ -164,7 +167,7 @@ def create(resources: Resources, **options: object) -> int:
 
 @run.command()
 @NUMBER
-@_resource_options
+@_RESOURCES
 @setting_options(*CONNECTION, *WHICH, "fields", "links")
 def append(chosen: int | None, resources: Resources, **options: object) -> int:
     """Add fields, links and artifacts to the run RUN_ID, or to the run of --run-key."""

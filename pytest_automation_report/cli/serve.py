@@ -54,7 +54,7 @@ from pytest_automation_report.system.here import system
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_automation_report.server.http.guard import Address, Networks
 
@@ -140,7 +140,7 @@ def serve(
     is_opened: bool,
     run_id: int | None,
     main_branches: tuple[str, ...],
-    **options: Any,  # noqa: ANN401 - the options of `_serve_options` are among them
+    **options: Any,  # noqa: ANN401 - handed on as they are declared
 ) -> int:
     """Serve a store and its pages until Ctrl-C or SIGTERM.
 
@@ -197,22 +197,19 @@ def serve(
 
         if store.note:
             echo_stderr(store.note)
-        serve_store(store, token, listener, ready=announce, options=_serve_options(options, hosts, pages, proxies))
+        serve_options = ServeOptions(
+            hosts=hosts,
+            proxies=proxies,
+            requests_per_minute=options["rate_limit"],
+            are_metrics_public=options["metrics_public"],
+            max_artifact_bytes=options["max_artifacts"],
+            extension=pages.extension,
+            retention=Retention(options["keep_days"] or {}, options["complete_after"], options["artifact_store"] or ""),
+        )
+        serve_store(store, token, listener, ready=announce, options=serve_options)
     finally:
         store.close()
     return Exit.DONE
-
-
-def _serve_options(options: Mapping[str, Any], hosts: frozenset[str], pages: Pages, proxies: Networks) -> ServeOptions:
-    return ServeOptions(
-        hosts=hosts,
-        proxies=proxies,
-        requests_per_minute=options["rate_limit"],
-        are_metrics_public=options["metrics_public"],
-        max_artifact_bytes=options["max_artifacts"],
-        extension=pages.extension,
-        retention=Retention(options["keep_days"] or {}, options["complete_after"], options["artifact_store"] or ""),
-    )
 
 
 @contextmanager
