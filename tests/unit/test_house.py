@@ -11,6 +11,9 @@ from support.repository import PACKAGE, TESTS
 
 UNIT = TESTS / "unit"
 
+MOST_NAMED_OF = 60
+"""Functions of the package whose names end with "_of", at most; lower it with each that goes."""
+
 
 def names_in(path: Path) -> Iterator[str]:
     """Yield the modules that a file imports, with the names from them, and the attributes that it uses."""
@@ -47,6 +50,14 @@ def test_one_word_one_class() -> None:
             if name and not name.startswith("_") and not name.isupper():
                 places.setdefault(name, []).append(path.relative_to(PACKAGE).as_posix())
     assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+def test_few_functions_are_called_x_of() -> None:
+    """A function that acts has a verb, and one that looks up a noun: `x_of` stays for few, and becomes rarer."""
+    trees = (ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py")))
+    found = {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    named = sorted(name for name in found if name.endswith("_of"))
+    assert len(named) <= MOST_NAMED_OF, named
 
 
 OURS = "pytest_automation_report"
