@@ -79,7 +79,8 @@ class Reconciliation:
         refusal: RefusedError | None,
     ) -> None:
         self.intent, self.refusal = intent, refusal
-        self._session, self._client, self._queues, self._unknown = session, client, queues, unknown
+        self._session, self._client, self._queues = session, client, queues
+        self._unknown: Unknown = unknown
         self._ledger, self._timeouts, self._runtime = retry_policy.ledger, retry_policy.timeouts, retry_policy.runtime
         self._log = self._runtime.log
         self._stage = self._probe_open
