@@ -7,7 +7,6 @@ such as ``⟦function⟧`` where rows differ.
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache, lru_cache, partial
 from html import escape, unescape
@@ -35,6 +34,7 @@ from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, WORD
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, known_entries, stored_entries
 from pytest_automation_report.server.store.overview import facts_of
 from pytest_automation_report.server.store.results import Siblings, siblings_of
+from pytest_automation_report.server.store.stored import entries_in
 from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, content_hash, hexadecimal
 from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import (
@@ -225,19 +225,19 @@ class ReportedTests:
         names: dict[str, str] = {}
         for row in self.rows:
             if row.id in wanted and row.artifacts:
-                for artifact in json.loads(row.artifacts):
-                    hash_ = content_hash(str(artifact.get("url") or ""))
+                for artifact in entries_in(row.artifacts):
+                    hash_ = content_hash(artifact.url or "")
                     if hash_ is not None:
-                        names.setdefault(hash_, str(artifact.get("name") or hash_))
+                        names.setdefault(hash_, artifact.name or hash_)
         return names
 
 
 def _lone_reason(fields: str) -> str:
     """Return why a test was skipped, if its fields have nothing else; empty otherwise."""
-    found = json.loads(fields)
-    meta = (found[0].get("meta") or {}) if len(found) == 1 else {}
-    is_reason = meta.get("type") == "pytest.skip" and found[0]["name"] == "Skipped"
-    return str(meta.get("message") or "") if is_reason else ""
+    found = entries_in(fields)
+    meta = found[0].meta if len(found) == 1 else {}
+    is_reason = meta.get("type") == "pytest.skip" and found[0].name == "Skipped"
+    return meta.get("message", "") if is_reason else ""
 
 
 class Column(TypedDict):
