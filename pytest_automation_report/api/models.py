@@ -103,11 +103,11 @@ class Cause(Struct, frozen=True, omit_defaults=True):
     """
 
     kind: CauseKind
-    name: str
+    name: ShortText
     text: str
     message: str = ""
     type: str = ""
-    phase: str = ""
+    phase: ShortText = ""
     subtest: str | None = None
 
 
@@ -125,16 +125,19 @@ class Known(RequestBody, frozen=True):
 StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
 
 
+ShortText: TypeAlias = Annotated[str, Meta(max_length=4096)]
+
+
 class Step(Struct, frozen=True, omit_defaults=True):
     """A step with those inside it; ``elapsed`` is None if it is not known, ``files`` are places among the artifacts.
 
     One that ``is_open`` did not end.
     """
 
-    name: str
+    name: ShortText
     status: StepStatus
-    elapsed: Int64 | None = None
-    files: tuple[Int64, ...] = ()
+    elapsed: Amount | None = None
+    files: tuple[Amount, ...] = ()
     steps: tuple[Step, ...] = ()
     is_open: bool = False
 
@@ -349,7 +352,12 @@ STEPS: Final = "steps"  # of a test: a tree of names, statuses, microseconds and
 RUNNING: Final = "running"  # of an append: the tests that the thread runs now
 COMPARISON: Final = "comparison"  # of a test: operator and both sides of the comparison that failed
 COLOURS: Final = "colours"  # of a test: the coloured parts of its fields, by the names of the fields
-ATTEMPTS: Final = "attempts"  # of a test: output, steps, phases, comparison and colours of the earlier attempts
+ATTEMPTS: Final = "attempts"  # of a test: the earlier attempts with all that is known of them
+# Of a test: why it did not pass, what was captured, and who owns it. A server that stores causes needs no fields for
+# them, nor for attempts and steps.
+CAUSES: Final = "causes"
+OUTPUT: Final = "output"
+OWNER: Final = "owner"
 KNOWN: Final = "known"  # of a test: the entry of a file of known failures that names it
 # Of a thread, with its creation or with any append: name and attempt of the job whose results it has. Jobs may have
 # several threads. Of results with one key in one job, the results of the highest attempt replace the others.
@@ -361,7 +369,8 @@ MAX_ANCESTORS: Final = 200
 # Of a thread's creation: the numbers of its session's tests; of an append to a run or thread: also how it ended.
 SESSION: Final = "session"
 EXTENSIONS: Final = (
-    STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, KNOWN, JOB, COLLECTION, ANCESTORS, SESSION,
+    STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, CAUSES, OUTPUT, OWNER, KNOWN, JOB, COLLECTION,
+    ANCESTORS, SESSION,
 )  # fmt: skip
 
 

@@ -7,33 +7,49 @@ process died is an error with the last output of its process.
 from __future__ import annotations
 
 import posixpath
+from collections import Counter
 from functools import lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Artifact, Cause, Field, FieldType, Json, Known, Step, Test, encode
-from pytest_automation_report.delivery.testmo import attempt_fields, attempt_text, fit_to_limits, result_fields
-from pytest_automation_report.findings.known import OWNER_FIELD, CodeOwners
+from pytest_automation_report.api.models import (
+    Artifact,
+    Cause,
+    Field,
+    FieldType,
+    Json,
+    Step,
+    StepStatus,
+    encode,
+)
+from pytest_automation_report.api.results import EarlierAttempt, Phases, TypedTest
+from pytest_automation_report.delivery.testmo import (
+    fit_to_limits,
+    fitted_field,
+    rest_of_steps,
+    result_artifacts,
+    subtests_field,
+)
+from pytest_automation_report.findings.known import CodeOwners
 from pytest_automation_report.recording.options import FAILED, UNTESTED, RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import moved, node_id_fields
-from pytest_automation_report.spool.records import Attempt, Colours, identify
+from pytest_automation_report.spool.records import NOTES_FIELD, Attempt, identify
 from pytest_automation_report.text.files import read_file
-from pytest_automation_report.text.limits import NOTE_UNITS, cut_end, cut_middle, string
+from pytest_automation_report.text.limits import TEXT_UNITS, cut_middle, fits_in, string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
-# The server stores 64 KiB of each extension, steps and colours among them, and 256 KiB of `attempts`.
+# The server stores 64 KiB of each extension, steps and colours among them, and 1 MiB of `attempts`.
 _MAX_BYTES: Final = 32_000
-_MAX_ATTEMPTS_BYTES: Final = 128_000
+_MAX_ATTEMPTS_BYTES: Final = 500_000
+_MAX_ATTEMPTS: Final = 1_000
+_MAX_DEPTH: Final = 20  # of steps inside of steps
 _MAX_OWNERS_BYTES: Final = 3 << 20  # as on GitHub
-
-_TEXT: Final = "Text"
 
 
 Unfinished: TypeAlias = 'Literal["crashed", "died", "interrupted"]'
@@ -72,31 +88,6 @@ def unfinished_attempt(
     return Attempt(status, elapsed_us, fields=fields, artifacts=tuple(artifacts), causes=(cause,))
 
 
-class EarlierAttempt(Struct, frozen=True, omit_defaults=True):
-    """What a server of ours stores of an attempt before the last one, beside its field."""
-
-    number: int
-    phases: tuple[int, int, int] | None = None
-    comparison: Json | None = None
-    steps: tuple[Step, ...] = ()
-    output: Mapping[str, str] = field(default_factory=dict)
-    colours: Colours = field(default_factory=dict)
-
-
-class Extensions(Struct, frozen=True, omit_defaults=True):
-    """What a server of ours stores of a test beside the contract; `api.models` describes the members."""
-
-    started: int | None = None
-    phases: tuple[int, int, int] | None = None
-    steps: tuple[Step, ...] = ()
-    comparison: Json | None = None
-    colours: Colours = field(default_factory=dict)
-    attempts: tuple[EarlierAttempt, ...] = ()
-    known: Known | None = None
-
-
-NO_EXTENSIONS: Final = Extensions()
-
 _Made = TypeVar("_Made")
 
 
@@ -121,57 +112,92 @@ class Decorations:
         self.left_out.setdefault(name, cleaner_for(self._options).string(text))
 
 
-def not_run_test(nodeid: str, options: RecordingOptions) -> Test:
+def not_run_test(nodeid: str, options: RecordingOptions) -> TypedTest:
     """Return the result of a test that was collected and never started (setting ``report_not_run``)."""
     identity = identify(nodeid, prefix=options.prefix)
     path = string(nodeid.partition("::")[0]) or None
     cause = Field("Not run", "The session ended before this test started.")
     fields = (cause, *node_id_fields(identity, cleaner_for(options)))
-    return fit_to_limits(Test(identity.key, identity.name, identity.folder, UNTESTED, file=path, fields=fields))
+    return TypedTest(identity.key, identity.name, identity.folder, UNTESTED, file=path, fields=fields)
 
 
 def fold_attempts(
-    base: Test,
-    attempts: Sequence[Attempt],
-    options: RecordingOptions,
-    decorations: Decorations,
-    *,
-    started: int | None = None,
-) -> tuple[Test, Extensions]:
-    """Return the result of a test with these attempts, oldest first, and its extensions.
+    base: TypedTest, attempts: Sequence[Attempt], options: RecordingOptions, decorations: Decorations
+) -> TypedTest:
+    """Return the result of a test with these attempts, oldest first.
 
-    ``base`` has key, names and place of the test. ``started`` is when the last attempt began, in microseconds of the
-    session.
+    ``base`` has key, names, place and start of the test.
     """
     *earlier, last = attempts
     alias = options.statuses.get(last.status, last.status)
     # By position, here and below: this runs for each test of a session.
     if not earlier and last.is_plain and last.status not in FAILED:
-        plain = Test(
-            base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, (), (), base.assertions
-        )
-        return plain, Extensions(started, _phases(last))
-    artifacts = (*last.artifacts, *_with_notes(earlier))
+        return TypedTest(
+            base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, (), (), base.assertions,
+            base.started, _phases(last),
+        )  # fmt: skip
     owner = ""
     if options.owners and last.status in FAILED:
         owner = decorations.make("owner", partial(_owner, base.file or "", options), "")
-    owned = (Field(OWNER_FIELD, owner),) if owner else ()
-    fields = tuple(result_fields(attempts, owned, options.statuses))
-    test = Test(
-        base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, fields, artifacts, base.assertions
-    )
-    test = fit_to_limits(test)
-    colours = partial(_fitted_colours, last, test.fields)
-    extensions = Extensions(
-        started,
-        _phases(last),
-        decorations.make("steps", partial(_fitted_steps, last.steps, [_MAX_BYTES]), ()) if last.steps else (),
-        last.comparison,
-        decorations.make("colours", colours, {}) if last.colours else {},
-        decorations.make("earlier attempts", partial(_entries, earlier), ()) if earlier else (),
-        last.known,
-    )
-    return test, extensions
+    test = TypedTest(
+        base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, _fields(last),
+        result_artifacts(attempts), base.assertions, base.started, _phases(last),
+        (), last.comparison, {}, (), tuple(map(_fitted_cause, last.causes)), last.output, owner, last.known,
+    )  # fmt: skip
+    if last.steps or last.subtests:
+        no_steps: tuple[Step, ...] = ()
+        fitted = partial(_fitted_steps, _steps(last), [_MAX_BYTES])
+        test = replace(test, steps=decorations.make("steps", fitted, no_steps))
+    if last.colours:
+        no_colours: dict[str, tuple[tuple[int, int, str], ...]] = {}
+        test = replace(test, colours=decorations.make("colours", partial(_fitted_colours, last), no_colours))
+    if earlier:
+        bare = tuple(EarlierAttempt(number, each.status, each.elapsed) for number, each in enumerate(earlier, 1))
+        test = replace(test, attempts=decorations.make("earlier attempts", partial(_entries, earlier), bare))
+    return fit_to_limits(test)
+
+
+def _fields(attempt: Attempt) -> tuple[Field, ...]:
+    """Return the fields of an attempt for a server that takes typed values for the others."""
+    fields = attempt.fields
+    if attempt.is_imported and attempt.steps:  # they stand there as the markup of their file, too
+        fields = tuple(each for each in fields if not (each.name == "Steps" and each.type is FieldType.HTML))
+    if attempt.notes:
+        fields = (Field(NOTES_FIELD, attempt.notes, FieldType.CONSOLE), *fields)
+    return fields if attempt.subtests is None else (subtests_field(attempt.subtests), *fields)
+
+
+def _steps(attempt: Attempt) -> tuple[Step, ...]:
+    """Return the steps of an attempt, its subtests behind them, and one that counts those that are missing."""
+    steps, more = attempt.steps, Counter[StepStatus](attempt.more_steps)
+    if attempt.subtests is not None:
+        shown = attempt.subtests.steps
+        more += Counter(attempt.subtests.counts) - Counter(step.status for step in shown)
+        steps = (*steps, *shown)
+    if more:
+        status, name = rest_of_steps(more)
+        steps = (*steps, Step(name, status))
+    return steps
+
+
+def _fitted_cause(cause: Cause, units: int = TEXT_UNITS) -> Cause:
+    # The same object for one that fits, as nearly all do.
+    return cause if fits_in(cause.text, units) else replace(cause, text=cut_middle(cause.text, units))
+
+
+def cut_test(test: TypedTest, units: int) -> TypedTest:
+    """Return a result without all that decorates it, and with texts of at most so many UTF-16 units."""
+    attempts = []
+    for each in test.attempts:
+        causes = tuple(_fitted_cause(cause, units) for cause in each.causes)
+        attempts.append(EarlierAttempt(each.number, each.status, each.elapsed, causes))
+    return TypedTest(
+        test.key, test.name, test.folder, test.status, test.elapsed, test.file, test.line,
+        tuple(fitted_field(each, units) for each in test.fields), test.artifacts, test.assertions,
+        attempts=tuple(attempts), causes=tuple(_fitted_cause(cause, units) for cause in test.causes),
+        output={name: cut_middle(text, units) for name, text in test.output.items()}, owner=test.owner,
+        known=test.known,
+    )  # fmt: skip
 
 
 def _owner(file: str, options: RecordingOptions) -> str:
@@ -188,51 +214,44 @@ def _code_owners(file: str) -> CodeOwners:
     return CodeOwners(text, file)
 
 
-def with_kept_files(extensions: Extensions, attempts: Sequence[Attempt], kept: Sequence[bool]) -> Extensions:
-    """Return a result's extensions with new places of files in steps; ``kept`` says which artifacts it still has."""
+def with_kept_files(test: TypedTest, attempts: Sequence[Attempt], kept: Sequence[bool]) -> TypedTest:
+    """Return a result with new places of files in its steps; ``kept`` says which artifacts it still has."""
     *earlier, last = attempts
     counts = [len(attempt.artifacts) for attempt in (last, *earlier)]
     flags = [kept[end - count : end] for count, end in zip(counts, accumulate(counts), strict=True)]
-    of_attempts = tuple(
-        replace(entry, steps=moved(entry.steps, _places(flags[entry.number]))) for entry in extensions.attempts
-    )
-    return replace(extensions, steps=moved(extensions.steps, _places(flags[0])), attempts=of_attempts)
+    of_attempts = tuple(replace(each, steps=moved(each.steps, _places(flags[each.number]))) for each in test.attempts)
+    return replace(test, steps=moved(test.steps, _places(flags[0])), attempts=of_attempts)
 
 
-def _with_notes(earlier: Sequence[Attempt]) -> Iterator[Artifact]:
-    """Yield the artifacts of earlier attempts, with the attempt's number in each note."""
-    for number, attempt in enumerate(earlier, 1):
-        for artifact in attempt.artifacts:
-            note = f"attempt {number}: {artifact.note}" if artifact.note else f"attempt {number}"
-            yield replace(artifact, note=cut_end(note, NOTE_UNITS))
-
-
-def _phases(attempt: Attempt) -> tuple[int, int, int] | None:
+def _phases(attempt: Attempt) -> Phases | None:
     """Return the microseconds of setup, call and teardown; the call is the rest."""
     setup, teardown = attempt.setup, attempt.teardown
     if setup is None or teardown is None or setup < 0 or teardown < 0:
         return None
-    return setup, max(0, (attempt.elapsed or 0) - setup - teardown), teardown
+    return Phases(setup, max(0, (attempt.elapsed or 0) - setup - teardown), teardown)
 
 
-def _fitted_steps(steps: Iterable[Step], room: list[int]) -> tuple[Step, ...]:
-    """Return steps in their order while ``room`` bytes last."""
+def _fitted_steps(steps: Iterable[Step], room: list[int], depth: int = _MAX_DEPTH) -> tuple[Step, ...]:
+    """Return steps in their order while ``room`` bytes last, with at most so many levels of those inside them."""
     fitted: list[Step] = []
     for step in steps:
         room[0] -= len(encode(replace(step, steps=())))
         if room[0] < 0:
             break
-        fitted.append(replace(step, steps=_fitted_steps(step.steps, room)))
+        inner = _fitted_steps(step.steps, room, depth - 1) if depth else ()
+        fitted.append(replace(step, steps=inner))
     return tuple(fitted)
 
 
-def _fitted_colours(attempt: Attempt, fields: Iterable[Field]) -> Colours:
-    """Return the colours of an attempt's fields, the first ones while there is room; a text that was cut has none."""
-    before, now = _by_name(attempt_fields(attempt)), _by_name(fields)
+def _fitted_colours(attempt: Attempt) -> dict[str, tuple[tuple[int, int, str], ...]]:
+    """Return the colours of an attempt's texts, the first ones while there is room; a text that is cut has none."""
+    texts: dict[str, str | None] = {}
+    for name, text in attempt.texts():
+        texts.setdefault(name, text)
     colours: dict[str, tuple[tuple[int, int, str], ...]] = {}
     room = _MAX_BYTES
     for name, spans in attempt.colours.items():
-        if now.get(name) != before.get(name):
+        if not fits_in(texts.get(name) or "", TEXT_UNITS):
             continue
         room -= len(encode(name))
         shown = []
@@ -246,41 +265,45 @@ def _fitted_colours(attempt: Attempt, fields: Iterable[Field]) -> Colours:
     return colours
 
 
-def _by_name(fields: Iterable[Field]) -> dict[str, str | None]:
-    """Return the values of fields by name: of several fields of one name the first."""
-    values: dict[str, str | None] = {}
-    for field_ in fields:
-        values.setdefault(field_.name, field_.value)
-    return values
-
-
 def _entries(earlier: Sequence[Attempt]) -> tuple[EarlierAttempt, ...]:
-    """Return the entries of earlier attempts that have anything to show."""
+    """Return the entries of the latest attempts, whose texts take the room before those of the first ones."""
     room = [_MAX_ATTEMPTS_BYTES]
-    entries = [_entry(number, earlier[number - 1], room) for number in range(len(earlier), 0, -1)]
-    return tuple(entry for entry in reversed(entries) if entry != EarlierAttempt(entry.number))
+    first = max(0, len(earlier) - _MAX_ATTEMPTS)
+    entries = [_entry(number, earlier[number - 1], room) for number in range(len(earlier), first, -1)]
+    return tuple(reversed(entries))
 
 
 def _entry(number: int, attempt: Attempt, room: list[int]) -> EarlierAttempt:
-    """Return the entry of one attempt without the parts for which there is no room; long output is cut."""
-    steps, colours = _fitted_steps(attempt.steps, [_MAX_BYTES]), _fitted_colours(attempt, attempt_fields(attempt))
-    parts: Json = {"phases": _phases(attempt), "comparison": attempt.comparison, "steps": steps}
+    """Return the entry of one attempt without the parts for which there is no room; long texts are cut."""
+    texts = [_cut(cause.text, room) for cause in attempt.causes]
+    causes = [
+        cause if text == cause.text else replace(cause, text=text)
+        for cause, text in zip(attempt.causes, texts, strict=True)
+    ]
+    steps, colours = _fitted_steps(_steps(attempt), [_MAX_BYTES]), _fitted_colours(attempt)
+    parts: Json = {
+        "phases": _phases(attempt), "comparison": attempt.comparison, "steps": steps, "fields": _fields(attempt),
+    }  # fmt: skip
     fitting = {name: part for name, part in parts.items() if part and _takes(part, room)}
-    output: dict[str, str] = {}
-    for name, text in attempt.output.items():
-        if text and _takes(text, room):
-            output[name] = text
-        elif text and room[0] >= 1_000:  # noqa: PLR2004 - a shorter rest of it would say nothing
-            output[name] = cut_middle(text, room[0] // (1 if text.isascii() else 6))  # at most six bytes each
-            room[0] = 0
-    whole: set[str] = {name for name, text in attempt.output.items() if output.get(name) == text}
-    # The text of the attempt begins with its only failure, unless it was cut.
-    failures = [each for each in attempt_fields(attempt) if each.is_highlight and each.type is FieldType.CONSOLE]
-    if len(failures) == 1 and attempt_text(attempt, "").startswith(failures[0].value or ""):
-        whole.add(_TEXT)
-        colours = {**colours, _TEXT: colours.get(failures[0].name, ())}
-    shown = {name: spans for name, spans in colours.items() if name in whole and spans and _takes(spans, room)}
-    return EarlierAttempt(number, **fitting, output=output, colours=shown)
+    output = {name: text for name, whole in attempt.output.items() if (text := _cut(whole, room))}
+    uncut = {cause.name for cause in causes if cause in attempt.causes}
+    uncut |= {name for name, text in output.items() if text == attempt.output[name]}
+    uncut |= {each.name for each in fitting.get("fields", ())}
+    shown = {name: spans for name, spans in colours.items() if name in uncut and spans and _takes(spans, room)}
+    return EarlierAttempt(
+        number, attempt.status, attempt.elapsed, tuple(causes), output=output, colours=shown, **fitting
+    )
+
+
+def _cut(text: str, room: list[int]) -> str:
+    """Return as much of a text as there is room for, which it then takes."""
+    if not text or _takes(text, room):
+        return text
+    if room[0] < 1_000:  # noqa: PLR2004 - a shorter rest of it would say nothing
+        return ""
+    text = cut_middle(text, room[0] // (1 if text.isascii() else 6))  # at most six bytes each
+    room[0] = 0
+    return text
 
 
 def _takes(value: object, room: list[int]) -> bool:

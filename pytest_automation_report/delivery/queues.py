@@ -9,22 +9,22 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import BATCH_TESTS, KNOWN, Artifact, Ending, Field, Json, Test, encode
+from pytest_automation_report.api.models import BATCH_TESTS, CAUSES, Artifact, Ending, Field, Json, Status, Test, encode
+from pytest_automation_report.api.results import MEMBERS, TypedTest
 from pytest_automation_report.api.sessions import ending_from
 from pytest_automation_report.delivery.attempts import (
-    NO_EXTENSIONS,
     Decorations,
-    Extensions,
+    cut_test,
     fold_attempts,
     not_run_test,
     unfinished_attempt,
 )
-from pytest_automation_report.delivery.testmo import without_known
+from pytest_automation_report.delivery.testmo import bare_test, contract_test, fitted_field
 from pytest_automation_report.recording.options import UNTESTED, RecordingOptions
 from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
 from pytest_automation_report.spool.records import (
@@ -45,6 +45,7 @@ from pytest_automation_report.spool.records import (
     one_based,
     place_string,
 )
+from pytest_automation_report.text.limits import TEXT_UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
@@ -57,8 +58,14 @@ if TYPE_CHECKING:
 BATCH_BYTES: Final = 4 << 20
 ENVELOPE_BYTES: Final = 200
 
-_OF_TESTS: Final = frozenset(Extensions.__struct_fields__)
+_NO_MEMBERS: Final = TypedTest("", "", "", "")
+# Members of a release whose servers take fields for the others.
+_BESIDE_FIELDS: Final = frozenset({"started", "phases", "steps", "comparison"})
 _MAX_PROPERTIES: Final = 100
+CUT_UNITS: Final = 1_000  # longest text of a cut result, in UTF-16 units
+Reduction: TypeAlias = Literal["whole", "cut", "bare"]
+"""How much of a result is sent: without long texts, or without any, if the server refuses it."""
+
 _LOST: Final = "the process went on to other tests, but the record of this result is damaged or could not be written"
 
 
@@ -71,23 +78,34 @@ class Result(Struct, frozen=True):
     nodeid: str
     status: str
     ended_us: int  # since the session began
-    test: Test
-    extensions: Extensions = NO_EXTENSIONS
+    test: TypedTest
     attempts: tuple[Attempt, ...] = ()  # from which ``test`` was folded, oldest first
+    statuses: Mapping[Status, str] = {}  # aliases of outcomes
+    unstored: tuple[Field, ...] = ()  # in the place of files that no server stores
+    reduction: Reduction = "whole"
     is_orphan: bool = False  # of an attempt that never finished: created here, from its START
-    size: int = 0  # length in the body of an append in bytes, with all extensions
+    size: int = 0  # length in the body of an append in bytes
 
     def body(self, extensions: Collection[str]) -> bytes:
-        """Return the JSON of the test with the extensions that the server stores."""
-        known = self.extensions.known if KNOWN in extensions else None
-        fields = self.test.fields if known is None else without_known(self.test.fields, known)
-        test = encode(replace(self.test, fields=fields))
-        members = encode(self.extensions) if extensions else b"{}"
-        # Nearly always all are stored.
-        if members != b"{}" and not _OF_TESTS.issubset(extensions):
-            left_out = {name: getattr(NO_EXTENSIONS, name) for name in _OF_TESTS.difference(extensions)}
-            members = encode(replace(self.extensions, **left_out))
-        return test if members == b"{}" else b"%b,%b" % (test[:-1], members[1:])
+        """Return the JSON of the test for a server that stores these extensions."""
+        test, known = self.test, MEMBERS.intersection(extensions)
+        if CAUSES not in known:
+            if not known:
+                return encode(self.contract())
+            contract, known = self.contract(), known & _BESIDE_FIELDS
+            test = replace(test, fields=contract.fields, artifacts=contract.artifacts)
+        if known != MEMBERS:  # nearly always all are stored
+            test = replace(test, **{name: getattr(_NO_MEMBERS, name) for name in MEMBERS - known})
+        return encode(test)
+
+    def contract(self) -> Test:
+        """Return the test in the words of the contract alone, as a Testmo instance takes it."""
+        if not self.attempts or self.reduction == "bare":
+            return bare_test(self.test, self.test.fields, self.test.artifacts)
+        test = contract_test(self.test, self.attempts, self.statuses, self.unstored)
+        if self.reduction == "cut":
+            test = replace(test, fields=tuple(fitted_field(each, CUT_UNITS) for each in test.fields))
+        return test
 
 
 class Batch(Struct, frozen=True):
@@ -199,6 +217,7 @@ class WorkerQueues:
     """The queues of all workers of a session; owned by the sender.
 
     ``orphans`` are by worker. ``last_words`` returns the last output of a worker's process, once it has died.
+    ``is_typed`` says whether the server takes typed values, as far as it is known.
     """
 
     def __init__(
@@ -206,8 +225,9 @@ class WorkerQueues:
         options: RecordingOptions,
         orphans: Mapping[str, Container[int]] | None = None,
         last_words: Callable[[str], str] = lambda _: "",
+        is_typed: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._options = options
+        self._options, self._is_typed = options, is_typed
         self._last_words = last_words if options.output != "none" else lambda _: ""
         self.shown_last_words: dict[str, str] = {}  # by worker
         self.decorations = Decorations(options)
@@ -421,9 +441,11 @@ class WorkerQueues:
             identity = identify(record.nodeid, prefix=self._options.prefix)
             key, folder, name = key or identity.key, folder or identity.folder, name or identity.name
         file, line = place_string(record.file) or None, one_based(record.line)
-        base = Test(key, name, folder, "", file=file, line=line, assertions=record.assertions)
-        started, status = Extensions(started=record.began), record.attempt.status
-        result = Result(queue.worker, offset, record.number, record.nodeid, status, record.moment, base, started)
+        base = TypedTest(
+            key, name, folder, "", file=file, line=line, assertions=record.assertions, started=record.began
+        )
+        status = record.attempt.status
+        result = Result(queue.worker, offset, record.number, record.nodeid, status, record.moment, base)
         return self._folded(result, attempts)
 
     def _folded(self, result: Result, attempts: tuple[Attempt, ...]) -> Result:
@@ -432,15 +454,17 @@ class WorkerQueues:
         # passed when it ran again: pytest's own summary and exit code say so, too.
         if result.nodeid in self._failed_by_crash and earlier and last.status != "error":
             last = replace(last, status="error", causes=(*earlier[-1].causes[:1], *last.causes))
-        started, make = result.extensions.started, self.decorations.make
-        test, extensions = fold_attempts(
-            result.test, (*earlier, last), self._options, self.decorations, started=started
-        )
-        encode_all = partial(encode, extensions)
-        encoded = make("comparison", encode_all, b"") if extensions.comparison else encode_all()
-        extensions = extensions if encoded else Extensions(started)
-        size = len(encode(test)) + len(encoded)
-        return replace(result, status=last.status, test=test, extensions=extensions, attempts=attempts, size=size)
+        test = fold_attempts(result.test, (*earlier, last), self._options, self.decorations)
+        encode_all = partial(encode, test)
+        encoded = self.decorations.make("comparison", encode_all, b"") if test.comparison else encode_all()
+        if not encoded:
+            test = cut_test(test, TEXT_UNITS)
+            encoded = encode(test)
+        result = replace(
+            result, status=last.status, test=test, attempts=(*earlier, last), statuses=self._options.statuses,
+            size=len(encoded),
+        )  # fmt: skip
+        return result if self._is_typed() else replace(result, size=len(encode(result.contract())))
 
     def _close(self, queue: WorkerQueue, ended_us: int, detail: str) -> None:
         if queue.open is not None:

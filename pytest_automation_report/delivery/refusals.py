@@ -6,16 +6,17 @@ import json
 import os
 from collections import defaultdict
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import BATCH_TESTS, Field, encode
-from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
-from pytest_automation_report.delivery.queues import BATCH_BYTES, ENVELOPE_BYTES, batch_from
+from pytest_automation_report.api.results import TypedTest
+from pytest_automation_report.delivery.attempts import cut_test
+from pytest_automation_report.delivery.queues import BATCH_BYTES, CUT_UNITS, ENVELOPE_BYTES, Reduction, batch_from
 from pytest_automation_report.delivery.requests import TOO_LARGE, named_result, refusal_reason
-from pytest_automation_report.delivery.testmo import fitted_field
+from pytest_automation_report.delivery.testmo import bare_test
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger import AliasRecord, AsideRecord, WorkerProgress
@@ -30,15 +31,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.retries import RetryPolicy
 
 
-# How far a result is reduced: as recorded; with its texts cut; with one field alone that names the reason.
-Reduction: TypeAlias = Literal["whole", "cut", "bare"]
-
 # After an append of this time, later ones get more results: the way to the server, or its cost for each request, is
 # most of it. Four times the usual number, so that one trial shows whether the server takes them.
 SLOW_SECONDS: Final = 0.1
 MAX_TESTS: Final = 4 * BATCH_TESTS
-
-CUT_UNITS: Final = 1_000  # longest field value of a cut result, in UTF-16 units
 
 # The server rejects everything, not single results, when more than this many in a row are refused in every form: by
 # chance that is rare, and each has cost it two or three requests.
@@ -60,13 +56,12 @@ def reduced(result: Result, reduction: Reduction, reason: str = "", alias: str |
         return result
     test = result.test
     if reduction == "bare":
-        test = replace(test, fields=(Field("Left out", string(reason)),), artifacts=())
+        test = TypedTest.of(bare_test(test, (Field("Left out", string(reason)),), ()))
     elif reduction == "cut":
-        test = replace(test, fields=tuple(fitted_field(each, CUT_UNITS) for each in test.fields))
+        test = cut_test(test, CUT_UNITS)
     if alias is not None:
         test = replace(test, status=alias)
-    extensions = result.extensions if reduction == "whole" else NO_EXTENSIONS
-    return replace(result, test=test, extensions=extensions, size=len(encode(test)) + len(encode(extensions)))
+    return replace(result, test=test, reduction=reduction, size=len(encode(test)))
 
 
 class BisectionState(Struct):
@@ -209,7 +204,7 @@ class RefusalHandling:
 
         Each line is a JSON object: the worker, the node id, the server's reason, and the test as it was sent.
         """
-        told = {"worker": result.worker, "id": result.nodeid, "why": reason, "test": to_builtins(result.test)}
+        told = {"worker": result.worker, "id": result.nodeid, "why": reason, "test": to_builtins(result.contract())}
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | system.OWN_FILE
         # The file first: after a kill in between, the result is rejected again, and stands in the file twice.
         path = SessionFolder(self._ledger.folder).rejected

@@ -190,10 +190,11 @@ class Scheduler:
         self, queue: WorkerQueue, progress: WorkerProgress, batch: Batch
     ) -> Request | RepeatableStep | None:
         """Return the append of a batch, or a request that must precede it; None if that one must wait."""
-        if not self._knows_extensions:
-            return None if self._in_flight else self._uploads.check_server
-        if progress.thread is None:
+        if progress.thread is None and self._knows_extensions:
             return self._thread_request(queue)
+        if not self._client.has_answered:  # the server's headers say in which form it takes results
+            return None if self._in_flight else self._uploads.check_server
+        assert progress.thread is not None
         if self._retry_policy.is_circuit_open:
             return partial(self._retry_policy.probe, partial(self._client.append_thread, progress.thread, b"{}"))
         self._waiting_since[queue.worker] = self._clock()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Generic, NoReturn, TypeV
 from msgspec import Struct, field, json
 from msgspec.structs import replace
 
+from pytest_automation_report.api.models import CAUSES
 from pytest_automation_report.api.responses import ClientError, RefusedError
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, session_options
@@ -97,7 +98,12 @@ class Sender(Struct):
     def begin(self, ledger: LedgerFile) -> tuple[SessionFollower, Delivery]:
         """Return what follows the session, and its delivery."""
         captured = self.captured_output
-        queues = WorkerQueues(session_options(self.session), ledger.state.orphans, captured.last_words)
+        queues = WorkerQueues(
+            session_options(self.session),
+            ledger.state.orphans,
+            captured.last_words,
+            lambda: CAUSES in self.client.extensions,
+        )
         files = SpoolReader(self.folder)
         follower = SessionFollower(files, queues, self.timeouts, self.controller, captured, self.epoch)
         delivery = Delivery(self.session, self.client, ledger, queues, self.timeouts, self.runtime, self.options)

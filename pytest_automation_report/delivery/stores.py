@@ -310,7 +310,7 @@ class Uploads:
         self._runtime.log(f"artifact {name}: {reason}")
 
     def _resolved_result(self, result: Result) -> Result:
-        test, extensions = result.test, result.extensions
+        test = result.test
         if not test.artifacts:
             return result
         names = [spooled_name(artifact) for artifact in test.artifacts]
@@ -319,9 +319,9 @@ class Uploads:
         artifacts, fields = self.addressed(test.artifacts)
         if fields:
             kept = [name is None or name in self._stored for name in names]
-            extensions = with_kept_files(extensions, result.attempts, kept)
+            test = with_kept_files(test, result.attempts, kept)
         test = replace(test, fields=(*test.fields, *fields), artifacts=artifacts)
-        return replace(result, test=fit_to_limits(test), extensions=extensions)
+        return replace(result, test=fit_to_limits(test), unstored=fields)
 
     def addressed(self, artifacts: Iterable[Artifact]) -> tuple[tuple[Artifact, ...], tuple[Field, ...]]:
         """Return artifacts with their URLs, and fields in the place of those that are not stored.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -23,18 +23,21 @@ from pytest_automation_report.api.models import (
     Field,
     FieldType,
     StepStatus,
+    Test,
 )
+from pytest_automation_report.api.results import listed_steps
 from pytest_automation_report.api.text_fields import (
     ATTEMPTS_META,
     CLOSING_TAG,
     OPENING_TAG,
+    OWNER_FIELD,
     known_field,
-    listed_steps,
     parse_steps,
     step_markup,
 )
 from pytest_automation_report.spool.records import NOTES_FIELD
 from pytest_automation_report.text.limits import (
+    NOTE_UNITS,
     STRING_UNITS,
     TEXT_UNITS,
     console,
@@ -48,8 +51,11 @@ from pytest_automation_report.text.limits import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.api.models import Cause, Known, Status, Test
+    from pytest_automation_report.api.models import Artifact, Cause, Status
+    from pytest_automation_report.api.results import TypedTest
     from pytest_automation_report.spool.records import Attempt, Subtests
+
+AnyTest = TypeVar("AnyTest", bound=Test)
 
 # Names of fields that we make: a field with another name was added by the test's author.
 _OUR_NAMES: Final = frozenset({"Output", "Errors", "Log", "Node id", "Subtests", "Unexpected pass"})
@@ -58,12 +64,43 @@ _STEP_UNITS: Final = 300
 _REST_UNITS: Final = 200
 
 
-def result_fields(attempts: Sequence[Attempt], owner: Sequence[Field], statuses: Mapping[Status, str]) -> list[Field]:
-    """Return the fields of a result of these attempts, oldest first; ``statuses`` are the aliases of outcomes."""
+def contract_test(
+    test: TypedTest, attempts: Sequence[Attempt], statuses: Mapping[Status, str], unstored: Sequence[Field]
+) -> Test:
+    """Return a result in the words of the contract alone.
+
+    It is made of ``attempts``, oldest first. ``statuses`` are the aliases of outcomes, ``unstored`` are fields in the
+    place of files that no server stores.
+    """
     *earlier, last = attempts
-    fields = [*attempt_fields(last), *owner]
-    shown = [attempt for attempt in earlier if not attempt.is_imported]
-    return _with_attempts(fields, shown, statuses) if shown else fields
+    fields = attempt_fields(last)
+    if test.owner:
+        fields.append(Field(OWNER_FIELD, test.owner))
+    if shown := [attempt for attempt in earlier if not attempt.is_imported]:
+        fields = _with_attempts(fields, shown, statuses)
+    whole = fit_to_limits(bare_test(test, fields, result_artifacts(attempts)))
+    fields, artifacts = [*whole.fields, *unstored], test.artifacts
+    return fit_to_limits(bare_test(test, fields, artifacts)) if unstored else bare_test(test, fields, artifacts)
+
+
+def bare_test(test: Test, fields: Sequence[Field], artifacts: Sequence[Artifact]) -> Test:
+    """Return a result of the contract with these fields and artifacts, and the rest of another one."""
+    # By position: this runs for each test of a session.
+    return Test(
+        test.key, test.name, test.folder, test.status, test.elapsed, test.file, test.line, tuple(fields),
+        tuple(artifacts), test.assertions,
+    )  # fmt: skip
+
+
+def result_artifacts(attempts: Sequence[Attempt]) -> tuple[Artifact, ...]:
+    """Return the artifacts of the last attempt, then those before it with the attempt's number in each note."""
+    *earlier, last = attempts
+    artifacts = [*last.artifacts]
+    for number, attempt in enumerate(earlier, 1):
+        for artifact in attempt.artifacts:
+            note = f"attempt {number}: {artifact.note}" if artifact.note else f"attempt {number}"
+            artifacts.append(replace(artifact, note=cut_end(note, NOTE_UNITS)))
+    return tuple(artifacts)
 
 
 def attempt_fields(attempt: Attempt) -> list[Field]:
@@ -91,12 +128,6 @@ def with_known(attempt: Attempt) -> Sequence[Field]:
     """Return the fields of an attempt's author, and among them the one that says until when its failure is known."""
     fields, place = attempt.fields, attempt.known_place
     return fields if attempt.known is None else (*fields[:place], known_field(attempt.known), *fields[place:])
-
-
-def without_known(fields: Sequence[Field], known: Known) -> tuple[Field, ...]:
-    """Return the fields of a result without that one."""
-    field = known_field(known)
-    return tuple(each for each in fields if each != field)
 
 
 def _cause_field(cause: Cause) -> Field:
@@ -194,7 +225,7 @@ def attempt_text(attempt: Attempt, alias: str) -> str:
     return console("\n\n".join((text, "\n".join(added)))) if added else text
 
 
-def fit_to_limits(test: Test) -> Test:
+def fit_to_limits(test: AnyTest) -> AnyTest:
     """Return a test whose fields and artifacts keep the limits; a field lists the names of those left out."""
     if not test.fields and not test.artifacts:
         return test

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from msgspec import Struct
 
-from pytest_automation_report.export.results import OUTPUTS, ExportedTest, verdict_on
+from pytest_automation_report.api.results import OUTPUTS
+from pytest_automation_report.export.results import ExportedTest, verdict_on
 from pytest_automation_report.failures.frames import Call
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
 from pytest_automation_report.failures.reading import read_failure
 from pytest_automation_report.failures.tracebacks import one_line
-from pytest_automation_report.findings.known import OWNER_FIELD
 from pytest_automation_report.findings.sentences import (
     changes_line,
     commit_text,
@@ -263,7 +263,7 @@ def _reason(
         "values": values,
         "notes": notes,
         "tests": [test.node_id or test.title for test in tests[:_TESTS]],
-        "owner": next((field.value for test in tests[:1] for field in test.fields if field.name == OWNER_FIELD), None),
+        "owner": next((test.owner for test in tests[:1] if test.owner), None),
         "command": pytest_command(ids, count, otherwise),
     }
 
@@ -401,7 +401,7 @@ def markdown_text(test: ExportedTest, run: Run | None = None, *, command: str = 
     texts = [
         *(("Then" if outcome.kind == "failure" else "Then an error", outcome.text) for outcome in outcomes[1:]),
         *((f"Attempt {attempt.number}", attempt.text) for attempt in test.earlier_attempts),
-        *((name, test.output(name)) for name in OUTPUTS),
+        *((name, test.output.get(name, "")) for name in OUTPUTS),
     ]
     parts += [f"{title}:\n\n{block(text, _OUTPUT_CHARACTERS)}" for title, text in texts if text]
     return "\n\n".join(parts) + "\n"

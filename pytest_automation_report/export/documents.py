@@ -17,13 +17,15 @@ from msgspec import Struct, field
 
 from pytest_automation_report.api.models import END_OF_PROPERTY, FieldType, Json, is_web_address
 from pytest_automation_report.api.responses import parse_time
+from pytest_automation_report.api.results import listed_steps
 from pytest_automation_report.text.visible import xml_escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_automation_report.api.responses import Run
-    from pytest_automation_report.export.results import ExportedAttempt, ExportedTest
+    from pytest_automation_report.api.results import EarlierAttempt
+    from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import BaseRun, RunFindings
 
 COLUMNS: Final = (
@@ -167,9 +169,9 @@ def _test(test: ExportedTest) -> Json:
         "filePath": test.file,
         "line": test.line,
         "threadId": None if test.thread_id is None else str(test.thread_id),
-        "stdout": _lines(test.output("Output"), test.output("Log")),
-        "stderr": _lines(test.output("Errors")),
-        "steps": [{"name": text, "status": status} for status, text in test.steps],
+        "stdout": _lines(test.output.get("Output", ""), test.output.get("Log", "")),
+        "stderr": _lines(test.output.get("Errors", "")),
+        "steps": [{"name": text, "status": status} for status, text in listed_steps(test.steps)],
         "attachments": [
             {
                 "name": artifact.name,
@@ -194,11 +196,11 @@ _LABELS: Final = frozenset({FieldType.STRING, FieldType.URL})
 _REQUIRED: Final = frozenset({"name", "status", "duration"})
 
 
-def _attempt(attempt: ExportedAttempt) -> Json:
+def _attempt(attempt: EarlierAttempt) -> Json:
     body = {
         "attempt": attempt.number,
-        "status": {"passed": "passed", "skipped": "skipped"}.get(attempt.kind, "failed"),
-        "message": attempt.message,
+        "status": {"passed": "passed", "skipped": "skipped"}.get(attempt.status, "failed"),
+        "message": attempt.cause.message if attempt.cause else "",
         "trace": attempt.text,
     }
     return {name: value for name, value in body.items() if value}
@@ -338,21 +340,21 @@ def _attempts(test: ExportedTest) -> Iterator[str]:
     """Yield the attempts before the last one as Maven Surefire writes them."""
     word = "flaky" if test.verdict == "passed" else "rerun"
     for attempt in test.earlier_attempts:
-        name = f"{word}{'Error' if attempt.kind == 'error' else 'Failure'}"
+        name, cause = f"{word}{'Error' if attempt.status == 'error' else 'Failure'}", attempt.cause
         # The schema requires a type.
-        type_ = _quoted(attempt.type or attempt.kind)
+        type_ = _quoted((cause.type if cause else "") or attempt.status or "failure")
         yield (
-            f"      <{name} message={_quoted(attempt.message)} type={type_}>"
+            f"      <{name} message={_quoted(cause.message if cause else '')} type={type_}>"
             f"<stackTrace>{_text(attempt.text)}</stackTrace></{name}>\n"
         )
 
 
 def _outputs(test: ExportedTest, *, is_gitlab: bool) -> Iterator[str]:
-    parts = [part for part in (test.output("Output"), test.output("Log")) if part]
+    parts = [part for part in (test.output.get("Output", ""), test.output.get("Log", "")) if part]
     parts += _printed_annotations(test, is_gitlab=is_gitlab)
     if parts:
         yield f"      <system-out>{_text(chr(10).join(parts))}</system-out>\n"
-    if errors := test.output("Errors"):
+    if errors := test.output.get("Errors", ""):
         yield f"      <system-err>{_text(errors)}</system-err>\n"
 
 

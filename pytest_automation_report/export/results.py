@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct, convert
 
-from pytest_automation_report.api.models import Artifact, Field, FieldType, Json, Known, OutputName
-from pytest_automation_report.api.text_fields import ATTEMPTS_META, known_field, parse_steps
+from pytest_automation_report.api.models import Artifact, Cause, Field, FieldType, Json, Known, Step
+from pytest_automation_report.api.results import EarlierAttempt, Streams, failed_attempts
+from pytest_automation_report.api.text_fields import OWNER_FIELD, ReadFields, known_field, read_result
 from pytest_automation_report.findings.sentences import RunNumbers, judge_run
-from pytest_automation_report.text.limits import whole_number
 from pytest_automation_report.text.node_ids import join_title, read_node_id
 
 if TYPE_CHECKING:
@@ -22,28 +21,7 @@ if TYPE_CHECKING:
 ResultMeaning: TypeAlias = Literal["passed", "failed", "skipped", "other"]
 """The meaning of a result: ``other`` is neither passed nor failed nor skipped, such as untested."""
 
-OUTPUTS: Final[tuple[OutputName, ...]] = get_args(OutputName)
-
 _SUCCESS, _FAILURE = 2, 3
-_FAILED_FIELD: Final = re.compile(r"(Failure|Error)(?: \[.*\])?", re.DOTALL)
-_ATTEMPT: Final = re.compile(r"Attempt ([1-9][0-9]{0,8})")
-# Fields whose content a form has in a place for it; all others are the user's.
-_PLACED: Final = {*OUTPUTS, "Skipped", "Steps"}
-
-
-class OutcomeText(Struct, frozen=True):
-    """The text of one failure, or of a skip; ``kind`` is failure, error or skipped."""
-
-    kind: str
-    message: str
-    type: str
-    text: str
-
-
-class ExportedAttempt(OutcomeText, frozen=True):
-    """An attempt before the last one; ``number`` counts from 1, ``kind`` is the status in the client's word."""
-
-    number: int
 
 
 def verdict_on(run: Run, findings: RunFindings | None) -> VerdictWords:
@@ -68,6 +46,11 @@ class ExportedTest(Struct, frozen=True):
     line: int | None = None
     fields: tuple[Field, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    output: Streams = {}
+    owner: str = ""
+    steps: tuple[Step, ...] = ()
+    earlier_attempts: tuple[EarlierAttempt, ...] = ()
     fingerprint: str | None = None
     id: int | None = None
     known: Known | None = None
@@ -75,7 +58,7 @@ class ExportedTest(Struct, frozen=True):
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> ExportedTest:
         """Return a result from an item of the API's list of results, or of ours."""
-        status = str(item.get("status_name") or "")
+        status, said = str(item.get("status_name") or ""), _said(item)
         return cls(
             key=str(item.get("key") or ""),
             folder=str(item.get("folder") or ""),
@@ -86,7 +69,12 @@ class ExportedTest(Struct, frozen=True):
             thread_id=item.get("thread_id"),
             file=item.get("file"),
             line=item.get("line"),
-            fields=tuple(_field(field) for field in item.get("fields") or ()),
+            fields=tuple(map(_field, said.fields)),
+            causes=tuple(said.causes),
+            output=said.output,
+            owner=said.owner,
+            steps=tuple(said.steps),
+            earlier_attempts=tuple(said.attempts),
             artifacts=tuple(
                 Artifact(
                     name=str(body.get("name") or ""), url=str(body.get("url") or ""), mime_type=body.get("mime_type")
@@ -110,11 +98,10 @@ class ExportedTest(Struct, frozen=True):
         return read_node_id(self.file, self.folder, self.name, fields)
 
     @property
-    def outcome_texts(self) -> list[OutcomeText]:
-        """The texts of a failure, or of a skip; empty for a test that passed."""
-        if self.verdict == "passed":
-            return []
-        return [outcome for field in self.fields if (outcome := _outcome_text(field, self.verdict)) is not None]
+    def outcome_texts(self) -> list[Cause]:
+        """The causes of a failure, or of a skip; empty for a test that passed."""
+        kinds = {"failed": {"failure", "error"}, "passed": set[str]()}.get(self.verdict, {"skipped"})
+        return [cause for cause in self.causes if cause.kind in kinds]
 
     @property
     def message(self) -> str:
@@ -129,8 +116,7 @@ class ExportedTest(Struct, frozen=True):
     @property
     def attempt_count(self) -> int:
         """The number of attempts, with the last one."""
-        value = next((field.value for field in self.fields if field.meta == ATTEMPTS_META), None)
-        return whole_number(value) or 1
+        return 1 + (failed_attempts(self.earlier_attempts) or 0)
 
     @property
     def is_flaky(self) -> bool:
@@ -138,35 +124,33 @@ class ExportedTest(Struct, frozen=True):
         return self.verdict == "passed" and self.attempt_count > 1
 
     @property
-    def earlier_attempts(self) -> list[ExportedAttempt]:
-        """The attempts before the last one, oldest first; a result may have no room for some."""
-        attempts = []
-        for field in self.fields:
-            if number := attempt_number(field.name, field.meta):
-                message, type_ = field.meta.get("message", ""), field.meta.get("type", "")
-                attempts.append(ExportedAttempt(field.meta["status"], message, type_, field.value or "", number))
-        return sorted(attempts, key=lambda attempt: attempt.number)
-
-    @property
-    def steps(self) -> list[tuple[str, str]]:
-        """The steps, each its status and text; empty without steps."""
-        markup = next((field.value for field in self.fields if field.name == "Steps"), None)
-        return (parse_steps(markup) if markup else None) or []
-
-    def output(self, name: OutputName) -> str:
-        """Return an output of the test, empty if there is none."""
-        return next((field.value or "" for field in self.fields if field.name == name), "")
-
-    @property
     def user_fields(self) -> Iterator[Field]:
-        """The fields of the test's author and of plugins."""
-        for field in self.fields:
-            is_placed = field.name in _PLACED or field.meta == ATTEMPTS_META
-            is_attempt = attempt_number(field.name, field.meta) is not None
-            if not is_placed and not is_attempt and _outcome_text(field, self.verdict) is None:
-                yield field
+        """The fields of the test's author and of plugins, and what no form has a place for."""
+        for cause in self.causes:
+            if cause.kind in {"xpass", "untested"}:
+                type_ = FieldType.STRING if cause.kind == "xpass" else FieldType.CONSOLE
+                yield Field(cause.name, cause.text, type_)
+        yield from self.fields
         if self.known is not None:
             yield known_field(self.known)
+        if self.owner:
+            yield Field(OWNER_FIELD, self.owner)
+
+
+def _said(item: Mapping[str, Any]) -> ReadFields:
+    """Return what a result says: typed, as a server of this release has it, else read from its fields."""
+    fields = list(item.get("fields") or ())
+    if "causes" not in item:
+        status = item.get("status")
+        return read_result(fields, has_failed=status == _FAILURE, has_passed=status == _SUCCESS)
+    return ReadFields(
+        convert(item["causes"], list[Cause]),
+        item["output"],
+        item["owner"] or "",
+        fields,
+        convert(item["steps"], list[Step]),
+        convert(item["attempts"], list[EarlierAttempt]),
+    )
 
 
 def _verdict(status_class: object, status: str) -> ResultMeaning:
@@ -176,24 +160,6 @@ def _verdict(status_class: object, status: str) -> ResultMeaning:
         return "failed"
     # A Testmo instance names no status: nearly all are skipped.
     return "skipped" if status in {"", "skipped"} else "other"
-
-
-def attempt_number(name: str, meta: Mapping[str, Any]) -> int | None:
-    """Return the number of the earlier attempt that a field shows, None for a user's field of such a name."""
-    match = _ATTEMPT.fullmatch(name) if "status" in meta else None
-    return int(match[1]) if match else None
-
-
-def _outcome_text(field: Field, verdict: ResultMeaning) -> OutcomeText | None:
-    if field.type is not FieldType.CONSOLE:
-        return None
-    message, type_, text = field.meta.get("message", ""), field.meta.get("type", ""), field.value or ""
-    if verdict != "failed":
-        return OutcomeText("skipped", message, type_, text) if field.name == "Skipped" else None
-    match = _FAILED_FIELD.fullmatch(field.name)
-    if match is None:
-        return None
-    return OutcomeText("error" if match[1] == "Error" else "failure", message, type_, text)
 
 
 def _field(body: Json) -> Field:

@@ -131,9 +131,6 @@ def known_words(entries: Iterable[KnownFailure | None]) -> str:
     return f"known until {first.day} {first:%B %Y}{several}{why}"
 
 
-OWNER_FIELD: Final = "Owner"
-"""Name of the field of a failed result with the owners of its file."""
-
 _FOLDERS: Final = frozenset({".github", ".gitlab", ".gitea", ".forgejo", "docs"})
 """A CODEOWNERS file in these folders holds for the folder above."""
 

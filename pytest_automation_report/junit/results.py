@@ -58,12 +58,16 @@ DEEPEST: Final = 256
 SPACE: Final = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 """Characters that the official tool strips from texts."""
 
-_Role: TypeAlias = Literal["suite", "case", "properties", "text", "other"]
+_Role: TypeAlias = Literal["suite", "case", "properties", "retry", "text", "other"]
 
 _SUITES: Final = frozenset({"testsuites", "testsuite"})
 _ROOTS: Final = _SUITES | {"testcase"}
 _CaseStatus: TypeAlias = Literal["skipped", "failure", "error"]
 _STATUSES: Final[tuple[_CaseStatus, ...]] = ("skipped", "failure", "error")
+# Attempts before the last one, as Maven Surefire writes them.
+_RETRIES: Final[Mapping[str, _CaseStatus]] = {
+    f"{word}{status.capitalize()}": status for word in ("rerun", "flaky") for status in _STATUSES[1:]
+}
 _STEP_STATUSES: Final[tuple[StepStatus, ...]] = ("passed", "failed", "skipped")
 _OUTPUTS: Final[Mapping[str, OutputName]] = {"system-out": "Output", "system-err": "Errors"}
 _NUMBER: Final = re.compile(r"[+-]?([0-9]*\.)?[0-9]+", re.ASCII)
@@ -80,10 +84,14 @@ class JunitError(ValueError):
 
 
 class JunitResult(Struct, frozen=True):
-    """A case: its test without what its ``attempt`` has, and its suite's ``hostname``, a machine or browser."""
+    """A case: its test without what its attempts have, and its suite's ``hostname``, a machine or browser.
+
+    ``earlier`` are the attempts before the last one.
+    """
 
     test: Test
     attempt: Attempt
+    earlier: tuple[Attempt, ...] = ()
     host: str = ""
 
 
@@ -120,12 +128,19 @@ class _Node(Struct):
         return self.suite.stated_elapsed() if self.suite is not None and self.parts == 1 else None
 
 
+class _Retry(Struct):
+    status: _CaseStatus
+    node: _Node
+    parts: dict[str, _Node] = field(default_factory=dict)
+
+
 class _Case(Struct):
     attributes: Mapping[str, str]
     host: str = ""
     statuses: dict[_CaseStatus, list[_Node]] = field(default_factory=dict)
     outputs: dict[str, _Node] = field(default_factory=dict)
     properties: list[_Node] | None = None  # of the first list
+    retries: list[_Retry] = field(default_factory=list)
 
 
 class JunitDocument:
@@ -195,7 +210,7 @@ class JunitDocument:
                 self._results.append(result)
 
     def _add_characters(self, data: str) -> None:
-        if self._nodes[-1].role == "text":
+        if self._nodes[-1].role in {"text", "retry"}:
             self._nodes[-1].open_run.append(data)
 
     def _in_suite(self, parent: _Node, name: str, attributes: Mapping[str, str]) -> _Node:
@@ -228,6 +243,12 @@ def _in_case(case: _Case, parent: _Node, name: str, attributes: Mapping[str, str
         elif name == "properties" and case.properties is None:
             case.properties = []
             return _Node("properties")
+        elif name in _RETRIES:
+            retry = _Node("retry", attributes)
+            case.retries.append(_Retry(_RETRIES[name], retry))
+            return retry
+    elif parent.role == "retry":
+        case.retries[-1].parts.setdefault(name, text)
     return text
 
 
@@ -256,7 +277,7 @@ def _result(case: _Case, options: RecordingOptions, cleaner: TextCleaner) -> Jun
         line=_whole(attributes.get("line", "")),
         assertions=_whole(attributes.get("assertions", "")),
     )
-    return JunitResult(test, attempt, case.host)
+    return JunitResult(test, attempt, tuple(_earlier(retry, cleaner) for retry in case.retries), case.host)
 
 
 def _attempt(case: _Case, status: Status, cleaner: TextCleaner) -> Attempt:
@@ -290,6 +311,17 @@ def _attempt(case: _Case, status: Status, cleaner: TextCleaner) -> Attempt:
         known=known,
         known_place=place,
     )
+
+
+def _earlier(retry: _Retry, cleaner: TextCleaner) -> Attempt:
+    """Return an attempt before the last one; its text is its trace, or stands in the element itself."""
+    text = replace(retry.parts.get("stackTrace", retry.node), attributes=retry.node.attributes)
+    cause = _cause(retry.status, text, cleaner)
+    output: dict[OutputName, str] = {}
+    for tag, name in _OUTPUTS.items():
+        if tag in retry.parts and (value := retry.parts[tag].joined().strip()):
+            output[name] = cleaner.console(value)
+    return Attempt(retry.status, causes=() if cause is None else (cause,), output=output, is_imported=True)
 
 
 _LINE: Final = re.compile(r"\r?\n|\r")

@@ -112,6 +112,7 @@ class Submission:
             folder=test.folder,
             name=test.name,
             assertions=test.assertions,
+            hidden=result.earlier,
         )
         self._write(record.framed(), self._lane(result.host))
 

@@ -25,6 +25,7 @@ def _block(name: str) -> str:
 @pytest.mark.parametrize("workers", [(), ("-n2",)])
 def test_examples_run(workers: tuple[str, ...], tmp_path: Path, server: CheckedServer) -> None:
     """The example test, its settings and the four hooks lead to the result that is promised."""
+    server.is_testmo = True
     root = tmp_path / "root"
     (root / "shared").mkdir(parents=True)
     for name in ("test_cart.py", "pytest.ini"):
@@ -67,6 +68,7 @@ def test_examples_run(workers: tuple[str, ...], tmp_path: Path, server: CheckedS
 
 def test_short_example_runs(tmp_path: Path, server: CheckedServer) -> None:
     """The README's short example, alone in a folder, leads to its fields, step and artifact."""
+    server.is_testmo = True
     (tmp_path / "test_checkout.py").write_text(_block("test_checkout.py"))
     run_session(tmp_path, address=server.address, exits=0)
     ((_, test),) = server.tests()

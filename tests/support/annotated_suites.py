@@ -56,6 +56,9 @@ class Suite:
     server: CheckedServer
     ran: Ran = field(default_factory=lambda: Ran(0, "", ""))
 
+    def __post_init__(self) -> None:
+        self.server.is_testmo = True
+
     @property
     def root(self) -> Path:
         return self.pytester.path

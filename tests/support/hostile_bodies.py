@@ -79,8 +79,12 @@ class Bodies:
                 return self._value(type_.type, name, depth)
             case inspect.StructType():
                 some = 0.9 if depth < 6 else 0.1
+                if type_.array_like:
+                    return [self._value(each.type, "", depth + 1) for each in type_.fields]
                 taken = [each for each in type_.fields if each.required or self.random.random() < some]
                 return {each.encode_name: self._value(each.type, each.encode_name, depth + 1) for each in taken}
+            case inspect.EnumType():
+                return self.random.choice([member.value for member in type_.cls])
             case inspect.VarTupleType() if name == "fields" and depth == 1:
                 # Without a meta: all of a run's fields together have a limit.
                 return [{"type": 1, "name": each, "value": self._text(TEXTS)} for each in _names()]
@@ -90,6 +94,8 @@ class Bodies:
             case inspect.TupleType():
                 return [self._value(each, name, depth + 1) for each in type_.item_types]
             case inspect.DictType():
+                if isinstance(type_.key_type, inspect.LiteralType):
+                    return {key: self._value(type_.value_type, "", depth + 1) for key in type_.key_type.values}
                 keys = self.random.choices(_words(), k=4) + self.random.choices(_OF_META, k=4)
                 return {key: self._value(type_.value_type, "", depth + 1) for key in keys}
             case inspect.UnionType():

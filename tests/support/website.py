@@ -120,13 +120,14 @@ def field(name: str, value: str, kind: int = 1) -> Json:
     return {"type": kind, "name": name, "value": value}
 
 
-def attempts(count: str) -> Json:
-    return {**field("Attempts", count), "meta": {"counts": "attempts"}}
+def failed_attempt(number: int, error: str = "KeyError: 'before'", **more: object) -> Json:
+    """Return an attempt that failed before the last one."""
+    cause = {"kind": "failure", "name": "Failure", "text": f"E   {error}"}
+    return {"number": number, "status": "failure", "causes": [cause], **more}
 
 
-def failed_attempt(number: int, error: str = "KeyError: 'before'") -> Json:
-    """Return the field of an attempt that failed before the last one."""
-    return {**field(f"Attempt {number}", f"E   {error}", 4), "meta": {"status": "failure"}}
+RETRIED: Json = {"attempts": [failed_attempt(1)]}
+"""What says of a test that its first attempt failed."""
 
 
 def on(branch: str, *more: Json, commit: str = "") -> dict[str, Any]:

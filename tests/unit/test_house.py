@@ -75,7 +75,7 @@ DOORS = frozenset(
 OPEN = frozenset(
     {
         *("api.models", "testing", "findings", "failures", "text", "export", "ci", "junit", "server.store.searches"),
-        "api.sessions",
+        *("api.sessions", "api.results", "api.text_fields"),
         *("session.history.cut", "session.history.estimated", "session.history.rank_tests", "session.history.History"),
         *(
             "delivery.testmo.fit_to_limits",

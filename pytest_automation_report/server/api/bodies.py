@@ -10,22 +10,24 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
 from msgspec.json import Decoder, decode, encode
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import MAX_ANCESTORS, Amount, Known, SessionSummary
+from pytest_automation_report.api.models import MAX_ANCESTORS, Amount, Cause, Known, SessionSummary, ShortText, Step
+from pytest_automation_report.api.results import AttemptParts, ColourSpans, Phases, Streams, failed_attempts
+from pytest_automation_report.api.text_fields import may_say, read_fields
 from pytest_automation_report.server.api.decoding import body_from, is_too_deep
 from pytest_automation_report.server.store.store import IdempotentRequest
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
+    RESULT_STATUSES,
     STATUS_IDS,
     Extension,
-    ExtensionName,
+    ResultClass,
     RunAddition,
     RunningTest,
     RunSubmission,
-    StepNode,
     StoredAttachment,
     StoredTest,
     ThreadSubmission,
@@ -41,19 +43,18 @@ if TYPE_CHECKING:
 
 # Largest JSON of one extension that is stored; our clients send at most half of it.
 MAX_EXTENSION_BYTES: Final = 64 * 1024
-MAX_ATTEMPTS_BYTES: Final = 256 * 1024  # largest JSON of all earlier attempts of a test
+MAX_ATTEMPTS_BYTES: Final = 1 << 20  # largest JSON of all earlier attempts of a test
 MAX_RUNNING: Final = 100  # most tests that run at the same time in one thread
-_Style = Annotated[str, Meta(pattern=r"\A[0-9]{1,3}(;[0-9]{1,3}){0,5}\Z")]
 
 
 class ValueBody(Extension, frozen=True, kw_only=True):
     """A value or a part of one; see `failures.values.Value` for the properties."""
 
-    type: ExtensionName
+    type: ShortText
     text: str | UnsetType = UNSET
     items: tuple[ValueBody, ...] | UnsetType = UNSET
     entries: tuple[tuple[ValueBody, ValueBody], ...] | UnsetType = UNSET
-    fields: tuple[tuple[ExtensionName, ValueBody], ...] | UnsetType = UNSET
+    fields: tuple[tuple[ShortText, ValueBody], ...] | UnsetType = UNSET
     size: Amount | UnsetType = UNSET
     start: Amount = 0
 
@@ -61,7 +62,7 @@ class ValueBody(Extension, frozen=True, kw_only=True):
 class ComparisonBody(Extension, frozen=True, kw_only=True):
     """The sides of a comparison that failed."""
 
-    operator: ExtensionName
+    operator: ShortText
     left: ValueBody
     right: ValueBody
 
@@ -81,23 +82,13 @@ class CollectionBody(Extension, frozen=True, kw_only=True):
     chosen: Amount
 
 
-ColourSpans = dict[ExtensionName, tuple[tuple[Amount, Amount, _Style], ...]]
+class AttemptBody(AttemptParts, frozen=True, omit_defaults=True):
+    """An attempt before the last one."""
+
+    comparison: ComparisonBody | None = None
 
 
-class AttemptBody(Extension, frozen=True, kw_only=True):
-    """An attempt before the last one: its captured output by the names of fields, and its other extensions."""
-
-    number: Annotated[int, Meta(ge=1, le=999_999_999)]
-    output: dict[ExtensionName, str] | UnsetType = UNSET
-    phases: Phases | UnsetType = UNSET
-    steps: Steps = ()
-    comparison: ComparisonBody | UnsetType = UNSET
-    # Of the output, and by the name ``Text`` of the text of the field ``Attempt N``.
-    colours: ColourSpans | UnsetType = UNSET
-
-
-Phases = tuple[Amount, Amount, Amount]
-Steps = tuple[StepNode, ...]
+Steps = tuple[Step, ...]
 Attempts = tuple[AttemptBody, ...]
 
 
@@ -180,6 +171,9 @@ _Artifacts = Annotated[tuple[ArtifactBody, ...], Meta(max_length=MAX_ENTRIES, de
 _Links = Annotated[tuple[LinkBody, ...], Meta(max_length=MAX_ENTRIES, description="a list")]
 
 
+_Causes = Annotated[tuple[Cause, ...], Meta(max_length=MAX_ENTRIES)]
+
+
 class TestBody(Body, frozen=True, kw_only=True):
     """One result of one test; ``elapsed`` is in microseconds."""
 
@@ -202,13 +196,28 @@ class TestBody(Body, frozen=True, kw_only=True):
     colours: ColourSpans | UnsetType = UNSET
     attempts: Attempts | UnsetType = UNSET
     known: Known | UnsetType = UNSET
+    causes: _Causes | UnsetType = UNSET
+    output: Streams | UnsetType = UNSET
+    owner: ShortText | UnsetType = UNSET
 
     ignorable: ClassVar[frozenset[str]] = frozenset(
-        {"started", "phases", "steps", "comparison", "colours", "attempts", "known"}
+        {"started", "phases", "steps", "comparison", "colours", "attempts", "causes", "output", "owner", "known"}
     )
 
     def row(self) -> StoredTest:
         """Return the test as it is stored."""
+        fields: object = self.fields
+        causes, output, owner = self.causes or (), self.output or {}, self.owner or None
+        is_told = causes or output or owner
+        if not is_told and any(may_say(each.name, each.meta or {}, each.is_highlight) for each in self.fields):
+            # A client that knows no extension says it in fields.
+            result_class = RESULT_STATUSES[STATUS_IDS[self.status]].result_class
+            read = read_fields(
+                to_builtins(self.fields),
+                has_failed=result_class == ResultClass.FAILURE,
+                has_passed=result_class == ResultClass.SUCCESS,
+            )
+            fields, causes, output, owner = read.fields, tuple(read.causes), read.output, read.owner or None
         return StoredTest(
             self.key,
             self.name,
@@ -218,7 +227,7 @@ class TestBody(Body, frozen=True, kw_only=True):
             None if self.file is UNSET else self.file,
             None if self.line is UNSET else self.line,
             None if self.assertions is UNSET else self.assertions,
-            encode(self.fields).decode() if self.fields else None,
+            encode(fields).decode() if fields else None,
             encode(self.artifacts).decode() if self.artifacts else None,
             None if self.started is UNSET else self.started,
             *self._phases(),
@@ -228,13 +237,17 @@ class TestBody(Body, frozen=True, kw_only=True):
             _column(self.attempts, MAX_ATTEMPTS_BYTES) if self.attempts else None,
             None if self.known is UNSET else _column(self.known),
             None if self.known is UNSET else not self.known.is_past,
+            encode(causes).decode() if causes else None,
+            encode(output).decode() if output else None,
+            owner,
+            failed_attempts(self.attempts) if self.attempts else None,
         )
 
     def _phases(self) -> tuple[int | None, int | None]:
         """Return the microseconds of setup and teardown, None for both if they are more than the whole test took."""
-        if self.phases is UNSET or self.elapsed is UNSET or self.phases[0] + self.phases[2] > self.elapsed:
+        if self.phases is UNSET or self.elapsed is UNSET or self.phases.setup + self.phases.teardown > self.elapsed:
             return None, None
-        return self.phases[0], self.phases[2]
+        return self.phases.setup, self.phases.teardown
 
 
 class RunAppendBody(Body, frozen=True, kw_only=True):

@@ -31,7 +31,13 @@ from pytest_automation_report.server.pages.run.messages import says_of
 from pytest_automation_report.server.pages.run.tests import Level, OpenableRow, file_branches, ordered
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, own_context, result_context
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, WORDS, TestState, link, paging, result_state
-from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, known_entries, stored_entries
+from pytest_automation_report.server.pages.words import (
+    STATUSES_RANKED,
+    STATUSES_SHOWN,
+    known_entries,
+    stored_causes,
+    stored_entries,
+)
 from pytest_automation_report.server.store.overview import facts_of
 from pytest_automation_report.server.store.results import Siblings, siblings_of
 from pytest_automation_report.server.store.stored import entries_in
@@ -232,12 +238,10 @@ class ReportedTests:
         return names
 
 
-def _lone_reason(fields: str) -> str:
-    """Return why a test was skipped, if its fields have nothing else; empty otherwise."""
-    found = entries_in(fields)
-    meta = found[0].meta if len(found) == 1 else {}
-    is_reason = meta.get("type") == "pytest.skip" and found[0].name == "Skipped"
-    return meta.get("message", "") if is_reason else ""
+def _lone_reason(text: str) -> str:
+    """Return why a test was skipped, if its causes have nothing else; empty otherwise."""
+    first, *others = stored_causes(text)
+    return first.message if first.type == "pytest.skip" and not others else ""
 
 
 class Column(TypedDict):
@@ -316,7 +320,7 @@ def rows_of(tests: ReportedTests, run: RunIdentity, findings: RunFindings) -> Te
             "strip": _column([strips[text] for text in letters]),
             "worker": _column([(shown(facts.worker(row.thread)), str(row.thread)) for row in rows]),
             "message": _column([shown(row.message or "") for row in rows]),
-            "facts": _column([_facts_text(row.facts) for row in rows]),
+            "facts": _column([_facts_text(row) for row in rows]),
             "skip": _column([shown(tests.skips.get(row.id, "")) for row in rows]),
             "changes": _column([",".join(tests.changes.get(row.id, ())) for row in rows]),
             "reason": _column(["" if row.fingerprint is None else hexadecimal(row.fingerprint) for row in rows]),
@@ -331,9 +335,10 @@ def rows_of(tests: ReportedTests, run: RunIdentity, findings: RunFindings) -> Te
     }
 
 
-def _facts_text(fields: str | None) -> str:
-    """Return the fields by which lists select, one a line."""
-    return "\n".join(f"{name}:{value}".lower() for name, value in facts_of(fields))
+def _facts_text(row: ReportedResult) -> str:
+    """Return what lists select by, one a line."""
+    told = facts_of(row.facts, row.owner, row.is_xpass)
+    return "\n".join(f"{name}:{value}".lower() for name, value in told)
 
 
 def _group(row: ReportedResult, shown: Callable[[str], str]) -> tuple[str, str, str]:

@@ -19,6 +19,8 @@ from pytest_automation_report.server.store.values import RESULT_STATUSES, STATUS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pytest_automation_report.api.models import OutputName
+
 _PATHS: Final[Mapping[str, str]] = {
     "home": "/",
     "search": "/search",
@@ -91,7 +93,7 @@ WORDS: Final = ("flaky", XPASS, *(name.replace("_", "-") for name in CHANGE_LIST
 
 FLAKY: Final = "flaky"  # stands among the numbers of statuses for tests that passed after a failed attempt
 # Captured output by the word in the URL: the name of its field.
-STREAMS: Final[Mapping[str, str]] = {"stdout": "Output", "stderr": "Errors", "log": "Log"}
+STREAMS: Final[Mapping[str, OutputName]] = {"stdout": "Output", "stderr": "Errors", "log": "Log"}
 # Ways to show a picture beside an earlier one, by the word in the URL.
 PICTURES: Final[Mapping[str, str]] = {"beside": "Side by side", "slider": "Slider", "difference": "Difference"}
 NO_BRANCH: Final = "-"  # the branch in a URL of runs without one; git allows no branch of this name

@@ -255,8 +255,8 @@ CREATE TABLE "case" (id BIGSERIAL PRIMARY KEY, source_id BIGINT NOT NULL REFEREN
 CREATE UNIQUE INDEX case_source_id_key ON "case" (source_id, key);
 
 -- ``run_id`` is the run of the thread, ``result_class`` the class of ``status``.
--- ``fields`` and ``artifacts`` are JSON lists or null. ``failed_attempts`` to ``fingerprint`` are derived from fields,
--- so that findings need not read these; the columns after them are extensions, in JSON if they are text (`extensions`).
+-- ``fields`` and ``artifacts`` are JSON lists or null. ``phase`` to ``fingerprint`` are derived from causes, so that
+-- findings need not read these; the columns after them are extensions (`api.results`), most in JSON if they are text.
 CREATE TABLE result (
   id BIGSERIAL PRIMARY KEY, run_id BIGINT NOT NULL REFERENCES run, thread_id BIGINT NOT NULL REFERENCES thread,
   case_id BIGINT NOT NULL REFERENCES "case", name TEXT NOT NULL, folder TEXT NOT NULL, status INTEGER NOT NULL,
@@ -268,7 +268,8 @@ CREATE TABLE result (
   started BIGINT,  -- microseconds since ``thread.session_started``
   setup BIGINT, teardown BIGINT,  -- these parts of ``elapsed``, the rest is the call
   steps TEXT, comparison TEXT, colours TEXT, attempts TEXT,
-  known TEXT, is_excused BOOLEAN  -- JSON of `api.models.Known`, of a failure, and whether its day was not past
+  known TEXT, is_excused BOOLEAN,  -- JSON of `api.models.Known`, of a failure, and whether its day was not past
+  causes TEXT, output TEXT, owner TEXT
 );
 CREATE INDEX result_run_id ON result (run_id /*id*/);
 CREATE INDEX result_thread_id ON result (thread_id /*id*/);

@@ -27,6 +27,7 @@ from pytest_automation_report.server.store.database import (
     statements_of_tables,
 )
 from pytest_automation_report.server.store.first_texts import fill_known, fill_sessions
+from pytest_automation_report.server.store.retyped import retype_results
 from pytest_automation_report.server.store.values import try_again
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ MIGRATIONS: Final[Mapping[int, tuple[MigrationStep, ...]]] = {
         Ranges("attachment", fill_sessions),
         *(f"ALTER TABLE result ADD COLUMN {column}" for column in ("known TEXT", "is_excused BOOLEAN")),
         Ranges("result", fill_known),
+        *(f'ALTER TABLE result ADD COLUMN "{column}" TEXT' for column in ("causes", "output", "owner")),
+        Ranges("result", retype_results, 1_000),
     ),
 }
 SCHEMA_VERSION: Final = max(MIGRATIONS)  # version of the tables

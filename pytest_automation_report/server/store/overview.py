@@ -64,12 +64,15 @@ BROWSERS: Final = ("chromium", "firefox", "webkit")
 """Parameters that are values of the field ``browser``, as pytest-playwright has them."""
 
 XPASS: Final = "xpass"
-"""The word for a test that passed although it is marked xfail, which has the field `XPASS_FIELD`."""
+"""The word for a test that passed although it is marked xfail."""
 
-XPASS_FIELD: Final = "Unexpected pass"
+XPASS_CAUSE: Final = f'%"kind":"{XPASS}"%'
+"""A pattern of the causes of such a test: their texts have no such quotes."""
 
-HAS_FACTS: Final = '%"type":1,%'
-"""A pattern of fields from which `facts_of` may return some."""
+FACTS: Final = 'CASE WHEN "fields" LIKE ? THEN "fields" END AS "facts", "owner", "causes" LIKE ? AS "is_xpass"'
+"""The columns from which `facts_of` returns the facts of a test, with `FACTS_VALUES`."""
+
+FACTS_VALUES: Final = ('%"type":1,%', XPASS_CAUSE)
 
 _BROWSERS: Final = frozenset(BROWSERS)
 _OUR_FIELDS: Final = frozenset({"Node id", "Subtests"})
@@ -80,7 +83,7 @@ _NAMED: Final = 'SELECT "id", "case_id", "name", "folder", "file", "elapsed" FRO
 _RESULTS: Final = (
     'SELECT "id", "thread_id", "status", "result_class", "elapsed", "created", "file", "folder", "name",'
     f' "failed_attempts", "started", "status" <> 1 AND NOT ({IS_MODULE}), "is_replaced",'
-    ' CASE WHEN "fields" LIKE ? THEN "fields" END'
+    f" {FACTS}"
     ' FROM "result" WHERE "run_id" = ?'
     # In PostgreSQL an order by the id alone would be served by the primary key: see `database`.
     ' ORDER BY "run_id", "id"'
@@ -127,7 +130,7 @@ class _Walk(Struct):
 
     def add(self, row: tuple[Any, ...]) -> None:
         result_id, thread, status, result_class, elapsed, created, path, folder, name, failed_attempts, *rest = row
-        started, is_test, is_replaced, fields = rest
+        started, is_test, is_replaced, *told = rest
         kind = _kind(result_class, failed_attempts)
         if is_test:  # neither a module, nor a test that did not run: these are no worker's time
             session = self.sessions.get(thread)
@@ -148,7 +151,7 @@ class _Walk(Struct):
         if kind == "flaky":
             file["flaky"] += 1
             self.flaky.append(result_id)
-        facts = dict(facts_of(fields))
+        facts = dict(facts_of(*told))
         for fact, value in facts.items():
             self.facts.setdefault(fact, Counter())[value] += 1
         function, bracket, parameters = name.partition("[")
@@ -159,15 +162,15 @@ class _Walk(Struct):
             self.functions.setdefault((path or "", folder, function), []).append(parametrized)
 
 
-def facts_of(fields: str | None) -> list[tuple[str, str]]:
-    """Return the fields of a test by which lists select: short texts of its markers and its users, and ``is:xpass``."""
-    facts: list[tuple[str, str]] = []
+def facts_of(fields: str | None, owner: str | None, is_xpass: object) -> list[tuple[str, str]]:
+    """Return what lists select by: short texts of a test's markers and its author, its owner, and ``is:xpass``."""
+    facts: list[tuple[str, str]] = [("is", XPASS)] if is_xpass else []
     for each in json.loads(fields) if fields else ():
         name = each["name"]
-        if name == XPASS_FIELD:
-            facts.append(("is", XPASS))
-        elif name not in _OUR_FIELDS and _is_field(name) and _is_short(each):
+        if name not in _OUR_FIELDS and _is_field(name) and _is_short(each):
             facts.append((name.lower().replace(" ", "-"), each["value"]))
+    if owner and len(owner) <= _MAX_FACT:
+        facts.append(("owner", owner))
     return facts
 
 
@@ -228,7 +231,7 @@ def _computed(connection: StoreConnection, run_id: int) -> tuple[StoredRun, RunO
     sessions = {row.id: row.session_started for row in threads}
     jobs = {row.id: row.job for row in threads if row.job}
     walk = _Walk(began_at(run, threads), sessions, jobs if len({*jobs.values()}) > 1 else {})
-    for row in connection.execute(_RESULTS, (HAS_FACTS, run_id)):
+    for row in connection.execute(_RESULTS, (*FACTS_VALUES, run_id)):
         walk.add(row)
     document: RunOverview = {
         "version": VERSION,

@@ -380,7 +380,8 @@ def _count_of_classes(row: Mapping[str, int], classes: frozenset[int] | None) ->
 
 
 PAGE_RESULTS: Final = 1000  # most results of one page
-# Length of fields and artifacts after which a page ends: clients read no response of more than 16 MiB.
+_TEXTS: Final = ("fields", "artifacts", "causes", "output", "steps", "attempts")
+# Length of these texts after which a page ends: clients read no response of more than 16 MiB.
 PAGE_CHARACTERS: Final = 4 * 1024 * 1024
 
 
@@ -401,6 +402,11 @@ class WholeResult(TypedDict):
     assertions: int | None
     fields: list[StoredField]
     artifacts: list[dict[str, Any]]
+    causes: list[dict[str, Any]]
+    output: dict[str, str]
+    owner: str | None
+    steps: list[dict[str, Any]]
+    attempts: list[dict[str, Any]]
     phase: str | None
     fingerprint: str | None
     known: dict[str, Any] | None
@@ -422,7 +428,7 @@ def results_page(
     for row in connection.each(sql, (run_id, run_id, after, *(status_id or ()))):
         if len(results) == PAGE_RESULTS or characters > PAGE_CHARACTERS:
             return results, results[-1]["automation_test_id"]
-        characters += len(row["fields"] or "") + len(row["artifacts"] or "")
+        characters += sum(len(row[name] or "") for name in _TEXTS)
         results.append(_whole_result(row))
     return results, None
 
@@ -443,6 +449,11 @@ def _whole_result(row: Row) -> WholeResult:
         "assertions": row["assertions"],
         "fields": json.loads(row["fields"] or "[]"),
         "artifacts": json.loads(row["artifacts"] or "[]"),
+        "causes": json.loads(row["causes"] or "[]"),
+        "output": json.loads(row["output"] or "{}"),
+        "owner": row["owner"],
+        "steps": json.loads(row["steps"] or "[]"),
+        "attempts": json.loads(row["attempts"] or "[]"),
         "phase": row["phase"],
         "fingerprint": None if row["fingerprint"] is None else hexadecimal(row["fingerprint"]),
         "known": row["known"] and json.loads(row["known"]),

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.overview import HAS_FACTS, natural_key
+from pytest_automation_report.server.store.overview import FACTS_VALUES, natural_key
 from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.searches import Search
 from pytest_automation_report.server.store.stored import (
@@ -176,14 +176,18 @@ class ResultReader(Reader):
         rest = f'"run_id" = ? AND "id" BETWEEN ? AND ? AND "{column}" = ?{_COUNTS} ORDER BY "id"'
         return self._listed(rest, run_id, first, last, folder if file is None else file)
 
-    def fields(self, result_ids: Sequence[int]) -> Iterator[tuple[int, str]]:
-        """Yield id and fields of these tests one by one: all together take much memory. None is over `READ_LENGTH`."""
-        sql = f'SELECT "id", "fields" FROM "result" WHERE "id" IN ({marks(result_ids)})'
-        yield from self.connection.cursor(f'{sql} AND LENGTH("fields") <= ?', (*result_ids, READ_LENGTH))
+    def fields(self, result_ids: Sequence[int]) -> Iterator[tuple[int, str | None, str | None]]:
+        """Yield id, fields and causes of these tests one by one: all together take much memory.
+
+        None is over `READ_LENGTH`.
+        """
+        sql = f'SELECT "id", "fields", "causes" FROM "result" WHERE "id" IN ({marks(result_ids)})'
+        length = 'COALESCE(LENGTH("fields"), 0) + COALESCE(LENGTH("causes"), 0)'
+        yield from self.connection.cursor(f"{sql} AND {length} <= ?", (*result_ids, READ_LENGTH))
 
     def reported(self, run_id: int) -> list[ReportedResult]:
         """Return the results of a run that count as the report in one file lists them, in the order of their ids."""
-        return REPORTED.all(self.connection, _REPORTED, (HAS_FACTS, run_id))
+        return REPORTED.all(self.connection, _REPORTED, (*FACTS_VALUES, run_id))
 
     def whole_results(self, result_ids: Sequence[int]) -> Iterator[StoredResult]:
         """Yield these results, in the order of their ids."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from msgspec import Struct
 
 from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.overview import BROWSERS, XPASS, XPASS_FIELD
+from pytest_automation_report.server.store.overview import BROWSERS, XPASS, XPASS_CAUSE
 from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, json_text
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Search(Struct, frozen=True):
 
     def _of_list(self, word: str) -> list[tuple[str, Sequence[object]]]:
         if word == XPASS:
-            return [like_any("LIKE", {"fields": f'%"type":1,"name":"{XPASS_FIELD}",%'})]
+            return [('"causes" LIKE ?', (XPASS_CAUSE,))]
         if word not in self.lists:
             return []
         listed = _of_ids(self.lists[word])
@@ -177,7 +177,10 @@ def _of_field(like: str, field: str, value: str) -> tuple[str, Sequence[object]]
     # The members of a stored field stand in this order; a dash may be a space in its name.
     name = escaped(json_text(value if field == "mark" else field)).replace("-", "_")
     own = "%" if field == "mark" else f"{escaped(json_text(value))}%"
-    stored = like_any(like, {"fields": f'%"type":_,"name":{name},"value":{own}'})
+    patterns = {"fields": f'%"type":_,"name":{name},"value":{own}'}
+    if field == "owner":
+        patterns["owner"] = escaped(value)
+    stored = like_any(like, patterns)
     if field == "mark":
         return stored
     named = like_any(like, dict.fromkeys(("name", "folder", "file", "message"), f"%{escaped(f'{field}:{value}')}%"))

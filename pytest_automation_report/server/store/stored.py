@@ -295,7 +295,7 @@ class FoundResult(ListedResult, frozen=True):
 class ReportedResult(ListedResult, frozen=True):
     """A result as the report in one file lists it.
 
-    ``skip`` has the fields of a result that may have nothing else, ``facts`` those of one by which lists may select.
+    ``skip`` has the causes of a result that has nothing else, ``facts`` the fields by which lists may select.
     """
 
     result_class: int
@@ -303,6 +303,8 @@ class ReportedResult(ListedResult, frozen=True):
     has_more: bool
     skip: str | None
     facts: str | None
+    owner: str | None
+    is_xpass: bool | None
 
 
 class StoredResult(FoundResult, frozen=True):
@@ -323,6 +325,9 @@ class StoredResult(FoundResult, frozen=True):
     attempts: str | None
     known: Known | None
     is_excused: bool | None
+    causes: str | None
+    output: str | None
+    owner: str | None
     key: str = ""
     source: int = 0
 
@@ -367,9 +372,9 @@ RESULT: Final = Columns(StoredResult)
 CASE: Final = Columns(StoredCase)
 REPORTED: Final = Columns(
     ReportedResult,
-    f'{LISTED.sql}, "result_class", "artifacts", "fields" IS NOT NULL OR "steps" IS NOT NULL,'
-    ' CASE WHEN "result_class" NOT IN (2, 3) AND "steps" IS NULL THEN "fields" END,'
-    ' CASE WHEN "fields" LIKE ? THEN "fields" END',
+    f'{LISTED.sql}, "result_class", "artifacts", COALESCE("fields", "steps", "causes", "output") IS NOT NULL,'
+    ' CASE WHEN "result_class" NOT IN (2, 3) AND COALESCE("fields", "steps", "output") IS NULL THEN "causes" END,'
+    ' CASE WHEN "fields" LIKE ? THEN "fields" END, "owner", "causes" LIKE ?',
 )
 PAST: Final = Columns(
     PastResult,

@@ -10,12 +10,12 @@ import re
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypedDict
 from urllib.parse import quote
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from pytest_automation_report.api.models import ARTIFACTS_PATH, EMBEDDED_ORIGIN, Amount, file_name
+from pytest_automation_report.api.models import ARTIFACTS_PATH, EMBEDDED_ORIGIN, Amount, ShortText, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -200,6 +200,10 @@ class StoredTest(NamedTuple):
     attempts: str | None = None
     known: str | None = None
     is_excused: bool | None = None
+    causes: str | None = None
+    output: str | None = None
+    owner: str | None = None
+    failed_attempts: int | None = None
 
 
 class StoredField(TypedDict, total=False):
@@ -253,9 +257,6 @@ class ThreadSubmission(Struct, frozen=True):
     of_run: Mapping[str, str | int] = {}
 
 
-ExtensionName: TypeAlias = Annotated[str, Meta(max_length=4096)]
-
-
 class Extension(Struct, frozen=True, omit_defaults=True, gc=False):
     """An object within an extension; properties of newer clients are ignored."""
 
@@ -263,20 +264,10 @@ class Extension(Struct, frozen=True, omit_defaults=True, gc=False):
 class RunningTest(Extension, frozen=True):
     """A test that runs; ``since`` is in microseconds since the session of its thread began."""
 
-    key: ExtensionName
-    name: ExtensionName
-    folder: ExtensionName
+    key: ShortText
+    name: ShortText
+    folder: ShortText
     since: Amount
-
-
-class StepNode(Extension, frozen=True):
-    """A step with the steps inside it; ``elapsed`` is in microseconds, None if it did not end."""
-
-    name: ExtensionName
-    status: Literal["passed", "failed", "skipped"]
-    elapsed: Amount | None = None
-    steps: tuple[StepNode, ...] = ()
-    files: tuple[Amount, ...] = ()  # places in the list of the artifacts of its attempt, from 0
 
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)  # the time 0, from which all stored times are microseconds

@@ -11,11 +11,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
-from msgspec.json import encode
+from msgspec.json import Decoder, encode
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import SELECTION_FIELD
-from pytest_automation_report.api.text_fields import ATTEMPTS_META
+from pytest_automation_report.api.models import SELECTION_FIELD, Cause
 from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import (
     MAX_ATTACHED,
@@ -49,7 +48,6 @@ from pytest_automation_report.server.store.values import (
     not_found,
     validation_error,
 )
-from pytest_automation_report.text.limits import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -61,7 +59,6 @@ if TYPE_CHECKING:
 class Derived(NamedTuple):
     """Columns of a result, in their order there; ``fingerprint`` is a signed number of 64 bits."""
 
-    failed_attempts: int | None = None
     phase: str | None = None
     message: str | None = None
     fingerprint: int | None = None
@@ -195,39 +192,34 @@ _PHASES: Final[Mapping[str, ReasonKind]] = {"setup": "setup", "call": "call", "t
 _MAX_MESSAGE: Final = 200
 # Of a traceback its end has the innermost frames.
 _MAX_TEXT: Final = 20_000
-# Of a test that passed at its first attempt, as nearly all do.
+# Of a test that did not fail, as nearly all.
 _NOTHING: Final = Derived()
+_NO_CAUSE: Final = Cause("failure", "", "")
+_causes: Final = Decoder(tuple[Cause, ...]).decode
 
 
 def derived(test: StoredTest, result_class: int) -> Derived:
     """Return the derived columns of a result."""
-    # The fields are parsed only if they can have something: of 10,000 tests that passed none is.
-    is_failure = result_class == ResultClass.FAILURE
-    if not is_failure and (test.fields is None or '"counts"' not in test.fields):
+    if result_class != ResultClass.FAILURE:
         return _NOTHING
-    fields: list[StoredField] = json.loads(test.fields) if test.fields else []
-    attempts = next((field.get("value") for field in fields if field.get("meta") == ATTEMPTS_META), None)
-    failed_attempts = max(0, (whole_number(attempts) or 0) - 1) or None
-    if not is_failure:
-        return Derived(failed_attempts)
     # Its expressions take 10 ms to compile: a session whose tests all pass does not pay for them.
     from pytest_automation_report.findings.fingerprints import describe_failure, make_fingerprint  # noqa: PLC0415
 
-    highlighted = [field for field in fields if field.get("is_highlight")]
-    told = [field for field in fields if (field.get("meta") or {}).get("message")]
-    cause = next(iter(highlighted or told), StoredField(type=0, name=""))
-    meta: Mapping[str, str] = cause.get("meta") or {}
-    text = str(cause.get("value") or "")
-    message = meta.get("message") or text
+    cause = next((cause for cause in _causes(test.causes or "[]") if cause.kind != "xpass"), _NO_CAUSE)
     file, is_module = test.file or "", _is_module(test)
     failure = describe_failure(
-        message, meta.get("type", ""), text[-_MAX_TEXT:], file=file, name=test.name, is_collection=is_module
+        cause.message or cause.text,
+        cause.type,
+        cause.text[-_MAX_TEXT:],
+        file=file,
+        name=test.name,
+        is_collection=is_module,
     )
-    phase = _PHASES.get(meta.get("phase", ""))
+    phase = _PHASES.get(cause.phase)
     if phase is not None and failure.kind in _PHASES:
         failure = replace(failure, kind=phase)  # as the client knows it, and not as its message begins
     fingerprint = int.from_bytes(bytes.fromhex(make_fingerprint(failure).value), "big", signed=True)
-    return Derived(failed_attempts, failure.kind, failure.line[:_MAX_MESSAGE], fingerprint)
+    return Derived(failure.kind, failure.line[:_MAX_MESSAGE], fingerprint)
 
 
 def _is_module(test: StoredTest) -> bool:

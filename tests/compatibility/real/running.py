@@ -67,9 +67,9 @@ class Suite:
         store = self.work / "store.sqlite3"
         if target == "embedded":
             session = self._session(way, (*_COMMON, f"--automation-report-database={store}"), env)
-            with CheckedServer(store, TOKEN) as server:
+            with CheckedServer(store, TOKEN, is_testmo=True) as server:
                 return session, from_server(server.address, TOKEN, None)
-        with CheckedServer(store, TOKEN) as server:
+        with CheckedServer(store, TOKEN, is_testmo=True) as server:
             address = (f"--automation-report-url={server.address}", "--automation-report-project-id=1")
             session = self._session(way, (*_COMMON, *address), env)
             posted = {test["key"]: str(test["status"]) for _, test in server.tests()}

@@ -54,6 +54,7 @@ def test_every_sample_is_recorded() -> None:
 @pytest.mark.parametrize("name", sorted(RECORDED))
 def test_sends_what_the_official_tool_sends(name: str, tmp_path: Path, server: CheckedServer) -> None:
     """Keys, folders, names, statuses, fields, artifacts and times are those that the official tool was seen to send."""
+    server.is_testmo = True
     place = [*server.options, "--source", "suite"]
     ran = console(tmp_path, "submit", str(FILES / name), *place)
     assert (ran.exit, ran.out) == (0, "1\n"), ran.text

@@ -105,7 +105,7 @@ def differ(
     options = [
         [f"--junitxml={copy / 'junit.xml'}", "-o", "junit_family=xunit1", *_placed(arguments, copy)] for copy in copies
     ]
-    with CheckedServer(folder / "store.sqlite3", TOKEN) as server:
+    with CheckedServer(folder / "store.sqlite3", TOKEN, is_testmo=True) as server:
         bare = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:automation-report", *options[0]]
         command = [*reporting_arguments(server.address), *options[1]]
         began = time.monotonic()

@@ -134,7 +134,7 @@ def test_a_hundred_steps_are_all_shown() -> None:
         (101, '<test-step status="passed">2 more: 2 passed</test-step></test-steps>'),
     ):
         finished = ran(*[subtest("passed")] * number, MadeReport("call"))
-        steps = next(each.value for each in result_of(finished).test.fields if each.name == "Steps")
+        steps = next(each.value for each in result_of(finished).contract().fields if each.name == "Steps")
         assert steps is not None
         assert steps.endswith(expected)
         assert steps.count("<test-step ") == 100
@@ -160,14 +160,14 @@ def test_the_remark_that_subtests_failed_is_no_failure_of_its_own(text: str) -> 
         reports = [subtest("failed")] if with_subtest else []
         finished = ran(*reports, MadeReport("call", "failed", longreprtext=text))
         assert finished.attempt.status == "failure"
-        assert [each.name for each in result_of(finished).test.fields] == expected
+        assert [each.name for each in result_of(finished).contract().fields] == expected
 
 
 def test_subtests_belong_to_their_attempt() -> None:
     """When a plugin runs the call again, the subtests so far go with the attempt before."""
     finished = ran(subtest("failed"), MadeReport("call", "retried"), subtest("passed"), MadeReport("call"))
     assert finished.attempt.status == "passed"
-    shown = {each.name: each.value for each in result_of(finished).test.fields}
+    shown = {each.name: each.value for each in result_of(finished).contract().fields}
     assert shown["Subtests"] == "1: 1 passed"
     assert shown["Attempt 1"] == "why"
 
@@ -176,7 +176,7 @@ def test_a_subtest_that_fails_in_the_last_attempt_fails_the_test() -> None:
     """A call that passes the second time does not hide the failure of a subtest that it ran."""
     finished = ran(MadeReport("call", "retried", longreprtext="first"), subtest("failed"), MadeReport("call"))
     assert finished.attempt.status == "failure"
-    names = [each.name for each in result_of(finished).test.fields]
+    names = [each.name for each in result_of(finished).contract().fields]
     assert names == ["Failure [s]", "Attempts", "Attempt 1", "Subtests", "Steps"]
 
 

@@ -15,7 +15,7 @@ from support.accessibility import accessibility_faults
 from support.browsers import NARROW, WIDE
 from support.contract import Contract
 from support.service import a_test
-from support.website import Site, attempts, failing, field, killed, on
+from support.website import RETRIED, Site, failing, field, killed, on
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -57,7 +57,7 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
     removed = site.run_of(a_test(0), a_test(1), **main)
     findings(site.service.store, removed)
     site.run_of(a_test(0), a_test(1), a_test(2, "skipped"), **main)
-    passed = site.run_of(a_test(0), a_test(1, fields=[attempts("2")]), a_test(2, "skipped"), **main)
+    passed = site.run_of(a_test(0), a_test(1, **RETRIED), a_test(2, "skipped"), **main)
     failed = site.run_of(failing(0), a_test(1), **main)
     tests = (failing(0), failing(1, message="KeyError: 'id'"))
     first_on_branch = site.run_of(*tests, **on("fix/rounding"), source="backend")
@@ -134,13 +134,15 @@ def _tried(count: int) -> dict[str, Any]:
     earlier = [
         {
             "number": number,
+            "status": "failure",
+            "causes": [{"kind": "failure", "name": "Failure", "text": text, "message": said, "phase": "call"}],
             "output": {"Output": f"drawn with a depth of 1.{number + 2} m", "Log": "a warning"},
             "phases": [100_000, 200_000, 0],
             "steps": [
                 {"name": "draw", "status": "passed", "elapsed": 2_000_000},
                 {"name": "measure", "status": "failed", "elapsed": 90_000},
             ],
-            "colours": {"Text": [[0, 1, "1;31"], [26, 50, "31"]], "Output": [[0, 5, "32"], [6, 10, "2;33"]]},
+            "colours": {"Failure": [[0, 1, "1;31"], [26, 50, "31"]], "Output": [[0, 5, "32"], [6, 10, "2;33"]]},
             "comparison": {
                 "operator": "==", "left": {"type": "int", "text": "71"}, "right": {"type": "int", "text": "72"},
             },
@@ -149,12 +151,10 @@ def _tried(count: int) -> dict[str, Any]:
     ]  # fmt: skip
     last = {**field("Failure", text, 4), "is_highlight": True, "meta": {"message": said}}
     output = field("Output", "drawn with a depth of 2.1 m\nand more", 4)
-    meta = {"status": "failure", "message": said, "phase": "call"}
-    before = [{**field(f"Attempt {number}", text, 4), "meta": meta} for number in range(1, count)]
     spans = ["1;31", "32", "33", "34", "35", "36", "2", "7;31", "1;4;93"]
     return failing(
         0,
-        fields=[last, output, attempts(str(count)), *before],
+        fields=[last, output],
         steps=[{"name": f"step {number}", "status": "passed", "elapsed": 5_000 * number} for number in range(3)],
         colours={"Output": [[place * 3, place * 3 + 3, span] for place, span in enumerate(spans)]},
         attempts=earlier,

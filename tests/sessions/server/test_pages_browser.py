@@ -19,7 +19,7 @@ from support.contract import Contract
 from support.processes import line_of, running
 from support.repository import ROOT
 from support.service import SECOND, TOKEN, a_test
-from support.website import HOSTILE, LONG, TRACEBACK, Site, attempts, failed_attempt, failing, field, hostile, on
+from support.website import HOSTILE, LONG, RETRIED, TRACEBACK, Site, failed_attempt, failing, field, hostile, on
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -64,14 +64,11 @@ def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     contract = Contract()
     site = Site(database, contract)
     hostile(site)
-    steps = [
-        f'<test-step status="{status}">{name}</test-step>' for name, status in (("pay", "failed"), ("go", "skipped"))
-    ]
+    steps = [{"name": "pay", "status": "failed"}, {"name": "go", "status": "skipped"}]
     fields = [
-        *failing()["fields"], field("Steps", f"<test-steps>{''.join(steps)}</test-steps>", 3),
-        failed_attempt(1), field("issue", "https://issues.example.com/1", 5),
+        *failing()["fields"], field("issue", "https://issues.example.com/1", 5),
     ]  # fmt: skip
-    first = failing(0, fields=fields, file="tests/a.py")
+    first = failing(0, fields=fields, file="tests/a.py", **RETRIED, steps=steps)
     links = [{"name": "CI job", "url": "https://ci.example.com/1"}]
     files = [{"name": "coverage.xml", "url": "https://files.example.com/c.xml", "size": 7}]
     tests = (first, a_test(1, "skipped"), a_test(2, "blocked"), *map(a_test, range(3, 260)))
@@ -133,8 +130,8 @@ def test_narrow_pages_show_where_one_is(visit: Visit, monkeypatch: pytest.Monkey
     # The page shows the last days of the server's clock.
     monkeypatch.setattr(visit.site.service.clock, "now", time.time_ns() // 1_000)
     name = "test_a_name_of_many_words_that_says_what_is_promised[chromium]"
-    for fields in ([], [attempts("2"), failed_attempt(1)], []):
-        run = visit.site.run_of(a_test(0, name=name, fields=fields, elapsed=900_000), source="costs", **on("main"))
+    for tried in ([], [failed_attempt(1)], []):
+        run = visit.site.run_of(a_test(0, name=name, attempts=tried, elapsed=900_000), source="costs", **on("main"))
     page.goto(f"/runs/{run}")
     suite = page.locator(".crumbs [data-key='g s']").get_attribute("href")
     page.goto(f"{suite}/tests")
@@ -238,7 +235,7 @@ def test_a_test_is_read_with_the_keyboard(visit: Visit) -> None:
     before = visit.site.run_of(failing(0), source="keys", name="before")
     attempt = failed_attempt(1, "KeyError: 'first'")
     failed = failing(0, message="KeyError: 'b'", file="tests/a.py")
-    tests = ({**failed, "fields": [*failed["fields"], attempt]}, failing(1, message="ValueError"))
+    tests = ({**failed, "attempts": [attempt]}, failing(1, message="ValueError"))
     run = visit.site.run_of(*tests, source="keys", name="now")
     (earlier,), (first, second) = visit.site.result_ids(before), visit.site.result_ids(run)
     page = visit.page(permissions=["clipboard-read", "clipboard-write"])
@@ -309,7 +306,7 @@ def test_keys_of_a_run_do_as_their_twins(visit: Visit) -> None:
     site = visit.site
     branch: dict[str, Any] = {"fields": [{"type": 1, "name": "Branch", "value": "main"}], "source": "keys"}
     before = site.run_of(a_test(0), a_test(1), failing(2, message="KeyError: 'id'"), **branch)
-    run = site.run_of(failing(0), a_test(1, fields=[attempts("2")]), failing(2, message="KeyError: 'id'"), **branch)
+    run = site.run_of(failing(0), a_test(1, **RETRIED), failing(2, message="KeyError: 'id'"), **branch)
     page = visit.page()
     page.goto(f"/runs/{run}")
     page.keyboard.press("j")

@@ -14,7 +14,7 @@ from support.browsers import NARROW, WIDE, Windows, wait_until
 from support.contract import Contract
 from support.report_file import text_of
 from support.service import SECOND, a_test
-from support.website import Site, attempts, failed_attempt, failing, field, hostile, missing, on
+from support.website import Site, failed_attempt, failing, field, hostile, missing, on
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -119,7 +119,7 @@ def recipient(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Rea
     run = site.run_of(
         *(failing(number, file="tests/a.py") for number in (0, 1)),
         failing(2, "connection refused by port 5432", file="tests/a.py", artifacts=[shot]),
-        a_test(3, fields=[attempts("2"), failed_attempt(1, "KeyError: 'first'")], file="tests/a.py"),
+        a_test(3, attempts=[failed_attempt(1, "KeyError: 'first'")], file="tests/a.py"),
         *(a_test(4, "skipped", fields=[SKIP]), *map(a_test, range(5, 388)), *rules()),
         **shop,
     )

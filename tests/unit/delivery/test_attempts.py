@@ -14,13 +14,9 @@ from pytest_automation_report.api.models import (
     Test,
     encode,
 )
-from pytest_automation_report.delivery.attempts import (
-    Decorations,
-    EarlierAttempt,
-    Extensions,
-    fold_attempts,
-    with_kept_files,
-)
+from pytest_automation_report.api.results import EarlierAttempt, Phases, TypedTest
+from pytest_automation_report.delivery.attempts import Decorations, fold_attempts, with_kept_files
+from pytest_automation_report.delivery.testmo import contract_test
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.phases import Annotations, collection_record, merge_colours, merged
 from pytest_automation_report.recording.recorder import Recorder
@@ -44,15 +40,16 @@ def _failed(text: str, *fields: Field, **output: str) -> Attempt:
 
 
 def _result(*attempts: Attempt) -> Test:
-    return fold_attempts(Test("k", "n", "f", ""), attempts, RecordingOptions(), Decorations(RecordingOptions()))[0]
+    """Return the result for a Testmo instance."""
+    return contract_test(_typed(*attempts), attempts, {}, ())
 
 
 def _shown(test: Test) -> dict[str, str | None]:
     return {each.name: each.value for each in test.fields}
 
 
-def _extensions(*attempts: Attempt) -> Extensions:
-    return fold_attempts(Test("k", "n", "f", ""), attempts, RecordingOptions(), Decorations(RecordingOptions()))[1]
+def _typed(*attempts: Attempt) -> TypedTest:
+    return fold_attempts(TypedTest("k", "n", "f", ""), attempts, RecordingOptions(), Decorations(RecordingOptions()))
 
 
 def _console(name: str, text: str) -> Field:
@@ -69,7 +66,7 @@ def test_colours_of_a_module_that_cannot_be_collected_are_recorded() -> None:
     """The text of a collection error has its colours, too."""
     report = pytest.CollectReport("a.py", "failed", "\x1b[31mE\x1b[m no module", None)
     result = result_of(collection_record(report, RecordingOptions()))
-    assert result.extensions == Extensions(colours={"Error": ((0, 1, "31"),)})
+    assert result.test.colours == {"Error": ((0, 1, "31"),)}
 
 
 def test_of_several_fields_of_one_name_the_first_counts() -> None:
@@ -83,17 +80,17 @@ def test_colours_have_a_limit() -> None:
     """Of more coloured parts than an extension may have the first ones are sent; a text that is cut has none."""
     spans = tuple((place, place + 1, "1;31;47") for place in range(2_000))
     long, red = ColouredText("x" * 2_000, spans), ColouredText("red", RED)
-    colours = _extensions(_attempt(_console("a", long), _console("b", red))).colours
+    colours = _typed(_attempt(_console("a", long), _console("b", red))).colours
     assert colours == {"a": spans[: len(colours["a"])]}
     assert 16_000 < len(encode(colours)) < 32_100
     cut = _console("a", ColouredText("x" * (TEXT_UNITS + 1), RED))
-    assert _extensions(_attempt(cut, _console("b", red))).colours == {"b": RED}
+    assert _typed(_attempt(cut, _console("b", red))).colours == {"b": RED}
 
 
 def test_steps_have_a_limit() -> None:
     """Of more steps than an extension may have the first ones are sent, inner ones with their outer step."""
     steps = tuple(Step(f"{number}", "passed", steps=(Step("inner", "passed"),)) for number in range(1_000))
-    found = _extensions(Attempt("passed", steps=steps)).steps
+    found = _typed(Attempt("passed", steps=steps)).steps
     *whole, _ = found
     assert tuple(whole) == steps[: len(whole)]
     assert 100 < len(found) < 500
@@ -123,7 +120,7 @@ def test_printed_attachments_stand_behind_the_files_of_steps() -> None:
         _ended(recorder, Annotations(artifacts=(Artifact("own", "https://e.example/own"),), steps=(step,)))
     )
     assert [artifact.name for artifact in result.test.artifacts] == ["own", "printed.txt"]
-    assert result.extensions.steps == (step,)
+    assert result.test.steps == (step,)
 
 
 def test_an_attempt_within_one_protocol_keeps_its_output_and_steps() -> None:
@@ -140,9 +137,9 @@ def test_an_attempt_within_one_protocol_keeps_its_output_and_steps() -> None:
     hidden = Annotations(artifacts=(Artifact("f", "https://e.example/f"),), steps=(step,))
     result = result_of(_ended(recorder, hidden, None))
     assert [artifact.note for artifact in result.test.artifacts] == ["attempt 1"]
-    assert result.extensions.attempts == (
-        EarlierAttempt(1, steps=(step,), output={"Output": "one\n"}, colours={"Output": ((0, 3, "31"),)}),
-    )
+    (first,) = result.test.attempts
+    assert (first.number, first.status, first.steps) == (1, "failure", (step,))
+    assert (first.output, first.colours) == ({"Output": "one\n"}, {"Output": ((0, 3, "31"),)})
 
 
 def test_output_of_attempts_is_kept_as_the_setting_has_it() -> None:
@@ -157,42 +154,47 @@ def test_output_of_attempts_is_kept_as_the_setting_has_it() -> None:
         records.append(_ended(recorder))
     *_, last = results_of(records)
     assert len(last.attempts) == 2
-    assert last.extensions.attempts == ()
+    assert [(each.status, each.output) for each in last.test.attempts] == [("failure", {})]
 
 
-def test_an_attempt_with_several_failures_has_no_colours_of_its_text() -> None:
-    """The text of such an attempt has titles between its failures, so that their colours do not fit it."""
+def test_each_cause_of_an_attempt_has_its_colours() -> None:
+    """What an attempt failed for is whole, with its colours, as of the last one; so is one that has no cause."""
     failure = Cause("failure", "Failure", ColouredText("red", RED))
     two, one = _attempt(causes=(failure, Cause("error", "Error", "x"))), _attempt(causes=(failure,))
-    found = _extensions(two, _attempt(Log="log"), one, PASSED).attempts
-    assert found == (EarlierAttempt(2, output={"Log": "log"}), EarlierAttempt(3, colours={"Text": RED}))
+    found = _typed(two, _attempt(Log="log"), one, PASSED).attempts
+    assert found == (
+        EarlierAttempt(1, "failure", causes=two.causes, colours={"Failure": RED}),
+        EarlierAttempt(2, "failure", output={"Log": "log"}),
+        EarlierAttempt(3, "failure", causes=one.causes, colours={"Failure": RED}),
+    )
 
 
 def test_attempts_have_a_limit() -> None:
     """The latest attempts have their whole output; that of the first one for which there is no room is cut."""
-    text = "line\n" * 3_000
+    text = "line\n" * 10_000
     earlier = [_attempt(Output=text, Errors=text) for _ in range(20)]
-    found = _extensions(*earlier, Attempt("passed", 6, 1, 3))
-    assert 120_000 < len(encode(found)) < 130_000
-    assert found.phases == (1, 2, 3)
-    cut, *whole = found.attempts
-    assert [entry.number for entry in whole] == list(range(21 - len(whole), 21))
-    assert all(entry.output == {"Output": text, "Errors": text} for entry in whole)
-    assert "characters cut" in " ".join(cut.output.values())
+    found = _typed(*earlier, Attempt("passed", 6, 1, 3))
+    assert 490_000 < len(encode(found)) < 510_000
+    assert found.phases == Phases(1, 2, 3)
+    assert [entry.number for entry in found.attempts] == list(range(1, 21))
+    outputs = [entry.output for entry in found.attempts]
+    assert outputs[-4:] == [{"Output": text, "Errors": text}] * 4
+    assert "characters cut" in str(outputs)
+    assert outputs[0] == {}
 
 
 def test_a_cut_output_has_no_colours() -> None:
     """Colours that may not fit a text any more are left out."""
-    long = ColouredText("a\u20ac" * 10_000, RED)
-    found = _extensions(*[_attempt(Output=long)] * 4, PASSED).attempts
-    assert all(bool(entry.colours) == (entry.output["Output"] == long) for entry in found)
+    long = ColouredText("a\u20ac" * 5_000, RED)
+    found = _typed(*[_attempt(Output=long)] * 40, PASSED).attempts
+    assert all(entry.output.get("Output") == long for entry in found if entry.colours)
     assert {bool(entry.colours) for entry in found} == {True, False}
 
 
 @pytest.mark.parametrize("times", [(5, None, None), (5, None, 2), (5, 1, None), (5, -1, 2)])
 def test_an_attempt_without_phases_has_none(times: tuple[int, int | None, int | None]) -> None:
     """Phases that the session did not measure are not sent."""
-    assert _extensions(Attempt("passed", *times)) == Extensions()
+    assert _typed(Attempt("passed", *times)).phases is None
 
 
 def test_files_that_are_not_stored_leave_their_steps() -> None:
@@ -203,11 +205,11 @@ def test_files_that_are_not_stored_leave_their_steps() -> None:
     inner = Step("t", "passed", files=(0,))
     steps = (Step("s", "passed", files=(0, 2)), Step("s", "passed", files=(1,), steps=(inner,)))
     attempts = (first, second, Attempt("passed", 6, 1, 3, artifacts=files[:3], steps=steps))
-    found = with_kept_files(_extensions(*attempts), attempts, [False, True, True, False, True, False])
+    found = with_kept_files(_typed(*attempts), attempts, [False, True, True, False, True, False])
     assert [step.files for step in found.steps] == [(1,), (0,)]
     assert found.steps[1].steps[0].files == ()
     assert [entry.steps[0].files for entry in found.attempts] == [(0,), ()]
-    assert found.phases == (1, 2, 3)
+    assert found.phases == Phases(1, 2, 3)
 
 
 def test_files_of_attempts_are_numbered_and_keep_their_notes() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.api.models import Field, FieldType, Status, Step, Test
-from pytest_automation_report.delivery.attempts import EarlierAttempt, Extensions
+from pytest_automation_report.api.models import Cause, Field, Status, Step
+from pytest_automation_report.api.results import TypedTest
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.queues import Result, WorkerQueues
 from pytest_automation_report.delivery.sender import Sender
@@ -47,7 +47,7 @@ class Files:
 
 
 def _told(result: Result) -> tuple[str, str, list[str]]:
-    return result.test.name, result.test.status, [each.name for each in result.test.fields]
+    return result.test.name, result.test.status, [each.name for each in result.contract().fields]
 
 
 def _start(number: int, name: str, moment: int = 0) -> bytes:
@@ -63,8 +63,8 @@ def _finish(
     moment: int = 10,
     **more: Any,  # noqa: ANN401 - members of the attempt
 ) -> bytes:
-    fields = () if status == "passed" else (Field("Failure", "assert 0", FieldType.CONSOLE, is_highlight=True),)
-    attempt = Attempt(status, 5, fields=fields, **more)
+    causes = () if status == "passed" else (Cause("failure", "Failure", "assert 0"),)
+    attempt = Attempt(status, 5, causes=causes, **more)
     return finish_line(number, moment, f"t.py::{name}", "t.py", 3, attempt, began=moment - 6, is_final=is_final)
 
 
@@ -86,8 +86,7 @@ def test_passed_attempt_is_a_result() -> None:
             (result,) = queue.results
             assert (result.nodeid, result.status, result.test.elapsed, result.ended_us) == ("t.py::a", "passed", 5, 10)
             key = sha256(b"p.t.a").hexdigest()
-            assert result.test == Test(key, "a", "p.t", "ok", 5, "t.py", 4)
-            assert result.extensions == Extensions(started=4)
+            assert result.test == TypedTest(key, "a", "p.t", "ok", 5, "t.py", 4, started=4)
             assert (queue.counts, queue.collection_results, queue.open) == ({"passed": 1}, 0, None)
             assert (queue.started_us, queue.ended_us) == (4, 10)
 
@@ -102,8 +101,8 @@ def test_result_without_an_attempt() -> None:
     queue = files.queues.of("main")
     module, case = queue.results
     assert (module.test.folder, module.test.name, module.test.file, module.test.elapsed) == ("a", "a", "a.py", None)
-    assert case.test == Test("k", "n", "f", "passed", 5, None, 3, assertions=3)
-    assert (queue.collection_results, case.extensions) == (2, Extensions())
+    assert case.test == TypedTest("k", "n", "f", "passed", 5, None, 3, assertions=3)
+    assert queue.collection_results == 2
 
 
 STORIES = {
@@ -188,7 +187,7 @@ def test_one_result_of_each_test(story: str) -> None:
     assert "; ".join(shown) == expected
     results = [result for queue in queues.values() for result in queue.results]
     assert sum((queue.counts for queue in queues.values()), Counter()) == Counter(result.status for result in results)
-    told = [result.test.fields for result in results if result.test.fields][-1]
+    told = [result.contract().fields for result in results if result.contract().fields][-1]
     for text, field in zip(texts.split(" | "), told, strict=True):
         assert text in (field.value or "")
 
@@ -216,9 +215,9 @@ def test_attempts_in_several_processes_are_numbered_on() -> None:
     files.queues.merge_crashed()
     (result,) = files.queues.of("gw1").results
     names = ["Attempts", "Attempt 1", "Attempt 2", "Attempt 3"]
-    assert [field.name for field in result.test.fields] == names
-    assert result.test.fields[0].value == "4"
-    assert result.extensions.attempts == (EarlierAttempt(1, steps=steps), EarlierAttempt(3, steps=steps))
+    assert [field.name for field in result.contract().fields] == names
+    assert result.contract().fields[0].value == "4"
+    assert [(each.number, each.steps) for each in result.test.attempts] == [(1, steps), (2, ()), (3, steps)]
 
 
 MORE_THAN_IS_READ_AHEAD = 3000

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Field, FieldType, Test
+from pytest_automation_report.api.models import Field, FieldType
+from pytest_automation_report.api.results import TypedTest
 from pytest_automation_report.delivery.queues import Result, batch_from
 from pytest_automation_report.delivery.refusals import reduced
+from pytest_automation_report.spool.records import Attempt
 from support.delivered_results import appends, assert_complete, assert_one_run, field_texts, result_named, result_names
 from support.deliveries import Clock, WrittenSession, delivered, ended_session, numbered, settled, step_until, stepping
 from support.scripted_server.checked import checked_in_process
@@ -226,7 +228,7 @@ def names(server: ScriptedServer) -> list[list[str]]:
 def test_batch_of_one_result_larger_than_the_limit() -> None:
     """A result that is larger than a batch may be goes alone; it does not stop the others."""
     large, small = (
-        Result("main", 0, 0, "", "passed", 0, Test(key, "n", "f", "passed"), size=size)
+        Result("main", 0, 0, "", "passed", 0, TypedTest(key, "n", "f", "passed"), size=size)
         for key, size in (("a", 5 * MIB), ("b", 100))
     )
     assert batch_from([large, small]).results == (large,)
@@ -271,10 +273,10 @@ def test_forms_of_a_result() -> None:
     """Cut, only long values are shortened, and markup becomes text; bare, nothing but the reason is left."""
     kept, page = Field("Short", "x", FieldType.HTML), Field("Page", "<b>" * 5000, FieldType.HTML)
     fields = (Field("Long", "x" * 20_000), kept, page)
-    test = Test("0" * 64, "test_it", "tests", "passed", 5, fields=fields)
-    result = Result("main", 7, 1, "id", "passed", 9, test)
+    test = TypedTest("0" * 64, "test_it", "tests", "passed", 5, fields=fields)
+    result = Result("main", 7, 1, "id", "passed", 9, test, (Attempt("passed", 5, fields=fields),))
     assert reduced(result, "whole") is result
-    long, short, page = reduced(result, "cut").test.fields
+    long, short, page = reduced(result, "cut").contract().fields
     assert (long.type, short, page.type) == (FieldType.STRING, kept, FieldType.TEXT)
     assert max(len(each.value or "") for each in (long, page)) < 5000
     bare = reduced(result, "bare", "too large", "ok")

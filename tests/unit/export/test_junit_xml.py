@@ -101,6 +101,23 @@ def test_attempts_are_those_of_surefire() -> None:
     )  # fmt: skip
 
 
+def test_attempts_are_read_back() -> None:
+    """An imported test has its earlier attempts: as this package and as Surefire write them, with output or bare."""
+    results = {result.test.name: result for result in read(written(*ITEMS))}
+    assert [each.status for each in results["test_flaky"].earlier] == ["failure", "error"]
+    (second,) = results["test_rerun"].earlier[1].causes
+    assert second == Cause("error", "Error", "no server", "no server", "OSError")
+    case = """<testcase name='a'><flakyFailure message='m' type='T'> at f <system-out> said </system-out></flakyFailure>
+        <rerunError type='E'><stackTrace>trace</stackTrace></rerunError><flakyError/></testcase>"""
+    (result,) = read(f"<testsuite>{case}</testsuite>")
+    assert [(each.status, each.causes, each.output) for each in result.earlier] == [
+        ("failure", (Cause("failure", "Failure", "at f", "m", "T"),), {"Output": "said"}),
+        ("error", (Cause("error", "Error", "trace", "", "E"),), {}),
+        ("error", (), {}),
+    ]
+    assert result.attempt.status == "passed"
+
+
 def test_counts_and_files() -> None:
     """Each file is a suite with its counts; the whole has the sums."""
     root = ET.fromstring(written(*ITEMS))

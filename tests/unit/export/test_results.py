@@ -1,6 +1,8 @@
 """Runs and results are read from both lists of the API."""
 
-from pytest_automation_report.export.results import ExportedAttempt, ExportedTest, OutcomeText
+from pytest_automation_report.api.models import Cause
+from pytest_automation_report.api.results import EarlierAttempt
+from pytest_automation_report.export.results import ExportedTest
 from support.exported import a_field, a_flaky_item, a_problem, a_run, an_item, exported_from
 
 
@@ -9,8 +11,8 @@ def test_a_failure_with_an_error_after_it() -> None:
     item = an_item("test_x", "failed", a_problem("Failure", "m", "t"), a_problem("Error [teardown]", "n", "u", ""))
     (test,) = exported_from(item)
     assert test.outcome_texts == [
-        OutcomeText("failure", "m", "AssertionError", "t"),
-        OutcomeText("error", "n", "", "u"),
+        Cause("failure", "Failure", "t", "m", "AssertionError"),
+        Cause("error", "Error [teardown]", "u", "n"),
     ]
     assert (test.verdict, test.is_error, test.message) == ("failed", True, "m")
 
@@ -20,17 +22,20 @@ def test_fields_of_the_user_are_apart() -> None:
     fields = [a_field("Output", "o", 4), a_field("Steps", "<test-steps></test-steps>", 3), a_field("Team", "blue")]
     (test,) = exported_from(a_flaky_item("test_x", "passed", *fields))
     assert [field.name for field in test.user_fields] == ["Team"]
-    assert (test.output("Output"), test.output("Log"), test.steps) == ("o", "", [])
+    assert (test.output, test.steps) == ({"Output": "o"}, ())
 
 
 def test_attempts() -> None:
     """Attempts come in their order with status, message and type; a passed test of several is flaky."""
     (test,) = exported_from(a_flaky_item("test_x"))
     assert (test.attempt_count, test.is_flaky) == (3, True)
-    assert test.earlier_attempts == [
-        ExportedAttempt("failure", "assert 0", "", "E   assert 0", 1),
-        ExportedAttempt("error", "no server", "OSError", "no server", 2),
-    ]
+    causes = (
+        Cause("failure", "Failure", "E   assert 0", "assert 0"),
+        Cause("error", "Error", "no server", "no server", "OSError"),
+    )
+    assert test.earlier_attempts == (
+        EarlierAttempt(1, "failure", causes=causes[:1]), EarlierAttempt(2, "error", causes=causes[1:]),
+    )  # fmt: skip
     (failed,) = exported_from(a_flaky_item("test_x", "failed"))
     assert not failed.is_flaky
 
@@ -39,7 +44,7 @@ def test_fields_of_users_are_no_attempts() -> None:
     """A user's fields with the names of ours stay fields, and the test has one attempt."""
     fields = a_field("Attempts", "7"), a_field("Attempt 1", "mine", 4)
     (test,) = exported_from(an_item("test_x", "passed", *fields))
-    assert (test.attempt_count, test.is_flaky, test.earlier_attempts) == (1, False, [])
+    assert (test.attempt_count, test.is_flaky, test.earlier_attempts) == (1, False, ())
     assert [field.name for field in test.user_fields] == ["Attempts", "Attempt 1"]
 
 

@@ -24,7 +24,7 @@ INF, NAN = float("inf"), float("nan")
 
 
 def made(*reports: MadeReport, recorder: Recorder | None = None) -> Test:
-    return result_of(ran(*reports, recorder=recorder)).test
+    return result_of(ran(*reports, recorder=recorder)).contract()
 
 
 def values(test: Test) -> dict[str, str | None]:
@@ -57,7 +57,7 @@ def test_a_test_without_a_call_is_never_passed() -> None:
     for phases in ((), ("setup",), ("setup", "teardown"), ("teardown",)):
         finished = ran(*map(MadeReport, phases))
         assert (finished.attempt.status, finished.is_final) == ("error", False)
-        assert "did not finish" in (values(result_of(finished).test)["Error"] or "")
+        assert "did not finish" in (values(result_of(finished).contract())["Error"] or "")
         assert finished.attempt.causes[0].kind == "error"
     # What the teardown said stays beside the missing call.
     test = made(MadeReport("setup"), MadeReport("teardown", "failed", longreprtext="boom"))
@@ -134,12 +134,12 @@ def test_collection_results() -> None:
         return pytest.CollectReport(nodeid, "failed", "boom", None, [("Captured stdout", "printed\n")])
 
     rules = RecordingOptions("p")
-    test = result_of(collection_record(failed("tests/test_a.py"), rules), rules).test
+    test = result_of(collection_record(failed("tests/test_a.py"), rules), rules).contract()
     assert (test.folder, test.name) == ("p.tests.test_a", "tests.test_a")
     assert test.key == identify("tests/test_a.py", prefix="p").key
     assert values(test) == {"Error": "boom", "Output": "printed\n"}
     assert test.fields[0].meta == {"message": "boom"}
-    inner = result_of(collection_record(failed("tests/test_a.py::TestA"), RecordingOptions())).test
+    inner = result_of(collection_record(failed("tests/test_a.py::TestA"), RecordingOptions())).contract()
     assert (inner.folder, inner.name, inner.file) == ("tests.test_a", "TestA", "tests/test_a.py")
 
 
@@ -150,7 +150,7 @@ def test_error_of_a_collector_of_the_users_is_whole() -> None:
     except ValueError:
         error = pytest.ExceptionInfo.from_current()
     report = pytest.CollectReport("cases.yaml", "failed", error.getrepr(), None)
-    (field,) = result_of(collection_record(report, RecordingOptions())).test.fields
+    (field,) = result_of(collection_record(report, RecordingOptions())).contract().fields
     assert field.meta == {"message": "ValueError: first\nsecond", "type": "ValueError"}
 
 
@@ -254,7 +254,7 @@ def test_a_repeated_call_has_what_its_test_recorded_and_printed() -> None:
     finished = ran(
         MadeReport("setup"), first, MadeReport("call", **later), MadeReport("teardown", **later), recorder=recorder
     )
-    test = result_of(finished).test
+    test = result_of(finished).contract()
     assert values(test)["Attempt 1"] == "boom\n\nseed: 1\nshown: 1"
     assert values(test)["seed"] == "2"
     assert "shown" not in values(test)

@@ -47,7 +47,7 @@ from pytest_automation_report.server.pages.run.head import where_it_ran
 from pytest_automation_report.server.pages.run.messages import Said, says_of
 from pytest_automation_report.server.pages.run.tests import begun_words, failing_runs
 from pytest_automation_report.server.pages.urls import FLAKY, RunState, link
-from pytest_automation_report.server.pages.words import stored_entries, tests_and_files
+from pytest_automation_report.server.pages.words import stored_causes, stored_entries, tests_and_files
 from pytest_automation_report.server.store.results import PAGE_ROWS
 from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, hexadecimal
 from pytest_automation_report.text.limits import duration, quantity
@@ -406,7 +406,7 @@ class FailureCards:
         # Pytest knows such a test by another name, which stands in a field.
         respelled = [row.id for row in rows[:MOST_NAMED] if _is_respelled(row.name)]
         found = self._reader.fields(respelled) if respelled else ()
-        fields = {result: stored_entries(text) for result, text in found}
+        fields = {result: stored_entries(text) for result, text, _ in found}
         ids = (read_node_id(row.file, row.folder, row.name, fields.get(row.id, ())) for row in rows)
         has_all = len(reason["keys"]) == count
         return pytest_command(ids, count, rerun_command(self._facts.row.id, reason["fingerprint"]) if has_all else "")
@@ -415,11 +415,9 @@ class FailureCards:
         """Return text and type of the failure of the first test of each reason, by its result."""
         causes: dict[int, tuple[str, str]] = {}
         firsts = [rows[0].id for reason in reasons if (rows := self._rows_of(reason))]
-        for result_id, text in self._reader.fields(firsts):
-            fields = stored_entries(text)
-            marked = [field for field in fields if field["is_highlight"]]
-            for field in (marked or [field for field in fields if field["meta"].get("message")])[:1]:
-                causes[result_id] = field["value"], field["meta"].get("type") or ""
+        for result_id, _, text in self._reader.fields(firsts):
+            for cause in stored_causes(text)[:1]:
+                causes[result_id] = cause.text, cause.type
         return causes
 
     def _flaky(self) -> FlakyTests:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     import falcon
 
+    from pytest_automation_report.api.results import Phases
     from pytest_automation_report.failures.terminal import Screen
     from pytest_automation_report.findings.flakiness import Flakiness
     from pytest_automation_report.server.pages.drawings import TrendPoint
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     )
     from pytest_automation_report.server.pages.test.view_models import (
         FailureSection,
-        PhaseTimes,
         Preview,
         ShownAttempt,
         StepRow,
@@ -245,7 +245,7 @@ class TestPageContext(PageContext, frozen=True, kw_only=True):
     attempts: Sequence[ShownAttempt]
     attempt: int
     sections: Sequence[FailureSection]
-    phases: PhaseTimes | None
+    phases: Phases | None
     steps: Sequence[StepRow]
     texts: Sequence[tuple[str, Screen]]
     outputs: Sequence[Stream]
@@ -298,7 +298,7 @@ def result_context(result_id: int, state: TestState, common: CommonValues) -> Te
         before=reader.before(row),
         worker=common.once(("workers", row.run), partial(worker_names, run)).get(row.thread, ""),
         offset=_offset(row, run, common),
-        markdown=_markdown(row, fields, known.sentence, own.command),
+        markdown=_markdown(row, known.sentence, own.command),
     )
 
 
@@ -307,10 +307,10 @@ def own_context(
 ) -> TestPageContext:
     """Return the page of a test that comes from its row alone."""
     status = STATUSES_SHOWN[row.status]
-    attempts = view_models.attempts_of(fields, status, row.elapsed, row.failed_attempts)
-    earlier = state.attempt if state.attempt in {attempt.number for attempt in attempts[:-1]} else None
-    stored = view_models.stored_attempt(row, earlier)
-    outputs = view_models.outputs_of(fields, earlier, stored)
+    earlier = view_models.earlier_attempts(row)
+    attempts = view_models.attempts_of(earlier.values(), status, row.elapsed, row.failed_attempts)
+    stored = earlier.get(state.attempt or 0) or view_models.last_attempt(row)
+    outputs = view_models.outputs_of(stored)
     chosen = next((output for output in outputs if output.stream == state.out), outputs[0] if outputs else None)
     return TestPageContext(
         row=row,
@@ -320,12 +320,12 @@ def own_context(
         status=status,
         function=split_name(row.name),
         attempts=attempts,
-        attempt=earlier if earlier is not None else attempts[-1].number,
-        sections=view_models.sections_of(fields, earlier, stored, row.file or ""),
+        attempt=stored.number or attempts[-1].number,
+        sections=view_models.sections_of(stored, row.file or ""),
         phases=stored.phases,
-        steps=view_models.step_rows(fields, earlier, stored.steps),
-        facts=view_models.facts_of(fields),
-        texts=view_models.other_texts(fields, earlier, stored.colours),
+        steps=view_models.step_rows(stored.steps),
+        facts=view_models.facts_of(fields, row.owner),
+        texts=view_models.author_texts(fields, stored),
         command=pytest_command([read_node_id(row.file, row.folder, row.name, fields)]),
         outputs=outputs,
         stream=chosen.stream if chosen else "",
@@ -423,21 +423,22 @@ def _offset(row: StoredResult, run: RunRecord, common: CommonValues) -> int | No
     return None if started is None else max(0, started - began_at(run.row, run.threads))
 
 
-def _markdown(row: StoredResult, fields: Sequence[Entry], sentence: Sequence[Piece], command: str) -> str:
-    cause = next((field for field in fields if field["is_highlight"] and field["name"] != "Skipped"), None)
+def _markdown(row: StoredResult, sentence: Sequence[Piece], command: str) -> str:
+    stored = view_models.last_attempt(row)
+    cause = next((cause for cause in stored.causes if cause.kind not in {"skipped", "xpass"}), None)
     if cause is None:
         return ""
     place = join_place(row.file, row.line)
     return failure_markdown(
         ReportedFailure(
             ".".join(part for part in (row.folder, row.name) if part),
-            cause["value"],
-            cause["meta"].get("message", ""),
-            cause["meta"].get("type", ""),
+            cause.text,
+            cause.message,
+            cause.type,
             place,
             "".join(piece.text for piece in sentence),
             command,
-            comparison=view_models.stored_attempt(row).comparison,
+            comparison=stored.comparison,
             file=row.file or "",
         )
     )

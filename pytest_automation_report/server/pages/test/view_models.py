@@ -11,8 +11,9 @@ from msgspec import Struct
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from pytest_automation_report.api.text_fields import ATTEMPTS_META, parse_steps
-from pytest_automation_report.export.results import attempt_number
+from pytest_automation_report.api.models import Cause, Step
+from pytest_automation_report.api.results import AttemptParts, ColourSpans, Phases, Streams
+from pytest_automation_report.api.text_fields import OWNER_FIELD
 from pytest_automation_report.failures.code import CodeTokens, colour_code
 from pytest_automation_report.failures.frames import Call, Fold, is_in_package
 from pytest_automation_report.failures.reading import ShownException, read_failure
@@ -20,44 +21,28 @@ from pytest_automation_report.failures.terminal import Screen, terminal_lines
 from pytest_automation_report.failures.values import Comparison
 from pytest_automation_report.findings.fingerprints import IN_PHASE
 from pytest_automation_report.server.pages.urls import STREAMS
-from pytest_automation_report.server.pages.words import OUTCOME_TONES, Entry, ShownStatus, web_address
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, Entry, ShownStatus, stored_causes, web_address
 from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, StoredContent
-from pytest_automation_report.server.store.values import StepNode, content_hash
-from pytest_automation_report.text.limits import whole_number
-from pytest_automation_report.text.visible import Span, plain
+from pytest_automation_report.server.store.values import content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame
     from pytest_automation_report.server.store.stored import StoredResult, StoredThread
-
-# Extensions in rows of threads and results. Each is missing in a row of a client that does not send it.
-FieldColours: TypeAlias = dict[str, tuple[tuple[int, int, str], ...]]
+    from pytest_automation_report.text.visible import Span
 
 
-class PhaseTimes(Struct, frozen=True, array_like=True):
-    """The parts of a test's time, in microseconds; together they are its ``elapsed``."""
+class StoredAttempt(AttemptParts, frozen=True):
+    """What is stored of an attempt; the last one has the number 0, and its fields in its row."""
 
-    setup: int
-    call: int
-    teardown: int
-
-
-class StoredAttempt(Struct, frozen=True):
-    """What a client sent of an attempt beside fields; an earlier one has its ``output`` by the names of fields."""
-
-    number: int = 0  # 0 for the last one
-    output: dict[str, str] = {}
-    phases: PhaseTimes | None = None
-    steps: tuple[StepNode, ...] = ()
     comparison: Comparison | None = None
-    colours: FieldColours = {}
 
 
-_steps: Final = Decoder(tuple[StepNode, ...]).decode
+_steps: Final = Decoder(tuple[Step, ...]).decode
+_output: Final = Decoder(Streams).decode
 _comparison: Final = Decoder(Comparison).decode
-_colours: Final = Decoder(FieldColours).decode
+_colours: Final = Decoder(ColourSpans).decode
 _attempts: Final = Decoder(tuple[StoredAttempt, ...]).decode
 
 
@@ -67,26 +52,28 @@ def start_time(thread: StoredThread, result: StoredResult) -> int | None:
     return None if session_started is None or started is None else session_started + started
 
 
-def stored_attempt(result: StoredResult, number: int | None = None) -> StoredAttempt:
-    """Return what is stored of an attempt by its number, or of the last one for None."""
-    if number is not None:
-        return next((each for each in _attempts(result.attempts or "[]") if each.number == number), NOTHING_STORED)
+def earlier_attempts(result: StoredResult) -> dict[int, StoredAttempt]:
+    """Return what is stored of the attempts before the last one, by their numbers."""
+    return {attempt.number: attempt for attempt in _attempts(result.attempts or "[]")}
+
+
+def last_attempt(result: StoredResult) -> StoredAttempt:
+    """Return what is stored of the last attempt beside its fields."""
     elapsed, setup, teardown = result.elapsed, result.setup, result.teardown
     phases = None
     if elapsed is not None and setup is not None and teardown is not None:
-        phases = PhaseTimes(setup, elapsed - setup - teardown, teardown)
+        phases = Phases(setup, elapsed - setup - teardown, teardown)
     return StoredAttempt(
+        0,
         phases=phases,
+        causes=stored_causes(result.causes),
+        output=_output(result.output or "{}"),
         steps=_steps(result.steps or "[]"),
         comparison=None if result.comparison is None else _comparison(result.comparison),
         colours=_colours(result.colours or "{}"),
     )
 
 
-NO_COLOURS: Final[FieldColours] = {}
-NOTHING_STORED: Final = StoredAttempt()
-
-_SUBTEST: Final = re.compile(r"Failure \[(.*)\]", re.DOTALL)
 _PHASES: Final = {"setup": "in its setup", "teardown": "in its teardown", "call": "in the test itself"}
 _LINES_BEFORE, _LINES_AFTER = 11, 12
 _COLOURED_CHARACTERS: Final = 60_000
@@ -140,82 +127,56 @@ class FailureSection(Struct, frozen=True):
 
 
 def attempts_of(
-    fields: Sequence[Entry], status: ShownStatus, elapsed: int | None, failed_attempts: int | None
+    earlier: Iterable[StoredAttempt], status: ShownStatus, elapsed: int | None, failed_attempts: int | None
 ) -> list[ShownAttempt]:
     """Return the stored attempts, and the last one with the test's own status and duration."""
-    earlier = []
-    for field in fields:
-        if number := attempt_number(field["name"], field["meta"]):
-            status_word = field["meta"]["status"]
-            word = status_word if status_word in {"passed", "skipped"} else "failed"
-            elapsed_then = whole_number(field["meta"].get("elapsed"), 15)  # years
-            earlier.append(ShownAttempt(number, OUTCOME_TONES[word], word, elapsed_then))
-    last = max([(failed_attempts or 0) + 1, *(attempt.number + 1 for attempt in earlier)])
-    return [
-        *sorted(earlier, key=lambda attempt: attempt.number),
-        ShownAttempt(last, status.tone, status.name.lower(), elapsed),
-    ]
+    shown = []
+    for attempt in earlier:
+        word = attempt.status if attempt.status in {"passed", "skipped"} else "failed"
+        shown.append(ShownAttempt(attempt.number, OUTCOME_TONES[word], word, attempt.elapsed))
+    shown.sort(key=lambda attempt: attempt.number)
+    last = max([(failed_attempts or 0) + 1, *(attempt.number + 1 for attempt in shown)])
+    return [*shown, ShownAttempt(last, status.tone, status.name.lower(), elapsed)]
 
 
-def sections_of(
-    fields: Sequence[Entry], attempt: int | None, stored: StoredAttempt = NOTHING_STORED, file: str = ""
-) -> list[FailureSection]:
-    """Return the failures of an attempt by its number, or of the last one for None; ``file`` is the test's."""
-    if attempt is not None:
-        texts = [field for field in fields if attempt_number(field["name"], field["meta"]) == attempt]
-        # Under this name the extension ``attempts`` has the colours of the field.
-        return [_failure(field, stored.comparison, stored.colours.get("Text", ()), file) for field in texts[:1]]
-    highlights = [field for field in fields if field["is_highlight"] and field["type"] == _CONSOLE]
-    if not highlights:
-        # Other clients mark no field.
-        highlights = [
-            field
-            for field in fields
-            if field["meta"].get("message") and not attempt_number(field["name"], field["meta"])
-        ][:1]
-    sections = []
-    for number, field in enumerate(highlights):
-        if field["name"] == "Skipped":
-            meta = field["meta"]
-            is_expected = meta.get("type") == "pytest.xfail"
-            title = "Failed, as its xfail mark expects" if is_expected else "Why it was skipped"
-            reason = meta.get("message") or field["value"]
-            sections.append(FailureSection(title, "", reason, (), edge="calm"))
-        else:
-            own = None if number else stored.comparison
-            sections.append(_failure(field, own, spans_of(field, fields, stored.colours), file))
-    sections += [
-        FailureSection("Passed, although it is marked xfail", "", field["value"], (), edge="odd")
-        for field in fields
-        if field["name"] == "Unexpected pass"
-    ]
-    return sections
+def sections_of(attempt: StoredAttempt, file: str = "") -> list[FailureSection]:
+    """Return the causes of an attempt; ``file`` is the test's."""
+    sections, comparison, named = [], attempt.comparison, set[str]()
+    for cause in attempt.causes:
+        if cause.kind == "skipped" and not attempt.number:
+            title = "Failed, as its xfail mark expects" if cause.type == "pytest.xfail" else "Why it was skipped"
+            sections.append(FailureSection(title, "", cause.message or cause.text, (), edge="calm"))
+        elif cause.kind != "xpass":
+            # Of several causes of one name the first has the colours.
+            spans = () if cause.name in named else attempt.colours.get(cause.name, ())
+            sections.append(_failure(cause, comparison, spans, file))
+            comparison = None
+        named.add(cause.name)
+    title = "Passed, although it is marked xfail"
+    xpasses = (cause for cause in attempt.causes if cause.kind == "xpass")
+    return [*sections, *(FailureSection(title, "", cause.text, (), edge="odd") for cause in xpasses)]
 
 
-def spans_of(field: Entry, fields: Sequence[Entry], colours: FieldColours) -> Sequence[Span]:
+def spans_of(field: Entry, fields: Sequence[Entry], colours: ColourSpans) -> Sequence[Span]:
     """Return the coloured parts of a field; of several fields of one name only the first has them."""
     spans = colours.get(field["name"], ())
     return spans if spans and field is next(other for other in fields if other["name"] == field["name"]) else ()
 
 
-def _failure(field: Entry, comparison: Comparison | None, spans: Sequence[Span], file: str) -> FailureSection:
-    meta, text = field["meta"], field["value"]
-    message = meta.get("message", "")
+def _failure(cause: Cause, comparison: Comparison | None, spans: Sequence[Span], file: str) -> FailureSection:
+    message = cause.message
     on_phase = IN_PHASE.match(message)
-    phase = meta.get("phase") or (on_phase[1] if on_phase else "call" if field["name"] == "Failure" else "")
+    phase = cause.phase or (on_phase[1] if on_phase else "call" if cause.name == "Failure" else "")
     if on_phase:
         message = message[on_phase.end() :].removesuffix('"')
-    subtest = _SUBTEST.fullmatch(field["name"])
-    title = f"Subtest {subtest[1]}" if subtest else "What failed"
     colours = _Colours()
-    exceptions = read_failure(text, message, meta.get("type", ""), comparison, file)
     return FailureSection(
-        title,
+        "What failed" if cause.subtest is None else f"Subtest {cause.subtest}",
         phase,
-        text,
+        cause.text,
         tuple(
             ExceptionView(exception, tuple(_call(call, colours) for call in exception.calls))
-            for exception in exceptions
+            for exception in read_failure(cause.text, message, cause.type, comparison, file)
         ),
         spans=spans,
     )
@@ -256,12 +217,7 @@ def _call(call: Call | Fold, colours: _Colours) -> CallView | Fold:
 
 # Types of fields, as the API numbers them.
 _TEXT_TYPES: Final = (2, 3, 4)
-_CONSOLE, _URL = 4, 5
-# Fields that the page shows in another way.
-_OWN_FIELDS: Final = frozenset({"Node id", "Unexpected pass", "Steps", *STREAMS.values()})
-_TEXT_STEP: Final = re.compile(r"\[(passed|failed|skipped)\] (.+)")
-# The client writes one of these marks before a step for each step around it.
-_INDENT: Final = "\u203a "
+_URL: Final = 5
 _MAX_STEPS: Final = 300
 _SHORT: Final = 40
 
@@ -286,85 +242,56 @@ class Stream(NamedTuple):
     spans: Sequence[Span] = ()
 
 
-def step_rows(fields: Sequence[Entry], attempt: int | None, timed: Sequence[StepNode]) -> list[StepRow]:
-    """Return the steps of an attempt: the ``timed`` ones that its client sent, else those that its fields have."""
-    if attempt is not None and not timed:
-        field = next((field for field in fields if attempt_number(field["name"], field["meta"]) == attempt), None)
-        found = _TEXT_STEP.findall(field["value"]) if field else []
-        return [_step(name, status) for status, name in found[:_MAX_STEPS]]
-    if timed:
-        flat = [*_flat(timed, 0)]
-        longest = max(step.elapsed or 0 for step, _ in flat) or 1
-        return [
-            StepRow(
-                step.name, OUTCOME_TONES[step.status], step.status, depth, step.elapsed, (step.elapsed or 0) / longest,
-                step.files,
-            )
-            for step, depth in flat[:_MAX_STEPS]
-        ]  # fmt: skip
-    field = next((field for field in fields if field["name"] == "Steps"), None)
-    parsed = parse_steps(field["value"]) if field else None
-    return [_step(plain(text), status) for status, text in parsed or ()][:_MAX_STEPS]
+def step_rows(steps: Sequence[Step]) -> list[StepRow]:
+    """Return the steps of an attempt, those inside of others behind them."""
+    flat = [*_flat(steps, 0)]
+    longest = max((step.elapsed or 0 for step, _ in flat), default=0) or 1
+    return [
+        StepRow(
+            step.name, OUTCOME_TONES[step.status], step.status, depth, step.elapsed, (step.elapsed or 0) / longest,
+            step.files,
+        )
+        for step, depth in flat[:_MAX_STEPS]
+    ]  # fmt: skip
 
 
-def _step(text: str, status: str) -> StepRow:
-    """Return a step of the contract's markup, whose text begins with one mark for each step around it."""
-    name = text.lstrip(_INDENT)
-    depth = text[: len(text) - len(name)].count(_INDENT[0])
-    return StepRow(name or text, OUTCOME_TONES[status], status, depth)
-
-
-def _flat(nodes: Iterable[StepNode], depth: int) -> Iterable[tuple[StepNode, int]]:
+def _flat(nodes: Iterable[Step], depth: int) -> Iterable[tuple[Step, int]]:
     for node in nodes:
         yield node, depth
         yield from _flat(node.steps, depth + 1)
 
 
-def outputs_of(
-    fields: Sequence[Entry], attempt: int | None = None, stored: StoredAttempt = NOTHING_STORED
-) -> list[Stream]:
-    """Return the captured streams of an attempt by its number, or of the last one for None, in their order."""
-    if attempt is not None:
+def outputs_of(attempt: StoredAttempt) -> list[Stream]:
+    """Return the captured streams of an attempt, in their order."""
+    return [
+        Stream(stream, attempt.output[name], attempt.colours.get(name, ()))
+        for stream, name in STREAMS.items()
+        if attempt.output.get(name)
+    ]
+
+
+def author_texts(fields: Sequence[Entry], attempt: StoredAttempt) -> list[tuple[str, Screen]]:
+    """Return the long texts that a test's author added, by name; of an earlier attempt all of its fields."""
+    if attempt.number:
         return [
-            Stream(stream, stored.output[name], stored.colours.get(name, ()))
-            for stream, name in STREAMS.items()
-            if stored.output.get(name)
+            (each.name, terminal_lines(each.value or "", attempt.colours.get(each.name, ()))) for each in attempt.fields
         ]
     return [
-        Stream(stream, field["value"], spans_of(field, fields, stored.colours))
-        for stream, name in STREAMS.items()
-        for field in fields
-        if field["name"] == name and field["type"] in _TEXT_TYPES
-    ]
-
-
-def other_texts(
-    fields: Sequence[Entry], attempt: int | None, colours: FieldColours = NO_COLOURS
-) -> list[tuple[str, Screen]]:
-    """Return the long texts that a test's user added, by name; an earlier attempt has them in its own text."""
-    if attempt is not None:
-        return []
-    return [
-        (field["name"], terminal_lines(field["value"], spans_of(field, fields, colours)))
+        (field["name"], terminal_lines(field["value"], spans_of(field, fields, attempt.colours)))
         for field in fields
         if field["type"] in _TEXT_TYPES
-        and field["name"] not in _OWN_FIELDS
-        and not field["is_highlight"]
-        and not field["meta"].get("message")
-        and not attempt_number(field["name"], field["meta"])
     ]
 
 
-def facts_of(fields: Sequence[Entry]) -> list[tuple[str, str, str]]:
+def facts_of(fields: Sequence[Entry], owner: str | None) -> list[tuple[str, str, str]]:
     """Return name, value and web address of the fields in one line; without an address for a plain value."""
     facts = []
     for field in fields:
-        is_own = field["name"] in _OWN_FIELDS or field["meta"] == ATTEMPTS_META
-        if is_own or field["type"] in _TEXT_TYPES or field["is_highlight"]:
+        if field["name"] == "Node id" or field["type"] in _TEXT_TYPES:
             continue
         url = web_address(field["value"]) if field["type"] == _URL else None
         facts.append((field["name"], short_link(url) if url else field["value"] or "–", url or ""))  # noqa: RUF001 - typography
-    return facts
+    return [*facts, *([(OWNER_FIELD, owner, "")] if owner else [])]
 
 
 def short_link(url: str) -> str:

@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER, Json, announced
+from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER, Cause, Field, Json, Step, announced
+from pytest_automation_report.api.results import ColourSpans, Phases
 from pytest_automation_report.failures.values import Comparison, Value
 from pytest_automation_report.server.api.bodies import MAX_ATTEMPTS_BYTES, MAX_EXTENSION_BYTES
 from pytest_automation_report.server.api.decoding import MAX_DEPTH
 from pytest_automation_report.server.pages.test import view_models
-from pytest_automation_report.server.pages.test.view_models import PhaseTimes, StoredAttempt, stored_attempt
+from pytest_automation_report.server.pages.test.view_models import StoredAttempt, earlier_attempts, last_attempt
 from pytest_automation_report.server.store.stored import RESULT, THREAD, StoredResult, StoredThread, known
-from pytest_automation_report.server.store.values import RunningTest, StepNode
+from pytest_automation_report.server.store.values import RunningTest
 from support.service import START, TOKEN, Service, a_test
 
 _VALUE = {
@@ -35,13 +36,18 @@ _SENT: Json = {
         {
             "number": 1, "output": {"Output": "text"}, "phases": [1, 2, 3],
             "steps": [{"name": "open", "status": "failed"}],
-            "comparison": {"operator": "==", "left": _POINT, "right": _POINT}, "colours": {"Text": [[0, 1, "2"]]},
+            "comparison": {"operator": "==", "left": _POINT, "right": _POINT}, "colours": {"Failure": [[0, 1, "2"]]},
+            "status": "failure", "elapsed": 6, "causes": [{"kind": "failure", "name": "Failure", "text": "E   1"}],
+            "fields": [{"name": "seed", "value": "1", "type": 1}],
         },
         {"number": 2},
     ],
+    "causes": [{"kind": "error", "name": "Error", "text": "E   2", "message": "2", "type": "E", "phase": "setup"}],
+    "output": {"Output": "printed", "Log": "logged"},
+    "owner": "@web",
 }  # fmt: skip
 _NONE_STORED = {"started": None, "setup": None, "teardown": None, "steps": None, "comparison": None,
-                "colours": None, "attempts": None}  # fmt: skip
+                "colours": None, "attempts": None, "causes": None, "output": None, "owner": None}  # fmt: skip
 
 
 def _row(service: Service, table: str) -> Any:  # noqa: ANN401 - a row of any table
@@ -84,18 +90,21 @@ def test_the_extensions_of_a_test_are_stored_and_read(service: Service) -> None:
     service.append(thread_id, a_test(elapsed=100, **_SENT))
     row, thread = _result(service), _thread(service)
     assert view_models.start_time(thread, row) == START + 5
-    nodes = (StepNode("open", "passed", 7, (StepNode("type", "failed", None, (), (0,)),)),)
+    nodes = (Step("open", "passed", 7, steps=(Step("type", "failed", files=(0,)),)),)
     part = Value("list", items=(Value("Foo"),), size=3, start=2)
     left = Value("dict", entries=((Value("str", "a"), part),))
     point = Value("Point", fields=(("x", Value("int", "1")),))
-    colours: view_models.FieldColours = {"Output": ((0, 3, "31"), (4, 9, "1;4;93;104"))}
-    comparison = Comparison("==", left, point)
-    assert stored_attempt(row) == StoredAttempt(0, {}, PhaseTimes(10, 60, 30), nodes, comparison, colours)
-    steps = (StepNode("open", "failed", None, ()),)
-    assert stored_attempt(row, 1) == StoredAttempt(
-        1, {"Output": "text"}, PhaseTimes(1, 2, 3), steps, Comparison("==", point, point), {"Text": ((0, 1, "2"),)}
-    )
-    assert stored_attempt(row, 2) == StoredAttempt(2)
+    colours: ColourSpans = {"Output": ((0, 3, "31"), (4, 9, "1;4;93;104"))}
+    assert last_attempt(row) == StoredAttempt(
+        0, causes=(Cause("error", "Error", "E   2", "2", "E", "setup"),), output={"Output": "printed", "Log": "logged"},
+        phases=Phases(10, 60, 30), steps=nodes, comparison=Comparison("==", left, point), colours=colours,
+    )  # fmt: skip
+    first = StoredAttempt(
+        1, "failure", 6, (Cause("failure", "Failure", "E   1"),), (Field("seed", "1"),), {"Output": "text"},
+        Phases(1, 2, 3), (Step("open", "failed"),), {"Failure": ((0, 1, "2"),)}, Comparison("==", point, point),
+    )  # fmt: skip
+    assert earlier_attempts(row) == {1: first, 2: StoredAttempt(2)}
+    assert (row.owner, row.failed_attempts) == ("@web", 2)
 
 
 def test_a_thread_knows_its_job_and_what_its_session_collected(service: Service) -> None:
@@ -130,7 +139,7 @@ def test_a_test_without_extensions_has_none(service: Service) -> None:
     """Without extensions the columns are null, and reading them gives nothing."""
     row, thread = _stored(service), _thread(service)
     assert {name: getattr(row, name) for name in _NONE_STORED} == _NONE_STORED
-    assert (stored_attempt(row), stored_attempt(row, 1)) == (StoredAttempt(), StoredAttempt())
+    assert (last_attempt(row), earlier_attempts(row)) == (StoredAttempt(0), {})
     assert (view_models.start_time(thread, row), thread.running) == (None, None)
 
 
@@ -181,7 +190,11 @@ _MALFORMED: dict[str, list[object]] = {
         [{"number": 1, "steps": [_nested(_DEEPEST + 1)]}],
         [{"number": 1, "comparison": _compared(_nested_value(33))}],
         [{"number": 1, "output": {"Output": "x" * MAX_ATTEMPTS_BYTES}}],
+        [{"number": 1, "causes": [{"kind": "boredom", "name": "n", "text": "t"}]}], [{"number": 1, "fields": [{}]}],
     ],
+    "causes": [{}, [{}], [{"kind": "boredom", "name": "n", "text": "t"}], [{"kind": "error", "name": "n", "text": 5}]],
+    "output": [[], {"Stream": "x"}, {"Output": 5}],
+    "owner": [5, ["@web"], "w" * 5000],
 }  # fmt: skip
 
 
@@ -207,10 +220,10 @@ def test_a_malformed_extension_does_not_hide_another_mistake(service: Service) -
 def test_steps_may_be_nested_to_the_limit(service: Service) -> None:
     """Steps and values at the greatest depth are stored, without properties of newer clients."""
     row = _stored(service, steps=[{"name": "n", "status": "passed", "colour": ["red"]}])
-    assert stored_attempt(row).steps == (StepNode("n", "passed", None, ()),)
+    assert last_attempt(row).steps == (Step("n", "passed"),)
     deepest = _compared(_nested_value(_DEEPEST))
     row = _stored(service, steps=[_nested(_DEEPEST)], comparison=deepest)
-    stored = stored_attempt(row)
+    stored = last_attempt(row)
     assert (len(stored.steps), stored.comparison is not None) == (1, True)
 
 

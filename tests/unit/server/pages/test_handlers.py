@@ -7,7 +7,7 @@ from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.values import unreachable
 from support.service import a_test
-from support.website import HOSTILE, Site, attempts, failed_attempt, failing, field, hostile, links, missing, on, said
+from support.website import HOSTILE, RETRIED, Site, failing, field, hostile, links, missing, on, said
 
 
 def test_a_status_that_is_neither_passed_nor_failed_is_shown(site: Site) -> None:
@@ -89,7 +89,7 @@ def test_a_commit_is_named_with_its_changes(site: Site, changes: str, words: str
 )
 def test_all_places_call_the_same_tests_flaky(site: Site, letters: str, properties: dict[str, str], words: str) -> None:
     """Findings, the pages of suite, run and test, and the report say the same of a test, with the same evidence."""
-    made = {"p": a_test(1), "f": failing(1), "r": a_test(1, fields=[attempts("2"), failed_attempt(1)])}
+    made = {"p": a_test(1), "f": failing(1), "r": a_test(1, **RETRIED)}
     others = [a_test(number) for number in range(2, 21)]
     run = 0
     for number, letter in enumerate(letters):

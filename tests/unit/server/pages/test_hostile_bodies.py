@@ -8,7 +8,7 @@ import pytest
 
 from support.hostile_bodies import NUMBERS, PATHS, TEXTS, Bodies
 from support.service import API, a_test
-from support.website import Site, attempts, failing, links
+from support.website import Site, failing, field, links
 
 PARTS = 4
 EACH = 6
@@ -120,7 +120,8 @@ def test_a_value_of_a_wrong_type_is_refused_or_left_out(site: Site) -> None:
 def test_a_number_of_hundreds_of_digits_breaks_no_page(site: Site, digits: str) -> None:
     """What says that many tests were collected or not run, or had attempts, is no number; each page is there."""
     other = site.run_of(a_test())
-    run = site.run_of(failing(fields=[attempts(digits)]), is_open=True)
+    tried = {**field("Attempts", digits), "meta": {"counts": "attempts"}}
+    run = site.run_of(failing(fields=[tried]), is_open=True)
     for name in ("collected", "not_run", "deselected"):
         body = b'{"session": {"%b": %b}}' % (name.encode(), digits.encode())
         site.service.raw("POST", f"/api/v1/automation/runs/{run}/append", body)

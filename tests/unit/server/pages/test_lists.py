@@ -6,7 +6,7 @@ import pytest
 
 from support.report_file import text_of
 from support.service import SECOND, a_test
-from support.website import HOSTILE, LONG, Site, attempts, chips, failed_attempt, failing, links, missing, said
+from support.website import HOSTILE, LONG, RETRIED, Site, chips, failing, links, missing, said
 
 MINUTE = 60 * SECOND
 
@@ -33,7 +33,10 @@ def _run(site: Site, *tests: dict[str, Any], branch: str = "main", **properties:
 def test_a_part_of_the_suite_hides_nothing_that_fails(site: Site) -> None:
     """After a run of a part the card and the suite's page still say what the last whole run said, and name the part."""
     site.run_of(a_test(0), source="other")
-    for tests, part in (((failing(1), a_test(2, fields=[attempts("2")]), a_test(3)), ""), ((a_test(3),), "-k test_3")):
+    for tests, part in (
+        ((failing(1), a_test(2, **RETRIED), a_test(3)), ""),
+        ((a_test(3),), "-k test_3"),
+    ):
         run = site.run_of(*tests, fields=_fields(Branch="main", Selection=part), source="s")
         site.shown(f"/runs/{run}")
         assert ("ran a part" in site.text("/")) == bool(part)
@@ -223,7 +226,7 @@ def test_the_first_page_fits_the_store(site: Site) -> None:
 
 def test_a_suite_shows_what_fails_is_flaky_and_slow(site: Site) -> None:
     """Failures since their first run, flaky tests with evidence, slow tests by their usual time, all as links."""
-    retried = a_test(2, fields=[attempts("2"), failed_attempt(1)])
+    retried = a_test(2, **RETRIED)
     tests = [a_test(1, elapsed=SECOND), a_test(2), a_test(3, elapsed=9 * SECOND)]
     _run(site, *tests)
     slow = {**failing(1), "elapsed": SECOND}

@@ -16,13 +16,13 @@ from pytest_automation_report.server.store.values import ApiError, content_addre
 from pytest_automation_report.server.store.writes import Writer
 from support.report_file import ReportFile, text_of
 from support.service import ON_SQLITE, SECOND, a_test
-from support.website import HOSTILE, Site, attempts, failed_attempt, failing, field, hostile, missing, on
+from support.website import HOSTILE, RETRIED, Site, failing, field, hostile, missing, on
 
 MAIN = [field("Branch", "main")]
 
 
 def flaky(number: int) -> Json:
-    return a_test(number, fields=[attempts("2"), failed_attempt(1)])
+    return a_test(number, **RETRIED)
 
 
 def report_of(site: Site, run: int, base: int | None = None, **options: Any) -> ReportFile:  # noqa: ANN401 - those of `report_file.report_of`
@@ -298,7 +298,7 @@ def a_run(site: Site) -> tuple[int, dict[str, str]]:
     """Report a run with a failure that has a picture and a page, and a flaky test with a log; return id and hashes."""
     files = {"shot.png": PNG, "page.html": PAGE, "log.txt": b"a log"}
     picture, page, log = ({"name": name, "url": site.kept(content, name)} for name, content in files.items())
-    run = site.run_of(failing(0, artifacts=[picture, page]), a_test(1, artifacts=[log], fields=[attempts("2")]))
+    run = site.run_of(failing(0, artifacts=[picture, page]), a_test(1, artifacts=[log], **RETRIED))
     return run, {name: sha256(content).hexdigest() for name, content in files.items()}
 
 

@@ -1,22 +1,26 @@
 """What the store derives from results and runs, and reads of them."""
 
 import json
+from typing import Any
 
 import pytest
 from falcon.testing import Result
+from msgspec.json import encode
 
+from pytest_automation_report.api.text_fields import read_fields
 from pytest_automation_report.server.store import reads
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.values import ResultClass, StoredAttachment, StoredTest
 from pytest_automation_report.server.store.writes import Derived, derived, run_columns
 from support.service import Service, a_test
-from support.website import attempts
+from support.website import failed_attempt
 
 PASSED, FAILED, NEUTRAL = ResultClass.SUCCESS, ResultClass.FAILURE, ResultClass.NEUTRAL
 
 
 def a_result(*fields: dict[str, object], name: str = "test_a", folder: str = "tests.test_cart") -> StoredTest:
-    return StoredTest("k", name, folder, 3, file="tests/test_cart.py", fields=json.dumps(fields) if fields else None)
+    read = read_fields(fields, has_failed=True, has_passed=False)
+    return StoredTest("k", name, folder, 3, file="tests/test_cart.py", causes=encode(read.causes).decode())
 
 
 def failure(message: str = "assert 3 == 4", name: str = "Failure", **more: object) -> dict[str, object]:
@@ -29,8 +33,8 @@ def told(message: str, phase: str) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     ("test", "result_class"),
-    [(a_result(), PASSED), (a_result(), NEUTRAL), (a_result(attempts("1")), PASSED), (a_result(failure()), NEUTRAL)],
-    ids=["passed", "skipped", "one-attempt", "expected-failure"],
+    [(a_result(), PASSED), (a_result(), NEUTRAL), (a_result(failure()), NEUTRAL)],
+    ids=["passed", "skipped", "expected-failure"],
 )
 def test_nothing_is_derived(test: StoredTest, result_class: int) -> None:
     """A test that passed at once, and one that decides nothing, have no derived columns."""
@@ -38,16 +42,22 @@ def test_nothing_is_derived(test: StoredTest, result_class: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
-    [("2", 1), ("3", 2), ("1", None), ("0", None), ("two", None), ("-2", None), (None, None), ("9" * 40, None)],
+    ("sent", "expected"),
+    [
+        ({"attempts": [failed_attempt(1)]}, 1),
+        ({"attempts": [failed_attempt(2), failed_attempt(1)]}, 2),
+        ({"attempts": [{"number": 3}]}, 3),  # of a client of an earlier release
+        ({"attempts": []}, None),
+        ({"attempts": [{"number": 0}]}, None),
+        ({"fields": [{"name": "Attempts", "value": "7", "type": 1, "meta": {"counts": "attempts"}}]}, None),
+    ],
 )
-def test_failed_attempts(value: str, expected: int | None) -> None:
-    """The attempts before the last one are those that failed; a value that is no number counts as one attempt.
-
-    A user's field with the name of ours does not make a test flaky.
-    """
-    users = {"name": "Attempts", "value": "7", "type": 1}
-    assert derived(a_result(users, attempts(value)), PASSED) == Derived(expected)
+def test_failed_attempts(service: Service, sent: dict[str, Any], expected: int | None) -> None:
+    """The attempts before the last one are those that failed; what fields say of attempts means nothing."""
+    thread = service.new_thread(service.new_run())
+    service.append(thread, a_test(1, **sent))
+    (found,) = service.store.read(lambda connection: connection.rows('SELECT "failed_attempts" FROM "result"'))
+    assert found["failed_attempts"] == expected
 
 
 OUTPUT: dict[str, object] = {"name": "Output", "value": "o"}
@@ -72,15 +82,9 @@ OUTPUT: dict[str, object] = {"name": "Output", "value": "o"}
 def test_failure(test: StoredTest, phase: str, message: str) -> None:
     """Each failure has a phase, the first line of its message and a fingerprint of 64 bits."""
     found = derived(test, FAILED)
-    assert (found.phase, found.message, found.failed_attempts) == (phase, message, None)
+    assert (found.phase, found.message) == (phase, message)
     assert found.fingerprint is not None
     assert -(2**63) <= found.fingerprint < 2**63
-
-
-def test_a_failure_of_several_attempts_has_both() -> None:
-    """A test that failed at its third attempt has its failed attempts and its reason."""
-    found = derived(a_result(failure(), attempts("3")), FAILED)
-    assert (found.failed_attempts, found.message) == (2, "assert 3 == 4")
 
 
 def fields(**values: object) -> list[StoredAttachment]:
@@ -114,14 +118,24 @@ def results(service: Service, run: int, query: str = "") -> Result:
 
 
 def test_results_have_all_that_was_sent(service: Service) -> None:
-    """Fields, artifacts, place and reason of a result come back; one without them has empty lists and nulls."""
+    """Causes, artifacts, place and reason of a result come back; one without them has empty lists and nulls."""
     thread = service.new_thread(run := service.new_run())
     rich = {"fields": [FAILURE], "artifacts": [ARTIFACT], "file": "tests/a.py", "line": 3, "elapsed": 5}
     service.append(thread, a_test(1, "failed", **rich), a_test(2, "untested"))
     result = results(service, run).json["result"]
     first, second = result["tests"]
     assert result["next"] is None
-    sent = {**rich, "key": "key1", "status": 3, "status_name": "failed", "thread_id": thread, "phase": "call"}
+    causes = [{"kind": "failure", "name": "Failure", "text": "E   no", "message": "no"}]
+    sent = {
+        **rich,
+        "fields": [],
+        "causes": causes,
+        "key": "key1",
+        "status": 3,
+        "status_name": "failed",
+        "thread_id": thread,
+        "phase": "call",
+    }
     assert {name: first[name] for name in sent} == sent
     assert len(first["fingerprint"]) == 16
     bare = {"status": 1, "status_name": "untested", "fields": [], "artifacts": [], "file": None, "fingerprint": None}

@@ -23,7 +23,7 @@ from pytest_automation_report.server.store.removal import remove_run, remove_unu
 from pytest_automation_report.server.store.values import ApiError, RunSubmission, StoredTest, ThreadSubmission
 from pytest_automation_report.server.store.writes import Writer, set_main_branch, source_names
 from support.service import SECOND, Service, a_test
-from support.website import attempts, field
+from support.website import failed_attempt, field
 
 if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import RunFindings
@@ -40,7 +40,7 @@ def a_result(number: int, letter: str, message: str = "", elapsed: int = 100 * M
         failure = {"name": "Failure", "type": 5, "value": text, "meta": {"message": text}, "is_highlight": True}
         properties = {"fields": [failure]}
     elif letter == "r":
-        properties = {"fields": [attempts("2")]}
+        properties = {"attempts": [failed_attempt(1)]}
     return a_test(number, STATUSES[letter], elapsed=elapsed, file=f"tests/test_{number}.py", **properties)
 
 

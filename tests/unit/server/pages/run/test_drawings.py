@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.service import SECOND, a_test
-from support.website import Site, attempts, failing, field, missing, said
+from support.website import RETRIED, Site, failing, field, missing, said
 
 CART = {"file": "tests/test_cart.py", "folder": "tests.test_cart"}
 
@@ -20,7 +20,12 @@ def card(site: Site, *tests: dict[str, Any], **properties: Any) -> str:  # noqa:
 
 def test_a_strip_shows_each_outcome_by_height_and_words(site: Site) -> None:
     """One path for each tone, the newest run at the right with a mark below it; runs before the test are left out."""
-    for tests in ([a_test(1)], [a_test(0), a_test(1)], [failing(0), a_test(1)], [a_test(0, fields=[attempts("2")])]):
+    for tests in (
+        [a_test(1)],
+        [a_test(0), a_test(1)],
+        [failing(0), a_test(1)],
+        [a_test(0, **RETRIED)],
+    ):
         site.run_of(*tests)
     shown = card(site, failing(0))
     assert "last 4 runs: 1 passed, 2 failed, 1 flaky" in shown

@@ -49,7 +49,7 @@ def test_each_form_has_every_test_of_a_large_run(site: Site) -> None:
     document = json.loads(site.get(f"/runs/{run}/run.json").content)
     assert (document["run"]["id"], document["run"]["source"]) == (run, "back & front")
     assert [test["name"] for test in document["tests"]] == names
-    assert document["tests"][0]["fields"][0]["value"].endswith("AssertionError")
+    assert document["tests"][0]["causes"][0]["text"].endswith("AssertionError")
     table = list(csv.reader(io.StringIO(site.get(f"/runs/{run}/tests.csv").text)))
     assert len(table) == len(names) + 1
 

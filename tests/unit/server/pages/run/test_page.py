@@ -14,7 +14,20 @@ from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.removal import remove_run
 from pytest_automation_report.server.store.results import PAGE_ROWS, READ_LENGTH
 from support.service import SECOND, a_test
-from support.website import Site, attempts, chips, failing, field, killed, links, missing, names, on, said
+from support.website import (
+    RETRIED,
+    Site,
+    chips,
+    failed_attempt,
+    failing,
+    field,
+    killed,
+    links,
+    missing,
+    names,
+    on,
+    said,
+)
 
 FILE = {"file": "tests/test_cart.py", "folder": "tests.test_cart"}
 OTHER = {"file": "tests/b.py", "folder": "tests.b"}
@@ -182,7 +195,9 @@ def test_many_reasons_have_pages(site: Site) -> None:
 def test_a_run_without_failures_says_so_and_what_is_worth_a_look(site: Site) -> None:
     """Flaky tests stand in a green run with their evidence; without any the page leads to the list of tests."""
     site.run_of(failing(0), a_test(1), **on("main"))
-    run = site.run_of(a_test(0), a_test(1, fields=[attempts("3")]), a_test(2, "skipped"), **on("main"))
+    run = site.run_of(
+        a_test(0), a_test(1, attempts=[failed_attempt(1), failed_attempt(2)]), a_test(2, "skipped"), **on("main")
+    )
     assert missing(
         site.text(f"/runs/{run}"), "Both tests passed Compared with #1 on main: 1 test fixed, 1 new test",
         "Worth a look", "1 test passed only on a retry, 1 test was skipped.", "passed on attempt 3 of 3",
@@ -233,7 +248,7 @@ def test_a_list_is_filtered_and_searched_by_its_address(site: Site) -> None:
         failing(0, message="connection refused", **place),
         a_test(1, name="test_1[x-y]", **place),
         a_test(2, folder="b%_"),
-        a_test(3, fields=[attempts("2")]),
+        a_test(3, **RETRIED),
     )
     listed = f"/runs/{run}?view=tests&group=none&"
     everything = ["test_0", "test_1[x-y]", "test_2", "test_3"]
@@ -681,9 +696,9 @@ def test_documents_of_a_large_open_run_are_kept_for_a_while(site: Site) -> None:
     assert files(run) == 5_003
 
 
-def test_long_fields_are_only_on_the_page_of_their_test(site: Site) -> None:
-    """The card of a reason does without the code of a test with more fields than clients send."""
-    long = {"type": 4, "name": "Output", "value": "x" * READ_LENGTH}
+def test_long_texts_are_only_on_the_page_of_their_test(site: Site) -> None:
+    """The card of a reason does without the code of a test with longer fields than clients send."""
+    long = {"type": 4, "name": "Request", "value": "x" * READ_LENGTH}
     test = failing(1)
     run = site.run_of({**test, "fields": [*test["fields"], long]})
     html = site.shown(f"/runs/{run}")

@@ -20,7 +20,7 @@ from support.commands import command_runner
 from support.contract import Contract
 from support.report_file import ReportFile
 from support.service import a_test, option
-from support.website import TRACEBACK, Site, attempts, failed_attempt, failing, field, links, missing, names, on
+from support.website import RETRIED, TRACEBACK, Site, failed_attempt, failing, field, links, missing, names, on
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -37,13 +37,13 @@ def _reported(site: Site, test: Json, **properties: Any) -> str:  # noqa: ANN401
 def test_a_failed_test_shows_all_that_is_stored(site: Site) -> None:
     """Message, comparison, code, output, steps, attempts, fields, artifacts, place and the command have their place."""
     fields = [
-        *failing()["fields"], field("Output", "printed\n", 4), field("Log", "logged", 4), failed_attempt(1),
-        field("Steps", '<test-steps><test-step status="failed">pay &amp; wait</test-step></test-steps>', 3),
+        *failing()["fields"], field("Output", "printed\n", 4), field("Log", "logged", 4),
         field("issue", "https://issues.example.com/HARB-1", 5), field("severity", "critical"),
     ]  # fmt: skip
     files = [{"name": "page.png", "url": "https://files.example.com/p.png", "size": 20480, "mime_type": "image/png"}]
+    steps = [{"name": "pay & wait", "status": "failed"}]
     place: dict[str, Any] = {"file": "tests/a.py", "line": 29, "assertions": 3, "elapsed": 1_500_000}
-    address = _reported(site, failing(fields=fields, artifacts=files, **place))
+    address = _reported(site, failing(fields=fields, artifacts=files, **RETRIED, steps=steps, **place))
     assert missing(
         site.text(address),
         "It fails. This is its first run", "AssertionError : assert discount(99, 10) == 89", "discount(99, 10) 89",
@@ -80,11 +80,11 @@ def _evidence(site: Site) -> str:
     artifacts = _stored(site, {"shot.png": PNG, "page.txt": b"<b>"})
     (first,) = _stored(site, {"first.txt": b"1"})
     failure = {**field("Failure", "E   red <i>", 4), "is_highlight": True, "meta": {"message": "red"}}
-    earlier = {"status": "failure", "message": "other", "phase": "call"}
+    cause = {"kind": "failure", "name": "Failure", "text": "E   other", "message": "other", "phase": "call"}
     number = {"type": "int"}
     sent: dict[str, Any] = {
         "fields": [
-            failure, attempts("2"), {**field("Attempt 1", "E   other", 4), "meta": earlier}, field("Report", "blue", 4),
+            failure, field("Report", "blue", 4),
             field("Output", "<i>green</i> and plain\n\x1b]8;;https://evil.example\x07x", 4),
         ],
         "artifacts": [*artifacts, {**first, "note": "attempt 1"}],
@@ -93,10 +93,12 @@ def _evidence(site: Site) -> str:
                     "Failure": [[4, 7, "1;31"]]},
         "attempts": [{
             "number": 1,
+            "status": "failure",
+            "causes": [cause],
             "output": {"Output": "of the first", "Log": "logged <i>"},
             "phases": [100_000, 200_000, 0],
             "steps": [{"name": "open first", "status": "failed", "elapsed": 2_000_000, "files": [0]}],
-            "colours": {"Text": [[4, 9, "33"]], "Output": [[0, 2, "36"]]},
+            "colours": {"Failure": [[4, 9, "33"]], "Output": [[0, 2, "36"]]},
             "comparison": {"operator": "==", "left": {**number, "text": "71"}, "right": {**number, "text": "72"}},
         }],
     }  # fmt: skip
@@ -370,7 +372,7 @@ def test_a_passed_test_without_anything(site: Site) -> None:
     """A test without message and output says so, how its output is kept, and where an attempt before has failed."""
     address = _reported(site, a_test())
     assert "No output This test has no message" in site.text(address)
-    flaky = _reported(site, a_test(fields=[attempts("2"), failed_attempt(1)]))
+    flaky = _reported(site, a_test(**RETRIED))
     words = "No output What failed before stands in attempt 1 ; this one has no message"
     assert words in site.text(flaky)
     assert f"{flaky}?attempt=1" in site.shown(flaky).partition("No output")[2]
@@ -442,7 +444,7 @@ def walked(site: Site, result: int, origin: str) -> list[int]:
 @pytest.mark.postgresql
 def test_next_goes_through_the_list_that_one_came_from(site: Site) -> None:
     """Filters, searches, orders and files are kept; without one a test leads to its kind."""
-    again: dict[str, Any] = {"fields": [attempts("2")]}
+    again: dict[str, Any] = {"attempts": [failed_attempt(1)]}
     other = {"file": "tests/b.py", "folder": "tests.b"}
     site.run_of(*map(a_test, range(7)))
     run = site.run_of(

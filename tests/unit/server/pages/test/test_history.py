@@ -15,7 +15,7 @@ from pytest_automation_report.server.pages.test.history import (
 )
 from pytest_automation_report.server.store.stored import PastResult
 from support.service import SECOND, a_test
-from support.website import Site, attempts, failing, missing, on
+from support.website import RETRIED, Site, failing, missing, on
 
 
 def outcomes(letters: str, branch: str = "main", first: int = 1, elapsed: int = SECOND) -> list[RunOutcome]:
@@ -180,7 +180,7 @@ def test_the_page_of_a_test_across_runs(site: Site) -> None:
 
 def test_the_page_of_a_test_across_runs_has_its_command_and_why_it_is_flaky(site: Site) -> None:
     """Both are those of the pages of its runs."""
-    for test in (a_test(), a_test(fields=[attempts("2")]), failing()):
+    for test in (a_test(), a_test(**RETRIED), failing()):
         run = site.run_of({**test, "file": "tests/a.py"}, source="s", **on("main"))
     site.shown(f"/runs/{run}")
     for path in ("/tests/1", f"/results/{site.result_ids(run)[0]}"):

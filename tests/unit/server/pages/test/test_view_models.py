@@ -2,15 +2,16 @@
 
 from typing import Any
 
-import pytest
-
+from pytest_automation_report.api.models import Cause, Field, Step
 from pytest_automation_report.failures.frames import Fold
 from pytest_automation_report.server.pages.test.view_models import (
+    FailureSection,
     ShownAttempt,
+    StoredAttempt,
     attempts_of,
+    author_texts,
     facts_of,
     files_of,
-    other_texts,
     outputs_of,
     preview_of,
     sections_of,
@@ -19,94 +20,67 @@ from pytest_automation_report.server.pages.test.view_models import (
 )
 from pytest_automation_report.server.pages.words import Entry, ShownStatus, with_defaults
 from pytest_automation_report.server.store.stored import StoredEntry
-from pytest_automation_report.server.store.values import StepNode
 from support.website import TRACEBACK
 
 FAILED = ShownStatus(3, "Failed", "fail")
 
 
-def field(name: str, value: str = "", meta: dict[str, str] | None = None, *, is_highlight: bool = False) -> Entry:
-    return with_defaults(StoredEntry(name, 4, value, meta or {}, is_highlight))
+def field(name: str, value: str = "", meta: dict[str, str] | None = None) -> Entry:
+    return with_defaults(StoredEntry(name, 4, value, meta or {}))
 
 
-def failure(name: str = "Failure", message: str = "assert 90 == 89", **meta: str) -> Entry:
-    return field(name, TRACEBACK, {"message": message, "type": "AssertionError", **meta}, is_highlight=True)
+def failure(name: str = "Failure", message: str = "assert 90 == 89", **more: Any) -> Cause:  # noqa: ANN401 - members
+    return Cause("failure", name, TRACEBACK, message, "AssertionError", **more)
+
+
+def sections(*causes: Cause) -> list[FailureSection]:
+    return sections_of(StoredAttempt(0, causes=causes))
 
 
 def test_attempts_are_in_their_order() -> None:
     """Each earlier attempt has its own status and time, and the last one those of the test."""
-    statuses = {2: {"status": "passed", "elapsed": "x"}, 1: {"status": "error", "elapsed": "7"}}
-    fields = [field(f"Attempt {number}", meta=meta) for number, meta in statuses.items()]
+    stored = StoredAttempt(2, "passed"), StoredAttempt(1, "error", 7)
     earlier = [ShownAttempt(1, "fail", "failed", 7), ShownAttempt(2, "pass", "passed", None)]
-    assert attempts_of(fields, FAILED, 5, 2) == [*earlier, ShownAttempt(3, "fail", "failed", 5)]
+    assert attempts_of(stored, FAILED, 5, 2) == [*earlier, ShownAttempt(3, "fail", "failed", 5)]
 
 
 def test_phases_and_subtests_have_their_titles() -> None:
     """Setup and teardown are named, by the client's own word or by pytest's message; a subtest by its arguments."""
     said = failure("Error", 'failed on setup with "refused"')
     own = failure("Error [teardown]", "assert 1", phase="teardown")
-    setup, teardown, subtest = sections_of([said, own, failure("Failure [i=1]")], None)
+    setup, teardown, subtest = sections(said, own, failure("Failure [i=1]", subtest="i=1"))
     assert (setup.phase_words, teardown.phase_words) == ("in its setup", "in its teardown")
     assert (subtest.title, subtest.phase_words) == ("Subtest i=1", "")
 
 
 def test_skips_and_unexpected_passes_are_no_tracebacks() -> None:
     """The reason of a skip, of an expected failure and of an unexpected pass is shown as its text, none as failed."""
-    skipped = field("Skipped", "a.py:3: no ice", {"message": "no ice", "type": "pytest.skip"}, is_highlight=True)
-    expected = field("Skipped", "bug 7", {"message": "bug 7", "type": "pytest.xfail"}, is_highlight=True)
-    unexpected = with_defaults(StoredEntry("Unexpected pass", 1, "bug 7"))
-    sections = [section for entry in (skipped, expected, unexpected) for section in sections_of([entry], None)]
-    assert [(section.title, section.exceptions, section.text, section.edge) for section in sections] == [
+    skipped = Cause("skipped", "Skipped", "a.py:3: no ice", "no ice", "pytest.skip")
+    expected = Cause("skipped", "Skipped", "bug 7", "bug 7", "pytest.xfail")
+    found = sections(skipped, expected, Cause("xpass", "Unexpected pass", "bug 7"))
+    assert [(section.title, section.exceptions, section.text, section.edge) for section in found] == [
         ("Why it was skipped", (), "no ice", "calm"),
         ("Failed, as its xfail mark expects", (), "bug 7", "calm"),
         ("Passed, although it is marked xfail", (), "bug 7", "odd"),
     ]
 
 
-def test_failures_of_other_clients() -> None:
-    """A client that highlights no field has its failure in the first field with a message."""
-    (section,) = sections_of([field("stack", "boom", {"message": "it broke"}), field("x", "", {"message": "y"})], None)
-    assert section.exceptions[0].shown.said == "it broke"
-    assert sections_of([field("Output", "x")], None) == []
-
-
 def test_long_code_hides_what_is_far_from_the_failure() -> None:
     """Lines far above the one that failed are folded, and none is lost."""
     code = "\n".join(["    def f():", *[f"        x = {number}" for number in range(40)], ">       raise ValueError"])
     text = f"{code}\nE       ValueError\n\na.py:99: ValueError"
-    (section,) = sections_of([field("Failure", text, is_highlight=True)], None)
+    (section,) = sections(Cause("failure", "Failure", text))
     (call,) = section.exceptions[0].calls
     assert not isinstance(call, Fold)
     assert len(call.before) + len(call.lines) == 42
     assert (len(call.lines), call.lines[-1][0].number) == (12, 99)
 
 
-STEPS = (
-    '<test-steps><test-step status="passed">pay</test-step><test-step status="failed">\u203a card</test-step>'
-    '<test-step status="skipped">\u203a \u203a number</test-step></test-steps>'
-)
-ATTEMPT = {"type": 4, "name": "Attempt 1", "value": "boom\n\n[passed] pay\n[failed] \u203a card"}
-TIMED = (StepNode("pay", "passed", 40, (StepNode("card", "failed", 10),)),)
-ROWS = [("pay", "pass", 0), ("card", "fail", 1)]
-
-
-@pytest.mark.parametrize(
-    ("timed", "sent", "attempt", "rows", "shares"),
-    [
-        ((), {"type": 3, "name": "Steps", "value": STEPS}, None, [*ROWS, ("number", "skip", 2)], [(None, None)] * 3),
-        (TIMED, {}, None, ROWS, [(40, 1.0), (10, 0.25)]),
-        ((), {**ATTEMPT, "meta": {"status": "failure"}}, 1, ROWS, [(None, None)] * 2),
-        ((), {**ATTEMPT, "meta": {"status": "failure"}}, 2, [], []),
-    ],
-    ids=["contract", "timed", "attempt", "other-attempt"],
-)
-def test_steps(
-    timed: tuple[StepNode, ...], sent: dict[str, Any], attempt: int | None, rows: list[object], shares: list[object]
-) -> None:
+def test_steps() -> None:
     """Steps have depth and status, and their share of the longest one if the client timed them."""
-    found = step_rows([with_defaults(StoredEntry(**sent))] if sent else [], attempt, timed)
-    assert [(row.name, row.tone, row.depth) for row in found] == rows
-    assert [(row.elapsed, row.share or None) for row in found] == shares
+    found = step_rows((Step("pay", "passed", 40, steps=(Step("card", "failed", 10), Step("number", "skipped"))),))
+    rows = [("pay", "pass", 0, 40, 1.0), ("card", "fail", 1, 10, 0.25), ("number", "skip", 1, None, 0.0)]
+    assert [(row.name, row.tone, row.depth, row.elapsed, row.share) for row in found] == rows
 
 
 def test_facts_are_short() -> None:
@@ -115,11 +89,11 @@ def test_facts_are_short() -> None:
     fields: list[dict[str, Any]] = [
         *({"type": 5, "name": "Issue", "value": issue}, {"type": 5, "name": "bad", "value": "javascript:alert(1)"}),
         *({"type": 1, "name": "owner", "value": "web"}, {"type": 4, "name": "Output", "value": "x"}),
-        {"type": 1, "name": "Attempts", "value": "3", "meta": {"counts": "attempts"}},
         {"type": 1, "name": "Attempts", "value": "7"},
     ]
-    assert facts_of([with_defaults(StoredEntry(**each)) for each in fields]) == [
+    assert facts_of([with_defaults(StoredEntry(**each)) for each in fields], "team") == [
         ("Issue", "HARB-207", issue), ("bad", "javascript:alert(1)", ""), ("owner", "web", ""), ("Attempts", "7", ""),
+        ("Owner", "team", ""),
     ]  # fmt: skip
 
 
@@ -135,15 +109,12 @@ def test_links_have_short_texts() -> None:
 
 
 def test_streams_and_other_texts() -> None:
-    """Captured streams are tabs; a user's texts are panels, whatever their names; failures and attempts are neither."""
-    fields = [
-        *(field(name, name) for name in ("Log", "Output", "request", "Attempt 2")),
-        *(field("Failure", "f", is_highlight=True), field("x", "x", {"message": "y"})),
-        field("Attempt 1", "1", {"status": "failure"}),
-    ]
-    assert [output.stream for output in outputs_of(fields)] == ["stdout", "log"]
-    assert [name for name, _ in other_texts(fields, None)] == ["request", "Attempt 2"]
-    assert other_texts(fields, 1) == []
+    """Captured streams are tabs; an author's texts are panels, whatever their names; an earlier attempt has its own."""
+    stored = StoredAttempt(0, output={"Log": "l", "Output": "o"})
+    assert [output.stream for output in outputs_of(stored)] == ["stdout", "log"]
+    fields = [*(field(name, name) for name in ("Log", "request", "Attempt 2")), with_defaults(StoredEntry("x", 1))]
+    assert [name for name, _ in author_texts(fields, stored)] == ["Log", "request", "Attempt 2"]
+    assert [name for name, _ in author_texts(fields, StoredAttempt(1, fields=(Field("own", "1"),)))] == ["own"]
 
 
 def test_files_belong_to_their_attempt() -> None:
