@@ -25,7 +25,7 @@ from pytest_automation_report.api.models import (
     StepStatus,
     encode,
 )
-from pytest_automation_report.api.results import EarlierAttempt, Phases, TypedTest
+from pytest_automation_report.api.results import EarlierAttempt, Phases, Streams, TypedTest
 from pytest_automation_report.delivery.testmo import (
     fit_to_limits,
     fitted_field,
@@ -172,7 +172,7 @@ def _steps(attempt: Attempt) -> tuple[Step, ...]:
     steps, more = attempt.steps, Counter[StepStatus](attempt.more_steps)
     if attempt.subtests is not None:
         shown = attempt.subtests.steps
-        more += Counter(attempt.subtests.counts) - Counter(step.status for step in shown)
+        more += Counter(attempt.subtests.counts) - Counter[StepStatus](step.status for step in shown)
         steps = (*steps, *shown)
     if more:
         status, name = rest_of_steps(more)
@@ -285,7 +285,7 @@ def _entry(number: int, attempt: Attempt, room: list[int]) -> EarlierAttempt:
         "phases": _phases(attempt), "comparison": attempt.comparison, "steps": steps, "fields": _fields(attempt),
     }  # fmt: skip
     fitting = {name: part for name, part in parts.items() if part and _takes(part, room)}
-    output = {name: text for name, whole in attempt.output.items() if (text := _cut(whole, room))}
+    output: Streams = {name: text for name, whole in attempt.output.items() if (text := _cut(whole, room))}
     uncut = {cause.name for cause in causes if cause in attempt.causes}
     uncut |= {name for name, text in output.items() if text == attempt.output[name]}
     uncut |= {each.name for each in fitting.get("fields", ())}

@@ -154,7 +154,7 @@ def _steps_fields(attempt: Attempt) -> list[Field]:
     counts.update(status for status, _ in listed)
     shown, rest = listed[:STEP_LIMIT], counts
     if attempt.subtests is not None:
-        shown += ((step.status, step.name) for step in attempt.subtests.steps)
+        shown = [*shown, *((step.status, step.name) for step in attempt.subtests.steps)]
         rest = counts + Counter(attempt.subtests.counts)
     markup, remaining_units = [OPENING_TAG], TEXT_UNITS - len(OPENING_TAG) - len(CLOSING_TAG) - _REST_UNITS
     for status, description in shown[: STEP_LIMIT if rest.total() <= STEP_LIMIT else STEP_LIMIT - 1]:

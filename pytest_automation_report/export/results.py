@@ -139,7 +139,7 @@ class ExportedTest(Struct, frozen=True):
 
 def _said(item: Mapping[str, Any]) -> ReadFields:
     """Return what a result says: typed, as a server of this release has it, else read from its fields."""
-    fields = list(item.get("fields") or ())
+    fields: list[Json] = [*(item.get("fields") or ())]
     if "causes" not in item:
         status = item.get("status")
         return read_result(fields, has_failed=status == _FAILURE, has_passed=status == _SUCCESS)

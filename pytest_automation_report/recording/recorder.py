@@ -405,7 +405,7 @@ class Recorder:
             printed_fields, printed_artifacts = printed_annotations(printed, self._cleaner)
             fields += printed_fields
             artifacts += printed_artifacts
-        return (*fields, *added.fields), tuple(artifacts), *known
+        return (*fields, *added.fields), tuple(artifacts), known[0], known[1]
 
     def _output(
         self, sections: Sequence[tuple[str, str]], subtests: SubtestCounter | None, status: Status

@@ -179,7 +179,7 @@ def referenced(
     for kind in wanted:
         if kind == "statuses":
             found[kind] = [
-                NamedStatus(**asdict(status), system_name=status.system_name) for status in RESULT_STATUSES.values()
+                NamedStatus(**asdict(status), program_name=status.system_name) for status in RESULT_STATUSES.values()
             ]
         elif kind == "users":
             found[kind] = [Named(USER_ID, "Embedded server")] if runs else []

@@ -222,7 +222,7 @@ class Named(Struct, frozen=True):
 class NamedStatus(ResultStatus, frozen=True):
     """A result status with its name for programs."""
 
-    system_name: str = ""
+    program_name: str = field(name="system_name", default="")
 
 
 class SuiteNumbers(Struct, frozen=True):
