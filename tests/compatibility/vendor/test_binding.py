@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from compatibility.vendor.official import tool
-from pytest_automation_report.api.models import Json
+from pytest_automation_report.api.models import SESSION, Json
 from support.checked_server import CheckedServer
 from support.sessions import TOKEN, clean_environment
 
@@ -51,8 +51,11 @@ class Filled:
         return int(answer.json()["id"]) if answer.content else 0
 
     def sent(self, path: str) -> Json:
-        """Return what the server sends for this path."""
+        """Return what the server sends for this path, without the member of runs and threads that is our extension."""
         answer: Json = self._session.get(f"{self.server.address}/api/v1/{path}").json()
+        runs = answer["result"] if isinstance(answer["result"], list) else [answer["result"]]
+        for each in (*runs, *(thread for run in runs for thread in run.get("threads", ()))):
+            each.pop(SESSION, None)
         return answer
 
     def read(self, *calls: tuple[object, ...]) -> list[Json]:
