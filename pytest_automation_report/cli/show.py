@@ -35,7 +35,7 @@ from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.lines import run_page
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import cut_end, printable, quantity
-from pytest_automation_report.text.node_ids import pytest_command
+from pytest_automation_report.text.node_ids import command_line
 from pytest_automation_report.text.output import encoded, write_output
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def show(chosen: WhichRun, *, is_all: bool, is_json: bool, test: str | None, **o
             whole = reading.run(run_id)
             findings = reading.findings(run_id) if reading.is_ours else None
             found = _named(list(reading.tests(run_id)), test, whole)
-            again = pytest_command([found.node_id])
+            again = command_line([found.node_id])
             click.echo(markdown_text(found, whole, command=again, changes=_changes(found, findings)), nl=False)
             return Exit.DONE
         shown = reading.client.run(run_id, expands=_EXPANDS[: -1 if reading.is_ours else None])

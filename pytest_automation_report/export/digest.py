@@ -29,7 +29,7 @@ from pytest_automation_report.findings.sentences import (
 )
 from pytest_automation_report.text.limits import cut_end, duration, printable, quantity, sanitize
 from pytest_automation_report.text.markdown import code_block, code_span
-from pytest_automation_report.text.node_ids import join_place, pytest_command, rerun_command
+from pytest_automation_report.text.node_ids import command_line, join_place, rerun_command
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def _reason(
         "notes": notes,
         "tests": [test.node_id or test.title for test in tests[:_TESTS]],
         "owner": next((test.owner for test in tests[:1] if test.owner), None),
-        "command": pytest_command(ids, count, otherwise),
+        "command": command_line(ids, count, otherwise),
     }
 
 

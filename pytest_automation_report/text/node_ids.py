@@ -64,7 +64,7 @@ def read_node_id(file: str | None, folder: str, name: str, fields: Iterable[Mapp
 MOST_NAMED: Final = 5
 
 
-def pytest_command(node_ids: Iterable[str], count: int | None = None, otherwise: str = "") -> str:
+def command_line(node_ids: Iterable[str], count: int | None = None, otherwise: str = "") -> str:
     """Return the command that runs ``count`` tests; a test that is not known has an empty node id.
 
     For more than five tests it is ``otherwise``. Without that it names their functions, and so may run more tests than

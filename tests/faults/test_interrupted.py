@@ -26,6 +26,12 @@ CTRL_C = "os.kill(os.getpid(), signal.SIGINT); threading.Event().wait(60)"
 LEAVES = "pytest.exit('the database is gone')"
 
 
+@pytest.fixture(autouse=True)
+def fields_of_testmo(embedded_server: CheckedServer) -> None:
+    """Let the server be as Testmo, so that all texts of a result are its fields."""
+    embedded_server.is_testmo = True
+
+
 def told_of(server: CheckedServer, status: str = "untested", field: str = "Not run") -> str:
     """Return what is said of the test that did not finish; one that was interrupted is no failure."""
     (test,) = [test for _, test in server.tests() if test["name"] == "test_it"]

@@ -10,6 +10,12 @@ from support.session_processes import spools
 from support.sessions import reporting_arguments, session_environment
 
 
+@pytest.fixture(autouse=True)
+def fields_of_testmo(embedded_server: CheckedServer) -> None:
+    """Let the server be as Testmo, so that all texts of a result are its fields."""
+    embedded_server.is_testmo = True
+
+
 @pytest.mark.parametrize(
     "variables",
     [

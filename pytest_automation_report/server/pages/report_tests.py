@@ -45,10 +45,10 @@ from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass
 from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import (
     NameParts,
+    command_line,
     join_place,
     join_title,
     node_id,
-    pytest_command,
     split_name,
 )
 from pytest_automation_report.text.visible import visible
@@ -345,7 +345,7 @@ def _group(row: ReportedResult, shown: Callable[[str], str]) -> tuple[str, str, 
     """Return the texts that tests of one class have in common: folder, node id and command, with holes for names."""
     name, folder = row.name, row.folder
     node = node_id(row.file, folder, name)
-    command = pytest_command([node])
+    command = command_line([node])
     node = node or join_title(folder, name)
     return shown(folder), shown(_with_hole(node, name)), shown(_with_hole(command, name))
 

@@ -54,7 +54,7 @@ def test_a_server_of_ours_gets_what_attempts_left(suite: Path, server: CheckedSe
     tests = {test["name"]: test for _, test in server.tests()}
     assert tests["test_plain"].keys().isdisjoint({COLOURS, ATTEMPTS, STEPS})
     test = tests["test_evidence"]
-    values = {field["name"]: field["value"] for field in test["fields"]}
+    values = {**test["output"], **{field["name"]: field["value"] for field in test["fields"]}}
     assert (values["Output"], values["Errors"]) == ("attempt 3\n", "link \\x1b[33\n")
     assert {name: _coloured(values[name], spans) for name, spans in test[COLOURS].items()} == {
         "Output": [("attempt 3", "1;31")],
@@ -70,8 +70,8 @@ def test_a_server_of_ours_gets_what_attempts_left(suite: Path, server: CheckedSe
         assert len(attempt["phases"]) == 3
         _check_steps(attempt[STEPS])
         assert _coloured(attempt["output"]["Output"], attempt[COLOURS]["Output"]) == [(f"attempt {number}", "1;31")]
-        text = values[f"Attempt {number}"]
-        assert set(_coloured(text, attempt[COLOURS]["Text"])) == {("wrong", "1;31")}
+        (cause,) = attempt["causes"]
+        assert set(_coloured(cause["text"], attempt[COLOURS][cause["name"]])) == {("wrong", "1;31")}
 
 
 def _check_steps(steps: Any) -> None:  # noqa: ANN401 - JSON

@@ -65,6 +65,12 @@ NOTES = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def fields_of_testmo(embedded_server: CheckedServer) -> None:
+    """Let the server be as Testmo, so that all texts of a result are its fields."""
+    embedded_server.is_testmo = True
+
+
 @pytest.mark.parametrize("options", [(), ("--tb=short",), ("--tb=native",), ("--tb=line",), ("-n1",)], ids="".join)
 def test_no_note_is_cut_away(tmp_path: Path, server: CheckedServer, options: tuple[str, ...]) -> None:
     """A note that stands where the text of a failure is cut has a field of its own, and others have none."""

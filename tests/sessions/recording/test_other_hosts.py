@@ -32,6 +32,7 @@ def suite(suite: Suite) -> Suite:
 def test_results_of_other_hosts_are_whole(suite: Suite) -> None:
     """Status, texts, properties and printed annotations of a test on another host are as they are on this one."""
     suite.write("test_suite.py", PLAIN)
+    suite.server.is_testmo = False
     settings = ("-o", "automation_report_output=all", "-o", "automation_report_output_annotations=true")
     there = suite.report("-n2", "-p", "elsewhere", *settings, exit_status=1)
     assert NOTICE not in suite.ran.out

@@ -296,6 +296,6 @@ def test_first_failure_is_read_whatever_the_test_has_done(project: Project, serv
     project.write("test_suite.py", REPLACED.replace("{name}", name))
     ran = project.report(address=server.address, exits=1)
     ((_, test),) = server.tests()
-    assert (test["status"], test["fields"][0]["meta"]["message"][:15]) == ("failure", "assert [1] == [")
-    assert (test["fields"][1]["value"], "comparison" in str(test)) == ("red\n", True)
+    assert (test["status"], test["causes"][0]["message"][:15]) == ("failure", "assert [1] == [")
+    assert (test["output"]["Output"], "comparison" in str(test)) == ("red\n", True)
     assert "error in reporting" not in ran.text

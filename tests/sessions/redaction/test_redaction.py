@@ -165,7 +165,7 @@ def test_secrets_stay_where_hiding_is_off(tmp_path: Path) -> None:
     with CheckedServer(tmp_path / "store.sqlite3", token) as server:
         project.report(*options, address=server.address, env=env)
         ((_, test),) = server.tests()
-    (output,) = [each["value"] for each in test["fields"] if each["name"] == "Output"]
+    output = test["output"]["Output"]
     assert output == f"{SECRET} {MARK} {MARK} Authorization: Bearer {BEARER}\n"
 
 
@@ -230,7 +230,7 @@ def test_a_secret_of_one_text_is_hidden_in_all_of_its_result(tmp_path: Path) -> 
     assert FOUND not in bodies
     # A file is noted at once, for the case that its test dies: nothing has shown by then that its name has a secret.
     assert [line for line in spooled.splitlines() if FOUND in line and "file of" not in line] == []
-    (output,) = [each["value"] for each in test["fields"] if each["name"] == "Output"]
+    output = test["output"]["Output"]
     assert output == f"connected with {MARK} to db\n"
     assert [output[start:end] for start, end, _ in test["colours"]["Output"]] == ["connected with ", " to ", "db"]
     assert {"typed": f"as {MARK}"}.items() <= {each["name"]: each["value"] for each in test["fields"]}.items()

@@ -112,8 +112,8 @@ def test_coverage_of_subprocesses_is_unharmed(wheelhouse: Wheelhouse, tmp_path: 
     project.write("child.py", "answer = 42\n")
     project.write("rc", COVERAGE.format(folder=project.root))
     (project.root / "data").mkdir()
-    pytest_command = reporting_arguments(server.address)[1:]
-    command = [python.executable, "-m", "coverage", "run", "--rcfile=rc", *pytest_command]
+    command_line = reporting_arguments(server.address)[1:]
+    command = [python.executable, "-m", "coverage", "run", "--rcfile=rc", *command_line]
     env = environment(python)
     run(command, project.root, env, exits=0)
     assert [test["name"] for _, test in server.tests()] == ["test_child"]

@@ -216,7 +216,8 @@ def opened(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = Non
     if is_ours():
         assert dir_fd is None
         # Python writes \r\n for \n without this flag; a descriptor that nothing is written to needs none.
-        assert flags & BINARY or flags == os.O_RDWR | os.O_CREAT or flags & os.O_EXCL, (path, flags)
+        is_unwritten = path == os.devnull or flags == os.O_RDWR | os.O_CREAT or flags & os.O_EXCL
+        assert flags & BINARY or is_unwritten, (path, flags)
     return int(real_os.open(path, flags & ~BINARY, mode, dir_fd=dir_fd))
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.text.limits import printable, sanitize
-from pytest_automation_report.text.node_ids import class_path, join_title, node_id, pytest_command, split_name
+from pytest_automation_report.text.node_ids import class_path, command_line, join_title, node_id, split_name
 
 CORPUS = {
     "plain text, 100 % fine (é, 日本)": "plain text, 100 % fine (é, 日本)",
@@ -114,14 +114,14 @@ def test_classes_are_the_rest_of_the_folder() -> None:
 )
 def test_a_command_runs_the_tests(ids: list[str], command: str) -> None:
     """Node ids are quoted for a shell; doctests need an option of pytest."""
-    assert pytest_command(ids) == command
+    assert command_line(ids) == command
 
 
 def test_a_command_names_few_tests_and_has_another_way_to_run_many() -> None:
     """Up to five tests stand in it; for more, and never for none, it is the given one, which runs no test besides."""
     params = [f"t.py::test_a[{number}]" for number in range(6)]
     functions = [f"t.py::test_{number}" for number in range(6)]
-    assert pytest_command(functions[:5], 5, "other") == f"pytest {' '.join(functions[:5])}"
-    assert pytest_command(params, 6) == pytest_command(params[:2], 6) == "pytest t.py::test_a"
-    assert pytest_command(params, 6, "other") == pytest_command(functions, 6, "other") == "other"
-    assert pytest_command([*functions, *functions], 6) == pytest_command(["", ""], 2, "other") == ""
+    assert command_line(functions[:5], 5, "other") == f"pytest {' '.join(functions[:5])}"
+    assert command_line(params, 6) == command_line(params[:2], 6) == "pytest t.py::test_a"
+    assert command_line(params, 6, "other") == command_line(functions, 6, "other") == "other"
+    assert command_line([*functions, *functions], 6) == command_line(["", ""], 2, "other") == ""

@@ -53,10 +53,10 @@ from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES
 from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.node_ids import (
     MOST_NAMED,
+    command_line,
     join_place,
     join_title,
     node_id,
-    pytest_command,
     read_node_id,
     rerun_command,
     split_name,
@@ -409,7 +409,7 @@ class FailureCards:
         fields = {result: stored_entries(text) for result, text, _ in found}
         ids = (read_node_id(row.file, row.folder, row.name, fields.get(row.id, ())) for row in rows)
         has_all = len(reason["keys"]) == count
-        return pytest_command(ids, count, rerun_command(self._facts.row.id, reason["fingerprint"]) if has_all else "")
+        return command_line(ids, count, rerun_command(self._facts.row.id, reason["fingerprint"]) if has_all else "")
 
     def _causes(self, reasons: Sequence[FailureReason]) -> dict[int, tuple[str, str]]:
         """Return text and type of the failure of the first test of each reason, by its result."""

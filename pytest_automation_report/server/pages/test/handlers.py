@@ -26,7 +26,7 @@ from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.reads import began_at
 from pytest_automation_report.server.store.results import NEAR, NO_SIBLINGS, Siblings
 from pytest_automation_report.server.store.values import hashes_in, hexadecimal
-from pytest_automation_report.text.node_ids import join_place, pytest_command, read_node_id, split_name
+from pytest_automation_report.text.node_ids import command_line, join_place, read_node_id, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -326,7 +326,7 @@ def own_context(
         steps=view_models.step_rows(stored.steps),
         facts=view_models.facts_of(fields, row.owner),
         texts=view_models.author_texts(fields, stored),
-        command=pytest_command([read_node_id(row.file, row.folder, row.name, fields)]),
+        command=command_line([read_node_id(row.file, row.folder, row.name, fields)]),
         outputs=outputs,
         stream=chosen.stream if chosen else "",
         output=terminal_lines(chosen.value, chosen.spans) if chosen else None,

@@ -24,7 +24,7 @@ from pytest_automation_report.server.store.reads import find_cases, mention, run
 from pytest_automation_report.server.store.results import HISTORY_ROWS
 from pytest_automation_report.server.store.values import DAY_US, KILLED, ResultClass
 from pytest_automation_report.text.limits import duration, quantity
-from pytest_automation_report.text.node_ids import NameParts, pytest_command, read_node_id, split_name
+from pytest_automation_report.text.node_ids import NameParts, command_line, read_node_id, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -397,7 +397,7 @@ def case_context(case_id: int, branch: str | None, reader: PageReader) -> CaseCo
         reasons=_by_reason(outcomes),
         sentence=sentence(outcomes, shown.result, found, elsewhere) if shown else (),
         flakiness=found.flaky.get(shown.result) if shown else None,
-        command=pytest_command([read_node_id(newest.file, newest.folder, newest.name)]) if newest else "",
+        command=command_line([read_node_id(newest.file, newest.folder, newest.name)]) if newest else "",
     )
 
 

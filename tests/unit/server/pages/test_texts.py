@@ -8,7 +8,7 @@ from pytest_automation_report.server.pages.drawings import slices
 from pytest_automation_report.server.pages.rendering import CompiledTemplates, macros
 from pytest_automation_report.server.pages.words import LINES_SHOWN, halves, lines, parts_of
 from pytest_automation_report.text.limits import duration, quantity
-from pytest_automation_report.text.node_ids import pytest_command, read_node_id
+from pytest_automation_report.text.node_ids import command_line, read_node_id
 
 
 def test_a_node_id_that_was_sent_counts() -> None:
@@ -19,10 +19,10 @@ def test_a_node_id_that_was_sent_counts() -> None:
     place = ("a/test_b.py", "a.test_b", "test_c")
     field = {"type": 1, "name": "Node id"}
     node = read_node_id(*place, [{**field, "value": "a/test_b.py::test_c[x::y]"}])
-    assert pytest_command([node]) == "pytest 'a/test_b.py::test_c[x::y]'"
+    assert command_line([node]) == "pytest 'a/test_b.py::test_c[x::y]'"
     for value in ("--pdbcls=evil:Evil", "-p evil", "@options.txt", ""):
         assert read_node_id(*place, [{**field, "value": value}]) == "a/test_b.py::test_c"
-        assert pytest_command([read_node_id(None, *place[1:], [{**field, "value": value}])]) == ""
+        assert command_line([read_node_id(None, *place[1:], [{**field, "value": value}])]) == ""
 
 
 def test_lines_of_a_traceback_have_kinds() -> None:
