@@ -44,8 +44,9 @@ from pytest_automation_report.server.pages.rendering import (
 )
 from pytest_automation_report.server.pages.run import page
 from pytest_automation_report.server.pages.search import show_search
+from pytest_automation_report.server.pages.test.costs import show_costs
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks, show_result
-from pytest_automation_report.server.pages.test.history import show_case, show_costs
+from pytest_automation_report.server.pages.test.history import show_case
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import ApiError, not_found
 

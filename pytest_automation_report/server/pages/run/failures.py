@@ -33,6 +33,8 @@ from pytest_automation_report.server.pages.drawings import (
     small_lanes,
     strip_of,
 )
+from pytest_automation_report.server.pages.run.changes import begun_words, failing_runs
+from pytest_automation_report.server.pages.run.details import where_it_ran
 from pytest_automation_report.server.pages.run.facts import (
     ListedTest,
     ShownRun,
@@ -43,9 +45,7 @@ from pytest_automation_report.server.pages.run.facts import (
     shares_of,
     slowest_tests,
 )
-from pytest_automation_report.server.pages.run.head import where_it_ran
 from pytest_automation_report.server.pages.run.messages import Said, says_of
-from pytest_automation_report.server.pages.run.tests import begun_words, failing_runs
 from pytest_automation_report.server.pages.urls import FLAKY, RunState, link
 from pytest_automation_report.server.pages.words import stored_causes, stored_entries, tests_and_files
 from pytest_automation_report.server.store.results import PAGE_ROWS

@@ -1,14 +1,11 @@
-"""The head of a run's page: verdict and change in words, facts, bar, chips and tabs; and its details: where it ran."""
+"""The head of a run's page: verdict and change in words, facts, bar, chips and tabs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from pytest_automation_report.api.models import WORKER_FIELD
-from pytest_automation_report.api.sessions import COLLECTED_FIELD, DESELECTED_FIELD
 from pytest_automation_report.findings.sentences import (
     RunNumbers,
     beginning_of_new,
@@ -22,14 +19,14 @@ from pytest_automation_report.server.pages.runs import comparable_time, own_name
 from pytest_automation_report.server.pages.urls import VIEWS, RunState
 from pytest_automation_report.server.store.searches import Term, terms_of, toggled
 from pytest_automation_report.server.store.values import KILLED
-from pytest_automation_report.text.limits import SHORT_COMMIT, duration, quantity
+from pytest_automation_report.text.limits import duration, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.server.pages.run.facts import Phrase, ShownRun, ToGo
-    from pytest_automation_report.server.store.stored import ListedResult, StoredThread
+    from pytest_automation_report.server.store.stored import ListedResult
 
 CHANGE_CHIPS: Final[Mapping[str, tuple[str, str]]] = {
     "new": ("New", "fail-ink"),
@@ -340,138 +337,3 @@ def _also(numbers: RunNumbers, findings: RunFindings) -> list[Phrase]:
 def text_of(phrases: Sequence[Phrase]) -> str:
     """Return a sentence as text."""
     return "".join(text for text, _ in phrases).strip()
-
-
-def commits_since(text: str, base_commit: str | None) -> list[tuple[str, str]]:
-    """Return hash and subject of a run's commits since its base, newest first; none if ``text`` does not name that."""
-    commits: list[tuple[str, str]] = []
-    for line in text.splitlines():
-        commit, _, subject = line.strip().partition(" ")
-        if commit and base_commit and (base_commit.startswith(commit) or commit.startswith(base_commit)):
-            return commits
-        if commit:
-            commits.append((commit[:SHORT_COMMIT], subject))
-    return []
-
-
-def changed_software(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Return the name, and both versions, of what differs between two runs, by the values of their fields."""
-    known = {name: (before.get(name, ""), after.get(name, "")) for name in ("Python", "OS", "Packages")}
-    changed = [(name, *known[name]) for name in ("Python", "OS") if all(known[name]) and len({*known[name]}) > 1]
-    # Without a list of all packages pytest's plugins are compared.
-    names = ("Packages",) if all(known["Packages"]) else ("pytest", "Plugins")
-    old, new = (_versions([(name, fields.get(name, "")) for name in names]) for fields in (before, after))
-    # Clients send 16,384 characters: a list that was cut at its end shows nothing of the packages after it.
-    is_cut = any(len(text) > 16_000 for text in known["Packages"])  # noqa: PLR2004 - as said
-    packages = old.keys() & new.keys() if is_cut else old.keys() | new.keys()
-    if old and new:
-        changed += [
-            (name, old.get(name, ""), new.get(name, "")) for name in sorted(packages) if old.get(name) != new.get(name)
-        ]
-    return changed
-
-
-def _versions(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
-    versions: dict[str, str] = {}
-    for field_name, value in fields:
-        for part in value.replace(", ", "\n").split("\n"):
-            name, blank, version = part.rpartition(" ")
-            if blank:
-                versions[name.lower()] = version
-            elif version:
-                versions[field_name.lower()] = version
-    return versions
-
-
-_ATTACHMENTS_SHOWN: Final = 200
-_SHOWN_APART: Final = frozenset({"Branch", "Commit", "Commit subject", "Commits", "Packages"})
-# Of a run that is created before the server has answered: then its session has told them in another way, too.
-_TOLD_TWICE: Final = frozenset({COLLECTED_FIELD, DESELECTED_FIELD})
-_RAIL_FIELDS: Final = ("Python", "pytest", "Platform", "Machine", "CI")
-
-
-def where_it_ran(facts: ShownRun) -> list[tuple[str, str]]:
-    """Return the few facts of the rail."""
-    shown = [(name, value) for name in _RAIL_FIELDS if (value := facts.fields.get(name))]
-    return [*shown, *([(COLLECTED_FIELD, arrived)] if (arrived := _arrived(facts)) else [])]
-
-
-class ShownThread(Struct, frozen=True):
-    """A worker of a run: its status in a word, its results, and what its client attached."""
-
-    name: str
-    word: str
-    tone: str
-    parts: Sequence[words.Part]
-    total: int
-    elapsed: int | None
-    fields: Sequence[words.Entry]
-    artifacts: Sequence[words.Entry]
-
-
-class DetailsView(Struct, frozen=True):
-    """Where a run ran, and what was delivered of it; ``software`` has another version than in the base."""
-
-    name: ClassVar = "details"
-    template: ClassVar = "run/details.html"
-    fields: Sequence[words.Entry]
-    packages: Sequence[str]
-    artifacts: Sequence[words.Entry]
-    links: Sequence[words.Entry]
-    threads: Sequence[ShownThread]
-    hidden_threads: int
-    collected: str
-    software: Sequence[tuple[str, str, str]]
-
-
-def details_view(facts: ShownRun, software: Sequence[tuple[str, str, str]]) -> DetailsView:
-    """Return the view of the details."""
-    record = facts.record
-    session = record.row.session
-    hidden = _SHOWN_APART if session.collected is None else _SHOWN_APART | _TOLD_TWICE
-    fields = [field for field in words.attached(record, "fields") if field["name"] not in hidden]
-    threads = [_thread(facts, row) for row in record.threads]
-    return DetailsView(
-        [*fields, *words.told_by(replace(session, not_run=0))][:_ATTACHMENTS_SHOWN],
-        facts.fields.get("Packages", "").splitlines(),
-        words.attached(record, "artifacts")[:_ATTACHMENTS_SHOWN],
-        words.attached(record, "links"),
-        threads,
-        max(0, record.row.thread_count - len(threads)),
-        _arrived(facts),
-        software,
-    )
-
-
-def _arrived(facts: ShownRun) -> str:
-    """Return the number of collected tests, and how many are to come or did not run; empty if it is not known."""
-    counts, record = facts.counts, facts.record
-    collected: int | None = record.row.collected
-    if collected is None:
-        return ""
-    if collected < counts.finished:
-        # Of modules that cannot be collected, or several of one test: nothing says how many tests these results are of.
-        return f"{collected:,}, {quantity(counts.finished, 'result')}"
-    missing = collected - counts.finished if counts.is_open else counts.not_run - counts.lost
-    if not missing:
-        return f"{collected:,}, all reported"
-    return f"{collected:,}, {missing:,} {'to come' if counts.is_open else 'did not run'}"
-
-
-def _thread(facts: ShownRun, row: StoredThread) -> ShownThread:
-    word, tone = words.RUN_WORDS.get(row.status, ("Unknown", "idle"))
-    observed = row.elapsed_observed
-    name = facts.worker(row.id) or f"worker {row.position}"
-    # The name may be the worker's own, or its job's.
-    told = [*words.attached(facts.record, "fields", row.id), *words.told_by(row.session)]
-    fields = [field for field in told if field["value"] != name]
-    return ShownThread(
-        name,
-        word,
-        tone,
-        words.parts_of(words.counts_of(row)),
-        row.total_count,
-        row.elapsed_computed if observed is None else observed,
-        [field for field in fields if field["name"] != WORKER_FIELD],
-        words.attached(facts.record, "artifacts", row.id),
-    )

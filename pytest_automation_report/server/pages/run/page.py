@@ -21,7 +21,8 @@ from pytest_automation_report.server.api.documents import exported_run, run_view
 from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of
 from pytest_automation_report.server.pages.queries import PageReader, ask
-from pytest_automation_report.server.pages.run import head
+from pytest_automation_report.server.pages.run import details, head
+from pytest_automation_report.server.pages.run.changes import ChangesView, RunChanges
 from pytest_automation_report.server.pages.run.facts import (
     SILENT_US,
     THREADS_SHOWN,
@@ -38,7 +39,7 @@ from pytest_automation_report.server.pages.run.facts import (
 )
 from pytest_automation_report.server.pages.run.failures import FailureCards
 from pytest_automation_report.server.pages.run.messages import says_of
-from pytest_automation_report.server.pages.run.tests import ChangesView, RunChanges, TestList, TestsView, TreeRows
+from pytest_automation_report.server.pages.run.tests import TestList, TestsView, TreeRows
 from pytest_automation_report.server.pages.runs import RunIdentity
 from pytest_automation_report.server.pages.urls import VIEWS, RunState, link, paging, run_state, single_values
 from pytest_automation_report.server.pages.words import fields_of, files_in, tests_and_files
@@ -58,9 +59,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import RunFindings, RunOverview
     from pytest_automation_report.findings.sentences import RunNumbers
     from pytest_automation_report.server.pages.drawings import Lanes, TrendPoint
+    from pytest_automation_report.server.pages.run.details import DetailsView
     from pytest_automation_report.server.pages.run.facts import Phrase, Running, Slow, WorkersShare
     from pytest_automation_report.server.pages.run.failures import FailuresView
-    from pytest_automation_report.server.pages.run.head import Chip, DetailsView, Head, HeadLine
+    from pytest_automation_report.server.pages.run.head import Chip, Head, HeadLine
     from pytest_automation_report.server.pages.words import Part
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
@@ -438,13 +440,13 @@ class RunView:
         rows = self._reader.rows_of([entry["result"] for entry in changed if entry["result"]])
         histories.load((row.case for row in rows.values()), is_whole=True)
         letters = {result: histories.letters(row.case) for result, row in rows.items()}
-        commits = head.commits_since(self._facts.fields.get("Commits", ""), found["base"]["commit"])
+        commits = details.commits_since(self._facts.fields.get("Commits", ""), found["base"]["commit"])
         return ChangesView(RunChanges(found, self._state, letters), commits, self._software())
 
     def _software(self) -> list[tuple[str, str, str]]:
         base = self._facts.findings["base"]
         before = None if base is None else self._reader.runs([base["run"]]).get(base["run"])
-        return [] if before is None else head.changed_software(fields_of(before), self._facts.fields)
+        return [] if before is None else details.changed_software(fields_of(before), self._facts.fields)
 
     def _time(self) -> TimeView:
         facts = self._facts
@@ -468,4 +470,4 @@ class RunView:
         )
 
     def _details(self) -> DetailsView:
-        return head.details_view(self._facts, self._software())
+        return details.details_view(self._facts, self._software())
