@@ -312,12 +312,6 @@ class Reader:
         columns = (SOURCE_ORDERS[query["sort"]], 's."id"')
         return self._page(SUITE_NUMBERS, _SOURCES.format("project_id"), (project_id,), columns, query, total)
 
-    def _one(self, what: str, sql: str, row_id: int) -> Row:
-        row = self.connection.row(sql, (row_id,))
-        if row is None:
-            raise not_found(what)
-        return row
-
     def _check_project(self, project_id: int) -> None:
         if not self.connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
             raise not_found("project with automation runs")
