@@ -158,6 +158,13 @@ def test_printed_annotations_count_where_they_are_asked_for(suite: Suite) -> Non
     assert [name for name, _, _ in tests["test_silent"].fields] == ["Output"]
 
 
+def test_printed_annotations_count_where_output_is_not_kept(suite: Suite) -> None:
+    """A test that passes has them also with the default of ``output``, which keeps that of failed tests alone."""
+    suite.write("test_suite.py", "def test_prints(): print('[[PROPERTY|author=Ann]]')")
+    (test,) = suite.report(ini="automation_report_output_annotations = true").values()
+    assert test.fields == [("author", "Ann", STRING)]
+
+
 def test_printed_annotations_are_output_otherwise(suite: Suite) -> None:
     """Without the setting such lines are output like any other."""
     suite.write("test_suite.py", "def test_prints(): print('[[PROPERTY|author=Ann]]')")
