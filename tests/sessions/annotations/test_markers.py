@@ -161,7 +161,8 @@ def test_printed_annotations_count_where_they_are_asked_for(suite: Suite) -> Non
 def test_printed_annotations_count_where_output_is_not_kept(suite: Suite) -> None:
     """A test that passes has them also with the default of ``output``, which keeps that of failed tests alone."""
     suite.write("test_suite.py", "def test_prints(): print('[[PROPERTY|author=Ann]]')")
-    (test,) = suite.report(ini="automation_report_output_annotations = true").values()
+    options = ("-o", "automation_report_output=failed")
+    (test,) = suite.report(*options, ini="automation_report_output_annotations = true").values()
     assert test.fields == [("author", "Ann", STRING)]
 
 
