@@ -45,7 +45,7 @@ from pytest_automation_report.api.responses import (
     HttpOutcome,
     HttpResponse,
     NoResponse,
-    NotSentError,
+    OutOfTimeError,
     classify,
 )
 from pytest_automation_report.errors import SettingError
@@ -304,7 +304,7 @@ class HttpClient(Client):
         while True:
             seconds = min(seconds, self.ends_at - monotonic())
             if seconds <= 0:
-                raise NotSentError("no time is left")
+                raise OutOfTimeError("no time is left")
             attempt = Try(seconds)
             outcome = attempt.outcome(partial(self._outcome, prepared, attempt))
             # A server that is being restarted, or that met another one at a wrong moment.

@@ -73,6 +73,10 @@ class NotSentError(ClientError):
     """The whole request never left this machine (DNS, connect, TLS, proxy, cut body): safe to repeat."""
 
 
+class OutOfTimeError(NotSentError):
+    """The time that the client has for all of its requests was over before this one."""
+
+
 class ThrottledError(ClientError):
     """The server answered 429."""
 

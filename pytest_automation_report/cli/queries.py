@@ -19,7 +19,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.api.client import MOST_RUNS, learn_kind, run_pages
-from pytest_automation_report.api.responses import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
+from pytest_automation_report.api.responses import (
+    NotSentError,
+    OutOfTimeError,
+    RefusedError,
+    ThrottledError,
+    UnknownAnswerError,
+)
 from pytest_automation_report.ci.detection import facts_for, is_ci
 from pytest_automation_report.cli.context import (
     FACTS,
@@ -157,16 +163,23 @@ def _where(settings: Settings, others: Sequence[tuple[Run, str]]) -> str:
 
 
 def retry_until(call: Callable[[], _T], end: float, *, also: tuple[type[Exception], ...] = ()) -> _T:
-    """Return a call's result, repeated on transient errors and on ``also`` until ``end`` of the monotonic clock."""
+    """Return a call's result, repeated on transient errors and on ``also`` until ``end`` of the monotonic clock.
+
+    Then the last error is raised; of a time that was over before a request, the one before that: it says why.
+    """
     retried: tuple[type[Exception], ...] = (*TRANSIENT_ERRORS, *also)
     shown, shown_at = "", 0.0
+    last: Exception | None = None
     while True:
         try:
             return call()
         except retried as error:
             now, reason = time.monotonic(), str(error)
+            if isinstance(error, OutOfTimeError) and last is not None:
+                raise last from None
             if now >= end:
                 raise
+            last = error
         if reason != shown or now - shown_at >= _SHOWN_SECONDS:
             left = quantity(round(end - now), "more second")
             echo_stderr(f"{reason}; trying again for {left}" if reason != shown else f"still trying, for {left}")

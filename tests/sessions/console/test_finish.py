@@ -176,6 +176,14 @@ def test_server_that_does_not_answer_makes_no_job_red(
     assert ran.err.splitlines()[-1].startswith("Error: " if gate else "warning: ")
 
 
+def test_reason_of_a_server_that_is_down_is_said_at_the_end(project: Project, testmo: ScriptedServer) -> None:
+    """The last line says what the server lacked, and not that the command's time is over."""
+    testmo.down()
+    options = ("--url", testmo.address, "--project-id", "1", "--timeout", "1s")
+    ran = console(project.root, "run", "finish", "7", *options, env=session_environment(), exits=0)
+    assert f"warning: {testmo.address}: Connection refused: " in ran.err.splitlines()[-1]
+
+
 def test_server_that_fails_halfway_changes_no_verdict(project: Project, testmo: ScriptedServer) -> None:
     """What was found before the server failed stays found: missing jobs are 3 though the comment cannot be read."""
     job(project, 1, "1/2", address=testmo.address)
