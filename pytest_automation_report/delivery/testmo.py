@@ -105,8 +105,7 @@ def result_artifacts(attempts: Sequence[Attempt]) -> tuple[Artifact, ...]:
 
 def attempt_fields(attempt: Attempt) -> list[Field]:
     """Return the fields of one attempt, those about its causes first."""
-    steps = _steps_fields(attempt)
-    others = [Field(NOTES_FIELD, attempt.notes, FieldType.CONSOLE)] if attempt.notes else []
+    steps, others = _steps_fields(attempt), _notes(attempt)
     others += (Field(name, text, FieldType.CONSOLE) for name, text in attempt.output.items())
     others += with_known(attempt)
     if attempt.subtests is None:
@@ -130,6 +129,10 @@ def with_known(attempt: Attempt) -> Sequence[Field]:
     return fields if attempt.known is None else (*fields[:place], known_field(attempt.known), *fields[place:])
 
 
+def _notes(attempt: Attempt) -> list[Field]:
+    return [Field(NOTES_FIELD, attempt.notes, FieldType.CONSOLE)] if attempt.notes else []
+
+
 def _cause_field(cause: Cause) -> Field:
     if cause.kind == "xpass":
         return Field(cause.name, cause.text)
@@ -144,7 +147,13 @@ def subtests_field(subtests: Subtests) -> Field:
 
 
 def _steps_fields(attempt: Attempt) -> list[Field]:
-    """Return the field with the markup for steps, or none.
+    """Return the field with the markup for steps, or none."""
+    markup = "".join(step_markup(*step) for step in _shown_steps(attempt))
+    return [Field("Steps", f"{OPENING_TAG}{markup}{CLOSING_TAG}", FieldType.HTML)] if markup else []
+
+
+def _shown_steps(attempt: Attempt) -> list[tuple[StepStatus, str]]:
+    """Return the steps of an attempt that fit into one field, each as its status and text, those inside others too.
 
     A last step counts those that do not fit, since cut markup would be shown as text.
     """
@@ -152,21 +161,22 @@ def _steps_fields(attempt: Attempt) -> list[Field]:
         return []
     listed, counts = [*listed_steps(attempt.steps)], Counter[StepStatus](attempt.more_steps)
     counts.update(status for status, _ in listed)
-    shown, rest = listed[:STEP_LIMIT], counts
+    fitting, rest = listed[:STEP_LIMIT], counts
     if attempt.subtests is not None:
-        shown = [*shown, *((step.status, step.name) for step in attempt.subtests.steps)]
+        fitting = [*fitting, *((step.status, step.name) for step in attempt.subtests.steps)]
         rest = counts + Counter(attempt.subtests.counts)
-    markup, remaining_units = [OPENING_TAG], TEXT_UNITS - len(OPENING_TAG) - len(CLOSING_TAG) - _REST_UNITS
-    for status, description in shown[: STEP_LIMIT if rest.total() <= STEP_LIMIT else STEP_LIMIT - 1]:
-        step = step_markup(status, cut_end(description, _STEP_UNITS))
-        remaining_units -= utf16_length(step)
+    shown: list[tuple[StepStatus, str]] = []
+    remaining_units = TEXT_UNITS - len(OPENING_TAG) - len(CLOSING_TAG) - _REST_UNITS
+    for status, description in fitting[: STEP_LIMIT if rest.total() <= STEP_LIMIT else STEP_LIMIT - 1]:
+        text = cut_end(description, _STEP_UNITS)
+        remaining_units -= utf16_length(step_markup(status, text))
         if remaining_units < 0:
             break
-        markup.append(step)
+        shown.append((status, text))
         rest[status] -= 1
     if rest := +rest:
-        markup.append(step_markup(*rest_of_steps(rest)))
-    return [Field("Steps", "".join((*markup, CLOSING_TAG)), FieldType.HTML)]
+        shown.append(rest_of_steps(rest))
+    return shown
 
 
 def rest_of_steps(rest: Mapping[StepStatus, int]) -> tuple[StepStatus, str]:
@@ -188,41 +198,39 @@ def _with_attempts(own: Sequence[Field], earlier: Sequence[Attempt], statuses: M
     others = [each for each in own if not each.is_highlight]
     shown: list[Field] = []
     for number, attempt in enumerate(earlier, 1):
-        alias, failures = statuses.get(attempt.status, attempt.status), _failures(attempt_fields(attempt))
+        alias = statuses.get(attempt.status, attempt.status)
+        failures = [each for each in attempt_fields(attempt) if each.is_highlight and each.type is FieldType.CONSOLE]
         meta = {**(failures[0].meta if failures else {}), "status": alias}
         if attempt.elapsed is not None:
             meta["elapsed"] = str(attempt.elapsed)
-        shown.append(Field(f"Attempt {number}", attempt_text(attempt, alias), FieldType.CONSOLE, meta))
+        shown.append(Field(f"Attempt {number}", _attempt_text(attempt, failures, alias), FieldType.CONSOLE, meta))
     # One place is for the number of attempts. If places are few, the latest attempts are shown, three at least.
     max_shown = max(3, FIELD_LIMIT - len(own) - 1)
     total = Field("Attempts", str(len(earlier) + 1), meta=ATTEMPTS_META)
     return [*highlights, total, *shown[-max_shown:], *others]
 
 
-def _failures(fields: Sequence[Field]) -> list[Field]:
-    return [each for each in fields if each.is_highlight and each.type is FieldType.CONSOLE]
-
-
-def attempt_text(attempt: Attempt, alias: str) -> str:
-    """Return the text of an earlier attempt: its causes, then its author's fields and steps."""
-    fields = attempt_fields(attempt)
-    failures = _failures(fields)
+def _attempt_text(attempt: Attempt, failures: Sequence[Field], alias: str) -> str:
+    """Return the text of an earlier attempt: its failures, then its steps and its author's fields."""
     if not failures:
         text = f"This attempt ended as {alias}."
     elif len(failures) == 1:
         text = failures[0].value or ""
     else:
         text = "\n\n".join(f"{each.name}\n{each.value}" for each in failures)
-    # In a test with subtests the steps field also shows the subtests: it is not the user's.
-    ours = _OUR_NAMES | ({"Steps"} if any(each.name == "Subtests" for each in fields) else set())
-    added: list[str] = []
-    for each in fields:
+    # In a test with subtests the steps also show the subtests: they are not the author's.
+    ours = _OUR_NAMES if attempt.subtests is None else _OUR_NAMES | {"Steps"}
+    added = [] if attempt.subtests is not None else [_step_line(*step) for step in _shown_steps(attempt)]
+    for each in (*_notes(attempt), *with_known(attempt)):
         if not each.is_highlight and each.name not in ours:
-            value = each.value or ""
-            steps = parse_steps(value)
-            # Steps are a line each.
-            added += [f"{each.name}: {value}"] if steps is None else [f"[{status}] {name}" for status, name in steps]
+            # An author may have written steps of their own.
+            steps = parse_steps(each.value or "")
+            added += [f"{each.name}: {each.value or ''}"] if steps is None else [_step_line(*step) for step in steps]
     return console("\n\n".join((text, "\n".join(added)))) if added else text
+
+
+def _step_line(status: StepStatus, text: str) -> str:
+    return f"[{status}] {text}"
 
 
 def fit_to_limits(test: AnyTest) -> AnyTest:
