@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
@@ -109,6 +109,11 @@ class Cause(Struct, frozen=True, omit_defaults=True):
     type: str = ""
     phase: ShortText = ""
     subtest: str | None = None
+
+
+def first_cause(causes: Iterable[Cause]) -> Cause | None:
+    """Return the first cause for which an attempt did not pass, None without one."""
+    return next((cause for cause in causes if cause.kind != "xpass"), None)
 
 
 class Known(RequestBody, frozen=True):

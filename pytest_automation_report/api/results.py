@@ -18,6 +18,7 @@ from pytest_automation_report.api.models import (
     Step,
     StepStatus,
     Test,
+    first_cause,
 )
 
 OUTPUTS: Final[tuple[OutputName, ...]] = get_args(OutputName)
@@ -59,7 +60,7 @@ class AttemptParts(Struct, frozen=True, omit_defaults=True):
     @property
     def cause(self) -> Cause | None:
         """The first cause for which it did not pass."""
-        return next((cause for cause in self.causes if cause.kind != "xpass"), None)
+        return first_cause(self.causes)
 
     @property
     def text(self) -> str:

@@ -18,6 +18,7 @@ from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD, Cause, 
 from pytest_automation_report.api.results import INDENT, OUTPUTS, EarlierAttempt
 from pytest_automation_report.text.dates import day_from
 from pytest_automation_report.text.limits import STRING_UNITS, fits_in, whole_number
+from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,8 +51,8 @@ def known_from(name: str, value: str | None) -> Known | None:
 
 OPENING_TAG: Final = "<test-steps>"
 CLOSING_TAG: Final = "</test-steps>"
-_WHOLE = re.compile(f"{OPENING_TAG}(.*){CLOSING_TAG}", re.DOTALL)
-_STEP = re.compile(r'\s*<test-step status="(passed|failed|skipped)">([^<]*)</test-step>\s*')
+_WHOLE = lazy_pattern(f"{OPENING_TAG}(.*){CLOSING_TAG}", re.DOTALL)
+_STEP = lazy_pattern(r'\s*<test-step status="(passed|failed|skipped)">([^<]*)</test-step>\s*')
 
 
 def step_markup(status: str, text: str) -> str:
@@ -77,12 +78,12 @@ def parse_steps(markup: str) -> list[tuple[StepStatus, str]] | None:
 OWNER_FIELD: Final = "Owner"
 XPASS_FIELD: Final = "Unexpected pass"
 
-_SUBTEST: Final = re.compile(r"Failure \[(.*)\]", re.DOTALL)
-_FAILED: Final = re.compile(r"(?:Failure|Error)(?: \[.*\])?", re.DOTALL)
-_ATTEMPT: Final = re.compile(r"Attempt ([1-9][0-9]{0,8})")
-_TEXT_STEPS: Final = re.compile(r"\n\n((?:\n?\[(?:passed|failed|skipped)\] [^\n]*)+)")
-_TEXT_STEP: Final = re.compile(r"\[(passed|failed|skipped)\] (.*)")
-_NAMED: Final = re.compile(r"([^\n:]+): ([^\n]*)")
+_SUBTEST: Final = lazy_pattern(r"Failure \[(.*)\]", re.DOTALL)
+_FAILED: Final = lazy_pattern(r"(?:Failure|Error)(?: \[.*\])?", re.DOTALL)
+_ATTEMPT: Final = lazy_pattern(r"Attempt ([1-9][0-9]{0,8})")
+_TEXT_STEPS: Final = lazy_pattern(r"\n\n((?:\n?\[(?:passed|failed|skipped)\] [^\n]*)+)")
+_TEXT_STEP: Final = lazy_pattern(r"\[(passed|failed|skipped)\] (.*)")
+_NAMED: Final = lazy_pattern(r"([^\n:]+): ([^\n]*)")
 _TEXTS: Final = frozenset({FieldType.TEXT, FieldType.HTML, FieldType.CONSOLE})
 
 

@@ -22,6 +22,7 @@ from pytest_automation_report.api.models import (
     OutputName,
     Status,
     Step,
+    first_cause,
 )
 from pytest_automation_report.errors import group_members
 from pytest_automation_report.guards import safe_str
@@ -381,7 +382,7 @@ class FirstFailures:
         if len(self.kept) == SHOWN or self._remaining_bytes <= 0:
             return
         attempt, identity = record.attempt, identify(record.nodeid, prefix=prefix)
-        failure = next((cause for cause in attempt.causes if cause.kind != "xpass"), None)
+        failure = first_cause(attempt.causes)
         message = "" if failure is None else failure.message or failure.text
         whole = (
             record.folder or identity.folder,

@@ -28,8 +28,9 @@ from pytest_automation_report.server.pages.run.page import Documents, RunDocumen
 from pytest_automation_report.server.pages.runs import RunIdentity
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks
 from pytest_automation_report.server.pages.urls import RunState, link, read_parameters, run_state
-from pytest_automation_report.server.pages.words import counts_of, parts_of, stored_causes
+from pytest_automation_report.server.pages.words import counts_of, parts_of
 from pytest_automation_report.server.store import contents
+from pytest_automation_report.server.store.stored import causes_in
 from pytest_automation_report.server.store.values import hexadecimal, json_text
 from pytest_automation_report.text.node_ids import join_place, join_title, rerun_command
 from pytest_automation_report.text.visible import plain
@@ -125,7 +126,7 @@ def _failures(rows: Sequence[StoredResult], kinds: Mapping[str, Mine | None]) ->
     """Return failures; the first one of each reason has a longer text, since the others are alike."""
     texts = []
     for row in rows:
-        values = [cause.text for cause in stored_causes(row.causes) if cause.kind != "xpass"]
+        values = [cause.text for cause in causes_in(row.causes) if cause.kind != "xpass"]
         texts.append("\n\n".join(map(plain, values)))
     firsts = {row.fingerprint: row.id for row in reversed(rows)}
     is_first = [firsts[row.fingerprint] == row.id for row in rows]

@@ -35,12 +35,11 @@ from pytest_automation_report.server.pages.words import (
     STATUSES_RANKED,
     STATUSES_SHOWN,
     known_entries,
-    stored_causes,
     stored_entries,
 )
 from pytest_automation_report.server.store.overview import facts_of
 from pytest_automation_report.server.store.results import Siblings, siblings_of
-from pytest_automation_report.server.store.stored import entries_in
+from pytest_automation_report.server.store.stored import causes_in, entries_in
 from pytest_automation_report.server.store.values import STATUS_IDS, ResultClass, content_hash, hexadecimal
 from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import (
@@ -240,7 +239,7 @@ class ReportedTests:
 
 def _lone_reason(text: str) -> str:
     """Return why a test was skipped, if its causes have nothing else; empty otherwise."""
-    first, *others = stored_causes(text)
+    first, *others = causes_in(text)
     return first.message if first.type == "pytest.skip" and not others else ""
 
 

@@ -11,10 +11,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
 from msgspec import Struct
-from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Cause, Known, is_web_address
+from pytest_automation_report.api.models import Known, is_web_address
 from pytest_automation_report.api.sessions import session_fields
 from pytest_automation_report.api.text_fields import known_field
 from pytest_automation_report.failures.terminal import TerminalLine, terminal_lines
@@ -193,14 +192,6 @@ def known_entries(known: Known | None) -> list[Entry]:
         return []
     field = known_field(known)
     return [with_defaults(StoredEntry(field.name, field.type, field.value))]
-
-
-_causes: Final = Decoder(tuple[Cause, ...]).decode
-
-
-def stored_causes(text: str | None) -> tuple[Cause, ...]:
-    """Return the causes of a result, which are stored as JSON."""
-    return _causes(text) if text else ()
 
 
 _WORDS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,}")

@@ -1,4 +1,4 @@
-"""Turn texts of a store of the first release into columns: steps of a migration, for `Ranges` of ids."""
+"""Turn texts of a store of the first release into typed values: steps of a migration, for `Ranges` of ids."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.json import decode, encode
 
-from pytest_automation_report.api.models import Ending
+from pytest_automation_report.api.models import Ending, Json, Step
+from pytest_automation_report.api.results import EarlierAttempt
 from pytest_automation_report.api.sessions import (
     COLLECTED_FIELD,
     DESELECTED_FIELD,
@@ -16,8 +17,8 @@ from pytest_automation_report.api.sessions import (
     session_from,
     worst_cut,
 )
-from pytest_automation_report.api.text_fields import known_from
-from pytest_automation_report.server.store.values import json_text
+from pytest_automation_report.api.text_fields import known_from, read_result
+from pytest_automation_report.server.store.values import ResultClass, json_text
 
 if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import StoreConnection
@@ -28,6 +29,14 @@ _HAS_NAME: Final = " OR ".join(['"body" LIKE ?'] * len(SESSION_FIELDS))
 _FIELDS: Final = (
     'SELECT "id", "run_id", "thread_id", "body" FROM "attachment"'
     f' WHERE "id" BETWEEN ? AND ? AND "kind" = \'fields\' AND ({_HAS_NAME}) ORDER BY "id"'
+)
+_RESULTS: Final = (
+    'SELECT "id", "result_class", "fields", "steps", "attempts" FROM "result"'
+    ' WHERE "id" BETWEEN ? AND ? AND "fields" IS NOT NULL'
+)
+_RETYPE: Final = (
+    'UPDATE "result" SET "fields" = ?, "steps" = ?, "attempts" = ?, "causes" = ?, "output" = ?, "owner" = ?'
+    ' WHERE "id" = ?'
 )
 
 
@@ -69,3 +78,23 @@ def fill_known(connection: StoreConnection, first: int, last: int) -> None:
                 others = json_text([each for each in fields if each is not field]) if len(fields) > 1 else None
                 connection.execute(_SET_KNOWN, (others, encode(known).decode(), not known.is_past, result_id))
                 break
+
+
+def retype_results(connection: StoreConnection, first: int, last: int) -> None:
+    """Turn the fields of results that say why a test failed, what it printed or did, and whose it is, into columns."""
+    for result_id, result_class, fields, steps, attempts in connection.execute(_RESULTS, (first, last)):
+        connection.execute(_RETYPE, (*_retyped(result_class, json.loads(fields), steps, attempts), result_id))
+
+
+def _retyped(result_class: int, fields: list[Json], steps: str | None, attempts: str | None) -> list[str | None]:
+    """Return fields, steps, attempts, causes, output and owner."""
+    # Their decoders are made here: at import they would cost each sender of an embedded store half a millisecond.
+    read = read_result(
+        fields,
+        decode(steps, type=tuple[Step, ...]) if steps else (),
+        decode(attempts, type=tuple[EarlierAttempt, ...]) if attempts else (),
+        has_failed=result_class == ResultClass.FAILURE,
+        has_passed=result_class == ResultClass.SUCCESS,
+    )
+    values = (read.fields, read.steps, read.attempts, read.causes, read.output)
+    return [*(encode(value).decode() if value else None for value in values), read.owner or None]

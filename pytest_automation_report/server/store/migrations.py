@@ -26,8 +26,7 @@ from pytest_automation_report.server.store.database import (
     marks,
     statements_of_tables,
 )
-from pytest_automation_report.server.store.first_texts import fill_known, fill_sessions
-from pytest_automation_report.server.store.retyped import retype_results
+from pytest_automation_report.server.store.first_texts import fill_known, fill_sessions, retype_results
 from pytest_automation_report.server.store.values import try_again
 
 if TYPE_CHECKING:

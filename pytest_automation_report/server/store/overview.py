@@ -31,6 +31,7 @@ from pytest_automation_report.server.store.reads import (
     stored_documents,
     thread_rows,
 )
+from pytest_automation_report.server.store.stored import FACTS
 from pytest_automation_report.server.store.values import ResultClass, StoredField
 
 if TYPE_CHECKING:
@@ -68,9 +69,6 @@ XPASS: Final = "xpass"
 
 XPASS_CAUSE: Final = f'%"kind":"{XPASS}"%'
 """A pattern of the causes of such a test: their texts have no such quotes."""
-
-FACTS: Final = 'CASE WHEN "fields" LIKE ? THEN "fields" END AS "facts", "owner", "causes" LIKE ? AS "is_xpass"'
-"""The columns from which `facts_of` returns the facts of a test, with `FACTS_VALUES`."""
 
 FACTS_VALUES: Final = ('%"type":1,%', XPASS_CAUSE)
 

@@ -1,18 +1,18 @@
 """Define the records of a store as values, and make them of rows.
 
-A member has the name of its column without ``_id``. JSON of a column is decoded here only.
+A member has the name of its column without ``_id``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - get_type_hints looks it up
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct, field
-from msgspec.structs import fields
 
-from pytest_automation_report.api.models import Ending, Known, SessionSummary
+from pytest_automation_report.api.models import Cause, Ending, Known, SessionSummary
 from pytest_automation_report.server.store.values import PartKind, ResultStatus, RunningTest, not_found, slot_name
 
 if TYPE_CHECKING:
@@ -31,11 +31,15 @@ class Columns(Generic[T]):
 
     def __init__(self, struct: type[T], sql: str = "", table: str = "") -> None:
         self._struct = struct
-        columns = (each.encode_name for each in fields(struct) if each.required)
+        columns = struct.__struct_encode_fields__[: len(struct.__struct_fields__) - len(struct.__struct_defaults__)]
         self.sql = sql or ", ".join(f'{table}"{column}"' for column in columns)
-        hints = get_type_hints(struct)
-        found = [_converter(hints[name]) for name in struct.__struct_fields__]
-        self._converters = [(place, convert) for place, convert in enumerate(found) if convert is not None]
+
+    @cached_property
+    def _converters(self) -> list[tuple[int, Callable[[Any], object]]]:
+        # Only when a row is read: to resolve all of these types costs a sender that starts 2 ms.
+        hints = get_type_hints(self._struct)
+        found = [_converter(hints[name]) for name in self._struct.__struct_fields__]
+        return [(place, convert) for place, convert in enumerate(found) if convert is not None]
 
     def make(self, row: Sequence[Any]) -> T:
         """Return the Struct of a row that has the columns of ``sql``."""
@@ -196,11 +200,17 @@ class StoredEntry(Struct, frozen=True):
 
 
 _entries: Final = msgspec.json.Decoder(tuple[StoredEntry, ...]).decode
+_causes: Final = msgspec.json.Decoder(tuple[Cause, ...]).decode
 
 
 def entries_in(text: str | None) -> tuple[StoredEntry, ...]:
     """Return the fields or artifacts of a result, as a column has them."""
     return _entries(text) if text else ()
+
+
+def causes_in(text: str | None) -> tuple[Cause, ...]:
+    """Return the causes of a result, as a column has them."""
+    return _causes(text) if text else ()
 
 
 class Attachment(Struct, frozen=True):
@@ -364,6 +374,9 @@ class PastResult(Struct, frozen=True):
     thread: int
 
 
+FACTS: Final = 'CASE WHEN "fields" LIKE ? THEN "fields" END, "owner", "causes" LIKE ?'
+"""The columns from which `overview.facts_of` returns the facts of a test, with `overview.FACTS_VALUES`."""
+
 RUN: Final = Columns(StoredRun)
 BRIEF: Final = Columns(BriefResult)
 LISTED: Final = Columns(ListedResult)
@@ -374,7 +387,7 @@ REPORTED: Final = Columns(
     ReportedResult,
     f'{LISTED.sql}, "result_class", "artifacts", COALESCE("fields", "steps", "causes", "output") IS NOT NULL,'
     ' CASE WHEN "result_class" NOT IN (2, 3) AND COALESCE("fields", "steps", "output") IS NULL THEN "causes" END,'
-    ' CASE WHEN "fields" LIKE ? THEN "fields" END, "owner", "causes" LIKE ?',
+    f" {FACTS}",
 )
 PAST: Final = Columns(
     PastResult,

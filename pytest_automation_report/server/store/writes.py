@@ -11,10 +11,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
-from msgspec.json import Decoder, encode
+from msgspec.json import encode
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import SELECTION_FIELD, Cause
+from pytest_automation_report.api.models import SELECTION_FIELD, Cause, first_cause
 from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import (
     MAX_ATTACHED,
@@ -29,6 +29,7 @@ from pytest_automation_report.server.store.database import (
     used_bytes,
 )
 from pytest_automation_report.server.store.reads import IS_MODULE, find_cases, rows_of, unexplained_exits
+from pytest_automation_report.server.store.stored import causes_in
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
     KILLED,
@@ -195,7 +196,6 @@ _MAX_TEXT: Final = 20_000
 # Of a test that did not fail, as nearly all.
 _NOTHING: Final = Derived()
 _NO_CAUSE: Final = Cause("failure", "", "")
-_causes: Final = Decoder(tuple[Cause, ...]).decode
 
 
 def derived(test: StoredTest, result_class: int) -> Derived:
@@ -205,7 +205,7 @@ def derived(test: StoredTest, result_class: int) -> Derived:
     # Its expressions take 10 ms to compile: a session whose tests all pass does not pay for them.
     from pytest_automation_report.findings.fingerprints import describe_failure, make_fingerprint  # noqa: PLC0415
 
-    cause = next((cause for cause in _causes(test.causes or "[]") if cause.kind != "xpass"), _NO_CAUSE)
+    cause = first_cause(causes_in(test.causes)) or _NO_CAUSE
     file, is_module = test.file or "", _is_module(test)
     failure = describe_failure(
         cause.message or cause.text,

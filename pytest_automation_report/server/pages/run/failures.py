@@ -47,8 +47,9 @@ from pytest_automation_report.server.pages.run.facts import (
 )
 from pytest_automation_report.server.pages.run.messages import Said, says_of
 from pytest_automation_report.server.pages.urls import FLAKY, RunState, link
-from pytest_automation_report.server.pages.words import stored_causes, stored_entries, tests_and_files
+from pytest_automation_report.server.pages.words import stored_entries, tests_and_files
 from pytest_automation_report.server.store.results import PAGE_ROWS
+from pytest_automation_report.server.store.stored import causes_in
 from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, hexadecimal
 from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.node_ids import (
@@ -416,7 +417,7 @@ class FailureCards:
         causes: dict[int, tuple[str, str]] = {}
         firsts = [rows[0].id for reason in reasons if (rows := self._rows_of(reason))]
         for result_id, _, text in self._reader.fields(firsts):
-            for cause in stored_causes(text)[:1]:
+            for cause in causes_in(text)[:1]:
                 causes[result_id] = cause.text, cause.type
         return causes
 

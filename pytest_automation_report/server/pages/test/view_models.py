@@ -21,8 +21,9 @@ from pytest_automation_report.failures.terminal import Screen, terminal_lines
 from pytest_automation_report.failures.values import Comparison
 from pytest_automation_report.findings.fingerprints import IN_PHASE
 from pytest_automation_report.server.pages.urls import STREAMS
-from pytest_automation_report.server.pages.words import OUTCOME_TONES, Entry, ShownStatus, stored_causes, web_address
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, Entry, ShownStatus, web_address
 from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, StoredContent
+from pytest_automation_report.server.store.stored import causes_in
 from pytest_automation_report.server.store.values import content_hash
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def last_attempt(result: StoredResult) -> StoredAttempt:
     return StoredAttempt(
         0,
         phases=phases,
-        causes=stored_causes(result.causes),
+        causes=causes_in(result.causes),
         output=_output(result.output or "{}"),
         steps=_steps(result.steps or "[]"),
         comparison=None if result.comparison is None else _comparison(result.comparison),
