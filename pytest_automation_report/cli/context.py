@@ -353,8 +353,10 @@ def cleaning_options(settings: Settings, token: Token | None) -> RecordingOption
     return recording_options(settings, settings.folder_prefix, secrets, Path.cwd())
 
 
-def new_run(settings: Settings, token: Token | None, session_id: str = "") -> tuple[NewRun, RunSharing]:
-    """Return the run to create, with its build metadata and without secrets, and how jobs share it."""
+def new_run(
+    settings: Settings, token: Token | None, session_id: str = ""
+) -> tuple[NewRun, RunSharing, tuple[str, ...]]:
+    """Return the run to create, with its build metadata and without secrets, how jobs share it, and its ancestors."""
     facts = facts_for(settings.build_info, settings.facts, os.environ, Path.cwd())
     sharing = decide_sharing(settings, facts)
     if sharing.warning:
@@ -362,7 +364,7 @@ def new_run(settings: Settings, token: Token | None, session_id: str = "") -> tu
     # By this field the sender finds the run of a single session again.
     own = (Field(SESSION_ID_FIELD, session_id),) if session_id and not sharing.tag else ()
     run = configured_run(settings, facts, sharing, own=own)
-    return without_secrets(run, cleaning_options(settings, token)), sharing
+    return without_secrets(run, cleaning_options(settings, token)), sharing, facts.ancestors or ()
 
 
 _MOST_SECONDS: Final = 36_525 * 86_400  # a hundred years before now there is still a date

@@ -128,7 +128,7 @@ def find_runs(client: Client, settings: Settings, *, is_open: bool = False) -> l
     """
     if settings.run_id is not None:
         return [settings.run_id]
-    new, sharing = new_run(settings, None)
+    new, sharing, _ = new_run(settings, None)
     if not sharing.tag:
         # What its placeholders lack is said already.
         key = "write the key itself as --run-key" if settings.run_key else "--run-key"

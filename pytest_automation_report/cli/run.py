@@ -155,7 +155,7 @@ def run() -> None:
 def create(resources: Resources, **options: object) -> int:
     """Create a run and print its id. With --run-key an open run of that key is used, if there is one."""
     settings, token = configured(options)
-    new, sharing = new_run(settings, token)
+    new, sharing, _ = new_run(settings, token)
     new = joined(new, without_secrets(resources, cleaning_options(settings, token)))
     with connected_to(settings, token) as client:
         run_id = join_or_create_run(client, new, sharing, is_late_refused=True)

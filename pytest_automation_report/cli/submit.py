@@ -75,12 +75,13 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
         submission.discard()
         echo_stderr(f"no results in {submission.files} of {quantity(len(paths), 'file')}: nothing was sent")
         return Exit.DONE if allow_empty else Exit.USAGE
-    run, sharing = new_run(settings, token, submission.id)
+    run, sharing, ancestors = new_run(settings, token, submission.id)
     folder, session, lock = submission.finished(
         settings.endpoint,
         run,
         sharing=sharing,
         note=f"{quantity(submission.results, 'result')} submitted from {quantity(submission.files, 'file')}",
+        ancestors=ancestors,
         joined_run=settings.run_id,
     )
     with closing(lock), sending_to(settings, token) as client:
@@ -213,7 +214,7 @@ class _CommandRun(Struct):
         if self.token is None or self.settings.blocking_error:
             echo_stderr("no run was created: the results are kept")
             return
-        new, sharing = new_run(self.settings, self.token)
+        new, sharing, _ = new_run(self.settings, self.token)
         try:
             with connected_to(self.settings, self.token) as client:
                 self.run = join_or_create_run(client, new, sharing)
@@ -247,12 +248,13 @@ class _CommandRun(Struct):
         if not results and (self.run is None or (has_inner_results and not self.is_own)):
             submission.discard()
             return
-        new, sharing = new_run(self.settings.changed(run_id=self.run), self.token, submission.id)
+        new, sharing, ancestors = new_run(self.settings.changed(run_id=self.run), self.token, submission.id)
         folder, session, lock = submission.finished(
             self.settings.endpoint,
             new,
             note=ended.words,
             sharing=sharing,
+            ancestors=ancestors,
             joined_run=self.run,
             is_closing=self.is_own,
         )

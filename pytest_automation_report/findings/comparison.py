@@ -158,7 +158,9 @@ def bases_of_change(
     left it. Of its own branch, if there is no other or if it is the main branch, only those count that the gate ``let
     pass``. ``whole`` are the `whole_before` of the run.
     """
-    known = run.ancestors | {run.commit[:ANCESTOR_DIGITS]}
+    own = run.commit[:ANCESTOR_DIGITS]
+    # A job with another checkout may have joined the run: its commits say nothing of this one.
+    known = run.ancestors if own in run.ancestors else {own}
     wanted = [*([run.target_branch] if run.target_branch else ()), *main_branches]
     # What fails with the same files is the run's own, unless no other run is there.
     for is_same in (False, True):

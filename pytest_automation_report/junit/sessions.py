@@ -136,6 +136,7 @@ class Submission:
         *,
         note: str,
         sharing: RunSharing,
+        ancestors: tuple[str, ...],
         joined_run: int | None = None,
         is_closing: bool = False,
     ) -> tuple[SessionFolder, SessionManifest, Lock]:
@@ -160,6 +161,7 @@ class Submission:
             is_first=sharing.is_first,
             thread_fields=sharing.thread_fields(self.id),
             job=sharing.thread_job(self.id),
+            ancestors=ancestors,
             hosts=hosts if len(hosts) > 1 else {},
         )
         try:

@@ -282,7 +282,7 @@ def _written(
         thread_fields=sharing.thread_fields(folder.id),
         job=sharing.thread_job(folder.id),
         started_us=int(Unpatched.wall() * 1_000_000),
-        ancestors=(setup.facts.result().ancestors or ()) if candidate.run_id is None else (),
+        ancestors=setup.facts.result().ancestors or (),
         report=candidate.html,
         has_digest=candidate.digest or ("digest" not in candidate.origins and is_agent(setup.environ)),
     )

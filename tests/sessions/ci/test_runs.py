@@ -14,6 +14,7 @@ from sessions.ci.test_git import commit, git, new_repository
 from support.checked_server import CheckedServer
 from support.ci_environments import EVENT, JOBS, MERGE, PUSHES, SHA
 from support.projects import console
+from support.result_files import written
 from support.sessions import run_session, session_environment
 
 SOFTWARE = ["Python", "pytest", "Plugins", "OS", "Packages"]
@@ -185,3 +186,34 @@ def test_console_command_tells_the_same(project: Path, server: CheckedServer) ->
     assert fields == {"CI": "GitLab", "Branch": "main", "Commit": SHA, "Build": "7", "Attempt": "2", "Shard": "2/5"}
     assert set(links) == {"CI job", "Commit"}
     assert run["tags"] == ["main"]
+
+
+@pytest.mark.parametrize("way", ["submit", "exec", "session", "joined session"])
+def test_every_way_of_reporting_a_branch_finds_where_it_left_main(project: Path, way: str) -> None:
+    """Imports, commands, sessions and those that join a run by its id tell the commits that led to theirs."""
+    new_repository(project)
+    (project / ".gitignore").write_text("*.xml\n.automation-report\n")
+    git(project, "add", ".")
+
+    def report(name: str, commits: str, failed: str) -> None:
+        commit(project, commits)
+        written(project / f"{name}.xml", ["one", "two"], failed=failed)
+        if name != "topic" or way == "submit":
+            console(project, "submit", f"{name}.xml", "--source", "suite", exits=0)
+        elif way == "exec":
+            copied = "cp topic.xml made.xml; exit 1"
+            console(project, "exec", "--results", "made.xml", "--source", "suite", "--", "sh", "-c", copied, exits=1)
+        else:
+            (project / "test_suite.py").write_text("def test_ok():\n    assert 0\n")
+            options = ["--automation-report-source=suite"]
+            if way == "joined session":
+                run_id = console(project, "run", "create", "--source", "suite", exits=0).out.strip()
+                options = [f"--automation-report-run-id={run_id}"]
+            run_session(project, *options, exits=1)
+
+    report("base", "where the branch begins", "one")
+    git(project, "branch", "topic")
+    report("main", "later", "")
+    git(project, "switch", "--quiet", "topic")
+    report("topic", "mine", "one")
+    assert "compared with run 1 (main)" in console(project, "gate", "3").text

@@ -733,9 +733,10 @@ def test_a_branch_is_compared_with_main_before_it_began(runs: Runs) -> None:
     for commit in ("d" * 40, "d" * 40, "e" * 40):
         run = runs("ff", branch="topic", commit=commit, ancestors=[commit[:10], "b" * 10, "a" * 10])
         assert based_on_gate(runs, run) == (base, "merge base", ["test_0"])
-    # Of a shallow clone nothing is known.
-    run = runs("ff", branch="topic", commit="f" * 40)
-    assert based_on_gate(runs, run) == (newer, "main branch", ["test_0", "test_1"])
+    # Of a shallow clone nothing is known, and nothing of the run from a job that had another commit.
+    for others in ([], ["9" * 10, "b" * 10]):
+        run = runs("ff", branch="topic", commit="f" * 40, ancestors=others)
+        assert based_on_gate(runs, run) == (newer, "main branch", ["test_0", "test_1"])
     # Changed files of a commit of main.
     run = runs("ff", branch="topic", commit="b" * 40, more={"Changes": "0123456789ab"})
     assert based_on_gate(runs, run) == (base, "merge base", ["test_0"])
