@@ -363,6 +363,7 @@ ATTEMPTS: Final = "attempts"  # of a test: the earlier attempts with all that is
 CAUSES: Final = "causes"
 OUTPUT: Final = "output"
 OWNER: Final = "owner"
+PAUSED: Final = "paused"  # of a test: the microseconds of its time in which Python collected garbage
 KNOWN: Final = "known"  # of a test: the entry of a file of known failures that names it
 # Of a thread, with its creation or with any append: name and attempt of the job whose results it has. Jobs may have
 # several threads. Of results with one key in one job, the results of the highest attempt replace the others.
@@ -375,7 +376,7 @@ MAX_ANCESTORS: Final = 200
 SESSION: Final = "session"
 EXTENSIONS: Final = (
     STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, CAUSES, OUTPUT, OWNER, KNOWN, JOB, COLLECTION,
-    ANCESTORS, SESSION,
+    ANCESTORS, SESSION, PAUSED,
 )  # fmt: skip
 
 

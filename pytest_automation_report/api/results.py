@@ -82,7 +82,10 @@ class EarlierAttempt(AttemptParts, frozen=True, omit_defaults=True):
 
 
 class TypedTest(Test, frozen=True):
-    """A result as a server of ours takes it: without fields for what these members hold."""
+    """A result as a server of ours takes it: without fields for what these members hold.
+
+    ``paused`` are the microseconds of ``elapsed`` in which Python collected garbage, in whichever test that fell.
+    """
 
     started: Amount | None = None
     phases: Phases | None = None
@@ -94,6 +97,7 @@ class TypedTest(Test, frozen=True):
     output: Mapping[OutputName, str] = field(default_factory=dict)
     owner: str = ""
     known: Known | None = None
+    paused: int | None = None
 
     @classmethod
     def of(cls, test: Test) -> TypedTest:

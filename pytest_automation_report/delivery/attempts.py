@@ -134,7 +134,7 @@ def fold_attempts(
     if not earlier and last.is_plain and last.status not in FAILED:
         return TypedTest(
             base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, (), (), base.assertions,
-            base.started, _phases(last),
+            base.started, _phases(last), paused=last.paused or None,
         )  # fmt: skip
     owner = ""
     if options.owners and last.status in FAILED:
@@ -143,6 +143,7 @@ def fold_attempts(
         base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, _fields(last),
         result_artifacts(attempts), base.assertions, base.started, _phases(last),
         (), last.comparison, {}, (), tuple(map(_fitted_cause, last.causes)), last.output, owner, last.known,
+        last.paused or None,
     )  # fmt: skip
     if last.steps or last.subtests:
         no_steps: tuple[Step, ...] = ()

@@ -73,6 +73,11 @@ Location: TypeAlias = "tuple[str, int | None, str] | None"
 Times: TypeAlias = "tuple[int, int | None, int | None]"
 """Microseconds of an attempt, of its setup and of its teardown; the last two are None if they are not known."""
 
+_LEAST_PAUSE_US: Final = 1_000  # less in an attempt is not told: it changes no comparison of durations
+
+
+_NO_PAUSES: Final[Mapping[str, float]] = {}
+
 
 class RunningAttempt:
     """The reports of the running attempt of one test; ``hidden`` are those that a plugin repeated since its start.
@@ -81,8 +86,8 @@ class RunningAttempt:
     """
 
     __slots__ = (
-        "before", "counted", "durations", "hidden", "known", "last", "location", "notes", "phases", "properties",
-        "sections", "subtests",
+        "before", "counted", "durations", "hidden", "known", "last", "location", "notes", "pauses", "phases",
+        "properties", "sections", "subtests",
     )  # fmt: skip
 
     def __init__(self, before: RunningAttempt | None, location: Location) -> None:
@@ -94,6 +99,7 @@ class RunningAttempt:
         # None stands for a phase that simply passed.
         self.phases: dict[str, Phase | None] = {}
         self.durations: dict[str, float] = {}
+        self.pauses: Mapping[str, float] = _NO_PAUSES
         self.sections: Sequence[tuple[str, str]] = ()
         self.properties: Sequence[tuple[str, object]] = ()
         self.subtests: SubtestCounter | None = None
@@ -111,6 +117,13 @@ class RunningAttempt:
             return observed_us, None, None
         setup, teardown = durations.get("setup", 0.0), durations.get("teardown", 0.0)
         return min(round(total_us), observed_us), int(setup * 1e6), int(teardown * 1e6)
+
+    def paused_us(self, times: Times) -> int:
+        """Return the time in which Python collected garbage, a part of these times; 0 for a short one."""
+        # One that fell between two phases is in no duration. Without those only the whole time is known.
+        bounds = self.durations if times[1] is not None else {}
+        paused_us = sum(min(pause, bounds.get(when, pause)) for when, pause in self.pauses.items()) * 1e6
+        return 0 if paused_us < _LEAST_PAUSE_US else min(int(paused_us), times[0])
 
 
 _NONE: Final = RunningAttempt(None, None)
@@ -226,6 +239,12 @@ class Recorder:
         attempt.sections = report.sections
         attempt.properties = report.user_properties
 
+    def add_pause(self, report: pytest.TestReport, seconds: float) -> None:
+        """Add the time in which Python collected garbage during the phase of a report that was added, or a subtest."""
+        attempt = self._open.get(report.nodeid)
+        if attempt is not None:
+            attempt.pauses = {**attempt.pauses, report.when: attempt.pauses.get(report.when, 0.0) + seconds}
+
     def add_notes(self, error: BaseException) -> None:
         """Keep the notes of an exception of the running attempt, whose text may be cut where they stand."""
         self._notes += gather_notes(error)
@@ -258,11 +277,15 @@ class Recorder:
         plain_nodeid = self._groups.get(nodeid, nodeid)
         file, line = place_in(plain_nodeid, attempt.location) if attempt.location else ("", None)
         times = attempt.times_us(moment - began)
+        paused = attempt.paused_us(times) if attempt.pauses else 0
         if not annotations and self._is_plain_pass(attempt, plain_nodeid):
-            return FinishRecord(number, moment, plain_nodeid, Attempt("passed", *times), began, file, line)
+            passed = Attempt("passed", *times, paused=paused)
+            return FinishRecord(number, moment, plain_nodeid, passed, began, file, line)
         added = merged(annotations)
         key, folder = (None, None) if added is None else (added.key, added.folder)
         ended, *hidden = self._read(attempt, plain_nodeid, times, annotations, comparison)
+        if paused:
+            ended = replace(ended, paused=paused)
         is_final = _is_final(attempt)
         if not is_final:
             attempt.before, attempt.last = _NONE, _reported(attempt)
@@ -314,6 +337,7 @@ class Recorder:
         hidden.phases["call"], hidden.durations["call"] = attempt.phases.pop("call"), attempt.durations.pop("call", 0.0)
         hidden.sections, hidden.properties, hidden.known = attempt.sections, attempt.properties, attempt.known
         hidden.subtests, attempt.subtests = attempt.subtests, None
+        attempt.pauses = _NO_PAUSES  # of the setup, too, which is no matter: a repeated test is not compared
         attempt.hidden, attempt.before = (*attempt.hidden, hidden), hidden
 
     def _read(

@@ -6,6 +6,7 @@ They open no socket, start no thread and wait for nothing.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections import Counter
@@ -96,6 +97,45 @@ class Clock:
         return max(0, int((self._counter() - self.epoch) * 1_000_000))
 
 
+# The list itself: Python calls those in it, whatever a test binds to that name. PyPy has none.
+_GC_CALLBACKS: Final[list[object]] = getattr(gc, "callbacks", [])
+
+
+class GarbagePauses:
+    """Seconds in which Python collected garbage in this process, since they were taken."""
+
+    __slots__ = ("_began", "_counter", "seconds")
+
+    def __init__(self) -> None:
+        self._counter = Unpatched.counter
+        self._began = self.seconds = 0.0
+
+    def __call__(self, phase: str, _info: object) -> None:
+        """Python calls this before and after each collection, as often as every few microseconds."""
+        if phase == "start":
+            self._began = self._counter()
+        elif self._began:
+            self.seconds += self._counter() - self._began
+            self._began = 0.0
+
+    def begin(self) -> None:
+        """Begin anew; a test may have removed all callbacks."""
+        self.seconds = 0.0
+        if self not in _GC_CALLBACKS:
+            self._began = 0.0
+            _GC_CALLBACKS.append(self)
+
+    def take(self) -> float:
+        """Return the seconds and begin anew."""
+        seconds, self.seconds = self.seconds, 0.0
+        return seconds
+
+    def stop(self) -> None:
+        """Measure no more."""
+        if self in _GC_CALLBACKS:
+            _GC_CALLBACKS.remove(self)
+
+
 class RuntestHooks(Hooks):
     """Hooks for a process that runs tests: the only one, or one xdist worker; and the records of xdist's controller.
 
@@ -137,6 +177,7 @@ class RuntestHooks(Hooks):
         # The reason for which pytest was interrupted while a test ran, for its result.
         self._interruption = ""
         self._comparisons = FailedComparisons()
+        self._pauses = GarbagePauses()
         self._collected = b""
         # The collected items, with their node ids before xdist adds groups; only in a run of several jobs.
         self._items: dict[pytest.Item, str] = {}
@@ -233,8 +274,9 @@ class RuntestHooks(Hooks):
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Send annotations to this item from now on."""
+        """Send annotations to this item from now on, and measure its pauses."""
         self.collector.set_up(item)
+        self._pauses.begin()
 
     # trylast: other plugins change the report before.
     @pytest.hookimpl(trylast=True)
@@ -242,6 +284,9 @@ class RuntestHooks(Hooks):
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a phase, or a subtest, to its test."""
         self._recorder.add(report)
+        # Asked here, too: few phases have any.
+        if self._pauses.seconds and report.nodeid == self._open_nodeid:
+            self._recorder.add_pause(report, self._pauses.take())
         # Asked here, too: nearly no report failed.
         if report.outcome == "failed":
             self.has_failed |= is_counted(report)
@@ -393,6 +438,7 @@ class RuntestHooks(Hooks):
         """Close the file and accept no more annotations."""
         if self.collector in active:
             active.remove(self.collector)
+        self._pauses.stop()
         self.writer.close()
 
 

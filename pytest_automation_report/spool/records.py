@@ -159,7 +159,7 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     those of the test's author, ``output`` is what was captured, ``notes`` are exceptions' notes that no cause shows.
     ``comparison`` failed the attempt, and ``line`` is the line of the test's file, from 1. ``more_steps`` counts those
     that ``steps`` lacks. One that ``is_imported`` comes from a result file: of it Testmo gets what its own tool sends,
-    steps as they stand among the fields, and no earlier attempts.
+    steps as they stand among the fields, and no earlier attempts. In ``paused`` of its time Python collected garbage.
     """
 
     status: Status
@@ -180,11 +180,12 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     is_imported: bool = False
     known: Known | None = None
     known_place: Int64 = 0  # before which of its fields Testmo's field with that stands
+    paused: Int64 = 0
 
     @property
     def is_plain(self) -> bool:
         """Whether there is nothing but status and times, as of most attempts."""
-        return self == Attempt(self.status, self.elapsed, self.setup, self.teardown)
+        return self == Attempt(self.status, self.elapsed, self.setup, self.teardown, paused=self.paused)
 
     def texts(self) -> Iterator[tuple[str, str | None]]:
         """Yield all texts that may have colours, with their names."""

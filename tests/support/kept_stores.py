@@ -52,7 +52,10 @@ _POSTGRESQL = (
 
 
 def schema_of(place: Place) -> list[tuple[Any, ...]]:
-    """Return all tables, columns, indexes and the like of a store, in an order of their names."""
+    """Return all tables, columns, indexes and the like of a store, in an order of their names.
+
+    Without the index of texts, which a store has once a server served its pages.
+    """
 
     def read(connection: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 - a connection of the store
         if isinstance(place, PostgresDatabase):
@@ -61,7 +64,7 @@ def schema_of(place: Place) -> list[tuple[Any, ...]]:
         return [*connection.execute(_SQLITE_COLUMNS), *connection.execute(others)]
 
     with closing(Store(place)) as store:
-        return sorted(store.read(read), key=str)
+        return sorted((row for row in store.read(read) if "searched_text" not in str(row)), key=str)
 
 
 def rows_of(place: Place) -> dict[str, list[tuple[Any, ...]]]:

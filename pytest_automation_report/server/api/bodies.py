@@ -199,9 +199,13 @@ class TestBody(Body, frozen=True, kw_only=True):
     causes: _Causes | UnsetType = UNSET
     output: Streams | UnsetType = UNSET
     owner: ShortText | UnsetType = UNSET
+    paused: Amount | UnsetType = UNSET
 
     ignorable: ClassVar[frozenset[str]] = frozenset(
-        {"started", "phases", "steps", "comparison", "colours", "attempts", "causes", "output", "owner", "known"}
+        {
+            *("started", "phases", "steps", "comparison", "colours", "attempts", "causes", "output", "owner", "known"),
+            "paused",
+        }
     )
 
     def row(self) -> StoredTest:
@@ -241,6 +245,7 @@ class TestBody(Body, frozen=True, kw_only=True):
             encode(output).decode() if output else None,
             owner,
             failed_attempts(self.attempts) if self.attempts else None,
+            None if self.paused is UNSET or self.elapsed is UNSET else min(self.paused, self.elapsed),
         )
 
     def _phases(self) -> tuple[int | None, int | None]:

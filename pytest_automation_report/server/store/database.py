@@ -269,12 +269,13 @@ CREATE TABLE result (
   setup BIGINT, teardown BIGINT,  -- these parts of ``elapsed``, the rest is the call
   steps TEXT, comparison TEXT, colours TEXT, attempts TEXT,
   known TEXT, is_excused BOOLEAN,  -- JSON of `api.models.Known`, of a failure, and whether its day was not past
-  causes TEXT, output TEXT, owner TEXT
+  causes TEXT, output TEXT, owner TEXT,
+  paused BIGINT  -- this part of ``elapsed`` is left out of comparisons: Python collected garbage
 );
 CREATE INDEX result_run_id ON result (run_id /*id*/);
 CREATE INDEX result_thread_id ON result (thread_id /*id*/);
 -- Both have all that findings need of a result: to read the results themselves takes four times as long.
-CREATE INDEX result_case_id_run_id ON result (case_id, run_id /*id*/, result_class, failed_attempts, elapsed);
+CREATE INDEX result_case_id_run_id ON result (case_id, run_id /*id*/, result_class, failed_attempts, elapsed, paused);
 CREATE INDEX result_unstable ON result (run_id, case_id, result_class, failed_attempts, fingerprint /*id*/)
   WHERE result_class = 3 OR failed_attempts IS NOT NULL;
 CREATE INDEX result_run_id_status ON result (run_id, status /*id*/);

@@ -461,7 +461,7 @@ def _time(connection: StoreConnection, subject: compared.ComparedRun) -> RunTime
                 started, ended = max(0, session + first - began), max(0, session + int(end) - began)
         workers.append({"started": started, "ended": ended, "tests": tests})
     wall = max([run.elapsed or 0, *(worker["ended"] for worker in workers)])
-    return time_shares(wall, workers, [case.elapsed for case in subject.results.values() if case.elapsed])
+    return time_shares(wall, workers, [case.elapsed + case.paused for case in subject.results.values() if case.elapsed])
 
 
 _FAILURES: Final = (

@@ -42,7 +42,10 @@ _AT_LAST: Final[Mapping[int, tuple[Verdict, str]]] = {2: ("passed", "r"), 3: _FA
 
 
 class CaseResult(NamedTuple):
-    """The result of one test in a run; of several results of it, the one of `deciding_result`."""
+    """The result of one test in a run; of several results of it, the one of `deciding_result`.
+
+    ``elapsed`` is what is compared: without ``paused``, the pauses of Python's garbage collection.
+    """
 
     verdict: Verdict
     letter: str
@@ -50,6 +53,7 @@ class CaseResult(NamedTuple):
     elapsed: int | None
     result_id: int
     is_shared: bool = False  # other jobs of the run have results of it, too
+    paused: int = 0
 
 
 class SeriesRun(NamedTuple):
@@ -101,17 +105,18 @@ def series_of(connection: StoreConnection, run: StoredRun, limit: int = WINDOW) 
 
 # In PostgreSQL an order by the id alone would be served by the primary key: see `database`.
 _RESULTS: Final = (
-    'SELECT "run_id", "case_id", "result_class", "failed_attempts", "fingerprint", "elapsed", "id" FROM "result"'
+    'SELECT "run_id", "case_id", "result_class", "failed_attempts", "fingerprint", "elapsed", "paused", "id"'
+    ' FROM "result"'
     # A file that a later attempt of its job collected is no failure.
     f' WHERE "run_id" = ? AND NOT ("is_replaced" AND {IS_MODULE}) ORDER BY "run_id", "id"'
 )
 # Without the durations, and without the fingerprints: an index has all of it.
 _UNSTABLE: Final = (
-    'SELECT "run_id", "case_id", "result_class", "failed_attempts", "fingerprint", NULL, "id" FROM "result"'
+    'SELECT "run_id", "case_id", "result_class", "failed_attempts", "fingerprint", NULL, NULL, "id" FROM "result"'
     ' WHERE "run_id" IN ({ids}) AND ("result_class" = 3 OR "failed_attempts" IS NOT NULL)'
 )
 _OF_CASES: Final = (
-    'SELECT "run_id", "case_id", "result_class", "failed_attempts", NULL, "elapsed", "id" FROM "result"'
+    'SELECT "run_id", "case_id", "result_class", "failed_attempts", NULL, "elapsed", "paused", "id" FROM "result"'
     ' WHERE "case_id" IN ({ids}) AND "run_id" IN ({runs})'
 )
 _KILLED: Final = 'SELECT "run_id", "case_id", "id" FROM "result" WHERE "run_id" IN ({ids}) AND "fingerprint" = ?'
@@ -125,10 +130,11 @@ def _folded(connection: StoreConnection, rows: Iterable[Sequence[Any]]) -> dict[
     """Return one result for each test of each run, by run and case."""
     runs: defaultdict[int, dict[int, CaseResult]] = defaultdict(dict)
     several: dict[tuple[int, int], list[CaseResult]] = {}
-    for run_id, case_id, result_class, failed_attempts, fingerprint, elapsed, result_id in rows:
+    for run_id, case_id, result_class, failed_attempts, fingerprint, elapsed, paused, result_id in rows:
         verdict, letter = (_AT_ONCE if failed_attempts is None else _AT_LAST).get(result_class, _SKIPPED)
+        compared = elapsed - paused if paused else elapsed
         # Not `CaseResult(...)`, which takes twice as long: a document is made of some ten thousand.
-        result = tuple.__new__(CaseResult, (verdict, letter, fingerprint, elapsed, result_id, False))
+        result = tuple.__new__(CaseResult, (verdict, letter, fingerprint, compared, result_id, False, paused or 0))
         cases = runs[run_id]
         if case_id in cases:
             several.setdefault((run_id, case_id), [cases[case_id]]).append(result)
@@ -324,8 +330,9 @@ _MEASURED_TESTS: Final = 2000
 # The median of some runs is near the median of all: a smaller ratio than this one is far below a change's.
 _NEARLY_CHANGED: Final = 1.3
 _DURATIONS: Final = (
-    'SELECT "run_id", "case_id", "elapsed" FROM "result" WHERE "run_id" IN ({ids}) AND "result_class" = 2'
-    ' AND "failed_attempts" IS NULL AND ("elapsed" >= ? OR ("elapsed" > 0 AND "case_id" - "case_id" / ? * ? = 0))'
+    'SELECT "run_id", "case_id", "elapsed" - COALESCE("paused", 0) FROM "result" WHERE "run_id" IN ({ids})'
+    ' AND "result_class" = 2 AND "failed_attempts" IS NULL'
+    ' AND ("elapsed" >= ? OR ("elapsed" > 0 AND "case_id" - "case_id" / ? * ? = 0))'
 )
 
 

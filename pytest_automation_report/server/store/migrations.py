@@ -84,6 +84,14 @@ MIGRATIONS: Final[Mapping[int, tuple[MigrationStep, ...]]] = {
         *(f'ALTER TABLE result ADD COLUMN "{column}" TEXT' for column in ("causes", "output", "owner")),
         Ranges("result", retype_results, 1_000),
     ),
+    12: (
+        "ALTER TABLE result ADD COLUMN paused BIGINT",
+        "DROP INDEX result_case_id_run_id",
+        (
+            "CREATE INDEX result_case_id_run_id"
+            " ON result (case_id, run_id /*id*/, result_class, failed_attempts, elapsed, paused)"
+        ),
+    ),
 }
 SCHEMA_VERSION: Final = max(MIGRATIONS)  # version of the tables
 

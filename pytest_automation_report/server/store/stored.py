@@ -338,6 +338,7 @@ class StoredResult(FoundResult, frozen=True):
     causes: str | None
     output: str | None
     owner: str | None
+    paused: int | None
     key: str = ""
     source: int = 0
 

@@ -204,6 +204,7 @@ class StoredTest(NamedTuple):
     output: str | None = None
     owner: str | None = None
     failed_attempts: int | None = None
+    paused: int | None = None
 
 
 class StoredField(TypedDict, total=False):

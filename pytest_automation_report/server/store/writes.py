@@ -77,7 +77,7 @@ _INSERT_CASE: Final = 'INSERT INTO "case" ("id", "source_id", "key") VALUES (?, 
 # The values of a test, in the order of `_values`: its key, and columns of its result with PostgreSQL's types of them.
 _VALUES: Final = (*StoredTest._fields, "result_class", *Derived._fields)
 _INTS: Final = frozenset({"status", "result_class", "failed_attempts"})
-_BIGINTS: Final = frozenset({"elapsed", "line", "assertions", "started", "setup", "teardown", "fingerprint"})
+_BIGINTS: Final = frozenset({"elapsed", "line", "assertions", "started", "setup", "teardown", "fingerprint", "paused"})
 _TYPES: Final = {**dict.fromkeys(_INTS, "int"), **dict.fromkeys(_BIGINTS, "bigint"), "is_excused": "boolean"}
 _TYPED: Final = ", ".join(f'"{name}" {_TYPES.get(name, "text")}' for name in _VALUES)
 _NAMES: Final = ", ".join(f'"{name}"' for name in _VALUES[1:])

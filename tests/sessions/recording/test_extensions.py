@@ -151,3 +151,47 @@ def test_another_server_gets_the_contract_alone(suite: Path) -> None:
         send(suite, *server.options, exits=0)
         assert len(server.results) == 2 * count > 0
         assert server.violations == []
+
+
+COLLECTING = """
+import gc
+import time
+
+HEAP = [[number] for number in range(500_000)]
+
+def test_quiet():
+    gc.disable()
+    time.sleep(0.05)
+
+def test_collects():
+    gc.collect()
+    time.sleep(0.05)
+
+def test_moves_the_clock(monkeypatch):
+    monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
+    gc.collect()
+
+def test_removes():
+    gc.callbacks.clear()
+    gc.collect()
+
+def test_goes_on():
+    gc.collect()
+    assert len(gc.callbacks) == 1
+    gc.enable()
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["plain", "workers"])
+def test_pauses_of_garbage_collection_are_measured(
+    tmp_path: Path, server: CheckedServer, options: tuple[str, ...]
+) -> None:
+    """A test that Python interrupted has that part of its time; one that removes the callback ends only its own."""
+    (tmp_path / "test_it.py").write_text(COLLECTING)
+    run_session(tmp_path, *options, address=server.address, exits=0)
+    tests = {test["name"]: test for _, test in server.tests()}
+    assert [name for name in tests if "paused" in tests[name]] == [
+        "test_collects", "test_moves_the_clock", "test_goes_on",
+    ]  # fmt: skip
+    assert all(1_000 <= test["paused"] <= test["elapsed"] for test in tests.values() if "paused" in test)
+    assert tests["test_collects"]["elapsed"] - tests["test_collects"]["paused"] >= 50_000

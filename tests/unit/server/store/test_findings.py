@@ -300,6 +300,36 @@ def test_slower_and_faster_tests(runs: Runs) -> None:
     assert slower["since"]["run"] == last - 2
 
 
+def paused(number: int, elapsed: int, paused: int) -> Json:
+    """Return test number N, in which Python collected garbage."""
+    return {**a_result(number, "p", elapsed=elapsed), "paused": paused}
+
+
+def test_garbage_collection_makes_no_test_slower_or_faster(runs: Runs) -> None:
+    """Its pauses are in no duration that is compared or named: not in a test's, and not in the speed of a run."""
+    pausing = [paused(each, 700 * MS, 600 * MS) for each in range(5)]
+    for _ in range(8):
+        runs("pp", *pausing[2:], paused(5, 500 * MS, 300 * MS))
+    for _ in range(3):
+        last = runs("..ppp", *pausing[:2], paused(5, 200 * MS, 0))
+    found = runs.findings(last)
+    assert (found["slower"], found["faster"]) == ([], [])
+    speeds = runs.service.store.read(lambda reader: reader.execute('SELECT DISTINCT "speed" FROM "run"'))
+    assert speeds == [(1.0,)]
+    for _ in range(3):
+        last = runs("ppppp", paused(5, 900 * MS, 500 * MS))
+    (slower,) = runs.findings(last)["slower"]
+    assert (slower["name"], slower["elapsed"], slower["median"]) == ("test_5", 400 * MS, 200 * MS)
+
+
+def test_a_pause_is_no_longer_than_its_test(runs: Runs) -> None:
+    """No duration becomes negative, and a test without a duration has no pause."""
+    untimed = {name: value for name, value in paused(2, 5, 9).items() if name != "elapsed"}
+    run = runs("p", paused(1, 5, 9), untimed)
+    sql = 'SELECT "paused" FROM "result" WHERE "run_id" = ? ORDER BY "id"'
+    assert runs.service.store.read(lambda reader: reader.execute(sql, (run,))) == [(None,), (5,), (None,)]
+
+
 def test_another_machine_is_the_usual_one_after_some_runs(runs: Runs) -> None:
     """On a machine half as fast nothing is slower or faster; after ten runs its speed and its durations are usual."""
 

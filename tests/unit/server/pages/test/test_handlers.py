@@ -351,9 +351,13 @@ def test_the_moment_of_a_test_is_counted_from_the_begin_of_its_run(site: Site) -
     """
     run = site.service.new_run()
     thread = site.service.new_thread(run, session_started=1_000_000)
-    timed: dict[str, Any] = {"elapsed": 3_000_000, "started": 42_000_000, "phases": [500_000, 2_400_000, 100_000]}
+    timed: dict[str, Any] = {"elapsed": 3_000_000, "started": 42_000_000, "phases": [500_000, 2_400_000, 100_000],
+                             "paused": 700_000}  # fmt: skip
     site.service.append(thread, failing(**timed))
-    words = ("in the test itself, after 2.90 s", "setup 500 ms, test 2.40 s, teardown 100 ms")
+    words = (
+        "in the test itself, after 2.90 s",
+        "setup 500 ms, test 2.40 s, teardown 100 ms, 700 ms of it garbage collection",
+    )
     assert missing(site.text("/results/1"), "42.0 s into the run", *words) == []
     later = site.service.new_thread(run, session_started=61_000_000)
     site.service.append(later, a_test(1, elapsed=3_000_000, started=2_000_000))
