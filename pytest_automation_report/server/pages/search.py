@@ -135,8 +135,11 @@ class _Search:
         if len(cases) == MOST_FOUND:
             self.left_out.append(f"Of the tests that have these words, only the last {MOST_FOUND:,} were looked at.")
         reasons: list[int] = []
-        for part in self._parts:  # a word may be one of the name, another one of the message
-            reasons += self.time.ask(partial(Parts([part], source).reasons, connection))
+        # A word may be one of the name, another one of the message. Those with all words come first: a frequent word
+        # alone finds more than are looked at.
+        for parts in dict.fromkeys([tuple(self._parts), *((part,) for part in self._parts)]):
+            reasons += self.time.ask(partial(Parts(parts, source).reasons, connection))
+        reasons = list(dict.fromkeys(reasons))
         if len(reasons) > _REASONS:
             self.left_out.append(f"Of the reasons that have these words, only the tests of {_REASONS} were looked at.")
         more = self.time.ask(lambda: self._reader.tests_of_reasons(reasons[:_REASONS]))

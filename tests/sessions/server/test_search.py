@@ -75,6 +75,18 @@ def test_a_search_sees_what_came_and_went_after_the_index_was_made(site: Site) -
     assert "Nothing matches “zebra”" in site.text("/search?q=zebra")
 
 
+@ON_BOTH
+def test_a_rare_word_finds_its_reason_beside_a_frequent_one(site: Site) -> None:
+    """The reason that has both words is found, although more reasons than are looked at have one of them."""
+    words = [f"{first}{second}" for first in "abcdefgh" for second in "klmnopqr"]
+    names = [f"{first} {second}" for first in words for second in words[:33]]
+    rare = failing(0, "ValueError: refused by the harbour of zanzibar", name="test_first")
+    many = (failing(n, f"ValueError: refused by the harbour of {name}") for n, name in enumerate(names, 1))
+    site.run_of(rare, *many, source="web")
+    update_index(site.service.store)
+    assert "Nothing matches" not in site.text("/search?q=refused zanzibar")
+
+
 @pytest.mark.parametrize("is_indexed", [False, True], ids=["looked", "index"])
 @ON_BOTH
 def test_a_search_that_has_no_time_left_says_what_it_did_not_look_at(site: Site, *, is_indexed: bool) -> None:
