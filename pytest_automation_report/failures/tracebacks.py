@@ -43,6 +43,11 @@ _ARGUMENT: Final = re.compile(r"(?:^|, )([A-Za-z_]\w{0,100}) = ")
 _CUT: Final = re.compile(r"\.\.\. [0-9,]+ characters cut \.\.\.")
 _TYPE: Final = re.compile(r"([A-Za-z_][\w.]{0,200})(?::\s(?P<message>.*)|:?\s*)", re.DOTALL)
 _ERROR_MARK: Final = re.compile(r"E( +|$)")
+# What pytest says above the traceback of a module that cannot be imported; the exception says it again.
+_OF_IMPORT: Final = re.compile(
+    r"ImportError while importing test module '.*'\.|Traceback:"
+    r"|Hint: make sure your test modules/packages have valid Python names\."
+)
 _SOURCE_FIRST: Final = re.compile(r"(?:async def |def |class |@)[^\n]*\n(?:    |>)")
 
 
@@ -324,7 +329,7 @@ class _EntryReader:
             self._entry.arguments.append(line)
         elif self._entry.arguments:
             self._entry.arguments[-1] += line
-        elif not self._errors:
+        elif not self._errors and not _OF_IMPORT.fullmatch(line):
             self._remark.append(line)
 
     def _end_entry(self) -> None:

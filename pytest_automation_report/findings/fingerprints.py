@@ -1,9 +1,9 @@
 """Recognise failures that have the same reason: a fingerprint of each failure, equal for equal reasons.
 
 It is made of the kind of the failure, the type of the exception, the first line of its message with everything masked
-that differs from run to run, and, where that line says little, the place in the user's code. Of a failed comparison the
-statement counts, and not its values. A change to any of this needs a new `VERSION`: fingerprints of two versions are
-never equal.
+that differs from run to run, and, where that line says little, the place in the user's code and the statement there.
+Of a failed comparison the statement counts, and not its values. A change to any of this needs a migration that makes
+the stored ones anew (`renew_reasons`).
 """
 
 from __future__ import annotations
@@ -133,6 +133,9 @@ _RESPELLED: Final = (
 IN_PHASE: Final = re.compile(r'failed on (setup|teardown) with "')
 """The beginning of pytest's message for a failure of a fixture."""
 
+# pytest's error for a fixture that is not there begins with the place of the test or fixture that asks for it.
+_LOOKUP: Final = re.compile(r"file .+, line [0-9]+")
+_ERROR_LINE: Final = re.compile(r"^E +(\S.*)", re.MULTILINE)
 _CRASHED: Final = re.compile(r"The (?:worker .{1,200} crashed while it|process that) ran this test")
 _TIMED_OUT: Final = re.compile(r"Failed: Timeout(?: \(|>| >)|\w*Timeout\w*: .{0,40}from pytest-timeout")
 _STRICT_XPASS: Final = re.compile(r"\[XPASS\(strict\)\]")
@@ -233,6 +236,8 @@ def describe_failure(
     if in_phase := IN_PHASE.match(line):
         kind = "setup" if in_phase[1] == "setup" else "teardown"
         line = line[in_phase.end() :].removesuffix('"')
+    if _LOOKUP.fullmatch(line) and (error := _ERROR_LINE.search(text)):
+        line = error[1]
     elif _CRASHED.match(line):
         kind = "crash"
     elif _STRICT_XPASS.match(line):
@@ -254,7 +259,8 @@ def make_fingerprint(failure: Failure) -> Fingerprint:
     compared = _without_values(failure.line) if place else ""
     title = mask_variables(compared or failure.line)
     content = [str(VERSION), failure.kind, failure.type_name, title, place]
-    if compared or (failure.kind in _OF_FIXTURES and not _is_outage(failure) and _says_little(failure)):
+    is_vague_fixture = failure.kind in _OF_FIXTURES and not _is_outage(failure) and _says_little(failure)
+    if compared or is_vague_fixture or (place and failure.statement):
         content.append(mask_variables(failure.statement))
     # 8 bytes: among a million different reasons two are alike once in 40,000 stores.
     return Fingerprint(sha256("\0".join(content).encode(errors="replace")).hexdigest()[:16], title, place)

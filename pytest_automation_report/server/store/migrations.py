@@ -28,6 +28,7 @@ from pytest_automation_report.server.store.database import (
 )
 from pytest_automation_report.server.store.first_texts import fill_known, fill_sessions, retype_results
 from pytest_automation_report.server.store.values import try_again
+from pytest_automation_report.server.store.writes import renew_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,6 +92,8 @@ MIGRATIONS: Final[Mapping[int, tuple[MigrationStep, ...]]] = {
             "CREATE INDEX result_case_id_run_id"
             " ON result (case_id, run_id /*id*/, result_class, failed_attempts, elapsed, paused)"
         ),
+        Ranges("result", renew_reasons),
+        "DELETE FROM run_document WHERE kind <> 'cut'",  # they are made again, with these reasons
     ),
 }
 SCHEMA_VERSION: Final = max(MIGRATIONS)  # version of the tables

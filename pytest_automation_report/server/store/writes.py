@@ -222,6 +222,19 @@ def derived(test: StoredTest, result_class: int) -> Derived:
     return Derived(failure.kind, failure.line[:_MAX_MESSAGE], fingerprint)
 
 
+_FAILURES: Final = (
+    'SELECT "name", "folder", "file", "line", "causes", "id" FROM "result"'
+    ' WHERE "id" BETWEEN ? AND ? AND "fingerprint" IS NOT NULL'
+)
+
+
+def renew_reasons(connection: StoreConnection, first: int, last: int) -> None:
+    """Derive the reasons of the failures with these ids anew, after a change of what makes two reasons one."""
+    for name, folder, file, line, causes, result_id in connection.execute(_FAILURES, (first, last)):
+        test = StoredTest("", name, folder, 0, file=file, line=line, causes=causes)
+        connection.update("result", result_id, derived(test, ResultClass.FAILURE)._asdict())
+
+
 def _is_module(test: StoredTest) -> bool:
     """Whether a failed result is of a module that could not be collected, as `reads.IS_MODULE` has it."""
     stands_in_both = test.folder == test.name or test.folder.endswith(f".{test.name}")

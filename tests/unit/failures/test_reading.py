@@ -229,6 +229,14 @@ E   AssertionError: assert 2 == 3
       first
         second""".replace("      .", "      ")
 
+NO_MODULE = """\
+ImportError while importing test module '/shop/tests/test_cart.py'.
+Hint: make sure your test modules/packages have valid Python names.
+Traceback:
+tests/test_cart.py:2: in <module>
+    import shop
+E   ModuleNotFoundError: No module named 'shop'"""
+
 NO_FIXTURE = """\
 file /shop/test_cart.py, line 81
   def test_cart(boat):
@@ -344,6 +352,12 @@ def test_a_deep_recursion_keeps_its_end(style: str) -> None:
     assert len(raised.frames) + sum(frame.repeats for frame in raised.frames) >= 60
 
 
+def test_a_module_that_cannot_be_imported_shows_its_import() -> None:
+    """The line of the user's file is the statement; what pytest says above it is left out."""
+    (raised,) = parse_traceback(NO_MODULE)
+    assert (raised.frames[0].statement, raised.remark) == ("import shop", "")
+
+
 def test_locals_are_read_by_name() -> None:
     """Local variables that pytest printed stand with their frame, by name."""
     found = parse_traceback(written(divided, "long", has_locals=True))
@@ -368,9 +382,10 @@ def test_an_assertion_with_locals_of_several_lines() -> None:
         (NO_FIXTURE, ("", "fixture 'boat' not found"), [], "available fixtures"),
         (GROUP, ("ExceptionGroup", "several (1 sub-exception)"), [("test_group", 113, 0)], "ValueError: one"),
         (REPEATED, ("KeyError", "'leaf'"), [("walk", 14, 57)], ""),
+        (NO_MODULE, ("ModuleNotFoundError", "No module named 'shop'"), [("<module>", 2, 0)], ""),
         (CUT, ("KeyError", "'leaf'"), [("test_a", 3, 0), ("walk", 14, 0), ("leaf", 18, 0)], "20,113 characters cut"),
     ],
-    ids=["message alone", "missing fixture", "group", "repeated", "cut"],
+    ids=["message alone", "missing fixture", "group", "repeated", "no module", "cut"],
 )
 def test_other_forms(text: str, said: tuple[str, str], frames: list[tuple[str, int, int]], remark: str) -> None:
     """What `--tb=line`, fixtures, groups, recursions and long texts leave is read; what says more is a remark."""

@@ -200,6 +200,14 @@ def test_a_message_of_one_word_gives_way_to_its_text(message: str, text: str, li
     assert describe_failure(message, "", text).line == line
 
 
+@pytest.mark.parametrize("name", ["redis", "postgres"])
+def test_a_fixture_that_is_not_there_is_a_reason_by_its_name(name: str) -> None:
+    """The place of the test that asks for it, with which pytest's message begins, is no reason."""
+    asked = f"file /shop/test_fx.py, line 3\n  def test_a({name}): pass\nE       fixture '{name}' not found\n> more"
+    failure = describe_failure(f'failed on setup with "{asked}"', "", asked)
+    assert (failure.kind, failure.line) == ("setup", f"fixture '{name}' not found")
+
+
 def test_collection_errors_are_reasons_of_their_own() -> None:
     """A module that cannot be imported is another reason than a test that cannot import."""
     message = "ModuleNotFoundError: No module named 'shop'"
@@ -208,8 +216,8 @@ def test_collection_errors_are_reasons_of_their_own() -> None:
     assert kinds[0].kind == "collection"
 
 
-def test_fingerprints_are_what_earlier_versions_stored() -> None:
-    """The fingerprints of version 3 stay as they are: stored ones are compared with new ones."""
+def test_fingerprints_are_what_stores_have() -> None:
+    """A change of fingerprints is noticed: stored ones are compared with new ones, so it needs a migration."""
     assert fingerprint("assert 3 == 4") == "675d1f2f201bdcee"
     assert fingerprint("ConnectionRefusedError: [Errno 111] Connection refused") == "27b5c3be5b61ad99"
     assert fingerprint("tests/a.py:test_a|> assert name(box) == 'a'|assert 'b' == 'a'") == "4f7b97f89c847c3c"

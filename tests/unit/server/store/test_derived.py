@@ -9,9 +9,10 @@ from msgspec.json import encode
 
 from pytest_automation_report.api.text_fields import read_fields
 from pytest_automation_report.server.store import reads
+from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.values import ResultClass, StoredAttachment, StoredTest
-from pytest_automation_report.server.store.writes import Derived, derived, run_columns
+from pytest_automation_report.server.store.writes import Derived, derived, renew_reasons, run_columns
 from support.service import Service, a_test
 from support.website import failed_attempt
 
@@ -58,6 +59,22 @@ def test_failed_attempts(service: Service, sent: dict[str, Any], expected: int |
     service.append(thread, a_test(1, **sent))
     (found,) = service.store.read(lambda connection: connection.rows('SELECT "failed_attempts" FROM "result"'))
     assert found["failed_attempts"] == expected
+
+
+def test_reasons_are_derived_anew(service: Service) -> None:
+    """After a change of what makes two reasons one, a migration gives stored failures those of today."""
+    thread = service.new_thread(service.new_run())
+    service.append(thread, a_test(1), a_test(2, status="failed", fields=[failure()]))
+    sql = 'SELECT "phase", "message", "fingerprint" FROM "result" ORDER BY "id"'
+    told = service.store.read(lambda connection: connection.execute(sql))
+    assert told[0] == (None, None, None)
+
+    def change(connection: StoreConnection) -> None:
+        connection.execute('UPDATE "result" SET "message" = \'old\', "fingerprint" = 7 WHERE "fingerprint" IS NOT NULL')
+        renew_reasons(connection, 1, connection.number('SELECT MAX("id") FROM "result"'))
+
+    service.store.write(lambda writer: change(writer.connection))
+    assert service.store.read(lambda connection: connection.execute(sql)) == told
 
 
 OUTPUT: dict[str, object] = {"name": "Output", "value": "o"}
