@@ -94,8 +94,7 @@ class ExportedTest(Struct, frozen=True):
     @property
     def node_id(self) -> str:
         """The node id by which pytest finds the test, empty if its file is not known."""
-        fields = [{"name": field.name, "type": field.type, "value": field.value} for field in self.fields]
-        return read_node_id(self.file, self.folder, self.name, fields)
+        return read_node_id(self.file, self.folder, self.name, self.fields)
 
     @property
     def outcome_texts(self) -> list[Cause]:

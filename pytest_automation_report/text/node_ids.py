@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 
 class NameParts(NamedTuple):
@@ -53,10 +53,10 @@ def node_id(file: str | None, folder: str, name: str) -> str:
     return string("::".join([file, *filter(None, classes.split(".")), name]))
 
 
-def read_node_id(file: str | None, folder: str, name: str, fields: Iterable[Mapping[str, Any]] = ()) -> str:
-    """Return the node id of a test; empty if its file is not known."""
+def read_node_id(file: str | None, folder: str, name: str, fields: Iterable[Any] = ()) -> str:
+    """Return the node id of a test; empty if its file is not known. Each field has name, type and value."""
     # It comes from the field that the plugin adds, else from file, folder and name, as JUnit XML has them.
-    sent = (str(field.get("value") or "") for field in fields if field.get("name") == "Node id" and field["type"] == 1)
+    sent = (field.value or "" for field in fields if field.name == "Node id" and field.type == 1)
     known = next((string(text) for text in sent if is_argument(text)), "")
     return known or node_id(file, folder, name)
 

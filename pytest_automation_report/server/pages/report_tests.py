@@ -31,12 +31,7 @@ from pytest_automation_report.server.pages.run.messages import says_of
 from pytest_automation_report.server.pages.run.tests import Level, OpenableRow, file_branches, ordered
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, own_context, result_context
 from pytest_automation_report.server.pages.urls import CHANGE_LISTS, FLAKY, WORDS, TestState, link, paging, result_state
-from pytest_automation_report.server.pages.words import (
-    STATUSES_RANKED,
-    STATUSES_SHOWN,
-    known_entries,
-    stored_entries,
-)
+from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN
 from pytest_automation_report.server.store.overview import facts_of
 from pytest_automation_report.server.store.results import Siblings, siblings_of
 from pytest_automation_report.server.store.stored import causes_in, entries_in
@@ -159,9 +154,8 @@ def tests_with_output(tests: ReportedTests, run: RunIdentity) -> Fragments:
     for start in range(0, len(ids), _FIELDS_AT_ONCE):
         some = ids[start : start + _FIELDS_AT_ONCE]
         for row in tests.facts.reader.whole_results(some):
-            fields = [*stored_entries(row.fields), *known_entries(row.known)]
             worker = tests.facts.worker(row.thread) or "timeline"
-            _add(pages, row.id, partial(own_context, row, fields, run=run, worker=worker), NO_LINKS)
+            _add(pages, row.id, partial(own_context, row, run=run, worker=worker), NO_LINKS)
     return pages
 
 
@@ -231,7 +225,7 @@ class ReportedTests:
         for row in self.rows:
             if row.id in wanted and row.artifacts:
                 for artifact in entries_in(row.artifacts):
-                    hash_ = content_hash(artifact.url or "")
+                    hash_ = content_hash(artifact.url)
                     if hash_ is not None:
                         names.setdefault(hash_, artifact.name or hash_)
         return names

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import FindingsSummary, VerdictWords
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.stored import StoredRun
+    from pytest_automation_report.server.store.stored import StoredEntry, StoredRun
 
 
 class RunIdentity(Struct, frozen=True):
@@ -68,7 +68,7 @@ class ListedRun(Struct, frozen=True):
     before: int | None
     subject: str  # of its commit
     commit_link: str
-    link: words.Entry | None  # the first of its other links
+    link: StoredEntry | None  # the first of its other links
     tags: Sequence[str]
     is_uncomputed: bool
 

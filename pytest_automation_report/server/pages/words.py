@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Known, is_web_address
+from pytest_automation_report.api.models import is_web_address
 from pytest_automation_report.api.sessions import session_fields
 from pytest_automation_report.api.text_fields import known_field
 from pytest_automation_report.failures.terminal import TerminalLine, terminal_lines
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import SessionSummary
     from pytest_automation_report.findings.documents import VerdictWords
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.stored import Counts
+    from pytest_automation_report.server.store.stored import Counts, StoredResult
 
 _SECOND, _MINUTE = 1_000_000, 60_000_000
 
@@ -123,75 +123,33 @@ def _kind(line: str) -> Literal["err", "hit", ""]:
     return "hit" if line.startswith(">") else ""
 
 
-class Entry(TypedDict):
-    """A field, artifact or link as the API has it, with defaults for all that its client left out."""
-
-    type: int
-    name: str
-    value: str
-    meta: Mapping[str, str]
-    is_highlight: bool
-    url: str
-    note: str
-    mime_type: str
-    size: int | None
-
-
-def attached(record: RunRecord, kind: str, thread: int | None = None) -> list[Entry]:
+def attached(record: RunRecord, kind: str, thread: int | None = None) -> list[StoredEntry]:
     """Return the fields, artifacts or links of a run, or of one of its threads."""
-    return [
-        with_defaults(attachment.body)
-        for attachment in record.attachments
-        if attachment.thread == thread and attachment.kind == kind
-    ]
+    return [each.body for each in record.attachments if each.thread == thread and each.kind == kind]
 
 
 def fields_of(record: RunRecord) -> dict[str, str]:
     """Return the values of a run's own fields by name; of several jobs that send one of a name, the last counts."""
-    return {field["name"]: field["value"] for field in attached(record, "fields")}
+    return {field.name: field.value or "" for field in attached(record, "fields")}
 
 
-def told_by(session: SessionSummary) -> list[Entry]:
+def told_by(session: SessionSummary) -> list[StoredEntry]:
     """Return the fields that say how a session ended, and how many tests it did not run."""
-    return [
-        with_defaults(StoredEntry(field.name, value=field.value))
-        for field in session_fields(replace(session, collected=None, deselected=0))
-    ]
+    told = session_fields(replace(session, collected=None, deselected=0))
+    return [StoredEntry(field.name, value=field.value) for field in told]
 
 
-def links_of(record: RunRecord) -> tuple[str, list[Entry]]:
+def links_of(record: RunRecord) -> tuple[str, list[StoredEntry]]:
     """Return the web address of a run's commit, "" without one, and the run's other links."""
     links = attached(record, "links")
-    commit = next((link["url"] for link in links if link["name"].lower() == "commit"), "")
-    return commit, [link for link in links if link["name"].lower() != "commit"]
+    commit = next((link.url for link in links if link.name.lower() == "commit"), "")
+    return commit, [link for link in links if link.name.lower() != "commit"]
 
 
-def with_defaults(entry: StoredEntry) -> Entry:
-    """Return a field, artifact or link of the API with its defaults."""
-    return {
-        "type": 1 if entry.type is None else entry.type,
-        "name": entry.name,
-        "value": entry.value or "",
-        "meta": entry.meta,
-        "is_highlight": entry.is_highlight,
-        "url": entry.url or "",
-        "note": entry.note or "",
-        "mime_type": entry.mime_type or "",
-        "size": entry.size,
-    }
-
-
-def stored_entries(text: str | None) -> list[Entry]:
-    """Return the fields or artifacts of a result, which are stored as JSON."""
-    return [with_defaults(entry) for entry in entries_in(text)]
-
-
-def known_entries(known: Known | None) -> list[Entry]:
-    """Return the field that says until when the failure of a result is, or was, known; none of any other result."""
-    if known is None:
-        return []
-    field = known_field(known)
-    return [with_defaults(StoredEntry(field.name, field.type, field.value))]
+def fields_in(row: StoredResult) -> list[StoredEntry]:
+    """Return the fields of a result, with the one that says until when its failure is, or was, known."""
+    known = [] if row.known is None else [known_field(row.known)]
+    return [*entries_in(row.fields), *(StoredEntry(field.name, field.type, field.value) for field in known)]
 
 
 _WORDS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,}")

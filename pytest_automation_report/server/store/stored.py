@@ -189,11 +189,11 @@ class StoredEntry(Struct, frozen=True):
     """A field, artifact or link; members that its kind does not have, or its client left out, have their defaults."""
 
     name: str
-    type: int | None = None
+    type: int = 1
     value: str | None = None
     meta: Mapping[str, str] = {}
     is_highlight: bool = False
-    url: str | None = None
+    url: str = ""
     note: str | None = None
     mime_type: str | None = None
     size: int | None = None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.server.pages.run.facts import ShownRun
-    from pytest_automation_report.server.store.stored import StoredThread
+    from pytest_automation_report.server.store.stored import StoredEntry, StoredThread
 
 _ATTACHMENTS_SHOWN: Final = 200
 _SHOWN_APART: Final = frozenset({"Branch", "Commit", "Commit subject", "Commits", "Packages"})
@@ -40,8 +40,8 @@ class ShownThread(Struct, frozen=True):
     parts: Sequence[words.Part]
     total: int
     elapsed: int | None
-    fields: Sequence[words.Entry]
-    artifacts: Sequence[words.Entry]
+    fields: Sequence[StoredEntry]
+    artifacts: Sequence[StoredEntry]
 
 
 class DetailsView(Struct, frozen=True):
@@ -49,10 +49,10 @@ class DetailsView(Struct, frozen=True):
 
     name: ClassVar = "details"
     template: ClassVar = "run/details.html"
-    fields: Sequence[words.Entry]
+    fields: Sequence[StoredEntry]
     packages: Sequence[str]
-    artifacts: Sequence[words.Entry]
-    links: Sequence[words.Entry]
+    artifacts: Sequence[StoredEntry]
+    links: Sequence[StoredEntry]
     threads: Sequence[ShownThread]
     hidden_threads: int
     collected: str
@@ -64,7 +64,7 @@ def details_view(facts: ShownRun, software: Sequence[tuple[str, str, str]]) -> D
     record = facts.record
     session = record.row.session
     hidden = _SHOWN_APART if session.collected is None else _SHOWN_APART | _TOLD_TWICE
-    fields = [field for field in words.attached(record, "fields") if field["name"] not in hidden]
+    fields = [field for field in words.attached(record, "fields") if field.name not in hidden]
     threads = [_thread(facts, row) for row in record.threads]
     return DetailsView(
         [*fields, *words.told_by(replace(session, not_run=0))][:_ATTACHMENTS_SHOWN],
@@ -99,7 +99,7 @@ def _thread(facts: ShownRun, row: StoredThread) -> ShownThread:
     name = facts.worker(row.id) or f"worker {row.position}"
     # The name may be the worker's own, or its job's.
     told = [*words.attached(facts.record, "fields", row.id), *words.told_by(row.session)]
-    fields = [field for field in told if field["value"] != name]
+    fields = [field for field in told if field.value != name]
     return ShownThread(
         name,
         word,
@@ -107,7 +107,7 @@ def _thread(facts: ShownRun, row: StoredThread) -> ShownThread:
         words.parts_of(words.counts_of(row)),
         row.total_count,
         row.elapsed_computed if observed is None else observed,
-        [field for field in fields if field["name"] != WORKER_FIELD],
+        [field for field in fields if field.name != WORKER_FIELD],
         words.attached(facts.record, "artifacts", row.id),
     )
 

@@ -47,9 +47,9 @@ from pytest_automation_report.server.pages.run.facts import (
 )
 from pytest_automation_report.server.pages.run.messages import Said, says_of
 from pytest_automation_report.server.pages.urls import FLAKY, RunState, link
-from pytest_automation_report.server.pages.words import stored_entries, tests_and_files
+from pytest_automation_report.server.pages.words import tests_and_files
 from pytest_automation_report.server.store.results import PAGE_ROWS
-from pytest_automation_report.server.store.stored import causes_in
+from pytest_automation_report.server.store.stored import causes_in, entries_in
 from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, hexadecimal
 from pytest_automation_report.text.limits import duration, quantity
 from pytest_automation_report.text.node_ids import (
@@ -407,7 +407,7 @@ class FailureCards:
         # Pytest knows such a test by another name, which stands in a field.
         respelled = [row.id for row in rows[:MOST_NAMED] if _is_respelled(row.name)]
         found = self._reader.fields(respelled) if respelled else ()
-        fields = {result: stored_entries(text) for result, text, _ in found}
+        fields = {result: entries_in(text) for result, text, _ in found}
         ids = (read_node_id(row.file, row.folder, row.name, fields.get(row.id, ())) for row in rows)
         has_all = len(reason["keys"]) == count
         return command_line(ids, count, rerun_command(self._facts.row.id, reason["fingerprint"]) if has_all else "")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.server.pages.run.facts import Phrase, ShownRun, ToGo
-    from pytest_automation_report.server.store.stored import ListedResult
+    from pytest_automation_report.server.store.stored import ListedResult, StoredEntry
 
 CHANGE_CHIPS: Final[Mapping[str, tuple[str, str]]] = {
     "new": ("New", "fail-ink"),
@@ -86,7 +86,7 @@ class HeadLine(Struct, frozen=True):
     elapsed: int | None
     change: tuple[str, str] | None  # of that, and ``up`` or ``down``
     workers: int
-    links: Sequence[words.Entry]
+    links: Sequence[StoredEntry]
     tags: Sequence[str]
 
 

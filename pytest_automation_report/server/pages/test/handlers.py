@@ -20,11 +20,12 @@ from pytest_automation_report.server.pages.runs import RunIdentity
 from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import TestFile, compared_pictures, files_of, preview_of
 from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState, TestState, result_state, run_state
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, known_entries, stored_entries
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, fields_in
 from pytest_automation_report.server.store.contents import PART_BYTES, part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.reads import began_at
 from pytest_automation_report.server.store.results import NEAR, NO_SIBLINGS, Siblings
+from pytest_automation_report.server.store.stored import entries_in
 from pytest_automation_report.server.store.values import hashes_in, hexadecimal
 from pytest_automation_report.text.node_ids import command_line, join_place, read_node_id, split_name
 
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
         StepRow,
         Stream,
     )
-    from pytest_automation_report.server.pages.words import Entry, ShownStatus
+    from pytest_automation_report.server.pages.words import ShownStatus
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
@@ -273,9 +274,8 @@ def result_context(result_id: int, state: TestState, common: CommonValues) -> Te
     row = reader.test(result_id)
     run = common.once(("run", row.run), partial(reader.run, row.run, max_threads=THREADS_SHOWN))
     source = common.once(("source", run.row.source), partial(reader.suite, run.row.source))
-    fields = [*stored_entries(row.fields), *known_entries(row.known)]
     identity = common.once(("identity", row.run), partial(RunIdentity.of, run.row, source.name))
-    own = own_context(row, fields, state, identity)
+    own = own_context(row, state, identity)
     earlier = None if own.attempt == own.attempts[-1].number else own.attempt
     results = reader.history(row.case)
     outcomes = history.outcomes_of(results, result_id)
@@ -302,11 +302,9 @@ def result_context(result_id: int, state: TestState, common: CommonValues) -> Te
     )
 
 
-def own_context(
-    row: StoredResult, fields: Sequence[Entry], state: TestState, run: RunIdentity, worker: str = ""
-) -> TestPageContext:
+def own_context(row: StoredResult, state: TestState, run: RunIdentity, worker: str = "") -> TestPageContext:
     """Return the page of a test that comes from its row alone."""
-    status = STATUSES_SHOWN[row.status]
+    status, fields = STATUSES_SHOWN[row.status], fields_in(row)
     earlier = view_models.earlier_attempts(row)
     attempts = view_models.attempts_of(earlier.values(), status, row.elapsed, row.failed_attempts)
     stored = earlier.get(state.attempt or 0) or view_models.last_attempt(row)
@@ -347,7 +345,7 @@ def _files(
     contents = stored_contents(reader.connection, hashes_in(row.artifacts), row.run)
     files = [
         replace(file, shown="trace") if is_trace(reader.connection, file.hash, file.name, file.size or 0) else file
-        for file in files_of(stored_entries(row.artifacts), contents, attempt)
+        for file in files_of(entries_in(row.artifacts), contents, attempt)
     ]
     pictures = compared_pictures([file for file in files if file.shown == "picture"])
     if current is not None and current.letter != "p" and pictures:
@@ -373,7 +371,7 @@ def _beside_earlier(
     contents = stored_contents(reader.connection, hashes, current.run)
     by_name: dict[str, TestFile] = {}
     for outcome in passed:
-        for file in files_of(stored_entries(stored.get(outcome.result)), contents, None):
+        for file in files_of(entries_in(stored.get(outcome.result)), contents, None):
             if file.shown == "picture":
                 by_name.setdefault(file.name, replace(file, caption=f"#{outcome.run}, when it passed"))
     return [

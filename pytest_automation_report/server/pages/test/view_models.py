@@ -21,9 +21,9 @@ from pytest_automation_report.failures.terminal import Screen, terminal_lines
 from pytest_automation_report.failures.values import Comparison
 from pytest_automation_report.findings.fingerprints import IN_PHASE
 from pytest_automation_report.server.pages.urls import STREAMS
-from pytest_automation_report.server.pages.words import OUTCOME_TONES, Entry, ShownStatus, web_address
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, ShownStatus, web_address
 from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, StoredContent
-from pytest_automation_report.server.store.stored import causes_in
+from pytest_automation_report.server.store.stored import StoredEntry, causes_in
 from pytest_automation_report.server.store.values import content_hash
 
 if TYPE_CHECKING:
@@ -158,10 +158,10 @@ def sections_of(attempt: StoredAttempt, file: str = "") -> list[FailureSection]:
     return [*sections, *(FailureSection(title, "", cause.text, (), edge="odd") for cause in xpasses)]
 
 
-def spans_of(field: Entry, fields: Sequence[Entry], colours: ColourSpans) -> Sequence[Span]:
+def spans_of(field: StoredEntry, fields: Sequence[StoredEntry], colours: ColourSpans) -> Sequence[Span]:
     """Return the coloured parts of a field; of several fields of one name only the first has them."""
-    spans = colours.get(field["name"], ())
-    return spans if spans and field is next(other for other in fields if other["name"] == field["name"]) else ()
+    spans = colours.get(field.name, ())
+    return spans if spans and field is next(other for other in fields if other.name == field.name) else ()
 
 
 def _failure(cause: Cause, comparison: Comparison | None, spans: Sequence[Span], file: str) -> FailureSection:
@@ -271,27 +271,27 @@ def outputs_of(attempt: StoredAttempt) -> list[Stream]:
     ]
 
 
-def author_texts(fields: Sequence[Entry], attempt: StoredAttempt) -> list[tuple[str, Screen]]:
+def author_texts(fields: Sequence[StoredEntry], attempt: StoredAttempt) -> list[tuple[str, Screen]]:
     """Return the long texts that a test's author added, by name; of an earlier attempt all of its fields."""
     if attempt.number:
         return [
             (each.name, terminal_lines(each.value or "", attempt.colours.get(each.name, ()))) for each in attempt.fields
         ]
     return [
-        (field["name"], terminal_lines(field["value"], spans_of(field, fields, attempt.colours)))
+        (field.name, terminal_lines(field.value or "", spans_of(field, fields, attempt.colours)))
         for field in fields
-        if field["type"] in _TEXT_TYPES
+        if field.type in _TEXT_TYPES
     ]
 
 
-def facts_of(fields: Sequence[Entry], owner: str | None) -> list[tuple[str, str, str]]:
+def facts_of(fields: Sequence[StoredEntry], owner: str | None) -> list[tuple[str, str, str]]:
     """Return name, value and web address of the fields in one line; without an address for a plain value."""
     facts = []
     for field in fields:
-        if field["name"] == "Node id" or field["type"] in _TEXT_TYPES:
+        if field.name == "Node id" or field.type in _TEXT_TYPES:
             continue
-        url = web_address(field["value"]) if field["type"] == _URL else None
-        facts.append((field["name"], short_link(url) if url else field["value"] or "–", url or ""))  # noqa: RUF001 - typography
+        url = web_address(field.value) if field.type == _URL else None
+        facts.append((field.name, short_link(url) if url else field.value or "–", url or ""))  # noqa: RUF001 - typography
     return [*facts, *([(OWNER_FIELD, owner, "")] if owner else [])]
 
 
@@ -343,30 +343,33 @@ class TestFile(Struct, frozen=True):
         return shlex.join(["playwright", "show-trace", self.name])
 
 
-def files_of(artifacts: Sequence[Entry], contents: Mapping[str, StoredContent], attempt: int | None) -> list[TestFile]:
+def files_of(
+    artifacts: Sequence[StoredEntry], contents: Mapping[str, StoredContent], attempt: int | None
+) -> list[TestFile]:
     """Return the files of an earlier attempt by its number, or of the last one for None."""
     files = []
     for artifact in artifacts:
-        match = _ATTEMPT_NOTE.fullmatch(artifact["note"])
+        note = artifact.note or ""
+        match = _ATTEMPT_NOTE.fullmatch(note)
         number = int(match[1]) if match else None
         if number == attempt:
-            files.append(_file(artifact, (match[2] or "") if match else artifact["note"], contents))
+            files.append(_file(artifact, (match[2] or "") if match else note, contents))
     return files
 
 
-def _file(artifact: Entry, note: str, contents: Mapping[str, StoredContent]) -> TestFile:
-    name, url, size = artifact["name"], artifact["url"], artifact["size"]
+def _file(artifact: StoredEntry, note: str, contents: Mapping[str, StoredContent]) -> TestFile:
+    name, url, mime_type = artifact.name, artifact.url, artifact.mime_type or ""
     hash_ = content_hash(url)
     if hash_ is None:  # stored somewhere else
-        return TestFile(name, url, "link", note, artifact["mime_type"], size)
+        return TestFile(name, url, "link", note, mime_type, artifact.size)
     content = contents.get(hash_)
     if content is None:
-        return TestFile(name, "", "link", note or "not stored here", artifact["mime_type"])
+        return TestFile(name, "", "link", note or "not stored here", mime_type)
     media_type = content.media_type
     shown = {"image": "picture", "video": "video"}.get(media_type.partition("/")[0], "link")
     shown = "text" if media_type == TEXT else shown
     # A file of no recognised type keeps the type that the test named.
-    mime_type = artifact["mime_type"] if media_type == DOWNLOAD else content.mime_type
+    mime_type = mime_type if media_type == DOWNLOAD else content.mime_type
     return TestFile(name, url, shown, note, mime_type, content.size, hash_)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from jinja2 import DictLoader, Environment
 
+from pytest_automation_report.api.models import Field
 from pytest_automation_report.server.pages.drawings import slices
 from pytest_automation_report.server.pages.rendering import CompiledTemplates, macros
 from pytest_automation_report.server.pages.words import LINES_SHOWN, halves, lines, parts_of
@@ -17,12 +18,11 @@ def test_a_node_id_that_was_sent_counts() -> None:
     Whoever can report a result must not choose the options of the pytest that a reader starts by the command.
     """
     place = ("a/test_b.py", "a.test_b", "test_c")
-    field = {"type": 1, "name": "Node id"}
-    node = read_node_id(*place, [{**field, "value": "a/test_b.py::test_c[x::y]"}])
+    node = read_node_id(*place, [Field("Node id", "a/test_b.py::test_c[x::y]")])
     assert command_line([node]) == "pytest 'a/test_b.py::test_c[x::y]'"
     for value in ("--pdbcls=evil:Evil", "-p evil", "@options.txt", ""):
-        assert read_node_id(*place, [{**field, "value": value}]) == "a/test_b.py::test_c"
-        assert command_line([read_node_id(None, *place[1:], [{**field, "value": value}])]) == ""
+        assert read_node_id(*place, [Field("Node id", value)]) == "a/test_b.py::test_c"
+        assert command_line([read_node_id(None, *place[1:], [Field("Node id", value)])]) == ""
 
 
 def test_lines_of_a_traceback_have_kinds() -> None:

@@ -18,15 +18,15 @@ from pytest_automation_report.server.pages.test.view_models import (
     short_link,
     step_rows,
 )
-from pytest_automation_report.server.pages.words import Entry, ShownStatus, with_defaults
+from pytest_automation_report.server.pages.words import ShownStatus
 from pytest_automation_report.server.store.stored import StoredEntry
 from support.website import TRACEBACK
 
 FAILED = ShownStatus(3, "Failed", "fail")
 
 
-def field(name: str, value: str = "", meta: dict[str, str] | None = None) -> Entry:
-    return with_defaults(StoredEntry(name, 4, value, meta or {}))
+def field(name: str, value: str = "", meta: dict[str, str] | None = None) -> StoredEntry:
+    return StoredEntry(name, 4, value, meta or {})
 
 
 def failure(name: str = "Failure", message: str = "assert 90 == 89", **more: Any) -> Cause:  # noqa: ANN401 - members
@@ -91,7 +91,7 @@ def test_facts_are_short() -> None:
         *({"type": 1, "name": "owner", "value": "web"}, {"type": 4, "name": "Output", "value": "x"}),
         {"type": 1, "name": "Attempts", "value": "7"},
     ]
-    assert facts_of([with_defaults(StoredEntry(**each)) for each in fields], "team") == [
+    assert facts_of([StoredEntry(**each) for each in fields], "team") == [
         ("Issue", "HARB-207", issue), ("bad", "javascript:alert(1)", ""), ("owner", "web", ""), ("Attempts", "7", ""),
         ("Owner", "team", ""),
     ]  # fmt: skip
@@ -112,7 +112,7 @@ def test_streams_and_other_texts() -> None:
     """Captured streams are tabs; an author's texts are panels, whatever their names; an earlier attempt has its own."""
     stored = StoredAttempt(0, output={"Log": "l", "Output": "o"})
     assert [output.stream for output in outputs_of(stored)] == ["stdout", "log"]
-    fields = [*(field(name, name) for name in ("Log", "request", "Attempt 2")), with_defaults(StoredEntry("x", 1))]
+    fields = [*(field(name, name) for name in ("Log", "request", "Attempt 2")), StoredEntry("x", 1)]
     assert [name for name, _ in author_texts(fields, stored)] == ["Log", "request", "Attempt 2"]
     assert [name for name, _ in author_texts(fields, StoredAttempt(1, fields=(Field("own", "1"),)))] == ["own"]
 
@@ -120,7 +120,7 @@ def test_streams_and_other_texts() -> None:
 def test_files_belong_to_their_attempt() -> None:
     """The note that the client writes says the attempt, and a note of the user's own stays."""
     notes = {"a": "attempt 1", "b": "attempt 1: after pay", "c": "after pay"}
-    artifacts = [with_defaults(StoredEntry(name, url="https://x.example/", note=note)) for name, note in notes.items()]
+    artifacts = [StoredEntry(name, url="https://x.example/", note=note) for name, note in notes.items()]
     for attempt, files in ((1, [("a", ""), ("b", "after pay")]), (None, [("c", "after pay")]), (2, [])):
         assert [(file.name, file.note) for file in files_of(artifacts, {}, attempt)] == files
 
