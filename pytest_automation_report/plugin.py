@@ -89,7 +89,7 @@ class _SessionPlugin(Hooks):
     def __init__(self) -> None:
         self.internal_errors = Errors()
         self._warnings: list[str] = []
-        self._is_reported = False
+        self._is_reported = self._is_configured = False
 
     @guarded
     def pytest_addoption(self, parser: pytest.Parser) -> None:
@@ -126,6 +126,7 @@ class _SessionPlugin(Hooks):
     @guarded
     def pytest_configure(self, config: pytest.Config) -> None:
         """Start to report, in a session and its workers, if the user wants that."""
+        self._is_configured = True
         for marker in _MARKERS:
             config.addinivalue_line("markers", marker)
         try:
@@ -252,6 +253,12 @@ class _SessionPlugin(Hooks):
     @guarded
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Forget the session; show its warnings on stderr if pytest has written no summary (``-p no:terminal``)."""
+        if not self._is_configured and isinstance(sys.exc_info()[1], pytest.UsageError):
+            # Raised by a conftest's `pytest_configure`, which pytest calls before ours.
+            self._configure_session(config)
+            hooks = config.pluginmanager.get_plugin("automation-report-session")
+            if hooks is not None:
+                hooks.pytest_unconfigure(config)
         if config in _reporting_configs:
             _reporting_configs.remove(config)
         for line in self._taken_lines():

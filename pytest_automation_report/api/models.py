@@ -188,7 +188,9 @@ class Ending(RequestBody, frozen=True):
     """How a session ended, which `api.sessions` says in words.
 
     ``status`` is pytest's exit status, ``is_unexplained`` if a plugin set that although no test failed.
-    ``limit`` is the number of failures at which it stopped, ``text`` what pytest or a plugin said of it.
+    ``limit`` is the number of failures at which it stopped, ``text`` what pytest or a plugin said of it. A Testmo
+    instance does not get the others: the ``error`` that ended it, raised at ``place``, and what was ``running`` then,
+    the worker and the node id of each test.
     """
 
     state: EndingState
@@ -196,6 +198,9 @@ class Ending(RequestBody, frozen=True):
     is_unexplained: bool = False
     limit: Amount | None = None
     text: str = ""
+    error: str = ""
+    place: str = ""
+    running: tuple[tuple[str, str], ...] = ()
 
 
 # pytest's own words, and pytest-xdist's, for -x and --maxfail; what errors in collection stop is said by its files.

@@ -49,6 +49,7 @@ from pytest_automation_report.findings.sentences import (
     exit_words,
     is_torn,
     reason_lines,
+    stop_words,
     verdict_line,
     verdict_sentence,
     wholeness_words,
@@ -208,6 +209,8 @@ def judge(judged: Run, document: RunFindings, known: KnownTests, limits: Limits)
     name = f"run {judged.id}{f' ({shown})' if shown else ''}"
     if (said := verdict_line(document)) and document["verdict"]["kind"] != "exit":
         echo_stderr(f"{name}: {said}", colour="yellow")
+    for stop in document.get("stops", ()):
+        echo_stderr(f"{name}: {stop_words(stop)}", colour="yellow")
     if missing := not_whole(judged, document):
         echo_stderr(f"{name} {missing}", colour="yellow")
     is_baseless = limits.require_base and document["base"] is None

@@ -26,7 +26,7 @@ from pytest_automation_report.delivery.attempts import (
 )
 from pytest_automation_report.delivery.testmo import bare_test, contract_test, fitted_field
 from pytest_automation_report.recording.options import UNTESTED, RecordingOptions
-from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
+from pytest_automation_report.spool.folder import CONTROLLER, MAIN, NOT_RUN
 from pytest_automation_report.spool.records import (
     AGAIN,
     ArtifactRecord,
@@ -239,6 +239,9 @@ class WorkerQueues:
         self._failed_by_crash: set[str] = set()
         self.by_worker: dict[str, WorkerQueue] = {}
         self.end: EndRecord | None = None
+        # The ends of workers that an error ended; worker and test of what a session that died left running.
+        self._stops: dict[str, CloseRecord] = {}
+        self._left_running: list[tuple[str, str]] = []
         self.properties: list[Field] = []
         self.artifacts: list[Artifact] = []
         # No record can change a result any more: everything that was open has been turned into results.
@@ -273,14 +276,27 @@ class WorkerQueues:
         return any(each.counts or each.open or each.pending_rerun or each.crashed_pending_rerun for each in queues)
 
     @property
+    def is_broken(self) -> bool:
+        """Whether an internal or a usage error ended the session."""
+        return self.end is not None and bool(self._stops) and self.ending.status in {3, 4}
+
+    @property
     def is_closing(self) -> bool:
         """Whether all workers so far have ended; pytest-xdist needs a while from there to its own end."""
         return all(queue.is_closed for worker, queue in self.by_worker.items() if worker not in {CONTROLLER, NOT_RUN})
 
     @property
     def ending(self) -> Ending:
-        """How the session ended."""
-        return Ending("died") if self.end is None else self.end.ending or ending_from(self.end.reason or "")
+        """How the session ended, with the error of a worker, or else of the controller, that ended it."""
+        if self.end is None:
+            return Ending("died", running=tuple(self._left_running))
+        ending = self.end.ending or ending_from(self.end.reason or "")
+        stopped = sorted(self._stops.items(), key=lambda stop: stop[0] == CONTROLLER)
+        for worker, record in stopped[:1]:
+            name = "" if worker in {MAIN, CONTROLLER} else worker
+            running = ((name, record.test),) if record.test or name else ()
+            ending = replace(ending, error=record.error, place=record.place, running=running)
+        return ending
 
     @property
     def ended_us(self) -> int:
@@ -319,6 +335,8 @@ class WorkerQueues:
                 self.is_dist_each = record.each
             case CloseRecord():
                 queue.elapsed_correction_us = record.elapsed_correction
+                if record.error:
+                    self._stops[worker] = record
                 self._close(queue, record.moment, record.detail)
             case CrashRecord():
                 self._crash(record)
@@ -357,6 +375,7 @@ class WorkerQueues:
         for queue in self.by_worker.values():
             if queue.open is not None:
                 detail = self._show_last_words(queue.worker) if kind == "died" else ""
+                self._left_running.append(("" if queue.worker == MAIN else queue.worker, queue.open.nodeid))
                 self._close_orphan(queue, kind, detail, ended_us=max(queue.ended_us, seen_us))
             self._close_pending_rerun(queue)
             queue.is_closed = True

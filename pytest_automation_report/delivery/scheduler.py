@@ -119,11 +119,11 @@ class Scheduler:
 
     @property
     def _has_something_to_report(self) -> bool:
-        """Whether to report at all: a session without a test creates no run."""
+        """Whether to report at all: a session without a test creates no run, unless an error ended it."""
         session, queues = self._session, self._queues
         # A run that several jobs share waits for all of them, also for one without a test.
         is_awaited = (session.joined_run is not None or bool(session.run_tag)) and queues.end is not None
-        return queues.has_results or session.is_closing or is_awaited
+        return queues.has_results or queues.is_broken or session.is_closing or is_awaited
 
     @property
     def _leaves_run_open(self) -> bool:

@@ -335,7 +335,7 @@ class DeliveryEnd(Struct):
         """Return what the summary shows of the findings of a run, with its digest if the session wants that."""
         document, now = client.findings_document(run_id), time.time_ns() // 1000
         excerpt = excerpt_from(document, self.delivery.session.run.source, now)
-        if self.delivery.session.has_digest and document["reasons"]:
+        if self.delivery.session.has_digest and (document["reasons"] or document.get("stops")):
             # Few sessions load what reads failures.
             from pytest_automation_report.export.digest import digest_run  # noqa: PLC0415
             from pytest_automation_report.export.results import ExportedTest  # noqa: PLC0415

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.failures.comparisons import Table
     from pytest_automation_report.failures.differences import Segments
-    from pytest_automation_report.findings.documents import FailureReason, Mine, RunFindings, RunMention
+    from pytest_automation_report.findings.documents import FailureReason, Mine, RunFindings, RunMention, SessionStop
 
 
 VERSION: Final = 1
@@ -201,6 +201,9 @@ def digest_run(
         "changes": run.field_value("Changes") or None,
         "state": said["kind"],
     }
+    if findings is not None:
+        # A session that died has the reason of the test that ran.
+        reasons = [*(_stop(stop) for stop in findings.get("stops", ()) if stop["error"]), *reasons]
     document: DigestDocument = {
         "version": VERSION, "run": about, "verdict": verdict_sentence(said), "counts": _counts(run, findings),
         "reasons": reasons,
@@ -268,6 +271,28 @@ def _reason(
     }
 
 
+def _stop(stop: SessionStop) -> DigestReason:
+    """Return what ended a session early as a reason, with the tests that ran then."""
+    tests = [test for _, test in stop["running"] if test]
+    line = ", ".join(filter(None, [*(worker for worker, _ in stop["running"]), stop["job"]]))
+    return {
+        "title": stop["error"] or "the process of the session died",
+        "count": len(tests),
+        "place": stop["place"] or None,
+        "phase": "session",
+        "kind": None,
+        "mine": {},
+        "same_reason": None,
+        "since": None,
+        "line": f"on {line}" if line else "",
+        "values": [],
+        "notes": [],
+        "tests": tests[:_TESTS],
+        "owner": None,
+        "command": command_line(tests, len(tests), ""),
+    }
+
+
 def _raised(test: ExportedTest) -> tuple[str, str, list[DifferingValue], list[str]]:
     """Return where a failure was raised, the statement, the values that it compared, and the notes of exceptions."""
     place = join_place(test.file, test.line)
@@ -318,6 +343,8 @@ def _entry(reason: DigestReason, form: _Form, now: int) -> tuple[str, list[str]]
         return form.shown(text, _LINE_UNITS)
 
     amount = quantity(reason["count"], "file" if reason["phase"] == "collection" else "test")
+    if reason["phase"] == "session":
+        amount = "ended the session"
     whose = since_words(reason, now, shown)
     title = form.shown(reason["title"], _TITLE_UNITS)
     head = ": ".join(filter(None, [", ".join(filter(None, [amount, whose])), title]))

@@ -170,8 +170,23 @@ class FlakyTest(Flakiness):
     config: int | None
 
 
+class SessionStop(TypedDict):
+    """What ended a session of a run early; ``job`` is that of several, and ``running`` has workers and node ids.
+
+    The ``error`` of a session whose process died is not known: it is empty.
+    """
+
+    job: str | None
+    error: str
+    place: str
+    running: Sequence[tuple[str, str]]
+
+
 class RunFindings(TypedDict):
-    """The findings of a run; ``known`` says until when its known failures are, empty without any."""
+    """The findings of a run; ``known`` says until when its known failures are, empty without any.
+
+    Documents of earlier releases have no ``stops``.
+    """
 
     version: int
     run: int
@@ -188,6 +203,7 @@ class RunFindings(TypedDict):
     counts: Mapping[str, int]
     tests: Mapping[str, Sequence[ChangedTest]]
     reasons: Sequence[FailureReason]
+    stops: NotRequired[Sequence[SessionStop]]
     flaky: Sequence[FlakyResult]
     slower: Sequence[ChangedDuration]
     faster: Sequence[ChangedDuration]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ReasonExcerpt,
         RunFindings,
         RunMention,
+        SessionStop,
         Tone,
         VerdictKind,
         VerdictWords,
@@ -224,6 +225,18 @@ _REASON_WORDS: Final = {None: "", True: ", for the same reason", False: ", for a
 _CHANGES_WORDS: Final = {"": "", "unknown": ", changes unknown"}
 
 
+def stop_words(stop: SessionStop, shown: Callable[[str], str] = printable) -> str:
+    """Return what ended a session early: ``ended by an internal error of pytest: OSError, at a.py:7 on gw1, ...``."""
+    running = stop["running"]
+    worker = f" on {shown(running[0][0])}" if len(running) == 1 and running[0][0] else ""
+    tests = [f"{shown(test)}{f' ({shown(name)})' if name and not worker else ''}" for name, test in running if test]
+    ended = f"ended by {shown(stop['error'])}" if stop["error"] else "its process died"
+    place = f", at {shown(stop['place'])}" if stop["place"] else ""
+    ran = f", while {listed(tests[:_NAMES], len(tests))} ran" if tests else ""
+    job = f", in {shown(stop['job'])}" if stop["job"] else ""
+    return f"{ended}{place}{worker}{ran}{job}"
+
+
 def compared_line(findings: RunFindings, now: int, shown: Callable[[str], str] = printable, why: str = "") -> str:
     """Return `changes_line`, or that nothing changed, or that there is no base; ``why`` says why the base is it."""
     base = findings["base"]
@@ -417,9 +430,10 @@ def commit_text(commit: str | None, changes: str | None) -> str:
 
 def findings_lines(findings: RunFindings, now: int) -> list[str]:
     """Return the lines below a session's numbers, of a first run the verdict alone; ``now`` is in microseconds."""
+    stops = map(stop_words, findings.get("stops", ()))
     if findings["base"] is None:
-        return [*filter(None, [verdict_line(findings, has_counts=True)])]
-    lines = filter(None, (verdict_line(findings, has_counts=True), changes_line(findings, now)))
+        return [*filter(None, [verdict_line(findings, has_counts=True), *stops])]
+    lines = filter(None, (verdict_line(findings, has_counts=True), *stops, changes_line(findings, now)))
     return [*lines, *(f"  {line}" for line in _named(findings, now))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,7 @@ from pytest_automation_report.recording.phases import collection_record
 from pytest_automation_report.session.collection import HISTORY_HOOKS, captured_files, is_counted, write_collected_ids
 from pytest_automation_report.session.end import LedgerTail, TerminalReport, wait_for_sender
 from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run
-from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
+from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks, is_usage_error_of_hook
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, SessionFolder, SessionManifest, remove_session
 from pytest_automation_report.spool.records import DoneRecord, EndRecord, PlanRecord
 from pytest_automation_report.spool.writer import WriteLosses
@@ -58,6 +59,7 @@ def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalRe
     report.settings = writable
     clock, worker = Clock(), CONTROLLER if config.pluginmanager.has_plugin("dsession") else MAIN
     hooks = RuntestHooks(folder.writer(worker), setup.options, clock, worker, report.internal_errors)
+    hooks.root = f"{config.rootpath}{os.sep}"
     return RunningSession(setup, folder, manifest, files, report, clock, hooks)
 
 
@@ -264,6 +266,7 @@ class SessionHooks(Hooks):
         self._is_interrupted = False
         self._getpid, self._pid = os.getpid, os.getpid()
         self._session: pytest.Session | None = None
+        self._has_started = False
         self._is_postponed = False
 
     @guarded
@@ -276,6 +279,7 @@ class SessionHooks(Hooks):
     @guarded
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Create the session's folder in the spool, register the hooks that record, and hand over to the sender."""
+        self._has_started = True
         try:
             # Set at once: if a later step fails, the session is still closed and shown at its end.
             self._running = start_session(self._setup, session.config, self._report)
@@ -313,6 +317,8 @@ class SessionHooks(Hooks):
         """Note the reason for which the session is interrupted."""
         if issubclass(excinfo.type, pytest.exit.Exception):
             self._interruption = self._ended_by("exit", "ended by pytest.exit: ", excinfo)
+            if self._running is not None and self._running.controller is not None:
+                self._running.hooks.pytest_keyboard_interrupt(excinfo)
         elif type(excinfo.value) is KeyboardInterrupt:
             self._interruption, self._is_interrupted = Ending("interrupted"), True
         elif str(excinfo.value).endswith("received keyboard-interrupt"):
@@ -321,6 +327,12 @@ class SessionHooks(Hooks):
         else:
             # pytest and xdist stop by exceptions derived from it: too many failures, errors in collection.
             self._interruption = self._ended_by("stopped", "stopped: ", excinfo)
+
+    @guarded
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note an error in the controller of workers, whose hooks for tests are not registered."""
+        if self._running is not None and self._running.controller is not None:
+            self._running.hooks.pytest_internalerror(excinfo)
 
     def _ended_by(self, state: EndingState, words: str, excinfo: pytest.ExceptionInfo[BaseException]) -> Ending:
         text = self._setup.cleaner.string(f"{words}{excinfo.value}").removeprefix(words)
@@ -378,11 +390,18 @@ class SessionHooks(Hooks):
             return
         if self._session is not None and self._is_postponed:
             self._finish(self._session)
+        # On its way through pytest, which calls no hook for it.
+        is_misused = self._session is None and is_usage_error_of_hook(sys.exc_info()[1])
+        if is_misused and not self._has_started:  # in `pytest_configure`: the session is reported all the same
+            self._running = start_session(self._setup, config, self._report)
+            if self._running is not None:
+                self._running.hand_over(config)
         self._setup.close_sender()
         self._setup.facts.close()
         running, outcome = self._running, self._report.outcome
         if running is not None:
-            exitstatus = 0 if self._session is None else int(self._session.exitstatus)
+            no_session = int(pytest.ExitCode.USAGE_ERROR) if is_misused else 0
+            exitstatus = no_session if self._session is None else int(self._session.exitstatus)
             is_late = running.is_closed and not running.unexplained_exit and not self._report.strict_error
             if is_late and running.unexplained(exitstatus):
                 self._report.write_late(exitstatus)

@@ -10,7 +10,7 @@ import gc
 import os
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard, cast
 
 import pytest
 from msgspec.structs import replace
@@ -136,6 +136,28 @@ class GarbagePauses:
             _GC_CALLBACKS.remove(self)
 
 
+def is_usage_error_of_hook(error: BaseException | None) -> TypeGuard[pytest.UsageError]:
+    """Whether a hook of a conftest or plugin raised pytest's usage error; not pytest itself, as for a wrong path."""
+    if not isinstance(error, pytest.UsageError):
+        return False
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    module = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__"))
+    return not module.startswith(("_pytest.", "pytest_automation_report."))
+
+
+class Stop(NamedTuple):
+    """What ended a process early: the error, where it was raised, and the node id of the test that ran."""
+
+    error: str
+    place: str
+    test: str
+
+
+NOT_STOPPED: Final = Stop("", "", "")
+
+
 class RuntestHooks(Hooks):
     """Hooks for a process that runs tests: the only one, or one xdist worker; and the records of xdist's controller.
 
@@ -176,6 +198,8 @@ class RuntestHooks(Hooks):
         self._pending_rerun: tuple[str, str] | None = None
         # The reason for which pytest was interrupted while a test ran, for its result.
         self._interruption = ""
+        self._stop = NOT_STOPPED
+        self.root = ""  # of the project, with a separator at its end
         self._comparisons = FailedComparisons()
         self._pauses = GarbagePauses()
         self._collected = b""
@@ -187,6 +211,7 @@ class RuntestHooks(Hooks):
 
     def watch(self, config: pytest.Config) -> None:
         """Record the tests of this process, let them add annotations, and let the sender find its captured output."""
+        self.root = f"{config.rootpath}{os.sep}"
         # The collector is found by these hooks: pytest searches each plugin for hooks and fixtures, which takes 0.5 ms.
         config.pluginmanager.register(self, HOOKS)
         # The fixture of this module replaces pytest's, unless the plugin with that is switched off.
@@ -383,7 +408,7 @@ class RuntestHooks(Hooks):
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note the reason for which the running test is interrupted, and the line."""
         if issubclass(excinfo.type, pytest.exit.Exception):
-            self._interruption = f"Ended by pytest.exit: {excinfo.value}"
+            self.note_stop(f"pytest.exit: {excinfo.value}", excinfo.value)
         elif type(excinfo.value) is KeyboardInterrupt:
             entry = excinfo.traceback[-1]
             self._interruption = f"Interrupted by Ctrl-C at {entry.path}:{entry.lineno + 1}"
@@ -391,7 +416,28 @@ class RuntestHooks(Hooks):
     @guarded
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note the error, which ends the session while a test runs."""
-        self._interruption = f"Ended by an internal error of pytest: {excinfo.exconly()}"
+        self.note_stop(f"an internal error of pytest: {excinfo.exconly()}", excinfo.value)
+
+    def note_stop(self, words: str, error: BaseException) -> None:
+        """Note the error that ends the session, where it was raised, and the test that runs; the first one counts."""
+        self._interruption = self._interruption or f"Ended by {words}"
+        if not self._stop.error:
+            nodeid = self._open_nodeid and self.plain_nodeids.get(self._open_nodeid, self._open_nodeid)
+            self._stop = Stop(
+                self.collector.cleaner.string(words.partition("\n")[0]), self._raised_at(error), nodeid or ""
+            )
+
+    def _raised_at(self, error: BaseException) -> str:
+        """Return file and line that raised an error: of the project, if there is one among them."""
+        places = []
+        trace = error.__traceback__
+        while trace is not None:
+            places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+            trace = trace.tb_next
+        own = [place for place in places if place[0].startswith(self.root) and "-packages" not in place[0]]
+        file, line = (own or places or [("", 0)])[-1]
+        file = file.removeprefix(self.root).rpartition("-packages" + os.sep)[2]
+        return self.collector.cleaner.string(f"{file}:{line}") if file else ""
 
     def _last_words(self) -> str:
         """Return the reason of the interruption, and the end of the output that pytest captured of the open test."""
@@ -417,7 +463,9 @@ class RuntestHooks(Hooks):
 
     def close(self) -> None:
         """Write the CLOSE record. A test that is still running is recorded as interrupted, unless it has failed."""
-        detail, cleaner = "", self.collector.cleaner.string
+        detail, cleaner, raised = "", self.collector.cleaner.string, sys.exc_info()[1]
+        if is_usage_error_of_hook(raised):
+            self.note_stop(f"a usage error: {raised}", raised)
         if self._open_nodeid is not None and self._recorder.has_failed(self._open_nodeid):
             # pytest has counted the failure: of a debugger that the user left, or before an interrupted teardown.
             self.pytest_runtest_logfinish(self._open_nodeid)
@@ -431,7 +479,9 @@ class RuntestHooks(Hooks):
             self.writer.write(self._collected)
         texts = self.collector.warnings(), self.internal_errors.texts
         warnings, faults = (tuple(map(cleaner, each)) for each in texts)
-        record = CloseRecord(self._clock.now(), self.counts, tuple(self.failures.kept), detail, warnings, faults)
+        record = CloseRecord(
+            self._clock.now(), self.counts, tuple(self.failures.kept), detail, warnings, faults, 0, *self._stop
+        )
         self.writer.write(record.framed())
 
     def shut(self) -> None:

@@ -395,7 +395,8 @@ class CloseRecord(Record, frozen=True, tag="close"):
     ``counts`` are the results by status. ``failures`` are the first failed tests, each as status, folder, name,
     message, file, line, and whether it is known. ``detail`` is the reason of an interruption. ``warnings`` are about
     users' annotations and hooks, ``faults`` are the first errors of this package. ``elapsed_correction`` is the
-    difference between the whole time and the times of the results.
+    difference between the whole time and the times of the results. ``error`` ended the process, raised at ``place``,
+    while the ``test`` of this node id ran.
     """
 
     moment: Int64 = field(name="t")
@@ -405,6 +406,9 @@ class CloseRecord(Record, frozen=True, tag="close"):
     warnings: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     elapsed_correction: Int64 = 0
+    error: str = ""
+    place: str = ""
+    test: str = ""
 
 
 class EndRecord(Record, frozen=True, tag="end"):

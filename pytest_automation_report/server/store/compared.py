@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from pytest_automation_report.findings.comparison import WantedBase, WholeRun
-    from pytest_automation_report.findings.documents import EarlierSource, FlakyTest, SourceFlakiness
+    from pytest_automation_report.findings.documents import EarlierSource, FlakyTest, SessionStop, SourceFlakiness
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult, Series
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
@@ -176,6 +176,17 @@ def _sessions(connection: StoreConnection, run_id: int) -> list[_Session]:
     return [
         _Session(job, attempt, ending and decode(ending, type=Ending), not_run or 0)
         for _, job, attempt, ending, not_run in rows
+    ]
+
+
+def session_stops(connection: StoreConnection, run_id: int) -> list[SessionStop]:
+    """Return what ended sessions of a run early, of each job in its last attempt."""
+    told = sorted(_sessions(connection, run_id), key=lambda each: each.attempt or 0)
+    endings = {each.job: each.ending for each in told if each.ending is not None}
+    return [
+        {"job": job, "error": ending.error, "place": ending.place, "running": ending.running}
+        for job, ending in endings.items()
+        if ending.error or ending.running
     ]
 
 

@@ -214,6 +214,7 @@ def _computed(
             },
             "tests": entries,
             "reasons": _reasons(connection, subject, kinds, same_reason, began_in),
+            "stops": compared.session_stops(connection, run_id),
             "flaky": [
                 {**tests.names[key], **entry, "is_known": key in known_flaky}
                 for key, entry in list(flaky.items())[: compared.MAX_TESTS]

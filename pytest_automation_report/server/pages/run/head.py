@@ -12,6 +12,7 @@ from pytest_automation_report.findings.sentences import (
     commit_text,
     is_torn,
     judge_run,
+    stop_words,
     wholeness_words,
 )
 from pytest_automation_report.server.pages import words
@@ -19,7 +20,7 @@ from pytest_automation_report.server.pages.runs import comparable_time, own_name
 from pytest_automation_report.server.pages.urls import VIEWS, RunState
 from pytest_automation_report.server.store.searches import Term, terms_of, toggled
 from pytest_automation_report.server.store.values import KILLED
-from pytest_automation_report.text.limits import duration, quantity
+from pytest_automation_report.text.limits import cut_end, duration, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,6 +41,8 @@ CHANGE_CHIPS: Final[Mapping[str, tuple[str, str]]] = {
 _MOVES: Final = (
     "newly_failing", "fixed", "new_tests", "gone", "newly_skipped", "slower", "faster", "passed_again",
 )  # fmt: skip
+
+_STOP_UNITS: Final = 300
 
 
 class Head(NamedTuple):
@@ -66,6 +69,8 @@ def head_of(facts: ShownRun, to_go: ToGo | None, *, is_first: bool) -> Head:
         has_ended = bool(facts.row.thread_count) and not facts.row.thread_active_count
         sentence = live_sentence(counts, to_go, facts.silence, new, has_ended=has_ended)
     else:
+        stops = [cut_end(stop_words(stop), _STOP_UNITS) for stop in found.get("stops", ()) if stop["error"]]
+        sentence += [(f"{stop[0].upper()}{stop[1:]}. ", "") for stop in stops]
         sentence += death_sentence(facts.failures) if said["kind"] == "died" else []
         # Without the tests that are missing nobody can say that nothing changed.
         if counts.failed or not is_torn(whole):

@@ -592,6 +592,16 @@ def test_a_session_that_died_says_so(site: Site) -> None:
     assert missing(site.text(f"/results/{result}"), "It did not finish. It last ran in #1 and passed.") == []
 
 
+def test_an_error_that_ended_the_session_is_named_in_the_head(site: Site) -> None:
+    """With the line that raised it, the worker, and the test that ran."""
+    ending = {"state": "ended", "status": 3, "error": "an internal error of pytest: OSError: <no> space"}
+    ending |= {"place": "conftest.py:7", "running": [["gw1", "test_it.py::test_1"]]}
+    run = site.run_of(a_test(0), session={"ending": ending, "not_run": 2})
+    said = f"Ended by {ending['error']}, at conftest.py:7 on gw1, while test_it.py::test_1 ran."
+    text = site.text(f"/runs/{run}")
+    assert missing(text, "Ended after 1 of 3 tests", said) == []
+
+
 def test_an_open_run_shows_its_progress_and_answers_without_news_in_one_read(site: Site) -> None:
     """How many of how many, what runs now; 304 until something changes; news wait in a pill; the end is said."""
     # The clock of a page is that of the machine.
