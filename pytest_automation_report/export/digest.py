@@ -23,6 +23,7 @@ from pytest_automation_report.findings.sentences import (
     changes_line,
     commit_text,
     compared_line,
+    count_reasons,
     flaky_line,
     since_words,
     verdict_sentence,
@@ -55,6 +56,7 @@ _NOTES: Final = 20
 _VALUES: Final = 5
 _TESTS: Final = 10
 _CODE_UNITS: Final = 160
+_DETAILED: Final = 10  # reasons whose place and command come before further reasons
 _OUTPUT_CHARACTERS: Final = 2_000
 _SIGNS: Final = {"fail": "❌ ", "pass": "✅ "}
 _COUNTS: Final = ("finished", "failed", "passed", "skipped", "not_run")
@@ -164,10 +166,11 @@ class Digest(Struct, frozen=True):
         entries = [_entry(reason, form, self.now) for reason in reasons[:limit]]
         taken = len(head) + len(flaky) + sum(len(heading) + 4 for heading in headings.values())
         shown = _fitted(entries, None if limit else form.characters - taken - _LINE_UNITS)
-        left = len(reasons) - len(shown)
+        listed = len(reasons)
+        left = (listed if self.findings is None or self.is_new_only else count_reasons(self.findings)) - len(shown)
         only = " --new" if self.is_new_only else ""
-        command = f"automation-report failures {self.run.id}{only} --limit {len(reasons)}"
-        more = f"and {quantity(left, 'more reason')}: {command}" if left else ""
+        command = f"automation-report failures {self.run.id}{only} --limit {listed}"
+        more = f"and {quantity(left, 'more reason')}" + (f": {command}" if len(shown) < listed else "") if left else ""
         if self.is_new_only and not reasons:
             more = "no new failure"
         groups: dict[str, list[str]] = {}
@@ -221,7 +224,12 @@ def _counts(run: Run, findings: RunFindings | None) -> dict[str, int]:
     if findings is None:
         return {"finished": run.total, "failed": run.failure, "passed": run.success}
     ran = {name: findings["ran"][name] for name in _COUNTS}
-    return {**ran, **findings["mine"], **{name: findings["counts"][name] for name in ("fixed", "gone")}}
+    return {
+        **ran,
+        **findings["mine"],
+        **{name: findings["counts"][name] for name in ("fixed", "gone")},
+        "reasons": count_reasons(findings),
+    }
 
 
 def _reasons(
@@ -359,15 +367,24 @@ def _entry(reason: DigestReason, form: _Form, now: int) -> tuple[str, list[str]]
 
 
 def _fitted(entries: Sequence[tuple[str, Sequence[str]]], room: int | None) -> list[str]:
-    """Return reasons as texts: the first lines for which there is room, then places, commands, notes and values."""
-    shown = [{0: head} for head, _ in entries]
+    """Return reasons as texts, as many as there is room for: the first ten with place and command, and others' lines.
+
+    What room is left has places, commands, notes and values.
+    """
+    shown: list[dict[int, str]] = []
     room = sys.maxsize if room is None else room
-    while shown and sum(len(lines[0]) + 2 for lines in shown) > room:
-        shown.pop()
-    room -= sum(len(lines[0]) + 2 for lines in shown)
+    for head, details in entries:
+        # A very long command would take the place of other reasons.
+        kept = [number for number in (0, 3) if len(shown) < _DETAILED and 0 < len(details[number]) < room // 8]
+        lines = {0: head, **{number + 1: details[number] for number in kept}}
+        size = sum(len(line) + 1 for line in lines.values()) + 1
+        if size > room:
+            break
+        shown.append(lines)
+        room -= size
     for number in (0, 3, 2, 1):
         for lines, (_, details) in zip(shown, entries, strict=False):
-            if details[number] and len(details[number]) < room:
+            if details[number] and number + 1 not in lines and len(details[number]) < room:
                 lines[number + 1] = details[number]
                 room -= len(details[number]) + 1
     return ["\n".join(line for _, line in sorted(lines.items())) for lines in shown]

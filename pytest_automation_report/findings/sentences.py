@@ -308,6 +308,11 @@ def _beginning(since: RunMention, now: int, shown: Callable[[str], str]) -> str:
     return f"{place} ({', '.join([*author, time_ago(now - since['at'])])})"
 
 
+def count_reasons(findings: RunFindings | FindingsExcerpt) -> int:
+    """Return the number of reasons of a run's failures, of which at most 100 are listed; older servers tell no more."""
+    return findings["counts"].get("reasons", len(findings["reasons"]))
+
+
 def beginning_of_new(findings: RunFindings | FindingsExcerpt) -> RunMention | None:
     """Return the run with which the new failures began; None if they began with several."""
     reasons: Sequence[FailureReason | ReasonExcerpt] = findings["reasons"]
@@ -498,7 +503,7 @@ def reason_lines(findings: RunFindings, now: int, most: int = MAX_LINES) -> list
         count = sum(reason["count"] for reason in same)
         number = "" if whose and (len(counts) > 1 or kind not in fresh) else f"{count:,} "
         lines.append(f"{number}{f'{whose}: ' if whose else ''}{title}{_names(findings, same)}")
-    left = len(reasons) - sum(len(same) for _, same in shown)
+    left = count_reasons(findings) - sum(len(same) for _, same in shown)
     return [*lines, f"and {quantity(left, 'more reason')}"] if left else lines
 
 

@@ -146,7 +146,7 @@ def numbers_of(
         lost=lost,
         modules=modules.results,
         uncollected=modules.failures,
-        reasons=min(MAX_REASONS, len({case.fingerprint for case in results} - {None})),
+        reasons=len({case.fingerprint for case in results} - {None}),
         cut=cut,
         dead=_dead_jobs(sessions) if cut[0] == "died" else "",
         selection=run.selection or "",

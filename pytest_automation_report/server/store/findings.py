@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from functools import cached_property, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec import Struct, field
@@ -131,7 +132,7 @@ def _keep(run: StoredRun, speed: float, document: documents.RunFindings, writer:
         "mine": document["mine"],
         "counts": document["counts"],
         "not_run": document["ran"]["not_run"],
-        "reasons": len(document["reasons"]),
+        "reasons": document["counts"]["reasons"],
     }
     if keep_document(writer.connection, run, "findings", VERSION, document):
         keep_document(writer.connection, run, "summary", VERSION, summary)
@@ -186,6 +187,7 @@ def _computed(
     listed = {key for keys in lists.values() for key in keys[: compared.MAX_TESTS]}
     tests.load({*listed, *list(flaky)[: compared.MAX_TESTS], *ranked(durations)[: compared.MAX_TESTS]})
     entries = {name: tests.entries(keys[: compared.MAX_TESTS]) for name, keys in lists.items()}
+    groups = _failures_by_reason(subject)
     began_in = _beginnings([*entries["still_failing"], *entries["newly_failing"]])
     speed = series.last.speed or 1.0
     return (
@@ -211,9 +213,11 @@ def _computed(
                 "slower": len(slower),
                 "faster": len(faster),
                 "in_several_jobs": sum(case.is_shared for case in subject.results.values()),
+                "reasons": len(groups),
+                "unlisted_failures": sum(map(len, islice(groups.values(), compared.MAX_REASONS, None))),
             },
             "tests": entries,
-            "reasons": _reasons(connection, subject, kinds, same_reason, began_in),
+            "reasons": _reasons(connection, subject, groups, kinds, same_reason, began_in),
             "stops": compared.session_stops(connection, run_id),
             "flaky": [
                 {**tests.names[key], **entry, "is_known": key in known_flaky}
@@ -481,14 +485,15 @@ _KINDS: Final[Sequence[documents.Mine]] = ("still", "new", "back", "flaky", "kno
 def _reasons(
     connection: StoreConnection,
     subject: compared.ComparedRun,
+    all_groups: Mapping[int, Sequence[int]],
     kinds: Mapping[int, documents.Mine],
     same_reason: Mapping[int, bool],
     began: Mapping[str | None, documents.RunMention],
 ) -> list[documents.FailureReason]:
     """Return the reasons of a run's failures: new reasons first, then reasons of many tests."""
-    groups = _failures_by_reason(subject)
-    if not groups:
+    if not all_groups:
         return []
+    groups = dict(islice(all_groups.items(), compared.MAX_REASONS))
     # Its expressions take 10 ms to compile: a run without failures does not pay for them.
     from pytest_automation_report.findings.fingerprints import mask_variables  # noqa: PLC0415
 
@@ -535,8 +540,7 @@ def _failures_by_reason(subject: compared.ComparedRun) -> dict[int, list[int]]:
     for case_id, case in subject.results.items():
         if case.fingerprint is not None:
             groups[case.fingerprint].append(case_id)
-    order = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
-    return dict(order[: compared.MAX_REASONS])
+    return dict(sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])))
 
 
 def _beginnings(failing: Iterable[documents.ChangedTest]) -> dict[str | None, documents.RunMention]:

@@ -94,6 +94,7 @@ def test_the_document() -> None:
         "counts": {
             "finished": 4, "failed": 1, "passed": 3, "skipped": 0, "not_run": 0,
             "new": 1, "back": 0, "flaky": 0, "still": 0, "known": 0, "fixed": 2, "gone": 0,
+            "reasons": 1,
         },
         "reasons": [
             {
@@ -126,6 +127,18 @@ def test_one_cause_never_hides_the_others() -> None:
         assert "200 tests, new: " in text
     assert len(json.loads(digest.json())["reasons"]) == 7
     assert len(digest.json()) < 8_000
+
+
+def test_the_first_ten_of_many_reasons_keep_place_and_command() -> None:
+    """Whoever reads a long digest can begin at once; further ones are lines, and the rest is a number."""
+    items = [a_failure(f"test_{number}", key=f"k{number}") for number in range(100)]
+    found = findings_of(reasons=[a_reason(f"KeyError: 'bug {number}'", item) for number, item in enumerate(items)])
+    found["counts"]["reasons"] = 180
+    text = digest_run(a_run(), exported_from(*items), found, now=NOW).text()
+    entries = text.split("\n\n")[1:-2]
+    assert [entry.count("\n") for entry in entries] == [2] * 10 + [0] * (len(entries) - 10)
+    assert "tests/test_a.py:9: assert cart.total(with_tax=True ) == 42\n  pytest tests/test_a.py::test_9" in entries[9]
+    assert f"\n\nand {180 - len(entries)} more reasons: automation-report failures 12 --limit 100\n" in text
 
 
 @pytest.mark.parametrize("letter", ["x", "語", "`"])

@@ -22,6 +22,7 @@ from pytest_automation_report.findings.flakiness import (
     evidence_words,
     find_matrix,
 )
+from pytest_automation_report.findings.sentences import count_reasons
 from pytest_automation_report.server.pages.drawings import (
     TONES,
     Grid,
@@ -248,7 +249,8 @@ class Rail(Struct, frozen=True):
 class FailuresView(Struct, frozen=True, kw_only=True):
     """The failures of a run, arranged by reason, by file or as one list: ``lots`` of cards, or ``groups`` of tests.
 
-    ``rest_reasons`` are on later pages, and ``rest_tests`` fail for these; ``hidden`` failures are not in the groups.
+    ``rest_reasons`` are not on this page or before it, and ``rest_tests`` fail for these; some ``are_listed``
+    on the next page. ``hidden`` failures are not in the groups.
     """
 
     name: ClassVar = "failures"
@@ -260,6 +262,7 @@ class FailuresView(Struct, frozen=True, kw_only=True):
     lots: Sequence[Lot]
     rest_reasons: int
     rest_tests: int
+    are_listed: bool
     groups: Sequence[tuple[str, Sequence[ListedTest]]]
     hidden: int
 
@@ -309,13 +312,15 @@ class FailureCards:
     def view(self) -> FailuresView:
         """Return the view of the failures, with the lots or groups that the state has."""
         group = self._state.group or "reason"
+        findings = self._facts.findings
         lots, rest = self._by_reason() if group == "reason" else ([], [])
         groups, hidden = self._as_tests(by_file=group == "file") if group != "reason" else ([], 0)
         return FailuresView(
             group=group,
             lots=lots,
-            rest_reasons=len(rest),
-            rest_tests=sum(reason["count"] for reason in rest),
+            rest_reasons=len(rest) + count_reasons(findings) - len(findings["reasons"]) if group == "reason" else 0,
+            rest_tests=sum(reason["count"] for reason in rest) + findings["counts"]["unlisted_failures"],
+            are_listed=bool(rest),
             groups=groups,
             hidden=hidden,
             flaky=self._flaky(),

@@ -192,6 +192,19 @@ def test_many_reasons_have_pages(site: Site) -> None:
     assert site.shown(f"/runs/{run}?page=2").count('<details class="cause"') == 3
 
 
+def test_more_reasons_than_are_listed_are_counted_all(site: Site) -> None:
+    """A hundred reasons are listed; head and end of each page have the number of all, and that of their tests."""
+    words = [f"KeyError: 'key {first}{second}'" for first in "abcdefgh" for second in "klmnopqrstuvwxyz"]
+    tests = [failing(number, message=word, **FILE) for number, word in enumerate([*words, *words[:50]])]
+    run = site.run_of(*tests)
+    assert (
+        missing(site.text(f"/runs/{run}"), "All 178 tests failed, for 128 reasons", "108 more reasons fail 108 tests")
+        == []
+    )
+    last = site.text(f"/runs/{run}?page=5")
+    assert "28 more reasons fail 28 tests." in last
+
+
 def test_a_run_without_failures_says_so_and_what_is_worth_a_look(site: Site) -> None:
     """Flaky tests stand in a green run with their evidence; without any the page leads to the list of tests."""
     site.run_of(failing(0), a_test(1), **on("main"))
