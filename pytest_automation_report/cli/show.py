@@ -171,7 +171,6 @@ def _records(shown: Run) -> Iterator[str]:
 
 _KINDS: Final = {
     "new": "New failure",
-    "back": "The failure is back",
     "flaky": "The test is known to be flaky",
     "known": "Known failure",
 }
@@ -195,7 +194,8 @@ def _changes(test: ExportedTest, findings: RunFindings | None) -> list[str]:
         return []
     for entry in findings["tests"]["newly_failing"]:
         if entry["key"] == test.key:
-            return [f"{_KINDS[entry['kind'] or 'new']}: it did not fail in run {findings['base']['run']}"]
+            before = ", but in one before" if entry["same_reason"] is not None else ""
+            return [f"{_KINDS[entry['kind'] or 'new']}: it did not fail in run {findings['base']['run']}{before}"]
     still_failing = findings["tests"]["still_failing"]
     since = next((entry["since"] for entry in still_failing if entry["key"] == test.key), None)
     return [f"It has failed since run {since['run']}"] if since else []

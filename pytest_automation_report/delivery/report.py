@@ -217,7 +217,7 @@ def embedded_report(
 
 _TEXT_UNITS: Final = 240
 _MAX_FAILING: Final = 200  # the page of a CI job shows 50
-_COUNTS: Final = ("fixed", "passed_again", "flaky", "slower", "new_tests", "gone", "newly_skipped")
+_COUNTS: Final = ("back", "fixed", "passed_again", "flaky", "slower", "new_tests", "gone", "newly_skipped")
 
 
 def excerpt_from(document: RunFindings, source: str, now: int) -> FindingsExcerpt:
@@ -237,7 +237,7 @@ def excerpt_from(document: RunFindings, source: str, now: int) -> FindingsExcerp
         "verdict": cast("VerdictWords", {name: _cut(str(text)) for name, text in document["verdict"].items()}),
         "mine": {name: int(number) for name, number in document["mine"].items()},
         "known": _cut(document["known"]),
-        "counts": {**{name: int(document["counts"][name]) for name in _COUNTS}, "flaky": other_flaky(document)},
+        "counts": {**{name: int(document["counts"].get(name, 0)) for name in _COUNTS}, "flaky": other_flaky(document)},
         "reasons": [
             {
                 "count": int(reason["count"]),

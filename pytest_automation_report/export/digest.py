@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from msgspec import Struct
@@ -23,9 +24,9 @@ from pytest_automation_report.findings.sentences import (
     changes_line,
     commit_text,
     compared_line,
-    count_reasons,
     flaky_line,
     since_words,
+    unlisted_reasons,
     verdict_sentence,
 )
 from pytest_automation_report.text.limits import cut_end, duration, printable, quantity, sanitize
@@ -167,7 +168,8 @@ class Digest(Struct, frozen=True):
         taken = len(head) + len(flaky) + sum(len(heading) + 4 for heading in headings.values())
         shown = _fitted(entries, None if limit else form.characters - taken - _LINE_UNITS)
         listed = len(reasons)
-        left = (listed if self.findings is None or self.is_new_only else count_reasons(self.findings)) - len(shown)
+        unlisted = 0 if self.findings is None or self.is_new_only else unlisted_reasons(self.findings)
+        left = listed - len(shown) + unlisted
         only = " --new" if self.is_new_only else ""
         command = f"automation-report failures {self.run.id}{only} --limit {listed}"
         more = f"and {quantity(left, 'more reason')}" + (f": {command}" if len(shown) < listed else "") if left else ""
@@ -215,7 +217,7 @@ def digest_run(
 
 
 def new_keys(findings: RunFindings | None) -> set[str]:
-    """Return the keys of the new failures: of tests that fail for the first time and are not known to be flaky."""
+    """Return the keys of the new failures: of tests that did not fail in the base and are not known to be flaky."""
     entries = [] if findings is None else findings["tests"]["newly_failing"]
     return {entry["key"] for entry in entries if entry["kind"] == "new"}
 
@@ -227,8 +229,7 @@ def _counts(run: Run, findings: RunFindings | None) -> dict[str, int]:
     return {
         **ran,
         **findings["mine"],
-        **{name: findings["counts"][name] for name in ("fixed", "gone")},
-        "reasons": count_reasons(findings),
+        **{name: findings["counts"].get(name, 0) for name in ("back", "fixed", "gone", "reasons")},
     }
 
 
@@ -242,15 +243,15 @@ def _reasons(
             groups.setdefault(test.message.strip().partition("\n")[0], []).append(test)
         return [_reason(title, len(group), group) for title, group in groups.items() if kept is None]
     reasons = []
+    of_one = Counter(found["fingerprint"] for found in findings["reasons"])
     for found in findings["reasons"]:
         keys = [key for key in found["keys"] if kept is None or key in kept]
         if keys:
             count = found["count"] if kept is None else len(keys)
-            has_all = kept is None and len(keys) == count
+            # The command reruns all failures of a reason, also those of another kind.
+            has_all = kept is None and len(keys) == count and of_one[found["fingerprint"]] == 1
             otherwise = rerun_command(findings["run"], found["fingerprint"]) if has_all else ""
             reason = _reason(found["title"], count, [tests[key] for key in keys if key in tests], found, otherwise)
-            if kept is not None and [*reason["mine"]] != ["new"]:
-                reason |= {"kind": "new", "mine": {"new": count}, "since": None}
             reasons.append(reason)
     return reasons
 

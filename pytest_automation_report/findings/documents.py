@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.comparison import WholeRun, Why
 
-Mine: TypeAlias = Literal["new", "back", "flaky", "still", "known"]
+Mine: TypeAlias = Literal["new", "flaky", "still", "known"]
 """Whose a failure is, as `sentences.MINE` has it."""
 
 Tone: TypeAlias = Literal["fail", "pass", "flaky", "live", "skip"]

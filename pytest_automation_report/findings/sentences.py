@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeGuard
 
 from msgspec import Struct
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 Cut: TypeAlias = "tuple[Literal['died', 'interrupted', 'stopped', ''], int]"
 """What cut a session short, if anything did, and the number of failures at which it was to stop."""
 
-MINE: Final = {"new": "new", "back": "back", "flaky": "flaky", "still": "still failing", "known": "known"}
+MINE: Final = {"new": "new", "flaky": "flaky", "still": "still failing", "known": "known"}
 """Whose a failure is: new, back after it was away, of a flaky test, in the base, too, or known until a date."""
 
 
@@ -215,13 +214,13 @@ _COUNTED: Final = ("passed", "failed", "not whole")
 _WITH_FAILED: Final = ("died", "interrupted", "ended")
 _KINDS: Final = {
     "new": "new since {}",
-    "back": "back since {}",
     "flaky": "flaky, failing since {}",
     "still": "failing since {}",
     "known": "known, failing since {}",
 }
 _WITH_FLAKY: Final = ("newly_failing", "still_failing", "passed_again")
-_REASON_WORDS: Final = {None: "", True: ", for the same reason", False: ", for another reason"}
+# Of a new failure of a test that failed before the base.
+_REASON_WORDS: Final = {None: "", True: ", back for the same reason", False: ", back for another reason"}
 _CHANGES_WORDS: Final = {"": "", "unknown": ", changes unknown"}
 
 
@@ -264,8 +263,10 @@ def changes_line(
     if not parts:
         return ""
     began = beginning_of_new(findings)
-    if "mine new" in parts and began is not None and began["commit"]:
-        parts["mine new"] += f" since {_beginning(began, now, shown)}"
+    if "mine new" in parts:
+        parts["mine new"] += back_words(findings)
+        if began is not None and began["commit"]:
+            parts["mine new"] += f" since {_beginning(began, now, shown)}"
     # These are properties of a test by its history: the base need not differ in them.
     lasting = [parts.pop(name, "") for name in ("counts flaky", "counts slower")]
     after = ", ".join(filter(None, [_beyond(findings, shown), *lasting]))
@@ -290,16 +291,11 @@ def _run_words(base: RunMention, why: str) -> str:
 def since_words(failure: Mapping[str, Any], now: int, shown: Callable[[str], str] = printable) -> str:
     """Return whose a failure, or a reason of some, is and since when: ``new since a1b2c3d (Ann, 2 h ago)``.
 
-    Different failures of a reason are counted: ``2 new since a1b2c3d (Ann, 2 h ago), 1 flaky``. It is empty if nothing
-    is known. ``now`` is in microseconds since 1970, ``shown`` makes a foreign text safe.
+    It is empty if nothing is known. ``now`` is in microseconds since 1970, ``shown`` makes a foreign text safe.
     """
-    kind, since, counts = failure["kind"], failure["since"], failure.get("mine", {})
+    kind, since = failure["kind"], failure["since"]
     began = "" if kind is None or since is None else _KINDS[kind].format(_beginning(since, now, shown))
-    whose = (began or MINE.get(kind or "", "")) + _REASON_WORDS[failure.get("same_reason")]
-    if len(counts) < 2:  # noqa: PLR2004 - different ones
-        return whose
-    named = {**MINE, kind: whose}
-    return ", ".join(f"{counts[name]:,} {named[name]}" for name in MINE if name in counts)
+    return (began or MINE.get(kind or "", "")) + _REASON_WORDS[failure.get("same_reason")]
 
 
 def _beginning(since: RunMention, now: int, shown: Callable[[str], str]) -> str:
@@ -308,9 +304,16 @@ def _beginning(since: RunMention, now: int, shown: Callable[[str], str]) -> str:
     return f"{place} ({', '.join([*author, time_ago(now - since['at'])])})"
 
 
-def count_reasons(findings: RunFindings | FindingsExcerpt) -> int:
-    """Return the number of reasons of a run's failures, of which at most 100 are listed; older servers tell no more."""
-    return findings["counts"].get("reasons", len(findings["reasons"]))
+def unlisted_reasons(findings: RunFindings) -> int:
+    """Return the number of reasons of a run's failures beyond the hundred that are listed."""
+    listed_ones = {reason.get("fingerprint") for reason in findings["reasons"]}
+    return findings["counts"].get("reasons", len(listed_ones)) - len(listed_ones)  # older servers tell no more
+
+
+def back_words(findings: RunFindings | FindingsExcerpt) -> str:
+    """Return how many of the new failures are of tests that failed before the base: `` (2 back)``; empty for none."""
+    new, back = findings["mine"]["new"], findings["counts"].get("back", 0)
+    return f" ({'all ' * (back > 1)}back)" if 0 < back == new else f" ({back:,} back)" if back else ""
 
 
 def beginning_of_new(findings: RunFindings | FindingsExcerpt) -> RunMention | None:
@@ -362,7 +365,6 @@ def brief(verdict: VerdictWords) -> str:
 # Numbers of a run's findings in the order in which people read them, each with its words for one and for many.
 _CHANGES: Final = (
     ("mine", "new", "new failure", "new failures"),
-    ("mine", "back", "back", "back"),
     ("mine", "flaky", "failure of a flaky test", "failures of flaky tests"),
     ("mine", "still", "still failing", "still failing"),
     ("mine", "known", "known", "known"),
@@ -486,24 +488,22 @@ def reason_lines(findings: RunFindings, now: int, most: int = MAX_LINES) -> list
     """
     reasons, began = findings["reasons"], beginning_of_new(findings)
     # The line of changes has the commit of all new failures, if they have one.
-    fresh = ("back",) if began is not None and began["commit"] else ("new", "back")
+    fresh = () if began is not None and began["commit"] else ("new",)
     if sum(reason["count"] for reason in reasons) <= 1 and not any(reason["kind"] in fresh for reason in reasons):
         return []
     alike: dict[tuple[str, str | None], list[FailureReason]] = {}
     for reason in reasons:
         title = cut_end(printable(reason["title"]), _TITLE_UNITS)
-        whose = since_words({**reason, "mine": {}}, now) if reason["kind"] in fresh else reason["kind"]
+        whose = since_words(reason, now) if reason["kind"] in fresh else reason["kind"]
         alike.setdefault((title, whose), []).append(reason)
     shown = list(alike.items())[: most if len(alike) <= most else most - 1]
     lines = []
     for (title, _), same in shown:
-        kind, counts = same[0]["kind"], sum((Counter(reason["mine"]) for reason in same), Counter[str]())
+        kind, count = same[0]["kind"], sum(reason["count"] for reason in same)
         # When the others began stands beside their names.
-        whose = since_words({**same[0], "mine": counts}, now) if kind in fresh else mine(counts)
-        count = sum(reason["count"] for reason in same)
-        number = "" if whose and (len(counts) > 1 or kind not in fresh) else f"{count:,} "
-        lines.append(f"{number}{f'{whose}: ' if whose else ''}{title}{_names(findings, same)}")
-    left = count_reasons(findings) - sum(len(same) for _, same in shown)
+        whose = since_words(same[0], now) if kind in fresh else MINE.get(kind or "", "")
+        lines.append(f"{count:,} {f'{whose}: ' if whose else ''}{title}{_names(findings, same)}")
+    left = len(reasons) + unlisted_reasons(findings) - sum(len(same) for _, same in shown)
     return [*lines, f"and {quantity(left, 'more reason')}"] if left else lines
 
 

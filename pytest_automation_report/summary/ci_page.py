@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_facts
-from pytest_automation_report.findings.sentences import changes_line, count_reasons, since_words, verdict_line
+from pytest_automation_report.findings.sentences import changes_line, since_words, verdict_line
 from pytest_automation_report.recording.phases import SHOWN
 from pytest_automation_report.summary.lines import Shell, counts_by_status, run_page, undelivered_lines, warning_lines
 from pytest_automation_report.system.here import system
@@ -240,7 +240,7 @@ class JobPage(Struct, frozen=True, kw_only=True):
             since = markdown_line(since_words(reason, self.now))
             lines.append(table_row(code_span(string(reason["title"])), str(reason["count"]), since))
         lines += [""] if reasons else []
-        more = count_reasons(findings) - _MAX_REASONS if reasons else 0
+        more = len(reasons) - _MAX_REASONS
         return [*lines, *([f"{quantity(more, 'more reason')}.", ""] if more > 0 else [])]
 
 

@@ -10,7 +10,7 @@ import json
 import re
 import zlib
 from base64 import b64encode
-from collections import deque
+from collections import Counter, deque
 from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
@@ -105,24 +105,31 @@ def plain_report(facts: ShownRun, findings: RunFindings) -> PlainReport:
     row = facts.row
     parts = parts_of(counts_of(row))
     reasons = findings["reasons"]
-    order = {reason["fingerprint"]: place for place, reason in enumerate(reasons)}
+    of_one = Counter(reason["fingerprint"] for reason in reasons)
+    order = {reason["fingerprint"]: -place for place, reason in enumerate(reversed(reasons))}
     # Unlike the reasons of findings, the list is the run's own: also failures without a text are in it.
     failures = facts.reader.whole_failures(row.id, _FAILURES_SHOWN)
-    failures.sort(key=lambda failure: order.get(hexadecimal(failure.fingerprint or 0), len(order)))
-    kinds: dict[str, Mine | None] = {reason["fingerprint"]: reason["kind"] for reason in reasons}
+    failures.sort(key=lambda failure: order.get(hexadecimal(failure.fingerprint or 0), 1))
+    tests = findings["tests"]
+    kinds = {entry["result"]: entry["kind"] for entry in (*tests["newly_failing"], *tests["still_failing"])}
     return PlainReport(
         run=row,
         source=facts.source,
         statuses=sorted(parts, key=lambda part: (-part.count, part.name)),
         findings=findings,
-        reasons=[PlainReason(reason, rerun_command(row.id, reason["fingerprint"])) for reason in reasons],
+        reasons=[
+            PlainReason(
+                reason, rerun_command(row.id, reason["fingerprint"]) if of_one[reason["fingerprint"]] == 1 else ""
+            )
+            for reason in reasons
+        ],
         failures=_failures(failures, kinds),
         failures_left=max(0, row.failure_count - _FAILURES_SHOWN),
         flaky=[test for test in findings["flaky"] if test["state"] == "flaky"],
     )
 
 
-def _failures(rows: Sequence[StoredResult], kinds: Mapping[str, Mine | None]) -> list[PlainFailure]:
+def _failures(rows: Sequence[StoredResult], kinds: Mapping[int | None, Mine | None]) -> list[PlainFailure]:
     """Return failures; the first one of each reason has a longer text, since the others are alike."""
     texts = []
     for row in rows:
@@ -140,7 +147,7 @@ def _failures(rows: Sequence[StoredResult], kinds: Mapping[str, Mine | None]) ->
             join_title(row.folder, row.name),
             join_place(row.file, row.line),
             row.message or "",
-            kinds.get(hexadecimal(row.fingerprint or 0)),
+            kinds.get(row.id),
             shown,
             len(text) - len(shown),
         )

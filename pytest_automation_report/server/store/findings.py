@@ -141,13 +141,12 @@ def _keep(run: StoredRun, speed: float, document: documents.RunFindings, writer:
 
 def _kinds(
     changes: Changes,
-    before: Mapping[int, Collection[int | None]],
     apart: Mapping[int, documents.Mine],
     excused: Collection[int],
 ) -> dict[int, documents.Mine]:
-    """Return whose each failure is; ``before`` has the reasons of earlier failures of the newly failing tests."""
+    """Return whose each failure is; ``apart`` are those of tests that are known to fail, ``excused`` fail as known."""
     kinds: dict[int, documents.Mine] = {
-        **{key: "back" if before[key] else "new" for key in changes.newly_failing},
+        **dict.fromkeys(changes.newly_failing, "new"),
         **dict.fromkeys(changes.still_failing, "still"),
     }
     kinds |= {key: apart[key] for key in apart.keys() & (kinds.keys() | set(excused))}
@@ -179,9 +178,11 @@ def _computed(
     own = histories(connection, subject.series, changes.newly_failing if is_elsewhere else ())
     since = {key: min(base, streak_start(connection, history)) for key, history in own.items()}
     reasons_before = {key: failures.reasons_before(key, since.get(key, base)) for key in changes.newly_failing}
-    kinds = _kinds(changes, reasons_before, apart, excused)
+    kinds = _kinds(changes, apart, excused)
     same_reason = {
-        key: subject.results[key].fingerprint in reasons_before[key] for key, kind in kinds.items() if kind == "back"
+        key: subject.results[key].fingerprint in reasons
+        for key, reasons in reasons_before.items()
+        if reasons and kinds[key] == "new"
     }
     tests = _Tests(connection, subject, known, kinds, named, same_reason)
     listed = {key for keys in lists.values() for key in keys[: compared.MAX_TESTS]}
@@ -214,6 +215,7 @@ def _computed(
                 "faster": len(faster),
                 "in_several_jobs": sum(case.is_shared for case in subject.results.values()),
                 "reasons": len(groups),
+                "back": len(same_reason),
                 "unlisted_failures": sum(map(len, islice(groups.values(), compared.MAX_REASONS, None))),
             },
             "tests": entries,
@@ -428,7 +430,7 @@ class _Tests(Struct, dict=True):
             return None
         history = self.before.get(case_id) or self.known[case_id]
         began = streak_start(self.connection, history)
-        if self.kinds.get(case_id) == "back" and self.subject.base is not None:
+        if case_id in self.same_reason and self.subject.base is not None:
             # What the base skipped is away, although a skip ends no streak.
             began = max(began, history.first_failure_after(self.subject.base.run.id))
         is_brought_along = began == self.subject.series.runs[0].id
@@ -470,7 +472,7 @@ def _time(connection: StoreConnection, subject: compared.ComparedRun) -> RunTime
 
 
 _FAILURES: Final = (
-    'SELECT r."fingerprint", c."key", r."message", r."phase", r."file" FROM "result" AS r'
+    'SELECT r."id", c."key", r."message", r."phase", r."file" FROM "result" AS r'
     ' JOIN "case" AS c ON c."id" = r."case_id" WHERE r."id" IN ({ids}) ORDER BY r."id"'
 )
 # The index has the runs of a fingerprint in their order: the first that fits ends the search.
@@ -479,7 +481,6 @@ _FIRST_RUNS: Final = (
     ' SELECT f."fingerprint", (SELECT r."run_id" FROM "result" AS r JOIN "run" ON "run"."id" = r."run_id"'
     ' WHERE r."fingerprint" = f."fingerprint" AND "run"."source_id" = ? ORDER BY r."run_id" LIMIT 1) FROM f'
 )
-_KINDS: Final[Sequence[documents.Mine]] = ("still", "new", "back", "flaky", "known")
 
 
 def _reasons(
@@ -488,30 +489,29 @@ def _reasons(
     all_groups: Mapping[int, Sequence[int]],
     kinds: Mapping[int, documents.Mine],
     same_reason: Mapping[int, bool],
-    began: Mapping[str | None, documents.RunMention],
+    began: Mapping[tuple[str | None, documents.Mine | None], documents.RunMention],
 ) -> list[documents.FailureReason]:
-    """Return the reasons of a run's failures: new reasons first, then reasons of many tests."""
+    """Return the reasons of a run's failures, each once for each kind of its failures: new ones, then of many tests."""
     if not all_groups:
         return []
     groups = dict(islice(all_groups.items(), compared.MAX_REASONS))
     # Its expressions take 10 ms to compile: a run without failures does not pay for them.
     from pytest_automation_report.findings.fingerprints import mask_variables  # noqa: PLC0415
 
-    # Key, message, phase and file of the failures, by fingerprint.
-    failures: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
-    shown = (subject.results[case_id] for cases in groups.values() for case_id in cases[: compared.MAX_TESTS])
-    for fingerprint, *columns in rows_of(connection, _FAILURES, sorted(case.result_id for case in shown)):
-        failures[fingerprint].append(columns)
+    split = _by_kind(groups, kinds)
+    # Key, message, phase and file of the failures, by result.
+    shown = (subject.results[case_id] for cases in split.values() for case_id in cases[: compared.MAX_TESTS])
+    found = rows_of(connection, _FAILURES, sorted(case.result_id for case in shown))
+    failures: dict[int, Sequence[Any]] = {result_id: columns for result_id, *columns in found}
     first_runs = _first_runs(connection, subject.run, [*groups])
     reasons: list[documents.FailureReason] = []
-    for fingerprint, cases in groups.items():
-        rows = failures[fingerprint]
+    for (fingerprint, kind), cases in split.items():
+        results = sorted(subject.results[case_id].result_id for case_id in cases)
+        rows = [failures[result_id] for result_id in results if result_id in failures]
         titles = Counter(message or "" for _, message, _, _ in rows)
         title, _ = titles.most_common(1)[0]
         _, _, phase, place = rows[0]
-        counts = Counter(kinds[case_id] for case_id in cases if case_id in kinds)
-        kind: documents.Mine | None = next((each for each in _KINDS if counts[each]), None)
-        same = {same_reason[case_id] for case_id in cases if case_id in same_reason}
+        same = {same_reason.get(case_id) for case_id in cases}
         # Unless a listed failure says more, new failures began with this run.
         own = None if kind in {None, "still"} else mention(subject.run)
         reasons.append(
@@ -525,13 +525,13 @@ def _reasons(
                 "fingerprint": hexadecimal(fingerprint),
                 "count": len(cases),
                 "kind": kind,
-                "mine": {each: counts[each] for each in _KINDS if counts[each]},
-                "same_reason": same.pop() if kind == "back" and len(same) == 1 else None,
+                "mine": {} if kind is None else {kind: len(cases)},
+                "same_reason": same.pop() if len(same) == 1 else None,
                 "first": first_runs.get(fingerprint),
-                "since": began.get(hexadecimal(fingerprint), own),
+                "since": began.get((hexadecimal(fingerprint), kind), own),
             }
         )
-    return sorted(reasons, key=lambda reason: (*MINE, None).index(reason["kind"]))
+    return sorted(reasons, key=lambda reason: ((*MINE, None).index(reason["kind"]), -reason["count"]))
 
 
 def _failures_by_reason(subject: compared.ComparedRun) -> dict[int, list[int]]:
@@ -543,9 +543,24 @@ def _failures_by_reason(subject: compared.ComparedRun) -> dict[int, list[int]]:
     return dict(sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])))
 
 
-def _beginnings(failing: Iterable[documents.ChangedTest]) -> dict[str | None, documents.RunMention]:
-    """Return the run in which the first of the failures of each reason began, by fingerprint."""
-    found = [(entry["fingerprint"], since) for entry in failing if (since := entry["since"]) is not None]
+def _by_kind(
+    groups: Mapping[int, Sequence[int]], kinds: Mapping[int, documents.Mine]
+) -> dict[tuple[int, documents.Mine | None], list[int]]:
+    """Return the failed tests of each reason by whose they are: a new failure of an old reason is new all the same."""
+    split: defaultdict[tuple[int, documents.Mine | None], list[int]] = defaultdict(list)
+    for fingerprint, cases in groups.items():
+        for case_id in cases:
+            split[fingerprint, kinds.get(case_id)].append(case_id)
+    return split
+
+
+def _beginnings(
+    failing: Iterable[documents.ChangedTest],
+) -> dict[tuple[str | None, documents.Mine | None], documents.RunMention]:
+    """Return the run in which the first of the failures of each reason and kind began, by fingerprint."""
+    found = [
+        ((entry["fingerprint"], entry["kind"]), since) for entry in failing if (since := entry["since"]) is not None
+    ]
     # That a flaky test fails for the same reason takes nothing from the commit that broke the others.
     found.sort(key=lambda each: (each[1]["run"], each[1]["commit"] is None), reverse=True)
     return dict(found)

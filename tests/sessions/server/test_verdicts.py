@@ -202,7 +202,7 @@ def test_a_failure_that_was_away_is_back(good: Project) -> None:
         commit(good)
         good.report(env=session_environment(BROKEN=broken))
     new, back, still = _shown(good, 2, 4, 5)
-    assert (" 1 new failure since " in new, "  1 back, " in back) == (True, True)
+    assert (" 1 new failure since " in new, " 1 new failure (back)" in back) == (True, True)
     assert "  1 still failing" in still
 
 

@@ -88,7 +88,8 @@ def test_excerpt_of_a_document() -> None:
     assert all(utf16_length(line) <= STRING_UNITS for line in (*lines, earlier))
     assert excerpt == {
         "base": {"run": 6, "commit": "a1", "author": None, "changes": "d1", "at": 5}, "gate": None,
-        "verdict": {**VERDICT, "part": CUT}, "mine": DOCUMENT["mine"], "known": "", "counts": {**COUNTS, "flaky": 0},
+        "verdict": {**VERDICT, "part": CUT}, "mine": DOCUMENT["mine"], "known": "",
+        "counts": {"back": 0, **COUNTS, "flaky": 0},
         "reasons": [
             {
                 "count": 2, "kind": "new", "mine": {"new": 2}, "same_reason": None, "title": CUT,

@@ -13,6 +13,7 @@ from pytest_automation_report.findings.sentences import (
     earlier_source_line,
     findings_lines,
     reason_lines,
+    since_words,
     time_ago,
     verdict_line,
 )
@@ -62,8 +63,12 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> RunFind
         (findings(0, 0, 0, 0, 0, 0, 0, 1), "1 newly skipped, compared with run 12 (a1b2c3d, 1 day ago)"),
         ({**findings(2), "whole": {"missing": 3, "twice": 0, "jobs": []}}, "not whole: 3 missing"),
         (
-            {**findings(), "mine": {"new": 0, "back": 2, "flaky": 1, "still": 0, "known": 0}},
-            "2 back, 1 failure of a flaky test, compared with run 12 (a1b2c3d, 1 day ago)",
+            {
+                **findings(),
+                "mine": {"new": 2, "flaky": 1, "still": 0, "known": 0},
+                "counts": {**findings()["counts"], "back": 2},
+            },
+            "2 new failures (all back), 1 failure of a flaky test, compared with run 12 (a1b2c3d, 1 day ago)",
         ),
         (findings(), ""),
         ({**findings(1), "base": None}, ""),
@@ -171,17 +176,9 @@ def test_lines_of_reasons() -> None:
     assert line.startswith("2 new: ")
     assert line.isprintable()
     assert len(line) < 160
-    back = [a_reason(1, "one", kind="back"), *many[:1]]
-    (line, _) = reason_lines({**findings(), "reasons": back}, NOW)
-    assert line == "1 back since b2c3d4e (Ann, 2 days ago): one"
     for same_reason, words in ((True, "the same"), (False, "another")):
-        (line, _) = reason_lines({**findings(), "reasons": [{**back[0], "same_reason": same_reason}, back[1]]}, NOW)
-        assert line == f"1 back since b2c3d4e (Ann, 2 days ago), for {words} reason: one"
-    mixed: FailureReason = {**a_reason(5, "one"), "mine": {"still": 3, "flaky": 2}}
-    assert reason_lines({**findings(), "reasons": [mixed]}, NOW) == ["2 flaky, 3 still failing: one"]
-    mixed = {**a_reason(5, "one", kind="new"), "mine": {"flaky": 2, "new": 3}}
-    told = reason_lines({**findings(), "reasons": [{**mixed, "since": {**SINCE, "commit": None}}]}, NOW)
-    assert told == ["3 new since run 5 (Ann, 2 days ago), 2 flaky: one"]
+        back: FailureReason = {**a_reason(1, "one", kind="new"), "same_reason": same_reason}
+        assert since_words(back, NOW) == f"new since b2c3d4e (Ann, 2 days ago), back for {words} reason"
 
 
 def test_reasons_that_read_alike_share_a_line() -> None:

@@ -195,10 +195,13 @@ class ShownRun(Struct, frozen=True, dict=True):
 def entries_of(findings: RunFindings, name: str) -> Sequence[Mapping[str, Any]]:
     """Return the tests of a list of findings.
 
-    ``new``, ``back`` and ``known`` are failures of that kind, ``flaky`` the tests that are known to be flaky.
+    ``new`` and ``known`` are failures of that kind, ``back`` new ones of tests that failed before the base, ``flaky``
+    the tests that are known to be flaky.
     """
-    if name in {"new", "back", "known"}:
-        failing = (*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"])
+    failing = (*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"])
+    if name == "back":
+        return [entry for entry in failing if entry["same_reason"] is not None]
+    if name in {"new", "known"}:
         return [entry for entry in failing if entry["kind"] == name]
     if name == FLAKY:
         return [entry for entry in findings["flaky"] if entry["state"] == "flaky"]
@@ -208,8 +211,8 @@ def entries_of(findings: RunFindings, name: str) -> Sequence[Mapping[str, Any]]:
 
 
 def marks_of(kind: str | None, *, is_flaky: bool) -> tuple[str, ...]:
-    """Return the marks of a failure of a kind: whether it is new, back after a while or known, and its test flaky."""
-    return (*((kind.capitalize(),) if kind in {"new", "back", "known"} else ()), *(("Flaky",) if is_flaky else ()))
+    """Return the marks of a failure of a kind: whether it is new or known, and its test flaky."""
+    return (*((kind.capitalize(),) if kind in {"new", "known"} else ()), *(("Flaky",) if is_flaky else ()))
 
 
 def tone_of(row: ListedResult) -> str:

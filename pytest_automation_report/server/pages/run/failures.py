@@ -22,7 +22,7 @@ from pytest_automation_report.findings.flakiness import (
     evidence_words,
     find_matrix,
 )
-from pytest_automation_report.findings.sentences import count_reasons
+from pytest_automation_report.findings.sentences import unlisted_reasons
 from pytest_automation_report.server.pages.drawings import (
     TONES,
     Grid,
@@ -89,7 +89,6 @@ _PHASES: Final[Mapping[str, str]] = {
 
 _LOTS: Final = (
     ("new", "New"),
-    ("back", "Back after a while"),
     ("flaky", "Known to be flaky"),
     ("still", "Still failing"),
     ("known", "Known failures"),
@@ -98,11 +97,11 @@ _LOTS: Final = (
 
 
 class ReasonCard(Struct, frozen=True):
-    """A reason of failures with its first tests; ``new_count`` of them are new if not all are."""
+    """A reason of failures with its first tests; ``anchor`` is the end of its card's id, as links know it."""
 
     reason: FailureReason
+    anchor: str
     marks: tuple[str, ...]
-    new_count: int
     says: Said
     code: Code
     command: str
@@ -277,14 +276,28 @@ class FailureCards:
 
     @cached_property
     def _rows(self) -> Mapping[str, Sequence[ListedResult]]:
-        """The failures that are read, by their reasons."""
+        """The failures that are read, by the anchors of their reasons."""
+        tests = self._facts.findings["tests"]
+        kinds = {entry["result"]: entry["kind"] for name in ("newly_failing", "still_failing") for entry in tests[name]}
         rows: dict[str, list[ListedResult]] = {}
         for row in self._facts.failures:
-            rows.setdefault(hexadecimal(row.fingerprint or 0), []).append(row)
+            fingerprint = hexadecimal(row.fingerprint or 0)
+            split = f"-{kinds.get(row.id)}" if fingerprint in self._split else ""
+            rows.setdefault(f"{fingerprint}{split}", []).append(row)
         return rows
 
+    @cached_property
+    def _split(self) -> set[str]:
+        """The reasons with failures of several kinds, each of which has a card."""
+        counts = Counter(reason["fingerprint"] for reason in self._facts.findings["reasons"])
+        return {fingerprint for fingerprint, count in counts.items() if count > 1}
+
     def _rows_of(self, reason: FailureReason) -> Sequence[ListedResult]:
-        return self._rows.get(reason["fingerprint"], ())
+        return self._rows.get(self._anchor(reason), ())
+
+    def _anchor(self, reason: FailureReason) -> str:
+        fingerprint = reason["fingerprint"]
+        return f"{fingerprint}-{reason['kind']}" if fingerprint in self._split else fingerprint
 
     def texts(self, site: str) -> list[str]:
         """Return the reasons as Markdown, each with one of its tests; ``site`` is the address of the pages."""
@@ -318,7 +331,7 @@ class FailureCards:
         return FailuresView(
             group=group,
             lots=lots,
-            rest_reasons=len(rest) + count_reasons(findings) - len(findings["reasons"]) if group == "reason" else 0,
+            rest_reasons=len(rest) + unlisted_reasons(findings) if group == "reason" else 0,
             rest_tests=sum(reason["count"] for reason in rest) + findings["counts"]["unlisted_failures"],
             are_listed=bool(rest),
             groups=groups,
@@ -371,7 +384,6 @@ class FailureCards:
         tests = ((row.case, row.fingerprint or 0) for row in first_rows if row.fingerprint != KILLED)
         elsewhere = self._reader.by_branch(tests, self._reader.other_branches(self._facts.row) if reasons else {})
         found = self._facts.findings
-        newly = Counter(entry["fingerprint"] for entry in found["tests"]["newly_failing"])
         flaky = {entry["key"] for entry in entries_of(found, FLAKY)}
         cards = []
         for reason in reasons:
@@ -383,8 +395,8 @@ class FailureCards:
             letters = merged_letters(self._facts.histories.letters(row.case) for row in rows[:_MEMBERS_OF_STRIP])
             card = ReasonCard(
                 reason,
+                self._anchor(reason),
                 marks_of(reason["kind"], is_flaky=not flaky.isdisjoint(reason["keys"])),
-                0 if reason["kind"] == "new" or found["base"] is None else newly[reason["fingerprint"]],
                 says,
                 code,
                 self._command(reason),
@@ -414,7 +426,7 @@ class FailureCards:
         found = self._reader.fields(respelled) if respelled else ()
         fields = {result: entries_in(text) for result, text, _ in found}
         ids = (read_node_id(row.file, row.folder, row.name, fields.get(row.id, ())) for row in rows)
-        has_all = len(reason["keys"]) == count
+        has_all = len(reason["keys"]) == count and reason["fingerprint"] not in self._split
         return command_line(ids, count, rerun_command(self._facts.row.id, reason["fingerprint"]) if has_all else "")
 
     def _causes(self, reasons: Sequence[FailureReason]) -> dict[int, tuple[str, str]]:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from pytest_automation_report.findings.sentences import (
     RunNumbers,
+    back_words,
     beginning_of_new,
     commit_text,
     is_torn,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 CHANGE_CHIPS: Final[Mapping[str, tuple[str, str]]] = {
     "new": ("New", "fail-ink"),
-    "back": ("Back", "fail-ink"),
     "known": ("Known", "skip-ink"),
     "fixed": ("Fixed", "pass-ink"),
     "slower": ("Slower", "flaky-ink"),
@@ -285,9 +285,8 @@ def _failing(findings: RunFindings, longest: int | None, now: int) -> list[Phras
     reasons = f", for {quantity(new, 'reason')}" if new > 1 else ""
     phrases: list[Phrase] = [("nothing new", "b")]
     if mine["new"]:
-        phrases = [(f"{mine['new']:,} new", "b"), *_since(beginning_of_new(findings), now), (reasons, "")]
-    if mine["back"]:
-        phrases.append((f", {mine['back']:,} back", ""))
+        began = _since(beginning_of_new(findings), now)
+        phrases = [(f"{mine['new']:,} new", "b"), (back_words(findings), ""), *began, (reasons, "")]
     if mine["flaky"]:
         phrases.append((f", {mine['flaky']:,} of {'a flaky test' if mine['flaky'] == 1 else 'flaky tests'}", ""))
     if mine["still"]:

@@ -39,7 +39,7 @@ CHART_RUNS: Final = 30  # most runs of one drawing of durations
 FailureKind: TypeAlias = Literal["new", "back", "flaky", "still", "known", "passed again"]
 _NEWS: Final[Mapping[FailureKind, str]] = {
     "new": "New failure.",
-    "back": "Back after a while.",
+    "back": "New failure, back after a while.",
     "flaky": "Known to be flaky.",
     "still": "It fails again.",
     "known": "Known failure.",
@@ -207,11 +207,12 @@ def _failing(
         fails = f"Failing since #{since}." if is_old else "It fails." if kind is None else _NEWS[kind]
         return [Piece(fails, is_strong=True), Piece(f" This is its first run{on_branch}.")]
     passed = sum(outcome.letter == "p" for outcome in decided)
+    is_back = any(each.letter == "f" for each in decided)
     last = decided[0]
     if last.letter != "f":
         counts = f" and in {_of(passed, len(decided))}" if len(decided) > 1 else ", its only run before"
         return [
-            Piece(_NEWS[kind or ("back" if any(each.letter == "f" for each in decided) else "new")], is_strong=True),
+            Piece(_NEWS["back" if is_back and kind in {None, "new"} else kind or "new"], is_strong=True),
             Piece(f" It {_PAST[last.letter]} in "),
             _linked(last),
             Piece(f"{counts}{on_branch}."),
@@ -219,7 +220,7 @@ def _failing(
     if since is not None and since > last.run:
         # It was skipped since then, or failed in another configuration.
         return [
-            Piece(_NEWS[kind or "back"], is_strong=True),
+            Piece(_NEWS["back" if kind in {None, "new"} else kind], is_strong=True),
             Piece(" It last failed in "),
             _linked(last),
             Piece(f"{on_branch}."),

@@ -184,14 +184,14 @@ def test_reasons(runs: Runs) -> None:
 
 
 def test_new_reasons_are_first(runs: Runs) -> None:
-    """What is new stands before what is back, flaky or was there before; then the reason of most tests."""
+    """What is new, or back, stands before what is flaky or was there before; then the reason of most tests."""
     runs("ppppf", commit="a1")
     runs("pfppf", commit="a1")
     runs("ppfpp", commit="b2")
     runs("pppff", commit="c3")
     reasons = runs.findings(runs("fffffff", messages=dict.fromkeys((5, 6), "OSError: no space is left")))["reasons"]
     assert [(reason["kind"], reason["count"]) for reason in reasons] == [
-        ("new", 2), ("new", 1), ("back", 1), ("flaky", 1), ("still", 1), ("still", 1),
+        ("new", 2), ("new", 1), ("new", 1), ("flaky", 1), ("still", 1), ("still", 1),
     ]  # fmt: skip
 
 
@@ -199,7 +199,7 @@ def test_a_reason_has_its_first_run_and_that_of_its_streak(runs: Runs) -> None:
     """A reason that was away for a while was first seen before its tests began to fail again."""
     first, _, back, last = (runs(letters) for letters in ("fp", "pp", "fp", "fp"))
     (reason,) = runs.findings(back)["reasons"]
-    assert (reason["kind"], reason["first"]["run"], reason["since"]["run"]) == ("back", first, back)
+    assert (reason["kind"], reason["first"]["run"], reason["since"]["run"]) == ("new", first, back)
     (reason,) = runs.findings(last)["reasons"]
     assert (reason["kind"], reason["first"]["run"], reason["since"]["run"]) == ("still", first, back)
 
@@ -211,25 +211,25 @@ def test_what_is_back_fails_for_the_same_reason_or_for_another(runs: Runs) -> No
     found = runs.findings(runs("ffff", messages=dict.fromkeys((0, 2, 3), "OSError: no space is left")))
     told = {test["name"]: (test["kind"], test["same_reason"]) for test in found["tests"]["newly_failing"]}
     assert told == {
-        "test_0": ("back", True), "test_1": ("back", False), "test_2": ("back", False), "test_3": ("new", None),
+        "test_0": ("new", True), "test_1": ("new", False), "test_2": ("new", False), "test_3": ("new", None),
     }  # fmt: skip
-    assert [(each["kind"], each["same_reason"]) for each in found["reasons"]] == [("new", None), ("back", False)]
-    assert [each["mine"] for each in found["reasons"]] == [{"new": 1, "back": 2}, {"back": 1}]
+    assert [(each["kind"], each["same_reason"]) for each in found["reasons"]] == [("new", None), ("new", False)]
+    assert [each["mine"] for each in found["reasons"]] == [{"new": 3}, {"new": 1}]
     runs("pppp")
     (reason,) = runs.findings(runs("fppp", messages={0: "OSError: no space is left"}))["reasons"]
-    assert (reason["kind"], reason["same_reason"]) == ("back", True)
+    assert (reason["kind"], reason["same_reason"]) == ("new", True)
     runs("pppp")
     found = runs.findings(runs("fpfp", messages={0: "OSError: no space is left", 2: "OSError: no space is left"}))
-    assert [reason["same_reason"] for reason in found["reasons"]] == [True]
+    assert [reason["same_reason"] for reason in found["reasons"]] == [True, None], "the other is flaky"
 
 
 def test_what_the_base_skipped_is_back_since_it_fails_again(runs: Runs) -> None:
     """A test that failed, was skipped and fails again is back since then, not since it failed first."""
     first, _, back = runs("fp"), runs("sp"), runs("fp")
     (entry,) = runs.findings(back)["tests"]["newly_failing"]
-    assert (entry["kind"], entry["since"]["run"]) == ("back", back)
+    assert (entry["kind"], entry["since"]["run"]) == ("new", back)
     (reason,) = runs.findings(back)["reasons"]
-    assert (reason["kind"], reason["since"]["run"], reason["first"]["run"]) == ("back", back, first)
+    assert (reason["kind"], reason["since"]["run"], reason["first"]["run"]) == ("new", back, first)
 
 
 def test_what_a_branch_brought_along_fails_since_before_it_in_each_of_its_runs(runs: Runs) -> None:
@@ -259,7 +259,7 @@ def test_a_file_that_was_collected_in_between_fails_since_later(runs: Runs) -> N
     back = runs("p", module)
     found = runs.findings(back)
     (entry,) = found["tests"]["newly_failing"]
-    assert (entry["kind"], entry["since"]["run"], found["flaky"]) == ("back", back, [])
+    assert (entry["kind"], entry["since"]["run"], found["flaky"]) == ("new", back, [])
     (entry,) = runs.findings(runs("p", module))["tests"]["still_failing"]
     assert entry["since"]["run"] == back
     runs("pp")
@@ -465,19 +465,21 @@ def test_a_test_that_is_flaky_on_main_is_known_to_be_so_on_a_branch(runs: Runs) 
     assert [(test["name"], test["kind"]) for test in first["tests"]["newly_failing"]] == [
         ("test_0", "flaky"), ("test_1", "new"),
     ]  # fmt: skip
-    assert first["mine"] == {"new": 1, "back": 0, "flaky": 1, "still": 0, "known": 0}
+    assert first["mine"] == {"new": 1, "flaky": 1, "still": 0, "known": 0}
     assert [(entry["name"], entry["is_known"]) for entry in first["flaky"]] == [("test_0", True)]
     assert [names(second["tests"][change]) for change in ("fixed", "passed_again")] == [["test_1"], ["test_0"]]
 
 
 def test_a_reason_is_as_new_as_its_failures(runs: Runs) -> None:
-    """One that main had long ago is new on a branch whose test never failed, and old where one of its tests is."""
+    """One that main had long ago is new on a branch whose test never failed, and stays so beside an old failure."""
     same = dict.fromkeys(range(3), "KeyError: 'the same key in each test'")
     runs("fpp", messages=same)
     runs("ppp")
     (new,) = runs.findings(runs("pfp", branch="topic", messages=same))["reasons"]
-    (old,) = runs.findings(runs("pff", branch="topic", messages=same))["reasons"]
-    assert (new["kind"], old["kind"], new["first"]["run"] < new["since"]["run"]) == ("new", "still", True)
+    both = runs.findings(runs("pff", branch="topic", messages=same))
+    assert (new["kind"], new["first"]["run"] < new["since"]["run"]) == ("new", True)
+    assert [(each["kind"], each["count"]) for each in both["reasons"]] == [("new", 1), ("still", 1)]
+    assert (len({each["fingerprint"] for each in both["reasons"]}), both["counts"]["reasons"]) == (1, 1)
 
 
 def test_a_test_that_was_killed_with_pytest_has_not_failed(runs: Runs) -> None:
@@ -521,8 +523,8 @@ def test_a_failure_that_began_in_a_run_after_the_base_is_new(runs: Runs) -> None
     found = runs.findings(runs(f"ff{rest}"))
     assert based_on(found) == (base, "same branch")
     kinds = [(test["kind"], test["since"]["run"]) for test in found["tests"]["newly_failing"]]
-    assert kinds == [("new", cut), ("back", found["run"])]
-    assert sorted(reason["kind"] for reason in found["reasons"]) == ["back", "new"]
+    assert kinds == [("new", cut), ("new", found["run"])]
+    assert (found["counts"]["back"], found["mine"]["new"]) == (1, 2)
 
 
 def test_a_run_whose_session_was_killed_is_no_base(runs: Runs) -> None:

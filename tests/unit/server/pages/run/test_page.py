@@ -351,14 +351,14 @@ def test_the_command_for_what_is_new_runs_nothing_else(site: Site) -> None:
 
 
 def test_new_failures_are_told_from_those_that_are_back(site: Site) -> None:
-    """Chips, lists and the command for what is new have no failure that was seen before the run it is compared with."""
+    """A failure that was seen before the run it is compared with is new, and can be listed apart."""
     site.run_of(failing(1, **FILE), a_test(2), a_test(3), **on("main"))
     site.run_of(a_test(1, **FILE), a_test(2, **FILE), failing(3), **on("main"))
     run = site.run_of(failing(1, **FILE), failing(2, **FILE), failing(3), **on("main"))
-    command = f"Only what is new 1 test pytest --automation-report-rerun-failed={run}:new"
-    assert missing(site.text(f"/runs/{run}"), "New 1 Back 1 Failures", command) == []
-    for change, test in (("new", "test_2"), ("back", "test_1")):
-        assert names(site.shown(f"/runs/{run}?change={change}")) == [test]
+    command = f"Only what is new 2 tests pytest --automation-report-rerun-failed={run}:new"
+    assert missing(site.text(f"/runs/{run}"), "New 2 Failures", command) == []
+    for change, tests in (("new", ["test_1", "test_2"]), ("back", ["test_1"])):
+        assert names(site.shown(f"/runs/{run}?change={change}")) == tests
 
 
 def test_a_failure_that_did_not_pass_before_says_so(site: Site) -> None:
@@ -466,10 +466,15 @@ def test_a_reason_says_once_with_which_run_it_began(site: Site) -> None:
 
 
 def test_new_reasons_are_those_of_new_failures(site: Site) -> None:
-    """A test that fails for another reason than before is among those that failed before."""
+    """A test that fails for another reason than before is among those that failed before, in a card of its own."""
     site.run_of(failing(0), a_test(1), **on("main"))
     run = site.run_of(failing(0, message="KeyError: 'a'"), failing(1, message="KeyError: 'a'"), **on("main"))
-    assert missing(site.text(f"/runs/{run}"), "Still failing 1 reason, 2 tests", "1 new", "never seen before") == []
+    assert (
+        missing(
+            site.text(f"/runs/{run}"), "New 1 reason, 1 test", "Still failing 1 reason, 1 test", "never seen before"
+        )
+        == []
+    )
     passed = site.run_of(a_test(0), a_test(1), **on("side"))
     again = site.run_of(*(failing(number, message="KeyError: 'b'") for number in (0, 2)), **on("side"))
     assert f"2 tests that did not fail in #{passed}" in site.text(f"/runs/{again}")

@@ -57,7 +57,7 @@ CUT = RunNumbers(finished=9, passed=9, not_run=3, collected=12)
         (FAILED, findings(new=1, since={**BEGAN, "author": None, "changes": "d1"}), None,
          "Compared with #1213 on main: 1 new since a1b2c3d + changes (2 h ago)."),
         (FAILED, findings(new=1, back=2, flaky=1, still=3), 1,
-         ("Compared with #1213 on main: 1 new, 2 back, 1 of a flaky test,"
+         ("Compared with #1213 on main: 1 new (2 back), 1 of a flaky test,"
          " 3 still failing.")),
         (FAILED, findings(still=2), 3, "Compared with #1213 on main: nothing new, 2 still failing for up to 3 runs."),
         (RETRIED, findings(fixed=4, passed_again=1), None,

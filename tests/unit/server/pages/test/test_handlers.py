@@ -185,7 +185,8 @@ def test_a_failure_is_new_or_back_as_on_the_page_of_its_run(site: Site) -> None:
         )
         site.shown(f"/runs/{run}")
     back, new = site.result_ids(run)
-    for address, words in ((f"/results/{back}", "Back after a while."), ("/tests/1", "Back after a while."),
+    again = "New failure, back after a while."
+    for address, words in ((f"/results/{back}", again), ("/tests/1", again),
                            (f"/results/{new}", "New failure."), ("/tests/2", "New failure.")):  # fmt: skip
         assert words in site.text(address)
 

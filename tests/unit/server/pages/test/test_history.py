@@ -89,9 +89,11 @@ def test_a_failure_after_a_skip_is_back(site: Site) -> None:
     """It does not go on from the failure before: its page says what the page of the run says."""
     for test in (failing(), a_test(0, "skipped"), failing()):
         run = site.run_of(test, a_test(1), source="s", **on("main"))
-    assert "1 back" in site.text(f"/runs/{run}")
+    assert "1 new (back)" in site.text(f"/runs/{run}")
     (result, _) = site.result_ids(run)
-    assert missing(site.text(f"/results/{result}"), "Back after a while. It last failed in #1 on main.") == []
+    assert (
+        missing(site.text(f"/results/{result}"), "New failure, back after a while. It last failed in #1 on main.") == []
+    )
 
 
 def test_the_page_of_a_test_says_that_it_shows_some_of_its_runs(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
