@@ -95,25 +95,7 @@ OutputName: TypeAlias = Literal["Output", "Errors", "Log"]
 """Names of captured streams, as their fields at Testmo have them."""
 
 
-class Cause(Struct, frozen=True, omit_defaults=True):
-    """Why an attempt did not simply pass: a failure, an error, a skip. ``name`` is that of its field at Testmo.
-
-    ``text`` is pytest's traceback or reason, ``message`` its short form, ``type`` the exception's, ``phase`` setup,
-    call or teardown of a failure, ``subtest`` the description of the subtest that failed.
-    """
-
-    kind: CauseKind
-    name: ShortText
-    text: str
-    message: str = ""
-    type: str = ""
-    phase: ShortText = ""
-    subtest: str | None = None
-
-
-def first_cause(causes: Iterable[Cause]) -> Cause | None:
-    """Return the first cause for which an attempt did not pass, None without one."""
-    return next((cause for cause in causes if cause.kind != "xpass"), None)
+ShortText: TypeAlias = Annotated[str, Meta(max_length=4096)]
 
 
 class Known(RequestBody, frozen=True):
@@ -127,10 +109,49 @@ class Known(RequestBody, frozen=True):
     is_past: bool = False
 
 
+class SharedFixture(Struct, frozen=True, omit_defaults=True):
+    """A fixture that tests share: ``conftest.py::server [session]``, or a function such as ``test_x.py::setup_module``.
+
+    ``key``, ``folder`` and ``name`` are what a result of it has, ``file`` is empty for one outside of the project.
+    Of one with parameters the teardown may fail in the setup of a test, so it has a ``phase`` of its own. Where several
+    failed at once, ``message`` is of its own error. ``known`` is the entry that knows it.
+    """
+
+    key: ShortText
+    folder: ShortText
+    name: ShortText
+    file: ShortText = ""
+    line: Annotated[int, Meta(ge=1, le=999_999_999)] | None = None
+    phase: Literal["setup", "teardown"] = "teardown"
+    message: str = ""
+    known: Known | None = None
+
+
+class Cause(Struct, frozen=True, omit_defaults=True):
+    """Why an attempt did not simply pass: a failure, an error, a skip. ``name`` is that of its field at Testmo.
+
+    ``text`` is pytest's traceback or reason, ``message`` its short form, ``type`` the exception's, ``phase`` setup,
+    call or teardown of a failure, ``subtest`` the description of the subtest that failed. ``fixtures`` failed in that
+    phase although tests share them, and nothing else did unless it ``is_own``: then the test, too, is to blame.
+    """
+
+    kind: CauseKind
+    name: ShortText
+    text: str
+    message: str = ""
+    type: str = ""
+    phase: ShortText = ""
+    subtest: str | None = None
+    fixtures: tuple[SharedFixture, ...] = ()
+    is_own: bool = False
+
+
+def first_cause(causes: Iterable[Cause]) -> Cause | None:
+    """Return the first cause for which an attempt did not pass, None without one."""
+    return next((cause for cause in causes if cause.kind != "xpass"), None)
+
+
 StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
-
-
-ShortText: TypeAlias = Annotated[str, Meta(max_length=4096)]
 
 
 class Step(Struct, frozen=True, omit_defaults=True):

@@ -219,7 +219,7 @@ def judge(judged: Run, document: RunFindings, known: KnownTests, limits: Limits)
         return Exit.KEPT, f"run {judged.id} {missing}"
     ran = document["ran"]
     if not is_stopped and (status := ran.get("unexplained_exit")):
-        unexplained = exit_words(status, has_failed=ran["failed"] + ran["files"] > 0)
+        unexplained = exit_words(status, has_failed=ran["failed"] + ran["files"] + ran.get("fixtures", 0) > 0)
         echo_stderr(f"{name}: {unexplained}", colour="red")
         return Exit.KEPT, f"run {judged.id}: {unexplained}"
     part = " in this part of the suite" if document["verdict"]["part"] else ""

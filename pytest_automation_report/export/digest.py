@@ -87,14 +87,15 @@ class DigestReason(TypedDict):
     """A reason of failures: ``count`` tests failed for it, and ``tests`` names the first of them.
 
     ``place`` and ``line`` say which code raised in one of them, ``notes`` lines below its message, such as
-    the example of hypothesis that fails. ``command`` runs them again, empty if no
-    command is known.
+    the example of hypothesis that fails. ``fixture`` says which fixture that tests share failed, and when. ``command``
+    runs them again, empty if no command is known.
     """
 
     title: str
     count: int
     place: str | None
     phase: str | None
+    fixture: str | None
     kind: Mine | None
     mine: Mapping[str, int]
     same_reason: bool | None
@@ -250,7 +251,8 @@ def _reasons(
             count = found["count"] if kept is None else len(keys)
             # The command reruns all failures of a reason, also those of another kind.
             has_all = kept is None and len(keys) == count and of_one[found["fingerprint"]] == 1
-            otherwise = rerun_command(findings["run"], found["fingerprint"]) if has_all else ""
+            is_shared = found.get("fixture") is not None  # which pytest cannot run by its name
+            otherwise = rerun_command(findings["run"], found["fingerprint"]) if has_all or is_shared else ""
             reason = _reason(found["title"], count, [tests[key] for key in keys if key in tests], found, otherwise)
             reasons.append(reason)
     return reasons
@@ -262,11 +264,13 @@ def _reason(
     """Return a reason, with the ``tests`` that are known of it; ``otherwise`` is the command for a long list."""
     place, line, values, notes = _raised(tests[0]) if tests else ("", "", [], [])
     ids = [test.node_id for test in tests]
+    fixture = found.get("fixture") if found else None
     return {
         "title": title,
         "count": count,
         "place": place or (found["place"] if found else None),
         "phase": found["phase"] if found else None,
+        "fixture": fixture,
         "kind": found["kind"] if found else None,
         "mine": found["mine"] if found else {},
         "same_reason": found.get("same_reason") if found else None,
@@ -276,7 +280,7 @@ def _reason(
         "notes": notes,
         "tests": [test.node_id or test.title for test in tests[:_TESTS]],
         "owner": next((test.owner for test in tests[:1] if test.owner), None),
-        "command": command_line(ids, count, otherwise),
+        "command": otherwise if fixture else command_line(ids, count, otherwise),
     }
 
 
@@ -289,6 +293,7 @@ def _stop(stop: SessionStop) -> DigestReason:
         "count": len(tests),
         "place": stop["place"] or None,
         "phase": "session",
+        "fixture": None,
         "kind": None,
         "mine": {},
         "same_reason": None,
@@ -354,6 +359,8 @@ def _entry(reason: DigestReason, form: _Form, now: int) -> tuple[str, list[str]]
     amount = quantity(reason["count"], "file" if reason["phase"] == "collection" else "test")
     if reason["phase"] == "session":
         amount = "ended the session"
+    if reason["fixture"]:
+        amount = f"error in the {form.shown(reason['fixture'], _LINE_UNITS)}"
     whose = since_words(reason, now, shown)
     title = form.shown(reason["title"], _TITLE_UNITS)
     head = ": ".join(filter(None, [", ".join(filter(None, [amount, whose])), title]))
@@ -397,7 +404,11 @@ def headline(run: Run, findings: RunFindings | None, url: str, now: int) -> list
     sign, config = _SIGNS.get(said["tone"], ""), f"{code(run.config)}: " if run.config else ""
     verdict = said["long"]
     ran = None if findings is None or findings["ran"].get("unexplained_exit") else findings["ran"]
-    if findings is not None and ran is not None and 0 < ran["failed"] + ran["files"] == findings["mine"]["known"]:
+    if (
+        findings is not None
+        and ran is not None
+        and 0 < ran["failed"] + ran["files"] + ran.get("fixtures", 0) == findings["mine"]["known"]
+    ):
         sign, verdict = "⚠️ ", f"{verdict}, {'all ' if findings['mine']['known'] > 1 else ''}known"
     if said["part"]:
         verdict += f", {said['part'].partition(': ')[0]}: {code(said['part'].partition(': ')[2])}"

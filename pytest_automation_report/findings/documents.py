@@ -24,7 +24,7 @@ Tone: TypeAlias = Literal["fail", "pass", "flaky", "live", "skip"]
 
 VerdictKind: TypeAlias = Literal[
     "running", "died", "interrupted", "stopped", "ended", "not collected", "failed", "no tests", "skipped", "not whole",
-    "exit", "passed",
+    "exit", "passed", "fixture",
 ]  # fmt: skip
 
 TimeShare: TypeAlias = Literal["before", "tests", "between", "waiting", "after"]
@@ -90,6 +90,9 @@ class RanTests(TypedDict):
     modules: int
     uncollected: int
     unexplained_exit: NotRequired[int]  # servers before this release have none
+    fixtures: NotRequired[int]
+    fixture: NotRequired[str]
+    blocked: NotRequired[int]
 
 
 class NamedTest(TypedDict):
@@ -136,7 +139,8 @@ class FailureReason(TypedDict):
     """A reason of failures: ``title`` is its most frequent line, ``messages`` the number of different ones.
 
     ``mine`` counts its failures by kind, ``kind`` is the first of these in the order of docs/findings.md.
-    ``same_reason`` is of its failures that are back, None if they differ.
+    ``same_reason`` is of its failures that are back, None if they differ. ``fixture`` says which fixture that tests
+    share failed, and when.
     ``first`` is the first run of the source with it, ``since`` the run in which its oldest streak of failures began.
     """
 
@@ -144,6 +148,7 @@ class FailureReason(TypedDict):
     masked: str
     phase: str | None
     place: str | None
+    fixture: NotRequired[str | None]  # servers before this release have none
     messages: int
     keys: Sequence[str]
     fingerprint: str

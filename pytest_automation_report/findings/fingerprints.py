@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 VERSION: Final = 3
 
-ReasonKind: TypeAlias = Literal["call", "setup", "teardown", "collection", "crash", "timeout", "xpass"]
+ReasonKind: TypeAlias = Literal[
+    "call", "setup", "teardown", "collection", "crash", "timeout", "xpass", "fixture setup", "fixture teardown"
+]
 """Phase or cause of a failure: two failures of different kinds never have one reason."""
 
 # A line is cut before it is masked: messages with a whole document in one line have their reason at the beginning, and
@@ -268,6 +270,8 @@ def make_fingerprint(failure: Failure) -> Fingerprint:
 
 def _needs_place(failure: Failure) -> bool:
     """Whether the masked line alone would join failures that have nothing to do with each other."""
+    if failure.kind.startswith("fixture"):  # shared ones are themselves the places
+        return True
     # An outage meets many tests in many places and is one reason: fixtures, connections and time limits get no place.
     if failure.kind in {*_OF_FIXTURES, "crash", "timeout", "collection"} or _is_outage(failure):
         return False

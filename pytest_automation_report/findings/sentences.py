@@ -14,6 +14,7 @@ from pytest_automation_report.text.limits import (
     printable,
     quantity,
 )
+from pytest_automation_report.text.node_ids import join_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,12 +44,14 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     ``finished`` tests have an outcome; an interrupted test, or one whose process died, has none. ``flaky`` tests passed
     after a failed attempt. ``collected`` is None if it is not known. ``not_run`` tests were collected and did not
     finish; tests that died are not among them. ``files`` could not be collected, ``lost`` counts their tests, and
-    ``file`` is the name of a single one if it has no character that means something in Markdown. ``modules`` counts
-    results of modules, one a job; the ``uncollected`` ones failed. ``dead`` says which of several jobs died, in words.
-    ``selection`` has the options that chose a part of the suite. ``are_results``: several jobs ran the same tests, so
-    these are numbers of results. ``is_torn``: jobs lost tests of the run or ran some twice. ``is_silent``: there has
-    been no news of an open run for a while. ``unexplained_exit`` is an exit status of pytest that a plugin set although
-    no test failed, 0 without one, and ``exit_jobs`` says in which of several jobs.
+    ``file`` is the name of a single one if it has no character that means something in Markdown. ``fixtures`` that
+    tests share failed, ``fixture`` says which and when of a single one with no such character; they kept ``blocked``
+    tests from running. ``modules`` counts results of modules, one a job; the ``uncollected`` ones failed. ``dead``
+    says which of several jobs died, in words. ``selection`` has the options that chose a part of the suite.
+    ``are_results``: several jobs ran the same tests, so these are numbers of results. ``is_torn``: jobs lost tests
+    of the run or ran some twice. ``is_silent``: there has been no news of an open run for a while.
+    ``unexplained_exit`` is an exit status of pytest that a plugin set although no test failed, 0 without one, and
+    ``exit_jobs`` says in which of several jobs.
     """
 
     finished: int = 0
@@ -60,6 +63,9 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     not_run: int = 0
     files: int = 0
     file: str = ""
+    fixtures: int = 0
+    fixture: str = ""
+    blocked: int = 0
     lost: int = 0
     modules: int = 0
     uncollected: int = 0
@@ -147,11 +153,11 @@ def exit_words(status: int, jobs: str = "", *, has_failed: bool = False) -> str:
 
 def _with_exit(numbers: RunNumbers) -> _Words:
     """Return the words for a whole run, which is red if pytest ended so without a failed test."""
-    kind, _, long, short = words = _whole(numbers)
+    kind, _, long, short = words = _of_fixtures(numbers) if numbers.fixtures and not numbers.files else _whole(numbers)
     status = numbers.unexplained_exit
     if not status:
         return words
-    said = exit_words(status, numbers.exit_jobs, has_failed=numbers.failed + numbers.files > 0)
+    said = exit_words(status, numbers.exit_jobs, has_failed=numbers.failed + numbers.files + numbers.fixtures > 0)
     if kind in {"passed", "no tests", "skipped"}:
         return "exit", "fail", said, f"ended with {status}"
     return kind, "fail", f"{long}; {said}", short
@@ -175,6 +181,29 @@ def _whole(numbers: RunNumbers) -> _Words:
     if numbers.passed:
         return "passed", "pass", f"{_all(numbers, numbers.passed)} passed", "passed"
     return _nothing(numbers)
+
+
+def fixture_words(phase: str, name: str, file: str | None, line: int | None) -> str:
+    """Return which fixture that tests share failed, and when: ``setup of fixture server (session, conftest.py:3)``."""
+    function, _, scope = name.removesuffix("]").partition(" [")
+    place = ", ".join(filter(None, (scope, join_place(file, line))))
+    noun = "fixture " if scope else ""
+    return f"{phase.removeprefix('fixture ')} of {noun}{function}" + (f" ({place})" if place else "")
+
+
+def _of_fixtures(numbers: RunNumbers) -> _Words:
+    """Return the words for a run in which fixtures failed that tests share."""
+    errors = quantity(numbers.fixtures, "error")
+    where = f"in the {numbers.fixture}" if numbers.fixture and numbers.fixtures == 1 else "of fixtures that tests share"
+    parts = [f"{errors} {where}"]
+    if numbers.blocked:
+        parts.append(f"{numbers.counted(numbers.blocked)} could not run for it")
+    if numbers.failed:
+        parts.append(_failed(numbers) + _reasons(numbers))
+    else:
+        parts.append(f"{numbers.passed:,} of {numbers.counted(numbers.finished)} passed")
+    short = f"{numbers.failed:,} failed, {errors}" if numbers.failed else errors
+    return "failed" if numbers.failed else "fixture", "fail", "; ".join(parts), f"{short} of fixtures"
 
 
 def _nothing(numbers: RunNumbers) -> _Words:
@@ -440,7 +469,9 @@ def findings_lines(findings: RunFindings, now: int) -> list[str]:
     stops = map(stop_words, findings.get("stops", ()))
     if findings["base"] is None:
         return [*filter(None, [verdict_line(findings, has_counts=True), *stops])]
-    lines = filter(None, (verdict_line(findings, has_counts=True), *stops, changes_line(findings, now)))
+    lines = [*filter(None, (verdict_line(findings, has_counts=True), *stops, changes_line(findings, now)))]
+    if findings["verdict"]["kind"] == "fixture":  # with `-q` the first line is the only one
+        lines.reverse()
     return [*lines, *(f"  {line}" for line in _named(findings, now))]
 
 

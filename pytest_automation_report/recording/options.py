@@ -205,7 +205,8 @@ class FoundSecrets:
     def _cause(self, cause: Cause) -> Cause:
         subtest = None if cause.subtest is None else self.hidden(cause.subtest)
         name, text, message, type_ = map(self.hidden, (cause.name, cause.text, cause.message, cause.type))
-        return Cause(cause.kind, name, text, message, type_, cause.phase, subtest)
+        fixtures = tuple(replace(each, message=self.hidden(each.message)) for each in cause.fixtures)
+        return Cause(cause.kind, name, text, message, type_, cause.phase, subtest, fixtures, cause.is_own)
 
     def _field(self, field: Field) -> Field:
         value = field.value if field.value is None or field.type is FieldType.URL else self.hidden(field.value)

@@ -265,7 +265,8 @@ def worst_status(statuses: Sequence[Status]) -> Status:
 KNOWN_MARK: Final = "automation_report_known"
 """Attribute of the report of a failed test that a file names as known.
 
-A dict with ``until`` (as 2026-12-31), ``reason``, and in ``again`` a line for a failure that counts again, else "".
+A dict with ``until`` (as 2026-12-31), ``reason``, and in ``again`` a line for a failure that counts again, else "". If
+not the test is known but a fixture that tests share, ``fixture`` has its name.
 """
 
 
@@ -395,5 +396,13 @@ class FirstFailures:
         self._remaining_bytes -= sum(len(text) * 2 if text.isascii() else utf16_length(text) * 6 for text in texts)
         line = one_based(record.line) if attempt.line is None else attempt.line
         folder, name, message, file = texts
-        is_known = attempt.known is not None and not attempt.known.is_past
+        is_known = _is_excused(attempt)
         self.kept.append(FailedTest(attempt.status, folder, name, message, file, line, is_known))
+
+
+def _is_excused(attempt: Attempt) -> bool:
+    """Whether the failures of an attempt are known: its own, and those of fixtures that it shares."""
+    failed = [cause for cause in attempt.causes if cause.phase]
+    shared = [fixture.known for cause in failed for fixture in cause.fixtures]
+    own = [attempt.known] if not shared or any(cause.is_own or not cause.fixtures for cause in failed) else []
+    return all(known is not None and not known.is_past for known in (*own, *shared))

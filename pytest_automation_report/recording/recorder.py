@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from msgspec.structs import replace
 
@@ -23,8 +23,10 @@ from pytest_automation_report.api.models import (
     Field,
     Known,
     OutputName,
+    SharedFixture,
     Status,
 )
+from pytest_automation_report.errors import group_members
 from pytest_automation_report.guards import goes_on, safe_str
 from pytest_automation_report.recording.comparison import Sides, captured_sides, clean_comparison
 from pytest_automation_report.recording.options import (
@@ -50,11 +52,12 @@ from pytest_automation_report.recording.phases import (
     read_phase,
     worst_status,
 )
-from pytest_automation_report.spool.records import Attempt, FinishRecord, identify
+from pytest_automation_report.spool.records import Attempt, FinishRecord, identify, test_key
 from pytest_automation_report.text.limits import STRING_UNITS, string
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
     from types import CodeType, TracebackType
 
     import pytest
@@ -77,6 +80,7 @@ _LEAST_PAUSE_US: Final = 1_000  # less in an attempt is not told: it changes no 
 
 
 _NO_PAUSES: Final[Mapping[str, float]] = {}
+_NO_FIXTURES: Final[Mapping[str, tuple[tuple[SharedFixture, ...], bool]]] = {}
 
 
 class RunningAttempt:
@@ -86,8 +90,8 @@ class RunningAttempt:
     """
 
     __slots__ = (
-        "before", "counted", "durations", "hidden", "known", "last", "location", "notes", "pauses", "phases",
-        "properties", "sections", "subtests",
+        "before", "counted", "durations", "fixtures", "hidden", "known", "last", "location", "notes", "pauses",
+        "phases", "properties", "sections", "subtests",
     )  # fmt: skip
 
     def __init__(self, before: RunningAttempt | None, location: Location) -> None:
@@ -105,6 +109,7 @@ class RunningAttempt:
         self.subtests: SubtestCounter | None = None
         self.hidden: tuple[RunningAttempt, ...] = ()
         self.notes: Sequence[str] = ()
+        self.fixtures: Mapping[str, tuple[tuple[SharedFixture, ...], bool]] = _NO_FIXTURES
         self.known: Mapping[str, str] | None = None
 
     def times_us(self, observed_us: int) -> Times:
@@ -183,6 +188,118 @@ class FailedComparisons:
         return failed
 
 
+# Functions of pytest in which a fixture's own code runs: for its setup and its teardown.
+_OF_FIXTURES: Final[Mapping[str, Literal["setup", "teardown"]]] = {"execute": "setup", "finish": "teardown"}
+_SETUPS: Final = ("setup_module", "setUpModule", "setup_class", "setUpClass")
+_TEARDOWNS: Final = ("teardown_module", "tearDownModule", "teardown_class", "tearDownClass")
+# Fixtures that pytest makes of such functions, by their names, with the functions that such classes and modules have.
+_MADE_BY_PYTEST: Final[Mapping[str, Mapping[str, str]]] = {
+    "_xunit_setup_module_fixture": {"setup": "setup_module", "teardown": "teardown_module"},
+    "_xunit_setup_class_fixture": {"setup": "setup_class", "teardown": "teardown_class"},
+    "_unittest_setUpClass_fixture": {"setup": "setUpClass", "teardown": "tearDownClass"},
+}
+
+
+class FixtureFailure(NamedTuple):
+    """A fixture that tests share, the function of a class or module that it stands for ("" without one), its error."""
+
+    fixture: Any
+    function: str
+    phase: Literal["setup", "teardown"]
+    error: BaseException
+
+
+def shared_failures(error: BaseException) -> tuple[list[FixtureFailure], bool]:
+    """Return the shared fixtures that failed in a phase, and whether something of the test itself did."""
+    found = [(fixture, each) for fixture, each in _failed_fixtures(error, None)]
+    shared: dict[int, FixtureFailure] = {}
+    for entry, each in found:
+        if entry is not None and entry[0].scope != "function":
+            fixture, trace = entry
+            phase: Literal["setup", "teardown"] = _OF_FIXTURES[trace.tb_frame.f_code.co_name]
+            failure = FixtureFailure(fixture, _function_in(fixture, trace, phase), phase, each)
+            shared.setdefault(id(fixture), failure)
+    return [*shared.values()], any(entry is None or entry[0].scope == "function" for entry, _ in found)
+
+
+_Found: TypeAlias = "tuple[Any, TracebackType]"
+
+
+def _failed_fixtures(error: BaseException, outer: _Found | None) -> Iterator[tuple[_Found | None, BaseException]]:
+    """Yield the exceptions that an error consists of, each with the innermost fixture in whose code it was raised."""
+    found, trace = outer, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_name in _OF_FIXTURES:
+            fixture = trace.tb_frame.f_locals.get("self")
+            # By the name of the class: this module must not load pytest.
+            if type(fixture).__name__ == "FixtureDef":
+                found = fixture, trace
+        trace = trace.tb_next
+    members = group_members(error)
+    if not members:
+        yield found, error
+    for member in members:
+        yield from _failed_fixtures(member, found)
+
+
+def _function_in(fixture: Any, trace: TracebackType | None, phase: str) -> str:  # noqa: ANN401 - pytest's FixtureDef
+    prefix = fixture.argname.partition("_fixture")[0] + "_fixture"
+    made = _MADE_BY_PYTEST.get(prefix)
+    if made is None:
+        return ""
+    names = _SETUPS if phase == "setup" else _TEARDOWNS
+    while trace is not None:
+        if trace.tb_frame.f_code.co_name in names:
+            return trace.tb_frame.f_code.co_name
+        trace = trace.tb_next
+    return made[phase]
+
+
+def describe_fixture(fixture: Any, function: str, root: Path) -> SharedFixture:  # noqa: ANN401 - pytest's FixtureDef
+    """Return a shared fixture by its name and where it is defined, below the root folder of pytest."""
+    own = fixture.func
+    while (wrapped := getattr(own, "__wrapped__", None) or getattr(own, "func", None)) is not None:
+        own = wrapped
+    code = getattr(own, "__code__", None)
+    file, _, classes = fixture.baseid.partition("::")
+    if function:
+        identity = identify(f"{fixture.baseid}::{function}")
+        return SharedFixture(identity.key, identity.folder, identity.name, file)
+    path = code.co_filename.replace(os.sep, "/") if code is not None else ""
+    base = f"{str(root).replace(os.sep, '/').rstrip('/')}/"
+    name = f"{fixture.argname} [{fixture.scope}]"
+    if code is None or not path.startswith(base) or "site-packages/" in path or "dist-packages/" in path:
+        module = string(str(getattr(own, "__module__", "") or "plugin"))
+        return SharedFixture(test_key(module, name), module, name)
+    file = path.removeprefix(base)
+    identity = identify("::".join(filter(None, (file, classes, name))))
+    return SharedFixture(identity.key, identity.folder, identity.name, string(file), code.co_firstlineno)
+
+
+def fixture_name(fixture: SharedFixture) -> str:
+    """Return the name by which people and the file of known failures call a shared fixture."""
+    module = fixture.file.removesuffix(".py").replace("/", ".")
+    classes = fixture.folder.removeprefix(module).strip(".").replace(".", "::") if fixture.file else ""
+    return "::".join(filter(None, (fixture.file or fixture.folder, classes, fixture.name)))
+
+
+def names_fixture(name: str) -> bool:
+    """Whether an entry of a file of known failures, or the name of a result, can be a shared fixture's."""
+    last = name.rpartition("::")[2]
+    return last in {*_SETUPS, *_TEARDOWNS} or last.endswith((" [session]", " [package]", " [module]", " [class]"))
+
+
+def item_fixtures(item: pytest.Item, root: Path) -> Iterator[SharedFixture]:
+    """Yield the shared fixtures that a collected test uses, also those that pytest makes of functions of its module."""
+    found: Mapping[str, Sequence[Any]] = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    for definitions in found.values():
+        for fixture in definitions:
+            if fixture.scope != "function":
+                made = fixture.argname.partition("_fixture")[0] + "_fixture" in _MADE_BY_PYTEST
+                for function in (*_SETUPS, *_TEARDOWNS) if made else ("",):
+                    yield describe_fixture(fixture, function, root)
+
+
 _NO_CALL: Final = (
     "The test did not finish: pytest reported no outcome of its call. "
     "(A plugin that repeats tests, such as flaky, hides the outcome of an attempt that it repeats.)"
@@ -208,6 +325,8 @@ class Recorder:
         self._before: dict[str, RunningAttempt] = {}
         # Those of the exceptions of the running attempt.
         self._notes: list[str] = []
+        # The shared fixtures that failed in it, by phase, and whether something else did.
+        self._fixtures: dict[str, tuple[tuple[SharedFixture, ...], bool]] = {}
         self._needs_output = options.output == "all" or options.output_annotations
         # A prefix that must be respelled makes each folder differ from its node id: 0 then excludes all node ids.
         is_plain_prefix = options.prefix.isascii() and options.prefix.isprintable()
@@ -234,7 +353,9 @@ class Recorder:
         is_plain = report.outcome == "passed" and getattr(report, "wasxfail", None) is None
         attempt.phases[when] = None if is_plain else read_phase(report, self._cleaner)
         if not is_plain:
-            attempt.known = getattr(report, KNOWN_MARK, attempt.known)
+            mark: Mapping[str, str] | None = getattr(report, KNOWN_MARK, None)
+            # That of a fixture says nothing of the test.
+            attempt.known = attempt.known if mark is None or mark.get("fixture") else mark
         attempt.durations[when] = report.duration
         attempt.sections = report.sections
         attempt.properties = report.user_properties
@@ -248,6 +369,24 @@ class Recorder:
     def add_notes(self, error: BaseException) -> None:
         """Keep the notes of an exception of the running attempt, whose text may be cut where they stand."""
         self._notes += gather_notes(error)
+
+    def add_fixtures(self, error: BaseException, report: pytest.TestReport, root: Path) -> None:
+        """Keep the shared fixtures that failed in a phase of the running attempt."""
+        found, is_own = shared_failures(error)
+        mark: Mapping[str, str] = getattr(report, KNOWN_MARK, {})
+        known = Known(mark["until"], mark["reason"], bool(mark["again"])) if mark.get("fixture") else None
+        several = len(found) > 1 or is_own
+        fixtures = [
+            replace(
+                describe_fixture(each.fixture, each.function, root),
+                phase=each.phase,
+                message=self._cleaner.paragraph(_error_line(each.error)) if several else "",
+                known=known,
+            )
+            for each in found
+        ]
+        if fixtures:
+            self._fixtures[report.when] = tuple(fixtures), is_own
 
     def has_failed(self, nodeid: str) -> bool:
         """Whether a phase of a running attempt has failed."""
@@ -271,9 +410,10 @@ class Recorder:
         """
         attempt = self._open.pop(nodeid, None)
         notes, self._notes = self._notes, []
+        fixtures, self._fixtures = self._fixtures, {}
         if attempt is None:
             return None
-        attempt.notes = notes
+        attempt.notes, attempt.fixtures = notes, fixtures
         plain_nodeid = self._groups.get(nodeid, nodeid)
         file, line = place_in(plain_nodeid, attempt.location) if attempt.location else ("", None)
         times = attempt.times_us(moment - began)
@@ -376,6 +516,8 @@ class Recorder:
         values = None if sides is None or status == "passed" else clean_comparison(sides, self._cleaner)
         subtests, added = attempt.subtests, own or _NO_ANNOTATIONS
         causes = _causes(phases, subtests)
+        if attempt.fixtures:
+            causes = [_with_fixtures(cause, *attempt.fixtures.get(cause.phase, ((), False))) for cause in causes]
         if _is_without_call(attempt) and status in FAILED:
             causes.append(Cause("error", "Error", _NO_CALL, _NO_CALL))
         lost = _lost(attempt.notes, causes) if subtests is None else ()
@@ -463,6 +605,15 @@ def line_number(location: Location) -> int | None:
     """Return pytest's line of a test; None for anything else, which items of other plugins may have there."""
     line: object = location[1] if location else None
     return line if type(line) is int and abs(line) < _MAX_LINE else None
+
+
+def _with_fixtures(cause: Cause, fixtures: tuple[SharedFixture, ...], is_own: bool) -> Cause:  # noqa: FBT001
+    return replace(cause, fixtures=fixtures, is_own=is_own) if fixtures else cause
+
+
+def _error_line(error: BaseException) -> str:
+    """Return an exception as the first line of a traceback's end has it."""
+    return f"{type(error).__name__}: {safe_str(error)}".partition("\n")[0]
 
 
 def _notable_phases(attempt: RunningAttempt) -> list[Phase]:

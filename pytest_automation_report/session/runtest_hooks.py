@@ -330,11 +330,15 @@ class RuntestHooks(Hooks):
         self._comparisons.capture(op, left, right)
 
     @guarded
-    def pytest_exception_interact(self, call: pytest.CallInfo[object], report: object) -> None:
-        """Keep the last comparison if it has failed the test."""
+    def pytest_exception_interact(
+        self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[object], report: object
+    ) -> None:
+        """Keep the last comparison if it has failed the test, and the shared fixtures that have."""
         if call.excinfo is not None and isinstance(report, pytest.TestReport):
             self._comparisons.keep(call.excinfo, report)
             self._recorder.add_notes(call.excinfo.value)
+            if report.when != "call":
+                self._recorder.add_fixtures(call.excinfo.value, report, node.config.rootpath)
 
     @guarded
     def _annotations(self) -> Sequence[Annotations | None] | None:

@@ -16,8 +16,9 @@ import pytest
 
 from pytest_automation_report.api.models import KNOWN_FIELD, PAST_FIELD
 from pytest_automation_report.delivery.launch import LaunchError
-from pytest_automation_report.errors import SettingError, group_members
+from pytest_automation_report.errors import SettingError
 from pytest_automation_report.findings.known import (
+    KnownFailure,
     KnownTests,
     known_failures,
     known_text,
@@ -25,6 +26,14 @@ from pytest_automation_report.findings.known import (
 )
 from pytest_automation_report.guards import Errors, guarded
 from pytest_automation_report.recording.phases import KNOWN_MARK, is_subtest
+from pytest_automation_report.recording.recorder import (
+    FixtureFailure,
+    describe_fixture,
+    fixture_name,
+    item_fixtures,
+    names_fixture,
+    shared_failures,
+)
 from pytest_automation_report.session.collection import excuse_of, item_nodeids, resolve_prefix
 from pytest_automation_report.session.console import CollectionHooks, console_process
 from pytest_automation_report.settings.resolver import read_pytest_settings
@@ -117,12 +126,25 @@ class RerunFailedHooks(CollectionHooks):
         """Deselect the tests that did not fail."""
         if self._is_all:
             return
-        chosen, missing = find_failed(self._failed, item_nodeids(config, items), prefix=self.sent["prefix"])
+        nodeids, shared = item_nodeids(config, items), self._fixtures(config, items)
+        tests = [test for test in self._failed if test["key"] not in shared]
+        chosen, missing = find_failed(tests, nodeids, prefix=self.sent["prefix"])
+        chosen |= {*shared.values()}
         deselected = [item for number, item in enumerate(items) if number not in chosen]
         self.found = [*self._lines(len(deselected), missing)], not self._failed
         if deselected:
             config.hook.pytest_deselected(items=deselected)
             items[:] = [item for number, item in enumerate(items) if number in chosen]
+
+    def _fixtures(self, config: pytest.Config, items: Sequence[pytest.Item]) -> dict[str, int]:
+        """Return the number of the first test that uses each failed fixture that tests share, by its key."""
+        wanted = {test["key"] for test in self._failed if names_fixture(test["name"])}
+        found: dict[str, int] = {}
+        for number, item in enumerate(items if wanted else ()):
+            for fixture in item_fixtures(item, config.rootpath):
+                if fixture.key in wanted:
+                    found.setdefault(fixture.key, number)
+        return found
 
     def _lines(self, deselected: int, missing: list[str]) -> Iterator[str]:
         """Yield the number of deselected tests, and the failed ones that are not there."""
@@ -206,7 +228,7 @@ class KnownFailureHooks(CollectionHooks):
     ) -> None:
         """Find the entries that name no test, if the whole suite was collected."""
         named = {entry for item in items for entry in self._known.matching(*self._names(item))}
-        unknown = [entry for entry in self._known.entries if entry not in named]
+        unknown = [entry for entry in self._known.entries if entry not in named and not names_fixture(entry.test)]
         if not unknown:
             return
         from pytest_automation_report.session.run import typed_selection  # noqa: PLC0415 - only for mistakes
@@ -234,24 +256,43 @@ class KnownFailureHooks(CollectionHooks):
         report = yield
         self._is_marked &= call.when != "setup"
         # Without an exception it is an xfail of the test's own that has passed.
-        if not report.failed or call.excinfo is None or _is_of_others(call.excinfo.value):
+        if not report.failed or call.excinfo is None:
+            return report
+        shared, is_own = ([], True) if call.when == "call" else shared_failures(call.excinfo.value)
+        if shared:  # their error is no test's own
+            if not is_own:
+                self._mark_fixtures(report, [self._fixture(item.config, each) for each in shared])
             return report
         entry = self._known.of(*self._names(item))
         if entry is not None:
-            again = f"{entry.test} was known until {entry.until}: its failure counts again"
             is_past = self._known.is_past(entry)
-            mark = {
-                "until": str(entry.until),
-                "reason": entry.reason,
-                "again": f"{self.sent[0]}:{entry.line}: {again}" if is_past else "",
-            }
-            setattr(report, KNOWN_MARK, mark)
+            setattr(report, KNOWN_MARK, self._mark(entry))
             if not self._is_marked:
                 self._is_marked = True
                 name = PAST_FIELD if is_past else KNOWN_FIELD
                 item.user_properties.append((name, f"{entry.until} {entry.reason}".rstrip()))
             report.user_properties = [*item.user_properties]
         return report
+
+    def _mark(self, entry: KnownFailure) -> dict[str, str]:
+        again = f"{entry.test} was known until {entry.until}: its failure counts again"
+        is_past = self._known.is_past(entry)
+        again = f"{self.sent[0]}:{entry.line}: {again}" if is_past else ""
+        return {"until": str(entry.until), "reason": entry.reason, "again": again}
+
+    def _fixture(self, config: pytest.Config, failure: FixtureFailure) -> tuple[str, KnownFailure | None]:
+        """Return the name of a shared fixture, and the entry that names it."""
+        name = fixture_name(describe_fixture(failure.fixture, failure.function, config.rootpath))
+        # Who excuses all tests of a file by a pattern means tests.
+        entries = [entry for entry in self._known.matching(name) if names_fixture(entry.test)]
+        return name, max(entries, key=lambda entry: entry.line, default=None)
+
+    def _mark_fixtures(self, report: pytest.TestReport, found: Sequence[tuple[str, KnownFailure | None]]) -> None:
+        """Mark a report if all the shared fixtures that failed in it are known."""
+        entries = [entry for _, entry in found if entry is not None]
+        if len(entries) == len(found):
+            entry = next((each for each in entries if self._known.is_past(each)), entries[0])
+            setattr(report, KNOWN_MARK, {**self._mark(entry), "fixture": ", ".join(name for name, _ in found)})
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     @guarded
@@ -261,7 +302,7 @@ class KnownFailureHooks(CollectionHooks):
         if mark and mark["again"]:
             self._past[mark["again"]] = None
         elif mark:
-            self._excused[report.nodeid] = excuse_of(report)
+            self._excused[mark.get("fixture", report.nodeid)] = excuse_of(report)
             if self._session is not None:
                 self._session.testsfailed -= 1
                 controller: Any = self._session.config.pluginmanager.get_plugin("dsession")
@@ -292,16 +333,3 @@ class KnownFailureHooks(CollectionHooks):
         verb = "does" if len(self._excused) == 1 else "do"
         line = f"{failures} of {self.sent[0]} {verb} not count: {listed(names, len(self._excused))}"
         return [line, *self._past, *self.found[0]]
-
-
-def _is_of_others(error: BaseException) -> bool:
-    """Whether a fixture that tests share has failed: its error is no test's own."""
-    if any(map(_is_of_others, group_members(error))):
-        return True
-    trace = error.__traceback__
-    while trace is not None:
-        fixture = trace.tb_frame.f_locals.get("self")
-        if isinstance(fixture, pytest.FixtureDef) and fixture.scope != "function":
-            return True
-        trace = trace.tb_next
-    return False

@@ -14,7 +14,16 @@ from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
 from msgspec.json import Decoder, decode, encode
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import MAX_ANCESTORS, Amount, Cause, Known, SessionSummary, ShortText, Step
+from pytest_automation_report.api.models import (
+    MAX_ANCESTORS,
+    Amount,
+    Cause,
+    Known,
+    SessionSummary,
+    SharedFixture,
+    ShortText,
+    Step,
+)
 from pytest_automation_report.api.results import AttemptParts, ColourSpans, Phases, Streams, failed_attempts
 from pytest_automation_report.api.text_fields import may_say, read_fields
 from pytest_automation_report.server.api.decoding import body_from, is_too_deep
@@ -36,7 +45,7 @@ from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.text.limits import ANCESTOR_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.values import PartKind
@@ -208,8 +217,28 @@ class TestBody(Body, frozen=True, kw_only=True):
         }
     )
 
-    def row(self) -> StoredTest:
-        """Return the test as it is stored."""
+    def rows(self) -> Iterator[StoredTest]:
+        """Yield the test as it is stored, without what shared fixtures did to it, and behind it these fixtures."""
+        row, causes = self._row(), self.causes or ()
+        shared = [cause for cause in causes if cause.fixtures] if self.causes else ()
+        if not shared:
+            yield row
+            return
+        own = [cause for cause in causes if not cause.fixtures]
+        own += [replace(cause, fixtures=(), is_own=False) for cause in shared if cause.is_own]
+        kinds = [cause.kind for cause in own]
+        if "error" in kinds or "failure" in kinds:
+            yield row._replace(causes=encode(own).decode())
+        elif any(cause.phase == "setup" for cause in shared):
+            yield row._replace(status=STATUS_IDS["blocked"], known=None, is_excused=None)
+        else:
+            status = STATUS_IDS["skipped" if "skipped" in kinds else "passed"]
+            kept = encode(own).decode() if own else None
+            yield row._replace(status=status, causes=kept, output=None, owner=None, known=None, is_excused=None)
+        for cause in shared:
+            yield from (_fixture_row(fixture, cause) for fixture in cause.fixtures)
+
+    def _row(self) -> StoredTest:
         fields: object = self.fields
         causes, output, owner = self.causes or (), self.output or {}, self.owner or None
         is_told = causes or output or owner
@@ -253,6 +282,26 @@ class TestBody(Body, frozen=True, kw_only=True):
         if self.phases is UNSET or self.elapsed is UNSET or self.phases.setup + self.phases.teardown > self.elapsed:
             return None, None
         return self.phases.setup, self.phases.teardown
+
+
+def _fixture_row(fixture: SharedFixture, cause: Cause) -> StoredTest:
+    """Return the result of a fixture that tests share, which failed in this phase of one of them."""
+    own = replace(cause, name="Error", phase=fixture.phase, fixtures=(fixture,), is_own=False)
+    if fixture.message:
+        own = replace(own, message=fixture.message, type="")
+    known = fixture.known
+    return StoredTest(
+        fixture.key,
+        fixture.name,
+        fixture.folder,
+        STATUS_IDS["error"],
+        file=fixture.file or None,
+        line=fixture.line,
+        known=None if known is None else _column(known),
+        is_excused=None if known is None else not known.is_past,
+        causes=encode([own]).decode(),
+        is_fixture=True,
+    )
 
 
 class RunAppendBody(Body, frozen=True, kw_only=True):
@@ -357,7 +406,7 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
     def addition(self) -> ThreadSubmission:
         """Return the addition as the store takes it."""
         return self.submission(
-            [test.row() for test in self.tests],
+            [row for test in self.tests for row in test.rows()],
             running=None if self.running is UNSET else _column(self.running),
             collection=None if self.collection is UNSET else _column(self.collection),
         )

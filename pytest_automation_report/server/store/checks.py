@@ -9,7 +9,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.server.store.database import REFERENCES, Row, StoreConnection, used_bytes
+from pytest_automation_report.server.store.reads import IS_FIXTURE
 from pytest_automation_report.server.store.values import (
+    FIXTURE_COUNTS,
     RESULT_STATUSES,
     STORED_COUNTS,
 )
@@ -72,7 +74,7 @@ _INCOMPLETE = (
     ' LEFT JOIN "content_part" AS p ON p."content_id" = c."id" GROUP BY c."id", c."hash", c."size"'
     ' HAVING COALESCE(SUM(LENGTH(p."data")), 0) <> c."size"'
 )
-_COUNTED = 'SELECT "thread_id", "status", "is_replaced", COUNT(*) FROM "result" GROUP BY 1, 2, 3'
+_COUNTED = f'SELECT "thread_id", "status", "is_replaced", {IS_FIXTURE}, COUNT(*) FROM "result" GROUP BY 1, 2, 3, 4'
 
 
 def _check_counts(connection: StoreConnection) -> IntegrityReport:
@@ -115,9 +117,9 @@ def _find_damage(connection: StoreConnection) -> Iterator[str]:
 def _count_results(connection: StoreConnection) -> tuple[Mapping[int, Counter[str]], Mapping[int, Counter[str]]]:
     """Count the results of each thread, and those that were replaced, by the names of the contract's counts."""
     counts, replaced = defaultdict[int, Counter[str]](Counter), defaultdict[int, Counter[str]](Counter)
-    for thread_id, status_id, is_replaced, count in connection.execute(_COUNTED):
+    for thread_id, status_id, is_replaced, is_fixture, count in connection.execute(_COUNTED):
         status = RESULT_STATUSES.get(status_id)
-        names = ("total_count",) if status is None else status.counts
+        names = FIXTURE_COUNTS if is_fixture else ("total_count",) if status is None else status.counts
         for counted in (counts, replaced) if is_replaced else (counts,):
             counted[thread_id].update(dict.fromkeys(names, count))
     return counts, replaced

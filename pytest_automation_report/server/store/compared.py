@@ -24,12 +24,14 @@ from pytest_automation_report.findings.comparison import (
     whole_before,
 )
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, judge_flakiness
-from pytest_automation_report.findings.sentences import RunNumbers, is_torn
+from pytest_automation_report.findings.sentences import RunNumbers, fixture_words, is_torn
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.store.database import StoreConnection, marks
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
 from pytest_automation_report.server.store.reads import (
+    IS_FIXTURE,
     IS_MODULE,
+    IS_NO_TEST,
     rows_of,
     run_row,
     run_rows,
@@ -76,6 +78,7 @@ _EARLIER_RUNS: Final = 10
 
 # What a sentence can name.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./(), -]{1,100}")
+_PLAIN_FIXTURE: Final = re.compile(r"[A-Za-z0-9_./(), :-]{1,160}")
 
 
 class Modules(NamedTuple):
@@ -85,13 +88,25 @@ class Modules(NamedTuple):
     broken: Mapping[str, int] = {}
     results: int = 0  # several jobs may have one of each module
     failures: int = 0
+    fixtures: Mapping[int, str] = {}  # that tests share and that failed, each in words
+    fixture_failures: int = 0
+
+
+_FIXTURES: Final = (
+    f'SELECT "case_id", "phase", "name", "file", "line" FROM "result" WHERE "run_id" = ? AND {IS_FIXTURE}'
+    ' AND NOT "is_replaced" AND "result_class" = 3'
+)
 
 
 def modules_of(connection: StoreConnection, run_id: int) -> Modules:
-    """Return the modules that stand among the results of a run."""
+    """Return the modules, and fixtures that tests share, that stand among the results of a run."""
     rows = connection.execute(_MODULES, (run_id,))
     broken = [(file, case_id) for case_id, result_class, file in rows if result_class == ResultClass.FAILURE]
-    return Modules(frozenset(case_id for case_id, _, _ in rows), dict(broken), len(rows), len(broken))
+    shared = connection.execute(_FIXTURES, (run_id,))
+    fixtures = {case_id: fixture_words(*columns) for case_id, *columns in shared}
+    return Modules(
+        frozenset(case_id for case_id, _, _ in rows), dict(broken), len(rows), len(broken), fixtures, len(shared)
+    )
 
 
 def tests_in(connection: StoreConnection, files: Iterable[str], run_id: int) -> dict[str, set[int]]:
@@ -119,6 +134,7 @@ def numbers_of(
 ) -> RunNumbers:
     """Return the numbers of a run; ``whole`` is what its jobs prove, None if they do not say enough."""
     run, results = subject.run, subject.results.values()
+    shared = next(iter(modules.fixtures.values()), "")
     sessions = _sessions(connection, run.id)
     torn = is_torn(whole)
     # What jobs together have run says more than how one of their attempts ended.
@@ -136,12 +152,15 @@ def numbers_of(
         missing += killed if cut[0] != "died" else 0
     return RunNumbers(
         finished=finished,
-        failed=run.failure_count - modules.failures - killed,
+        failed=run.failure_count - modules.failures - modules.fixture_failures - killed,
         passed=run.success_count,
         skipped=run.status5_count - modules.results + modules.failures,
         collected=collected,
         not_run=missing + lost,
         files=len(modules.broken),
+        fixtures=modules.fixture_failures,
+        fixture=shared if len(modules.fixtures) == 1 and _PLAIN_FIXTURE.fullmatch(shared) else "",
+        blocked=run.status4_count if modules.fixtures else 0,
         file=file if len(modules.broken) == 1 and _PLAIN.fullmatch(file := next(iter(modules.broken))) else "",
         lost=lost,
         modules=modules.results,
@@ -354,7 +373,7 @@ def _let_pass(connection: StoreConnection, newest_first: Iterable[RunFacts]) -> 
 # has no outcome; and a module is no test.
 _CASES: Final = (
     'SELECT "thread_id", "case_id" FROM "result" WHERE "run_id" = ? AND "status" <> 1'
-    f' AND COALESCE("fingerprint", 0) <> {KILLED} AND NOT ({IS_MODULE})'  # nosec B608
+    f' AND COALESCE("fingerprint", 0) <> {KILLED} AND NOT {IS_NO_TEST}'  # nosec B608
 )
 
 

@@ -24,7 +24,7 @@ from pytest_automation_report.findings.comparison import (
 from pytest_automation_report.findings.documents import RanTests, VerdictWords
 from pytest_automation_report.findings.flakiness import WINDOW, Flakiness, Verdict, judge_flakiness
 from pytest_automation_report.findings.known import known_words, session_entry
-from pytest_automation_report.findings.sentences import MINE, RunNumbers, judge_run
+from pytest_automation_report.findings.sentences import MINE, RunNumbers, fixture_words, judge_run
 from pytest_automation_report.findings.times import HISTORY, LAST, find_change, ranked, time_shares
 from pytest_automation_report.server.store import compared
 from pytest_automation_report.server.store.compared import VERSION
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.writes import Writer
 
 # The number of this status is the contract's: the counts of a run have its name.
+_BLOCKED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 5'
 _UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 _NAMES: Final = (
     'SELECT r."case_id", c."key", r."folder", r."name", r."id" FROM "result" AS r'
@@ -264,6 +265,9 @@ def _changes(
     base_id = None if base is None else base.run.id
     lost = compared.lost_tests(connection, subject.series, base_id, modules.broken.keys()) - subject.results.keys()
     numbers = compared.numbers_of(connection, subject, modules, whole, lost=len(lost))
+    # A fixture that tests share has a result only where it failed: that it did not fail in a whole run is one, too.
+    mended = set[int]() if has_part or not run.is_completed else before.fixtures.keys() - subject.results.keys()
+    blocked = {case for (case,) in connection.execute(_BLOCKED, (run.id,))} if modules.fixtures else set()
     # The cases that the run only names since they did not run: nothing is known of them, not even a skip.
     unknown = connection.execute(_UNTESTED, (run.id,)) if run.untested_count else ()
     untested = {case_id for (case_id,) in unknown}
@@ -271,21 +275,22 @@ def _changes(
         # Another job of the run, or the same one again, may have run a test that this one did not get to.
         case_id: case.verdict
         for case_id, case in subject.results.items()
-        if case.fingerprint != KILLED and (case.verdict != "skipped" or case_id not in untested)
+        if case.fingerprint != KILLED and (case.verdict != "skipped" or case_id not in untested | blocked)
     }
     is_cut = bool(untested) or numbers.is_torn or numbers.not_run > numbers.lost or numbers.cut[0] == "died"
-    not_run = lost | untested
+    not_run = lost | untested | blocked
     # Where the run does not name all of them, the base has their names.
     is_named = len(not_run) >= numbers.not_run
     if is_cut and not is_named and run.is_completed and base is not None and base.run.selection == numbers.selection:
         not_run |= (subject.before or {}).keys() - subject.results.keys() - before.cases
+    verdicts |= dict.fromkeys((() if is_cut else mended), "passed")
     imported = compared.tests_in(connection, before.broken.keys() - modules.broken.keys(), run.id)
     changes = changes_between(
         subject.before,
         verdicts,
         has_part=has_part or is_cut or not run.is_completed,
         apart=Apart(
-            modules=modules.cases | before.cases,
+            modules=modules.cases | before.cases | modules.fixtures.keys() | before.fixtures.keys(),
             # A file without tests, or one that nobody collected, has not been mended.
             imported={before.broken[file] for file in imported},
             known=set[int]().union(*imported.values()),
@@ -472,7 +477,7 @@ def _time(connection: StoreConnection, subject: compared.ComparedRun) -> RunTime
 
 
 _FAILURES: Final = (
-    'SELECT r."id", c."key", r."message", r."phase", r."file" FROM "result" AS r'
+    'SELECT r."id", c."key", r."message", r."phase", r."file", r."name", r."line" FROM "result" AS r'
     ' JOIN "case" AS c ON c."id" = r."case_id" WHERE r."id" IN ({ids}) ORDER BY r."id"'
 )
 # The index has the runs of a fingerprint in their order: the first that fits ends the search.
@@ -508,9 +513,9 @@ def _reasons(
     for (fingerprint, kind), cases in split.items():
         results = sorted(subject.results[case_id].result_id for case_id in cases)
         rows = [failures[result_id] for result_id in results if result_id in failures]
-        titles = Counter(message or "" for _, message, _, _ in rows)
+        titles = Counter(row[1] or "" for row in rows)
         title, _ = titles.most_common(1)[0]
-        _, _, phase, place = rows[0]
+        _, _, phase, place, name, line = rows[0]
         same = {same_reason.get(case_id) for case_id in cases}
         # Unless a listed failure says more, new failures began with this run.
         own = None if kind in {None, "still"} else mention(subject.run)
@@ -520,8 +525,9 @@ def _reasons(
                 "masked": mask_variables(title),
                 "phase": phase,
                 "place": place,
+                "fixture": fixture_words(phase, name, place, line) if (phase or "").startswith("fixture") else None,
                 "messages": len(titles),
-                "keys": [key for key, _, _, _ in rows],
+                "keys": [row[0] for row in rows],
                 "fingerprint": hexadecimal(fingerprint),
                 "count": len(cases),
                 "kind": kind,

@@ -24,7 +24,7 @@ from pytest_automation_report.findings.times import (
     usual_speed,
 )
 from pytest_automation_report.server.store.database import StoreConnection, marks, share
-from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row, run_rows
+from pytest_automation_report.server.store.reads import IS_FIXTURE, IS_MODULE, IS_NO_TEST, rows_of, run_row, run_rows
 from pytest_automation_report.server.store.values import KILLED, ResultClass
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ _RESULTS: Final = (
     'SELECT "run_id", "case_id", "result_class", "failed_attempts", "fingerprint", "elapsed", "paused", "id"'
     ' FROM "result"'
     # A file that a later attempt of its job collected is no failure.
-    f' WHERE "run_id" = ? AND NOT ("is_replaced" AND {IS_MODULE}) ORDER BY "run_id", "id"'
+    f' WHERE "run_id" = ? AND NOT ("is_replaced" AND {IS_NO_TEST}) ORDER BY "run_id", "id"'
 )
 # Without the durations, and without the fingerprints: an index has all of it.
 _UNSTABLE: Final = (
@@ -299,6 +299,7 @@ def histories(
         for case_id, result in runs.get(run_id, {}).items():
             found[case_id].append((places[run_id], result))
     _add_collected(connection, series, found)
+    _add_fixtures(connection, series, found)
     return {case_id: CaseHistory(case_id, series, results) for case_id, results in found.items()}
 
 
@@ -323,6 +324,32 @@ def _add_collected(
                 results.append((place, CaseResult("passed", "p", None, None, 0)))
                 results.sort()
                 break
+
+
+_ARE_FIXTURES: Final = f'SELECT "id" FROM "result" WHERE "id" IN ({{ids}}) AND {IS_FIXTURE}'  # nosec B608
+_ARE_WHOLE: Final = (
+    'SELECT "id" FROM "run" WHERE "id" IN ({ids}) AND COALESCE("selection", \'\') = \'\' AND "total_count" > 0'
+    ' AND ("collected" IS NULL OR "collected" <= "total_count" - "untested_count")'
+)
+
+
+def _add_fixtures(
+    connection: StoreConnection, series: Series, found: Mapping[int, list[tuple[int, CaseResult]]]
+) -> None:
+    """Add to the failures of fixtures that tests share the whole runs in which they did not fail."""
+    failing = {
+        results[-1][1].result_id: results
+        for results in found.values()
+        if results and all(result.verdict == "failed" for _, result in results)
+    }
+    shared = [result_id for (result_id,) in rows_of(connection, _ARE_FIXTURES, sorted(failing))]
+    whole = {run for (run,) in rows_of(connection, _ARE_WHOLE, [run.id for run in series.runs])} if shared else set()
+    for results in (failing[result_id] for result_id in shared):
+        known = {place for place, _ in results}
+        for place, run in enumerate(series.runs):
+            if place not in known and run.id in whole:
+                results.append((place, CaseResult("passed", "p", None, None, 0)))
+        results.sort()
 
 
 # Tests that the speed of a run is measured with; with 2,000 it is exact to 1 %, and 100,000 would take a second.

@@ -24,7 +24,7 @@ from pytest_automation_report.findings.times import (
 )
 from pytest_automation_report.server.store.database import StoreConnection, marks
 from pytest_automation_report.server.store.reads import (
-    IS_MODULE,
+    IS_NO_TEST,
     began_at,
     keep_document,
     run_row,
@@ -80,7 +80,7 @@ _is_word = re.compile(r"[A-Za-z][\w.]{0,19}").fullmatch
 _NAMED: Final = 'SELECT "id", "case_id", "name", "folder", "file", "elapsed" FROM "result" WHERE "id" IN'
 _RESULTS: Final = (
     'SELECT "id", "thread_id", "status", "result_class", "elapsed", "created", "file", "folder", "name",'
-    f' "failed_attempts", "started", "status" <> 1 AND NOT ({IS_MODULE}), "is_replaced",'
+    f' "failed_attempts", "started", "status" <> 1 AND NOT {IS_NO_TEST}, "is_replaced",'
     f" {FACTS}"
     ' FROM "result" WHERE "run_id" = ?'
     # In PostgreSQL an order by the id alone would be served by the primary key: see `database`.

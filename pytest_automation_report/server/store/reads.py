@@ -103,6 +103,12 @@ IS_MODULE: Final = (
 )
 """Condition of results that are of a module, in statements on the table of results alone."""
 
+IS_FIXTURE: Final = "COALESCE(\"phase\", '') IN ('fixture setup', 'fixture teardown')"
+"""Condition of results that are of a fixture that tests share."""
+
+IS_NO_TEST: Final = f"({IS_MODULE} OR {IS_FIXTURE})"
+"""Condition of results that are of no test."""
+
 
 def rows_of(
     connection: StoreConnection, sql: str, ids: Sequence[int] | Sequence[str], values: Sequence[object] = ()

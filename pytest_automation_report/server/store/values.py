@@ -163,9 +163,16 @@ STORED_COUNTS: Final = (*map(slot_name, RESULT_STATUSES), *_SUMS)  # the counts 
 _COUNTS_OF_STATUSES: Final = {status.id: status.counts for status in RESULT_STATUSES.values()}
 
 
-def increments(status_ids: Iterable[int]) -> Counter[str]:
-    """Return by how much results with these statuses increase each count."""
-    return Counter(name for status_id in status_ids for name in _COUNTS_OF_STATUSES[status_id])
+FIXTURE_COUNTS: Final = ("status2_count", "failure_count")
+"""The counts that a failed fixture increases: the sums are of tests, by which clients know that all arrived."""
+
+
+def increments(status_ids: Iterable[int], fixtures: int = 0) -> Counter[str]:
+    """Return by how much results with these statuses increase each count, and failures of fixtures that tests share."""
+    counts = Counter(name for status_id in status_ids for name in _COUNTS_OF_STATUSES[status_id])
+    if fixtures:
+        counts.update(dict.fromkeys(FIXTURE_COUNTS, fixtures))
+    return counts
 
 
 def final_status(failure_count: int) -> RunStatus:
@@ -205,6 +212,7 @@ class StoredTest(NamedTuple):
     owner: str | None = None
     failed_attempts: int | None = None
     paused: int | None = None
+    is_fixture: bool = False  # of a fixture that tests share: no column
 
 
 class StoredField(TypedDict, total=False):

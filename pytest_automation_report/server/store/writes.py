@@ -28,7 +28,7 @@ from pytest_automation_report.server.store.database import (
     share,
     used_bytes,
 )
-from pytest_automation_report.server.store.reads import IS_MODULE, find_cases, rows_of, unexplained_exits
+from pytest_automation_report.server.store.reads import IS_FIXTURE, IS_MODULE, find_cases, rows_of, unexplained_exits
 from pytest_automation_report.server.store.stored import causes_in
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
@@ -75,7 +75,7 @@ _INSERT_CASES: Final = (
 )
 _INSERT_CASE: Final = 'INSERT INTO "case" ("id", "source_id", "key") VALUES (?, ?, ?)'
 # The values of a test, in the order of `_values`: its key, and columns of its result with PostgreSQL's types of them.
-_VALUES: Final = (*StoredTest._fields, "result_class", *Derived._fields)
+_VALUES: Final = (*StoredTest._fields[:-1], "result_class", *Derived._fields)
 _INTS: Final = frozenset({"status", "result_class", "failed_attempts"})
 _BIGINTS: Final = frozenset({"elapsed", "line", "assertions", "started", "setup", "teardown", "fingerprint", "paused"})
 _TYPES: Final = {**dict.fromkeys(_INTS, "int"), **dict.fromkeys(_BIGINTS, "bigint"), "is_excused": "boolean"}
@@ -125,7 +125,7 @@ def _insert_in_sqlite(connection: StoreConnection, thread: Row, tests: Sequence[
 
 def _values(test: StoredTest) -> tuple[object, ...]:
     result_class = _CLASSES[test.status]
-    return (*test, result_class, *derived(test, result_class))
+    return (*test[:-1], result_class, *derived(test, result_class))
 
 
 # The number of this status is the contract's.
@@ -151,16 +151,41 @@ _COLLECTED: Final = (
     ' WHERE r."file" IN ({ids}) AND r."run_id" = ? AND t."job" = ? AND r."status" <> 1'
     ' AND r."case_id" NOT IN ({cases}) GROUP BY r."file"'
 )
+_KNOWN_FIXTURES: Final = (
+    'SELECT c."key" FROM "case" AS c JOIN "result" AS r ON r."case_id" = c."id"'
+    ' JOIN "thread" AS t ON t."id" = r."thread_id" WHERE c."key" IN ({ids}) AND c."source_id" = ? AND r."run_id" = ?'
+    ' AND COALESCE(t."job", \'\') = ? AND COALESCE(t."attempt", 1) = ?'
+)
+_FIXTURES_BEFORE: Final = (
+    f'SELECT "id" FROM "result" WHERE "run_id" = ? AND "result_class" = 3 AND NOT "is_replaced" AND {IS_FIXTURE}'
+    ' AND "thread_id" IN (SELECT "id" FROM "thread" WHERE "run_id" = ? AND "job" = ? AND COALESCE("attempt", 1) < ?)'
+)
 _REPLACE: Final = 'UPDATE "result" SET "is_replaced" = TRUE WHERE "id" IN ({ids})'
 
 
-def replace_results(connection: StoreConnection, thread: Row, tests: Sequence[StoredTest]) -> list[int]:
-    """Mark the results that count no more now that these tests are inserted, and return their statuses."""
+def _without_known_fixtures(
+    connection: StoreConnection, thread: Row, tests: Sequence[StoredTest]
+) -> Sequence[StoredTest]:
+    """Return the results of an append without fixtures that this attempt of the job has: each worker reports them."""
+    keys = {test.key for test in tests if test.is_fixture}
+    if not keys:
+        return tests
+    values = (thread["source"], thread["run"], thread["job"] or "", thread["attempt"] or 1)
+    missing = keys - {key for (key,) in rows_of(connection, _KNOWN_FIXTURES, sorted(keys), values)}
+    first = {test.key: test for test in reversed(tests) if test.is_fixture and test.key in missing}
+    return [*(test for test in tests if not test.is_fixture), *reversed(first.values())]
+
+
+def replace_results(connection: StoreConnection, thread: Row, tests: Sequence[StoredTest]) -> tuple[list[int], int]:
+    """Mark the results that count no more now that these tests are inserted.
+
+    Return the statuses of those of tests, and the number of those of fixtures that tests share.
+    """
     # An earlier attempt of the job has them, or this one if a later attempt has come first. They are of the same test,
     # or of a file that could not be collected.
     run_id, job, own = thread["run"], thread["job"], thread["attempt"] or 1
     if not tests or job is None or not connection.execute(_OTHER_ATTEMPT, (run_id, job, own)):
-        return []
+        return [], 0
     known: defaultdict[str, list[tuple[int, int, int, bool, bool]]] = defaultdict(list)
     keys = list({test.key for test in tests})
     for key, *result in rows_of(connection, _OF_JOB, keys, (thread["source"], run_id, job)):
@@ -181,8 +206,10 @@ def replace_results(connection: StoreConnection, thread: Row, tests: Sequence[St
         replaced |= {
             result_id: status for result_id, status, _, file, attempt in broken if attempt < collected.get(file, 0)
         }
-    rows_of(connection, _REPLACE, list(replaced))
-    return list(replaced.values())
+    # A fixture that fails again has another result.
+    fixtures = [result_id for (result_id,) in connection.execute(_FIXTURES_BEFORE, (run_id, run_id, job, own))]
+    rows_of(connection, _REPLACE, [*replaced, *fixtures])
+    return list(replaced.values()), len(fixtures)
 
 
 _RUN_FIELDS: Final = {
@@ -216,7 +243,10 @@ def derived(test: StoredTest, result_class: int) -> Derived:
         is_collection=is_module,
     )
     phase = _PHASES.get(cause.phase)
-    if phase is not None and failure.kind in _PHASES:
+    if test.is_fixture:
+        node = f"{test.folder}.{test.name}"
+        failure = replace(failure, kind="fixture setup" if phase == "setup" else "fixture teardown", place=node)
+    elif phase is not None and failure.kind in _PHASES:
         failure = replace(failure, kind=phase)  # as the client knows it, and not as its message begins
     fingerprint = int.from_bytes(bytes.fromhex(make_fingerprint(failure).value), "big", signed=True)
     return Derived(failure.kind, failure.line[:_MAX_MESSAGE], fingerprint)
@@ -412,11 +442,13 @@ class Writer(Struct):
         self._attach(run_id, thread_id, addition.attachments)
         artifact_hashes = (hashes_in(test.artifacts) for test in addition.tests if test.artifacts)
         self._use(run_id, set[str]().union(*artifact_hashes))
-        add_results(self.connection, thread, addition.tests, self.now)
-        more = increments(test.status for test in addition.tests)
+        thread = {**thread, **addition.extensions}
+        tests = _without_known_fixtures(self.connection, thread, addition.tests)
+        add_results(self.connection, thread, tests, self.now)
+        own = [test for test in tests if not test.is_fixture]
+        more = increments((test.status for test in own), len(tests) - len(own))
         self.connection.update("thread", thread_id, changes, more)
-        replaced = replace_results(self.connection, {**thread, **addition.extensions}, addition.tests)
-        more.subtract(increments(replaced))
+        more.subtract(increments(*replace_results(self.connection, thread, own)))
         self._update_run(run_id, addition.of_run, increments=more)
 
     def complete_thread(self, thread_id: int, durations: Mapping[str, int]) -> None:

@@ -99,6 +99,7 @@ def test_the_document() -> None:
         "reasons": [
             {
                 "title": "assert 41 == 42", "count": 1, "place": "tests/test_a.py:9", "phase": "call", "kind": "new",
+                "fixture": None,
                 "mine": {"new": 1},
                 "same_reason": None, "since": None, "line": "assert cart.total(with_tax=True ) == 42",
                 "values": [

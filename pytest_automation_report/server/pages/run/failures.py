@@ -77,6 +77,9 @@ _MAX_MEMBERS: Final = 3
 # Members of a card whose outcomes are part of its strip, though most stay behind its link.
 _MEMBERS_OF_STRIP: Final = 20
 _is_respelled: Final = re.compile("#x[0-9A-F]{2}| characters cut").search
+_NOUNS: Final[Mapping[str, str]] = {
+    "collection": "file", "fixture setup": "fixture", "fixture teardown": "fixture",
+}  # fmt: skip
 _PHASES: Final[Mapping[str, str]] = {
     "setup": "in its setup",
     "teardown": "in its teardown",
@@ -114,12 +117,13 @@ class ReasonCard(Struct, frozen=True):
     @property
     def noun(self) -> str:
         """What failed."""
-        return "file" if self.reason["phase"] == "collection" else "test"
+        return _NOUNS.get(self.reason["phase"] or "", "test")
 
     @property
     def phase(self) -> str:
         """When it failed, in words; nothing for a test itself."""
-        return _PHASES.get(self.reason["phase"] or "", "")
+        fixture = self.reason.get("fixture")
+        return f"in the {fixture}" if fixture else _PHASES.get(self.reason["phase"] or "", "")
 
 
 class FunctionGrid(Struct, frozen=True):
@@ -144,8 +148,12 @@ class ReasonMatrix(NamedTuple):
 
 
 def _counted(cards: Sequence[ReasonCard]) -> str:
-    counts = [(card.reason["count"], card.noun) for card in cards]
-    return tests_and_files(sum(count for count, _ in counts), sum(count for count, noun in counts if noun == "file"))
+    counts = Counter[str]()
+    for card in cards:
+        counts[card.noun] += card.reason["count"]
+    if not counts["fixture"]:
+        return tests_and_files(counts.total(), counts["file"])
+    return " and ".join(quantity(counts[noun], noun) for noun in ("test", "file", "fixture") if counts[noun])
 
 
 def _function_of(row: ListedResult) -> Function:
@@ -427,6 +435,8 @@ class FailureCards:
         fields = {result: entries_in(text) for result, text, _ in found}
         ids = (read_node_id(row.file, row.folder, row.name, fields.get(row.id, ())) for row in rows)
         has_all = len(reason["keys"]) == count and reason["fingerprint"] not in self._split
+        if reason.get("fixture"):  # pytest cannot run it by its name
+            return rerun_command(self._facts.row.id, reason["fingerprint"])
         return command_line(ids, count, rerun_command(self._facts.row.id, reason["fingerprint"]) if has_all else "")
 
     def _causes(self, reasons: Sequence[FailureReason]) -> dict[int, tuple[str, str]]:

@@ -27,7 +27,7 @@ from pytest_automation_report.server.store.reads import began_at
 from pytest_automation_report.server.store.results import NEAR, NO_SIBLINGS, Siblings
 from pytest_automation_report.server.store.stored import entries_in
 from pytest_automation_report.server.store.values import hashes_in, hexadecimal
-from pytest_automation_report.text.node_ids import command_line, join_place, read_node_id, split_name
+from pytest_automation_report.text.node_ids import command_line, join_place, read_node_id, rerun_command, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -324,7 +324,11 @@ def own_context(row: StoredResult, state: TestState, run: RunIdentity, worker: s
         steps=view_models.step_rows(stored.steps),
         facts=view_models.facts_of(fields, row.owner),
         texts=view_models.author_texts(fields, stored),
-        command=command_line([read_node_id(row.file, row.folder, row.name, fields)]),
+        command=(
+            rerun_command(row.run, hexadecimal(row.fingerprint or 0))
+            if (row.phase or "").startswith("fixture")  # pytest cannot run it by its name
+            else command_line([read_node_id(row.file, row.folder, row.name, fields)])
+        ),
         outputs=outputs,
         stream=chosen.stream if chosen else "",
         output=terminal_lines(chosen.value, chosen.spans) if chosen else None,

@@ -20,7 +20,7 @@ from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.results import HISTORY_ROWS
 from pytest_automation_report.server.store.values import KILLED, ResultClass
 from pytest_automation_report.text.limits import duration
-from pytest_automation_report.text.node_ids import NameParts, command_line, read_node_id, split_name
+from pytest_automation_report.text.node_ids import NameParts, command_line, read_node_id, rerun_command, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -244,7 +244,7 @@ def _failing(
         pieces.append(Piece(f" Before that it {before}."))
     elif len(decided) == CHART_RUNS - 1:
         pieces[0] = Piece(f"Failing since #{first.run} or longer", is_strong=True, result=first.result)
-    else:
+    elif not _are_failures_alone(streak):
         pieces.append(Piece(" It never passed there." if on_branch else " It never passed."))
     return pieces
 
@@ -310,9 +310,15 @@ class Reliability(NamedTuple):
     runs: int
 
 
+def _are_failures_alone(outcomes: Sequence[RunOutcome]) -> bool:
+    """Whether these can be of a fixture that tests share, which has no time, and no results but its failures."""
+    return all(outcome.letter == "f" and outcome.elapsed is None for outcome in outcomes)
+
+
 def reliability(outcomes: Iterable[RunOutcome]) -> Reliability | None:
     """Return the reliability in the last 50 decided runs; None if there is none."""
-    letters = [outcome.letter for outcome in outcomes if outcome.letter in _DECIDED][:50]
+    decided = [outcome for outcome in outcomes if outcome.letter in _DECIDED][:50]
+    letters = [outcome.letter for outcome in decided if not _are_failures_alone(decided)]
     return Reliability(letters.count("p"), letters.count("r"), len(letters)) if letters else None
 
 
@@ -394,8 +400,14 @@ def case_context(case_id: int, branch: str | None, reader: PageReader) -> CaseCo
         reasons=_by_reason(outcomes),
         sentence=sentence(outcomes, shown.result, found, elsewhere) if shown else (),
         flakiness=found.flaky.get(shown.result) if shown else None,
-        command=command_line([read_node_id(newest.file, newest.folder, newest.name)]) if newest else "",
+        command=_command(newest) if newest else "",
     )
+
+
+def _command(newest: PastResult) -> str:
+    if newest.elapsed is None and newest.name.endswith((" [session]", " [package]", " [module]", " [class]")):
+        return rerun_command(newest.run)  # a fixture that tests share
+    return command_line([read_node_id(newest.file, newest.folder, newest.name)])
 
 
 def _by_reason(outcomes: Sequence[RunOutcome]) -> list[list[RunOutcome]]:
