@@ -41,6 +41,7 @@ from pytest_automation_report.findings.known import (
     known_failures,
     known_text,
     meant,
+    names_fixture,
     session_entry,
 )
 from pytest_automation_report.findings.sentences import (
@@ -439,7 +440,7 @@ def known(file: Path | None, *, check: bool, **options: object) -> int:
         words = f"known until {entry.until}"
         if tests.is_past(entry):
             words = f"past: it was known until {entry.until}"
-        elif entry not in named:
+        elif entry not in named and not (names_fixture(entry.test) and entry in failed):
             words = f"names no test of the last run{meant(entry.test, names)}"
         elif entry not in failed and runs >= _RUNS:
             words = f"no longer fails: not in the last {runs} runs"

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 _LINE: Final = re.compile(r"""until\s+(\S+)\s+("[^"]+"|'[^']+'|[^\s"']\S*)(?:\s+(.*))?""")
 _MOST_BYTES: Final = 16 << 20
+# As `conftest.py::server [session]` and `test_a.py::TestA::setup_class`.
+_FIXTURE: Final = re.compile(
+    r" \[(?:session|package|module|class)\]\Z"
+    r"|(?:\A|[:.])(?:(?:setup|teardown)_(?:module|class)|(?:setUp|tearDown)(?:Module|Class))\Z"
+)
 _FORM: Final = "write: until 2026-12-31 tests/test_cart.py::test_total SHOP-1 reason"
 
 
@@ -36,6 +41,11 @@ class KnownFailure(Struct, frozen=True):
     until: date
     test: str
     reason: str
+
+
+def names_fixture(name: str) -> bool:
+    """Whether a name can be that of a fixture that tests share: a result has it only where it failed."""
+    return _FIXTURE.search(name) is not None
 
 
 def meant(test: str, names: Sequence[str]) -> str:

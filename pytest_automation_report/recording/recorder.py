@@ -283,12 +283,6 @@ def fixture_name(fixture: SharedFixture) -> str:
     return "::".join(filter(None, (fixture.file or fixture.folder, classes, fixture.name)))
 
 
-def names_fixture(name: str) -> bool:
-    """Whether an entry of a file of known failures, or the name of a result, can be a shared fixture's."""
-    last = name.rpartition("::")[2]
-    return last in {*_SETUPS, *_TEARDOWNS} or last.endswith((" [session]", " [package]", " [module]", " [class]"))
-
-
 def item_fixtures(item: pytest.Item, root: Path) -> Iterator[SharedFixture]:
     """Yield the shared fixtures that a collected test uses, also those that pytest makes of functions of its module."""
     found: Mapping[str, Sequence[Any]] = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})

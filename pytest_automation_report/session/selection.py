@@ -23,6 +23,7 @@ from pytest_automation_report.findings.known import (
     known_failures,
     known_text,
     meant,
+    names_fixture,
 )
 from pytest_automation_report.guards import Errors, guarded
 from pytest_automation_report.recording.phases import KNOWN_MARK, is_subtest
@@ -31,7 +32,6 @@ from pytest_automation_report.recording.recorder import (
     describe_fixture,
     fixture_name,
     item_fixtures,
-    names_fixture,
     shared_failures,
 )
 from pytest_automation_report.session.collection import excuse_of, item_nodeids, resolve_prefix

@@ -232,6 +232,8 @@ def test_a_known_fixture_does_not_count(shop: Project) -> None:
         assert "no test is named" not in out
         assert digest(shop)["reasons"][0]["kind"] == "known"
         assert console(shop.root, "gate").exit == 0
+    ran(shop, exits=0)
+    assert console(shop.root, "known", "--check").exit == 0
 
 
 def test_the_pages_name_the_fixture(shop: Project) -> None:

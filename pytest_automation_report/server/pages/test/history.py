@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from pytest_automation_report.findings.comparison import JobResult, deciding_result, remaining
 from pytest_automation_report.findings.flakiness import by_branch
+from pytest_automation_report.findings.known import names_fixture
 from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.server.pages import rendering, urls
 from pytest_automation_report.server.pages.drawings import TrendPoint
@@ -405,8 +406,8 @@ def case_context(case_id: int, branch: str | None, reader: PageReader) -> CaseCo
 
 
 def _command(newest: PastResult) -> str:
-    if newest.elapsed is None and newest.name.endswith((" [session]", " [package]", " [module]", " [class]")):
-        return rerun_command(newest.run)  # a fixture that tests share
+    if newest.elapsed is None and names_fixture(newest.name):
+        return rerun_command(newest.run)
     return command_line([read_node_id(newest.file, newest.folder, newest.name)])
 
 
