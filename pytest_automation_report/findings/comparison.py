@@ -199,13 +199,18 @@ def _comparable(run: RunFacts, earlier: Iterable[RunFacts], selection: str) -> l
 
 
 def is_partial(run: RunFacts, base: RunFacts | None) -> bool:
-    """Whether a run had a part of its base's tests: by a selection, by being cut short, or with less than half."""
+    """Whether a run had a part of its base's tests: by a selection, by being cut short, or with less than half.
+
+    A plugin or conftest that deselected 6 more of 20 tests made it a part, too. A new test that is left out by a rule
+    does not: as many run as before.
+    """
     if base is None:
         return bool(run.selection)
     is_other_part = bool(run.selection) and run.selection != base.selection
     # Of fewer tests, too, it is whole if it ran all that it collected, and no plugin deselected more than in the base.
     is_known_whole = run.collected and run.deselected <= base.deselected
-    return is_other_part or run.was_cut or (not is_known_whole and run.tests < base.tests * _WHOLE_SHARE)
+    is_left_out = not run.selection and run.deselected > base.deselected and run.tests < base.tests
+    return is_other_part or run.was_cut or is_left_out or (not is_known_whole and run.tests < base.tests * _WHOLE_SHARE)
 
 
 def changes_between(

@@ -231,6 +231,8 @@ def _exit_jobs(connection: StoreConnection, run: StoredRun) -> str:
 VERSION: Final = 14  # version of the findings and of the rules behind them; those of an earlier one are computed anew
 MAX_TESTS: Final = 1000  # most tests of each list of a document; the counts have all
 MAX_REASONS: Final = 100  # most reasons of a document
+_MOST_CUT: Final = 5  # runs in a row that ended early, before which is looked for the tests that they did not reach
+UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 # Most runs that are looked through for a base: a base behind more runs of other branches is not found.
 _MAX_CANDIDATES: Final = 500
 _MAX_OF_BRANCHES: Final = 2000  # for the gate, whose base is behind all red runs in a row that nobody has looked at
@@ -253,10 +255,32 @@ def compared_run(connection: StoreConnection, run: StoredRun, wanted: WantedBase
     base = _base(connection, run, wanted)
     if base is None:
         return ComparedRun(run, results, series)
-    before: dict[int, Verdict] = {
-        case_id: case.verdict for case_id, case in results_of(connection, base.run.id).items()
-    }
-    return ComparedRun(run, results, series, base, run_row(connection, base.run.id), before)
+    row = run_row(connection, base.run.id)
+    return ComparedRun(run, results, series, base, row, _reached_before(connection, row))
+
+
+def _reached_before(connection: StoreConnection, base: StoredRun) -> dict[int, Verdict]:
+    """Return the verdicts of a base; of tests that it did not reach, those of the run that it is compared with itself.
+
+    Else the last tests of a run that ended early would be new in the next one.
+    """
+    reached: dict[int, Verdict] = {}
+    run: StoredRun | None = base
+    for _ in range(_MOST_CUT):
+        if run is None:
+            break
+        untested = {case_id for (case_id,) in connection.execute(UNTESTED, (run.id,))} if run.untested_count else set()
+        # Files and fixtures have results where they failed: of those of an earlier run nothing is known.
+        others = modules_of(connection, run.id) if reached else Modules()
+        left_out = untested | others.cases | others.fixtures.keys()
+        verdicts: dict[int, Verdict] = {
+            case_id: case.verdict for case_id, case in results_of(connection, run.id).items() if case_id not in left_out
+        }
+        reached = verdicts | reached
+        is_whole = not untested and run.total_count >= (run.collected or 0)
+        earlier = None if is_whole else _base(connection, run, None)
+        run = None if earlier is None else run_row(connection, earlier.run.id)
+    return reached
 
 
 def _configured_main_branch(connection: StoreConnection, source_id: int) -> str:

@@ -65,7 +65,6 @@ if TYPE_CHECKING:
 
 # The number of this status is the contract's: the counts of a run have its name.
 _BLOCKED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 5'
-_UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 _NAMES: Final = (
     'SELECT r."case_id", c."key", r."folder", r."name", r."id" FROM "result" AS r'
     ' JOIN "case" AS c ON c."id" = r."case_id"'
@@ -269,7 +268,7 @@ def _changes(
     mended = set[int]() if has_part or not run.is_completed else before.fixtures.keys() - subject.results.keys()
     blocked = {case for (case,) in connection.execute(_BLOCKED, (run.id,))} if modules.fixtures else set()
     # The cases that the run only names since they did not run: nothing is known of them, not even a skip.
-    unknown = connection.execute(_UNTESTED, (run.id,)) if run.untested_count else ()
+    unknown = connection.execute(compared.UNTESTED, (run.id,)) if run.untested_count else ()
     untested = {case_id for (case_id,) in unknown}
     verdicts: dict[int, Verdict] = {
         # Another job of the run, or the same one again, may have run a test that this one did not get to.

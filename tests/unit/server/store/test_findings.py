@@ -515,6 +515,18 @@ def test_a_run_that_was_cut_short_is_no_base(runs: Runs) -> None:
     assert (based_on(again), again["is_partial"], again["counts"]["newly_failing"]) == ((part, "same branch"), False, 1)
 
 
+@pytest.mark.parametrize("cut", ["p" * 18, "p" * 18 + "uu"])
+def test_a_test_that_the_base_did_not_reach_is_compared_with_the_run_before(runs: Runs, cut: str) -> None:
+    """After Ctrl-C near the end nothing that was there before is new, whether the run names what it did not reach."""
+    first = runs("p" * 18 + "pf", session={"collected": 20})
+    base = runs(cut, session={"collected": 20, "not_run": 2})
+    found = runs.findings(runs("p" * 18 + "ff.p", session={"collected": 21}))
+    assert based_on(found) == (base, "same branch")
+    changed = {name: names(tests) for name, tests in found["tests"].items() if tests}
+    assert changed == {"newly_failing": ["test_18"], "still_failing": ["test_19"], "new_tests": ["test_21"]}
+    assert found["tests"]["still_failing"][0]["since"]["run"] == first
+
+
 def test_a_failure_that_began_in_a_run_after_the_base_is_new(runs: Runs) -> None:
     """It was never away, although a run that was cut short had it first; one that failed before the base is back."""
     rest = "p" * 18
@@ -541,6 +553,18 @@ def test_a_run_whose_session_was_killed_is_no_base(runs: Runs) -> None:
     assert based_on(runs.findings(runs("pf" + "p" * 18))) == (whole, "same branch")
 
 
+def test_a_test_that_was_not_selected_is_not_gone(runs: Runs) -> None:
+    """A run in which a conftest left some tests out is a part: no test is gone by it, and none is back after it."""
+    base = runs("f" + "p" * 19, session={"collected": 20})
+    part = runs.findings(runs("." * 6 + "p" * 14, session={"collected": 14, "deselected": 6}))
+    assert (based_on(part), part["is_partial"], part["counts"]["gone"]) == ((base, "same branch"), True, 0)
+    after = runs.findings(runs("f" + "p" * 19, session={"collected": 20}))
+    assert (based_on(after), after["mine"]["still"], after["counts"]["new_tests"]) == ((base, "same branch"), 1, 0)
+    # One more test that is left out by rule takes nothing away from the suite.
+    wider = runs("f" + "p" * 20, session={"collected": 21, "deselected": 1})
+    assert based_on(runs.findings(runs("f" + "p" * 20, session={"collected": 21, "deselected": 1})))[0] == wider
+
+
 def test_no_test_is_gone_that_merely_did_not_run(runs: Runs) -> None:
     """A session that stopped shortly before its end is whole, and still says nothing of the tests it did not reach.
 
@@ -549,7 +573,7 @@ def test_no_test_is_gone_that_merely_did_not_run(runs: Runs) -> None:
     runs("p" * 20, session={"collected": 20})
     stopped = runs.findings(runs("p" * 19, session={"collected": 20}))
     assert (stopped["is_partial"], stopped["tests"]["gone"]) == (False, [])
-    assert runs.changed(runs("p" * 18, session={"collected": 18}), "gone") == ["test_18"]
+    assert runs.changed(runs("p" * 18, session={"collected": 18}), "gone") == ["test_18", "test_19"]
     runs("pfps", branch="other")
     counts = runs.findings(runs("puusu", branch="other"))["counts"]
     assert [counts[word] for word in ("newly_skipped", "new_tests", "gone", "fixed")] == [0, 0, 0, 0]
