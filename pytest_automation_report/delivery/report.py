@@ -280,7 +280,14 @@ def _mention(run: RunMention | None) -> RunMention | None:
         return None
     texts = (run["commit"], run["author"], run["changes"])
     commit, author, changes = (None if text is None else _cut(text) for text in texts)
-    return {"run": int(run["run"]), "commit": commit, "author": author, "changes": changes, "at": int(run["at"])}
+    told: RunMention = {
+        "run": int(run["run"]), "commit": commit, "author": author, "changes": changes, "at": int(run["at"])
+    }  # fmt: skip
+    if among := run.get("among"):
+        told["among"] = {
+            "commits": int(among["commits"]), "after": _cut(among["after"]), "up_to": _cut(among["up_to"])
+        }  # fmt: skip
+    return told
 
 
 def _cut(text: str) -> str:

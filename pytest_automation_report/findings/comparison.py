@@ -179,6 +179,23 @@ def bases_of_change(
     yield "let pass", [other for other in reversed(whole) if other.branch == run.branch]
 
 
+def commits_between(passed: RunFacts, failed: RunFacts) -> int | None:
+    """Return how many commits a run has that an earlier one of its history had not; None if that is not known.
+
+    A merge commit counts with all that it brought. Of a commit that the earlier run does not lead to, as after a
+    bisection or in another branch, and of a checkout whose history ends before, nothing is known:
+
+    >>> old = RunFacts(1, commit="a", ancestors=frozenset("a"))
+    >>> new = RunFacts(2, commit="c", ancestors=frozenset("abc"))
+    >>> commits_between(old, new), commits_between(new, old)
+    (2, None)
+    """
+    old, new = passed.commit[:ANCESTOR_DIGITS], failed.commit[:ANCESTOR_DIGITS]
+    if not (old and old in passed.ancestors and new in failed.ancestors and old in failed.ancestors):
+        return None
+    return len(failed.ancestors - passed.ancestors)
+
+
 def _comparable(run: RunFacts, earlier: Iterable[RunFacts], selection: str) -> list[RunFacts]:
     """Return the runs of this selection that a run can be compared with, oldest first."""
     whole: dict[str, RunFacts] = {}

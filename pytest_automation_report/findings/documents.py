@@ -30,11 +30,21 @@ VerdictKind: TypeAlias = Literal[
 TimeShare: TypeAlias = Literal["before", "tests", "between", "waiting", "after"]
 
 
+class CommitRange(TypedDict):
+    """The number of ``commits`` after one, up to another: one of them has brought something."""
+
+    commits: int
+    after: str
+    up_to: str
+
+
 class RunMention(TypedDict):
     """A run: its commit, the author of it if the files were as in the commit, their ``changes``, when it was created.
 
     Of a run with which failures began ``commit``, ``author`` and ``changes`` are None if no commit need have brought
-    them: the test is known to be flaky, or had passed before with the same files.
+    them: the test is known to be flaky, or had passed before with the same files. ``author`` is None, too, if it is not
+    known that the commit is the only one since the test passed; ``among`` has the number of the commits that it may be
+    if they are several.
     """
 
     run: int
@@ -42,6 +52,7 @@ class RunMention(TypedDict):
     author: str | None
     changes: str | None
     at: int
+    among: NotRequired[CommitRange]
 
 
 class BaseRun(RunMention):

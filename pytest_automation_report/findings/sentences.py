@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import (
+        CommitRange,
         FailureReason,
         FindingsExcerpt,
         ReasonExcerpt,
@@ -294,7 +295,7 @@ def changes_line(
     began = beginning_of_new(findings)
     if "mine new" in parts:
         parts["mine new"] += back_words(findings)
-        if began is not None and began["commit"]:
+        if began is not None and (began["commit"] or began.get("among")):
             parts["mine new"] += f" since {_beginning(began, now, shown)}"
     # These are properties of a test by its history: the base need not differ in them.
     lasting = [parts.pop(name, "") for name in ("counts flaky", "counts slower")]
@@ -328,9 +329,18 @@ def since_words(failure: Mapping[str, Any], now: int, shown: Callable[[str], str
 
 
 def _beginning(since: RunMention, now: int, shown: Callable[[str], str]) -> str:
+    among = since.get("among")
     place = shown(commit_text(since["commit"], since["changes"])) if since["commit"] else f"run {since['run']}"
+    if among is not None:
+        place = among_words(among)
     author = [shown(since["author"])] if since["author"] else []
     return f"{place} ({', '.join([*author, time_ago(now - since['at'])])})"
+
+
+def among_words(among: CommitRange) -> str:
+    """Return which commits may have brought a failure: ``one of the 10 commits after 145eea8, up to 7eb4270``."""
+    after, up_to = (commit_text(among[name], None) for name in ("after", "up_to"))
+    return f"one of the {among['commits']:,} commits after {after}, up to {up_to}"
 
 
 def unlisted_reasons(findings: RunFindings) -> int:
@@ -519,7 +529,7 @@ def reason_lines(findings: RunFindings, now: int, most: int = MAX_LINES) -> list
     """
     reasons, began = findings["reasons"], beginning_of_new(findings)
     # The line of changes has the commit of all new failures, if they have one.
-    fresh = () if began is not None and began["commit"] else ("new",)
+    fresh = () if began is not None and (began["commit"] or began.get("among")) else ("new",)
     if sum(reason["count"] for reason in reasons) <= 1 and not any(reason["kind"] in fresh for reason in reasons):
         return []
     alike: dict[tuple[str, str | None], list[FailureReason]] = {}

@@ -66,9 +66,16 @@ class Site:
         """Return what a page says, with single spaces."""
         return text_of(self.shown(path).partition("<main")[2].partition("</main>")[0])
 
-    def run_of(self, *tests: dict[str, Any], is_open: bool = False, **properties: Any) -> int:  # noqa: ANN401 - those of `Service.new_run`
+    def run_of(
+        self,
+        *tests: dict[str, Any],
+        is_open: bool = False,
+        ancestors: Any = (),  # noqa: ANN401 - and the others are those of `Service.new_run`
+        **properties: Any,  # noqa: ANN401
+    ) -> int:
         run = self.service.new_run(**properties)
-        thread = self.service.new_thread(run, fields=[{"type": 1, "name": "Worker", "value": "gw0"}])
+        worker = [{"type": 1, "name": "Worker", "value": "gw0"}]
+        thread = self.service.new_thread(run, fields=worker, **({"ancestors": [*ancestors]} if ancestors else {}))
         for first in range(0, len(tests), 250):
             self.service.append(thread, *tests[first : first + 250])
         if not is_open:

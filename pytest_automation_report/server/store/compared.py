@@ -343,10 +343,15 @@ def _is_whole(connection: StoreConnection, run: RunFacts) -> bool:
     return not with_death(connection, run).has_died and not is_torn(wholeness(connection, run.id))
 
 
+def with_ancestors(connection: StoreConnection, run: StoredRun) -> RunFacts:
+    """Return the facts of a run with the commits that led to its own."""
+    rows = connection.execute('SELECT "ancestors" FROM "run" WHERE "id" = ?', (run.id,))
+    return replace(facts_of(run), ancestors=frozenset((rows[0][0] or "").split()) if rows else frozenset())
+
+
 def base_of_change(connection: StoreConnection, run: StoredRun) -> Base | None:
     """Return the run that the gate compares with: it has nothing of what is judged (`bases_of_change`)."""
-    rows = connection.execute('SELECT "ancestors" FROM "run" WHERE "id" = ?', (run.id,))
-    facts = replace(facts_of(run), ancestors=frozenset((rows[0][0] or "").split()))
+    facts = with_ancestors(connection, run)
     main = _configured_main_branch(connection, run.source)
     main_branches = (main,) if main else MAIN_BRANCHES
     branches = dict.fromkeys((facts.target_branch, *main_branches, facts.branch))

@@ -16,9 +16,11 @@ from pytest_automation_report.findings.comparison import (
     Apart,
     Base,
     Changes,
+    RunFacts,
     WantedBase,
     WholeRun,
     changes_between,
+    commits_between,
     is_partial,
 )
 from pytest_automation_report.findings.documents import RanTests, VerdictWords
@@ -363,6 +365,7 @@ class _Tests(Struct, dict=True):
     runs: dict[int, StoredRun | None] = field(
         default_factory=dict
     )  # failures often began together: each run is read once
+    facts: dict[int, RunFacts | None] = field(default_factory=dict)
 
     def load(self, cases: AbstractSet[int]) -> None:
         """Read the names of these cases, and since when they fail; a test that is gone has the names of the base."""
@@ -407,7 +410,7 @@ class _Tests(Struct, dict=True):
                 "elapsed": changed[key].elapsed,
                 "median": changed[key].median,
                 "ratio": round(changed[key].ratio, 2),
-                "since": self._mention(began[key]),
+                "since": self._mention_without_author(began[key]),
             }
             for key in ranked(changed)[: compared.MAX_TESTS]
         ]
@@ -443,7 +446,39 @@ class _Tests(Struct, dict=True):
         is_flaky = self.kinds.get(case_id) == "flaky"
         if first is not None and (is_flaky or history.has_passed_with_files_of(first["run"])):
             return {**first, "commit": None, "author": None, "changes": None}
-        return first
+        if first is None or first is earlier:
+            return first
+        passed = history.last_pass_before(first["run"])
+        if passed is None and self.subject.base is not None and first["run"] == self.subject.run.id:
+            passed = self.subject.base.run.id
+        return self._proven(first, passed)
+
+    def _proven(self, first: documents.RunMention, passed: int | None) -> documents.RunMention:
+        """Return with which commit a failure began, without its author and as a range if it may be another's."""
+        failed, before = self._facts(first["run"]), None if passed is None else self._facts(passed)
+        if failed is None or before is None or before.changes:
+            return {**first, "author": None}
+        count = commits_between(before, failed)
+        if count == 1 or (count == 0 and failed.changes):
+            return first
+        if count is None:
+            return {**first, "author": None}
+        if count == 0:  # an earlier commit, as in a bisection
+            return {**first, "commit": None, "author": None, "changes": None}
+        among: documents.CommitRange = {"commits": count, "after": before.commit, "up_to": failed.commit}
+        return {**first, "commit": None, "author": None, "changes": None, "among": among}
+
+    def _facts(self, run_id: int) -> RunFacts | None:
+        if run_id not in self.facts:
+            self._mention(run_id)
+            row = self.runs[run_id]
+            self.facts[run_id] = None if row is None else compared.with_ancestors(self.connection, row)
+        return self.facts[run_id]
+
+    def _mention_without_author(self, run_id: int) -> documents.RunMention | None:
+        """Return a run with which a test got slower or faster: whether its commit did that nobody knows."""
+        first = self._mention(run_id)
+        return None if first is None else {**first, "author": None}
 
     def _mention(self, run_id: int) -> documents.RunMention | None:
         if run_id not in self.runs:

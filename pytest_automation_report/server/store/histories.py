@@ -248,6 +248,11 @@ class CaseHistory(Struct, frozen=True):
             for run, result in ((self.series.runs[place], result) for place, result in self.results)
         )
 
+    def last_pass_before(self, run_id: int) -> int | None:
+        """Return the last run before this one in which the test passed."""
+        runs = (self.series.runs[place].id for place, result in self.results if result.verdict == "passed")
+        return max((run for run in runs if run < run_id), default=None)
+
     def first_failure_after(self, run_id: int) -> int:
         """Return the first of the runs after this one in which the test failed; the last run of the series is one."""
         runs = (self.series.runs[place].id for place, result in self.results if result.verdict == "failed")

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from pytest_automation_report.findings.sentences import (
     RunNumbers,
+    among_words,
     back_words,
     beginning_of_new,
     commit_text,
@@ -299,11 +300,13 @@ def _failing(findings: RunFindings, longest: int | None, now: int) -> list[Phras
 
 def _since(began: RunMention | None, now: int) -> list[Phrase]:
     """Return the commit with which the new failures began, its author and its age."""
-    if began is None or not began["commit"]:
+    if began is None or not (began["commit"] or began.get("among")):
         return []
     age = words.ago(began["at"], now) if now else words.moment(began["at"])
     author = f"{began['author']}, " if began["author"] else ""
-    return [(" since ", ""), (commit_text(began["commit"], began["changes"]), "code"), (f" ({author}{age})", "")]
+    among = began.get("among")
+    commit = (commit_text(began["commit"], began["changes"]), "code") if among is None else (among_words(among), "")
+    return [(" since ", ""), commit, (f" ({author}{age})", "")]
 
 
 def _changed(findings: RunFindings) -> str:

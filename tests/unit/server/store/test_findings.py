@@ -450,9 +450,45 @@ def test_a_commit_is_named_with_failures_that_it_may_have_brought(runs: Runs) ->
     mended = runs.findings(runs("fpfp", commit="b2", more={"Commit author": "Ben"}))
     began = [found["tests"]["newly_failing"][-1]["since"] for found in (again, changed, mended)]
     assert [(since["commit"], since["author"], since["changes"]) for since in began] == [
-        (None, None, None), ("a1", None, "d1"), ("b2", "Ben", None),
+        (None, None, None), ("a1", None, "d1"), ("b2", None, None),
     ]  # fmt: skip
     assert [found["reasons"][0]["since"]["commit"] for found in (again, changed)] == [None, "a1"]
+
+
+A, B, C, D = ("a" * 10, "b" * 10, "c" * 10, "d" * 10)
+BEN: Json = {"more": {"Commit author": "Ben"}}
+
+
+@pytest.mark.parametrize(
+    ("passed", "failed", "told"),
+    [
+        ([A], [B, A], (B, "Ben", None)),
+        ([A], [D, C, B, A], (None, None, {"commits": 3, "after": A, "up_to": D})),
+        ([C, B, A], [B, A], (B, None, None)),
+        ([A], [D], (D, None, None)),
+        ([], [], (D, None, None)),
+    ],
+    ids=["the only commit", "one of three", "an earlier commit", "a shallow clone", "no history"],
+)
+def test_an_author_is_named_if_it_can_be_no_other(
+    runs: Runs, passed: Sequence[str], failed: Sequence[str], told: tuple[str | None, str | None, Json | None]
+) -> None:
+    """A failure began with a commit if the test passed at its parent; else with one of the commits in between."""
+    runs("pp", commit=(passed or [A])[0], ancestors=passed)
+    found = runs.findings(runs("fp", commit=(failed or [D])[0], ancestors=failed, **BEN))
+    for since in (found["tests"]["newly_failing"][0]["since"], found["reasons"][0]["since"]):
+        assert (since["commit"], since["author"], since.get("among")) == told
+    words = changes_line(cast("RunFindings", found), 10**15)
+    assert ("Ben" in words, "one of the 3 commits after aaaaaaa, up to ddddddd" in words) == (
+        told[1] is not None, told[2] is not None,
+    )  # fmt: skip
+
+
+def test_local_changes_may_have_brought_what_fails_with_the_next_commit(runs: Runs) -> None:
+    """A test that passed with changed files says nothing of the commit after it."""
+    runs("pp", commit=A, ancestors=[A], more={"Changes": "d1"})
+    since = runs.findings(runs("fp", commit=B, ancestors=[B, A], **BEN))["tests"]["newly_failing"][0]["since"]
+    assert (since["commit"], since["author"]) == (B, None)
 
 
 def test_a_test_that_is_flaky_on_main_is_known_to_be_so_on_a_branch(runs: Runs) -> None:

@@ -167,7 +167,8 @@ def test_a_failure_names_the_commit_it_began_with(site: Site) -> None:
     run = 0
     for number, test in enumerate((a_test(), failing(), failing())):
         author = field("Commit author", ("Zoe", "Ann", "Ben")[number])
-        run = site.run_of(test, **on("main", author, commit=f"{number}b2c3d4e5f"))
+        commits = [f"{each}b2c3d4e5f" for each in range(number, -1, -1)]
+        run = site.run_of(test, **on("main", author, commit=commits[0]), ancestors=commits)
         site.shown(f"/runs/{run}")
     first, second, fine = (site.text(f"/results/{site.result_ids(number)[0]}") for number in (run - 1, run, 1))
     assert "New failure. It passed in #1 , its only run before on main. It began with 1b2c3d4 by Ann, " in first
