@@ -149,7 +149,7 @@ class _Files(Struct):
             url=run_page(reading.settings, shown.id),
             failed=len({test.key for test in failures}),
             failures=[*map(_failed_test, failures[:_FAILURES])],
-            notes=failing_notes(excerpt, now),
+            notes=failing_notes(excerpt),
             text=lambda most: text if len(text.encode()) <= most else "",
             urls={(test.folder, test.name): _run_page(reading, shown, test) for test in failures[:_FAILURES]},
         )

@@ -21,6 +21,7 @@ from pytest_automation_report.failures.markdown import ReportedFailure, failure_
 from pytest_automation_report.failures.reading import read_failure
 from pytest_automation_report.failures.tracebacks import one_line
 from pytest_automation_report.findings.sentences import (
+    LATER,
     changes_line,
     commit_text,
     compared_line,
@@ -155,7 +156,7 @@ class Digest(Struct, frozen=True):
 
     def markdown(self, limit: int | None = None) -> str:
         """Return Markdown: ``limit`` whole reasons, or as much of all as fits into `MARKDOWN_CHARACTERS`."""
-        head = headline(self.run, self.findings, self.document["run"]["url"] or "", self.now)
+        head = headline(self.run, self.findings, self.document["run"]["url"] or "", LATER)
         return self._written("\n".join(head), _MARKDOWN, limit)
 
     def _written(self, head: str, form: _Form, limit: int | None) -> str:
@@ -165,7 +166,8 @@ class Digest(Struct, frozen=True):
         reasons = sorted(reasons, key=lambda reason: owners.index(reason["owner"]))
         shown_owners = {owner: form.shown(owner, _LINE_UNITS) if owner else "nobody" for owner in owners}
         headings = {owner: f"owned by {name}:" for owner, name in shown_owners.items()} if any(owners) else {}
-        entries = [_entry(reason, form, self.now) for reason in reasons[:limit]]
+        now = LATER if form is _MARKDOWN else self.now
+        entries = [_entry(reason, form, now) for reason in reasons[:limit]]
         taken = len(head) + len(flaky) + sum(len(heading) + 4 for heading in headings.values())
         shown = _fitted(entries, None if limit else form.characters - taken - _LINE_UNITS)
         listed = len(reasons)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeGuard
 
 from msgspec import Struct
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 Cut: TypeAlias = "tuple[Literal['died', 'interrupted', 'stopped', ''], int]"
 """What cut a session short, if anything did, and the number of failures at which it was to stop."""
 
+LATER: Final = 0
+"""The time of a text that is read at any time: it has dates, since ages would soon be false."""
 MINE: Final = {"new": "new", "flaky": "flaky", "still": "still failing", "known": "known"}
 """Whose a failure is: new, back after it was away, of a flaky test, in the base, too, or known until a date."""
 
@@ -281,8 +284,8 @@ def changes_line(
 ) -> str:
     """Return what changed since the base in one sentence; empty without a base, and if nothing is worth a word.
 
-    A run that is not whole has a sentence about what it lacks instead. ``now`` is in microseconds since 1970, ``shown``
-    makes a foreign text safe, ``why`` says why the base is it.
+    A run that is not whole has a sentence about what it lacks instead. ``now`` is in microseconds since 1970, or
+    `LATER`. ``shown`` makes a foreign text safe, ``why`` says why the base is it.
     """
     base, whole = findings["base"], findings.get("whole")
     if is_torn(whole):
@@ -301,7 +304,7 @@ def changes_line(
     lasting = [parts.pop(name, "") for name in ("counts flaky", "counts slower")]
     after = ", ".join(filter(None, [_beyond(findings, shown), *lasting]))
     commit = shown(commit_text(base["commit"], base["changes"])) if base["commit"] else ""
-    described = f"{_run_words(base, why)} ({', '.join(filter(None, (commit, time_ago(now - base['at']))))})"
+    described = f"{_run_words(base, why)} ({', '.join(filter(None, (commit, _when(base['at'], now))))})"
     changed = f"{', '.join(parts.values()) or 'nothing new'}, compared with {described}"
     return f"{changed}; {after}" if after else changed
 
@@ -334,7 +337,7 @@ def _beginning(since: RunMention, now: int, shown: Callable[[str], str]) -> str:
     if among is not None:
         place = among_words(among)
     author = [shown(since["author"])] if since["author"] else []
-    return f"{place} ({', '.join([*author, time_ago(now - since['at'])])})"
+    return f"{place} ({', '.join([*author, _when(since['at'], now)])})"
 
 
 def among_words(among: CommitRange) -> str:
@@ -438,6 +441,15 @@ def other_flaky(findings: Mapping[str, Any]) -> int:
     others = sum(test["state"] == "flaky" and test["key"] in counted for test in findings.get("flaky", ()))
     count: int = findings["counts"]["flaky"] - others
     return count
+
+
+def moment(microseconds: int) -> str:
+    """Return a time, in microseconds since 1970, for readers, in UTC: ``2 Dec 2026, 14:05 UTC``."""
+    return f"{datetime.fromtimestamp(microseconds / 1e6, timezone.utc):%d %b %Y, %H:%M} UTC".lstrip("0")
+
+
+def _when(at: int, now: int) -> str:
+    return time_ago(now - at) if now else moment(at)
 
 
 def time_ago(microseconds: int) -> str:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_facts
-from pytest_automation_report.findings.sentences import changes_line, since_words, verdict_line
+from pytest_automation_report.findings.sentences import LATER, changes_line, since_words, verdict_line
 from pytest_automation_report.recording.phases import SHOWN
 from pytest_automation_report.summary.lines import Shell, counts_by_status, run_page, undelivered_lines, warning_lines
 from pytest_automation_report.system.here import system
@@ -58,14 +58,14 @@ def annotation_lines(provider: str, failures: Sequence[FailedTest], failed: int,
     return lines
 
 
-def failing_notes(findings: FindingsExcerpt | None, now: int) -> dict[tuple[str, str], str]:
+def failing_notes(findings: FindingsExcerpt | None) -> dict[tuple[str, str], str]:
     """Return for each failing test, by folder and name, whether it is a flaky one, and since when it fails."""
     notes: dict[tuple[str, str], str] = {}
     if findings is None or findings["base"] is None:
         return notes
     for test in findings["failing"]:
         if test["flaky"] is None:
-            note = since_words(test, now)
+            note = since_words(test, LATER)
         else:
             failed, runs = test["flaky"]
             note = f"{_FLAKY}, {failed} of {quantity(runs, 'run')} failed"
@@ -163,7 +163,7 @@ class PageOfJob(Struct, frozen=True):
 
 
 class JobPage(Struct, frozen=True, kw_only=True):
-    """The summary of a session for a job's page; ``url`` is the run's address, ``now`` in microseconds since 1970.
+    """The summary of a session for a job's page; ``url`` is the run's address.
 
     ``exit_words`` say of pytest's exit status what neither results nor findings say.
     """
@@ -174,7 +174,6 @@ class JobPage(Struct, frozen=True, kw_only=True):
     url: str = ""
     warnings: Sequence[str] = ()
     findings: FindingsExcerpt | None = None
-    now: int = 0
     exit_words: str = ""
 
     @property
@@ -184,7 +183,7 @@ class JobPage(Struct, frozen=True, kw_only=True):
 
     def text(self, max_bytes: int) -> str:
         """Return the page in Markdown, "" if not even its totals fit into ``max_bytes``; failures may be left out."""
-        lines, notes = self._head(), failing_notes(self.findings, self.now)
+        lines, notes = self._head(), failing_notes(self.findings)
         since = [("Since", "---")] if notes else []
         head = [table_row(*cells) for cells in zip(("Failed", "---"), ("Message", "---"), *since, strict=True)]
         rows = []
@@ -232,12 +231,12 @@ class JobPage(Struct, frozen=True, kw_only=True):
         findings = self.findings
         if findings is None or findings["base"] is None:
             return []
-        line = changes_line(findings, self.now)
+        line = changes_line(findings, LATER)
         lines = [markdown_line(line), ""] if line else []
         reasons = findings["reasons"] if self.failed > 1 else []
         lines += ["| Reason | Tests | Since |", "| --- | --- | --- |"] if reasons else []
         for reason in reasons[:_MAX_REASONS]:
-            since = markdown_line(since_words(reason, self.now))
+            since = markdown_line(since_words(reason, LATER))
             lines.append(table_row(code_span(string(reason["title"])), str(reason["count"]), since))
         lines += [""] if reasons else []
         more = len(reasons) - _MAX_REASONS
@@ -301,10 +300,9 @@ class JobOutput:
             url=run_page(settings, ending.shown_run),
             warnings=(*lines, *undelivered),
             findings=ending.findings,
-            now=ending.ended,
             exit_words=ending.exit_words,
         )
-        notes = failing_notes(page.findings, page.now)
+        notes = failing_notes(page.findings)
         shown = PageOfJob(page.title, page.url, page.failed, page.tally.failures, notes, page.text)
         self.show(shown, "; ".join(undelivered))
 

@@ -20,7 +20,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from pytest_automation_report.findings.flakiness import evidence_words
-from pytest_automation_report.findings.sentences import among_words, commit_text
+from pytest_automation_report.findings.sentences import among_words, commit_text, moment
 from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages import drawings, runs, words
 from pytest_automation_report.server.pages.urls import link, own_path
@@ -264,7 +264,7 @@ def _environment() -> Environment:
     )
     environment.globals.update(link=link, asset=asset_path, icon_path=icon_path, sprite=asset_path("icons.svg"))
     filters: tuple[Callable[..., Any], ...] = (
-        words.ago, runs.by_day, duration, words.duration_change, words.file_size, words.moment, words.web_address,
+        words.ago, runs.by_day, duration, words.duration_change, words.file_size, moment, words.web_address,
         drawings.clock, drawings.slices, drawings.trend, content_path, plain, among_words, commit_text, evidence_words,
         factor, quantity, words.halves, words.sign,
     )  # fmt: skip

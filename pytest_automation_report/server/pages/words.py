@@ -18,7 +18,7 @@ from pytest_automation_report.api.sessions import session_fields
 from pytest_automation_report.api.text_fields import known_field
 from pytest_automation_report.failures.terminal import TerminalLine, terminal_lines
 from pytest_automation_report.failures.tracebacks import first_margin
-from pytest_automation_report.findings.sentences import brief, time_ago
+from pytest_automation_report.findings.sentences import brief, moment, time_ago
 from pytest_automation_report.server.pages.urls import FLAKY
 from pytest_automation_report.server.store.stored import StoredEntry, entries_in
 from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus
@@ -64,11 +64,6 @@ def ago(microseconds: int, now: int) -> str:
     past = now - microseconds
     # Clocks of two machines may differ a little.
     return time_ago(past) if past >= -_MINUTE else moment(microseconds)
-
-
-def moment(microseconds: int) -> str:
-    """Return a time, in microseconds since 1970, for readers, in UTC; the page's script replaces it by local time."""
-    return f"{time_at(microseconds):%d %b %Y, %H:%M} UTC".lstrip("0")
 
 
 def file_size(size: int) -> str:

@@ -14,6 +14,7 @@ from pytest_automation_report.findings.sentences import (
     commit_text,
     is_torn,
     judge_run,
+    moment,
     stop_words,
     wholeness_words,
 )
@@ -302,7 +303,7 @@ def _since(began: RunMention | None, now: int) -> list[Phrase]:
     """Return the commit with which the new failures began, its author and its age."""
     if began is None or not (began["commit"] or began.get("among")):
         return []
-    age = words.ago(began["at"], now) if now else words.moment(began["at"])
+    age = words.ago(began["at"], now) if now else moment(began["at"])
     author = f"{began['author']}, " if began["author"] else ""
     among = began.get("among")
     commit = (commit_text(began["commit"], began["changes"]), "code") if among is None else (among_words(among), "")

@@ -11,12 +11,12 @@ from msgspec import Struct
 from pytest_automation_report.findings.comparison import JobResult, deciding_result, remaining
 from pytest_automation_report.findings.flakiness import by_branch
 from pytest_automation_report.findings.known import names_fixture
-from pytest_automation_report.findings.sentences import commit_text
+from pytest_automation_report.findings.sentences import commit_text, moment
 from pytest_automation_report.server.pages import rendering, urls
 from pytest_automation_report.server.pages.drawings import TrendPoint
 from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.run.facts import Histories
-from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, moment
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.results import HISTORY_ROWS
 from pytest_automation_report.server.store.values import KILLED, ResultClass
