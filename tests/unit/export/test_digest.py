@@ -72,7 +72,7 @@ def test_values_without_a_statement_are_in_the_title_alone() -> None:
 
 
 def test_an_author_stands_in_code() -> None:
-    """A name of git is a foreign text: in Markdown no @name of it gets a message."""
+    """A name of git is a foreign text: in Markdown no @name of it gets a message. Beside it stands a date, no age."""
     since = {"run": 7, "commit": "a1b2c3d4e5f6", "author": "@all <b>", "changes": None, "at": NOW - 2 * HOUR}
     item = a_failure("test_one")
     text = digest_from([item], [a_reason("assert 41 == 42", item, kind="new", since=since)]).markdown()
