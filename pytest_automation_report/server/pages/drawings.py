@@ -80,12 +80,11 @@ def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
     # The failures of the last runs began with it: its number stands between the first and the last number.
     began = next((place for place in reversed(range(len(points))) if points[place].tone != "fail"), -1) + 1
     is_apart = first + _NUMBER_ROOM <= first + (began + 0.5) * step <= TREND_WIDTH - _LAST_NUMBER_ROOM
-    # By the square root: 300 failures in one run must not flatten the single ones of all others.
     tops = [
         _TREND_GROUND
         - max(
             _TREND_LOWEST_FAILED if point.tone == "fail" else _TREND_LOWEST,
-            _TREND_HIGHEST * (point.value / (most or 1)) ** 0.5,
+            _TREND_HIGHEST * point.value / (most or 1),
         )
         for point in points
     ]

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias
 
 from pytest_automation_report.findings.flakiness import WINDOW, evidence_words
-from pytest_automation_report.findings.times import change_over, spread
+from pytest_automation_report.findings.times import change_over, median, spread
 from pytest_automation_report.server.pages import rendering, urls
 from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of, newest_runs
@@ -18,7 +18,7 @@ from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.node_ids import NameParts, split_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import falcon
 
@@ -56,6 +56,7 @@ class Cost(NamedTuple):
     failed: int = 0
     usual: int | None = None
     ratio: float | None = None  # by which it got slower or faster
+    weight: int = 0  # of a slow one: its median time in each of its runs
 
 
 class NamedCost(NamedTuple):
@@ -104,6 +105,7 @@ def costs_context(reader: PageReader, source_id: int, branch: str | None, days: 
         flaky += _flaky_costs(reader, longer, first, own, cases)
         slow += _slow_costs(reader, Series(series[before:]), source_id)
         runs += len(series) - before
+    least = sum(row.weight for row in slow) / 100  # what takes less than a hundredth of the time is not slow
     return CostsContext(
         source=source,
         branch=branch,
@@ -111,11 +113,11 @@ def costs_context(reader: PageReader, source_id: int, branch: str | None, days: 
         days=days,
         periods=PERIODS,
         runs=runs,
-        flaky=_named(reader, flaky),
+        flaky=_named(reader, flaky, lambda row: row.cost),
         flaky_count=len(flaky),
         flaky_cost=sum(row.cost for row in flaky),
         is_cut=len(known) == _MOST_FLAKY,
-        slow=_named(reader, slow),
+        slow=_named(reader, [row for row in slow if row.weight >= least], lambda row: row.weight),
     )
 
 
@@ -143,7 +145,7 @@ def _flaky_costs(
 
 
 def _slow_costs(reader: PageReader, series: Series, source_id: int) -> list[Cost]:
-    """Return the slowest tests of some runs of the period, and those that just got slower, with all of their time."""
+    """Return the slowest tests of some runs of the period, and those that just got slower."""
     cases = {case for run in spread(series.runs) for case in reader.slowest([run.id], _SLOWEST_OF_RUN)}
     document = stored_findings(reader.connection, series.last.id)
     slower = [] if document is None else [entry["key"] for entry in document["slower"][:_SHOWN]]
@@ -156,15 +158,17 @@ def _slow_cost(history: CaseHistory, runs: int) -> Cost:
     durations = history.durations(runs)
     change = change_over([each.usual for each in durations], [each.elapsed for each in durations])
     times = [result.elapsed for _, result in history.results if result.elapsed]
-    cost = Cost(history.case_id, sum(times), len(times), None, usual=history.usual())
+    # By the sum a single stall of the machine would make the slowest test of one that takes no time.
+    weight = round(median(times)) * len(times) if times else 0
+    cost = Cost(history.case_id, sum(times), len(times), None, usual=history.usual(), weight=weight)
     if change is None:
         return cost
     # It is usual what the test takes since it changed.
     return cost._replace(since=durations[-change.runs].run, usual=change.elapsed, ratio=change.ratio)
 
 
-def _named(reader: PageReader, rows: Sequence[Cost]) -> list[NamedCost]:
-    chosen = sorted(rows, key=lambda row: (-row.cost, row.case))[:_SHOWN]
+def _named(reader: PageReader, rows: Sequence[Cost], by: Callable[[Cost], int]) -> list[NamedCost]:
+    chosen = sorted(rows, key=lambda row: (-by(row), row.case))[:_SHOWN]
     names = names_of(reader.connection, [row.case for row in chosen])
     runs = run_rows(reader.connection, sorted({row.since for row in chosen if row.since}))
     since = {row.id: mention(row) for row in runs}

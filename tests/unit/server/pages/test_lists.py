@@ -279,6 +279,16 @@ def test_flaky_and_slow_tests_of_some_weeks_have_a_page(site: Site) -> None:
     assert site.get("/sources/99/tests").status_code == 404
 
 
+def test_a_stall_makes_no_test_the_slowest(site: Site) -> None:
+    """Slow tests are ordered by what they usually take, and those that take next to nothing are left out."""
+    site.service.clock.now = time.time_ns() // 1000
+    for place in range(9):
+        times = {0: 40 * SECOND if place == 4 else SECOND, 1: 2 * SECOND, 2: SECOND // 100, 3: SECOND * 9 // 10}
+        site.run_of(*(a_test(number, elapsed=elapsed) for number, elapsed in times.items()))
+    listed = site.text("/sources/1/tests").partition("Slow")[2]
+    assert re.findall(r"test_([0-9])", listed) == ["1", "0", "3"]
+
+
 def test_a_suite_without_branches_does_not_name_them(site: Site) -> None:
     """Runs of a folder that is no repository have no branch, so there is nothing to choose, and no word for it."""
     for _ in range(3):

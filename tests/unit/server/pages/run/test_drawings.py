@@ -139,6 +139,14 @@ def test_the_trend_names_the_run_with_which_failures_began(site: Site) -> None:
     assert began(1, 1, 1, 1, 1, 1, 1, 1, 1, 0) == [0, 9]
 
 
+def test_the_bars_of_a_trend_are_as_high_as_their_values(site: Site) -> None:
+    """Half as many failures are half as high."""
+    runs = [site.run_of(*map(failing, range(count)), a_test(99)) for count in (40, 20, 10)]
+    drawn = site.shown(f"/runs/{runs[-1]}").partition('class="trend')[2].partition("</svg>")[0]
+    heights = [float(height) for height in re.findall(r'(?s)<rect class="fail".*? height="([0-9.]+)"', drawn)]
+    assert [round(height / max(heights), 2) for height in heights] == [1.0, 0.5, 0.25]
+
+
 @pytest.mark.parametrize("quotes", ['"""', "'''"])
 def test_code_below_a_docstring_is_coloured_as_code(site: Site, quotes: str) -> None:
     """Lines that begin inside of a docstring are coloured as the whole function is: what runs there is no text."""
