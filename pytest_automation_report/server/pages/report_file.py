@@ -25,7 +25,6 @@ from pytest_automation_report.server.api.documents import Query, in_range, one_o
 from pytest_automation_report.server.pages import rendering, report_tests
 from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunPageContext, RunView, facts_in
-from pytest_automation_report.server.pages.runs import RunIdentity
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks
 from pytest_automation_report.server.pages.urls import RunState, link, read_parameters, run_state
 from pytest_automation_report.server.pages.words import counts_of, parts_of
@@ -265,9 +264,8 @@ class _Report:
         first = self._fetch(start)
         self._pages[start] = first
         self._collect(first)
-        run = RunIdentity.of(self._facts.row, self._facts.source)
         self._pages |= report_tests.shown_tests(self._tests, self._code_links)
-        self._pages |= report_tests.tests_with_output(self._tests, run)
+        self._pages |= report_tests.tests_with_output(self._tests)
         style = f"{rendering.style_sheet()}@layer report{{{rendering.style_text('report.css')}}}"
         script = _STRICT + "\n".join(rendering.script_text(name) for name in _SCRIPTS)
         data = {
@@ -279,7 +277,7 @@ class _Report:
             "usual": {"view": self._view, **self._base},
             "list": self._list,
             "tree": self._tree,
-            "tests": report_tests.rows_of(self._tests, run, self._findings),
+            "tests": report_tests.rows_of(self._tests, self._findings),
             "pages": {
                 address: [report_tests.relinked(part, self._knows, self._files) for part in page]
                 for address, page in self._pages.items()

@@ -53,9 +53,8 @@ if TYPE_CHECKING:
     from typing_extensions import NotRequired
 
     from pytest_automation_report.findings.documents import RunFindings
-    from pytest_automation_report.server.pages.runs import RunIdentity
     from pytest_automation_report.server.pages.test.handlers import CodeLinks, TestPageContext
-    from pytest_automation_report.server.store.stored import ReportedResult, StoredResult
+    from pytest_automation_report.server.store.stored import ReportedResult, StoredResult, StoredRun
 
 _HREF: Final = re.compile(r' href="(/[^"]*)"')
 _ADDRESS: Final = re.compile(r' (href|src|action|poster|data-branch|data-live|data-icon|data-page)="(/[^"]*)"')
@@ -147,15 +146,15 @@ def shown_tests(tests: ReportedTests, code_links: CodeLinks) -> Fragments:
     return pages
 
 
-def tests_with_output(tests: ReportedTests, run: RunIdentity) -> Fragments:
+def tests_with_output(tests: ReportedTests) -> Fragments:
     """Return the pages that show a result's own fields, steps and output, and nothing of other results."""
     pages: Fragments = {}
-    ids = tests.with_output
+    facts, ids = tests.facts, tests.with_output
     for start in range(0, len(ids), _FIELDS_AT_ONCE):
         some = ids[start : start + _FIELDS_AT_ONCE]
-        for row in tests.facts.reader.whole_results(some):
-            worker = tests.facts.worker(row.thread) or "timeline"
-            _add(pages, row.id, partial(own_context, row, run=run, worker=worker), NO_LINKS)
+        for row in facts.reader.whole_results(some):
+            worker = facts.worker(row.thread) or "timeline"
+            _add(pages, row.id, partial(own_context, row, run=facts.row, source=facts.source, worker=worker), NO_LINKS)
     return pages
 
 
@@ -249,7 +248,8 @@ class LoneTestContext(PageContext, frozen=True, kw_only=True):
 
     template: ClassVar[str] = "report/test.html"
     test: ListedTest
-    run: RunIdentity
+    run: StoredRun
+    source: str
 
 
 class ShownKind(TypedDict):
@@ -283,7 +283,7 @@ class TestRows(TypedDict):
     words: Sequence[str]
 
 
-def rows_of(tests: ReportedTests, run: RunIdentity, findings: RunFindings) -> TestRows:
+def rows_of(tests: ReportedTests, findings: RunFindings) -> TestRows:
     """Return the member ``tests`` of the report's JSON."""
     facts, rows = tests.facts, tests.rows
     names = [split_name(row.name) for row in rows]
@@ -303,7 +303,7 @@ def rows_of(tests: ReportedTests, run: RunIdentity, findings: RunFindings) -> Te
     letters = [facts.histories.letters(row.case)[-STRIP_RUNS:] for row in rows]
     strips = {text: str(draw(strip_of(text))) for text in set(letters)}
     return {
-        "kinds": [_kind_values(*kind, run) for kind in kind_list],
+        "kinds": [_kind_values(*kind, facts) for kind in kind_list],
         "groups": group_list,
         "columns": {
             "kind": _coded(kinds, kind_list, range(len(kind_list))),
@@ -362,9 +362,9 @@ def _kind(tests: ReportedTests, row: ReportedResult, name: NameParts) -> tuple[i
     return tests.ranks[row.status], row.status, listed
 
 
-def _kind_values(rank: int, status: int, test: ListedTest, run: RunIdentity) -> ShownKind:
+def _kind_values(rank: int, status: int, test: ListedTest, facts: ShownRun) -> ShownKind:
     row = relinked(macros().leaf(test), None)
-    page = render_fragment(LoneTestContext(test=test, run=run))
+    page = render_fragment(LoneTestContext(test=test, run=facts.row, source=facts.source))
     return {
         "status": str(status),
         "tone": test.tone,

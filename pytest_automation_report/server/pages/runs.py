@@ -22,35 +22,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.stored import StoredEntry, StoredRun
 
 
-class RunIdentity(Struct, frozen=True):
-    """What all pages say of a run: which one it is, and whether it goes on; times in microseconds since 1970."""
-
-    id: int
-    project: int
-    source_id: int
-    source: str  # the name of its suite
-    name: str
-    own_name: str  # empty if clients derived the name
-    branch: str
-    commit: str
-    changes: str | None  # of the files since the commit
-    selection: str | None  # the part of the suite that it is of
-    created: int
-    is_open: bool
-    total: int
-    failed: int
-
-    @classmethod
-    def of(cls, row: StoredRun, source: str) -> RunIdentity:
-        """Return that of a run's row; ``source`` is the name of its suite."""
-        branch = row.branch or ""
-        return cls(
-            row.id, row.project, row.source, source, row.name, own_name(row.name, source, branch),
-            branch, row.commit or "", row.changes, row.selection, row.created, not row.is_completed,
-            row.total_count, row.failure_count,
-        )  # fmt: skip
-
-
 class ListedRun(Struct, frozen=True):
     """A run in a list.
 
@@ -58,7 +29,9 @@ class ListedRun(Struct, frozen=True):
     compared with, ``before`` the duration of that in microseconds, if both ran the same tests.
     """
 
-    run: RunIdentity
+    run: StoredRun
+    source: str  # the name of its suite
+    own_name: str
     said: VerdictWords
     parts: Sequence[words.Part]
     moved: Sequence[tuple[int, str, str]]
@@ -82,7 +55,9 @@ class ListedRun(Struct, frozen=True):
         # Some tests that did not run have a result that says so, and a part of its status.
         missing = (row.collected or 0) - row.total_count if is_open else not_run - row.untested_count
         return cls(
-            run=RunIdentity.of(row, source),
+            run=row,
+            source=source,
+            own_name=own_name(row, source),
             said=verdict_in_list(row, summary),
             parts=words.parts_of(words.counts_of(row), missing=missing, is_open=is_open),
             moved=_moved(row, summary),
@@ -133,10 +108,10 @@ def comparable_time(run: StoredRun, base: StoredRun | None) -> int | None:
 _is_derived = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?|(#\d+ ?)*").fullmatch
 
 
-def own_name(name: str, source: str, branch: str) -> str:
+def own_name(run: StoredRun, source: str) -> str:
     """Return a run's name; "" if clients derived it: its source, then branch and number of the build, or the time."""
-    rest = name.removeprefix(source).replace(f" {branch}", "", 1).strip()
-    return "" if name.startswith(source) and _is_derived(rest) else name
+    rest = run.name.removeprefix(source).replace(f" {run.branch or ''}", "", 1).strip()
+    return "" if run.name.startswith(source) and _is_derived(rest) else run.name
 
 
 def by_day(rows: Iterable[ListedRun], now: int) -> list[tuple[str, list[ListedRun]]]:

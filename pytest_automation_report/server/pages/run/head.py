@@ -80,7 +80,7 @@ def head_of(facts: ShownRun, to_go: ToGo | None, *, is_first: bool) -> Head:
             sentence += change_sentence(
                 counts, found, base_branch, branch, facts.longest, is_first=is_first, now=facts.now
             )
-    name = own_name(facts.row.name, facts.source, branch) or facts.source
+    name = own_name(facts.row, facts.source) or facts.source
     title = f"{words.titled(said)} · {name} #{facts.row.id}"
     return Head(said["long"], said["tone"], sentence, to_go.time if counts.is_open and to_go else None, title)
 
@@ -88,6 +88,7 @@ def head_of(facts: ShownRun, to_go: ToGo | None, *, is_first: bool) -> Head:
 class HeadLine(Struct, frozen=True):
     """What the line below the verdict has beside the run itself; times in microseconds."""
 
+    own_name: str
     commit_url: str
     subject: str  # of the commit
     elapsed: int | None
@@ -102,6 +103,7 @@ def head_line(facts: ShownRun) -> HeadLine:
     row = facts.row
     commit_url, links = words.links_of(facts.record)
     return HeadLine(
+        own_name(row, facts.source),
         commit_url,
         facts.fields.get("Commit subject", ""),
         facts.latest - row.created if not row.is_completed else row.elapsed,

@@ -40,7 +40,6 @@ from pytest_automation_report.server.pages.run.facts import (
 from pytest_automation_report.server.pages.run.failures import FailureCards
 from pytest_automation_report.server.pages.run.messages import says_of
 from pytest_automation_report.server.pages.run.tests import TestList, TestsView, TreeRows
-from pytest_automation_report.server.pages.runs import RunIdentity
 from pytest_automation_report.server.pages.urls import VIEWS, RunState, link, paging, run_state, single_values
 from pytest_automation_report.server.pages.words import fields_of, files_in, tests_and_files
 from pytest_automation_report.server.store.findings import findings, summaries
@@ -141,7 +140,7 @@ def show_run(documents: RunDocuments, req: falcon.Request, resp: falcon.Response
         mistakes=state.mistakes,
         live_address=_live_address(state, context.counts),
         page_url=f"{rendering.site_of(req)}{state.address}",
-        is_followed=context.run.is_open and not context.run.failed,
+        is_followed=not (context.run.is_completed or context.run.failure_count),
     )
     rendering.show(req, resp, shown)
 
@@ -159,7 +158,7 @@ def show_changes(documents: RunDocuments, req: falcon.Request, resp: falcon.Resp
     seen = single_values(req.params).get(_SEEN, "")
     # A page that shows no failure has nothing that news could move: its view comes along.
     has_view = context.view.name == "failures" and seen.startswith("0.")
-    has_news = has_view and bool(context.run.failed)
+    has_news = has_view and bool(context.run.failure_count)
     shown = replace(
         context,
         is_live=True,
@@ -305,7 +304,8 @@ class RunPageContext(rendering.PageContext, frozen=True, kw_only=True):
     """The page of a run: its head, and one of its views; an open page of an open run asks for news."""
 
     template: ClassVar[str] = "run/run.html"
-    run: RunIdentity
+    run: StoredRun
+    source: str  # the name of its suite
     home: str  # path of the project
     state: RunState
     counts: RunNumbers
@@ -367,7 +367,8 @@ class RunView:
         return RunPageContext(
             home=self._reader.home(run.project),
             state=state,
-            run=RunIdentity.of(run, facts.source),
+            run=run,
+            source=facts.source,
             counts=facts.counts,
             head=head.head_of(facts, to_go_of(facts, running), is_first=not earlier),
             line=head.head_line(facts),

@@ -16,7 +16,6 @@ from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.rendering import PageContext, show
 from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, Histories, worker_names
 from pytest_automation_report.server.pages.run.tests import TestList
-from pytest_automation_report.server.pages.runs import RunIdentity
 from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import TestFile, compared_pictures, files_of, preview_of
 from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState, TestState, result_state, run_state
@@ -58,7 +57,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.stored import BriefResult, PastResult, StoredResult
+    from pytest_automation_report.server.store.stored import BriefResult, PastResult, StoredResult, StoredRun
     from pytest_automation_report.text.node_ids import NameParts
 
 MOST: Final = 2_000  # most tests of a list through which a reader can go with previous and next
@@ -233,7 +232,8 @@ class TestPageContext(PageContext, frozen=True, kw_only=True):
     __test__ = False  # pytest must not collect it
     template: ClassVar[str] = "test/test.html"
     row: StoredResult
-    run: RunIdentity
+    run: StoredRun
+    source: str  # the name of its suite
     state: TestState
     status: ShownStatus
     function: NameParts
@@ -274,8 +274,7 @@ def result_context(result_id: int, state: TestState, common: CommonValues) -> Te
     row = reader.test(result_id)
     run = common.once(("run", row.run), partial(reader.run, row.run, max_threads=THREADS_SHOWN))
     source = common.once(("source", run.row.source), partial(reader.suite, run.row.source))
-    identity = common.once(("identity", row.run), partial(RunIdentity.of, run.row, source.name))
-    own = own_context(row, state, identity)
+    own = own_context(row, state, run.row, source.name)
     earlier = None if own.attempt == own.attempts[-1].number else own.attempt
     results = reader.history(row.case)
     outcomes = history.outcomes_of(results, result_id)
@@ -302,7 +301,7 @@ def result_context(result_id: int, state: TestState, common: CommonValues) -> Te
     )
 
 
-def own_context(row: StoredResult, state: TestState, run: RunIdentity, worker: str = "") -> TestPageContext:
+def own_context(row: StoredResult, state: TestState, run: StoredRun, source: str, worker: str = "") -> TestPageContext:
     """Return the page of a test that comes from its row alone."""
     status, fields = STATUSES_SHOWN[row.status], fields_in(row)
     earlier = view_models.earlier_attempts(row)
@@ -313,6 +312,7 @@ def own_context(row: StoredResult, state: TestState, run: RunIdentity, worker: s
     return TestPageContext(
         row=row,
         run=run,
+        source=source,
         state=state,
         reason="" if row.fingerprint is None else hexadecimal(row.fingerprint),
         status=status,
