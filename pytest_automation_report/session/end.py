@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.guards import Errors, guarded
+from pytest_automation_report.session.run import has_digest
 from pytest_automation_report.spool.folder import SessionFolder, bytes_from
 from pytest_automation_report.spool.records import (
     Decoder,
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.summary.counts import SessionOutcome
 
 
+_USUAL_REPORTS: Final = "fE"  # of pytest's option -r
+
+
 class TerminalReport:
     """The lines about one session, shown once: in pytest's summary, or on the standard streams without one.
 
@@ -61,6 +65,7 @@ class TerminalReport:
         self.strict_error = ""
         # True after the lines were written: pytest writes no summary if it stops early, or with `-p no:terminal`.
         self._is_shown = False
+        self._is_alone = self._has_failed = False
 
     def warn(self, text: str) -> None:
         """Show a warning with the outcome, once; the text must be free of secrets."""
@@ -95,6 +100,22 @@ class TerminalReport:
             path = self._config.invocation_params.dir / Path(shown_path).expanduser()
             self._comparison = comparison_lines(folder, self._setup.options, path, shown_path)
 
+    def replace_summary(self, outcome: SessionOutcome, *, has_failed: bool) -> None:
+        """Let the digest stand in place of pytest's tracebacks and summary, if it is to and if it could be made.
+
+        Not if the user asks pytest for more, or for nothing of ours (``-qq``). The texts in reports are made by now.
+        """
+        config, option = self._config, self._config.option
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        is_made = outcome.is_whole and outcome.findings is not None and ("digest" in outcome.findings or not has_failed)
+        if reporter is None or not is_made or not has_digest(self.settings, self._setup.environ, is_alone=True):
+            return
+        typed = any(str(word).startswith(("--tb", "-r")) for word in config.invocation_params.args)
+        usual = option.verbose in {-1, 0} and option.tbstyle == "auto" and option.reportchars == _USUAL_REPORTS
+        if usual and not typed:
+            self._is_alone, self._has_failed = True, has_failed
+            option.tbstyle, reporter.reportchars = "no", ""
+
     def write_wait(self, max_seconds: float, report: str) -> None:
         """Print that pytest waits for the delivery, or for the report if that has a path."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
@@ -122,7 +143,10 @@ class TerminalReport:
         self._is_shown = True
         for line in self._ci_lines:
             reporter.write_line(line)
-        if lines:
+        if self._is_alone and not self._has_failed:  # an agent reads each character
+            for line in lines:
+                reporter.write_line(f"automation report: {line}")
+        elif lines:
             # Not `section`: that leaves the line of dots open, and the first line below it would end it.
             reporter.write_sep("=", "automation report")
             for line in lines:
@@ -154,7 +178,11 @@ class TerminalReport:
 
     def _lines(self, verbosity: int, stats: Mapping[str, Sequence[object]] | None = None) -> list[str]:
         warnings, shell = self._all_warnings(), self._shell
-        lines = report_lines(self.settings, self.outcome, warnings, shell=shell, verbosity=verbosity, stats=stats)
+        verbosity = min(verbosity, -1) if self._is_alone else verbosity
+        has_link = self._has_failed or not self._is_alone
+        lines = report_lines(
+            self.settings, self.outcome, warnings, shell=shell, verbosity=verbosity, stats=stats, has_link=has_link
+        )
         return [*map(printable, (*lines, *self._comparison, *filter(None, [self.strict_error])))]
 
     def _all_warnings(self) -> list[str]:

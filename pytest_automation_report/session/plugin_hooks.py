@@ -360,6 +360,7 @@ class SessionHooks(Hooks):
                 self._running.close(session, int(session.exitstatus), self._interruption)
                 outcome = self._running.outcome(session.config, is_interrupted=self._is_interrupted)
                 self._report.outcome = outcome
+                self._report.replace_summary(outcome, has_failed=session.testsfailed > 0)
                 call_finished_hooks(session.config, outcome, self._report.settings, self._report.user_errors)
                 self._report.show_on_ci_page(outcome)
         finally:

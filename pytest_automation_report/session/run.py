@@ -37,7 +37,7 @@ from pytest_automation_report.text.limits import string
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.guards import Errors
     from pytest_automation_report.recording.hooks import ArtifactFile
@@ -243,6 +243,12 @@ def call_finished_hooks(
     call_hook(user_errors, FINISHED, hook, config=config, summary=summary)
 
 
+def has_digest(settings: Settings, environ: Mapping[str, str], *, is_alone: bool = False) -> bool:
+    """Whether the summary shows what failed; with ``is_alone`` in place of pytest's own tracebacks and summary."""
+    is_asked = settings.digest == "only" or (settings.digest == "true" and not is_alone)
+    return is_asked or (settings.digest != "false" and is_agent(environ))
+
+
 def create_session_folder(
     setup: SessionSetup, settings: Settings, run: NewRun, sharing: RunSharing
 ) -> tuple[Settings, SessionFolder, SessionManifest, str]:
@@ -284,7 +290,7 @@ def _written(
         started_us=int(Unpatched.wall() * 1_000_000),
         ancestors=setup.facts.result().ancestors or (),
         report=candidate.html,
-        has_digest=candidate.digest or ("digest" not in candidate.origins and is_agent(setup.environ)),
+        has_digest=has_digest(candidate, setup.environ),
     )
     try:
         folder.write_session(manifest)

@@ -38,6 +38,7 @@ else:
 SettingKind: TypeAlias = 'Literal["text", "integer", "seconds", "flag", "list", "pairs", "choice"]'
 IniType: TypeAlias = 'Literal["string", "int", "float", "bool", "linelist"]'
 DeliveryMode: TypeAlias = 'Literal["live", "later"]'
+DigestMode: TypeAlias = 'Literal["auto", "true", "false", "only"]'
 When: TypeAlias = 'Literal["always", "ci"]'
 Order: TypeAlias = 'Literal["none", "failed-first", "slowest-first"]'
 
@@ -82,6 +83,14 @@ def _flag(raw: RawSetting) -> bool:
 
         raise SettingError(raw.origin, raw.value, "write 1 or 0 (or true or false)")
     return value
+
+
+def _digest(raw: RawSetting) -> DigestMode:
+    flag = flag_from(raw.value) if isinstance(raw.value, str) else None
+    if flag is not None:
+        return "true" if flag else "false"
+    words: tuple[DigestMode, ...] = ("true", "false", "only", "auto")
+    return parsers.choice(raw, words)
 
 
 class Setting:
@@ -241,8 +250,10 @@ class Settings:
     ci_annotations: bool = setting(
         "Mark failures on the CI job's page; GitHub (by default), Azure, TeamCity, Buildkite, GitLab", default=False
     )
-    digest: bool = setting(
-        "Show what failed in the summary, as `failures` does; on by itself for coding agents", default=False
+    digest: DigestMode = setting(
+        "Show what failed in the summary, as `failures` does; `only`, as for coding agents: in place of pytest's own",
+        choices=("auto", "true", "false", "only"),
+        parse=_digest,
     )
     known: str = setting("File of failures known until a date; they do not fail the session")
     owners: str = setting("CODEOWNERS file; failed tests get a field with the owners of their file")

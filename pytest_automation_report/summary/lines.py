@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.api.models import shown_store
 from pytest_automation_report.settings.settings import LOCAL_URL, STORE, Settings, find_setting
 from pytest_automation_report.system.here import system
-from pytest_automation_report.text.limits import STRING_UNITS, quantity, sanitize
+from pytest_automation_report.text.limits import STRING_UNITS, cut_end, quantity, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.summary.counts import SessionCounts, SessionOutcome
 
 _REASONS: Final = 3
+_LINK: Final = "look at it: "
+_LINE_UNITS: Final = 70  # of a line of a session in which nothing failed, for an agent
 _STATUSES: Final = ("passed", "failure", "error", "skipped", "untested")
 # Verdicts that say how many tests ran.
 _CUT: Final = frozenset({"died", "interrupted", "stopped", "ended", "not collected"})
@@ -44,8 +46,9 @@ def report_lines(
     shell: Shell,
     verbosity: int = 0,
     stats: Mapping[str, Sequence[object]] | None = None,
+    has_link: bool = True,
 ) -> list[str]:
-    """Return the lines of the summary, for a user at this shell.
+    """Return the lines of the summary, for a user at this shell; without ``has_link`` none to the run's page.
 
     ``stats`` are pytest's reports by the words of its last line, if it writes one. With verbosity -1 a delivered
     session has its numbers, its digest or one line with what changed, and its link; below that nothing. Warnings and
@@ -61,7 +64,10 @@ def report_lines(
     elif verbosity < -1:
         return lines
     is_short = ending.is_whole and verbosity < 0
-    return [*_delivered(settings, ending, shell, stats or {}, is_short=is_short), *lines]
+    own = _delivered(settings, ending, shell, stats or {}, is_short=is_short)
+    if not has_link:
+        own = [cut_end(line, _LINE_UNITS) for line in own if not line.startswith(_LINK)]
+    return [*own, *lines]
 
 
 def _delivered(
@@ -87,7 +93,7 @@ def _delivered(
     lines += found
     if report is not None and report.state != "none":
         lines.append(report_line(report, shell))
-    return lines if run is None else [*lines, f"look at it: {shell.look_at(settings, run)}"]
+    return lines if run is None else [*lines, f"{_LINK}{shell.look_at(settings, run)}"]
 
 
 def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str, int]) -> str:

@@ -41,6 +41,57 @@ def test_the_setting_decides(project: Project, value: str, *, is_shown: bool) ->
     assert (DIGEST in ran.out) is is_shown
 
 
+OWN = ("FAILURES", "ERRORS", "short test summary info", "warnings summary")
+GREEN = """
+import warnings
+import pytest
+
+@pytest.mark.parametrize("number", range(200))
+def test_passes(number):
+    warnings.warn("old")
+"""
+
+
+@pytest.mark.parametrize("arguments", [("-q",), ("-q", "-n2"), ("-q", "-oautomation_report_digest=only")])
+def test_the_digest_stands_in_place_of_pytests_own(project: Project, arguments: tuple[str, ...]) -> None:
+    """For an agent, or by the setting, nothing of pytest's is left but progress and last line; the exit code stays."""
+    project.write("test_suite.py", SUITE)
+    env = session_environment() if "only" in arguments[-1] else session_environment(CLAUDECODE="1")
+    ran = project.report(*arguments, env=env, exits=1)
+    assert DIGEST in ran.out
+    assert not any(words in ran.out for words in OWN)
+    assert len(ran.out) < 1_500
+
+
+@pytest.mark.parametrize("arguments", [
+    ("-v",), ("--tb=short",), ("-rf",), ("-rfE",), ("-qq",), ("-q", "-oautomation_report_digest=false"),
+    ("-q", "--automation-report-delivery=later"),
+], ids=" ".join)  # fmt: skip
+def test_whoever_asks_pytest_for_more_gets_it(project: Project, arguments: tuple[str, ...]) -> None:
+    """And so does who wants no digest, who is shown nothing of ours, and whose digest could not be made."""
+    project.write("test_suite.py", SUITE)
+    ran = project.report(*arguments, env=session_environment(CLAUDECODE="1"), exits=1)
+    assert all(words in ran.out for words in ("FAILURES", "ERRORS"))
+
+
+def test_the_setting_true_shows_both(project: Project) -> None:
+    """Without an agent the digest stands below pytest's own output."""
+    project.write("test_suite.py", SUITE)
+    ran = project.report("-oautomation_report_digest=true", exits=1)
+    assert all(words in ran.out for words in (DIGEST, *OWN[:3]))
+
+
+@pytest.mark.parametrize("arguments", [("-q",), ("-q", "-n2")])
+def test_a_green_session_costs_an_agent_two_lines(project: Project, arguments: tuple[str, ...]) -> None:
+    """At most 200 characters are left beside the progress, also where tests warn, and in a run with an earlier one."""
+    project.write("test_suite.py", GREEN)
+    for _ in range(2):
+        ran = project.report(*arguments, env=session_environment(CLAUDECODE="1"), exits=0)
+        said = [line for line in ran.out.splitlines() if "%]" not in line and "bringing up nodes" not in line]
+        assert len("\n".join(said).strip()) <= 200, ran.out
+        assert "200 of 200 results delivered" in ran.out
+
+
 def test_variables_of_agents() -> None:
     """Each variable in the docs counts, unless it is empty or says no."""
     page = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
