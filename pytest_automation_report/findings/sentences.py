@@ -39,7 +39,7 @@ Cut: TypeAlias = "tuple[Literal['died', 'interrupted', 'stopped', ''], int]"
 LATER: Final = 0
 """The time of a text that is read at any time: it has dates, since ages would soon be false."""
 MINE: Final = {"new": "new", "flaky": "flaky", "still": "still failing", "known": "known"}
-"""Whose a failure is: new, back after it was away, of a flaky test, in the base, too, or known until a date."""
+"""Whose a failure is: new, of a flaky test, in the base, too, or known until a date."""
 
 
 class RunNumbers(Struct, frozen=True, kw_only=True):
