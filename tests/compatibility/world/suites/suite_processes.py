@@ -92,7 +92,7 @@ def test_collector_is_off():
 
 def test_collector_is_on():
     gc.enable()
-    assert gc.callbacks == []
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("outcome", ["passes", "fails"])
