@@ -444,7 +444,8 @@ class _Tests(Struct, dict=True):
         earlier = self._began_before.get(self.names[case_id]["key"]) if is_brought_along else None
         first = earlier or self._mention(began)
         is_flaky = self.kinds.get(case_id) == "flaky"
-        if first is not None and (is_flaky or history.has_passed_with_files_of(first["run"])):
+        is_open = is_flaky or self._may_have_moved(case_id)
+        if first is not None and (is_open or history.has_passed_with_files_of(first["run"])):
             return {**first, "commit": None, "author": None, "changes": None}
         if first is None or first is earlier:
             return first
@@ -452,6 +453,16 @@ class _Tests(Struct, dict=True):
         if passed is None and self.subject.base is not None and first["run"] == self.subject.run.id:
             passed = self.subject.base.run.id
         return self._proven(first, passed)
+
+    def _may_have_moved(self, case_id: int) -> bool:
+        """Whether a test that the base lacks has the name of one that is gone: it may have failed there, too."""
+        before = self.subject.before
+        return before is not None and case_id not in before and self.names[case_id]["name"] in self._gone
+
+    @cached_property
+    def _gone(self) -> AbstractSet[str]:
+        """The names of the tests that the base has and the run lacks."""
+        return {entry["name"] for case_id, entry in self.names.items() if case_id not in self.subject.results}
 
     def _proven(self, first: documents.RunMention, passed: int | None) -> documents.RunMention:
         """Return with which commit a failure began, without its author and as a range if it may be another's."""

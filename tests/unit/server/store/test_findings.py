@@ -484,6 +484,17 @@ def test_an_author_is_named_if_it_can_be_no_other(
     )  # fmt: skip
 
 
+def test_a_test_that_may_have_been_moved_blames_no_commit(runs: Runs) -> None:
+    """What is new and has the name of a test that is gone may have failed under its old place already."""
+    runs("pf", commit=A, ancestors=[A])
+    moved = [{**test, "key": f"moved{number}", "folder": "moved"} for number, test in enumerate(results("pf"))]
+    run = runs("...f", *moved, commit=B, ancestors=[B, A], **BEN)
+    since = {test["name"]: test["since"] for test in runs.findings(run)["tests"]["newly_failing"]}
+    assert {name: (told["commit"], told["author"]) for name, told in since.items()} == {
+        "test_1": (None, None), "test_3": (B, "Ben"),
+    }  # fmt: skip
+
+
 def test_local_changes_may_have_brought_what_fails_with_the_next_commit(runs: Runs) -> None:
     """A test that passed with changed files says nothing of the commit after it."""
     runs("pp", commit=A, ancestors=[A], more={"Changes": "d1"})
