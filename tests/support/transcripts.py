@@ -26,6 +26,7 @@ _MASKS = [
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?(\.\d+)?Z?", "TIME"),
     (r"((?:after|·) )\d+(?:\.\d+)? m?s\b", r"\1N s"),
     (r"\((just now|\d+ min ago)\)", "(AGO)"),
+    (r"\b\d{1,2} [A-Z][a-z]{2} \d{4}, \d\d:\d\d UTC", "DATE"),
     (r"\b\d+ kB\b", "N kB"),
     (r"\b\d+\.\d MB\b", "N MB"),
     (r"\b[\d,]+ bytes\b", "N bytes"),
