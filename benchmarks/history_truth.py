@@ -15,8 +15,8 @@ added                     it ran, and neither the base nor a session that was cu
 gone                      the base had it, and this session, which was whole, neither collected nor deselected it
 moved                     git says that its file was renamed, or its function and the values of its parameters did not
                           change; there is one candidate at each end
-blame                     the commit is the only one since the newest session in which the test did not fail, along
-                          first parents, and the author is git's; a range has the number of its commits and authors
+blame                     the commit is the only one since the newest session in which the test did not fail, and the
+                          author is git's; of several commits, their number and both ends are right
 since                     the session is the first of the unbroken streak in which the test failed
 flaky                     the same files had both outcomes with the same Python
 slower, faster            the test alone, run five times at both ends, differs as it was said
@@ -75,8 +75,8 @@ class Git:
         return self._known[arguments]
 
     def between(self, before: str, commit: str) -> list[str]:
-        """Return the commits after ``before`` up to ``commit``; a merge stands for all that it brought."""
-        return self.known("rev-list", "--first-parent", f"{before}..{commit}").split()
+        """Return the commits after ``before`` up to ``commit``, with all that a merge brought."""
+        return self.known("rev-list", f"{before}..{commit}").split()
 
     def author(self, commit: str) -> str:
         """Return the name of a commit's author."""
@@ -160,6 +160,20 @@ class Statement(NamedTuple):
     true: str
 
 
+class Streak(NamedTuple):
+    """Since when a test has failed without passing."""
+
+    begun: Session
+    before: Session | None
+    """The newest session before it in which the test did not fail."""
+    is_moved: bool
+
+    @property
+    def moved(self) -> str:
+        """What the kind of a statement ends with: whoever does not see that a test was moved errs again and again."""
+        return ", moved" if self.is_moved else ""
+
+
 @dataclass
 class Truth:
     """The sessions so far, and what is true of the newest."""
@@ -180,8 +194,9 @@ class Truth:
         return next(session for session in self.sessions if session.run == run)
 
     def is_whole(self, session: Session) -> bool:
-        """Whether a session ran its suite: no part, not cut, and nothing left out that the whole one before it ran."""
-        if session.is_part or session.is_cut or not session.states:
+        """Whether a session ran its suite: no part, all but a tenth, and nothing left out that the one before ran."""
+        ran = len(session.collected & session.states.keys())
+        if session.is_part or not ran or ran < len(session.collected) * 0.9:
             return False
         earlier = [each for each in self.sessions[: self.sessions.index(session)] if each.branch == session.branch]
         whole = next((each for each in reversed(earlier) if not each.is_part and not each.is_cut), None)
@@ -235,12 +250,10 @@ class Truth:
         """Return the state of a test before the newest session, empty if there was none."""
         if test in base.states:
             return base.states[test]
-        position = self.sessions.index(base)
-        if test in base.collected | base.deselected or base.lost(test):
-            earlier = (each.states[test] for each in reversed(self.sessions[:position]) if test in each.states)
-            return next(earlier, "")
-        cut = [each for each in self.sessions[position:-1] if each.is_cut and not each.is_part]
-        return next((each.states[test] for each in reversed(cut) if test in each.states), "")
+        if test not in base.collected | base.deselected and not base.lost(test):
+            return ""
+        earlier = reversed(self.sessions[: self.sessions.index(base)])
+        return next((each.states[test] for each in earlier if test in each.states), "")
 
     def moved(self, base: Session) -> dict[Address, Address]:
         """Return the old addresses of tests that have a new one."""
@@ -288,6 +301,7 @@ class Truth:
         for kind, those in true.items():
             for test in sorted(those | said[kind]):
                 name = special.get(test, kind) if kind in {"added", "gone"} else kind
+                name += ", moved" if test in moved and name == kind else ""
                 self._say(name, test, _as(kind, test in said[kind]), _as(kind, test in those))
         for test, why in sorted(special.items()):  # what is right of them counts, too
             if test not in said["added"] | said["gone"] | true["added"] | true.get("gone", set()):
@@ -295,7 +309,7 @@ class Truth:
         self._pairs(lists, moved)
         earlier = self.sessions[: self.sessions.index(base)]
         for test in lists["newly_failing"]:
-            if test["kind"] == "back":
+            if test["same_reason"] is not None:
                 self._back(test, moved, earlier)
         self._first_line(len(true["new"]), findings)
 
@@ -346,27 +360,29 @@ class Truth:
         if self.is_whole(self.now):
             self._say("gate", f"against run {number}", f"exit status {gate}", f"exit status {5 if new else 0}")
 
-    def _streak(self, test: Address) -> tuple[Session, Session | None] | None:
-        """Return the first session of a failure's streak, and the newest before it in which the test did not fail."""
+    def _streak(self, test: Address) -> Streak | None:
+        """Return since when a test has failed."""
         names = {test}
         line = [each for each in self.sessions if each.branch == self.now.branch and each.python == self.now.python]
         begun: Session | None = None
         for position in range(len(line) - 1, -1, -1):
             session = line[position]
             state = next((session.states[name] for name in names if name in session.states), None)
+            if test[0] == test[1] and session.has_collected(test):
+                state = "passed"
             if state == "failed":
                 begun = session
                 names |= self._older_names(names, line, position)
             elif begun is None:
                 return None
             elif state == "passed":
-                return begun, session
+                return Streak(begun, session, len(names) > 1)
         if begun is None:
             return None
         # The test never passed: it is as old as the first session that knows it, or older than all sessions.
         older = [each for each in line[: line.index(begun)] if not names & (each.collected | each.deselected)]
         older = [each for each in older if not each.is_cut and not any(map(each.lost, names))]
-        return begun, older[-1] if older else None
+        return Streak(begun, older[-1] if older else None, len(names) > 1)
 
     def _older_names(self, names: set[Address], line: list[Session], position: int) -> set[Address]:
         """Return the names of a test that had another one in the session before."""
@@ -384,7 +400,8 @@ class Truth:
             address = (test["folder"], test["name"])
             streak = self._streak(address)
             if test["since"] is not None and streak is not None and self.now.branch:
-                self._say("since", address, f"run {test['since']['run']}", f"run {streak[0].run}")
+                true = f"run {streak.begun.run}"
+                self._say("since" + streak.moved, address, f"run {test['since']['run']}", true)
             self._named(address, test["since"], [streak])
         keys = {test["key"]: (test["folder"], test["name"]) for tests in lists.values() for test in tests}
         for reason in findings["reasons"]:
@@ -395,9 +412,7 @@ class Truth:
             if len(ids) == reason["count"]:
                 self._named(f"failures: {reason['title']}", reason["since"], [self._streak(test) for test in ids])
 
-    def _named(
-        self, subject: object, since: dict[str, Any] | None, streaks: list[tuple[Session, Session | None] | None]
-    ) -> None:
+    def _named(self, subject: object, since: dict[str, Any] | None, streaks: list[Streak | None]) -> None:
         """Check the commit, author or range that is named for some failures: it has to be right for the earliest."""
         if since is None or since["commit"] is None:
             return
@@ -405,25 +420,23 @@ class Truth:
         if not known:
             self._say("blame", subject, since["commit"][:9], "nothing is known")
             return
-        begun, before = min(known, key=lambda streak: streak[0].run)
+        begun, before, _ = first = min(known, key=lambda streak: streak.begun.run)
+        if before is None and since["author"] is None:
+            return  # a run and its commit, and nobody is blamed
         commits = self.git.between(before.commit, begun.commit) if before else []
-        said = f"{since['commit'][:9]} ({since['author']})"
-        if "commits" in since and (since["commits"] is None or since["commits"] != 1):
-            authors = sorted({self.git.author(commit) for commit in commits})
-            said = f"one of {since['commits']} up to {said}, by {since.get('authors')}"
-            true = f"one of {len(commits)} commits by {len(authors)} authors"
-            right = since["commits"] in {None, len(commits)} and begun.commit == since["commit"]
-            self._say("blame", subject, said, true, is_right=right)
-        elif before is None:
-            self._say("blame", subject, said, f"no session before run {begun.run} shows it")
-        elif len(commits) != 1:
-            self._say(
-                "blame", subject, said, f"one of {len(commits)} commits after run {before.run}, {before.commit[:9]}"
-            )
-        else:
+        after = f"run {before.run}, {before.commit[:9]}" if before else "no session"
+        said, right = f"{since['commit'][:9]} ({since['author']})", False
+        true = f"one of {len(commits)} commits after {after}, up to {begun.commit[:9]}"
+        if since.get("among"):
+            among = since["among"]
+            said = f"one of {among['commits']} after {among['after'][:9]} up to {among['up_to'][:9]}"
+            ends = (before.commit, begun.commit) if before else ()
+            right = among["commits"] == len(commits) and ends == (among["after"], among["up_to"])
+        elif len(commits) == 1:
             author = self.git.author(commits[0])
+            true = f"{commits[0][:9]} ({author})"
             right = since["commit"] == commits[0] and since["author"] in {author, None}
-            self._say("blame", subject, said, f"{commits[0][:9]} ({author})", is_right=right)
+        self._say("blame" + first.moved, subject, said, true, is_right=right)
 
     def _both_outcomes(self, test: Address) -> bool:
         """Whether the test passed and failed with the same files and the same Python."""
