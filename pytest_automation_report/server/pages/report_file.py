@@ -110,7 +110,9 @@ def plain_report(facts: ShownRun, findings: RunFindings) -> PlainReport:
     failures = facts.reader.whole_failures(row.id, _FAILURES_SHOWN)
     failures.sort(key=lambda failure: order.get(hexadecimal(failure.fingerprint or 0), 1))
     tests = findings["tests"]
-    kinds = {entry["result"]: entry["kind"] for entry in (*tests["newly_failing"], *tests["still_failing"])}
+    kinds: dict[int | None, Mine | None] = {
+        entry["result"]: entry["kind"] for entry in (*tests["newly_failing"], *tests["still_failing"])
+    }
     return PlainReport(
         run=row,
         source=facts.source,

@@ -609,7 +609,7 @@ def _beginnings(
     failing: Iterable[documents.ChangedTest],
 ) -> dict[tuple[str | None, documents.Mine | None], documents.RunMention]:
     """Return the run in which the first of the failures of each reason and kind began, by fingerprint."""
-    found = [
+    found: list[tuple[tuple[str | None, documents.Mine | None], documents.RunMention]] = [
         ((entry["fingerprint"], entry["kind"]), since) for entry in failing if (since := entry["since"]) is not None
     ]
     # That a flaky test fails for the same reason takes nothing from the commit that broke the others.

@@ -221,7 +221,7 @@ def _failing(
     if since is not None and since > last.run:
         # It was skipped since then, or failed in another configuration.
         return [
-            Piece(_NEWS["back" if kind in {None, "new"} else kind], is_strong=True),
+            Piece(_NEWS["back" if kind is None or kind == "new" else kind], is_strong=True),
             Piece(" It last failed in "),
             _linked(last),
             Piece(f"{on_branch}."),

@@ -310,14 +310,12 @@ def test_garbage_collection_makes_no_test_slower_or_faster(runs: Runs) -> None:
     pausing = [paused(each, 700 * MS, 600 * MS) for each in range(5)]
     for _ in range(8):
         runs("pp", *pausing[2:], paused(5, 500 * MS, 300 * MS))
-    for _ in range(3):
-        last = runs("..ppp", *pausing[:2], paused(5, 200 * MS, 0))
+    last = [runs("..ppp", *pausing[:2], paused(5, 200 * MS, 0)) for _ in range(3)][-1]
     found = runs.findings(last)
     assert (found["slower"], found["faster"]) == ([], [])
     speeds = runs.service.store.read(lambda reader: reader.execute('SELECT DISTINCT "speed" FROM "run"'))
     assert speeds == [(1.0,)]
-    for _ in range(3):
-        last = runs("ppppp", paused(5, 900 * MS, 500 * MS))
+    last = [runs("ppppp", paused(5, 900 * MS, 500 * MS)) for _ in range(3)][-1]
     (slower,) = runs.findings(last)["slower"]
     assert (slower["name"], slower["elapsed"], slower["median"]) == ("test_5", 400 * MS, 200 * MS)
 
