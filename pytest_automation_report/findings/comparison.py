@@ -46,7 +46,8 @@ class RunFacts(Struct, frozen=True):
     ``config`` is 0 and branches are empty if not known. ``tests`` counts its tests, ``untested`` the tests that
     never began, ``collected`` the tests that were to run, 0 if not known, and ``deselected`` the tests that options and
     plugins left out. ``selection`` has the options that selected some of the tests, as ``-k`` or ``--lf``.
-    ``has_died``: the session was killed. ``ancestors`` are the ids of its commit and of those that led to it, cut.
+    ``has_died``: the session was killed. ``ancestors`` are the ids of its commit and of those that led to it, cut,
+    newest first.
     """
 
     id: int
@@ -62,7 +63,7 @@ class RunFacts(Struct, frozen=True):
     has_died: bool = False
     commit: str = ""
     changes: str = ""
-    ancestors: frozenset[str] = frozenset()
+    ancestors: tuple[str, ...] = ()
 
     @property
     def was_cut(self) -> bool:
@@ -160,7 +161,7 @@ def bases_of_change(
     """
     own = run.commit[:ANCESTOR_DIGITS]
     # A job with another checkout may have joined the run: its commits say nothing of this one.
-    known = run.ancestors if own in run.ancestors else {own}
+    known = {*(run.ancestors if own in run.ancestors else (own,))}
     wanted = [*([run.target_branch] if run.target_branch else ()), *main_branches]
     # What fails with the same files is the run's own, unless no other run is there.
     for is_same in (False, True):
@@ -179,21 +180,55 @@ def bases_of_change(
     yield "let pass", [other for other in reversed(whole) if other.branch == run.branch]
 
 
+def changed_software(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return the name, and both versions, of what differs between two runs, by the values of their fields."""
+    known = {name: (before.get(name, ""), after.get(name, "")) for name in ("Python", "OS", "Packages")}
+    changed = [(name, *known[name]) for name in ("Python", "OS") if all(known[name]) and len({*known[name]}) > 1]
+    # Without a list of all packages pytest's plugins are compared.
+    names = ("Packages",) if all(known["Packages"]) else ("pytest", "Plugins")
+    old, new = (_versions([(name, fields.get(name, "")) for name in names]) for fields in (before, after))
+    # Clients send 16,384 characters: a list that was cut at its end shows nothing of the packages after it.
+    is_cut = any(len(text) > 16_000 for text in known["Packages"])  # noqa: PLR2004 - as said
+    packages = old.keys() & new.keys() if is_cut else old.keys() | new.keys()
+    if old and new:
+        changed += [
+            (name, old.get(name, ""), new.get(name, "")) for name in sorted(packages) if old.get(name) != new.get(name)
+        ]
+    return changed
+
+
+def _versions(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+    versions: dict[str, str] = {}
+    for field_name, value in fields:
+        for part in value.replace(", ", "\n").split("\n"):
+            name, blank, version = part.rpartition(" ")
+            if blank:
+                versions[name.lower()] = version
+            elif version:
+                versions[field_name.lower()] = version
+    return versions
+
+
 def commits_between(passed: RunFacts, failed: RunFacts) -> int | None:
-    """Return how many commits a run has that an earlier one of its history had not; None if that is not known.
+    """Return how many commits a run has that an earlier one had not, 0 if that one had all; None if it is not known.
 
-    A merge commit counts with all that it brought. Of a commit that the earlier run does not lead to, as after a
-    bisection or in another branch, and of a checkout whose history ends before, nothing is known:
+    A merge commit counts with all that it brought. Of two branches, and of two checkouts one of which has less history,
+    nothing is known:
 
-    >>> old = RunFacts(1, commit="a", ancestors=frozenset("a"))
-    >>> new = RunFacts(2, commit="c", ancestors=frozenset("abc"))
-    >>> commits_between(old, new), commits_between(new, old)
-    (2, None)
+    >>> old = RunFacts(1, commit="b", ancestors=("b", "a"))
+    >>> new = RunFacts(2, commit="d", ancestors=("d", "c", "b", "a"))
+    >>> shallow = RunFacts(1, commit="b", ancestors=("b",))
+    >>> commits_between(old, new), commits_between(new, old), commits_between(shallow, new)
+    (2, 0, None)
     """
-    old, new = passed.commit[:ANCESTOR_DIGITS], failed.commit[:ANCESTOR_DIGITS]
-    if not (old and old in passed.ancestors and new in failed.ancestors and old in failed.ancestors):
+    old, new, ancestors = passed.commit[:ANCESTOR_DIGITS], failed.commit[:ANCESTOR_DIGITS], failed.ancestors
+    known = {*passed.ancestors}
+    if new in known:
+        return 0
+    if not old or old not in ancestors or new not in ancestors:
         return None
-    return len(failed.ancestors - passed.ancestors)
+    # What is listed behind the earlier commit is as old, unless that checkout was a shallow one.
+    return None if {*ancestors[ancestors.index(old) :]} - known else len({*ancestors} - known)
 
 
 def _comparable(run: RunFacts, earlier: Iterable[RunFacts], selection: str) -> list[RunFacts]:

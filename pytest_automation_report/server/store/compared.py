@@ -39,7 +39,7 @@ from pytest_automation_report.server.store.reads import (
     thread_rows,
     unexplained_exits,
 )
-from pytest_automation_report.server.store.stored import RUN, CollectedTests, StoredRun
+from pytest_automation_report.server.store.stored import RUN, CollectedTests, StoredEntry, StoredRun
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
     KILLED,
@@ -231,6 +231,7 @@ def _exit_jobs(connection: StoreConnection, run: StoredRun) -> str:
 VERSION: Final = 14  # version of the findings and of the rules behind them; those of an earlier one are computed anew
 MAX_TESTS: Final = 1000  # most tests of each list of a document; the counts have all
 MAX_REASONS: Final = 100  # most reasons of a document
+_FIELDS: Final = 'SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = \'fields\' ORDER BY "id"'
 _MOST_CUT: Final = 5  # runs in a row that ended early, before which is looked for the tests that they did not reach
 UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 # Most runs that are looked through for a base: a base behind more runs of other branches is not found.
@@ -259,6 +260,11 @@ def compared_run(connection: StoreConnection, run: StoredRun, wanted: WantedBase
     return ComparedRun(run, results, series, base, row, _reached_before(connection, row))
 
 
+def has_reached_all(run: StoredRun) -> bool:
+    """Whether a run has a result of each test that it was to run."""
+    return not run.untested_count and run.total_count >= (run.collected or 0)
+
+
 def _reached_before(connection: StoreConnection, base: StoredRun) -> dict[int, Verdict]:
     """Return the verdicts of a base; of tests that it did not reach, those of the run that it is compared with itself.
 
@@ -277,8 +283,7 @@ def _reached_before(connection: StoreConnection, base: StoredRun) -> dict[int, V
             case_id: case.verdict for case_id, case in results_of(connection, run.id).items() if case_id not in left_out
         }
         reached = verdicts | reached
-        is_whole = not untested and run.total_count >= (run.collected or 0)
-        earlier = None if is_whole else _base(connection, run, None)
+        earlier = None if has_reached_all(run) else _base(connection, run, None)
         run = None if earlier is None else run_row(connection, earlier.run.id)
     return reached
 
@@ -343,10 +348,17 @@ def _is_whole(connection: StoreConnection, run: RunFacts) -> bool:
     return not with_death(connection, run).has_died and not is_torn(wholeness(connection, run.id))
 
 
+def fields_of(connection: StoreConnection, run_id: int) -> dict[str, str]:
+    """Return the fields of a run and of its threads by name; of several the first one."""
+    rows = connection.execute(_FIELDS, (run_id,))
+    fields = (decode(body, type=StoredEntry) for (body,) in reversed(rows))
+    return {field.name: field.value or "" for field in fields}
+
+
 def with_ancestors(connection: StoreConnection, run: StoredRun) -> RunFacts:
     """Return the facts of a run with the commits that led to its own."""
     rows = connection.execute('SELECT "ancestors" FROM "run" WHERE "id" = ?', (run.id,))
-    return replace(facts_of(run), ancestors=frozenset((rows[0][0] or "").split()) if rows else frozenset())
+    return replace(facts_of(run), ancestors=tuple((rows[0][0] or "").split()) if rows else ())
 
 
 def base_of_change(connection: StoreConnection, run: StoredRun) -> Base | None:

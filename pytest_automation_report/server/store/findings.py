@@ -19,6 +19,7 @@ from pytest_automation_report.findings.comparison import (
     RunFacts,
     WantedBase,
     WholeRun,
+    changed_software,
     changes_between,
     commits_between,
     is_partial,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 
 # The number of this status is the contract's: the counts of a run have its name.
 _BLOCKED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 5'
+_NAMES_OF_RUN: Final = 'SELECT "case_id", "name" FROM "result" WHERE "run_id" = ?'
 _NAMES: Final = (
     'SELECT r."case_id", c."key", r."folder", r."name", r."id" FROM "result" AS r'
     ' JOIN "case" AS c ON c."id" = r."case_id"'
@@ -366,6 +368,7 @@ class _Tests(Struct, dict=True):
         default_factory=dict
     )  # failures often began together: each run is read once
     facts: dict[int, RunFacts | None] = field(default_factory=dict)
+    fields: dict[int, Mapping[str, str]] = field(default_factory=dict)
 
     def load(self, cases: AbstractSet[int]) -> None:
         """Read the names of these cases, and since when they fail; a test that is gone has the names of the base."""
@@ -450,9 +453,15 @@ class _Tests(Struct, dict=True):
         if first is None or first is earlier:
             return first
         passed = history.last_pass_before(first["run"])
-        if passed is None and self.subject.base is not None and first["run"] == self.subject.run.id:
-            passed = self.subject.base.run.id
+        if passed is None and first["run"] == self.subject.run.id:
+            passed = self._base_without(case_id)
         return self._proven(first, passed)
+
+    def _base_without(self, case_id: int) -> int | None:
+        """Return the base if it shows that a test did not fail before: it passed there, or did not exist."""
+        base, before = self.subject.base_row, self.subject.before or {}
+        is_sure = base is not None and compared.has_reached_all(base) and before.get(case_id) in {None, "passed"}
+        return base.id if base is not None and is_sure else None
 
     def _may_have_moved(self, case_id: int) -> bool:
         """Whether a test that the base lacks has the name of one that is gone: it may have failed there, too."""
@@ -461,20 +470,24 @@ class _Tests(Struct, dict=True):
 
     @cached_property
     def _gone(self) -> AbstractSet[str]:
-        """The names of the tests that the base has and the run lacks."""
-        return {entry["name"] for case_id, entry in self.names.items() if case_id not in self.subject.results}
+        """The names of the tests that the base has and the run lacks, also if it is a part."""
+        base = self.subject.base_row
+        rows = () if base is None else self.connection.execute(_NAMES_OF_RUN, (base.id,))
+        return {name for case_id, name in rows if case_id not in self.subject.results}
 
     def _proven(self, first: documents.RunMention, passed: int | None) -> documents.RunMention:
         """Return with which commit a failure began, without its author and as a range if it may be another's."""
         failed, before = self._facts(first["run"]), None if passed is None else self._facts(passed)
-        if failed is None or before is None or before.changes:
+        # A pull request is tested with what its target branch has by then.
+        if failed is None or before is None or before.changes or failed.target_branch or before.target_branch:
             return {**first, "author": None}
         count = commits_between(before, failed)
-        if count == 1 or (count == 0 and failed.changes):
+        is_other = bool(changed_software(*(self._fields(run) for run in (before.id, failed.id))))
+        if not is_other and (count == 1 or (failed.changes and before.commit == failed.commit)):
             return first
         if count is None:
             return {**first, "author": None}
-        if count == 0:  # an earlier commit, as in a bisection
+        if count == 0 or is_other:  # an earlier commit, as in a bisection, or another Python, or other packages
             return {**first, "commit": None, "author": None, "changes": None}
         among: documents.CommitRange = {"commits": count, "after": before.commit, "up_to": failed.commit}
         return {**first, "commit": None, "author": None, "changes": None, "among": among}
@@ -485,6 +498,11 @@ class _Tests(Struct, dict=True):
             row = self.runs[run_id]
             self.facts[run_id] = None if row is None else compared.with_ancestors(self.connection, row)
         return self.facts[run_id]
+
+    def _fields(self, run_id: int) -> Mapping[str, str]:
+        if run_id not in self.fields:
+            self.fields[run_id] = compared.fields_of(self.connection, run_id)
+        return self.fields[run_id]
 
     def _mention_without_author(self, run_id: int) -> documents.RunMention | None:
         """Return a run with which a test got slower or faster: whether its commit did that nobody knows."""

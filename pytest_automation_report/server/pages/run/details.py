@@ -13,7 +13,7 @@ from pytest_automation_report.server.pages import words
 from pytest_automation_report.text.limits import SHORT_COMMIT, quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from pytest_automation_report.server.pages.run.facts import ShownRun
     from pytest_automation_report.server.store.stored import StoredEntry, StoredThread
@@ -122,32 +122,3 @@ def commits_since(text: str, base_commit: str | None) -> list[tuple[str, str]]:
         if commit:
             commits.append((commit[:SHORT_COMMIT], subject))
     return []
-
-
-def changed_software(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Return the name, and both versions, of what differs between two runs, by the values of their fields."""
-    known = {name: (before.get(name, ""), after.get(name, "")) for name in ("Python", "OS", "Packages")}
-    changed = [(name, *known[name]) for name in ("Python", "OS") if all(known[name]) and len({*known[name]}) > 1]
-    # Without a list of all packages pytest's plugins are compared.
-    names = ("Packages",) if all(known["Packages"]) else ("pytest", "Plugins")
-    old, new = (_versions([(name, fields.get(name, "")) for name in names]) for fields in (before, after))
-    # Clients send 16,384 characters: a list that was cut at its end shows nothing of the packages after it.
-    is_cut = any(len(text) > 16_000 for text in known["Packages"])  # noqa: PLR2004 - as said
-    packages = old.keys() & new.keys() if is_cut else old.keys() | new.keys()
-    if old and new:
-        changed += [
-            (name, old.get(name, ""), new.get(name, "")) for name in sorted(packages) if old.get(name) != new.get(name)
-        ]
-    return changed
-
-
-def _versions(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
-    versions: dict[str, str] = {}
-    for field_name, value in fields:
-        for part in value.replace(", ", "\n").split("\n"):
-            name, blank, version = part.rpartition(" ")
-            if blank:
-                versions[name.lower()] = version
-            elif version:
-                versions[field_name.lower()] = version
-    return versions

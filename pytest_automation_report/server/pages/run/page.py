@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import SELECTION_FIELD
 from pytest_automation_report.export.documents import JunitPart, csv_table, json_document, junit_xml
 from pytest_automation_report.export.results import ExportedTest
-from pytest_automation_report.findings.comparison import selection_command
+from pytest_automation_report.findings.comparison import changed_software, selection_command
 from pytest_automation_report.server.api.documents import exported_run, run_view
 from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of
@@ -447,7 +447,7 @@ class RunView:
     def _software(self) -> list[tuple[str, str, str]]:
         base = self._facts.findings["base"]
         before = None if base is None else self._reader.runs([base["run"]]).get(base["run"])
-        return [] if before is None else details.changed_software(fields_of(before), self._facts.fields)
+        return [] if before is None else changed_software(fields_of(before), self._facts.fields)
 
     def _time(self) -> TimeView:
         facts = self._facts

@@ -462,11 +462,19 @@ BEN: Json = {"more": {"Commit author": "Ben"}}
     [
         ([A], [B, A], (B, "Ben", None)),
         ([A], [D, C, B, A], (None, None, {"commits": 3, "after": A, "up_to": D})),
-        ([C, B, A], [B, A], (B, None, None)),
+        ([C, B, A], [B, A], (None, None, None)),
+        ([B], [C, B, A], (C, None, None)),
         ([A], [D], (D, None, None)),
         ([], [], (D, None, None)),
     ],
-    ids=["the only commit", "one of three", "an earlier commit", "a shallow clone", "no history"],
+    ids=[
+        "the only commit",
+        "one of three",
+        "an earlier commit",
+        "a shallow clone before",
+        "a shallow clone",
+        "no history",
+    ],
 )
 def test_an_author_is_named_if_it_can_be_no_other(
     runs: Runs, passed: Sequence[str], failed: Sequence[str], told: tuple[str | None, str | None, Json | None]
@@ -482,6 +490,39 @@ def test_an_author_is_named_if_it_can_be_no_other(
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ({"Python": "3.11.7"}, {"Python": "3.13.0"}, (None, None)),
+        ({"Packages": "click 8.1\nrich 13"}, {"Packages": "click 8.2\nrich 13"}, (None, None)),
+        ({"Python": "3.11.7"}, {"Python": "3.11.7"}, (B, "Ben")),
+        ({}, {"Python": "3.11.7"}, (B, "Ben")),
+        ({"Target branch": "main"}, {"Target branch": "main"}, (B, None)),
+    ],
+    ids=["another Python", "another package", "the same", "not known before", "a pull request"],
+)
+def test_what_another_python_or_package_may_have_broken_blames_no_commit(
+    runs: Runs, before: Mapping[str, str], after: Mapping[str, str], told: tuple[str | None, str | None]
+) -> None:
+    """Software that differs may be the cause, and so may what the target branch of a pull request has by then."""
+    runs("pp", commit=A, ancestors=[A], more=before)
+    found = runs.findings(runs("fp", commit=B, ancestors=[B, A], more={**BEN["more"], **after}))
+    since = found["tests"]["newly_failing"][0]["since"]
+    assert (since["commit"], since["author"]) == told
+
+
+def test_a_commit_that_was_not_tested_is_not_passed_over(runs: Runs) -> None:
+    """A new test that the last run did not reach may have failed there already: the next commit is not to blame."""
+    passed = "p" * 19
+    runs(passed, commit=A, ancestors=[A], session={"collected": 19})
+    runs(passed, commit=B, ancestors=[B, A], session={"collected": 20, "not_run": 1})
+    found = runs.findings(runs(f"{passed}f", commit=C, ancestors=[C, B, A], session={"collected": 20}, **BEN))
+    assert found["tests"]["newly_failing"][0]["since"]["author"] is None
+    runs("s", branch="topic", commit=A, ancestors=[A])
+    found = runs.findings(runs("f", branch="topic", commit=B, ancestors=[B, A], **BEN))
+    assert found["tests"]["newly_failing"][0]["since"]["author"] is None, "a skip says nothing"
+
+
 def test_a_test_that_may_have_been_moved_blames_no_commit(runs: Runs) -> None:
     """What is new and has the name of a test that is gone may have failed under its old place already."""
     runs("pf", commit=A, ancestors=[A])
@@ -491,6 +532,11 @@ def test_a_test_that_may_have_been_moved_blames_no_commit(runs: Runs) -> None:
     assert {name: (told["commit"], told["author"]) for name, told in since.items()} == {
         "test_1": (None, None), "test_3": (B, "Ben"),
     }  # fmt: skip
+    part = runs.open(commit=C, more={**BEN["more"], "Selection": "moved"})
+    runs.service.append(runs.service.new_thread(part, ancestors=[C, B, A]), {**moved[1], "key": "movedagain"})
+    runs.service.complete(part)
+    (entry,) = runs.findings(part)["tests"]["newly_failing"]
+    assert (entry["since"]["commit"], entry["since"]["author"]) == (None, None), "where the run is a part"
 
 
 def test_local_changes_may_have_brought_what_fails_with_the_next_commit(runs: Runs) -> None:
