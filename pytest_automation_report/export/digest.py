@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from msgspec import Struct
@@ -27,6 +26,7 @@ from pytest_automation_report.findings.sentences import (
     compared_line,
     flaky_line,
     since_words,
+    split_reasons,
     unlisted_reasons,
     verdict_sentence,
 )
@@ -246,13 +246,13 @@ def _reasons(
             groups.setdefault(test.message.strip().partition("\n")[0], []).append(test)
         return [_reason(title, len(group), group) for title, group in groups.items() if kept is None]
     reasons = []
-    of_one = Counter(found["fingerprint"] for found in findings["reasons"])
+    split = split_reasons(findings)
     for found in findings["reasons"]:
         keys = [key for key in found["keys"] if kept is None or key in kept]
         if keys:
             count = found["count"] if kept is None else len(keys)
             # The command reruns all failures of a reason, also those of another kind.
-            has_all = kept is None and len(keys) == count and of_one[found["fingerprint"]] == 1
+            has_all = kept is None and len(keys) == count and found["fingerprint"] not in split
             is_shared = found.get("fixture") is not None  # which pytest cannot run by its name
             otherwise = rerun_command(findings["run"], found["fingerprint"]) if has_all or is_shared else ""
             reason = _reason(found["title"], count, [tests[key] for key in keys if key in tests], found, otherwise)

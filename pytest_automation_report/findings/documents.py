@@ -147,9 +147,9 @@ class ChangedDuration(NamedTest):
 
 
 class FailureReason(TypedDict):
-    """A reason of failures: ``title`` is its most frequent line, ``messages`` the number of different ones.
+    """A reason of failures of one ``kind``: ``title`` is its most frequent line, ``messages`` counts different ones.
 
-    ``mine`` counts its failures by kind, ``kind`` is the first of these in the order of docs/findings.md.
+    ``mine`` has the number of its tests by that kind.
     ``same_reason`` is of its failures that are back, None if they differ. ``fixture`` says which fixture that tests
     share failed, and when.
     ``first`` is the first run of the source with it, ``since`` the run in which its oldest streak of failures began.

@@ -238,12 +238,12 @@ def describe_failure(
     if in_phase := IN_PHASE.match(line):
         kind = "setup" if in_phase[1] == "setup" else "teardown"
         line = line[in_phase.end() :].removesuffix('"')
-    if _LOOKUP.fullmatch(line) and (error := _ERROR_LINE.search(text)):
-        line = error[1]
     elif _CRASHED.match(line):
         kind = "crash"
     elif _STRICT_XPASS.match(line):
         kind = "xpass"
+    if _LOOKUP.fullmatch(line) and (error := _ERROR_LINE.search(text)):
+        line = error[1]
     if _TIMED_OUT.match(line):
         kind = "timeout"
     if not type_name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeGuard
 
@@ -324,7 +325,8 @@ def _run_words(base: RunMention, why: str) -> str:
 def since_words(failure: Mapping[str, Any], now: int, shown: Callable[[str], str] = printable) -> str:
     """Return whose a failure, or a reason of some, is and since when: ``new since a1b2c3d (Ann, 2 h ago)``.
 
-    It is empty if nothing is known. ``now`` is in microseconds since 1970, ``shown`` makes a foreign text safe.
+    It is empty if nothing is known. ``now`` is in microseconds since 1970, or `LATER`. ``shown`` makes a foreign text
+    safe.
     """
     kind, since = failure["kind"], failure["since"]
     began = "" if kind is None or since is None else _KINDS[kind].format(_beginning(since, now, shown))
@@ -348,8 +350,14 @@ def among_words(among: CommitRange) -> str:
 
 def unlisted_reasons(findings: RunFindings) -> int:
     """Return the number of reasons of a run's failures beyond the hundred that are listed."""
-    listed_ones = {reason.get("fingerprint") for reason in findings["reasons"]}
-    return findings["counts"].get("reasons", len(listed_ones)) - len(listed_ones)  # older servers tell no more
+    count = len({reason["fingerprint"] for reason in findings["reasons"]})
+    return findings["counts"].get("reasons", count) - count  # older servers tell no more
+
+
+def split_reasons(findings: RunFindings) -> set[str]:
+    """Return the fingerprints of the reasons that are listed several times, once for each kind of their failures."""
+    counts = Counter(reason["fingerprint"] for reason in findings["reasons"])
+    return {fingerprint for fingerprint, count in counts.items() if count > 1}
 
 
 def back_words(findings: RunFindings | FindingsExcerpt) -> str:

@@ -220,7 +220,7 @@ class TestBody(Body, frozen=True, kw_only=True):
     def rows(self) -> Iterator[StoredTest]:
         """Yield the test as it is stored, without what shared fixtures did to it, and behind it these fixtures."""
         row, causes = self._row(), self.causes or ()
-        shared = [cause for cause in causes if cause.fixtures] if self.causes else ()
+        shared = [cause for cause in causes if cause.fixtures]
         if not shared:
             yield row
             return

@@ -10,7 +10,7 @@ import json
 import re
 import zlib
 from base64 import b64encode
-from collections import Counter, deque
+from collections import deque
 from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
@@ -21,6 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report import __version__
+from pytest_automation_report.findings.sentences import split_reasons
 from pytest_automation_report.server.api.documents import Query, in_range, one_of
 from pytest_automation_report.server.pages import rendering, report_tests
 from pytest_automation_report.server.pages.queries import PageReader, ask
@@ -104,7 +105,7 @@ def plain_report(facts: ShownRun, findings: RunFindings) -> PlainReport:
     row = facts.row
     parts = parts_of(counts_of(row))
     reasons = findings["reasons"]
-    of_one = Counter(reason["fingerprint"] for reason in reasons)
+    split = split_reasons(findings)
     order = {reason["fingerprint"]: -place for place, reason in enumerate(reversed(reasons))}
     # Unlike the reasons of findings, the list is the run's own: also failures without a text are in it.
     failures = facts.reader.whole_failures(row.id, _FAILURES_SHOWN)
@@ -119,9 +120,8 @@ def plain_report(facts: ShownRun, findings: RunFindings) -> PlainReport:
         statuses=sorted(parts, key=lambda part: (-part.count, part.name)),
         findings=findings,
         reasons=[
-            PlainReason(
-                reason, rerun_command(row.id, reason["fingerprint"]) if of_one[reason["fingerprint"]] == 1 else ""
-            )
+            # The command would rerun failures of other kinds, too.
+            PlainReason(reason, "" if reason["fingerprint"] in split else rerun_command(row.id, reason["fingerprint"]))
             for reason in reasons
         ],
         failures=_failures(failures, kinds),

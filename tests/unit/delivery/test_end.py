@@ -65,8 +65,14 @@ DOCUMENT: Any = {
         "newly_failing": [a_test("a")], "still_failing": [a_test("b", 4), {**a_test("c"), "since": None}], "fixed": [],
     },
     "reasons": [
-        {"count": 2, "kind": "new", "mine": {"new": 2}, "title": LONG, "since": a_test("a")["since"], "keys": [*"ab"]},
-        {"count": 1, "kind": "still", "mine": {"still": 1}, "title": "y", "since": None, "keys": ["c"]},
+        {
+            "count": 2, "kind": "new", "mine": {"new": 2}, "title": LONG, "since": a_test("a")["since"],
+            "keys": [*"ab"], "fingerprint": "f1",
+        },
+        {
+            "count": 1, "kind": "still", "mine": {"still": 1}, "title": "y", "since": None,
+            "keys": ["c"], "fingerprint": "f2",
+        },
     ],
     "flaky": [
         {"key": "a", "name": "test_a", "state": "flaky", "failed": 3, "runs": 120, "is_known": True},

@@ -208,6 +208,12 @@ def test_a_fixture_that_is_not_there_is_a_reason_by_its_name(name: str) -> None:
     assert (failure.kind, failure.line) == ("setup", f"fixture '{name}' not found")
 
 
+def test_the_message_of_a_fixture_makes_no_other_kind() -> None:
+    """What a fixture raised is of its setup or teardown, whatever its text begins with."""
+    for text in ("[XPASS(strict)] known", "The worker gw0 crashed while it ran this test"):
+        assert describe_failure(f'failed on setup with "{text}"', "Failed", "").kind == "setup"
+
+
 def test_collection_errors_are_reasons_of_their_own() -> None:
     """A module that cannot be imported is another reason than a test that cannot import."""
     message = "ModuleNotFoundError: No module named 'shop'"

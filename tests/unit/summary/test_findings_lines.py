@@ -160,7 +160,8 @@ def test_line_of_a_source_that_was_renamed() -> None:
 
 
 def a_reason(count: int, title: str, *, kind: Mine = "still") -> FailureReason:
-    return cast("FailureReason", {"count": count, "title": title, "kind": kind, "mine": {kind: count}, "since": SINCE})
+    reason = {"count": count, "title": title, "kind": kind, "mine": {kind: count}, "since": SINCE, "fingerprint": title}
+    return cast("FailureReason", reason)
 
 
 def test_lines_of_reasons() -> None:

@@ -22,7 +22,7 @@ from pytest_automation_report.findings.flakiness import (
     evidence_words,
     find_matrix,
 )
-from pytest_automation_report.findings.sentences import unlisted_reasons
+from pytest_automation_report.findings.sentences import split_reasons, unlisted_reasons
 from pytest_automation_report.server.pages.drawings import (
     TONES,
     Grid,
@@ -296,9 +296,8 @@ class FailureCards:
 
     @cached_property
     def _split(self) -> set[str]:
-        """The reasons with failures of several kinds, each of which has a card."""
-        counts = Counter(reason["fingerprint"] for reason in self._facts.findings["reasons"])
-        return {fingerprint for fingerprint, count in counts.items() if count > 1}
+        """The reasons each kind of whose failures has a card."""
+        return split_reasons(self._facts.findings)
 
     def _rows_of(self, reason: FailureReason) -> Sequence[ListedResult]:
         return self._rows.get(self._anchor(reason), ())

@@ -105,7 +105,8 @@ def costs_context(reader: PageReader, source_id: int, branch: str | None, days: 
         flaky += _flaky_costs(reader, longer, first, own, cases)
         slow += _slow_costs(reader, Series(series[before:]), source_id)
         runs += len(series) - before
-    least = sum(row.weight for row in slow) / 100  # what takes less than a hundredth of the time is not slow
+    weights = [row.weight for row in slow]
+    least = min(sum(weights) / 100, max(weights, default=0))  # less than a hundredth of their time is not slow
     return CostsContext(
         source=source,
         branch=branch,

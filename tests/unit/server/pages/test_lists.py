@@ -289,6 +289,14 @@ def test_a_stall_makes_no_test_the_slowest(site: Site) -> None:
     assert re.findall(r"test_([0-9])", listed) == ["1", "0", "3"]
 
 
+def test_many_tests_that_take_as_long_as_each_other_are_slow(site: Site) -> None:
+    """Where each takes less than a hundredth of their time the page does not say that none took long."""
+    site.service.clock.now = time.time_ns() // 1000
+    for first in range(0, 120, 30):
+        site.run_of(*(a_test(number, elapsed=SECOND) for number in range(first, first + 30)))
+    assert missing(site.text("/sources/1/tests"), "the tests that usually take the most time", "1.00 s") == []
+
+
 def test_a_suite_without_branches_does_not_name_them(site: Site) -> None:
     """Runs of a folder that is no repository have no branch, so there is nothing to choose, and no word for it."""
     for _ in range(3):
