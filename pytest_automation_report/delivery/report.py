@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import os
-import tempfile
 import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -106,6 +105,8 @@ def _with_history(delivery: Delivery, run_id: int) -> str | None:
 
 
 def _of_own_results(delivery: Delivery, run_id: int, last_words: Mapping[str, str]) -> str:
+    import tempfile  # noqa: PLC0415 - loads much, and only a few reports need it
+
     # The origin is the server's address without anything else: no user, no token.
     note = (
         f"The results went to {delivery.session.origin}. This file has only this session's results, and nothing of"
