@@ -65,14 +65,24 @@ class AttemptParts(Struct, frozen=True, omit_defaults=True):
     @property
     def text(self) -> str:
         """What it was as one text: its causes, then its steps and its author's fields."""
-        causes = [cause for cause in self.causes if cause.kind != "xpass"]
-        if len(causes) > 1:
-            text = "\n\n".join(f"{cause.name}\n{cause.text}" for cause in causes)
-        else:
-            text = causes[0].text if causes else f"This attempt ended as {self.status}."
-        added = [f"[{status}] {name}" for status, name in listed_steps(self.steps)]
-        added += (f"{each.name}: {each.value or ''}" for each in self.fields)
-        return "\n\n".join([text, *(["\n".join(added)] if added else [])])
+        causes = [(cause.name, cause.text) for cause in self.causes if cause.kind != "xpass"]
+        fields = (f"{each.name}: {each.value or ''}" for each in self.fields)
+        added = [*map(step_line, listed_steps(self.steps)), *fields]
+        return attempt_text(self.status, causes, added)
+
+
+def attempt_text(status: str, causes: Sequence[tuple[str, str]], added: Sequence[str]) -> str:
+    """Return what an attempt was as one text: its causes, each a name and a text, and below them the added lines."""
+    if len(causes) > 1:
+        text = "\n\n".join(map("\n".join, causes))
+    else:
+        text = causes[0][1] if causes else f"This attempt ended as {status}."
+    return "\n\n".join([text, "\n".join(added)]) if added else text
+
+
+def step_line(step: tuple[StepStatus, str]) -> str:
+    """Return a step in such a text."""
+    return f"[{step[0]}] {step[1]}"
 
 
 class EarlierAttempt(AttemptParts, frozen=True, omit_defaults=True):

@@ -335,7 +335,8 @@ def _new_failures(document: RunFindings, known: KnownTests, limits: Limits) -> J
     counted = [
         test
         for test in document["tests"]["newly_failing"]
-        if not _is_excused(test, known) and (limits.flaky is None or states.get(test["key"]) != "flaky")
+        if not known.excuses(_known_entry(test, known), otherwise=test["kind"] == "known")
+        and (limits.flaky is None or states.get(test["key"]) != "flaky")
     ]
     count = len(counted) + document["counts"]["newly_failing"] - len(document["tests"]["newly_failing"])
     flaky = sum(test["kind"] == "flaky" for test in counted)
@@ -410,12 +411,6 @@ def _known_entry(test: ChangedTest, known: KnownTests) -> KnownFailure | None:
     title = join_title(test["folder"], test["name"])
     of_session = None if test["known"] is None else session_entry(**test["known"], test=title)
     return known.of(title, test["key"]) or of_session
-
-
-def _is_excused(test: ChangedTest, known: KnownTests) -> bool:
-    """Whether an entry whose day is not past excuses the failure of a test."""
-    entry = _known_entry(test, known)
-    return test["kind"] == "known" if entry is None else not known.is_past(entry)
 
 
 @click.command("known", cls=Command)

@@ -410,7 +410,8 @@ class _Verdicts(Struct, frozen=True):
         failed = [*self.reading.tests(shown.id, only_failures=True)]
         is_red = findings["verdict"]["kind"] == "died" or bool(findings["ran"].get("unexplained_exit"))
         if self.limits is None:
-            causes = {test.key for test in failed if not _is_excused(test, known)}
+            found = ((test, known.of(test.node_id, test.title, test.key)) for test in failed)
+            causes = {test.key for test, entry in found if not known.excuses(entry, otherwise=_is_known(test))}
         else:
             stopped = [kind for kind in judgements(findings, known, self.limits) if kind.is_stopped]
             causes, is_red = {key for kind in stopped for key in kind.keys}, is_red or bool(stopped)
@@ -432,12 +433,6 @@ def _unanswered(run: Run) -> list[str]:
     last = {job: thread for thread in threads for job in run_jobs(thread)}
     is_other = not run.field_value(CUT_FIELD)
     return [job for job in last if is_other and any(field.name == CUT_FIELD for field in last[job].fields)]
-
-
-def _is_excused(test: ExportedTest, known: KnownTests) -> bool:
-    """Whether an entry, or else one of the session, excuses a failure."""
-    entry = known.of(test.node_id, test.title, test.key)
-    return _is_known(test) if entry is None else not known.is_past(entry)
 
 
 def _tell(address: str, verdicts: _Verdicts, shown: Run, findings: RunFindings) -> None:

@@ -25,7 +25,7 @@ from pytest_automation_report.api.models import (
     StepStatus,
     Test,
 )
-from pytest_automation_report.api.results import listed_steps
+from pytest_automation_report.api.results import attempt_text, listed_steps, step_line
 from pytest_automation_report.api.text_fields import (
     ATTEMPTS_META,
     CLOSING_TAG,
@@ -212,25 +212,16 @@ def _with_attempts(own: Sequence[Field], earlier: Sequence[Attempt], statuses: M
 
 def _attempt_text(attempt: Attempt, failures: Sequence[Field], alias: str) -> str:
     """Return the text of an earlier attempt: its failures, then its steps and its author's fields."""
-    if not failures:
-        text = f"This attempt ended as {alias}."
-    elif len(failures) == 1:
-        text = failures[0].value or ""
-    else:
-        text = "\n\n".join(f"{each.name}\n{each.value}" for each in failures)
     # In a test with subtests the steps also show the subtests: they are not the author's.
     ours = _OUR_NAMES if attempt.subtests is None else _OUR_NAMES | {"Steps"}
-    added = [] if attempt.subtests is not None else [_step_line(*step) for step in _shown_steps(attempt)]
+    added = [] if attempt.subtests is not None else [*map(step_line, _shown_steps(attempt))]
     for each in (*_notes(attempt), *with_known(attempt)):
         if not each.is_highlight and each.name not in ours:
             # An author may have written steps of their own.
             steps = parse_steps(each.value or "")
-            added += [f"{each.name}: {each.value or ''}"] if steps is None else [_step_line(*step) for step in steps]
-    return console("\n\n".join((text, "\n".join(added)))) if added else text
-
-
-def _step_line(status: StepStatus, text: str) -> str:
-    return f"[{status}] {text}"
+            added += [f"{each.name}: {each.value or ''}"] if steps is None else map(step_line, steps)
+    text = attempt_text(alias, [(each.name, each.value or "") for each in failures], added)
+    return console(text) if added else text
 
 
 def fit_to_limits(test: AnyTest) -> AnyTest:

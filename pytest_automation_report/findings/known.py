@@ -110,6 +110,10 @@ class KnownTests:
         """Whether the failure counts again."""
         return entry.until < self._day
 
+    def excuses(self, entry: KnownFailure | None, *, otherwise: bool) -> bool:
+        """Whether the entry of a failure excuses it; ``otherwise`` without one."""
+        return otherwise if entry is None else not self.is_past(entry)
+
     def of(self, *names: str) -> KnownFailure | None:
         """Return the entry of a test that counts, the last one; None without one."""
         return max(self.matching(*names), key=lambda entry: entry.line, default=None)
