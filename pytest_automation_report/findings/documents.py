@@ -138,11 +138,12 @@ class ChangedTest(NamedTest):
 
 
 class ChangedDuration(NamedTest):
-    """A test that got slower or faster: its duration in the run, the usual one before, and the run of the change."""
+    """A test that got slower or faster: its duration, the usual one ``until`` a run, and the run of the change."""
 
     elapsed: int
     median: int
     ratio: float
+    until: int
     since: RunMention | None
 
 

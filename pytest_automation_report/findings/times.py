@@ -22,6 +22,9 @@ HISTORY: Final = 20
 LAST: Final = 3
 """Runs at the end that are taken together, so that one slow run is no change."""
 
+USUAL_RUNS: Final = 2 * HISTORY + LAST
+"""Runs in which a usual time is found: each of the last twenty is compared with those before it."""
+
 LEAST_CHANGE_US: Final = 100_000
 """A difference that is not larger is no change."""
 
@@ -31,6 +34,9 @@ _RATIO: Final = 1.4
 _DEVIATIONS: Final = 3
 # From the median of the absolute deviations to a standard deviation of normal noise.
 _MAD_FACTOR: Final = 1.4826
+# The share of the durations before a change, and of those since then, that must be nearer to what was usual then: two
+# of the last three.
+_CLEAR_SHARE: Final = 2 / 3
 # The share of a change that must show in the durations as they were, with the machines' speeds in them.
 _OBSERVED_RATIO: Final = 1.2
 # Speeds this near to a usual run's are noise.
@@ -48,14 +54,15 @@ _ROUNDS: Final = 3
 
 
 class DurationChange(Struct, frozen=True):
-    """A test that got slower or faster: its last duration and the usual one before, in microseconds, as they were.
+    """A test that got slower or faster: the usual duration since then and before, in microseconds, as they were.
 
-    ``runs`` is the number of runs since the change, with the last one.
+    ``runs`` is the number of runs since the change, with the last one. ``is_new``: no run before shows it.
     """
 
     elapsed: int
     median: int
     runs: int = 1
+    is_new: bool = False
 
     @property
     def ratio(self) -> float:
@@ -137,17 +144,35 @@ def factor(ratio: float) -> str:
 
 
 def find_change(durations: Sequence[float], observed: Sequence[int]) -> DurationChange | None:
-    """Return the change of a test's durations, oldest first; None without one, or if unknown.
+    """Return the last change of a test's durations, oldest first, that lasts; None without one, or if unknown.
 
-    ``durations`` are at the speed of a usual run, ``observed`` are the same as they were.
+    ``durations`` are at the speed of a usual run, ``observed`` are the same as they were. Each of the last runs is
+    looked at with what was known then, so that a change stays the same in all runs after it.
     """
-    return _change(durations, observed, slice(-HISTORY - LAST, -LAST), slice(-LAST, None), observed[-1:])
+    count, began = len(durations), 0
+    if not count or max(durations) - min(durations) <= LEAST_CHANGE_US:
+        return None  # nearly all tests
+    found: list[tuple[int, int, int, DurationChange]] = []
+    for end in range(max(_LEAST + LAST, count - HISTORY + 1), count + 1):
+        # After a change its first runs are what later ones are compared with.
+        first, last = max(began, end - HISTORY - LAST), end - LAST
+        change = _change(durations[:end], observed, slice(first, last), slice(last, end), observed[end - 1 : end])
+        if change is not None:
+            began = end - change.runs
+            found.append((first, began, end, change))
+    for first, began, end, change in reversed(found):
+        before, since = slice(first, max(began, first + _LEAST)), slice(began, None)
+        if end == count or _change(durations, observed, before, since, ()):
+            return DurationChange(
+                round(median(observed[began:][-HISTORY:])), change.median, count - began, end == count
+            )
+    return None
 
 
 def change_over(durations: Sequence[float], observed: Sequence[int]) -> DurationChange | None:
-    """Return the change of a test's durations from the first of them to the last, as `find_change` of a single run.
+    """Return the change of a test's durations from the first of them to the last, which may have grown from run to run.
 
-    Up to 20 runs at each end are compared; ``elapsed`` is the usual duration at the end.
+    Up to 20 runs at each end are compared.
     """
     runs = min(HISTORY, len(durations) // LAST)
     return _change(durations, observed, slice(runs), slice(len(durations) - runs, None), ())
@@ -168,7 +193,7 @@ def _change(
         if not (each > usual * _OBSERVED_RATIO if is_slower else each < usual / _OBSERVED_RATIO):
             return None
     runs = _runs_since(durations, median(durations[first]), median(durations[end]))
-    return DurationChange(own[0] if own else round(now), round(usual), runs)
+    return DurationChange(round(now), round(usual), runs)
 
 
 def _is_slower(before: Sequence[float], last: Sequence[float]) -> bool | None:
@@ -178,6 +203,10 @@ def _is_slower(before: Sequence[float], last: Sequence[float]) -> bool | None:
     now, usual = median(last), median(before)
     if usual / _RATIO <= now <= usual * _RATIO:
         return None
+    middle = sqrt(now * usual)
+    for some, is_long in ((before, now < usual), (last, now > usual)):
+        if sum((duration > middle) == is_long for duration in some) < _CLEAR_SHARE * len(some):
+            return None  # it takes now this time, now that
     deviation = median(abs(duration - usual) for duration in before)
     noise = _DEVIATIONS * _MAD_FACTOR * deviation
     if now > max(_RATIO * usual, usual + noise, usual + LEAST_CHANGE_US):

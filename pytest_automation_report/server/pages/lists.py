@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.findings.flakiness import evidence_words
 from pytest_automation_report.findings.sentences import mine
-from pytest_automation_report.findings.times import HISTORY, LAST, median
+from pytest_automation_report.findings.times import LAST, USUAL_RUNS, median
 from pytest_automation_report.server.pages import rendering, urls, words
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, TrendPoint, failure_trend
 from pytest_automation_report.server.pages.queries import PageReader, ask
@@ -20,7 +20,7 @@ from pytest_automation_report.server.pages.rendering import PageContext
 from pytest_automation_report.server.pages.runs import ListedRun, listed_runs
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries, verdict_in_list
-from pytest_automation_report.server.store.histories import Series, histories, series_of
+from pytest_automation_report.server.store.histories import Series, UsualTime, histories, series_of, usual_times
 from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.server.store.runs import PAGE_RUNS
 from pytest_automation_report.server.store.values import ApiError, not_found
@@ -96,8 +96,9 @@ class SuiteTest(NamedTuple):
 
     name: str
     case: int
-    words: str
+    words: str = ""
     letters: str = ""
+    usual: UsualTime | None = None
     share: float = 0
 
 
@@ -119,14 +120,12 @@ def slowest_tests(reader: PageReader, series: Series) -> list[SuiteTest]:
     last = [run.id for run in series.runs[-LAST:]]
     # The usual times of five times as many tests as are shown are compared.
     slow = reader.slowest(last, LAST * 5 * RAIL_TESTS)
-    known = histories(reader.connection, series, slow, last=HISTORY)
-    medians = {case: usual for case in slow if (usual := known[case].usual()) is not None}
-    chosen = sorted(medians, key=lambda case: (-medians[case], case))[:RAIL_TESTS]
+    known = histories(reader.connection, series, slow, last=USUAL_RUNS)
+    usual = {case: time for case, time in usual_times(reader.connection, known).items() if time is not None}
+    chosen = sorted(usual, key=lambda case: (-usual[case].elapsed, case))[:RAIL_TESTS]
+    longest = max(1, usual[chosen[0]].elapsed) if chosen else 1
     names = names_of(reader.connection, chosen)
-    return [
-        SuiteTest(names[case][2], case, duration(medians[case]), share=medians[case] / max(1, medians[chosen[0]]))
-        for case in chosen
-    ]
+    return [SuiteTest(names[case][2], case, usual=usual[case], share=usual[case].elapsed / longest) for case in chosen]
 
 
 class ListContext(PageContext, frozen=True, kw_only=True):

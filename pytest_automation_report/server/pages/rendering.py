@@ -266,7 +266,7 @@ def _environment() -> Environment:
     filters: tuple[Callable[..., Any], ...] = (
         words.ago, runs.by_day, duration, words.duration_change, words.file_size, moment, words.web_address,
         drawings.clock, drawings.slices, drawings.trend, content_path, plain, among_words, commit_text, evidence_words,
-        factor, quantity, words.halves, words.sign,
+        factor, quantity, words.halves, words.sign, words.usual_words,
     )  # fmt: skip
     environment.filters.update({each.__name__: each for each in filters})
     environment.filters.update(code=_code, strip=drawings.strip_of, text_lines=words.lines, machine_moment=iso_time)

@@ -18,7 +18,7 @@ from pytest_automation_report.api.sessions import session_fields
 from pytest_automation_report.api.text_fields import known_field
 from pytest_automation_report.failures.terminal import TerminalLine, terminal_lines
 from pytest_automation_report.failures.tracebacks import first_margin
-from pytest_automation_report.findings.sentences import brief, moment, time_ago
+from pytest_automation_report.findings.sentences import brief, commit_text, moment, time_ago
 from pytest_automation_report.server.pages.urls import FLAKY
 from pytest_automation_report.server.store.stored import StoredEntry, entries_in
 from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import SessionSummary
-    from pytest_automation_report.findings.documents import VerdictWords
+    from pytest_automation_report.findings.documents import RunMention, VerdictWords
+    from pytest_automation_report.server.store.histories import UsualTime
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.stored import Counts, StoredResult
 
@@ -57,6 +58,21 @@ def duration_change(microseconds: int | None, before: int | None) -> tuple[str, 
         return None
     sign, direction = ("+", "up") if change > 0 else ("\u2212", "down")
     return f"{sign}{duration(abs(change))}", direction
+
+
+def begun_words(since: RunMention | None) -> str:
+    """Return the run and commit with which something began; nothing without one."""
+    if since is None:
+        return ""
+    commit = commit_text(since["commit"], since["changes"])
+    return f"since #{since['run']}{f' ({commit})' if commit else ''}"
+
+
+def usual_words(usual: UsualTime | None) -> str:
+    """Return what a test usually takes, and until when it took another time: ``57 ms until #7, 901 ms since #8``."""
+    if usual is None or usual.before is None:
+        return duration(None if usual is None else usual.elapsed)
+    return f"{duration(usual.before)} until #{usual.until}, {duration(usual.elapsed)} {begun_words(usual.since)}"
 
 
 def ago(microseconds: int, now: int) -> str:

@@ -228,7 +228,7 @@ def _exit_jobs(connection: StoreConnection, run: StoredRun) -> str:
     return names if _PLAIN.fullmatch(names) else ""
 
 
-VERSION: Final = 14  # version of the findings and of the rules behind them; those of an earlier one are computed anew
+VERSION: Final = 15  # version of the findings and of the rules behind them; those of an earlier one are computed anew
 MAX_TESTS: Final = 1000  # most tests of each list of a document; the counts have all
 MAX_REASONS: Final = 100  # most reasons of a document
 _FIELDS: Final = 'SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = \'fields\' ORDER BY "id"'

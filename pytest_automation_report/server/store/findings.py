@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec import Struct, field
 from msgspec.json import decode
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from pytest_automation_report.api.models import Known
 from pytest_automation_report.findings.comparison import (
@@ -28,7 +28,7 @@ from pytest_automation_report.findings.documents import RanTests, VerdictWords
 from pytest_automation_report.findings.flakiness import WINDOW, Flakiness, Verdict, judge_flakiness
 from pytest_automation_report.findings.known import known_words, session_entry
 from pytest_automation_report.findings.sentences import MINE, RunNumbers, fixture_words, judge_run
-from pytest_automation_report.findings.times import HISTORY, LAST, find_change, ranked, time_shares
+from pytest_automation_report.findings.times import USUAL_RUNS, ranked, time_shares
 from pytest_automation_report.server.store import compared
 from pytest_automation_report.server.store.compared import VERSION
 from pytest_automation_report.server.store.histories import (
@@ -173,9 +173,9 @@ def _computed(
     apart: dict[int, documents.Mine] = {**dict.fromkeys(known_flaky, "flaky"), **dict.fromkeys(excused, "known")}
     changes, numbers = _changes(connection, subject, whole, flaky, has_part=has_part)
     lists = cast("Mapping[str, Sequence[int]]", asdict(changes))
-    series, durations, began = _changed_durations(connection, subject)
+    series, durations, runs = _changed_durations(connection, subject)
     slower = {key: change for key, change in durations.items() if change.elapsed > change.median}
-    faster = {key: change for key, change in durations.items() if change.elapsed < change.median}
+    faster = {key: durations[key] for key in durations.keys() - slower.keys()}
     base = run.id if subject.base is None else subject.base.run.id
     # In a base of another branch nothing is away that fails on this branch since before it.
     is_elsewhere = subject.base_row is not None and subject.base_row.branch != run.branch
@@ -229,8 +229,8 @@ def _computed(
                 {**tests.names[key], **entry, "is_known": key in known_flaky}
                 for key, entry in list(flaky.items())[: compared.MAX_TESTS]
             ],
-            "slower": tests.durations(slower, began),
-            "faster": tests.durations(faster, began),
+            "slower": tests.durations(slower, runs),
+            "faster": tests.durations(faster, runs),
             "time": _time(connection, subject),
         },
     )
@@ -331,26 +331,25 @@ def _gate(connection: StoreConnection, run: StoredRun, known: Base | None) -> do
 
 def _changed_durations(
     connection: StoreConnection, subject: compared.ComparedRun
-) -> tuple[Series, dict[int, DurationChange], dict[int, int]]:
-    """Return the series with the speed of the run, and the tests of a completed run that got slower or faster.
+) -> tuple[Series, dict[int, DurationChange], dict[int, tuple[int, int]]]:
+    """Return the series with the speed of the run, and the tests that a completed run is the first to show as changed.
 
-    The last are the runs in which these changes began, by test.
+    The last are the run before each of these changes, and the one in which it began.
     """
     earlier = EarlierDurations(connection, subject.series)
     last = subject.series.last
     speed = earlier.speed(subject.results) if last.speed is None else last.speed
     series = Series([*subject.series.runs[:-1], last._replace(speed=speed)])
     changes: dict[int, DurationChange] = {}
-    began: dict[int, int] = {}
+    runs: dict[int, tuple[int, int]] = {}
     if subject.run.is_completed:
         candidates = earlier.may_have_changed(subject.results, series)
-        for case_id, history in histories(connection, series, candidates, last=HISTORY + LAST).items():
-            durations = history.durations()
-            change = find_change([each.usual for each in durations], [each.elapsed for each in durations])
-            if change is not None:
-                changes[case_id] = change
-                began[case_id] = durations[-change.runs].run
-    return series, changes, began
+        for case_id, history in histories(connection, series, candidates, last=USUAL_RUNS).items():
+            found = history.changed()
+            if found is not None and found.change.is_new:
+                changes[case_id] = replace(found.change, elapsed=found.last.elapsed)
+                runs[case_id] = found.until, found.since
+    return series, changes, runs
 
 
 class _Tests(Struct, dict=True):
@@ -405,7 +404,7 @@ class _Tests(Struct, dict=True):
         return {} if first is None else {test["key"]: test["since"] for test in first["tests"]["still_failing"]}
 
     def durations(
-        self, changed: Mapping[int, DurationChange], began: Mapping[int, int]
+        self, changed: Mapping[int, DurationChange], runs: Mapping[int, tuple[int, int]]
     ) -> list[documents.ChangedDuration]:
         return [
             {
@@ -413,7 +412,8 @@ class _Tests(Struct, dict=True):
                 "elapsed": changed[key].elapsed,
                 "median": changed[key].median,
                 "ratio": round(changed[key].ratio, 2),
-                "since": self._mention_without_author(began[key]),
+                "until": runs[key][0],
+                "since": self._mention_without_author(runs[key][1]),
             }
             for key in ranked(changed)[: compared.MAX_TESTS]
         ]

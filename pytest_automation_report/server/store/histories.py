@@ -18,18 +18,30 @@ from pytest_automation_report.findings.times import (
     HISTORY,
     LAST,
     LEAST_CHANGE_US,
+    USUAL_RUNS,
+    DurationChange,
     estimate_speed,
+    find_change,
     median,
     spread,
     usual_speed,
 )
 from pytest_automation_report.server.store.database import StoreConnection, marks, share
-from pytest_automation_report.server.store.reads import IS_FIXTURE, IS_MODULE, IS_NO_TEST, rows_of, run_row, run_rows
+from pytest_automation_report.server.store.reads import (
+    IS_FIXTURE,
+    IS_MODULE,
+    IS_NO_TEST,
+    mention,
+    rows_of,
+    run_row,
+    run_rows,
+)
 from pytest_automation_report.server.store.values import KILLED, ResultClass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from pytest_automation_report.findings.documents import RunMention
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.stored import StoredRun
     from pytest_automation_report.server.store.writes import Writer
@@ -222,6 +234,24 @@ class RunDuration(NamedTuple):
     elapsed: int
 
 
+class CaseChange(NamedTuple):
+    """How a test got slower or faster: the last run before that, the first and the last one since then."""
+
+    change: DurationChange
+    until: int
+    since: int
+    last: RunDuration
+
+
+class UsualTime(NamedTuple):
+    """What a test usually takes, in microseconds; if it changed, since a run, and ``before`` until another."""
+
+    elapsed: int
+    before: int | None = None
+    until: int | None = None
+    since: RunMention | None = None
+
+
 class CaseHistory(Struct, frozen=True):
     """The results of one test in the runs of a series: the place of each run in it, and the result."""
 
@@ -266,7 +296,7 @@ class CaseHistory(Struct, frozen=True):
             letters[place] = result.letter
         return "".join(letters)
 
-    def durations(self, last: int = HISTORY + LAST) -> list[RunDuration]:
+    def durations(self, last: int = USUAL_RUNS) -> list[RunDuration]:
         """Return the last durations of passed attempts, oldest first."""
         runs, usual = self.series.runs, self.series.usual
         found = [
@@ -276,11 +306,16 @@ class CaseHistory(Struct, frozen=True):
         ]
         return found[-last:]
 
-    def usual(self, before: int | None = None) -> int | None:
-        """Return the median of the last durations as they were, in microseconds; None if none is known.
+    def changed(self) -> CaseChange | None:
+        """Return how the test got slower or faster in its last runs."""
+        known = self.durations()
+        change = find_change([each.usual for each in known], [each.elapsed for each in known])
+        if change is None:
+            return None
+        return CaseChange(change, known[-change.runs - 1].run, known[-change.runs].run, known[-1])
 
-        With ``before``, only runs before this one count.
-        """
+    def times(self, before: int | None) -> list[int]:
+        """Return the last durations as they were, in microseconds; with ``before`` those of runs before this one."""
         passed = [
             case.elapsed
             for place, case in self.results
@@ -288,7 +323,23 @@ class CaseHistory(Struct, frozen=True):
             and case.elapsed is not None
             and (before is None or self.series.runs[place].id < before)
         ]
-        return round(median(passed[-HISTORY:])) if passed else None
+        return passed[-HISTORY:]
+
+
+def usual_times(
+    connection: StoreConnection, known: Mapping[int, CaseHistory], before: int | None = None
+) -> dict[int, UsualTime | None]:
+    """Return what tests usually take, None if unknown; with ``before``, unless it changed, before this run."""
+    changes = {case: change for case, history in known.items() if (change := history.changed())}
+    rows = run_rows(connection, sorted({change.since for change in changes.values()}))
+    since = {row.id: mention(row) for row in rows}
+    found: dict[int, UsualTime | None] = {
+        case: UsualTime(round(median(times))) if (times := history.times(before)) else None
+        for case, history in known.items()
+    }
+    for case, each in changes.items():
+        found[case] = UsualTime(each.change.elapsed, each.change.median, each.until, since.get(each.since))
+    return found
 
 
 def histories(

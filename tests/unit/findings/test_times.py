@@ -49,7 +49,8 @@ SERIES = {
     "from-nothing": ([0.0] * 20 + [160.0 * MS] * 3, "slower"),
     "seven-runs": ([200.0 * MS] * 4 + [900.0 * MS] * 3, None),
     "eight-runs": ([200.0 * MS] * 5 + [900.0 * MS] * 3, "slower"), "nothing": ([], None),
-    "old-times-are-forgotten": ([900.0 * MS] * 30 + [200.0 * MS] * 20 + [210.0 * MS] * 3, None),
+    "spikes": ([*STEADY, 900.0 * MS, 900.0 * MS, *STEADY[:9]], None),
+    "old-times-are-forgotten": ([900.0 * MS] * 30 + [200.0 * MS] * 30 + [210.0 * MS] * 3, None),
 }  # fmt: skip
 
 
@@ -61,11 +62,43 @@ def test_change_of_a_series(durations: list[float], word: str | None) -> None:
 
 
 def test_numbers_of_a_change() -> None:
-    """A change tells the last duration and the usual one as they were, and how many times as long the test takes."""
+    """A change tells the usual durations since and before as they were, and how many times as long the test takes."""
     durations = [400 * MS] * 20 + [1200 * MS, 1000 * MS, 900 * MS]
     change = find_change([duration / 2 for duration in durations], durations)
     assert change is not None
-    assert (change.elapsed, change.median, change.ratio) == (900 * MS, 400 * MS, 2.25)
+    assert (change.elapsed, change.median, change.ratio) == (1000 * MS, 400 * MS, 2.5)
+
+
+def told(milliseconds: list[int]) -> dict[int, tuple[int, int]]:
+    """Return for each run that is the first to show a change when that began, and what was usual until then."""
+    found = {}
+    for count in range(1, len(milliseconds) + 1):
+        durations = [each * MS for each in milliseconds[:count]]
+        change = find_change(durations, durations)
+        if change is not None and change.is_new:
+            found[count] = count - change.runs + 1, change.median // MS
+    return found
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "news"),
+    [
+        ([57] * 7 + [901] * 80, {9: (8, 57)}), ([57] * 7 + [301] * 7 + [901] * 40, {9: (8, 57), 16: (15, 301)}),
+        ([57] * 7 + [901] * 20 + [57] * 40, {9: (8, 57), 29: (28, 901)}), ([100, 500] * 40, {}),
+        ([100, 100, 500] * 30, {}),
+    ],
+    ids=["one", "two", "there-and-back", "now-this-now-that", "now-and-then"],
+)  # fmt: skip
+def test_a_change_is_news_in_one_run(milliseconds: list[int], news: dict[int, tuple[int, int]]) -> None:
+    """The second run that shows a change tells it, no run after it does; a second step is compared with the first."""
+    assert told(milliseconds) == news
+
+
+def test_a_change_stays_the_same_in_later_runs() -> None:
+    """A page of any run after a change says since when, and what was usual before, as the first one that told it."""
+    durations = [each * MS for each in [57] * 7 + [901] * 17]
+    found = [find_change(durations[:count], durations[:count]) for count in range(9, 25)]
+    assert found == [DurationChange(901 * MS, 57 * MS, count - 7, count == 9) for count in range(9, 25)]
 
 
 @pytest.mark.parametrize(
@@ -167,15 +200,15 @@ def test_usual_speed(speeds_of_runs: list[float | None], usual: float) -> None:
 @pytest.mark.parametrize(
     ("last", "before", "is_shown"),
     [
-        ([200] * 3, 100, True), ([125] * 3, 100, True), ([115] * 3, 100, False), ([100] * 3, 200, False),
-        ([100] * 3, 100, False), ([200, 200, 110], 100, False),
+        ([200] * 2, 100, True), ([125] * 2, 100, True), ([115] * 2, 100, False), ([100] * 2, 200, False),
+        ([100] * 2, 100, False), ([200, 110], 100, False),
     ],
 )  # fmt: skip
 def test_a_change_shows_in_the_durations_as_they_were(last: list[int], before: int, *, is_shown: bool) -> None:
     """A slower test took longer, a faster one less, also in the last run, whatever the speeds of machines say."""
-    slower = find_change(STEADY + [400.0 * MS] * 3, [before] * 20 + last)
+    slower = find_change(STEADY + [400.0 * MS] * 2, [before] * 20 + last)
     faster = find_change(
-        [400.0 * MS] * 20 + [200.0 * MS] * 3, [10_000 // before] * 20 + [10_000 // one for one in last]
+        [400.0 * MS] * 20 + [200.0 * MS] * 2, [10_000 // before] * 20 + [10_000 // one for one in last]
     )
     assert (slower is not None, faster is not None) == (is_shown, is_shown)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from msgspec import Struct
 
-from pytest_automation_report.findings.sentences import commit_text
 from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages import words
 from pytest_automation_report.server.pages.run.facts import entries_of
@@ -18,7 +17,7 @@ from pytest_automation_report.text.node_ids import NameParts, split_name
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from pytest_automation_report.findings.documents import RunFindings, RunMention
+    from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.server.pages.urls import RunState
 
 _NOT_THERE: Final = "not there"
@@ -159,10 +158,13 @@ class RunChanges(Struct, frozen=True, dict=True):
         )
         letters = self.letters.get(entry["result"] or 0, "")
         if kind.name in {"slower", "faster"}:
-            note = f"{factor(entry['ratio'])} {begun_words(entry['since'])}"
+            note = f"{factor(entry['ratio'])} {words.begun_words(entry['since'])}"
             ink = "up" if kind.name == "slower" else "down"
             return row._replace(
-                before=duration(entry["median"]), after=duration(entry["elapsed"]), note=note, note_ink=ink
+                before=f"{duration(entry['median'])} until #{entry['until']}",
+                after=duration(entry["elapsed"]),
+                note=note,
+                note_ink=ink,
             )
         if kind.name == "newly_failing" and entry["key"] in self._new_tests:
             return row._replace(before=_NOT_THERE)
@@ -193,14 +195,6 @@ def failing_runs(letters: str) -> int:
             break
         failed += letter == "f"
     return failed
-
-
-def begun_words(since: RunMention | None) -> str:
-    """Return the run and commit with which something began; nothing without one."""
-    if since is None:
-        return ""
-    commit = commit_text(since["commit"], since["changes"])
-    return f"since #{since['run']}{f' ({commit})' if commit else ''}"
 
 
 def _folded(rows: Sequence[ChangeRow]) -> list[ChangeRow]:

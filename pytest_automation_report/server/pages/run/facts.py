@@ -11,11 +11,18 @@ from msgspec import Struct
 from pytest_automation_report.api.models import WORKER_FIELD
 from pytest_automation_report.findings.flakiness import WINDOW
 from pytest_automation_report.findings.sentences import RunNumbers
-from pytest_automation_report.findings.times import HISTORY, LAST, RunTime, factor, time_to_go
+from pytest_automation_report.findings.times import USUAL_RUNS, RunTime, factor, time_to_go
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, Strip, clock, strip_of
 from pytest_automation_report.server.pages.urls import FLAKY
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, fields_of
-from pytest_automation_report.server.store.histories import SeriesRun, histories, last_letters, series_of
+from pytest_automation_report.server.store.histories import (
+    SeriesRun,
+    UsualTime,
+    histories,
+    last_letters,
+    series_of,
+    usual_times,
+)
 from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.text.limits import duration, quantity, whole_number
 from pytest_automation_report.text.node_ids import NameParts, split_name
@@ -256,13 +263,13 @@ def worker_names(record: RunRecord) -> dict[int, str]:
 
 
 class Histories:
-    """Outcomes and medians of tests up to one run: of its branch, or of the base's if its branch has no earlier run."""
+    """Outcomes and usual times of tests up to a run: of its branch, or the base's if its branch has no earlier run."""
 
     def __init__(self, reader: PageReader, run: StoredRun, base: StoredRun | None) -> None:
         self._connection = reader.connection
         self._run: int = run.id
         self._letters: dict[int, str] = {}
-        self._medians: dict[int, int | None] = {}
+        self._usual: dict[int, UsualTime | None] = {}
         self.series = series_of(reader.connection, run)
         # The branch of the runs of this series.
         self.branch: str = run.branch or ""
@@ -277,12 +284,11 @@ class Histories:
 
     def load(self, cases: Iterable[int], *, is_whole: bool = False) -> None:
         """Read the histories of these tests: for a strip and a usual time, or whole, as findings look at them."""
-        missing = {case for case in cases if is_whole or case not in self._medians}
-        last = WINDOW if is_whole else HISTORY + LAST
+        missing = {case for case in cases if is_whole or case not in self._usual}
+        last = WINDOW if is_whole else USUAL_RUNS
         found = histories(self._connection, self.series, missing, last=last) if missing else {}
-        for case, history in found.items():
-            self._letters[case] = history.letters
-            self._medians[case] = history.usual(before=self._run)
+        self._letters |= {case: history.letters for case, history in found.items()}
+        self._usual |= usual_times(self._connection, found, self._run)
 
     def load_all(self) -> None:
         """Read the strips of all tests, for a page that shows each test of a run."""
@@ -292,11 +298,11 @@ class Histories:
         """Return the outcomes of a test, one letter for each run; empty for an unknown one."""
         return self._letters.get(case, "")
 
-    def usual(self, case: int) -> int | None:
-        """Return the usual time of a test before the run, in microseconds; None if it is not known."""
-        if case not in self._medians:
+    def usual(self, case: int) -> UsualTime | None:
+        """Return the usual time of a test before the run, or that since a change; None if it is not known."""
+        if case not in self._usual:
             self.load([case])
-        return self._medians[case]
+        return self._usual[case]
 
 
 # A part of a sentence: its text, and ``b`` if it is emphasised, ``code`` for a name, or nothing.
@@ -474,6 +480,7 @@ def running_now(facts: ShownRun) -> list[Running]:
     running = []
     for row, test in found:
         lasted = max(0, facts.latest - (row.session_started or row.created) - test.since)
-        median = facts.histories.usual(cases[test.key]) if test.key in cases else None
+        usual = facts.histories.usual(cases[test.key]) if test.key in cases else None
+        median = usual and usual.elapsed
         running.append(Running(split_name(test.name), test.folder, lasted, median, facts.worker(row.id)))
     return sorted(running, key=lambda test: -test.lasted)

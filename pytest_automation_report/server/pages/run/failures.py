@@ -34,7 +34,7 @@ from pytest_automation_report.server.pages.drawings import (
     small_lanes,
     strip_of,
 )
-from pytest_automation_report.server.pages.run.changes import begun_words, failing_runs
+from pytest_automation_report.server.pages.run.changes import failing_runs
 from pytest_automation_report.server.pages.run.details import where_it_ran
 from pytest_automation_report.server.pages.run.facts import (
     ListedTest,
@@ -48,11 +48,12 @@ from pytest_automation_report.server.pages.run.facts import (
 )
 from pytest_automation_report.server.pages.run.messages import Said, says_of
 from pytest_automation_report.server.pages.urls import FLAKY, RunState, link
-from pytest_automation_report.server.pages.words import tests_and_files
+from pytest_automation_report.server.pages.words import tests_and_files, usual_words
+from pytest_automation_report.server.store.histories import UsualTime
 from pytest_automation_report.server.store.results import PAGE_ROWS
 from pytest_automation_report.server.store.stored import causes_in, entries_in
 from pytest_automation_report.server.store.values import KILLED, RESULT_STATUSES, hexadecimal
-from pytest_automation_report.text.limits import duration, quantity
+from pytest_automation_report.text.limits import quantity
 from pytest_automation_report.text.node_ids import (
     MOST_NAMED,
     command_line,
@@ -478,8 +479,7 @@ class FailureCards:
 
         def about(row: ListedResult) -> str:
             entry = entries[row.id]
-            words = (duration(entry["elapsed"]), f"usually {duration(entry['median'])}", begun_words(entry["since"]))
-            return ", ".join(filter(None, words))
+            return usual_words(UsualTime(entry["elapsed"], entry["median"], entry["until"], entry["since"]))
 
         return self._facts.listed([rows[result] for result in entries if result in rows], self._state, about)
 

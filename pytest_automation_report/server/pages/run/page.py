@@ -41,13 +41,12 @@ from pytest_automation_report.server.pages.run.failures import FailureCards
 from pytest_automation_report.server.pages.run.messages import says_of
 from pytest_automation_report.server.pages.run.tests import TestList, TestsView, TreeRows
 from pytest_automation_report.server.pages.urls import VIEWS, RunState, link, paging, run_state, single_values
-from pytest_automation_report.server.pages.words import fields_of, files_in, tests_and_files
+from pytest_automation_report.server.pages.words import fields_of, files_in, tests_and_files, usual_words
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import WholeResult, results_page, run_row
 from pytest_automation_report.server.store.results import PAGE_ROWS
 from pytest_automation_report.server.store.values import ApiError
-from pytest_automation_report.text.limits import duration
 from pytest_automation_report.text.node_ids import rerun_command
 
 if TYPE_CHECKING:
@@ -460,7 +459,7 @@ class RunView:
         if view["waste"]:
             names[view["waste"]["result"]] = view["waste"]["name"]
         total = sum(entry["elapsed"] for entry in view["files"])
-        slowest = slowest_tests(view, lambda row: duration(histories.usual(row["case"])))
+        slowest = slowest_tests(view, lambda row: usual_words(histories.usual(row["case"])))
         return TimeView(
             shares=shares_of(shares) if shares["workers"] else [],
             lanes=lanes_of(view, facts.worker, names, self._state.at("time")) if view["workers"] else None,

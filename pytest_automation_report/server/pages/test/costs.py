@@ -6,12 +6,20 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias
 
 from pytest_automation_report.findings.flakiness import WINDOW, evidence_words
-from pytest_automation_report.findings.times import change_over, median, spread
+from pytest_automation_report.findings.times import USUAL_RUNS, change_over, median, spread
 from pytest_automation_report.server.pages import rendering, urls
 from pytest_automation_report.server.pages.queries import PageReader, ask
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of, newest_runs
 from pytest_automation_report.server.store.findings import stored_findings
-from pytest_automation_report.server.store.histories import CaseHistory, Failures, Series, histories, series_of
+from pytest_automation_report.server.store.histories import (
+    CaseHistory,
+    Failures,
+    Series,
+    UsualTime,
+    histories,
+    series_of,
+    usual_times,
+)
 from pytest_automation_report.server.store.reads import find_cases, mention, run_rows
 from pytest_automation_report.server.store.values import DAY_US
 from pytest_automation_report.text.limits import quantity
@@ -54,7 +62,7 @@ class Cost(NamedTuple):
     since: int | None
     words: str = ""
     failed: int = 0
-    usual: int | None = None
+    usual: UsualTime | None = None
     ratio: float | None = None  # by which it got slower or faster
     weight: int = 0  # of a slow one: its median time in each of its runs
 
@@ -103,7 +111,7 @@ def costs_context(reader: PageReader, source_id: int, branch: str | None, days: 
         own = [entry for entry in known if entry["config"] == run.config]
         cases = find_cases(connection, source_id, [entry["key"] for entry in own])
         flaky += _flaky_costs(reader, longer, first, own, cases)
-        slow += _slow_costs(reader, Series(series[before:]), source_id)
+        slow += _slow_costs(reader, Series(series), before, source_id)
         runs += len(series) - before
     weights = [row.weight for row in slow]
     least = min(sum(weights) / 100, max(weights, default=0))  # less than a hundredth of their time is not slow
@@ -145,27 +153,28 @@ def _flaky_costs(
     return rows
 
 
-def _slow_costs(reader: PageReader, series: Series, source_id: int) -> list[Cost]:
-    """Return the slowest tests of some runs of the period, and those that just got slower."""
+def _slow_costs(reader: PageReader, whole: Series, before: int, source_id: int) -> list[Cost]:
+    """Return the slowest tests of some runs after the first ones, and those that just got slower."""
+    series = Series(whole.runs[before:])
     cases = {case for run in spread(series.runs) for case in reader.slowest([run.id], _SLOWEST_OF_RUN)}
     document = stored_findings(reader.connection, series.last.id)
     slower = [] if document is None else [entry["key"] for entry in document["slower"][:_SHOWN]]
     cases |= set(find_cases(reader.connection, source_id, slower).values())
     known = histories(reader.connection, series, cases, last=len(series.runs))
-    return [_slow_cost(known[case], len(series.runs)) for case in sorted(cases)]
+    usual = usual_times(reader.connection, histories(reader.connection, whole, cases, last=USUAL_RUNS))
+    return [_slow_cost(known[case], usual[case], len(series.runs)) for case in sorted(cases)]
 
 
-def _slow_cost(history: CaseHistory, runs: int) -> Cost:
-    durations = history.durations(runs)
-    change = change_over([each.usual for each in durations], [each.elapsed for each in durations])
+def _slow_cost(history: CaseHistory, usual: UsualTime | None, runs: int) -> Cost:
     times = [result.elapsed for _, result in history.results if result.elapsed]
     # By the sum a single stall of the machine would make the slowest test of one that takes no time.
     weight = round(median(times)) * len(times) if times else 0
-    cost = Cost(history.case_id, sum(times), len(times), None, usual=history.usual(), weight=weight)
-    if change is None:
-        return cost
-    # It is usual what the test takes since it changed.
-    return cost._replace(since=durations[-change.runs].run, usual=change.elapsed, ratio=change.ratio)
+    cost = Cost(history.case_id, sum(times), len(times), None, usual=usual, weight=weight)
+    if usual is not None and usual.since is not None and usual.before:
+        return cost._replace(since=usual.since["run"], ratio=usual.elapsed / usual.before)
+    durations = history.durations(runs)
+    change = change_over([each.usual for each in durations], [each.elapsed for each in durations])
+    return cost if change is None else cost._replace(since=durations[-change.runs].run, ratio=change.ratio)
 
 
 def _named(reader: PageReader, rows: Sequence[Cost], by: Callable[[Cost], int]) -> list[NamedCost]:

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from pytest_automation_report.server.pages.words import ShownStatus
     from pytest_automation_report.server.store.database import StoreConnection
+    from pytest_automation_report.server.store.histories import UsualTime
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.stored import BriefResult, PastResult, StoredResult, StoredRun
@@ -258,7 +259,7 @@ class TestPageContext(PageContext, frozen=True, kw_only=True):
     markdown: str = ""
     worker: str = ""
     offset: int | None = None  # time into the run at which it began
-    usual: int | None = None
+    usual: UsualTime | None = None
     history: ResultHistory = ResultHistory()
     jobs: Sequence[tuple[PastResult, str, bool]] = ()
     neighbours: Neighbours | None = None
@@ -406,8 +407,8 @@ def _history(
     )
 
 
-def _usual(row: StoredResult, run: RunRecord, common: CommonValues) -> int | None:
-    """Return the usual time of a test before the run, in microseconds, as lists show it; None if it is not known."""
+def _usual(row: StoredResult, run: RunRecord, common: CommonValues) -> UsualTime | None:
+    """Return the usual time of a test before the run, as lists show it; None if it is not known."""
     run_id, reader = row.run, common.reader
 
     def read() -> Histories:

@@ -15,9 +15,9 @@ from pytest_automation_report.findings.sentences import commit_text, moment
 from pytest_automation_report.server.pages import rendering, urls
 from pytest_automation_report.server.pages.drawings import TrendPoint
 from pytest_automation_report.server.pages.queries import PageReader, ask
-from pytest_automation_report.server.pages.run.facts import Histories
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES
 from pytest_automation_report.server.store.findings import stored_findings
+from pytest_automation_report.server.store.histories import histories, series_of, usual_times
 from pytest_automation_report.server.store.results import HISTORY_ROWS
 from pytest_automation_report.server.store.values import KILLED, ResultClass
 from pytest_automation_report.text.limits import duration
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.documents import RunMention
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
+    from pytest_automation_report.server.store.histories import UsualTime
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.stored import PastResult, StoredCase, Suite
 
@@ -362,7 +363,7 @@ class CaseContext(rendering.PageContext, frozen=True, kw_only=True):
     branches: Sequence[BranchHistory]
     chosen: BranchHistory | None
     trend: Sequence[TrendPoint]
-    usual: int | None
+    usual: UsualTime | None
     reliability: Reliability | None
     reasons: Sequence[Sequence[RunOutcome]]
     sentence: Sequence[Piece]
@@ -386,6 +387,7 @@ def case_context(case_id: int, branch: str | None, reader: PageReader) -> CaseCo
     run = reader.known_run(shown.run) if shown else None
     others = {} if run is None else reader.other_branches(run)
     elsewhere = reader.by_branch([(case_id, 0)], others).get(0, {})
+    own = {} if run is None else histories(reader.connection, series_of(reader.connection, run), [case_id])
     return CaseContext(
         case=case,
         source=reader.suite(case.source),
@@ -396,7 +398,7 @@ def case_context(case_id: int, branch: str | None, reader: PageReader) -> CaseCo
         branches=branches,
         chosen=chosen,
         trend=trend_of(on_branch, shown, has_branches=False) if shown else [],
-        usual=None if run is None else Histories(reader, run, None).usual(case_id),
+        usual=usual_times(reader.connection, own).get(case_id),
         reliability=reliability(outcomes),
         reasons=_by_reason(outcomes),
         sentence=sentence(outcomes, shown.result, found, elsewhere) if shown else (),

@@ -271,7 +271,7 @@ def test_flaky_and_slow_tests_of_some_weeks_have_a_page(site: Site) -> None:
         "16 runs of main in 90 days", "1 test, whose failures and retries took 4 min 00 s",
         "test_0 tests.a · in its last 16 runs: failed in 2 runs, each between two that passed 12.5 % 2 of 16 runs",
         "4 min 00 s #4 3333333 49 days ago",
-        "test_1 tests.a 3.00 s 28.0 s 16 runs ×3.0 since #11 aaaaaaa 21 days ago",  # noqa: RUF001 - the sign
+        "test_1 tests.a 3.00 s 28.0 s 16 runs 1.00 s until #10, ×3.0 since #11 aaaaaaa 21 days ago",  # noqa: RUF001 - the sign
     ) == []  # fmt: skip
     month = site.text("/sources/1/tests?days=30")
     assert missing(month, "8 runs of main in 30 days", "12.5 % 1 of 8 runs 2 min 00 s #4") == []

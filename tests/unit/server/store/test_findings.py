@@ -17,7 +17,13 @@ from pytest_automation_report.server.store.checks import check_store
 from pytest_automation_report.server.store.compared import flaky_tests, main_branch
 from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.histories import histories, last_letters, series_of
+from pytest_automation_report.server.store.histories import (
+    UsualTime,
+    histories,
+    last_letters,
+    series_of,
+    usual_times,
+)
 from pytest_automation_report.server.store.reads import run_row
 from pytest_automation_report.server.store.removal import remove_run, remove_unused_tests
 from pytest_automation_report.server.store.values import ApiError, RunSubmission, StoredTest, ThreadSubmission
@@ -294,10 +300,11 @@ def test_slower_and_faster_tests(runs: Runs) -> None:
     *_, slow = (runs("pppppp", elapsed=250 * MS) for _ in range(3))
     found = runs.findings(slow)
     assert (found["slower"], found["faster"], found["speed"]) == ([], [], 2.5)
-    *_, last = (runs("ppppp", a_result(5, "p", elapsed=900 * MS)) for _ in range(3))
+    first, last, *after = (runs("ppppp", a_result(5, "p", elapsed=900 * MS)) for _ in range(4))
     (slower,) = runs.findings(last)["slower"]
     assert (slower["name"], slower["elapsed"], slower["median"], slower["ratio"]) == ("test_5", 900 * MS, 100 * MS, 9.0)
-    assert slower["since"]["run"] == last - 2
+    assert (slower["until"], slower["since"]["run"]) == (slow, first)
+    assert [(runs.findings(run)["slower"], runs.findings(run)["counts"]["slower"]) for run in after] == [([], 0)] * 2
 
 
 def paused(number: int, elapsed: int, paused: int) -> Json:
@@ -315,7 +322,7 @@ def test_garbage_collection_makes_no_test_slower_or_faster(runs: Runs) -> None:
     assert (found["slower"], found["faster"]) == ([], [])
     speeds = runs.service.store.read(lambda reader: reader.execute('SELECT DISTINCT "speed" FROM "run"'))
     assert speeds == [(1.0,)]
-    last = [runs("ppppp", paused(5, 900 * MS, 500 * MS)) for _ in range(3)][-1]
+    last = [runs("ppppp", paused(5, 900 * MS, 500 * MS)) for _ in range(2)][-1]
     (slower,) = runs.findings(last)["slower"]
     assert (slower["name"], slower["elapsed"], slower["median"]) == ("test_5", 400 * MS, 200 * MS)
 
@@ -342,7 +349,7 @@ def test_another_machine_is_the_usual_one_after_some_runs(runs: Runs) -> None:
     found = [run_on(2.0) for _ in range(14)]
     assert [document["speed"] for document in found] == [2.0] * 9 + [1.33] + [1.0] * 4
     assert [(document["slower"], document["faster"]) for document in found] == [([], [])] * 14
-    (test,) = [run_on(2.0, slowed=3.0) for _ in range(3)][-1]["slower"]
+    (test,) = [run_on(2.0, slowed=3.0) for _ in range(2)][-1]["slower"]
     assert test["name"] == "test_7"
     assert [test["elapsed"], test["median"]] == pytest.approx([1800 * MS, 600 * MS], rel=0.001)
 
@@ -354,8 +361,8 @@ def test_the_usual_duration_is_one_that_was_measured(runs: Runs) -> None:
     runs.findings(ids[-1])
     series = runs.service.store.read(lambda reader: series_of(reader, run_row(reader, ids[-1])))
     assert {run.speed for run in series.runs} >= {1.0, 4.0}
-    (history,) = runs.service.store.read(lambda reader: histories(reader, series, [7])).values()
-    assert history.usual() == 100 * MS
+    found = runs.service.store.read(lambda reader: usual_times(reader, histories(reader, series, [7])))
+    assert found == {7: UsualTime(100 * MS)}
 
 
 def test_a_run_has_the_speed_that_was_measured_first(runs: Runs) -> None:
@@ -374,7 +381,7 @@ def test_a_run_has_the_speed_that_was_measured_first(runs: Runs) -> None:
 def test_every_change_of_a_duration_is_found(runs: Runs, usual_ms: int, ratio: float, *, is_changed: bool) -> None:
     """Durations are read for few tests only, and for all that got slower or faster by more than a tenth of a second."""
     now_ms = round(usual_ms * ratio)
-    times = [usual_ms] * 9 + [now_ms] * 3
+    times = [usual_ms] * 9 + [now_ms] * 2
     *_, last = (runs("p" * 6, a_result(6, "p", elapsed=elapsed * MS), elapsed=50 * MS) for elapsed in times)
     found = runs.findings(last)
     is_told = is_changed and abs(now_ms - usual_ms) > 100

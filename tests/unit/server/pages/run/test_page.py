@@ -669,9 +669,10 @@ def test_the_time_to_go_is_less_what_the_running_test_has_used(site: Site) -> No
     assert "About 40 s to go , by the times of its tests so far." in shown(20, source="other")
 
 
-def test_slower_tests_show_their_own_duration_a_factor_and_since_when(site: Site) -> None:
-    """*Changes* and the list of a green run have this run's duration, the usual one, and the run of the change."""
-    times = [100] * 8 + [800, 900, 1000]
+def test_each_page_has_one_usual_time_of_a_test_that_got_slower(site: Site) -> None:
+    """Until and since when a test takes what stands on every page with a usual time; one run has it as news."""
+    times = [100] * 8 + [800, 1000] + [900] * 9
+    site.service.clock.now = time.time_ns() // 1000
     runs = [
         site.run_of(
             *(a_test(number, elapsed=(100 if number else slow) * 1000) for number in range(6)),
@@ -680,10 +681,17 @@ def test_slower_tests_show_their_own_duration_a_factor_and_since_when(site: Site
         for run, slow in enumerate(times)
     ]
     assert missing(
-        site.text(f"/runs/{runs[-1]}?view=changes"), "1 slower",
-        " 100 ms 1.00 s ×10 since #9 (8888888)",  # noqa: RUF001 - the sign
+        site.text(f"/runs/{runs[9]}?view=changes"), "1 slower",
+        " 100 ms until #8 1.00 s ×10 since #9 (8888888)",  # noqa: RUF001 - the sign
     ) == []  # fmt: skip
-    assert "test_0 1.00 s, usually 100 ms, since #9 (8888888) " in site.text(f"/runs/{runs[-1]}")
+    assert "test_0 100 ms until #8, 1.00 s since #9 (8888888) " in site.text(f"/runs/{runs[9]}")
+    usual, last = "100 ms until #8, 900 ms since #9 (8888888)", runs[-1]
+    result = site.result_ids(last)[0]
+    pages = ["/sources/1", f"/runs/{last}?view=time", f"/results/{result}", "/tests/1"]
+    assert [page for page in pages if usual not in site.text(page)] == []
+    slow = "test_0 tests.a 900 ms 10.7 s 19 runs 100 ms until #8, ×9.0 since #9"  # noqa: RUF001 - the sign
+    assert slow in site.text("/sources/1/tests")
+    assert [run for run in runs[10:] if "slower than usual" in site.text(f"/runs/{run}")] == []
 
 
 @pytest.mark.postgresql
