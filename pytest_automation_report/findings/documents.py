@@ -353,7 +353,7 @@ class TestFamily(TestCells):
 
 
 class LaneOwner(TypedDict):
-    """A worker with a lane; ``busy`` is the time of its tests."""
+    """A worker with a lane; ``busy`` is the time of its tests, ``began`` and ``over`` are those of `WorkerTime`."""
 
     thread: int
     position: int
@@ -361,6 +361,8 @@ class LaneOwner(TypedDict):
     busy: int
     start: int
     end: int
+    began: int
+    over: int | None
 
 
 class WorkerWaste(Waste):

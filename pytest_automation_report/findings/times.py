@@ -349,18 +349,23 @@ def find_waste(lanes: Mapping[int, Sequence[tuple[int, TimedResult]]], wall: int
 
 
 class WorkerTime(TypedDict):
-    """When a worker began and ended, since the run began, and the sum of its tests' durations, in microseconds."""
+    """When a worker began and ended, since the run began, and the sum of its tests' durations, in microseconds.
+
+    Its session lasted from ``began`` to ``over``, which is None if that is the end of the run.
+    """
 
     started: int
     ended: int
     tests: int
+    began: int
+    over: int | None
 
 
 class RunTime(TypedDict):
-    """Shares of the workers' wall time, in microseconds; ``before`` to ``after`` add up to all workers' ``wall``.
+    """Shares of the workers' wall time, in microseconds; ``before`` to ``after`` add up to the sessions of all workers.
 
-    A worker that has ended is ``waiting`` until the last one has; what follows is ``after`` the last test. ``balanced``
-    is the wall time of the same durations spread evenly over the workers.
+    A worker that has ended is ``waiting`` until the last one of its session has; what follows is ``after`` the last
+    test. ``balanced`` is the wall time of the same durations spread evenly over the workers.
     """
 
     wall: int
@@ -392,14 +397,19 @@ def time_shares(wall: int, workers: Sequence[WorkerTime], durations: Iterable[in
     ends = [0] * max(1, len(workers))
     for duration in sorted(durations, reverse=True):
         heapq.heapreplace(ends, ends[0] + duration)
-    last = min(wall, max((worker["ended"] for worker in workers), default=wall))
+    last: dict[tuple[int, int | None], int] = {}
+    for worker in workers:
+        session = worker["began"], worker["over"]
+        last[session] = min(wall, max(last.get(session, 0), worker["ended"]))
+    lasts = [last[worker["began"], worker["over"]] for worker in workers]
+    overs = [wall if worker["over"] is None else min(worker["over"], wall) for worker in workers]
     return {
         "wall": wall,
-        "before": sum(min(max(worker["started"], 0), wall) for worker in workers),
+        "before": sum(min(max(worker["started"] - worker["began"], 0), wall) for worker in workers),
         "tests": sum(worker["tests"] for worker in workers),
         "between": sum(max(0, worker["ended"] - worker["started"] - worker["tests"]) for worker in workers),
-        "waiting": sum(max(0, last - worker["ended"]) for worker in workers),
-        "after": len(workers) * (wall - last),
+        "waiting": sum(max(0, end - worker["ended"]) for worker, end in zip(workers, lasts, strict=True)),
+        "after": sum(max(0, over - end) for over, end in zip(overs, lasts, strict=True)),
         "balanced": max(ends),
         "workers": workers,
     }

@@ -16,7 +16,7 @@ from pytest_automation_report.text.limits import duration, quantity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.findings.documents import FindingsSummary, RunLanes
+    from pytest_automation_report.findings.documents import FindingsSummary, LaneOwner, RunLanes
     from pytest_automation_report.findings.times import BlockKind
     from pytest_automation_report.server.pages.words import Part
     from pytest_automation_report.server.store.stored import StoredRun
@@ -224,6 +224,8 @@ class DrawnLane(Struct, frozen=True):
     href: str
     top: int
     blocks: Sequence[tuple[float, float, str, str, str, str, float]]
+    left: float  # where its session begins
+    width: float  # of its session
     setup: float  # width before the first test
     end: str
     end_x: float
@@ -231,12 +233,10 @@ class DrawnLane(Struct, frozen=True):
 
 
 class Lanes(Struct, frozen=True):
-    """The timeline of a run's workers; lanes are from ``left`` on, and ``hidden`` workers have none."""
+    """The timeline of a run's workers; ``hidden`` workers have no lanes."""
 
     ticks: Sequence[tuple[float, str]]
     lanes: Sequence[DrawnLane]
-    left: float
-    lane_width: float
     bottom: int
     is_exact: bool
     hidden: int
@@ -271,7 +271,9 @@ def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[i
             href=state.at("tests", lane=Lane(worker["thread"])).address,
             top=_TOP + row * _LANE,
             blocks=drawn,
-            setup=worker["start"] * scale - 1,
+            left=left + worker["began"] * scale,
+            width=(_over(worker, wall) - worker["began"]) * scale,
+            setup=(worker["start"] - worker["began"]) * scale - 1,
             end=_tick(worker["end"] / 1_000_000, step),
             end_x=min(left + worker["end"] * scale + 5, _RIGHT - 34),
             has_end=worker["end"] < wall * 0.97,
@@ -280,19 +282,21 @@ def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[i
     return Lanes(
         ticks=[(left + time * 1_000_000 * scale, _tick(time, step)) for time in times],
         lanes=lanes,
-        left=left,
-        lane_width=_RIGHT - left,
         bottom=_TOP + len(lanes) * _LANE,
         is_exact=overview["is_exact"],
         hidden=overview["worker_count"] - len(lanes),
     )
 
 
+def _over(worker: LaneOwner, wall: int) -> int:
+    """Return when the session of a worker was over, or its last test."""
+    return wall if worker["over"] is None else max(worker["end"], min(worker["over"], wall))
+
+
 class SmallLanes(Struct, frozen=True):
-    """The lanes of the rail: the top of each, and one path for each tone; ``busy`` is in percent of ``wall``."""
+    """The lanes of the rail: one path for each tone; ``busy`` is in percent of ``wall``."""
 
     height: int
-    rows: Sequence[int]
     paths: Sequence[tuple[str, str]]
     busy: int
     wall: int
@@ -306,14 +310,14 @@ def small_lanes(overview: RunLanes, busy: int) -> SmallLanes:
     shapes: list[tuple[str, str]] = []
     workers = list(zip(overview["workers"], overview["lanes"], strict=True))[:8]
     for row, (worker, blocks) in enumerate(workers):
-        top = row * 13
-        if worker["start"] * scale >= 1:
-            shapes.append(("setup", _box(0, top, worker["start"] * scale)))
+        top, began = row * 13, worker["began"] * scale
+        shapes.append(("gap", _box(began, top, _over(worker, wall) * scale - began)))
+        if worker["start"] * scale - began >= 1:
+            shapes.append(("setup", _box(began, top, worker["start"] * scale - began)))
         for start, end, kind, *_ in blocks:
             shapes.append((TONES[kind], _box(start * scale, top, max(0.8, (end - start) * scale))))
     return SmallLanes(
         height=max(9, len(workers) * 13 - 4),
-        rows=[row * 13 for row in range(len(workers))],
         paths=_paths(shapes),
         busy=busy,
         wall=overview["wall"],

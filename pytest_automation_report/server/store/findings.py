@@ -49,6 +49,7 @@ from pytest_automation_report.server.store.reads import (
     rows_of,
     run_row,
     run_rows,
+    session_spans,
     stored_documents,
     thread_rows,
 )
@@ -522,21 +523,29 @@ def _time(connection: StoreConnection, subject: compared.ComparedRun) -> RunTime
     # Only a client that says when its session began sends the starts of tests, too.
     has_starts = any(row.session_started is not None for row in threads)
     starts = {thread: rest for thread, *rest in connection.execute(_STARTS, (run.id,))} if has_starts else {}
-    began = began_at(run, threads)
+    began, spans = began_at(run, threads), session_spans(run, threads)
     workers: list[WorkerTime] = []
+    has_clocks = True
     for row in threads:
         if has_starts and row.id not in starts:
             continue
         session, tests = row.session_started, row.elapsed_computed or 0
-        started = row.created - run.created
-        ended = started + max(row.elapsed_observed or 0, tests)
-        if session is not None:
-            first, end, unknown = starts[row.id]
-            if not unknown:
-                started, ended = max(0, session + first - began), max(0, session + int(end) - began)
-        workers.append({"started": started, "ended": ended, "tests": tests})
+        first, end, unknown = starts.get(row.id, (0, 0, row.total_count))
+        if session is not None and not unknown:
+            started, ended = max(0, session + first - began), max(0, session + int(end) - began)
+        else:
+            started = row.created - run.created
+            ended = started + max(row.elapsed_observed or 0, tests)
+            # Of results that came without any time nothing is known but their durations.
+            has_clocks = has_clocks and bool(not row.total_count or (row.elapsed_observed and tests))
+        since, over = spans[row.id]
+        workers.append({"started": started, "ended": ended, "tests": tests, "began": since, "over": over})
     wall = max([run.elapsed or 0, *(worker["ended"] for worker in workers)])
-    return time_shares(wall, workers, [case.elapsed + case.paused for case in subject.results.values() if case.elapsed])
+    return time_shares(
+        wall,
+        workers if has_clocks else [],
+        [case.elapsed + case.paused for case in subject.results.values() if case.elapsed],
+    )
 
 
 _FAILURES: Final = (

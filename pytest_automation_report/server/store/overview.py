@@ -28,6 +28,7 @@ from pytest_automation_report.server.store.reads import (
     began_at,
     keep_document,
     run_row,
+    session_spans,
     stored_documents,
     thread_rows,
 )
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.stored import StoredRun, StoredThread
 
-VERSION: Final = 7  # version of the document; documents of an earlier one are computed anew
+VERSION: Final = 8  # version of the document; documents of an earlier one are computed anew
 MAX_LANES: Final = 64  # most workers with a lane: those that ran for the longest time
 _MAX_SLOWEST: Final = 50
 _MAX_FLAKY: Final = 200
@@ -303,7 +304,9 @@ def _lanes(connection: StoreConnection, run: StoredRun, threads: Sequence[Stored
         placed[row.id] = sorted(zip(starts, results, strict=True))
     ends = {key: max(start + result.elapsed for start, result in lane) for key, lane in placed.items()}
     wall = max([run.elapsed or 0, *ends.values()])
-    waste = find_waste(placed, wall)
+    spans, longest = session_spans(run, threads), max(ends, key=lambda key: ends[key], default=0)
+    # A job that ended does not wait for another one.
+    waste = find_waste({key: lane for key, lane in placed.items() if spans[key] == spans[longest]}, wall)
     # Lists, as JSON has them: a document that was just computed equals the stored one.
     lanes = [
         [[block.start, block.end, block.kind[:2], block.count, block.result, block.last] for block in blocks]
@@ -321,6 +324,8 @@ def _lanes(connection: StoreConnection, run: StoredRun, threads: Sequence[Stored
                 "busy": sum(result.elapsed for _, result in placed[row.id]),
                 "start": placed[row.id][0][0],
                 "end": ends[row.id],
+                "began": spans[row.id][0],
+                "over": spans[row.id][1],
             }
             for row in rows
         ],

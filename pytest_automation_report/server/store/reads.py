@@ -78,6 +78,16 @@ def began_at(run: StoredRun, threads: Sequence[StoredThread]) -> int:
     return int(min(starts if has_ended and starts else [run.created, *starts]))
 
 
+def session_spans(run: StoredRun, threads: Sequence[StoredThread]) -> dict[int, tuple[int, int | None]]:
+    """Return when the session of each thread began and ended since the run began; the only one has no end."""
+    began, ends = began_at(run, threads), dict[tuple[str | None, int | None, int | None], int]()
+    keys = {row.id: (row.job, row.attempt, row.session_started) for row in threads}
+    for row in threads:
+        ends[keys[row.id]] = max(ends.get(keys[row.id], 0), (row.session_ended or began) - began)
+    is_alone = len(ends) == 1
+    return {row: (max(0, (key[-1] or began) - began), None if is_alone else ends[key]) for row, key in keys.items()}
+
+
 _ENDS: Final = (
     'SELECT COALESCE("job", \'\'), COALESCE("attempt", 1), "unexplained_exit" FROM "thread"'
     ' WHERE "run_id" = ? AND "session_ended" IS NOT NULL ORDER BY "id"'

@@ -294,7 +294,8 @@ def test_the_shares_of_a_run_are_all_of_its_time() -> None:
     """Workers that have ended wait for the last one; what follows its last test is waited for by nobody."""
     ends = [(2, 8, 5), (1, 5, 4)]
     workers: list[WorkerTime] = [
-        {"started": start * SECOND, "ended": end * SECOND, "tests": tests * SECOND} for start, end, tests in ends
+        {"started": start * SECOND, "ended": end * SECOND, "tests": tests * SECOND, "began": 0, "over": None}
+        for start, end, tests in ends
     ]
     shares: tuple[TimeShare, ...] = ("before", "tests", "between", "waiting", "after")
     time = time_shares(10 * SECOND, workers, ())
@@ -302,6 +303,9 @@ def test_the_shares_of_a_run_are_all_of_its_time() -> None:
     assert sum(time[name] for name in shares) == 2 * time["wall"]
     alone = time_shares(10 * SECOND, workers[:1], ())
     assert [alone[name] // SECOND for name in shares] == [2, 5, 1, 0, 2]
+    jobs: list[WorkerTime] = [{**workers[0], "over": 9 * SECOND}, {**workers[1], "began": SECOND, "over": 6 * SECOND}]
+    time = time_shares(10 * SECOND, jobs, ())
+    assert [time[name] // SECOND for name in shares] == [2, 9, 1, 0, 2]
 
 
 @pytest.mark.parametrize(

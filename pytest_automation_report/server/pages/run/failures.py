@@ -377,7 +377,7 @@ class FailureCards:
         facts.histories.load((row.case for row in fixed), is_whole=True)
         busy = shares_of(found["time"])[0].percent
         return Rail(
-            lanes=small_lanes(facts.overview, busy) if facts.overview["workers"] else None,
+            lanes=small_lanes(facts.overview, busy) if facts.overview["workers"] and found["time"]["workers"] else None,
             slowest=slowest_tests(facts.overview, lambda row: facts.slower.get(row["id"], ""))[:_RAIL_LINES],
             fixed=[(row, failing_runs(facts.histories.letters(row.case))) for row in fixed],
             fixed_count=found["counts"]["fixed"],

@@ -24,6 +24,7 @@ from pytest_automation_report.server.store.histories import (
     series_of,
     usual_times,
 )
+from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import run_row
 from pytest_automation_report.server.store.removal import remove_run, remove_unused_tests
 from pytest_automation_report.server.store.values import ApiError, RunSubmission, StoredTest, ThreadSubmission
@@ -785,10 +786,38 @@ def test_time_shares(runs: Runs) -> None:
         "wall": 6 * SECOND, "before": 4 * SECOND, "tests": 4 * SECOND, "between": SECOND, "waiting": 3 * SECOND,
         "after": 0, "balanced": 3 * SECOND,
         "workers": [
-            {"started": 2 * SECOND, "ended": 6 * SECOND, "tests": 3 * SECOND},
-            {"started": 2 * SECOND, "ended": 3 * SECOND, "tests": SECOND},
+            {"started": 2 * SECOND, "ended": 6 * SECOND, "tests": 3 * SECOND, "began": 0, "over": None},
+            {"started": 2 * SECOND, "ended": 3 * SECOND, "tests": SECOND, "began": 0, "over": None},
         ],
     }  # fmt: skip
+
+
+def test_jobs_that_begin_later_wait_for_nobody(runs: Runs) -> None:
+    """The time of a job's workers is that of its session: neither what ran before it, nor what went on after it."""
+    service, run = runs.service, runs.open()
+    for number in range(3):
+        session = service.clock.now + number * 10 * SECOND
+        thread = service.new_thread(run, session_started=session, job={"name": f"job-{number}"})
+        test = {**a_result(number, "p", elapsed=2 * SECOND), "started": SECOND}
+        service.append(thread, test, elapsed_computed=2 * SECOND, session={"ended": session + 4 * SECOND})
+    service.complete(run)
+    time = runs.findings(run)["time"]
+    assert [time[name] // SECOND for name in ("before", "tests", "between", "waiting", "after")] == [3, 6, 0, 0, 3]
+    spans = [(start * SECOND, (start + 4) * SECOND) for start in (0, 10, 20)]
+    lanes = overview(service.store, run)
+    assert [[(each["began"], each["over"]) for each in some] for some in (time["workers"], lanes["workers"])] == [
+        spans, spans,
+    ]  # fmt: skip
+    assert lanes["waste"] is None
+
+
+def test_results_without_any_time_have_no_shares(runs: Runs) -> None:
+    """Results whose client sent no time but their own durations do not tell when their workers ran what."""
+    service, run = runs.service, runs.open()
+    service.append(service.new_thread(run), a_result(1, "p", elapsed=2 * SECOND))
+    service.clock.now += 20 * SECOND
+    service.complete(run, measure_elapsed=True)
+    assert runs.findings(run)["time"]["workers"] == []
 
 
 def test_starts_that_the_client_sent_are_those_of_the_shares(runs: Runs) -> None:
