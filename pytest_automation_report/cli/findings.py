@@ -49,6 +49,7 @@ from pytest_automation_report.findings.sentences import (
     compared_line,
     exit_words,
     is_torn,
+    moved_names,
     reason_lines,
     stop_words,
     verdict_line,
@@ -88,7 +89,7 @@ KNOWN_FILE: Final = click.option(
 
 _COUNT: Final = click.IntRange(min=0)
 _LISTS: Final = (
-    "newly_failing", "still_failing", "fixed", "passed_again", "newly_skipped", "new_tests", "gone", "not_run",
+    "newly_failing", "still_failing", "fixed", "passed_again", "newly_skipped", "new_tests", "gone", "moved", "not_run",
 )  # fmt: skip
 _MOST_SHOWN: Final = 20
 _JSON: Final = click.option("--json", "is_json", is_flag=True, help="Print all of it as JSON (docs: Documents).")
@@ -293,10 +294,11 @@ def show_lists(document: RunFindings) -> None:
     """Print the lists of changes, and the reasons of failures."""
     for name in _LISTS:
         words = name.removesuffix("_tests").replace("_", " ")
-        tests = document["tests"][name]
+        tests = document["tests"].get(name, ())  # servers of earlier releases do not have all of them
         for test in tests[:_MOST_SHOWN]:
-            echo_stderr(f"  {words}: {_shown_title(test)}{_began(test, document)}")
-        if document["counts"][name] > _MOST_SHOWN:
+            was = f"{printable(moved_names(test)[0])} -> " if name == "moved" else ""
+            echo_stderr(f"  {words}: {was}{_shown_title(test)}{_began(test, document)}")
+        if tests and document["counts"][name] > _MOST_SHOWN:
             echo_stderr(f"  {words}: and {document['counts'][name] - _MOST_SHOWN} more")
     for word, durations in (("slower", document["slower"]), ("faster", document["faster"])):
         for each in durations[:_MOST_SHOWN]:

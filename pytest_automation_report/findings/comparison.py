@@ -82,7 +82,8 @@ class Changes(Struct, frozen=True):
     """Numbers of tests by what changed since the base, each sorted.
 
     A test that the base does not have is newly failing if it fails, and a new test in any case. A skipped test has not
-    been fixed. ``passed_again`` are those fixed ones that are flaky: nobody need have fixed them.
+    been fixed. ``passed_again`` are those fixed ones that are flaky: nobody need have fixed them. The ``moved`` ones
+    are compared with what they were.
     """
 
     newly_failing: Sequence[int] = ()
@@ -93,6 +94,7 @@ class Changes(Struct, frozen=True):
     gone: Sequence[int] = ()
     newly_skipped: Sequence[int] = ()
     not_run: Sequence[int] = ()
+    moved: Sequence[int] = ()
 
 
 class Apart(Struct, frozen=True):

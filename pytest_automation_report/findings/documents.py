@@ -122,8 +122,15 @@ class KnownUntil(TypedDict):
     reason: str
 
 
+class FormerName(TypedDict):
+    """The name that a test had in the base."""
+
+    folder: str
+    name: str
+
+
 class ChangedTest(NamedTest):
-    """A test of a list of changes; ``since`` is the run with which its failures began.
+    """A test of a list of changes; ``since`` is the run with which its failures began, ``was`` of one that was moved.
 
     ``same_reason`` says of a failure that is back whether the test failed before for the same reason. ``known`` has the
     last day, and the reason, of a failure that its session's file names, also if the day was past.
@@ -135,6 +142,7 @@ class ChangedTest(NamedTest):
     same_reason: bool | None
     known: KnownUntil | None
     fingerprint: str | None
+    was: FormerName | None
 
 
 class ChangedDuration(NamedTest):

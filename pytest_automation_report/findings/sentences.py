@@ -392,6 +392,18 @@ def _slower_line(findings: RunFindings) -> str:
     return f"{count:,} slower: {listed(names, count)}" if names else ""
 
 
+def moved_names(test: Mapping[str, Any]) -> tuple[str, str]:
+    """Return how a moved test was called and how it is called now, by that part of its names that differs."""
+    was, part = test["was"], "folder" if test["was"]["folder"] != test["folder"] else "name"
+    return was[part], test[part]
+
+
+def _moved_lines(findings: RunFindings) -> list[str]:
+    """Return between which names most tests were moved: ``6 moved: tests.test_a -> tests.test_b``."""
+    names = Counter(moved_names(test) for test in findings["tests"].get("moved", ()))
+    return [f"{count:,} moved: {printable(was)} -> {printable(now)}" for (was, now), count in names.most_common(1)]
+
+
 def _still_lines(findings: RunFindings, now: int) -> list[str]:
     """Return a line for each run in which failures began, the run with most of them first."""
     groups: dict[str, list[str]] = {}
@@ -424,6 +436,7 @@ _CHANGES: Final = (
     ("counts", "slower", "slower", "slower"),
     ("counts", "new_tests", "new test", "new tests"),
     ("counts", "gone", "gone", "gone"),
+    ("counts", "moved", "moved", "moved"),
     ("counts", "newly_skipped", "newly skipped", "newly skipped"),
 )
 
@@ -431,7 +444,8 @@ _CHANGES: Final = (
 def change_counts(findings: Mapping[str, Any]) -> dict[str, str]:
     """Return the numbers of a run's findings that are not 0 by their names, in words: ``2 new failures``."""
     found = {"mine": findings["mine"], "counts": {**findings["counts"], "flaky": other_flaky(findings)}}
-    numbers = [(member, name, found[member][name], words) for member, name, *words in _CHANGES]
+    # Servers of earlier releases do not have all of them.
+    numbers = [(member, name, found[member].get(name, 0), words) for member, name, *words in _CHANGES]
     parts = {
         f"{member} {name}": f"{number:,} {words[0] if number == 1 else words[1]}"
         for member, name, number, words in numbers
@@ -507,7 +521,12 @@ def findings_lines(findings: RunFindings, now: int) -> list[str]:
 
 def _named(findings: RunFindings, now: int) -> list[str]:
     """Return what the numbers of changes count, in five lines at most: reasons, and names of tests."""
-    tests = [*_still_lines(findings, now), flaky_line(findings, _NAMES), _slower_line(findings)]
+    tests = [
+        *_still_lines(findings, now),
+        flaky_line(findings, _NAMES),
+        _slower_line(findings),
+        *_moved_lines(findings),
+    ]
     names = [*filter(None, tests)]
     # Reasons of what failed say more than names of what did not.
     most = max(MAX_LINES - len(names), min(len(reason_lines(findings, now)), MAX_LINES - 1))

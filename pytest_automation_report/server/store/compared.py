@@ -20,14 +20,23 @@ from pytest_automation_report.findings.comparison import (
     Share,
     bases_of_change,
     choose_base,
+    is_partial,
     judge_wholeness,
     whole_before,
 )
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, judge_flakiness
+from pytest_automation_report.findings.moves import pair_moved, place_of
 from pytest_automation_report.findings.sentences import RunNumbers, fixture_words, is_torn
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.store.database import StoreConnection, marks
-from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
+from pytest_automation_report.server.store.histories import (
+    Failures,
+    histories,
+    moved_cases,
+    rename_moved,
+    results_of,
+    series_of,
+)
 from pytest_automation_report.server.store.reads import (
     IS_FIXTURE,
     IS_MODULE,
@@ -248,6 +257,8 @@ class ComparedRun(Struct, frozen=True):
     base: Base | None = None
     base_row: StoredRun | None = None
     before: Mapping[int, Verdict] | None = None  # of the base
+    moved: Mapping[int, int] = {}  # the case in the base of each test that was moved since
+    found: Mapping[int, int] = {}  # the earlier cases of those that this comparison has found, each with the case here
 
 
 def compared_run(connection: StoreConnection, run: StoredRun, wanted: WantedBase) -> ComparedRun:
@@ -257,7 +268,38 @@ def compared_run(connection: StoreConnection, run: StoredRun, wanted: WantedBase
     if base is None:
         return ComparedRun(run, results, series)
     row = run_row(connection, base.run.id)
-    return ComparedRun(run, results, series, base, row, _reached_before(connection, row))
+    before = _reached_before(connection, row)
+    moves = {case: earlier for earlier, case in series.moved.items() if earlier in before and case not in before}
+    rename_moved(before, series.moved)
+    found = _moved_since(connection, run, row, before, results)
+    moves |= {case: earlier for earlier, case in found.items()}
+    rename_moved(before, found)
+    series = replace(series, moved={**series.moved, **found})
+    return ComparedRun(run, results, series, base, row, before, moves, found)
+
+
+_PLACES: Final = f'SELECT "case_id", "folder", "name", "file" FROM "result" WHERE "run_id" = ? AND NOT {IS_NO_TEST}'  # nosec B608
+
+
+def _moved_since(
+    connection: StoreConnection,
+    run: StoredRun,
+    base: StoredRun,
+    before: Mapping[int, Verdict],
+    results: Mapping[int, CaseResult],
+) -> dict[int, int]:
+    """Return the tests of a whole run that were moved since its base, by their cases there."""
+    is_part = is_partial(with_death(connection, facts_of(run)), facts_of(base))
+    if not run.is_completed or is_part or not has_reached_all(run) or before.keys() >= results.keys():
+        return {}
+    there, here = (
+        {case: place_of(*columns) for case, *columns in connection.execute(_PLACES, (run_id,))}
+        for run_id in (base.id, run.id)
+    )
+    # Tests of a file that could not be collected are not gone.
+    lost = modules_of(connection, run.id).broken
+    there = {case: place for case, place in there.items() if case in before and place.file not in lost}
+    return {earlier: case for case, earlier in pair_moved(there, here).items()}
 
 
 def has_reached_all(run: StoredRun) -> bool:
@@ -377,18 +419,23 @@ def base_of_change(connection: StoreConnection, run: StoredRun) -> Base | None:
     return None
 
 
-_NEW_FAILURES: Final = (
-    'SELECT COUNT(DISTINCT r."case_id") FROM "result" AS r WHERE r."run_id" = ? AND r."result_class" = 3'
-    f' AND NOT r."is_replaced" AND COALESCE(r."fingerprint", 0) <> {KILLED} AND (r."is_excused" = FALSE'
-    ' OR r."is_excused" IS NULL AND NOT EXISTS (SELECT 1 FROM "result" AS b'
-    ' WHERE b."case_id" = r."case_id" AND b."run_id" = ? AND b."result_class" = 3 AND NOT b."is_replaced"'
-    f' AND COALESCE(b."fingerprint", 0) <> {KILLED}))'  # nosec B608
+_FAILED: Final = (
+    'SELECT DISTINCT "case_id", "is_excused" FROM "result" WHERE "run_id" = ? AND "result_class" = 3'
+    f' AND NOT "is_replaced" AND COALESCE("fingerprint", 0) <> {KILLED}'  # nosec B608
 )
 
 
-def new_failures(connection: StoreConnection, run_id: int, base_id: int) -> int:
-    """Return how many failures of a run stop the gate: new ones that are not known, and known ones past their day."""
-    return connection.number(_NEW_FAILURES, (run_id, base_id))
+def new_failures(connection: StoreConnection, run_id: int, base_id: int, moved: Mapping[int, int]) -> int:
+    """Return how many failures of a run stop the gate: new ones that are not known, and known ones past their day.
+
+    ``moved`` has the earlier cases of tests that were moved, each with the case in the run.
+    """
+    failed = {moved.get(case, case) for case, _ in connection.execute(_FAILED, (base_id,))}
+    return len({
+        case
+        for case, is_excused in connection.execute(_FAILED, (run_id,))
+        if (case not in failed if is_excused is None else not is_excused)
+    })  # fmt: skip
 
 
 def _let_pass(connection: StoreConnection, newest_first: Iterable[RunFacts]) -> RunFacts | None:
@@ -405,7 +452,7 @@ def _let_pass(connection: StoreConnection, newest_first: Iterable[RunFacts]) -> 
             break
         unknown.append(run)  # or its base was removed
     for run in reversed(unknown):
-        if base is None or not new_failures(connection, run.id, base.id):
+        if base is None or not new_failures(connection, run.id, base.id, moved_cases(connection, run.id)):
             base = run
     return base
 
@@ -526,7 +573,7 @@ def flaky_on_main(connection: StoreConnection, subject: ComparedRun, known: Abst
     run, before = subject.run, subject.before or {}
     failed = {case_id for case_id, case in subject.results.items() if "failed" in {case.verdict, before.get(case_id)}}
     main = main_branch(connection, run.source) if failed - known else run.branch
-    series = series_of(connection, replace(run, branch=main))
+    series = replace(series_of(connection, replace(run, branch=main)), moved=subject.series.moved)
     if run.branch in {None, main} or not series.runs:
         return {}
     failures = Failures(connection, series)
@@ -647,9 +694,11 @@ def _settled(run_id: int, cut: _Cut, writer: Writer) -> _Cut:
 def _history(connection: StoreConnection, runs: Sequence[int]) -> _Cut:
     durations: dict[int, list[int]] = defaultdict(list)
     has_failed: dict[int, bool] = {}
+    moved = moved_cases(connection, runs[0]) if runs else {}
     for run_id in runs:
-        modules = modules_of(connection, run_id).cases
-        for case_id, case in results_of(connection, run_id).items():
+        modules, results = modules_of(connection, run_id).cases, results_of(connection, run_id)
+        rename_moved(results, moved)
+        for case_id, case in results.items():
             if case_id not in modules and case.elapsed is not None:  # it ran
                 durations[case_id].append(case.elapsed)
             # The newest run that has the test decides. A module that is collected again has no result.

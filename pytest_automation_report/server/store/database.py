@@ -250,9 +250,12 @@ CREATE TABLE attachment (
 );
 CREATE INDEX attachment_run_id ON attachment (run_id /*id*/);
 
--- The identity of a test across runs: one row for each key of a source.
-CREATE TABLE "case" (id BIGSERIAL PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source, key TEXT NOT NULL);
+-- The identity of a test across runs: one row for each key of a source, and which test it was before it was moved.
+CREATE TABLE "case" (
+  id BIGSERIAL PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source, key TEXT NOT NULL, moved_from BIGINT
+);
 CREATE UNIQUE INDEX case_source_id_key ON "case" (source_id, key);
+CREATE INDEX case_moved_from ON "case" (source_id, moved_from) WHERE moved_from IS NOT NULL;
 
 -- ``run_id`` is the run of the thread, ``result_class`` the class of ``status``.
 -- ``fields`` and ``artifacts`` are JSON lists or null. ``phase`` to ``fingerprint`` are derived from causes, so that

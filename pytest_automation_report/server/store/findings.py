@@ -36,6 +36,7 @@ from pytest_automation_report.server.store.histories import (
     Failures,
     Series,
     histories,
+    keep_moved,
     measure_runs_before,
     series_of,
     set_speed,
@@ -92,9 +93,9 @@ def findings(store: Store, run_id: int, base: WantedBase = None) -> documents.Ru
         if base is None and (stored := store.read(known, is_single=True)) is not None:
             return stored
         measure_runs_before(store, run_id)
-        run, speed, document = store.read(partial(_computed, run_id=run_id, wanted=base))
+        run, speed, moved, document = store.read(partial(_computed, run_id=run_id, wanted=base))
         if base is None and run.is_completed:
-            store.write(partial(_keep, run, speed, document))
+            store.write(partial(_keep, run, speed, moved, document))
         return document
 
 
@@ -128,8 +129,10 @@ def verdict_in_list(row: StoredRun, summary: Mapping[str, Any] | None) -> Verdic
     return judge_run(numbers)
 
 
-def _keep(run: StoredRun, speed: float, document: documents.RunFindings, writer: Writer) -> None:
-    """Store the findings of a run, by the row they were made of, and its speed, if it has not changed since."""
+def _keep(
+    run: StoredRun, speed: float, moved: Mapping[int, int], document: documents.RunFindings, writer: Writer
+) -> None:
+    """Store the findings of a run, its speed and its moves, by the row they were made of, if it has not changed."""
     summary: documents.FindingsSummary = {
         "base": None if document["base"] is None else document["base"]["run"],
         "gate": document["gate"],
@@ -142,6 +145,7 @@ def _keep(run: StoredRun, speed: float, document: documents.RunFindings, writer:
     if keep_document(writer.connection, run, "findings", VERSION, document):
         keep_document(writer.connection, run, "summary", VERSION, summary)
         set_speed(run.id, speed, writer)
+        keep_moved(run, moved, writer)
 
 
 def _kinds(
@@ -160,7 +164,7 @@ def _kinds(
 
 def _computed(
     connection: StoreConnection, run_id: int, wanted: WantedBase
-) -> tuple[StoredRun, float, documents.RunFindings]:
+) -> tuple[StoredRun, float, Mapping[int, int], documents.RunFindings]:
     run = run_row(connection, run_id)
     subject = compared.compared_run(connection, run, wanted)
     facts = compared.with_death(connection, compared.facts_of(run))
@@ -199,11 +203,12 @@ def _computed(
     return (
         run,
         speed,
+        subject.found,
         {
             "version": VERSION,
             "run": run.id,
             "base": _base(subject),
-            "gate": _gate(connection, run, subject.base if wanted == "change" else None),
+            "gate": _gate(connection, subject, subject.base if wanted == "change" else None),
             "earlier_source": compared.earlier_source(connection, run, subject.results.keys()),
             "is_partial": has_part,
             "whole": whole,
@@ -302,7 +307,7 @@ def _changes(
             flaky={case_id for case_id, entry in flaky.items() if entry["state"] == "flaky"},
         ),
     )
-    return changes, numbers
+    return replace(changes, moved=sorted(subject.moved)), numbers
 
 
 _KNOWN: Final = 'SELECT "case_id", "known" FROM "result" WHERE "id" IN ({ids}) AND "known" IS NOT NULL'
@@ -321,12 +326,13 @@ def _base(subject: compared.ComparedRun) -> documents.BaseRun | None:
     return {"why": base.why, "branch": row.branch, **mention(row)}
 
 
-def _gate(connection: StoreConnection, run: StoredRun, known: Base | None) -> documents.GateBase:
+def _gate(connection: StoreConnection, subject: compared.ComparedRun, known: Base | None) -> documents.GateBase:
+    run = subject.run
     base = known or compared.base_of_change(connection, run)
     if base is None:
         return {"base": None, "branch": None, "failures": 0}
     branch = base.run.branch if base.run.branch != (run.branch or "") else None
-    failures = compared.new_failures(connection, run.id, base.run.id)
+    failures = compared.new_failures(connection, run.id, base.run.id, subject.series.moved)
     return {"base": base.run.id, "branch": branch, "failures": failures}
 
 
@@ -340,7 +346,7 @@ def _changed_durations(
     earlier = EarlierDurations(connection, subject.series)
     last = subject.series.last
     speed = earlier.speed(subject.results) if last.speed is None else last.speed
-    series = Series([*subject.series.runs[:-1], last._replace(speed=speed)])
+    series = replace(subject.series, runs=[*subject.series.runs[:-1], last._replace(speed=speed)])
     changes: dict[int, DurationChange] = {}
     runs: dict[int, tuple[int, int]] = {}
     if subject.run.is_completed:
@@ -385,6 +391,7 @@ class _Tests(Struct, dict=True):
         for case_id, key, folder, name, result_id in rows:
             self.names[case_id] = {"key": key, "folder": folder, "name": name, "result": result_id}
         lost = [case_id for case_id in gone if case_id not in self.names]
+        lost += [self.subject.moved[case_id] for case_id in cases & self.subject.moved.keys()]
         for case_id, (key, folder, name) in compared.names_of(self.connection, lost).items():
             self.names[case_id] = {"key": key, "folder": folder, "name": name, "result": None}
 
@@ -395,7 +402,8 @@ class _Tests(Struct, dict=True):
         if row is None or row.branch == subject.run.branch or len(subject.series.runs) > 1:
             return
         failing = [key for key, case in subject.results.items() if "failed" == case.verdict == before.get(key)]
-        self.before = histories(self.connection, series_of(self.connection, row), failing)
+        series = replace(series_of(self.connection, row), moved=subject.series.moved)
+        self.before = histories(self.connection, series, failing)
 
     @cached_property
     def _began_before(self) -> Mapping[str, documents.RunMention | None]:
@@ -425,6 +433,7 @@ class _Tests(Struct, dict=True):
     def _entry(self, case_id: int) -> documents.ChangedTest:
         case, known = self.subject.results.get(case_id), self.named.get(case_id)
         fingerprint = None if case is None or case.fingerprint is None else hexadecimal(case.fingerprint)
+        was = self.names.get(self.subject.moved.get(case_id, 0))
         return {
             **self.names[case_id],
             "status": None if case is None else case.verdict,
@@ -433,6 +442,7 @@ class _Tests(Struct, dict=True):
             "same_reason": self.same_reason.get(case_id),
             "known": None if known is None else {"until": known.until, "reason": known.reason},
             "fingerprint": fingerprint,
+            "was": None if was is None else {"folder": was["folder"], "name": was["name"]},
         }
 
     def _since(self, case_id: int, case: CaseResult | None) -> documents.RunMention | None:
@@ -474,7 +484,8 @@ class _Tests(Struct, dict=True):
         """The names of the tests that the base has and the run lacks, also if it is a part."""
         base = self.subject.base_row
         rows = () if base is None else self.connection.execute(_NAMES_OF_RUN, (base.id,))
-        return {name for case_id, name in rows if case_id not in self.subject.results}
+        known = {*self.subject.results, *self.subject.moved.values()}
+        return {name for case_id, name in rows if case_id not in known}
 
     def _proven(self, first: documents.RunMention, passed: int | None) -> documents.RunMention:
         """Return with which commit a failure began, without its author and as a range if it may be another's."""

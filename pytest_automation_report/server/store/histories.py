@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.stored import StoredRun
     from pytest_automation_report.server.store.writes import Writer
 
+_Value = TypeVar("_Value")
+_UNMOVED: Final[Mapping[int, int]] = {}
 # Verdict and letter of each class of results, without failed attempts and with some.
 _FAILED: Final[tuple[Verdict, str]] = ("failed", "f")
 _SKIPPED: Final[tuple[Verdict, str]] = ("skipped", "s")
@@ -78,9 +80,10 @@ class SeriesRun(NamedTuple):
 
 
 class Series(Struct, frozen=True, dict=True):
-    """The last runs of a series up to one of them, oldest first."""
+    """The last runs of a series up to one of them, oldest first; ``moved`` has earlier cases of tests of this one."""
 
     runs: Sequence[SeriesRun]
+    moved: Mapping[int, int] = {}
 
     @cached_property
     def usual(self) -> float:
@@ -112,7 +115,27 @@ def series_of(connection: StoreConnection, run: StoredRun, limit: int = WINDOW) 
         SeriesRun(run_id, Content(commit or "", changes or ""), *rest)
         for run_id, commit, changes, *rest in reversed(rows)
     ]
-    return Series(runs)
+    return Series(runs, moved_cases(connection, run.id))
+
+
+_MOVED: Final = (
+    'SELECT "id", "moved_from" FROM "case"'
+    ' WHERE "source_id" = (SELECT "source_id" FROM "run" WHERE "id" = ?) AND "moved_from" IS NOT NULL'
+)
+_IN_RUN: Final = 'SELECT DISTINCT "case_id" FROM "result" WHERE "case_id" IN ({ids}) AND "run_id" = ?'
+
+
+def moved_cases(connection: StoreConnection, run_id: int) -> dict[int, int]:
+    """Return the cases under which tests of a run stood before they were moved, each with their case in the run."""
+    origins: dict[int, int] = dict(connection.execute(_MOVED, (run_id,)))
+    there = {case for (case,) in rows_of(connection, _IN_RUN, sorted({*origins, *origins.values()}), (run_id,))}
+    moved: dict[int, int] = {}
+    for case in sorted(origins.keys() & there):
+        origin = origins.get(case)
+        while origin is not None and origin not in there and origin not in moved:
+            moved[origin] = case
+            origin = origins.get(origin)
+    return moved
 
 
 # In PostgreSQL an order by the id alone would be served by the primary key: see `database`.
@@ -138,8 +161,10 @@ _JOBS: Final = (
 )
 
 
-def _folded(connection: StoreConnection, rows: Iterable[Sequence[Any]]) -> dict[int, dict[int, CaseResult]]:
-    """Return one result for each test of each run, by run and case."""
+def _folded(
+    connection: StoreConnection, rows: Iterable[Sequence[Any]], moved: Mapping[int, int] = _UNMOVED
+) -> dict[int, dict[int, CaseResult]]:
+    """Return one result for each test of each run, by run and case; of a test that was ``moved`` by its later case."""
     runs: defaultdict[int, dict[int, CaseResult]] = defaultdict(dict)
     several: dict[tuple[int, int], list[CaseResult]] = {}
     for run_id, case_id, result_class, failed_attempts, fingerprint, elapsed, paused, result_id in rows:
@@ -172,7 +197,30 @@ def _folded(connection: StoreConnection, rows: Iterable[Sequence[Any]]) -> dict[
         is_shared = len({jobs[result.result_id][0] for result in results} - {None}) > 1
         letter = "r" if has_failed and chosen.letter == "p" else chosen.letter
         runs[run_id][case_id] = chosen._replace(letter=letter, is_shared=is_shared)
+    for cases in runs.values() if moved else ():
+        rename_moved(cases, moved)
     return runs
+
+
+_PART_AGAIN: Final = (
+    'UPDATE "case" SET "moved_from" = NULL WHERE "source_id" = ? AND "moved_from" IS NOT NULL AND'
+    ' EXISTS (SELECT 1 FROM "result" AS r WHERE r."case_id" = "case"."id" AND r."run_id" = ?) AND'
+    ' EXISTS (SELECT 1 FROM "result" AS r WHERE r."case_id" = "case"."moved_from" AND r."run_id" = ?)'
+)
+
+
+def keep_moved(run: StoredRun, moved: Mapping[int, int], writer: Writer) -> None:
+    """Store which tests of a run were moved, by their earlier cases; what has both cases was not moved."""
+    for earlier, case_id in moved.items():
+        writer.connection.change('UPDATE "case" SET "moved_from" = ? WHERE "id" = ?', (earlier, case_id))
+    writer.connection.change(_PART_AGAIN, (run.source, run.id, run.id))
+
+
+def rename_moved(cases: dict[int, _Value], moved: Mapping[int, int]) -> None:
+    """Give what stands under the earlier cases of moved tests to their later ones, unless these are there, too."""
+    for case_id in cases.keys() & moved.keys():
+        if moved[case_id] not in cases:
+            cases[moved[case_id]] = cases.pop(case_id)
 
 
 def _unfinished(result: CaseResult) -> CaseResult:
@@ -189,7 +237,7 @@ class Failures:
 
     def __init__(self, connection: StoreConnection, series: Series) -> None:
         self._runs = {run.id: run for run in series.runs}
-        self._found = _folded(connection, rows_of(connection, _UNSTABLE, [*self._runs]))
+        self._found = _folded(connection, rows_of(connection, _UNSTABLE, [*self._runs]), series.moved)
         # The fingerprints that many tests of a run share, None for a run in which most tests failed.
         self._storms: dict[int, frozenset[int] | None] = {}
         for run in series.runs:
@@ -349,11 +397,13 @@ def histories(
     places = {run.id: place for place, run in enumerate(series.runs)}
     run_ids = [run.id for run in series.runs[-last:]]
     sql = _OF_CASES.replace("{runs}", marks(run_ids))
-    runs = _folded(connection, rows_of(connection, sql, sorted(cases), run_ids))
     found: dict[int, list[tuple[int, CaseResult]]] = {case_id: [] for case_id in cases}
+    moved = {earlier: case_id for earlier, case_id in series.moved.items() if case_id in found and earlier not in found}
+    runs = _folded(connection, rows_of(connection, sql, sorted({*found, *moved}), run_ids), moved)
     for run_id in run_ids:
         for case_id, result in runs.get(run_id, {}).items():
-            found[case_id].append((places[run_id], result))
+            if case_id in found:
+                found[case_id].append((places[run_id], result))
     _add_collected(connection, series, found)
     _add_fixtures(connection, series, found)
     return {case_id: CaseHistory(case_id, series, results) for case_id, results in found.items()}
@@ -432,7 +482,7 @@ class EarlierDurations:
         least = LEAST_CHANGE_US / series.usual * min(self._runs.values(), default=1.0)
         values = (int(least), self._step, self._step)
         for run_id, case_id, elapsed in rows_of(connection, _DURATIONS, [*self._runs], values):
-            self._found[run_id][case_id] = elapsed
+            self._found[run_id][series.moved.get(case_id, case_id)] = elapsed
 
     def speed(self, results: Mapping[int, CaseResult]) -> float:
         """Return the speed of the last run by its results: 1.3 if its tests took 1.3 times as long as usual."""
@@ -466,18 +516,21 @@ class EarlierDurations:
         return changed
 
 
-def last_letters(connection: StoreConnection, runs: Sequence[SeriesRun]) -> dict[int, str]:
-    """Return the letters of all tests in these runs, for a page that shows each test of a run."""
+def last_letters(connection: StoreConnection, series: Series, last: int) -> dict[int, str]:
+    """Return the letters of all tests in the last runs of a series, for a page that shows each test of a run."""
     found: defaultdict[int, str] = defaultdict(str)
+    runs = series.runs[-last:]
     for place, run in enumerate(runs):
-        for case_id, result in results_of(connection, run.id).items():
+        results = results_of(connection, run.id)
+        rename_moved(results, series.moved)
+        for case_id, result in results.items():
             found[case_id] = found[case_id].ljust(place, ".") + result.letter
     return {case_id: letters.ljust(len(runs), ".") for case_id, letters in found.items()}
 
 
 _OF_CASE: Final = (
     'SELECT r."run_id", r."result_class" FROM "result" AS r JOIN "run" AS u ON u."id" = r."run_id"'
-    ' JOIN "run" AS own ON own."id" = ? WHERE r."case_id" = ? AND r."run_id" <= own."id" AND u."is_completed"'
+    ' JOIN "run" AS own ON own."id" = ? WHERE r."case_id" IN ({ids}) AND r."run_id" <= own."id" AND u."is_completed"'
     " AND COALESCE(u.\"branch\", '') = COALESCE(own.\"branch\", '')"
     ' AND COALESCE(u."config_id", 0) = COALESCE(own."config_id", 0)'
 )
@@ -495,7 +548,8 @@ def streak_start(connection: StoreConnection, history: CaseHistory) -> int:
     if len(series.runs) < WINDOW:
         return first
     # The streak may be longer than the series.
-    results = connection.execute(_OF_CASE, (series.last.id, history.case_id))
+    cases = [history.case_id, *(case for case, later in series.moved.items() if later == history.case_id)]
+    results = connection.execute(_OF_CASE.format(ids=marks(cases)), (series.last.id, *cases))
     passed = max((run_id for run_id, result_class in results if result_class == ResultClass.SUCCESS), default=0)
     failed = [run_id for run_id, result_class in results if result_class == ResultClass.FAILURE and run_id >= passed]
     return min(failed, default=series.last.id)

@@ -95,6 +95,10 @@ MIGRATIONS: Final[Mapping[int, tuple[MigrationStep, ...]]] = {
         Ranges("result", renew_reasons),
         "DELETE FROM run_document WHERE kind <> 'cut'",  # they are made again, with these reasons
     ),
+    13: (
+        'ALTER TABLE "case" ADD COLUMN moved_from BIGINT',
+        'CREATE INDEX case_moved_from ON "case" (source_id, moved_from) WHERE moved_from IS NOT NULL',
+    ),
 }
 SCHEMA_VERSION: Final = max(MIGRATIONS)  # version of the tables
 

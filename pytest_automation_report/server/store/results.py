@@ -63,7 +63,9 @@ _FAILURES: Final = (
 )
 _HISTORY: Final = (
     'FROM "result" AS r INNER JOIN "run" AS u ON u."id" = r."run_id"'
-    ' INNER JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."case_id" = ?'
+    ' INNER JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."case_id" IN (WITH RECURSIVE m ("id") AS ('
+    'SELECT CAST(? AS BIGINT) UNION SELECT c."moved_from" FROM "case" AS c JOIN m ON c."id" = m."id"'
+    ' WHERE c."moved_from" IS NOT NULL) SELECT "id" FROM m)'
     ' ORDER BY r."run_id" DESC, r."id" DESC LIMIT ?'
 )
 # The most telling outcome of some tests in each run: 3 for the reason, 2 for another one, 1 passed.
@@ -210,7 +212,10 @@ class ResultReader(Reader):
         return known("test", CASE.first(self.connection, 'FROM "case" WHERE "id" = ?', (case_id,)))
 
     def history(self, case_id: int) -> list[PastResult]:
-        """Return the last results of a test in its source, latest first, with branch, commit and job of each."""
+        """Return the last results of a test in its source, latest first, with branch, commit and job of each.
+
+        Those that it had before it was moved are among them.
+        """
         return PAST.all(self.connection, _HISTORY, (case_id, HISTORY_ROWS))
 
     def same_reason(self, row: StoredResult) -> tuple[list[BriefResult], int]:

@@ -46,7 +46,16 @@ LIMITS = Timeouts(**{**SHORT_LIMITS, "exit_all": 30.0, "alone": 30.0, "findings"
 
 LONG, CUT = "x" * 999, "x" * 217 + " ... 782 characters cut"
 VERDICT = {"kind": "failed", "tone": "fail", "long": "3 of 9 tests failed", "short": "3 failed"}
-COUNTS = {"fixed": 0, "passed_again": 0, "flaky": 2, "slower": 1, "gone": 4, "new_tests": 7, "newly_skipped": 0}
+COUNTS = {
+    "fixed": 0,
+    "passed_again": 0,
+    "flaky": 2,
+    "slower": 1,
+    "gone": 4,
+    "new_tests": 7,
+    "moved": 0,
+    "newly_skipped": 0,
+}
 
 
 def a_test(key: str, since: int = 7) -> Json:

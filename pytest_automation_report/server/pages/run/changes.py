@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from msgspec import Struct
 
+from pytest_automation_report.findings.sentences import moved_names
 from pytest_automation_report.findings.times import factor
 from pytest_automation_report.server.pages import words
 from pytest_automation_report.server.pages.run.facts import entries_of
@@ -47,6 +48,7 @@ _LISTS: Final = (
     _List("faster"),
     _List("new_tests", is_always=True, is_folded=True),
     _List("gone", "", "there", "gone", is_always=True, is_folded=True),
+    _List("moved"),
     _List("newly_skipped", "", "ran", "skipped", is_folded=True),
     _List("not_run", "", "there", "not run", is_folded=True),
 )
@@ -150,7 +152,9 @@ class RunChanges(Struct, frozen=True, dict=True):
             split_name(entry["name"]),
             entry["folder"],
             fingerprint,
-            self._titles.get(fingerprint) or entry["folder"],
+            f"was {moved_names(entry)[0]}"
+            if kind.name == "moved"
+            else self._titles.get(fingerprint) or entry["folder"],
             "idle" if kind.name == "gone" else words.OUTCOME_TONES.get(status, "pass"),
             kind.before,
             kind.after or status,

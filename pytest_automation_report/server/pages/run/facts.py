@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import WORKER_FIELD
 from pytest_automation_report.findings.flakiness import WINDOW
@@ -274,7 +275,7 @@ class Histories:
         # The branch of the runs of this series.
         self.branch: str = run.branch or ""
         if not self.before and base is not None and base.branch != run.branch:
-            self.series = series_of(reader.connection, base)
+            self.series = replace(series_of(reader.connection, base), moved=self.series.moved)
             self.branch = base.branch or ""
 
     @property
@@ -292,7 +293,7 @@ class Histories:
 
     def load_all(self) -> None:
         """Read the strips of all tests, for a page that shows each test of a run."""
-        self._letters |= last_letters(self._connection, self.series.runs[-STRIP_RUNS:])
+        self._letters |= last_letters(self._connection, self.series, STRIP_RUNS)
 
     def letters(self, case: int) -> str:
         """Return the outcomes of a test, one letter for each run; empty for an unknown one."""

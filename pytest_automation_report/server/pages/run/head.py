@@ -41,7 +41,7 @@ CHANGE_CHIPS: Final[Mapping[str, tuple[str, str]]] = {
 """Names and inks of the chips of changes, by their lists."""
 # What stands in the list of changes, without failures that go on.
 _MOVES: Final = (
-    "newly_failing", "fixed", "new_tests", "gone", "newly_skipped", "slower", "faster", "passed_again",
+    "newly_failing", "fixed", "new_tests", "gone", "moved", "newly_skipped", "slower", "faster", "passed_again",
 )  # fmt: skip
 
 _STOP_UNITS: Final = 300
@@ -313,8 +313,8 @@ def _since(began: RunMention | None, now: int) -> list[Phrase]:
 
 
 def _changed(findings: RunFindings) -> str:
-    names = ("fixed", "passed_again", "new_tests", "gone", "newly_skipped")
-    fixed, again, new, gone, skipped = (findings["counts"][name] for name in names)
+    names = ("fixed", "passed_again", "new_tests", "gone", "moved", "newly_skipped")
+    fixed, again, new, gone, moved, skipped = (findings["counts"][name] for name in names)
     parts = [f"{words.tests_and_files(fixed, words.files_in(findings['tests']['fixed']))} fixed"] if fixed else []
     if again:
         parts.append(f"{again:,} flaky {'test' if again == 1 else 'tests'} passed again")
@@ -322,6 +322,8 @@ def _changed(findings: RunFindings) -> str:
         parts.append(quantity(new, "new test"))
     if gone:
         parts.append(f"{gone:,} gone" if parts else f"{quantity(gone, 'test')} gone")
+    if moved:
+        parts.append(f"{moved:,} moved" if parts else f"{quantity(moved, 'test')} moved")
     if skipped:
         parts.append(f"{skipped:,} newly skipped" if parts else f"{quantity(skipped, 'test')} newly skipped")
     return ", ".join(parts)

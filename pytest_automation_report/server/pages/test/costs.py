@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias
 
+from msgspec.structs import replace
+
 from pytest_automation_report.findings.flakiness import WINDOW, evidence_words
 from pytest_automation_report.findings.times import USUAL_RUNS, change_over, median, spread
 from pytest_automation_report.server.pages import rendering, urls
@@ -104,15 +106,15 @@ def costs_context(reader: PageReader, source_id: int, branch: str | None, days: 
     slow: list[Cost] = []
     runs = 0
     for run in newest:
-        series = series_of(connection, run, _MOST_RUNS).runs
-        before = sum(one.id < first for one in series)
+        series = series_of(connection, run, _MOST_RUNS)
+        before = sum(one.id < first for one in series.runs)
         # What makes a test flaky may have been before a short period.
-        longer = Series(series[min(before, max(0, len(series) - WINDOW)) :])
+        longer = replace(series, runs=series.runs[min(before, max(0, len(series.runs) - WINDOW)) :])
         own = [entry for entry in known if entry["config"] == run.config]
         cases = find_cases(connection, source_id, [entry["key"] for entry in own])
         flaky += _flaky_costs(reader, longer, first, own, cases)
-        slow += _slow_costs(reader, Series(series), before, source_id)
-        runs += len(series) - before
+        slow += _slow_costs(reader, series, before, source_id)
+        runs += len(series.runs) - before
     weights = [row.weight for row in slow]
     least = min(sum(weights) / 100, max(weights, default=0))  # less than a hundredth of their time is not slow
     return CostsContext(

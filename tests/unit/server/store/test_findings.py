@@ -9,12 +9,13 @@ import pytest
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.delivery.attempts import unfinished_attempt
 from pytest_automation_report.findings.comparison import WantedBase
-from pytest_automation_report.findings.sentences import changes_line
+from pytest_automation_report.findings.flakiness import WINDOW
+from pytest_automation_report.findings.sentences import changes_line, findings_lines
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.store import findings as store_findings
 from pytest_automation_report.server.store.checks import check_store
-from pytest_automation_report.server.store.compared import flaky_tests, main_branch
+from pytest_automation_report.server.store.compared import flaky_tests, main_branch, usual_durations
 from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.histories import (
@@ -27,6 +28,7 @@ from pytest_automation_report.server.store.histories import (
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import run_row
 from pytest_automation_report.server.store.removal import remove_run, remove_unused_tests
+from pytest_automation_report.server.store.results import ResultReader
 from pytest_automation_report.server.store.values import ApiError, RunSubmission, StoredTest, ThreadSubmission
 from pytest_automation_report.server.store.writes import Writer, set_main_branch, source_names
 from support.service import SECOND, Service, a_test
@@ -129,7 +131,7 @@ def test_changes_since_the_run_before(runs: Runs) -> None:
     assert based_on(found) == (first, "same branch")
     changes = {
         "newly_failing": ["test_1"], "still_failing": ["test_2", "test_3"], "fixed": ["test_4"], "passed_again": [],
-        "new_tests": ["test_6"], "gone": [], "newly_skipped": ["test_5"], "not_run": [],
+        "new_tests": ["test_6"], "gone": [], "newly_skipped": ["test_5"], "not_run": [], "moved": [],
     }  # fmt: skip
     assert {word: names(tests) for word, tests in found["tests"].items()} == changes
     counted = ("newly_failing", "still_failing", "fixed", "gone")
@@ -534,17 +536,94 @@ def test_a_commit_that_was_not_tested_is_not_passed_over(runs: Runs) -> None:
 def test_a_test_that_may_have_been_moved_blames_no_commit(runs: Runs) -> None:
     """What is new and has the name of a test that is gone may have failed under its old place already."""
     runs("pf", commit=A, ancestors=[A])
-    moved = [{**test, "key": f"moved{number}", "folder": "moved"} for number, test in enumerate(results("pf"))]
-    run = runs("...f", *moved, commit=B, ancestors=[B, A], **BEN)
+    moved = [{**test, "key": "moved", "folder": "moved"} for test in results(".f")]
+    run = runs("p..f", *moved, commit=B, ancestors=[B, A], **BEN)
     since = {test["name"]: test["since"] for test in runs.findings(run)["tests"]["newly_failing"]}
     assert {name: (told["commit"], told["author"]) for name, told in since.items()} == {
         "test_1": (None, None), "test_3": (B, "Ben"),
     }  # fmt: skip
     part = runs.open(commit=C, more={**BEN["more"], "Selection": "moved"})
-    runs.service.append(runs.service.new_thread(part, ancestors=[C, B, A]), {**moved[1], "key": "movedagain"})
+    runs.service.append(runs.service.new_thread(part, ancestors=[C, B, A]), {**moved[0], "key": "movedagain"})
     runs.service.complete(part)
     (entry,) = runs.findings(part)["tests"]["newly_failing"]
     assert (entry["since"]["commit"], entry["since"]["author"]) == (None, None), "where the run is a part"
+
+
+def moved(letters: str, folder: str = "moved", **given: Any) -> list[Json]:  # noqa: ANN401 - those of `results`
+    """Return the same tests in another folder."""
+    return [{**test, "key": f"{folder}{test['name'][5:]}", "folder": folder} for test in results(letters, **given)]
+
+
+def test_a_test_that_was_moved_is_compared_with_what_it_was(runs: Runs) -> None:
+    """A renamed file has neither new nor gone tests, its old failures go on, and only what passed before is new."""
+    runs("fpfp", commit=A, ancestors=[A])
+    runs("fpfp", commit=B, ancestors=[B, A], **BEN)
+    run = runs("", *moved("ffpp"), commit=C, ancestors=[C, B, A], **BEN)
+    found = runs.findings(run)
+    lists = {name: names(tests) for name, tests in found["tests"].items() if tests}
+    everything = [f"test_{number}" for number in range(4)]
+    assert lists == {
+        "newly_failing": ["test_1"], "still_failing": ["test_0"], "fixed": ["test_2"], "moved": everything,
+    }  # fmt: skip
+    (still,), (new,) = found["tests"]["still_failing"], found["tests"]["newly_failing"]
+    assert (still["since"]["run"], still["since"]["commit"]) == (1, A)
+    assert (new["since"]["run"], new["since"]["commit"]) == (run, C)
+    assert found["tests"]["moved"][0]["was"] == {"folder": "tests.a", "name": "test_0"}
+    assert found["gate"] == {"base": 2, "branch": None, "failures": 1}
+    assert findings_lines(cast("RunFindings", found), 0)[-1] == "  4 moved: tests.a -> moved"
+
+
+def test_the_history_of_a_moved_test_goes_on(runs: Runs) -> None:
+    """Streaks, flakiness and durations, and the page of the test, have what it did under its earlier names."""
+    runs("p" * 12, elapsed=SECOND)
+    for _ in range(8):
+        runs("rf" + "p" * 10, elapsed=SECOND)
+    assert not runs.findings(runs("", *moved("pf" + "p" * 10, elapsed=SECOND)))["tests"]["new_tests"]
+    for _ in range(3):
+        tests = moved("pf" + "p" * 10, "again", elapsed=SECOND)
+        found = runs.findings(runs("", *tests[:-1], {**tests[-1], "elapsed": 2 * SECOND}))
+    assert (found["counts"]["moved"], found["tests"]["still_failing"][0]["since"]["run"]) == (0, 2)
+    assert [(entry["name"], entry["failed"]) for entry in found["flaky"] if entry["state"] == "flaky"] == [
+        ("test_0", 8)
+    ]
+    assert [(entry["name"], entry["since"]["run"]) for entry in found["slower"]] == [("test_11", 11)]
+    assert len(runs.service.store.read(lambda connection: ResultReader(connection).history(25))) == found["run"]
+    usual = usual_durations(runs.service.store, 1, "a-source", "main", None)
+    assert {key[:5] for key in (*usual["durations"], *usual["failed"])} == {"again"}
+
+
+def test_a_streak_of_a_moved_test_that_is_older_than_its_series(runs: Runs) -> None:
+    """The streak is as old as the first failure under any of its names."""
+    runs("fp")
+    runs.findings(runs("", *moved("fp")))
+    for _ in range(WINDOW):
+        last = runs("", *moved("fp"))
+    assert runs.findings(last)["tests"]["still_failing"][0]["since"]["run"] == 1
+
+
+def test_what_has_both_names_was_not_moved(runs: Runs) -> None:
+    """A test that comes back beside the one that it was moved to has its own history again, and so has the other."""
+    runs("fp")
+    assert runs.findings(runs("", *moved("ff")))["counts"]["moved"] == 2
+    found = runs.findings(runs("fp", *moved("ff")))
+    assert [names(found["tests"][name]) for name in ("newly_failing", "still_failing", "new_tests")] == [
+        ["test_0"], ["test_0", "test_1"], ["test_0", "test_1"],
+    ]  # fmt: skip
+    runs("pp", more={"Selection": "tests"})
+    found = runs.findings(runs("", *moved("ff")))
+    assert [entry["since"]["run"] for entry in found["tests"]["still_failing"]] == [2, 2]
+
+
+def test_another_branch_keeps_the_names_of_its_own(runs: Runs) -> None:
+    """Where the file was not renamed, the tests are those that they were; a run of a part moves nothing."""
+    runs("fpp")
+    assert runs.findings(runs("", *moved("fpp"), branch="topic"))["tests"]["still_failing"][0]["since"]["run"] == 1
+    assert names(runs.findings(runs("fpf"))["tests"]["newly_failing"]) == ["test_2"]
+    part = runs("", *moved("fpp", "part"), more={"Selection": "part"})
+    assert runs.findings(part)["counts"]["moved"] == 0
+    merged = runs.findings(runs("", *moved("fpf")))
+    assert (merged["counts"]["moved"], names(merged["tests"]["still_failing"])) == (3, ["test_0", "test_2"])
+    assert [entry["since"]["run"] for entry in merged["tests"]["still_failing"]] == [1, 3]
 
 
 def test_local_changes_may_have_brought_what_fails_with_the_next_commit(runs: Runs) -> None:
@@ -757,7 +836,7 @@ def test_all_letters_are_those_of_each_test(runs: Runs) -> None:
     def both(connection: StoreConnection) -> tuple[dict[int, str], dict[int, str]]:
         series = series_of(connection, run_row(connection, last))
         each = histories(connection, series, range(1, 5))
-        return last_letters(connection, series.runs), {case: history.letters for case, history in each.items()}
+        return last_letters(connection, series, 9), {case: history.letters for case, history in each.items()}
 
     letters, expected = runs.service.store.read(both)
     assert letters == expected == {1: "prf", 2: "ffp", 3: "s..", 4: "r.p"}

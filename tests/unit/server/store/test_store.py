@@ -227,6 +227,9 @@ def test_a_store_of_code_that_was_never_released_is_refused(new_place: Place, ve
             Store(new_place)
 
 
+TODAY = migrations.SCHEMA_VERSION
+
+
 class StoppedError(Exception):
     """Ends a migration where it is."""
 
@@ -255,16 +258,16 @@ def filled_store(new_place: Place, contract: Contract, monkeypatch: pytest.Monke
     filled = Filled()
     steps: dict[int, tuple[migrations.MigrationStep, ...]] = {
         **migrations.MIGRATIONS,
-        13: (
+        TODAY + 1: (
             'ALTER TABLE "result" ADD COLUMN "extra" BIGINT',
             migrations.Ranges("result", filled.fill, rows=2),
             "CREATE INDEX result_extra ON result (extra /*id*/)",
             lambda connection: connection.execute('UPDATE "run" SET "name" = "name" || \'!\''),
         ),
-        14: ("ALTER TABLE project ADD COLUMN note TEXT NOT NULL DEFAULT 'none'",),
+        TODAY + 2: ("ALTER TABLE project ADD COLUMN note TEXT NOT NULL DEFAULT 'none'",),
     }
     monkeypatch.setattr(migrations, "MIGRATIONS", steps)
-    monkeypatch.setattr(migrations, "SCHEMA_VERSION", 14)
+    monkeypatch.setattr(migrations, "SCHEMA_VERSION", TODAY + 2)
     return filled
 
 
@@ -296,12 +299,12 @@ def test_a_migration_says_how_far_it_is(new_place: Place, filled_store: Filled) 
             Store(new_place, opening=migrations.Opening(told.append, -1))
         said.append((caught.value.status, caught.value.message))
     words = "The tables of the store are being changed: "
-    shares = [f"version 13, step 2 of 4, {share} %." for share in (40, 80, 100)]
-    assert said == [(429, words + each) for each in (*shares, "they are of version 13.")]
-    begun = f"{new_place}: its tables are of version 12; they are changed to version 14"
-    assert told == [begun, *[begun.replace("of version 12", "of version 13")] * 3]
+    shares = [f"version {TODAY + 1}, step 2 of 4, {share} %." for share in (40, 80, 100)]
+    assert said == [(429, words + each) for each in (*shares, f"they are of version {TODAY + 1}.")]
+    begun = f"{new_place}: its tables are of version {TODAY}; they are changed to version {TODAY + 2}"
+    assert told == [begun, *[begun.replace(f"of version {TODAY}", f"of version {TODAY + 1}")] * 3]
     Store(new_place, opening=migrations.Opening(told.append)).close()
-    assert told[-1] == f"{new_place}: its tables are of version 14 now, after 0 s"
+    assert told[-1] == f"{new_place}: its tables are of version {TODAY + 2} now, after 0 s"
     _assert_whole(new_place, filled_store)
 
 
