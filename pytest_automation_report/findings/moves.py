@@ -28,10 +28,10 @@ class Place(NamedTuple):
         return self.classes, self.function, self.id
 
 
-def place_of(folder: str, name: str, file: str | None) -> Place:
+def locate_test(folder: str, name: str, file: str | None) -> Place:
     """Return the place of a test by its stored names; without a file its folder stands for it.
 
-    >>> place_of("tests.test_cart.TestTotal", "test_add[1-2]", "tests/test_cart.py")
+    >>> locate_test("tests.test_cart.TestTotal", "test_add[1-2]", "tests/test_cart.py")
     Place(file='tests/test_cart.py', classes='TestTotal', function='test_add', id='1-2]')
     """
     function, _, parameters = name.partition("[")

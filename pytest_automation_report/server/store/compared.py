@@ -25,7 +25,7 @@ from pytest_automation_report.findings.comparison import (
     whole_before,
 )
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, judge_flakiness
-from pytest_automation_report.findings.moves import pair_moved, place_of
+from pytest_automation_report.findings.moves import pair_moved, locate_test
 from pytest_automation_report.findings.sentences import RunNumbers, fixture_words, is_torn
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.store.database import StoreConnection, marks
@@ -293,7 +293,7 @@ def _moved_since(
     if not run.is_completed or is_part or not has_reached_all(run) or before.keys() >= results.keys():
         return {}
     there, here = (
-        {case: place_of(*columns) for case, *columns in connection.execute(_PLACES, (run_id,))}
+        {case: locate_test(*columns) for case, *columns in connection.execute(_PLACES, (run_id,))}
         for run_id in (base.id, run.id)
     )
     # Tests of a file that could not be collected are not gone.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_automation_report.findings.moves import Place, pair_moved, place_of
+from pytest_automation_report.findings.moves import Place, pair_moved, locate_test
 
 
 def places(*names: str) -> dict[str, Place]:
@@ -48,12 +48,12 @@ def test_a_name_alone_is_no_proof() -> None:
 
 def test_places_of_stored_names() -> None:
     """The file is told from the classes behind it, with a prefix before it, and without a file."""
-    assert place_of("tests.test_a.TestX", "test_y[a-1]", "tests/test_a.py") == (
+    assert locate_test("tests.test_a.TestX", "test_y[a-1]", "tests/test_a.py") == (
         "tests/test_a.py",
         "TestX",
         "test_y",
         "a-1]",
     )
-    assert place_of("linux.tests.test_a", "test_y", "tests/test_a.py") == ("linux:tests/test_a.py", "", "test_y", "")
-    assert place_of("com.shop.Cart", "adds", None) == ("com.shop.Cart", "", "adds", "")
-    assert place_of("folder", "adds", "src/cart.js") == ("folder", "", "adds", "")
+    assert locate_test("linux.tests.test_a", "test_y", "tests/test_a.py") == ("linux:tests/test_a.py", "", "test_y", "")
+    assert locate_test("com.shop.Cart", "adds", None) == ("com.shop.Cart", "", "adds", "")
+    assert locate_test("folder", "adds", "src/cart.js") == ("folder", "", "adds", "")
