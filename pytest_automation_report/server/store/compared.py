@@ -25,7 +25,7 @@ from pytest_automation_report.findings.comparison import (
     whole_before,
 )
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, judge_flakiness
-from pytest_automation_report.findings.moves import pair_moved, locate_test
+from pytest_automation_report.findings.moves import locate_test, pair_moved
 from pytest_automation_report.findings.sentences import RunNumbers, fixture_words, is_torn
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.store.database import StoreConnection, marks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_automation_report.findings.moves import Place, pair_moved, locate_test
+from pytest_automation_report.findings.moves import Place, locate_test, pair_moved
 
 
 def places(*names: str) -> dict[str, Place]:
