@@ -441,9 +441,12 @@ class Truth:
     def _both_outcomes(self, test: Address) -> bool:
         """Whether the test passed and failed with the same files and the same Python."""
         seen: dict[tuple[str, str], set[str]] = {}
-        for session in self.sessions:
+        names = {test}
+        for position, session in reversed([*enumerate(self.sessions)]):
             tree = self.git.known("rev-parse", f"{session.commit}^{{tree}}")
-            seen.setdefault((tree, session.python), set()).add(session.states.get(test, ""))
+            state = next((session.states[name] for name in names if name in session.states), "")
+            seen.setdefault((tree, session.python), set()).add(state)
+            names |= self._older_names(names, self.sessions, position) if state else set()
         return any({"failed", "passed"} <= states for states in seen.values())
 
     def _flaky(self, findings: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.limits import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -57,6 +57,24 @@ def meant(test: str, names: Sequence[str]) -> str:
     near = [each for each in names if path in each or name in each]
     match = next(iter(get_close_matches(test, near or names[:1000], 1, 0.8)), "")
     return f": did you mean {match}?" if match else ""
+
+
+def find_moved(
+    unknown: Iterable[KnownFailure], names: Iterable[str], is_there: Callable[[str], bool]
+) -> dict[KnownFailure, str]:
+    """Return the tests that entries mean whose files are gone, if one test alone has that name in its file.
+
+    ``names`` are the node ids of the whole suite, ``is_there`` says whether there is a file of this path.
+    """
+    inside: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        inside[name.partition("::")[2]].append(name)
+    parts = [(entry, *entry.test.partition("::")[::2]) for entry in unknown if "*" not in entry.test]
+    return {
+        entry: inside[name][0]
+        for entry, path, name in parts
+        if name and len(inside.get(name, ())) == 1 and not is_there(path)
+    }
 
 
 def known_text(path: Path) -> str:

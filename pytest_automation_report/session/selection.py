@@ -20,6 +20,7 @@ from pytest_automation_report.errors import SettingError
 from pytest_automation_report.findings.known import (
     KnownFailure,
     KnownTests,
+    find_moved,
     known_failures,
     known_text,
     meant,
@@ -207,6 +208,7 @@ class KnownFailureHooks(CollectionHooks):
         self._known = KnownTests(known_failures(file[1]))
         self._prefix = ""
         self._session: pytest.Session | None = None
+        self._former: dict[str, str] = {}  # earlier names of moved tests, as entries have them
         self._is_marked = False  # whether the running attempt has its field
         self._excused: dict[str, str] = {}  # by node id until when they are known
         self._past: dict[str, None] = {}  # lines
@@ -234,17 +236,25 @@ class KnownFailureHooks(CollectionHooks):
         from pytest_automation_report.session.run import typed_selection  # noqa: PLC0415 - only for mistakes
 
         if not (session.testsfailed or typed_selection(config)):
-            names = [item.nodeid for item in items]
-            lines = [
-                f"{self.sent[0]}:{entry.line}: no test is named {entry.test}{meant(entry.test, names)}"
-                for entry in unknown[:_SHOWN]
-            ]
+            names = item_nodeids(config, items)
+            moved = find_moved(unknown, names, lambda path: (config.rootpath / path).exists())
+            # An entry of its own says more than one of the test's earlier name.
+            self._former = {name: entry.test for entry, name in moved.items() if not self._known.matching(name)}
+            lines = [f"{self.sent[0]}:{entry.line}: {self._unknown(entry, moved, names)}" for entry in unknown[:_SHOWN]]
             self.found = lines, False
 
+    def _unknown(self, entry: KnownFailure, moved: Mapping[KnownFailure, str], names: Sequence[str]) -> str:
+        """Return what is to be said of an entry that names no test."""
+        if entry in moved:
+            name = f'"{moved[entry]}"' if " " in moved[entry] else moved[entry]
+            return f"{entry.test} was moved: write: until {entry.until} {name} {entry.reason}".rstrip()
+        return f"no test is named {entry.test}{meant(entry.test, names)}"
+
     def _names(self, item: pytest.Item) -> list[str]:
-        """Return the node id of a test, and its key if entries have keys."""
+        """Return the node id of a test, that of an entry with its earlier name, and its key if entries have keys."""
         (nodeid,) = item_nodeids(item.config, [item])
-        return [nodeid, identify(nodeid, prefix=self._prefix).key] if self._known.has_keys else [nodeid]
+        names = [nodeid, *filter(None, [self._former.get(nodeid)])]
+        return [*names, identify(nodeid, prefix=self._prefix).key] if self._known.has_keys else names
 
     # Outermost: what other plugins make of the outcome is there.
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -214,6 +214,33 @@ def test_entry_that_names_no_test(project: Project, workers: list[str]) -> None:
     assert "known.txt:1" not in project.report("-k", "ok", *workers, exits=0).out
 
 
+@pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one process", "workers"])
+def test_entry_of_a_test_whose_file_was_renamed(project: Project, workers: list[str]) -> None:
+    """It excuses the test under its new name, and the line to write is told; of two candidates it excuses none."""
+    known(project, "test_a[x y]", "test_b", "test_c")
+    named = (project.root / "known.txt").read_text()
+    project.write("known.txt", named.replace("test_suite.py::test_a[x y]", '"test_suite.py::test_a[x y]"'))
+    (project.root / "test_suite.py").unlink()
+    failing = "import pytest\n@pytest.mark.parametrize('x', ['x y'])\ndef test_a(x): assert 0\n"
+    project.write(
+        "test_renamed.py", f"{failing}def test_b(): assert 0\nclass TestIt:\n    def test_c(self): assert 0\n"
+    )
+    project.write("test_other.py", "def test_b(): pass\n")
+    ran = project.pytest(*workers, exits=1)
+    assert "2 failed" in ran.out
+    assert (
+        f'known.txt:1: test_suite.py::test_a[x y] was moved: write: until {TODAY} "test_renamed.py::test_a[x y]" SHOP-1'
+        in ran.out
+    )
+    assert "known.txt:2: no test is named test_suite.py::test_b" in ran.out
+    assert "test_a" not in "".join(line for line in ran.out.splitlines() if line.startswith("FAILED"))
+    assert "3 failed" in project.pytest("-k", "a or b or c", *workers, exits=1).out, (
+        "who selects may have left out others"
+    )
+    project.write("test_suite.py", "def test_d(): pass\n")
+    assert "3 failed" in project.pytest(*workers, exits=1).out, "the file is there, so the test was removed"
+
+
 @pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["one process", "a worker"])
 def test_entry_of_a_test_that_another_job_runs(project: Project, workers: list[str]) -> None:
     """In each shard, also of another plugin, only an entry that names no test of the suite is called wrong."""
