@@ -94,7 +94,7 @@ class ExportedTest(Struct, frozen=True):
     @property
     def node_id(self) -> str:
         """The node id by which pytest finds the test, empty if its file is not known."""
-        return read_node_id(self.file, self.folder, self.name, self.fields)
+        return read_node_id(self.file, self.folder, self.name, self.fields, self.line)
 
     @property
     def outcome_texts(self) -> list[Cause]:

@@ -351,12 +351,15 @@ class TestCells(TypedDict):
 
 
 class TestFamily(TestCells):
-    """A function with failures that has parameters, or that several jobs ran, and a cell for each of its tests."""
+    """A function with failures that has parameters, or that several jobs ran, and a cell for each of its results.
+
+    ``parameters`` counts those that differ: two jobs may have run each.
+    """
 
     file: str
     folder: str
     function: str
-    failed: int
+    parameters: int
     count: int
 
 

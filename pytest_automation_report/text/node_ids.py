@@ -43,22 +43,25 @@ def class_path(file: str | None, folder: str) -> str | None:
     return classes.strip(".") if separator and file else None
 
 
-def node_id(file: str | None, folder: str, name: str) -> str:
-    """Return the node id by which pytest finds a test, empty without a Python file or for another program's folder."""
+def node_id(file: str | None, folder: str, name: str, line: int | None = None) -> str:
+    """Return the node id by which pytest finds a test, empty without a Python file or for another program's folder.
+
+    Of what has the name of its module, a test that failed has a line, and the module has none.
+    """
     classes = class_path(file, folder)
     if not file or classes is None or not file.endswith(".py") or not is_argument(file):
         return ""
-    if name == folder:
+    if name == folder and line is None:
         return file
     return string("::".join([file, *filter(None, classes.split(".")), name]))
 
 
-def read_node_id(file: str | None, folder: str, name: str, fields: Iterable[Any] = ()) -> str:
+def read_node_id(file: str | None, folder: str, name: str, fields: Iterable[Any] = (), line: int | None = None) -> str:
     """Return the node id of a test; empty if its file is not known. Each field has name, type and value."""
     # It comes from the field that the plugin adds, else from file, folder and name, as JUnit XML has them.
     sent = (field.value or "" for field in fields if field.name == "Node id" and field.type == 1)
     known = next((string(text) for text in sent if is_argument(text)), "")
-    return known or node_id(file, folder, name)
+    return known or node_id(file, folder, name, line)
 
 
 MOST_NAMED: Final = 5

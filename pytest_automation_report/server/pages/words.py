@@ -6,6 +6,7 @@ A tone is the name of a colour.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -23,6 +24,7 @@ from pytest_automation_report.server.pages.urls import FLAKY
 from pytest_automation_report.server.store.stored import StoredEntry, entries_in
 from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus
 from pytest_automation_report.text.limits import duration, quantity
+from pytest_automation_report.text.node_ids import join_title
 from pytest_automation_report.text.visible import Span, plain
 
 if TYPE_CHECKING:
@@ -46,6 +48,12 @@ def tests_and_files(count: int, files: int) -> str:
 def files_in(entries: Iterable[Mapping[str, Any]]) -> int:
     """Return how many of these tests are files: these have their folder's name."""
     return sum(entry["folder"] == entry["name"] for entry in entries)
+
+
+def told_apart(places: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the names of tests by folder and name; those that several folders have stand with their folder."""
+    folders = Counter(name for _, name in {*places})
+    return [join_title(folder, name) if folders[name] > 1 else name for folder, name in places]
 
 
 def duration_change(microseconds: int | None, before: int | None) -> tuple[str, str] | None:

@@ -265,7 +265,7 @@ def _families(walk: _Walk) -> list[TestFamily]:
             "file": key[0],
             "folder": key[1],
             "function": key[2],
-            "failed": failures[key],
+            "parameters": len({test.parameters for test in walk.functions[key]}),
             "count": len(walk.functions[key]),
             **_cells(walk.functions[key]),
         }

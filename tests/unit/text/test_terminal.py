@@ -92,6 +92,11 @@ def test_a_node_id_is_made_of_file_classes_and_name(file: str | None, folder: st
     assert node_id(file, folder, name) == expected
 
 
+def test_a_test_with_the_name_of_its_module_keeps_it() -> None:
+    """A failed one is known by its line, which a module that could not be collected has not."""
+    assert node_id("test_b.py", "test_b", "test_b", 3) == "test_b.py::test_b"
+
+
 def test_classes_are_the_rest_of_the_folder() -> None:
     """The part of the folder after the module names the classes."""
     assert class_path("tests/a/test_b.py", "tests.a.test_b.TestC.TestD") == "TestC.TestD"

@@ -32,7 +32,7 @@ class _List(NamedTuple):
     before: str = _NOT_THERE  # what its tests did in the base
     after: str = ""  # what they do now
     is_always: bool = False  # its count is shown also if it is 0
-    is_folded: bool = False  # parameters of one function that changed alike are one row
+    is_folded: bool = False  # tests of one reason, or parameters of one function, that changed alike are one row
 
     @property
     def word(self) -> str:
@@ -43,7 +43,7 @@ _LISTS: Final = (
     _List("newly_failing", "fail-ink", "passed", "failed", is_always=True, is_folded=True),
     _List("fixed", "pass-ink", "failed", "passed", is_always=True),
     _List("passed_again", "pass-ink", "failed", "passed"),
-    _List("still_failing", "", "failed", "failed", is_always=True),
+    _List("still_failing", "", "failed", "failed", is_always=True, is_folded=True),
     _List("slower", "flaky-ink", is_always=True),
     _List("faster"),
     _List("new_tests", is_always=True, is_folded=True),
@@ -152,9 +152,7 @@ class RunChanges(Struct, frozen=True, dict=True):
             split_name(entry["name"]),
             entry["folder"],
             fingerprint,
-            f"was {moved_names(entry)[0]}"
-            if kind.name == "moved"
-            else self._titles.get(fingerprint) or entry["folder"],
+            f"was {moved_names(entry)[0]}" if kind.name == "moved" else self._titles.get(fingerprint, ""),
             "idle" if kind.name == "gone" else words.OUTCOME_TONES.get(status, "pass"),
             kind.before,
             kind.after or status,
@@ -202,16 +200,23 @@ def failing_runs(letters: str) -> int:
 
 
 def _folded(rows: Sequence[ChangeRow]) -> list[ChangeRow]:
-    """Return tests by function, reason and change: parameters of one function that changed alike are one row."""
+    """Return tests by reason and change, without a reason by function: those that changed alike are one row."""
     groups: dict[tuple[Any, ...], list[ChangeRow]] = {}
     for row in rows:
-        groups.setdefault((row.folder, row.short.function, row.reason, row.before, row.after), []).append(row)
+        what = row.reason if row.reason and row.about else (row.folder, row.short.function)
+        groups.setdefault((what, row.before, row.after, row.note), []).append(row)
     folded = []
     for members in groups.values():
         row, count = members[0], len(members)
         if count > 1:
             names = sorted((member.short.parameters for member in members), key=natural_key)
-            row = row._replace(size=count, note=quantity(count, "test"), range=(names[0], names[-1]))
+            functions = {(member.folder, member.short.function) for member in members}
+            note = ", ".join(filter(None, (quantity(count, "test"), row.note)))
+            row = row._replace(size=count, note=note, range=(names[0], names[-1]))
+            if len(functions) > 1:  # a row of a reason: its title, and where its tests are
+                more = len({folder for folder, _ in functions}) - 1
+                folder = f"{row.folder} and {more:,} more" if more else row.folder
+                row = row._replace(short=NameParts(row.about, ""), about="", folder=folder, range=("", ""))
         folded.append(row)
     return sorted(folded, key=lambda row: -row.size)
 

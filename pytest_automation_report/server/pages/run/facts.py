@@ -15,7 +15,7 @@ from pytest_automation_report.findings.sentences import RunNumbers
 from pytest_automation_report.findings.times import USUAL_RUNS, RunTime, factor, time_to_go
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, Strip, clock, strip_of
 from pytest_automation_report.server.pages.urls import FLAKY
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, fields_of
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, fields_of, told_apart
 from pytest_automation_report.server.store.histories import (
     SeriesRun,
     UsualTime,
@@ -403,7 +403,10 @@ def _ranked(slowest: Iterable[Slow]) -> list[Slow]:
 
 def slowest_tests(overview: RunOverview, beside: Callable[[SlowTest], str]) -> list[Slow]:
     """Return the slowest tests, with what stands beside each."""
-    return _ranked(Slow(row["name"], row["elapsed"], 0, beside(row), row["id"]) for row in overview["slowest"])
+    rows = overview["slowest"]
+    names = told_apart([(row["folder"], row["name"]) for row in rows])
+    slow = zip(rows, names, strict=True)
+    return _ranked(Slow(name, row["elapsed"], 0, beside(row), row["id"]) for row, name in slow)
 
 
 def slowest_files(overview: RunOverview) -> list[Slow]:

@@ -48,7 +48,7 @@ from pytest_automation_report.server.pages.run.facts import (
 )
 from pytest_automation_report.server.pages.run.messages import Said, says_of
 from pytest_automation_report.server.pages.urls import FLAKY, RunState, link
-from pytest_automation_report.server.pages.words import tests_and_files, usual_words
+from pytest_automation_report.server.pages.words import tests_and_files, told_apart, usual_words
 from pytest_automation_report.server.store.histories import UsualTime
 from pytest_automation_report.server.store.results import PAGE_ROWS
 from pytest_automation_report.server.store.stored import causes_in, entries_in
@@ -128,7 +128,7 @@ class ReasonCard(Struct, frozen=True):
 
 
 class FunctionGrid(Struct, frozen=True):
-    """The grid of a function: ``failed`` of its ``count`` tests did, from the first to the last of ``range``."""
+    """The grid of a function's results: ``failed`` of its ``count`` parameters did; ``range`` has first and last."""
 
     node: str
     failed: int
@@ -176,7 +176,9 @@ def _cells_of(rows: Sequence[ListedResult], families: Mapping[Function, TestFami
     ]
     first, last = cells[0].name, cells[-1].name
     shown = f"{first} to {last}" if first and last and len(cells) == family["count"] else ""
-    return FunctionGrid(node_id(*key) or join_title(key[1], key[2]), count, family["count"], shown, grid_of(cells))
+    failed = len({own[row.id] for row in rows if _function_of(row) == key})
+    node = node_id(*key) or join_title(key[1], key[2])
+    return FunctionGrid(node, failed, family["parameters"], shown, grid_of(cells))
 
 
 def _matrix_of(rows: Sequence[ListedResult], families: Mapping[Function, TestFamily]) -> ReasonMatrix | None:
@@ -249,7 +251,7 @@ class Rail(Struct, frozen=True):
 
     lanes: SmallLanes | None
     slowest: Sequence[Slow]
-    fixed: Sequence[tuple[ListedResult, int]]
+    fixed: Sequence[tuple[int, str, int]]
     fixed_count: int
     where: Sequence[tuple[str, str]]
 
@@ -317,7 +319,7 @@ class FailureCards:
             text, type_name = causes.get(row.id, ("", ""))
             more = reason["count"] - 1
             failure = ReportedFailure(
-                node_id(row.file, row.folder, row.name) or join_title(row.folder, row.name),
+                node_id(row.file, row.folder, row.name, row.line) or join_title(row.folder, row.name),
                 text,
                 row.message or "",
                 type_name,
@@ -379,7 +381,10 @@ class FailureCards:
         return Rail(
             lanes=small_lanes(facts.overview, busy) if facts.overview["workers"] and found["time"]["workers"] else None,
             slowest=slowest_tests(facts.overview, lambda row: facts.slower.get(row["id"], ""))[:_RAIL_LINES],
-            fixed=[(row, failing_runs(facts.histories.letters(row.case))) for row in fixed],
+            fixed=[
+                (row.id, name, failing_runs(facts.histories.letters(row.case)))
+                for row, name in zip(fixed, told_apart([(row.folder, row.name) for row in fixed]), strict=True)
+            ],
             fixed_count=found["counts"]["fixed"],
             where=where_it_ran(facts),
         )
@@ -433,7 +438,7 @@ class FailureCards:
         respelled = [row.id for row in rows[:MOST_NAMED] if _is_respelled(row.name)]
         found = self._reader.fields(respelled) if respelled else ()
         fields = {result: entries_in(text) for result, text, _ in found}
-        ids = (read_node_id(row.file, row.folder, row.name, fields.get(row.id, ())) for row in rows)
+        ids = (read_node_id(row.file, row.folder, row.name, fields.get(row.id, ()), row.line) for row in rows)
         has_all = len(reason["keys"]) == count and reason["fingerprint"] not in self._split
         if reason.get("fixture"):  # pytest cannot run it by its name
             return rerun_command(self._facts.row.id, reason["fingerprint"])

@@ -328,7 +328,7 @@ def own_context(row: StoredResult, state: TestState, run: StoredRun, source: str
         command=(
             rerun_command(row.run, hexadecimal(row.fingerprint or 0))
             if (row.phase or "").startswith("fixture")  # pytest cannot run it by its name
-            else command_line([read_node_id(row.file, row.folder, row.name, fields)])
+            else command_line([read_node_id(row.file, row.folder, row.name, fields, row.line)])
         ),
         outputs=outputs,
         stream=chosen.stream if chosen else "",

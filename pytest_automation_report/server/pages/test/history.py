@@ -410,7 +410,7 @@ def case_context(case_id: int, branch: str | None, reader: PageReader) -> CaseCo
 def _command(newest: PastResult) -> str:
     if newest.elapsed is None and names_fixture(newest.name):
         return rerun_command(newest.run)
-    return command_line([read_node_id(newest.file, newest.folder, newest.name)])
+    return command_line([read_node_id(newest.file, newest.folder, newest.name, line=newest.line)])
 
 
 def _by_reason(outcomes: Sequence[RunOutcome]) -> list[list[RunOutcome]]:

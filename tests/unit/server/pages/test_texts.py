@@ -22,6 +22,7 @@ def test_a_node_id_that_was_sent_counts() -> None:
     assert command_line([node]) == "pytest 'a/test_b.py::test_c[x::y]'"
     for value in ("--pdbcls=evil:Evil", "-p evil", "@options.txt", ""):
         assert read_node_id(*place, [Field("Node id", value)]) == "a/test_b.py::test_c"
+        assert read_node_id("a/test_b.py", "a.test_b", "a.test_b", line=3) == "a/test_b.py::a.test_b"
         assert command_line([read_node_id(None, *place[1:], [Field("Node id", value)])]) == ""
 
 

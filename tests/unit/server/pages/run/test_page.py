@@ -368,7 +368,7 @@ def test_a_failure_that_did_not_pass_before_says_so(site: Site) -> None:
     run = site.run_of(a_test(0), failing(1), failing(2), failing(3), **on("main"))
     text = site.text(f"/runs/{run}?view=changes&change=newly_failing")
     for number, before in ((1, "passed"), (2, "skipped"), (3, "not there")):
-        assert f"test_{number} assert 90 == 89 {before} failed" in text
+        assert f"test_{number} tests.a · assert 90 == 89 {before} failed" in text
 
 
 def test_a_part_of_the_suite_is_called_so_and_no_faster(site: Site) -> None:
@@ -405,6 +405,44 @@ def test_parameters_that_are_new_or_gone_are_one_row(site: Site) -> None:
         "test_new [10] … [39] tests.a not there passed 30 tests", "test_new [9] tests.a not there skipped",
         "test_old [1] … [3] tests.a there gone 3 tests",
     ) == []  # fmt: skip
+
+
+def test_changes_and_lists_of_time_tell_tests_of_one_name_apart(site: Site) -> None:
+    """In *Changes* failures of one reason are one row with its files; elsewhere equal names stand with their folder."""
+    tests = [
+        (number, {"name": f"test_export[{kind}]", "file": f"tests/{file}.py", "folder": f"tests.{file}"})
+        for number, (file, kind) in enumerate(product("abc", ("pdf-de", "pdf-nl")))
+    ]
+    site.run_of(*(failing(number, **place) for number, place in tests[:2]), a_test(9), **on("main"))
+    site.run_of(*(a_test(number, **place) for number, place in tests), failing(9), **on("main"))
+    message = "TimeoutError: 5 s"
+    run = site.run_of(*(failing(number, message, **place) for number, place in tests), failing(9), **on("main"))
+    page = f"/runs/{run}?view=changes&change"
+    assert missing(
+        site.text(f"{page}=newly_failing"), "Newly failing 6 tests, 1 reason",
+        "TimeoutError: 5 s tests.a and 2 more passed failed 6 tests",
+    ) == []  # fmt: skip
+    assert "test_9 tests.a · assert 90 == 89 failed failed since #2" in site.text(f"{page}=still_failing")
+    assert re.search(
+        r'<a href="[^"]*reason=[0-9a-f]{16}[^"]*"\s+data-row><code>TimeoutError', site.shown(f"{page}=newly_failing")
+    )
+    fixed = site.run_of(
+        *(a_test(number, elapsed=SECOND - number, **place) for number, place in tests), a_test(9, elapsed=9)
+    )
+    slowest = site.text(f"/runs/{fixed}?view=time").partition("Slowest tests")[2]
+    named = re.findall(r"[a-z._]+test_export \[pdf-..\]|\btest_9\b", slowest)
+    assert named == [f"tests.{file}.test_export [pdf-{kind}]" for file in "abc" for kind in ("de", "nl")] + ["test_9"]
+    rail = site.text(f"/runs/{fixed}?view=failures").partition("Fixed in this run")[2]
+    assert "tests.a.test_export [pdf-de] test_export[pdf-nl] tests.b.test_export [pdf-de] test_9" in rail
+
+
+def test_parameters_of_several_jobs_are_counted_once(site: Site) -> None:
+    """Of thirty parameters one fails in both jobs, and one in one: two of thirty, with a square for each result."""
+    first = parameters(30, 1)
+    second = [*first[:4], failing(4, name="test_price[4]", **FILE), *first[5:]]
+    run = site.service.run_of_jobs(("3.11", 1, first), ("3.13", 1, second))
+    assert "2 of its 30 parameters" in site.text(f"/runs/{run}")
+    assert site.shown(f"/runs/{run}").count("]: failed") == 3
 
 
 def test_details_have_the_versions_that_differ(site: Site) -> None:
@@ -684,7 +722,7 @@ def test_each_page_has_one_usual_time_of_a_test_that_got_slower(site: Site) -> N
         site.text(f"/runs/{runs[9]}?view=changes"), "1 slower",
         " 100 ms until #8 1.00 s ×10 since #9 (8888888)",  # noqa: RUF001 - the sign
     ) == []  # fmt: skip
-    assert "test_0 100 ms until #8, 1.00 s since #9 (8888888) " in site.text(f"/runs/{runs[9]}")
+    assert "test_0 tests.a · 100 ms until #8, 1.00 s since #9 (8888888) " in site.text(f"/runs/{runs[9]}")
     usual, last = "100 ms until #8, 900 ms since #9 (8888888)", runs[-1]
     result = site.result_ids(last)[0]
     pages = ["/sources/1", f"/runs/{last}?view=time", f"/results/{result}", "/tests/1"]
