@@ -272,8 +272,8 @@ def failures(chosen: WhichRun, *, form: str, is_new_only: bool, limit: int | Non
         if form in {"keys", "nodeids"}:
             tests = _failed(reading, run_id, are_whole=form == "nodeids")
             kept = new_keys(findings) if is_new_only and findings is not None else {*tests}
-            names = [test.key if form == "keys" else test.node_id for key, test in tests.items() if key in kept]
-            for name in [*filter(None, names)][:limit]:
+            names = [test.key if form == "keys" else test.runnable_id for key, test in tests.items() if key in kept]
+            for name in [*dict.fromkeys(filter(None, names))][:limit]:
                 click.echo(name)
             if unknown := names.count(""):
                 echo_stderr(f"{quantity(unknown, 'failed test')} without a node id: the file is not known")

@@ -10,7 +10,7 @@ from pytest_automation_report.api.models import Artifact, Cause, Field, FieldTyp
 from pytest_automation_report.api.results import EarlierAttempt, Streams, failed_attempts
 from pytest_automation_report.api.text_fields import OWNER_FIELD, ReadFields, known_field, read_result
 from pytest_automation_report.findings.sentences import RunNumbers, judge_run
-from pytest_automation_report.text.node_ids import join_title, read_node_id
+from pytest_automation_report.text.node_ids import USED_BY_FIELD, join_title, read_node_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,6 +95,11 @@ class ExportedTest(Struct, frozen=True):
     def node_id(self) -> str:
         """The node id by which pytest finds the test, empty if its file is not known."""
         return read_node_id(self.file, self.folder, self.name, self.fields, self.line)
+
+    @property
+    def runnable_id(self) -> str:
+        """The node id; of a fixture that tests share, which pytest cannot run, that of a test that uses it."""
+        return next((field.value or "" for field in self.fields if field.name == USED_BY_FIELD), self.node_id)
 
     @property
     def outcome_texts(self) -> list[Cause]:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.api.models import Artifact, StepStatus
+    from pytest_automation_report.api.models import Artifact, SharedFixture, StepStatus
     from pytest_automation_report.spool.records import TestIdentity
     from pytest_automation_report.text.redaction import TextCleaner
 
@@ -385,19 +385,27 @@ class FirstFailures:
         attempt, identity = record.attempt, identify(record.nodeid, prefix=prefix)
         failure = first_cause(attempt.causes)
         message = "" if failure is None else failure.message or failure.text
-        whole = (
-            record.folder or identity.folder,
-            record.name or identity.name,
-            message.strip().partition("\n")[0],
-            string(record.file),
-        )
+        line = one_based(record.line) if attempt.line is None else attempt.line
+        place = record.folder or identity.folder, record.name or identity.name, string(record.file)
+        if (fixture := _failed_fixture(attempt)) is not None:
+            place, line = (fixture.folder, fixture.name, fixture.file), fixture.line
+            if any((each.folder, each.name) == place[:2] for each in self.kept):
+                return  # tests that its setup kept from running
+        whole = (*place[:2], message.strip().partition("\n")[0], place[2])
         texts = [cut_end(text, _TEXT_UNITS) for text in whole]
         # The longest that ASCII JSON can be: two bytes for a quote or a backslash, six for a unit as \uXXXX.
         self._remaining_bytes -= sum(len(text) * 2 if text.isascii() else utf16_length(text) * 6 for text in texts)
-        line = one_based(record.line) if attempt.line is None else attempt.line
         folder, name, message, file = texts
         is_known = _is_excused(attempt)
         self.kept.append(FailedTest(attempt.status, folder, name, message, file, line, is_known))
+
+
+def _failed_fixture(attempt: Attempt) -> SharedFixture | None:
+    """Return the fixture that tests share by whose failure alone an attempt failed; None if the test failed itself."""
+    failed = [cause for cause in attempt.causes if cause.phase]
+    if not failed or any(cause.is_own or not cause.fixtures for cause in failed):
+        return None
+    return failed[0].fixtures[0]
 
 
 def _is_excused(attempt: Attempt) -> bool:

@@ -212,6 +212,8 @@ class JobPage(Struct, frozen=True, kw_only=True):
         run = "" if self.run is None else f"run {self.run}"
         where = f"[{run}](<{self.url}>)" if self.url and run else run
         counted = counts_by_status(tally.counts, _FAILURES_FIRST) or "no results"
+        if self.findings is not None and self.findings["verdict"]["kind"] == "fixture":
+            counted = self.findings["verdict"]["short"]  # pytest puts the error on a test
         # Of a shard there are no findings, whose line of changes has the known failures.
         known = sum(failure.is_known for failure in tally.failures) if self.findings is None else 0
         least = "at least " if self.failed > len(tally.failures) else ""

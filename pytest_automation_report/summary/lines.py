@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.records import DoneRecord, ReportRecord
     from pytest_automation_report.spool.sessions import LeftoverCounts
     from pytest_automation_report.spool.writer import WriteLosses
-    from pytest_automation_report.summary.counts import SessionCounts, SessionOutcome
+    from pytest_automation_report.summary.counts import SessionOutcome
 
 _REASONS: Final = 3
 _LINK: Final = "look at it: "
@@ -79,7 +79,7 @@ def _delivered(
     is_short: bool,
 ) -> list[str]:
     tally, report, run = ending.tally, ending.report, ending.shown_run
-    lines = [_counted(tally), *filter(None, [counted_otherwise(stats, tally.counts), ending.exit_words])]
+    lines = [_counted(ending), *filter(None, [counted_otherwise(stats, tally.counts), ending.exit_words])]
     found = _findings(settings, ending)
     if is_short:
         has_digest = ending.findings is not None and "digest" in ending.findings
@@ -193,10 +193,13 @@ def counts_by_status(counts: Mapping[str, int], order: Iterable[str] = _STATUSES
     return ", ".join(f"{counts[status]:,} {words.get(status, status)}" for status in order if counts.get(status))
 
 
-def _counted(tally: SessionCounts) -> str:
+def _counted(ending: SessionOutcome) -> str:
+    tally = ending.tally
     where = f" from {tally.workers:,} workers" if tally.workers > 1 else ""
     delivered = f"{tally.acknowledged:,} of {quantity(tally.seen, 'result')} delivered{where}"
-    return f"{delivered}: {counts_by_status(tally.counts)}"
+    # The verdict says that only fixtures failed, which pytest puts on tests.
+    is_fixture = ending.findings is not None and ending.findings["verdict"]["kind"] == "fixture"
+    return delivered if is_fixture else f"{delivered}: {counts_by_status(tally.counts)}"
 
 
 def _collected(ending: SessionOutcome) -> list[str]:

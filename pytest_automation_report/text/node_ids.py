@@ -64,6 +64,9 @@ def read_node_id(file: str | None, folder: str, name: str, fields: Iterable[Any]
     return known or node_id(file, folder, name, line)
 
 
+USED_BY_FIELD: Final = "Used by"
+"""The field of a fixture that tests share with the node id of the test in which it failed, which pytest can run."""
+
 MOST_NAMED: Final = 5
 
 

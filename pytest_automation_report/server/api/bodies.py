@@ -43,6 +43,7 @@ from pytest_automation_report.server.store.values import (
 )
 from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.text.limits import ANCESTOR_DIGITS
+from pytest_automation_report.text.node_ids import USED_BY_FIELD, read_node_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -235,8 +236,9 @@ class TestBody(Body, frozen=True, kw_only=True):
             status = STATUS_IDS["skipped" if "skipped" in kinds else "passed"]
             kept = encode(own).decode() if own else None
             yield row._replace(status=status, causes=kept, output=None, owner=None, known=None, is_excused=None)
+        node = read_node_id(row.file, row.folder, row.name, self.fields, row.line)
         for cause in shared:
-            yield from (_fixture_row(fixture, cause) for fixture in cause.fixtures)
+            yield from (_fixture_row(fixture, cause, node) for fixture in cause.fixtures)
 
     def _row(self) -> StoredTest:
         fields: object = self.fields
@@ -284,8 +286,8 @@ class TestBody(Body, frozen=True, kw_only=True):
         return self.phases.setup, self.phases.teardown
 
 
-def _fixture_row(fixture: SharedFixture, cause: Cause) -> StoredTest:
-    """Return the result of a fixture that tests share, which failed in this phase of one of them."""
+def _fixture_row(fixture: SharedFixture, cause: Cause, node: str) -> StoredTest:
+    """Return the result of a fixture that tests share, which failed in this phase of one of them, ``node``."""
     own = replace(cause, name="Error", phase=fixture.phase, fixtures=(fixture,), is_own=False)
     if fixture.message:
         own = replace(own, message=fixture.message, type="")
@@ -297,6 +299,7 @@ def _fixture_row(fixture: SharedFixture, cause: Cause) -> StoredTest:
         STATUS_IDS["error"],
         file=fixture.file or None,
         line=fixture.line,
+        fields=encode([{"type": 1, "name": USED_BY_FIELD, "value": node}]).decode() if node else None,
         known=None if known is None else _column(known),
         is_excused=None if known is None else not known.is_past,
         causes=encode([own]).decode(),
