@@ -1,5 +1,7 @@
 """What failed, in the summary of a session: for coding agents by itself, for all others by a setting."""
 
+import re
+
 import pytest
 
 from pytest_automation_report.ci.detection import AGENTS, is_agent
@@ -81,15 +83,16 @@ def test_the_setting_true_shows_both(project: Project) -> None:
     assert all(words in ran.out for words in (DIGEST, *OWN[:3]))
 
 
-@pytest.mark.parametrize("arguments", [("-q",), ("-q", "-n2")])
+@pytest.mark.parametrize("arguments", [("-q",), ("-q", "-n2"), ("-q", "--color=yes")])
 def test_a_green_session_costs_an_agent_two_lines(project: Project, arguments: tuple[str, ...]) -> None:
-    """At most 200 characters are left beside the progress, also where tests warn, and in a run with an earlier one."""
+    """At most 200 characters and no link are beside the progress, also in colours, where tests warn, and at run 2."""
     project.write("test_suite.py", GREEN)
     for _ in range(2):
         ran = project.report(*arguments, env=session_environment(CLAUDECODE="1"), exits=0)
         said = [line for line in ran.out.splitlines() if "%]" not in line and "bringing up nodes" not in line]
         assert len("\n".join(said).strip()) <= 200, ran.out
         assert "200 of 200 results delivered" in ran.out
+        assert not re.search(r"https?://|\x1b\]8;|automation-report open", "\n".join(said)), "no link"
 
 
 def test_variables_of_agents() -> None:
