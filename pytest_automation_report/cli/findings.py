@@ -89,7 +89,8 @@ KNOWN_FILE: Final = click.option(
 
 _COUNT: Final = click.IntRange(min=0)
 _LISTS: Final = (
-    "newly_failing", "still_failing", "fixed", "passed_again", "newly_skipped", "new_tests", "gone", "moved", "not_run",
+    "newly_failing", "still_failing", "fixed", "passed_again", "newly_skipped", "new_tests", "gone", "moved",
+    "unstable_ids", "not_run",
 )  # fmt: skip
 _MOST_SHOWN: Final = 20
 _JSON: Final = click.option("--json", "is_json", is_flag=True, help="Print all of it as JSON (docs: Documents).")

@@ -218,7 +218,9 @@ def embedded_report(
 
 _TEXT_UNITS: Final = 240
 _MAX_FAILING: Final = 200  # the page of a CI job shows 50
-_COUNTS: Final = ("back", "fixed", "passed_again", "flaky", "slower", "new_tests", "gone", "moved", "newly_skipped")
+_COUNTS: Final = (
+    "back", "fixed", "passed_again", "flaky", "slower", "new_tests", "gone", "moved", "unstable_ids", "newly_skipped",
+)  # fmt: skip
 
 
 def excerpt_from(document: RunFindings, source: str, now: int) -> FindingsExcerpt:

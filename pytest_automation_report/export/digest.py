@@ -232,7 +232,7 @@ def _counts(run: Run, findings: RunFindings | None) -> dict[str, int]:
     return {
         **ran,
         **findings["mine"],
-        **{name: findings["counts"].get(name, 0) for name in ("back", "fixed", "gone", "reasons")},
+        **{name: findings["counts"].get(name, 0) for name in ("back", "fixed", "gone", "unstable_ids", "reasons")},
     }
 
 

@@ -83,7 +83,7 @@ class Changes(Struct, frozen=True):
 
     A test that the base does not have is newly failing if it fails, and a new test in any case. A skipped test has not
     been fixed. ``passed_again`` are those fixed ones that are flaky: nobody need have fixed them. The ``moved`` ones
-    are compared with what they were.
+    are compared with what they were. Those with ``unstable_ids`` are neither new tests nor gone.
     """
 
     newly_failing: Sequence[int] = ()
@@ -95,6 +95,7 @@ class Changes(Struct, frozen=True):
     newly_skipped: Sequence[int] = ()
     not_run: Sequence[int] = ()
     moved: Sequence[int] = ()
+    unstable_ids: Sequence[int] = ()
 
 
 class Apart(Struct, frozen=True):

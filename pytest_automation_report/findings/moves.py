@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -12,6 +13,13 @@ _Test = TypeVar("_Test", bound="Hashable")
 
 # A file was renamed if more than this share of the functions of either name is in the other one.
 _SAME_SHARE: Final = 0.5
+# What differs in each run, and what nobody writes: an address, a random id or number, a moment.
+_VOLATILE: Final = re.compile(
+    r"0x[0-9a-fA-F]{6,16}"
+    r"|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?"
+    r"|(?<![\w.])(?:1[0-9]{9}\.[0-9]{3,}|0\.[0-9]{12,})(?![\w.])"
+)
 
 
 class Place(NamedTuple):
@@ -70,6 +78,26 @@ def pair_moved(before: Mapping[_Test, Place], now: Mapping[_Test, Place]) -> dic
             others[test] = old
     ways = Counter((gone[old].file, come[test].file) for test, old in others.items())
     return pairs | {test: old for test, old in others.items() if ways[gone[old].file, come[test].file] > 1}
+
+
+def pair_volatile(before: Mapping[_Test, Place], now: Mapping[_Test, Place]) -> tuple[set[_Test], dict[_Test, _Test]]:
+    """Return the tests of either run whose ids differ from run to run; and those of one of each, later and earlier.
+
+    These are new and gone tests of one function, whose ids are equal but for addresses, moments and random values.
+
+    >>> old, new = Place("test_a.py", "", "test_x", "<A at 0x7f10c0>]"), Place("test_a.py", "", "test_x", "1.5]")
+    >>> pair_volatile({1: old, 2: new}, {3: old._replace(id="<A at 0x7f2348>]"), 4: new._replace(id="2.5]")})
+    ({1, 3}, {3: 1})
+    """
+    places: defaultdict[Place, tuple[list[_Test], list[_Test]]] = defaultdict(lambda: ([], []))
+    for number, (tests, others) in enumerate(((before, now), (now, before))):
+        for test, place in tests.items():
+            masked = _VOLATILE.sub("<>", place.id)
+            if masked != place.id and test not in others:
+                places[place._replace(id=masked)][number].append(test)
+    pairs = [pair for pair in places.values() if all(pair)]
+    unstable = {test for pair in pairs for tests in pair for test in tests}
+    return unstable, {come[0]: gone[0] for gone, come in pairs if len(gone) == len(come) == 1}
 
 
 def _alone(tests: Mapping[_Test, Place]) -> dict[tuple[str, str, str], _Test]:

@@ -302,7 +302,7 @@ def changes_line(
         if began is not None and (began["commit"] or began.get("among")):
             parts["mine new"] += f" since {_beginning(began, now, shown)}"
     # These are properties of a test by its history: the base need not differ in them.
-    lasting = [parts.pop(name, "") for name in ("counts flaky", "counts slower")]
+    lasting = [parts.pop(name, "") for name in ("counts flaky", "counts slower", "counts unstable_ids")]
     after = ", ".join(filter(None, [_beyond(findings, shown), *lasting]))
     commit = shown(commit_text(base["commit"], base["changes"])) if base["commit"] else ""
     described = f"{_run_words(base, why)} ({', '.join(filter(None, (commit, _when(base['at'], now))))})"
@@ -424,6 +424,17 @@ def brief(verdict: VerdictWords) -> str:
     return f"{verdict['short']}{', part of the suite' if verdict['part'] else ''}"
 
 
+_UNSTABLE: Final = (
+    "test has an id that differs from run to run, so it has no history: give it ids=",
+    "tests have ids that differ from run to run, so they have no history: give them ids=",
+)
+
+
+def unstable_words(count: int) -> str:
+    """Return how many tests have ids that differ from run to run, and what to do; empty for none."""
+    return f"{count:,} {_UNSTABLE[count != 1]}" if count else ""
+
+
 # Numbers of a run's findings in the order in which people read them, each with its words for one and for many.
 _CHANGES: Final = (
     ("mine", "new", "new failure", "new failures"),
@@ -438,6 +449,7 @@ _CHANGES: Final = (
     ("counts", "gone", "gone", "gone"),
     ("counts", "moved", "moved", "moved"),
     ("counts", "newly_skipped", "newly skipped", "newly skipped"),
+    ("counts", "unstable_ids", *_UNSTABLE),
 )
 
 

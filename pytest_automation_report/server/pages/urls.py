@@ -84,7 +84,7 @@ def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -
 VIEWS: Final = ("failures", "tests", "changes", "time", "details")
 CHANGE_LISTS: Final = (
     "new", "back", "newly_failing", "fixed", "still_failing", "slower", "new_tests", "gone", "faster", "newly_skipped",
-    "passed_again", "not_run", "known", "moved",
+    "passed_again", "not_run", "known", "moved", "unstable_ids",
 )  # fmt: skip
 """Lists of findings that a page can show alone, by their names in the document; three are parts of other lists."""
 

@@ -25,7 +25,7 @@ from pytest_automation_report.findings.comparison import (
     whole_before,
 )
 from pytest_automation_report.findings.flakiness import Flakiness, Verdict, judge_flakiness
-from pytest_automation_report.findings.moves import locate_test, pair_moved
+from pytest_automation_report.findings.moves import locate_test, pair_moved, pair_volatile
 from pytest_automation_report.findings.sentences import RunNumbers, fixture_words, is_torn
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.store.database import StoreConnection, marks
@@ -259,6 +259,7 @@ class ComparedRun(Struct, frozen=True):
     before: Mapping[int, Verdict] | None = None  # of the base
     moved: Mapping[int, int] = {}  # the case in the base of each test that was moved since
     found: Mapping[int, int] = {}  # the earlier cases of those that this comparison has found, each with the case here
+    unstable: AbstractSet[int] = frozenset()  # tests of both runs whose ids differ from run to run
 
 
 def compared_run(connection: StoreConnection, run: StoredRun, wanted: WantedBase) -> ComparedRun:
@@ -271,11 +272,12 @@ def compared_run(connection: StoreConnection, run: StoredRun, wanted: WantedBase
     before = _reached_before(connection, row)
     moves = {case: earlier for earlier, case in series.moved.items() if earlier in before and case not in before}
     rename_moved(before, series.moved)
-    found = _moved_since(connection, run, row, before, results)
+    found, unstable, same = _moved_since(connection, run, row, before, results)
+    rename_moved(before, same)
     moves |= {case: earlier for earlier, case in found.items()}
     rename_moved(before, found)
-    series = replace(series, moved={**series.moved, **found})
-    return ComparedRun(run, results, series, base, row, before, moves, found)
+    series = replace(series, moved={**series.moved, **found, **same})
+    return ComparedRun(run, results, series, base, row, before, moves, found, unstable)
 
 
 _PLACES: Final = f'SELECT "case_id", "folder", "name", "file" FROM "result" WHERE "run_id" = ? AND NOT {IS_NO_TEST}'  # nosec B608
@@ -287,11 +289,14 @@ def _moved_since(
     base: StoredRun,
     before: Mapping[int, Verdict],
     results: Mapping[int, CaseResult],
-) -> dict[int, int]:
-    """Return the tests of a whole run that were moved since its base, by their cases there."""
+) -> tuple[dict[int, int], set[int], dict[int, int]]:
+    """Return the tests of a whole run that were moved since its base, by their cases there.
+
+    Then those of both whose ids differ from run to run, and by their cases there those that can be no other test.
+    """
     is_part = is_partial(with_death(connection, facts_of(run)), facts_of(base))
     if not run.is_completed or is_part or not has_reached_all(run) or before.keys() >= results.keys():
-        return {}
+        return {}, set(), {}
     there, here = (
         {case: locate_test(*columns) for case, *columns in connection.execute(_PLACES, (run_id,))}
         for run_id in (base.id, run.id)
@@ -299,7 +304,9 @@ def _moved_since(
     # Tests of a file that could not be collected are not gone.
     lost = modules_of(connection, run.id).broken
     there = {case: place for case, place in there.items() if case in before and place.file not in lost}
-    return {earlier: case for case, earlier in pair_moved(there, here).items()}
+    unstable, same = pair_volatile(there, here)
+    moved = {earlier: case for case, earlier in pair_moved(there, here).items() if case not in unstable}
+    return moved, unstable, {earlier: case for case, earlier in same.items()}
 
 
 def has_reached_all(run: StoredRun) -> bool:

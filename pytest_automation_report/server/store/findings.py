@@ -299,7 +299,7 @@ def _changes(
         verdicts,
         has_part=has_part or is_cut or not run.is_completed,
         apart=Apart(
-            modules=modules.cases | before.cases | modules.fixtures.keys() | before.fixtures.keys(),
+            modules=modules.cases | before.cases | modules.fixtures.keys() | before.fixtures.keys() | subject.unstable,
             # A file without tests, or one that nobody collected, has not been mended.
             imported={before.broken[file] for file in imported},
             known=set[int]().union(*imported.values()),
@@ -307,7 +307,8 @@ def _changes(
             flaky={case_id for case_id, entry in flaky.items() if entry["state"] == "flaky"},
         ),
     )
-    return replace(changes, moved=sorted(subject.moved)), numbers
+    unstable = sorted(subject.unstable & subject.results.keys())
+    return replace(changes, moved=sorted(subject.moved), unstable_ids=unstable), numbers
 
 
 _KNOWN: Final = 'SELECT "case_id", "known" FROM "result" WHERE "id" IN ({ids}) AND "known" IS NOT NULL'
@@ -446,8 +447,8 @@ class _Tests(Struct, dict=True):
         }
 
     def _since(self, case_id: int, case: CaseResult | None) -> documents.RunMention | None:
-        """Return the run with which the failures of a test began; None if it does not fail."""
-        if case is None or case.verdict != "failed":
+        """Return the run with which the failures of a test began; None if it does not fail, or has no history."""
+        if case is None or case.verdict != "failed" or case_id in self.subject.unstable:
             return None
         history = self.before.get(case_id) or self.known[case_id]
         began = streak_start(self.connection, history)

@@ -54,6 +54,7 @@ COUNTS = {
     "gone": 4,
     "new_tests": 7,
     "moved": 0,
+    "unstable_ids": 0,
     "newly_skipped": 0,
 }
 

@@ -95,7 +95,7 @@ def test_the_document() -> None:
         "verdict": "1 of 4 tests failed, for 2 reasons",
         "counts": {
             "finished": 4, "failed": 1, "passed": 3, "skipped": 0, "not_run": 0,
-            "new": 1, "flaky": 0, "still": 0, "known": 0, "back": 0, "fixed": 2, "gone": 0,
+            "new": 1, "flaky": 0, "still": 0, "known": 0, "back": 0, "fixed": 2, "gone": 0, "unstable_ids": 0,
             "reasons": 0,
         },
         "reasons": [

@@ -49,6 +49,7 @@ _LISTS: Final = (
     _List("new_tests", is_always=True, is_folded=True),
     _List("gone", "", "there", "gone", is_always=True, is_folded=True),
     _List("moved"),
+    _List("unstable_ids", before="another id", is_folded=True),
     _List("newly_skipped", "", "ran", "skipped", is_folded=True),
     _List("not_run", "", "there", "not run", is_folded=True),
 )

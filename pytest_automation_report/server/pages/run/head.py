@@ -16,6 +16,7 @@ from pytest_automation_report.findings.sentences import (
     judge_run,
     moment,
     stop_words,
+    unstable_words,
     wholeness_words,
 )
 from pytest_automation_report.server.pages import words
@@ -333,6 +334,7 @@ def _also(numbers: RunNumbers, findings: RunFindings) -> list[Phrase]:
     parts: list[str] = []
     if slower := findings["counts"]["slower"]:
         parts.append(f"{quantity(slower, 'test')} slower than usual")
+    parts += filter(None, [unstable_words(findings["counts"]["unstable_ids"])])
     if not numbers.failed and numbers.flaky:
         parts.append(f"{numbers.counted(numbers.flaky)} passed only on a retry")
     if not numbers.failed and numbers.skipped and numbers.passed:

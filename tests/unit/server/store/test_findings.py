@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -132,6 +133,7 @@ def test_changes_since_the_run_before(runs: Runs) -> None:
     changes = {
         "newly_failing": ["test_1"], "still_failing": ["test_2", "test_3"], "fixed": ["test_4"], "passed_again": [],
         "new_tests": ["test_6"], "gone": [], "newly_skipped": ["test_5"], "not_run": [], "moved": [],
+        "unstable_ids": [],
     }  # fmt: skip
     assert {word: names(tests) for word, tests in found["tests"].items()} == changes
     counted = ("newly_failing", "still_failing", "fixed", "gone")
@@ -571,6 +573,50 @@ def test_a_test_that_was_moved_is_compared_with_what_it_was(runs: Runs) -> None:
     assert found["tests"]["moved"][0]["was"] == {"folder": "tests.a", "name": "test_0"}
     assert found["gate"] == {"base": 2, "branch": None, "failures": 1}
     assert findings_lines(cast("RunFindings", found), 0)[-1] == "  4 moved: tests.a -> moved"
+
+
+def shifting(letters: str, *ids: str) -> list[Json]:
+    """Return tests of one function with these ids, by which their keys differ."""
+    given = zip(results(letters), ids, strict=True)
+    return [{**test, "key": sha256(each.encode()).hexdigest(), "name": f"test_x[{each}]"} for test, each in given]
+
+
+@pytest.mark.parametrize(("then", "now"), [
+    ("<A object at 0x7f10c0a1b2c0>", "<A object at 0x7f2348a1b2c0>"),
+    ("a-6f9619ff-8b86-4011-b42d-00cf4fc964ff", "a-0e0b6b6c-8b86-4011-b42d-00cf4fc964ff"),
+    ("2026-12-03 14:23:32.123456", "2026-12-04 09:00:01.654321"),
+    ("0.8444218515250481", "0.7579544029403025"),
+    ("1764771812.1234567", "1764771913.7654321"),
+])  # fmt: skip
+def test_ids_that_differ_in_each_run_are_neither_new_nor_gone(runs: Runs, then: str, now: str) -> None:
+    """They are said in one line; a failure goes on where it can be no other test, and blames no commit."""
+    runs("pp", *shifting("f", then), commit=A, ancestors=[A])
+    run = runs("pp", *shifting("f", now), commit=B, ancestors=[B, A], **BEN)
+    found = runs.findings(run)
+    lists = {name: names(tests) for name, tests in found["tests"].items() if tests}
+    assert lists == {"still_failing": [f"test_x[{now}]"], "unstable_ids": [f"test_x[{now}]"]}
+    assert found["tests"]["still_failing"][0]["since"] is None
+    assert found["gate"]["failures"] == 0
+    line = "; 1 test has an id that differs from run to run, so it has no history: give it ids="
+    assert findings_lines(cast("RunFindings", found), 0)[0].endswith(line)
+
+
+def test_two_ids_that_differ_in_each_run_are_no_pair(runs: Runs) -> None:
+    """Nobody knows which of two was which: one that fails is a new failure, without a commit that is to blame."""
+    runs("pp", *shifting("fp", "0x7f10c0a1b2c0", "0x7f10c0a1b2d0"), commit=A, ancestors=[A])
+    run = runs("pp", *shifting("pf", "0x7f2348a1b2c0", "0x7f2348a1b2d0"), commit=B, ancestors=[B, A], **BEN)
+    found = runs.findings(run)
+    counts = {name: len(tests) for name, tests in found["tests"].items() if tests}
+    assert counts == {"newly_failing": 1, "unstable_ids": 2}
+    assert found["tests"]["newly_failing"][0]["since"] is None
+
+
+def test_an_ordinary_value_that_changed_is_another_test(runs: Runs) -> None:
+    """A number, a word or a day in an id is written by somebody."""
+    runs("pp", *shifting("pppp", "1.5", "0x10", "2026-12-03", "red"))
+    found = runs.findings(runs("pp", *shifting("pppp", "2.5", "0x20", "2026-12-04", "blue")))
+    counts = {name: len(tests) for name, tests in found["tests"].items() if tests}
+    assert counts == {"new_tests": 4, "gone": 4}
 
 
 def test_the_history_of_a_moved_test_goes_on(runs: Runs) -> None:

@@ -11,7 +11,7 @@ from pytest_automation_report.findings.sentences import MINE, RunNumbers
 from pytest_automation_report.server.pages.run.facts import ToGo
 from pytest_automation_report.server.pages.run.head import change_sentence, live_sentence, text_of
 
-COUNTS = ("fixed", "passed_again", "new_tests", "gone", "moved", "newly_skipped", "slower")
+COUNTS = ("fixed", "passed_again", "new_tests", "gone", "moved", "newly_skipped", "slower", "unstable_ids")
 PASSED = RunNumbers(finished=9, passed=9)
 FAILED = RunNumbers(finished=9, failed=3, passed=6)
 
