@@ -348,9 +348,12 @@ def _new_failures(document: RunFindings, known: KnownTests, limits: Limits) -> J
         alike = Counter(test["fingerprint"] for test in counted)
         # Those that few others are like come first, so that an outage does not hide them.
         counted.sort(key=lambda test: alike[test["fingerprint"]])
+        # Of several crashes a reason has the worker of one.
+        one = (each for each in document["reasons"] if each["phase"] == "crash" and each["messages"] == 1)
+        crashes = {each["fingerprint"]: f": {printable(each['title'])}" for each in one}
         lines = [
             f"{'failure of a flaky test' if test['kind'] == 'flaky' else 'new failure'}: {_shown_title(test)}"
-            f"{_began(test, document)}"
+            f"{_began(test, document)}{crashes.get(test['fingerprint'] or '', '')}"
             for test in counted[:_MOST_SHOWN]
         ]
     words = [quantity(count - flaky, "new failure")] if count > flaky else []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from support.report_file import ReportFile, text_of
 from support.session_processes import wait_for_senders
 from support.sessions import run, run_session, session_environment
 
@@ -102,6 +103,27 @@ def test_the_gate_names_the_test_of_a_killed_process(tmp_path: Path) -> None:
     (reason,), gate, _ = told(tmp_path, exits=-9, suite="os.kill(os.getpid(), signal.SIGKILL)")
     assert (reason["phase"], reason["tests"]) == ("crash", [VICTIM])
     assert f"its process died, while {VICTIM} ran" in gate
+
+
+def test_a_worker_that_is_killed_is_named_with_its_test(tmp_path: Path) -> None:
+    """By pytest-xdist's verdict the test failed: digest, JSON, the run's page and the gate name it and the worker."""
+    crash = "The worker gw0 crashed while it ran this test (os._exit, a signal or a lost machine)."
+    for suite, exits in (("pass", 0), ("os._exit(3)", 1)):
+        (tmp_path / "test_it.py").write_text(SUITE.format(suite))
+        (tmp_path / "pytest.ini").write_text("[pytest]\n")
+        run_session(tmp_path, "-p", "no:cacheprovider", "-n1", "--automation-report-html=run.html", exits=exits)
+    wait_for_senders(tmp_path)
+    commands = (["failures", "--format", "json"], ["failures"], ["gate"])
+    document, digest, gate = (run([*CONSOLE, *command], tmp_path, session_environment()) for command in commands)
+    (reason,) = json.loads(document.out)["reasons"]
+    assert (reason["phase"], reason["title"], reason["tests"]) == ("crash", crash, [VICTIM])
+    assert f"{crash}\n" in digest.out
+    assert f"pytest {VICTIM}\n" in digest.out
+    assert (gate.exit, f"new failure: test_it.test_victim: {crash}" in gate.err) == (5, True), gate.text
+    report = ReportFile((tmp_path / "run.html").read_text())
+    assert any(
+        "The worker gw0 crashed while it ran this test" in text_of(report.page(each)) for each in report.addresses
+    )
 
 
 @pytest.mark.parametrize("hook", ["pytest_configure(config)", "pytest_sessionstart(session)",
