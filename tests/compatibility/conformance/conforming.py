@@ -169,7 +169,8 @@ def _check_server(pair: Pair, repeated: Container[str]) -> None:
     counts = [name for name in threads[0] if name.endswith("_count")]
     assert {name: run_[name] for name in counts} == {name: sum(each[name] for each in threads) for name in counts}
     by_worker = Counter(worker for worker, _ in pair.tests)
-    assert {pair.workers[each["id"]]: each["total_count"] for each in threads} == by_worker
+    # A worker that only ran what crashed it, and another has run again, has a thread without a result.
+    assert Counter({pair.workers[each["id"]]: each["total_count"] for each in threads}) == by_worker
     assert run_["success_count"] == sum(test["status"] == "passed" for _, test in pair.tests)
     seen = Counter((worker, test["folder"], test["name"]) for worker, test in pair.tests)
     assert [each for each, count in seen.items() if count > 1 and each[-1] not in repeated] == []
