@@ -95,6 +95,28 @@ def test_a_green_session_costs_an_agent_two_lines(project: Project, arguments: t
         assert not re.search(r"https?://|\x1b\]8;|automation-report open", "\n".join(said)), "no link"
 
 
+MANY = """
+import pytest
+
+@pytest.mark.parametrize("word", [chr(97 + number) * 9 for number in range(26)])
+def test_reasons(word):
+    raise LookupError(f"{word} is not in the catalogue of all that was ever sold " * 3)
+""" + "".join(
+    f"""
+def test_{name}():
+    assert {{"{name}": [1, 2, 3], "total": 42}} == {{"{name}": [1, 2, 4], "total": 43}}, "the {name} differ"
+"""
+    for name in ("carts", "orders", "prices", "taxes", "stocks", "users", "mails", "bills")
+)
+
+
+def test_an_agent_reads_at_most_3500_characters(project: Project) -> None:
+    """Of 34 reasons, with the header of pytest and its progress."""
+    project.write("test_suite.py", MANY)
+    ran = project.report(env=session_environment(CLAUDECODE="1"), exits=1)
+    assert 2_000 < len(ran.out) <= 3_500, ran.out
+
+
 def test_variables_of_agents() -> None:
     """Each variable in the docs counts, unless it is empty or says no."""
     page = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
