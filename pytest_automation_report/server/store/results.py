@@ -63,9 +63,7 @@ _FAILURES: Final = (
 )
 _HISTORY: Final = (
     'FROM "result" AS r INNER JOIN "run" AS u ON u."id" = r."run_id"'
-    ' INNER JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."case_id" IN (WITH RECURSIVE m ("id") AS ('
-    'SELECT CAST(? AS BIGINT) UNION SELECT c."moved_from" FROM "case" AS c JOIN m ON c."id" = m."id"'
-    ' WHERE c."moved_from" IS NOT NULL) SELECT "id" FROM m)'
+    ' INNER JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."case_id" = ?'
     ' ORDER BY r."run_id" DESC, r."id" DESC LIMIT ?'
 )
 # The most telling outcome of some tests in each run: 3 for the reason, 2 for another one, 1 passed.
@@ -205,18 +203,25 @@ class ResultReader(Reader):
         """Return one result, with key and source of its test; raises `ApiError` (404) for an unknown id."""
         found = known("test", RESULT.first(self.connection, 'FROM "result" WHERE "id" = ?', (result_id,)))
         case = self.case(found.case)
-        return replace(found, key=case.key, source=case.source)
+        return replace(found, key=case.key, source=case.source, moved_from=case.moved_from)
 
     def case(self, case_id: int) -> StoredCase:
         """Return a test, whatever the run; raises `ApiError` (404) for an unknown id."""
         return known("test", CASE.first(self.connection, 'FROM "case" WHERE "id" = ?', (case_id,)))
 
-    def history(self, case_id: int) -> list[PastResult]:
+    def history(self, case_id: int, moved_from: int | None = None) -> list[PastResult]:
         """Return the last results of a test in its source, latest first, with branch, commit and job of each.
 
-        Those that it had before it was moved are among them.
+        Those that it had before it was moved are among them, from the case ``moved_from`` on.
         """
-        return PAST.all(self.connection, _HISTORY, (case_id, HISTORY_ROWS))
+        rows = PAST.all(self.connection, _HISTORY, (case_id, HISTORY_ROWS))
+        seen = {case_id}
+        while moved_from is not None and moved_from not in seen:
+            seen.add(moved_from)
+            rows += PAST.all(self.connection, _HISTORY, (moved_from, HISTORY_ROWS))
+            earlier = CASE.first(self.connection, 'FROM "case" WHERE "id" = ?', (moved_from,))
+            moved_from = None if earlier is None else earlier.moved_from
+        return sorted(rows, key=lambda row: (-row.run, -row.id))[:HISTORY_ROWS]
 
     def same_reason(self, row: StoredResult) -> tuple[list[BriefResult], int]:
         """Return some other tests of the run that failed for the same reason, and the number of all of them."""

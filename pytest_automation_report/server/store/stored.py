@@ -341,6 +341,7 @@ class StoredResult(FoundResult, frozen=True):
     paused: int | None
     key: str = ""
     source: int = 0
+    moved_from: int | None = None
 
 
 class StoredCase(Struct, frozen=True):
@@ -349,6 +350,7 @@ class StoredCase(Struct, frozen=True):
     id: int
     source: int = field(name="source_id")
     key: str
+    moved_from: int | None
 
 
 class PastResult(Struct, frozen=True):

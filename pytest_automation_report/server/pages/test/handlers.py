@@ -277,7 +277,7 @@ def result_context(result_id: int, state: TestState, common: CommonValues) -> Te
     source = common.once(("source", run.row.source), partial(reader.suite, run.row.source))
     own = own_context(row, state, run.row, source.name)
     earlier = None if own.attempt == own.attempts[-1].number else own.attempt
-    results = reader.history(row.case)
+    results = reader.history(row.case, row.moved_from)
     outcomes = history.outcomes_of(results, result_id)
     current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
     found = common.once(("found", row.run), partial(history.found_tests, reader, row.run))

@@ -374,7 +374,7 @@ class CaseContext(rendering.PageContext, frozen=True, kw_only=True):
 def case_context(case_id: int, branch: str | None, reader: PageReader) -> CaseContext:
     """Return what the page of a test across runs shows."""
     case = reader.case(case_id)
-    rows = reader.history(case_id)
+    rows = reader.history(case_id, case.moved_from)
     known = outcomes_of(rows)
     outcomes = known[:_CALENDAR]
     # The branch with most outcomes comes first.

@@ -635,7 +635,12 @@ def test_the_history_of_a_moved_test_goes_on(runs: Runs) -> None:
         ("test_0", 8)
     ]
     assert slower == [("test_11", 11)]
-    assert len(runs.service.store.read(lambda connection: ResultReader(connection).history(25))) == found["run"]
+
+    def past(connection: StoreConnection) -> list[int]:
+        reader = ResultReader(connection)
+        return [row.run for row in reader.history(25, reader.case(25).moved_from)]
+
+    assert runs.service.store.read(past) == [*range(found["run"], 0, -1)]
     usual = usual_durations(runs.service.store, 1, "a-source", "main", None)
     assert {key[:5] for key in (*usual["durations"], *usual["failed"])} == {"again"}
 
