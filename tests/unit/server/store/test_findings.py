@@ -625,11 +625,9 @@ def test_the_history_of_a_moved_test_goes_on(runs: Runs) -> None:
     for _ in range(8):
         runs("rf" + "p" * 10, elapsed=SECOND)
     assert not runs.findings(runs("", *moved("pf" + "p" * 10, elapsed=SECOND)))["tests"]["new_tests"]
-    slower = []
-    for _ in range(3):
-        tests = moved("pf" + "p" * 10, "again", elapsed=SECOND)
-        found = runs.findings(runs("", *tests[:-1], {**tests[-1], "elapsed": 2 * SECOND}))
-        slower += [(entry["name"], entry["since"]["run"]) for entry in found["slower"]]
+    *tests, last = moved("pf" + "p" * 10, "again", elapsed=SECOND)
+    told = [runs.findings(runs("", *tests, {**last, "elapsed": 2 * SECOND})) for _ in range(3)]
+    slower, found = [(entry["name"], entry["since"]["run"]) for each in told for entry in each["slower"]], told[-1]
     assert (found["counts"]["moved"], found["tests"]["still_failing"][0]["since"]["run"]) == (0, 2)
     assert [(entry["name"], entry["failed"]) for entry in found["flaky"] if entry["state"] == "flaky"] == [
         ("test_0", 8)
@@ -649,9 +647,8 @@ def test_a_streak_of_a_moved_test_that_is_older_than_its_series(runs: Runs) -> N
     """The streak is as old as the first failure under any of its names."""
     runs("fp")
     runs.findings(runs("", *moved("fp")))
-    for _ in range(WINDOW):
-        last = runs("", *moved("fp"))
-    assert runs.findings(last)["tests"]["still_failing"][0]["since"]["run"] == 1
+    several = [runs("", *moved("fp")) for _ in range(WINDOW)]
+    assert runs.findings(several[-1])["tests"]["still_failing"][0]["since"]["run"] == 1
 
 
 def test_what_has_both_names_was_not_moved(runs: Runs) -> None:
