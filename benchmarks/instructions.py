@@ -116,10 +116,13 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(WAYS), help="which ways beside bare pytest, separated by commas")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table to this file, too")
     given = parser.parse_args()
+    only = set(given.only.split(","))
+    if (unknown := sorted(only.difference(WAYS))) or only <= {"bare"}:
+        parser.error(f"--only: {', '.join(unknown) or 'bare'}: name some of {', '.join(WAYS[1:])}")
     if shutil.which("valgrind") is None:
         parser.error("valgrind is not installed: apt-get install valgrind")
     small, large = map(int, given.sizes.split(","))
-    ways = [way for way in cost.CONTENDERS if way.name in {"bare", *given.only.split(",")}]
+    ways = [way for way in cost.CONTENDERS if way.name in {"bare", *only}]
     cost.compile_all([place for name in cost.DEPENDENCIES if (place := cost.place_of(name))])
     with ExitStack() as folders:
         ours = [way for way in ways if way.plugins]

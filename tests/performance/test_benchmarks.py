@@ -73,6 +73,17 @@ def test_instructions_of_tests_and_sessions(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("only", ["embedded", "bare", "ours: server,embedded"])
+def test_instructions_of_an_unknown_way(tmp_path: Path, only: str) -> None:
+    """A name that is no way of reporting is refused before anything is measured, with the names that there are."""
+    script = str(ROOT / "benchmarks" / "instructions.py")
+    printed = run([sys.executable, script, "--only", only], tmp_path, os.environ, exits=2)
+    assert (
+        f"--only: {only.rsplit(',', maxsplit=1)[-1]}: name some of junitxml, ours: server, ours: embedded store"
+        in printed.err
+    )
+
+
 def test_findings_are_right_in_worlds_whose_truth_is_known(tmp_path: Path) -> None:
     """Flaky tests: 98 % right and 80 % found in each world; slower tests: 0.5 % false alarms at most, 70 % of 2x seen.
 
